@@ -1,0 +1,61 @@
+# make run    set up and run the first scenario
+# make test   set up with the test extras and run the tests (branch coverage over 90 %)
+# make lint   style and types
+# make deep   what is too slow for every commit: long tests, speed
+# make clean  remove the environment and everything that can be remade (results too)
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input -q
+INSTALL := $(PIP) install -c constraints.txt
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint deep clean
+
+help:
+	@sed -n 's/^# //p' Makefile | head -5
+
+run: $(VENV)/.installed
+	$(BIN)/attune run scenarios/style_pairings.yaml
+
+test: $(VENV)/.installed-test
+	$(BIN)/python -m pytest --cov --cov-branch --cov-report=term-missing:skip-covered --cov-fail-under=90
+
+lint: $(VENV)/.installed-test
+	$(BIN)/python -m ruff check .
+	$(BIN)/python -m mypy
+
+deep: $(VENV)/.installed-test
+	$(BIN)/python -m pytest -m deep
+	$(BIN)/python -m tests.benchmarks.speed --check
+
+clean:
+	rm -rf $(VENV) results build dist *.egg-info .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find sim tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# An environment that is there and works is kept; a half-made one is made again.
+$(VENV)/.made:
+	@command -v "$(PYTHON)" >/dev/null || { \
+	  echo "No '$(PYTHON)' here. Attune needs Python 3.11 or newer (make PYTHON=/path/to/python3 names another)." >&2; exit 1; }
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "$(PYTHON) is $$("$(PYTHON)" -V 2>&1); Attune needs Python 3.11 or newer." >&2; \
+	  echo "Name another one: make PYTHON=python3.12 ..." >&2; exit 1; }
+	@"$(PYTHON)" -c 'import venv, ensurepip' 2>/dev/null || { \
+	  echo "$(PYTHON) comes without its 'venv' module, so no environment can be made." >&2; \
+	  echo "On Debian and Ubuntu: apt install python3-venv    Then run make again." >&2; exit 1; }
+	@if ! $(BIN)/python -m pip --version >/dev/null 2>&1; then \
+	  echo "Making $(VENV)"; "$(PYTHON)" -m venv --clear $(VENV); fi
+	@touch $@
+
+# setuptools comes first, pinned like the rest, so that building the package fetches nothing else.
+$(VENV)/.installed: $(VENV)/.made pyproject.toml constraints.txt
+	@echo "Installing (once; minutes on a slow line)"
+	@$(INSTALL) setuptools
+	@$(INSTALL) --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.installed-test: $(VENV)/.installed
+	@echo "Installing the test extras (once)"
+	@$(INSTALL) --no-build-isolation -e '.[test]'
+	@touch $@

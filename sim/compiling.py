@@ -1,0 +1,100 @@
+"""Where compiled code is kept, so that an edit of any source file is always noticed.
+
+numba's own disk cache looks only at the file of the function it compiles, not at the files which that function
+imports. So everything compiled here lies in a folder named by a hash of all sources, the versions and the
+processor: another source, another folder. Set ``ATTUNE_CACHE`` to choose the place.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import importlib.util
+import os
+import platform
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+_KEPT = 6  # folders of earlier sources that are kept
+
+
+@lru_cache(maxsize=1)
+def sources_hash() -> str:
+    """Hash (hex, 16 digits) of every Python source and data file of the package."""
+    package = Path(__file__).parent
+    h = hashlib.blake2b(digest_size=8)
+    for path in sorted(p for p in package.rglob("*") if p.suffix in {".py", ".yaml"}):
+        h.update(path.relative_to(package).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    return h.hexdigest()
+
+
+@lru_cache(maxsize=1)
+def cache_folder() -> Path:
+    """The folder for code compiled from just these sources, with these versions, for this processor."""
+    import llvmlite.binding as llvm
+    import numba
+    import numpy
+
+    parts = (sources_hash(), numba.__version__, numpy.__version__, sys.version, platform.machine(), llvm.get_host_cpu_name())
+    name = hashlib.blake2b("|".join(parts).encode(), digest_size=8).hexdigest()
+    root = Path(os.environ.get("ATTUNE_CACHE") or Path.home() / ".cache" / "attune")
+    folder = root / name
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError:
+        return Path(tempfile.mkdtemp(prefix="attune-"))
+    earlier = sorted((p for p in root.iterdir() if p.is_dir() and p != folder), key=lambda p: p.stat().st_mtime)
+    for path in earlier[:-_KEPT]:
+        shutil.rmtree(path, ignore_errors=True)
+    return folder
+
+
+@contextlib.contextmanager
+def _numba_cache_in(folder: Path) -> Any:
+    import numba
+
+    before = numba.config.CACHE_DIR
+    numba.config.CACHE_DIR = str(folder)
+    try:
+        yield
+    finally:
+        numba.config.CACHE_DIR = before
+
+
+@lru_cache(maxsize=None)
+def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The machine-code form of a plain module-level function (no fastmath, releases the GIL, kept on disk)."""
+    from numba import njit
+
+    with _numba_cache_in(cache_folder()):
+        return njit(cache=True, nogil=True)(function)  # type: ignore[no-any-return]
+
+
+def generated_module(name: str, text: str) -> ModuleType:
+    """Import ``text`` as a real module file in the cache folder, so that what it compiles can be cached on disk."""
+    digest = hashlib.blake2b(text.encode(), digest_size=6).hexdigest()
+    path = cache_folder() / f"{name}_{digest}.py"
+    if not path.exists():
+        # Written beside and renamed: another process may be doing the same.
+        handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
+        with os.fdopen(handle, "w") as f:
+            f.write(text)
+        os.replace(temporary, path)
+    full_name = f"attune_generated_{name}_{digest}"
+    if full_name in sys.modules:
+        return sys.modules[full_name]
+    spec = importlib.util.spec_from_file_location(full_name, path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[full_name] = module
+    with _numba_cache_in(cache_folder()):
+        spec.loader.exec_module(module)
+    return module

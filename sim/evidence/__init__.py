@@ -1,0 +1,1 @@
+"""Does it hold: checks of the model against what it should do."""

@@ -1,0 +1,76 @@
+"""Stationary values and limits of the model, run, not argued; the table stands in docs/DESIGN.md.
+
+The typical dyad (both people at the typical anxiety and avoidance, average in everything else) should stay where
+it is. The numbers of status *derived* are what such dyads do on average over the first ten sessions.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from sim.experiments.design import build
+from sim.experiments.scenario import from_spec
+from sim.theory.parameters import NUMBERS, Parameters
+from sim.therapy.course import run_course
+from sim.therapy.session import SESSION, World
+
+_TYPICAL = {"anxiety": 3.7, "avoidance": 3.16}
+#: Nobody leaves, so that averages are over everybody.
+_STAY = {"dropout_base": -12.0, "good_enough_prob": 0.0}
+
+#: derived number -> dyad column whose mean it is (over sessions), or a function of such means
+_DERIVED = {
+    "client_perceived_typical": "mean_client_perceived", "therapist_perceived_typical": "mean_therapist_perceived",
+    "client_arousal_typical": "mean_client_arousal", "therapist_arousal_typical": "mean_therapist_arousal",
+    "client_unreliability_typical": "client_unreliability", "therapist_unreliability_typical": "therapist_unreliability",
+    "client_estimate_typical": "mean_client_estimate", "therapist_estimate_typical": "mean_therapist_estimate",
+    "client_mentalising_typical": "mean_client_mentalising", "therapist_mentalising_typical": "mean_therapist_mentalising",
+    "fit_typical": "mean_therapist_fit", "felt_understanding_typical": "mean_therapist_felt_understanding",
+    "warmth_typical": "mean_therapist_warmth", "expression_typical": "mean_client_expression",
+    "disclosure_typical": "mean_client_disclosure", "labelling_typical": "mean_client_labelling",
+    "shared_meaning_typical": "shared_meaning", "alliance_typical": "client_alliance", "engagement_typical": "client_engagement",
+}
+
+
+def dyads(clients: int = 1000, sessions: int = 10, seed: int = 1, client: Any = None, therapist: Any = None,
+          lesions: dict[str, float] | None = None, **numbers: float) -> dict[str, np.ndarray]:
+    """Mean of every dyad column, session by session, over dyads of the same two kinds of people (default: typical).
+
+    Nobody leaves. Returns name -> array of length ``sessions``. The columns ``client_general_anxiety`` and so on
+    are the general models.
+    """
+    spec: dict[str, Any] = {
+        "question": "What does the typical dyad do?", "clients_per_arm": clients, "sessions": sessions,
+        "client": {**(client or _TYPICAL), "distress": Parameters(numbers).client_distress_typical}, "therapist": therapist or _TYPICAL,
+        "parameters": {**_STAY, **numbers}, "lesions": lesions or {},
+    }
+    scenario = from_spec(spec, "stationary")
+    world = build(scenario, scenario.arms[0], 0, seed)
+    track: dict[str, list[float]] = {}
+
+    def look(world: World, rows: np.ndarray) -> None:
+        for name in world.dyads.declared:
+            track.setdefault(name, []).append(float(world.dyads[name].mean()))
+        for role, people in (("client", world.clients), ("therapist", world.therapists)):
+            for name in ("anxiety", "avoidance"):
+                track.setdefault(f"{role}_general_{name}", []).append(float(people[name].mean()))
+
+    run_course(world, sessions, (*SESSION, look))
+    return {name: np.asarray(values) for name, values in track.items()}
+
+
+def derived_numbers(seed: int = 1, clients: int = 1000, **numbers: float) -> dict[str, float]:
+    """What the derived numbers should be, given the others: means of the typical dyad over ten sessions."""
+    means = dyads(clients=clients, seed=seed, **numbers)
+    return {name: float(means[column].mean()) for name, column in _DERIVED.items()}
+
+
+def settled(rounds: int = 12, seed: int = 1, **numbers: float) -> dict[str, float]:
+    """Derived numbers that reproduce themselves: repeat until what comes out is what went in."""
+    now = {name: NUMBERS[name].default for name in _DERIVED}
+    for _ in range(rounds):
+        found = derived_numbers(seed, **{**numbers, **now})
+        now = {name: 0.5 * now[name] + 0.5 * value for name, value in found.items()}
+    return now

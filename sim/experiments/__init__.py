@@ -1,0 +1,1 @@
+"""Many runs: scenario files, designs, runs in memory, result folders, paired comparisons."""

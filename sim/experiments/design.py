@@ -1,0 +1,76 @@
+"""From a scenario's arm to a world: who takes part, who meets whom, with which numbers."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sim import luck
+from sim.experiments.scenario import Arm, Scenario
+from sim.people.instruments import Luck
+from sim.people.population import draw
+from sim.people.state import DYAD, PERSON, Columns
+from sim.theory.parameters import Parameters
+from sim.theory.regions import lesioned
+from sim.therapy.compile import trace_columns
+from sim.therapy.course import WEEKS_PER_MONTH
+from sim.therapy.policies import POLICIES
+from sim.therapy.session import World
+
+#: Clients of one cohort (client style of a crossed design) are numbered from cohort * COHORT_SIZE.
+COHORT_SIZE = 1_000_000
+
+
+def arm_parameters(arm: Arm) -> Parameters:
+    """The numbers of an arm: defaults, then its policies in order, then what it sets by name."""
+    changes: dict[str, float] = {}
+    for policy in arm.policies:
+        changes |= POLICIES[policy].parameters
+    return Parameters({**changes, **arm.parameters})
+
+
+def arm_weeks(scenario: Scenario, arm: Arm) -> int:
+    """How many weeks an arm is followed: its sessions, and the follow-up."""
+    return arm.sessions + scenario.follow_up_months * WEEKS_PER_MONTH
+
+
+def client_numbers(scenario: Scenario, arm: Arm) -> np.ndarray:
+    """Numbers of an arm's clients. In a crossed design every client style has a cohort of its own."""
+    return np.arange(scenario.clients_per_arm, dtype=np.int64) + arm.cohort * COHORT_SIZE
+
+
+def therapist_numbers(scenario: Scenario, arm: Arm, clients: np.ndarray) -> np.ndarray:
+    """Number of each client's therapist. In a crossed design each client has a therapist of their own, and the
+    therapists of one client in the other arms are copies of that one who differ in style only."""
+    return clients // scenario.clients_per_therapist
+
+
+def build(scenario: Scenario, arm: Arm, replicate: int, seed: int, clients: np.ndarray | None = None) -> World:
+    """The world of one arm and replicate, for all its clients or some of them (``clients``: their numbers).
+
+    Every dyad has its own copy of the therapist, so dyads are independent and may be simulated in any chunks.
+    """
+    numbers, luck_here = arm_parameters(arm), Luck(seed, replicate)
+    client = client_numbers(scenario, arm) if clients is None else np.asarray(clients, np.int64)
+    client_code = luck.person("client", client)
+    people = draw("client", arm.client, client_code, numbers, luck_here)
+    n_dyads = 0 if arm.therapist is None else client.size
+    therapist = therapist_numbers(scenario, arm, client)[:n_dyads]
+    therapist_code = luck.person("therapist", therapist)
+    if arm.therapist is None:
+        therapists = Columns(PERSON, 0)
+    else:
+        therapists = draw("therapist", arm.therapist, therapist_code, numbers, luck_here)
+    for policy in arm.policies:
+        for name, amount in POLICIES[policy].adds.items():
+            column = therapists.declared[name]
+            therapists[name] = np.clip(therapists[name] + amount, column.low, column.high)
+    traced = np.isin(client[:n_dyads] - arm.cohort * COHORT_SIZE, scenario.traced.get(arm.name, ()))
+    trace_row = np.where(traced, np.cumsum(traced) - 1, -1)
+    rows = np.arange(n_dyads)
+    return World(
+        luck=luck_here, numbers=numbers, clients=people, therapists=therapists, dyads=Columns(DYAD, n_dyads),
+        client_code=client_code, therapist_code=therapist_code, client_of=rows, therapist_of=rows,
+        pair_code=luck.pair(client_code[:n_dyads], therapist_code), planned_sessions=np.full(n_dyads, arm.sessions),
+        n_exchanges=scenario.exchanges, strengths=lesioned(arm.lesions), trace_row=trace_row,
+        trace=np.zeros((int(traced.sum()), scenario.exchanges, len(trace_columns()))),
+    )

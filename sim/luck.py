@@ -1,0 +1,168 @@
+"""Addressed luck: a random number is a pure function of who, for what, and when.
+
+``normal(seed, replicate, who, purpose, when, exchange)`` always gives the same number, whoever asks, in
+whatever order, on whichever worker. So two arms on one seed differ only where the treatment makes them
+differ, and adding a client or a new kind of draw changes nobody else's luck.
+
+How: the parts of the address are absorbed one after the other by SplitMix64's mixing function (Steele, Lea &
+Flood 2014), and the resulting 64 bits become a normal by the ziggurat method (Marsaglia & Tsang 2000, in the
+form of Doornik 2005) or a uniform. ``tests/test_luck.py`` tests the distribution.
+
+Imports nothing else of this package.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numba import njit
+from numba.extending import register_jitable
+
+# All operands are uint64: numba would type uint64 + int64 as signed.
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+_RETRY = np.uint64(0xD1B54A32D192ED03)
+_M1 = np.uint64(0xBF58476D1CE4E5B9)
+_M2 = np.uint64(0x94D049BB133111EB)
+_S30, _S27, _S31, _S11 = np.uint64(30), np.uint64(27), np.uint64(31), np.uint64(11)
+_ONE, _LOW8 = np.uint64(1), np.uint64(0xFF)
+_TO_UNIT = 2.0**-53
+
+_LAYERS = 256
+_TAIL = 3.6541528853610088  # where the ziggurat's tail begins, for 256 layers of equal area
+_AREA = 4.92867323399e-3
+
+
+def _ziggurat() -> tuple[np.ndarray, np.ndarray]:
+    """Right edges of the layers, and the share of each layer that lies wholly under the normal density."""
+    edge = np.zeros(_LAYERS + 1)
+    density = math.exp(-0.5 * _TAIL * _TAIL)
+    edge[0], edge[1] = _AREA / density, _TAIL
+    for i in range(2, _LAYERS):
+        edge[i] = math.sqrt(-2.0 * math.log(_AREA / edge[i - 1] + density))
+        density = math.exp(-0.5 * edge[i] * edge[i])
+    return edge, edge[1:] / edge[:-1]
+
+
+_EDGE, _INSIDE = _ziggurat()
+
+
+@register_jitable
+def mixed(bits):
+    """SplitMix64's bijective mixing of 64 bits."""
+    bits = (bits ^ (bits >> _S30)) * _M1
+    bits = (bits ^ (bits >> _S27)) * _M2
+    return bits ^ (bits >> _S31)
+
+
+@register_jitable
+def absorbed(state, part):
+    """The address so far with one more part taken in (both uint64)."""
+    return mixed(state + part + _GOLDEN)
+
+
+@register_jitable
+def occasion(seed, replicate, who, when):
+    """Where all luck of one person or pair at one time begins; add a purpose with ``absorbed``."""
+    return absorbed(absorbed(absorbed(absorbed(_GOLDEN, seed), replicate), who), when)
+
+
+@register_jitable
+def uniform_at(stream, step):
+    """Uniform number in (0, 1] at a step (uint64) of a stream (uint64)."""
+    bits = mixed(stream + _GOLDEN * (step + _ONE))
+    return (np.float64(bits >> _S11) + 1.0) * _TO_UNIT
+
+
+@register_jitable
+def _next_uniform(bits):
+    return (np.float64(bits >> _S11) + 1.0) * _TO_UNIT
+
+
+@register_jitable
+def normal_at(stream, step):
+    """Standard normal number at a step (uint64) of a stream (uint64)."""
+    bits = mixed(stream + _GOLDEN * (step + _ONE))
+    while True:
+        layer = np.int64(bits & _LOW8)
+        u = 2.0 * np.float64(bits >> _S11) * _TO_UNIT - 1.0
+        x = u * _EDGE[layer]
+        if abs(u) < _INSIDE[layer]:  # some 99 % of draws end here
+            return x
+        bits = mixed(bits + _RETRY)
+        if layer == 0:
+            while True:
+                beyond = -math.log(_next_uniform(bits)) / _TAIL
+                bits = mixed(bits + _RETRY)
+                height = -math.log(_next_uniform(bits))
+                bits = mixed(bits + _RETRY)
+                if 2.0 * height >= beyond * beyond:
+                    return _TAIL + beyond if u > 0.0 else -_TAIL - beyond
+        outer = math.exp(-0.5 * (_EDGE[layer] * _EDGE[layer] - x * x))
+        inner = math.exp(-0.5 * (_EDGE[layer + 1] * _EDGE[layer + 1] - x * x))
+        if inner + _next_uniform(bits) * (outer - inner) < 1.0:
+            return x
+        bits = mixed(bits + _RETRY)
+
+
+@lru_cache(maxsize=None)
+def purpose_code(purpose: str) -> np.uint64:
+    """The stable 64-bit number of a purpose's name."""
+    return np.uint64(int.from_bytes(hashlib.blake2b(purpose.encode(), digest_size=8).digest(), "little"))
+
+
+@njit(cache=True, nogil=True)
+def _normals(seed, replicate, who, when, purpose, exchange, out):  # pragma: no cover (compiled)
+    for i in range(who.size):
+        out[i] = normal_at(absorbed(occasion(seed, replicate, who[i], when[i]), purpose), exchange[i])
+
+
+@njit(cache=True, nogil=True)
+def _uniforms(seed, replicate, who, when, purpose, exchange, out):  # pragma: no cover (compiled)
+    for i in range(who.size):
+        out[i] = uniform_at(absorbed(occasion(seed, replicate, who[i], when[i]), purpose), exchange[i])
+
+
+@njit(cache=True, nogil=True)
+def _pairs(client, therapist, out):  # pragma: no cover (compiled)
+    for i in range(client.size):
+        out[i] = absorbed(mixed(client[i] + _GOLDEN), therapist[i])
+
+
+def _drawn(kernel: Any, seed: int, replicate: int, who: Any, purpose: str, when: Any, exchange: Any) -> Any:
+    columns = np.broadcast_arrays(np.asarray(who, np.uint64), np.asarray(when, np.uint64), np.asarray(exchange, np.uint64))
+    who_, when_, exchange_ = (np.ascontiguousarray(c).reshape(-1) for c in columns)
+    out = np.empty(who_.size)
+    kernel(np.uint64(seed), np.uint64(replicate), who_, when_, purpose_code(purpose), exchange_, out)
+    return out.reshape(columns[0].shape) if columns[0].ndim else float(out[0])
+
+
+def normal(seed: int, replicate: int, who: Any, purpose: str, when: Any = 0, exchange: Any = 0) -> Any:
+    """Standard normal number(s) at an address.
+
+    ``who`` is a code from :func:`person` or :func:`pair`, ``purpose`` the name of the draw, ``when`` a week,
+    month or attempt, ``exchange`` a step within it. ``who``, ``when`` and ``exchange`` (integers >= 0) may be
+    arrays and broadcast; scalars give a float.
+    """
+    return _drawn(_normals, seed, replicate, who, purpose, when, exchange)
+
+
+def uniform(seed: int, replicate: int, who: Any, purpose: str, when: Any = 0, exchange: Any = 0) -> Any:
+    """Uniform number(s) in (0, 1] at an address; see :func:`normal`."""
+    return _drawn(_uniforms, seed, replicate, who, purpose, when, exchange)
+
+
+def person(role: str, number: Any) -> np.ndarray:
+    """Codes of people: a client's and a therapist's number never share luck."""
+    return np.asarray(number, np.uint64) * np.uint64(2) + np.uint64({"client": 0, "therapist": 1}[role])
+
+
+def pair(client: Any, therapist: Any) -> np.ndarray:
+    """Codes of client-therapist pairs, from the two people's codes (arrays of equal length)."""
+    client_, therapist_ = (np.ascontiguousarray(c, np.uint64).reshape(-1) for c in (client, therapist))
+    out = np.empty(client_.size, np.uint64)
+    _pairs(client_, therapist_, out)
+    return out

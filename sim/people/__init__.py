@@ -1,0 +1,1 @@
+"""Who takes part: state columns, populations, life outside therapy, questionnaires."""

@@ -1,0 +1,119 @@
+"""Questionnaires: how a latent state becomes what a study sees.
+
+Every instrument rates items on a scale: level, the rater's style, a good or bad day, and item noise, then rounding
+to the scale's points and its two ends. So reliability, rater style and ceiling come about as in real data.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from sim.compiling import compiled
+from sim.luck import absorbed, normal, normal_at, occasion, purpose_code, uniform
+from sim.people.apply import applied
+from sim.theory import equations as eq
+from sim.theory.parameters import Parameters
+
+
+@dataclass(frozen=True)
+class Instrument:
+    """A questionnaire (or one scale of it): number of items, lowest and highest mark, where it comes from."""
+
+    name: str
+    items: int
+    low: int
+    high: int
+    source: str
+
+
+WAI_SCALE = Instrument("WAI-SR subscale", 4, 1, 7, "Hatcher & Gillaspy 2006; marks 1-7")
+EMPATHY = Instrument("rated empathy", 10, 1, 7, "after the usual 7-point empathy scales")
+ECR_SCALE = Instrument("ECR dimension", 18, 1, 7, "Brennan, Clark & Shaver 1998")
+TO_THERAPIST = Instrument("attachment to the therapist", 9, 1, 7, "after ECR items about one relationship")
+CORE_OM = Instrument("CORE-OM", 34, 0, 4, "Evans et al. 2002; clinical score = mean mark x 10")
+
+
+def _marked(mark, who, seed, replicate, when, purpose, items, low, high, item_sd, out):  # type: ignore[no-untyped-def]
+    for i in range(mark.size):
+        stream = absorbed(occasion(seed, replicate, who[i], when), purpose)
+        total = 0.0
+        for item in range(items):
+            x = np.floor(mark[i] + item_sd * normal_at(stream, np.uint64(item)) + 0.5)
+            total += min(max(x, low), high)
+        out[i] = total / items
+
+
+@dataclass(frozen=True)
+class Luck:
+    """Where a run's luck begins: seed and replicate."""
+
+    seed: int
+    replicate: int
+
+    def normal(self, who: Any, purpose: str, when: Any = 0, exchange: Any = 0) -> Any:
+        """``luck.normal`` of this run."""
+        return normal(self.seed, self.replicate, who, purpose, when, exchange)
+
+    def uniform(self, who: Any, purpose: str, when: Any = 0, exchange: Any = 0) -> Any:
+        """``luck.uniform`` of this run."""
+        return uniform(self.seed, self.replicate, who, purpose, when, exchange)
+
+
+def mean_mark(instrument: Instrument, mark: np.ndarray, who: np.ndarray, purpose: str, when: int, item_sd: float,
+              luck: Luck) -> np.ndarray:
+    """Mean mark over an instrument's items for people whose true mark (scale points) is ``mark``."""
+    out = np.empty(mark.size)
+    compiled(_marked)(np.ascontiguousarray(mark, np.float64), who, np.uint64(luck.seed), np.uint64(luck.replicate),
+                      np.uint64(when), purpose_code(purpose), instrument.items, float(instrument.low),
+                      float(instrument.high), item_sd, out)
+    return out
+
+
+def _scaled(instrument: Instrument, share: np.ndarray) -> np.ndarray:
+    return instrument.low + (instrument.high - instrument.low) * share
+
+
+def rated(instrument: Instrument, level: np.ndarray, level_typical: float, who: np.ndarray, style: np.ndarray,
+          purpose: str, when: int, rater: str, item_sd: float, numbers: Parameters, luck: Luck,
+          noise_purpose: str = "") -> np.ndarray:
+    """A rating (mean mark) of something about the therapy by one rater; ``level`` is latent, 0..1.
+
+    ``noise_purpose`` names the day's noise, so that subscales filled in together can share it.
+    """
+    noise = numbers.rating_session_sd * luck.normal(who, noise_purpose or f"{purpose}_day", when)
+    lift = numbers.client_rating_lift if rater == "client" else numbers.therapist_rating_lift
+    share = applied(eq.rated_share, numbers, level=level, level_typical=level_typical, rating_lift=lift, style=style, noise=noise)
+    return mean_mark(instrument, _scaled(instrument, share), who, purpose, when, item_sd, luck)
+
+
+def core_om(distress: np.ndarray, who: np.ndarray, purpose: str, when: int, numbers: Parameters, luck: Luck) -> np.ndarray:
+    """CORE-OM clinical score (0-40) of people with this distress (community SD)."""
+    week = numbers.core_week_sd * luck.normal(who, f"{purpose}_week", when)
+    share = eq.logistic(numbers.core_base + numbers.core_distress_gain * distress + week)
+    return 10.0 * mean_mark(CORE_OM, _scaled(CORE_OM, share), who, purpose, when, numbers.core_item_sd, luck)
+
+
+def ecr(share: np.ndarray, style: np.ndarray, who: np.ndarray, purpose: str, when: int, numbers: Parameters,
+        luck: Luck, instrument: Instrument = ECR_SCALE) -> np.ndarray:
+    """ECR score (1-7) of people whose anxiety or avoidance is ``share`` (0..1); ``style`` in scale points."""
+    return mean_mark(instrument, _scaled(instrument, share) + style, who, purpose, when, numbers.ecr_item_sd, luck)
+
+
+def rupture_report(ruptures: np.ndarray, repairs: np.ndarray, who: np.ndarray, when: int, numbers: Parameters,
+                   luck: Luck) -> np.ndarray:
+    """Whether the client reports a rupture of this session (0 or 1): a direct item, not a rule on alliance drops."""
+    unrepaired = ruptures > repairs
+    prob = np.where(ruptures > 0, np.where(unrepaired, numbers.client_rupture_report_prob, numbers.client_repaired_report_prob),
+                    numbers.client_false_report_prob)
+    return (luck.uniform(who, "client_rupture_report", when) <= prob).astype(np.float64)
+
+
+def observed_rupture(ruptures: np.ndarray, tension: np.ndarray, who: np.ndarray, when: int, numbers: Parameters,
+                     luck: Luck) -> np.ndarray:
+    """Whether an observer codes a rupture in this session (0 or 1); observers also count tension that did not break."""
+    prob = np.where(ruptures > 0, numbers.observer_rupture_report_prob,
+                    np.minimum(numbers.observer_tension_report_gain * tension, 1.0))
+    return (luck.uniform(who, "observer_rupture_report", when) <= prob).astype(np.float64)

@@ -1,0 +1,162 @@
+"""Who comes: clients drawn from the community and selected on distress, therapists drawn from theirs.
+
+A candidate is drawn (attachment, defences, distress), then kept if they lie where the scenario wants them and, for
+clients, if they seek help; otherwise the next candidate of the same number is drawn. All luck is addressed by the
+person's number and the attempt, so nobody's draw depends on anybody else's.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Protocol
+
+import numpy as np
+
+from sim.compiling import compiled
+from sim.luck import absorbed, normal_at, occasion, purpose_code, uniform_at
+from sim.people.instruments import Luck
+from sim.people.state import PERSON, Columns
+from sim.theory.parameters import Parameters
+
+MOST_ATTEMPTS = 200_000
+
+
+class PopulationError(ValueError):
+    """Nobody in the population fits what the scenario asks for."""
+
+
+class Wanted(Protocol):
+    """Where on the attachment plane people are wanted (``experiments.scenario.Attachment`` is one)."""
+
+    @property
+    def kind(self) -> str: ...
+    @property
+    def anxiety(self) -> tuple[float, float] | None: ...
+    @property
+    def avoidance(self) -> tuple[float, float] | None: ...
+    @property
+    def early(self) -> tuple[float, float] | None: ...
+    @property
+    def selected(self) -> bool: ...
+    @property
+    def distress(self) -> float | None: ...
+
+
+def share(ecr: Any) -> Any:
+    """An ECR score (1-7) as a share of the scale, 0..1."""
+    return (np.asarray(ecr, np.float64) - 1.0) / 6.0
+
+
+def ecr_score(share: Any) -> Any:
+    """A share of the scale (0..1) as an ECR score, 1-7."""
+    return 1.0 + 6.0 * np.asarray(share, np.float64)
+
+
+def _candidates(code, seed, replicate, purposes, anxiety, avoidance, plane, draw_plane, r, means, sds, paths, noise,
+                threshold, width, selected, fixed_distress, most, out):  # type: ignore[no-untyped-def]
+    """For each person the first candidate who fits; ``out`` rows: anxiety, avoidance, immature, neurotic, distress, set point, attempts."""
+    (immature_a, immature_v, neurotic_a, distress_a, distress_v, distress_i, distress_n) = paths
+    (immature_noise, neurotic_noise, set_noise, state_noise) = noise
+    zero = np.uint64(0)
+    for i in range(code.size):
+        out[6, i] = -1.0
+        for attempt in range(most):
+            here = occasion(seed, replicate, code[i], np.uint64(attempt))
+            if draw_plane:
+                z1 = normal_at(absorbed(here, purposes[0]), zero)
+                z2 = r * z1 + math.sqrt(1.0 - r * r) * normal_at(absorbed(here, purposes[1]), zero)
+                a, v = plane[0] + plane[1] * z1, plane[2] + plane[3] * z2
+                if not (anxiety[0] <= a <= anxiety[1] and avoidance[0] <= v <= avoidance[1]):
+                    continue
+            else:
+                a, v = anxiety[0], avoidance[0]
+            za, zv = (a - means[0]) / sds[0], (v - means[1]) / sds[1]
+            immature = immature_a * za + immature_v * zv + immature_noise * normal_at(absorbed(here, purposes[2]), zero)
+            neurotic = neurotic_a * za + neurotic_noise * normal_at(absorbed(here, purposes[3]), zero)
+            set_point = (distress_a * za + distress_v * zv + distress_i * immature + distress_n * neurotic
+                         + set_noise * normal_at(absorbed(here, purposes[4]), zero))
+            distress = set_point + state_noise * normal_at(absorbed(here, purposes[5]), zero)
+            if selected and not uniform_at(absorbed(here, purposes[6]), zero) <= 1.0 / (1.0 + math.exp((threshold - distress) / width)):
+                continue
+            if fixed_distress == fixed_distress:  # not NaN: the scenario states it
+                distress, set_point = fixed_distress, fixed_distress
+            out[0, i], out[1, i], out[2, i], out[3, i] = a, v, immature, neurotic
+            out[4, i], out[5, i], out[6, i] = distress, set_point, attempt
+            break
+
+
+_PURPOSES = ("candidate_anxiety", "candidate_avoidance", "candidate_immature", "candidate_neurotic", "candidate_set_point",
+             "candidate_state", "candidate_seeks_help")
+
+
+def _distress_paths(p: Parameters) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Paths from attachment and defences to distress, and the noise that makes every variable unit-variance."""
+    r = p.anxiety_avoidance_r
+    ia, iv, na = p.immature_anxiety_path, p.immature_avoidance_path, p.neurotic_anxiety_path
+    immature_noise = math.sqrt(max(1.0 - ia * ia - iv * iv - 2.0 * r * ia * iv, 0.0))
+    neurotic_noise = math.sqrt(max(1.0 - na * na, 0.0))
+    a = p.distress_anxiety_path + p.distress_immature_path * ia + p.distress_neurotic_path * na
+    v = p.distress_avoidance_path + p.distress_immature_path * iv
+    explained = a * a + v * v + 2.0 * r * a * v + (p.distress_immature_path * immature_noise) ** 2 + (p.distress_neurotic_path * neurotic_noise) ** 2
+    left = max(1.0 - explained - p.distress_state_share, 0.0)
+    return ((ia, iv, na, p.distress_anxiety_path, p.distress_avoidance_path, p.distress_immature_path, p.distress_neurotic_path),
+            (immature_noise, neurotic_noise, math.sqrt(left), math.sqrt(p.distress_state_share)))
+
+
+def draw(role: str, wanted: Wanted, code: np.ndarray, p: Parameters, luck: Luck) -> Columns:
+    """People of one role, as state columns; ``code`` are their luck codes.
+
+    Raises ``PopulationError`` when nobody fits the wanted place within ``MOST_ATTEMPTS`` candidates.
+    """
+    people = Columns(PERSON, code.size)
+    means = (p.client_anxiety_mean, p.client_avoidance_mean)
+    sds = (p.client_anxiety_sd, p.client_avoidance_sd)
+    own = tuple(p.of(role, n) for n in ("anxiety_mean", "anxiety_sd", "avoidance_mean", "avoidance_sd"))
+    anxiety, avoidance = (1.0, 7.0), (1.0, 7.0)
+    plane = own
+    if wanted.anxiety is not None and wanted.avoidance is not None:
+        if wanted.kind == "normal":
+            plane = (*wanted.anxiety, *wanted.avoidance)
+        else:
+            anxiety, avoidance = wanted.anxiety, wanted.avoidance
+    paths, noise = _distress_paths(p)
+    out = np.empty((7, code.size))
+    compiled(_candidates)(
+        code, np.uint64(luck.seed), np.uint64(luck.replicate), np.array([purpose_code(n) for n in _PURPOSES]),
+        anxiety, avoidance, plane, wanted.kind != "point", 0.0 if wanted.kind == "normal" else p.anxiety_avoidance_r,
+        means, sds, paths, noise, p.help_seeking_threshold, p.help_seeking_width,
+        role == "client" and wanted.selected and wanted.distress is None,
+        float("nan") if wanted.distress is None else float(wanted.distress), MOST_ATTEMPTS, out)
+    if code.size and out[6].min() < 0:
+        raise PopulationError(f"no {role} in {MOST_ATTEMPTS} candidates fits anxiety {anxiety[0]:g}-{anxiety[1]:g}, "
+                              f"avoidance {avoidance[0]:g}-{avoidance[1]:g}: widen the region or give a point")
+    people["anxiety"], people["avoidance"] = share(out[0]), share(out[1])
+    people["immature"], people["neurotic"] = out[2], out[3]
+    people["distress"], people["distress_set_point"] = np.clip(out[4], -6, 8), np.clip(out[5], -6, 8)
+    _give_anchors(role, people, wanted, code, p, luck)
+    z = {name: luck.normal(code, name) for name in ("skill", "warmth_trait", "rating_style", "ecr_style_anxiety", "ecr_style_avoidance")}
+    people["skill"] = np.clip(p.of(role, "skill_mean") + p.of(role, "skill_sd") * z["skill"], 0.02, 0.98)
+    people["warmth_trait"] = np.clip(p.warmth_trait_sd * z["warmth_trait"], -6, 6)
+    people["rating_style"] = np.clip(p.of(role, "rating_style_sd") * z["rating_style"], -6, 6)
+    for name in ("ecr_style_anxiety", "ecr_style_avoidance"):
+        people[name] = np.clip(p.ecr_style_sd * z[name], -6, 6)
+    insecurity = (people.anxiety - p.anxiety_typical) + (people.avoidance - p.avoidance_typical)
+    people["regulation"] = np.clip(p.regulation_start - p.regulation_start_security_gain * insecurity, 0.0, 1.0)
+    return people
+
+
+def _give_anchors(role: str, people: Columns, wanted: Wanted, code: np.ndarray, p: Parameters, luck: Luck) -> None:
+    """Early anchors that fit the general model of today: today = anchor + push of distress + stir of recent life."""
+    for k, name in enumerate(("anxiety", "avoidance")):
+        if wanted.early is not None:
+            people[f"{name}_anchor"] = share(wanted.early[k])
+            continue
+        today, mean = people[name], share(p.of(role, f"{name}_mean"))
+        push = 0.0
+        if p.anchor_rate > 0:
+            push = p.of(name, "distress_gain") * people.distress_set_point * 4.0 * today * (1.0 - today) / p.anchor_rate
+        total, stir = (p.of(role, f"{name}_sd") / 6.0) ** 2, p.prototype_anchor_sd**2
+        kept = max(1.0 - stir / total, 0.0)
+        spread = math.sqrt(kept * stir)
+        anchor = mean + kept * (today - push - mean) + spread * luck.normal(code, f"{name}_anchor")
+        people[f"{name}_anchor"] = np.clip(anchor, 0.0, 1.0)

@@ -1,0 +1,152 @@
+"""What is known of each person and each dyad: one declaration per column, and the arrays that hold them.
+
+The arrays are the truth. Internally attachment is held as a share, ``(ECR - 1) / 6``; tables show 1 to 7.
+Both roles have the same person columns. A dyad row holds everything two people bring to, do in and take from
+their sessions, so that compiled code needs this one array.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from sim.theory.regions import REGIONS, ROLES
+
+
+@dataclass(frozen=True)
+class Column:
+    """One state column: name, where it starts, its valid range, unit and meaning."""
+
+    name: str
+    start: float
+    low: float
+    high: float
+    unit: str
+    meaning: str
+
+
+def _columns(rows: Iterable[tuple[str, float, float, float, str, str]]) -> dict[str, Column]:
+    return {row[0]: Column(*row) for row in rows}
+
+
+_INF = float("inf")
+
+#: One row per person, client or therapist.
+PERSON = _columns([
+    ("anxiety_anchor", 0.45, 0, 1, "share", "early anchor of attachment anxiety"),
+    ("avoidance_anchor", 0.36, 0, 1, "share", "early anchor of attachment avoidance"),
+    ("anxiety", 0.45, 0, 1, "share", "general model (prototype): attachment anxiety"),
+    ("avoidance", 0.36, 0, 1, "share", "general model (prototype): attachment avoidance"),
+    ("distress", 0, -6, 8, "community SD", "psychological distress"),
+    ("distress_set_point", 0, -6, 8, "community SD", "distress to which this person returns"),
+    ("immature", 0, -8, 8, "SD", "immature defences"),
+    ("neurotic", 0, -8, 8, "SD", "neurotic defences"),
+    ("skill", 0.5, 0, 1, "share", "capacity to mentalise when calm"),
+    ("warmth_trait", 0, -6, 6, "logit", "warmth beyond attachment"),
+    ("regulation", 0.35, 0, 1, "share", "trained prefrontal regulation (affect regulation of K21)"),
+    ("fatigue", 0, 0, 1, "share", "tiredness from work"),
+    ("rating_style", 0, -6, 6, "logit", "how favourably this person rates the therapy"),
+    ("ecr_style_anxiety", 0, -6, 6, "scale points", "how this person marks anxiety items"),
+    ("ecr_style_avoidance", 0, -6, 6, "scale points", "how this person marks avoidance items"),
+    ("life_events", 0, 0, _INF, "events", "life events since the last assessment"),
+])
+
+_PER_ROLE = [
+    ("anxiety", 0.45, 0, 1, "share", "anxiety with this partner (implicit memory of K21)"),
+    ("avoidance", 0.36, 0, 1, "share", "avoidance of this partner (implicit memory of K21)"),
+    ("distress", 0, -6, 8, "community SD", "distress, as brought to the session"),
+    ("skill", 0.5, 0, 1, "share", "capacity to mentalise, as brought"),
+    ("warmth_trait", 0, -6, 6, "logit", "warmth beyond attachment, as brought"),
+    ("regulation", 0.35, 0, 1, "share", "trained regulation, as brought and changed"),
+    ("fatigue", 0, 0, 1, "share", "tiredness, as brought"),
+    ("arousal", 0.3, 0, 1, "share", "arousal now"),
+    ("expression", 0.2, 0, 1, "share", "what was shown in the last exchange"),
+    ("perceived", 0.6, 0, 1, "share", "the partner's last response as perceived"),
+    ("perceived_mean", 0.6, 0, 1, "share", "running mean of perceived responses"),
+    ("unreliability", 0.05, 0, 1, "share", "running unreliability of the partner"),
+    ("tension", 0, 0, _INF, "share", "disappointment built up"),
+    ("trust", 0.52, 0, 1, "share", "trust in the partner; the bond of the alliance"),
+]
+
+#: Quantities of an exchange whose session mean is kept, per role (regions first, so that read-outs need no list of their own).
+REGION_ACTIVITY = {
+    "mirror": "mirrored", "limbic": "arousal", "insula": "felt", "acc": "conflict", "tpj": "separation",
+    "dmpfc": "mentalising", "vmpfc": "felt_understanding", "ofc": "control", "vlpfc": "labelling",
+}
+assert list(REGION_ACTIVITY) == list(REGIONS)
+
+MEANS = tuple(f"{role}_{quantity}" for role in ROLES for quantity in
+              (*REGION_ACTIVITY.values(), "perceived", "response", "estimate", "fit", "disclosure", "expression")) + ("client_bid", "therapist_warmth")
+
+#: One row per dyad (course of therapy).
+DYAD = _columns(
+    [(f"{role}_{name}", *rest) for role in ROLES for name, *rest in _PER_ROLE]  # type: ignore[misc]
+    + [
+        ("match", 0, -8, 8, "logit", "lasting fit of these two people, unrelated to style"),
+        ("shared_meaning", 0.2, 0, 1, "share", "meaning made together"),
+        ("capability", 0.55, 0, 1, "share", "the therapist's capability as the client perceives it"),
+        ("client_task", 0.52, 0, 1, "share", "agreement on tasks, client's view"),
+        ("client_goal", 0.52, 0, 1, "share", "agreement on goals, client's view"),
+        ("therapist_task", 0.52, 0, 1, "share", "agreement on tasks, therapist's view"),
+        ("therapist_goal", 0.52, 0, 1, "share", "agreement on goals, therapist's view"),
+        ("client_engagement", 0.55, 0, 1, "share", "the client's motivation and commitment"),
+        ("therapist_engagement", 0.6, 0, 1, "share", "the therapist's commitment (constant)"),
+        ("client_alliance", 0.52, 0, 1, "share", "latent working alliance, client's view"),
+        ("therapist_alliance", 0.52, 0, 1, "share", "latent working alliance, therapist's view"),
+        ("open_rupture", 0, 0, 1, "0 or 1", "whether a rupture stays unrepaired"),
+        ("withdrawals", 0, 0, _INF, "count", "withdrawal ruptures in this session"),
+        ("confrontations", 0, 0, _INF, "count", "confrontation ruptures in this session"),
+        ("repairs", 0, 0, _INF, "count", "repairs in this session"),
+        ("session", 0, 0, _INF, "count", "sessions held so far, this one included"),
+        ("distress_intake", 0, -6, 8, "community SD", "distress at intake"),
+        ("dropout_risk", 0, 0, 1, "probability", "chance of leaving after this session"),
+        ("accuracy_correlation", 0, -1, 1, "correlation", "of the therapist's estimate with the client's arousal, over the session"),
+        ("accuracy_level", 0, 0, 1, "share", "1 - mean absolute error of that estimate"),
+        ("accuracy_bias", 0, -1, 1, "share", "mean error of that estimate; below 0: arousal is missed"),
+    ]
+    + [(f"mean_{name}", 0, 0, 1, "share", f"session mean of {name}") for name in MEANS]
+)
+
+
+class Columns:
+    """Named float columns of equal length, held as the rows of one array: ``c.anxiety`` is a view, not a copy."""
+
+    __slots__ = ("data", "declared", "index")
+
+    def __init__(self, declared: dict[str, Column], n: int) -> None:
+        self.declared = declared
+        self.index = {name: i for i, name in enumerate(declared)}
+        self.data = np.empty((len(declared), n))
+        for i, column in enumerate(declared.values()):
+            self.data[i] = column.start
+
+    def __getattr__(self, name: str) -> np.ndarray:
+        try:
+            return self.data[self.index[name]]
+        except KeyError:
+            raise AttributeError(f"no column '{name}'") from None
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        return self.data[self.index[name]]
+
+    def __setitem__(self, name: str, values: Any) -> None:
+        self.data[self.index[name]] = values
+
+    def __len__(self) -> int:
+        return int(self.data.shape[1])
+
+
+class StateError(ArithmeticError):
+    """A state column left its valid range or became NaN: the model, or a mechanism added to it, is at fault."""
+
+
+def check_range(columns: Columns, names: Iterable[str] | None = None, where: str = "") -> None:
+    """Raise ``StateError`` naming the first column (and row) that is NaN or outside its declared range."""
+    for name in names if names is not None else columns.declared:
+        column, values = columns.declared[name], columns[name]
+        if values.size and not (values.min() >= column.low and values.max() <= column.high):
+            row = int(np.flatnonzero(~((values >= column.low) & (values <= column.high)))[0])
+            raise StateError(f"{where}row {row}: {name} is {values[row]}; it must lie in {column.low:g}..{column.high:g} ({column.unit})")

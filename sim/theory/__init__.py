@@ -1,0 +1,1 @@
+"""What the science says: equations, numbers, regions, styles, claims and sources."""

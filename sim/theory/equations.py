@@ -1,0 +1,619 @@
+"""Every equation of the model, once.
+
+Each is a plain, branch-free function: the same line serves a float in a test, a column of people (NumPy) and a
+compiled loop (numba). The first docstring line says in words what the equation returns; then the formula, the
+limit or closed form that a test uses, the source, and the status: *empirical*, *derived* or *assumption*.
+
+Arguments are named like the quantities and numbers they take: ``sim/theory/parameters.py`` declares every number
+and ``sim/people/state.py`` every quantity (with unit and range), so wiring goes by name. Unless said otherwise a
+quantity is an activity or share in 0..1. ``anxiety`` and ``avoidance`` here are the ECR scores brought to 0..1,
+``(score - 1) / 6``. ``partner_x`` is the other person's ``x``. A region's name (``insula``) is how much of it is
+intact: 1 normally, 0 after a lesion. ``x_luck`` is a standard normal draw.
+
+Sources are keys of ``sources.yaml``; [K..] and [A..] are claims of ``claims.yaml``.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba.extending import register_jitable
+
+_EDGE = 1e-6  # activities are kept this far from 0 and 1 before a logit
+
+
+@register_jitable
+def logistic(x):
+    """Share in 0..1 of a value on the logit scale: 1 / (1 + exp(-x))."""
+    return 1.0 / (1.0 + np.exp(-x))
+
+
+@register_jitable
+def logit(share):
+    """Value on the logit scale of a share: log(s / (1 - s)), finite at 0 and 1."""
+    s = np.minimum(np.maximum(share, _EDGE), 1.0 - _EDGE)
+    return np.log(s / (1.0 - s))
+
+
+# ----------------------------------------------------------------------------- one exchange: arousal and signals
+
+
+@register_jitable
+def arousal_target(limbic, distress, anxiety, perceived, mirrored, stress_luck,
+                   arousal_base, arousal_distress_gain, distress_typical, arousal_anxiety_gain, anxiety_typical,
+                   rejection_gain, perceived_typical, arousal_stress_sd, contagion_share, contagion_base,
+                   contagion_anxiety_gain):
+    """How aroused this moment makes a person: own threat, and resonance with what the other shows.
+
+    limbic * [(1 - k) * S(b + gD*(distress - typ) + gA*(a - a0) + gR*a*(p_typ - p) + sd*luck) + k*(c0 + cA*(a - a0))*m],
+    at most 1. Limit: without the limbic system 0; k = 0 removes resonance.
+    Under threat, more so when anxious and when the last response fell short [K10, A2]; the limbic system carries
+    it [K7, K16]; resonance overwhelms anxious therapists (cittern2017). Status: assumption.
+    """
+    threat = logistic(arousal_base + arousal_distress_gain * (distress - distress_typical)
+                      + arousal_anxiety_gain * (anxiety - anxiety_typical)
+                      + rejection_gain * anxiety * (perceived_typical - perceived) + arousal_stress_sd * stress_luck)
+    resonance = (contagion_base + contagion_anxiety_gain * (anxiety - anxiety_typical)) * mirrored
+    mixed = (1.0 - contagion_share) * threat + contagion_share * np.maximum(resonance, 0.0)
+    return limbic * np.minimum(mixed, 1.0)
+
+
+@register_jitable
+def control(regulation, ofc):
+    """Regulation that is at hand in social affect: what was trained, where the orbitofrontal cortex applies it.
+
+    W * ofc. Limit: 0 without the orbitofrontal cortex [K16]. Status: assumption.
+    """
+    return regulation * ofc
+
+
+@register_jitable
+def arousal(arousal, arousal_target, control, anxiety,
+            arousal_rise_rate, arousal_fall_rate, regulation_gain, recovery_anxiety_cost, anxiety_typical):
+    """A person's arousal after moving toward its target: slower up and faster down when regulation is trained.
+
+    L + up*(1 - c*W)*(z - L)+ - down*(1 + c*W)*exp(-k*(a - a0))*(L - z)+, W = control.
+    Limit: stays when z = L. Secure people return to calm sooner [K5]; prefrontal cortex and limbic system regulate
+    affect together [K16]. Status: assumption.
+    """
+    gap = arousal_target - arousal
+    rise = arousal_rise_rate * (1.0 - regulation_gain * control) * np.maximum(gap, 0.0)
+    fall_rate = arousal_fall_rate * (1.0 + regulation_gain * control) * np.exp(-recovery_anxiety_cost * (anxiety - anxiety_typical))
+    return arousal + rise + np.minimum(fall_rate, 1.0) * np.minimum(gap, 0.0)
+
+
+@register_jitable
+def bid(arousal, anxiety, avoidance, arousal_typical, anxiety_typical, avoidance_typical,
+        bid_arousal_gain, bid_anxiety_gain, bid_avoidance_cost):
+    """How strongly a person seeks support at this moment (proximity seeking).
+
+    S(gL*(L - L_typ) + gA*(a - a0) - gV*(v - v0)). Limit: .5 for the typical person at typical arousal.
+    Threat raises bids [K10]; anxiety magnifies them [A2], avoidance mutes them [A4]. Status: assumption.
+    """
+    return logistic(bid_arousal_gain * (arousal - arousal_typical) + bid_anxiety_gain * (anxiety - anxiety_typical)
+                    - bid_avoidance_cost * (avoidance - avoidance_typical))
+
+
+@register_jitable
+def expression(arousal, anxiety, avoidance, trust, expression_gain, expression_offset, expression_avoidance_cost,
+               expression_anxiety_gain, expression_trust_gain, anxiety_typical, avoidance_typical):
+    """How much of their arousal a person shows without words.
+
+    S(g*S^-1(L) + o - dV*(v - v0) + dA*(a - a0) + dB*(trust - .5)). Limit: equals L for the typical person at
+    trust .5 (g = 1, o = 0); constant for g = 0. Deactivation hides, hyperactivation magnifies [A2, A4].
+    Status: assumption.
+    """
+    return logistic(expression_gain * logit(arousal) + expression_offset
+                    - expression_avoidance_cost * (avoidance - avoidance_typical)
+                    + expression_anxiety_gain * (anxiety - anxiety_typical)
+                    + expression_trust_gain * (trust - 0.5))
+
+
+@register_jitable
+def disclosure(expression, anxiety, avoidance, trust, disclosure_base, disclosure_trust_gain,
+               disclosure_avoidance_cost, disclosure_fearful_cost, disclosure_expression_gain, expression_typical,
+               anxiety_typical, avoidance_typical):
+    """How much a person says of what they feel (verbal, not the same as what they show).
+
+    S(y0 + yB*(trust - .5) - yV*(v - v0) - yAV*(a - a0)+*(v - v0)+ + yX*(x - x_typ)).
+    Avoidance holds back; both high at once most [A3]; safety lets people speak [K20]. Status: assumption.
+    """
+    both_high = np.maximum(anxiety - anxiety_typical, 0.0) * np.maximum(avoidance - avoidance_typical, 0.0)
+    return logistic(disclosure_base + disclosure_trust_gain * (trust - 0.5)
+                    - disclosure_avoidance_cost * (avoidance - avoidance_typical)
+                    - disclosure_fearful_cost * both_high
+                    + disclosure_expression_gain * (expression - expression_typical))
+
+
+@register_jitable
+def warmth(avoidance, fatigue, warmth_trait, warmth_base, avoidance_warmth_cost, fatigue_warmth_cost, avoidance_typical):
+    """Genuine, non-judging warmth a person conveys.
+
+    S(h0 + trait - c*(v - v0) - f*fatigue). Limit: S(h0) for the typical person.
+    Warmth is no technique [K6]; one's own avoidance costs it [K14]. Status: assumption.
+    """
+    return logistic(warmth_base + warmth_trait - avoidance_warmth_cost * (avoidance - avoidance_typical)
+                    - fatigue_warmth_cost * fatigue)
+
+
+# ------------------------------------------------------------------------- one exchange: the empathic chain (K9)
+
+
+@register_jitable
+def mirrored(mirror, partner_expression, avoidance, mirror_luck, mirror_gain, mirror_avoidance_cost, mirror_noise_sd,
+           avoidance_typical):
+    """Mirror activity: the other's expression mapped onto one's own.
+
+    M * S(S^-1(x) + g - w*(v - v0) + sd*luck). Limit: equals the expression without gain, cost and noise.
+    First link of the chain; changes nothing by itself [K8, K9]. Status: assumption (the role is disputed).
+    """
+    return mirror * logistic(logit(partner_expression) + mirror_gain
+                             - mirror_avoidance_cost * (avoidance - avoidance_typical) + mirror_noise_sd * mirror_luck)
+
+
+@register_jitable
+def felt(insula, mirrored, arousal, insula_half):
+    """The felt signal: mirrored expression that one's own body answers to.
+
+    I * m*(1 + h)*L/(L + h). Limit: 0 without the insula, without mirror activity or without own arousal.
+    The anterior insula is necessary for feeling another's pain (gu2012) [K7, K8]. Status: assumption.
+    """
+    return np.minimum(insula * mirrored * (1.0 + insula_half) * arousal / (arousal + insula_half), 1.0)
+
+
+@register_jitable
+def mentalising(dmpfc, skill, arousal, avoidance, fatigue, mentalising_threshold, mentalising_width,
+                mentalising_avoidance_cost, avoidance_typical):
+    """Capacity to work out what the other feels and why; it breaks down in high arousal.
+
+    M * skill * exp(-(((L - t)+)/w)^2) * exp(-k*(v - v0)) * (1 - fatigue), in 0..1. Limit: the skill itself when
+    calm, rested and typical. Security keeps it under load [K5]. Status: assumption.
+    """
+    overload = np.maximum(arousal - mentalising_threshold, 0.0) / mentalising_width
+    capacity = skill * np.exp(-overload * overload - mentalising_avoidance_cost * (avoidance - avoidance_typical))
+    return dmpfc * np.minimum(capacity * (1.0 - fatigue), 1.0)
+
+
+@register_jitable
+def self_other(tpj, arousal, self_other_flood_cost, mentalising_threshold):
+    """How well a person keeps their own arousal apart from the other's.
+
+    T * (1 - k*(L - t)+). Limit: 1 when intact and calm; 0 without the temporoparietal junction [K7].
+    Status: assumption.
+    """
+    return tpj * np.maximum(1.0 - self_other_flood_cost * np.maximum(arousal - mentalising_threshold, 0.0), 0.0)
+
+
+@register_jitable
+def estimate(felt, mentalising, self_other, arousal, partner_avoidance, estimate_correction,
+             expression_avoidance_cost, avoidance_typical, self_other_leak):
+    """What a person takes the other's arousal to be.
+
+    i*(1 + P*(exp(c*dV*(v_p - v0)) - 1)) + (1 - T)*leak*L, in 0..1. Limit: the felt signal itself with a typical
+    partner and intact self-other distinction. Mentalising corrects for what this partner hides; without
+    distinction own arousal leaks in [K3, K7]. Status: assumption.
+    """
+    hidden = np.exp(estimate_correction * expression_avoidance_cost * (partner_avoidance - avoidance_typical)) - 1.0
+    return np.minimum(np.maximum(felt * (1.0 + mentalising * hidden) + (1.0 - self_other) * self_other_leak * arousal, 0.0), 1.0)
+
+
+@register_jitable
+def fit(estimate, partner_arousal, fit_width):
+    """How well that estimate fits the other's real arousal at this moment.
+
+    exp(-((e - L)/w)^2). Limit: 1 for a perfect estimate [K1]. Status: assumption.
+    """
+    miss = (estimate - partner_arousal) / fit_width
+    return np.exp(-miss * miss)
+
+
+@register_jitable
+def separation(self_other, felt):
+    """Work of keeping apart what is felt for the other and what is one's own: T * i (read-out of the temporoparietal site).
+
+    Limit: 0 when nothing is felt [K19]. Status: assumption.
+    """
+    return self_other * felt
+
+
+@register_jitable
+def felt_understanding(fit, felt, vmpfc, felt_enough):
+    """The other's state felt *and* understood, the end of the empathic chain: vmpfc * q * min(i/i0, 1).
+
+    Limit: the fit itself once enough is felt; 0 without a felt signal or without the ventral medial cortex [K9].
+    Status: assumption.
+    """
+    return vmpfc * fit * np.minimum(felt / felt_enough, 1.0)
+
+
+@register_jitable
+def response(fit, felt_understanding, warmth, avoidance, trust, partner_bid, timing_luck, response_base, response_fit_gain,
+             fit_typical, response_felt_floor, felt_understanding_typical, response_warmth_gain, warmth_typical,
+             response_trust_gain, response_reaching_gain, avoidance_typical, timing_lapse_cost, timing_lapse_threshold,
+             timing_bid_gain):
+    """How well a therapist responds: perceived, made sense of, warm, and in time.
+
+    S(r0 + gq*[f*(q - q_typ) + (1 - f)*(u - u_typ)] + gh*(h - h_typ) + gT*(trust - .5) + gW*(v - v0)*(bid - .5)
+    - cost*(luck - threshold - gB*(bid - .5))+).
+    Understanding counts in full only when felt; warmth weighs beside it [K1, K3, K6]; a lapse in timing lowers it,
+    less often when the client bids strongly [K10]. An avoidant therapist waits for bids, and so gives little to
+    clients who make none [A7]. Status: assumption.
+    """
+    understanding = (response_felt_floor * (fit - fit_typical)
+                     + (1.0 - response_felt_floor) * (felt_understanding - felt_understanding_typical))
+    lapse = np.maximum(timing_luck - timing_lapse_threshold - timing_bid_gain * (partner_bid - 0.5), 0.0)
+    return logistic(response_base + response_fit_gain * understanding
+                    + response_warmth_gain * (warmth - warmth_typical) + response_trust_gain * (trust - 0.5)
+                    + response_reaching_gain * (avoidance - avoidance_typical) * (partner_bid - 0.5)
+                    - timing_lapse_cost * lapse)
+
+
+@register_jitable
+def response_given(response, timing_luck, forced_response_share, forced_response_low, forced_response_high):
+    """The response that reaches the client, where an experiment may put a given one in place of the therapist's.
+
+    (1 - s)*r + s*(low or high, by a coin). Limit: the response itself for s = 0; steady when low = high, erratic
+    otherwise. Derived (an experimenter's clamp, [K10, K12]).
+    """
+    coin = np.minimum(np.maximum(timing_luck * 1e300, 0.0), 1.0)
+    forced = forced_response_low + (forced_response_high - forced_response_low) * coin
+    return (1.0 - forced_response_share) * response + forced_response_share * forced
+
+
+@register_jitable
+def collaboration(disclosure, trust, engagement, collaboration_base, collaboration_disclosure_gain,
+                  disclosure_typical, collaboration_trust_gain, collaboration_engagement_gain, engagement_typical):
+    """What the client gives back: openness and work, as the therapist meets it.
+
+    S(o0 + gY*(y - y_typ) + gT*(trust - .5) + gE*(engagement - e_typ)). Two-way responsiveness [K2]; trust and
+    engagement feed collaboration [K18]. Status: assumption.
+    """
+    return logistic(collaboration_base + collaboration_disclosure_gain * (disclosure - disclosure_typical)
+                    + collaboration_trust_gain * (trust - 0.5)
+                    + collaboration_engagement_gain * (engagement - engagement_typical))
+
+
+# ----------------------------------------------------------------------- one exchange: perception and what follows
+
+
+@register_jitable
+def expectation(anxiety, avoidance, perceived_typical, expectation_avoidance_cost, expectation_anxiety_cost,
+                anxiety_typical, avoidance_typical):
+    """The response a person expects from this partner, given their attachment to them.
+
+    S(S^-1(p_typ) - xV*(v - v0) - xA*(a - a0)). Limit: the typical person expects the typical response, so nothing
+    drifts [K12, K13]. Status: assumption.
+    """
+    return logistic(logit(perceived_typical) - expectation_avoidance_cost * (avoidance - avoidance_typical)
+                    - expectation_anxiety_cost * (anxiety - anxiety_typical))
+
+
+@register_jitable
+def perceived(partner_response, expectation, anxiety, avoidance, arousal, mentalising, estimate, partner_warmth, match,
+              perception_pull_base, perception_pull_gain, perception_mentalising_gain, mentalising_typical,
+              threat_gain, arousal_typical, closeness_cost, warmth_typical, tension_reading_gain, estimate_typical,
+              avoidance_typical):
+    """The response as the receiver perceives it: pulled toward what they expect, more so when insecure.
+
+    S((1 - om)*S^-1(r) + om*S^-1(X) + match - gL*a*(L - L_typ) - gC*(v - v0)*(h - h_typ) - gE*(e - e_typ)),
+    om = o0 + o1*(a + v)/2 - oM*(P - P_typ), in 0..1.
+    Limit: the response itself for om = 0, typical arousal and estimate, no match. [A6, K13]; a threatened anxious
+    person hears less, an avoidant one is uneasy with much warmth, and the other's tension is sensed [K2].
+    Status: assumption.
+    """
+    pull = (perception_pull_base + perception_pull_gain * 0.5 * (anxiety + avoidance)
+            - perception_mentalising_gain * (mentalising - mentalising_typical))
+    pull = np.minimum(np.maximum(pull, 0.0), 1.0)
+    return logistic((1.0 - pull) * logit(partner_response) + pull * logit(expectation) + match
+                    - threat_gain * anxiety * (arousal - arousal_typical)
+                    - closeness_cost * (avoidance - avoidance_typical) * (partner_warmth - warmth_typical)
+                    - tension_reading_gain * (estimate - estimate_typical))
+
+
+@register_jitable
+def surprise(perceived, expectation):
+    """How much better (or worse) the response was than expected: p - X. Derived [K12]."""
+    return perceived - expectation
+
+
+@register_jitable
+def unreliability(unreliability, perceived, perceived_mean, unreliability_rate):
+    """Running average of how erratic the partner has been, whatever the level.
+
+    U + rate*(|p - mean| - U). Limit: 0 for a perfectly steady partner. Our reading, after Ainsworth
+    (ainsworth1978): erratic care, not low care, teaches that the self cannot count on anyone [K12].
+    Status: assumption.
+    """
+    return unreliability + unreliability_rate * (np.abs(perceived - perceived_mean) - unreliability)
+
+
+@register_jitable
+def perceived_mean(perceived_mean, perceived, perceived_mean_rate):
+    """Running average of the perceived response: mean + rate*(p - mean). Derived."""
+    return perceived_mean + perceived_mean_rate * (perceived - perceived_mean)
+
+
+@register_jitable
+def conflict(acc, surprise):
+    """The signal that something went other than expected: C * |D|. Limit: 0 without the cingulate [K7]. Assumption."""
+    return acc * np.abs(surprise)
+
+
+@register_jitable
+def calmed_arousal(arousal, perceived, co_regulation_rate):
+    """Arousal after the partner's response: L * exp(-c*p).
+
+    Limit: unchanged for c = 0. A response that arrives lowers arousal, on both sides [K10, K11]. Assumption.
+    """
+    return arousal * np.exp(-co_regulation_rate * perceived)
+
+
+@register_jitable
+def labelling(vlpfc, disclosure, perceived, labelling_base, labelling_safety_gain):
+    """Putting feelings into words: V * y * S(l0 + l1*p).
+
+    Limit: nothing said, nothing labelled; 0 without the ventrolateral cortex. More when it feels safe
+    (lieberman2007) [K20]. Status: assumption.
+    """
+    return vlpfc * disclosure * logistic(labelling_base + labelling_safety_gain * perceived)
+
+
+@register_jitable
+def labelled_arousal(arousal, labelling, control, labelling_calm_rate, labelling_untrained_share):
+    """Arousal after a feeling was put into words: L * exp(-c*l*(u + W)), W = control.
+
+    Limit: unchanged when nothing is labelled. At once, and more with training [K20, K16]. Status: assumption
+    (direction: lieberman2007).
+    """
+    return arousal * np.exp(-labelling_calm_rate * labelling * (labelling_untrained_share + control))
+
+
+@register_jitable
+def learning_gate(arousal, gate_centre, gate_width):
+    """How open a person is to learning now: most at moderate arousal.
+
+    exp(-((L - c)/w)^2). Limit: 1 at the centre. Window of tolerance and reconsolidation (gershman2017).
+    Status: assumption.
+    """
+    distance = (arousal - gate_centre) / gate_width
+    return np.exp(-distance * distance)
+
+
+@register_jitable
+def avoidance_learned(avoidance, learning_gate, surprise, ofc, trust, plasticity, other_model_rate, safety_value_gain):
+    """Avoidance of this partner after one exchange: good surprise lowers it, bad surprise raises it.
+
+    v - plasticity*eta*G*D*4v(1 - v)*(1 + s*ofc*(trust - .5)). Limit: unchanged without plasticity or surprise;
+    stays in 0..1. The expectation of the *other* [K12]; the orbitofrontal cortex carries the learned value of
+    safety [K16]. Status: assumption.
+    """
+    value = 1.0 + safety_value_gain * ofc * (trust - 0.5)
+    moved = avoidance - plasticity * other_model_rate * learning_gate * surprise * value * 4.0 * avoidance * (1.0 - avoidance)
+    return np.minimum(np.maximum(moved, 0.0), 1.0)
+
+
+@register_jitable
+def anxiety_learned(anxiety, learning_gate, surprise, unreliability, vmpfc, plasticity, self_model_rate,
+                    self_model_reliability_gain, self_model_surprise_gain, unreliability_typical):
+    """Anxiety with this partner after one exchange: steady good care lowers it, erratic care raises it.
+
+    a - plasticity*eta*G*vmpfc*(cU*(U_typ - U) + cD*D)*4a(1 - a). Limit: unchanged without plasticity; stays in
+    0..1. The expectation of the *self* [K11, K12], after ainsworth1978. Status: assumption.
+    """
+    worth = self_model_reliability_gain * (unreliability_typical - unreliability) + self_model_surprise_gain * surprise
+    moved = anxiety - plasticity * self_model_rate * learning_gate * vmpfc * worth * 4.0 * anxiety * (1.0 - anxiety)
+    return np.minimum(np.maximum(moved, 0.0), 1.0)
+
+
+@register_jitable
+def regulation_learned(regulation, learning_gate, labelling, perceived, plasticity, regulation_rate,
+                       regulation_attunement_share, regulation_keep):
+    """Trained prefrontal regulation after one exchange: built by attuned, labelled moments, lost slowly.
+
+    W + plasticity*eta*[V^2*(1 - W) - (1 - mu)*W] with V^2 = G*(l + s*p)*p. Closed form: for constant V,
+    W* = V^2/(1 - mu + V^2). Hebbian weight with persistence (treur2022) [K16]. Status: assumption.
+    """
+    drive = learning_gate * (labelling + regulation_attunement_share * perceived) * perceived
+    return regulation + plasticity * regulation_rate * (drive * (1.0 - regulation) - (1.0 - regulation_keep) * regulation)
+
+
+@register_jitable
+def shared_meaning(shared_meaning, partner_fit, disclosure, arousal, shared_meaning_rate):
+    """Meaning made together: grows when something is said, understood, and there is calm to explore it.
+
+    M + rate*(q*y*(1 - L) - M). Limit: tends to q*y*(1 - L). Secondary intersubjectivity [K11]; low arousal frees
+    exploration [K10]. Status: assumption.
+    """
+    return shared_meaning + shared_meaning_rate * (partner_fit * disclosure * (1.0 - arousal) - shared_meaning)
+
+
+# ----------------------------------------------------------------------------- one exchange: rupture and repair
+
+
+@register_jitable
+def tension(tension, surprise, tension_keep):
+    """Disappointment that has built up: keep*T + (-D)+. Limit: fades by ``keep`` when nothing disappoints. Assumption."""
+    return tension_keep * tension + np.maximum(-surprise, 0.0)
+
+
+@register_jitable
+def confrontation_probability(anxiety, avoidance, confrontation_gain, anxiety_typical, avoidance_typical):
+    """Chance that a rupture is a confrontation rather than a withdrawal: S(k*((a - a0) - (v - v0))).
+
+    Limit: .5 for the typical person. Avoidant people withdraw, anxious ones protest; fearful ones rarely
+    challenge openly [A3]. Status: assumption.
+    """
+    return logistic(confrontation_gain * ((anxiety - anxiety_typical) - (avoidance - avoidance_typical)))
+
+
+@register_jitable
+def repair_probability(acc, partner_acc, mentalising, fit, avoidance, partner_disclosure, confronted,
+                       repair_base, repair_understanding_gain, repair_avoidance_cost, repair_confrontation_gain,
+                       repair_client_share, disclosure_typical, repair_disclosure_gain, repair_effort, avoidance_typical):
+    """Chance that the therapist notices and mends a rupture in this exchange.
+
+    e*(1 - s + s*acc_client)*acc*S(b + gP*P*q - gV*(v - v0) + gK*confronted + gY*(y - y_typ)).
+    Limit: 0 without the therapist's cingulate. What the client contributes matters (millerbottome2018): saying
+    it, and noticing it [K14]. Status: assumption.
+    """
+    noticed = acc * (1.0 - repair_client_share + repair_client_share * partner_acc)
+    return repair_effort * noticed * logistic(repair_base + repair_understanding_gain * mentalising * fit
+                                              - repair_avoidance_cost * (avoidance - avoidance_typical)
+                                              + repair_confrontation_gain * confronted
+                                              + repair_disclosure_gain * (partner_disclosure - disclosure_typical))
+
+
+@register_jitable
+def moved_share(share, step):
+    """A share after a step that shrinks toward its ends: s + step*4s(1 - s). Limit: stays in 0..1 for |step| <= .25. Derived."""
+    return share + step * 4.0 * share * (1.0 - share)
+
+
+# --------------------------------------------------------------------------------------------------- session end
+
+
+@register_jitable
+def trust_target(mean_perceived, anxiety, avoidance, trust_response_gain, perceived_typical, trust_security_gain,
+                 trust_typical, anxiety_typical, avoidance_typical):
+    """The trust that this session's perceived responses and the security with this partner support.
+
+    S(S^-1(t_typ) + gP*(S^-1(p) - S^-1(p_typ)) - gS*((a - a0) + (v - v0))). Limit: t_typ for the typical person
+    and response. Path response -> security -> alliance [K4, K22]. Status: assumption.
+    """
+    return logistic(logit(trust_typical) + trust_response_gain * (logit(mean_perceived) - logit(perceived_typical))
+                    - trust_security_gain * ((anxiety - anxiety_typical) + (avoidance - avoidance_typical)))
+
+
+@register_jitable
+def toward(value, target, rate):
+    """A value after moving a share ``rate`` of the way to its target: x + rate*(target - x). Derived.
+
+    Closed form after n steps: target + (x0 - target)*(1 - rate)^n.
+    """
+    return value + rate * (target - value)
+
+
+@register_jitable
+def capability_target(mean_fit, progress, trust, capability_typical, capability_fit_gain, fit_typical,
+                      capability_progress_gain, capability_trust_gain, trust_typical):
+    """How capable the partner seems: understood well, things getting better, trusted.
+
+    S(S^-1(c_typ) + gq*(q - q_typ) + gD*progress + gT*(trust - t_typ)); progress in SD of distress since intake.
+    The client's perception of capability [K18]. Status: assumption.
+    """
+    return logistic(logit(capability_typical) + capability_fit_gain * (mean_fit - fit_typical)
+                    + capability_progress_gain * progress + capability_trust_gain * (trust - trust_typical))
+
+
+@register_jitable
+def agreement_target(capability, shared_meaning, trust, progress, agreement_base, agreement_capability_gain,
+                     capability_typical, agreement_meaning_gain, shared_meaning_typical, agreement_trust_gain,
+                     trust_typical, agreement_progress_gain):
+    """Agreement on tasks or goals that capability, shared meaning, trust and progress support.
+
+    S(b + gC*(c - c_typ) + gM*(M - M_typ) + gT*(trust - t_typ) + gD*progress). Task leans on capability and meaning,
+    goal on progress (their own numbers). Collaboration [K18], co-created meaning [K11]. Status: assumption.
+    """
+    return logistic(agreement_base + agreement_capability_gain * (capability - capability_typical)
+                    + agreement_meaning_gain * (shared_meaning - shared_meaning_typical)
+                    + agreement_trust_gain * (trust - trust_typical) + agreement_progress_gain * progress)
+
+
+@register_jitable
+def alliance(bond, task, goal):
+    """The working alliance: mean of bond, task and goal (bordin1979). Status: empirical."""
+    return (bond + task + goal) / 3.0
+
+
+@register_jitable
+def engagement_target(alliance, distress, engagement_base, engagement_alliance_gain, alliance_typical,
+                      engagement_distress_gain, distress_typical):
+    """Motivation and commitment that the alliance and the pressure of suffering support.
+
+    S(b + gA*(A - A_typ) + gD*(distress - typ)). Alliance feeds motivation and is fed by it (through
+    collaboration) [K18, K25]. Status: assumption.
+    """
+    return logistic(engagement_base + engagement_alliance_gain * (alliance - alliance_typical)
+                    + engagement_distress_gain * (distress - distress_typical))
+
+
+@register_jitable
+def healing(distress, alliance, engagement, labelling, healing_rate, alliance_typical, healing_alliance_power,
+            engagement_typical, labelling_typical, healing_labelling_share, healthy_distress):
+    """Distress (SD) that one session takes away.
+
+    rate * (distress - healthy)+ * (A/A_typ)^k * (E/E_typ) * (1 + s*(l/l_typ - 1)). Limit: 0 without engagement;
+    rate*(distress - healthy) in a typical session, so gains slow down as in dose-response data.
+    Empathy and a secure base -> motivation -> effective treatment [K25]; naming feelings serves health [K20].
+    Status: assumption.
+    """
+    work = (np.exp(healing_alliance_power * np.log(np.maximum(alliance, _EDGE) / alliance_typical)) * engagement
+            / engagement_typical * (1.0 + healing_labelling_share * (labelling / labelling_typical - 1.0)))
+    return np.minimum(healing_rate * work, 1.0) * np.maximum(distress - healthy_distress, 0.0)
+
+
+@register_jitable
+def dropout_probability(alliance, engagement, open_rupture, avoidance, session, dropout_base, dropout_alliance_gain,
+                        alliance_typical, dropout_engagement_gain, engagement_typical, dropout_rupture_gain,
+                        dropout_avoidance_gain, avoidance_typical, dropout_early_gain, dropout_early_fade):
+    """Chance that the client does not come back after this session.
+
+    S(b - gA*(A - A_typ) - gE*(E - E_typ) + gO*open + gV*(v - v0) + gF*exp(-(session - 1)/fade)).
+    Security and alliance keep people, open ruptures cost them [K4, K18, A7]. Status: assumption.
+    """
+    return logistic(dropout_base - dropout_alliance_gain * (alliance - alliance_typical)
+                    - dropout_engagement_gain * (engagement - engagement_typical)
+                    + dropout_rupture_gain * open_rupture + dropout_avoidance_gain * (avoidance - avoidance_typical)
+                    + dropout_early_gain * np.exp(-(session - 1.0) / dropout_early_fade))
+
+
+# ------------------------------------------------------------------------------------------- life, week by week
+
+
+@register_jitable
+def expected_distress(anxiety_z, avoidance_z, immature, neurotic, distress_anxiety_path, distress_avoidance_path,
+                      distress_immature_path, distress_neurotic_path):
+    """Distress (community SD) that attachment and defences lead one to expect: sum of path * cause, all standardised.
+
+    Paths after ciocca2020 and zhang2022; insecurity -> defences -> distress [A8]. Status: assumption (sizes).
+    """
+    return (distress_anxiety_path * anxiety_z + distress_avoidance_path * avoidance_z
+            + distress_immature_path * immature + distress_neurotic_path * neurotic)
+
+
+@register_jitable
+def distress_drift(distress, distress_set_point, distress_luck, distress_return_rate, distress_state_share):
+    """Distress (SD) one week on, life alone: x + k*(set point - x) + sqrt(share*(1 - (1 - k)^2))*luck.
+
+    Closed form: stationary variance around the set point = share. Regression to the mean without treatment.
+    Status: assumption.
+    """
+    kept = 1.0 - distress_return_rate
+    week_sd = (distress_state_share * (1.0 - kept * kept)) ** 0.5
+    return distress + distress_return_rate * (distress_set_point - distress) + week_sd * distress_luck
+
+
+@register_jitable
+def prototype_drift(prototype, anchor, prototype_luck, distress, plasticity, anchor_rate, prototype_week_sd,
+                    distress_gain):
+    """A person's general anxiety or avoidance one week on, life alone: pulled to the early anchor, moved by small events.
+
+    x + plasticity*[k*(anchor - x) + (sd*luck + c*distress)*4x(1 - x)], in 0..1.
+    Limit: exactly still without plasticity. A prototype with an anchor fits adult data better than free drift
+    (fraley2011); distress feeds insecurity [A8, K15]. Status: assumption.
+    """
+    step = prototype_week_sd * prototype_luck + distress_gain * distress
+    moved = prototype + plasticity * (anchor_rate * (anchor - prototype) + step * 4.0 * prototype * (1.0 - prototype))
+    return np.minimum(np.maximum(moved, 0.0), 1.0)
+
+
+# ----------------------------------------------------------------------------------------------- questionnaires
+
+
+@register_jitable
+def rated_share(level, rating_lift, rating_gain, level_typical, style, noise):
+    """What a rater marks, as a share of the scale, of a latent level: S(S^-1(typ) + g*(S^-1(x) - S^-1(typ)) + lift + style + noise).
+
+    Limit: the level itself with gain 1 and nothing added. Raters use the top of alliance scales
+    (evidence x1, x3) and have a style of their own. Status: assumption.
+    """
+    return logistic(logit(level_typical) + rating_gain * (logit(level) - logit(level_typical)) + rating_lift + style + noise)

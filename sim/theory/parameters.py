@@ -1,0 +1,382 @@
+"""Every number of the model, once: default, unit, range, source, status, meaning.
+
+This one table feeds validation ("did you mean"), ``attune params``, docs, and later sliders, sensitivity and
+calibration. A name that begins with ``client_`` or ``therapist_`` holds for that role alone; without such a prefix
+it holds for both. ``source`` is a key of ``sources.yaml`` or empty; ``status`` is *empirical* (read off the
+source), *derived* (follows from other numbers; how is said) or *assumption*.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from sim.theory.regions import intact
+
+
+@dataclass(frozen=True)
+class Number:
+    """One number of the model."""
+
+    name: str
+    default: float
+    unit: str
+    low: float
+    high: float
+    status: str
+    source: str
+    meaning: str
+    group: str = ""
+
+
+_LOGIT, _RATE, _SHARE, _GAIN = "logit", "share per step", "share", "logit per unit"
+
+# group -> rows of (name, default, unit, low, high, status, source, meaning)
+_TABLE: dict[str, list[tuple[str, float, str, float, float, str, str, str]]] = {
+    "typical person (where terms are centred)": [
+        ("anxiety_typical", 0.45, _SHARE, 0, 1, "empirical", "fraley_faq", "typical attachment anxiety of either role, (ECR - 1)/6"),
+        ("avoidance_typical", 0.36, _SHARE, 0, 1, "empirical", "fraley_faq", "typical attachment avoidance of either role, (ECR - 1)/6"),
+        ("client_distress_typical", 1.4, "community SD", -2, 4, "assumption", "", "distress at which the typical client's arousal is centred"),
+        ("therapist_distress_typical", 0.0, "community SD", -2, 4, "assumption", "", "the same for therapists"),
+        ("client_perceived_typical", 0.599, _SHARE, 0.05, 0.95, "derived", "", "response that the typical client perceives and so expects; set to the stationary value of the typical dyad"),
+        ("therapist_perceived_typical", 0.547, _SHARE, 0.05, 0.95, "derived", "", "collaboration that the typical therapist perceives and so expects; set likewise"),
+        ("client_arousal_typical", 0.286, _SHARE, 0, 1, "derived", "", "stationary arousal of the typical client"),
+        ("therapist_arousal_typical", 0.24, _SHARE, 0, 1, "derived", "", "stationary arousal of the typical therapist"),
+        ("client_unreliability_typical", 0.058, _SHARE, 0, 0.5, "derived", "", "how erratic the typical therapist seems to the typical client"),
+        ("therapist_unreliability_typical", 0.019, _SHARE, 0, 0.5, "derived", "", "how erratic the typical client seems to the typical therapist"),
+        ("client_estimate_typical", 0.166, _SHARE, 0, 1, "derived", "", "the therapist's arousal as the typical client reads it"),
+        ("therapist_estimate_typical", 0.313, _SHARE, 0, 1, "derived", "", "the client's arousal as the typical therapist reads it"),
+        ("client_mentalising_typical", 0.471, _SHARE, 0, 1, "derived", "", "mentalising of the typical client"),
+        ("therapist_mentalising_typical", 0.647, _SHARE, 0, 1, "derived", "", "mentalising of the typical therapist"),
+        ("fit_typical", 0.856, _SHARE, 0, 1, "derived", "", "fit of the typical therapist's estimate"),
+        ("felt_understanding_typical", 0.854, _SHARE, 0, 1, "derived", "", "felt understanding of the typical therapist"),
+        ("warmth_typical", 0.722, _SHARE, 0, 1, "derived", "", "warmth of the typical person, S(warmth_base)"),
+        ("expression_typical", 0.344, _SHARE, 0, 1, "derived", "", "expression of the typical client"),
+        ("disclosure_typical", 0.44, _SHARE, 0, 1, "derived", "", "disclosure of the typical client"),
+        ("labelling_typical", 0.278, _SHARE, 0.01, 1, "derived", "", "labelling of the typical client"),
+        ("shared_meaning_typical", 0.269, _SHARE, 0, 1, "derived", "", "shared meaning of the typical dyad"),
+        ("trust_typical", 0.62, _SHARE, 0.05, 0.95, "assumption", "", "trust that typical responses support in the long run"),
+        ("capability_typical", 0.62, _SHARE, 0.05, 0.95, "assumption", "", "perceived capability of the typical therapist"),
+        ("alliance_typical", 0.556, _SHARE, 0.05, 0.95, "derived", "", "latent alliance of the typical dyad"),
+        ("engagement_typical", 0.578, _SHARE, 0.05, 0.95, "derived", "", "engagement of the typical client"),
+    ],
+    "arousal": [
+        ("client_arousal_base", -0.2, _LOGIT, -4, 4, "assumption", "", "pull of arousal for the typical client in a typical moment"),
+        ("therapist_arousal_base", -1.6, _LOGIT, -4, 4, "assumption", "", "the same for the therapist, who is at work rather than in need"),
+        ("arousal_distress_gain", 0.4, "logit per SD", 0, 3, "assumption", "", "how much distress raises arousal"),
+        ("arousal_anxiety_gain", 2.0, _GAIN, 0, 8, "assumption", "", "how much attachment anxiety raises arousal (hyperactivation)"),
+        ("rejection_gain", 1.0, _GAIN, 0, 8, "assumption", "", "how much a response that fell short alarms anxious people"),
+        ("client_arousal_stress_sd", 1.0, _LOGIT, 0, 3, "assumption", "", "moment-to-moment variation of what is talked about"),
+        ("therapist_arousal_stress_sd", 0.3, _LOGIT, 0, 3, "assumption", "", "the same for the therapist"),
+        ("client_contagion_share", 0.1, _SHARE, 0, 1, "assumption", "", "share of a client's arousal that resonates with the therapist's"),
+        ("therapist_contagion_share", 0.85, _SHARE, 0, 1, "assumption", "cittern2017", "share of a therapist's arousal that resonates with the client's"),
+        ("contagion_base", 0.85, _SHARE, 0, 2, "assumption", "", "arousal per mirrored expression in the typical person"),
+        ("contagion_anxiety_gain", 1.2, "share per unit", 0, 5, "assumption", "cittern2017", "how much attachment anxiety floods by resonance"),
+        ("arousal_rise_rate", 0.5, _RATE, 0, 1, "assumption", "", "share of the way up per exchange"),
+        ("arousal_fall_rate", 0.5, _RATE, 0, 1, "assumption", "", "share of the way down per exchange"),
+        ("recovery_anxiety_cost", 0.5, "per unit", 0, 4, "assumption", "", "how much anxiety slows the return to calm"),
+        ("regulation_gain", 0.4, _SHARE, 0, 1, "assumption", "", "how much trained regulation slows rising and speeds falling"),
+        ("co_regulation_rate", 0.12, "per unit", 0, 2, "assumption", "", "calming by a perceived response, per exchange"),
+    ],
+    "signals": [
+        ("bid_arousal_gain", 3.0, _GAIN, 0, 10, "assumption", "", "how much arousal raises bids for support"),
+        ("bid_anxiety_gain", 2.0, _GAIN, 0, 10, "assumption", "", "how much anxiety magnifies bids"),
+        ("bid_avoidance_cost", 2.0, _GAIN, 0, 10, "assumption", "", "how much avoidance mutes bids"),
+        ("expression_gain", 1.0, "logit per logit", 0, 3, "assumption", "", "how much of felt arousal shows; 0 = a constant face"),
+        ("client_expression_offset", 0.0, _LOGIT, -5, 5, "assumption", "", "general expressiveness of clients"),
+        ("therapist_expression_offset", -0.8, _LOGIT, -5, 5, "assumption", "", "professional containment of what therapists show"),
+        ("expression_avoidance_cost", 1.8, _GAIN, 0, 10, "assumption", "", "how much avoidance hides arousal (deactivation)"),
+        ("expression_anxiety_gain", 1.5, _GAIN, 0, 10, "assumption", "", "how much anxiety magnifies what shows (hyperactivation)"),
+        ("expression_trust_gain", 0.8, _GAIN, 0, 10, "assumption", "", "how much trust lets show"),
+        ("disclosure_base", -0.3, _LOGIT, -5, 5, "assumption", "", "disclosure of the typical person at trust .5"),
+        ("disclosure_trust_gain", 1.2, _GAIN, 0, 10, "assumption", "", "how much trust lets people say what they feel"),
+        ("disclosure_avoidance_cost", 2.0, _GAIN, 0, 10, "assumption", "", "how much avoidance holds back"),
+        ("disclosure_fearful_cost", 4.0, "logit per unit^2", 0, 20, "assumption", "", "extra holding back when anxiety and avoidance are both high"),
+        ("disclosure_expression_gain", 1.5, _GAIN, 0, 10, "assumption", "", "how much visible affect prompts words"),
+        ("warmth_base", 1.0, _LOGIT, -4, 4, "assumption", "", "warmth of the typical person"),
+        ("avoidance_warmth_cost", 2.0, _GAIN, 0, 10, "assumption", "", "how much a person's avoidance costs warmth"),
+        ("fatigue_warmth_cost", 1.0, _GAIN, 0, 10, "assumption", "wilkinson2017", "how much fatigue costs warmth"),
+    ],
+    "the empathic chain": [
+        ("mirror_gain", 0.3, _LOGIT, -3, 3, "assumption", "", "amplification of what is seen"),
+        ("mirror_avoidance_cost", 0.8, _GAIN, 0, 6, "assumption", "", "how much the observer's avoidance damps mirroring"),
+        ("mirror_noise_sd", 0.35, _LOGIT, 0, 3, "assumption", "", "noise of mirroring"),
+        ("insula_half", 0.15, _SHARE, 0.01, 2, "assumption", "", "own arousal at which half the felt gain is reached"),
+        ("mentalising_threshold", 0.35, _SHARE, 0, 1, "assumption", "", "arousal above which mentalising falters"),
+        ("mentalising_width", 0.25, _SHARE, 0.02, 2, "assumption", "", "how fast it falters"),
+        ("mentalising_avoidance_cost", 1.2, "per unit", 0, 6, "assumption", "", "how much avoidance lowers mentalising"),
+        ("self_other_flood_cost", 0.8, "per unit", 0, 5, "assumption", "", "how much high arousal blurs self and other"),
+        ("self_other_leak", 0.5, _SHARE, 0, 2, "assumption", "", "own arousal taken for the other's where the distinction fails"),
+        ("estimate_correction", 0.9, _SHARE, 0, 2, "assumption", "", "share of what a partner hides that full mentalising corrects"),
+        ("fit_width", 0.18, _SHARE, 0.02, 1, "assumption", "", "error of the estimate at which fit has fallen to 1/e"),
+    ],
+    "response": [
+        ("response_base", 0.55, _LOGIT, -4, 4, "assumption", "", "response of the typical therapist in a typical moment"),
+        ("response_fit_gain", 2.2, _GAIN, 0, 10, "assumption", "", "how much understanding improves the response"),
+        ("response_felt_floor", 0.3, _SHARE, 0, 1, "assumption", "", "share of understanding that counts even when not felt"),
+        ("felt_enough", 0.1, _SHARE, 0.01, 1, "assumption", "", "felt signal from which understanding counts in full"),
+        ("response_warmth_gain", 2.5, _GAIN, 0, 10, "assumption", "", "how much warmth improves the response"),
+        ("response_trust_gain", 0.4, _GAIN, 0, 10, "assumption", "", "how much the therapist's own bond with the client improves it"),
+        ("response_reaching_gain", 6.0, "logit per unit^2", 0, 40, "assumption", "", "how much more an avoidant therapist depends on the client's bids"),
+        ("timing_lapse_cost", 0.8, _GAIN, 0, 6, "assumption", "", "what coming late costs"),
+        ("timing_lapse_threshold", 1.0, "SD", -3, 6, "assumption", "", "how much it takes to come late"),
+        ("timing_bid_gain", 0.8, "SD per unit", 0, 6, "assumption", "", "how much a strong bid prevents lateness"),
+        ("forced_response_share", 0.0, _SHARE, 0, 1, "assumption", "", "experimenter's switch: 1 replaces the therapist's response"),
+        ("forced_response_low", 0.6, _SHARE, 0.001, 0.999, "assumption", "", "the lower response put in its place"),
+        ("forced_response_high", 0.6, _SHARE, 0.001, 0.999, "assumption", "", "the higher one; each comes half the time"),
+        ("collaboration_base", 0.2, _LOGIT, -4, 4, "assumption", "", "collaboration of the typical client at trust .5"),
+        ("collaboration_disclosure_gain", 2.0, _GAIN, 0, 10, "assumption", "", "how much openness counts as collaboration"),
+        ("collaboration_trust_gain", 1.0, _GAIN, 0, 10, "assumption", "", "how much trust makes clients work along"),
+        ("collaboration_engagement_gain", 1.5, _GAIN, 0, 10, "assumption", "", "how much engagement makes them work along"),
+    ],
+    "perception": [
+        ("expectation_avoidance_cost", 1.6, _GAIN, 0, 10, "assumption", "", "how much avoidance lowers what is expected of others"),
+        ("expectation_anxiety_cost", 0.8, _GAIN, 0, 10, "assumption", "", "how much anxiety lowers it"),
+        ("perception_pull_base", 0.2, _SHARE, 0, 1, "assumption", "", "pull of expectation on perception in a fully secure person"),
+        ("perception_pull_gain", 0.3, _SHARE, 0, 1, "assumption", "", "extra pull in a fully insecure person"),
+        ("perception_mentalising_gain", 0.15, "share per unit", 0, 1, "assumption", "", "how much mentalising loosens that pull"),
+        ("threat_gain", 1.5, "logit per unit^2", 0, 10, "assumption", "", "how much an aroused anxious person under-hears the response"),
+        ("closeness_cost", 0.8, "logit per unit^2", 0, 10, "assumption", "", "how uneasy warmth makes avoidant people"),
+        ("client_tension_reading_gain", 1.0, _GAIN, 0, 10, "assumption", "", "how much a client is put off by the tension they read in the therapist"),
+        ("therapist_tension_reading_gain", 0.2, _GAIN, 0, 10, "assumption", "", "the same for therapists, who expect tension in clients"),
+        ("match_sd", 0.45, _LOGIT, 0, 3, "assumption", "", "spread between dyads of lasting fit, unrelated to style"),
+    ],
+    "learning": [
+        ("plasticity", 1.0, "factor", 0, 3, "assumption", "", "scales every change of attachment and regulation; 0 = none"),
+        ("gate_centre", 0.33, _SHARE, 0, 1, "assumption", "gershman2017", "arousal at which people learn best"),
+        ("gate_width", 0.22, _SHARE, 0.02, 2, "assumption", "gershman2017", "how fast learning closes away from it"),
+        ("client_other_model_rate", 0.03, _RATE, 0, 0.2, "assumption", "", "learning of the client's expectation of the other"),
+        ("therapist_other_model_rate", 0.01, _RATE, 0, 0.2, "assumption", "", "the same for therapists, who learn more slowly"),
+        ("client_self_model_rate", 0.03, _RATE, 0, 0.2, "assumption", "", "learning of the client's expectation of the self"),
+        ("therapist_self_model_rate", 0.01, _RATE, 0, 0.2, "assumption", "", "the same for therapists"),
+        ("self_model_reliability_gain", 1.5, "per unit", 0, 10, "assumption", "ainsworth1978", "weight of reliability in the self model"),
+        ("self_model_surprise_gain", 0.4, "per unit", 0, 10, "assumption", "", "weight of better-than-expected responses in the self model"),
+        ("safety_value_gain", 0.5, "per unit", 0, 4, "assumption", "", "how much learned safety speeds learning about the other"),
+        ("perceived_mean_rate", 0.1, _RATE, 0, 1, "assumption", "", "how fast the running mean of responses follows"),
+        ("unreliability_rate", 0.05, _RATE, 0, 1, "assumption", "", "how fast the running unreliability follows"),
+        ("regulation_rate", 0.02, _RATE, 0, 1, "assumption", "treur2022", "learning rate of trained regulation"),
+        ("regulation_attunement_share", 0.3, _SHARE, 0, 2, "assumption", "", "how much being responded to trains regulation without words"),
+        ("regulation_keep", 0.8, _SHARE, 0, 1, "assumption", "treur2022", "persistence of the Hebbian weight"),
+        ("regulation_week_keep", 0.995, _SHARE, 0, 1, "assumption", "", "what is left of trained regulation after a week without practice"),
+        ("labelling_base", -1.0, _LOGIT, -5, 5, "assumption", "", "labelling of what is said when it does not feel safe"),
+        ("labelling_safety_gain", 2.5, _GAIN, 0, 10, "assumption", "", "how much felt safety helps labelling"),
+        ("labelling_calm_rate", 0.5, "per unit", 0, 5, "assumption", "lieberman2007", "calming by labelling"),
+        ("labelling_untrained_share", 0.3, _SHARE, 0, 2, "assumption", "", "calming that needs no training"),
+        ("shared_meaning_rate", 0.1, _RATE, 0, 1, "assumption", "", "how fast meaning is made together"),
+        ("session_carry_rate", 0.05, _RATE, 0, 1, "assumption", "fraley2011", "weekly pull of the bond with this person toward the general model"),
+        ("prototype_learning_rate", 0.01, _RATE, 0, 1, "assumption", "fraley2011", "weekly pull of the general model toward the bond with this person"),
+        ("anchor_rate", 0.02, _RATE, 0, 1, "assumption", "fraley2011", "weekly pull of the general model toward the early anchor"),
+    ],
+    "rupture and repair": [
+        ("tension_keep", 0.8, _SHARE, 0, 1, "assumption", "", "disappointment left after one exchange"),
+        ("rupture_threshold", 0.5, _SHARE, 0.05, 10, "assumption", "", "disappointment at which the bond ruptures"),
+        ("confrontation_gain", 4.0, _GAIN, 0, 20, "assumption", "", "how much anxiety turns ruptures into confrontations and avoidance into withdrawals"),
+        ("repair_base", -1.3, _LOGIT, -6, 6, "assumption", "", "repair by a therapist who understands nothing"),
+        ("repair_understanding_gain", 2.5, _GAIN, 0, 10, "assumption", "", "how much understanding helps repair"),
+        ("repair_avoidance_cost", 1.5, _GAIN, 0, 10, "assumption", "", "how much the therapist's avoidance hinders repair"),
+        ("repair_confrontation_gain", 0.8, _LOGIT, 0, 6, "assumption", "", "how much easier an open challenge is to answer than a withdrawal"),
+        ("repair_disclosure_gain", 2.0, _GAIN, 0, 10, "assumption", "millerbottome2018", "how much the client's own words help repair"),
+        ("repair_client_share", 0.25, _SHARE, 0, 1, "assumption", "millerbottome2018", "share of noticing that is the client's"),
+        ("repair_effort", 1.0, "factor", 0, 1.5, "assumption", "", "whether the therapist tries to repair; 0 = never"),
+        ("repair_trust_step", 0.03, _SHARE, 0, 0.25, "assumption", "", "trust won by a repair"),
+        ("repair_attachment_step", 0.004, _SHARE, 0, 0.25, "assumption", "", "security with this therapist won by a repair"),
+        ("rupture_trust_step", 0.05, _SHARE, 0, 0.25, "assumption", "", "trust lost by a rupture that stays open"),
+    ],
+    "alliance": [
+        ("trust_start", 0.52, _SHARE, 0.05, 0.95, "assumption", "", "trust at the first meeting, typical person"),
+        ("trust_start_security_gain", 0.25, _GAIN, 0, 5, "assumption", "", "how much security raises trust at the first meeting"),
+        ("trust_rate", 0.15, "share per session", 0, 1, "assumption", "", "how fast trust follows"),
+        ("trust_response_gain", 1.3, "logit per logit", 0, 6, "assumption", "", "how much perceived responses move trust"),
+        ("trust_security_gain", 0.3, _GAIN, 0, 6, "assumption", "", "how much security with this partner supports trust"),
+        ("capability_rate", 0.2, "share per session", 0, 1, "assumption", "", "how fast perceived capability follows"),
+        ("capability_fit_gain", 1.5, _GAIN, 0, 10, "assumption", "", "how much being understood makes a therapist seem capable"),
+        ("capability_progress_gain", 0.2, "logit per SD", 0, 5, "assumption", "", "how much progress does"),
+        ("capability_trust_gain", 1.5, _GAIN, 0, 10, "assumption", "", "how much trust does"),
+        ("agreement_rate", 0.15, "share per session", 0, 1, "assumption", "", "how fast agreement on tasks and goals follows"),
+        ("agreement_base", 0.45, _LOGIT, -4, 4, "assumption", "", "agreement of the typical dyad"),
+        ("agreement_start", 0.52, _SHARE, 0.05, 0.95, "assumption", "", "agreement at the first meeting"),
+        ("task_agreement_capability_gain", 1.8, _GAIN, 0, 10, "assumption", "", "task: weight of perceived capability"),
+        ("goal_agreement_capability_gain", 1.0, _GAIN, 0, 10, "assumption", "", "goal: weight of perceived capability"),
+        ("task_agreement_meaning_gain", 1.5, _GAIN, 0, 10, "assumption", "", "task: weight of shared meaning"),
+        ("goal_agreement_meaning_gain", 1.5, _GAIN, 0, 10, "assumption", "", "goal: weight of shared meaning"),
+        ("task_agreement_trust_gain", 1.0, _GAIN, 0, 10, "assumption", "", "task: weight of trust"),
+        ("goal_agreement_trust_gain", 1.2, _GAIN, 0, 10, "assumption", "", "goal: weight of trust"),
+        ("task_agreement_progress_gain", 0.1, "logit per SD", 0, 5, "assumption", "", "task: weight of progress"),
+        ("goal_agreement_progress_gain", 0.25, "logit per SD", 0, 5, "assumption", "", "goal: weight of progress"),
+        ("engagement_rate", 0.25, "share per session", 0, 1, "assumption", "", "how fast engagement follows"),
+        ("engagement_base", 0.4, _LOGIT, -4, 4, "assumption", "", "engagement of the typical client"),
+        ("engagement_alliance_gain", 3.0, _GAIN, 0, 12, "assumption", "", "how much the alliance motivates"),
+        ("engagement_distress_gain", 0.15, "logit per SD", 0, 4, "assumption", "", "how much suffering motivates"),
+    ],
+    "outcome": [
+        ("healing_rate", 0.022, "share per session", 0, 0.5, "assumption", "", "share of excess distress that one typical session takes away"),
+        ("healing_alliance_power", 0.8, "exponent", 0, 6, "assumption", "", "how much the alliance matters for that"),
+        ("healing_labelling_share", 0.15, _SHARE, 0, 1, "assumption", "", "how much naming feelings matters for that"),
+        ("healing_lasting_share", 0.7, _SHARE, 0, 1, "assumption", "", "share of a session's gain that lowers the set point and so lasts"),
+        ("healthy_distress", -0.8, "community SD", -3, 2, "assumption", "", "distress below which therapy takes nothing away"),
+        ("dropout_base", -5.4, _LOGIT, -12, 4, "assumption", "", "leaving after a typical late session"),
+        ("dropout_alliance_gain", 5.0, _GAIN, 0, 20, "assumption", "", "how much the alliance keeps people"),
+        ("dropout_engagement_gain", 2.0, _GAIN, 0, 20, "assumption", "", "how much engagement keeps people"),
+        ("dropout_rupture_gain", 0.8, _LOGIT, 0, 6, "assumption", "", "what a rupture left open costs"),
+        ("dropout_avoidance_gain", 0.5, _GAIN, 0, 10, "assumption", "", "how much avoidance of this therapist makes leave"),
+        ("dropout_early_gain", 1.0, _LOGIT, 0, 6, "assumption", "", "how much likelier leaving is at first"),
+        ("dropout_early_fade", 3.0, "sessions", 0.1, 100, "assumption", "", "how long that lasts"),
+        ("good_enough_distress", 0.3, "community SD", -3, 4, "assumption", "", "distress below which a course may end as improved"),
+        ("good_enough_sessions", 6.0, "sessions", 1, 500, "assumption", "", "sessions after which it may"),
+        ("good_enough_prob", 0.04, "per session", 0, 1, "assumption", "", "chance that it does"),
+    ],
+    "people": [
+        ("client_anxiety_mean", 3.6, "ECR 1-7", 1, 7, "empirical", "fraley_faq", "community mean of attachment anxiety"),
+        ("client_anxiety_sd", 1.2, "ECR 1-7", 0.05, 4, "empirical", "fraley_faq", "community spread"),
+        ("client_avoidance_mean", 2.92, "ECR 1-7", 1, 7, "empirical", "fraley_faq", "community mean of attachment avoidance"),
+        ("client_avoidance_sd", 1.19, "ECR 1-7", 0.05, 4, "empirical", "fraley_faq", "community spread"),
+        ("therapist_anxiety_mean", 2.8, "ECR 1-7", 1, 7, "empirical", "carvalho2024", "therapists' mean of attachment anxiety"),
+        ("therapist_anxiety_sd", 0.95, "ECR 1-7", 0.05, 4, "assumption", "", "therapists' spread"),
+        ("therapist_avoidance_mean", 2.3, "ECR 1-7", 1, 7, "empirical", "carvalho2024", "therapists' mean of attachment avoidance"),
+        ("therapist_avoidance_sd", 0.85, "ECR 1-7", 0.05, 4, "assumption", "", "therapists' spread"),
+        ("anxiety_avoidance_r", 0.10, "correlation", -0.9, 0.9, "assumption", "openpsychometrics", "between the dimensions in the population; published values run from -.05 to .67"),
+        ("prototype_anchor_sd", 0.085, _SHARE, 0, 0.5, "assumption", "fraley2011", "spread of the general model around the early anchor"),
+        ("prototype_week_sd", 0.018, _SHARE, 0, 0.2, "assumption", "sibley2004", "weekly stir of the general model by small events"),
+        ("life_event_prob", 0.02, "per week", 0, 1, "assumption", "fraley2021", "chance of a life event that matters for attachment"),
+        ("life_event_moves_prob", 0.5, _SHARE, 0, 1, "empirical", "fraley2021", "share of events that move attachment"),
+        ("life_event_lasting_prob", 0.25, _SHARE, 0, 1, "empirical", "fraley2021", "share of events that move it for good (the anchor too)"),
+        ("life_event_sd", 0.05, _SHARE, 0, 0.5, "assumption", "", "size of such a move"),
+        ("anxiety_distress_gain", 0.0006, "share per SD and week", 0, 0.05, "assumption", "ciocca2020", "how much distress feeds attachment anxiety"),
+        ("avoidance_distress_gain", 0.0003, "share per SD and week", 0, 0.05, "assumption", "ciocca2020", "how much distress feeds attachment avoidance"),
+        ("client_skill_mean", 0.5, _SHARE, 0, 1, "assumption", "", "clients' capacity to mentalise"),
+        ("client_skill_sd", 0.12, _SHARE, 0, 0.5, "assumption", "", "its spread"),
+        ("therapist_skill_mean", 0.65, _SHARE, 0, 1, "assumption", "", "therapists' capacity to mentalise"),
+        ("therapist_skill_sd", 0.12, _SHARE, 0, 0.5, "assumption", "", "its spread"),
+        ("warmth_trait_sd", 0.4, _LOGIT, 0, 3, "assumption", "", "spread of warmth between people beyond attachment"),
+        ("regulation_start", 0.35, _SHARE, 0, 1, "assumption", "", "trained regulation of the typical person at intake"),
+        ("regulation_start_security_gain", 0.3, "share per unit", 0, 2, "assumption", "", "how much security raises it"),
+        ("immature_anxiety_path", 0.34, "SD per SD", -1, 1, "assumption", "ciocca2020", "attachment anxiety -> immature defences"),
+        ("immature_avoidance_path", 0.10, "SD per SD", -1, 1, "assumption", "ciocca2020", "attachment avoidance -> immature defences"),
+        ("neurotic_anxiety_path", 0.24, "SD per SD", -1, 1, "assumption", "ciocca2020", "attachment anxiety -> neurotic defences"),
+        ("distress_anxiety_path", 0.29, "SD per SD", -1, 1, "assumption", "zhang2022", "attachment anxiety -> distress, not through defences"),
+        ("distress_avoidance_path", 0.21, "SD per SD", -1, 1, "assumption", "zhang2022", "attachment avoidance -> distress, not through defences"),
+        ("distress_immature_path", 0.27, "SD per SD", -1, 1, "assumption", "ciocca2020", "immature defences -> distress"),
+        ("distress_neurotic_path", 0.12, "SD per SD", -1, 1, "assumption", "ciocca2020", "neurotic defences -> distress"),
+        ("distress_state_share", 0.3, _SHARE, 0, 1, "assumption", "", "share of distress variance that comes and goes"),
+        ("distress_return_rate", 0.06, "share per week", 0, 1, "assumption", "", "pull of distress to its set point"),
+        ("help_seeking_threshold", 1.6, "community SD", -3, 6, "assumption", "strauss2018", "distress at which half seek therapy"),
+        ("help_seeking_width", 0.35, "community SD", 0.01, 5, "assumption", "", "how sharp that threshold is"),
+    ],
+    "questionnaires": [
+        ("client_rating_lift", 1.0, _LOGIT, -4, 4, "assumption", "trust_game", "clients use the top of the alliance scale"),
+        ("therapist_rating_lift", 0.5, _LOGIT, -4, 4, "assumption", "trust_game", "therapists do so less"),
+        ("rating_gain", 1.3, "logit per logit", 0, 5, "assumption", "", "how far ratings spread what is rated"),
+        ("client_rating_style_sd", 0.45, _LOGIT, 0, 3, "assumption", "", "spread of clients' rating style, shared by all they rate about the therapy"),
+        ("therapist_rating_style_sd", 0.35, _LOGIT, 0, 3, "assumption", "", "the same for therapists"),
+        ("observer_rating_style_sd", 0.35, _LOGIT, 0, 3, "assumption", "", "the same for observers"),
+        ("rating_session_sd", 0.30, _LOGIT, 0, 3, "assumption", "critschristoph2011", "session-to-session noise of a rating"),
+        ("wai_item_sd", 0.8, "scale points", 0, 4, "assumption", "", "noise of one WAI item"),
+        ("empathy_item_sd", 0.8, "scale points", 0, 4, "assumption", "", "noise of one empathy item"),
+        ("ecr_item_sd", 1.55, "scale points", 0, 5, "assumption", "openpsychometrics", "noise of one ECR item; alpha .92-.94 with 18 items"),
+        ("ecr_style_sd", 0.25, "scale points", 0, 3, "assumption", "", "spread of how people mark attachment questionnaires"),
+        ("core_item_sd", 0.9, "scale points", 0, 4, "assumption", "", "noise of one CORE-OM item (0-4)"),
+        ("core_week_sd", 0.20, _LOGIT, 0, 2, "assumption", "", "a good or bad week, on the CORE-OM"),
+        ("core_base", -1.65, _LOGIT, -6, 6, "assumption", "evans2002", "CORE-OM of the average person, share of the scale on the logit"),
+        ("core_distress_gain", 0.80, "logit per SD", 0.05, 4, "assumption", "evans2002", "how distress shows on the CORE-OM"),
+        ("client_rupture_report_prob", 0.65, _SHARE, 0, 1, "assumption", "safran_reviews", "chance that a client reports a rupture that was not repaired"),
+        ("client_repaired_report_prob", 0.45, _SHARE, 0, 1, "assumption", "safran_reviews", "chance that a client reports a rupture that was repaired"),
+        ("client_false_report_prob", 0.08, _SHARE, 0, 1, "assumption", "safran_reviews", "chance that a client reports one in a smooth session"),
+        ("observer_rupture_report_prob", 0.85, _SHARE, 0, 1, "assumption", "safran_reviews", "chance that an observer sees a rupture"),
+        ("observer_tension_report_gain", 1.0, "share per unit", 0, 5, "assumption", "safran_reviews", "how readily observers count mere tension"),
+    ],
+}
+
+NUMBERS: dict[str, Number] = {
+    row[0]: Number(*row, group=group) for group, rows in _TABLE.items() for row in rows  # type: ignore[misc]
+}
+
+
+def nearest(name: str, known: Any) -> str:
+    """`` - did you mean 'x'?`` for a mistyped name, or nothing."""
+    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
+    return f" - did you mean '{close[0]}'?" if close else ""
+
+
+class ParameterError(ValueError):
+    """A parameter that does not exist, or a value it cannot have."""
+
+
+def checked(name: str, value: Any, numbers: Mapping[str, Number] = NUMBERS) -> float:
+    """``value`` as a float if the parameter exists and may have it; otherwise ``ParameterError`` with a hint."""
+    if name not in numbers:
+        raise ParameterError(f"unknown parameter '{name}'{nearest(name, numbers)}")
+    number = numbers[name]
+    if isinstance(value, bool) or not isinstance(value, (int, float, np.floating, np.integer)):
+        raise ParameterError(f"parameter '{name}' must be a number, not {value!r}")
+    if not math.isfinite(value) or not number.low <= value <= number.high:
+        raise ParameterError(f"parameter '{name}' is {value}; it must lie between {number.low:g} and {number.high:g} ({number.unit})")
+    return float(value)
+
+
+class Parameters(Mapping[str, float]):
+    """A frozen set of all the model's numbers: ``p.trust_rate``, ``p["trust_rate"]``, ``p.but(trust_rate=0.2)``.
+
+    ``extra`` declares numbers of mechanisms that are not part of the shipped model.
+    """
+
+    __slots__ = ("_values", "_numbers")
+
+    def __init__(self, changes: Mapping[str, float] | None = None, extra: Mapping[str, Number] | None = None) -> None:
+        numbers = {**NUMBERS, **(extra or {})}
+        values = {name: n.default for name, n in numbers.items()}
+        for name, value in (changes or {}).items():
+            values[name] = checked(name, value, numbers)
+        object.__setattr__(self, "_values", values)
+        object.__setattr__(self, "_numbers", numbers)
+
+    def but(self, **changes: float) -> Parameters:
+        """A copy with some numbers changed. Raises ``ParameterError`` for unknown names and values out of range."""
+        return Parameters({**self.changes(), **changes}, self._numbers)
+
+    def changes(self) -> dict[str, float]:
+        """The numbers that differ from their defaults."""
+        return {name: v for name, v in self._values.items() if v != self._numbers[name].default}
+
+    def of(self, role: str, name: str) -> float:
+        """The number as it holds for a role: ``client_x`` where it exists, else ``x``."""
+        values: dict[str, float] = self._values
+        return values[f"{role}_{name}"] if f"{role}_{name}" in values else values[name]
+
+    def __getattr__(self, name: str) -> float:
+        try:
+            return self._values[name]  # type: ignore[no-any-return]
+        except KeyError:
+            raise AttributeError(f"no parameter '{name}'{nearest(name, self._values)}") from None
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise AttributeError("Parameters are frozen; use p.but(name=value)")
+
+    def __getitem__(self, name: str) -> float:
+        return self._values[name]  # type: ignore[no-any-return]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __repr__(self) -> str:
+        changed = ", ".join(f"{k}={v:g}" for k, v in self.changes().items())
+        return f"Parameters({changed})"
+
+    def __reduce__(self) -> Any:
+        extra = {k: v for k, v in self._numbers.items() if k not in NUMBERS}
+        return (Parameters, (self.changes(), extra))
+
+    def record(self, strengths: Mapping[str, float] | None = None) -> np.void:
+        """All numbers and region strengths as one NumPy record, the form in which compiled code takes them."""
+        fields = {**self._values, **(strengths if strengths is not None else intact())}
+        record = np.zeros(1, dtype=[(name, np.float64) for name in fields])
+        for name, value in fields.items():
+            record[name] = value
+        return record[0]  # type: ignore[no-any-return]

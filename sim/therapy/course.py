@@ -1,0 +1,204 @@
+"""A course: week after week until everybody has ended and the follow-up is over; what is recorded on the way.
+
+Rows come out as plain dictionaries of arrays, one per table; ``experiments.run`` makes tables of them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from sim.people import instruments as ask
+from sim.people.life import live_a_week
+from sim.people.population import ecr_score
+from sim.people.state import REGION_ACTIVITY, Columns, check_range
+from sim.theory.regions import ROLES
+from sim.therapy.session import CENSORED, DROPOUT, IN_THERAPY, SESSION, UNTREATED, Verb, World, begin, traced_quantities
+
+WEEKS_PER_MONTH = 4  # a "month" of the tables is four weeks
+
+#: Dyad columns that go into the session table as they are, and their names there.
+_LATENT = {
+    "session": "session", "accuracy_correlation": "accuracy_correlation", "accuracy_level": "accuracy_level",
+    "accuracy_bias": "accuracy_bias", "alliance_latent": "client_alliance", "alliance_therapist_latent": "therapist_alliance",
+    "disclosure": "mean_client_disclosure", "labelling": "mean_client_labelling", "response": "mean_therapist_response",
+    "perceived_response": "mean_client_perceived", "fit": "mean_therapist_fit", "bids": "mean_client_bid",
+    "shared_meaning": "shared_meaning", "capability": "capability", "engagement": "client_engagement",
+    "repairs": "repairs", "open_rupture": "open_rupture", "dropout_risk": "dropout_risk",
+    "regulation_client": "client_regulation", "regulation_therapist": "therapist_regulation",
+}
+REGION_COLUMNS = {f"{region}_{role}": f"mean_{role}_{quantity}" for role in ROLES for region, quantity in REGION_ACTIVITY.items()}
+RUPTURE_TYPES = ("none", "withdrawal", "confrontation", "both")
+
+
+@dataclass
+class Course:
+    """What one arm and replicate leaves behind, as columns: clients, sessions, assessments, exchanges."""
+
+    clients: dict[str, np.ndarray] = field(default_factory=dict)
+    sessions: dict[str, np.ndarray] = field(default_factory=dict)
+    assessments: dict[str, np.ndarray] = field(default_factory=dict)
+    exchanges: dict[str, np.ndarray] = field(default_factory=dict)
+
+
+def run_course(world: World, weeks: int, session: tuple[Verb, ...] = SESSION) -> Course:
+    """Live ``weeks`` weeks: a session for everybody in therapy, then a week of life for everybody.
+
+    A world without dyads is the untreated course. Raises ``StateError`` when the state leaves its range.
+    """
+    begin(world)
+    treated = len(world.dyads) > 0
+    course = Course()
+    sessions: list[dict[str, np.ndarray]] = []
+    months: list[dict[str, np.ndarray]] = [assess(world, 0)]
+    traces: list[dict[str, np.ndarray]] = []
+    course.clients = intake(world)
+    for week in range(1, weeks + 1):
+        world.week = week
+        rows = np.flatnonzero(world.ending == IN_THERAPY)
+        if treated and rows.size:
+            for verb in session:
+                verb(world, rows)
+            sessions.append(session_rows(world, rows))
+            traces.append(exchange_rows(world, rows))
+            at_end(world, rows[world.ending[rows] != IN_THERAPY], course.clients)
+        for people, code in ((world.clients, world.client_code), (world.therapists, world.therapist_code)):
+            fading(people, world)
+            live_a_week(people, code, week, world.numbers, world.luck)
+        if week % WEEKS_PER_MONTH == 0:
+            months.append(assess(world, week // WEEKS_PER_MONTH))
+        check_range(world.clients, where=f"week {week}, client ")
+        check_range(world.therapists, where=f"week {week}, therapist ")
+    at_end(world, np.flatnonzero(world.ending == IN_THERAPY), course.clients, CENSORED)
+    if not treated:
+        end_untreated(world, course.clients)
+    course.sessions, course.assessments, course.exchanges = joined(sessions), joined(months), joined(traces)
+    return course
+
+
+def joined(parts: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """Columns put end to end, sorted by dyad or client first and time second."""
+    parts = [p for p in parts if p]
+    if not parts:
+        return {}
+    table = {name: np.concatenate([p[name] for p in parts]) for name in parts[0]}
+    order = np.argsort(table["row"], kind="stable")
+    return {name: values[order] for name, values in table.items()}
+
+
+def fading(people: Columns, world: World) -> None:
+    """Trained regulation fades a little in a week. Writes ``regulation``."""
+    keep = 1.0 - world.numbers.plasticity * (1.0 - world.numbers.regulation_week_keep)
+    people["regulation"] = np.maximum(people.regulation * keep, 0.0)
+
+
+def session_rows(world: World, rows: np.ndarray) -> dict[str, np.ndarray]:
+    """This week's rows of the session table."""
+    d = world.dyads
+    out = {"row": rows, "week": np.full(rows.size, world.week)}
+    out |= {name: values[rows] for name, values in world.ratings.items()}
+    out |= {name: d[column][rows].copy() for name, column in _LATENT.items()}
+    out |= {name: d[column][rows].copy() for name, column in REGION_COLUMNS.items()}
+    out["distress_latent"] = d.client_distress[rows].copy()
+    for role in ROLES:
+        for name in ("anxiety", "avoidance"):
+            partner = "therapist" if role == "client" else "client"
+            key = f"{name}_to_{partner}_latent"
+            out[key] = ecr_score(d[f"{role}_{name}"][rows])
+    out["ruptures"] = d.withdrawals[rows] + d.confrontations[rows]
+    out["rupture_type"] = (d.withdrawals[rows] > 0) * 1 + (d.confrontations[rows] > 0) * 2
+    return out
+
+
+def exchange_rows(world: World, rows: np.ndarray) -> dict[str, np.ndarray]:
+    """This week's rows of the exchange table, for the traced dyads."""
+    traced = rows[world.trace_row[rows] >= 0]
+    if not traced.size:
+        return {}
+    values = world.trace[world.trace_row[traced]]
+    n = values.shape[1]
+    out = {"row": np.repeat(traced, n), "session": np.repeat(world.dyads.session[traced], n),
+           "exchange": np.tile(np.arange(1, n + 1), traced.size)}
+    for k, name in enumerate(traced_quantities(world)):
+        out[name] = values[:, :, k].reshape(-1)
+    return out
+
+
+def assess(world: World, month: int) -> dict[str, np.ndarray]:
+    """The monthly questionnaires of every client, in or out of therapy; starts the count of life events anew."""
+    c, n = world.clients, len(world.clients)
+    in_therapy = np.zeros(n, bool)
+    in_therapy[world.client_of[world.ending == IN_THERAPY]] = True
+    when = world.week
+    out = {"row": np.arange(n), "month": np.full(n, month), "in_therapy": in_therapy,
+           "distress": ask.core_om(c.distress, world.client_code, "core_month", when, world.numbers, world.luck)}
+    for name in ("anxiety", "avoidance"):
+        out[name] = ask.ecr(c[name], c[f"ecr_style_{name}"], world.client_code, f"ecr_{name}", when, world.numbers, world.luck)
+    out |= {f"{name}_latent": ecr_score(c[name]) for name in ("anxiety", "avoidance")}
+    out |= {"distress_latent": c.distress.copy(), "life_events": c.life_events.copy()}
+    c["life_events"] = 0.0
+    return out
+
+
+def _attachment_now(world: World, role: str, purpose: str) -> dict[str, np.ndarray]:
+    people, code, of = ((world.clients, world.client_code, world.client_of) if role == "client" else
+                        (world.therapists, world.therapist_code, world.therapist_of))
+    if role == "client":
+        of = np.arange(len(people))
+    out = {}
+    for name in ("anxiety", "avoidance"):
+        out[f"{role}_{name}_{purpose}"] = ask.ecr(people[name], people[f"ecr_style_{name}"], code, f"ecr_{name}_{purpose}",
+                                                  world.week, world.numbers, world.luck)[of]
+        out[f"{role}_{name}_{purpose}_latent"] = ecr_score(people[name][of])
+    return out
+
+
+def intake(world: World) -> dict[str, np.ndarray]:
+    """The client table as it stands at intake; what happens later is filled in when a course ends."""
+    n = len(world.clients)
+    out = _attachment_now(world, "client", "0")
+    out["distress_0"] = ask.core_om(world.clients.distress, world.client_code, "core_intake", 0, world.numbers, world.luck)
+    out["distress_0_latent"] = world.clients.distress.copy()
+    if len(world.dyads):
+        out |= _attachment_now(world, "therapist", "0")
+    else:
+        out |= {f"therapist_{name}_0{suffix}": np.full(n, np.nan) for name in ("anxiety", "avoidance") for suffix in ("", "_latent")}
+    for key in [k for k in out if "_0" in k]:
+        out[key.replace("_0", "_end")] = np.full(n, np.nan)
+    out["planned_sessions"] = np.zeros(n)
+    out["sessions_attended"] = np.zeros(n)
+    out["ending"] = np.full(n, UNTREATED)
+    return out
+
+
+def at_end(world: World, rows: np.ndarray, clients: dict[str, np.ndarray], ending: int | None = None) -> None:
+    """Fill in the client table for courses that end this week.
+
+    People who drop out fill in nothing more: their last distress rating stands for the end.
+    """
+    if ending is not None:
+        world.ending[rows] = ending
+    if not rows.size:
+        return
+    who = world.client_of[rows]
+    now = _attachment_now(world, "client", "end") | {
+        k: v for k, v in _attachment_now(world, "therapist", "end").items()}
+    now["distress_end"] = ask.core_om(world.clients.distress, world.client_code, "core_end", world.week, world.numbers, world.luck)
+    dropped = world.ending[rows] == DROPOUT
+    now["distress_end"][who] = np.where(dropped, world.ratings["distress"][rows] if "distress" in world.ratings else np.nan,
+                                        now["distress_end"][who])
+    now["distress_end_latent"] = world.clients.distress
+    for key, values in now.items():
+        clients[key][who] = values[rows] if key.startswith("therapist") else values[who]
+    clients["planned_sessions"][who] = world.planned_sessions[rows]
+    clients["sessions_attended"][who] = world.dyads.session[rows]
+    clients["ending"][who] = world.ending[rows]
+
+
+def end_untreated(world: World, clients: dict[str, np.ndarray]) -> None:
+    """Fill in the client table for people who had no therapy."""
+    clients |= _attachment_now(world, "client", "end")
+    clients["distress_end"] = ask.core_om(world.clients.distress, world.client_code, "core_end", world.week, world.numbers, world.luck)
+    clients["distress_end_latent"] = world.clients.distress.copy()
+

@@ -1,0 +1,30 @@
+"""Policies: what a therapist can be told to do. Each is data: numbers it sets, columns of the therapist it moves.
+
+A policy is a phrase one could say to a trainee. Amounts have a source or are assumptions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Policy:
+    """One policy: its meaning, parameters it sets, therapist columns it adds to, and where the amounts come from."""
+
+    meaning: str
+    parameters: Mapping[str, float] = field(default_factory=dict)
+    adds: Mapping[str, float] = field(default_factory=dict)
+    source: str = "assumption"
+
+
+POLICIES: dict[str, Policy] = {
+    "leave_ruptures_alone": Policy("Press on when the client seems hurt or withdraws.", parameters={"repair_effort": 0.0}),
+    "look_for_ruptures": Policy("Watch for strain in the relationship and name it early.", parameters={"repair_base": -0.6}),
+    "train_empathic_accuracy": Policy("Practise reading what the client feels, with feedback.", adds={"skill": 0.12}),
+    "train_warmth": Policy("Let the client feel that you care; drop the technique when it gets in the way.",
+                           adds={"warmth_trait": 0.4}),
+    "rely_on_technique": Policy("Understand accurately and apply the method; warmth is not part of the job.",
+                                adds={"skill": 0.12, "warmth_trait": -1.6}),
+}

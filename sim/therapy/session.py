@@ -1,0 +1,241 @@
+"""One session, for everybody who meets this week: the tuple ``SESSION`` is the order of verbs.
+
+A verb reads columns, calls equations, and writes only the columns that its docstring names. Equations return
+values; verbs compare them with luck. ``rows`` are the dyads that meet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from sim.people import instruments as ask
+from sim.people.apply import applied
+from sim.people.instruments import Luck
+from sim.people.state import DYAD, Columns, StateError
+from sim.theory import equations as eq
+from sim.theory.parameters import Parameters
+from sim.theory.regions import intact
+from sim.therapy.compile import kernel, trace_columns
+from sim.therapy.exchange import EXCHANGE, Step
+
+#: How a course can end. "in therapy" never reaches a table: it becomes "censored".
+ENDINGS = ("in therapy", "planned", "improved", "dropout", "censored", "untreated")
+IN_THERAPY, PLANNED, IMPROVED, DROPOUT, CENSORED, UNTREATED = range(len(ENDINGS))
+
+
+@dataclass
+class World:
+    """Everybody of one arm and replicate, and the week it is. Row ``i`` of the dyads is one course of therapy."""
+
+    luck: Luck
+    numbers: Parameters
+    clients: Columns
+    therapists: Columns
+    dyads: Columns
+    client_code: np.ndarray  # luck codes, one per client row
+    therapist_code: np.ndarray  # one per therapist row
+    client_of: np.ndarray  # client row of each dyad
+    therapist_of: np.ndarray  # therapist row of each dyad
+    pair_code: np.ndarray  # one per dyad
+    planned_sessions: np.ndarray  # one per dyad
+    n_exchanges: int
+    strengths: dict[str, float] = field(default_factory=intact)
+    exchange_steps: tuple[Step, ...] = EXCHANGE
+    week: int = 0
+    ratings: dict[str, np.ndarray] = field(default_factory=dict)  # this week's, one entry per dyad row
+    trace_row: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))  # row of the trace, or -1
+    trace: np.ndarray = field(default_factory=lambda: np.zeros((0, 1, 1)))
+
+    def __post_init__(self) -> None:
+        n = len(self.dyads)
+        self.ending = np.zeros(n, np.int64)
+        self.record = np.array([self.numbers.record(self.strengths)])
+        if not self.trace_row.size:
+            self.trace_row = np.full(n, -1)
+
+    def rate(self, name: str, rows: np.ndarray, values: np.ndarray) -> None:
+        """Keep a rating of this week for the dyads ``rows``."""
+        self.ratings.setdefault(name, np.full(len(self.dyads), np.nan))[rows] = values
+
+    def applied(self, equation: Callable[..., Any], rows: np.ndarray, role: str = "", **given: Any) -> Any:
+        """An equation's value for the dyads ``rows``, wired by name (see ``people.apply``)."""
+        return applied(equation, self.numbers, role, self.dyads, rows, **given)
+
+    def move(self, column: str, rows: np.ndarray, target: np.ndarray, rate: float) -> None:
+        """Move a dyad column a share ``rate`` of the way toward ``target``."""
+        self.dyads[column][rows] = eq.toward(self.dyads[column][rows], target, rate)
+
+
+def begin(world: World) -> None:
+    """First impressions: attachment to this partner starts from each person's history [K13].
+
+    Writes every dyad column that does not start at its default.
+    """
+    d, p = world.dyads, world.numbers
+    everybody = np.arange(len(d))
+    for role, people, of in (("client", world.clients, world.client_of), ("therapist", world.therapists, world.therapist_of)):
+        for name in ("anxiety", "avoidance"):
+            d[f"{role}_{name}"] = people[name][of]
+        d[f"{role}_perceived_mean"] = world.applied(eq.expectation, everybody, role)
+        d[f"{role}_perceived"] = d[f"{role}_perceived_mean"]
+        d[f"{role}_unreliability"] = p.of(role, "unreliability_typical")
+        insecurity = (d[f"{role}_anxiety"] - p.anxiety_typical) + (d[f"{role}_avoidance"] - p.avoidance_typical)
+        d[f"{role}_trust"] = eq.logistic(eq.logit(p.trust_start) - p.trust_start_security_gain * insecurity)
+        for name in ("task", "goal"):
+            d[f"{role}_{name}"] = p.agreement_start
+        d[f"{role}_alliance"] = eq.alliance(d[f"{role}_trust"], d[f"{role}_task"], d[f"{role}_goal"])
+        d[f"{role}_expression"] = p.expression_typical
+    d["match"] = np.clip(p.match_sd * world.luck.normal(world.pair_code, "match"), -8, 8)
+    d["distress_intake"] = world.clients.distress[world.client_of]
+
+
+def rate_distress(world: World, rows: np.ndarray) -> None:
+    """The client fills in the CORE-OM before the session. Writes the rating ``distress``."""
+    who = world.client_of[rows]
+    world.rate("distress", rows, ask.core_om(world.clients.distress[who], world.client_code[who], "core", world.week,
+                                             world.numbers, world.luck))
+
+
+def meet(world: World, rows: np.ndarray) -> None:
+    """Both people come in as they are today. Writes what each brings, and clears what counts one session."""
+    d = world.dyads
+    for role, people, of in (("client", world.clients, world.client_of), ("therapist", world.therapists, world.therapist_of)):
+        for name in ("distress", "skill", "warmth_trait", "regulation", "fatigue"):
+            d[f"{role}_{name}"][rows] = people[name][of[rows]]
+        d[f"{role}_arousal"][rows] = world.numbers.of(role, "arousal_typical")
+        d[f"{role}_perceived"][rows] = d[f"{role}_perceived_mean"][rows]
+    d.session[rows] += 1.0
+    for name in ("withdrawals", "confrontations", "repairs"):
+        d[name][rows] = 0.0
+
+
+def exchange(world: World, rows: np.ndarray) -> None:
+    """The exchanges of this session (``EXCHANGE``, compiled). Writes what its steps write, and the session means.
+
+    Raises ``StateError`` when a quantity becomes NaN or leaves its range.
+    """
+    traced = bool(world.trace_row[rows].max(initial=-1) >= 0)
+    run = kernel(world.exchange_steps, traced, tuple(world.numbers))
+    row, column = run(world.dyads.data, rows, world.client_code[world.client_of], world.pair_code, np.uint64(world.week),
+                      np.uint64(world.luck.seed), np.uint64(world.luck.replicate), world.record, world.n_exchanges,
+                      world.trace_row, world.trace)
+    if row >= 0:
+        name = list(DYAD)[column]
+        raise StateError(f"week {world.week}, dyad {row}: {name} is {world.dyads[name][row]}, outside "
+                         f"{DYAD[name].low:g}..{DYAD[name].high:g} ({DYAD[name].unit})")
+
+
+def form_alliance(world: World, rows: np.ndarray) -> None:
+    """Bond, task and goal follow what the session was like, for both people [K4, K18].
+
+    Writes trust, capability, task, goal and alliance of both, and the client's engagement.
+    """
+    d, p = world.dyads, world.numbers
+    progress = d.distress_intake[rows] - d.client_distress[rows]
+    for role in ("client", "therapist"):
+        target = world.applied(eq.trust_target, rows, role, mean_perceived=d[f"mean_{role}_perceived"][rows])
+        world.move(f"{role}_trust", rows, target, p.trust_rate)
+    world.move("capability", rows, world.applied(eq.capability_target, rows, "client", mean_fit=d.mean_therapist_fit[rows],
+                                                 progress=progress), p.capability_rate)
+    # A therapist judges the work by how the client takes part.
+    taking_part = p.capability_typical + d.mean_therapist_perceived[rows] - p.therapist_perceived_typical
+    for role, capability in (("client", d.capability[rows]), ("therapist", taking_part)):
+        for name in ("task", "goal"):
+            target = world.applied(eq.agreement_target, rows, name, capability=capability, progress=progress,
+                                   trust=d[f"{role}_trust"][rows])
+            world.move(f"{role}_{name}", rows, target, p.agreement_rate)
+        d[f"{role}_alliance"][rows] = eq.alliance(d[f"{role}_trust"][rows], d[f"{role}_task"][rows], d[f"{role}_goal"][rows])
+    world.move("client_engagement", rows, world.applied(eq.engagement_target, rows, "client"), p.engagement_rate)
+
+
+def heal(world: World, rows: np.ndarray) -> None:
+    """Distress falls through alliance, engagement and words [K25]. Writes the client's distress and its set point."""
+    lost = world.applied(eq.healing, rows, "client", labelling=world.dyads.mean_client_labelling[rows])
+    who = world.client_of[rows]
+    world.clients.distress[who] = np.maximum(world.clients.distress[who] - lost, -6.0)
+    lasting = world.numbers.healing_lasting_share * lost
+    world.clients.distress_set_point[who] = np.maximum(world.clients.distress_set_point[who] - lasting, -6.0)
+
+
+def consolidate(world: World, rows: np.ndarray) -> None:
+    """Between sessions the bond and the general model pull on each other; training stays, and fades [K15, K16, K22].
+
+    Writes both people's general model and regulation, and their attachment to each other.
+    """
+    d, p = world.dyads, world.numbers
+    for role, people, of in (("client", world.clients, world.client_of), ("therapist", world.therapists, world.therapist_of)):
+        who = of[rows]
+        for name in ("anxiety", "avoidance"):
+            bond, general = d[f"{role}_{name}"], people[name]
+            gap = bond[rows] - general[who]
+            bond[rows] -= p.plasticity * p.session_carry_rate * gap
+            # Added up, since a therapist may have met several clients.
+            np.add.at(general, who, p.plasticity * p.prototype_learning_rate * gap)
+            np.clip(general, 0.0, 1.0, out=general)
+        trained = d[f"{role}_regulation"][rows] - people.regulation[who]
+        np.add.at(people.regulation, who, trained)
+        np.clip(people.regulation, 0.0, 1.0, out=people.regulation)
+
+
+def rate_alliance(world: World, rows: np.ndarray) -> None:
+    """Both fill in the WAI after the session, rate empathy, and report ruptures; an observer does too.
+
+    Writes the ratings ``wai_*``, ``empathy_*``, ``*_to_therapist`` and ``ruptures_*_reported``.
+    """
+    d, p, week, luck = world.dyads, world.numbers, world.week, world.luck
+    client, pair = world.client_code[world.client_of[rows]], world.pair_code[rows]
+    style = {"client": world.clients.rating_style[world.client_of[rows]],
+             "therapist": world.therapists.rating_style[world.therapist_of[rows]],
+             "observer": p.observer_rating_style_sd * luck.normal(pair, "observer_rating_style")}
+    for role, who in (("client", client), ("therapist", pair)):
+        scales = []
+        for scale, column in (("bond", "trust"), ("task", "task"), ("goal", "goal")):
+            scales.append(ask.rated(ask.WAI_SCALE, d[f"{role}_{column}"][rows], p.alliance_typical, who, style[role],
+                                    f"{role}_wai_{scale}", week, role, p.wai_item_sd, p, luck, f"{role}_wai_day"))
+            world.rate(f"wai_{role}_{scale}", rows, scales[-1])
+        world.rate(f"wai_{role}", rows, (scales[0] + scales[1] + scales[2]) / 3.0)
+    seen = {"client": (d.mean_client_perceived[rows], p.client_perceived_typical, client),
+            "therapist": (0.5 * (d.mean_therapist_perceived[rows] + d.mean_therapist_warmth[rows]),
+                          0.5 * (p.therapist_perceived_typical + p.warmth_typical), pair),
+            "observer": (d.mean_therapist_response[rows], p.client_perceived_typical, pair)}
+    for rater, (level, typical, who) in seen.items():
+        world.rate(f"empathy_{rater}", rows, ask.rated(ask.EMPATHY, level, typical, who, style[rater], f"{rater}_empathy",
+                                                       week, rater, p.empathy_item_sd, p, luck))
+    for name in ("anxiety", "avoidance"):
+        marks = world.clients[f"ecr_style_{name}"][world.client_of[rows]]
+        world.rate(f"{name}_to_therapist", rows, ask.ecr(d[f"client_{name}"][rows], marks, client, f"{name}_to_therapist",
+                                                         week, p, luck, ask.TO_THERAPIST))
+    ruptures = d.withdrawals[rows] + d.confrontations[rows]
+    world.rate("ruptures_client_reported", rows, ask.rupture_report(ruptures, d.repairs[rows], client, week, p, luck))
+    world.rate("ruptures_observer_reported", rows, ask.observed_rupture(ruptures, d.client_tension[rows], pair, week, p, luck))
+
+
+def leave(world: World, rows: np.ndarray) -> None:
+    """Some do not come back, some are well enough, some have come to the planned end [K4, A7].
+
+    Writes ``dropout_risk`` and the ending.
+    """
+    d, p = world.dyads, world.numbers
+    d.dropout_risk[rows] = world.applied(eq.dropout_probability, rows, "client", alliance=d.client_alliance[rows])
+    client = world.client_code[world.client_of[rows]]
+    drops = world.luck.uniform(client, "dropout", world.week) <= d.dropout_risk[rows]
+    well = ((world.clients.distress[world.client_of[rows]] < p.good_enough_distress)
+            & (d.session[rows] >= p.good_enough_sessions)
+            & (world.luck.uniform(client, "good_enough", world.week) <= p.good_enough_prob))
+    done = d.session[rows] >= world.planned_sessions[rows]
+    world.ending[rows] = np.where(done, PLANNED, np.where(drops, DROPOUT, np.where(well, IMPROVED, IN_THERAPY)))
+
+
+Verb = Callable[[World, np.ndarray], None]
+
+#: One session, in order.
+SESSION: tuple[Verb, ...] = (rate_distress, meet, exchange, form_alliance, heal, consolidate, rate_alliance, leave)
+
+
+def traced_quantities(world: World) -> list[str]:
+    """Names of the quantities that ``world.trace`` holds."""
+    return trace_columns(world.exchange_steps)
