@@ -15,6 +15,7 @@ import platform
 import shutil
 import sys
 import tempfile
+import threading
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
@@ -22,6 +23,7 @@ from types import ModuleType
 from typing import Any
 
 _KEPT = 6  # folders of earlier sources that are kept
+_ONE_AT_A_TIME = threading.RLock()  # threads of one process may ask for the same code at once
 
 
 @lru_cache(maxsize=1)
@@ -74,27 +76,28 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     """The machine-code form of a plain module-level function (no fastmath, releases the GIL, kept on disk)."""
     from numba import njit
 
-    with _numba_cache_in(cache_folder()):
-        return njit(cache=True, nogil=True)(function)  # type: ignore[no-any-return]
+    with _ONE_AT_A_TIME, _numba_cache_in(cache_folder()):
+        return njit(cache=True, nogil=True)(function)
 
 
 def generated_module(name: str, text: str) -> ModuleType:
     """Import ``text`` as a real module file in the cache folder, so that what it compiles can be cached on disk."""
-    digest = hashlib.blake2b(text.encode(), digest_size=6).hexdigest()
-    path = cache_folder() / f"{name}_{digest}.py"
-    if not path.exists():
-        # Written beside and renamed: another process may be doing the same.
-        handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
-        with os.fdopen(handle, "w") as f:
-            f.write(text)
-        os.replace(temporary, path)
-    full_name = f"attune_generated_{name}_{digest}"
-    if full_name in sys.modules:
-        return sys.modules[full_name]
-    spec = importlib.util.spec_from_file_location(full_name, path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[full_name] = module
-    with _numba_cache_in(cache_folder()):
-        spec.loader.exec_module(module)
-    return module
+    with _ONE_AT_A_TIME:
+        digest = hashlib.blake2b(text.encode(), digest_size=6).hexdigest()
+        path = cache_folder() / f"{name}_{digest}.py"
+        if not path.exists():
+            # Written beside and renamed: another process may be doing the same.
+            handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
+            with os.fdopen(handle, "w") as f:
+                f.write(text)
+            os.replace(temporary, path)
+        full_name = f"attune_generated_{name}_{digest}"
+        if full_name in sys.modules:
+            return sys.modules[full_name]
+        spec = importlib.util.spec_from_file_location(full_name, path)
+        assert spec is not None and spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[full_name] = module
+        with _numba_cache_in(cache_folder()):
+            spec.loader.exec_module(module)
+        return module

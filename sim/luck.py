@@ -134,7 +134,7 @@ def _pairs(client, therapist, out):  # pragma: no cover (compiled)
 
 def _drawn(kernel: Any, seed: int, replicate: int, who: Any, purpose: str, when: Any, exchange: Any) -> Any:
     columns = np.broadcast_arrays(np.asarray(who, np.uint64), np.asarray(when, np.uint64), np.asarray(exchange, np.uint64))
-    who_, when_, exchange_ = (np.ascontiguousarray(c).reshape(-1) for c in columns)
+    who_, when_, exchange_ = (np.array(c, order="C").reshape(-1) for c in columns)
     out = np.empty(who_.size)
     kernel(np.uint64(seed), np.uint64(replicate), who_, when_, purpose_code(purpose), exchange_, out)
     return out.reshape(columns[0].shape) if columns[0].ndim else float(out[0])

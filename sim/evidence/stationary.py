@@ -22,29 +22,50 @@ _STAY = {"dropout_base": -12.0, "good_enough_prob": 0.0}
 
 #: derived number -> dyad column whose mean it is (over sessions), or a function of such means
 _DERIVED = {
-    "client_perceived_typical": "mean_client_perceived", "therapist_perceived_typical": "mean_therapist_perceived",
-    "client_arousal_typical": "mean_client_arousal", "therapist_arousal_typical": "mean_therapist_arousal",
-    "client_unreliability_typical": "client_unreliability", "therapist_unreliability_typical": "therapist_unreliability",
-    "client_estimate_typical": "mean_client_estimate", "therapist_estimate_typical": "mean_therapist_estimate",
-    "client_mentalising_typical": "mean_client_mentalising", "therapist_mentalising_typical": "mean_therapist_mentalising",
-    "fit_typical": "mean_therapist_fit", "felt_understanding_typical": "mean_therapist_felt_understanding",
-    "warmth_typical": "mean_therapist_warmth", "expression_typical": "mean_client_expression",
-    "disclosure_typical": "mean_client_disclosure", "labelling_typical": "mean_client_labelling",
-    "shared_meaning_typical": "shared_meaning", "alliance_typical": "client_alliance", "engagement_typical": "client_engagement",
+    "client_perceived_typical": "mean_client_perceived",
+    "therapist_perceived_typical": "mean_therapist_perceived",
+    "client_arousal_typical": "mean_client_arousal",
+    "therapist_arousal_typical": "mean_therapist_arousal",
+    "client_unreliability_typical": "client_unreliability",
+    "therapist_unreliability_typical": "therapist_unreliability",
+    "client_estimate_typical": "mean_client_estimate",
+    "therapist_estimate_typical": "mean_therapist_estimate",
+    "client_mentalising_typical": "mean_client_mentalising",
+    "therapist_mentalising_typical": "mean_therapist_mentalising",
+    "fit_typical": "mean_therapist_fit",
+    "felt_understanding_typical": "mean_therapist_felt_understanding",
+    "warmth_typical": "mean_therapist_warmth",
+    "expression_typical": "mean_client_expression",
+    "disclosure_typical": "mean_client_disclosure",
+    "labelling_typical": "mean_client_labelling",
+    "shared_meaning_typical": "shared_meaning",
+    "alliance_typical": "client_alliance",
+    "engagement_typical": "client_engagement",
 }
 
 
-def dyads(clients: int = 1000, sessions: int = 10, seed: int = 1, client: Any = None, therapist: Any = None,
-          lesions: dict[str, float] | None = None, **numbers: float) -> dict[str, np.ndarray]:
+def dyads(
+    clients: int = 1000,
+    sessions: int = 10,
+    seed: int = 1,
+    client: Any = None,
+    therapist: Any = None,
+    lesions: dict[str, float] | None = None,
+    **numbers: Any,
+) -> dict[str, np.ndarray]:
     """Mean of every dyad column, session by session, over dyads of the same two kinds of people (default: typical).
 
     Nobody leaves. Returns name -> array of length ``sessions``. The columns ``client_general_anxiety`` and so on
     are the general models.
     """
     spec: dict[str, Any] = {
-        "question": "What does the typical dyad do?", "clients_per_arm": clients, "sessions": sessions,
-        "client": {**(client or _TYPICAL), "distress": Parameters(numbers).client_distress_typical}, "therapist": therapist or _TYPICAL,
-        "parameters": {**_STAY, **numbers}, "lesions": lesions or {},
+        "question": "What does the typical dyad do?",
+        "clients_per_arm": clients,
+        "sessions": sessions,
+        "client": {**(client or _TYPICAL), "distress": Parameters(numbers).client_distress_typical},
+        "therapist": therapist or _TYPICAL,
+        "parameters": {**_STAY, **numbers},
+        "lesions": lesions or {},
     }
     scenario = from_spec(spec, "stationary")
     world = build(scenario, scenario.arms[0], 0, seed)
@@ -61,13 +82,13 @@ def dyads(clients: int = 1000, sessions: int = 10, seed: int = 1, client: Any = 
     return {name: np.asarray(values) for name, values in track.items()}
 
 
-def derived_numbers(seed: int = 1, clients: int = 1000, **numbers: float) -> dict[str, float]:
+def derived_numbers(seed: int = 1, clients: int = 1000, **numbers: Any) -> dict[str, float]:
     """What the derived numbers should be, given the others: means of the typical dyad over ten sessions."""
     means = dyads(clients=clients, seed=seed, **numbers)
     return {name: float(means[column].mean()) for name, column in _DERIVED.items()}
 
 
-def settled(rounds: int = 12, seed: int = 1, **numbers: float) -> dict[str, float]:
+def settled(rounds: int = 12, seed: int = 1, **numbers: Any) -> dict[str, float]:
     """Derived numbers that reproduce themselves: repeat until what comes out is what went in."""
     now = {name: NUMBERS[name].default for name in _DERIVED}
     for _ in range(rounds):

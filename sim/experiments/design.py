@@ -68,9 +68,19 @@ def build(scenario: Scenario, arm: Arm, replicate: int, seed: int, clients: np.n
     trace_row = np.where(traced, np.cumsum(traced) - 1, -1)
     rows = np.arange(n_dyads)
     return World(
-        luck=luck_here, numbers=numbers, clients=people, therapists=therapists, dyads=Columns(DYAD, n_dyads),
-        client_code=client_code, therapist_code=therapist_code, client_of=rows, therapist_of=rows,
-        pair_code=luck.pair(client_code[:n_dyads], therapist_code), planned_sessions=np.full(n_dyads, arm.sessions),
-        n_exchanges=scenario.exchanges, strengths=lesioned(arm.lesions), trace_row=trace_row,
+        luck=luck_here,
+        numbers=numbers,
+        clients=people,
+        therapists=therapists,
+        dyads=Columns(DYAD, n_dyads),
+        client_code=client_code,
+        therapist_code=therapist_code,
+        client_of=rows,
+        therapist_of=rows,
+        pair_code=luck.pair(client_code[:n_dyads], therapist_code),
+        planned_sessions=np.full(n_dyads, arm.sessions),
+        n_exchanges=scenario.exchanges,
+        strengths=lesioned(arm.lesions),
+        trace_row=trace_row,
         trace=np.zeros((int(traced.sum()), scenario.exchanges, len(trace_columns()))),
     )

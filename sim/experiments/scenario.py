@@ -13,24 +13,17 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from sim.experiments.scenario_file import (
+from sim.experiments.scenario_file import Location, Reading, ScenarioError, Wrong, hint, plain, read, shown, to_text
+from sim.experiments.scenario_format import (
     KEYS,
+    MOST_CROSSED,
     POPULATION,
     ArmFile,
     ExchangesFile,
-    Location,
-    Reading,
     RecordFile,
-    ScenarioError,
     ScenarioFile,
-    Wrong,
-    hint,
     json_schema,
     number,
-    plain,
-    read,
-    shown,
-    to_text,
 )
 from sim.theory.parameters import NUMBERS, nearest
 from sim.theory.styles import HIGHEST, LOWEST, STYLE_BOX, STYLES
@@ -181,14 +174,13 @@ def _built(reading: Reading, name: str) -> Scenario:
 
 def _first(error: ValidationError, reading: Reading) -> ScenarioError:
     """Of all that is wrong the one to mention: a mistyped key before anything else, then what stands first in the file."""
-    found: list[tuple[bool, int, Wrong]] = []
+    found: list[tuple[bool, int, Location, Any]] = []
     for e in error.errors(include_url=False):
         inner = e.get("ctx", {}).get("error")
-        at: Location = tuple(e["loc"])
-        if isinstance(inner, Wrong):
-            at = (*at, *inner.location)
-        found.append((e["type"] != "extra_forbidden", reading.origins.get(at, ("", 0))[1], Wrong(at, _in_words(e, at))))
-    return reading.error(min(found, key=lambda entry: entry[:2])[2])
+        at: Location = (*e["loc"], *inner.location) if isinstance(inner, Wrong) else tuple(e["loc"])
+        found.append((e["type"] != "extra_forbidden", reading.origins.get(at, ("", 0))[1], at, e))
+    _, _, at, e = min(found, key=lambda entry: entry[:2])
+    return reading.error(Wrong(at, _in_words(e, at)))
 
 
 def _in_words(error: Any, at: Location) -> str:
@@ -281,6 +273,8 @@ def _people(value: Any, role: str) -> dict[str, Attachment]:
     wanted = f"must be a list of styles ([{', '.join(STYLES)}]) or a mapping of names to people, since the design is crossed"
     if not isinstance(value, (list, dict)) or not value:
         raise Wrong((role,), f"{wanted}, not {shown(value)}")
+    if len(value) > MOST_CROSSED:
+        raise Wrong((role,), f"at most {MOST_CROSSED} kinds of {role} can be crossed, not {len(value)}")
     if isinstance(value, dict):
         single = [key for key in value if key in _PERSON_KEYS]
         if single:

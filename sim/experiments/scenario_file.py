@@ -1,5 +1,6 @@
-"""Scenario files. First reading: YAML in; plain values, and the file and line of every key, out. ``extends:`` is followed
-(mappings are merged key by key, the child wins, lists are replaced). Then the format: every key, its meaning and limits.
+"""Reading scenario files: YAML in; plain values, and the file and line of every key, out.
+
+``extends:`` is followed: mappings are merged key by key, the child wins, lists are replaced.
 """
 
 from __future__ import annotations
@@ -10,24 +11,19 @@ import math
 import re
 import unicodedata
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import numpy as np
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
-from pydantic_core import core_schema
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.constructor import ConstructorError, DuplicateKeyError, RoundTripConstructor
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.scalarbool import ScalarBoolean
 
-from sim.theory.parameters import NUMBERS, ParameterError, checked, nearest
-from sim.theory.regions import lesion_names
-from sim.theory.styles import HIGHEST, LOWEST, STYLES
-from sim.therapy.policies import POLICIES
+from sim.theory.parameters import nearest
 
 #: Where a value stands: ``("arms", "warm", "policies", 0)``.
 Location = tuple[str | int, ...]
@@ -113,10 +109,10 @@ def read(path: str | Path) -> Reading:
         seen.append(parent.resolve())
         chain.append(_read_one(parent))
     merged = Reading(child.stem)
-    merged.origins[()] = (str(child), 1)
     for one in reversed(chain):
         one.spec.pop("extends", None)
-        _merge(merged.spec, one.spec, (), merged.origins, one.origins)
+        _merge(merged.spec, one.spec)
+        merged.origins.update(one.origins)
     return merged
 
 
@@ -141,24 +137,13 @@ def _parent(file: Path, reading: Reading) -> Path:
     raise reading.error(Wrong(where, f"there is no scenario {shown(name)} in {shown(str(file.parent))}{close}"))
 
 
-def _merge(
-    into: dict[str, Any],
-    child: dict[str, Any],
-    at: Location,
-    origins: dict[Location, tuple[str, int]],
-    lines: dict[Location, tuple[str, int]],
-) -> None:
-    """Lay ``child`` over ``into``, in place, with the origin of every key."""
+def _merge(into: dict[str, Any], child: dict[str, Any]) -> None:
+    """Lay ``child`` over ``into``, in place."""
     for key, value in child.items():
-        here = (*at, key)
         if isinstance(value, dict) and isinstance(into.get(key), dict):
-            origins[here] = lines.get(here, origins[here])
-            _merge(into[key], value, here, origins, lines)
-            continue
-        for old in [place for place in origins if place[: len(here)] == here]:
-            del origins[old]
-        origins.update({place: line for place, line in lines.items() if place[: len(here)] == here})
-        into[key] = value
+            _merge(into[key], value)
+        else:
+            into[key] = value
 
 
 def _read_one(path: Path) -> Reading:
@@ -337,308 +322,3 @@ def to_text(spec: Mapping[str, Any], keys: Sequence[str] = ()) -> str:
     stream = io.StringIO()
     yaml.dump({**first, **{key: value for key, value in spec.items() if key not in first}}, stream)
     return stream.getvalue()
-
-
-# The format
-
-POPULATION = "population"
-MOST_TRACED = 200
-_SHARED = "shared definition"  # pydantic resolves "$ref" itself and knows only its own; replaced in json_schema()
-
-
-def number(value: Any, low: float, high: float, at: Location = ()) -> float:
-    """``value`` if it is a number between ``low`` and ``high``."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not low <= value <= high:
-        raise Wrong(at, f"must be a number between {low:g} and {high:g}, not {shown(value)}")
-    return float(value)
-
-
-@dataclass(frozen=True)
-class Rule:
-    """How one value is checked, and how the JSON Schema describes it."""
-
-    check: Callable[[Any], Any]
-    schema: Mapping[str, Any] = field(default_factory=dict)
-
-    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> core_schema.CoreSchema:
-        return core_schema.no_info_plain_validator_function(self.check)
-
-    def __get_pydantic_json_schema__(self, schema: Any, handler: Any) -> dict[str, Any]:
-        return dict(self.schema)
-
-
-def whole(low: int, high: int) -> Rule:
-    """A whole number from ``low`` to ``high``."""
-
-    def check(value: Any) -> int:
-        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-            raise Wrong((), f"must be a whole number between {low} and {high}, not {shown(value)}")
-        return value
-
-    return Rule(check, {"type": "integer", "minimum": low, "maximum": high})
-
-
-def _sentence(value: Any) -> str:
-    if not isinstance(value, str):
-        quotes = "; put it in quotes" if isinstance(value, (bool, int, float)) else ""
-        raise Wrong((), f"must be text, not {shown(value)}{quotes}")
-    if not value.strip():
-        raise Wrong((), "must not be empty")
-    return value.strip()
-
-
-def _numbers(value: Any) -> dict[str, float]:
-    found = {}
-    for name, one in _mapping(value, "parameter names to numbers, such as trust_rate: 0.2").items():
-        try:
-            found[name] = checked(name, one)
-        except ParameterError as error:
-            raise Wrong((name,), str(error)) from None
-    return found
-
-
-def _lesions(value: Any) -> dict[str, float]:
-    found = {}
-    for name, one in _mapping(value, "regions to strengths, such as client.vlpfc: 0").items():
-        if name not in lesion_names():
-            close = nearest(name, lesion_names()) or "; a region is written like client.vlpfc or therapist.mirror"
-            raise Wrong((name,), f"unknown region{close}")
-        found[name] = number(one, 0, 2, (name,))
-    return found
-
-
-def _mapping(value: Any, example: str) -> dict[str, Any]:
-    if value is None:
-        return {}
-    if not isinstance(value, dict):
-        raise Wrong((), f"must be a mapping of {example}, not {shown(value)}")
-    return value
-
-
-def _policies(value: Any) -> tuple[str, ...]:
-    if value is None:
-        return ()
-    if not isinstance(value, list):
-        raise Wrong((), f"must be a list, such as [{next(iter(POLICIES))}], not {shown(value)}")
-    for i, name in enumerate(value):
-        if not isinstance(name, str) or name not in POLICIES:
-            raise Wrong((i,), f"unknown policy {shown(name)}{hint(name, tuple(POLICIES))}")
-        if name in value[:i]:
-            raise Wrong((i,), f"'{name}' stands twice in the list")
-    return tuple(value)
-
-
-def _clients(value: Any) -> tuple[int, ...]:
-    if not isinstance(value, list):
-        raise Wrong((), f"must be a list of client numbers, such as [0, 3], not {shown(value)}")
-    if len(value) > MOST_TRACED:
-        raise Wrong((), f"at most {MOST_TRACED} clients can be followed exchange by exchange, not {len(value)}")
-    for i, one in enumerate(value):
-        if isinstance(one, bool) or not isinstance(one, int) or one < 0:
-            raise Wrong((i,), f"must be a client number (0 is the first), not {shown(one)}")
-        if one in value[:i]:
-            raise Wrong((i,), f"client {one} stands twice in the list")
-    return tuple(value)
-
-
-def _names(value: Any) -> tuple[str, ...]:
-    if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
-        raise Wrong((), f"must be a list of names of arms, not {shown(value)}")
-    for i, name in enumerate(value):
-        if name in value[:i]:
-            raise Wrong((i,), f"{shown(name)} stands twice in the list")
-    return tuple(value)
-
-
-def _empty_is_none_said(value: Any) -> Any:
-    """A key with nothing after it (``usual:``) is a mapping without entries."""
-    return {} if value is None else value
-
-
-def _arm_names(value: Any) -> Any:
-    value = _empty_is_none_said(value)
-    for name in value if isinstance(value, dict) else ():
-        if not 1 <= len(name) <= 60 or not name.isprintable() or not name.strip() or "/" in name:
-            raise Wrong((name,), "an arm's name must have 1 to 60 characters, all of them printable, and no '/'")
-    return value
-
-
-_NUMBERS = Rule(_numbers, {_SHARED: "parameters"})
-_LESIONS = Rule(_lesions, {_SHARED: "lesions"})
-_POLICIES = Rule(_policies, {_SHARED: "policies"})
-_TEXT = Rule(_sentence, {"type": "string", "minLength": 1})
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-
-class ArmFile(_Strict):
-    """What one arm says; the rest it takes from the scenario."""
-
-    client: Annotated[Any, WithJsonSchema({_SHARED: "client"})] = Field(None, description="Who seeks help in this arm.")
-    therapist: Annotated[Any, WithJsonSchema({_SHARED: "therapist"})] = Field(
-        None, description="Who treats them in this arm; none = no therapy."
-    )
-    parameters: Annotated[dict[str, float], _NUMBERS] = Field({}, description="Numbers of the model that differ in this arm.")
-    lesions: Annotated[dict[str, float], _LESIONS] = Field(
-        {}, description="Regions weakened (below 1) or strengthened in this arm."
-    )
-    policies: Annotated[tuple[str, ...], _POLICIES] = Field((), description="What this arm's therapists are told to do.")
-    sessions: Annotated[int | None, whole(1, 520)] = Field(None, description="Planned weekly sessions in this arm.")
-
-
-class ExchangesFile(_Strict):
-    """Which clients are followed exchange by exchange."""
-
-    clients: Annotated[
-        tuple[int, ...],
-        Rule(
-            _clients, {"type": "array", "items": {"type": "integer", "minimum": 0}, "maxItems": MOST_TRACED, "uniqueItems": True}
-        ),
-    ] = Field(description="Numbers of the clients of each arm (0 is the first).")
-    arms: Annotated[tuple[str, ...] | None, Rule(_names, {"type": "array", "items": {"type": "string"}, "uniqueItems": True})] = (
-        Field(None, description="In which arms; left out = in all that have a therapist.")
-    )
-
-
-class RecordFile(_Strict):
-    """What to keep beyond the usual tables."""
-
-    exchanges: ExchangesFile | None = Field(None, description="Clients to follow exchange by exchange.")
-
-
-class ScenarioFile(_Strict):
-    """A scenario of Attune: one question, and the simulated people, therapy and changes that answer it."""
-
-    question: Annotated[str, _TEXT] = Field(description="The question that this scenario answers, in one sentence. Stands first.")
-    title: Annotated[str, _TEXT] = Field("", description="A short title for figures and reports.")
-    design: Literal["arms", "crossed"] = Field(
-        "arms", description="arms: each arm has its own therapists. crossed: the same clients meet every kind of therapist."
-    )
-    client: Annotated[Any, WithJsonSchema({"anyOf": [{_SHARED: "client"}, {_SHARED: "clients"}]})] = Field(
-        POPULATION, description="Who seeks help: a style, a place or spread on the attachment plane, or population."
-    )
-    therapist: Annotated[Any, WithJsonSchema({"anyOf": [{_SHARED: "therapist"}, {_SHARED: "therapists"}]})] = Field(
-        POPULATION, description="Who treats them; none = no therapy."
-    )
-    clients_per_arm: Annotated[int, whole(1, 1_000_000)] = Field(
-        200, description="Clients in each arm; in a crossed design, of each kind."
-    )
-    clients_per_therapist: Annotated[int, whole(1, 1_000_000)] = Field(
-        1, description="Caseload of each therapist (design: arms only)."
-    )
-    sessions: Annotated[int, whole(1, 520)] = Field(20, description="Planned weekly sessions.")
-    exchanges: Annotated[int, whole(2, 60)] = Field(10, description="Exchanges (one speaks, the other responds) in each session.")
-    replicates: Annotated[int, whole(1, 100_000)] = Field(
-        1, description="How often the whole is repeated with fresh people and luck."
-    )
-    follow_up_months: Annotated[int, whole(0, 120)] = Field(0, description="Months of assessment after the planned end.")
-    parameters: Annotated[dict[str, float], _NUMBERS] = Field(
-        {}, description="Numbers of the model that differ from their defaults."
-    )
-    lesions: Annotated[dict[str, float], _LESIONS] = Field(
-        {}, description="Regions weakened (below 1; 0 = removed) or strengthened."
-    )
-    policies: Annotated[tuple[str, ...], _POLICIES] = Field((), description="What the therapists are told to do.")
-    arms: Annotated[dict[str, Annotated[ArmFile, BeforeValidator(_empty_is_none_said)]], BeforeValidator(_arm_names)] = Field(
-        {}, description="The conditions to compare, by name."
-    )
-    record: Annotated[RecordFile, BeforeValidator(_empty_is_none_said)] = Field(
-        RecordFile(exchanges=None), description="What to keep beyond the usual tables."
-    )
-
-
-KEYS = tuple(ScenarioFile.model_fields)
-
-
-def json_schema() -> dict[str, Any]:
-    """The file format as a JSON Schema, for editors."""
-    schema = _pointed(ScenarioFile.model_json_schema())
-    schema["$defs"] = {**schema["$defs"], **_shared_definitions()}
-    schema["properties"]["extends"] = {
-        "type": "string",
-        "description": "Another scenario in the same folder; this file says only what differs.",
-    }
-    schema["properties"]["arms"]["additionalProperties"] = {"anyOf": [{"$ref": "#/$defs/ArmFile"}, {"type": "null"}]}
-    del schema["required"]  # a file that extends another may leave the question to it
-    schema["anyOf"] = [{"required": ["question"]}, {"required": ["extends"]}]
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "Attune scenario"}
-
-
-def _shared_definitions() -> dict[str, Any]:
-    """The parts that the models above point to by name."""
-    style = {"enum": list(STYLES)}
-    score = {"type": "number", "minimum": LOWEST, "maximum": HIGHEST}
-    spread = _object({"mean": score, "sd": {"type": "number", "minimum": 0.01, "maximum": 6}}, ["mean", "sd"])
-    axis = {"anyOf": [score, {"type": "array", "items": score, "minItems": 2, "maxItems": 2}, spread]}
-    early = {
-        "anyOf": [style, _object({"anxiety": score, "avoidance": score}, ["anxiety", "avoidance"])],
-        "description": "Where the person stood early in life, if elsewhere than now.",
-    }
-    therapist = {"style": {"enum": [*STYLES, POPULATION]}, "anxiety": axis, "avoidance": axis, "early": early}
-    client = {
-        **therapist,
-        "selected": {"type": "boolean", "description": "true = as at a clinic; false = community."},
-        "distress": {"type": "number", "minimum": -3, "maximum": 5, "description": "Latent distress at intake, community SD."},
-    }
-    people = {"client": client, "therapist": therapist}
-    named = {role: {"anyOf": [{"enum": [*STYLES, POPULATION]}, _object(keys)]} for role, keys in people.items()}
-    return {
-        "client": named["client"],
-        "therapist": {"anyOf": [{"enum": [*STYLES, POPULATION, "none", None]}, _object(therapist)]},
-        **{
-            f"{role}s": {
-                "anyOf": [
-                    {"type": "array", "items": {"enum": [*STYLES, POPULATION]}, "minItems": 1, "uniqueItems": True},
-                    {"type": "object", "additionalProperties": named[role], "minProperties": 1},
-                ],
-                "description": "For design: crossed.",
-            }
-            for role in people
-        },
-        "parameters": {
-            **_object(
-                {
-                    n.name: {
-                        "type": "number",
-                        "minimum": n.low,
-                        "maximum": n.high,
-                        "default": n.default,
-                        "description": f"{n.meaning} ({n.unit})",
-                    }
-                    for n in NUMBERS.values()
-                }
-            ),
-            "type": ["object", "null"],
-        },
-        "lesions": {
-            **_object({name: {"type": "number", "minimum": 0, "maximum": 2} for name in lesion_names()}),
-            "type": ["object", "null"],
-        },
-        "policies": {
-            "type": ["array", "null"],
-            "uniqueItems": True,
-            "items": {"oneOf": [{"const": name, "description": policy.meaning} for name, policy in POLICIES.items()]},
-        },
-    }
-
-
-def _pointed(schema: Any) -> Any:
-    """The schema with every ``_SHARED`` name turned into a pointer to its definition."""
-    if isinstance(schema, dict):
-        return {
-            ("$ref" if key == _SHARED else key): (f"#/$defs/{value}" if key == _SHARED else _pointed(value))
-            for key, value in schema.items()
-        }
-    return [_pointed(one) for one in schema] if isinstance(schema, list) else schema
-
-
-def _object(properties: Mapping[str, Any], required: list[str] | None = None) -> dict[str, Any]:
-    """A mapping with these keys and no others."""
-    return {
-        "type": "object",
-        "properties": dict(properties),
-        "additionalProperties": False,
-        **({"required": required} if required else {}),
-    }

@@ -16,8 +16,14 @@ def _arguments(equation: Callable[..., Any]) -> tuple[str, ...]:
     return tuple(inspect.signature(equation).parameters)
 
 
-def applied(equation: Callable[..., Any], numbers: Parameters, role: str = "", columns: Columns | None = None,
-            rows: Any = slice(None), **given: Any) -> Any:
+def applied(
+    equation: Callable[..., Any],
+    numbers: Parameters,
+    role: str = "",
+    columns: Columns | None = None,
+    rows: Any = slice(None),
+    **given: Any,
+) -> Any:
     """The equation's value for rows of a table.
 
     An argument is, in this order: one of ``given``; this role's column (``client_trust`` for ``trust``); a column of

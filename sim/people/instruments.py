@@ -62,13 +62,24 @@ class Luck:
         return uniform(self.seed, self.replicate, who, purpose, when, exchange)
 
 
-def mean_mark(instrument: Instrument, mark: np.ndarray, who: np.ndarray, purpose: str, when: int, item_sd: float,
-              luck: Luck) -> np.ndarray:
+def mean_mark(
+    instrument: Instrument, mark: np.ndarray, who: np.ndarray, purpose: str, when: int, item_sd: float, luck: Luck
+) -> np.ndarray:
     """Mean mark over an instrument's items for people whose true mark (scale points) is ``mark``."""
     out = np.empty(mark.size)
-    compiled(_marked)(np.ascontiguousarray(mark, np.float64), who, np.uint64(luck.seed), np.uint64(luck.replicate),
-                      np.uint64(when), purpose_code(purpose), instrument.items, float(instrument.low),
-                      float(instrument.high), item_sd, out)
+    compiled(_marked)(
+        np.ascontiguousarray(mark, np.float64),
+        who,
+        np.uint64(luck.seed),
+        np.uint64(luck.replicate),
+        np.uint64(when),
+        purpose_code(purpose),
+        instrument.items,
+        float(instrument.low),
+        float(instrument.high),
+        item_sd,
+        out,
+    )
     return out
 
 
@@ -76,9 +87,20 @@ def _scaled(instrument: Instrument, share: np.ndarray) -> np.ndarray:
     return instrument.low + (instrument.high - instrument.low) * share
 
 
-def rated(instrument: Instrument, level: np.ndarray, level_typical: float, who: np.ndarray, style: np.ndarray,
-          purpose: str, when: int, rater: str, item_sd: float, numbers: Parameters, luck: Luck,
-          noise_purpose: str = "") -> np.ndarray:
+def rated(
+    instrument: Instrument,
+    level: np.ndarray,
+    level_typical: float,
+    who: np.ndarray,
+    style: np.ndarray,
+    purpose: str,
+    when: int,
+    rater: str,
+    item_sd: float,
+    numbers: Parameters,
+    luck: Luck,
+    noise_purpose: str = "",
+) -> np.ndarray:
     """A rating (mean mark) of something about the therapy by one rater; ``level`` is latent, 0..1.
 
     ``noise_purpose`` names the day's noise, so that subscales filled in together can share it.
@@ -96,24 +118,38 @@ def core_om(distress: np.ndarray, who: np.ndarray, purpose: str, when: int, numb
     return 10.0 * mean_mark(CORE_OM, _scaled(CORE_OM, share), who, purpose, when, numbers.core_item_sd, luck)
 
 
-def ecr(share: np.ndarray, style: np.ndarray, who: np.ndarray, purpose: str, when: int, numbers: Parameters,
-        luck: Luck, instrument: Instrument = ECR_SCALE) -> np.ndarray:
+def ecr(
+    share: np.ndarray,
+    style: np.ndarray,
+    who: np.ndarray,
+    purpose: str,
+    when: int,
+    numbers: Parameters,
+    luck: Luck,
+    instrument: Instrument = ECR_SCALE,
+) -> np.ndarray:
     """ECR score (1-7) of people whose anxiety or avoidance is ``share`` (0..1); ``style`` in scale points."""
     return mean_mark(instrument, _scaled(instrument, share) + style, who, purpose, when, numbers.ecr_item_sd, luck)
 
 
-def rupture_report(ruptures: np.ndarray, repairs: np.ndarray, who: np.ndarray, when: int, numbers: Parameters,
-                   luck: Luck) -> np.ndarray:
+def rupture_report(
+    ruptures: np.ndarray, repairs: np.ndarray, who: np.ndarray, when: int, numbers: Parameters, luck: Luck
+) -> np.ndarray:
     """Whether the client reports a rupture of this session (0 or 1): a direct item, not a rule on alliance drops."""
     unrepaired = ruptures > repairs
-    prob = np.where(ruptures > 0, np.where(unrepaired, numbers.client_rupture_report_prob, numbers.client_repaired_report_prob),
-                    numbers.client_false_report_prob)
+    prob = np.where(
+        ruptures > 0,
+        np.where(unrepaired, numbers.client_rupture_report_prob, numbers.client_repaired_report_prob),
+        numbers.client_false_report_prob,
+    )
     return (luck.uniform(who, "client_rupture_report", when) <= prob).astype(np.float64)
 
 
-def observed_rupture(ruptures: np.ndarray, tension: np.ndarray, who: np.ndarray, when: int, numbers: Parameters,
-                     luck: Luck) -> np.ndarray:
+def observed_rupture(
+    ruptures: np.ndarray, tension: np.ndarray, who: np.ndarray, when: int, numbers: Parameters, luck: Luck
+) -> np.ndarray:
     """Whether an observer codes a rupture in this session (0 or 1); observers also count tension that did not break."""
-    prob = np.where(ruptures > 0, numbers.observer_rupture_report_prob,
-                    np.minimum(numbers.observer_tension_report_gain * tension, 1.0))
+    prob = np.where(
+        ruptures > 0, numbers.observer_rupture_report_prob, np.minimum(numbers.observer_tension_report_gain * tension, 1.0)
+    )
     return (luck.uniform(who, "observer_rupture_report", when) <= prob).astype(np.float64)

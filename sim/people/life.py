@@ -28,8 +28,15 @@ def live_a_week(people: Columns, code: np.ndarray, week: int, numbers: Parameter
     people["life_events"] += event
     for name in ("anxiety", "avoidance"):
         anchor = f"{name}_anchor"
-        people[name] = applied(eq.prototype_drift, numbers, role=name, prototype=people[name], anchor=people[anchor],
-                               distress=before, prototype_luck=luck.normal(code, f"prototype_{name}", week))
+        people[name] = applied(
+            eq.prototype_drift,
+            numbers,
+            role=name,
+            prototype=people[name],
+            anchor=people[anchor],
+            distress=before,
+            prototype_luck=luck.normal(code, f"prototype_{name}", week),
+        )
         step = numbers.plasticity * numbers.life_event_sd * luck.normal(code, f"life_event_{name}", week)
         people[name] = np.where(moves, moved_within(people[name], step), people[name])
         people[anchor] = np.where(lasts, moved_within(people[anchor], step), people[anchor])
@@ -37,4 +44,4 @@ def live_a_week(people: Columns, code: np.ndarray, week: int, numbers: Parameter
 
 def moved_within(share: np.ndarray, step: np.ndarray) -> np.ndarray:
     """``equations.moved_share`` with a step of at most a quarter, so that the result stays in 0..1."""
-    return eq.moved_share(share, np.minimum(np.maximum(step, -0.25), 0.25))  # type: ignore[no-any-return]
+    return eq.moved_share(share, np.minimum(np.maximum(step, -0.25), 0.25))

@@ -52,9 +52,14 @@ def ecr_score(share: Any) -> Any:
     return 1.0 + 6.0 * np.asarray(share, np.float64)
 
 
-def _candidates(code, seed, replicate, purposes, anxiety, avoidance, plane, draw_plane, r, means, sds, paths, noise,
-                threshold, width, selected, fixed_distress, most, out):  # type: ignore[no-untyped-def]
-    """For each person the first candidate who fits; ``out`` rows: anxiety, avoidance, immature, neurotic, distress, set point, attempts."""
+def _candidates(  # type: ignore[no-untyped-def]
+    code, seed, replicate, purposes, anxiety, avoidance, plane, draw_plane, r, means, sds, paths, noise, threshold, width,
+    selected, fixed_distress, most, out,
+):  # fmt: skip
+    """For each person the first candidate who fits.
+
+    ``out`` rows: anxiety, avoidance (ECR 1-7), immature, neurotic, distress, set point, attempts (-1: nobody fits).
+    """
     (immature_a, immature_v, neurotic_a, distress_a, distress_v, distress_i, distress_n) = paths
     (immature_noise, neurotic_noise, set_noise, state_noise) = noise
     zero = np.uint64(0)
@@ -66,6 +71,9 @@ def _candidates(code, seed, replicate, purposes, anxiety, avoidance, plane, draw
                 z1 = normal_at(absorbed(here, purposes[0]), zero)
                 z2 = r * z1 + math.sqrt(1.0 - r * r) * normal_at(absorbed(here, purposes[1]), zero)
                 a, v = plane[0] + plane[1] * z1, plane[2] + plane[3] * z2
+                # A region may be a line: a fixed value on one of the two dimensions.
+                a = anxiety[0] if anxiety[0] == anxiety[1] else a
+                v = avoidance[0] if avoidance[0] == avoidance[1] else v
                 if not (anxiety[0] <= a <= anxiety[1] and avoidance[0] <= v <= avoidance[1]):
                     continue
             else:
@@ -73,10 +81,17 @@ def _candidates(code, seed, replicate, purposes, anxiety, avoidance, plane, draw
             za, zv = (a - means[0]) / sds[0], (v - means[1]) / sds[1]
             immature = immature_a * za + immature_v * zv + immature_noise * normal_at(absorbed(here, purposes[2]), zero)
             neurotic = neurotic_a * za + neurotic_noise * normal_at(absorbed(here, purposes[3]), zero)
-            set_point = (distress_a * za + distress_v * zv + distress_i * immature + distress_n * neurotic
-                         + set_noise * normal_at(absorbed(here, purposes[4]), zero))
+            set_point = (
+                distress_a * za
+                + distress_v * zv
+                + distress_i * immature
+                + distress_n * neurotic
+                + set_noise * normal_at(absorbed(here, purposes[4]), zero)
+            )
             distress = set_point + state_noise * normal_at(absorbed(here, purposes[5]), zero)
-            if selected and not uniform_at(absorbed(here, purposes[6]), zero) <= 1.0 / (1.0 + math.exp((threshold - distress) / width)):
+            if selected and not uniform_at(absorbed(here, purposes[6]), zero) <= 1.0 / (
+                1.0 + math.exp((threshold - distress) / width)
+            ):
                 continue
             if fixed_distress == fixed_distress:  # not NaN: the scenario states it
                 distress, set_point = fixed_distress, fixed_distress
@@ -85,8 +100,15 @@ def _candidates(code, seed, replicate, purposes, anxiety, avoidance, plane, draw
             break
 
 
-_PURPOSES = ("candidate_anxiety", "candidate_avoidance", "candidate_immature", "candidate_neurotic", "candidate_set_point",
-             "candidate_state", "candidate_seeks_help")
+_PURPOSES = (
+    "candidate_anxiety",
+    "candidate_avoidance",
+    "candidate_immature",
+    "candidate_neurotic",
+    "candidate_set_point",
+    "candidate_state",
+    "candidate_seeks_help",
+)
 
 
 def _distress_paths(p: Parameters) -> tuple[tuple[float, ...], tuple[float, ...]]:
@@ -97,10 +119,18 @@ def _distress_paths(p: Parameters) -> tuple[tuple[float, ...], tuple[float, ...]
     neurotic_noise = math.sqrt(max(1.0 - na * na, 0.0))
     a = p.distress_anxiety_path + p.distress_immature_path * ia + p.distress_neurotic_path * na
     v = p.distress_avoidance_path + p.distress_immature_path * iv
-    explained = a * a + v * v + 2.0 * r * a * v + (p.distress_immature_path * immature_noise) ** 2 + (p.distress_neurotic_path * neurotic_noise) ** 2
+    explained = (
+        a * a
+        + v * v
+        + 2.0 * r * a * v
+        + (p.distress_immature_path * immature_noise) ** 2
+        + (p.distress_neurotic_path * neurotic_noise) ** 2
+    )
     left = max(1.0 - explained - p.distress_state_share, 0.0)
-    return ((ia, iv, na, p.distress_anxiety_path, p.distress_avoidance_path, p.distress_immature_path, p.distress_neurotic_path),
-            (immature_noise, neurotic_noise, math.sqrt(left), math.sqrt(p.distress_state_share)))
+    return (
+        (ia, iv, na, p.distress_anxiety_path, p.distress_avoidance_path, p.distress_immature_path, p.distress_neurotic_path),
+        (immature_noise, neurotic_noise, math.sqrt(left), math.sqrt(p.distress_state_share)),
+    )
 
 
 def draw(role: str, wanted: Wanted, code: np.ndarray, p: Parameters, luck: Luck) -> Columns:
@@ -122,19 +152,39 @@ def draw(role: str, wanted: Wanted, code: np.ndarray, p: Parameters, luck: Luck)
     paths, noise = _distress_paths(p)
     out = np.empty((7, code.size))
     compiled(_candidates)(
-        code, np.uint64(luck.seed), np.uint64(luck.replicate), np.array([purpose_code(n) for n in _PURPOSES]),
-        anxiety, avoidance, plane, wanted.kind != "point", 0.0 if wanted.kind == "normal" else p.anxiety_avoidance_r,
-        means, sds, paths, noise, p.help_seeking_threshold, p.help_seeking_width,
+        code,
+        np.uint64(luck.seed),
+        np.uint64(luck.replicate),
+        np.array([purpose_code(n) for n in _PURPOSES]),
+        anxiety,
+        avoidance,
+        plane,
+        wanted.kind != "point",
+        0.0 if wanted.kind == "normal" else p.anxiety_avoidance_r,
+        means,
+        sds,
+        paths,
+        noise,
+        p.help_seeking_threshold,
+        p.help_seeking_width,
         role == "client" and wanted.selected and wanted.distress is None,
-        float("nan") if wanted.distress is None else float(wanted.distress), MOST_ATTEMPTS, out)
+        float("nan") if wanted.distress is None else float(wanted.distress),
+        MOST_ATTEMPTS,
+        out,
+    )
     if code.size and out[6].min() < 0:
-        raise PopulationError(f"no {role} in {MOST_ATTEMPTS} candidates fits anxiety {anxiety[0]:g}-{anxiety[1]:g}, "
-                              f"avoidance {avoidance[0]:g}-{avoidance[1]:g}: widen the region or give a point")
+        raise PopulationError(
+            f"no {role} in {MOST_ATTEMPTS} candidates fits anxiety {anxiety[0]:g}-{anxiety[1]:g}, "
+            f"avoidance {avoidance[0]:g}-{avoidance[1]:g}: widen the region or give a point"
+        )
     people["anxiety"], people["avoidance"] = share(out[0]), share(out[1])
     people["immature"], people["neurotic"] = out[2], out[3]
     people["distress"], people["distress_set_point"] = np.clip(out[4], -6, 8), np.clip(out[5], -6, 8)
     _give_anchors(role, people, wanted, code, p, luck)
-    z = {name: luck.normal(code, name) for name in ("skill", "warmth_trait", "rating_style", "ecr_style_anxiety", "ecr_style_avoidance")}
+    z = {
+        name: luck.normal(code, name)
+        for name in ("skill", "warmth_trait", "rating_style", "ecr_style_anxiety", "ecr_style_avoidance")
+    }
     people["skill"] = np.clip(p.of(role, "skill_mean") + p.of(role, "skill_sd") * z["skill"], 0.02, 0.98)
     people["warmth_trait"] = np.clip(p.warmth_trait_sd * z["warmth_trait"], -6, 6)
     people["rating_style"] = np.clip(p.of(role, "rating_style_sd") * z["rating_style"], -6, 6)

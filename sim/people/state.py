@@ -7,7 +7,7 @@ their sessions, so that compiled code needs this one array.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,7 +28,7 @@ class Column:
     meaning: str
 
 
-def _columns(rows: Iterable[tuple[str, float, float, float, str, str]]) -> dict[str, Column]:
+def _columns(rows: Iterable[Sequence[Any]]) -> dict[str, Column]:
     return {row[0]: Column(*row) for row in rows}
 
 
@@ -71,44 +71,47 @@ _PER_ROLE = [
     ("trust", 0.52, 0, 1, "share", "trust in the partner; the bond of the alliance"),
 ]
 
-#: Quantities of an exchange whose session mean is kept, per role (regions first, so that read-outs need no list of their own).
+#: The quantity of an exchange that is a region's activity.
 REGION_ACTIVITY = {
     "mirror": "mirrored", "limbic": "arousal", "insula": "felt", "acc": "conflict", "tpj": "separation",
     "dmpfc": "mentalising", "vmpfc": "felt_understanding", "ofc": "control", "vlpfc": "labelling",
 }
 assert list(REGION_ACTIVITY) == list(REGIONS)
 
-MEANS = tuple(f"{role}_{quantity}" for role in ROLES for quantity in
-              (*REGION_ACTIVITY.values(), "perceived", "response", "estimate", "fit", "disclosure", "expression")) + ("client_bid", "therapist_warmth")
+_ALSO_KEPT = ("perceived", "response", "estimate", "fit", "disclosure", "expression")
+
+#: Quantities of an exchange whose session mean is kept.
+MEANS = (
+    *(f"{role}_{quantity}" for role in ROLES for quantity in (*REGION_ACTIVITY.values(), *_ALSO_KEPT)),
+    "client_bid", "therapist_warmth",
+)
 
 #: One row per dyad (course of therapy).
-DYAD = _columns(
-    [(f"{role}_{name}", *rest) for role in ROLES for name, *rest in _PER_ROLE]  # type: ignore[misc]
-    + [
-        ("match", 0, -8, 8, "logit", "lasting fit of these two people, unrelated to style"),
-        ("shared_meaning", 0.2, 0, 1, "share", "meaning made together"),
-        ("capability", 0.55, 0, 1, "share", "the therapist's capability as the client perceives it"),
-        ("client_task", 0.52, 0, 1, "share", "agreement on tasks, client's view"),
-        ("client_goal", 0.52, 0, 1, "share", "agreement on goals, client's view"),
-        ("therapist_task", 0.52, 0, 1, "share", "agreement on tasks, therapist's view"),
-        ("therapist_goal", 0.52, 0, 1, "share", "agreement on goals, therapist's view"),
-        ("client_engagement", 0.55, 0, 1, "share", "the client's motivation and commitment"),
-        ("therapist_engagement", 0.6, 0, 1, "share", "the therapist's commitment (constant)"),
-        ("client_alliance", 0.52, 0, 1, "share", "latent working alliance, client's view"),
-        ("therapist_alliance", 0.52, 0, 1, "share", "latent working alliance, therapist's view"),
-        ("open_rupture", 0, 0, 1, "0 or 1", "whether a rupture stays unrepaired"),
-        ("withdrawals", 0, 0, _INF, "count", "withdrawal ruptures in this session"),
-        ("confrontations", 0, 0, _INF, "count", "confrontation ruptures in this session"),
-        ("repairs", 0, 0, _INF, "count", "repairs in this session"),
-        ("session", 0, 0, _INF, "count", "sessions held so far, this one included"),
-        ("distress_intake", 0, -6, 8, "community SD", "distress at intake"),
-        ("dropout_risk", 0, 0, 1, "probability", "chance of leaving after this session"),
-        ("accuracy_correlation", 0, -1, 1, "correlation", "of the therapist's estimate with the client's arousal, over the session"),
-        ("accuracy_level", 0, 0, 1, "share", "1 - mean absolute error of that estimate"),
-        ("accuracy_bias", 0, -1, 1, "share", "mean error of that estimate; below 0: arousal is missed"),
-    ]
-    + [(f"mean_{name}", 0, 0, 1, "share", f"session mean of {name}") for name in MEANS]
-)
+DYAD = _columns([
+    *((f"{role}_{name}", *rest) for role in ROLES for name, *rest in _PER_ROLE),
+    ("match", 0, -8, 8, "logit", "lasting fit of these two people, unrelated to style"),
+    ("shared_meaning", 0.2, 0, 1, "share", "meaning made together"),
+    ("capability", 0.55, 0, 1, "share", "the therapist's capability as the client perceives it"),
+    ("client_task", 0.52, 0, 1, "share", "agreement on tasks, client's view"),
+    ("client_goal", 0.52, 0, 1, "share", "agreement on goals, client's view"),
+    ("therapist_task", 0.52, 0, 1, "share", "agreement on tasks, therapist's view"),
+    ("therapist_goal", 0.52, 0, 1, "share", "agreement on goals, therapist's view"),
+    ("client_engagement", 0.55, 0, 1, "share", "the client's motivation and commitment"),
+    ("therapist_engagement", 0.6, 0, 1, "share", "the therapist's commitment (constant)"),
+    ("client_alliance", 0.52, 0, 1, "share", "latent working alliance, client's view"),
+    ("therapist_alliance", 0.52, 0, 1, "share", "latent working alliance, therapist's view"),
+    ("open_rupture", 0, 0, 1, "0 or 1", "whether a rupture stays unrepaired"),
+    ("withdrawals", 0, 0, _INF, "count", "withdrawal ruptures in this session"),
+    ("confrontations", 0, 0, _INF, "count", "confrontation ruptures in this session"),
+    ("repairs", 0, 0, _INF, "count", "repairs in this session"),
+    ("session", 0, 0, _INF, "count", "sessions held so far, this one included"),
+    ("distress_intake", 0, -6, 8, "community SD", "distress at intake"),
+    ("dropout_risk", 0, 0, 1, "probability", "chance of leaving after this session"),
+    ("accuracy_correlation", 0, -1, 1, "correlation", "of the therapist's estimate with the client's arousal"),
+    ("accuracy_level", 0, 0, 1, "share", "1 - mean absolute error of that estimate"),
+    ("accuracy_bias", 0, -1, 1, "share", "mean error of that estimate; below 0: arousal is missed"),
+    *((f"mean_{name}", 0, 0, 1, "share", f"session mean of {name}") for name in MEANS),
+])
 
 
 class Columns:
@@ -149,4 +152,5 @@ def check_range(columns: Columns, names: Iterable[str] | None = None, where: str
         column, values = columns.declared[name], columns[name]
         if values.size and not (values.min() >= column.low and values.max() <= column.high):
             row = int(np.flatnonzero(~((values >= column.low) & (values <= column.high)))[0])
-            raise StateError(f"{where}row {row}: {name} is {values[row]}; it must lie in {column.low:g}..{column.high:g} ({column.unit})")
+            raise StateError(f"{where}row {row}: {name} is {values[row]}; "
+                             f"it must lie in {column.low:g}..{column.high:g} ({column.unit})")

@@ -23,13 +23,13 @@ _EDGE = 1e-6  # activities are kept this far from 0 and 1 before a logit
 
 @register_jitable
 def logistic(x):
-    """Share in 0..1 of a value on the logit scale: 1 / (1 + exp(-x))."""
+    """Share in 0..1 of a value on the logit scale: 1 / (1 + exp(-x)). Derived."""
     return 1.0 / (1.0 + np.exp(-x))
 
 
 @register_jitable
 def logit(share):
-    """Value on the logit scale of a share: log(s / (1 - s)), finite at 0 and 1."""
+    """Value on the logit scale of a share: log(s / (1 - s)), finite at 0 and 1. Derived."""
     s = np.minimum(np.maximum(share, _EDGE), 1.0 - _EDGE)
     return np.log(s / (1.0 - s))
 
@@ -77,7 +77,8 @@ def arousal(arousal, arousal_target, control, anxiety,
     """
     gap = arousal_target - arousal
     rise = arousal_rise_rate * (1.0 - regulation_gain * control) * np.maximum(gap, 0.0)
-    fall_rate = arousal_fall_rate * (1.0 + regulation_gain * control) * np.exp(-recovery_anxiety_cost * (anxiety - anxiety_typical))
+    slowed = np.exp(-recovery_anxiety_cost * (anxiety - anxiety_typical))
+    fall_rate = arousal_fall_rate * (1.0 + regulation_gain * control) * slowed
     return arousal + rise + np.minimum(fall_rate, 1.0) * np.minimum(gap, 0.0)
 
 
@@ -611,8 +612,9 @@ def prototype_drift(prototype, anchor, prototype_luck, distress, plasticity, anc
 
 @register_jitable
 def rated_share(level, rating_lift, rating_gain, level_typical, style, noise):
-    """What a rater marks, as a share of the scale, of a latent level: S(S^-1(typ) + g*(S^-1(x) - S^-1(typ)) + lift + style + noise).
+    """What a rater marks, as a share of the scale, of something latent.
 
+    S(S^-1(typ) + g*(S^-1(x) - S^-1(typ)) + lift + style + noise).
     Limit: the level itself with gain 1 and nothing added. Raters use the top of alliance scales
     (evidence x1, x3) and have a style of their own. Status: assumption.
     """

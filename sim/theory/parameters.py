@@ -292,7 +292,7 @@ _TABLE: dict[str, list[tuple[str, float, str, float, float, str, str, str]]] = {
 }
 
 NUMBERS: dict[str, Number] = {
-    row[0]: Number(*row, group=group) for group, rows in _TABLE.items() for row in rows  # type: ignore[misc]
+    row[0]: Number(*row, group=group) for group, rows in _TABLE.items() for row in rows
 }
 
 
@@ -324,7 +324,9 @@ class Parameters(Mapping[str, float]):
     ``extra`` declares numbers of mechanisms that are not part of the shipped model.
     """
 
-    __slots__ = ("_values", "_numbers")
+    __slots__ = ("_numbers", "_values")
+    _values: dict[str, float]
+    _numbers: dict[str, Number]
 
     def __init__(self, changes: Mapping[str, float] | None = None, extra: Mapping[str, Number] | None = None) -> None:
         numbers = {**NUMBERS, **(extra or {})}
@@ -344,12 +346,11 @@ class Parameters(Mapping[str, float]):
 
     def of(self, role: str, name: str) -> float:
         """The number as it holds for a role: ``client_x`` where it exists, else ``x``."""
-        values: dict[str, float] = self._values
-        return values[f"{role}_{name}"] if f"{role}_{name}" in values else values[name]
+        return self._values[f"{role}_{name}"] if f"{role}_{name}" in self._values else self._values[name]
 
     def __getattr__(self, name: str) -> float:
         try:
-            return self._values[name]  # type: ignore[no-any-return]
+            return self._values[name]
         except KeyError:
             raise AttributeError(f"no parameter '{name}'{nearest(name, self._values)}") from None
 
@@ -357,7 +358,7 @@ class Parameters(Mapping[str, float]):
         raise AttributeError("Parameters are frozen; use p.but(name=value)")
 
     def __getitem__(self, name: str) -> float:
-        return self._values[name]  # type: ignore[no-any-return]
+        return self._values[name]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._values)
@@ -379,4 +380,4 @@ class Parameters(Mapping[str, float]):
         record = np.zeros(1, dtype=[(name, np.float64) for name in fields])
         for name, value in fields.items():
             record[name] = value
-        return record[0]  # type: ignore[no-any-return]
+        return record[0]

@@ -77,8 +77,12 @@ def _who(draw: str) -> str:
     return "client" if draw.startswith("client_") else "pair"
 
 
-def source(steps: tuple[Step, ...] = EXCHANGE, traced: bool = False, numbers: Iterable[str] = tuple(NUMBERS)) -> str:
-    """The text of the module that runs ``steps``; ``traced`` adds a copy of every quantity at every exchange."""
+def source(steps: tuple[Step, ...] = EXCHANGE, numbers: Iterable[str] = tuple(NUMBERS)) -> str:
+    """The text of the module that runs ``steps``.
+
+    Dyads with a row in the trace leave a copy of every quantity at every exchange there; the test for it costs
+    nothing that could be measured, and one function compiles sooner than two.
+    """
     wiring, names, body, modules = _Wiring(), tuple(numbers), [], {}
     for step in steps:
         call = ", ".join(resolve(step, a, wiring, names) for a in arguments(step.equation))
@@ -90,45 +94,63 @@ def source(steps: tuple[Step, ...] = EXCHANGE, traced: bool = False, numbers: It
     kept = [q for q in wiring.written if q in DYAD]
     loaded = list(dict.fromkeys([*wiring.read, *kept]))
     means = [m for m in MEANS if m in wiring.written]
-    out: list[str] = ['"""Generated from the EXCHANGE tuple; do not edit."""', "import math", "import numpy as np", "from numba import njit",
-                      "from sim.luck import absorbed, normal_at, occasion, uniform_at"]
+    out: list[str] = [
+        '"""Generated from the EXCHANGE tuple; do not edit."""',
+        "import math",
+        "import numpy as np",
+        "from numba import njit",
+        "from sim.luck import absorbed, normal_at, occasion, uniform_at",
+    ]
     out += [f"from {module} import {name} as {function}" for function, (module, name) in modules.items()]
     out += [f"PURPOSE_{d} = np.uint64({int(purpose_code(d))})" for d in wiring.draws]
-    out += ["", "", "@njit(cache=True, nogil=True)",
-            "def sessions(data, rows, client_who, pair_who, week, seed, replicate, parameters, n_exchanges, trace_row, trace):",
-            "    p = parameters[0]"]
+    out += [
+        "",
+        "",
+        "@njit(cache=True, nogil=True)",
+        "def sessions(data, rows, client_who, pair_who, week, seed, replicate, parameters, n_exchanges, trace_row, trace):",
+        "    p = parameters[0]",
+    ]
     out += [f"    p_{n} = p.{n}" for n in wiring.numbers]
-    out += ["    for r in range(rows.size):", "        i = rows[r]",
-            "        client_here = occasion(seed, replicate, client_who[i], week)",
-            "        pair_here = occasion(seed, replicate, pair_who[i], week)"]
+    out += [
+        "    for r in range(rows.size):",
+        "        i = rows[r]",
+        "        client_here = occasion(seed, replicate, client_who[i], week)",
+        "        pair_here = occasion(seed, replicate, pair_who[i], week)",
+    ]
     out += [f"        stream_{d} = absorbed({_who(d)}_here, PURPOSE_{d})" for d in wiring.draws]
     out += [f"        {q} = data[{index[q]}, i]" for q in loaded]
     out += [f"        sum_{m} = 0.0" for m in means]
-    out += ["        s_e = s_l = s_ee = s_ll = s_el = s_miss = s_x = s_xx = 0.0",
-            "        for exchange in range(n_exchanges):", "            step = np.uint64(exchange)"]
+    out += [
+        "        s_e = s_l = s_ee = s_ll = s_el = s_miss = s_x = s_xx = 0.0",
+        "        for exchange in range(n_exchanges):",
+        "            step = np.uint64(exchange)",
+    ]
     out += [f"            {d} = {'normal_at' if d.endswith('_luck') else 'uniform_at'}(stream_{d}, step)" for d in wiring.draws]
     for line in body:
         out.append(f"            {line}")
         if line.startswith("therapist_fit ="):  # the moment at which the therapist reads the client
-            out += ["            miss = therapist_estimate - client_arousal",
-                    "            s_e += therapist_estimate; s_l += client_arousal; s_miss += abs(miss)",
-                    "            s_ee += therapist_estimate * therapist_estimate; s_ll += client_arousal * client_arousal",
-                    "            s_el += therapist_estimate * client_arousal",
-                    "            s_x += client_expression; s_xx += client_expression * client_expression"]
+            out += [
+                "            miss = therapist_estimate - client_arousal",
+                "            s_e += therapist_estimate; s_l += client_arousal; s_miss += abs(miss)",
+                "            s_ee += therapist_estimate * therapist_estimate; s_ll += client_arousal * client_arousal",
+                "            s_el += therapist_estimate * client_arousal",
+                "            s_x += client_expression; s_xx += client_expression * client_expression",
+            ]
     out += [f"            sum_{m} += {m}" for m in means]
-    if traced:
-        out += ["            if trace_row[i] >= 0:"]
-        out += [f"                trace[trace_row[i], exchange, {k}] = {q}" for k, q in enumerate(trace_columns(steps))]
+    out += ["            if trace_row[i] >= 0:"]
+    out += [f"                trace[trace_row[i], exchange, {k}] = {q}" for k, q in enumerate(trace_columns(steps))]
     out += [f"        data[{index[q]}, i] = {q}" for q in kept]
     out += [f"        data[{index['mean_' + m]}, i] = sum_{m} / n_exchanges" for m in means]
-    out += ["        n = float(n_exchanges)",
-            "        spread = (n * s_ee - s_e * s_e) * (n * s_ll - s_l * s_l)",
-            "        r_el = 0.0",
-            "        if spread > 1e-12 and n * s_xx - s_x * s_x > 1e-12 * n * n:  # 0 by rule where expression is constant",
-            "            r_el = min(max((n * s_el - s_e * s_l) / math.sqrt(spread), -1.0), 1.0)",
-            f"        data[{index['accuracy_correlation']}, i] = r_el",
-            f"        data[{index['accuracy_level']}, i] = 1.0 - s_miss / n",
-            f"        data[{index['accuracy_bias']}, i] = (s_e - s_l) / n"]
+    out += [
+        "        n = float(n_exchanges)",
+        "        spread = (n * s_ee - s_e * s_e) * (n * s_ll - s_l * s_l)",
+        "        r_el = 0.0",
+        "        if spread > 1e-12 and n * s_xx - s_x * s_x > 1e-12 * n * n:  # 0 by rule where expression is constant",
+        "            r_el = min(max((n * s_el - s_e * s_l) / math.sqrt(spread), -1.0), 1.0)",
+        f"        data[{index['accuracy_correlation']}, i] = r_el",
+        f"        data[{index['accuracy_level']}, i] = 1.0 - s_miss / n",
+        f"        data[{index['accuracy_bias']}, i] = (s_e - s_l) / n",
+    ]
     for q in kept:
         column = DYAD[q]
         upper = "" if column.high == float("inf") else f" and {q} <= {column.high!r}"
@@ -143,10 +165,10 @@ def trace_columns(steps: tuple[Step, ...] = EXCHANGE) -> list[str]:
 
 
 @lru_cache(maxsize=8)
-def kernel(steps: tuple[Step, ...] = EXCHANGE, traced: bool = False, numbers: tuple[str, ...] = tuple(NUMBERS)) -> Callable[..., Any]:
+def kernel(steps: tuple[Step, ...] = EXCHANGE, numbers: tuple[str, ...] = tuple(NUMBERS)) -> Callable[..., Any]:
     """The compiled function ``sessions`` for these steps; the first use compiles (seconds) or loads from disk."""
-    module = generated_module("exchange_traced" if traced else "exchange", source(steps, traced, numbers))
-    return module.sessions  # type: ignore[no-any-return]
+    module = generated_module("exchange", source(steps, numbers))
+    return module.sessions
 
 
 def draws(steps: tuple[Step, ...] = EXCHANGE) -> Mapping[str, str]:

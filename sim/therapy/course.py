@@ -20,15 +20,28 @@ WEEKS_PER_MONTH = 4  # a "month" of the tables is four weeks
 
 #: Dyad columns that go into the session table as they are, and their names there.
 _LATENT = {
-    "session": "session", "accuracy_correlation": "accuracy_correlation", "accuracy_level": "accuracy_level",
-    "accuracy_bias": "accuracy_bias", "alliance_latent": "client_alliance", "alliance_therapist_latent": "therapist_alliance",
-    "disclosure": "mean_client_disclosure", "labelling": "mean_client_labelling", "response": "mean_therapist_response",
-    "perceived_response": "mean_client_perceived", "fit": "mean_therapist_fit", "bids": "mean_client_bid",
-    "shared_meaning": "shared_meaning", "capability": "capability", "engagement": "client_engagement",
-    "repairs": "repairs", "open_rupture": "open_rupture", "dropout_risk": "dropout_risk",
-    "regulation_client": "client_regulation", "regulation_therapist": "therapist_regulation",
+    "session": "session",
+    "accuracy_correlation": "accuracy_correlation",
+    "accuracy_level": "accuracy_level",
+    "accuracy_bias": "accuracy_bias",
+    "alliance_latent": "client_alliance",
+    "alliance_therapist_latent": "therapist_alliance",
+    "disclosure": "mean_client_disclosure",
+    "labelling": "mean_client_labelling",
+    "response": "mean_therapist_response",
+    "perceived_response": "mean_client_perceived",
+    "fit": "mean_therapist_fit",
+    "bids": "mean_client_bid",
+    "shared_meaning": "shared_meaning",
+    "capability": "capability",
+    "engagement": "client_engagement",
+    "repairs": "repairs",
+    "open_rupture": "open_rupture",
+    "dropout_risk": "dropout_risk",
+    "regulation_client": "client_regulation",
+    "regulation_therapist": "therapist_regulation",
 }
-REGION_COLUMNS = {f"{region}_{role}": f"mean_{role}_{quantity}" for role in ROLES for region, quantity in REGION_ACTIVITY.items()}
+REGION_COLUMNS = {f"{role}_{region}": f"mean_{role}_{quantity}" for role in ROLES for region, quantity in REGION_ACTIVITY.items()}
 RUPTURE_TYPES = ("none", "withdrawal", "confrontation", "both")
 
 
@@ -118,8 +131,11 @@ def exchange_rows(world: World, rows: np.ndarray) -> dict[str, np.ndarray]:
         return {}
     values = world.trace[world.trace_row[traced]]
     n = values.shape[1]
-    out = {"row": np.repeat(traced, n), "session": np.repeat(world.dyads.session[traced], n),
-           "exchange": np.tile(np.arange(1, n + 1), traced.size)}
+    out = {
+        "row": np.repeat(traced, n),
+        "session": np.repeat(world.dyads.session[traced], n),
+        "exchange": np.tile(np.arange(1, n + 1), traced.size),
+    }
     for k, name in enumerate(traced_quantities(world)):
         out[name] = values[:, :, k].reshape(-1)
     return out
@@ -131,8 +147,12 @@ def assess(world: World, month: int) -> dict[str, np.ndarray]:
     in_therapy = np.zeros(n, bool)
     in_therapy[world.client_of[world.ending == IN_THERAPY]] = True
     when = world.week
-    out = {"row": np.arange(n), "month": np.full(n, month), "in_therapy": in_therapy,
-           "distress": ask.core_om(c.distress, world.client_code, "core_month", when, world.numbers, world.luck)}
+    out = {
+        "row": np.arange(n),
+        "month": np.full(n, month),
+        "in_therapy": in_therapy,
+        "distress": ask.core_om(c.distress, world.client_code, "core_month", when, world.numbers, world.luck),
+    }
     for name in ("anxiety", "avoidance"):
         out[name] = ask.ecr(c[name], c[f"ecr_style_{name}"], world.client_code, f"ecr_{name}", when, world.numbers, world.luck)
     out |= {f"{name}_latent": ecr_score(c[name]) for name in ("anxiety", "avoidance")}
@@ -141,29 +161,36 @@ def assess(world: World, month: int) -> dict[str, np.ndarray]:
     return out
 
 
-def _attachment_now(world: World, role: str, purpose: str) -> dict[str, np.ndarray]:
-    people, code, of = ((world.clients, world.client_code, world.client_of) if role == "client" else
-                        (world.therapists, world.therapist_code, world.therapist_of))
-    if role == "client":
-        of = np.arange(len(people))
+def _attachment_now(world: World, role: str, purpose: str, who: np.ndarray) -> dict[str, np.ndarray]:
+    """ECR questionnaires of these people (rows of their table), and what the ECR tries to measure."""
+    people, code = (world.clients, world.client_code) if role == "client" else (world.therapists, world.therapist_code)
     out = {}
     for name in ("anxiety", "avoidance"):
-        out[f"{role}_{name}_{purpose}"] = ask.ecr(people[name], people[f"ecr_style_{name}"], code, f"ecr_{name}_{purpose}",
-                                                  world.week, world.numbers, world.luck)[of]
-        out[f"{role}_{name}_{purpose}_latent"] = ecr_score(people[name][of])
+        out[f"{role}_{name}_{purpose}"] = ask.ecr(
+            people[name][who],
+            people[f"ecr_style_{name}"][who],
+            code[who],
+            f"ecr_{name}_{purpose}",
+            world.week,
+            world.numbers,
+            world.luck,
+        )
+        out[f"{role}_{name}_{purpose}_latent"] = ecr_score(people[name][who])
     return out
 
 
 def intake(world: World) -> dict[str, np.ndarray]:
     """The client table as it stands at intake; what happens later is filled in when a course ends."""
     n = len(world.clients)
-    out = _attachment_now(world, "client", "0")
+    out = _attachment_now(world, "client", "0", np.arange(n))
     out["distress_0"] = ask.core_om(world.clients.distress, world.client_code, "core_intake", 0, world.numbers, world.luck)
     out["distress_0_latent"] = world.clients.distress.copy()
     if len(world.dyads):
-        out |= _attachment_now(world, "therapist", "0")
+        out |= _attachment_now(world, "therapist", "0", world.therapist_of)
     else:
-        out |= {f"therapist_{name}_0{suffix}": np.full(n, np.nan) for name in ("anxiety", "avoidance") for suffix in ("", "_latent")}
+        out |= {
+            f"therapist_{name}_0{suffix}": np.full(n, np.nan) for name in ("anxiety", "avoidance") for suffix in ("", "_latent")
+        }
     for key in [k for k in out if "_0" in k]:
         out[key.replace("_0", "_end")] = np.full(n, np.nan)
     out["planned_sessions"] = np.zeros(n)
@@ -182,23 +209,21 @@ def at_end(world: World, rows: np.ndarray, clients: dict[str, np.ndarray], endin
     if not rows.size:
         return
     who = world.client_of[rows]
-    now = _attachment_now(world, "client", "end") | {
-        k: v for k, v in _attachment_now(world, "therapist", "end").items()}
-    now["distress_end"] = ask.core_om(world.clients.distress, world.client_code, "core_end", world.week, world.numbers, world.luck)
-    dropped = world.ending[rows] == DROPOUT
-    now["distress_end"][who] = np.where(dropped, world.ratings["distress"][rows] if "distress" in world.ratings else np.nan,
-                                        now["distress_end"][who])
-    now["distress_end_latent"] = world.clients.distress
+    now = _attachment_now(world, "client", "end", who) | _attachment_now(world, "therapist", "end", world.therapist_of[rows])
+    distress = world.clients.distress[who]
+    at_last = ask.core_om(distress, world.client_code[who], "core_end", world.week, world.numbers, world.luck)
+    now["distress_end"] = np.where(world.ending[rows] == DROPOUT, world.ratings["distress"][rows], at_last)
+    now["distress_end_latent"] = distress
+    now["planned_sessions"], now["sessions_attended"] = world.planned_sessions[rows], world.dyads.session[rows]
+    now["ending"] = world.ending[rows]
     for key, values in now.items():
-        clients[key][who] = values[rows] if key.startswith("therapist") else values[who]
-    clients["planned_sessions"][who] = world.planned_sessions[rows]
-    clients["sessions_attended"][who] = world.dyads.session[rows]
-    clients["ending"][who] = world.ending[rows]
+        clients[key][who] = values
 
 
 def end_untreated(world: World, clients: dict[str, np.ndarray]) -> None:
     """Fill in the client table for people who had no therapy."""
-    clients |= _attachment_now(world, "client", "end")
-    clients["distress_end"] = ask.core_om(world.clients.distress, world.client_code, "core_end", world.week, world.numbers, world.luck)
+    clients |= _attachment_now(world, "client", "end", np.arange(len(world.clients)))
+    clients["distress_end"] = ask.core_om(
+        world.clients.distress, world.client_code, "core_end", world.week, world.numbers, world.luck
+    )
     clients["distress_end_latent"] = world.clients.distress.copy()
-

@@ -96,8 +96,11 @@ def begin(world: World) -> None:
 def rate_distress(world: World, rows: np.ndarray) -> None:
     """The client fills in the CORE-OM before the session. Writes the rating ``distress``."""
     who = world.client_of[rows]
-    world.rate("distress", rows, ask.core_om(world.clients.distress[who], world.client_code[who], "core", world.week,
-                                             world.numbers, world.luck))
+    world.rate(
+        "distress",
+        rows,
+        ask.core_om(world.clients.distress[who], world.client_code[who], "core", world.week, world.numbers, world.luck),
+    )
 
 
 def meet(world: World, rows: np.ndarray) -> None:
@@ -118,15 +121,26 @@ def exchange(world: World, rows: np.ndarray) -> None:
 
     Raises ``StateError`` when a quantity becomes NaN or leaves its range.
     """
-    traced = bool(world.trace_row[rows].max(initial=-1) >= 0)
-    run = kernel(world.exchange_steps, traced, tuple(world.numbers))
-    row, column = run(world.dyads.data, rows, world.client_code[world.client_of], world.pair_code, np.uint64(world.week),
-                      np.uint64(world.luck.seed), np.uint64(world.luck.replicate), world.record, world.n_exchanges,
-                      world.trace_row, world.trace)
+    run = kernel(world.exchange_steps, tuple(world.numbers))
+    row, column = run(
+        world.dyads.data,
+        rows,
+        world.client_code[world.client_of],
+        world.pair_code,
+        np.uint64(world.week),
+        np.uint64(world.luck.seed),
+        np.uint64(world.luck.replicate),
+        world.record,
+        world.n_exchanges,
+        world.trace_row,
+        world.trace,
+    )
     if row >= 0:
         name = list(DYAD)[column]
-        raise StateError(f"week {world.week}, dyad {row}: {name} is {world.dyads[name][row]}, outside "
-                         f"{DYAD[name].low:g}..{DYAD[name].high:g} ({DYAD[name].unit})")
+        raise StateError(
+            f"week {world.week}, dyad {row}: {name} is {world.dyads[name][row]}, outside "
+            f"{DYAD[name].low:g}..{DYAD[name].high:g} ({DYAD[name].unit})"
+        )
 
 
 def form_alliance(world: World, rows: np.ndarray) -> None:
@@ -139,14 +153,19 @@ def form_alliance(world: World, rows: np.ndarray) -> None:
     for role in ("client", "therapist"):
         target = world.applied(eq.trust_target, rows, role, mean_perceived=d[f"mean_{role}_perceived"][rows])
         world.move(f"{role}_trust", rows, target, p.trust_rate)
-    world.move("capability", rows, world.applied(eq.capability_target, rows, "client", mean_fit=d.mean_therapist_fit[rows],
-                                                 progress=progress), p.capability_rate)
+    world.move(
+        "capability",
+        rows,
+        world.applied(eq.capability_target, rows, "client", mean_fit=d.mean_therapist_fit[rows], progress=progress),
+        p.capability_rate,
+    )
     # A therapist judges the work by how the client takes part.
     taking_part = p.capability_typical + d.mean_therapist_perceived[rows] - p.therapist_perceived_typical
     for role, capability in (("client", d.capability[rows]), ("therapist", taking_part)):
         for name in ("task", "goal"):
-            target = world.applied(eq.agreement_target, rows, name, capability=capability, progress=progress,
-                                   trust=d[f"{role}_trust"][rows])
+            target = world.applied(
+                eq.agreement_target, rows, name, capability=capability, progress=progress, trust=d[f"{role}_trust"][rows]
+            )
             world.move(f"{role}_{name}", rows, target, p.agreement_rate)
         d[f"{role}_alliance"][rows] = eq.alliance(d[f"{role}_trust"][rows], d[f"{role}_task"][rows], d[f"{role}_goal"][rows])
     world.move("client_engagement", rows, world.applied(eq.engagement_target, rows, "client"), p.engagement_rate)
@@ -188,27 +207,56 @@ def rate_alliance(world: World, rows: np.ndarray) -> None:
     """
     d, p, week, luck = world.dyads, world.numbers, world.week, world.luck
     client, pair = world.client_code[world.client_of[rows]], world.pair_code[rows]
-    style = {"client": world.clients.rating_style[world.client_of[rows]],
-             "therapist": world.therapists.rating_style[world.therapist_of[rows]],
-             "observer": p.observer_rating_style_sd * luck.normal(pair, "observer_rating_style")}
+    style = {
+        "client": world.clients.rating_style[world.client_of[rows]],
+        "therapist": world.therapists.rating_style[world.therapist_of[rows]],
+        "observer": p.observer_rating_style_sd * luck.normal(pair, "observer_rating_style"),
+    }
     for role, who in (("client", client), ("therapist", pair)):
         scales = []
         for scale, column in (("bond", "trust"), ("task", "task"), ("goal", "goal")):
-            scales.append(ask.rated(ask.WAI_SCALE, d[f"{role}_{column}"][rows], p.alliance_typical, who, style[role],
-                                    f"{role}_wai_{scale}", week, role, p.wai_item_sd, p, luck, f"{role}_wai_day"))
+            scales.append(
+                ask.rated(
+                    ask.WAI_SCALE,
+                    d[f"{role}_{column}"][rows],
+                    p.alliance_typical,
+                    who,
+                    style[role],
+                    f"{role}_wai_{scale}",
+                    week,
+                    role,
+                    p.wai_item_sd,
+                    p,
+                    luck,
+                    f"{role}_wai_day",
+                )
+            )
             world.rate(f"wai_{role}_{scale}", rows, scales[-1])
         world.rate(f"wai_{role}", rows, (scales[0] + scales[1] + scales[2]) / 3.0)
-    seen = {"client": (d.mean_client_perceived[rows], p.client_perceived_typical, client),
-            "therapist": (0.5 * (d.mean_therapist_perceived[rows] + d.mean_therapist_warmth[rows]),
-                          0.5 * (p.therapist_perceived_typical + p.warmth_typical), pair),
-            "observer": (d.mean_therapist_response[rows], p.client_perceived_typical, pair)}
+    seen = {
+        "client": (d.mean_client_perceived[rows], p.client_perceived_typical, client),
+        "therapist": (
+            0.5 * (d.mean_therapist_perceived[rows] + d.mean_therapist_warmth[rows]),
+            0.5 * (p.therapist_perceived_typical + p.warmth_typical),
+            pair,
+        ),
+        "observer": (d.mean_therapist_response[rows], p.client_perceived_typical, pair),
+    }
     for rater, (level, typical, who) in seen.items():
-        world.rate(f"empathy_{rater}", rows, ask.rated(ask.EMPATHY, level, typical, who, style[rater], f"{rater}_empathy",
-                                                       week, rater, p.empathy_item_sd, p, luck))
+        world.rate(
+            f"empathy_{rater}",
+            rows,
+            ask.rated(
+                ask.EMPATHY, level, typical, who, style[rater], f"{rater}_empathy", week, rater, p.empathy_item_sd, p, luck
+            ),
+        )
     for name in ("anxiety", "avoidance"):
         marks = world.clients[f"ecr_style_{name}"][world.client_of[rows]]
-        world.rate(f"{name}_to_therapist", rows, ask.ecr(d[f"client_{name}"][rows], marks, client, f"{name}_to_therapist",
-                                                         week, p, luck, ask.TO_THERAPIST))
+        world.rate(
+            f"{name}_to_therapist",
+            rows,
+            ask.ecr(d[f"client_{name}"][rows], marks, client, f"{name}_to_therapist", week, p, luck, ask.TO_THERAPIST),
+        )
     ruptures = d.withdrawals[rows] + d.confrontations[rows]
     world.rate("ruptures_client_reported", rows, ask.rupture_report(ruptures, d.repairs[rows], client, week, p, luck))
     world.rate("ruptures_observer_reported", rows, ask.observed_rupture(ruptures, d.client_tension[rows], pair, week, p, luck))
@@ -223,9 +271,11 @@ def leave(world: World, rows: np.ndarray) -> None:
     d.dropout_risk[rows] = world.applied(eq.dropout_probability, rows, "client", alliance=d.client_alliance[rows])
     client = world.client_code[world.client_of[rows]]
     drops = world.luck.uniform(client, "dropout", world.week) <= d.dropout_risk[rows]
-    well = ((world.clients.distress[world.client_of[rows]] < p.good_enough_distress)
-            & (d.session[rows] >= p.good_enough_sessions)
-            & (world.luck.uniform(client, "good_enough", world.week) <= p.good_enough_prob))
+    well = (
+        (world.clients.distress[world.client_of[rows]] < p.good_enough_distress)
+        & (d.session[rows] >= p.good_enough_sessions)
+        & (world.luck.uniform(client, "good_enough", world.week) <= p.good_enough_prob)
+    )
     done = d.session[rows] >= world.planned_sessions[rows]
     world.ending[rows] = np.where(done, PLANNED, np.where(drops, DROPOUT, np.where(well, IMPROVED, IN_THERAPY)))
 

@@ -1,0 +1,333 @@
+"""The command ``attune``: run, check, new, params, trace, report, schema."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from sim import __version__
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from sim.experiments.run import Run
+    from sim.experiments.scenario import Scenario
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="Attune: a simulated clinic for empathy, attachment and alliance. All people in it are simulated; "
+    "it is not a clinical tool.",
+)
+_SEED = typer.Option(min=0, max=2**63 - 1, help="Fixes all luck: the same seed gives the same tables.")
+
+#: Columns of an exchange that tell its story, in order, and their headings.
+_STORY = {
+    "exchange": "exch.",
+    "client_arousal_target": "stirred to",
+    "client_expression": "shown",
+    "client_disclosure": "said",
+    "therapist_mirrored": "mirrored",
+    "therapist_felt": "felt",
+    "therapist_estimate": "estimate",
+    "therapist_fit": "fit",
+    "therapist_response": "response",
+    "client_expectation": "expected",
+    "client_perceived": "perceived",
+    "client_labelling": "labelled",
+    "client_arousal": "arousal after",
+    "client_tension": "tension",
+    "client_avoidance": "avoidance",
+}
+
+
+class UserError(Exception):
+    """Something the user can put right; the message says what, where, and what would be valid."""
+
+
+def _out() -> Console:
+    # Wide when the output is not a terminal, so that tables in files are not folded.
+    return Console(width=None if sys.stdout.isatty() else 140, highlight=False)
+
+
+def _version(value: bool) -> None:
+    if value:
+        typer.echo(f"attune {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _attune(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")] = False,
+) -> None:
+    pass
+
+
+def _simulated(scenario: Scenario, seed: int, threads: int | None) -> Run:
+    from sim.experiments.run import run
+
+    console = Console(stderr=True)
+    with Progress(
+        TextColumn("simulating"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    ) as progress:
+        bar = progress.add_task("simulating", total=None)
+        return run(
+            scenario, seed, threads=threads, progress=lambda done, total: progress.update(bar, completed=done, total=total)
+        )
+
+
+def _table(frame: pd.DataFrame, title: str) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold", header_style="")
+    for name in frame.columns:
+        table.add_column(str(name), justify="right" if frame[name].dtype.kind in "fi" else "left")
+    for row in frame.itertuples(index=False):
+        table.add_row(*("" if v != v else f"{v:.2f}" if isinstance(v, float) else str(v) for v in row))
+    return table
+
+
+@app.command("run")
+def run_command(
+    scenario: Annotated[Path, typer.Argument(help="A scenario file (YAML).")],
+    seed: Annotated[int, _SEED] = 1,
+    out: Annotated[Path | None, typer.Option(help="Folder for the results; default: results/<scenario>/<id>.")] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="Threads; default: all cores. Does not change results.")] = None,
+) -> None:
+    """Run a scenario, write its tables and report, and print the answer."""
+    from sim.experiments.scenario import load
+    from sim.experiments.store import StoreError, open_run, run_id, save
+
+    started = time.perf_counter()
+    wanted = load(scenario)
+    folder = out or Path("results") / wanted.name / run_id(wanted, seed)
+    if out is None and (folder / "manifest.json").exists():
+        try:
+            done = open_run(folder)
+        except StoreError as e:
+            raise UserError(f"{e}. Remove {folder} to run it anew.") from e
+        _show(done, folder)
+        typer.echo("Already run with this scenario, seed and version; read from disk.")
+        return
+    _writable(folder)
+    result = _simulated(wanted, seed, threads)
+    simulated = time.perf_counter()
+
+    def report(run: Run, place: Path) -> None:
+        from sim.views.report import write_report
+
+        write_report(run, place)
+
+    save(result, folder, [f"started {time.strftime('%Y-%m-%d %H:%M:%S')}", f"simulated in {simulated - started:.2f} s"], report)
+    _show(result, folder)
+
+
+def _writable(folder: Path) -> None:
+    """Fail before the work rather than after it."""
+    from sim.experiments.store import whole
+
+    # Entering the block checks the place; leaving it by an exception removes what was made.
+    class _Enough(Exception):
+        pass
+
+    made = [p for p in folder.parents if not p.exists()]
+    try:
+        with whole(folder):
+            raise _Enough
+    except _Enough:
+        for parent in made:
+            parent.rmdir()
+
+
+def _show(run: Run, folder: Path) -> None:
+    from sim.experiments import measures
+
+    console = _out()
+    console.print(f"\n{run.scenario.question}\n", style="bold", markup=False)
+    console.print(_table(measures.answer_table(run), "Simulated people, not real ones"))
+    typer.echo(f"\nReport: {folder / 'report.html'}\nTables: {folder}  (seed {run.seed})")
+
+
+@app.command()
+def check(scenario: Annotated[Path, typer.Argument(help="A scenario file (YAML).")]) -> None:
+    """Check a scenario file and say what it would run."""
+    from sim.experiments.design import arm_parameters, arm_weeks
+    from sim.experiments.scenario import load
+
+    s = load(scenario)
+    console = _out()
+    console.print(s.question, style="bold", markup=False)
+    table = Table(
+        title=f"{len(s.arms)} arm(s), {s.clients_per_arm} clients each, {s.replicates} replicate(s)", title_justify="left"
+    )
+    for heading in ("arm", "client", "therapist", "sessions", "weeks", "changed"):
+        table.add_column(heading)
+    for arm in s.arms:
+        changes = [f"{k}={v:g}" for k, v in arm_parameters(arm).changes().items()] + [
+            f"{k} x {v:g}" for k, v in arm.lesions.items()
+        ]
+        table.add_row(
+            arm.name,
+            arm.client.label,
+            "none" if arm.therapist is None else arm.therapist.label,
+            str(arm.sessions),
+            str(arm_weeks(s, arm)),
+            ", ".join([*arm.policies, *changes]) or "-",
+        )
+    console.print(table)
+    courses = len(s.arms) * s.clients_per_arm * s.replicates
+    most_sessions = sum(a.sessions for a in s.arms if a.therapist is not None) * s.clients_per_arm * s.replicates
+    typer.echo(f"{scenario}: valid. {courses:,} courses, at most {most_sessions:,} sessions.")
+
+
+@app.command()
+def new(name: Annotated[str, typer.Argument(help="Name of the scenario to start.")]) -> None:
+    """Write a commented scenario to start from."""
+    stem = name.removesuffix(".yaml")
+    if not stem or any(c in stem for c in "/\\\0") or stem.startswith("."):
+        raise UserError(f"'{name}' cannot be a scenario's name; use letters, digits, - and _")
+    folder = Path("scenarios") if Path("scenarios").is_dir() else Path()
+    path = folder / f"{stem}.yaml"
+    text = resources.files("sim.experiments").joinpath("new_scenario.yaml").read_text(encoding="utf-8")
+    if (folder / "schema.json").exists():
+        text = "# yaml-language-server: $schema=schema.json\n" + text
+    try:
+        with path.open("x", encoding="utf-8") as f:
+            f.write(text)
+    except FileExistsError:
+        raise UserError(f"{path}: already exists; choose another name") from None
+    except OSError as e:
+        raise UserError(f"{path}: cannot be written ({e.strerror})") from e
+    typer.echo(f"Wrote {path}. Edit it, then:\n  attune check {path}\n  attune run {path}")
+
+
+@app.command()
+def params(
+    word: Annotated[str | None, typer.Argument(help="Show only numbers whose name, group or meaning contains this.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
+) -> None:
+    """List every number of the model: default, unit, range, source, status, meaning."""
+    from dataclasses import asdict
+
+    from sim.theory.parameters import NUMBERS, nearest
+
+    chosen = [n for n in NUMBERS.values() if word is None or word.lower() in f"{n.name} {n.group} {n.meaning}".lower()]
+    if not chosen:
+        raise UserError(f"no number's name or meaning contains '{word}'{nearest(word or '', NUMBERS)}")
+    if as_json:
+        typer.echo(json.dumps([asdict(n) for n in chosen], indent=2))
+        return
+    console = _out()
+    for group in dict.fromkeys(n.group for n in chosen):
+        table = Table(title=group, title_justify="left", title_style="bold", show_lines=False)
+        for heading in ("name", "default", "range", "unit", "status", "source", "meaning"):
+            table.add_column(heading, overflow="fold", no_wrap=heading in ("name", "default", "range"))
+        for n in (n for n in chosen if n.group == group):
+            table.add_row(n.name, f"{n.default:g}", f"{n.low:g}..{n.high:g}", n.unit, n.status, n.source or "-", n.meaning)
+        console.print(table)
+
+
+@app.command()
+def trace(
+    scenario: Annotated[Path, typer.Argument(help="A scenario file (YAML).")],
+    arm: Annotated[str | None, typer.Option(help="Name of the arm; default: the first with a therapist.")] = None,
+    client: Annotated[int, typer.Option(min=0, help="Number of the client within the arm, from 0.")] = 0,
+    session: Annotated[int, typer.Option(min=1, help="Number of the session, from 1.")] = 1,
+    seed: Annotated[int, _SEED] = 1,
+    replicate: Annotated[int, typer.Option(min=0, help="Replicate, from 0.")] = 0,
+    csv: Annotated[Path | None, typer.Option(help="Also write every quantity of every exchange to this CSV file.")] = None,
+) -> None:
+    """Look inside one session: what happened in each exchange, step by step."""
+    from sim.experiments.run import traced_course
+    from sim.experiments.scenario import load
+
+    s = load(scenario)
+    exchanges, sessions, chosen = traced_course(s, seed, arm, client, replicate)
+    if session > len(sessions):
+        ending = sessions.attrs["ending"]
+        raise UserError(
+            f"client {client} of arm '{chosen}' had {len(sessions)} sessions ({ending}); --session must be 1 to {len(sessions)}"
+        )
+    inside = exchanges[exchanges["session"] == session]
+    now = sessions[sessions["session"] == session].iloc[0]
+    console = _out()
+    console.print(f"{chosen}: client {client}, session {session}, seed {seed} (simulated people)", style="bold", markup=False)
+    console.print(_table(inside[list(_STORY)].rename(columns=_STORY), "all in 0..1; the chain runs left to right"))
+    happened = f"{now['ruptures']} rupture(s) ({now['rupture_type']}), {now['repairs']} repair(s)"
+    typer.echo(
+        f"Client's WAI after the session {now['wai_client']:.2f}, therapist's {now['wai_therapist']:.2f} (1-7); "
+        f"CORE-OM before it {now['distress']:.1f} (0-40); {happened}; "
+        f"accuracy (correlation) {now['accuracy_correlation']:.2f}."
+    )
+    if csv is not None:
+        try:
+            with csv.open("x", encoding="utf-8", newline="") as f:
+                f.write(f"# attune {__version__}: synthetic data, simulated people; {s.name}, seed {seed}\n")
+                exchanges.to_csv(f, index=False)
+        except FileExistsError:
+            raise UserError(f"{csv}: already exists; choose another name") from None
+        except OSError as e:
+            raise UserError(f"{csv}: cannot be written ({e.strerror})") from e
+
+
+@app.command()
+def report(folder: Annotated[Path, typer.Argument(help="A result folder.")]) -> None:
+    """Write the report of a result folder anew."""
+    from sim.experiments.store import open_run
+    from sim.views.report import write_report
+
+    path = write_report(open_run(folder), folder)
+    typer.echo(f"Report: {path}")
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of scenario files, for editors."""
+    from sim.experiments.scenario import json_schema
+
+    typer.echo(json.dumps(json_schema(), indent=2, ensure_ascii=False))
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command; expected errors become one line on stderr and exit status 2."""
+    from sim.experiments.scenario import ScenarioError
+    from sim.people.population import PopulationError
+    from sim.people.state import StateError
+    from sim.theory.parameters import ParameterError
+
+    expected: tuple[type[Exception], ...] = (UserError, ScenarioError, ParameterError, PopulationError)
+    try:
+        app(args=arguments, prog_name="attune")
+    except expected as e:
+        _fail(str(e), 2)
+    except StateError as e:
+        _fail(f"the simulation left its valid range: {e}", 1)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(1)
+    except OSError as e:
+        _fail(str(e), 2)
+    except MemoryError:
+        _fail("not enough memory for this scenario; use fewer clients, sessions or replicates", 2)
+    except KeyboardInterrupt:
+        _fail("stopped; nothing was written", 130)
+
+
+def _fail(message: str, status: int) -> Any:
+    typer.echo(f"attune: {' '.join(message.split())}", err=True)
+    sys.exit(status)

@@ -1,0 +1,1 @@
+"""Speed, and the same model a second time: written with Mesa, one agent per person."""

@@ -1,0 +1,502 @@
+"""The same model written with Mesa: one agent per person, one step a week, every exchange spelled out by hand.
+
+It serves two ends. It is the *parity oracle*: a second road to every latent number, which uses neither the tuples
+EXCHANGE and SESSION nor the wiring by name; only the equations (called in plain Python with plain floats) and the
+addressed luck are shared. And it is what the speed of the core is measured against, so it is written as well as an
+experienced Mesa user would: attributes and local variables, each role's numbers looked up once, and one compiled
+call for all the luck of a session or of a week.
+
+Questionnaires are left out: the twin is about latent states.
+"""
+
+from __future__ import annotations
+
+import math
+from types import SimpleNamespace
+
+import mesa
+import numpy as np
+
+from sim.compiling import compiled
+from sim.luck import absorbed, normal_at, occasion, pair, purpose_code, uniform_at
+from sim.people.state import DYAD, PERSON
+from sim.theory import equations as eq
+from sim.theory.parameters import NUMBERS, Parameters
+from sim.theory.regions import REGIONS
+from sim.therapy.session import World
+
+# ------------------------------------------------------------------------------------------------------------ luck
+
+_SESSION_LUCK = ("client_mirror_luck", "client_stress_luck", "client_confrontation_chance", "client_repair_chance",
+                 "therapist_mirror_luck", "therapist_stress_luck", "therapist_timing_luck", "dropout", "good_enough")
+_LIFE_LUCK = ("distress", "prototype_anxiety", "prototype_avoidance", "life_event_anxiety", "life_event_avoidance",
+              "life_event", "life_event_kind")
+
+
+def _session_luck(seed, replicate, client, pair, week, purposes, out):  # type: ignore[no-untyped-def]
+    """All luck of one session: what is the client's own, and what belongs to this pair."""
+    own, shared = occasion(seed, replicate, client, week), occasion(seed, replicate, pair, week)
+    for exchange in range(out.shape[1]):
+        step = np.uint64(exchange)
+        out[0, exchange] = normal_at(absorbed(own, purposes[0]), step)
+        out[1, exchange] = normal_at(absorbed(own, purposes[1]), step)
+        out[2, exchange] = uniform_at(absorbed(own, purposes[2]), step)
+        out[3, exchange] = uniform_at(absorbed(own, purposes[3]), step)
+        out[4, exchange] = normal_at(absorbed(shared, purposes[4]), step)
+        out[5, exchange] = normal_at(absorbed(shared, purposes[5]), step)
+        out[6, exchange] = normal_at(absorbed(shared, purposes[6]), step)
+    zero = np.uint64(0)
+    return uniform_at(absorbed(own, purposes[7]), zero), uniform_at(absorbed(own, purposes[8]), zero)
+
+
+def _life_luck(seed, replicate, who, week, purposes):  # type: ignore[no-untyped-def]
+    """All luck of one person's week."""
+    here, zero = occasion(seed, replicate, who, week), np.uint64(0)
+    return (normal_at(absorbed(here, purposes[0]), zero), normal_at(absorbed(here, purposes[1]), zero),
+            normal_at(absorbed(here, purposes[2]), zero), normal_at(absorbed(here, purposes[3]), zero),
+            normal_at(absorbed(here, purposes[4]), zero), uniform_at(absorbed(here, purposes[5]), zero),
+            uniform_at(absorbed(here, purposes[6]), zero))
+
+
+def _first_luck(seed, replicate, who, purpose):  # type: ignore[no-untyped-def]
+    """One normal number at the very beginning."""
+    zero = np.uint64(0)
+    return normal_at(absorbed(occasion(seed, replicate, who, zero), purpose), zero)
+
+
+# ---------------------------------------------------------------------------------------------------------- people
+
+
+def numbers_of(role: str, p: Parameters) -> SimpleNamespace:
+    """The numbers as they hold for one role: its own where it has one, else the common one."""
+    return SimpleNamespace(**{name.removeprefix(f"{role}_"): p.of(role, name.removeprefix(f"{role}_")) for name in NUMBERS})
+
+
+class Person(mesa.Agent):
+    """A client or a therapist: a general model of others, and a bond with the one partner they work with."""
+
+    role: str
+    model: Therapy
+    partner: Person
+
+    def __init__(self, model: Therapy, code: np.uint64, columns: dict[str, float]) -> None:
+        super().__init__(model)
+        self.code = code
+        self.p = model.numbers[self.role]
+        self.brain = model.brains[self.role]
+        for name, value in columns.items():
+            setattr(self, name, value)
+        self.bond_anxiety, self.bond_avoidance = self.anxiety, self.avoidance
+        self.fit = self.felt_understanding = self.bid = self.warmth = self.disclosure = self.response = 0.0
+        self.tension = 0.0
+        self.engagement = DYAD[f"{self.role}_engagement"].start
+
+    # -- before the first session
+
+    def form_first_impression(self) -> None:
+        """Attachment to this partner starts from one's history."""
+        p = self.p
+        self.perceived_mean = self.perceived = eq.expectation(
+            self.bond_anxiety, self.bond_avoidance, p.perceived_typical, p.expectation_avoidance_cost,
+            p.expectation_anxiety_cost, p.anxiety_typical, p.avoidance_typical)
+        self.unreliability = p.unreliability_typical
+        insecurity = self.bond_anxiety - p.anxiety_typical + (self.bond_avoidance - p.avoidance_typical)
+        self.trust = eq.logistic(eq.logit(p.trust_start) - p.trust_start_security_gain * insecurity)
+        self.task = self.goal = p.agreement_start
+        self.alliance = eq.alliance(self.trust, self.task, self.goal)
+        self.expression = p.expression_typical
+        self.arousal = DYAD[f"{self.role}_arousal"].start
+
+    # -- parts of an exchange
+
+    def come_in(self) -> None:
+        """A session begins."""
+        self.arousal = self.p.arousal_typical
+        self.perceived = self.perceived_mean
+        self.moments: list[tuple[float, ...]] = []
+
+    def sense(self, mirror_luck: float, stress_luck: float) -> None:
+        """Mirror, resonate, feel, work out what it means."""
+        p, brain, partner = self.p, self.brain, self.partner
+        anxiety, avoidance = self.bond_anxiety, self.bond_avoidance
+        self.mirrored = mirrored = eq.mirrored(
+            brain.mirror, partner.expression, avoidance, mirror_luck, p.mirror_gain, p.mirror_avoidance_cost,
+            p.mirror_noise_sd, p.avoidance_typical)
+        target = eq.arousal_target(
+            brain.limbic, self.distress, anxiety, self.perceived, mirrored, stress_luck, p.arousal_base,
+            p.arousal_distress_gain, p.distress_typical, p.arousal_anxiety_gain, p.anxiety_typical, p.rejection_gain,
+            p.perceived_typical, p.arousal_stress_sd, p.contagion_share, p.contagion_base, p.contagion_anxiety_gain)
+        self.control = control = eq.control(self.regulation, brain.ofc)
+        self.arousal = arousal = eq.arousal(
+            self.arousal, target, control, anxiety, p.arousal_rise_rate, p.arousal_fall_rate, p.regulation_gain,
+            p.recovery_anxiety_cost, p.anxiety_typical)
+        self.felt = felt = eq.felt(brain.insula, mirrored, arousal, p.insula_half)
+        self.mentalising = mentalising = eq.mentalising(
+            brain.dmpfc, self.skill, arousal, avoidance, self.fatigue, p.mentalising_threshold, p.mentalising_width,
+            p.mentalising_avoidance_cost, p.avoidance_typical)
+        self_other = eq.self_other(brain.tpj, arousal, p.self_other_flood_cost, p.mentalising_threshold)
+        self.separation = eq.separation(self_other, felt)
+        self.estimate = estimate = eq.estimate(
+            felt, mentalising, self_other, arousal, partner.bond_avoidance, p.estimate_correction,
+            p.expression_avoidance_cost, p.avoidance_typical, p.self_other_leak)
+        self.fit = fit = eq.fit(estimate, partner.arousal, p.fit_width)
+        self.felt_understanding = eq.felt_understanding(fit, felt, brain.vmpfc, p.felt_enough)
+
+    def show(self) -> None:
+        """Show without words, say, and convey warmth."""
+        p, anxiety, avoidance = self.p, self.bond_anxiety, self.bond_avoidance
+        self.expression = eq.expression(
+            self.arousal, anxiety, avoidance, self.trust, p.expression_gain, p.expression_offset, p.expression_avoidance_cost,
+            p.expression_anxiety_gain, p.expression_trust_gain, p.anxiety_typical, p.avoidance_typical)
+        self.disclosure = eq.disclosure(
+            self.expression, anxiety, avoidance, self.trust, p.disclosure_base, p.disclosure_trust_gain,
+            p.disclosure_avoidance_cost, p.disclosure_fearful_cost, p.disclosure_expression_gain, p.expression_typical,
+            p.anxiety_typical, p.avoidance_typical)
+        self.warmth = eq.warmth(
+            avoidance, self.fatigue, self.warmth_trait, p.warmth_base, p.avoidance_warmth_cost, p.fatigue_warmth_cost,
+            p.avoidance_typical)
+
+    def receive(self, match: float) -> None:
+        """Perceive the partner's response, calm down, find words, and learn what to expect of them."""
+        p, brain, partner = self.p, self.brain, self.partner
+        anxiety, avoidance, arousal = self.bond_anxiety, self.bond_avoidance, self.arousal
+        expectation = eq.expectation(
+            anxiety, avoidance, p.perceived_typical, p.expectation_avoidance_cost, p.expectation_anxiety_cost,
+            p.anxiety_typical, p.avoidance_typical)
+        self.perceived = perceived = eq.perceived(
+            partner.response, expectation, anxiety, avoidance, arousal, self.mentalising, self.estimate, partner.warmth,
+            match, p.perception_pull_base, p.perception_pull_gain, p.perception_mentalising_gain, p.mentalising_typical,
+            p.threat_gain, p.arousal_typical, p.closeness_cost, p.warmth_typical, p.tension_reading_gain,
+            p.estimate_typical, p.avoidance_typical)
+        surprise = eq.surprise(perceived, expectation)
+        self.unreliability = eq.unreliability(self.unreliability, perceived, self.perceived_mean, p.unreliability_rate)
+        self.perceived_mean = eq.perceived_mean(self.perceived_mean, perceived, p.perceived_mean_rate)
+        self.conflict = eq.conflict(brain.acc, surprise)
+        arousal = eq.calmed_arousal(arousal, perceived, p.co_regulation_rate)
+        self.labelling = labelling = eq.labelling(
+            brain.vlpfc, self.disclosure, perceived, p.labelling_base, p.labelling_safety_gain)
+        self.arousal = arousal = eq.labelled_arousal(
+            arousal, labelling, self.control, p.labelling_calm_rate, p.labelling_untrained_share)
+        gate = eq.learning_gate(arousal, p.gate_centre, p.gate_width)
+        self.bond_avoidance = eq.avoidance_learned(
+            avoidance, gate, surprise, brain.ofc, self.trust, p.plasticity, p.other_model_rate, p.safety_value_gain)
+        self.bond_anxiety = eq.anxiety_learned(
+            anxiety, gate, surprise, self.unreliability, brain.vmpfc, p.plasticity, p.self_model_rate,
+            p.self_model_reliability_gain, p.self_model_surprise_gain, p.unreliability_typical)
+        self.regulation = eq.regulation_learned(
+            self.regulation, gate, labelling, perceived, p.plasticity, p.regulation_rate, p.regulation_attunement_share,
+            p.regulation_keep)
+        self.tension = eq.tension(self.tension, surprise, p.tension_keep)
+
+    def remember(self) -> None:
+        """Keep this exchange for the session's read-outs (in the order of ``_READ_OUTS``)."""
+        self.moments.append((
+            self.mirrored, self.arousal, self.felt, self.conflict, self.separation, self.mentalising,
+            self.felt_understanding, self.control, self.labelling, self.perceived, self.response, self.estimate, self.fit,
+            self.disclosure, self.expression, self.bid, self.warmth))
+
+    # -- after a session
+
+    def summarise(self) -> None:
+        """Means of the session."""
+        n = len(self.moments)
+        self.means = dict(zip(_READ_OUTS, [sum(values) / n for values in zip(*self.moments, strict=True)], strict=True))
+
+    def agree(self, capability: float, shared_meaning: float, progress: float) -> None:
+        """Bond, task and goal: this person's view of the alliance."""
+        p = self.p
+        for name, own in (("task", self.model.task), ("goal", self.model.goal)):
+            target = eq.agreement_target(
+                capability, shared_meaning, self.trust, progress, own.agreement_base, own.agreement_capability_gain,
+                own.capability_typical, own.agreement_meaning_gain, own.shared_meaning_typical, own.agreement_trust_gain,
+                own.trust_typical, own.agreement_progress_gain)
+            setattr(self, name, eq.toward(getattr(self, name), target, p.agreement_rate))
+        self.alliance = eq.alliance(self.trust, self.task, self.goal)
+
+    def grow_trust(self) -> None:
+        """Trust follows what was perceived in the session."""
+        p = self.p
+        target = eq.trust_target(
+            self.means["perceived"], self.bond_anxiety, self.bond_avoidance, p.trust_response_gain, p.perceived_typical,
+            p.trust_security_gain, p.trust_typical, p.anxiety_typical, p.avoidance_typical)
+        self.trust = eq.toward(self.trust, target, p.trust_rate)
+
+    def consolidate(self) -> None:
+        """The bond and the general model pull on each other; training stays."""
+        p = self.p
+        for name in ("anxiety", "avoidance"):
+            bond, general = getattr(self, f"bond_{name}"), getattr(self, name)
+            setattr(self, f"bond_{name}", bond - p.plasticity * p.session_carry_rate * (bond - general))
+            changed = general + p.plasticity * p.prototype_learning_rate * (bond - general)
+            setattr(self, name, min(max(changed, 0.0), 1.0))
+        self.regulation = min(max(self.regulation, 0.0), 1.0)
+
+    # -- every week
+
+    def live_a_week(self) -> None:
+        """Life goes on: training fades, distress returns to its set point, attachment stirs, events happen."""
+        p, model = self.p, self.model
+        (z_distress, z_anxiety, z_avoidance, event_anxiety, event_avoidance, event, kind) = model.life_luck(
+            model.seed_code, model.replicate_code, self.code, model.week_code, model.life_purposes)
+        self.regulation = max(self.regulation * (1.0 - p.plasticity * (1.0 - p.regulation_week_keep)), 0.0)
+        before = self.distress
+        drifted = eq.distress_drift(before, self.distress_set_point, z_distress, p.distress_return_rate, p.distress_state_share)
+        self.distress = min(max(drifted, -6.0), 8.0)
+        self.anxiety = eq.prototype_drift(
+            self.anxiety, self.anxiety_anchor, z_anxiety, before, p.plasticity, p.anchor_rate, p.prototype_week_sd,
+            p.anxiety_distress_gain)
+        self.avoidance = eq.prototype_drift(
+            self.avoidance, self.avoidance_anchor, z_avoidance, before, p.plasticity, p.anchor_rate, p.prototype_week_sd,
+            p.avoidance_distress_gain)
+        if event <= p.life_event_prob:
+            for name, luck in (("anxiety", event_anxiety), ("avoidance", event_avoidance)):
+                step = min(max(p.plasticity * p.life_event_sd * luck, -0.25), 0.25)
+                if kind <= p.life_event_moves_prob:
+                    setattr(self, name, eq.moved_share(getattr(self, name), step))
+                if kind <= p.life_event_lasting_prob:
+                    setattr(self, f"{name}_anchor", eq.moved_share(getattr(self, f"{name}_anchor"), step))
+
+
+_READ_OUTS = ("mirrored", "arousal", "felt", "conflict", "separation", "mentalising", "felt_understanding", "control",
+              "labelling", "perceived", "response", "estimate", "fit", "disclosure", "expression", "bid", "warmth")
+
+
+class Therapist(Person):
+    """The one who is to respond."""
+
+    role = "therapist"
+
+    def respond(self, timing_luck: float) -> None:
+        """How well, and how timely."""
+        p, client = self.p, self.partner
+        response = eq.response(
+            self.fit, self.felt_understanding, self.warmth, self.bond_avoidance, self.trust, client.bid, timing_luck,
+            p.response_base, p.response_fit_gain, p.fit_typical, p.response_felt_floor, p.felt_understanding_typical,
+            p.response_warmth_gain, p.warmth_typical, p.response_trust_gain, p.response_reaching_gain,
+            p.avoidance_typical, p.timing_lapse_cost, p.timing_lapse_threshold, p.timing_bid_gain)
+        self.response = eq.response_given(
+            response, timing_luck, p.forced_response_share, p.forced_response_low, p.forced_response_high)
+
+    def repair_chance(self, confronted: float) -> float:
+        """Chance to mend a rupture in this exchange."""
+        p, client = self.p, self.partner
+        return eq.repair_probability(  # type: ignore[no-any-return]
+            self.brain.acc, client.brain.acc, self.mentalising, self.fit, self.bond_avoidance, client.disclosure, confronted,
+            p.repair_base, p.repair_understanding_gain, p.repair_avoidance_cost, p.repair_confrontation_gain,
+            p.repair_client_share, p.disclosure_typical, p.repair_disclosure_gain, p.repair_effort, p.avoidance_typical)
+
+
+class Client(Person):
+    """The one who comes for help, and the course of this therapy as seen from them."""
+
+    role = "client"
+    partner: Therapist
+
+    def begin(self, therapist: Therapist, planned_sessions: float) -> None:
+        """Meet for the first time."""
+        model = self.model
+        self.partner, therapist.partner = therapist, self
+        self.planned_sessions = planned_sessions
+        self.pair_code = np.uint64(pair([self.code], [therapist.code])[0])
+        luck = model.first_luck(model.seed_code, model.replicate_code, self.pair_code, purpose_code("match"))
+        self.match = min(max(self.p.match_sd * luck, -8.0), 8.0)
+        self.distress_intake = self.distress
+        self.ending = "in therapy"
+        self.shared_meaning, self.capability = DYAD["shared_meaning"].start, DYAD["capability"].start
+        self.open_rupture, self.session, self.dropout_risk = 0.0, 0.0, 0.0
+        self.withdrawals = self.confrontations = self.repairs = 0.0
+        self.form_first_impression()
+        therapist.form_first_impression()
+
+    def attend(self) -> None:
+        """One session, if still in therapy."""
+        if self.ending != "in therapy":
+            return
+        therapist, model = self.partner, self.model
+        self.come_in()
+        therapist.come_in()
+        self.session += 1.0
+        self.withdrawals = self.confrontations = self.repairs = 0.0
+        luck = np.empty((7, model.n_exchanges))
+        drop_chance, enough_chance = model.session_luck(
+            model.seed_code, model.replicate_code, self.code, self.pair_code, model.week_code, model.session_purposes, luck)
+        self.readings: list[tuple[float, float, float]] = []
+        for number, draws in enumerate(zip(*luck.tolist(), strict=True)):
+            self.exchange(number, *draws)
+        self.summarise()
+        therapist.summarise()
+        self.judge_accuracy()
+        self.form_alliance()
+        self.heal()
+        self.consolidate()
+        therapist.consolidate()
+        self.perhaps_leave(drop_chance, enough_chance)
+
+    def exchange(self, number: int, mirror: float, stress: float, confront: float, repair: float,
+                 partner_mirror: float, partner_stress: float, timing: float) -> None:
+        """One exchange between the two."""
+        therapist, p = self.partner, self.p
+        self.sense(mirror, stress)
+        self.bid = eq.bid(self.arousal, self.bond_anxiety, self.bond_avoidance, p.arousal_typical, p.anxiety_typical,
+                          p.avoidance_typical, p.bid_arousal_gain, p.bid_anxiety_gain, p.bid_avoidance_cost)
+        self.show()
+        therapist.sense(partner_mirror, partner_stress)
+        self.readings.append((therapist.estimate, self.arousal, self.expression))
+        therapist.show()
+        therapist.respond(timing)
+        self.receive(self.match)
+        self.shared_meaning = eq.shared_meaning(
+            self.shared_meaning, therapist.fit, self.disclosure, self.arousal, p.shared_meaning_rate)
+        self.response = eq.collaboration(
+            self.disclosure, self.trust, self.engagement, p.collaboration_base, p.collaboration_disclosure_gain,
+            p.disclosure_typical, p.collaboration_trust_gain, p.collaboration_engagement_gain, p.engagement_typical)
+        therapist.receive(self.match)
+        self.strain(number, confront, repair)
+        self.remember()
+        therapist.remember()
+
+    def strain(self, number: int, confront: float, repair: float) -> None:
+        """Disappointment that has built up may break into a rupture, and a rupture may be mended."""
+        p, breaks, confronts = self.p, self.tension > self.p.rupture_threshold, False
+        if breaks:
+            self.tension = 0.0
+            confronts = confront < eq.confrontation_probability(
+                self.bond_anxiety, self.bond_avoidance, p.confrontation_gain, p.anxiety_typical, p.avoidance_typical)
+            if confronts:
+                self.confrontations += 1.0
+            else:
+                self.withdrawals += 1.0
+        elif number > 0 or self.open_rupture == 0.0:
+            return
+        if repair < self.partner.repair_chance(1.0 if confronts else 0.0):
+            self.repairs += 1.0
+            self.open_rupture = 0.0
+            self.trust = eq.moved_share(self.trust, p.repair_trust_step)
+            self.bond_anxiety = eq.moved_share(self.bond_anxiety, -p.plasticity * p.repair_attachment_step)
+            self.bond_avoidance = eq.moved_share(self.bond_avoidance, -p.plasticity * p.repair_attachment_step)
+        elif breaks:
+            self.open_rupture = 1.0
+            self.trust = eq.moved_share(self.trust, -p.rupture_trust_step)
+
+    def judge_accuracy(self) -> None:
+        """How well the therapist read this client: correlation, level and bias, each by its definition."""
+        n = len(self.readings)
+        estimates, arousals, shown = zip(*self.readings, strict=True)
+        self.accuracy_bias = sum(estimates) / n - sum(arousals) / n
+        self.accuracy_level = 1.0 - sum(abs(e - a) for e, a in zip(estimates, arousals, strict=True)) / n
+
+        def about_mean(values: tuple[float, ...]) -> list[float]:
+            mean = sum(values) / n
+            return [v - mean for v in values]
+
+        e, a, x = about_mean(estimates), about_mean(arousals), about_mean(shown)
+        spread, spread_x = n * n * sum(v * v for v in e) * sum(v * v for v in a), n * sum(v * v for v in x)
+        varies = spread > 1e-12 and spread_x > 1e-12 * n * n
+        together = n * sum(i * j for i, j in zip(e, a, strict=True))
+        self.accuracy_correlation = min(max(together / math.sqrt(spread), -1.0), 1.0) if varies else 0.0
+
+    def form_alliance(self) -> None:
+        """Bond, task and goal follow what the session was like, for both."""
+        p, therapist = self.p, self.partner
+        progress = self.distress_intake - self.distress
+        self.grow_trust()
+        therapist.grow_trust()
+        capability = eq.capability_target(
+            therapist.means["fit"], progress, self.trust, p.capability_typical, p.capability_fit_gain, p.fit_typical,
+            p.capability_progress_gain, p.capability_trust_gain, p.trust_typical)
+        self.capability = eq.toward(self.capability, capability, p.capability_rate)
+        self.agree(self.capability, self.shared_meaning, progress)
+        taking_part = p.capability_typical + therapist.means["perceived"] - therapist.p.perceived_typical
+        therapist.agree(taking_part, self.shared_meaning, progress)
+        engagement = eq.engagement_target(
+            self.alliance, self.distress, p.engagement_base, p.engagement_alliance_gain, p.alliance_typical,
+            p.engagement_distress_gain, p.distress_typical)
+        self.engagement = eq.toward(self.engagement, engagement, p.engagement_rate)
+
+    def heal(self) -> None:
+        """Distress falls, part of it for good."""
+        p = self.p
+        lost = eq.healing(
+            self.distress, self.alliance, self.engagement, self.means["labelling"], p.healing_rate, p.alliance_typical,
+            p.healing_alliance_power, p.engagement_typical, p.labelling_typical, p.healing_labelling_share, p.healthy_distress)
+        self.distress = max(self.distress - lost, -6.0)
+        self.distress_set_point = max(self.distress_set_point - p.healing_lasting_share * lost, -6.0)
+
+    def perhaps_leave(self, drop_chance: float, enough_chance: float) -> None:
+        """The planned end, dropping out, or being well enough."""
+        p = self.p
+        self.dropout_risk = eq.dropout_probability(
+            self.alliance, self.engagement, self.open_rupture, self.bond_avoidance, self.session, p.dropout_base,
+            p.dropout_alliance_gain, p.alliance_typical, p.dropout_engagement_gain, p.engagement_typical,
+            p.dropout_rupture_gain, p.dropout_avoidance_gain, p.avoidance_typical, p.dropout_early_gain, p.dropout_early_fade)
+        if self.session >= self.planned_sessions:
+            self.ending = "planned"
+        elif drop_chance <= self.dropout_risk:
+            self.ending = "dropout"
+        elif (self.distress < p.good_enough_distress and self.session >= p.good_enough_sessions
+              and enough_chance <= p.good_enough_prob):
+            self.ending = "improved"
+
+
+# ----------------------------------------------------------------------------------------------------------- model
+
+
+class Therapy(mesa.Model):
+    """A practice in which every client has a therapist of their own. One step is one week.
+
+    It starts from the people of a ``World`` that has not begun, so that the draw of the population is shared.
+    """
+
+    def __init__(self, world: World) -> None:
+        super().__init__(seed=world.luck.seed)
+        p = world.numbers
+        self.numbers = {role: numbers_of(role, p) for role in ("client", "therapist")}
+        self.task, self.goal = numbers_of("task", p), numbers_of("goal", p)
+        self.brains = {role: SimpleNamespace(**{region: world.strengths[f"{role}_{region}"] for region in REGIONS})
+                       for role in ("client", "therapist")}
+        self.n_exchanges = world.n_exchanges
+        self.seed_code, self.replicate_code = np.uint64(world.luck.seed), np.uint64(world.luck.replicate)
+        self.session_luck, self.life_luck = compiled(_session_luck), compiled(_life_luck)
+        self.first_luck = compiled(_first_luck)
+        self.session_purposes = np.array([purpose_code(name) for name in _SESSION_LUCK])
+        self.life_purposes = np.array([purpose_code(name) for name in _LIFE_LUCK])
+        self.week_code = np.uint64(0)
+        client_rows, therapist_rows = (
+            [dict(zip(PERSON, values, strict=True)) for values in people.data.T.tolist()]
+            for people in (world.clients, world.therapists))
+        for i, (c, t) in enumerate(zip(world.client_of, world.therapist_of, strict=True)):
+            client = Client(self, world.client_code[c], client_rows[c])
+            client.begin(Therapist(self, world.therapist_code[t], therapist_rows[t]), float(world.planned_sessions[i]))
+        self.clients, self.therapists = self.agents_by_type[Client], self.agents_by_type[Therapist]
+
+    def step(self) -> None:
+        """A session for everybody in therapy, then a week of life for everybody."""
+        self.week_code = np.uint64(self.steps)
+        self.clients.do("attend")
+        self.agents.do("live_a_week")
+
+
+_OF_PERSON = ("distress", "distress_set_point", "anxiety", "avoidance", "anxiety_anchor", "avoidance_anchor", "regulation",
+              "skill", "warmth_trait", "fatigue")
+_OF_BOND = {"anxiety": "bond_anxiety", "avoidance": "bond_avoidance", **{name: name for name in (
+    "arousal", "expression", "perceived", "perceived_mean", "unreliability", "tension", "trust", "task", "goal",
+    "engagement", "alliance")}}
+_OF_COURSE = ("match", "shared_meaning", "capability", "open_rupture", "withdrawals", "confrontations", "repairs", "session",
+              "distress_intake", "dropout_risk", "accuracy_correlation", "accuracy_level", "accuracy_bias")
+
+
+def person_columns(model: Therapy, role: str) -> dict[str, np.ndarray]:
+    """The people of one role, under the names that the core gives to these columns."""
+    people = list(model.clients if role == "client" else model.therapists)
+    return {name: np.array([getattr(a, name) for a in people], float) for name in _OF_PERSON}
+
+
+def dyad_columns(model: Therapy) -> dict[str, np.ndarray]:
+    """The courses of therapy, under the names that the core gives to these columns (after at least one week)."""
+    clients = list(model.clients)
+    out = {name: np.array([getattr(c, name) for c in clients], float) for name in _OF_COURSE}
+    for role, people in (("client", clients), ("therapist", [c.partner for c in clients])):
+        out |= {f"{role}_{name}": np.array([getattr(a, own) for a in people], float) for name, own in _OF_BOND.items()}
+        out |= {f"mean_{role}_{name}": np.array([a.means[name] for a in people], float) for name in _READ_OUTS
+                if f"mean_{role}_{name}" in DYAD}
+    return out
