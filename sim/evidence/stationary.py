@@ -6,12 +6,13 @@ it is. The numbers of status *derived* are what such dyads do on average over th
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from sim.experiments.design import build
-from sim.experiments.scenario import from_spec
+from sim.experiments.scenario import Scenario, from_spec
 from sim.theory.parameters import NUMBERS, Parameters
 from sim.therapy.course import run_course
 from sim.therapy.session import SESSION, World
@@ -44,30 +45,38 @@ _DERIVED = {
 }
 
 
+def _scenario(clients: int, sessions: int, client: Any, therapist: Any, lesions: Mapping[str, float] | None,
+              numbers: Mapping[str, float], traced: bool = False) -> Scenario:  # fmt: skip
+    typical_distress = Parameters(numbers).client_distress_typical
+    spec: dict[str, Any] = {
+        "question": "What does the typical dyad do?",
+        "clients_per_arm": clients,
+        "sessions": sessions,
+        "client": {**(client or _TYPICAL), "distress": typical_distress},
+        "therapist": therapist or _TYPICAL,
+        "parameters": {**_STAY, **numbers},
+        "lesions": dict(lesions or {}),
+    }
+    if traced:
+        spec["record"] = {"exchanges": {"clients": list(range(clients))}}
+    return from_spec(spec, "stationary")
+
+
 def dyads(
     clients: int = 1000,
     sessions: int = 10,
     seed: int = 1,
     client: Any = None,
     therapist: Any = None,
-    lesions: dict[str, float] | None = None,
+    lesions: Mapping[str, float] | None = None,
     **numbers: Any,
 ) -> dict[str, np.ndarray]:
     """Mean of every dyad column, session by session, over dyads of the same two kinds of people (default: typical).
 
-    Nobody leaves. Returns name -> array of length ``sessions``. The columns ``client_general_anxiety`` and so on
-    are the general models.
+    Nobody leaves. ``numbers`` are parameters. Returns name -> array of length ``sessions``; the general models of both
+    people are in ``client_general_anxiety`` and so on.
     """
-    spec: dict[str, Any] = {
-        "question": "What does the typical dyad do?",
-        "clients_per_arm": clients,
-        "sessions": sessions,
-        "client": {**(client or _TYPICAL), "distress": Parameters(numbers).client_distress_typical},
-        "therapist": therapist or _TYPICAL,
-        "parameters": {**_STAY, **numbers},
-        "lesions": lesions or {},
-    }
-    scenario = from_spec(spec, "stationary")
+    scenario = _scenario(clients, sessions, client, therapist, lesions, numbers)
     world = build(scenario, scenario.arms[0], 0, seed)
     track: dict[str, list[float]] = {}
 
@@ -80,6 +89,12 @@ def dyads(
 
     run_course(world, sessions, (*SESSION, look))
     return {name: np.asarray(values) for name, values in track.items()}
+
+
+def exchanges_of(clients: int = 200, sessions: int = 10, seed: int = 1, **numbers: Any) -> dict[str, np.ndarray]:
+    """Every quantity of every exchange of typical dyads (at most 200 clients)."""
+    scenario = _scenario(clients, sessions, None, None, None, numbers, traced=True)
+    return run_course(build(scenario, scenario.arms[0], 0, seed), sessions).exchanges
 
 
 def derived_numbers(seed: int = 1, clients: int = 1000, **numbers: Any) -> dict[str, float]:

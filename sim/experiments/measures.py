@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
+from sim.experiments.intervals import difference_interval, mean_interval, single_differences
+from sim.experiments.intervals import overlap as overlap
 from sim.therapy.course import WEEKS_PER_MONTH
 
 if TYPE_CHECKING:
@@ -21,57 +22,10 @@ if TYPE_CHECKING:
 
 #: A course of therapy is known by these.
 COURSE = ["arm", "replicate", "client"]
-#: Fewer people than this are too few for a statement about the overlap of two distributions.
-LEAST_FOR_OVERLAP = 10
-
-
-# -------------------------------------------------------------------------------------------------- small statistics
-
-def mean_interval(values: Any) -> dict[str, float]:
-    """Mean, lower and upper end of its 95 % interval, standard deviation and number; missing values are left out."""
-    x = np.asarray(values, dtype=float)
-    x = x[~np.isnan(x)]
-    n = x.size
-    mean = float(x.mean()) if n else np.nan
-    sd = float(x.std(ddof=1)) if n > 1 else np.nan
-    half = float(stats.t.ppf(0.975, n - 1)) * sd / np.sqrt(n) if n > 1 else np.nan
-    return {"mean": mean, "low": mean - half, "high": mean + half, "sd": sd, "n": n}
-
-
-def difference_interval(a: Any, b: Any) -> dict[str, float]:
-    """Mean of ``a`` minus mean of ``b``, two groups of different people, with its 95 % interval (Welch)."""
-    first, second = mean_interval(a), mean_interval(b)
-    mean = first["mean"] - second["mean"]
-    if first["n"] < 2 or second["n"] < 2:
-        return {"mean": mean, "low": np.nan, "high": np.nan}
-    va, vb = first["sd"] ** 2 / first["n"], second["sd"] ** 2 / second["n"]
-    if va + vb == 0:
-        return {"mean": mean, "low": mean, "high": mean}
-    freedom = (va + vb) ** 2 / (va**2 / (first["n"] - 1) + vb**2 / (second["n"] - 1))
-    half = float(stats.t.ppf(0.975, freedom)) * np.sqrt(va + vb)
-    return {"mean": mean, "low": mean - half, "high": mean + half}
-
-
-def overlap(a: Any, b: Any) -> float:
-    """Share that two distributions have in common: 1 = the same, 0 = apart (overlap coefficient).
-
-    The area under the lower of the two smoothed densities (normal kernel, Silverman's width). Missing below
-    ten values in either. For two normal distributions d SD apart it is 2*Phi(-d/2): 69 % at d = 0.8.
-    """
-    x, y = (v[~np.isnan(v)] for v in (np.asarray(a, dtype=float), np.asarray(b, dtype=float)))
-    if min(x.size, y.size) < LEAST_FOR_OVERLAP:
-        return float("nan")
-    if x.std() == 0 or y.std() == 0:
-        points = np.union1d(x, y)
-        return float(sum(min((x == p).mean(), (y == p).mean()) for p in points))
-    widths = [0.9 * min(v.std(ddof=1), float(stats.iqr(v)) / 1.34 or np.inf) * v.size**-0.2 for v in (x, y)]
-    low, high = min(x.min(), y.min()) - 4 * max(widths), max(x.max(), y.max()) + 4 * max(widths)
-    grid = np.linspace(low, high, 512)
-    density = [stats.norm.pdf((grid[:, None] - v) / h).mean(axis=1) / h for v, h in zip((x, y), widths, strict=True)]
-    return float(min(1.0, np.trapezoid(np.minimum(*density), grid)))
 
 
 # ------------------------------------------------------------------------------------------------- who is in an arm
+
 
 def arms(scenario: Scenario) -> pd.DataFrame:
     """One row per arm: its name, the kind of client and of therapist in it (therapist "none" = no therapy)."""
@@ -79,8 +33,9 @@ def arms(scenario: Scenario) -> pd.DataFrame:
         kinds = [(client, therapist) for client in scenario.spec["client"] for therapist in scenario.spec["therapist"]]
     else:
         kinds = [(arm.client.label, arm.therapist.label if arm.therapist is not None else "none") for arm in scenario.arms]
-    return pd.DataFrame([(arm.name, *kind) for arm, kind in zip(scenario.arms, kinds, strict=True)],
-                        columns=["arm", "client", "therapist"])
+    return pd.DataFrame(
+        [(arm.name, *kind) for arm, kind in zip(scenario.arms, kinds, strict=True)], columns=["arm", "client", "therapist"]
+    )
 
 
 def reference_arm(scenario: Scenario, arm: str) -> str:
@@ -117,6 +72,7 @@ def treated(run: Run) -> pd.DataFrame:
 
 # ---------------------------------------------------------------------------------------------------------- alliance
 
+
 def courses(run: Run) -> pd.DataFrame:
     """One row per course of therapy: mean client-rated WAI over all sessions held, their first third and last third.
 
@@ -129,11 +85,15 @@ def courses(run: Run) -> pd.DataFrame:
     s = run.sessions[[*COURSE, "session", "wai_client"]]
     held = s.groupby(COURSE, observed=True)["session"].transform("max")
     third = np.ceil(held / 3)
-    s = s.assign(sessions=held, wai_early=s["wai_client"].where(s["session"] <= third),
-                 wai_late=s["wai_client"].where(s["session"] > held - third))
+    s = s.assign(
+        sessions=held,
+        wai_early=s["wai_client"].where(s["session"] <= third),
+        wai_late=s["wai_client"].where(s["session"] > held - third),
+    )
     grouped = s.groupby(COURSE, observed=True)
-    return grouped.agg(sessions=("sessions", "first"), wai=("wai_client", "mean"), wai_early=("wai_early", "mean"),
-                       wai_late=("wai_late", "mean")).reset_index()
+    return grouped.agg(
+        sessions=("sessions", "first"), wai=("wai_client", "mean"), wai_early=("wai_early", "mean"), wai_late=("wai_late", "mean")
+    ).reset_index()
 
 
 def late_alliance(run: Run) -> dict[str, pd.Series]:
@@ -148,7 +108,7 @@ def mean_alliance(run: Run) -> float:
 
 
 def alliance_growth(run: Run) -> float:
-    """Change in client-rated alliance (WAI points) from a client's first to their last third of sessions, three sessions or more."""
+    """Change in client-rated alliance (WAI points) from a client's first to last third of sessions (three sessions or more)."""
     table = courses(run)
     table = table[table["sessions"] >= 3]
     return _mean(table["wai_late"] - table["wai_early"])
@@ -171,6 +131,7 @@ def alliance_share_between_arms(run: Run) -> float:
 
 
 # ------------------------------------------------------------------------------------------------- ending and distress
+
 
 def dropout_share(run: Run) -> float:
     """Share of people in therapy who dropped out."""
@@ -208,7 +169,7 @@ def comparison_month(run: Run, arm: str) -> int:
 
 
 def untreated_differences(run: Run) -> dict[str, pd.Series]:
-    """For each arm that has an untreated twin: each person's change in distress with therapy minus without it (CORE-OM points)."""
+    """For arms with an untreated twin: each person's change in distress with therapy minus without it (CORE-OM points)."""
     found = {}
     a = run.assessments
     for arm in run.scenario.arms:
@@ -219,7 +180,8 @@ def untreated_differences(run: Run) -> dict[str, pd.Series]:
         change = {}
         for name in (arm.name, twin):
             wide = a[(a["arm"] == name) & a["month"].isin([0, month])].pivot(
-                index=["replicate", "client"], columns="month", values="distress")
+                index=["replicate", "client"], columns="month", values="distress"
+            )
             if month in wide:
                 change[name] = wide[month] - wide[0]
         if len(change) == 2:
@@ -235,6 +197,7 @@ def effect_over_untreated(run: Run) -> float:
 
 # ----------------------------------------------------------------------------------------------------------- tables
 
+
 def pairings(run: Run) -> pd.DataFrame:
     """One row per arm: late alliance with interval, SD and overlap with the reference arm; dropout; change in distress.
 
@@ -249,22 +212,52 @@ def pairings(run: Run) -> pd.DataFrame:
         alliance, change = mean_interval(late[name]), mean_interval(mine["distress_end"] - mine["distress_0"])
         effect = mean_interval(untreated.get(name, []))
         therapy = arm["therapist"] != "none"
-        rows.append({
-            **arm, "n": len(mine), "wai": alliance["mean"], "wai_low": alliance["low"], "wai_high": alliance["high"],
-            "wai_sd": alliance["sd"], "overlap": np.nan if name == reference else overlap(late[name], late[reference]),
-            "dropout": _mean(mine["ending"] == "dropout") if therapy else np.nan,
-            "improved": _mean(mine["ending"] == "improved") if therapy else np.nan,
-            "change": change["mean"], "change_low": change["low"], "change_high": change["high"],
-            "minus_untreated": effect["mean"], "minus_untreated_low": effect["low"], "minus_untreated_high": effect["high"]})
+        rows.append(
+            {
+                **arm,
+                "n": len(mine),
+                "wai": alliance["mean"],
+                "wai_low": alliance["low"],
+                "wai_high": alliance["high"],
+                "wai_sd": alliance["sd"],
+                "overlap": np.nan if name == reference else overlap(late[name], late[reference]),
+                "dropout": _mean(mine["ending"] == "dropout") if therapy else np.nan,
+                "improved": _mean(mine["ending"] == "improved") if therapy else np.nan,
+                "change": change["mean"],
+                "change_low": change["low"],
+                "change_high": change["high"],
+                "minus_untreated": effect["mean"],
+                "minus_untreated_low": effect["low"],
+                "minus_untreated_high": effect["high"],
+            }
+        )
     return pd.DataFrame(rows)
 
 
+def answer_table(run: Run) -> pd.DataFrame:
+    """The pairings as one would print them: who meets whom, late alliance with interval and SD, overlap, dropout, distress."""
+    table = pairings(run)
+    who = ["client", "therapist"] if run.scenario.design == "crossed" else ["arm"]
+    names = {
+        "n": "clients",
+        "wai": "late alliance (WAI 1-7)",
+        "wai_low": "95 % from",
+        "wai_high": "to",
+        "wai_sd": "SD between clients",
+        "overlap": "overlap with reference",
+        "dropout": "dropout share",
+        "change": "distress change (CORE-OM)",
+        "minus_untreated": "minus untreated",
+    }
+    return table[[*who, *names]].rename(columns=names).dropna(axis="columns", how="all")
+
+
 def paired_differences(run: Run) -> pd.DataFrame:
-    """Late alliance of each arm minus its reference arm, where both hold the same people: person by person, and as if they were strangers.
+    """Late alliance of each arm minus its reference arm, person by person, where both hold the same people.
 
     ``mean``, ``low``, ``high``: paired difference. ``unpaired_low``, ``unpaired_high``: interval had they been different
-    people. ``single_low``, ``single_high``: middle 95 % of the difference between two single clients, one from each arm
-    (normal approximation). ``overlap``: of the two distributions.
+    people. ``single_low``, ``single_high``: middle 95 % of the difference between two single clients, one from each arm.
+    ``overlap``: of the two distributions.
     """
     late = late_alliance(run)
     rows = []
@@ -276,18 +269,42 @@ def paired_differences(run: Run) -> pd.DataFrame:
         if here.empty or there.empty:
             continue
         paired, unpaired = mean_interval((here - there).to_numpy()), difference_interval(here, there)
-        spread = 1.96 * np.hypot(mean_interval(here)["sd"], mean_interval(there)["sd"])
-        rows.append({**arm, "reference": reference, "n": paired["n"], "mean": paired["mean"], "low": paired["low"], "high": paired["high"],
-                     "unpaired_low": unpaired["low"], "unpaired_high": unpaired["high"],
-                     "single_low": unpaired["mean"] - spread, "single_high": unpaired["mean"] + spread,
-                     "overlap": overlap(here, there)})
-    columns = ["arm", "client", "therapist", "reference", "n", "mean", "low", "high", "unpaired_low", "unpaired_high", "single_low",
-               "single_high", "overlap"]
+        single_low, single_high = single_differences(here, there)
+        rows.append(
+            {
+                **arm,
+                "reference": reference,
+                "n": paired["n"],
+                "mean": paired["mean"],
+                "low": paired["low"],
+                "high": paired["high"],
+                "unpaired_low": unpaired["low"],
+                "unpaired_high": unpaired["high"],
+                "single_low": single_low,
+                "single_high": single_high,
+                "overlap": overlap(here, there),
+            }
+        )
+    columns = [
+        "arm",
+        "client",
+        "therapist",
+        "reference",
+        "n",
+        "mean",
+        "low",
+        "high",
+        "unpaired_low",
+        "unpaired_high",
+        "single_low",
+        "single_high",
+        "overlap",
+    ]
     return pd.DataFrame(rows, columns=columns)
 
 
 def attachment_change(run: Run) -> pd.DataFrame:
-    """Mean attachment (latent, ECR units) of groups of clients and therapists at start and end, and mean change with 95 % interval.
+    """Attachment (latent, ECR units) of groups of clients and therapists: mean at start and end, mean change, 95 % interval.
 
     Groups are the kinds of client and of therapist in a crossed design, else the arms.
     """
@@ -305,8 +322,13 @@ def attachment_change(run: Run) -> pd.DataFrame:
             for name in ("anxiety", "avoidance"):
                 start, end = people[f"{role}_{name}_0_latent"], people[f"{role}_{name}_end_latent"]
                 change = _change(people, end - start)
-                row |= {f"{name}_0": float(start.mean()), f"{name}_end": float(end.mean()), f"{name}_change": change["mean"],
-                        f"{name}_low": change["low"], f"{name}_high": change["high"]}
+                row |= {
+                    f"{name}_0": float(start.mean()),
+                    f"{name}_end": float(end.mean()),
+                    f"{name}_change": change["mean"],
+                    f"{name}_low": change["low"],
+                    f"{name}_high": change["high"],
+                }
             rows.append(row)
     return pd.DataFrame(rows)
 
@@ -335,6 +357,18 @@ def _mean(values: pd.Series) -> float:
 
 #: The measures that are one number, by name.
 MEASURES: dict[str, Callable[[Run], float]] = {
-    f.__name__: f for f in (mean_alliance, alliance_growth, alliance_share_between_arms, dropout_share, sessions_attended,
-                            ruptures_per_session, distress_change, pre_post_d, effect_over_untreated, anxiety_change, avoidance_change)
+    f.__name__: f
+    for f in (
+        mean_alliance,
+        alliance_growth,
+        alliance_share_between_arms,
+        dropout_share,
+        sessions_attended,
+        ruptures_per_session,
+        distress_change,
+        pre_post_d,
+        effect_over_untreated,
+        anxiety_change,
+        avoidance_change,
+    )
 }

@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from sim.experiments import design
+from sim.experiments.columns import SESSIONS, TABLES
 from sim.experiments.scenario import Arm, Scenario, ScenarioError
 from sim.theory.parameters import nearest
 from sim.theory.styles import STYLES, style_index
@@ -40,52 +41,6 @@ _COUNTS = (
     "life_events",
     "exchange",
 )
-_CLIENT_ORDER = [
-    "arm",
-    "replicate",
-    "client",
-    "therapist",
-    "client_style",
-    "therapist_style",
-    *(f"{role}_{name}_{when}" for role in ("client", "therapist") for when in ("0", "end") for name in ("anxiety", "avoidance")),
-    "distress_0",
-    "distress_end",
-    "planned_sessions",
-    "sessions_attended",
-    "ending",
-]
-_SESSION_ORDER = [
-    "arm",
-    "replicate",
-    "client",
-    "therapist",
-    "session",
-    "week",
-    "distress",
-    *(f"wai_{role}{scale}" for role in ("client", "therapist") for scale in ("", "_bond", "_task", "_goal")),
-    "empathy_client",
-    "empathy_therapist",
-    "empathy_observer",
-    "accuracy_correlation",
-    "accuracy_level",
-    "accuracy_bias",
-    "alliance_latent",
-    "distress_latent",
-    "disclosure",
-    "labelling",
-    "engagement",
-    "anxiety_to_therapist",
-    "avoidance_to_therapist",
-    "ruptures",
-    "rupture_type",
-    "ruptures_client_reported",
-    "ruptures_observer_reported",
-    "repairs",
-    "dropout_risk",
-]
-_ASSESSMENT_ORDER = ["arm", "replicate", "client", "month", "in_therapy", "distress", "anxiety", "avoidance", "life_events"]
-_EXCHANGE_ORDER = ["arm", "replicate", "client", "therapist", "session", "exchange"]
-
 
 @dataclass(frozen=True)
 class Run:
@@ -189,9 +144,9 @@ def _labelled(codes: np.ndarray, labels: Iterable[str]) -> pd.Categorical[Any]:
     return pd.Categorical.from_codes(np.asarray(codes, np.int32), categories=pd.Index(list(labels), dtype="str"))
 
 
-def _frame(parts: list[tuple[str, dict[str, Any]]], order: list[str], arms: Iterable[str]) -> pd.DataFrame:
+def _frame(parts: list[tuple[str, dict[str, Any]]], table: str, arms: Iterable[str]) -> pd.DataFrame:
     """One table from the parts of all tasks, in order, with labels and types."""
-    arms = list(arms)
+    arms, order = list(arms), list(TABLES[table])
     if not parts:
         return pd.DataFrame({name: pd.Series(dtype="float64") for name in order})
     arm_codes = np.concatenate([np.full(p["client"].size, arms.index(arm)) for arm, p in parts])
@@ -208,12 +163,18 @@ def _frame(parts: list[tuple[str, dict[str, Any]]], order: list[str], arms: Iter
             data[name] = _labelled(values, RUPTURE_TYPES)
         else:
             data[name] = values.astype(np.int32) if name in _COUNTS else values
-    return pd.DataFrame(
-        {
-            **{name: data[name] for name in order if name in data},
-            **{name: data[name] for name in sorted(data) if name not in order},
-        }
-    )
+    return pd.DataFrame({name: data[name] for name in order})
+
+
+def _fits_in_memory(scenario: Scenario) -> None:
+    # The session table dominates; it exists in parts and once more while they are joined.
+    rows = sum(arm.sessions for arm in scenario.arms if arm.therapist is not None) * scenario.clients_per_arm * scenario.replicates
+    needed, there = 2.5 * 8.0 * len(SESSIONS) * rows, float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    if needed > 0.8 * there:
+        raise ScenarioError(
+            f"{scenario.name}: {rows:,} sessions would need about {needed / 2**30:.0f} GiB of memory, and this machine has "
+            f"{there / 2**30:.0f}; use fewer clients_per_arm, sessions, replicates or arms"
+        )
 
 
 def run(
@@ -233,6 +194,7 @@ def run(
         raise ValueError(f"seed must be a whole number from 0 to 2^63 - 1, not {seed!r}")
     if chunk < 1 or (threads is not None and threads < 1):
         raise ValueError("threads and chunk must be at least 1")
+    _fits_in_memory(scenario)
     tasks = _tasks(scenario, chunk)
     parts: list[dict[str, dict[str, Any]]] = []
     with ThreadPoolExecutor(max_workers=threads or os.cpu_count() or 1) as pool:
@@ -241,15 +203,9 @@ def run(
             if progress is not None:
                 progress(done, len(tasks))
     arms = [arm.name for arm in scenario.arms]
-    orders = {
-        "clients": _CLIENT_ORDER,
-        "sessions": _SESSION_ORDER,
-        "assessments": _ASSESSMENT_ORDER,
-        "exchanges": _EXCHANGE_ORDER,
-    }
     frames = {
-        name: _frame([(task.arm.name, part[name]) for task, part in zip(tasks, parts, strict=True) if name in part], order, arms)
-        for name, order in orders.items()
+        name: _frame([(task.arm.name, part[name]) for task, part in zip(tasks, parts, strict=True) if name in part], name, arms)
+        for name in TABLES
     }
     return Run(scenario, int(seed), **frames)
 
@@ -276,8 +232,8 @@ def traced_course(
     alone = scenario.model_copy(update={"traced": {chosen: (client,)}})
     task = _Task(arms[chosen], replicate, design.client_numbers(scenario, arms[chosen])[client : client + 1])
     part = _simulated(alone, seed, task)
-    exchanges = _frame([(chosen, part["exchanges"])], _EXCHANGE_ORDER, arms)
+    exchanges = _frame([(chosen, part["exchanges"])], "exchanges", arms)
     exchanges["session"] = exchanges["session"].astype("int32")
-    sessions = _frame([(chosen, part["sessions"])], _SESSION_ORDER, arms)
+    sessions = _frame([(chosen, part["sessions"])], "sessions", arms)
     sessions.attrs["ending"] = ENDINGS[int(part["clients"]["ending"][0])]
     return exchanges, sessions, chosen

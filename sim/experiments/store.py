@@ -26,6 +26,7 @@ import pyarrow.parquet as pq
 
 from sim import __version__
 from sim.compiling import compiled, sources_hash
+from sim.experiments.columns import TABLES
 from sim.experiments.run import Run
 from sim.experiments.scenario import Scenario, ScenarioError, load
 
@@ -92,6 +93,10 @@ def write_table(table: pd.DataFrame, path: Path, about: dict[str, str]) -> None:
         b"synthetic": SYNTHETIC.encode(),
         **{k.encode(): v.encode() for k, v in about.items()},
     }
+    described = TABLES[path.stem]
+    arrow = arrow.cast(
+        pa.schema([f.with_metadata({"unit": described[f.name][0], "meaning": described[f.name][1]}) for f in arrow.schema])
+    )
     labels = [f.name for f in arrow.schema if pa.types.is_dictionary(f.type)]
     pq.write_table(
         arrow.replace_schema_metadata(notes),
@@ -186,10 +191,15 @@ def open_run(folder: str | Path) -> Run:
     folder = Path(folder)
     try:
         manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+        for name in ("scenario.yaml", *(f"{table}.parquet" for table in manifest["tables"])):
+            if not (folder / name).is_file():
+                raise StoreError(f"{folder}: no whole result folder here ({name} is missing)")
         scenario = load(folder / "scenario.yaml", name=manifest["scenario"])
         tables = {name: pq.read_table(folder / f"{name}.parquet").to_pandas() for name in manifest["tables"]}
     except FileNotFoundError as e:
-        raise StoreError(f"{folder}: no whole result folder here ({Path(str(e.filename)).name} is missing)") from e
+        raise StoreError(f"{folder}: no whole result folder here (manifest.json is missing)") from e
+    except StoreError:
+        raise
     except (OSError, ValueError, KeyError, ScenarioError, pa.ArrowException) as e:
         raise StoreError(f"{folder}: cannot be read ({e})") from e
     for name, table in tables.items():

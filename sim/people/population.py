@@ -16,6 +16,7 @@ from sim.compiling import compiled
 from sim.luck import absorbed, normal_at, occasion, purpose_code, uniform_at
 from sim.people.instruments import Luck
 from sim.people.state import PERSON, Columns
+from sim.theory import equations as eq
 from sim.theory.parameters import Parameters
 
 MOST_ATTEMPTS = 200_000
@@ -79,19 +80,13 @@ def _candidates(  # type: ignore[no-untyped-def]
             else:
                 a, v = anxiety[0], avoidance[0]
             za, zv = (a - means[0]) / sds[0], (v - means[1]) / sds[1]
-            immature = immature_a * za + immature_v * zv + immature_noise * normal_at(absorbed(here, purposes[2]), zero)
-            neurotic = neurotic_a * za + neurotic_noise * normal_at(absorbed(here, purposes[3]), zero)
-            set_point = (
-                distress_a * za
-                + distress_v * zv
-                + distress_i * immature
-                + distress_n * neurotic
-                + set_noise * normal_at(absorbed(here, purposes[4]), zero)
-            )
+            immature = eq.defence(za, zv, immature_a, immature_v, immature_noise * normal_at(absorbed(here, purposes[2]), zero))
+            neurotic = eq.defence(za, zv, neurotic_a, 0.0, neurotic_noise * normal_at(absorbed(here, purposes[3]), zero))
+            expected = eq.expected_distress(za, zv, immature, neurotic, distress_a, distress_v, distress_i, distress_n)
+            set_point = expected + set_noise * normal_at(absorbed(here, purposes[4]), zero)
             distress = set_point + state_noise * normal_at(absorbed(here, purposes[5]), zero)
-            if selected and not uniform_at(absorbed(here, purposes[6]), zero) <= 1.0 / (
-                1.0 + math.exp((threshold - distress) / width)
-            ):
+            seeks_help = eq.logistic((distress - threshold) / width)
+            if selected and not uniform_at(absorbed(here, purposes[6]), zero) <= seeks_help:
                 continue
             if fixed_distress == fixed_distress:  # not NaN: the scenario states it
                 distress, set_point = fixed_distress, fixed_distress

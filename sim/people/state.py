@@ -97,7 +97,6 @@ DYAD = _columns([
     ("therapist_task", 0.52, 0, 1, "share", "agreement on tasks, therapist's view"),
     ("therapist_goal", 0.52, 0, 1, "share", "agreement on goals, therapist's view"),
     ("client_engagement", 0.55, 0, 1, "share", "the client's motivation and commitment"),
-    ("therapist_engagement", 0.6, 0, 1, "share", "the therapist's commitment (constant)"),
     ("client_alliance", 0.52, 0, 1, "share", "latent working alliance, client's view"),
     ("therapist_alliance", 0.52, 0, 1, "share", "latent working alliance, therapist's view"),
     ("open_rupture", 0, 0, 1, "0 or 1", "whether a rupture stays unrepaired"),

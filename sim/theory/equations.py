@@ -312,7 +312,10 @@ def perceived(partner_response, expectation, anxiety, avoidance, arousal, mental
 
 @register_jitable
 def surprise(perceived, expectation):
-    """How much better (or worse) the response was than expected: p - X. Derived [K12]."""
+    """How much better (or worse) the response was than expected.
+
+    p - X. Limit: 0 when the response is the expected one. Derived [K12].
+    """
     return perceived - expectation
 
 
@@ -571,11 +574,22 @@ def dropout_probability(alliance, engagement, open_rupture, avoidance, session, 
 
 
 @register_jitable
+def defence(anxiety_z, avoidance_z, anxiety_path, avoidance_path, own):
+    """Level (SD) of a defence mechanism, from attachment and what is the person's own.
+
+    pA*zA + pV*zV + own, all standardised. Limit: the own part without insecurity. Insecure people defend in immature
+    and neurotic ways (ciocca2020) [A8]. Status: assumption (sizes).
+    """
+    return anxiety_path * anxiety_z + avoidance_path * avoidance_z + own
+
+
+@register_jitable
 def expected_distress(anxiety_z, avoidance_z, immature, neurotic, distress_anxiety_path, distress_avoidance_path,
                       distress_immature_path, distress_neurotic_path):
-    """Distress (community SD) that attachment and defences lead one to expect: sum of path * cause, all standardised.
+    """Distress (community SD) that attachment and defences lead one to expect.
 
-    Paths after ciocca2020 and zhang2022; insecurity -> defences -> distress [A8]. Status: assumption (sizes).
+    Sum of path * cause, all standardised. Limit: 0 for the average person. Paths after ciocca2020 and zhang2022;
+    insecurity -> defences -> distress [A8]. Status: assumption (sizes).
     """
     return (distress_anxiety_path * anxiety_z + distress_avoidance_path * avoidance_z
             + distress_immature_path * immature + distress_neurotic_path * neurotic)
@@ -583,9 +597,10 @@ def expected_distress(anxiety_z, avoidance_z, immature, neurotic, distress_anxie
 
 @register_jitable
 def distress_drift(distress, distress_set_point, distress_luck, distress_return_rate, distress_state_share):
-    """Distress (SD) one week on, life alone: x + k*(set point - x) + sqrt(share*(1 - (1 - k)^2))*luck.
+    """Distress (SD) one week on, life alone.
 
-    Closed form: stationary variance around the set point = share. Regression to the mean without treatment.
+    x + k*(set point - x) + sqrt(share*(1 - (1 - k)^2))*luck. Closed form: stationary variance around the set point =
+    share. Regression to the mean without treatment.
     Status: assumption.
     """
     kept = 1.0 - distress_return_rate

@@ -42,57 +42,41 @@ def therapist(equation: Callable[..., Any], *writes: str) -> Step:
 
 
 @register_jitable
-def rupture_and_repair(client_tension, open_rupture, withdrawals, confrontations, repairs, client_trust,
-                       client_anxiety, client_avoidance, confrontation_probability, repair_if_withdrawn,
-                       repair_if_confronted, exchange, confrontation_chance, repair_chance,
-                       rupture_threshold, repair_trust_step, repair_attachment_step, rupture_trust_step, plasticity):
-    """What becomes of built-up tension: a rupture when it passes the threshold, then repair or an open wound.
+def rupture(client_tension, confrontation_probability, confrontation_chance, rupture_threshold):
+    """Whether built-up tension breaks the bond now, and whether openly (a confrontation) or not (a withdrawal).
 
-    The therapist gets one chance when the rupture happens, and one at the beginning of each later session while it
-    is open. ``*_chance`` are uniform draws. Assumption [K14, A3]; kinds after safran_reviews.
+    Returns two flags, 1.0 or 0.0. ``confrontation_chance`` is a uniform draw. Kinds after safran_reviews [A3].
+    Status: assumption.
     """
-    ruptured = client_tension > rupture_threshold
-    confronted = ruptured and confrontation_chance < confrontation_probability
-    if ruptured:
+    ruptured = 1.0 if client_tension > rupture_threshold else 0.0
+    confronted = ruptured if confrontation_chance < confrontation_probability else 0.0
+    return ruptured, confronted
+
+
+@register_jitable
+def repair(ruptured, confronted, repair_probability, repair_chance, exchange, client_tension, open_rupture, withdrawals,
+           confrontations, repairs, client_trust, client_anxiety, client_avoidance, repair_trust_step,
+           repair_attachment_step, rupture_trust_step, plasticity):
+    """What becomes of a rupture: mended, which wins trust and security, or left open, which costs trust.
+
+    The therapist gets one chance when the rupture happens, and one at the beginning of each later session while it is
+    open. ``repair_chance`` is a uniform draw [K14, K22]. Status: assumption.
+    """
+    if ruptured > 0.0:
         client_tension = 0.0
-        if confronted:
-            confrontations += 1.0
-        else:
-            withdrawals += 1.0
-    if ruptured or (exchange == 0 and open_rupture > 0.0):
-        repair = repair_if_confronted if confronted else repair_if_withdrawn
-        if repair_chance < repair:
+        withdrawals += 1.0 - confronted
+        confrontations += confronted
+    if ruptured > 0.0 or (exchange == 0 and open_rupture > 0.0):
+        if repair_chance < repair_probability:
             repairs += 1.0
             open_rupture = 0.0
             client_trust = eq.moved_share(client_trust, repair_trust_step)
             client_anxiety = eq.moved_share(client_anxiety, -plasticity * repair_attachment_step)
             client_avoidance = eq.moved_share(client_avoidance, -plasticity * repair_attachment_step)
-        elif ruptured:
+        elif ruptured > 0.0:
             open_rupture = 1.0
             client_trust = eq.moved_share(client_trust, -rupture_trust_step)
     return client_tension, open_rupture, withdrawals, confrontations, repairs, client_trust, client_anxiety, client_avoidance
-
-
-@register_jitable
-def repair_if_withdrawn(acc, partner_acc, mentalising, fit, avoidance, partner_disclosure, repair_base,
-                        repair_understanding_gain, repair_avoidance_cost, repair_confrontation_gain, repair_client_share,
-                        disclosure_typical, repair_disclosure_gain, repair_effort, avoidance_typical):
-    """Chance of repair when the client withdrew (``equations.repair_probability``, not confronted). Assumption."""
-    return eq.repair_probability(acc, partner_acc, mentalising, fit, avoidance, partner_disclosure, 0.0, repair_base,
-                                 repair_understanding_gain, repair_avoidance_cost, repair_confrontation_gain,
-                                 repair_client_share, disclosure_typical, repair_disclosure_gain, repair_effort,
-                                 avoidance_typical)
-
-
-@register_jitable
-def repair_if_confronted(acc, partner_acc, mentalising, fit, avoidance, partner_disclosure, repair_base,
-                         repair_understanding_gain, repair_avoidance_cost, repair_confrontation_gain, repair_client_share,
-                         disclosure_typical, repair_disclosure_gain, repair_effort, avoidance_typical):
-    """Chance of repair when the client protested (``equations.repair_probability``, confronted). Assumption."""
-    return eq.repair_probability(acc, partner_acc, mentalising, fit, avoidance, partner_disclosure, 1.0, repair_base,
-                                 repair_understanding_gain, repair_avoidance_cost, repair_confrontation_gain,
-                                 repair_client_share, disclosure_typical, repair_disclosure_gain, repair_effort,
-                                 avoidance_typical)
 
 
 def _reading(who: Callable[..., Step]) -> tuple[Step, ...]:
@@ -131,7 +115,8 @@ EXCHANGE: tuple[Step, ...] = (
     *_receiving(therapist, "therapist"),
     # what has built up may break, and may be mended
     client(eq.confrontation_probability, "confrontation_probability"),
-    therapist(repair_if_withdrawn, "repair_if_withdrawn"), therapist(repair_if_confronted, "repair_if_confronted"),
-    client(rupture_and_repair, "client_tension", "open_rupture", "withdrawals", "confrontations", "repairs",
-           "client_trust", "client_anxiety", "client_avoidance"),
+    client(rupture, "ruptured", "confronted"),
+    therapist(eq.repair_probability, "repair_probability"),
+    client(repair, "client_tension", "open_rupture", "withdrawals", "confrontations", "repairs", "client_trust",
+           "client_anxiety", "client_avoidance"),
 )

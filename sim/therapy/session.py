@@ -88,7 +88,8 @@ def begin(world: World) -> None:
         for name in ("task", "goal"):
             d[f"{role}_{name}"] = p.agreement_start
         d[f"{role}_alliance"] = eq.alliance(d[f"{role}_trust"], d[f"{role}_task"], d[f"{role}_goal"])
-        d[f"{role}_expression"] = p.expression_typical
+        d[f"{role}_arousal"] = p.of(role, "arousal_typical")
+        d[f"{role}_expression"] = world.applied(eq.expression, everybody, role)
     d["match"] = np.clip(p.match_sd * world.luck.normal(world.pair_code, "match"), -8, 8)
     d["distress_intake"] = world.clients.distress[world.client_of]
 

@@ -1,0 +1,135 @@
+"""Every column of the result tables: its order, unit and meaning. Docs and the files' own descriptions come from here."""
+
+from __future__ import annotations
+
+from sim.people.state import DYAD
+from sim.theory.regions import REGIONS, ROLES
+from sim.therapy.compile import trace_columns
+
+#: name -> (unit, meaning)
+Described = dict[str, tuple[str, str]]
+
+_WHO: Described = {
+    "arm": ("label", "arm of the scenario; in a crossed design one client style with one therapist style"),
+    "replicate": ("number", "repetition with other people and other luck, from 0"),
+    "client": ("number", "the client; in a crossed design each client style has its own million of numbers"),
+    "therapist": ("number", "the therapist, missing where there is none; each dyad has its own copy"),
+}
+
+
+def _attachment(role: str) -> Described:
+    out: Described = {}
+    for when, words in (("0", "at intake"), ("end", "when the course ends")):
+        for name in ("anxiety", "avoidance"):
+            out[f"{role}_{name}_{when}"] = ("ECR 1-7", f"the {role}'s general attachment {name} {words}, questionnaire")
+    return out
+
+
+def _latent_attachment() -> Described:
+    return {
+        f"{name}_latent": (unit, meaning.replace("questionnaire", "latent"))
+        for role in ROLES
+        for name, (unit, meaning) in _attachment(role).items()
+    }
+
+
+def _wai(role: str) -> Described:
+    scales = {"": "the working alliance", "_bond": "the bond", "_task": "agreement on tasks", "_goal": "agreement on goals"}
+    return {
+        f"wai_{role}{key}": ("mean item 1-7", f"{words} as the {role} rates it after the session")
+        for key, words in scales.items()
+    }
+
+
+CLIENTS: Described = {
+    **_WHO,
+    "client_style": ("label", "region of the attachment plane in which the client's latent scores lie at intake"),
+    "therapist_style": ("label", "the same for the therapist; none without therapy"),
+    **_attachment("client"),
+    **_attachment("therapist"),
+    "distress_0": ("CORE-OM 0-40", "distress at intake, clinical score"),
+    "distress_end": ("CORE-OM 0-40", "distress at the end; for people who dropped out their last rating"),
+    "planned_sessions": ("count", "sessions planned"),
+    "sessions_attended": ("count", "sessions held"),
+    "ending": (
+        "label",
+        "planned, improved (well enough to stop), dropout (against plan), censored (still in therapy), untreated",
+    ),
+    **_latent_attachment(),
+    "distress_0_latent": ("community SD", "latent distress at intake"),
+    "distress_end_latent": ("community SD", "latent distress at the end"),
+}
+
+SESSIONS: Described = {
+    **_WHO,
+    "session": ("number", "session of this course, from 1"),
+    "week": ("number", "week since intake, from 1"),
+    "distress": ("CORE-OM 0-40", "distress, rated before the session"),
+    **_wai("client"),
+    **_wai("therapist"),
+    "empathy_client": ("mean item 1-7", "the therapist's empathy as the client rates it"),
+    "empathy_therapist": ("mean item 1-7", "the therapist's empathy as the therapist rates it"),
+    "empathy_observer": ("mean item 1-7", "the therapist's empathy as an observer rates it"),
+    "accuracy_correlation": ("correlation", DYAD["accuracy_correlation"].meaning + "; 0 by rule where expression is constant"),
+    "accuracy_level": ("share", DYAD["accuracy_level"].meaning + "; high by itself when a client stays calm"),
+    "accuracy_bias": ("share", DYAD["accuracy_bias"].meaning),
+    "alliance_latent": ("share", DYAD["client_alliance"].meaning),
+    "distress_latent": ("community SD", "latent distress brought to the session"),
+    "disclosure": ("share", "how much the client said of what they felt, session mean"),
+    "labelling": ("share", "how much the client put feelings into words, session mean"),
+    "engagement": ("share", DYAD["client_engagement"].meaning),
+    "anxiety_to_therapist": ("ECR 1-7", "the client's anxiety with this therapist, questionnaire"),
+    "avoidance_to_therapist": ("ECR 1-7", "the client's avoidance of this therapist, questionnaire"),
+    "ruptures": ("count", "ruptures in this session"),
+    "rupture_type": ("label", "none, withdrawal, confrontation or both"),
+    "ruptures_client_reported": ("0 or 1", "whether the client reports a rupture of this session"),
+    "ruptures_observer_reported": ("0 or 1", "whether an observer codes one"),
+    "repairs": ("count", DYAD["repairs"].meaning),
+    "dropout_risk": ("probability", DYAD["dropout_risk"].meaning),
+    "alliance_therapist_latent": ("share", DYAD["therapist_alliance"].meaning),
+    "anxiety_to_therapist_latent": ("ECR 1-7", "the client's anxiety with this therapist, latent"),
+    "avoidance_to_therapist_latent": ("ECR 1-7", "the client's avoidance of this therapist, latent"),
+    "anxiety_to_client_latent": ("ECR 1-7", "the therapist's anxiety with this client, latent"),
+    "avoidance_to_client_latent": ("ECR 1-7", "the therapist's avoidance of this client, latent"),
+    "bids": ("share", "bids for support, session mean"),
+    "response": ("share", "the therapist's response, session mean"),
+    "perceived_response": ("share", "the response as the client perceives it, session mean"),
+    "fit": ("share", "fit of the therapist's estimate with the client's arousal (attunement), session mean"),
+    "shared_meaning": ("share", DYAD["shared_meaning"].meaning),
+    "capability": ("share", DYAD["capability"].meaning),
+    "open_rupture": ("0 or 1", DYAD["open_rupture"].meaning),
+    "regulation_client": ("share", "the client's trained regulation"),
+    "regulation_therapist": ("share", "the therapist's trained regulation"),
+    **{
+        f"{role}_{region.name}": ("share", f"model index: {region.title} of the {role}, session mean activity; not a scan")
+        for role in ROLES
+        for region in REGIONS.values()
+    },
+}
+
+ASSESSMENTS: Described = {
+    "arm": _WHO["arm"],
+    "replicate": _WHO["replicate"],
+    "client": _WHO["client"],
+    "month": ("number", "months (of four weeks) since intake"),
+    "in_therapy": ("yes/no", "whether the client is in therapy at this time"),
+    "distress": ("CORE-OM 0-40", "distress, questionnaire"),
+    "anxiety": ("ECR 1-7", "general attachment anxiety, questionnaire"),
+    "avoidance": ("ECR 1-7", "general attachment avoidance, questionnaire"),
+    "life_events": ("count", "life events since the last assessment"),
+    "anxiety_latent": ("ECR 1-7", "general attachment anxiety, latent"),
+    "avoidance_latent": ("ECR 1-7", "general attachment avoidance, latent"),
+    "distress_latent": ("community SD", "distress, latent"),
+}
+
+EXCHANGES: Described = {
+    **_WHO,
+    "session": ("number", "session of this course, from 1"),
+    "exchange": ("number", "exchange of this session, from 1"),
+    **{
+        name: ("share", f"{name.replace('_', ' ')}, as the step of that name in sim/therapy/exchange.py computes it")
+        for name in trace_columns()
+    },
+}
+
+TABLES: dict[str, Described] = {"clients": CLIENTS, "sessions": SESSIONS, "assessments": ASSESSMENTS, "exchanges": EXCHANGES}

@@ -1,0 +1,130 @@
+"""What stands under the figures and the table of a report, in plain words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sim.experiments import measures
+from sim.experiments.run import Run
+from sim.views.canvas import panels
+from sim.views.plots import colour_range
+
+LATE = "Late alliance is a client's mean WAI rating over the last third of the sessions that this client came to, so early leavers count too."
+
+
+def counted(run: Run) -> str:
+    """How many courses, people and sessions the run holds."""
+    c = run.clients
+    people = c.drop_duplicates(["replicate", "client"]) if run.scenario.design == "crossed" else c
+    told = f"{len(c):,} simulated courses"
+    if len(people) < len(c):
+        told += f" of {len(people):,} simulated clients"
+    return f"{told}, {len(run.sessions):,} sessions"
+
+
+def table_caption(run: Run) -> str:
+    """What the numbers of the pairings table mean."""
+    text = (
+        f"{LATE} Square brackets: 95 % interval of the mean over simulated clients. Overlap: the share that the distribution of "
+        "clients has in common with that of the reference, which is "
+    )
+    text += (
+        "the same clients with a secure therapist (or with the first kind, if none is secure)."
+        if run.scenario.design == "crossed"
+        else "the first arm with therapy."
+    )
+    if measures.untreated_differences(run):
+        text += " Minus untreated: change by the planned end of therapy, less the change of the same people without therapy (negative = helps)."
+    if run.scenario.clients_per_therapist > 1:
+        text += " Clients who share a therapist are counted as independent, so intervals are somewhat too narrow."
+    return text
+
+
+def _band(run: Run) -> str:
+    lines = max((len(lines) for _, lines in panels(run, therapy_only=True)[0]), default=0)
+    return (
+        "the grey band holds the middle half of people, all lines of a panel together"
+        if lines > 2
+        else "each band holds the middle half of that line's people"
+    )
+
+
+def caption(run: Run, name: str, told: dict[str, Any]) -> tuple[str, str]:
+    """Title and caption of a figure."""
+    title, text = _TEXTS[name](run, told)
+    return title, f"{text} Scenario {run.scenario.name}, seed {run.seed}; {counted(run)}. Synthetic data."
+
+
+def _pairing(run: Run, _: dict[str, Any]) -> tuple[str, str]:
+    if run.scenario.design == "crossed":
+        low, high = colour_range(run)
+        return "Alliance in each pairing", (
+            f"{LATE} Each cell: mean, 95 % interval of the mean, SD between single clients, and overlap with the same clients' ratings with the "
+            f"reference therapist. Colours span {low:g} to {high:g}, where 95 of 100 single clients lie, so that shades of colour "
+            "compare differences between pairings with differences between people."
+        )
+    return "Alliance in each arm", (
+        f"{LATE} Dot and line: mean with its 95 % interval. Grey bars: the middle 50 % (broad) and 95 % (narrow) of "
+        "single simulated clients."
+    )
+
+
+def _differences(run: Run, _: dict[str, Any]) -> tuple[str, str]:
+    return "The same clients with another therapist or in another arm", (
+        f"{LATE} Black: mean difference for the same simulated people, with its 95 % interval. Blue: the interval had they been different people. "
+        "Grey: where the difference between two single clients lies, one drawn at random from each group, in 95 of 100 draws. "
+        "A difference that is certain on average can still say next to nothing about one person."
+    )
+
+
+def _curves(run: Run, _: dict[str, Any]) -> tuple[str, str]:
+    return "Alliance from session to session", (
+        f"Mean client-rated WAI after each session, on its whole scale; {_band(run)}. Late sessions include only those still attending: "
+        "part of a rise can be that the dissatisfied have left."
+    )
+
+
+def _attending(run: Run, _: dict[str, Any]) -> tuple[str, str]:
+    return "Who is still attending", (
+        "Above: share of all who began that comes to each session. Below: share that has left after it, by dropping out (thick) or by ending "
+        "early because of improvement (thin)."
+    )
+
+
+def _distress(run: Run, _: dict[str, Any]) -> tuple[str, str]:
+    untreated = any(arm.therapist is None for arm in run.scenario.arms)
+    last = (
+        "The arm without therapy shows what happens in any case."
+        if untreated
+        else "There is no untreated arm: part of this fall would have come without therapy."
+    )
+    return "Distress month by month", (
+        f"Mean CORE-OM of everybody, also of those who have left therapy, on its whole scale; {_band(run)}. A month is four weeks. {last}"
+    )
+
+
+def _plane(run: Run, _: dict[str, Any]) -> tuple[str, str]:
+    return "Attachment of both people", (
+        "Left: latent anxiety and avoidance at the start; small marks are single people (a sample), large ones group means. The names are only "
+        "names for quarters of a continuous plane. Right: how far each group's mean moves by the end, magnified, with 95 % intervals. "
+        "Life goes on during therapy and moves people too; groups chosen for being extreme move back toward the middle in any case."
+    )
+
+
+def _session(run: Run, told: dict[str, Any]) -> tuple[str, str]:
+    why = "chosen because a rupture happens in it" if told.get("rupture") else "the first session"
+    return "One session from the inside", (
+        f"Session {told.get('session', 1)} of one simulated pair, {why}. Upright lines: a rupture (solid) and a repair (dotted). Below: activity "
+        "of the model's components, which are named after brain regions: a model index, not a scan. One pair shows how the model works, not what is typical."
+    )
+
+
+_TEXTS = {
+    "alliance_by_pairing": _pairing,
+    "pairing_differences": _differences,
+    "alliance_curves": _curves,
+    "still_attending": _attending,
+    "distress_course": _distress,
+    "attachment_plane": _plane,
+    "one_session": _session,
+}

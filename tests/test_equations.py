@@ -1,0 +1,772 @@
+"""Equations: the limit or closed form each docstring promises, bounds, direction, and that one line serves three forms."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+
+from sim.compiling import generated_module
+from sim.people.state import DYAD, PERSON
+from sim.theory import equations as eq
+from sim.theory.parameters import NUMBERS, Parameters
+from sim.theory.regions import REGIONS
+
+EQUATIONS: dict[str, Callable[..., Any]] = {
+    name: f for name, f in vars(eq).items()
+    if inspect.isfunction(f) and not name.startswith("_") and f.__module__ == eq.__name__ and name != "register_jitable"
+}
+every_equation = pytest.mark.parametrize("name", EQUATIONS)
+P = Parameters()
+
+# ------------------------------------------------------------------------- where arguments lie
+
+#: Ranges of arguments that are neither a column nor a declared number under their own name.
+RANGES = {
+    "x": (-30, 30), "share": (0, 1), "step": (-0.25, 0.25), "value": (-6, 8), "target": (-6, 8), "rate": (0, 1),
+    "limbic": (0, 1), "mirrored": (0, 1), "felt": (0, 1), "mentalising": (0, 1), "self_other": (0, 1), "estimate": (0, 1),
+    "fit": (0, 1), "partner_fit": (0, 1), "felt_understanding": (0, 1), "warmth": (0, 1), "partner_warmth": (0, 1),
+    "partner_bid": (0, 1), "response": (0, 1), "partner_response": (0, 1), "disclosure": (0, 1), "partner_disclosure": (0, 1),
+    "expectation": (0, 1), "surprise": (-1, 1), "learning_gate": (0, 1), "labelling": (0, 1), "control": (0, 1),
+    "arousal_target": (0, 1), "confronted": (0, 1), "mean_perceived": (0, 1), "mean_fit": (0, 1), "progress": (-4, 6),
+    "bond": (0, 1), "task": (0, 1), "goal": (0, 1), "alliance": (0, 1), "engagement": (0, 1), "level": (0, 1), "level_typical": (0.05, 0.95),
+    "session": (1, 200), "tension": (0, 10), "match": (-3, 3), "anxiety_z": (-3, 3), "avoidance_z": (-3, 3),
+    "anxiety_path": (-1, 1), "avoidance_path": (-1, 1), "own": (-3, 3), "style": (-3, 3), "noise": (-3, 3), "prototype": (0, 1), "anchor": (0, 1), "partner_acc": (0, 1),
+}
+
+
+def lies(argument: str) -> tuple[float, float]:
+    """Lowest and highest value of an argument, as declared for numbers, columns and regions, else as listed here."""
+    if argument in RANGES:
+        return RANGES[argument]
+    if argument in REGIONS:
+        return 0.0, 1.0
+    if argument.endswith("_luck"):
+        return -4.0, 4.0
+    bare = argument.removeprefix("partner_")
+    for declared in (NUMBERS, PERSON, DYAD):
+        for name in (argument, f"client_{argument}", f"task_{argument}", f"anxiety_{argument}", bare, f"client_{bare}"):
+            if name in declared:
+                return max(declared[name].low, -8.0), min(declared[name].high, 1e3)
+    raise AssertionError(f"nothing says where '{argument}' lies")
+
+
+#: Values of arguments in a plain moment, where they are not the default of a number or the start of a column.
+PLAIN = {
+    "x": 0.3, "share": 0.4, "step": 0.1, "value": 1.0, "target": 2.0, "rate": 0.2, "mirrored": 0.4, "felt": 0.3,
+    "mentalising": 0.6, "self_other": 0.9, "estimate": 0.3, "fit": 0.8, "partner_fit": 0.8, "felt_understanding": 0.8,
+    "warmth": 0.7, "partner_warmth": 0.7, "partner_bid": 0.5, "response": 0.6, "partner_response": 0.6, "disclosure": 0.4,
+    "partner_disclosure": 0.4, "expectation": 0.6, "surprise": 0.1, "learning_gate": 0.9, "labelling": 0.3, "control": 0.3,
+    "arousal_target": 0.5, "confronted": 0.0, "mean_perceived": 0.6, "mean_fit": 0.8, "progress": 0.2, "bond": 0.6, "task": 0.5,
+    "goal": 0.5, "alliance": 0.55, "engagement": 0.55, "level": 0.6, "level_typical": 0.55, "session": 5.0, "tension": 0.2, "match": 0.1,
+    "anxiety_z": 0.5, "avoidance_z": 0.5, "anxiety_path": 0.3, "avoidance_path": 0.1, "own": 0.2, "style": 0.1, "noise": 0.1, "prototype": 0.4, "anchor": 0.5, "partner_acc": 1.0,
+}
+
+
+def plain(argument: str) -> float:
+    """The value of an argument in a plain moment."""
+    if argument in PLAIN:
+        return PLAIN[argument]
+    if argument in REGIONS:
+        return 1.0
+    if argument.endswith("_luck"):
+        return 0.0
+    bare = argument.removeprefix("partner_")
+    for name in (argument, f"client_{argument}", f"task_{argument}", f"anxiety_{argument}", bare, f"client_{bare}"):
+        if name in NUMBERS:
+            return NUMBERS[name].default
+        for declared in (DYAD, PERSON):
+            if name in declared:
+                return declared[name].start
+    raise AssertionError(f"nothing says what '{argument}' is in a plain moment")
+
+
+def arguments(name: str) -> list[str]:
+    """Names of an equation's arguments."""
+    return list(inspect.signature(EQUATIONS[name]).parameters)
+
+
+def value(equation: Callable[..., Any], **given: Any) -> Any:
+    """The equation in a plain moment, with some arguments given."""
+    unknown = set(given) - set(arguments(equation.__name__))
+    assert not unknown, f"{equation.__name__} takes no {unknown}"
+    return equation(**{a: given.get(a, plain(a)) for a in arguments(equation.__name__)})
+
+
+def drawn(name: str, n: int, whole_range: bool) -> dict[str, np.ndarray]:
+    """Random arguments, a third of them at an end of their range; numbers at their default unless ``whole_range``."""
+    rng = np.random.default_rng(sum(map(ord, name)))
+    out = {}
+    for a in arguments(name):
+        low, high = lies(a)
+        is_number = a not in RANGES and a not in REGIONS and any(p + a in NUMBERS for p in ("", "client_", "task_", "anxiety_"))
+        if is_number and not whole_range:
+            out[a] = np.full(n, plain(a))
+            continue
+        at = rng.uniform(low, high, n)
+        end = rng.random(n)
+        out[a] = np.where(end < 1 / 6, low, np.where(end > 5 / 6, high, at))
+    return out
+
+
+# --------------------------------------------------------- bounds and direction: a table
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Where an equation's value lies, and in which arguments it never falls (rises) or never rises (falls)."""
+
+    low: float
+    high: float
+    rises: str = ""
+    falls: str = ""
+    strict: str = ""  # arguments in which it really changes in a plain moment; default: all of rises and falls
+
+
+INF = float("inf")
+
+SHAPES = {
+    "logistic": Shape(0, 1, "x"),
+    "logit": Shape(-14, 14, "share"),
+    "arousal_target": Shape(0, 1, "limbic distress anxiety stress_luck mirrored", "perceived"),
+    "control": Shape(0, 1, "regulation ofc"),
+    "arousal": Shape(0, 1, "arousal arousal_target", "control"),
+    "bid": Shape(0, 1, "arousal anxiety", "avoidance"),
+    "expression": Shape(0, 1, "arousal anxiety trust", "avoidance"),
+    "disclosure": Shape(0, 1, "expression trust", "avoidance anxiety"),
+    "warmth": Shape(0, 1, "warmth_trait", "avoidance fatigue"),
+    "mirrored": Shape(0, 1, "mirror partner_expression mirror_luck", "avoidance"),
+    "felt": Shape(0, 1, "insula mirrored arousal"),
+    "mentalising": Shape(0, 1, "dmpfc skill", "arousal avoidance fatigue"),
+    "self_other": Shape(0, 1, "tpj", "arousal"),
+    "estimate": Shape(0, 1, "partner_avoidance arousal felt", "self_other"),
+    "fit": Shape(0, 1),
+    "separation": Shape(0, 1, "self_other felt"),
+    "felt_understanding": Shape(0, 1, "vmpfc fit felt"),
+    "response": Shape(0, 1, "fit felt_understanding warmth trust", "timing_luck"),
+    "response_given": Shape(0, 1, "response"),
+    "collaboration": Shape(0, 1, "disclosure trust engagement"),
+    "expectation": Shape(0, 1, "", "anxiety avoidance"),
+    "perceived": Shape(0, 1, "partner_response expectation match", "estimate arousal"),
+    "surprise": Shape(-1, 1, "perceived", "expectation"),
+    "unreliability": Shape(0, 1, "unreliability"),
+    "perceived_mean": Shape(0, 1, "perceived perceived_mean"),
+    "conflict": Shape(0, 1, "acc"),
+    "calmed_arousal": Shape(0, 1, "arousal", "perceived"),
+    "labelling": Shape(0, 1, "vlpfc disclosure perceived"),
+    "labelled_arousal": Shape(0, 1, "arousal", "labelling control"),
+    "learning_gate": Shape(0, 1),
+    "avoidance_learned": Shape(0, 1, "avoidance", "surprise"),
+    "anxiety_learned": Shape(0, 1, "anxiety unreliability", "surprise"),
+    "regulation_learned": Shape(0, 1, "regulation labelling perceived learning_gate"),
+    "shared_meaning": Shape(0, 1, "shared_meaning partner_fit disclosure", "arousal"),
+    "tension": Shape(0, INF, "tension", "surprise"),
+    "confrontation_probability": Shape(0, 1, "anxiety", "avoidance"),
+    "repair_probability": Shape(0, 1, "acc partner_acc mentalising fit partner_disclosure confronted", "avoidance"),
+    "moved_share": Shape(0, 1, "share step"),
+    "trust_target": Shape(0, 1, "mean_perceived", "anxiety avoidance"),
+    "toward": Shape(-6, 8, "value target rate"),
+    "capability_target": Shape(0, 1, "mean_fit progress trust"),
+    "agreement_target": Shape(0, 1, "capability shared_meaning trust progress"),
+    "alliance": Shape(0, 1, "bond task goal"),
+    "engagement_target": Shape(0, 1, "alliance distress"),
+    "healing": Shape(0, 14, "distress alliance engagement labelling"),
+    "dropout_probability": Shape(0, 1, "open_rupture avoidance", "alliance engagement session"),
+    "defence": Shape(-INF, INF, "anxiety_z own"),
+    "expected_distress": Shape(-INF, INF, "anxiety_z avoidance_z immature neurotic"),
+    "distress_drift": Shape(-INF, INF, "distress distress_set_point distress_luck"),
+    "prototype_drift": Shape(0, 1, "prototype anchor prototype_luck distress"),
+    "rated_share": Shape(0, 1, "level style noise"),
+}
+
+#: Where a promise holds under a condition on the drawn arguments.
+ONLY_WHERE: dict[tuple[str, str], Callable[[dict[str, np.ndarray]], np.ndarray]] = {
+    # moving further is upward only while the target lies above
+    ("toward", "rate"): lambda a: a["target"] >= a["value"],
+    # a path may have either sign
+    ("defence", "anxiety_z"): lambda a: a["anxiety_path"] >= 0,
+}
+
+#: Numbers whose declared range reaches beyond what the equation can bear; here they are drawn up to these values.
+#: regulation_learned: more than a full step per exchange would overshoot; repair_probability: effort above 1 gives a chance above 1.
+NARROWED = {
+    ("regulation_learned", "regulation_rate"): (0, 0.1),
+    ("repair_probability", "repair_effort"): (0, 1.0),
+}
+
+
+@every_equation
+def test_every_value_lies_where_it_must(name: str) -> None:
+    """Shares stay in 0..1 and nothing becomes NaN, over the whole declared range of every argument and number."""
+    given = drawn(name, 4000, whole_range=True)
+    for (equation, argument), (low, high) in NARROWED.items():
+        if equation == name:
+            given[argument] = np.clip(given[argument], low, high)
+    got = EQUATIONS[name](**given)
+    shape = SHAPES[name]
+    assert np.isfinite(got).all()
+    assert got.min() >= shape.low - 1e-12 and got.max() <= shape.high + 1e-12
+
+
+@every_equation
+def test_every_value_moves_the_way_it_must(name: str) -> None:
+    """More of an argument never lowers (raises) what it should raise (lower), and really moves it in a plain moment."""
+    shape = SHAPES[name]
+    for direction, listed in ((1.0, shape.rises), (-1.0, shape.falls)):
+        for argument in listed.split():
+            given = drawn(name, 2000, whole_range=False)
+            low, high = lies(argument)
+            given[argument] = np.minimum(given[argument], low + 0.9 * (high - low))
+            more = {**given, argument: given[argument] + np.random.default_rng(1).uniform(0, 0.1, 2000) * (high - low)}
+            change = direction * (EQUATIONS[name](**more) - EQUATIONS[name](**given))
+            where = ONLY_WHERE.get((name, argument), lambda a: np.ones(2000, bool))(given)
+            assert change[where].min() >= -1e-12, f"{name} goes the wrong way in {argument}"
+            assert change[where].max() > 0, f"{name} does not depend on {argument}"
+
+
+@every_equation
+def test_one_line_serves_float_column_and_compiled_loop(name: str) -> None:
+    """A float, a column and a compiled loop give the same value to 1e-12 (relative above 1)."""
+    given = drawn(name, 60, whole_range=True)
+    table = np.array(list(given.values()))
+    column = np.asarray(EQUATIONS[name](**given))
+    floats = np.array([EQUATIONS[name](*(float(x) for x in table[:, i])) for i in range(60)])
+    loop = getattr(compiled_equations(), name)(table)
+    np.testing.assert_allclose(floats, column, rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(loop, column, rtol=1e-12, atol=1e-12)
+
+
+def compiled_equations() -> Any:
+    """A module with one compiled loop over rows for each equation (kept on disk for these very sources)."""
+    lines = ["import numpy as np", "from numba import njit", "from sim.theory import equations as eq"]
+    for name in EQUATIONS:
+        call = ", ".join(f"table[{k}, i]" for k in range(len(arguments(name))))
+        lines += [f"_{name} = eq.{name}", "", "@njit(cache=True)", f"def {name}(table):", "    out = np.empty(table.shape[1])",
+                  "    for i in range(table.shape[1]):", f"        out[i] = _{name}({call})", "    return out", ""]
+    return generated_module("equations_alone", "\n".join(lines))
+
+
+# -------------------------------------------------- what each docstring promises, equation by equation
+
+PROMISES: dict[str, list[Callable[[], None]]] = {}
+
+
+def promise(equation: Callable[..., Any]) -> Callable[[Callable[[], None]], Callable[[], None]]:
+    """Marks a test as (one of) the promises of an equation."""
+
+    def kept(test: Callable[[], None]) -> Callable[[], None]:
+        PROMISES.setdefault(equation.__name__, []).append(test)
+        return test
+
+    return kept
+
+
+def near(expected: float, tolerance: float = 1e-12) -> Any:
+    """``expected`` to within rounding."""
+    return pytest.approx(expected, abs=tolerance)
+
+
+def grid(low: float = 0.02, high: float = 0.98) -> Iterator[float]:
+    """A few values of a share."""
+    yield from np.linspace(low, high, 9).tolist()
+
+
+TYPICAL = {"anxiety": P.anxiety_typical, "avoidance": P.avoidance_typical}
+
+
+@promise(eq.logistic)
+@promise(eq.logit)
+def test_logit_undoes_logistic() -> None:
+    """The two are each other's inverse, 0 means one half, and the logit is finite at the ends."""
+    assert eq.logistic(0.0) == 0.5 and eq.logistic(np.log(3.0)) == near(0.75)
+    for x in grid(-8, 8):
+        assert eq.logit(eq.logistic(x)) == near(x, 1e-9)
+    assert np.isfinite([eq.logit(0.0), eq.logit(1.0)]).all() and eq.logit(0.0) == near(-eq.logit(1.0), 1e-9)
+
+
+@promise(eq.arousal_target)
+def test_arousal_target_limits() -> None:
+    """Nothing without the limbic system; without contagion what is mirrored does not matter; by hand for the typical person."""
+    assert value(eq.arousal_target, limbic=0.0, distress=5.0) == 0.0
+    calm = {"contagion_share": 0.0, "distress": P.client_distress_typical, "distress_typical": P.client_distress_typical,
+            "perceived": 0.6, "perceived_typical": 0.6, "arousal_base": -0.2, "anxiety": P.anxiety_typical}
+    assert value(eq.arousal_target, mirrored=0.0, **calm) == value(eq.arousal_target, mirrored=1.0, **calm) == near(1 / (1 + np.exp(0.2)))
+    only = value(eq.arousal_target, contagion_share=1.0, mirrored=0.5, contagion_base=0.8, anxiety=P.anxiety_typical)
+    assert only == near(0.4)
+
+
+@promise(eq.control)
+def test_control_needs_the_orbitofrontal_cortex() -> None:
+    """Trained regulation is at hand as far as the orbitofrontal cortex applies it."""
+    assert eq.control(0.4, 1.0) == 0.4 and eq.control(0.4, 0.0) == 0.0 and eq.control(0.4, 0.5) == near(0.2)
+
+
+@promise(eq.arousal)
+def test_arousal_limits() -> None:
+    """Stays at its target; by hand up and down; regulation slows the way up and speeds the way down; anxiety slows it."""
+    for level in grid():
+        assert value(eq.arousal, arousal=level, arousal_target=level) == level
+    numbers = {"arousal_rise_rate": 0.5, "arousal_fall_rate": 0.4, "regulation_gain": 0.5, "anxiety": P.anxiety_typical}
+    assert value(eq.arousal, arousal=0.2, arousal_target=0.6, control=0.4, **numbers) == near(0.2 + 0.5 * 0.8 * 0.4)
+    assert value(eq.arousal, arousal=0.6, arousal_target=0.2, control=0.4, **numbers) == near(0.6 - 0.4 * 1.2 * 0.4)
+    assert value(eq.arousal, arousal=0.6, arousal_target=0.2, anxiety=0.9) > value(eq.arousal, arousal=0.6, arousal_target=0.2, anxiety=0.1)
+
+
+@promise(eq.bid)
+def test_bid_of_the_typical_person() -> None:
+    """One half for the typical person at typical arousal."""
+    assert value(eq.bid, arousal=P.client_arousal_typical, arousal_typical=P.client_arousal_typical, **TYPICAL) == near(0.5)
+
+
+@promise(eq.expression)
+def test_expression_limits() -> None:
+    """Shows just what is there for the typical person; constant without gain."""
+    for level in grid():
+        assert value(eq.expression, arousal=level, trust=0.5, expression_offset=0.0, **TYPICAL) == near(level, 1e-9)
+        assert value(eq.expression, arousal=level, expression_gain=0.0) == value(eq.expression, arousal=0.5, expression_gain=0.0)
+
+
+@promise(eq.disclosure)
+def test_disclosure_of_the_typical_person() -> None:
+    """The base for the typical person at trust .5; high on both dimensions costs more than the sum of each."""
+    typical = {"trust": 0.5, "expression": P.expression_typical}
+    assert value(eq.disclosure, **typical, **TYPICAL) == near(eq.logistic(P.disclosure_base))
+    anxious, avoidant, both = (eq.logit(value(eq.disclosure, anxiety=a, avoidance=v, **typical))
+                               for a, v in ((0.8, P.avoidance_typical), (P.anxiety_typical, 0.8), (0.8, 0.8)))
+    assert both < anxious + avoidant - P.disclosure_base - 0.1
+
+
+@promise(eq.warmth)
+def test_warmth_of_the_typical_person() -> None:
+    """S(h0) for a rested typical person without a trait; so the declared typical warmth follows from the base."""
+    typical = value(eq.warmth, avoidance=P.avoidance_typical, fatigue=0.0, warmth_trait=0.0)
+    assert typical == near(eq.logistic(P.warmth_base)) and P.warmth_typical == near(typical, 0.02)
+
+
+@promise(eq.mirrored)
+def test_mirror_limits() -> None:
+    """The other's expression itself without gain, cost and noise; nothing without the mirror system."""
+    for shown in grid():
+        assert value(eq.mirrored, partner_expression=shown, mirror_gain=0.0, avoidance=P.avoidance_typical) == near(shown, 1e-9)
+    assert value(eq.mirrored, mirror=0.0) == 0.0
+
+
+@promise(eq.felt)
+def test_felt_needs_insula_mirror_and_own_arousal() -> None:
+    """Nothing is felt without any one of the three; at full own arousal just what was mirrored; by hand at the half point."""
+    assert value(eq.felt, insula=0.0) == value(eq.felt, mirrored=0.0) == value(eq.felt, arousal=0.0) == 0.0
+    for m in grid():
+        assert value(eq.felt, mirrored=m, arousal=1.0) == near(m)
+    assert value(eq.felt, mirrored=0.5, arousal=P.insula_half) == near(0.25 * (1 + P.insula_half))
+
+
+@promise(eq.mentalising)
+def test_mentalising_limits() -> None:
+    """The skill itself when calm, rested and typical; 1/e of it one width above the threshold; nothing when the region is gone."""
+    calm = {"fatigue": 0.0, "avoidance": P.avoidance_typical}
+    for skill in grid():
+        assert value(eq.mentalising, skill=skill, arousal=0.0, **calm) == near(skill)
+    loaded = value(eq.mentalising, skill=0.6, arousal=P.mentalising_threshold + P.mentalising_width, **calm)
+    assert loaded == near(0.6 / np.e)
+    assert value(eq.mentalising, dmpfc=0.0) == 0.0
+    assert value(eq.mentalising, skill=0.6, fatigue=1.0) == 0.0
+
+
+@promise(eq.self_other)
+def test_self_other_limits() -> None:
+    """Whole when intact and calm, gone without the temporoparietal junction."""
+    assert value(eq.self_other, arousal=0.0) == 1.0 and value(eq.self_other, arousal=P.mentalising_threshold) == 1.0
+    assert value(eq.self_other, tpj=0.0, arousal=0.2) == 0.0
+
+
+@promise(eq.estimate)
+def test_estimate_limits() -> None:
+    """The felt signal itself with a typical partner and a whole self; without distinction own arousal leaks in."""
+    for felt in grid():
+        assert value(eq.estimate, felt=felt, self_other=1.0, partner_avoidance=P.avoidance_typical) == near(felt)
+    lost = value(eq.estimate, felt=0.2, self_other=0.0, arousal=0.6, partner_avoidance=P.avoidance_typical)
+    assert lost == near(0.2 + 0.6 * P.self_other_leak)
+    # One who hides is corrected for; nobody who does not mentalise can do so.
+    assert value(eq.estimate, felt=0.2, self_other=1.0, partner_avoidance=0.8, mentalising=0.0) == near(0.2)
+    assert value(eq.estimate, felt=0.2, self_other=1.0, partner_avoidance=0.8, mentalising=0.7) > 0.2
+
+
+@promise(eq.fit)
+def test_fit_limits() -> None:
+    """1 for a perfect estimate, 1/e one width off on either side, never more for a larger miss."""
+    for level in grid():
+        assert value(eq.fit, estimate=level, partner_arousal=level) == 1.0
+    for off in (-P.fit_width, P.fit_width):
+        assert value(eq.fit, estimate=0.5 + off, partner_arousal=0.5) == near(1 / np.e)
+    misses = value(eq.fit, estimate=np.linspace(0, 1, 30), partner_arousal=0.0)
+    assert (np.diff(misses) < 0).all()
+
+
+@promise(eq.separation)
+def test_separation_limit() -> None:
+    """No work of keeping apart when nothing is felt."""
+    assert eq.separation(0.7, 0.0) == 0.0 and eq.separation(0.5, 0.4) == near(0.2)
+
+
+@promise(eq.felt_understanding)
+def test_felt_understanding_limits() -> None:
+    """The fit itself once enough is felt; nothing without a felt signal or the ventral medial cortex."""
+    assert value(eq.felt_understanding, fit=0.7, felt=0.5) == 0.7
+    assert value(eq.felt_understanding, fit=0.7, felt=P.felt_enough / 2) == near(0.35)
+    assert value(eq.felt_understanding, felt=0.0) == value(eq.felt_understanding, vmpfc=0.0) == 0.0
+
+
+@promise(eq.response)
+def test_response_limits() -> None:
+    """S(r0) in a typical moment; a lapse only beyond the threshold; an avoidant therapist depends on bids, a typical one does not."""
+    typical = {"fit": P.fit_typical, "felt_understanding": P.felt_understanding_typical, "warmth": P.warmth_typical,
+               "trust": 0.5, "avoidance": P.avoidance_typical, "partner_bid": 0.5}
+    base = eq.logistic(P.response_base)
+    assert value(eq.response, **typical) == near(base)
+    assert value(eq.response, timing_luck=P.timing_lapse_threshold, **typical) == near(base)
+    late = value(eq.response, timing_luck=P.timing_lapse_threshold + 1.0, **typical)
+    assert late == near(eq.logistic(P.response_base - P.timing_lapse_cost))
+    assert value(eq.response, **{**typical, "partner_bid": 0.9}) == near(base)
+    assert value(eq.response, **{**typical, "partner_bid": 0.9, "avoidance": 0.8}) > base > value(
+        eq.response, **{**typical, "partner_bid": 0.1, "avoidance": 0.8})
+
+
+@promise(eq.response_given)
+def test_response_given_limits() -> None:
+    """The response itself when nothing is forced; the low one or the high one, by the sign of the luck, when all is."""
+    for r in grid():
+        assert value(eq.response_given, response=r, forced_response_share=0.0) == r
+    forced = {"forced_response_share": 1.0, "forced_response_low": 0.1, "forced_response_high": 0.9}
+    luck = np.array([-1.0, -1e-9, 1e-9, 1.0])
+    np.testing.assert_allclose(value(eq.response_given, timing_luck=luck, **forced), [0.1, 0.1, 0.9, 0.9], atol=1e-12)
+    steady = value(eq.response_given, timing_luck=luck, **{**forced, "forced_response_high": 0.1})
+    np.testing.assert_allclose(steady, 0.1, atol=1e-12)
+
+
+@promise(eq.collaboration)
+def test_collaboration_of_the_typical_client() -> None:
+    """S(o0) for typical openness and engagement at trust .5."""
+    assert value(eq.collaboration, disclosure=P.disclosure_typical, trust=0.5, engagement=P.engagement_typical) == near(
+        eq.logistic(P.collaboration_base))
+
+
+@promise(eq.expectation)
+def test_the_typical_person_expects_the_typical_response() -> None:
+    """So that nothing drifts in the typical dyad; insecurity of either kind lowers what is expected."""
+    for typical in grid(0.1, 0.9):
+        assert value(eq.expectation, perceived_typical=typical, **TYPICAL) == near(typical, 1e-9)
+
+
+@promise(eq.perceived)
+def test_perceived_limits() -> None:
+    """The response itself without pull and at typical arousal and estimate; the expectation alone under full pull."""
+    still = {"match": 0.0, "arousal": P.client_arousal_typical, "estimate": P.client_estimate_typical,
+             "partner_warmth": P.warmth_typical, "perception_pull_gain": 0.0, "perception_mentalising_gain": 0.0}
+    for given in grid():
+        assert value(eq.perceived, partner_response=given, perception_pull_base=0.0, **still) == near(given, 1e-9)
+        assert value(eq.perceived, expectation=given, perception_pull_base=1.0, **still) == near(given, 1e-9)
+    good, bad = (value(eq.perceived, partner_response=0.7, expectation=x, anxiety=0.8) for x in (0.7, 0.3))
+    better, worse = (value(eq.perceived, partner_response=0.7, expectation=x, anxiety=0.1) for x in (0.7, 0.3))
+    assert eq.logit(good) - eq.logit(bad) > eq.logit(better) - eq.logit(worse)  # pulled more when insecure
+
+
+@promise(eq.surprise)
+def test_surprise_is_a_difference() -> None:
+    """Nothing surprises that was expected."""
+    assert eq.surprise(0.7, 0.5) == near(0.2) and eq.surprise(0.5, 0.5) == 0.0
+
+
+@promise(eq.unreliability)
+def test_a_steady_partner_becomes_reliable() -> None:
+    """Tends to 0 for a steady partner whatever the level, and to the mean absolute deviation of an erratic one."""
+    for level in (0.1, 0.9):
+        u = 0.4
+        for _ in range(400):
+            u = eq.unreliability(u, level, level, 0.05)
+        assert u == near(0.0, 1e-8)
+    u = 0.0
+    for k in range(400):
+        u = eq.unreliability(u, 0.9 if k % 2 else 0.1, 0.5, 0.05)
+    assert u == near(0.4, 1e-8)
+
+
+@promise(eq.perceived_mean)
+@promise(eq.toward)
+def test_closed_form_of_moving_toward() -> None:
+    """After n steps: target + (x0 - target)*(1 - rate)^n; and it never passes its target."""
+    x = m = 0.2
+    for _ in range(17):
+        x, m = eq.toward(x, 0.9, 0.13), eq.perceived_mean(m, 0.9, 0.13)
+    assert x == near(0.9 - 0.7 * 0.87**17) and m == near(0.9 - 0.7 * 0.87**17)
+    assert eq.toward(3.0, 5.0, 1.0) == 5.0 and eq.toward(3.0, 5.0, 0.0) == 3.0
+
+
+@promise(eq.conflict)
+def test_conflict_needs_the_cingulate() -> None:
+    """Registers surprise of either sign; nothing without the cingulate."""
+    assert eq.conflict(1.0, -0.3) == eq.conflict(1.0, 0.3) == 0.3 and eq.conflict(0.0, 0.3) == 0.0
+
+
+@promise(eq.calmed_arousal)
+def test_co_regulation_limits() -> None:
+    """Unchanged without co-regulation or without a response."""
+    assert eq.calmed_arousal(0.4, 0.8, 0.0) == eq.calmed_arousal(0.4, 0.0, 0.5) == 0.4
+    assert eq.calmed_arousal(0.4, 1.0, 0.5) == near(0.4 * np.exp(-0.5))
+
+
+@promise(eq.labelling)
+def test_labelling_limits() -> None:
+    """Nothing said, nothing labelled; nothing without the ventrolateral cortex; never more than is said."""
+    assert value(eq.labelling, disclosure=0.0) == value(eq.labelling, vlpfc=0.0) == 0.0
+    for y in grid():
+        assert value(eq.labelling, disclosure=y) < y
+
+
+@promise(eq.labelled_arousal)
+def test_labelled_arousal_limits() -> None:
+    """Unchanged when nothing is labelled; an untrained part at once, more with training."""
+    assert value(eq.labelled_arousal, arousal=0.5, labelling=0.0) == 0.5
+    untrained = value(eq.labelled_arousal, arousal=0.5, labelling=0.4, control=0.0)
+    assert untrained == near(0.5 * np.exp(-P.labelling_calm_rate * 0.4 * P.labelling_untrained_share))
+    assert value(eq.labelled_arousal, arousal=0.5, labelling=0.4, control=0.6) < untrained < 0.5
+
+
+@promise(eq.learning_gate)
+def test_learning_gate_is_open_at_its_centre() -> None:
+    """1 at the centre, 1/e one width away, the same on both sides, and lower ever further out."""
+    c, w = P.gate_centre, P.gate_width
+    assert value(eq.learning_gate, arousal=c) == 1.0
+    assert value(eq.learning_gate, arousal=c + w) == near(1 / np.e) == value(eq.learning_gate, arousal=c - w)
+    assert (np.diff(value(eq.learning_gate, arousal=np.linspace(c, 1, 20))) < 0).all()
+
+
+@promise(eq.avoidance_learned)
+def test_avoidance_learned_limits() -> None:
+    """Unchanged without plasticity, surprise or an open gate; by hand in a plain moment; the ends are fixed."""
+    for v in grid():
+        assert value(eq.avoidance_learned, avoidance=v, plasticity=0.0) == v
+        assert value(eq.avoidance_learned, avoidance=v, surprise=0.0) == value(eq.avoidance_learned, avoidance=v, learning_gate=0.0) == v
+    by_hand = 0.5 - P.client_other_model_rate * 0.8 * 0.2 * (1.0 + P.safety_value_gain * 0.3)
+    assert value(eq.avoidance_learned, avoidance=0.5, learning_gate=0.8, surprise=0.2, trust=0.8) == near(by_hand)
+    assert value(eq.avoidance_learned, avoidance=0.0) == 0.0 and value(eq.avoidance_learned, avoidance=1.0) == 1.0
+    no_ofc = value(eq.avoidance_learned, avoidance=0.5, surprise=0.2, ofc=0.0, trust=0.9)
+    assert no_ofc == value(eq.avoidance_learned, avoidance=0.5, surprise=0.2, ofc=0.0, trust=0.1)
+
+
+@promise(eq.anxiety_learned)
+def test_anxiety_learned_limits() -> None:
+    """Unchanged without plasticity; as reliable as usual and as expected: still; by hand for an erratic partner."""
+    still = {"unreliability": P.client_unreliability_typical, "surprise": 0.0}
+    for a in grid():
+        assert value(eq.anxiety_learned, anxiety=a, plasticity=0.0) == a
+        assert value(eq.anxiety_learned, anxiety=a, **still) == near(a)
+        assert value(eq.anxiety_learned, anxiety=a, vmpfc=0.0, unreliability=0.4) == a
+    worth = P.self_model_reliability_gain * (P.client_unreliability_typical - 0.3) + P.self_model_surprise_gain * 0.1
+    got = value(eq.anxiety_learned, anxiety=0.5, learning_gate=0.8, unreliability=0.3, surprise=0.1)
+    assert got == near(0.5 - P.client_self_model_rate * 0.8 * worth)
+
+
+@promise(eq.regulation_learned)
+@pytest.mark.parametrize(("activity", "keep", "known"), [(0.5, 0.9, 0.714), (0.8, 0.9, 0.865), (0.5, 0.8, 0.556)])
+def test_hebbian_weight_settles_where_it_should(activity: float, keep: float, known: float) -> None:
+    """Constant activity V and persistence mu: W* = V^2/(1 - mu + V^2), from above and from below; .714 and .865 for mu = .9."""
+    for start in (0.0, 1.0):
+        w = start
+        for _ in range(2000):
+            w = value(eq.regulation_learned, regulation=w, learning_gate=1.0, labelling=0.0, perceived=activity,
+                      regulation_attunement_share=1.0, regulation_keep=keep, regulation_rate=0.05)
+        assert w == near(activity**2 / (1 - keep + activity**2), 1e-9) and w == near(known, 5e-4)
+    assert value(eq.regulation_learned, regulation=0.4, plasticity=0.0) == 0.4
+
+
+@promise(eq.shared_meaning)
+def test_shared_meaning_tends_to_its_limit() -> None:
+    """Tends to fit * said * calm."""
+    m = 0.9
+    for _ in range(400):
+        m = eq.shared_meaning(m, 0.8, 0.5, 0.25, 0.1)
+    assert m == near(0.8 * 0.5 * 0.75)
+
+
+@promise(eq.tension)
+def test_tension_fades_and_builds() -> None:
+    """Fades by ``keep`` when nothing disappoints; constant disappointment d settles at d/(1 - keep); good surprise adds nothing."""
+    t = 1.0
+    for _ in range(5):
+        t = eq.tension(t, 0.3, 0.8)
+    assert t == near(0.8**5)
+    for _ in range(300):
+        t = eq.tension(t, -0.1, 0.8)
+    assert t == near(0.5)
+
+
+@promise(eq.confrontation_probability)
+def test_confrontation_of_the_typical_person() -> None:
+    """As likely as withdrawal for the typical person, and for one equally far above on both dimensions."""
+    assert value(eq.confrontation_probability, **TYPICAL) == near(0.5)
+    assert value(eq.confrontation_probability, anxiety=0.75, avoidance=0.66) == near(0.5)
+
+
+@promise(eq.repair_probability)
+def test_repair_limits() -> None:
+    """Never without the therapist's cingulate or effort; the client's cingulate counts for its share only; by hand."""
+    assert value(eq.repair_probability, acc=0.0) == value(eq.repair_probability, repair_effort=0.0) == 0.0
+    whole, without = value(eq.repair_probability), value(eq.repair_probability, partner_acc=0.0)
+    assert without / whole == near(1 - P.repair_client_share)
+    by_hand = eq.logistic(P.repair_base + P.repair_understanding_gain * 0.6 * 0.5 + P.repair_confrontation_gain)
+    assert value(eq.repair_probability, mentalising=0.6, fit=0.5, confronted=1.0, avoidance=P.avoidance_typical,
+                 partner_disclosure=P.disclosure_typical) == near(by_hand)
+
+
+@promise(eq.moved_share)
+def test_moved_share_keeps_to_its_range() -> None:
+    """A full step at one half; the ends do not move; in 0..1 for steps up to a quarter, and not beyond."""
+    assert eq.moved_share(0.5, 0.1) == near(0.6) and eq.moved_share(0.0, 0.2) == 0.0 and eq.moved_share(1.0, -0.2) == 1.0
+    s, step = np.meshgrid(np.linspace(0, 1, 101), np.linspace(-0.25, 0.25, 51))
+    assert eq.moved_share(s, step).min() >= 0 and eq.moved_share(s, step).max() <= 1 + 1e-15
+    assert eq.moved_share(0.7, 0.4) > 1
+
+
+@promise(eq.trust_target)
+def test_trust_of_the_typical_person() -> None:
+    """The typical trust for the typical person and response; more security or better responses, more trust."""
+    assert value(eq.trust_target, mean_perceived=P.client_perceived_typical, **TYPICAL) == near(P.trust_typical, 1e-9)
+
+
+@promise(eq.capability_target)
+def test_capability_of_the_typical_therapist() -> None:
+    """The typical value when understood and trusted as usual and nothing has changed yet."""
+    assert value(eq.capability_target, mean_fit=P.fit_typical, progress=0.0, trust=P.trust_typical) == near(P.capability_typical, 1e-9)
+
+
+@promise(eq.agreement_target)
+def test_agreement_of_the_typical_dyad() -> None:
+    """S(b) in the typical dyad."""
+    assert value(eq.agreement_target, capability=P.capability_typical, shared_meaning=P.shared_meaning_typical,
+                 trust=P.trust_typical, progress=0.0) == near(eq.logistic(P.agreement_base))
+
+
+@promise(eq.alliance)
+def test_alliance_is_the_mean_of_three() -> None:
+    """Bond, task and goal weigh the same."""
+    assert eq.alliance(0.3, 0.6, 0.9) == near(0.6) == eq.alliance(0.9, 0.3, 0.6)
+
+
+@promise(eq.engagement_target)
+def test_engagement_of_the_typical_client() -> None:
+    """S(b) at the typical alliance and distress."""
+    assert value(eq.engagement_target, alliance=P.alliance_typical, distress=P.client_distress_typical) == near(
+        eq.logistic(P.engagement_base))
+
+
+@promise(eq.healing)
+def test_healing_limits() -> None:
+    """Nothing without engagement or below healthy distress; rate*(distress - healthy) in a typical session."""
+    typical = {"alliance": P.alliance_typical, "engagement": P.engagement_typical, "labelling": P.labelling_typical}
+    for distress in (-0.8, 0.0, 1.5, 4.0):
+        assert value(eq.healing, distress=distress, **typical) == near(P.healing_rate * (distress - P.healthy_distress))
+    assert value(eq.healing, engagement=0.0) == value(eq.healing, distress=P.healthy_distress - 1) == 0.0
+    assert value(eq.healing, distress=1.0, **{**typical, "alliance": 2 * P.alliance_typical}) == near(
+        P.healing_rate * 1.8 * 2**P.healing_alliance_power)
+
+
+@promise(eq.dropout_probability)
+def test_dropout_limits() -> None:
+    """S(b) late in a typical course, S(b + early) at first; the early excess fades by e in ``fade`` sessions."""
+    typical = {"alliance": P.alliance_typical, "engagement": P.engagement_typical, "open_rupture": 0.0,
+               "avoidance": P.avoidance_typical}
+    assert value(eq.dropout_probability, session=500.0, **typical) == near(eq.logistic(P.dropout_base))
+    assert value(eq.dropout_probability, session=1.0, **typical) == near(eq.logistic(P.dropout_base + P.dropout_early_gain))
+    later = value(eq.dropout_probability, session=1.0 + P.dropout_early_fade, **typical)
+    assert later == near(eq.logistic(P.dropout_base + P.dropout_early_gain / np.e))
+
+
+@promise(eq.defence)
+def test_defences_are_own_and_learned() -> None:
+    """The own part alone for the average person; each dimension adds its path."""
+    assert value(eq.defence, anxiety_z=0.0, avoidance_z=0.0, own=-0.7) == -0.7
+    assert value(eq.defence, anxiety_z=2.0, avoidance_z=-1.0, anxiety_path=0.34, avoidance_path=0.1, own=0.5) == near(1.08)
+
+
+@promise(eq.expected_distress)
+def test_expected_distress_is_a_sum_of_paths() -> None:
+    """The average person is expected at 0; each cause adds its path."""
+    zero = {"anxiety_z": 0.0, "avoidance_z": 0.0, "immature": 0.0, "neurotic": 0.0}
+    assert value(eq.expected_distress, **zero) == 0.0
+    for cause, path in (("anxiety_z", P.distress_anxiety_path), ("avoidance_z", P.distress_avoidance_path),
+                        ("immature", P.distress_immature_path), ("neurotic", P.distress_neurotic_path)):
+        assert value(eq.expected_distress, **{**zero, cause: 2.0}) == near(2 * path)
+
+
+@promise(eq.distress_drift)
+@pytest.mark.parametrize("rate", [0.02, 0.06, 0.5])
+def test_distress_has_the_variance_it_should(rate: float) -> None:
+    """Stationary variance around the set point equals the state share, whatever the pull; the mean is the set point."""
+    step = {"distress_return_rate": rate, "distress_state_share": 0.3, "distress_set_point": 1.0}
+    mean, variance = 4.0, 0.0
+    kept = value(eq.distress_drift, distress=1.0, **step) - value(eq.distress_drift, distress=0.0, **step)
+    noise = value(eq.distress_drift, distress_luck=1.0, **step) - value(eq.distress_drift, distress_luck=0.0, **step)
+    for _ in range(2000):
+        mean, variance = value(eq.distress_drift, distress=mean, **step), kept**2 * variance + noise**2
+    assert mean == near(1.0, 1e-9) and variance == near(0.3, 1e-9)
+    luck = np.random.default_rng(3).standard_normal((300, 4000))
+    x = np.full(4000, 1.0)
+    for week in luck:
+        x = value(eq.distress_drift, distress=x, distress_luck=week, **step)
+    assert x.mean() == near(1.0, 0.04) and x.var() == near(0.3, 0.03)
+
+
+@promise(eq.prototype_drift)
+def test_prototype_limits() -> None:
+    """Exactly still without plasticity; toward the anchor when nothing happens; distress feeds insecurity."""
+    for x in grid():
+        assert value(eq.prototype_drift, prototype=x, plasticity=0.0, prototype_luck=3.0, distress=4.0) == x
+        quiet = value(eq.prototype_drift, prototype=x, anchor=0.7, prototype_luck=0.0, distress=0.0)
+        assert quiet == near(eq.toward(x, 0.7, P.anchor_rate))
+    assert value(eq.prototype_drift, prototype=0.5, anchor=0.5, distress=2.0) == near(0.5 + 2 * plain("distress_gain"))
+
+
+@pytest.mark.parametrize(("rho", "weeks", "known"), [(0.0, 10, 0.851), (0.0, 60, 0.008), (0.5, 10, 0.964), (0.5, 60, 0.930)])
+def test_an_anchored_prototype_keeps_its_past(rho: float, weeks: int, known: float) -> None:
+    """Free drift forgets (.851, .008), drift with an anchor does not (.964, .930): exact, as coefficients of independent causes."""
+    state = np.zeros(weeks + 1)
+    state[0] = 1.0  # S_0; entry t is the weight of that week's u
+    for t in range(1, weeks + 1):
+        u = np.zeros(weeks + 1)
+        u[0], u[t] = rho, np.sqrt(1 - rho**2)
+        state = eq.toward(state, u, 0.1)
+    correlation = state[0] / np.linalg.norm(state)
+    assert correlation == near(known, 5e-4)
+    if rho == 0.0:
+        left = 0.9 ** (2 * weeks)
+        assert correlation == near(0.9**weeks / np.sqrt(left + 0.01 * (1 - left) / (1 - 0.81)), 1e-9)
+
+
+@promise(eq.rated_share)
+def test_rating_limits() -> None:
+    """The level itself with gain 1 and nothing added; a lift alone for the typical level."""
+    for x in grid():
+        assert value(eq.rated_share, level=x, rating_gain=1.0, rating_lift=0.0, style=0.0, noise=0.0) == near(x, 1e-9)
+    lifted = value(eq.rated_share, level=0.55, level_typical=0.55, rating_lift=0.8, style=0.1, noise=-0.2)
+    assert lifted == near(eq.logistic(eq.logit(0.55) + 0.7), 1e-9)
+
+
+# ---------------------------------------------------------------------------------- none is missing
+
+
+def test_every_equation_has_its_promise_and_its_shape() -> None:
+    """No public equation is left without a test of its limit and a line in the table of shapes."""
+    assert set(PROMISES) == set(EQUATIONS) == set(SHAPES)
+    assert all(SHAPES[name].rises or SHAPES[name].falls or name in ("fit", "learning_gate") for name in SHAPES)
+
+
+def test_typical_numbers_in_a_typical_moment_stand_still() -> None:
+    """Both expectations and trust of a typical client stay where they are after a typical response."""
+    p = P.client_perceived_typical
+    assert value(eq.avoidance_learned, surprise=0.0, avoidance=P.avoidance_typical) == P.avoidance_typical
+    assert value(eq.expectation, perceived_typical=p, **TYPICAL) - p == near(0.0)
+    assert value(eq.tension, tension=0.0, surprise=0.0) == 0.0

@@ -1,0 +1,559 @@
+"""Sessions: each verb alone, endings, a week of life, questionnaires, and who comes."""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import pytest
+
+from sim import luck as addressed
+from sim.experiments.design import build
+from sim.experiments.scenario import Attachment, from_spec
+from sim.people import instruments as ask
+from sim.people.instruments import Luck
+from sim.people.life import live_a_week
+from sim.people.population import PopulationError, draw, ecr_score
+from sim.people.state import DYAD, MEANS, PERSON, Columns
+from sim.theory.parameters import Parameters
+from sim.theory.regions import ROLES
+from sim.theory.styles import STYLES, style_name
+from sim.therapy import session as verbs
+from sim.therapy.compile import kernel
+from sim.therapy.exchange import EXCHANGE
+from sim.therapy.session import DROPOUT, IMPROVED, IN_THERAPY, PLANNED, SESSION, World, begin
+
+
+def met(clients: int = 40, sessions: int = 20, seed: int = 5, shared_therapist: bool = False, **numbers: float) -> World:
+    """A world whose dyads have just met (week 1), everybody drawn from the population."""
+    spec = {"question": "?", "clients_per_arm": clients, "sessions": sessions, "client": "population",
+            "therapist": "population", "parameters": numbers}
+    scenario = from_spec(spec, "session")
+    world = build(scenario, scenario.arms[0], 0, seed)
+    if shared_therapist:
+        world.therapist_of = np.zeros(clients, np.int64)
+    world.week = 1
+    begin(world)
+    return world
+
+
+def held(world: World, upto: str | None = None, weeks: int = 1) -> World:
+    """The same world after whole sessions, the last of them only as far as (not including) the verb ``upto``."""
+    rows = np.arange(len(world.dyads))
+    for week in range(1, weeks + 1):
+        world.week = week
+        for verb in SESSION:
+            if week == weeks and verb.__name__ == upto:
+                return world
+            verb(world, rows)
+    return world
+
+
+def state(world: World) -> dict[str, np.ndarray]:
+    """A copy of everything that a verb could write."""
+    out = {f"{table}.{name}": columns[name].copy() for table, columns in
+           (("dyads", world.dyads), ("clients", world.clients), ("therapists", world.therapists)) for name in columns.declared}
+    out |= {f"ratings.{name}": values.copy() for name, values in world.ratings.items()}
+    out |= {"ending": world.ending.copy(), "week": np.array([world.week])}
+    return out
+
+
+def changed(before: dict[str, np.ndarray], after: dict[str, np.ndarray]) -> set[str]:
+    """Names of what differs or is new."""
+    return {name for name, values in after.items() if name not in before or not np.array_equal(before[name], values, equal_nan=True)}
+
+
+def _of_both(*names: str) -> set[str]:
+    return {f"dyads.{role}_{name}" for role in ROLES for name in names}
+
+
+#: verb -> all that its docstring says it writes.
+WRITES: dict[str, set[str]] = {
+    "rate_distress": {"ratings.distress"},
+    "meet": _of_both("distress", "skill", "warmth_trait", "regulation", "fatigue", "arousal", "perceived")
+    | {f"dyads.{name}" for name in ("session", "withdrawals", "confrontations", "repairs")},
+    "exchange": {f"dyads.{q}" for step in EXCHANGE for q in step.writes if q in DYAD} | {f"dyads.mean_{name}" for name in MEANS}
+    | {f"dyads.accuracy_{name}" for name in ("correlation", "level", "bias")},
+    "form_alliance": _of_both("trust", "task", "goal", "alliance") | {"dyads.capability", "dyads.client_engagement"},
+    "heal": {"clients.distress", "clients.distress_set_point"},
+    "consolidate": _of_both("anxiety", "avoidance")
+    | {f"{table}.{name}" for table in ("clients", "therapists") for name in ("anxiety", "avoidance", "regulation")},
+    "rate_alliance": {f"ratings.{name}" for name in (
+        *(f"wai_{role}{scale}" for role in ROLES for scale in ("", "_bond", "_task", "_goal")),
+        *(f"empathy_{rater}" for rater in (*ROLES, "observer")), "anxiety_to_therapist", "avoidance_to_therapist",
+        "ruptures_client_reported", "ruptures_observer_reported")},
+    "leave": {"dyads.dropout_risk", "ending"},
+}
+
+# ------------------------------------------------------------------------------------------------ each verb alone
+
+
+def test_every_verb_of_the_session_is_tested() -> None:
+    """The table of what verbs write covers SESSION."""
+    assert list(WRITES) == [verb.__name__ for verb in SESSION]
+
+
+@pytest.mark.parametrize("verb", SESSION, ids=lambda v: v.__name__)
+def test_a_verb_writes_what_it_says_and_nothing_else(verb: verbs.Verb) -> None:
+    """Exactly the columns that its docstring names change, in the second of two sessions."""
+    world = held(met(400, dropout_base=-2.0), verb.__name__, weeks=2)
+    rows = np.arange(len(world.dyads))
+    world.ratings.clear()
+    if verb is verbs.meet:  # life has changed everybody a little since
+        for table in (world.clients, world.therapists):
+            for name in ("distress", "skill", "warmth_trait", "regulation", "fatigue"):
+                table[name] = table[name] + 0.001
+    before = state(world)
+    verb(world, rows)
+    got = changed(before, state(world))
+    assert got <= WRITES[verb.__name__], f"writes beyond its docstring: {got - WRITES[verb.__name__]}"
+    assert WRITES[verb.__name__] == got, f"does not write: {WRITES[verb.__name__] - got}"
+
+
+@pytest.mark.parametrize("verb", SESSION, ids=lambda v: v.__name__)
+def test_a_verb_leaves_those_alone_who_do_not_meet(verb: verbs.Verb) -> None:
+    """Nothing changes for dyads (and their people) who are not among the rows."""
+    world = held(met(), verb.__name__, weeks=2)
+    rows = np.arange(0, len(world.dyads), 2)
+    before = state(world)
+    verb(world, rows)
+    after = state(world)
+    assert {n for n in before if not np.array_equal(before[n][1::2], after[n][1::2], equal_nan=True)} == set()
+
+
+def test_first_impressions_come_from_history() -> None:
+    """Attachment to the partner starts as the general model; trust and expectation follow from it, by hand for two dyads."""
+    world = met(2)
+    d, p = world.dyads, world.numbers
+    for role, people in (("client", world.clients), ("therapist", world.therapists)):
+        for i in range(2):
+            a, v = people.anxiety[i], people.avoidance[i]
+            assert (d[f"{role}_anxiety"][i], d[f"{role}_avoidance"][i]) == (a, v)
+            insecurity = (a - 0.45) + (v - 0.36)
+            trust = 1 / (1 + math.exp(-(math.log(p.trust_start / (1 - p.trust_start)) - p.trust_start_security_gain * insecurity)))
+            assert d[f"{role}_trust"][i] == pytest.approx(trust, abs=1e-12)
+            typical = p.of(role, "perceived_typical")
+            expected = math.log(typical / (1 - typical)) - p.expectation_avoidance_cost * (v - 0.36) - p.expectation_anxiety_cost * (a - 0.45)
+            assert d[f"{role}_perceived"][i] == pytest.approx(1 / (1 + math.exp(-expected)), abs=1e-12)
+            assert d[f"{role}_perceived_mean"][i] == d[f"{role}_perceived"][i]
+            assert d[f"{role}_alliance"][i] == pytest.approx((trust + 2 * p.agreement_start) / 3, abs=1e-12)
+            assert d[f"{role}_unreliability"][i] == p.of(role, "unreliability_typical")
+    np.testing.assert_array_equal(d.distress_intake, world.clients.distress)
+
+
+def test_people_come_in_as_they_are_today() -> None:
+    """Meeting brings each person's present state, counts the session and clears what counts one session."""
+    world = held(met(), weeks=1)
+    d, rows = world.dyads, np.arange(len(world.dyads))
+    world.clients["distress"] += 0.5
+    world.therapists["fatigue"] = 0.3
+    d["withdrawals"] = 2.0
+    verbs.meet(world, rows)
+    np.testing.assert_array_equal(d.client_distress, world.clients.distress)
+    assert (d.therapist_fatigue == 0.3).all() and (d.session == 2).all()
+    assert (d.withdrawals == 0).all() and (d.confrontations == 0).all() and (d.repairs == 0).all()
+    assert (d.client_arousal == world.numbers.client_arousal_typical).all()
+    np.testing.assert_array_equal(d.client_perceived, d.client_perceived_mean)
+
+
+def test_exchange_reports_a_state_that_left_its_range() -> None:
+    """A NaN brought into a session is refused, with the dyad and the column by name."""
+    world = held(met(3), "exchange")
+    world.dyads["client_trust"][1] = np.nan
+    with pytest.raises(verbs.StateError, match="dyad 1: client_"):
+        verbs.exchange(world, np.arange(3))
+
+
+def test_one_exchange_means_are_the_moment_itself() -> None:
+    """With a single exchange the session mean is the value at its end, where nothing changes it later."""
+    world = held(met(20), "exchange")
+    world.n_exchanges = 1
+    verbs.exchange(world, np.arange(20))
+    d = world.dyads
+    for name in ("client_expression", "client_perceived", "therapist_perceived"):
+        np.testing.assert_array_equal(d[f"mean_{name}"], d[name])
+    assert (d.accuracy_correlation == 0).all()  # one moment has no correlation
+    np.testing.assert_allclose(np.abs(d.accuracy_bias), 1 - d.accuracy_level, atol=1e-12)
+    assert kernel(world.exchange_steps, tuple(world.numbers)) is kernel(EXCHANGE, tuple(world.numbers))
+
+
+def _sigmoid(x: float) -> float:
+    return 1 / (1 + math.exp(-x))
+
+
+def test_alliance_forms_by_hand() -> None:
+    """Trust, capability, agreement, alliance and engagement of two dyads, computed by hand."""
+    world = held(met(2), "form_alliance", weeks=2)
+    d, p = world.dyads, world.numbers
+    before = {name: d[name].copy() for name in d.declared}
+    verbs.form_alliance(world, np.arange(2))
+    for i in range(2):
+        b = {name: float(values[i]) for name, values in before.items()}
+        progress = b["distress_intake"] - b["client_distress"]
+        trust = {}
+        for role in ROLES:
+            m, t = b[f"mean_{role}_perceived"], p.of(role, "perceived_typical")
+            security = (b[f"{role}_anxiety"] - p.anxiety_typical) + (b[f"{role}_avoidance"] - p.avoidance_typical)
+            target = _sigmoid(math.log(p.trust_typical / (1 - p.trust_typical)) - p.trust_security_gain * security
+                              + p.trust_response_gain * (math.log(m / (1 - m)) - math.log(t / (1 - t))))
+            trust[role] = b[f"{role}_trust"] + p.trust_rate * (target - b[f"{role}_trust"])
+            assert d[f"{role}_trust"][i] == pytest.approx(trust[role], abs=1e-12)
+        seems = _sigmoid(math.log(p.capability_typical / (1 - p.capability_typical))
+                         + p.capability_fit_gain * (b["mean_therapist_fit"] - p.fit_typical)
+                         + p.capability_progress_gain * progress + p.capability_trust_gain * (trust["client"] - p.trust_typical))
+        capability = b["capability"] + p.capability_rate * (seems - b["capability"])
+        assert d.capability[i] == pytest.approx(capability, abs=1e-12)
+        goal = _sigmoid(p.agreement_base + p.goal_agreement_capability_gain * (capability - p.capability_typical)
+                        + p.goal_agreement_meaning_gain * (b["shared_meaning"] - p.shared_meaning_typical)
+                        + p.goal_agreement_trust_gain * (trust["client"] - p.trust_typical)
+                        + p.goal_agreement_progress_gain * progress)
+        assert d.client_goal[i] == pytest.approx(b["client_goal"] + p.agreement_rate * (goal - b["client_goal"]), abs=1e-12)
+        assert d.client_alliance[i] == pytest.approx((d.client_trust[i] + d.client_task[i] + d.client_goal[i]) / 3, abs=1e-12)
+        pushed = _sigmoid(p.engagement_base + p.engagement_alliance_gain * (d.client_alliance[i] - p.alliance_typical)
+                          + p.engagement_distress_gain * (b["client_distress"] - p.client_distress_typical))
+        assert d.client_engagement[i] == pytest.approx(b["client_engagement"] + p.engagement_rate * (pushed - b["client_engagement"]), abs=1e-12)
+
+
+def test_healing_by_hand() -> None:
+    """Distress falls by rate * excess * alliance^k * engagement * words; the lasting share lowers the set point too."""
+    world = held(met(30), "heal", weeks=3)
+    d, p = world.dyads, world.numbers
+    distress, set_point = world.clients.distress.copy(), world.clients.distress_set_point.copy()
+    verbs.heal(world, np.arange(30))
+    work = ((d.client_alliance / p.alliance_typical) ** p.healing_alliance_power * d.client_engagement / p.engagement_typical
+            * (1 + p.healing_labelling_share * (d.mean_client_labelling / p.labelling_typical - 1)))
+    lost = p.healing_rate * work * np.maximum(d.client_distress - p.healthy_distress, 0)
+    np.testing.assert_allclose(distress - world.clients.distress, lost, atol=1e-12)
+    np.testing.assert_allclose(set_point - world.clients.distress_set_point, p.healing_lasting_share * lost, atol=1e-12)
+
+
+def test_consolidation_by_hand_and_added_up_over_a_caseload() -> None:
+    """Bond and general model pull on each other; what several clients teach one therapist adds up."""
+    world = held(met(2, shared_therapist=True), "consolidate", weeks=2)
+    d, p, therapist = world.dyads, world.numbers, world.therapists
+    gap = d.therapist_anxiety - therapist.anxiety[0]
+    own = d.client_avoidance - world.clients.avoidance
+    before, client_before = therapist.anxiety[0], world.clients.avoidance.copy()
+    bond = d.therapist_anxiety.copy()
+    trained, regulation = d.therapist_regulation.copy(), therapist.regulation[0]
+    verbs.consolidate(world, np.arange(2))
+    assert np.abs(gap).min() > 0
+    assert therapist.anxiety[0] == pytest.approx(before + p.prototype_learning_rate * gap.sum(), abs=1e-12)
+    np.testing.assert_allclose(d.therapist_anxiety, bond - p.session_carry_rate * gap, atol=1e-12)
+    np.testing.assert_allclose(world.clients.avoidance, client_before + p.prototype_learning_rate * own, atol=1e-12)
+    assert therapist.regulation[0] == pytest.approx(regulation + (trained - regulation).sum(), abs=1e-12)
+    np.testing.assert_array_equal(world.clients.regulation, d.client_regulation)
+
+
+def test_without_plasticity_nothing_consolidates() -> None:
+    """No plasticity: bond and general model stay exactly."""
+    world = held(met(plasticity=0.0), "consolidate", weeks=2)
+    world.dyads["client_anxiety"] = 0.9
+    before = state(world)
+    verbs.consolidate(world, np.arange(len(world.dyads)))
+    assert changed(before, state(world)) == set()
+
+
+# ---------------------------------------------------------------------------------------------------- endings
+
+
+def ends(session: int, planned: int = 20, distress: float = 3.0, clients: int = 400, **numbers: float) -> np.ndarray:
+    """How a crowd of identical dyads ends after the session of this number."""
+    world = met(clients, **numbers)
+    world.planned_sessions[:] = planned
+    world.dyads["session"] = float(session)
+    world.clients["distress"] = distress
+    verbs.leave(world, np.arange(clients))
+    return world.ending
+
+
+def test_the_planned_end_wins_over_everything() -> None:
+    """In the last planned session nobody is counted as a dropout or as improved."""
+    assert (ends(20, dropout_base=4.0, good_enough_prob=1.0, distress=-1.0) == PLANNED).all()
+    assert (ends(19, dropout_base=4.0, dropout_alliance_gain=0.0) == PLANNED).sum() == 0
+
+
+def test_dropping_out_wins_over_being_well_enough() -> None:
+    """Whoever does not come back is a dropout, well or not."""
+    got = ends(10, dropout_base=4.0, good_enough_prob=1.0, distress=-1.0)
+    assert set(np.unique(got)) == {IMPROVED, DROPOUT} and (got == DROPOUT).mean() > 0.9
+
+
+@pytest.mark.parametrize(("session", "distress", "expected"), [(5, -1.0, IN_THERAPY), (6, -1.0, IMPROVED), (6, 0.31, IN_THERAPY)])
+def test_well_enough_only_after_some_sessions(session: int, distress: float, expected: int) -> None:
+    """A course ends as improved only from the sixth session on, and only below the distress that is good enough."""
+    assert (ends(session, distress=distress, dropout_base=-12.0, good_enough_prob=1.0) == expected).all()
+
+
+def test_leaving_happens_as_often_as_its_risk_says() -> None:
+    """Dropouts come at the rate of the stated risk, by hand for a typical dyad in session one."""
+    world = met(20_000, seed=8)
+    d, p = world.dyads, world.numbers
+    d["client_alliance"], d["client_engagement"], d["client_avoidance"] = p.alliance_typical, p.engagement_typical, p.avoidance_typical
+    d["session"], d["open_rupture"] = 1.0, 1.0
+    verbs.leave(world, np.arange(len(d)))
+    risk = _sigmoid(p.dropout_base + p.dropout_early_gain + p.dropout_rupture_gain)
+    np.testing.assert_allclose(d.dropout_risk, risk, atol=1e-12)
+    assert (world.ending == DROPOUT).mean() == pytest.approx(risk, abs=4 * math.sqrt(risk / len(d)))
+
+
+# ------------------------------------------------------------------------------------------------ a week of life
+
+
+@lru_cache(maxsize=4)
+def _drawn(selected: bool, n: int, seed: int) -> tuple[Columns, np.ndarray]:
+    code = addressed.person("client", np.arange(n))
+    return draw("client", Attachment(selected=selected), code, Parameters(), Luck(seed, 0)), code
+
+
+def people(selected: bool = False, n: int = 6000, seed: int = 1) -> tuple[Columns, np.ndarray]:
+    """A fresh copy of people from the community (or of those of them who seek help), and their luck codes."""
+    drawn, code = _drawn(selected, n, seed)
+    copy = Columns(PERSON, n)
+    copy.data[:] = drawn.data
+    return copy, code
+
+
+def test_a_week_of_life_writes_what_it_says() -> None:
+    """Distress, anxiety, avoidance, their anchors and the count of events; nothing else."""
+    who, code = people(n=3000)
+    before = {name: who[name].copy() for name in PERSON}
+    live_a_week(who, code, 3, Parameters(), Luck(1, 0))
+    got = {name for name in PERSON if not np.array_equal(before[name], who[name])}
+    assert got == {"distress", "anxiety", "avoidance", "anxiety_anchor", "avoidance_anchor", "life_events"}
+
+
+def test_a_week_of_distress_by_hand() -> None:
+    """Distress moves to its set point and is stirred by the addressed luck of that week."""
+    who, code = people(n=50)
+    p, luck = Parameters(), Luck(1, 0)
+    before = who.distress.copy()
+    live_a_week(who, code, 7, p, luck)
+    sd = math.sqrt(p.distress_state_share * (1 - (1 - p.distress_return_rate) ** 2))
+    by_hand = before + p.distress_return_rate * (who.distress_set_point - before) + sd * luck.normal(code, "distress", 7)
+    np.testing.assert_allclose(who.distress, by_hand, atol=1e-12)
+
+
+def test_life_events_come_move_and_last_as_often_as_stated() -> None:
+    """Events happen with their chance; half of them move attachment, a quarter of them the anchor too, none without plasticity."""
+    who, code = people(n=6000)
+    p = Parameters({"life_event_prob": 0.5, "prototype_week_sd": 0.0, "anchor_rate": 0.0, "anxiety_distress_gain": 0.0,
+                    "avoidance_distress_gain": 0.0})
+    before = {name: who[name].copy() for name in PERSON}
+    live_a_week(who, code, 1, p, Luck(1, 0))
+    assert who.life_events.mean() == pytest.approx(0.5, abs=0.03)
+    moved = who.anxiety != before["anxiety"]
+    assert moved.sum() / who.life_events.sum() == pytest.approx(p.life_event_moves_prob, abs=0.05)
+    lasting = who.anxiety_anchor != before["anxiety_anchor"]
+    assert lasting.sum() / who.life_events.sum() == pytest.approx(p.life_event_lasting_prob, abs=0.05)
+    assert not (lasting & ~moved).any()
+    still, code = people(n=500)
+    live_a_week(still, code, 1, p.but(plasticity=0.0), Luck(1, 0))
+    for name in ("anxiety", "avoidance", "anxiety_anchor", "avoidance_anchor"):
+        np.testing.assert_array_equal(still[name], people(n=500)[0][name])
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_population_stays_what_it_is_without_therapy(role: str) -> None:
+    """Mean and spread of attachment and distress hardly change over two years of life alone."""
+    who, code = people(n=6000)
+    if role == "therapist":
+        code = addressed.person("therapist", np.arange(6000))
+        who = draw("therapist", Attachment(), code, Parameters(), Luck(1, 0))
+    start = {name: (who[name].mean(), who[name].std()) for name in ("anxiety", "avoidance", "distress")}
+    for week in range(1, 105):
+        live_a_week(who, code, week, Parameters(), Luck(1, 0))
+    for name, (mean, sd) in start.items():
+        assert who[name].mean() == pytest.approx(mean, abs=0.08 * sd), name
+        assert who[name].std() == pytest.approx(sd, rel=0.06), name
+
+
+# ------------------------------------------------------------------------------------------------ questionnaires
+
+
+def items_of(instrument: ask.Instrument, mark: np.ndarray, who: np.ndarray, purpose: str, item_sd: float) -> np.ndarray:
+    """Marks of single items: differences of the sums over the first k items, whose luck is the same."""
+    sums = [np.zeros(mark.size)]
+    for k in range(1, instrument.items + 1):
+        shorter = ask.Instrument(instrument.name, k, instrument.low, instrument.high, "")
+        sums.append(k * ask.mean_mark(shorter, mark, who, purpose, 0, item_sd, Luck(1, 0)))
+    return np.round(np.diff(np.array(sums), axis=0), 9)
+
+
+def cronbach_alpha(items: np.ndarray) -> float:
+    """Cronbach's alpha of items (rows) over people (columns)."""
+    k = items.shape[0]
+    return float(k / (k - 1) * (1 - items.var(axis=1).sum() / items.sum(axis=0).var()))
+
+
+@pytest.mark.parametrize("name", ["anxiety", "avoidance"])
+def test_the_ecr_is_as_reliable_as_in_the_community(name: str) -> None:
+    """Cronbach's alpha of an 18-item dimension near .92; items are whole marks from 1 to 7."""
+    who, code = people()
+    p = Parameters()
+    items = items_of(ask.ECR_SCALE, ecr_score(who[name]) + who[f"ecr_style_{name}"], code, f"ecr_{name}", p.ecr_item_sd)
+    assert set(np.unique(items)) == set(range(1, 8))
+    assert cronbach_alpha(items) == pytest.approx(0.92, abs=0.02)
+    score = ask.ecr(who[name], who[f"ecr_style_{name}"], code, f"ecr_{name}", 0, p, Luck(1, 0))
+    np.testing.assert_allclose(score, items.mean(axis=0), atol=1e-9)
+
+
+def test_every_questionnaire_keeps_to_its_scale() -> None:
+    """Means lie between the lowest and highest mark, in steps of one item, however extreme the person."""
+    p, luck = Parameters(), Luck(1, 0)
+    code = addressed.person("client", np.arange(300))
+    core = ask.core_om(np.linspace(-6, 8, 300), code, "core", 1, p, luck)
+    assert core.min() >= 0 and core.max() <= 40 and np.corrcoef(core, np.linspace(-6, 8, 300))[0, 1] > 0.9
+    np.testing.assert_allclose(core * 3.4, np.round(core * 3.4), atol=1e-9)
+    level = np.linspace(0, 1, 300)
+    wai = ask.rated(ask.WAI_SCALE, level, 0.55, code, np.zeros(300), "w", 1, "client", p.wai_item_sd, p, luck)
+    assert wai.min() >= 1 and wai.max() == 7 and wai.min() < 2
+    np.testing.assert_allclose(wai * 4, np.round(wai * 4), atol=1e-9)
+    ecr = ask.ecr(level, np.full(300, 5.0), code, "e", 1, p, luck)
+    assert ecr.min() >= 1 and ecr.max() <= 7
+
+
+def test_ratings_have_a_ceiling() -> None:
+    """Clients use the top of the alliance scale: the same step of alliance moves high ratings less, and some mark 7 throughout."""
+    p, luck, n = Parameters(), Luck(1, 0), 3000
+    code = addressed.person("client", np.arange(n))
+    means = [ask.rated(ask.WAI_SCALE, np.full(n, level), p.alliance_typical, code, np.zeros(n), "w", 1, "client", p.wai_item_sd, p, luck)
+             for level in (0.3, 0.5, 0.7, 0.9)]
+    low, middle, high, top = (m.mean() for m in means)
+    assert middle - low > high - middle > top - high > 0
+    assert (means[3] == 7).mean() > 0.2 > 0.05 > (means[1] == 7).mean()
+    therapist = ask.rated(ask.WAI_SCALE, np.full(n, 0.55), p.alliance_typical, code, np.zeros(n), "w", 1, "therapist", p.wai_item_sd, p, luck)
+    client = ask.rated(ask.WAI_SCALE, np.full(n, 0.55), p.alliance_typical, code, np.zeros(n), "w", 1, "client", p.wai_item_sd, p, luck)
+    assert client.mean() > therapist.mean()
+
+
+def test_ratings_of_one_person_share_their_style() -> None:
+    """Alliance and empathy as one client rates them go together even where nothing differs; without style they do not."""
+    p, luck = Parameters(), Luck(1, 0)
+    who, code = people()
+    level = np.full(code.size, 0.55)
+
+    def correlation(style: np.ndarray) -> float:
+        wai = ask.rated(ask.WAI_SCALE, level, 0.55, code, style, "client_wai_bond", 1, "client", p.wai_item_sd, p, luck)
+        empathy = ask.rated(ask.EMPATHY, level, 0.55, code, style, "client_empathy", 1, "client", p.empathy_item_sd, p, luck)
+        return float(np.corrcoef(wai, empathy)[0, 1])
+
+    assert correlation(who.rating_style) > 0.3
+    assert abs(correlation(np.zeros(code.size))) < 0.05
+
+
+def test_ruptures_are_reported_with_the_stated_chances() -> None:
+    """Reports are 0 or 1; left open, repaired and smooth sessions are reported as often as declared."""
+    p, luck, n = Parameters(), Luck(1, 0), 20_000
+    code = addressed.person("client", np.arange(n))
+    one, none = np.ones(n), np.zeros(n)
+
+    def near(share: float) -> Any:
+        return pytest.approx(share, abs=4 * math.sqrt(share * (1 - share) / n) + 1e-12)
+
+    for ruptures, repairs, chance in ((one, none, p.client_rupture_report_prob), (one, one, p.client_repaired_report_prob),
+                                      (none, none, p.client_false_report_prob)):
+        got = ask.rupture_report(ruptures, repairs, code, 1, p, luck)
+        assert set(np.unique(got)) == {0.0, 1.0} and got.mean() == near(chance)
+    for ruptures, tension, chance in ((one, 0.0, p.observer_rupture_report_prob), (none, 0.3, 0.3 * p.observer_tension_report_gain),
+                                      (none, 0.0, 0.0), (none, 5.0, 1.0)):
+        got = ask.observed_rupture(ruptures, np.full(n, tension), code, 1, p, luck)
+        assert set(np.unique(got)) <= {0.0, 1.0} and got.mean() == near(chance)
+
+
+def test_the_subscales_of_one_day_share_that_day() -> None:
+    """The three WAI scales of a session correlate beyond style; WAI total is their mean."""
+    world = held(met(3000), weeks=1)
+    r = world.ratings
+    np.testing.assert_allclose(r["wai_client"], (r["wai_client_bond"] + r["wai_client_task"] + r["wai_client_goal"]) / 3, atol=1e-12)
+    level = held(met(3000, client_rating_style_sd=0.0, match_sd=0.0, rating_gain=0.0), weeks=1).ratings
+    alone = held(met(3000, client_rating_style_sd=0.0, match_sd=0.0, rating_gain=0.0, rating_session_sd=0.0), weeks=1).ratings
+    assert np.corrcoef(level["wai_client_bond"], level["wai_client_task"])[0, 1] > 0.15
+    assert abs(np.corrcoef(alone["wai_client_bond"], alone["wai_client_task"])[0, 1]) < 0.06
+
+
+# -------------------------------------------------------------------------------------------------- who comes
+
+
+def test_those_who_come_suffer_more() -> None:
+    """Selection on distress raises it by more than one SD; the community is standardised."""
+    community, _ = people()
+    clients, _ = people(selected=True)
+    assert community.distress.mean() == pytest.approx(0, abs=0.06) and community.distress.std() == pytest.approx(1, abs=0.05)
+    assert clients.distress.mean() > community.distress.mean() + 1.0
+    assert clients.anxiety.mean() > community.anxiety.mean()
+    assert clients.distress.mean() == pytest.approx(Parameters().client_distress_typical, abs=0.5)
+
+
+def test_attachment_and_distress_go_together_as_published() -> None:
+    """In the community anxiety correlates about .42 with distress, avoidance about .28."""
+    community, _ = people()
+    assert np.corrcoef(community.anxiety, community.distress)[0, 1] == pytest.approx(0.42, abs=0.04)
+    assert np.corrcoef(community.avoidance, community.distress)[0, 1] == pytest.approx(0.28, abs=0.04)
+
+
+def test_the_community_is_where_it_was_measured() -> None:
+    """Mean and spread of both dimensions near the declared ones (the scale's ends cut a little off)."""
+    community, _ = people()
+    p = Parameters()
+    for name in ("anxiety", "avoidance"):
+        score = ecr_score(community[name])
+        assert score.mean() == pytest.approx(p[f"client_{name}_mean"], abs=0.12)
+        assert score.std() == pytest.approx(p[f"client_{name}_sd"], rel=0.08)
+        assert score.min() >= 1 and score.max() <= 7
+
+
+def place(client: Any, role: str = "client", n: int = 300, **numbers: float) -> Columns:
+    """People of a role drawn as a scenario would describe them."""
+    spec = {"question": "?", "clients_per_arm": n, "sessions": 1, role: client, "parameters": numbers}
+    arm = from_spec({"client": "population", "therapist": "population"} | spec, "place").arms[0]
+    wanted = arm.client if role == "client" else arm.therapist
+    return draw(role, wanted, addressed.person(role, np.arange(n)), Parameters(numbers), Luck(1, 0))
+
+
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("style", STYLES)
+def test_a_style_is_a_region_that_is_kept(role: str, style: str) -> None:
+    """Everybody of a style lies in its region, and they differ among themselves."""
+    who = place(style, role, n=100)
+    assert set(style_name(ecr_score(who.anxiety), ecr_score(who.avoidance))) == {style}
+    assert np.ptp(who.anxiety) > 0.05
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_point_a_spread_and_a_box_are_kept(role: str) -> None:
+    """A point is exact, a box holds all, a mean and spread come out as asked."""
+    point = place({"anxiety": 5.5, "avoidance": 2.25}, role)
+    np.testing.assert_allclose(ecr_score(point.anxiety), 5.5, atol=1e-12)
+    np.testing.assert_allclose(ecr_score(point.avoidance), 2.25, atol=1e-12)
+    box = place({"anxiety": [3, 3.5], "avoidance": [2, 3]}, role)
+    assert ecr_score(box.anxiety).min() >= 3 and ecr_score(box.anxiety).max() <= 3.5 and ecr_score(box.avoidance).max() <= 3
+    spread = place({"anxiety": {"mean": 4, "sd": 0.3}, "avoidance": {"mean": 3, "sd": 0.2}, **({"selected": False} if role == "client" else {})},
+                   role, n=2000)
+    assert ecr_score(spread.anxiety).mean() == pytest.approx(4, abs=0.03) and ecr_score(spread.avoidance).std() == pytest.approx(0.2, abs=0.02)
+
+
+def test_early_anchors_and_distress_are_kept() -> None:
+    """An early history given is the anchor, whatever people are today; a stated distress is everybody's."""
+    who = place({"anxiety": 2.2, "avoidance": 2.0, "early": {"anxiety": 5.2, "avoidance": 5.0}, "distress": 2.5})
+    np.testing.assert_allclose(ecr_score(who.anxiety_anchor), 5.2, atol=1e-12)
+    np.testing.assert_allclose(ecr_score(who.avoidance_anchor), 5.0, atol=1e-12)
+    assert (who.distress == 2.5).all() and (who.distress_set_point == 2.5).all()
+
+
+def test_anchors_go_with_the_present() -> None:
+    """Without a given history the anchor correlates with today and is regressed toward the mean of the role."""
+    who, _ = people()
+    assert np.corrcoef(who.anxiety, who.anxiety_anchor)[0, 1] > 0.8
+    assert who.anxiety_anchor.std() < who.anxiety.std()
+    assert who.anxiety_anchor.min() >= 0 and who.anxiety_anchor.max() <= 1
+
+
+def test_when_nobody_fits_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A place where hardly anybody is found is refused with what to change."""
+    monkeypatch.setattr("sim.people.population.MOST_ATTEMPTS", 300)
+    with pytest.raises(PopulationError, match="widen the region or give a point"):
+        place({"anxiety": [6.99, 7.0], "avoidance": [6.99, 7.0]}, n=3)
+    assert len(place({"anxiety": 7, "avoidance": 7, "selected": False}, n=3)) == 3
