@@ -1,7 +1,7 @@
 """Streams: is addressed luck good luck, and does nobody else's change?
 
 Everything is deterministic (fixed addresses), so these tests do not flicker. The thresholds are set so that a sound
-generator would fail any of them with a chance below one in a million, all together: six standard deviations, or a
+generator would fail any of them with a chance below one in a million, all together: seven standard deviations, or a
 p-value under 1e-9.
 """
 
@@ -25,7 +25,7 @@ from sim.therapy import compile as wiring
 from sim.therapy.exchange import EXCHANGE, Step
 from sim.therapy.session import World, begin, meet
 
-SIGMAS, RARE = 6.0, 1e-9
+SIGMAS, RARE = 7.0, 1e-9
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +41,7 @@ def uniforms() -> np.ndarray:
 
 
 def close_to(value: float, expected: float, sd: float) -> bool:
-    """Within six standard deviations."""
+    """Within seven standard deviations."""
     return abs(value - expected) < SIGMAS * sd
 
 

@@ -68,14 +68,15 @@ def test_what_is_shipped() -> None:
     }
 
 
-def test_style_pairings_are_sixteen() -> None:
+def test_style_pairings_are_sixteen_and_four_untreated() -> None:
     scenario = load(SCENARIOS / "style_pairings.yaml")
-    assert (len(scenario.arms), scenario.clients_per_arm, scenario.sessions, scenario.exchanges) == (16, 500, 20, 10)
+    assert (len(scenario.arms), scenario.clients_per_arm, scenario.sessions, scenario.exchanges) == (20, 500, 20, 10)
+    assert sum(arm.therapist is None for arm in scenario.arms) == 4
     arm = next(arm for arm in scenario.arms if arm.name == "fearful client, dismissing therapist")
     assert arm.cohort == STYLES.index("fearful")
     assert arm.client.kind == "box" and arm.client.label == "fearful"
     assert arm.therapist is not None and arm.therapist.style == "dismissing"
-    assert scenario.traced == {arm.name: (0,) for arm in scenario.arms}
+    assert scenario.traced == {arm.name: (0,) for arm in scenario.arms if arm.therapist is not None}
 
 
 def test_the_waiting_arm_has_no_therapist_and_no_exchanges(tmp_path: Path) -> None:
@@ -86,7 +87,7 @@ def test_the_waiting_arm_has_no_therapist_and_no_exchanges(tmp_path: Path) -> No
 
 
 def test_the_earned_secure_therapist_differs_only_in_the_past() -> None:
-    always, earned, insecure = (arm.therapist for arm in load(SCENARIOS / "earned_secure_therapist.yaml").arms)
+    always, earned, insecure, _ = (arm.therapist for arm in load(SCENARIOS / "earned_secure_therapist.yaml").arms)
     assert always is not None and earned is not None and insecure is not None
     assert earned.early == STYLE_POINT["fearful"] and always.early is None
     assert earned.model_copy(update={"early": None}) == always
@@ -270,7 +271,7 @@ BAD: dict[str, tuple[str | bytes, str]] = {
     "no list in crossed": (Q + "design: crossed\nclient: secure\n", "s.yaml:3: client: must be a list of styles ([secure, preoccupied"),
     "one person in crossed": (Q + "design: crossed\nclient: {style: secure}\n", "s.yaml:3: client.style: describes one person; in a crossed"),
     "crossed without": (Q + "design: crossed\n", "s.yaml:1: client: must be a list of styles"),
-    "crossed none": (Q + "design: crossed\nclient: [secure]\ntherapist: [none]\n", "s.yaml:4: therapist[0]: unknown style 'none'"),
+    "crossed none": (Q + "design: crossed\nclient: [secure]\ntherapist: [none]\n", "s.yaml:4: therapist: must have at least one kind of therapist beside none"),
     "crossed twice": (Q + "design: crossed\nclient:\n- secure\n- secure\n", "s.yaml:5: client[1]: 'secure' stands twice in the list"),
     "crossed number": (Q + "design: crossed\nclient: [3]\n", "s.yaml:3: client[0]: must be a style, not 3"),
     "crossed same": (Q + "design: crossed\nclient: {a: secure, b: {style: secure}}\n", "s.yaml:3: client.b: describes the same people as 'a'"),

@@ -388,6 +388,7 @@ def cronbach_alpha(items: np.ndarray) -> float:
     return float(k / (k - 1) * (1 - items.var(axis=1).sum() / items.sum(axis=0).var()))
 
 
+# Fails for avoidance (.896, see the report): its spread in the community is too small for the declared item noise.
 @pytest.mark.parametrize("name", ["anxiety", "avoidance"])
 def test_the_ecr_is_as_reliable_as_in_the_community(name: str) -> None:
     """Cronbach's alpha of an 18-item dimension near .92; items are whole marks from 1 to 7."""
@@ -494,15 +495,16 @@ def test_attachment_and_distress_go_together_as_published() -> None:
     assert np.corrcoef(community.avoidance, community.distress)[0, 1] == pytest.approx(0.28, abs=0.04)
 
 
-def test_the_community_is_where_it_was_measured() -> None:
-    """Mean and spread of both dimensions near the declared ones (the scale's ends cut a little off)."""
-    community, _ = people()
+# Fails for avoidance (see the report): candidates below 1 are drawn again, so the mean is 3.16 and the SD 1.01 as measured.
+@pytest.mark.parametrize("name", ["anxiety", "avoidance"])
+def test_the_community_is_where_it_was_measured(name: str) -> None:
+    """The ECR as the community fills it in has the published mean and spread, and nobody lies outside the scale."""
+    community, code = people()
     p = Parameters()
-    for name in ("anxiety", "avoidance"):
-        score = ecr_score(community[name])
-        assert score.mean() == pytest.approx(p[f"client_{name}_mean"], abs=0.12)
-        assert score.std() == pytest.approx(p[f"client_{name}_sd"], rel=0.08)
-        assert score.min() >= 1 and score.max() <= 7
+    assert ecr_score(community[name]).min() >= 1 and ecr_score(community[name]).max() <= 7
+    score = ask.ecr(community[name], community[f"ecr_style_{name}"], code, f"ecr_{name}", 0, p, Luck(1, 0))
+    assert score.mean() == pytest.approx(p[f"client_{name}_mean"], abs=0.12)
+    assert score.std() == pytest.approx(p[f"client_{name}_sd"], rel=0.12)
 
 
 def place(client: Any, role: str = "client", n: int = 300, **numbers: float) -> Columns:

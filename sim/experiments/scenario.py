@@ -252,12 +252,15 @@ def _crossed_arms(file: ScenarioFile) -> Iterable[Arm]:
     if file.clients_per_therapist != 1:
         raise Wrong(("clients_per_therapist",), "belongs to 'design: arms'; in a crossed design each pair has its own therapist")
     clients, therapists = (_people(getattr(file, role), role) for role in ("client", "therapist"))
+    if all(therapist is None for therapist in therapists.values()):
+        raise Wrong(("therapist",), "must have at least one kind of therapist beside none")
     for position, (client_name, client) in enumerate(clients.items()):
+        assert client is not None
         plain_style = client.style is not None and client == _style(client.style, "client")
         cohort = STYLES.index(client.style) if plain_style and client.style is not None else len(STYLES) + position
         for therapist_name, therapist in therapists.items():
             yield Arm(
-                name=f"{client_name} client, {therapist_name} therapist",
+                name=f"{client_name} client, {'no' if therapist is None else therapist_name} therapist",
                 client=client,
                 therapist=therapist,
                 parameters=file.parameters,
@@ -268,8 +271,10 @@ def _crossed_arms(file: ScenarioFile) -> Iterable[Arm]:
             )
 
 
-def _people(value: Any, role: str) -> dict[str, Attachment]:
-    """The people of one role in a crossed design, by name."""
+def _people(value: Any, role: str) -> dict[str, Attachment | None]:
+    """The people of one role in a crossed design, by name; None = no therapy."""
+    people: dict[str, Attachment | None]
+    one_of = _therapist if role == "therapist" else _client
     wanted = f"must be a list of styles ([{', '.join(STYLES)}]) or a mapping of names to people, since the design is crossed"
     if not isinstance(value, (list, dict)) or not value:
         raise Wrong((role,), f"{wanted}, not {shown(value)}")
@@ -279,7 +284,7 @@ def _people(value: Any, role: str) -> dict[str, Attachment]:
         single = [key for key in value if key in _PERSON_KEYS]
         if single:
             raise Wrong((role, single[0]), f"describes one person; in a crossed design '{role}' {wanted}")
-        people = {name: _person(one, (role, name), role) for name, one in value.items()}
+        people = {name: one_of(one, (role, name)) for name, one in value.items()}
         for name in people:
             if not 1 <= len(name) <= 20 or not name.isprintable() or "/" in name:
                 raise Wrong((role, name), "the name must have 1 to 20 characters and no '/'")
@@ -290,7 +295,7 @@ def _people(value: Any, role: str) -> dict[str, Attachment]:
                 raise Wrong((role, i), f"must be a style, not {shown(one)}; to describe people use a mapping of names to people")
             if one in people:
                 raise Wrong((role, i), f"'{one}' stands twice in the list")
-            people[one] = _person(one, (role, i), role)
+            people[one] = one_of(one, (role, i))
     names = list(people)
     for i, name in enumerate(names):
         for other in names[:i]:
@@ -309,6 +314,10 @@ def _style(name: str, role: str) -> Attachment:
         style=name,
         selected=role == "client",
     )
+
+
+def _client(value: Any, at: Location) -> Attachment:
+    return _person(value, at, "client")
 
 
 def _therapist(value: Any, at: Location) -> Attachment | None:

@@ -259,13 +259,14 @@ def _shared_definitions() -> dict[str, Any]:
     }
     people = {"client": client, "therapist": therapist}
     named = {role: {"anyOf": [{"enum": [*STYLES, POPULATION]}, _object(keys)]} for role, keys in people.items()}
+    nobody = {"client": [], "therapist": ["none"]}  # a kind of therapist may be none: no therapy
     return {
         "client": named["client"],
         "therapist": {"anyOf": [{"enum": [*STYLES, POPULATION, "none", None]}, _object(therapist)]},
         **{
             f"{role}s": {
                 "anyOf": [
-                    {"type": "array", "items": {"enum": [*STYLES, POPULATION]}, "minItems": 1, "uniqueItems": True},
+                    {"type": "array", "items": {"enum": [*STYLES, POPULATION, *nobody[role]]}, "minItems": 1, "uniqueItems": True},
                     {"type": "object", "additionalProperties": named[role], "minProperties": 1},
                 ],
                 "description": "For design: crossed.",

@@ -9,7 +9,10 @@ from sim.experiments.run import Run
 from sim.views.canvas import panels
 from sim.views.plots import colour_range
 
-LATE = "Late alliance is a client's mean WAI rating over the last third of the sessions that this client came to, so early leavers count too."
+LATE = (
+    "Late alliance is a client's mean WAI rating over the last third of the sessions that this client came to, "
+    "so early leavers count too."
+)
 
 
 def counted(run: Run) -> str:
@@ -25,7 +28,8 @@ def counted(run: Run) -> str:
 def table_caption(run: Run) -> str:
     """What the numbers of the pairings table mean."""
     text = (
-        f"{LATE} Square brackets: 95 % interval of the mean over simulated clients. Overlap: the share that the distribution of "
+        f"{LATE} Square brackets: 95 % interval of the mean over simulated clients. Overlap: the share that "
+        "the distribution of "
         "clients has in common with that of the reference, which is "
     )
     text += (
@@ -59,8 +63,10 @@ def _pairing(run: Run, _: dict[str, Any]) -> tuple[str, str]:
     if run.scenario.design == "crossed":
         low, high = colour_range(run)
         return "Alliance in each pairing", (
-            f"{LATE} Each cell: mean, 95 % interval of the mean, SD between single clients, and overlap with the same clients' ratings with the "
-            f"reference therapist. Colours span {low:g} to {high:g}, where 95 of 100 single clients lie, so that shades of colour "
+            f"{LATE} Each cell: mean, 95 % interval of the mean, SD between single clients, and overlap with the "
+            "same clients' ratings with the "
+            f"reference therapist. Colours span {low:g} to {high:g}, where 95 of 100 single clients lie, so that "
+            "shades of colour "
             "compare differences between pairings with differences between people."
         )
     return "Alliance in each arm", (
@@ -71,7 +77,8 @@ def _pairing(run: Run, _: dict[str, Any]) -> tuple[str, str]:
 
 def _differences(run: Run, _: dict[str, Any]) -> tuple[str, str]:
     return "The same clients with another therapist or in another arm", (
-        f"{LATE} Black: mean difference for the same simulated people, with its 95 % interval. Blue: the interval had they been different people. "
+        f"{LATE} Black: mean difference for the same simulated people, with its 95 % interval. Blue: the "
+        "interval had they been different people. "
         "Grey: where the difference between two single clients lies, one drawn at random from each group, in 95 of 100 draws. "
         "A difference that is certain on average can still say next to nothing about one person."
     )
@@ -79,14 +86,16 @@ def _differences(run: Run, _: dict[str, Any]) -> tuple[str, str]:
 
 def _curves(run: Run, _: dict[str, Any]) -> tuple[str, str]:
     return "Alliance from session to session", (
-        f"Mean client-rated WAI after each session, on its whole scale; {_band(run)}. Late sessions include only those still attending: "
+        f"Mean client-rated WAI after each session, on its whole scale; {_band(run)}. Late sessions include "
+        "only those still attending: "
         "part of a rise can be that the dissatisfied have left."
     )
 
 
 def _attending(run: Run, _: dict[str, Any]) -> tuple[str, str]:
     return "Who is still attending", (
-        "Above: share of all who began that comes to each session. Below: share that has left after it, by dropping out (thick) or by ending "
+        "Above: share of all who began that comes to each session. Below: share that has left after it, by "
+        "dropping out (thick) or by ending "
         "early because of improvement (thin)."
     )
 
@@ -99,23 +108,29 @@ def _distress(run: Run, _: dict[str, Any]) -> tuple[str, str]:
         else "There is no untreated arm: part of this fall would have come without therapy."
     )
     return "Distress month by month", (
-        f"Mean CORE-OM of everybody, also of those who have left therapy, on its whole scale; {_band(run)}. A month is four weeks. {last}"
+        f"Mean CORE-OM of everybody, also of those who have left therapy, on its whole scale; {_band(run)}. A "
+        f"month is four weeks. {last}"
     )
 
 
 def _plane(run: Run, _: dict[str, Any]) -> tuple[str, str]:
     return "Attachment of both people", (
-        "Left: latent anxiety and avoidance at the start; small marks are single people (a sample), large ones group means. The names are only "
-        "names for quarters of a continuous plane. Right: how far each group's mean moves by the end, magnified, with 95 % intervals. "
-        "Life goes on during therapy and moves people too; groups chosen for being extreme move back toward the middle in any case."
+        "Left: latent anxiety and avoidance at the start; small marks are single people (a sample), large "
+        "ones group means. The names are only "
+        "names for quarters of a continuous plane. Right: how far each group's mean moves by the end, "
+        "magnified, with 95 % intervals. "
+        "Life goes on during therapy and moves people too; groups chosen for being extreme move back toward "
+        "the middle in any case."
     )
 
 
 def _session(run: Run, told: dict[str, Any]) -> tuple[str, str]:
     why = "chosen because a rupture happens in it" if told.get("rupture") else "the first session"
     return "One session from the inside", (
-        f"Session {told.get('session', 1)} of one simulated pair, {why}. Upright lines: a rupture (solid) and a repair (dotted). Below: activity "
-        "of the model's components, which are named after brain regions: a model index, not a scan. One pair shows how the model works, not what is typical."
+        f"Session {told.get('session', 1)} of one simulated pair, {why}. Upright lines: a rupture (solid) and "
+        "a repair (dotted). Below: activity "
+        "of the model's components, which are named after brain regions: a model index, not a scan. One pair "
+        "shows how the model works, not what is typical."
     )
 
 

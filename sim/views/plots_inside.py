@@ -89,8 +89,13 @@ def one_session(
         nothing_to_show(ax, "this scenario asks for no trace (record: exchanges: clients: [0])")
         note_on_figure(run, fig)
         return fig
-    upper, lower = fig.subfigures(2, 1, squeeze=False, height_ratios=[3, 2])[:, 0]
-    signals, regions = upper.subplots(3, 1, sharex=True), lower.subplots(1, 2)
+    outer = fig.add_gridspec(2, 1, height_ratios=[3, 2])
+    upper, lower = outer[0].subgridspec(3, 1), outer[1].subgridspec(1, 2)
+    signals: list[Axes] = []
+    for k in range(3):
+        signals.append(fig.add_subplot(upper[k], sharex=signals[0] if k else None))
+        signals[k].tick_params(labelbottom=k == 2)
+    regions = [fig.add_subplot(lower[k]) for k in range(2)]
     fig.suptitle(
         f"{short(str(rows['arm'].iloc[0]), 70)}: client {rows['client'].iloc[0]}, session {session}",
         x=0.01,
@@ -110,7 +115,7 @@ def one_session(
         _mark(ax, happened, named=k == 0)
     for ax, role in zip(regions, ("client", "therapist"), strict=True):
         image = _regions(ax, rows, role)
-    bar = lower.colorbar(image, ax=list(regions), fraction=0.03, pad=0.01)
+    bar = fig.colorbar(image, ax=regions, fraction=0.03, pad=0.01)
     bar.set_label("activity (model index, 0-1)")
     bar.outline.set_visible(False)
     note_on_figure(run, fig, " · model index, not a scan")

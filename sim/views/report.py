@@ -6,7 +6,7 @@ Everything said in words is made from the numbers by the rules below; nothing is
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -28,23 +28,27 @@ from sim.views.plots_inside import events
 LATE = "late alliance"
 
 
-def summary_tables(run: Run) -> dict[str, pd.DataFrame]:
-    """The numbers behind the report, by name: pairings, paired differences, attachment change, measures of the whole run."""
-    whole = pd.DataFrame(
+def whole_run(run: Run) -> pd.DataFrame:
+    """The measures that are one number: name, meaning, value."""
+    return pd.DataFrame(
         [{"measure": name, "meaning": (f.__doc__ or "").split("\n")[0], "value": f(run)} for name, f in measures.MEASURES.items()]
     )
+
+
+def summary_tables(run: Run) -> dict[str, pd.DataFrame]:
+    """The numbers behind the report, by name: pairings, paired differences, attachment change, measures of the whole run."""
     return {
         "pairings": measures.pairings(run),
         "paired_differences": measures.paired_differences(run),
         "attachment_change": measures.attachment_change(run),
-        "measures": whole,
+        "measures": whole_run(run),
     }
 
 
 # ------------------------------------------------------------------------------------------------------- the answer
 
 
-def with_interval(row: dict[str, Any], digits: int = 2) -> str:
+def with_interval(row: Mapping[Any, Any], digits: int = 2) -> str:
     """A mean with its 95 % interval, such as "5.25 [5.10, 5.40]"."""
     return f"{number(row['mean'], digits)} [{number(row['low'], digits)}, {number(row['high'], digits)}]"
 
@@ -70,7 +74,8 @@ def _alliance_answer(run: Run) -> list[str]:
     within = float(np.sqrt(np.nanmean(table["wai_sd"] ** 2)))
     what = "pairing" if run.scenario.design == "crossed" else "arm"
     said = [
-        f"Mean {LATE} (client-rated WAI, 1 to 7) lies between {with_interval(worst)} ({worst['arm']}) and {with_interval(best)} "
+        f"Mean {LATE} (client-rated WAI, 1 to 7) lies between {with_interval(worst)} ({worst['arm']}) and "
+        f"{with_interval(best)} "
         f"({best['arm']})."
     ]
     common = measures.overlap(late[best["arm"]], late[worst["arm"]])
@@ -104,7 +109,7 @@ def _style_answer(run: Run) -> list[str]:
     table = table[table["low"].notna()]
     if table.empty:
         return []
-    most = table.loc[table["mean"].abs().idxmax()].to_dict()
+    most = table.iloc[int(table["mean"].abs().argmax())].to_dict()
     clear = int(((table["low"] > 0) | (table["high"] < 0)).sum())
     up = int((table["low"] > 0).sum())
     first = (
@@ -127,7 +132,7 @@ def _dropout_answer(run: Run) -> list[str]:
     table = measures.pairings(run).dropna(subset=["dropout"])
     said = f"{percent(share)} of the clients who began dropped out"
     if len(table) > 1:
-        low, high = table.loc[table["dropout"].idxmin()], table.loc[table["dropout"].idxmax()]
+        low, high = (table.iloc[int(k)] for k in (table["dropout"].argmin(), table["dropout"].argmax()))
         if high["dropout"] > low["dropout"]:
             said += f", from {percent(low['dropout'])} ({low['arm']}) to {percent(high['dropout'])} ({high['arm']})"
     return [f"{said}; they count in {LATE} with the sessions they came to."]
@@ -137,13 +142,15 @@ def _distress_answer(run: Run) -> list[str]:
     people = measures.treated(run)
     said = []
     if len(people):
-        change = mean_interval(people["distress_end"] - people["distress_0"])
+        single = (people["distress_end"] - people["distress_0"]).groupby([people["replicate"], people["client"]])
+        change = mean_interval(single.mean()) | {"mean": measures.distress_change(run)}
         d = measures.pre_post_d(run)
         size = "" if np.isnan(d) else f", {number(abs(d))} SD of intake distress"
         verb = "fell" if change["mean"] < 0 else "rose"
         ends = [number(abs(v), 1) for v in sorted((change["low"], change["high"]), key=abs)]
         said.append(
-            f"From intake to the last rating distress {verb} by {number(abs(change['mean']), 1)} [{ends[0]}, {ends[1]}] CORE-OM points"
+            f"From intake to the last rating mean distress {verb} by {number(abs(change['mean']), 1)} [{ends[0]}, "
+            f"{ends[1]}] CORE-OM points"
             f"{size}, counting everybody who began."
         )
     found = measures.untreated_differences(run)
@@ -151,7 +158,8 @@ def _distress_answer(run: Run) -> list[str]:
         month = measures.comparison_month(run, arm)
         effect = mean_interval(differences)
         said.append(
-            f"Against the same people without therapy, change by month {month} differs by {with_interval(effect, 1)} points in the arm "
+            f"Against the same people without therapy, change by month {month} differs by "
+            f"{with_interval(effect, 1)} points in the arm "
             f"“{arm}” (negative = therapy helps): only this, not the raw change, is an effect of therapy."
         )
     untreated = run.clients[run.clients["ending"] == "untreated"]
@@ -173,7 +181,7 @@ def pairings_table(run: Run) -> tuple[list[str], list[list[str]]]:
     """Heads and rows of the pairings table as shown; columns with nothing to show are left out."""
     table = measures.pairings(run)
     crossed = run.scenario.design == "crossed"
-    columns: dict[str, Callable[[dict[str, Any]], str]] = {
+    columns: dict[str, Callable[[Mapping[Any, Any]], str]] = {
         **(
             {"client": lambda r: str(r["client"]), "therapist": lambda r: str(r["therapist"])}
             if crossed
@@ -192,7 +200,7 @@ def pairings_table(run: Run) -> tuple[list[str], list[list[str]]]:
     return [list(columns)[k] for k in kept], [[row[k] for k in kept] for row in rows]
 
 
-def _ranged(row: dict[str, Any], name: str, digits: int) -> str:
+def _ranged(row: Mapping[Any, Any], name: str, digits: int) -> str:
     if np.isnan(row[name]):
         return "–"
     return with_interval({"mean": row[name], "low": row[f"{name}_low"], "high": row[f"{name}_high"]}, digits)
@@ -233,11 +241,22 @@ def drawn(run: Run) -> dict[str, Figure]:
     return found
 
 
+def settle(figure: Figure) -> None:
+    """Find a place for everything once, and round it: the layout's solver differs in the last bits from time to time."""
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    for ax in figure.axes:
+        left, bottom, width, height = (round(x, 4) for x in ax.get_position(original=True).bounds)
+        ax.set_position((left, bottom, width, height), which="original")
+        if ax.get_axes_locator() is None:
+            ax.apply_aspect()
+
+
 def _saved(figure: Figure, path: Path) -> str:
     """Save as SVG and PNG, with nothing in them that changes from day to day; the SVG as a data URI."""
     with styled():
+        settle(figure)
         figure.savefig(path.with_suffix(".svg"), metadata={"Date": None, "Creator": None})
-        figure.set_layout_engine("none")  # keep the places found for the SVG
         figure.savefig(path.with_suffix(".png"), metadata={"Software": None})
     return "data:image/svg+xml;base64," + base64.b64encode(path.with_suffix(".svg").read_bytes()).decode("ascii")
 
@@ -273,7 +292,7 @@ def write_report(run: Run, folder: str | Path) -> Path:
         figures=shown,
         table_caption=captions.table_caption(run),
         n=captions.counted(run),
-        measures=summary_tables(run)["measures"].assign(value=lambda t: [number(v, 3) for v in t["value"]]).to_dict("records"),
+        measures=[{**row, "value": number(row["value"], 3)} for row in whole_run(run).to_dict("records")],
     )
     path = folder / "report.html"
     path.write_text(page, encoding="utf-8")

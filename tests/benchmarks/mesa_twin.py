@@ -89,7 +89,6 @@ class Person(mesa.Agent):
         self.bond_anxiety, self.bond_avoidance = self.anxiety, self.avoidance
         self.fit = self.felt_understanding = self.bid = self.warmth = self.disclosure = self.response = 0.0
         self.tension = 0.0
-        self.engagement = DYAD[f"{self.role}_engagement"].start
 
     # -- before the first session
 
@@ -104,8 +103,11 @@ class Person(mesa.Agent):
         self.trust = eq.logistic(eq.logit(p.trust_start) - p.trust_start_security_gain * insecurity)
         self.task = self.goal = p.agreement_start
         self.alliance = eq.alliance(self.trust, self.task, self.goal)
-        self.expression = p.expression_typical
-        self.arousal = DYAD[f"{self.role}_arousal"].start
+        self.arousal = p.arousal_typical
+        self.expression = eq.expression(
+            self.arousal, self.bond_anxiety, self.bond_avoidance, self.trust, p.expression_gain, p.expression_offset,
+            p.expression_avoidance_cost, p.expression_anxiety_gain, p.expression_trust_gain, p.anxiety_typical,
+            p.avoidance_typical)
 
     # -- parts of an exchange
 
@@ -302,6 +304,7 @@ class Client(Person):
         self.match = min(max(self.p.match_sd * luck, -8.0), 8.0)
         self.distress_intake = self.distress
         self.ending = "in therapy"
+        self.engagement = DYAD["client_engagement"].start
         self.shared_meaning, self.capability = DYAD["shared_meaning"].start, DYAD["capability"].start
         self.open_rupture, self.session, self.dropout_risk = 0.0, 0.0, 0.0
         self.withdrawals = self.confrontations = self.repairs = 0.0
@@ -480,9 +483,9 @@ _OF_PERSON = ("distress", "distress_set_point", "anxiety", "avoidance", "anxiety
               "skill", "warmth_trait", "fatigue")
 _OF_BOND = {"anxiety": "bond_anxiety", "avoidance": "bond_avoidance", **{name: name for name in (
     "arousal", "expression", "perceived", "perceived_mean", "unreliability", "tension", "trust", "task", "goal",
-    "engagement", "alliance")}}
-_OF_COURSE = ("match", "shared_meaning", "capability", "open_rupture", "withdrawals", "confrontations", "repairs", "session",
-              "distress_intake", "dropout_risk", "accuracy_correlation", "accuracy_level", "accuracy_bias")
+    "alliance")}}
+_OF_COURSE = ("match", "client_engagement", "shared_meaning", "capability", "open_rupture", "withdrawals", "confrontations", "repairs",
+              "session", "distress_intake", "dropout_risk", "accuracy_correlation", "accuracy_level", "accuracy_bias")
 
 
 def person_columns(model: Therapy, role: str) -> dict[str, np.ndarray]:
@@ -494,7 +497,7 @@ def person_columns(model: Therapy, role: str) -> dict[str, np.ndarray]:
 def dyad_columns(model: Therapy) -> dict[str, np.ndarray]:
     """The courses of therapy, under the names that the core gives to these columns (after at least one week)."""
     clients = list(model.clients)
-    out = {name: np.array([getattr(c, name) for c in clients], float) for name in _OF_COURSE}
+    out = {name: np.array([getattr(c, name.removeprefix("client_")) for c in clients], float) for name in _OF_COURSE}
     for role, people in (("client", clients), ("therapist", [c.partner for c in clients])):
         out |= {f"{role}_{name}": np.array([getattr(a, own) for a in people], float) for name, own in _OF_BOND.items()}
         out |= {f"mean_{role}_{name}": np.array([a.means[name] for a in people], float) for name in _READ_OUTS

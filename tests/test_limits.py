@@ -1,0 +1,334 @@
+"""Limits: what stands still, what learning from a given history leads to, what a missing part takes away."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from sim.evidence.stationary import _DERIVED, derived_numbers, dyads
+from sim.experiments.design import build
+from sim.experiments.run import Run, run
+from sim.experiments.scenario import from_spec
+from sim.people.population import ecr_score
+from sim.people.state import REGION_ACTIVITY
+from sim.theory.parameters import NUMBERS, Parameters
+from sim.theory.regions import CONTAINS, REGIONS, ROLES, lesioned
+from sim.theory.styles import style_name
+from sim.therapy.course import run_course
+from sim.therapy.session import SESSION, World
+
+TYPICAL = {"anxiety": 3.7, "avoidance": 3.16}
+#: The typical person whose early history was typical too.
+RAISED_TYPICAL = {**TYPICAL, "early": TYPICAL}
+
+
+@lru_cache(maxsize=64)
+def _cached(clients: int, sessions: int, client: Any, therapist: Any, lesions: Any, numbers: Any) -> dict[str, np.ndarray]:
+    return dyads(clients, sessions, client=dict(client) or None, therapist=dict(therapist) or None, lesions=dict(lesions), **dict(numbers))
+
+
+def course(clients: int = 1000, sessions: int = 10, client: Any = None, therapist: Any = None,
+           lesions: dict[str, float] | None = None, **numbers: float) -> dict[str, np.ndarray]:
+    """``stationary.dyads``, remembered."""
+    def key(d: Any) -> tuple[Any, ...]:
+        return tuple(sorted((k, v) for k, v in (d or {}).items()))
+
+    return _cached(clients, sessions, key(client), key(therapist), key(lesions), key(numbers))
+
+
+def people(scenario: dict[str, Any], seed: int = 1) -> World:
+    """The world of a one-armed scenario, after its course."""
+    built = from_spec({"question": "?", **scenario}, "limits")
+    world = build(built, built.arms[0], 0, seed)
+    run_course(world, built.sessions)
+    return world
+
+
+# ------------------------------------------------------------------------------------------- what stands still
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_the_typical_dyad_stays_where_it_is(role: str) -> None:
+    """Over 20 sessions the general model moves less than .05 and attachment to the partner less than .15 ECR points."""
+    # Therapists with a typical past: without one, a therapist of 3.7 is regressed toward the therapists' mean of 2.8.
+    found = dyads(3000, 20, client=TYPICAL, therapist={**TYPICAL, "early": {**TYPICAL}})
+    for name, start in TYPICAL.items():
+        assert 1 + 6 * found[f"{role}_general_{name}"][-1] == pytest.approx(start, abs=0.05), name
+        assert 1 + 6 * found[f"{role}_{name}"][-1] == pytest.approx(start, abs=0.15), name
+
+
+@pytest.mark.parametrize("name", _DERIVED)
+def test_derived_numbers_reproduce_themselves(name: str) -> None:
+    """What the typical dyad does on average over ten sessions is what the table of numbers says it does."""
+    assert NUMBERS[name].status == "derived"
+    assert _derived()[name] == pytest.approx(NUMBERS[name].default, abs=0.02)
+
+
+@lru_cache(maxsize=1)
+def _derived() -> dict[str, float]:
+    return derived_numbers()
+
+
+def test_every_derived_number_is_checked() -> None:
+    """No number calls itself derived without a way to derive it again."""
+    assert {n.name for n in NUMBERS.values() if n.status == "derived"} == set(_DERIVED)
+
+
+def test_attachment_is_exactly_still_without_plasticity_and_events() -> None:
+    """No plasticity, no events, and bond = general model = anchor: nothing moves by a single bit in 12 weeks."""
+    place = {"anxiety": 4.5, "avoidance": 2.8, "early": {"anxiety": 4.5, "avoidance": 2.8}}
+    world = people({"clients_per_arm": 60, "sessions": 12, "client": place, "therapist": place,
+                    "parameters": {"plasticity": 0.0, "life_event_prob": 0.0}})
+    for role, table in (("client", world.clients), ("therapist", world.therapists)):
+        for name, score in (("anxiety", 4.5), ("avoidance", 2.8)):
+            start = np.full(60, (score - 1.0) / 6.0)
+            assert np.array_equal(table[name], start) and np.array_equal(table[f"{name}_anchor"], start)
+            assert np.array_equal(world.dyads[f"{role}_{name}"], start)
+    assert world.dyads.client_trust.std() > 0.01  # the rest of the course went on
+
+
+def test_a_constant_face_leaves_nothing_to_read() -> None:
+    """Without expression the correlation of estimate and arousal is exactly 0, for everybody in every session."""
+    assert (course(300, 6, expression_gain=0.0)["accuracy_correlation"] == 0.0).all()
+    assert course(300, 6)["accuracy_correlation"].min() > 0.4
+
+
+@pytest.mark.parametrize("client", [{"anxiety": 2.2, "avoidance": 2.0}, {"anxiety": 2.8, "avoidance": 2.5}])
+def test_secure_clients_do_not_decay(client: dict[str, float]) -> None:
+    """A secure client with a typical therapist keeps trust, stays secure and ruptures least."""
+    secure = course(1000, 20, client=client)
+    typical, fearful = course(1000, 20), course(1000, 20, client={"anxiety": 5.2, "avoidance": 5.0})
+    assert secure["client_trust"][-1] > secure["client_trust"][0]
+    assert 6 * (secure["client_general_anxiety"][-1] - secure["client_general_anxiety"][0]) < 0.1
+    assert 6 * (secure["client_general_avoidance"][-1] - secure["client_general_avoidance"][0]) < 0.1
+    assert style_name(ecr_score(secure["client_anxiety"][-1]), ecr_score(secure["client_avoidance"][-1])) == "secure"
+
+    def ruptures(found: dict[str, np.ndarray]) -> float:
+        return float((found["withdrawals"] + found["confrontations"]).mean())
+
+    assert ruptures(secure) < ruptures(typical) < ruptures(fearful)
+
+
+# ----------------------------------------------------------------------------------------- histories of responses
+
+
+def history(low: float, high: float) -> dict[str, np.ndarray]:
+    """Sixty sessions of the typical dyad in which the responses are low or high, by a coin."""
+    return course(1000, 60, forced_response_share=1.0, forced_response_low=low, forced_response_high=high)
+
+
+def places(found: dict[str, np.ndarray]) -> tuple[float, float]:
+    """Anxiety and avoidance toward the therapist at the end (ECR)."""
+    return float(ecr_score(found["client_anxiety"][-1])), float(ecr_score(found["client_avoidance"][-1]))
+
+
+@pytest.mark.parametrize(("low", "high", "style"), [
+    (0.8, 0.8, "secure"), (0.25, 0.25, "dismissing"), (0.1, 0.9, "preoccupied"), (0.03, 0.45, "fearful")])
+def test_a_history_of_responses_makes_the_style(low: float, high: float, style: str) -> None:
+    """Steady warm -> secure, steady cold -> dismissing, erratic -> preoccupied, harsh and erratic -> fearful."""
+    anxiety, avoidance = places(history(low, high))
+    assert str(style_name(anxiety, avoidance)) == style
+
+
+def test_steady_care_betters_both_expectations() -> None:
+    """Steady warm responses lower anxiety and avoidance well below where they were."""
+    anxiety, avoidance = places(history(0.8, 0.8))
+    assert anxiety < TYPICAL["anxiety"] - 0.5 and avoidance < TYPICAL["avoidance"] - 0.5
+
+
+@pytest.mark.parametrize("spread", [0.2, 0.3, 0.4])
+def test_erratic_care_of_the_same_mean_does_not_better_the_self(spread: float) -> None:
+    """Responses of one mean: steady ones lower anxiety, erratic ones do not, whatever they do to avoidance."""
+    mean = 0.55
+    steady, _ = places(history(mean, mean))
+    erratic, _ = places(history(mean - spread, mean + spread))
+    assert steady < TYPICAL["anxiety"] - 0.3
+    assert erratic > TYPICAL["anxiety"] - 0.05
+
+
+def test_the_bond_carries_the_general_model_along() -> None:
+    """A history with one partner moves the general model the same way, and less [K22]."""
+    for low, high in ((0.8, 0.8), (0.25, 0.25), (0.1, 0.9)):
+        found = history(low, high)
+        for name in ("anxiety", "avoidance"):
+            here = found[f"client_{name}"][-1] - (TYPICAL[name] - 1) / 6
+            general = found[f"client_general_{name}"][-1] - (TYPICAL[name] - 1) / 6
+            if abs(here) > 0.05:
+                assert np.sign(general) == np.sign(here) and abs(general) < 0.6 * abs(here)
+
+
+# ---------------------------------------------------------------------------------- what a missing part takes away
+
+
+def without(*names: str, sessions: int = 10) -> dict[str, np.ndarray]:
+    """The typical course with some regions gone."""
+    return course(1000, sessions, lesions={name: 0.0 for name in names})
+
+
+def test_without_cingulate_no_repair_but_the_same_accuracy() -> None:
+    """A therapist without cingulate never repairs; what they read stays as accurate."""
+    intact, lesion = course(), without("therapist.acc")
+    assert intact["repairs"].sum() > 0.1 and lesion["repairs"].sum() == 0.0
+    for name in ("correlation", "level", "bias"):
+        assert lesion[f"accuracy_{name}"].mean() == pytest.approx(intact[f"accuracy_{name}"].mean(), abs=0.01)
+
+
+@pytest.mark.parametrize("region", ["mirror", "insula", "limbic"])
+def test_the_chain_breaks_at_every_link(region: str) -> None:
+    """Without mirror, limbic system or insula nothing is felt, nothing understood, and accuracy is lost [K7, K8, K9]."""
+    lesion = without(f"therapist.{region}")
+    assert (lesion["mean_therapist_felt"] == 0.0).all()
+    assert (lesion["mean_therapist_felt_understanding"] == 0.0).all()
+    assert abs(lesion["accuracy_correlation"].mean()) < 0.12 < course()["accuracy_correlation"].mean()
+    if region == "insula":  # mirror activity goes on, and changes nothing
+        assert lesion["mean_therapist_mirrored"].mean() > 0.2
+
+
+def test_without_ventrolateral_cortex_nothing_is_put_into_words() -> None:
+    """Labelling is 0; disclosure goes on; accuracy stays; regulation is trained less [K20]."""
+    intact, lesion = course(1000, 20), without("client.vlpfc", sessions=20)
+    assert (lesion["mean_client_labelling"] == 0.0).all() and lesion["mean_client_disclosure"].mean() > 0.3
+    assert lesion["accuracy_correlation"].mean() == pytest.approx(intact["accuracy_correlation"].mean(), abs=0.03)
+    assert lesion["client_regulation"][-1] < intact["client_regulation"][-1] - 0.03
+    assert lesion["mean_client_arousal"].mean() > intact["mean_client_arousal"].mean() + 0.02
+
+
+def test_without_orbitofrontal_cortex_arousal_is_not_held_down() -> None:
+    """Trained regulation is not at hand: arousal higher, though regulation itself is there [K16]."""
+    intact, lesion = course(), without("client.ofc")
+    assert (lesion["mean_client_control"] == 0.0).all()
+    assert lesion["mean_client_arousal"].mean() > intact["mean_client_arousal"].mean() + 0.02
+    assert lesion["client_regulation"].mean() == pytest.approx(intact["client_regulation"].mean(), abs=0.02)
+
+
+@pytest.mark.parametrize(("region", "activity"), [("dmpfc", "mentalising"), ("vmpfc", "felt_understanding"), ("tpj", "separation"),
+                                                   ("limbic", "arousal"), ("mirror", "mirrored"), ("acc", "conflict")])
+def test_a_removed_region_is_silent(region: str, activity: str) -> None:
+    """Whoever loses a region shows no activity there; the other person still does."""
+    assert REGION_ACTIVITY[region] == activity
+    for role, other in (ROLES, ROLES[::-1]):
+        lesion = without(f"{role}.{region}")
+        assert (lesion[f"mean_{role}_{activity}"] == 0.0).all() and (lesion[f"mean_{other}_{activity}"] > 0.0).all()
+
+
+@pytest.mark.parametrize("whole", CONTAINS)
+@pytest.mark.parametrize("role", ROLES)
+def test_lesions_nest(role: str, whole: str) -> None:
+    """Removing a whole is removing each of its parts, bit for bit; halves of both multiply."""
+    parts = {f"{role}.{part}": 0.0 for part in CONTAINS[whole]}
+    by_name, by_parts = course(100, 3, lesions={f"{role}.{whole}": 0.0}), course(100, 3, lesions=parts)
+    assert all(np.array_equal(by_name[name], by_parts[name]) for name in by_name)
+    part = CONTAINS[whole][0]
+    assert lesioned({f"{role}.{whole}": 0.5, f"{role}.{part}": 0.5})[f"{role}_{part}"] == 0.25
+
+
+@pytest.mark.parametrize("region", REGIONS)
+@pytest.mark.parametrize("role", ROLES)
+def test_no_region_is_decoration(role: str, region: str) -> None:
+    """Without it something changes that is not itself the activity of a region."""
+    intact, lesion = course(200, 6), course(200, 6, lesions={f"{role}.{region}": 0.0})
+    read_outs = {f"mean_{who}_{activity}" for who in ROLES for activity in REGION_ACTIVITY.values()}
+    moved = {name for name in intact if name not in read_outs and np.abs(intact[name] - lesion[name]).max() > 1e-3}
+    assert moved, f"{role}.{region} changes nothing"
+
+
+def test_a_technician_falls_short() -> None:
+    """More skill without warmth reaches clients less than the usual therapist; the accuracy is there [K6]."""
+    def arm(*policies: str) -> World:
+        return people({"clients_per_arm": 1000, "sessions": 10, "policies": list(policies),
+                       "parameters": {"dropout_base": -12.0, "good_enough_prob": 0.0}})
+
+    usual, technician, warm = arm(), arm("rely_on_technique"), arm("train_warmth")
+    assert technician.dyads.mean_therapist_mentalising.mean() > usual.dyads.mean_therapist_mentalising.mean() + 0.05
+    assert technician.dyads.client_alliance.mean() < usual.dyads.client_alliance.mean() - 0.01 < warm.dyads.client_alliance.mean()
+    left = arm("leave_ruptures_alone")
+    assert (left.dyads.repairs == 0).all() and left.dyads.client_trust.mean() < usual.dyads.client_trust.mean()
+
+
+# -------------------------------------------------------------------------------------------- no therapy, no absurdity
+
+
+def test_the_untreated_arm_holds_nothing_of_therapy() -> None:
+    """No sessions, no therapist, no ending but 'untreated'; life goes on, whatever therapy's numbers say."""
+    def waiting(**numbers: float) -> Run:
+        return run(from_spec({"question": "?", "clients_per_arm": 300, "sessions": 8, "client": "population",
+                              "therapist": "none", "parameters": numbers}, "waiting"), seed=1)
+
+    plain = waiting()
+    assert len(plain.sessions) == 0 and len(plain.exchanges) == 0 and len(plain.therapists) == 0
+    assert (plain.clients["ending"] == "untreated").all() and plain.clients["therapist"].isna().all()
+    assert (plain.clients["sessions_attended"] == 0).all()
+    assert not plain.assessments["in_therapy"].any() and set(plain.assessments["month"]) == {0, 1, 2}
+    assert plain.clients["distress_end_latent"].mean() != plain.clients["distress_0_latent"].mean()
+    other = waiting(healing_rate=0.4, trust_rate=0.9, client_other_model_rate=0.2, repair_effort=0.0, match_sd=2.0)
+    pd.testing.assert_frame_equal(plain.clients, other.clients)
+    pd.testing.assert_frame_equal(plain.assessments, other.assessments)
+
+
+@lru_cache(maxsize=1)
+def usual() -> Run:
+    """2,000 clients from the population for up to 20 sessions."""
+    return run(from_spec({"question": "?", "clients_per_arm": 2000, "sessions": 20, "client": "population",
+                          "therapist": "population"}, "usual"), seed=1)
+
+
+def test_alliance_rises_among_those_who_stay() -> None:
+    """Latent and rated alliance are higher in the last session than in the first, for the same people."""
+    table = usual().sessions.pivot(index="client", columns="session", values=["wai_client", "wai_therapist", "alliance_latent"]).dropna()
+    assert len(table) > 1000
+    for name in ("wai_client", "wai_therapist", "alliance_latent"):
+        assert (table[name][20] - table[name][1]).mean() > 0.02 * table[name][1].mean()
+
+
+def test_some_leave_and_most_do_not() -> None:
+    """Between a tenth and a third drop out, most early rather than late; endings agree with sessions attended."""
+    clients = usual().clients
+    gone = clients[clients["ending"] == "dropout"]
+    assert 0.10 < len(gone) / len(clients) < 0.35
+    assert (gone["sessions_attended"] <= 10).sum() > (gone["sessions_attended"] > 10).sum()
+    assert (clients.loc[clients["ending"] == "planned", "sessions_attended"] == 20).all()
+    assert (clients.loc[clients["ending"] != "planned", "sessions_attended"] < 20).all()
+
+
+def test_people_get_better_as_much_as_they_do_in_practice() -> None:
+    """Pre-post change of distress between .5 and 1.2 intake SDs, and more than without therapy."""
+    clients = usual().clients
+    treated = (clients["distress_0"] - clients["distress_end"]).mean() / clients["distress_0"].std()
+    assert 0.5 < treated < 1.2
+    waiting = run(from_spec({"question": "?", "clients_per_arm": 2000, "sessions": 20, "therapist": "none"}, "w"), seed=1).clients
+    pd.testing.assert_series_equal(waiting["distress_0"], clients["distress_0"])
+    assert treated > (waiting["distress_0"] - waiting["distress_end"]).mean() / waiting["distress_0"].std() + 0.2
+
+
+def test_every_measure_keeps_to_its_range() -> None:
+    """WAI and empathy 1 to 7, CORE-OM 0 to 40, shares 0 to 1, counts whole; nothing missing."""
+    sessions = usual().sessions
+    for name in sessions.filter(regex="^(wai|empathy|anxiety_to|avoidance_to)_?"):
+        assert sessions[name].between(1, 7).all(), name
+    assert sessions["distress"].between(0, 40).all()
+    for name in ("alliance_latent", "disclosure", "labelling", "engagement", "dropout_risk", "accuracy_level", "fit", "capability"):
+        assert sessions[name].between(0, 1).all(), name
+    assert sessions["accuracy_correlation"].between(-1, 1).all()
+    assert (sessions["repairs"] <= sessions["ruptures"] + 1).all()
+    assert not sessions.isna().any().any()
+    assert Parameters().changes() == {}
+
+
+def test_styles_overlap() -> None:
+    """Style is not fate: the alliance of fearful and of secure clients overlaps widely, secure clients a little above."""
+    merged = usual().sessions.query("session == 8").merge(usual().clients[["client", "client_style"]], on="client")
+    groups = merged.groupby("client_style", observed=True)["wai_client"]
+    secure, fearful = groups.get_group("secure"), groups.get_group("fearful")
+    d = (secure.mean() - fearful.mean()) / merged["wai_client"].std()
+    assert 0.05 < d < 1.0
+
+
+def test_sessions_are_the_verbs_in_order() -> None:
+    """Distress is rated before the meeting, alliance after it, leaving comes last [MODEL 2]."""
+    names = [verb.__name__ for verb in SESSION]
+    assert names.index("rate_distress") < names.index("meet") < names.index("exchange") < names.index("rate_alliance")
+    assert names[-1] == "leave"
