@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -33,9 +34,11 @@ RANGES = {
     "partner_bid": (0, 1), "response": (0, 1), "partner_response": (0, 1), "disclosure": (0, 1), "partner_disclosure": (0, 1),
     "expectation": (0, 1), "surprise": (-1, 1), "learning_gate": (0, 1), "labelling": (0, 1), "control": (0, 1),
     "arousal_target": (0, 1), "confronted": (0, 1), "mean_perceived": (0, 1), "mean_fit": (0, 1), "progress": (-4, 6),
-    "bond": (0, 1), "task": (0, 1), "goal": (0, 1), "alliance": (0, 1), "engagement": (0, 1), "level": (0, 1), "level_typical": (0.05, 0.95),
+    "bond": (0, 1), "task": (0, 1), "goal": (0, 1), "alliance": (0, 1), "engagement": (0, 1), "level": (0, 1),
+    "level_typical": (0.05, 0.95),
     "session": (1, 200), "tension": (0, 10), "match": (-3, 3), "anxiety_z": (-3, 3), "avoidance_z": (-3, 3),
-    "anxiety_path": (-1, 1), "avoidance_path": (-1, 1), "own": (-3, 3), "style": (-3, 3), "noise": (-3, 3), "prototype": (0, 1), "anchor": (0, 1), "partner_acc": (0, 1),
+    "anxiety_path": (-1, 1), "avoidance_path": (-1, 1), "own": (-3, 3), "style": (-3, 3), "noise": (-3, 3),
+    "prototype": (0, 1), "anchor": (0, 1), "partner_acc": (0, 1),
 }
 
 
@@ -62,8 +65,10 @@ PLAIN = {
     "warmth": 0.7, "partner_warmth": 0.7, "partner_bid": 0.5, "response": 0.6, "partner_response": 0.6, "disclosure": 0.4,
     "partner_disclosure": 0.4, "expectation": 0.6, "surprise": 0.1, "learning_gate": 0.9, "labelling": 0.3, "control": 0.3,
     "arousal_target": 0.5, "confronted": 0.0, "mean_perceived": 0.6, "mean_fit": 0.8, "progress": 0.2, "bond": 0.6, "task": 0.5,
-    "goal": 0.5, "alliance": 0.55, "engagement": 0.55, "level": 0.6, "level_typical": 0.55, "session": 5.0, "tension": 0.2, "match": 0.1,
-    "anxiety_z": 0.5, "avoidance_z": 0.5, "anxiety_path": 0.3, "avoidance_path": 0.1, "own": 0.2, "style": 0.1, "noise": 0.1, "prototype": 0.4, "anchor": 0.5, "partner_acc": 1.0,
+    "goal": 0.5, "alliance": 0.55, "engagement": 0.55, "level": 0.6, "level_typical": 0.55, "session": 5.0,
+    "tension": 0.2, "match": 0.1,
+    "anxiety_z": 0.5, "avoidance_z": 0.5, "anxiety_path": 0.3, "avoidance_path": 0.1, "own": 0.2,
+    "style": 0.1, "noise": 0.1, "prototype": 0.4, "anchor": 0.5, "partner_acc": 1.0,
 }
 
 
@@ -192,7 +197,8 @@ ONLY_WHERE: dict[tuple[str, str], Callable[[dict[str, np.ndarray]], np.ndarray]]
 }
 
 #: Numbers whose declared range reaches beyond what the equation can bear; here they are drawn up to these values.
-#: regulation_learned: more than a full step per exchange would overshoot; repair_probability: effort above 1 gives a chance above 1.
+#: regulation_learned: more than a full step per exchange would overshoot; repair_probability: effort above 1 gives a
+#: chance above 1.
 NARROWED = {
     ("regulation_learned", "regulation_rate"): (0, 0.1),
     ("repair_probability", "repair_effort"): (0, 1.0),
@@ -235,19 +241,24 @@ def test_one_line_serves_float_column_and_compiled_loop(name: str) -> None:
     table = np.array(list(given.values()))
     column = np.asarray(EQUATIONS[name](**given))
     floats = np.array([EQUATIONS[name](*(float(x) for x in table[:, i])) for i in range(60)])
-    loop = getattr(compiled_equations(), name)(table)
+    loop = compiled_values()[name]
     np.testing.assert_allclose(floats, column, rtol=1e-12, atol=1e-12)
     np.testing.assert_allclose(loop, column, rtol=1e-12, atol=1e-12)
 
 
-def compiled_equations() -> Any:
-    """A module with one compiled loop over rows for each equation (kept on disk for these very sources)."""
-    lines = ["import numpy as np", "from numba import njit", "from sim.theory import equations as eq"]
-    for name in EQUATIONS:
-        call = ", ".join(f"table[{k}, i]" for k in range(len(arguments(name))))
-        lines += [f"_{name} = eq.{name}", "", "@njit(cache=True)", f"def {name}(table):", "    out = np.empty(table.shape[1])",
-                  "    for i in range(table.shape[1]):", f"        out[i] = _{name}({call})", "    return out", ""]
-    return generated_module("equations_alone", "\n".join(lines))
+@lru_cache(maxsize=1)
+def compiled_values() -> dict[str, np.ndarray]:
+    """Every equation over the same drawn rows, in one compiled loop (kept on disk for these very sources)."""
+    tables = [np.array(list(drawn(name, 60, whole_range=True).values())) for name in EQUATIONS]
+    lines = ["from numba import njit", "from sim.theory import equations as eq", *(f"_{name} = eq.{name}" for name in EQUATIONS),
+             "", "", "@njit(cache=True)", "def every(table, out):", "    for i in range(table.shape[1]):"]
+    row = 0
+    for k, name in enumerate(EQUATIONS):
+        lines.append(f"        out[{k}, i] = _{name}({', '.join(f'table[{row + a}, i]' for a in range(len(tables[k])))})")
+        row += len(tables[k])
+    out = np.empty((len(EQUATIONS), 60))
+    generated_module("equations_alone", "\n".join([*lines, ""])).every(np.concatenate(tables), out)
+    return dict(zip(EQUATIONS, out, strict=True))
 
 
 # -------------------------------------------------- what each docstring promises, equation by equation
@@ -294,7 +305,8 @@ def test_arousal_target_limits() -> None:
     assert value(eq.arousal_target, limbic=0.0, distress=5.0) == 0.0
     calm = {"contagion_share": 0.0, "distress": P.client_distress_typical, "distress_typical": P.client_distress_typical,
             "perceived": 0.6, "perceived_typical": 0.6, "arousal_base": -0.2, "anxiety": P.anxiety_typical}
-    assert value(eq.arousal_target, mirrored=0.0, **calm) == value(eq.arousal_target, mirrored=1.0, **calm) == near(1 / (1 + np.exp(0.2)))
+    by_hand = near(1 / (1 + np.exp(0.2)))
+    assert value(eq.arousal_target, mirrored=0.0, **calm) == value(eq.arousal_target, mirrored=1.0, **calm) == by_hand
     only = value(eq.arousal_target, contagion_share=1.0, mirrored=0.5, contagion_base=0.8, anxiety=P.anxiety_typical)
     assert only == near(0.4)
 
@@ -313,7 +325,8 @@ def test_arousal_limits() -> None:
     numbers = {"arousal_rise_rate": 0.5, "arousal_fall_rate": 0.4, "regulation_gain": 0.5, "anxiety": P.anxiety_typical}
     assert value(eq.arousal, arousal=0.2, arousal_target=0.6, control=0.4, **numbers) == near(0.2 + 0.5 * 0.8 * 0.4)
     assert value(eq.arousal, arousal=0.6, arousal_target=0.2, control=0.4, **numbers) == near(0.6 - 0.4 * 1.2 * 0.4)
-    assert value(eq.arousal, arousal=0.6, arousal_target=0.2, anxiety=0.9) > value(eq.arousal, arousal=0.6, arousal_target=0.2, anxiety=0.1)
+    anxious, secure = (value(eq.arousal, arousal=0.6, arousal_target=0.2, anxiety=a) for a in (0.9, 0.1))
+    assert anxious > secure
 
 
 @promise(eq.bid)
@@ -366,7 +379,7 @@ def test_felt_needs_insula_mirror_and_own_arousal() -> None:
 
 @promise(eq.mentalising)
 def test_mentalising_limits() -> None:
-    """The skill itself when calm, rested and typical; 1/e of it one width above the threshold; nothing when the region is gone."""
+    """The skill itself when calm, rested and typical; 1/e of it one width too aroused; nothing without the region."""
     calm = {"fatigue": 0.0, "avoidance": P.avoidance_typical}
     for skill in grid():
         assert value(eq.mentalising, skill=skill, arousal=0.0, **calm) == near(skill)
@@ -422,7 +435,7 @@ def test_felt_understanding_limits() -> None:
 
 @promise(eq.response)
 def test_response_limits() -> None:
-    """S(r0) in a typical moment; a lapse only beyond the threshold; an avoidant therapist depends on bids, a typical one does not."""
+    """S(r0) in a typical moment; a lapse only beyond the threshold; only an avoidant therapist depends on bids."""
     typical = {"fit": P.fit_typical, "felt_understanding": P.felt_understanding_typical, "warmth": P.warmth_typical,
                "trust": 0.5, "avoidance": P.avoidance_typical, "partner_bid": 0.5}
     base = eq.logistic(P.response_base)
@@ -549,7 +562,8 @@ def test_avoidance_learned_limits() -> None:
     """Unchanged without plasticity, surprise or an open gate; by hand in a plain moment; the ends are fixed."""
     for v in grid():
         assert value(eq.avoidance_learned, avoidance=v, plasticity=0.0) == v
-        assert value(eq.avoidance_learned, avoidance=v, surprise=0.0) == value(eq.avoidance_learned, avoidance=v, learning_gate=0.0) == v
+        assert value(eq.avoidance_learned, avoidance=v, surprise=0.0) == v
+        assert value(eq.avoidance_learned, avoidance=v, learning_gate=0.0) == v
     by_hand = 0.5 - P.client_other_model_rate * 0.8 * 0.2 * (1.0 + P.safety_value_gain * 0.3)
     assert value(eq.avoidance_learned, avoidance=0.5, learning_gate=0.8, surprise=0.2, trust=0.8) == near(by_hand)
     assert value(eq.avoidance_learned, avoidance=0.0) == 0.0 and value(eq.avoidance_learned, avoidance=1.0) == 1.0
@@ -594,7 +608,7 @@ def test_shared_meaning_tends_to_its_limit() -> None:
 
 @promise(eq.tension)
 def test_tension_fades_and_builds() -> None:
-    """Fades by ``keep`` when nothing disappoints; constant disappointment d settles at d/(1 - keep); good surprise adds nothing."""
+    """Fades by ``keep`` when nothing disappoints; constant disappointment d settles at d/(1 - keep)."""
     t = 1.0
     for _ in range(5):
         t = eq.tension(t, 0.3, 0.8)
@@ -640,7 +654,8 @@ def test_trust_of_the_typical_person() -> None:
 @promise(eq.capability_target)
 def test_capability_of_the_typical_therapist() -> None:
     """The typical value when understood and trusted as usual and nothing has changed yet."""
-    assert value(eq.capability_target, mean_fit=P.fit_typical, progress=0.0, trust=P.trust_typical) == near(P.capability_typical, 1e-9)
+    seems = value(eq.capability_target, mean_fit=P.fit_typical, progress=0.0, trust=P.trust_typical)
+    assert seems == near(P.capability_typical, 1e-9)
 
 
 @promise(eq.agreement_target)
@@ -732,7 +747,7 @@ def test_prototype_limits() -> None:
 
 @pytest.mark.parametrize(("rho", "weeks", "known"), [(0.0, 10, 0.851), (0.0, 60, 0.008), (0.5, 10, 0.964), (0.5, 60, 0.930)])
 def test_an_anchored_prototype_keeps_its_past(rho: float, weeks: int, known: float) -> None:
-    """Free drift forgets (.851, .008), drift with an anchor does not (.964, .930): exact, as coefficients of independent causes."""
+    """Free drift forgets (.851, .008), drift with an anchor does not (.964, .930): exact."""
     state = np.zeros(weeks + 1)
     state[0] = 1.0  # S_0; entry t is the weight of that week's u
     for t in range(1, weeks + 1):

@@ -37,8 +37,14 @@ WEEKS = 8
 
 def spec(**more: Any) -> dict[str, Any]:
     """A small scenario's mapping."""
-    return {"question": "Is it the same?", "client": "population", "therapist": "population", "clients_per_arm": 12,
-            "sessions": 6, **more}
+    return {
+        "question": "Is it the same?",
+        "client": "population",
+        "therapist": "population",
+        "clients_per_arm": 12,
+        "sessions": 6,
+        **more,
+    }
 
 
 def world_of(scenario: Scenario, seed: int, arm: int = 0) -> World:
@@ -47,19 +53,32 @@ def world_of(scenario: Scenario, seed: int, arm: int = 0) -> World:
 
 # ------------------------------------------------------------------------------------------ the core and its twin
 
-MIXED = sim.from_spec(spec(client={"anxiety": [1.5, 6.5], "avoidance": [1.5, 6.5]},
-                           therapist={"anxiety": [1.5, 6.0], "avoidance": [1.5, 6.0]}), "mixed")
+MIXED = sim.from_spec(
+    spec(client={"anxiety": [1.5, 6.5], "avoidance": [1.5, 6.5]}, therapist={"anxiety": [1.5, 6.0], "avoidance": [1.5, 6.0]}),
+    "mixed",
+)
 #: Everything that is usually off or rare: lesions, a forced response, quick ruptures, frequent events, easy leaving.
 STRAINED = MIXED.but(
     lesions={"client.vlpfc": 0.5, "therapist.middle_prefrontal": 0.7, "client.tpj": 0.2},
-    forced_response_share=0.3, forced_response_low=0.1, forced_response_high=0.8, rupture_threshold=0.2,
-    life_event_prob=0.5, dropout_base=-3.0, good_enough_distress=1.5, good_enough_sessions=2.0, good_enough_prob=0.5,
-    plasticity=2.0, sessions=8)
+    forced_response_share=0.3,
+    forced_response_low=0.1,
+    forced_response_high=0.8,
+    rupture_threshold=0.2,
+    life_event_prob=0.5,
+    dropout_base=-3.0,
+    good_enough_distress=1.5,
+    good_enough_sessions=2.0,
+    good_enough_prob=0.5,
+    plasticity=2.0,
+    sessions=8,
+)
 
 
 def differences(mine: dict[str, np.ndarray], core: Columns) -> dict[str, float]:
     """The largest difference in each column, relative where the value is above one."""
-    return {name: float(np.max(np.abs(values - core[name]) / np.maximum(1.0, np.abs(core[name])))) for name, values in mine.items()}
+    return {
+        name: float(np.max(np.abs(values - core[name]) / np.maximum(1.0, np.abs(core[name])))) for name, values in mine.items()
+    }
 
 
 # Not to the last bit: the twin takes exps and logs of single numbers through NumPy, the core through the C library in its
@@ -116,8 +135,18 @@ def test_compiled_exchange_equals_the_same_module_run_by_python(scenario: Scenar
     w = plain_world
     with np.errstate(over="ignore"):
         where = generated_module("exchange", wiring.source()).sessions.py_func(
-            w.dyads.data, np.arange(12), w.client_code, w.pair_code, np.uint64(1), np.uint64(5), np.uint64(0),
-            w.record.view(np.recarray), w.n_exchanges, w.trace_row, w.trace)
+            w.dyads.data,
+            np.arange(12),
+            w.client_code,
+            w.pair_code,
+            np.uint64(1),
+            np.uint64(5),
+            np.uint64(0),
+            w.record.view(np.recarray),
+            w.n_exchanges,
+            w.trace_row,
+            w.trace,
+        )
     assert tuple(where) == (-1, -1)
     np.testing.assert_allclose(compiled_world.dyads.data, w.dyads.data, rtol=1e-12, atol=1e-12)
     np.testing.assert_allclose(compiled_world.trace, w.trace, rtol=1e-12, atol=1e-12)
@@ -140,7 +169,8 @@ def test_compiled_marks_equal_plain_python() -> None:
 
 
 WANTED = {
-    "population": Attachment(), "not selected": Attachment(selected=False),
+    "population": Attachment(),
+    "not selected": Attachment(selected=False),
     "a style": Attachment(kind="box", anxiety=(3.6, 7.0), avoidance=(1.0, 2.92)),
     "a line": Attachment(kind="box", anxiety=(4.0, 4.0), avoidance=(1.0, 4.0)),
     "a spread": Attachment(kind="normal", anxiety=(5.0, 0.5), avoidance=(2.0, 0.5)),
@@ -175,8 +205,17 @@ def fingerprint(table: pd.DataFrame) -> str:
 
 
 def test_tables_are_the_same_bytes_for_any_threads_and_chunks() -> None:
-    scenario = sim.from_spec(spec(design="crossed", client=["secure", "fearful"], therapist=["secure", "dismissing"], replicates=2,
-                                  clients_per_arm=15, record={"exchanges": {"clients": [0, 9]}}), "chunks")
+    scenario = sim.from_spec(
+        spec(
+            design="crossed",
+            client=["secure", "fearful"],
+            therapist=["secure", "dismissing"],
+            replicates=2,
+            clients_per_arm=15,
+            record={"exchanges": {"clients": [0, 9]}},
+        ),
+        "chunks",
+    )
     reference = sim.run(scenario, seed=8, threads=1, chunk=1000)
     assert set(reference.tables) == {"clients", "sessions", "assessments", "exchanges"}
     for threads, chunk in ((1, 1), (2, 1), (1, 7), (2, 7), (2, 1000)):
@@ -202,8 +241,15 @@ def test_the_order_of_dyads_does_not_matter() -> None:
 def test_in_a_crossed_design_the_same_clients_meet_every_therapist() -> None:
     styles = ["secure", "preoccupied", "dismissing", "fearful"]
     clients = sim.run(sim.from_spec(spec(design="crossed", client=styles, therapist=styles), "crossed"), seed=2).clients
-    intake = ["client_anxiety_0", "client_avoidance_0", "distress_0", "client_anxiety_0_latent", "client_avoidance_0_latent",
-              "distress_0_latent", "client_style"]
+    intake = [
+        "client_anxiety_0",
+        "client_avoidance_0",
+        "distress_0",
+        "client_anxiety_0_latent",
+        "client_avoidance_0_latent",
+        "distress_0_latent",
+        "client_style",
+    ]
     by_client = clients.groupby(["client", "replicate"])
     assert (by_client.size() == 4).all() and len(by_client) == 48
     assert (by_client[intake].nunique() == 1).all(axis=None)
@@ -309,7 +355,9 @@ def test_an_edit_of_an_imported_file_is_noticed(tmp_path: Path) -> None:
     environment = {**os.environ, "ATTUNE_CACHE": str(tmp_path / "cache"), "PYTHONPATH": str(tmp_path)}
 
     def ran() -> tuple[float, int]:
-        shown = subprocess.run([sys.executable, "-c", _TINY], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
+        shown = subprocess.run(
+            [sys.executable, "-c", _TINY], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
+        )
         value, hits = shown.stdout.split()
         return float(value), int(hits)
 

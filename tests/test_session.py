@@ -62,7 +62,12 @@ def state(world: World) -> dict[str, np.ndarray]:
 
 def changed(before: dict[str, np.ndarray], after: dict[str, np.ndarray]) -> set[str]:
     """Names of what differs or is new."""
-    return {name for name, values in after.items() if name not in before or not np.array_equal(before[name], values, equal_nan=True)}
+    return {name for name, values in after.items()
+            if name not in before or not np.array_equal(before[name], values, equal_nan=True)}
+
+
+def _sigmoid(x: float) -> float:
+    return 1 / (1 + math.exp(-x))
 
 
 def _of_both(*names: str) -> set[str]:
@@ -132,11 +137,12 @@ def test_first_impressions_come_from_history() -> None:
             a, v = people.anxiety[i], people.avoidance[i]
             assert (d[f"{role}_anxiety"][i], d[f"{role}_avoidance"][i]) == (a, v)
             insecurity = (a - 0.45) + (v - 0.36)
-            trust = 1 / (1 + math.exp(-(math.log(p.trust_start / (1 - p.trust_start)) - p.trust_start_security_gain * insecurity)))
+            trust = _sigmoid(math.log(p.trust_start / (1 - p.trust_start)) - p.trust_start_security_gain * insecurity)
             assert d[f"{role}_trust"][i] == pytest.approx(trust, abs=1e-12)
             typical = p.of(role, "perceived_typical")
-            expected = math.log(typical / (1 - typical)) - p.expectation_avoidance_cost * (v - 0.36) - p.expectation_anxiety_cost * (a - 0.45)
-            assert d[f"{role}_perceived"][i] == pytest.approx(1 / (1 + math.exp(-expected)), abs=1e-12)
+            lowered = p.expectation_avoidance_cost * (v - 0.36) + p.expectation_anxiety_cost * (a - 0.45)
+            expected = _sigmoid(math.log(typical / (1 - typical)) - lowered)
+            assert d[f"{role}_perceived"][i] == pytest.approx(expected, abs=1e-12)
             assert d[f"{role}_perceived_mean"][i] == d[f"{role}_perceived"][i]
             assert d[f"{role}_alliance"][i] == pytest.approx((trust + 2 * p.agreement_start) / 3, abs=1e-12)
             assert d[f"{role}_unreliability"][i] == p.of(role, "unreliability_typical")
@@ -179,10 +185,6 @@ def test_one_exchange_means_are_the_moment_itself() -> None:
     assert kernel(world.exchange_steps, tuple(world.numbers)) is kernel(EXCHANGE, tuple(world.numbers))
 
 
-def _sigmoid(x: float) -> float:
-    return 1 / (1 + math.exp(-x))
-
-
 def test_alliance_forms_by_hand() -> None:
     """Trust, capability, agreement, alliance and engagement of two dyads, computed by hand."""
     world = held(met(2), "form_alliance", weeks=2)
@@ -213,7 +215,8 @@ def test_alliance_forms_by_hand() -> None:
         assert d.client_alliance[i] == pytest.approx((d.client_trust[i] + d.client_task[i] + d.client_goal[i]) / 3, abs=1e-12)
         pushed = _sigmoid(p.engagement_base + p.engagement_alliance_gain * (d.client_alliance[i] - p.alliance_typical)
                           + p.engagement_distress_gain * (b["client_distress"] - p.client_distress_typical))
-        assert d.client_engagement[i] == pytest.approx(b["client_engagement"] + p.engagement_rate * (pushed - b["client_engagement"]), abs=1e-12)
+        engagement = b["client_engagement"] + p.engagement_rate * (pushed - b["client_engagement"])
+        assert d.client_engagement[i] == pytest.approx(engagement, abs=1e-12)
 
 
 def test_healing_by_hand() -> None:
@@ -291,8 +294,8 @@ def test_leaving_happens_as_often_as_its_risk_says() -> None:
     """Dropouts come at the rate of the stated risk, by hand for a typical dyad in session one."""
     world = met(20_000, seed=8)
     d, p = world.dyads, world.numbers
-    d["client_alliance"], d["client_engagement"], d["client_avoidance"] = p.alliance_typical, p.engagement_typical, p.avoidance_typical
-    d["session"], d["open_rupture"] = 1.0, 1.0
+    d["client_alliance"], d["client_engagement"] = p.alliance_typical, p.engagement_typical
+    d["client_avoidance"], d["session"], d["open_rupture"] = p.avoidance_typical, 1.0, 1.0
     verbs.leave(world, np.arange(len(d)))
     risk = _sigmoid(p.dropout_base + p.dropout_early_gain + p.dropout_rupture_gain)
     np.testing.assert_allclose(d.dropout_risk, risk, atol=1e-12)
@@ -337,7 +340,7 @@ def test_a_week_of_distress_by_hand() -> None:
 
 
 def test_life_events_come_move_and_last_as_often_as_stated() -> None:
-    """Events happen with their chance; half of them move attachment, a quarter of them the anchor too, none without plasticity."""
+    """Events happen with their chance; half move attachment, a quarter the anchor too, none without plasticity."""
     who, code = people(n=6000)
     p = Parameters({"life_event_prob": 0.5, "prototype_week_sd": 0.0, "anchor_rate": 0.0, "anxiety_distress_gain": 0.0,
                     "avoidance_distress_gain": 0.0})
@@ -417,17 +420,18 @@ def test_every_questionnaire_keeps_to_its_scale() -> None:
 
 
 def test_ratings_have_a_ceiling() -> None:
-    """Clients use the top of the alliance scale: the same step of alliance moves high ratings less, and some mark 7 throughout."""
+    """Clients use the top of the alliance scale: the same step moves high ratings less, and some mark 7 throughout."""
     p, luck, n = Parameters(), Luck(1, 0), 3000
     code = addressed.person("client", np.arange(n))
-    means = [ask.rated(ask.WAI_SCALE, np.full(n, level), p.alliance_typical, code, np.zeros(n), "w", 1, "client", p.wai_item_sd, p, luck)
-             for level in (0.3, 0.5, 0.7, 0.9)]
+
+    def rated(level: float, rater: str) -> np.ndarray:
+        return ask.rated(ask.WAI_SCALE, np.full(n, level), p.alliance_typical, code, np.zeros(n), "w", 1, rater, p.wai_item_sd, p, luck)
+
+    means = [rated(level, "client") for level in (0.3, 0.5, 0.7, 0.9)]
     low, middle, high, top = (m.mean() for m in means)
     assert middle - low > high - middle > top - high > 0
     assert (means[3] == 7).mean() > 0.2 > 0.05 > (means[1] == 7).mean()
-    therapist = ask.rated(ask.WAI_SCALE, np.full(n, 0.55), p.alliance_typical, code, np.zeros(n), "w", 1, "therapist", p.wai_item_sd, p, luck)
-    client = ask.rated(ask.WAI_SCALE, np.full(n, 0.55), p.alliance_typical, code, np.zeros(n), "w", 1, "client", p.wai_item_sd, p, luck)
-    assert client.mean() > therapist.mean()
+    assert rated(0.55, "client").mean() > rated(0.55, "therapist").mean()
 
 
 def test_ratings_of_one_person_share_their_style() -> None:
@@ -458,8 +462,9 @@ def test_ruptures_are_reported_with_the_stated_chances() -> None:
                                       (none, none, p.client_false_report_prob)):
         got = ask.rupture_report(ruptures, repairs, code, 1, p, luck)
         assert set(np.unique(got)) == {0.0, 1.0} and got.mean() == near(chance)
-    for ruptures, tension, chance in ((one, 0.0, p.observer_rupture_report_prob), (none, 0.3, 0.3 * p.observer_tension_report_gain),
-                                      (none, 0.0, 0.0), (none, 5.0, 1.0)):
+    gain = p.observer_tension_report_gain
+    for ruptures, tension, chance in ((one, 0.0, p.observer_rupture_report_prob), (none, 0.3, 0.3 * gain), (none, 0.0, 0.0),
+                                      (none, 5.0, 1.0)):
         got = ask.observed_rupture(ruptures, np.full(n, tension), code, 1, p, luck)
         assert set(np.unique(got)) <= {0.0, 1.0} and got.mean() == near(chance)
 
@@ -468,7 +473,8 @@ def test_the_subscales_of_one_day_share_that_day() -> None:
     """The three WAI scales of a session correlate beyond style; WAI total is their mean."""
     world = held(met(3000), weeks=1)
     r = world.ratings
-    np.testing.assert_allclose(r["wai_client"], (r["wai_client_bond"] + r["wai_client_task"] + r["wai_client_goal"]) / 3, atol=1e-12)
+    mean = (r["wai_client_bond"] + r["wai_client_task"] + r["wai_client_goal"]) / 3
+    np.testing.assert_allclose(r["wai_client"], mean, atol=1e-12)
     level = held(met(3000, client_rating_style_sd=0.0, match_sd=0.0, rating_gain=0.0), weeks=1).ratings
     alone = held(met(3000, client_rating_style_sd=0.0, match_sd=0.0, rating_gain=0.0, rating_session_sd=0.0), weeks=1).ratings
     assert np.corrcoef(level["wai_client_bond"], level["wai_client_task"])[0, 1] > 0.15
@@ -532,9 +538,10 @@ def test_a_point_a_spread_and_a_box_are_kept(role: str) -> None:
     np.testing.assert_allclose(ecr_score(point.avoidance), 2.25, atol=1e-12)
     box = place({"anxiety": [3, 3.5], "avoidance": [2, 3]}, role)
     assert ecr_score(box.anxiety).min() >= 3 and ecr_score(box.anxiety).max() <= 3.5 and ecr_score(box.avoidance).max() <= 3
-    spread = place({"anxiety": {"mean": 4, "sd": 0.3}, "avoidance": {"mean": 3, "sd": 0.2}, **({"selected": False} if role == "client" else {})},
-                   role, n=2000)
-    assert ecr_score(spread.anxiety).mean() == pytest.approx(4, abs=0.03) and ecr_score(spread.avoidance).std() == pytest.approx(0.2, abs=0.02)
+    anyone = {"selected": False} if role == "client" else {}
+    spread = place({"anxiety": {"mean": 4, "sd": 0.3}, "avoidance": {"mean": 3, "sd": 0.2}, **anyone}, role, n=2000)
+    assert ecr_score(spread.anxiety).mean() == pytest.approx(4, abs=0.03)
+    assert ecr_score(spread.avoidance).std() == pytest.approx(0.2, abs=0.02)
 
 
 def test_early_anchors_and_distress_are_kept() -> None:

@@ -46,12 +46,12 @@ def pairing_differences(run: Run, ax: Axes | None = None) -> Axes:
     left_out = len(table) > MOST_ROWS
     table = table.head(MOST_ROWS)
     ax = own_axis(run, ax, 9.6, max(2.0 + 0.42 * len(table), 3.0))
-    ax.set(
-        xlabel="difference in late client-rated alliance (WAI points)",
-        ylabel="compared with the secure therapist"
-        if run.scenario.design == "crossed" and "secure" in list(run.scenario.spec["therapist"])
-        else "compared with the first arm",
-    )
+    crossed = run.scenario.design == "crossed"
+    reference = "the first arm with therapy"
+    if crossed:
+        kinds_met = list(run.scenario.spec["therapist"])
+        reference = f"the same clients with a {short('secure' if 'secure' in kinds_met else kinds_met[0])} therapist"
+    ax.set(xlabel="difference in late client-rated alliance (WAI points)", ylabel="pairing" if crossed else "arm")
     if table.empty:
         ax.set_xlim(-6, 6)
         ax.set_yticks([])
@@ -97,7 +97,7 @@ def pairing_differences(run: Run, ax: Axes | None = None) -> Axes:
     ax.axvline(0, color=QUIET, linewidth=0.9, linestyle="-")
     ax.set_yticks(places, labels)
     ax.set(xlim=(-reach, reach), ylim=(places[-1] + 0.6, -0.6))
-    ax.set_title("The same clients, another therapist" + (f" (first {MOST_ROWS} rows)" if left_out else ""), pad=34)
+    ax.set_title(f"Compared with {reference}" + (f" (first {MOST_ROWS} rows)" if left_out else ""), pad=26)
     kinds: list[tuple[str, dict[str, Any]]] = [
         ("same clients: mean difference, 95 % interval", {"color": INK, "linewidth": 3, "marker": "o"}),
         ("95 % interval had they been different clients", {"color": "#56B4E9", "linewidth": 1, "marker": "|", "markersize": 9}),
@@ -125,7 +125,7 @@ def attachment_plane(run: Run, fig: Figure | SubFigure | None = None) -> Figure 
     Left: the whole plane at the start, with some single people. Right: the movement of group means, magnified, since
     on the left it would be smaller than the markers.
     """
-    fig = fig or picture(9.8, 5.2)
+    fig = fig or picture(9.8, 5.6)
     plane, moved = fig.subplots(1, 2)
     table = measures.attachment_change(run)
     groups = list(dict.fromkeys(table["group"])) if len(table) else []

@@ -55,11 +55,12 @@ def with_interval(row: Mapping[Any, Any], digits: int = 2) -> str:
 
 def answer(run: Run) -> list[str]:
     """The answer in a few sentences, with numbers and intervals."""
-    return [said for part in (_alliance_answer, _style_answer, _dropout_answer, _distress_answer) for said in part(run)]
+    table = measures.pairings(run)
+    return [*_alliance_answer(run, table), *_style_answer(run), *_dropout_answer(run, table), *_distress_answer(run)]
 
 
-def _alliance_answer(run: Run) -> list[str]:
-    table = measures.pairings(run).dropna(subset=["wai"])
+def _alliance_answer(run: Run, table: pd.DataFrame) -> list[str]:
+    table = table.dropna(subset=["wai"])
     if table.empty:
         return ["Nobody in this scenario has therapy, so there is no alliance to report."]
     rows = [{**r, "mean": r["wai"], "low": r["wai_low"], "high": r["wai_high"]} for r in table.to_dict("records")]
@@ -125,17 +126,18 @@ def _style_answer(run: Run) -> list[str]:
     ]
 
 
-def _dropout_answer(run: Run) -> list[str]:
+def _dropout_answer(run: Run, table: pd.DataFrame) -> list[str]:
     share = measures.dropout_share(run)
     if np.isnan(share):
         return []
-    table = measures.pairings(run).dropna(subset=["dropout"])
+    table = table.dropna(subset=["dropout"])
     said = f"{percent(share)} of the clients who began dropped out"
     if len(table) > 1:
         low, high = (table.iloc[int(k)] for k in (table["dropout"].argmin(), table["dropout"].argmax()))
         if high["dropout"] > low["dropout"]:
             said += f", from {percent(low['dropout'])} ({low['arm']}) to {percent(high['dropout'])} ({high['arm']})"
-    return [f"{said}; they count in {LATE} with the sessions they came to."]
+    early = f"; they count in {LATE} with the sessions they came to" if share > 0 else ""
+    return [f"{said}{early}."]
 
 
 def _distress_answer(run: Run) -> list[str]:
@@ -257,7 +259,7 @@ def _saved(figure: Figure, path: Path) -> str:
     with styled():
         settle(figure)
         figure.savefig(path.with_suffix(".svg"), metadata={"Date": None, "Creator": None})
-        figure.savefig(path.with_suffix(".png"), metadata={"Software": None})
+        figure.savefig(path.with_suffix(".png"), metadata={"Software": None}, pil_kwargs={"compress_level": 1})
     return "data:image/svg+xml;base64," + base64.b64encode(path.with_suffix(".svg").read_bytes()).decode("ascii")
 
 

@@ -27,10 +27,26 @@ from sim.therapy.session import World
 
 # ------------------------------------------------------------------------------------------------------------ luck
 
-_SESSION_LUCK = ("client_mirror_luck", "client_stress_luck", "client_confrontation_chance", "client_repair_chance",
-                 "therapist_mirror_luck", "therapist_stress_luck", "therapist_timing_luck", "dropout", "good_enough")
-_LIFE_LUCK = ("distress", "prototype_anxiety", "prototype_avoidance", "life_event_anxiety", "life_event_avoidance",
-              "life_event", "life_event_kind")
+_SESSION_LUCK = (
+    "client_mirror_luck",
+    "client_stress_luck",
+    "client_confrontation_chance",
+    "client_repair_chance",
+    "therapist_mirror_luck",
+    "therapist_stress_luck",
+    "therapist_timing_luck",
+    "dropout",
+    "good_enough",
+)
+_LIFE_LUCK = (
+    "distress",
+    "prototype_anxiety",
+    "prototype_avoidance",
+    "life_event_anxiety",
+    "life_event_avoidance",
+    "life_event",
+    "life_event_kind",
+)
 
 
 def _session_luck(seed, replicate, client, pair, week, purposes, out):  # type: ignore[no-untyped-def]
@@ -52,10 +68,15 @@ def _session_luck(seed, replicate, client, pair, week, purposes, out):  # type: 
 def _life_luck(seed, replicate, who, week, purposes):  # type: ignore[no-untyped-def]
     """All luck of one person's week."""
     here, zero = occasion(seed, replicate, who, week), np.uint64(0)
-    return (normal_at(absorbed(here, purposes[0]), zero), normal_at(absorbed(here, purposes[1]), zero),
-            normal_at(absorbed(here, purposes[2]), zero), normal_at(absorbed(here, purposes[3]), zero),
-            normal_at(absorbed(here, purposes[4]), zero), uniform_at(absorbed(here, purposes[5]), zero),
-            uniform_at(absorbed(here, purposes[6]), zero))
+    return (
+        normal_at(absorbed(here, purposes[0]), zero),
+        normal_at(absorbed(here, purposes[1]), zero),
+        normal_at(absorbed(here, purposes[2]), zero),
+        normal_at(absorbed(here, purposes[3]), zero),
+        normal_at(absorbed(here, purposes[4]), zero),
+        uniform_at(absorbed(here, purposes[5]), zero),
+        uniform_at(absorbed(here, purposes[6]), zero),
+    )
 
 
 def _first_luck(seed, replicate, who, purpose):  # type: ignore[no-untyped-def]
@@ -96,8 +117,14 @@ class Person(mesa.Agent):
         """Attachment to this partner starts from one's history."""
         p = self.p
         self.perceived_mean = self.perceived = eq.expectation(
-            self.bond_anxiety, self.bond_avoidance, p.perceived_typical, p.expectation_avoidance_cost,
-            p.expectation_anxiety_cost, p.anxiety_typical, p.avoidance_typical)
+            self.bond_anxiety,
+            self.bond_avoidance,
+            p.perceived_typical,
+            p.expectation_avoidance_cost,
+            p.expectation_anxiety_cost,
+            p.anxiety_typical,
+            p.avoidance_typical,
+        )
         self.unreliability = p.unreliability_typical
         insecurity = self.bond_anxiety - p.anxiety_typical + (self.bond_avoidance - p.avoidance_typical)
         self.trust = eq.logistic(eq.logit(p.trust_start) - p.trust_start_security_gain * insecurity)
@@ -105,9 +132,18 @@ class Person(mesa.Agent):
         self.alliance = eq.alliance(self.trust, self.task, self.goal)
         self.arousal = p.arousal_typical
         self.expression = eq.expression(
-            self.arousal, self.bond_anxiety, self.bond_avoidance, self.trust, p.expression_gain, p.expression_offset,
-            p.expression_avoidance_cost, p.expression_anxiety_gain, p.expression_trust_gain, p.anxiety_typical,
-            p.avoidance_typical)
+            self.arousal,
+            self.bond_anxiety,
+            self.bond_avoidance,
+            self.trust,
+            p.expression_gain,
+            p.expression_offset,
+            p.expression_avoidance_cost,
+            p.expression_anxiety_gain,
+            p.expression_trust_gain,
+            p.anxiety_typical,
+            p.avoidance_typical,
+        )
 
     # -- parts of an exchange
 
@@ -122,25 +158,71 @@ class Person(mesa.Agent):
         p, brain, partner = self.p, self.brain, self.partner
         anxiety, avoidance = self.bond_anxiety, self.bond_avoidance
         self.mirrored = mirrored = eq.mirrored(
-            brain.mirror, partner.expression, avoidance, mirror_luck, p.mirror_gain, p.mirror_avoidance_cost,
-            p.mirror_noise_sd, p.avoidance_typical)
+            brain.mirror,
+            partner.expression,
+            avoidance,
+            mirror_luck,
+            p.mirror_gain,
+            p.mirror_avoidance_cost,
+            p.mirror_noise_sd,
+            p.avoidance_typical,
+        )
         target = eq.arousal_target(
-            brain.limbic, self.distress, anxiety, self.perceived, mirrored, stress_luck, p.arousal_base,
-            p.arousal_distress_gain, p.distress_typical, p.arousal_anxiety_gain, p.anxiety_typical, p.rejection_gain,
-            p.perceived_typical, p.arousal_stress_sd, p.contagion_share, p.contagion_base, p.contagion_anxiety_gain)
+            brain.limbic,
+            self.distress,
+            anxiety,
+            self.perceived,
+            mirrored,
+            stress_luck,
+            p.arousal_base,
+            p.arousal_distress_gain,
+            p.distress_typical,
+            p.arousal_anxiety_gain,
+            p.anxiety_typical,
+            p.rejection_gain,
+            p.perceived_typical,
+            p.arousal_stress_sd,
+            p.contagion_share,
+            p.contagion_base,
+            p.contagion_anxiety_gain,
+        )
         self.control = control = eq.control(self.regulation, brain.ofc)
         self.arousal = arousal = eq.arousal(
-            self.arousal, target, control, anxiety, p.arousal_rise_rate, p.arousal_fall_rate, p.regulation_gain,
-            p.recovery_anxiety_cost, p.anxiety_typical)
+            self.arousal,
+            target,
+            control,
+            anxiety,
+            p.arousal_rise_rate,
+            p.arousal_fall_rate,
+            p.regulation_gain,
+            p.recovery_anxiety_cost,
+            p.anxiety_typical,
+        )
         self.felt = felt = eq.felt(brain.insula, mirrored, arousal, p.insula_half)
         self.mentalising = mentalising = eq.mentalising(
-            brain.dmpfc, self.skill, arousal, avoidance, self.fatigue, p.mentalising_threshold, p.mentalising_width,
-            p.mentalising_avoidance_cost, p.avoidance_typical)
+            brain.dmpfc,
+            self.skill,
+            arousal,
+            avoidance,
+            self.fatigue,
+            p.mentalising_threshold,
+            p.mentalising_width,
+            p.mentalising_avoidance_cost,
+            p.avoidance_typical,
+        )
         self_other = eq.self_other(brain.tpj, arousal, p.self_other_flood_cost, p.mentalising_threshold)
         self.separation = eq.separation(self_other, felt)
         self.estimate = estimate = eq.estimate(
-            felt, mentalising, self_other, arousal, partner.bond_avoidance, p.estimate_correction,
-            p.expression_avoidance_cost, p.avoidance_typical, p.self_other_leak)
+            felt,
+            mentalising,
+            self_other,
+            arousal,
+            partner.bond_avoidance,
+            p.estimate_correction,
+            p.expression_avoidance_cost,
+            p.avoidance_typical,
+            p.self_other_leak,
+        )
         self.fit = fit = eq.fit(estimate, partner.arousal, p.fit_width)
         self.felt_understanding = eq.felt_understanding(fit, felt, brain.vmpfc, p.felt_enough)
 
@@ -148,54 +230,139 @@ class Person(mesa.Agent):
         """Show without words, say, and convey warmth."""
         p, anxiety, avoidance = self.p, self.bond_anxiety, self.bond_avoidance
         self.expression = eq.expression(
-            self.arousal, anxiety, avoidance, self.trust, p.expression_gain, p.expression_offset, p.expression_avoidance_cost,
-            p.expression_anxiety_gain, p.expression_trust_gain, p.anxiety_typical, p.avoidance_typical)
+            self.arousal,
+            anxiety,
+            avoidance,
+            self.trust,
+            p.expression_gain,
+            p.expression_offset,
+            p.expression_avoidance_cost,
+            p.expression_anxiety_gain,
+            p.expression_trust_gain,
+            p.anxiety_typical,
+            p.avoidance_typical,
+        )
         self.disclosure = eq.disclosure(
-            self.expression, anxiety, avoidance, self.trust, p.disclosure_base, p.disclosure_trust_gain,
-            p.disclosure_avoidance_cost, p.disclosure_fearful_cost, p.disclosure_expression_gain, p.expression_typical,
-            p.anxiety_typical, p.avoidance_typical)
+            self.expression,
+            anxiety,
+            avoidance,
+            self.trust,
+            p.disclosure_base,
+            p.disclosure_trust_gain,
+            p.disclosure_avoidance_cost,
+            p.disclosure_fearful_cost,
+            p.disclosure_expression_gain,
+            p.expression_typical,
+            p.anxiety_typical,
+            p.avoidance_typical,
+        )
         self.warmth = eq.warmth(
-            avoidance, self.fatigue, self.warmth_trait, p.warmth_base, p.avoidance_warmth_cost, p.fatigue_warmth_cost,
-            p.avoidance_typical)
+            avoidance,
+            self.fatigue,
+            self.warmth_trait,
+            p.warmth_base,
+            p.avoidance_warmth_cost,
+            p.fatigue_warmth_cost,
+            p.avoidance_typical,
+        )
 
     def receive(self, match: float) -> None:
         """Perceive the partner's response, calm down, find words, and learn what to expect of them."""
         p, brain, partner = self.p, self.brain, self.partner
         anxiety, avoidance, arousal = self.bond_anxiety, self.bond_avoidance, self.arousal
         expectation = eq.expectation(
-            anxiety, avoidance, p.perceived_typical, p.expectation_avoidance_cost, p.expectation_anxiety_cost,
-            p.anxiety_typical, p.avoidance_typical)
+            anxiety,
+            avoidance,
+            p.perceived_typical,
+            p.expectation_avoidance_cost,
+            p.expectation_anxiety_cost,
+            p.anxiety_typical,
+            p.avoidance_typical,
+        )
         self.perceived = perceived = eq.perceived(
-            partner.response, expectation, anxiety, avoidance, arousal, self.mentalising, self.estimate, partner.warmth,
-            match, p.perception_pull_base, p.perception_pull_gain, p.perception_mentalising_gain, p.mentalising_typical,
-            p.threat_gain, p.arousal_typical, p.closeness_cost, p.warmth_typical, p.tension_reading_gain,
-            p.estimate_typical, p.avoidance_typical)
+            partner.response,
+            expectation,
+            anxiety,
+            avoidance,
+            arousal,
+            self.mentalising,
+            self.estimate,
+            partner.warmth,
+            match,
+            p.perception_pull_base,
+            p.perception_pull_gain,
+            p.perception_mentalising_gain,
+            p.mentalising_typical,
+            p.threat_gain,
+            p.arousal_typical,
+            p.closeness_cost,
+            p.warmth_typical,
+            p.tension_reading_gain,
+            p.estimate_typical,
+            p.avoidance_typical,
+        )
         surprise = eq.surprise(perceived, expectation)
         self.unreliability = eq.unreliability(self.unreliability, perceived, self.perceived_mean, p.unreliability_rate)
         self.perceived_mean = eq.perceived_mean(self.perceived_mean, perceived, p.perceived_mean_rate)
         self.conflict = eq.conflict(brain.acc, surprise)
         arousal = eq.calmed_arousal(arousal, perceived, p.co_regulation_rate)
         self.labelling = labelling = eq.labelling(
-            brain.vlpfc, self.disclosure, perceived, p.labelling_base, p.labelling_safety_gain)
+            brain.vlpfc, self.disclosure, perceived, p.labelling_base, p.labelling_safety_gain
+        )
         self.arousal = arousal = eq.labelled_arousal(
-            arousal, labelling, self.control, p.labelling_calm_rate, p.labelling_untrained_share)
+            arousal, labelling, self.control, p.labelling_calm_rate, p.labelling_untrained_share
+        )
         gate = eq.learning_gate(arousal, p.gate_centre, p.gate_width)
         self.bond_avoidance = eq.avoidance_learned(
-            avoidance, gate, surprise, brain.ofc, self.trust, p.plasticity, p.other_model_rate, p.safety_value_gain)
+            avoidance, gate, surprise, brain.ofc, self.trust, p.plasticity, p.other_model_rate, p.safety_value_gain
+        )
         self.bond_anxiety = eq.anxiety_learned(
-            anxiety, gate, surprise, self.unreliability, brain.vmpfc, p.plasticity, p.self_model_rate,
-            p.self_model_reliability_gain, p.self_model_surprise_gain, p.unreliability_typical)
+            anxiety,
+            gate,
+            surprise,
+            self.unreliability,
+            brain.vmpfc,
+            p.plasticity,
+            p.self_model_rate,
+            p.self_model_reliability_gain,
+            p.self_model_surprise_gain,
+            p.unreliability_typical,
+        )
         self.regulation = eq.regulation_learned(
-            self.regulation, gate, labelling, perceived, p.plasticity, p.regulation_rate, p.regulation_attunement_share,
-            p.regulation_keep)
+            self.regulation,
+            gate,
+            labelling,
+            perceived,
+            p.plasticity,
+            p.regulation_rate,
+            p.regulation_attunement_share,
+            p.regulation_keep,
+        )
         self.tension = eq.tension(self.tension, surprise, p.tension_keep)
 
     def remember(self) -> None:
         """Keep this exchange for the session's read-outs (in the order of ``_READ_OUTS``)."""
-        self.moments.append((
-            self.mirrored, self.arousal, self.felt, self.conflict, self.separation, self.mentalising,
-            self.felt_understanding, self.control, self.labelling, self.perceived, self.response, self.estimate, self.fit,
-            self.disclosure, self.expression, self.bid, self.warmth))
+        self.moments.append(
+            (
+                self.mirrored,
+                self.arousal,
+                self.felt,
+                self.conflict,
+                self.separation,
+                self.mentalising,
+                self.felt_understanding,
+                self.control,
+                self.labelling,
+                self.perceived,
+                self.response,
+                self.estimate,
+                self.fit,
+                self.disclosure,
+                self.expression,
+                self.bid,
+                self.warmth,
+            )
+        )
 
     # -- after a session
 
@@ -209,9 +376,19 @@ class Person(mesa.Agent):
         p = self.p
         for name, own in (("task", self.model.task), ("goal", self.model.goal)):
             target = eq.agreement_target(
-                capability, shared_meaning, self.trust, progress, own.agreement_base, own.agreement_capability_gain,
-                own.capability_typical, own.agreement_meaning_gain, own.shared_meaning_typical, own.agreement_trust_gain,
-                own.trust_typical, own.agreement_progress_gain)
+                capability,
+                shared_meaning,
+                self.trust,
+                progress,
+                own.agreement_base,
+                own.agreement_capability_gain,
+                own.capability_typical,
+                own.agreement_meaning_gain,
+                own.shared_meaning_typical,
+                own.agreement_trust_gain,
+                own.trust_typical,
+                own.agreement_progress_gain,
+            )
             setattr(self, name, eq.toward(getattr(self, name), target, p.agreement_rate))
         self.alliance = eq.alliance(self.trust, self.task, self.goal)
 
@@ -219,8 +396,16 @@ class Person(mesa.Agent):
         """Trust follows what was perceived in the session."""
         p = self.p
         target = eq.trust_target(
-            self.means["perceived"], self.bond_anxiety, self.bond_avoidance, p.trust_response_gain, p.perceived_typical,
-            p.trust_security_gain, p.trust_typical, p.anxiety_typical, p.avoidance_typical)
+            self.means["perceived"],
+            self.bond_anxiety,
+            self.bond_avoidance,
+            p.trust_response_gain,
+            p.perceived_typical,
+            p.trust_security_gain,
+            p.trust_typical,
+            p.anxiety_typical,
+            p.avoidance_typical,
+        )
         self.trust = eq.toward(self.trust, target, p.trust_rate)
 
     def consolidate(self) -> None:
@@ -239,17 +424,32 @@ class Person(mesa.Agent):
         """Life goes on: training fades, distress returns to its set point, attachment stirs, events happen."""
         p, model = self.p, self.model
         (z_distress, z_anxiety, z_avoidance, event_anxiety, event_avoidance, event, kind) = model.life_luck(
-            model.seed_code, model.replicate_code, self.code, model.week_code, model.life_purposes)
+            model.seed_code, model.replicate_code, self.code, model.week_code, model.life_purposes
+        )
         self.regulation = max(self.regulation * (1.0 - p.plasticity * (1.0 - p.regulation_week_keep)), 0.0)
         before = self.distress
         drifted = eq.distress_drift(before, self.distress_set_point, z_distress, p.distress_return_rate, p.distress_state_share)
         self.distress = min(max(drifted, -6.0), 8.0)
         self.anxiety = eq.prototype_drift(
-            self.anxiety, self.anxiety_anchor, z_anxiety, before, p.plasticity, p.anchor_rate, p.prototype_week_sd,
-            p.anxiety_distress_gain)
+            self.anxiety,
+            self.anxiety_anchor,
+            z_anxiety,
+            before,
+            p.plasticity,
+            p.anchor_rate,
+            p.prototype_week_sd,
+            p.anxiety_distress_gain,
+        )
         self.avoidance = eq.prototype_drift(
-            self.avoidance, self.avoidance_anchor, z_avoidance, before, p.plasticity, p.anchor_rate, p.prototype_week_sd,
-            p.avoidance_distress_gain)
+            self.avoidance,
+            self.avoidance_anchor,
+            z_avoidance,
+            before,
+            p.plasticity,
+            p.anchor_rate,
+            p.prototype_week_sd,
+            p.avoidance_distress_gain,
+        )
         if event <= p.life_event_prob:
             for name, luck in (("anxiety", event_anxiety), ("avoidance", event_avoidance)):
                 step = min(max(p.plasticity * p.life_event_sd * luck, -0.25), 0.25)
@@ -259,8 +459,25 @@ class Person(mesa.Agent):
                     setattr(self, f"{name}_anchor", eq.moved_share(getattr(self, f"{name}_anchor"), step))
 
 
-_READ_OUTS = ("mirrored", "arousal", "felt", "conflict", "separation", "mentalising", "felt_understanding", "control",
-              "labelling", "perceived", "response", "estimate", "fit", "disclosure", "expression", "bid", "warmth")
+_READ_OUTS = (
+    "mirrored",
+    "arousal",
+    "felt",
+    "conflict",
+    "separation",
+    "mentalising",
+    "felt_understanding",
+    "control",
+    "labelling",
+    "perceived",
+    "response",
+    "estimate",
+    "fit",
+    "disclosure",
+    "expression",
+    "bid",
+    "warmth",
+)
 
 
 class Therapist(Person):
@@ -272,20 +489,52 @@ class Therapist(Person):
         """How well, and how timely."""
         p, client = self.p, self.partner
         response = eq.response(
-            self.fit, self.felt_understanding, self.warmth, self.bond_avoidance, self.trust, client.bid, timing_luck,
-            p.response_base, p.response_fit_gain, p.fit_typical, p.response_felt_floor, p.felt_understanding_typical,
-            p.response_warmth_gain, p.warmth_typical, p.response_trust_gain, p.response_reaching_gain,
-            p.avoidance_typical, p.timing_lapse_cost, p.timing_lapse_threshold, p.timing_bid_gain)
+            self.fit,
+            self.felt_understanding,
+            self.warmth,
+            self.bond_avoidance,
+            self.trust,
+            client.bid,
+            timing_luck,
+            p.response_base,
+            p.response_fit_gain,
+            p.fit_typical,
+            p.response_felt_floor,
+            p.felt_understanding_typical,
+            p.response_warmth_gain,
+            p.warmth_typical,
+            p.response_trust_gain,
+            p.response_reaching_gain,
+            p.avoidance_typical,
+            p.timing_lapse_cost,
+            p.timing_lapse_threshold,
+            p.timing_bid_gain,
+        )
         self.response = eq.response_given(
-            response, timing_luck, p.forced_response_share, p.forced_response_low, p.forced_response_high)
+            response, timing_luck, p.forced_response_share, p.forced_response_low, p.forced_response_high
+        )
 
     def repair_chance(self, confronted: float) -> float:
         """Chance to mend a rupture in this exchange."""
         p, client = self.p, self.partner
         return eq.repair_probability(  # type: ignore[no-any-return]
-            self.brain.acc, client.brain.acc, self.mentalising, self.fit, self.bond_avoidance, client.disclosure, confronted,
-            p.repair_base, p.repair_understanding_gain, p.repair_avoidance_cost, p.repair_confrontation_gain,
-            p.repair_client_share, p.disclosure_typical, p.repair_disclosure_gain, p.repair_effort, p.avoidance_typical)
+            self.brain.acc,
+            client.brain.acc,
+            self.mentalising,
+            self.fit,
+            self.bond_avoidance,
+            client.disclosure,
+            confronted,
+            p.repair_base,
+            p.repair_understanding_gain,
+            p.repair_avoidance_cost,
+            p.repair_confrontation_gain,
+            p.repair_client_share,
+            p.disclosure_typical,
+            p.repair_disclosure_gain,
+            p.repair_effort,
+            p.avoidance_typical,
+        )
 
 
 class Client(Person):
@@ -322,7 +571,8 @@ class Client(Person):
         self.withdrawals = self.confrontations = self.repairs = 0.0
         luck = np.empty((7, model.n_exchanges))
         drop_chance, enough_chance = model.session_luck(
-            model.seed_code, model.replicate_code, self.code, self.pair_code, model.week_code, model.session_purposes, luck)
+            model.seed_code, model.replicate_code, self.code, self.pair_code, model.week_code, model.session_purposes, luck
+        )
         self.readings: list[tuple[float, float, float]] = []
         for number, draws in enumerate(zip(*luck.tolist(), strict=True)):
             self.exchange(number, *draws)
@@ -335,13 +585,31 @@ class Client(Person):
         therapist.consolidate()
         self.perhaps_leave(drop_chance, enough_chance)
 
-    def exchange(self, number: int, mirror: float, stress: float, confront: float, repair: float,
-                 partner_mirror: float, partner_stress: float, timing: float) -> None:
+    def exchange(
+        self,
+        number: int,
+        mirror: float,
+        stress: float,
+        confront: float,
+        repair: float,
+        partner_mirror: float,
+        partner_stress: float,
+        timing: float,
+    ) -> None:
         """One exchange between the two."""
         therapist, p = self.partner, self.p
         self.sense(mirror, stress)
-        self.bid = eq.bid(self.arousal, self.bond_anxiety, self.bond_avoidance, p.arousal_typical, p.anxiety_typical,
-                          p.avoidance_typical, p.bid_arousal_gain, p.bid_anxiety_gain, p.bid_avoidance_cost)
+        self.bid = eq.bid(
+            self.arousal,
+            self.bond_anxiety,
+            self.bond_avoidance,
+            p.arousal_typical,
+            p.anxiety_typical,
+            p.avoidance_typical,
+            p.bid_arousal_gain,
+            p.bid_anxiety_gain,
+            p.bid_avoidance_cost,
+        )
         self.show()
         therapist.sense(partner_mirror, partner_stress)
         self.readings.append((therapist.estimate, self.arousal, self.expression))
@@ -349,10 +617,19 @@ class Client(Person):
         therapist.respond(timing)
         self.receive(self.match)
         self.shared_meaning = eq.shared_meaning(
-            self.shared_meaning, therapist.fit, self.disclosure, self.arousal, p.shared_meaning_rate)
+            self.shared_meaning, therapist.fit, self.disclosure, self.arousal, p.shared_meaning_rate
+        )
         self.response = eq.collaboration(
-            self.disclosure, self.trust, self.engagement, p.collaboration_base, p.collaboration_disclosure_gain,
-            p.disclosure_typical, p.collaboration_trust_gain, p.collaboration_engagement_gain, p.engagement_typical)
+            self.disclosure,
+            self.trust,
+            self.engagement,
+            p.collaboration_base,
+            p.collaboration_disclosure_gain,
+            p.disclosure_typical,
+            p.collaboration_trust_gain,
+            p.collaboration_engagement_gain,
+            p.engagement_typical,
+        )
         therapist.receive(self.match)
         self.strain(number, confront, repair)
         self.remember()
@@ -364,7 +641,8 @@ class Client(Person):
         if breaks:
             self.tension = 0.0
             confronts = confront < eq.confrontation_probability(
-                self.bond_anxiety, self.bond_avoidance, p.confrontation_gain, p.anxiety_typical, p.avoidance_typical)
+                self.bond_anxiety, self.bond_avoidance, p.confrontation_gain, p.anxiety_typical, p.avoidance_typical
+            )
             if confronts:
                 self.confrontations += 1.0
             else:
@@ -405,23 +683,47 @@ class Client(Person):
         self.grow_trust()
         therapist.grow_trust()
         capability = eq.capability_target(
-            therapist.means["fit"], progress, self.trust, p.capability_typical, p.capability_fit_gain, p.fit_typical,
-            p.capability_progress_gain, p.capability_trust_gain, p.trust_typical)
+            therapist.means["fit"],
+            progress,
+            self.trust,
+            p.capability_typical,
+            p.capability_fit_gain,
+            p.fit_typical,
+            p.capability_progress_gain,
+            p.capability_trust_gain,
+            p.trust_typical,
+        )
         self.capability = eq.toward(self.capability, capability, p.capability_rate)
         self.agree(self.capability, self.shared_meaning, progress)
         taking_part = p.capability_typical + therapist.means["perceived"] - therapist.p.perceived_typical
         therapist.agree(taking_part, self.shared_meaning, progress)
         engagement = eq.engagement_target(
-            self.alliance, self.distress, p.engagement_base, p.engagement_alliance_gain, p.alliance_typical,
-            p.engagement_distress_gain, p.distress_typical)
+            self.alliance,
+            self.distress,
+            p.engagement_base,
+            p.engagement_alliance_gain,
+            p.alliance_typical,
+            p.engagement_distress_gain,
+            p.distress_typical,
+        )
         self.engagement = eq.toward(self.engagement, engagement, p.engagement_rate)
 
     def heal(self) -> None:
         """Distress falls, part of it for good."""
         p = self.p
         lost = eq.healing(
-            self.distress, self.alliance, self.engagement, self.means["labelling"], p.healing_rate, p.alliance_typical,
-            p.healing_alliance_power, p.engagement_typical, p.labelling_typical, p.healing_labelling_share, p.healthy_distress)
+            self.distress,
+            self.alliance,
+            self.engagement,
+            self.means["labelling"],
+            p.healing_rate,
+            p.alliance_typical,
+            p.healing_alliance_power,
+            p.engagement_typical,
+            p.labelling_typical,
+            p.healing_labelling_share,
+            p.healthy_distress,
+        )
         self.distress = max(self.distress - lost, -6.0)
         self.distress_set_point = max(self.distress_set_point - p.healing_lasting_share * lost, -6.0)
 
@@ -429,15 +731,31 @@ class Client(Person):
         """The planned end, dropping out, or being well enough."""
         p = self.p
         self.dropout_risk = eq.dropout_probability(
-            self.alliance, self.engagement, self.open_rupture, self.bond_avoidance, self.session, p.dropout_base,
-            p.dropout_alliance_gain, p.alliance_typical, p.dropout_engagement_gain, p.engagement_typical,
-            p.dropout_rupture_gain, p.dropout_avoidance_gain, p.avoidance_typical, p.dropout_early_gain, p.dropout_early_fade)
+            self.alliance,
+            self.engagement,
+            self.open_rupture,
+            self.bond_avoidance,
+            self.session,
+            p.dropout_base,
+            p.dropout_alliance_gain,
+            p.alliance_typical,
+            p.dropout_engagement_gain,
+            p.engagement_typical,
+            p.dropout_rupture_gain,
+            p.dropout_avoidance_gain,
+            p.avoidance_typical,
+            p.dropout_early_gain,
+            p.dropout_early_fade,
+        )
         if self.session >= self.planned_sessions:
             self.ending = "planned"
         elif drop_chance <= self.dropout_risk:
             self.ending = "dropout"
-        elif (self.distress < p.good_enough_distress and self.session >= p.good_enough_sessions
-              and enough_chance <= p.good_enough_prob):
+        elif (
+            self.distress < p.good_enough_distress
+            and self.session >= p.good_enough_sessions
+            and enough_chance <= p.good_enough_prob
+        ):
             self.ending = "improved"
 
 
@@ -455,8 +773,10 @@ class Therapy(mesa.Model):
         p = world.numbers
         self.numbers = {role: numbers_of(role, p) for role in ("client", "therapist")}
         self.task, self.goal = numbers_of("task", p), numbers_of("goal", p)
-        self.brains = {role: SimpleNamespace(**{region: world.strengths[f"{role}_{region}"] for region in REGIONS})
-                       for role in ("client", "therapist")}
+        self.brains = {
+            role: SimpleNamespace(**{region: world.strengths[f"{role}_{region}"] for region in REGIONS})
+            for role in ("client", "therapist")
+        }
         self.n_exchanges = world.n_exchanges
         self.seed_code, self.replicate_code = np.uint64(world.luck.seed), np.uint64(world.luck.replicate)
         self.session_luck, self.life_luck = compiled(_session_luck), compiled(_life_luck)
@@ -466,7 +786,8 @@ class Therapy(mesa.Model):
         self.week_code = np.uint64(0)
         client_rows, therapist_rows = (
             [dict(zip(PERSON, values, strict=True)) for values in people.data.T.tolist()]
-            for people in (world.clients, world.therapists))
+            for people in (world.clients, world.therapists)
+        )
         for i, (c, t) in enumerate(zip(world.client_of, world.therapist_of, strict=True)):
             client = Client(self, world.client_code[c], client_rows[c])
             client.begin(Therapist(self, world.therapist_code[t], therapist_rows[t]), float(world.planned_sessions[i]))
@@ -479,13 +800,53 @@ class Therapy(mesa.Model):
         self.agents.do("live_a_week")
 
 
-_OF_PERSON = ("distress", "distress_set_point", "anxiety", "avoidance", "anxiety_anchor", "avoidance_anchor", "regulation",
-              "skill", "warmth_trait", "fatigue")
-_OF_BOND = {"anxiety": "bond_anxiety", "avoidance": "bond_avoidance", **{name: name for name in (
-    "arousal", "expression", "perceived", "perceived_mean", "unreliability", "tension", "trust", "task", "goal",
-    "alliance")}}
-_OF_COURSE = ("match", "client_engagement", "shared_meaning", "capability", "open_rupture", "withdrawals", "confrontations", "repairs",
-              "session", "distress_intake", "dropout_risk", "accuracy_correlation", "accuracy_level", "accuracy_bias")
+_OF_PERSON = (
+    "distress",
+    "distress_set_point",
+    "anxiety",
+    "avoidance",
+    "anxiety_anchor",
+    "avoidance_anchor",
+    "regulation",
+    "skill",
+    "warmth_trait",
+    "fatigue",
+)
+_OF_BOND = {
+    "anxiety": "bond_anxiety",
+    "avoidance": "bond_avoidance",
+    **{
+        name: name
+        for name in (
+            "arousal",
+            "expression",
+            "perceived",
+            "perceived_mean",
+            "unreliability",
+            "tension",
+            "trust",
+            "task",
+            "goal",
+            "alliance",
+        )
+    },
+}
+_OF_COURSE = (
+    "match",
+    "client_engagement",
+    "shared_meaning",
+    "capability",
+    "open_rupture",
+    "withdrawals",
+    "confrontations",
+    "repairs",
+    "session",
+    "distress_intake",
+    "dropout_risk",
+    "accuracy_correlation",
+    "accuracy_level",
+    "accuracy_bias",
+)
 
 
 def person_columns(model: Therapy, role: str) -> dict[str, np.ndarray]:
@@ -500,6 +861,9 @@ def dyad_columns(model: Therapy) -> dict[str, np.ndarray]:
     out = {name: np.array([getattr(c, name.removeprefix("client_")) for c in clients], float) for name in _OF_COURSE}
     for role, people in (("client", clients), ("therapist", [c.partner for c in clients])):
         out |= {f"{role}_{name}": np.array([getattr(a, own) for a in people], float) for name, own in _OF_BOND.items()}
-        out |= {f"mean_{role}_{name}": np.array([a.means[name] for a in people], float) for name in _READ_OUTS
-                if f"mean_{role}_{name}" in DYAD}
+        out |= {
+            f"mean_{role}_{name}": np.array([a.means[name] for a in people], float)
+            for name in _READ_OUTS
+            if f"mean_{role}_{name}" in DYAD
+        }
     return out

@@ -1,0 +1,385 @@
+"""Directions: a number up, a measure up or down (or not moved by a bit), on paired luck; and the minimally different world."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from numba.extending import register_jitable
+
+from sim import luck
+from sim.experiments.design import build
+from sim.experiments.run import Run, run
+from sim.experiments.scenario import from_spec
+from sim.people.state import DYAD
+from sim.theory.parameters import NUMBERS
+from sim.therapy.compile import draws
+from sim.therapy.course import run_course
+from sim.therapy.exchange import EXCHANGE, Step
+from sim.therapy.session import World
+
+SEED = 4
+#: Kinds of dyads a row of the table may ask for.
+KINDS: dict[str, dict[str, Any]] = {
+    "usual": {"client": "population", "therapist": "population"},
+    "dismissing therapists": {"client": "population", "therapist": "dismissing"},
+    "dismissing clients": {"client": "dismissing", "therapist": "population"},
+    "preoccupied clients": {"client": "preoccupied", "therapist": "population"},
+    "untreated": {"client": "population", "therapist": "none"},
+    "fearful clients": {"client": "fearful", "therapist": "population"},
+}
+
+
+@lru_cache(maxsize=None)
+def ran(kind: str, numbers: tuple[tuple[str, float], ...] = (), sessions: int = 8, clients: int = 600) -> Run:
+    """A small run of one kind of dyads with some numbers changed; always the same people and luck."""
+    spec = {"question": "?", "clients_per_arm": clients, "sessions": sessions, **KINDS[kind], "parameters": dict(numbers)}
+    return run(from_spec(spec, kind), seed=SEED, threads=1)
+
+
+Measure = Callable[[Run], float]
+
+
+def mean(column: str) -> Measure:
+    """Mean of a column of the session table."""
+    return lambda r: float(r.sessions[column].mean())
+
+
+def first(column: str) -> Measure:
+    """Mean of a column in session 1, when nobody has left yet."""
+    return lambda r: float(r.sessions.loc[r.sessions["session"] == 1, column].mean())
+
+
+def spread(column: str) -> Measure:
+    """SD over clients of a column in session 1."""
+    return lambda r: float(r.sessions.loc[r.sessions["session"] == 1, column].std())
+
+
+def dropouts(r: Run) -> float:
+    """Share of clients who drop out."""
+    return float((r.clients["ending"] == "dropout").mean())
+
+
+def improved(r: Run) -> float:
+    """Share of courses that end early as well enough."""
+    return float((r.clients["ending"] == "improved").mean())
+
+
+def distress_at_end(r: Run) -> float:
+    """Latent distress at the end."""
+    return float(r.clients["distress_end_latent"].mean())
+
+
+def intake(column: str) -> Measure:
+    """Mean of a column of the client table."""
+    return lambda r: float(r.clients[column].mean())
+
+
+def withdrawn(r: Run) -> float:
+    """Share of ruptures that are withdrawals only."""
+    ruptured = r.sessions.loc[r.sessions["ruptures"] > 0, "rupture_type"]
+    return float((ruptured == "withdrawal").mean())
+
+
+def repaired(r: Run) -> float:
+    """Repairs per rupture."""
+    return float(r.sessions["repairs"].sum() / r.sessions["ruptures"].sum())
+
+
+def anxiety_spread(r: Run) -> float:
+    """SD over clients of how far the general model (anxiety) moved."""
+    return float((r.clients["client_anxiety_end_latent"] - r.clients["client_anxiety_0_latent"]).std())
+
+
+#: (number, from (None: its default), to, kind of dyads, what is measured, measure, sign of its change). 0: not moved by a bit.
+TABLE: list[tuple[str, float | None, float, str, str, Measure, int]] = [
+    ("avoidance_warmth_cost", None, 4.0, "dismissing therapists", "response", mean("response"), -1),
+    ("warmth_base", None, 1.6, "usual", "response", mean("response"), +1),
+    ("response_base", None, 0.9, "usual", "perceived", mean("perceived_response"), +1),
+    ("response_base", None, 0.9, "usual", "alliance", mean("alliance_latent"), +1),
+    ("response_reaching_gain", None, 20.0, "dismissing clients", "response", mean("response"), +1),
+    ("timing_lapse_cost", None, 3.0, "usual", "response", mean("response"), -1),
+    ("timing_lapse_threshold", None, 3.0, "usual", "response", mean("response"), +1),
+    ("repair_effort", None, 0.0, "usual", "repairs", mean("repairs"), -1),
+    ("repair_base", None, 0.0, "usual", "repaired", repaired, +1),
+    ("repair_avoidance_cost", None, 6.0, "dismissing therapists", "repaired", repaired, -1),
+    ("repair_confrontation_gain", None, 4.0, "preoccupied clients", "repaired", repaired, +1),
+    ("repair_trust_step", None, 0.15, "usual", "alliance", mean("alliance_latent"), +1),
+    ("rupture_trust_step", None, 0.2, "usual", "alliance", mean("alliance_latent"), -1),
+    ("rupture_threshold", None, 1.0, "usual", "ruptures", mean("ruptures"), -1),
+    ("tension_keep", None, 0.95, "usual", "ruptures", mean("ruptures"), +1),
+    ("confrontation_gain", None, 12.0, "dismissing clients", "withdrawn", withdrawn, +1),
+    ("confrontation_gain", None, 12.0, "preoccupied clients", "withdrawn", withdrawn, -1),
+    ("dropout_base", None, -4.0, "usual", "dropouts", dropouts, +1),
+    ("dropout_alliance_gain", None, 15.0, "fearful clients", "dropouts", dropouts, +1),
+    ("dropout_rupture_gain", None, 3.0, "usual", "dropouts", dropouts, +1),
+    ("dropout_early_gain", None, 3.0, "usual", "dropouts", dropouts, +1),
+    ("dropout_avoidance_gain", None, 4.0, "dismissing clients", "dropouts", dropouts, +1),
+    ("good_enough_prob", None, 0.5, "usual", "improved", improved, +1),
+    ("good_enough_sessions", None, 100.0, "usual", "improved", improved, -1),
+    ("match_sd", None, 1.2, "usual", "spread of perceived responses", spread("perceived_response"), +1),
+    ("match_sd", None, 1.2, "usual", "spread of alliance", spread("alliance_latent"), +1),
+    ("expression_gain", 0.5, 1.5, "usual", "accuracy", first("accuracy_correlation"), +1),
+    ("expression_avoidance_cost", None, 5.0, "dismissing clients", "bias of accuracy", first("accuracy_bias"), -1),
+    ("mirror_noise_sd", None, 1.5, "usual", "accuracy", first("accuracy_correlation"), -1),
+    ("fit_width", None, 0.4, "usual", "fit", first("fit"), +1),
+    ("therapist_skill_mean", None, 0.85, "dismissing clients", "fit", mean("fit"), +1),
+    ("self_other_flood_cost", None, 4.0, "usual", "fit", first("fit"), -1),
+    ("disclosure_avoidance_cost", None, 6.0, "dismissing clients", "disclosure", mean("disclosure"), -1),
+    ("disclosure_fearful_cost", None, 16.0, "fearful clients", "disclosure", mean("disclosure"), -1),
+    ("labelling_safety_gain", None, 5.0, "usual", "labelling", mean("labelling"), +1),
+    ("bid_anxiety_gain", None, 6.0, "preoccupied clients", "bids", mean("bids"), +1),
+    ("bid_avoidance_cost", None, 6.0, "dismissing clients", "bids", mean("bids"), -1),
+    ("expectation_avoidance_cost", None, 4.0, "dismissing clients", "perceived", first("perceived_response"), -1),
+    ("closeness_cost", None, 6.0, "dismissing clients", "perceived", first("perceived_response"), -1),
+    ("client_tension_reading_gain", 0.0, 4.0, "usual", "spread of perceived responses", spread("perceived_response"), +1),
+    ("co_regulation_rate", None, 0.5, "usual", "arousal", mean("client_limbic"), -1),
+    ("labelling_calm_rate", None, 2.5, "usual", "arousal", mean("client_limbic"), -1),
+    ("regulation_gain", None, 1.0, "usual", "arousal", mean("client_limbic"), -1),
+    ("regulation_rate", None, 0.06, "usual", "regulation", mean("regulation_client"), +1),
+    ("client_arousal_base", None, 1.0, "usual", "arousal", mean("client_limbic"), +1),
+    ("contagion_anxiety_gain", None, 4.0, "usual", "therapist's arousal", spread("therapist_limbic"), +1),
+    ("trust_start", None, 0.7, "usual", "alliance at first", first("alliance_latent"), +1),
+    ("trust_rate", None, 0.5, "fearful clients", "alliance", mean("alliance_latent"), -1),
+    ("capability_fit_gain", None, 6.0, "usual", "spread of capability", spread("capability"), +1),
+    ("engagement_base", None, 1.5, "usual", "engagement", mean("engagement"), +1),
+    ("engagement_base", None, 1.5, "usual", "distress at the end", distress_at_end, -1),
+    ("healing_rate", None, 0.08, "usual", "distress at the end", distress_at_end, -1),
+    ("healing_alliance_power", None, 4.0, "fearful clients", "distress at the end", distress_at_end, +1),
+    ("distress_return_rate", None, 0.3, "untreated", "distress at the end", distress_at_end, -1),
+    ("life_event_sd", None, 0.3, "untreated", "change of attachment", anxiety_spread, +1),
+    ("prototype_week_sd", None, 0.08, "untreated", "change of attachment", anxiety_spread, +1),
+    ("plasticity", None, 0.0, "untreated", "change of attachment", anxiety_spread, -1),
+    ("help_seeking_threshold", None, 2.5, "untreated", "distress at intake", intake("distress_0_latent"), +1),
+    ("client_rating_lift", None, 2.0, "usual", "WAI", mean("wai_client"), +1),
+    ("therapist_rating_lift", None, 2.0, "usual", "WAI of therapists", mean("wai_therapist"), +1),
+    ("client_false_report_prob", None, 0.4, "usual", "reported ruptures", mean("ruptures_client_reported"), +1),
+    ("core_base", None, -0.5, "usual", "CORE-OM", mean("distress"), +1),
+    # what must not move
+    ("healing_rate", None, 0.08, "usual", "perceived in session 1", first("perceived_response"), 0),
+    ("dropout_base", None, -4.0, "usual", "alliance in session 1", first("alliance_latent"), 0),
+    ("life_event_prob", None, 0.0, "usual", "alliance in session 1", first("alliance_latent"), 0),
+    ("client_rating_lift", None, 2.0, "usual", "alliance", mean("alliance_latent"), 0),
+    ("core_base", None, -0.5, "usual", "dropouts", dropouts, 0),
+    ("ecr_item_sd", None, 2.5, "usual", "distress at the end", distress_at_end, 0),
+    ("response_base", None, 0.9, "untreated", "distress at the end", distress_at_end, 0),
+    ("trust_rate", None, 0.5, "usual", "perceived in session 1", first("perceived_response"), 0),
+]
+
+
+@pytest.mark.parametrize("row", TABLE, ids=lambda row: f"{row[0]}->{row[4]} ({row[3]})")
+def test_a_number_moves_what_it_should(row: tuple[Any, ...]) -> None:
+    """From one value to the other, same people and luck, the measure changes in the stated direction (0: not by a bit)."""
+    name, start, end, kind, _, measure, sign = row
+    before = NUMBERS[name].default if start is None else start
+    low = measure(ran(kind, () if start is None else ((name, start),)))
+    change = measure(ran(kind, ((name, end),))) - low
+    assert np.sign(change) == sign, f"{name} {before:g} -> {end:g}: {low:.4f} changes by {change:+.4f}"
+
+
+def test_the_table_is_broad() -> None:
+    """At least thirty numbers, of at least six groups, and some that must not move anything."""
+    assert len({row[0] for row in TABLE}) >= 30
+    assert len({NUMBERS[row[0]].group for row in TABLE}) >= 6
+    assert sum(row[-1] == 0 for row in TABLE) >= 5
+
+
+def test_without_effort_no_repair() -> None:
+    """Effort 0 is no repair at all, not just fewer."""
+    assert (ran("usual", (("repair_effort", 0.0),)).sessions["repairs"] == 0).all()
+
+
+# ------------------------------------------------------------------------------- what a number must not touch
+
+LATENT = ["session", "week", "alliance_latent", "distress_latent", "disclosure", "labelling", "engagement", "ruptures", "repairs",
+          "dropout_risk", "accuracy_correlation", "accuracy_level", "accuracy_bias", "perceived_response", "response", "fit",
+          "shared_meaning", "capability", "regulation_client", "regulation_therapist", "anxiety_to_therapist_latent"]
+QUESTIONNAIRES = [name for name, number in NUMBERS.items() if number.group == "questionnaires"]
+
+
+@pytest.mark.parametrize("name", QUESTIONNAIRES)
+def test_questionnaires_only_look(name: str) -> None:
+    """A number of the questionnaires changes some rating, and no latent column by a bit."""
+    number = NUMBERS[name]
+    other = number.default + 0.3 * (number.high - number.default)
+    plain, changed = ran("usual"), ran("usual", ((name, other),))
+    pd.testing.assert_frame_equal(plain.sessions[LATENT], changed.sessions[LATENT], check_exact=True)
+    latent = [c for c in plain.clients if c.endswith("_latent")] + ["sessions_attended", "ending"]
+    pd.testing.assert_frame_equal(plain.clients[latent], changed.clients[latent], check_exact=True)
+    same = plain.sessions.equals(changed.sessions) and plain.clients.equals(changed.clients)
+    same &= plain.assessments.equals(changed.assessments)
+    assert not same, f"{name} changes nothing at all"
+
+
+LIFE = ["life_event_prob", "life_event_moves_prob", "life_event_lasting_prob", "life_event_sd", "prototype_week_sd",
+        "distress_return_rate"]
+
+
+@pytest.mark.parametrize("name", LIFE)
+def test_life_comes_after_the_first_session(name: str) -> None:
+    """A number of life alone leaves session 1 as it was, bit for bit; later sessions differ."""
+    number = NUMBERS[name]
+    other = 0.0 if name == "life_event_prob" else min(number.default * 3 + 0.05, number.high)
+    plain, changed = ran("usual").sessions, ran("usual", ((name, other),)).sessions
+    one, same = (s[s["session"] == 1].reset_index(drop=True) for s in (plain, changed))
+    pd.testing.assert_frame_equal(one, same, check_exact=True)
+    assert not plain.equals(changed)
+
+
+def test_healing_leaves_the_first_session_alone() -> None:
+    """Healing changes distress afterwards, not what happens in the first session."""
+    plain, changed = (ran("usual", n).sessions for n in ((), (("healing_rate", 0.08),)))
+    one, same = (s[s["session"] == 1].reset_index(drop=True) for s in (plain, changed))
+    pd.testing.assert_frame_equal(one, same, check_exact=True)
+
+
+# ---------------------------------------------------------------------------- the minimally different world
+
+
+def small(**keys: Any) -> Run:
+    """A run of 40 clients over 5 sessions, with some keys of the scenario changed."""
+    spec = {"question": "?", "clients_per_arm": 40, "sessions": 5, "client": "population", "therapist": "population", **keys}
+    return run(from_spec(spec, "small"), seed=SEED, threads=1)
+
+
+def equal_rows(a: pd.DataFrame, b: pd.DataFrame) -> None:
+    """Two tables are the same to the bit, whatever their arms are called."""
+    a, b = (t.drop(columns="arm").reset_index(drop=True) for t in (a, b))
+    pd.testing.assert_frame_equal(a, b, check_exact=True)
+
+
+TABLES = ("clients", "sessions", "assessments")
+
+
+def test_more_clients_leave_the_others_as_they_were() -> None:
+    """The rows of the first forty clients do not change when another forty come, one therapist each or a caseload."""
+    for per_therapist in (1, 10):
+        few = small(clients_per_therapist=per_therapist)
+        many = small(clients_per_arm=80, clients_per_therapist=per_therapist)
+        for name in TABLES:
+            table = getattr(many, name)
+            equal_rows(getattr(few, name), table[table["client"] < 40])
+
+
+def test_another_arm_leaves_the_others_as_they_were() -> None:
+    """Adding an arm, before or after, changes no row of the others; nor does another replicate."""
+    arms = {"usual": {}, "warm": {"policies": ["train_warmth"]}}
+    others = {"none": {"therapist": "none"}, "cold": {"parameters": {"warmth_base": 0.0}}}
+    both, more = small(arms=arms), small(arms={"none": others["none"], **arms, "cold": others["cold"]})
+    twice = small(arms=arms, replicates=2)
+    for name in TABLES:
+        for arm in arms:
+            here, beside, again = (getattr(r, name) for r in (both, more, twice))
+            equal_rows(here[here["arm"] == arm], beside[beside["arm"] == arm])
+            equal_rows(here[here["arm"] == arm], again[(again["arm"] == arm) & (again["replicate"] == 0)])
+    assert not twice.clients.query("replicate == 1")["distress_0"].equals(twice.clients.query("replicate == 0")["distress_0"])
+
+
+def test_longer_courses_begin_alike() -> None:
+    """Planning more sessions changes nothing before the end of the shorter course."""
+    short, long = small(), small(sessions=9)
+    equal_rows(short.sessions, long.sessions[long.sessions["week"] <= 5])
+
+
+@register_jitable
+def daydream(client_arousal, daydream_luck, wandering_chance):  # type: ignore[no-untyped-def]
+    """A thought that passes through the therapist's mind and changes nothing."""
+    return client_arousal * 0.0 + daydream_luck + wandering_chance
+
+
+def _world(steps: tuple[Step, ...] = EXCHANGE) -> World:
+    """Thirty dyads, after four sessions with these steps."""
+    spec = {"question": "?", "clients_per_arm": 30, "sessions": 4, "client": "population", "therapist": "population"}
+    scenario = from_spec(spec, "draws")
+    world = build(scenario, scenario.arms[0], 0, SEED)
+    world.exchange_steps = steps
+    run_course(world, 4)
+    return world
+
+
+def test_a_new_draw_changes_nobodys_other_luck() -> None:
+    """Steps that draw normals and uniforms of their own, at both ends and amid the exchange, leave every column as it was."""
+    before, amid, after = (Step(role, daydream, (f"{role}_daydream_{place}",)) for role, place in
+                           (("client", "first"), ("therapist", "amid"), ("client", "last")))
+    middle = len(EXCHANGE) // 2
+    steps = (before, *EXCHANGE[:middle], amid, *EXCHANGE[middle:], after)
+    own = {f"{role}_{draw}" for role in ("client", "therapist") for draw in ("daydream_luck", "wandering_chance")}
+    assert set(draws(steps)) - set(draws()) == own
+    plain, dreamt = _world(), _world(steps)
+    for table in ("dyads", "clients", "therapists"):
+        assert np.array_equal(getattr(plain, table).data, getattr(dreamt, table).data), table
+    assert np.array_equal(plain.ending, dreamt.ending)
+    for name, values in plain.ratings.items():
+        assert np.array_equal(values, dreamt.ratings[name], equal_nan=True), name
+
+
+def test_no_two_draws_share_a_purpose() -> None:
+    """Every draw of an exchange has a stream of its own: no two correlate, none is drawn twice under two names."""
+    names = list(draws())
+    assert len(names) == len(set(names))
+    code = luck.person("client", np.arange(3000))
+    values = np.array([luck.normal(SEED, 0, code, name, 1, 0) for name in names])
+    off = np.corrcoef(values)[~np.eye(len(names), dtype=bool)]
+    assert np.abs(off).max() < 0.08
+
+
+def test_another_kind_of_therapist_leaves_the_clients_as_they_came() -> None:
+    """Intake, untreated life and the clients' own luck do not depend on whom they meet."""
+    secure, dismissing = small(therapist="secure"), small(therapist="dismissing")
+    at_intake = [c for c in secure.clients if c.startswith(("client_", "distress")) and "_0" in c]
+    pd.testing.assert_frame_equal(secure.clients[at_intake], dismissing.clients[at_intake], check_exact=True)
+    first_look = ["client", "week", "distress", "distress_latent"]
+    one, other = (r.sessions.query("session == 1")[first_look].reset_index(drop=True) for r in (secure, dismissing))
+    pd.testing.assert_frame_equal(one, other, check_exact=True)
+    # What life does is the same luck: without healing, and nothing learned, distress goes the same way with either.
+    frozen = {"healing_rate": 0.0, "dropout_base": -12.0, "good_enough_prob": 0.0, "anxiety_distress_gain": 0.0}
+    one, other = (small(therapist=t, parameters=frozen).assessments for t in ("secure", "dismissing"))
+    waiting = small(therapist="none", parameters=frozen).assessments
+    for treated in (one, other):
+        np.testing.assert_array_equal(treated["distress_latent"], waiting["distress_latent"])
+        np.testing.assert_array_equal(treated["distress"], waiting["distress"])
+        np.testing.assert_array_equal(treated["life_events"], waiting["life_events"])
+
+
+def test_crossed_clients_meet_every_therapist_as_the_same_people() -> None:
+    """In a crossed design the four courses of one client start from the same intake."""
+    spec = {"question": "?", "design": "crossed", "client": ["secure", "fearful"], "therapist": ["secure", "dismissing"],
+            "clients_per_arm": 30, "sessions": 3}
+    crossed = run(from_spec(spec, "crossed"), seed=SEED, threads=1).clients
+    for style in ("secure", "fearful"):
+        arms = [crossed[crossed["arm"] == f"{style} client, {therapist} therapist"].reset_index(drop=True)
+                for therapist in ("secure", "dismissing")]
+        for column in ("client_anxiety_0", "client_avoidance_0", "distress_0", "distress_0_latent"):
+            pd.testing.assert_series_equal(arms[0][column], arms[1][column])
+
+
+# -------------------------------------------------------------------------------------------- two insecure partners
+
+
+@lru_cache(maxsize=1)
+def _crossed() -> dict[tuple[str, str], float]:
+    """Mean latent alliance in sessions 8 to 12 of every pairing; nobody leaves."""
+    styles = ["secure", "preoccupied", "dismissing"]
+    spec = {"question": "?", "design": "crossed", "client": styles, "therapist": styles, "clients_per_arm": 800, "sessions": 12,
+            "parameters": {"dropout_base": -12.0, "good_enough_prob": 0.0}}
+    table = run(from_spec(spec, "crossed"), seed=SEED).sessions.query("8 <= session <= 12")
+    means = table.groupby("arm", observed=True)["alliance_latent"].mean()
+    return {(c, t): float(means[f"{c} client, {t} therapist"]) for c in styles for t in styles}
+
+
+@pytest.mark.parametrize("style", ["preoccupied", "dismissing"])
+def test_two_insecure_partners_struggle_beyond_the_sum_of_both(style: str) -> None:
+    """Alliance of two people of one insecure style lies below what both main effects add up to [A7]."""
+    m = _crossed()
+    interaction = m[style, style] - m[style, "secure"] - m["secure", style] + m["secure", "secure"]
+    assert interaction < 0, f"{style}: {interaction:+.4f}"
+    assert m[style, style] < min(m[style, "secure"], m["secure", style]) < m["secure", "secure"]
+
+
+def test_every_column_of_the_dyad_was_compared() -> None:
+    """The comparison of whole tables covers every declared column."""
+    assert _world().dyads.data.shape[0] == len(DYAD)
