@@ -101,7 +101,7 @@ TABLE: list[tuple[str, float | None, float, str, str, Measure, int]] = [
     ("warmth_base", None, 1.6, "usual", "response", mean("response"), +1),
     ("response_base", None, 0.9, "usual", "perceived", mean("perceived_response"), +1),
     ("response_base", None, 0.9, "usual", "alliance", mean("alliance_latent"), +1),
-    ("response_reaching_gain", None, 20.0, "dismissing clients", "response", mean("response"), +1),
+    ("response_reaching_cost", None, 60.0, "dismissing clients", "response", mean("response"), -1),
     ("timing_lapse_cost", None, 3.0, "usual", "response", mean("response"), -1),
     ("timing_lapse_threshold", None, 3.0, "usual", "response", mean("response"), +1),
     ("repair_effort", None, 0.0, "usual", "repairs", mean("repairs"), -1),
@@ -144,7 +144,7 @@ TABLE: list[tuple[str, float | None, float, str, str, Measure, int]] = [
     ("client_arousal_base", None, 1.0, "usual", "arousal", mean("client_limbic"), +1),
     ("contagion_anxiety_gain", None, 4.0, "usual", "therapist's arousal", spread("therapist_limbic"), +1),
     ("trust_start", None, 0.7, "usual", "alliance at first", first("alliance_latent"), +1),
-    ("trust_rate", None, 0.5, "fearful clients", "alliance", mean("alliance_latent"), -1),
+    ("trust_rate", None, 0.5, "usual", "spread of alliance", spread("alliance_latent"), +1),
     ("capability_fit_gain", None, 6.0, "usual", "spread of capability", spread("capability"), +1),
     ("engagement_base", None, 1.5, "usual", "engagement", mean("engagement"), +1),
     ("engagement_base", None, 1.5, "usual", "distress at the end", distress_at_end, -1),
@@ -152,7 +152,7 @@ TABLE: list[tuple[str, float | None, float, str, str, Measure, int]] = [
     ("healing_alliance_power", None, 4.0, "fearful clients", "distress at the end", distress_at_end, +1),
     ("distress_return_rate", None, 0.3, "untreated", "distress at the end", distress_at_end, -1),
     ("life_event_sd", None, 0.3, "untreated", "change of attachment", anxiety_spread, +1),
-    ("prototype_week_sd", None, 0.08, "untreated", "change of attachment", anxiety_spread, +1),
+    ("prototype_state_share", None, 0.8, "untreated", "change of attachment", anxiety_spread, +1),
     ("plasticity", None, 0.0, "untreated", "change of attachment", anxiety_spread, -1),
     ("help_seeking_threshold", None, 2.5, "untreated", "distress at intake", intake("distress_0_latent"), +1),
     ("client_rating_lift", None, 2.0, "usual", "WAI", mean("wai_client"), +1),
@@ -215,7 +215,7 @@ def test_questionnaires_only_look(name: str) -> None:
     assert not same, f"{name} changes nothing at all"
 
 
-LIFE = ["life_event_prob", "life_event_moves_prob", "life_event_lasting_prob", "life_event_sd", "prototype_week_sd",
+LIFE = ["life_event_prob", "life_event_moves_prob", "life_event_lasting_prob", "life_event_sd", "prototype_state_share",
         "distress_return_rate"]
 
 

@@ -37,7 +37,8 @@ RANGES = {
     "bond": (0, 1), "task": (0, 1), "goal": (0, 1), "alliance": (0, 1), "engagement": (0, 1), "level": (0, 1),
     "level_typical": (0.05, 0.95),
     "session": (1, 200), "tension": (0, 10), "match": (-3, 3), "anxiety_z": (-3, 3), "avoidance_z": (-3, 3),
-    "anxiety_path": (-1, 1), "avoidance_path": (-1, 1), "own": (-3, 3), "style": (-3, 3), "noise": (-3, 3),
+    "anxiety_path": (-1, 1), "avoidance_path": (-1, 1), "own": (-3, 3),
+    "population_sd": (0, 0.3), "style": (-3, 3), "noise": (-3, 3),
     "prototype": (0, 1), "anchor": (0, 1), "partner_acc": (0, 1),
 }
 
@@ -67,7 +68,7 @@ PLAIN = {
     "arousal_target": 0.5, "confronted": 0.0, "mean_perceived": 0.6, "mean_fit": 0.8, "progress": 0.2, "bond": 0.6, "task": 0.5,
     "goal": 0.5, "alliance": 0.55, "engagement": 0.55, "level": 0.6, "level_typical": 0.55, "session": 5.0,
     "tension": 0.2, "match": 0.1,
-    "anxiety_z": 0.5, "avoidance_z": 0.5, "anxiety_path": 0.3, "avoidance_path": 0.1, "own": 0.2,
+    "anxiety_z": 0.5, "avoidance_z": 0.5, "anxiety_path": 0.3, "avoidance_path": 0.1, "own": 0.2, "population_sd": 0.2,
     "style": 0.1, "noise": 0.1, "prototype": 0.4, "anchor": 0.5, "partner_acc": 1.0,
 }
 
@@ -152,7 +153,7 @@ SHAPES = {
     "fit": Shape(0, 1),
     "separation": Shape(0, 1, "self_other felt"),
     "felt_understanding": Shape(0, 1, "vmpfc fit felt"),
-    "response": Shape(0, 1, "fit felt_understanding warmth trust", "timing_luck"),
+    "response": Shape(0, 1, "fit felt_understanding warmth trust partner_bid", "timing_luck avoidance"),
     "response_given": Shape(0, 1, "response"),
     "collaboration": Shape(0, 1, "disclosure trust engagement"),
     "expectation": Shape(0, 1, "", "anxiety avoidance"),
@@ -444,8 +445,11 @@ def test_response_limits() -> None:
     late = value(eq.response, timing_luck=P.timing_lapse_threshold + 1.0, **typical)
     assert late == near(eq.logistic(P.response_base - P.timing_lapse_cost))
     assert value(eq.response, **{**typical, "partner_bid": 0.9}) == near(base)
-    assert value(eq.response, **{**typical, "partner_bid": 0.9, "avoidance": 0.8}) > base > value(
-        eq.response, **{**typical, "partner_bid": 0.1, "avoidance": 0.8})
+    assert value(eq.response, **{**typical, "partner_bid": 0.1}) == near(base)
+    waiting = {**typical, "avoidance": 0.8, "bid_enough": 0.3}
+    assert value(eq.response, **{**waiting, "partner_bid": 0.4}) == near(base)
+    by_hand = eq.logistic(P.response_base - P.response_reaching_cost * (0.8 - P.avoidance_typical) * 0.2)
+    assert value(eq.response, **{**waiting, "partner_bid": 0.1}) == near(by_hand)
 
 
 @promise(eq.response_given)

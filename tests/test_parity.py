@@ -65,10 +65,10 @@ STRAINED = MIXED.but(
     forced_response_high=0.8,
     rupture_threshold=0.2,
     life_event_prob=0.5,
-    dropout_base=-3.0,
+    dropout_base=-4.5,
     good_enough_distress=1.5,
     good_enough_sessions=2.0,
-    good_enough_prob=0.5,
+    good_enough_prob=0.2,
     plasticity=2.0,
     sessions=8,
 )

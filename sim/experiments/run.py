@@ -168,7 +168,8 @@ def _frame(parts: list[tuple[str, dict[str, Any]]], table: str, arms: Iterable[s
 
 def _fits_in_memory(scenario: Scenario) -> None:
     # The session table dominates; it exists in parts and once more while they are joined.
-    rows = sum(arm.sessions for arm in scenario.arms if arm.therapist is not None) * scenario.clients_per_arm * scenario.replicates
+    per_client = sum(arm.sessions for arm in scenario.arms if arm.therapist is not None)
+    rows = per_client * scenario.clients_per_arm * scenario.replicates
     needed, there = 2.5 * 8.0 * len(SESSIONS) * rows, float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
     if needed > 0.8 * there:
         raise ScenarioError(

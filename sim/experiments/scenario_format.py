@@ -266,7 +266,12 @@ def _shared_definitions() -> dict[str, Any]:
         **{
             f"{role}s": {
                 "anyOf": [
-                    {"type": "array", "items": {"enum": [*STYLES, POPULATION, *nobody[role]]}, "minItems": 1, "uniqueItems": True},
+                    {
+                        "type": "array",
+                        "items": {"enum": [*STYLES, POPULATION, *nobody[role]]},
+                        "minItems": 1,
+                        "uniqueItems": True,
+                    },
                     {"type": "object", "additionalProperties": named[role], "minProperties": 1},
                 ],
                 "description": "For design: crossed.",

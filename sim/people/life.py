@@ -14,7 +14,7 @@ from sim.theory import equations as eq
 from sim.theory.parameters import Parameters
 
 
-def live_a_week(people: Columns, code: np.ndarray, week: int, numbers: Parameters, luck: Luck) -> None:
+def live_a_week(role: str, people: Columns, code: np.ndarray, week: int, numbers: Parameters, luck: Luck) -> None:
     """One week of life for everybody. Writes distress, anxiety, avoidance, both anchors and life_events.
 
     ``code`` are the people's luck codes (see ``luck.person``).
@@ -35,6 +35,7 @@ def live_a_week(people: Columns, code: np.ndarray, week: int, numbers: Parameter
             prototype=people[name],
             anchor=people[anchor],
             distress=before,
+            population_sd=numbers.of(role, f"{name}_sd") / 6.0,
             prototype_luck=luck.normal(code, f"prototype_{name}", week),
         )
         step = numbers.plasticity * numbers.life_event_sd * luck.normal(code, f"life_event_{name}", week)

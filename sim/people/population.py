@@ -200,8 +200,7 @@ def _give_anchors(role: str, people: Columns, wanted: Wanted, code: np.ndarray, 
         push = 0.0
         if p.anchor_rate > 0:
             push = p.of(name, "distress_gain") * people.distress_set_point * 4.0 * today * (1.0 - today) / p.anchor_rate
-        total, stir = (p.of(role, f"{name}_sd") / 6.0) ** 2, p.prototype_anchor_sd**2
-        kept = max(1.0 - stir / total, 0.0)
-        spread = math.sqrt(kept * stir)
+        kept = 1.0 - p.prototype_state_share
+        spread = p.of(role, f"{name}_sd") / 6.0 * math.sqrt(kept * p.prototype_state_share)
         anchor = mean + kept * (today - push - mean) + spread * luck.normal(code, f"{name}_anchor")
         people[f"{name}_anchor"] = np.clip(anchor, 0.0, 1.0)

@@ -185,16 +185,22 @@ def self_other(tpj, arousal, self_other_flood_cost, mentalising_threshold):
 
 
 @register_jitable
-def estimate(felt, mentalising, self_other, arousal, partner_avoidance, estimate_correction,
-             expression_avoidance_cost, avoidance_typical, self_other_leak):
+def estimate(felt, mentalising, self_other, arousal, partner_anxiety, partner_avoidance, estimate_luck,
+             estimate_correction, expression_avoidance_cost, expression_anxiety_gain, anxiety_typical,
+             avoidance_typical, self_other_leak, estimate_noise_sd):
     """What a person takes the other's arousal to be.
 
-    i*(1 + P*(exp(c*dV*(v_p - v0)) - 1)) + (1 - T)*leak*L, in 0..1. Limit: the felt signal itself with a typical
-    partner and intact self-other distinction. Mentalising corrects for what this partner hides; without
-    distinction own arousal leaks in [K3, K7]. Status: assumption.
+    i*(1 + P*(exp(c*(dV*(v_p - v0) - dA*(a_p - a0))) - 1)) + (1 - T)*leak*L + sd*(1 - P)*luck, in 0..1.
+    Limit: the felt signal itself with a typical partner, intact self-other distinction and no noise. Mentalising
+    corrects for what this partner hides or magnifies, and guesses less; without self-other distinction own arousal
+    leaks in [K3, K7]. Status: assumption.
     """
-    hidden = np.exp(estimate_correction * expression_avoidance_cost * (partner_avoidance - avoidance_typical)) - 1.0
-    return np.minimum(np.maximum(felt * (1.0 + mentalising * hidden) + (1.0 - self_other) * self_other_leak * arousal, 0.0), 1.0)
+    hidden = (expression_avoidance_cost * (partner_avoidance - avoidance_typical)
+              - expression_anxiety_gain * (partner_anxiety - anxiety_typical))
+    corrected = felt * (1.0 + mentalising * (np.exp(estimate_correction * hidden) - 1.0))
+    leaked = (1.0 - self_other) * self_other_leak * arousal
+    guessed = estimate_noise_sd * (1.0 - mentalising) * estimate_luck
+    return np.minimum(np.maximum(corrected + leaked + guessed, 0.0), 1.0)
 
 
 @register_jitable
@@ -229,11 +235,11 @@ def felt_understanding(fit, felt, vmpfc, felt_enough):
 @register_jitable
 def response(fit, felt_understanding, warmth, avoidance, trust, partner_bid, timing_luck, response_base, response_fit_gain,
              fit_typical, response_felt_floor, felt_understanding_typical, response_warmth_gain, warmth_typical,
-             response_trust_gain, response_reaching_gain, avoidance_typical, timing_lapse_cost, timing_lapse_threshold,
-             timing_bid_gain):
+             response_trust_gain, response_reaching_cost, bid_enough, avoidance_typical, timing_lapse_cost,
+             timing_lapse_threshold, timing_bid_gain):
     """How well a therapist responds: perceived, made sense of, warm, and in time.
 
-    S(r0 + gq*[f*(q - q_typ) + (1 - f)*(u - u_typ)] + gh*(h - h_typ) + gT*(trust - .5) + gW*(v - v0)*(bid - .5)
+    S(r0 + gq*[f*(q - q_typ) + (1 - f)*(u - u_typ)] + gh*(h - h_typ) + gT*(trust - .5) - gW*(v - v0)+*(b0 - bid)+
     - cost*(luck - threshold - gB*(bid - .5))+).
     Understanding counts in full only when felt; warmth weighs beside it [K1, K3, K6]; a lapse in timing lowers it,
     less often when the client bids strongly [K10]. An avoidant therapist waits for bids, and so gives little to
@@ -242,9 +248,10 @@ def response(fit, felt_understanding, warmth, avoidance, trust, partner_bid, tim
     understanding = (response_felt_floor * (fit - fit_typical)
                      + (1.0 - response_felt_floor) * (felt_understanding - felt_understanding_typical))
     lapse = np.maximum(timing_luck - timing_lapse_threshold - timing_bid_gain * (partner_bid - 0.5), 0.0)
+    withdrawal = np.maximum(avoidance - avoidance_typical, 0.0) * np.maximum(bid_enough - partner_bid, 0.0)
     return logistic(response_base + response_fit_gain * understanding
                     + response_warmth_gain * (warmth - warmth_typical) + response_trust_gain * (trust - 0.5)
-                    + response_reaching_gain * (avoidance - avoidance_typical) * (partner_bid - 0.5)
+                    - response_reaching_cost * withdrawal
                     - timing_lapse_cost * lapse)
 
 
@@ -609,15 +616,17 @@ def distress_drift(distress, distress_set_point, distress_luck, distress_return_
 
 
 @register_jitable
-def prototype_drift(prototype, anchor, prototype_luck, distress, plasticity, anchor_rate, prototype_week_sd,
-                    distress_gain):
-    """A person's general anxiety or avoidance one week on, life alone: pulled to the early anchor, moved by small events.
+def prototype_drift(prototype, anchor, prototype_luck, distress, population_sd, plasticity, anchor_rate,
+                    prototype_state_share, distress_gain):
+    """A person's general anxiety or avoidance one week on, life alone: pulled to the early anchor, stirred by small events.
 
-    x + plasticity*[k*(anchor - x) + (sd*luck + c*distress)*4x(1 - x)], in 0..1.
+    x + plasticity*[k*(anchor - x) + (sd*luck + c*distress)*4x(1 - x)], sd = sd_pop*sqrt(share*(1 - (1 - k)^2)), in 0..1.
     Limit: exactly still without plasticity. A prototype with an anchor fits adult data better than free drift
     (fraley2011); distress feeds insecurity [A8, K15]. Status: assumption.
     """
-    step = prototype_week_sd * prototype_luck + distress_gain * distress
+    kept = 1.0 - anchor_rate
+    week_sd = population_sd * (prototype_state_share * (1.0 - kept * kept)) ** 0.5
+    step = week_sd * prototype_luck + distress_gain * distress
     moved = prototype + plasticity * (anchor_rate * (anchor - prototype) + step * 4.0 * prototype * (1.0 - prototype))
     return np.minimum(np.maximum(moved, 0.0), 1.0)
 

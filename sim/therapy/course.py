@@ -76,9 +76,12 @@ def run_course(world: World, weeks: int, session: tuple[Verb, ...] = SESSION) ->
             sessions.append(session_rows(world, rows))
             traces.append(exchange_rows(world, rows))
             at_end(world, rows[world.ending[rows] != IN_THERAPY], course.clients)
-        for people, code in ((world.clients, world.client_code), (world.therapists, world.therapist_code)):
+        for role, people, code in (
+            ("client", world.clients, world.client_code),
+            ("therapist", world.therapists, world.therapist_code),
+        ):
             fading(people, world)
-            live_a_week(people, code, week, world.numbers, world.luck)
+            live_a_week(role, people, code, week, world.numbers, world.luck)
         if week % WEEKS_PER_MONTH == 0:
             months.append(assess(world, week // WEEKS_PER_MONTH))
         check_range(world.clients, where=f"week {week}, client ")

@@ -35,6 +35,8 @@ _SESSION_LUCK = (
     "therapist_mirror_luck",
     "therapist_stress_luck",
     "therapist_timing_luck",
+    "client_estimate_luck",
+    "therapist_estimate_luck",
     "dropout",
     "good_enough",
 )
@@ -61,8 +63,10 @@ def _session_luck(seed, replicate, client, pair, week, purposes, out):  # type: 
         out[4, exchange] = normal_at(absorbed(shared, purposes[4]), step)
         out[5, exchange] = normal_at(absorbed(shared, purposes[5]), step)
         out[6, exchange] = normal_at(absorbed(shared, purposes[6]), step)
+        out[7, exchange] = normal_at(absorbed(own, purposes[7]), step)
+        out[8, exchange] = normal_at(absorbed(shared, purposes[8]), step)
     zero = np.uint64(0)
-    return uniform_at(absorbed(own, purposes[7]), zero), uniform_at(absorbed(own, purposes[8]), zero)
+    return uniform_at(absorbed(own, purposes[9]), zero), uniform_at(absorbed(own, purposes[10]), zero)
 
 
 def _life_luck(seed, replicate, who, week, purposes):  # type: ignore[no-untyped-def]
@@ -153,7 +157,7 @@ class Person(mesa.Agent):
         self.perceived = self.perceived_mean
         self.moments: list[tuple[float, ...]] = []
 
-    def sense(self, mirror_luck: float, stress_luck: float) -> None:
+    def sense(self, mirror_luck: float, stress_luck: float, estimate_luck: float) -> None:
         """Mirror, resonate, feel, work out what it means."""
         p, brain, partner = self.p, self.brain, self.partner
         anxiety, avoidance = self.bond_anxiety, self.bond_avoidance
@@ -217,11 +221,16 @@ class Person(mesa.Agent):
             mentalising,
             self_other,
             arousal,
+            partner.bond_anxiety,
             partner.bond_avoidance,
+            estimate_luck,
             p.estimate_correction,
             p.expression_avoidance_cost,
+            p.expression_anxiety_gain,
+            p.anxiety_typical,
             p.avoidance_typical,
             p.self_other_leak,
+            p.estimate_noise_sd,
         )
         self.fit = fit = eq.fit(estimate, partner.arousal, p.fit_width)
         self.felt_understanding = eq.felt_understanding(fit, felt, brain.vmpfc, p.felt_enough)
@@ -435,9 +444,10 @@ class Person(mesa.Agent):
             self.anxiety_anchor,
             z_anxiety,
             before,
+            p.anxiety_sd / 6.0,
             p.plasticity,
             p.anchor_rate,
-            p.prototype_week_sd,
+            p.prototype_state_share,
             p.anxiety_distress_gain,
         )
         self.avoidance = eq.prototype_drift(
@@ -445,9 +455,10 @@ class Person(mesa.Agent):
             self.avoidance_anchor,
             z_avoidance,
             before,
+            p.avoidance_sd / 6.0,
             p.plasticity,
             p.anchor_rate,
-            p.prototype_week_sd,
+            p.prototype_state_share,
             p.avoidance_distress_gain,
         )
         if event <= p.life_event_prob:
@@ -504,7 +515,8 @@ class Therapist(Person):
             p.response_warmth_gain,
             p.warmth_typical,
             p.response_trust_gain,
-            p.response_reaching_gain,
+            p.response_reaching_cost,
+            p.bid_enough,
             p.avoidance_typical,
             p.timing_lapse_cost,
             p.timing_lapse_threshold,
@@ -569,7 +581,7 @@ class Client(Person):
         therapist.come_in()
         self.session += 1.0
         self.withdrawals = self.confrontations = self.repairs = 0.0
-        luck = np.empty((7, model.n_exchanges))
+        luck = np.empty((9, model.n_exchanges))
         drop_chance, enough_chance = model.session_luck(
             model.seed_code, model.replicate_code, self.code, self.pair_code, model.week_code, model.session_purposes, luck
         )
@@ -595,10 +607,12 @@ class Client(Person):
         partner_mirror: float,
         partner_stress: float,
         timing: float,
+        guess: float,
+        partner_guess: float,
     ) -> None:
         """One exchange between the two."""
         therapist, p = self.partner, self.p
-        self.sense(mirror, stress)
+        self.sense(mirror, stress, guess)
         self.bid = eq.bid(
             self.arousal,
             self.bond_anxiety,
@@ -611,7 +625,7 @@ class Client(Person):
             p.bid_avoidance_cost,
         )
         self.show()
-        therapist.sense(partner_mirror, partner_stress)
+        therapist.sense(partner_mirror, partner_stress, partner_guess)
         self.readings.append((therapist.estimate, self.arousal, self.expression))
         therapist.show()
         therapist.respond(timing)

@@ -95,9 +95,12 @@ def core_weeks(dyads: int, weeks: int) -> tuple[float, int, float]:
                 verb(world, rows)
                 if verb.__name__ == "exchange":
                     inside += time.thread_time() - start
-            for people, code in ((world.clients, world.client_code), (world.therapists, world.therapist_code)):
+            for role, people, code in (
+                ("client", world.clients, world.client_code),
+                ("therapist", world.therapists, world.therapist_code),
+            ):
                 fading(people, world)
-                live_a_week(people, code, week, world.numbers, world.luck)
+                live_a_week(role, people, code, week, world.numbers, world.luck)
 
     return seconds(live), held, inside
 
@@ -116,7 +119,7 @@ def twin_weeks(dyads: int, weeks: int) -> tuple[float, int, float]:
             model.step()
 
     whole = seconds(live)
-    luck = np.random.default_rng(SEED).uniform(0.1, 0.9, 7).tolist()
+    luck = np.random.default_rng(SEED).uniform(0.1, 0.9, 9).tolist()
 
     def talk() -> None:
         for client in model.clients:
