@@ -101,7 +101,7 @@ TABLE: list[tuple[str, float | None, float, str, str, Measure, int]] = [
     ("warmth_base", None, 1.6, "usual", "response", mean("response"), +1),
     ("response_base", None, 0.9, "usual", "perceived", mean("perceived_response"), +1),
     ("response_base", None, 0.9, "usual", "alliance", mean("alliance_latent"), +1),
-    ("response_reaching_cost", None, 60.0, "dismissing clients", "response", mean("response"), -1),
+    ("response_reaching_cost", 0.0, 60.0, "dismissing clients", "response", mean("response"), -1),
     ("timing_lapse_cost", None, 3.0, "usual", "response", mean("response"), -1),
     ("timing_lapse_threshold", None, 3.0, "usual", "response", mean("response"), +1),
     ("repair_effort", None, 0.0, "usual", "repairs", mean("repairs"), -1),

@@ -120,7 +120,7 @@ def test_secure_clients_come_to_trust_and_stay_secure(client: dict[str, float]) 
         assert 6 * (secure[f"client_general_{name}"][-1] - alone[name].mean()) < 0.1
 
 
-# Fails (reported): avoidance of the therapist rises by .8 ECR (2.2, 2.0) and .5 (2.8, 2.5) in 20 sessions: what what
+# Fails (reported): avoidance of the therapist rises by .8 ECR (2.2, 2.0) and .5 (2.8, 2.5) in 20 sessions: what
 # secure people expect lies above what they perceive: an error of MODEL.md, "an expectation not centred ...".
 @pytest.mark.parametrize("client", SECURE)
 def test_secure_clients_do_not_decay(client: dict[str, float]) -> None:
