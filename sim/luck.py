@@ -132,8 +132,20 @@ def _pairs(client, therapist, out):  # pragma: no cover (compiled)
         out[i] = absorbed(mixed(client[i] + _GOLDEN), therapist[i])
 
 
+def _whole(part: Any) -> np.ndarray:
+    """Part of an address as uint64; what is no whole number from 0 up is refused, since it would be cut off in silence."""
+    given = np.asarray(part)
+    if given.dtype.kind not in "iu":
+        if given.dtype.kind == "O" and all(isinstance(x, int) for x in given.flat):  # beyond int64
+            return given.astype(np.uint64)
+        raise TypeError(f"an address is made of whole numbers, not {given.dtype}")
+    if given.dtype.kind == "i" and given.size and given.min() < 0:
+        raise OverflowError("an address is made of numbers from 0 up")
+    return given.astype(np.uint64)
+
+
 def _drawn(kernel: Any, seed: int, replicate: int, who: Any, purpose: str, when: Any, exchange: Any) -> Any:
-    columns = np.broadcast_arrays(np.asarray(who, np.uint64), np.asarray(when, np.uint64), np.asarray(exchange, np.uint64))
+    columns = np.broadcast_arrays(*(_whole(part) for part in (who, when, exchange)))
     who_, when_, exchange_ = (np.array(c, order="C").reshape(-1) for c in columns)
     out = np.empty(who_.size)
     kernel(np.uint64(seed), np.uint64(replicate), who_, when_, purpose_code(purpose), exchange_, out)
@@ -156,8 +168,11 @@ def uniform(seed: int, replicate: int, who: Any, purpose: str, when: Any = 0, ex
 
 
 def person(role: str, number: Any) -> np.ndarray:
-    """Codes of people: a client's and a therapist's number never share luck."""
-    return np.asarray(number, np.uint64) * np.uint64(2) + np.uint64({"client": 0, "therapist": 1}[role])
+    """Codes of people: a client's and a therapist's number (0 to 2^63 - 1) never share luck."""
+    numbers = _whole(number)
+    if numbers.size and int(numbers.max()) >= 2**63:
+        raise OverflowError("people are numbered from 0 to 2^63 - 1")
+    return numbers * np.uint64(2) + np.uint64({"client": 0, "therapist": 1}[role])
 
 
 def pair(client: Any, therapist: Any) -> np.ndarray:

@@ -152,10 +152,12 @@ def test_trace_needs_a_therapist(attune: Attune, tmp_path: Path) -> None:
 @pytest.mark.parametrize(("text", "said"), [
     ("question: q\nclient: fearfull\n", "s.yaml:2"),
     ("question: q\nsesions: 3\n", "did you mean 'sessions'"),
-    ("question: q\nsessions: .nan\n", "sessions"), ("", "empty"), ("- 1\n- 2\n", "s.yaml"), ("question: q\nquestion: p\n", "s.yaml:2"),
+    ("question: q\nsessions: .nan\n", "sessions"), ("", "empty"), ("- 1\n- 2\n", "s.yaml"),
+    ("question: q\nquestion: p\n", "s.yaml:2"),
     ("question: [\n", "s.yaml"),
     ("question: q\nextends: nowhere\n", "nowhere"), ("question: q\nextends: s\n", "s"),
-    ("question: q\nparameters: {trust_rate: 7}\n", "between 0 and 1"), ("question: q\nparameters: {trust_rat: 0.1}\n", "'trust_rate'"),
+    ("question: q\nparameters: {trust_rate: 7}\n", "between 0 and 1"),
+    ("question: q\nparameters: {trust_rat: 0.1}\n", "'trust_rate'"),
     ("question: q\nlesions: {client.vlpcf: 0}\n", "'client.vlpfc'"), ("\x00\x01", "s.yaml"),
 ])  # fmt: skip
 @pytest.mark.parametrize("verb", ["run", "check"])

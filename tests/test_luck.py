@@ -251,9 +251,24 @@ def test_numbers_that_are_no_address_are_refused() -> None:
     assert math.isfinite(normal(2**64 - 1, 2**64 - 1, 2**64 - 1, "test", 2**64 - 1, 2**64 - 1))
 
 
-def test_negative_numbers_in_a_signed_array_count_from_the_top() -> None:
-    """An array of signed numbers is read as its bits, as NumPy does: -1 is the address 2^64 - 1, still one fixed draw."""
-    assert normal(0, 0, np.array([-1]), "test")[0] == normal(0, 0, 2**64 - 1, "test")
+@pytest.mark.parametrize("part", [np.array([-1]), -1])
+def test_negative_addresses_are_refused(part: object) -> None:
+    """There is nobody below 0; a silent wrap would hand out somebody else's luck."""
+    with pytest.raises(OverflowError):
+        normal(0, 0, part, "test")
+
+
+@pytest.mark.parametrize("part", [1.5, np.array([0.5]), "1", None])
+def test_addresses_are_whole_numbers(part: object) -> None:
+    """A fraction would be cut off in silence, so it is refused."""
+    with pytest.raises(TypeError, match="whole numbers"):
+        normal(0, 0, part, "test")
+
+
+def test_people_are_numbered_up_to_a_bound() -> None:
+    """Beyond it a code would be somebody else's."""
+    with pytest.raises(OverflowError, match="numbered"):
+        person("therapist", 2**63)
 
 
 def test_codes_of_people_and_pairs_do_not_collide() -> None:

@@ -100,7 +100,7 @@ def test_an_edited_table_is_noticed(run: sim.Run, tmp_path: Path) -> None:
     with pytest.raises(store.StoreError, match="cannot be read"):
         store.open_run(folder)
     (folder / "clients.parquet").unlink()
-    with pytest.raises(store.StoreError, match="clients.parquet is missing"):
+    with pytest.raises(store.StoreError, match=r"clients\.parquet is missing"):
         store.open_run(folder)
 
 
@@ -160,7 +160,7 @@ def test_a_full_disk_leaves_nothing(tmp_path: Path) -> None:
 def test_nobody_fits_is_one_clear_message() -> None:
     """A corner of the plane where nobody lives is named."""
     spec = {"question": "q", "clients_per_arm": 1, "client": {"anxiety": [6.999, 7.0], "avoidance": [6.999, 7.0]}}
-    with pytest.raises(PopulationError, match="no client in .* candidates fits"):
+    with pytest.raises(PopulationError, match=r"no client in .* candidates fits"):
         sim.run(sim.from_spec(spec, "corner"), seed=1)
 
 

@@ -18,6 +18,7 @@ from sim.therapy.course import run_course
 from sim.therapy.session import SESSION, World
 
 _TYPICAL = {"anxiety": 3.7, "avoidance": 3.16}
+_TYPICAL_THERAPIST = {**_TYPICAL, "early": _TYPICAL}  # else drawn to the mean of therapists, who are more secure
 #: Nobody leaves, so that averages are over everybody.
 _STAY = {"dropout_base": -12.0, "good_enough_prob": 0.0}
 
@@ -53,7 +54,7 @@ def _scenario(clients: int, sessions: int, client: Any, therapist: Any, lesions:
         "clients_per_arm": clients,
         "sessions": sessions,
         "client": {**(client or _TYPICAL), "distress": typical_distress},
-        "therapist": therapist or _TYPICAL,
+        "therapist": therapist or _TYPICAL_THERAPIST,
         "parameters": {**_STAY, **numbers},
         "lesions": dict(lesions or {}),
     }

@@ -11,6 +11,8 @@ import math
 from typing import Any, Protocol
 
 import numpy as np
+from numba.extending import register_jitable
+from scipy import stats
 
 from sim.compiling import compiled
 from sim.luck import absorbed, normal_at, occasion, purpose_code, uniform_at
@@ -53,8 +55,35 @@ def ecr_score(share: Any) -> Any:
     return 1.0 + 6.0 * np.asarray(share, np.float64)
 
 
+#: The attachment score that belongs to a standard normal z is read off a table over this grid.
+_Z_MOST, _Z_STEPS = 6.0, 1200
+
+
+@register_jitable
+def _read_off(z, table):  # type: ignore[no-untyped-def]
+    """Value of a table over the z grid at ``z``, linear between its points."""
+    at = (min(max(z, -_Z_MOST), _Z_MOST) + _Z_MOST) * (_Z_STEPS / (2.0 * _Z_MOST))
+    left = min(int(at), _Z_STEPS - 1)
+    return table[left] + (at - left) * (table[left + 1] - table[left])
+
+
+def _quantiles(kind: str, mean: float, sd: float, what: str) -> np.ndarray:
+    """ECR scores over the z grid: a beta distribution on 1-7 with this mean and SD, or a plain normal for ``kind`` normal.
+
+    Published ECR scores are close to beta-shaped (openpsychometrics); a normal cut at 1 would be too narrow.
+    """
+    z = np.linspace(-_Z_MOST, _Z_MOST, _Z_STEPS + 1)
+    if kind == "normal":
+        return mean + sd * z
+    m, s = share(mean), sd / 6.0
+    size = m * (1.0 - m) / (s * s) - 1.0
+    if size <= 0.0:
+        raise PopulationError(f"no distribution on 1-7 has mean {mean:g} and SD {sd:g} ({what}); the SD must be smaller")
+    return np.asarray(1.0 + 6.0 * stats.beta.ppf(stats.norm.cdf(z), m * size, (1.0 - m) * size))
+
+
 def _candidates(  # type: ignore[no-untyped-def]
-    code, seed, replicate, purposes, anxiety, avoidance, plane, draw_plane, r, means, sds, paths, noise, threshold, width,
+    code, seed, replicate, purposes, anxiety, avoidance, quantiles, draw_plane, r, means, sds, paths, noise, threshold, width,
     selected, fixed_distress, most, out,
 ):  # fmt: skip
     """For each person the first candidate who fits.
@@ -71,7 +100,7 @@ def _candidates(  # type: ignore[no-untyped-def]
             if draw_plane:
                 z1 = normal_at(absorbed(here, purposes[0]), zero)
                 z2 = r * z1 + math.sqrt(1.0 - r * r) * normal_at(absorbed(here, purposes[1]), zero)
-                a, v = plane[0] + plane[1] * z1, plane[2] + plane[3] * z2
+                a, v = _read_off(z1, quantiles[0]), _read_off(z2, quantiles[1])
                 # A region may be a line: a fixed value on one of the two dimensions.
                 a = anxiety[0] if anxiety[0] == anxiety[1] else a
                 v = avoidance[0] if avoidance[0] == avoidance[1] else v
@@ -138,12 +167,14 @@ def draw(role: str, wanted: Wanted, code: np.ndarray, p: Parameters, luck: Luck)
     sds = (p.client_anxiety_sd, p.client_avoidance_sd)
     own = tuple(p.of(role, n) for n in ("anxiety_mean", "anxiety_sd", "avoidance_mean", "avoidance_sd"))
     anxiety, avoidance = (1.0, 7.0), (1.0, 7.0)
-    plane = own
     if wanted.anxiety is not None and wanted.avoidance is not None:
         if wanted.kind == "normal":
-            plane = (*wanted.anxiety, *wanted.avoidance)
+            own = (*wanted.anxiety, *wanted.avoidance)
         else:
             anxiety, avoidance = wanted.anxiety, wanted.avoidance
+    quantiles = np.stack(
+        [_quantiles(wanted.kind, own[0], own[1], f"{role} anxiety"), _quantiles(wanted.kind, own[2], own[3], f"{role} avoidance")]
+    )
     paths, noise = _distress_paths(p)
     out = np.empty((7, code.size))
     compiled(_candidates)(
@@ -153,7 +184,7 @@ def draw(role: str, wanted: Wanted, code: np.ndarray, p: Parameters, luck: Luck)
         np.array([purpose_code(n) for n in _PURPOSES]),
         anxiety,
         avoidance,
-        plane,
+        quantiles,
         wanted.kind != "point",
         0.0 if wanted.kind == "normal" else p.anxiety_avoidance_r,
         means,

@@ -390,16 +390,18 @@ def learning_gate(arousal, gate_centre, gate_width):
 
 
 @register_jitable
-def avoidance_learned(avoidance, learning_gate, surprise, ofc, trust, plasticity, other_model_rate, safety_value_gain):
+def avoidance_learned(avoidance, learning_gate, surprise, unreliability, ofc, trust, plasticity, other_model_rate,
+                      safety_value_gain, unreliability_typical, other_model_doubt_gain):
     """Avoidance of this partner after one exchange: good surprise lowers it, bad surprise raises it.
 
-    v - plasticity*eta*G*D*4v(1 - v)*(1 + s*ofc*(trust - .5)). Limit: unchanged without plasticity or surprise;
-    stays in 0..1. The expectation of the *other* [K12]; the orbitofrontal cortex carries the learned value of
-    safety [K16]. Status: assumption.
+    v - plasticity*eta*G*D*4v(1 - v)*(1 + s*ofc*(trust - .5))/(1 + k*(U - U_typ)+). Limit: unchanged without plasticity
+    or surprise; stays in 0..1. The expectation of the *other* [K12]; the orbitofrontal cortex carries the learned value
+    of safety [K16]; a single response of an erratic partner says little about their level. Status: assumption.
     """
     value = 1.0 + safety_value_gain * ofc * (trust - 0.5)
-    moved = avoidance - plasticity * other_model_rate * learning_gate * surprise * value * 4.0 * avoidance * (1.0 - avoidance)
-    return np.minimum(np.maximum(moved, 0.0), 1.0)
+    doubt = 1.0 + other_model_doubt_gain * np.maximum(unreliability - unreliability_typical, 0.0)
+    step = plasticity * other_model_rate * learning_gate * surprise * value / doubt
+    return np.minimum(np.maximum(avoidance - step * 4.0 * avoidance * (1.0 - avoidance), 0.0), 1.0)
 
 
 @register_jitable

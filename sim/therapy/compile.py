@@ -20,6 +20,8 @@ from sim.theory.parameters import NUMBERS, nearest
 from sim.theory.regions import REGIONS, ROLES
 from sim.therapy.exchange import EXCHANGE, Step
 
+#: Expression whose SD over a session is below this counts as constant: there is nothing to read in it.
+_CONSTANT_FACE = 0.02
 _CONTEXT = ("exchange",)  # known inside the loop without being a column
 
 
@@ -119,6 +121,7 @@ def source(steps: tuple[Step, ...] = EXCHANGE, numbers: Iterable[str] = tuple(NU
     ]
     out += [f"        stream_{d} = absorbed({_who(d)}_here, PURPOSE_{d})" for d in wiring.draws]
     out += [f"        {q} = data[{index[q]}, i]" for q in loaded]
+    out += _range_checks(loaded, index)  # what comes in
     out += [f"        sum_{m} = 0.0" for m in means]
     out += [
         "        s_e = s_l = s_ee = s_ll = s_el = s_miss = s_x = s_xx = 0.0",
@@ -145,18 +148,26 @@ def source(steps: tuple[Step, ...] = EXCHANGE, numbers: Iterable[str] = tuple(NU
         "        n = float(n_exchanges)",
         "        spread = (n * s_ee - s_e * s_e) * (n * s_ll - s_l * s_l)",
         "        r_el = 0.0",
-        "        if spread > 1e-12 and n * s_xx - s_x * s_x > 1e-12 * n * n:  # 0 by rule where expression is constant",
+        "        # 0 by rule where expression is constant",
+        f"        if spread > 1e-12 and n * s_xx - s_x * s_x > {_CONSTANT_FACE**2!r} * n * n:",
         "            r_el = min(max((n * s_el - s_e * s_l) / math.sqrt(spread), -1.0), 1.0)",
         f"        data[{index['accuracy_correlation']}, i] = r_el",
         f"        data[{index['accuracy_level']}, i] = 1.0 - s_miss / n",
         f"        data[{index['accuracy_bias']}, i] = (s_e - s_l) / n",
     ]
-    for q in kept:
-        column = DYAD[q]
-        upper = "" if column.high == float("inf") else f" and {q} <= {column.high!r}"
-        out += [f"        if not ({q} >= {column.low!r}{upper}):", f"            return i, {index[q]}"]
+    out += _range_checks(kept, index)  # what goes out
     out += ["    return -1, -1", ""]
     return "\n".join(out)
+
+
+def _range_checks(quantities: Iterable[str], index: Mapping[str, int]) -> list[str]:
+    """Lines that stop at a dyad whose column is NaN or out of its range."""
+    lines = []
+    for q in quantities:
+        column = DYAD[q]
+        upper = "" if column.high == float("inf") else f" and {q} <= {column.high!r}"
+        lines += [f"        if not ({q} >= {column.low!r}{upper}):", f"            return i, {index[q]}"]
+    return lines
 
 
 def trace_columns(steps: tuple[Step, ...] = EXCHANGE) -> list[str]:

@@ -42,6 +42,20 @@ _LATENT = {
     "regulation_therapist": "therapist_regulation",
 }
 REGION_COLUMNS = {f"{role}_{region}": f"mean_{role}_{quantity}" for role in ROLES for region, quantity in REGION_ACTIVITY.items()}
+#: Dyad columns that verbs write; the compiled exchange tests those that it reads or writes itself.
+_CHECKED_HERE = (
+    "capability",
+    "client_task",
+    "client_goal",
+    "therapist_task",
+    "therapist_goal",
+    "client_alliance",
+    "therapist_alliance",
+    "dropout_risk",
+    "client_trust",
+    "therapist_trust",
+    "client_engagement",
+)
 RUPTURE_TYPES = ("none", "withdrawal", "confrontation", "both")
 
 
@@ -84,6 +98,7 @@ def run_course(world: World, weeks: int, session: tuple[Verb, ...] = SESSION) ->
             live_a_week(role, people, code, week, world.numbers, world.luck)
         if week % WEEKS_PER_MONTH == 0:
             months.append(assess(world, week // WEEKS_PER_MONTH))
+        check_range(world.dyads, _CHECKED_HERE, where=f"week {week}, dyad ")
         check_range(world.clients, where=f"week {week}, client ")
         check_range(world.therapists, where=f"week {week}, therapist ")
     at_end(world, np.flatnonzero(world.ending == IN_THERAPY), course.clients, CENSORED)
@@ -215,7 +230,8 @@ def at_end(world: World, rows: np.ndarray, clients: dict[str, np.ndarray], endin
     now = _attachment_now(world, "client", "end", who) | _attachment_now(world, "therapist", "end", world.therapist_of[rows])
     distress = world.clients.distress[who]
     at_last = ask.core_om(distress, world.client_code[who], "core_end", world.week, world.numbers, world.luck)
-    now["distress_end"] = np.where(world.ending[rows] == DROPOUT, world.ratings["distress"][rows], at_last)
+    last = world.ratings.get("distress", np.full(len(world.dyads), np.nan))
+    now["distress_end"] = np.where(world.ending[rows] == DROPOUT, last[rows], at_last)
     now["distress_end_latent"] = distress
     now["planned_sessions"], now["sessions_attended"] = world.planned_sessions[rows], world.dyads.session[rows]
     now["ending"] = world.ending[rows]

@@ -70,6 +70,11 @@ class World:
         self.dyads[column][rows] = eq.toward(self.dyads[column][rows], target, rate)
 
 
+def calm(world: World, role: str) -> float:
+    """Arousal with which a person comes in: the typical one, as far as the limbic system is intact."""
+    return world.numbers.of(role, "arousal_typical") * min(world.strengths[f"{role}_limbic"], 1.0)
+
+
 def begin(world: World) -> None:
     """First impressions: attachment to this partner starts from each person's history [K13].
 
@@ -88,7 +93,7 @@ def begin(world: World) -> None:
         for name in ("task", "goal"):
             d[f"{role}_{name}"] = p.agreement_start
         d[f"{role}_alliance"] = eq.alliance(d[f"{role}_trust"], d[f"{role}_task"], d[f"{role}_goal"])
-        d[f"{role}_arousal"] = p.of(role, "arousal_typical")
+        d[f"{role}_arousal"] = calm(world, role)
         d[f"{role}_expression"] = world.applied(eq.expression, everybody, role)
     d["match"] = np.clip(p.match_sd * world.luck.normal(world.pair_code, "match"), -8, 8)
     d["distress_intake"] = world.clients.distress[world.client_of]
@@ -110,7 +115,7 @@ def meet(world: World, rows: np.ndarray) -> None:
     for role, people, of in (("client", world.clients, world.client_of), ("therapist", world.therapists, world.therapist_of)):
         for name in ("distress", "skill", "warmth_trait", "regulation", "fatigue"):
             d[f"{role}_{name}"][rows] = people[name][of[rows]]
-        d[f"{role}_arousal"][rows] = world.numbers.of(role, "arousal_typical")
+        d[f"{role}_arousal"][rows] = calm(world, role)
         d[f"{role}_perceived"][rows] = d[f"{role}_perceived_mean"][rows]
     d.session[rows] += 1.0
     for name in ("withdrawals", "confrontations", "repairs"):

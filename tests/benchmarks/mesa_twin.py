@@ -323,7 +323,17 @@ class Person(mesa.Agent):
         )
         gate = eq.learning_gate(arousal, p.gate_centre, p.gate_width)
         self.bond_avoidance = eq.avoidance_learned(
-            avoidance, gate, surprise, brain.ofc, self.trust, p.plasticity, p.other_model_rate, p.safety_value_gain
+            avoidance,
+            gate,
+            surprise,
+            self.unreliability,
+            brain.ofc,
+            self.trust,
+            p.plasticity,
+            p.other_model_rate,
+            p.safety_value_gain,
+            p.unreliability_typical,
+            p.other_model_doubt_gain,
         )
         self.bond_anxiety = eq.anxiety_learned(
             anxiety,
