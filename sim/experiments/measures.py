@@ -114,6 +114,14 @@ def alliance_growth(run: Run) -> float:
     return _mean(table["wai_late"] - table["wai_early"])
 
 
+def growth_by_arm(run: Run) -> dict[str, pd.Series]:
+    """For each arm: every client's change in WAI from their first to their last third of sessions (three sessions or more)."""
+    table = courses(run)
+    table = table[table["sessions"] >= 3].set_index(["replicate", "client"])
+    change = (table["wai_late"] - table["wai_early"]).astype(float)
+    return {arm.name: change[table["arm"] == arm.name] for arm in run.scenario.arms if arm.therapist is not None}
+
+
 def alliance_by_arm(run: Run) -> pd.DataFrame:
     """Late client-rated alliance of each arm: mean, 95 % interval, SD between clients, number."""
     return pd.DataFrame([{"arm": arm, **mean_interval(values)} for arm, values in late_alliance(run).items()])

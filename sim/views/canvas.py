@@ -140,8 +140,9 @@ def panels(run: Run, therapy_only: bool = False) -> tuple[Panels, str]:
         table = table[table["therapist"] != "none"]
     found: Panels
     if run.scenario.design == "crossed":
+        table = table.assign(line=[("no" if t == "none" else t) + " therapist" for t in table["therapist"]])
         found = [
-            (f"{kind} clients", [(f"{t} therapist", a) for t, a in zip(part["therapist"], part["arm"], strict=True)])
+            (f"{kind} clients", list(zip(part["line"], part["arm"], strict=True)))
             for kind, part in table.groupby("client", sort=False)
         ]
     elif len(table) <= MOST_LINES:

@@ -78,6 +78,7 @@ def colour_range(run: Run) -> tuple[float, float]:
 
 
 def _heat_map(run: Run, ax: Axes, table: pd.DataFrame) -> None:
+    table = table[table["therapist"] != "none"].reset_index(drop=True)  # without therapy there is no alliance
     clients, therapists = list(dict.fromkeys(table["client"])), list(dict.fromkeys(table["therapist"]))
     values = table["wai"].to_numpy(float).reshape(len(clients), len(therapists))
     low, high = colour_range(run)

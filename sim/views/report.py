@@ -56,7 +56,13 @@ def with_interval(row: Mapping[Any, Any], digits: int = 2) -> str:
 def answer(run: Run) -> list[str]:
     """The answer in a few sentences, with numbers and intervals."""
     table = measures.pairings(run)
-    return [*_alliance_answer(run, table), *_style_answer(run), *_dropout_answer(run, table), *_distress_answer(run)]
+    return [
+        *_alliance_answer(run, table),
+        *_growth_answer(run),
+        *_style_answer(run),
+        *_dropout_answer(run, table),
+        *_distress_answer(run),
+    ]
 
 
 def _alliance_answer(run: Run, table: pd.DataFrame) -> list[str]:
@@ -98,6 +104,22 @@ def _alliance_answer(run: Run, table: pd.DataFrame) -> list[str]:
     if min(r["n"] for r in rows) < 50:
         said.append("With so few simulated clients the intervals are wide: read nothing into small differences.")
     return said
+
+
+def _growth_answer(run: Run) -> list[str]:
+    """How alliance develops within clients, from their first to their last third of sessions."""
+    changes = {arm: mean_interval(values) for arm, values in measures.growth_by_arm(run).items() if len(values)}
+    if not changes:
+        return []
+    ordered = sorted(changes, key=lambda arm: changes[arm]["mean"])
+    first, last = ordered[0], ordered[-1]
+    span = "From a client's first to their last third of sessions the alliance changes"
+    if len(ordered) == 1:
+        return [f"{span} by {with_interval(changes[first])} points on average."]
+    return [
+        f"{span} on average by {with_interval(changes[first])} points ({first}) to {with_interval(changes[last])} ({last}); it "
+        f"rises in {sum(c['mean'] > 0 for c in changes.values())} of {len(ordered)} {'pairings' if len(ordered) > 4 else 'arms'}."
+    ]
 
 
 def _small_percent(share: float) -> str:
@@ -155,14 +177,16 @@ def _distress_answer(run: Run) -> list[str]:
             f"{ends[1]}] CORE-OM points"
             f"{size}, counting everybody who began."
         )
-    found = measures.untreated_differences(run)
-    for arm, differences in found.items():
-        month = measures.comparison_month(run, arm)
-        effect = mean_interval(differences)
+    effects = {arm: mean_interval(values) for arm, values in measures.untreated_differences(run).items()}
+    if effects:
+        ordered = sorted(effects, key=lambda arm: effects[arm]["mean"])
+        shown = list(effects) if len(effects) <= 2 else [ordered[0], ordered[-1]]
+        listed = " and ".join(f"{with_interval(effects[arm], 1)} ({arm})" for arm in shown)
+        month = measures.comparison_month(run, shown[0])
         said.append(
-            f"Against the same people without therapy, change by month {month} differs by "
-            f"{with_interval(effect, 1)} points in the arm "
-            f"“{arm}” (negative = therapy helps): only this, not the raw change, is an effect of therapy."
+            f"Against the same people without therapy, the change by month {month} differs by "
+            f"{'between ' if len(effects) > 2 else ''}{listed} points (negative = therapy helps); only this difference, not the "
+            "raw change, is an effect of therapy."
         )
     untreated = run.clients[run.clients["ending"] == "untreated"]
     if len(untreated):
