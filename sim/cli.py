@@ -7,9 +7,10 @@ import sys
 import time
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
@@ -32,23 +33,23 @@ app = typer.Typer(
 )
 _SEED = typer.Option(min=0, max=2**63 - 1, help="Fixes all luck: the same seed gives the same tables.")
 
-#: Columns of an exchange that tell its story, in order, and their headings.
+#: Columns of an exchange that tell its story, in order: heading, and what it means (all in 0..1).
 _STORY = {
-    "exchange": "exch.",
-    "client_arousal_target": "stirred to",
-    "client_expression": "shown",
-    "client_disclosure": "said",
-    "therapist_mirrored": "mirrored",
-    "therapist_felt": "felt",
-    "therapist_estimate": "estimate",
-    "therapist_fit": "fit",
-    "therapist_response": "response",
-    "client_expectation": "expected",
-    "client_perceived": "perceived",
-    "client_labelling": "labelled",
-    "client_arousal": "arousal after",
-    "client_tension": "tension",
-    "client_avoidance": "avoidance",
+    "exchange": ("exch.", ""),
+    "client_arousal_target": ("stirred", "how aroused the moment makes the client"),
+    "client_expression": ("shown", "what the client shows of it"),
+    "client_disclosure": ("said", "what the client says of it"),
+    "therapist_mirrored": ("mirror", "the therapist's mirror activity"),
+    "therapist_felt": ("felt", "what the therapist feels of it"),
+    "therapist_estimate": ("read as", "what the therapist takes the client's arousal to be"),
+    "therapist_fit": ("fit", "how well that fits the client's real arousal"),
+    "therapist_response": ("given", "how well the therapist responds"),
+    "client_expectation": ("hoped", "the response the client expects"),
+    "client_perceived": ("heard", "the response as the client perceives it"),
+    "client_labelling": ("named", "feelings the client puts into words"),
+    "client_arousal": ("calm?", "the client's arousal afterwards"),
+    "client_tension": ("tension", "disappointment built up; past the threshold the bond ruptures"),
+    "client_avoidance": ("avoid", "the client's avoidance of this therapist"),
 }
 
 
@@ -93,8 +94,9 @@ def _simulated(scenario: Scenario, seed: int, threads: int | None) -> Run:
         )
 
 
-def _table(frame: pd.DataFrame, title: str) -> Table:
-    table = Table(title=title, title_justify="left", title_style="bold", header_style="")
+def _table(frame: pd.DataFrame, title: str, compact: bool = False) -> Table:
+    how: dict[str, Any] = {"box": SIMPLE, "padding": 0, "collapse_padding": True} if compact else {}
+    table = Table(title=title, title_justify="left", title_style="bold", header_style="", **how)
     for name in frame.columns:
         table.add_column(str(name), justify="right" if frame[name].dtype.kind in "fi" else "left")
     for row in frame.itertuples(index=False):
@@ -125,7 +127,10 @@ def run_command(
         typer.echo("Already run with this scenario, seed and version; read from disk.")
         return
     _writable(folder)
-    result = _simulated(wanted, seed, threads)
+    try:
+        result = _simulated(wanted, seed, threads)
+    except KeyboardInterrupt:
+        _fail("stopped; nothing was kept", 130)
     simulated = time.perf_counter()
 
     def report(run: Run, place: Path) -> None:
@@ -167,9 +172,11 @@ def _show(run: Run, folder: Path) -> None:
 def check(scenario: Annotated[Path, typer.Argument(help="A scenario file (YAML).")]) -> None:
     """Check a scenario file and say what it would run."""
     from sim.experiments.design import arm_parameters, arm_weeks
+    from sim.experiments.run import fits_in_memory
     from sim.experiments.scenario import load
 
     s = load(scenario)
+    fits_in_memory(s)
     console = _out()
     console.print(s.question, style="bold", markup=False)
     table = Table(
@@ -220,10 +227,14 @@ def new(name: Annotated[str, typer.Argument(help="Name of the scenario to start.
 def params(
     word: Annotated[str | None, typer.Argument(help="Show only numbers whose name, group or meaning contains this.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
+    policies: Annotated[bool, typer.Option("--policies", help="List what therapists can be told to do instead.")] = False,
 ) -> None:
     """List every number of the model: default, unit, range, source, status, meaning."""
     from dataclasses import asdict
 
+    if policies:
+        _policies()
+        return
     from sim.theory.parameters import NUMBERS, nearest
 
     chosen = [n for n in NUMBERS.values() if word is None or word.lower() in f"{n.name} {n.group} {n.meaning}".lower()]
@@ -240,6 +251,20 @@ def params(
         for n in (n for n in chosen if n.group == group):
             table.add_row(n.name, f"{n.default:g}", f"{n.low:g}..{n.high:g}", n.unit, n.status, n.source or "-", n.meaning)
         console.print(table)
+    typer.echo("Numbers that begin with client_ or therapist_ hold for that role alone, the others for both people.")
+
+
+def _policies() -> None:
+    from sim.therapy.policies import POLICIES
+
+    table = Table(title="policies: what therapists can be told to do", title_justify="left", title_style="bold")
+    for heading in ("name", "meaning", "what it changes", "source"):
+        table.add_column(heading)
+    for name, policy in POLICIES.items():
+        changes = [f"{k} = {v:g}" for k, v in policy.parameters.items()]
+        changes += [f"therapist's {k} {v:+g}" for k, v in policy.adds.items()]
+        table.add_row(name, policy.meaning, ", ".join(changes), policy.source)
+    _out().print(table)
 
 
 @app.command()
@@ -263,26 +288,42 @@ def trace(
         raise UserError(
             f"client {client} of arm '{chosen}' had {len(sessions)} sessions ({ending}); --session must be 1 to {len(sessions)}"
         )
+    _csv_written(csv, exchanges, s.name, seed)
     inside = exchanges[exchanges["session"] == session]
     now = sessions[sessions["session"] == session].iloc[0]
     console = _out()
     console.print(f"{chosen}: client {client}, session {session}, seed {seed} (simulated people)", style="bold", markup=False)
-    console.print(_table(inside[list(_STORY)].rename(columns=_STORY), "all in 0..1; the chain runs left to right"))
+    story = inside[list(_STORY)].rename(columns={column: heading for column, (heading, _) in _STORY.items()})
+    console.print(_table(story.assign(event=_events(inside)), "all in 0..1; read from left to right", compact=True))
+    typer.echo("  ".join(f"{heading}: {meaning};" for heading, meaning in _STORY.values() if meaning))
     happened = f"{now['ruptures']} rupture(s) ({now['rupture_type']}), {now['repairs']} repair(s)"
     typer.echo(
         f"Client's WAI after the session {now['wai_client']:.2f}, therapist's {now['wai_therapist']:.2f} (1-7); "
         f"CORE-OM before it {now['distress']:.1f} (0-40); {happened}; "
         f"accuracy (correlation) {now['accuracy_correlation']:.2f}."
     )
-    if csv is not None:
-        try:
-            with csv.open("x", encoding="utf-8", newline="") as f:
-                f.write(f"# attune {__version__}: synthetic data, simulated people; {s.name}, seed {seed}\n")
-                exchanges.to_csv(f, index=False)
-        except FileExistsError:
-            raise UserError(f"{csv}: already exists; choose another name") from None
-        except OSError as e:
-            raise UserError(f"{csv}: cannot be written ({e.strerror})") from e
+
+
+def _events(inside: pd.DataFrame) -> list[str]:
+    """What happened to the relationship in each exchange of a session."""
+    names = {"withdrawals": "withdrawal", "confrontations": "confrontation", "repairs": "repair"}
+    # Counts run on within a session; the first exchange starts from 0.
+    steps = {word: inside[column].diff().fillna(inside[column]) > 0 for column, word in names.items()}
+    return [", ".join(word for word in steps if steps[word].iloc[k]) for k in range(len(inside))]
+
+
+def _csv_written(path: Path | None, exchanges: pd.DataFrame, scenario: str, seed: int) -> None:
+    """Every quantity of every exchange as CSV, never over a file that is there."""
+    if path is None:
+        return
+    try:
+        with path.open("x", encoding="utf-8", newline="") as f:
+            f.write(f"# attune {__version__}: synthetic data, simulated people; {scenario}, seed {seed}\n")
+            exchanges.to_csv(f, index=False)
+    except FileExistsError:
+        raise UserError(f"{path}: already exists{' and is a folder' if path.is_dir() else ''}; choose another name") from None
+    except OSError as e:
+        raise UserError(f"{path}: cannot be written ({e.strerror})") from e
 
 
 @app.command()
@@ -328,6 +369,6 @@ def main(arguments: list[str] | None = None) -> None:
         _fail("stopped; nothing was written", 130)
 
 
-def _fail(message: str, status: int) -> Any:
+def _fail(message: str, status: int) -> NoReturn:
     typer.echo(f"attune: {' '.join(message.split())}", err=True)
     sys.exit(status)

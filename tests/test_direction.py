@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -98,7 +99,7 @@ def anxiety_spread(r: Run) -> float:
 #: (number, from (None: its default), to, kind of dyads, what is measured, measure, sign of its change). 0: not moved by a bit.
 TABLE: list[tuple[str, float | None, float, str, str, Measure, int]] = [
     ("avoidance_warmth_cost", None, 4.0, "dismissing therapists", "response", mean("response"), -1),
-    ("warmth_base", None, 1.6, "usual", "response", mean("response"), +1),
+    ("therapist_warmth_base", None, 1.6, "usual", "response", mean("response"), +1),
     ("response_base", None, 0.9, "usual", "perceived", mean("perceived_response"), +1),
     ("response_base", None, 0.9, "usual", "alliance", mean("alliance_latent"), +1),
     ("response_reaching_cost", 0.0, 60.0, "dismissing clients", "response", mean("response"), -1),
@@ -268,7 +269,7 @@ def test_more_clients_leave_the_others_as_they_were() -> None:
 def test_another_arm_leaves_the_others_as_they_were() -> None:
     """Adding an arm, before or after, changes no row of the others; nor does another replicate."""
     arms = {"usual": {}, "warm": {"policies": ["train_warmth"]}}
-    others = {"none": {"therapist": "none"}, "cold": {"parameters": {"warmth_base": 0.0}}}
+    others = {"none": {"therapist": "none"}, "cold": {"parameters": {"therapist_warmth_base": 0.0}}}
     both, more = small(arms=arms), small(arms={"none": others["none"], **arms, "cold": others["cold"]})
     twice = small(arms=arms, replicates=2)
     for name in TABLES:
@@ -383,3 +384,22 @@ def test_two_insecure_partners_struggle_beyond_the_sum_of_both(style: str) -> No
 def test_every_column_of_the_dyad_was_compared() -> None:
     """The comparison of whole tables covers every declared column."""
     assert _world().dyads.data.shape[0] == len(DYAD)
+
+
+def test_what_is_called_warmer_is_warmer() -> None:
+    """The change that the README and the commented scenario call warmer raises therapists' warmth, in every kind of therapist."""
+    import sim
+
+    template = sim.load(Path(sim.__file__).parent / "experiments" / "new_scenario.yaml").but(clients_per_arm=60, sessions=3)
+    worlds = {arm.name: build(template, arm, 0, 1) for arm in template.arms if arm.therapist is not None}
+    for world in worlds.values():
+        run_course(world, 3)
+    warmth = {name: world.dyads.mean_therapist_warmth for name, world in worlds.items()}
+    assert (warmth["warmer"] > warmth["usual"]).all() and (warmth["distant"] < warmth["usual"]).all()
+    hello = sim.load(Path(__file__).parents[1] / "scenarios" / "hello.yaml")
+    for arm in hello.arms[:2]:
+        changed = hello.but(avoidance_warmth_cost=0.2)
+        usual, warmer = (build(s, next(a for a in s.arms if a.name == arm.name), 0, 1) for s in (hello, changed))
+        for world in (usual, warmer):
+            run_course(world, 2)
+        assert warmer.dyads.mean_therapist_warmth.mean() > usual.dyads.mean_therapist_warmth.mean()

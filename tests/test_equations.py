@@ -355,10 +355,12 @@ def test_disclosure_of_the_typical_person() -> None:
 
 
 @promise(eq.warmth)
-def test_warmth_of_the_typical_person() -> None:
-    """S(h0) for a rested typical person without a trait; so the declared typical warmth follows from the base."""
-    typical = value(eq.warmth, avoidance=P.avoidance_typical, fatigue=0.0, warmth_trait=0.0)
-    assert typical == near(eq.logistic(P.warmth_base)) and P.warmth_typical == near(typical, 0.02)
+def test_warmth_of_the_unavoidant_and_the_typical_person() -> None:
+    """S(h0) for a rested person without avoidance or trait; the declared typical warmth is that of the typical therapist."""
+    base = P.therapist_warmth_base
+    assert value(eq.warmth, avoidance=0.0, fatigue=0.0, warmth_trait=0.0, warmth_base=base) == near(eq.logistic(base))
+    typical = value(eq.warmth, avoidance=P.avoidance_typical, fatigue=0.0, warmth_trait=0.0, warmth_base=base)
+    assert P.warmth_typical == near(typical, 0.02)
 
 
 @promise(eq.mirrored)

@@ -187,7 +187,7 @@ def test_compare_pairs_by_seed(run: sim.Run) -> None:
 
     same = sim.compare(usual, usual, seeds=[1, 2, 3], measure=alliance)
     assert same.loc[0, ["difference", "low", "high", "sd_paired"]].tolist() == [0.0, 0.0, 0.0, 0.0]
-    cold = sim.compare(usual, usual.but(warmth_base=-2.0), seeds=[1, 2, 3], measure=[alliance])
+    cold = sim.compare(usual, usual.but(therapist_warmth_base=-2.0), seeds=[1, 2, 3], measure=[alliance])
     assert cold.loc[0, "difference"] < 0 and cold.loc[0, "high"] < 0
     assert list(cold["measure"]) == ["alliance"] and cold.loc[0, "seeds"] == 3
     with pytest.raises(ValueError, match="at least one seed"):

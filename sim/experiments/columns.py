@@ -48,7 +48,10 @@ CLIENTS: Described = {
     **_attachment("client"),
     **_attachment("therapist"),
     "distress_0": ("CORE-OM 0-40", "distress at intake, clinical score"),
-    "distress_end": ("CORE-OM 0-40", "distress at the end; for people who dropped out their last rating"),
+    "distress_end": (
+        "CORE-OM 0-40",
+        "distress at the end (untreated: when therapy would have ended); of dropouts the last rating",
+    ),
     "planned_sessions": ("count", "sessions planned"),
     "sessions_attended": ("count", "sessions held"),
     "ending": (

@@ -12,18 +12,39 @@ from scipy import stats
 from sim.experiments.measures import MEASURES
 from sim.experiments.run import Run, run
 from sim.experiments.scenario import Scenario
+from sim.theory.parameters import nearest
 
 Measure = Callable[[Run], float]
+Wanted = Measure | str | Iterable[Measure | str] | Mapping[str, Measure] | None
 
 
-def _measures(wanted: Measure | Iterable[Measure] | Mapping[str, Measure] | None) -> dict[str, Measure]:
+def _named(name: str) -> Measure:
+    if name not in MEASURES:
+        raise ValueError(f"no measure '{name}'{nearest(name, MEASURES)}; known: {', '.join(MEASURES)}")
+    return MEASURES[name]
+
+
+def _value(name: str, function: Measure, found: Run) -> float:
+    value = function(found)
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise TypeError(f"measure '{name}' must return one number for a run, not {type(value).__name__}") from None
+
+
+def _measures(wanted: Wanted) -> dict[str, Measure]:
+    if isinstance(wanted, str):
+        return {wanted: _named(wanted)}
     if wanted is None:
         return dict(MEASURES)
     if isinstance(wanted, Mapping):
         return dict(wanted)
     if callable(wanted):
         return {getattr(wanted, "__name__", "measure"): wanted}
-    return {getattr(m, "__name__", f"measure {i + 1}"): m for i, m in enumerate(wanted)}
+    return {
+        m if isinstance(m, str) else getattr(m, "__name__", f"measure {i + 1}"): _named(m) if isinstance(m, str) else m
+        for i, m in enumerate(wanted)
+    }
 
 
 def paired_interval(differences: np.ndarray, level: float = 0.95) -> tuple[float, float, float]:
@@ -43,15 +64,17 @@ def compare(
     a: Scenario,
     b: Scenario,
     seeds: Iterable[int],
-    measure: Measure | Iterable[Measure] | Mapping[str, Measure] | None = None,
+    measure: Wanted = None,
     **how: Any,
 ) -> pd.DataFrame:
     """Run both scenarios on each seed and compare measures, b minus a, pair by pair.
 
-    ``measure``: one function of a run, several, or a mapping of names to functions; default: the measures of
-    ``sim.measures.MEASURES``. ``how`` goes to ``sim.run`` (threads, chunk). Returns one row per measure: the means
-    under a and b, their difference with its 95 % interval over seeds, the SD of a seed's difference, what it would
-    be if the seeds were not shared, and the number of seeds.
+    ``measure``: one function of a run, the name of one in ``sim.measures.MEASURES``, several of either, or a mapping of
+    names to functions; default: all of ``MEASURES``. ``how`` goes to ``sim.run`` (threads, chunk). Returns one row per
+    measure: the difference with its 95 % interval over seeds, the means under a and b, the SD of a seed's difference,
+    what it would be if the seeds were not shared, and the number of seeds. A seed shares all luck; the people are the
+    same where both scenarios ask for the same kind of clients. Raises ``ValueError`` without seeds or for an unknown
+    name, ``TypeError`` for a measure that gives no number.
     """
     functions = _measures(measure)
     found: dict[str, list[tuple[float, float]]] = {name: [] for name in functions}
@@ -60,7 +83,7 @@ def compare(
         n += 1
         run_a, run_b = run(a, seed, **how), run(b, seed, **how)
         for name, function in functions.items():
-            found[name].append((float(function(run_a)), float(function(run_b))))
+            found[name].append((_value(name, function, run_a), _value(name, function, run_b)))
     if n == 0:
         raise ValueError("compare needs at least one seed")
     rows = []
@@ -71,11 +94,11 @@ def compare(
         rows.append(
             {
                 "measure": name,
-                "a": values[:, 0].mean(),
-                "b": values[:, 1].mean(),
                 "difference": difference,
                 "low": low,
                 "high": high,
+                "a": values[:, 0].mean(),
+                "b": values[:, 1].mean(),
                 "sd_paired": (values[:, 1] - values[:, 0]).std(ddof=1) if n > 1 else np.nan,
                 "sd_if_unpaired": float(np.sqrt((spread**2).sum())),
                 "seeds": n,

@@ -80,6 +80,7 @@ def build(scenario: Scenario, arm: Arm, replicate: int, seed: int, clients: np.n
         pair_code=luck.pair(client_code[:n_dyads], therapist_code),
         planned_sessions=np.full(n_dyads, arm.sessions),
         n_exchanges=scenario.exchanges,
+        planned_weeks=arm.sessions,
         strengths=lesioned(arm.lesions),
         trace_row=trace_row,
         trace=np.zeros((int(traced.sum()), scenario.exchanges, len(trace_columns()))),

@@ -176,24 +176,27 @@ def comparison_month(run: Run, arm: str) -> int:
     return int(months[months <= planned].max()) if len(months) else 0
 
 
+def assessed_change(run: Run, arm: str) -> pd.Series:
+    """Each person's change in distress (CORE-OM) from intake to the assessment at the planned end, also of those who left."""
+    month = comparison_month(run, arm)
+    return _changed_by(run, arm, month) if month else pd.Series(dtype=float)
+
+
+def _changed_by(run: Run, arm: str, month: int) -> pd.Series:
+    mine = run.assessments[(run.assessments["arm"] == arm) & run.assessments["month"].isin([0, month])]
+    wide = mine.pivot(index=["replicate", "client"], columns="month", values="distress")
+    return wide[month] - wide[0]
+
+
 def untreated_differences(run: Run) -> dict[str, pd.Series]:
     """For arms with an untreated twin: each person's change in distress with therapy minus without it (CORE-OM points)."""
     found = {}
-    a = run.assessments
     for arm in run.scenario.arms:
         twin = untreated_arm(run.scenario, arm.name)
         month = comparison_month(run, arm.name)
-        if arm.therapist is None or twin is None or month == 0:
-            continue
-        change = {}
-        for name in (arm.name, twin):
-            wide = a[(a["arm"] == name) & a["month"].isin([0, month])].pivot(
-                index=["replicate", "client"], columns="month", values="distress"
-            )
-            if month in wide:
-                change[name] = wide[month] - wide[0]
-        if len(change) == 2:
-            found[arm.name] = (change[arm.name] - change[twin]).dropna()
+        if arm.therapist is not None and twin is not None and month > 0 and comparison_month(run, twin) >= month:
+            there = _changed_by(run, twin, month)
+            found[arm.name] = (_changed_by(run, arm.name, month) - there).dropna()
     return found
 
 
@@ -217,7 +220,7 @@ def pairings(run: Run) -> pd.DataFrame:
         name = arm["arm"]
         mine = run.clients[run.clients["arm"] == name]
         reference = reference_arm(run.scenario, name)
-        alliance, change = mean_interval(late[name]), mean_interval(mine["distress_end"] - mine["distress_0"])
+        alliance, change = mean_interval(late[name]), mean_interval(assessed_change(run, name))
         effect = mean_interval(untreated.get(name, []))
         therapy = arm["therapist"] != "none"
         rows.append(

@@ -166,7 +166,8 @@ def _frame(parts: list[tuple[str, dict[str, Any]]], table: str, arms: Iterable[s
     return pd.DataFrame({name: data[name] for name in order})
 
 
-def _fits_in_memory(scenario: Scenario) -> None:
+def fits_in_memory(scenario: Scenario) -> None:
+    """Raise ``ScenarioError`` for a scenario whose tables would not fit into this machine's memory."""
     # The session table dominates; it exists in parts and once more while they are joined.
     per_client = sum(arm.sessions for arm in scenario.arms if arm.therapist is not None)
     rows = per_client * scenario.clients_per_arm * scenario.replicates
@@ -195,7 +196,7 @@ def run(
         raise ValueError(f"seed must be a whole number from 0 to 2^63 - 1, not {seed!r}")
     if chunk < 1 or (threads is not None and threads < 1):
         raise ValueError("threads and chunk must be at least 1")
-    _fits_in_memory(scenario)
+    fits_in_memory(scenario)
     tasks = _tasks(scenario, chunk)
     parts: list[dict[str, dict[str, Any]]] = []
     with ThreadPoolExecutor(max_workers=threads or os.cpu_count() or 1) as pool:

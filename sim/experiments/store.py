@@ -143,7 +143,9 @@ def _synced(folder: Path) -> None:
 def whole(folder: Path) -> Iterator[Path]:
     """A temporary sibling that becomes ``folder`` when the block ends well, and is removed when it does not."""
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise StoreError(f"{folder}: already exists and is not empty; name another folder")
+        raise StoreError(
+            f"{folder}: {'already exists and is not empty' if folder.is_dir() else 'is a file'}; name another folder"
+        )
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}.partial-", dir=folder.parent))
@@ -168,7 +170,7 @@ def save(run: Run, folder: Path, log: list[str] | None = None, report: Callable[
     Raises ``StoreError`` when the place exists already or cannot be written, or the disk is full.
     """
     with whole(folder) as partial:
-        about = {"scenario": run.scenario.name, "seed": str(run.seed), "attune": __version__}
+        about = {"seed": str(run.seed), "attune": __version__}
         started = time.perf_counter()
         for name, table in run.tables.items():
             write_table(table, partial / f"{name}.parquet", about)

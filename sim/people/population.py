@@ -225,7 +225,9 @@ def _give_anchors(role: str, people: Columns, wanted: Wanted, code: np.ndarray, 
     """Early anchors that fit the general model of today: today = anchor + push of distress + stir of recent life."""
     for k, name in enumerate(("anxiety", "avoidance")):
         if wanted.early is not None:
-            people[f"{name}_anchor"] = share(wanted.early[k])
+            # Earned security holds: most of the way from then to now has become the person's own anchor.
+            then, now = share(wanted.early[k]), people[name]
+            people[f"{name}_anchor"] = then + p.earned_share * (now - then)
             continue
         today, mean = people[name], share(p.of(role, f"{name}_mean"))
         push = 0.0

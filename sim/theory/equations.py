@@ -11,6 +11,12 @@ quantity is an activity or share in 0..1. ``anxiety`` and ``avoidance`` here are
 intact: 1 normally, 0 after a lesion. ``x_luck`` is a standard normal draw.
 
 Sources are keys of ``sources.yaml``; [K..] and [A..] are claims of ``claims.yaml``.
+
+Symbols of the formulas: S logistic, S^-1 logit, (..)+ positive part, _typ typical value; a anxiety and v avoidance with
+the partner (a0, v0 the typical ones), L arousal, z its target, x expression, y disclosure, h warmth, m mirror activity,
+i felt signal, P mentalising, e estimate, q fit, u felt understanding, r response, X expectation, p perceived response,
+D surprise, U unreliability, l labelling, G learning gate, W trained regulation, M shared meaning. Region letters (M * ..,
+T * .., V * ..) are the region named in the arguments.
 """
 
 from __future__ import annotations
@@ -126,14 +132,13 @@ def disclosure(expression, anxiety, avoidance, trust, disclosure_base, disclosur
 
 
 @register_jitable
-def warmth(avoidance, fatigue, warmth_trait, warmth_base, avoidance_warmth_cost, fatigue_warmth_cost, avoidance_typical):
+def warmth(avoidance, fatigue, warmth_trait, warmth_base, avoidance_warmth_cost, fatigue_warmth_cost):
     """Genuine, non-judging warmth a person conveys.
 
-    S(h0 + trait - c*(v - v0) - f*fatigue). Limit: S(h0) for the typical person.
+    S(h0 + trait - c*v - f*fatigue). Limit: S(h0) for a wholly unavoidant person.
     Warmth is no technique [K6]; one's own avoidance costs it [K14]. Status: assumption.
     """
-    return logistic(warmth_base + warmth_trait - avoidance_warmth_cost * (avoidance - avoidance_typical)
-                    - fatigue_warmth_cost * fatigue)
+    return logistic(warmth_base + warmth_trait - avoidance_warmth_cost * avoidance - fatigue_warmth_cost * fatigue)
 
 
 # ------------------------------------------------------------------------- one exchange: the empathic chain (K9)
@@ -262,7 +267,7 @@ def response_given(response, timing_luck, forced_response_share, forced_response
     (1 - s)*r + s*(low or high, by a coin). Limit: the response itself for s = 0; steady when low = high, erratic
     otherwise. Derived (an experimenter's clamp, [K10, K12]).
     """
-    coin = np.minimum(np.maximum(timing_luck * 1e300, 0.0), 1.0)
+    coin = np.minimum(np.maximum(timing_luck * 1e300, 0.0), 1.0)  # 1 where luck is above 0, else 0; branch-free
     forced = forced_response_low + (forced_response_high - forced_response_low) * coin
     return (1.0 - forced_response_share) * response + forced_response_share * forced
 

@@ -90,6 +90,8 @@ def run_course(world: World, weeks: int, session: tuple[Verb, ...] = SESSION) ->
             sessions.append(session_rows(world, rows))
             traces.append(exchange_rows(world, rows))
             at_end(world, rows[world.ending[rows] != IN_THERAPY], course.clients)
+        if not treated and week == min(world.planned_weeks, weeks):
+            end_untreated(world, course.clients)  # when therapy would have ended
         for role, people, code in (
             ("client", world.clients, world.client_code),
             ("therapist", world.therapists, world.therapist_code),
@@ -102,8 +104,6 @@ def run_course(world: World, weeks: int, session: tuple[Verb, ...] = SESSION) ->
         check_range(world.clients, where=f"week {week}, client ")
         check_range(world.therapists, where=f"week {week}, therapist ")
     at_end(world, np.flatnonzero(world.ending == IN_THERAPY), course.clients, CENSORED)
-    if not treated:
-        end_untreated(world, course.clients)
     course.sessions, course.assessments, course.exchanges = joined(sessions), joined(months), joined(traces)
     return course
 
@@ -165,14 +165,17 @@ def assess(world: World, month: int) -> dict[str, np.ndarray]:
     in_therapy = np.zeros(n, bool)
     in_therapy[world.client_of[world.ending == IN_THERAPY]] = True
     when = world.week
+    purpose = "month" if month else "0"  # the first assessment is the intake questionnaire itself
     out = {
         "row": np.arange(n),
         "month": np.full(n, month),
         "in_therapy": in_therapy,
-        "distress": ask.core_om(c.distress, world.client_code, "core_month", when, world.numbers, world.luck),
+        "distress": ask.core_om(c.distress, world.client_code, f"core_{purpose}", when, world.numbers, world.luck),
     }
     for name in ("anxiety", "avoidance"):
-        out[name] = ask.ecr(c[name], c[f"ecr_style_{name}"], world.client_code, f"ecr_{name}", when, world.numbers, world.luck)
+        out[name] = ask.ecr(
+            c[name], c[f"ecr_style_{name}"], world.client_code, f"ecr_{name}_{purpose}", when, world.numbers, world.luck
+        )
     out |= {f"{name}_latent": ecr_score(c[name]) for name in ("anxiety", "avoidance")}
     out |= {"distress_latent": c.distress.copy(), "life_events": c.life_events.copy()}
     c["life_events"] = 0.0
@@ -201,7 +204,7 @@ def intake(world: World) -> dict[str, np.ndarray]:
     """The client table as it stands at intake; what happens later is filled in when a course ends."""
     n = len(world.clients)
     out = _attachment_now(world, "client", "0", np.arange(n))
-    out["distress_0"] = ask.core_om(world.clients.distress, world.client_code, "core_intake", 0, world.numbers, world.luck)
+    out["distress_0"] = ask.core_om(world.clients.distress, world.client_code, "core_0", 0, world.numbers, world.luck)
     out["distress_0_latent"] = world.clients.distress.copy()
     if len(world.dyads):
         out |= _attachment_now(world, "therapist", "0", world.therapist_of)
@@ -240,7 +243,7 @@ def at_end(world: World, rows: np.ndarray, clients: dict[str, np.ndarray], endin
 
 
 def end_untreated(world: World, clients: dict[str, np.ndarray]) -> None:
-    """Fill in the client table for people who had no therapy."""
+    """Fill in the client table for people who had no therapy, at the time when therapy would have ended."""
     clients |= _attachment_now(world, "client", "end", np.arange(len(world.clients)))
     clients["distress_end"] = ask.core_om(
         world.clients.distress, world.client_code, "core_end", world.week, world.numbers, world.luck

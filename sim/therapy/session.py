@@ -43,6 +43,7 @@ class World:
     pair_code: np.ndarray  # one per dyad
     planned_sessions: np.ndarray  # one per dyad
     n_exchanges: int
+    planned_weeks: int  # when therapy is planned to end
     strengths: dict[str, float] = field(default_factory=intact)
     exchange_steps: tuple[Step, ...] = EXCHANGE
     week: int = 0

@@ -140,7 +140,7 @@ def panels(run: Run, therapy_only: bool = False) -> tuple[Panels, str]:
         table = table[table["therapist"] != "none"]
     found: Panels
     if run.scenario.design == "crossed":
-        table = table.assign(line=[("no" if t == "none" else t) + " therapist" for t in table["therapist"]])
+        table = table.assign(line=["no therapy" if t == "none" else f"{t} therapist" for t in table["therapist"]])
         found = [
             (f"{kind} clients", list(zip(part["line"], part["arm"], strict=True)))
             for kind, part in table.groupby("client", sort=False)

@@ -78,7 +78,8 @@ def _alliance_answer(run: Run, table: pd.DataFrame) -> list[str]:
     worst, best = rows[int(table["wai"].argmin())], rows[int(table["wai"].argmax())]
     late = measures.late_alliance(run)
     apart = best["wai"] - worst["wai"]
-    within = float(np.sqrt(np.nanmean(table["wai_sd"] ** 2)))
+    spreads = table["wai_sd"].dropna()
+    within = float(np.sqrt((spreads**2).mean())) if len(spreads) else float("nan")
     what = "pairing" if run.scenario.design == "crossed" else "arm"
     said = [
         f"Mean {LATE} (client-rated WAI, 1 to 7) lies between {with_interval(worst)} ({worst['arm']}) and "
@@ -135,16 +136,15 @@ def _style_answer(run: Run) -> list[str]:
     most = table.iloc[int(table["mean"].abs().argmax())].to_dict()
     clear = int(((table["low"] > 0) | (table["high"] < 0)).sum())
     up = int((table["low"] > 0).sum())
-    first = (
-        f"Compared person by person with the reference ({most['reference']}), the largest change for the same clients is "
-        f"{with_interval(most)} points ({most['arm']})."
-    )
-    if len(table) == 1:
-        return [first]
+    if run.scenario.design == "arms" and len(table) <= 6:
+        listed = "; ".join(f"{r['arm']} {with_interval(r)}" for r in table.to_dict("records"))
+        return [f"Person by person, the same clients' alliance differs from “{most['reference']}” by these points: {listed}."]
     return [
-        first,
-        f"Of {len(table)} such comparisons {clear} have an interval that excludes zero ({up} of them upward); with the same "
-        "people and the same luck in every arm, differences far too small to matter to one client can be told from zero.",
+        f"The largest difference for the same clients is {with_interval(most)} points ({most['arm']}, against "
+        f"{most['reference']}).",
+        f"Of {len(table)} such comparisons with a secure therapist {clear} can be told from zero, {up} of them in favour of the "
+        "other therapist; with the same people and the same luck in every arm, that holds for differences far too small to "
+        "matter to one client.",
     ]
 
 
@@ -191,7 +191,9 @@ def _distress_answer(run: Run) -> list[str]:
     untreated = run.clients[run.clients["ending"] == "untreated"]
     if len(untreated):
         alone = mean_interval(untreated["distress_end"] - untreated["distress_0"])
-        said.append(f"People without therapy changed by {with_interval(alone, 1)} points over the whole time they were followed.")
+        share = alone["mean"] / measures.distress_change(run) if len(people) else float("nan")
+        of_it = f", {percent(share)} of the change with therapy" if 0 < share < 1 else ""
+        said.append(f"Without therapy people changed by {with_interval(alone, 1)} points in that time{of_it}.")
     elif len(people):
         said.append(
             "This scenario has no untreated arm, so it cannot say how much of that change would have come without therapy: "
@@ -207,6 +209,7 @@ def pairings_table(run: Run) -> tuple[list[str], list[list[str]]]:
     """Heads and rows of the pairings table as shown; columns with nothing to show are left out."""
     table = measures.pairings(run)
     crossed = run.scenario.design == "crossed"
+    month = max(measures.comparison_month(run, arm.name) for arm in run.scenario.arms)
     columns: dict[str, Callable[[Mapping[Any, Any]], str]] = {
         **(
             {"client": lambda r: str(r["client"]), "therapist": lambda r: str(r["therapist"])}
@@ -218,7 +221,7 @@ def pairings_table(run: Run) -> tuple[list[str], list[list[str]]]:
         "SD between clients": lambda r: number(r["wai_sd"]),
         "overlap with reference": lambda r: percent(r["overlap"]),
         "dropped out": lambda r: percent(r["dropout"]),
-        "distress, intake to last rating (CORE-OM points)": lambda r: _ranged(r, "change", 1),
+        f"distress by month {month} (CORE-OM points)": lambda r: _ranged(r, "change", 1),
         "change minus untreated": lambda r: _ranged(r, "minus_untreated", 1),
     }
     rows = [[write(r) for write in columns.values()] for r in table.to_dict("records")]

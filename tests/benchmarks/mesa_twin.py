@@ -272,7 +272,6 @@ class Person(mesa.Agent):
             p.warmth_base,
             p.avoidance_warmth_cost,
             p.fatigue_warmth_cost,
-            p.avoidance_typical,
         )
 
     def receive(self, match: float) -> None:
