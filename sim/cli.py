@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import tempfile
 import time
 from importlib import resources
 from pathlib import Path
@@ -332,8 +333,14 @@ def report(folder: Annotated[Path, typer.Argument(help="A result folder.")]) -> 
     from sim.experiments.store import open_run
     from sim.views.report import write_report
 
-    path = write_report(open_run(folder), folder)
-    typer.echo(f"Report: {path}")
+    run = open_run(folder)
+    with tempfile.TemporaryDirectory(prefix=".report-", dir=folder) as beside:
+        write_report(run, Path(beside))  # all of it first, so that a full disk leaves the old report whole
+        (folder / "figures").mkdir(exist_ok=True)
+        for made in sorted(Path(beside).rglob("*")):
+            if made.is_file():
+                made.replace(folder / made.relative_to(beside))
+    typer.echo(f"Report: {folder / 'report.html'}")
 
 
 @app.command()

@@ -26,14 +26,25 @@ _KEPT = 6  # folders of earlier sources that are kept
 _ONE_AT_A_TIME = threading.RLock()  # threads of one process may ask for the same code at once
 
 
-@lru_cache(maxsize=1)
-def sources_hash() -> str:
-    """Hash (hex, 16 digits) of every Python source and data file of the package."""
+_HASHED = {".py", ".yaml", ".j2", ".mplstyle"}
+
+
+def _hash_of_sources() -> str:
     package = Path(__file__).parent
     h = hashlib.blake2b(digest_size=8)
-    for path in sorted(p for p in package.rglob("*") if p.suffix in {".py", ".yaml"}):
+    for path in sorted(p for p in package.rglob("*") if p.suffix in _HASHED and p.is_file()):
         h.update(path.relative_to(package).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
     return h.hexdigest()
+
+
+# Taken when the package is imported: a file that is edited later in this process is not what this process runs, and
+# code compiled from the old text must not be kept under the new text's name.
+_SOURCES = _hash_of_sources()
+
+
+def sources_hash() -> str:
+    """Hash (hex, 16 digits) of every source and data file of the package, as they were when it was imported."""
+    return _SOURCES
 
 
 @lru_cache(maxsize=1)

@@ -114,20 +114,26 @@ def purpose_code(purpose: str) -> np.uint64:
     return np.uint64(int.from_bytes(hashlib.blake2b(purpose.encode(), digest_size=8).digest(), "little"))
 
 
-@njit(cache=True, nogil=True)
-def _normals(seed, replicate, who, when, purpose, exchange, out):  # pragma: no cover (compiled)
+@lru_cache(maxsize=None)
+def _machine(function: Any) -> Any:
+    """A loop as machine code, kept on disk beside this file where that can be written (it imports nothing of ours)."""
+    try:
+        return njit(cache=True, nogil=True)(function)
+    except RuntimeError:  # no place to keep it
+        return njit(nogil=True)(function)
+
+
+def _normals(seed, replicate, who, when, purpose, exchange, out):
     for i in range(who.size):
         out[i] = normal_at(absorbed(occasion(seed, replicate, who[i], when[i]), purpose), exchange[i])
 
 
-@njit(cache=True, nogil=True)
-def _uniforms(seed, replicate, who, when, purpose, exchange, out):  # pragma: no cover (compiled)
+def _uniforms(seed, replicate, who, when, purpose, exchange, out):
     for i in range(who.size):
         out[i] = uniform_at(absorbed(occasion(seed, replicate, who[i], when[i]), purpose), exchange[i])
 
 
-@njit(cache=True, nogil=True)
-def _pairs(client, therapist, out):  # pragma: no cover (compiled)
+def _pairs(client, therapist, out):
     for i in range(client.size):
         out[i] = absorbed(mixed(client[i] + _GOLDEN), therapist[i])
 
@@ -148,7 +154,7 @@ def _drawn(kernel: Any, seed: int, replicate: int, who: Any, purpose: str, when:
     columns = np.broadcast_arrays(*(_whole(part) for part in (who, when, exchange)))
     who_, when_, exchange_ = (np.array(c, order="C").reshape(-1) for c in columns)
     out = np.empty(who_.size)
-    kernel(np.uint64(seed), np.uint64(replicate), who_, when_, purpose_code(purpose), exchange_, out)
+    _machine(kernel)(np.uint64(seed), np.uint64(replicate), who_, when_, purpose_code(purpose), exchange_, out)
     return out.reshape(columns[0].shape) if columns[0].ndim else float(out[0])
 
 
@@ -179,5 +185,5 @@ def pair(client: Any, therapist: Any) -> np.ndarray:
     """Codes of client-therapist pairs, from the two people's codes (arrays of equal length)."""
     client_, therapist_ = (np.ascontiguousarray(c, np.uint64).reshape(-1) for c in (client, therapist))
     out = np.empty(client_.size, np.uint64)
-    _pairs(client_, therapist_, out)
+    _machine(_pairs)(client_, therapist_, out)
     return out

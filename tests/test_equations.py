@@ -39,7 +39,8 @@ RANGES = {
     "session": (1, 200), "tension": (0, 10), "match": (-3, 3), "anxiety_z": (-3, 3), "avoidance_z": (-3, 3),
     "anxiety_path": (-1, 1), "avoidance_path": (-1, 1), "own": (-3, 3),
     "population_sd": (0, 0.3), "style": (-3, 3), "noise": (-3, 3),
-    "prototype": (0, 1), "anchor": (0, 1), "partner_acc": (0, 1),
+    "prototype": (0, 1), "anchor": (0, 1), "conflict": (0, 1), "noticed": (0, 1), "partner_noticed": (0, 1),
+    "week_noise": (-2, 2),
 }
 
 
@@ -61,6 +62,7 @@ def lies(argument: str) -> tuple[float, float]:
 
 #: Values of arguments in a plain moment, where they are not the default of a number or the start of a column.
 PLAIN = {
+    "conflict": 0.1, "noticed": 0.7, "partner_noticed": 0.8, "week_noise": 0.0,
     "x": 0.3, "share": 0.4, "step": 0.1, "value": 1.0, "target": 2.0, "rate": 0.2, "mirrored": 0.4, "felt": 0.3,
     "mentalising": 0.6, "self_other": 0.9, "estimate": 0.3, "fit": 0.8, "partner_fit": 0.8, "felt_understanding": 0.8,
     "warmth": 0.7, "partner_warmth": 0.7, "partner_bid": 0.5, "response": 0.6, "partner_response": 0.6, "disclosure": 0.4,
@@ -69,7 +71,7 @@ PLAIN = {
     "goal": 0.5, "alliance": 0.55, "engagement": 0.55, "level": 0.6, "level_typical": 0.55, "session": 5.0,
     "tension": 0.2, "match": 0.1,
     "anxiety_z": 0.5, "avoidance_z": 0.5, "anxiety_path": 0.3, "avoidance_path": 0.1, "own": 0.2, "population_sd": 0.2,
-    "style": 0.1, "noise": 0.1, "prototype": 0.4, "anchor": 0.5, "partner_acc": 1.0,
+    "style": 0.1, "noise": 0.1, "prototype": 0.4, "anchor": 0.5,
 }
 
 
@@ -172,7 +174,8 @@ SHAPES = {
     "shared_meaning": Shape(0, 1, "shared_meaning partner_fit disclosure", "arousal"),
     "tension": Shape(0, INF, "tension", "surprise"),
     "confrontation_probability": Shape(0, 1, "anxiety", "avoidance"),
-    "repair_probability": Shape(0, 1, "acc partner_acc mentalising fit partner_disclosure confronted", "avoidance"),
+    "noticed": Shape(0, 1, "acc conflict"),
+    "repair_probability": Shape(0, 1, "noticed partner_noticed mentalising fit partner_disclosure confronted", "avoidance"),
     "moved_share": Shape(0, 1, "share step"),
     "trust_target": Shape(0, 1, "mean_perceived", "anxiety avoidance"),
     "toward": Shape(-6, 8, "value target rate"),
@@ -186,6 +189,9 @@ SHAPES = {
     "expected_distress": Shape(-INF, INF, "anxiety_z avoidance_z immature neurotic"),
     "distress_drift": Shape(-INF, INF, "distress distress_set_point distress_luck"),
     "prototype_drift": Shape(0, 1, "prototype anchor prototype_luck distress"),
+    "insecurity": Shape(-2, 2, "anxiety avoidance"),
+    "first_trust": Shape(0, 1, "", "anxiety avoidance"),
+    "core_share": Shape(0, 1, "distress week_noise"),
     "rated_share": Shape(0, 1, "level style noise"),
 }
 
@@ -633,22 +639,49 @@ def test_confrontation_of_the_typical_person() -> None:
 
 @promise(eq.repair_probability)
 def test_repair_limits() -> None:
-    """Never without the therapist's cingulate or effort; the client's cingulate counts for its share only; by hand."""
-    assert value(eq.repair_probability, acc=0.0) == value(eq.repair_probability, repair_effort=0.0) == 0.0
-    whole, without = value(eq.repair_probability), value(eq.repair_probability, partner_acc=0.0)
+    """Never by a therapist who notices nothing or makes no effort; the client's noticing counts for its share only; by hand."""
+    assert value(eq.repair_probability, noticed=0.0) == value(eq.repair_probability, repair_effort=0.0) == 0.0
+    sure = {"noticed": 1.0, "partner_noticed": 1.0}
+    whole, without = value(eq.repair_probability, **sure), value(eq.repair_probability, noticed=1.0, partner_noticed=0.0)
     assert without / whole == near(1 - P.repair_client_share)
     by_hand = eq.logistic(P.repair_base + P.repair_understanding_gain * 0.6 * 0.5 + P.repair_confrontation_gain)
     assert value(eq.repair_probability, mentalising=0.6, fit=0.5, confronted=1.0, avoidance=P.avoidance_typical,
-                 partner_disclosure=P.disclosure_typical) == near(by_hand)
+                 partner_disclosure=P.disclosure_typical, **sure) == near(by_hand)
 
 
 @promise(eq.moved_share)
 def test_moved_share_keeps_to_its_range() -> None:
-    """A full step at one half; the ends do not move; in 0..1 for steps up to a quarter, and not beyond."""
+    """A full step at one half; the ends do not move; in 0..1 also for larger steps, which count as a quarter."""
     assert eq.moved_share(0.5, 0.1) == near(0.6) and eq.moved_share(0.0, 0.2) == 0.0 and eq.moved_share(1.0, -0.2) == 1.0
     s, step = np.meshgrid(np.linspace(0, 1, 101), np.linspace(-0.25, 0.25, 51))
     assert eq.moved_share(s, step).min() >= 0 and eq.moved_share(s, step).max() <= 1 + 1e-15
-    assert eq.moved_share(0.7, 0.4) > 1
+    assert eq.moved_share(0.7, 0.4) == eq.moved_share(0.7, 0.25) <= 1
+
+
+@promise(eq.noticed)
+def test_nothing_is_noticed_without_the_cingulate() -> None:
+    """Without it there is neither watchfulness nor conflict; a strong conflict signal is noticed for sure."""
+    assert value(eq.noticed, acc=0.0, conflict=0.0) == 0.0
+    assert value(eq.noticed, acc=1.0, conflict=0.0) == near(P.notice_floor) and value(eq.noticed, acc=1.0, conflict=1.0) == 1.0
+
+
+@promise(eq.insecurity)
+def test_the_typical_person_is_not_insecure() -> None:
+    """0 at the typical place; the sum of both distances elsewhere."""
+    assert value(eq.insecurity, anxiety=P.anxiety_typical, avoidance=P.avoidance_typical) == 0.0
+    assert value(eq.insecurity, anxiety=P.anxiety_typical + 0.2, avoidance=P.avoidance_typical - 0.05) == near(0.15)
+
+
+@promise(eq.first_trust)
+def test_first_trust_of_the_typical_person() -> None:
+    """The declared start for the typical person."""
+    assert value(eq.first_trust, anxiety=P.anxiety_typical, avoidance=P.avoidance_typical) == near(P.trust_start)
+
+
+@promise(eq.core_share)
+def test_core_of_the_average_person() -> None:
+    """S(base) for nobody in particular in an ordinary week."""
+    assert value(eq.core_share, distress=0.0, week_noise=0.0) == near(eq.logistic(P.core_base))
 
 
 @promise(eq.trust_target)

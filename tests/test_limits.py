@@ -371,3 +371,14 @@ def test_sessions_are_the_verbs_in_order() -> None:
     names = [verb.__name__ for verb in SESSION]
     assert names.index("rate_distress") < names.index("meet") < names.index("exchange") < names.index("rate_alliance")
     assert names[-1] == "leave"
+
+
+def test_mirror_activity_reaches_regulation_only_through_prefrontal_cortex() -> None:
+    """K17: without the middle prefrontal regions the therapist's mirror system changes nobody's trained regulation."""
+    without = {f"{role}.middle_prefrontal": 0.0 for role in ROLES}
+    for role in ROLES:
+        both = (without, {**without, "therapist.mirror": 0.0})
+        kept, cut = (course(300, 8, lesions=lesions)[f"{role}_regulation"] for lesions in both)
+        assert np.array_equal(kept, cut), role
+    intact, cut = course(300, 8), course(300, 8, lesions={"therapist.mirror": 0.0})
+    assert intact["therapist_regulation"][-1] - cut["therapist_regulation"][-1] > 0.02

@@ -312,13 +312,13 @@ def test_compiled_luck_equals_plain_python() -> None:
     with np.errstate(over="ignore"):
         for kernel, draw, length in ((luck._normals, normal, n), (luck._uniforms, uniform, 2000)):
             plain = np.empty(length)
-            kernel.py_func(*address[:2], address[2][:length], address[3][:length], address[4], address[5][:length], plain)
+            kernel(*address[:2], address[2][:length], address[3][:length], address[4], address[5][:length], plain)
             assert np.array_equal(plain, draw(5, 1, np.arange(length), "test", 3, np.arange(length) % 10))
             if kernel is luck._normals:
                 assert (np.abs(plain) > luck._TAIL).sum() > 3  # the rare branch was taken
         client, therapist = person("client", np.arange(500)), person("therapist", np.arange(500)[::-1])
         plain_codes = np.empty(500, np.uint64)
-        luck._pairs.py_func(client, therapist, plain_codes)
+        luck._pairs(client, therapist, plain_codes)
     assert np.array_equal(plain_codes, luck.pair(client, therapist))
 
 

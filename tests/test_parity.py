@@ -365,6 +365,26 @@ def test_an_edit_of_an_imported_file_is_noticed(tmp_path: Path) -> None:
     assert hits == 0 and edited > first
 
 
+def test_an_edit_during_a_run_does_not_spoil_the_cache(tmp_path: Path) -> None:
+    """A process that imported the old text keeps what it compiles under the old text's name."""
+    shutil.copytree(ROOT / "sim", tmp_path / "sim", ignore=shutil.ignore_patterns("__pycache__"))
+    environment = {**os.environ, "ATTUNE_CACHE": str(tmp_path / "cache"), "PYTHONPATH": str(tmp_path)}
+    edit = """
+import pathlib, sim.therapy.session
+path = pathlib.Path("sim/theory/equations.py")
+path.write_text(path.read_text().replace("return perceived - expectation\\n", "return perceived - expectation - 0.25\\n"))
+"""
+
+    def ran(code: str) -> float:
+        done = subprocess.run(
+            [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
+        )
+        return float(done.stdout.split()[0])
+
+    old = ran(edit + _TINY)
+    assert ran(_TINY) > old + 0.1
+
+
 def test_pairs_are_coded_by_the_two_people() -> None:
     world = world_of(MIXED, 1)
     assert np.array_equal(world.pair_code, pair(world.client_code, world.therapist_code))

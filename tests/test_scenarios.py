@@ -159,12 +159,20 @@ def test_named_people_in_a_crossed_design() -> None:
             "changed": {"style": "fearful", "early": "secure"},
         },
     }
-    arms = from_spec(spec, "s").arms
-    assert [(arm.name, arm.cohort) for arm in arms] == [
-        ("mild client, secure therapist", 4),
-        ("typical client, secure therapist", 3),
-        ("changed client, secure therapist", 6),
-    ]
+    arms = {arm.name: arm.cohort for arm in from_spec(spec, "s").arms}
+    assert list(arms) == [f"{kind} client, secure therapist" for kind in ("mild", "typical", "changed")]
+    assert arms["typical client, secure therapist"] == STYLES.index("fearful")
+    assert len(set(arms.values())) == 3 and min(arms["mild client, secure therapist"], arms["changed client, secure therapist"]) >= 4
+    more = {**spec, "client": {"new": {"anxiety": 6, "avoidance": 2}, **spec["client"]}}
+    assert arms.items() <= {arm.name: arm.cohort for arm in from_spec(more, "s").arms}.items(), "another kind renumbers nobody"
+
+
+def test_what_an_arm_says_goes_before_what_the_scenario_says_for_all() -> None:
+    """A policy of an arm is not undone by a number of the scenario; a number beside a policy goes before it."""
+    arms = {"usual": {}, "alone": {"policies": ["leave_ruptures_alone"]},
+            "half": {"policies": ["leave_ruptures_alone"], "parameters": {"repair_effort": 0.5}}}
+    scenario = from_spec({"question": "?", "parameters": {"repair_effort": 1.0}, "arms": arms}, "s")
+    assert [arm.parameters["repair_effort"] for arm in scenario.arms] == [1.0, 0.0, 0.5]
 
 
 def test_arms_take_from_the_scenario_what_they_do_not_say() -> None:
@@ -285,7 +293,7 @@ BAD: dict[str, tuple[str | bytes, str]] = {
     "parameter list": (Q + "parameters: [mirror_gain]\n", "s.yaml:2: parameters: must be a mapping of parameter names to numbers"),
     "lesion": (Q + "lesions: {client.vlpcf: 0}\n", "s.yaml:2: lesions.client.vlpcf: unknown region - did you mean 'client.vlpfc'?"),
     "lesion nothing near": (Q + "lesions: {q: 0}\n", "s.yaml:2: lesions.q: unknown region; a region is written like client.vlpfc"),
-    "lesion range": (Q + "lesions: {client.vlpfc: 3}\n", "s.yaml:2: lesions.client.vlpfc: must be a number between 0 and 2, not 3"),
+    "lesion range": (Q + "lesions: {client.vlpfc: 3}\n", "s.yaml:2: lesions.client.vlpfc: must be a number between 0 and 1, not 3"),
     "policy": (Q + "policies: [train_wamth]\n", "s.yaml:2: policies[0]: unknown policy 'train_wamth' - did you mean 'train_warmth'?"),
     "policy alone": (Q + "policies: train_warmth\n", "s.yaml:2: policies: must be a list, such as [leave_ruptures_alone], not 'train_warmth'"),
     "policy twice": (Q + "policies:\n- train_warmth\n- train_warmth\n", "s.yaml:4: policies[1]: 'train_warmth' stands twice in the list"),

@@ -11,17 +11,19 @@ import pytest
 
 from sim import luck as addressed
 from sim.experiments.design import build
+from sim.experiments.run import run
 from sim.experiments.scenario import Attachment, from_spec
 from sim.people import instruments as ask
 from sim.people.instruments import Luck
 from sim.people.life import live_a_week
 from sim.people.population import PopulationError, draw, ecr_score
-from sim.people.state import DYAD, MEANS, PERSON, Columns
-from sim.theory.parameters import Parameters
-from sim.theory.regions import ROLES
+from sim.people.state import DYAD, MEANS, PERSON, Columns, StateError
+from sim.theory.parameters import NUMBERS, Parameters
+from sim.theory.regions import ROLES, lesion_names
 from sim.theory.styles import STYLES, style_name
 from sim.therapy import session as verbs
 from sim.therapy.compile import kernel
+from sim.therapy.course import run_course
 from sim.therapy.exchange import EXCHANGE
 from sim.therapy.session import DROPOUT, IMPROVED, IN_THERAPY, PLANNED, SESSION, World, begin
 
@@ -458,9 +460,9 @@ def test_ruptures_are_reported_with_the_stated_chances() -> None:
     def near(share: float) -> Any:
         return pytest.approx(share, abs=4 * math.sqrt(share * (1 - share) / n) + 1e-12)
 
-    for ruptures, repairs, chance in ((one, none, p.client_rupture_report_prob), (one, one, p.client_repaired_report_prob),
+    for ruptures, left_open, chance in ((one, one, p.client_rupture_report_prob), (one, none, p.client_repaired_report_prob),
                                       (none, none, p.client_false_report_prob)):
-        got = ask.rupture_report(ruptures, repairs, code, 1, p, luck)
+        got = ask.rupture_report(ruptures, left_open, code, 1, p, luck)
         assert set(np.unique(got)) == {0.0, 1.0} and got.mean() == near(chance)
     gain = p.observer_tension_report_gain
     for ruptures, tension, chance in ((one, 0.0, p.observer_rupture_report_prob), (none, 0.3, 0.3 * gain), (none, 0.0, 0.0),
@@ -569,3 +571,62 @@ def test_when_nobody_fits_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(PopulationError, match="widen the region or give a point"):
         place({"anxiety": [6.99, 7.0], "avoidance": [6.99, 7.0]}, n=3)
     assert len(place({"anxiety": 7, "avoidance": 7, "selected": False}, n=3)) == 3
+
+
+def test_people_who_drop_out_end_with_their_last_rating() -> None:
+    """Nothing more is heard of them; the others fill in one more CORE-OM."""
+    scenario = from_spec({"question": "?", "clients_per_arm": 400, "sessions": 12, "parameters": {"dropout_base": -3.0}}, "s")
+    found = run(scenario, seed=1)
+    last = found.sessions.sort_values("session").groupby("client")["distress"].last()
+    ends = found.clients.set_index("client")
+    dropped = ends["ending"] == "dropout"
+    assert dropped.sum() > 50 and (~dropped).sum() > 50
+    assert (ends.loc[dropped, "distress_end"] == last[ends.index[dropped]]).all()
+    assert (ends.loc[~dropped, "distress_end"] != last[ends.index[~dropped]]).mean() > 0.8
+
+
+def test_intake_is_one_questionnaire() -> None:
+    """The client table and the first assessment report the same marks."""
+    found = run(from_spec({"question": "?", "clients_per_arm": 30, "sessions": 4}, "s"), seed=1)
+    first = found.assessments[found.assessments["month"] == 0].set_index("client")
+    clients = found.clients.set_index("client")
+    for name, column in (("distress", "distress_0"), ("anxiety", "client_anxiety_0"), ("avoidance", "client_avoidance_0")):
+        assert (first[name] == clients[column]).all(), name
+
+
+def test_life_events_are_counted_anew_each_month() -> None:
+    """With an event every week each assessment after the first counts four, never more."""
+    spec = {"question": "?", "clients_per_arm": 10, "sessions": 12, "therapist": "none", "parameters": {"life_event_prob": 1.0}}
+    counted = run(from_spec(spec, "s"), seed=1).assessments
+    assert (counted.loc[counted["month"] > 0, "life_events"] == 4).all() and len(counted) == 40
+
+
+def test_people_out_of_range_are_found_in_the_week() -> None:
+    """A verb that spoils a person is named, with week and column."""
+    world = met(5)
+
+    def spoil(world: World, rows: np.ndarray) -> None:
+        world.clients.skill[2] = 1.5
+
+    with pytest.raises(StateError, match=r"week 1, client row 2: skill is 1\.5"):
+        run_course(world, 2, (*SESSION, spoil))
+
+
+@pytest.mark.parametrize("end", ["low", "high"])
+def test_every_number_may_take_both_ends_of_its_range(end: str) -> None:
+    """What the format allows runs: no number at an end of its range makes the state leave its own."""
+    for name, number in NUMBERS.items():
+        spec = {"question": "?", "clients_per_arm": 6, "sessions": 3, "client": {"distress": 1.0},
+                "parameters": {name: getattr(number, end)}}
+        try:
+            run(from_spec(spec, name), seed=1, threads=1)
+        except PopulationError:
+            assert name.endswith(("_sd", "_mean")), name  # no distribution on 1-7 has such a mean and SD
+
+
+def test_every_lesion_may_be_any_share() -> None:
+    """Every region of either person, removed or half there."""
+    for name in lesion_names():
+        for strength in (0.0, 0.5):
+            spec = {"question": "?", "clients_per_arm": 5, "sessions": 2, "lesions": {name: strength}}
+            run(from_spec(spec, "s"), seed=1, threads=1)

@@ -11,7 +11,6 @@ from sim.people.population import draw
 from sim.people.state import DYAD, PERSON, Columns
 from sim.theory.parameters import Parameters
 from sim.theory.regions import lesioned
-from sim.therapy.compile import trace_columns
 from sim.therapy.course import WEEKS_PER_MONTH
 from sim.therapy.policies import POLICIES
 from sim.therapy.session import World
@@ -21,11 +20,8 @@ COHORT_SIZE = 1_000_000
 
 
 def arm_parameters(arm: Arm) -> Parameters:
-    """The numbers of an arm: defaults, then its policies in order, then what it sets by name."""
-    changes: dict[str, float] = {}
-    for policy in arm.policies:
-        changes |= POLICIES[policy].parameters
-    return Parameters({**changes, **arm.parameters})
+    """The numbers of an arm: defaults, and what the scenario, its policies and the arm itself set."""
+    return Parameters(arm.parameters)
 
 
 def arm_weeks(scenario: Scenario, arm: Arm) -> int:
@@ -83,5 +79,4 @@ def build(scenario: Scenario, arm: Arm, replicate: int, seed: int, clients: np.n
         planned_weeks=arm.sessions,
         strengths=lesioned(arm.lesions),
         trace_row=trace_row,
-        trace=np.zeros((int(traced.sum()), scenario.exchanges, len(trace_columns()))),
     )

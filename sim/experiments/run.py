@@ -17,11 +17,11 @@ import numpy as np
 import pandas as pd
 
 from sim.experiments import design
-from sim.experiments.columns import SESSIONS, TABLES
+from sim.experiments.columns import ASSESSMENTS, CLIENTS, SESSIONS, TABLES
 from sim.experiments.scenario import Arm, Scenario, ScenarioError
 from sim.theory.parameters import nearest
 from sim.theory.styles import STYLES, style_index
-from sim.therapy.course import RUPTURE_TYPES, Course, run_course
+from sim.therapy.course import RUPTURE_TYPES, WEEKS_PER_MONTH, Course, run_course
 from sim.therapy.session import ENDINGS
 
 #: Dyads simulated together; a matter of memory and speed only.
@@ -168,14 +168,16 @@ def _frame(parts: list[tuple[str, dict[str, Any]]], table: str, arms: Iterable[s
 
 def fits_in_memory(scenario: Scenario) -> None:
     """Raise ``ScenarioError`` for a scenario whose tables would not fit into this machine's memory."""
-    # The session table dominates; it exists in parts and once more while they are joined.
-    per_client = sum(arm.sessions for arm in scenario.arms if arm.therapist is not None)
-    rows = per_client * scenario.clients_per_arm * scenario.replicates
-    needed, there = 2.5 * 8.0 * len(SESSIONS) * rows, float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    clients = scenario.clients_per_arm * scenario.replicates
+    rows = sum(arm.sessions for arm in scenario.arms if arm.therapist is not None) * clients
+    months = sum(design.arm_weeks(scenario, arm) // WEEKS_PER_MONTH + 1 for arm in scenario.arms) * clients
+    values = rows * len(SESSIONS) + months * len(ASSESSMENTS) + clients * len(scenario.arms) * len(CLIENTS)
+    # Measured: about three times the tables themselves while they are put together.
+    needed, there = 3.0 * 8.0 * values, float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
     if needed > 0.8 * there:
         raise ScenarioError(
-            f"{scenario.name}: {rows:,} sessions would need about {needed / 2**30:.0f} GiB of memory, and this machine has "
-            f"{there / 2**30:.0f}; use fewer clients_per_arm, sessions, replicates or arms"
+            f"{scenario.name}: {rows:,} sessions and {months:,} assessments would need about {needed / 2**30:.0f} GiB of memory, "
+            f"and this machine has {there / 2**30:.0f}; use fewer clients_per_arm, sessions, replicates or arms"
         )
 
 

@@ -6,6 +6,7 @@ smaller = usual.but(clients_per_arm=50, avoidance_warmth_cost=0.2)
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -27,6 +28,7 @@ from sim.experiments.scenario_format import (
 )
 from sim.theory.parameters import NUMBERS, nearest
 from sim.theory.styles import HIGHEST, LOWEST, STYLE_BOX, STYLES
+from sim.therapy.policies import numbers_set_by
 
 __all__ = ["Arm", "Attachment", "Scenario", "ScenarioError", "from_spec", "json_schema", "load"]
 
@@ -217,30 +219,28 @@ def _arms(file: ScenarioFile) -> Iterable[Arm]:
     """The arms of ``design: arms``: each takes from the scenario what it does not say itself."""
     client = _person(file.client, ("client",), "client")
     therapist = _therapist(file.therapist, ("therapist",))
-    if not file.arms:
-        yield Arm(
-            name="all",
-            client=client,
-            therapist=therapist,
-            parameters=file.parameters,
-            lesions=file.lesions,
-            policies=file.policies,
-            sessions=file.sessions,
-            cohort=0,
-        )
-    for name, arm in file.arms.items():
+    common = {**numbers_set_by(file.policies), **file.parameters}
+    for name, arm in (file.arms or {"all": ArmFile()}).items():
         at: Location = ("arms", name)
         said = arm.model_fields_set
         yield Arm(
             name=name,
             client=_person(arm.client, (*at, "client"), "client") if "client" in said else client,
             therapist=_therapist(arm.therapist, (*at, "therapist")) if "therapist" in said else therapist,
-            parameters={**file.parameters, **arm.parameters},
+            # What an arm says, its policies first, goes before what the scenario says for all.
+            parameters={**(file.parameters if "policies" in said else common), **numbers_set_by(arm.policies), **arm.parameters},
             lesions={**file.lesions, **arm.lesions},
             policies=arm.policies if "policies" in said else file.policies,
             sessions=arm.sessions if arm.sessions is not None else file.sessions,
             cohort=0,
         )
+
+
+def _cohort(name: str, client: Attachment) -> int:
+    """The number of a kind of client, the same whatever other kinds there are: a style's place, or a hash of the name."""
+    if client.style is not None and client == _style(client.style, "client"):
+        return STYLES.index(client.style)
+    return len(STYLES) + int.from_bytes(hashlib.blake2b(name.encode(), digest_size=4).digest(), "little") % 1_000_000
 
 
 def _crossed_arms(file: ScenarioFile) -> Iterable[Arm]:
@@ -254,20 +254,22 @@ def _crossed_arms(file: ScenarioFile) -> Iterable[Arm]:
     clients, therapists = (_people(getattr(file, role), role) for role in ("client", "therapist"))
     if all(therapist is None for therapist in therapists.values()):
         raise Wrong(("therapist",), "must have at least one kind of therapist beside none")
-    for position, (client_name, client) in enumerate(clients.items()):
+    cohorts: dict[int, str] = {}
+    for client_name, client in clients.items():
         assert client is not None
-        plain_style = client.style is not None and client == _style(client.style, "client")
-        cohort = STYLES.index(client.style) if plain_style and client.style is not None else len(STYLES) + position
+        cohort = cohorts.setdefault(_cohort(client_name, client), client_name)
+        if cohort != client_name:
+            raise Wrong(("client", client_name), f"shares its number with '{cohort}' by chance; choose another name")
         for therapist_name, therapist in therapists.items():
             yield Arm(
                 name=f"{client_name} client, {'no' if therapist is None else therapist_name} therapist",
                 client=client,
                 therapist=therapist,
-                parameters=file.parameters,
+                parameters={**numbers_set_by(file.policies), **file.parameters},
                 lesions=file.lesions,
                 policies=file.policies,
                 sessions=file.sessions,
-                cohort=cohort,
+                cohort=_cohort(client_name, client),
             )
 
 

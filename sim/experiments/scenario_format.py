@@ -78,7 +78,7 @@ def _lesions(value: Any) -> dict[str, float]:
         if name not in lesion_names():
             close = nearest(name, lesion_names()) or "; a region is written like client.vlpfc or therapist.mirror"
             raise Wrong((name,), f"unknown region{close}")
-        found[name] = number(one, 0, 2, (name,))
+        found[name] = number(one, 0, 1, (name,))
     return found
 
 
@@ -294,7 +294,7 @@ def _shared_definitions() -> dict[str, Any]:
             "type": ["object", "null"],
         },
         "lesions": {
-            **_object({name: {"type": "number", "minimum": 0, "maximum": 2} for name in lesion_names()}),
+            **_object({name: {"type": "number", "minimum": 0, "maximum": 1} for name in lesion_names()}),
             "type": ["object", "null"],
         },
         "policies": {

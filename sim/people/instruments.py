@@ -113,8 +113,8 @@ def rated(
 
 def core_om(distress: np.ndarray, who: np.ndarray, purpose: str, when: int, numbers: Parameters, luck: Luck) -> np.ndarray:
     """CORE-OM clinical score (0-40) of people with this distress (community SD)."""
-    week = numbers.core_week_sd * luck.normal(who, f"{purpose}_week", when)
-    share = eq.logistic(numbers.core_base + numbers.core_distress_gain * distress + week)
+    week = numbers.core_week_sd * luck.normal(who, "core_week", when)
+    share = applied(eq.core_share, numbers, distress=distress, week_noise=week)
     return 10.0 * mean_mark(CORE_OM, _scaled(CORE_OM, share), who, purpose, when, numbers.core_item_sd, luck)
 
 
@@ -133,10 +133,10 @@ def ecr(
 
 
 def rupture_report(
-    ruptures: np.ndarray, repairs: np.ndarray, who: np.ndarray, when: int, numbers: Parameters, luck: Luck
+    ruptures: np.ndarray, open_rupture: np.ndarray, who: np.ndarray, when: int, numbers: Parameters, luck: Luck
 ) -> np.ndarray:
     """Whether the client reports a rupture of this session (0 or 1): a direct item, not a rule on alliance drops."""
-    unrepaired = ruptures > repairs
+    unrepaired = open_rupture > 0
     prob = np.where(
         ruptures > 0,
         np.where(unrepaired, numbers.client_rupture_report_prob, numbers.client_repaired_report_prob),

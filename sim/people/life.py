@@ -39,10 +39,5 @@ def live_a_week(role: str, people: Columns, code: np.ndarray, week: int, numbers
             prototype_luck=luck.normal(code, f"prototype_{name}", week),
         )
         step = numbers.plasticity * numbers.life_event_sd * luck.normal(code, f"life_event_{name}", week)
-        people[name] = np.where(moves, moved_within(people[name], step), people[name])
-        people[anchor] = np.where(lasts, moved_within(people[anchor], step), people[anchor])
-
-
-def moved_within(share: np.ndarray, step: np.ndarray) -> np.ndarray:
-    """``equations.moved_share`` with a step of at most a quarter, so that the result stays in 0..1."""
-    return eq.moved_share(share, np.minimum(np.maximum(step, -0.25), 0.25))
+        people[name] = np.where(moves, eq.moved_share(people[name], step), people[name])
+        people[anchor] = np.where(lasts, eq.moved_share(people[anchor], step), people[anchor])

@@ -16,6 +16,7 @@ from scipy import stats
 
 from sim.compiling import compiled
 from sim.luck import absorbed, normal_at, occasion, purpose_code, uniform_at
+from sim.people.apply import applied
 from sim.people.instruments import Luck
 from sim.people.state import PERSON, Columns
 from sim.theory import equations as eq
@@ -93,8 +94,8 @@ def _candidates(  # type: ignore[no-untyped-def]
     (immature_a, immature_v, neurotic_a, distress_a, distress_v, distress_i, distress_n) = paths
     (immature_noise, neurotic_noise, set_noise, state_noise) = noise
     zero = np.uint64(0)
+    out[6, :] = -1.0
     for i in range(code.size):
-        out[6, i] = -1.0
         for attempt in range(most):
             here = occasion(seed, replicate, code[i], np.uint64(attempt))
             if draw_plane:
@@ -122,6 +123,8 @@ def _candidates(  # type: ignore[no-untyped-def]
             out[0, i], out[1, i], out[2, i], out[3, i] = a, v, immature, neurotic
             out[4, i], out[5, i], out[6, i] = distress, set_point, attempt
             break
+        if out[6, i] < 0.0:
+            return  # nobody fits: no need to try the others
 
 
 _PURPOSES = (
@@ -216,7 +219,7 @@ def draw(role: str, wanted: Wanted, code: np.ndarray, p: Parameters, luck: Luck)
     people["rating_style"] = np.clip(p.of(role, "rating_style_sd") * z["rating_style"], -6, 6)
     for name in ("ecr_style_anxiety", "ecr_style_avoidance"):
         people[name] = np.clip(p.ecr_style_sd * z[name], -6, 6)
-    insecurity = (people.anxiety - p.anxiety_typical) + (people.avoidance - p.avoidance_typical)
+    insecurity = applied(eq.insecurity, p, columns=people)
     people["regulation"] = np.clip(p.regulation_start - p.regulation_start_security_gain * insecurity, 0.0, 1.0)
     return people
 

@@ -42,8 +42,8 @@ PERSON = _columns([
     ("avoidance", 0.36, 0, 1, "share", "general model (prototype): attachment avoidance"),
     ("distress", 0, -6, 8, "community SD", "psychological distress"),
     ("distress_set_point", 0, -6, 8, "community SD", "distress to which this person returns"),
-    ("immature", 0, -8, 8, "SD", "immature defences"),
-    ("neurotic", 0, -8, 8, "SD", "neurotic defences"),
+    ("immature", 0, -1000, 1000, "SD", "immature defences"),
+    ("neurotic", 0, -1000, 1000, "SD", "neurotic defences"),
     ("skill", 0.5, 0, 1, "share", "capacity to mentalise when calm"),
     ("warmth_trait", 0, -6, 6, "logit", "warmth beyond attachment"),
     ("regulation", 0.35, 0, 1, "share", "trained prefrontal regulation (affect regulation of K21)"),
@@ -67,7 +67,6 @@ _PER_ROLE = [
     ("perceived", 0.6, 0, 1, "share", "the partner's last response as perceived"),
     ("perceived_mean", 0.6, 0, 1, "share", "running mean of perceived responses"),
     ("unreliability", 0.05, 0, 1, "share", "running unreliability of the partner"),
-    ("tension", 0, 0, _INF, "share", "disappointment built up"),
     ("trust", 0.52, 0, 1, "share", "trust in the partner; the bond of the alliance"),
 ]
 
@@ -99,6 +98,7 @@ DYAD = _columns([
     ("client_engagement", 0.55, 0, 1, "share", "the client's motivation and commitment"),
     ("client_alliance", 0.52, 0, 1, "share", "latent working alliance, client's view"),
     ("therapist_alliance", 0.52, 0, 1, "share", "latent working alliance, therapist's view"),
+    ("client_tension", 0, 0, _INF, "share", "the client's disappointment, built up"),
     ("open_rupture", 0, 0, 1, "0 or 1", "whether a rupture stays unrepaired"),
     ("withdrawals", 0, 0, _INF, "count", "withdrawal ruptures in this session"),
     ("confrontations", 0, 0, _INF, "count", "confrontation ruptures in this session"),

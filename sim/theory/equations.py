@@ -423,14 +423,16 @@ def anxiety_learned(anxiety, learning_gate, surprise, unreliability, vmpfc, plas
 
 
 @register_jitable
-def regulation_learned(regulation, learning_gate, labelling, perceived, plasticity, regulation_rate,
+def regulation_learned(regulation, learning_gate, labelling, vmpfc, perceived, plasticity, regulation_rate,
                        regulation_attunement_share, regulation_keep):
     """Trained prefrontal regulation after one exchange: built by attuned, labelled moments, lost slowly.
 
-    W + plasticity*eta*[V^2*(1 - W) - (1 - mu)*W] with V^2 = G*(l + s*p)*p. Closed form: for constant V,
-    W* = V^2/(1 - mu + V^2). Hebbian weight with persistence (treur2022) [K16]. Status: assumption.
+    W + plasticity*eta*[V^2*(1 - W) - (1 - mu)*W] with V^2 = G*(l + s*vmpfc*p)*p. Closed form: for constant V,
+    W* = V^2/(1 - mu + V^2). Hebbian weight with persistence (treur2022) [K16]. Without the prefrontal parts that label
+    and feel understood nothing is learned, so mirror activity cannot reach regulation past them [K17].
+    Status: assumption.
     """
-    drive = learning_gate * (labelling + regulation_attunement_share * perceived) * perceived
+    drive = learning_gate * (labelling + regulation_attunement_share * vmpfc * perceived) * perceived
     return regulation + plasticity * regulation_rate * (drive * (1.0 - regulation) - (1.0 - regulation_keep) * regulation)
 
 
@@ -464,29 +466,57 @@ def confrontation_probability(anxiety, avoidance, confrontation_gain, anxiety_ty
 
 
 @register_jitable
-def repair_probability(acc, partner_acc, mentalising, fit, avoidance, partner_disclosure, confronted,
+def noticed(acc, conflict, notice_floor, notice_conflict_gain):
+    """How surely a person notices that something is wrong between them: their conflict signal, on top of a watchful ground.
+
+    min(n*acc + g*C, 1). Limit: 0 without the cingulate, which also carries C [K7, K24]. Status: assumption.
+    """
+    return np.minimum(notice_floor * acc + notice_conflict_gain * conflict, 1.0)
+
+
+@register_jitable
+def repair_probability(noticed, partner_noticed, mentalising, fit, avoidance, partner_disclosure, confronted,
                        repair_base, repair_understanding_gain, repair_avoidance_cost, repair_confrontation_gain,
                        repair_client_share, disclosure_typical, repair_disclosure_gain, repair_effort, avoidance_typical):
     """Chance that the therapist notices and mends a rupture in this exchange.
 
-    e*(1 - s + s*acc_client)*acc*S(b + gP*P*q - gV*(v - v0) + gK*confronted + gY*(y - y_typ)).
-    Limit: 0 without the therapist's cingulate. What the client contributes matters (millerbottome2018): saying
+    e*N*(1 - s + s*N_client)*S(b + gP*P*q - gV*(v - v0) + gK*confronted + gY*(y - y_typ)), N = noticed.
+    Limit: 0 for a therapist who notices nothing. What the client contributes matters (millerbottome2018): saying
     it, and noticing it [K14]. Status: assumption.
     """
-    noticed = acc * (1.0 - repair_client_share + repair_client_share * partner_acc)
-    return repair_effort * noticed * logistic(repair_base + repair_understanding_gain * mentalising * fit
-                                              - repair_avoidance_cost * (avoidance - avoidance_typical)
-                                              + repair_confrontation_gain * confronted
-                                              + repair_disclosure_gain * (partner_disclosure - disclosure_typical))
+    both = noticed * (1.0 - repair_client_share + repair_client_share * partner_noticed)
+    return repair_effort * both * logistic(repair_base + repair_understanding_gain * mentalising * fit
+                                           - repair_avoidance_cost * (avoidance - avoidance_typical)
+                                           + repair_confrontation_gain * confronted
+                                           + repair_disclosure_gain * (partner_disclosure - disclosure_typical))
 
 
 @register_jitable
 def moved_share(share, step):
-    """A share after a step that shrinks toward its ends: s + step*4s(1 - s). Limit: stays in 0..1 for |step| <= .25. Derived."""
-    return share + step * 4.0 * share * (1.0 - share)
+    """A share after a step that shrinks toward its ends.
+
+    s + step*4s(1 - s), the step at most a quarter either way. Limit: stays in 0..1. Derived.
+    """
+    return share + np.minimum(np.maximum(step, -0.25), 0.25) * 4.0 * share * (1.0 - share)
 
 
 # --------------------------------------------------------------------------------------------------- session end
+
+
+@register_jitable
+def insecurity(anxiety, avoidance, anxiety_typical, avoidance_typical):
+    """How much more insecure than typical a person is: (a - a0) + (v - v0). Limit: 0 for the typical person. Derived."""
+    return (anxiety - anxiety_typical) + (avoidance - avoidance_typical)
+
+
+@register_jitable
+def first_trust(anxiety, avoidance, trust_start, trust_start_security_gain, anxiety_typical, avoidance_typical):
+    """Trust at the first meeting, from each person's history.
+
+    S(S^-1(t0) - g*((a - a0) + (v - v0))). Limit: t0 for the typical person [K13]. Status: assumption.
+    """
+    return logistic(logit(trust_start)
+                    - trust_start_security_gain * insecurity(anxiety, avoidance, anxiety_typical, avoidance_typical))
 
 
 @register_jitable
@@ -498,7 +528,7 @@ def trust_target(mean_perceived, anxiety, avoidance, trust_response_gain, percei
     and response. Path response -> security -> alliance [K4, K22]. Status: assumption.
     """
     return logistic(logit(trust_typical) + trust_response_gain * (logit(mean_perceived) - logit(perceived_typical))
-                    - trust_security_gain * ((anxiety - anxiety_typical) + (avoidance - avoidance_typical)))
+                    - trust_security_gain * insecurity(anxiety, avoidance, anxiety_typical, avoidance_typical))
 
 
 @register_jitable
@@ -639,6 +669,15 @@ def prototype_drift(prototype, anchor, prototype_luck, distress, population_sd, 
 
 
 # ----------------------------------------------------------------------------------------------- questionnaires
+
+
+@register_jitable
+def core_share(distress, week_noise, core_base, core_distress_gain):
+    """Where distress lies on the CORE-OM, as a share of its scale.
+
+    S(b + g*D + noise). Limit: S(b) for the average person in an ordinary week (evans2002). Status: assumption.
+    """
+    return logistic(core_base + core_distress_gain * distress + week_noise)
 
 
 @register_jitable

@@ -92,6 +92,7 @@ def source(steps: tuple[Step, ...] = EXCHANGE, numbers: Iterable[str] = tuple(NU
         modules[function] = (step.equation.__module__, step.equation.__name__)
         body.append(f"{', '.join(step.writes)} = {function}({call})")
         wiring.written.update(dict.fromkeys(step.writes))
+    reads = {"therapist_fit", "therapist_estimate", "client_arousal", "client_expression"} <= wiring.written.keys()
     index = {name: i for i, name in enumerate(DYAD)}
     kept = [q for q in wiring.written if q in DYAD]
     loaded = list(dict.fromkeys([*wiring.read, *kept]))
@@ -131,7 +132,7 @@ def source(steps: tuple[Step, ...] = EXCHANGE, numbers: Iterable[str] = tuple(NU
     out += [f"            {d} = {'normal_at' if d.endswith('_luck') else 'uniform_at'}(stream_{d}, step)" for d in wiring.draws]
     for line in body:
         out.append(f"            {line}")
-        if line.startswith("therapist_fit ="):  # the moment at which the therapist reads the client
+        if reads and line.startswith("therapist_fit ="):  # the moment at which the therapist reads the client
             out += [
                 "            miss = therapist_estimate - client_arousal",
                 "            s_e += therapist_estimate; s_l += client_arousal; s_miss += abs(miss)",
@@ -144,18 +145,24 @@ def source(steps: tuple[Step, ...] = EXCHANGE, numbers: Iterable[str] = tuple(NU
     out += [f"                trace[trace_row[i], exchange, {k}] = {q}" for k, q in enumerate(trace_columns(steps))]
     out += [f"        data[{index[q]}, i] = {q}" for q in kept]
     out += [f"        data[{index['mean_' + m]}, i] = sum_{m} / n_exchanges" for m in means]
-    out += [
-        "        n = float(n_exchanges)",
-        "        spread = (n * s_ee - s_e * s_e) * (n * s_ll - s_l * s_l)",
-        "        r_el = 0.0",
-        "        # 0 by rule where expression is constant",
-        f"        if spread > 1e-12 and n * s_xx - s_x * s_x > {_CONSTANT_FACE**2!r} * n * n:",
-        "            r_el = min(max((n * s_el - s_e * s_l) / math.sqrt(spread), -1.0), 1.0)",
-        f"        data[{index['accuracy_correlation']}, i] = r_el",
-        f"        data[{index['accuracy_level']}, i] = 1.0 - s_miss / n",
-        f"        data[{index['accuracy_bias']}, i] = (s_e - s_l) / n",
-    ]
+    if reads:
+        out += [
+            "        n = float(n_exchanges)",
+            "        spread = (n * s_ee - s_e * s_e) * (n * s_ll - s_l * s_l)",
+            "        r_el = 0.0",
+            "        # 0 by rule where expression is constant",
+            f"        if spread > 1e-12 and n * s_xx - s_x * s_x > {_CONSTANT_FACE**2!r} * n * n:",
+            "            r_el = min(max((n * s_el - s_e * s_l) / math.sqrt(spread), -1.0), 1.0)",
+            f"        data[{index['accuracy_correlation']}, i] = r_el",
+            f"        data[{index['accuracy_level']}, i] = 1.0 - s_miss / n",
+            f"        data[{index['accuracy_bias']}, i] = (s_e - s_l) / n",
+        ]
     out += _range_checks(kept, index)  # what goes out
+    if means:  # a mean that is no number
+        out += [
+            f"        if not ({' + '.join(f'sum_{m}' for m in means)} < np.inf):",
+            f"            return i, {index['mean_' + means[0]]}",
+        ]
     out += ["    return -1, -1", ""]
     return "\n".join(out)
 

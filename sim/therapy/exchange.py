@@ -94,7 +94,7 @@ def _receiving(who: Callable[..., Step], role: str) -> tuple[Step, ...]:
         who(eq.conflict),
         who(eq.calmed_arousal, f"{role}_arousal"), who(eq.labelling), who(eq.labelled_arousal, f"{role}_arousal"),
         who(eq.learning_gate), who(eq.avoidance_learned, f"{role}_avoidance"), who(eq.anxiety_learned, f"{role}_anxiety"),
-        who(eq.regulation_learned, f"{role}_regulation"), who(eq.tension),
+        who(eq.regulation_learned, f"{role}_regulation"), who(eq.noticed),
     )
 
 
@@ -114,7 +114,7 @@ EXCHANGE: tuple[Step, ...] = (
     client(eq.collaboration, "client_response"),
     *_receiving(therapist, "therapist"),
     # what has built up may break, and may be mended
-    client(eq.confrontation_probability, "confrontation_probability"),
+    client(eq.tension), client(eq.confrontation_probability, "confrontation_probability"),
     client(rupture, "ruptured", "confronted"),
     therapist(eq.repair_probability, "repair_probability"),
     client(repair, "client_tension", "open_rupture", "withdrawals", "confrontations", "repairs", "client_trust",

@@ -5,7 +5,7 @@ A policy is a phrase one could say to a trainee. Amounts have a source or are as
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 
@@ -29,3 +29,8 @@ POLICIES: dict[str, Policy] = {
     "rely_on_technique": Policy("Understand accurately and apply the method; warmth is not part of the job.",
                                 adds={"skill": 0.12, "warmth_trait": -1.6}),
 }
+
+
+def numbers_set_by(policies: Iterable[str]) -> dict[str, float]:
+    """The numbers that policies set, later ones last."""
+    return {name: value for policy in policies for name, value in POLICIES[policy].parameters.items()}

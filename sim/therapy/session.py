@@ -59,7 +59,9 @@ class World:
             self.trace_row = np.full(n, -1)
 
     def rate(self, name: str, rows: np.ndarray, values: np.ndarray) -> None:
-        """Keep a rating of this week for the dyads ``rows``."""
+        """Keep a rating of this week for the dyads ``rows``. Raises ``StateError`` for one that is no number."""
+        if not np.isfinite(values).all():
+            raise StateError(f"week {self.week}: the rating {name} is not a number for some dyads")
         self.ratings.setdefault(name, np.full(len(self.dyads), np.nan))[rows] = values
 
     def applied(self, equation: Callable[..., Any], rows: np.ndarray, role: str = "", **given: Any) -> Any:
@@ -83,14 +85,15 @@ def begin(world: World) -> None:
     """
     d, p = world.dyads, world.numbers
     everybody = np.arange(len(d))
+    n_traced = int((world.trace_row >= 0).sum())
+    world.trace = np.zeros((n_traced, world.n_exchanges, len(trace_columns(world.exchange_steps))))
     for role, people, of in (("client", world.clients, world.client_of), ("therapist", world.therapists, world.therapist_of)):
         for name in ("anxiety", "avoidance"):
             d[f"{role}_{name}"] = people[name][of]
         d[f"{role}_perceived_mean"] = world.applied(eq.expectation, everybody, role)
         d[f"{role}_perceived"] = d[f"{role}_perceived_mean"]
         d[f"{role}_unreliability"] = p.of(role, "unreliability_typical")
-        insecurity = (d[f"{role}_anxiety"] - p.anxiety_typical) + (d[f"{role}_avoidance"] - p.avoidance_typical)
-        d[f"{role}_trust"] = eq.logistic(eq.logit(p.trust_start) - p.trust_start_security_gain * insecurity)
+        d[f"{role}_trust"] = world.applied(eq.first_trust, everybody, role)
         for name in ("task", "goal"):
             d[f"{role}_{name}"] = p.agreement_start
         d[f"{role}_alliance"] = eq.alliance(d[f"{role}_trust"], d[f"{role}_task"], d[f"{role}_goal"])
@@ -198,7 +201,7 @@ def consolidate(world: World, rows: np.ndarray) -> None:
         for name in ("anxiety", "avoidance"):
             bond, general = d[f"{role}_{name}"], people[name]
             gap = bond[rows] - general[who]
-            bond[rows] -= p.plasticity * p.session_carry_rate * gap
+            bond[rows] -= min(p.plasticity * p.session_carry_rate, 1.0) * gap
             # Added up, since a therapist may have met several clients.
             np.add.at(general, who, p.plasticity * p.prototype_learning_rate * gap)
             np.clip(general, 0.0, 1.0, out=general)
@@ -265,7 +268,7 @@ def rate_alliance(world: World, rows: np.ndarray) -> None:
             ask.ecr(d[f"client_{name}"][rows], marks, client, f"{name}_to_therapist", week, p, luck, ask.TO_THERAPIST),
         )
     ruptures = d.withdrawals[rows] + d.confrontations[rows]
-    world.rate("ruptures_client_reported", rows, ask.rupture_report(ruptures, d.repairs[rows], client, week, p, luck))
+    world.rate("ruptures_client_reported", rows, ask.rupture_report(ruptures, d.open_rupture[rows], client, week, p, luck))
     world.rate("ruptures_observer_reported", rows, ask.observed_rupture(ruptures, d.client_tension[rows], pair, week, p, luck))
 
 

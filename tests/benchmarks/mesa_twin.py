@@ -313,6 +313,7 @@ class Person(mesa.Agent):
         self.unreliability = eq.unreliability(self.unreliability, perceived, self.perceived_mean, p.unreliability_rate)
         self.perceived_mean = eq.perceived_mean(self.perceived_mean, perceived, p.perceived_mean_rate)
         self.conflict = eq.conflict(brain.acc, surprise)
+        self.noticing = eq.noticed(brain.acc, self.conflict, p.notice_floor, p.notice_conflict_gain)
         arousal = eq.calmed_arousal(arousal, perceived, p.co_regulation_rate)
         self.labelling = labelling = eq.labelling(
             brain.vlpfc, self.disclosure, perceived, p.labelling_base, p.labelling_safety_gain
@@ -350,13 +351,15 @@ class Person(mesa.Agent):
             self.regulation,
             gate,
             labelling,
+            brain.vmpfc,
             perceived,
             p.plasticity,
             p.regulation_rate,
             p.regulation_attunement_share,
             p.regulation_keep,
         )
-        self.tension = eq.tension(self.tension, surprise, p.tension_keep)
+        if self.role == "client":
+            self.tension = eq.tension(self.tension, surprise, p.tension_keep)
 
     def remember(self) -> None:
         """Keep this exchange for the session's read-outs (in the order of ``_READ_OUTS``)."""
@@ -539,8 +542,8 @@ class Therapist(Person):
         """Chance to mend a rupture in this exchange."""
         p, client = self.p, self.partner
         return eq.repair_probability(  # type: ignore[no-any-return]
-            self.brain.acc,
-            client.brain.acc,
+            self.noticing,
+            client.noticing,
             self.mentalising,
             self.fit,
             self.bond_avoidance,
@@ -846,7 +849,6 @@ _OF_BOND = {
             "perceived",
             "perceived_mean",
             "unreliability",
-            "tension",
             "trust",
             "task",
             "goal",
@@ -859,6 +861,7 @@ _OF_COURSE = (
     "client_engagement",
     "shared_meaning",
     "capability",
+    "client_tension",
     "open_rupture",
     "withdrawals",
     "confrontations",
