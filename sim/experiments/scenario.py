@@ -220,7 +220,7 @@ def _arms(file: ScenarioFile) -> Iterable[Arm]:
     client = _person(file.client, ("client",), "client")
     therapist = _therapist(file.therapist, ("therapist",))
     common = {**numbers_set_by(file.policies), **file.parameters}
-    for name, arm in (file.arms or {"all": ArmFile()}).items():
+    for name, arm in (file.arms or {"all": ArmFile.model_validate({})}).items():
         at: Location = ("arms", name)
         said = arm.model_fields_set
         yield Arm(

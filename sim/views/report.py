@@ -11,6 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import matplotlib
 import numpy as np
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -273,7 +274,9 @@ def drawn(run: Run) -> dict[str, Figure]:
 def settle(figure: Figure) -> None:
     """Find a place for everything once, and round it: the layout's solver differs in the last bits from time to time."""
     figure.draw_without_rendering()
-    figure.set_layout_engine("none")
+    # With no layout engine at all, saving draws once instead of twice.
+    with matplotlib.rc_context({"figure.autolayout": False, "figure.constrained_layout.use": False}):
+        figure.set_layout_engine(None)
     for ax in figure.axes:
         left, bottom, width, height = (round(x, 4) for x in ax.get_position(original=True).bounds)
         ax.set_position((left, bottom, width, height), which="original")
