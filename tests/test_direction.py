@@ -336,8 +336,10 @@ def test_another_kind_of_therapist_leaves_the_clients_as_they_came() -> None:
     first_look = ["client", "week", "distress", "distress_latent"]
     one, other = (r.sessions.query("session == 1")[first_look].reset_index(drop=True) for r in (secure, dismissing))
     pd.testing.assert_frame_equal(one, other, check_exact=True)
-    # What life does is the same luck: without healing, and nothing learned, distress goes the same way with either.
-    frozen = {"healing_rate": 0.0, "dropout_base": -12.0, "good_enough_prob": 0.0, "anxiety_distress_gain": 0.0}
+    # What life does is the same luck: without healing, and with attachment that distress does not follow, distress goes
+    # the same way with either.
+    paths = {name: 0.0 for name in NUMBERS if name.startswith("distress_") and name.endswith("_path")}
+    frozen = {"healing_rate": 0.0, "dropout_base": -12.0, "good_enough_prob": 0.0, **paths}
     one, other = (small(therapist=t, parameters=frozen).assessments for t in ("secure", "dismissing"))
     waiting = small(therapist="none", parameters=frozen).assessments
     for treated in (one, other):

@@ -177,7 +177,8 @@ SHAPES = {
     "noticed": Shape(0, 1, "acc conflict"),
     "repair_probability": Shape(0, 1, "noticed partner_noticed mentalising fit partner_disclosure confronted", "avoidance"),
     "moved_share": Shape(0, 1, "share step"),
-    "trust_target": Shape(0, 1, "mean_perceived", "anxiety avoidance"),
+    "trust_target": Shape(0, 1, "mean_perceived"),
+    "felt_bond": Shape(0, 1, "trust", "anxiety avoidance"),
     "toward": Shape(-6, 8, "value target rate"),
     "capability_target": Shape(0, 1, "mean_fit progress trust"),
     "agreement_target": Shape(0, 1, "capability shared_meaning trust progress"),
@@ -686,8 +687,15 @@ def test_core_of_the_average_person() -> None:
 
 @promise(eq.trust_target)
 def test_trust_of_the_typical_person() -> None:
-    """The typical trust for the typical person and response; more security or better responses, more trust."""
-    assert value(eq.trust_target, mean_perceived=P.client_perceived_typical, **TYPICAL) == near(P.trust_typical, 1e-9)
+    """The typical trust for the typical response; better responses, more trust."""
+    assert value(eq.trust_target, mean_perceived=P.client_perceived_typical) == near(P.trust_typical, 1e-9)
+
+
+@promise(eq.felt_bond)
+def test_the_bond_of_the_typical_person_is_their_trust() -> None:
+    """The trust itself for the typical person; less of it becomes a bond in insecure ones."""
+    assert value(eq.felt_bond, trust=0.6, **TYPICAL) == near(0.6, 1e-9)
+    assert value(eq.felt_bond, trust=0.6, anxiety=0.8, avoidance=0.8) < 0.6
 
 
 @promise(eq.capability_target)

@@ -382,3 +382,20 @@ def test_mirror_activity_reaches_regulation_only_through_prefrontal_cortex() -> 
         assert np.array_equal(kept, cut), role
     intact, cut = course(300, 8), course(300, 8, lesions={"therapist.mirror": 0.0})
     assert intact["therapist_regulation"][-1] - cut["therapist_regulation"][-1] > 0.02
+
+
+def test_distress_follows_a_change_of_attachment_and_the_reverse() -> None:
+    """A8, both directions: security gained lowers the set point of distress, through defences too; distress feeds insecurity."""
+    from sim.people.life import follow_attachment
+
+    world = people({"clients_per_arm": 400, "sessions": 1, "client": {"selected": False}, "therapist": "none"})
+    clients = world.clients
+    before, defences = clients.distress_set_point.copy(), clients.immature.copy()
+    clients["anxiety"] = np.maximum(clients.anxiety - 0.1, 0.0)
+    follow_attachment(clients, world.numbers)
+    moved = clients.anxiety > 0
+    assert (clients.distress_set_point[moved] < before[moved]).all() and (clients.immature[moved] < defences[moved]).all()
+    # Anchors are drawn to fit the feeding by distress at intake; so what is seen is the fall when distress falls.
+    spec = {"clients_per_arm": 400, "sessions": 30, "client": {"distress": 3.0}, "therapist": "none"}
+    fed, cut = (people({**spec, "parameters": {"anxiety_distress_gain": gain}}).clients.anxiety for gain in (0.002, 0.0))
+    assert np.abs(fed - cut).mean() > 1e-3

@@ -83,8 +83,8 @@ WRITES: dict[str, set[str]] = {
     | {f"dyads.{name}" for name in ("session", "withdrawals", "confrontations", "repairs")},
     "exchange": {f"dyads.{q}" for step in EXCHANGE for q in step.writes if q in DYAD} | {f"dyads.mean_{name}" for name in MEANS}
     | {f"dyads.accuracy_{name}" for name in ("correlation", "level", "bias")},
-    "form_alliance": _of_both("trust", "task", "goal", "alliance") | {"dyads.capability", "dyads.client_engagement"},
-    "heal": {"clients.distress", "clients.distress_set_point"},
+    "form_alliance": _of_both("trust", "bond", "task", "goal", "alliance") | {"dyads.capability", "dyads.client_engagement"},
+    "heal": {"clients.distress", "clients.distress_set_point", "clients.distress_own"},
     "consolidate": _of_both("anxiety", "avoidance")
     | {f"{table}.{name}" for table in ("clients", "therapists") for name in ("anxiety", "avoidance", "regulation")},
     "rate_alliance": {f"ratings.{name}" for name in (
@@ -146,7 +146,8 @@ def test_first_impressions_come_from_history() -> None:
             expected = _sigmoid(math.log(typical / (1 - typical)) - lowered)
             assert d[f"{role}_perceived"][i] == pytest.approx(expected, abs=1e-12)
             assert d[f"{role}_perceived_mean"][i] == d[f"{role}_perceived"][i]
-            assert d[f"{role}_alliance"][i] == pytest.approx((trust + 2 * p.agreement_start) / 3, abs=1e-12)
+            bond = _sigmoid(math.log(trust / (1 - trust)) - p.bond_security_gain * insecurity)
+            assert d[f"{role}_alliance"][i] == pytest.approx((bond + 2 * p.agreement_start) / 3, abs=1e-12)
             assert d[f"{role}_unreliability"][i] == p.of(role, "unreliability_typical")
     np.testing.assert_array_equal(d.distress_intake, world.clients.distress)
 
@@ -200,10 +201,12 @@ def test_alliance_forms_by_hand() -> None:
         for role in ROLES:
             m, t = b[f"mean_{role}_perceived"], p.of(role, "perceived_typical")
             security = (b[f"{role}_anxiety"] - p.anxiety_typical) + (b[f"{role}_avoidance"] - p.avoidance_typical)
-            target = _sigmoid(math.log(p.trust_typical / (1 - p.trust_typical)) - p.trust_security_gain * security
+            target = _sigmoid(math.log(p.trust_typical / (1 - p.trust_typical))
                               + p.trust_response_gain * (math.log(m / (1 - m)) - math.log(t / (1 - t))))
             trust[role] = b[f"{role}_trust"] + p.trust_rate * (target - b[f"{role}_trust"])
             assert d[f"{role}_trust"][i] == pytest.approx(trust[role], abs=1e-12)
+            bond = _sigmoid(math.log(trust[role] / (1 - trust[role])) - p.bond_security_gain * security)
+            assert d[f"{role}_bond"][i] == pytest.approx(bond, abs=1e-12)
         seems = _sigmoid(math.log(p.capability_typical / (1 - p.capability_typical))
                          + p.capability_fit_gain * (b["mean_therapist_fit"] - p.fit_typical)
                          + p.capability_progress_gain * progress + p.capability_trust_gain * (trust["client"] - p.trust_typical))
@@ -214,7 +217,7 @@ def test_alliance_forms_by_hand() -> None:
                         + p.goal_agreement_trust_gain * (trust["client"] - p.trust_typical)
                         + p.goal_agreement_progress_gain * progress)
         assert d.client_goal[i] == pytest.approx(b["client_goal"] + p.agreement_rate * (goal - b["client_goal"]), abs=1e-12)
-        assert d.client_alliance[i] == pytest.approx((d.client_trust[i] + d.client_task[i] + d.client_goal[i]) / 3, abs=1e-12)
+        assert d.client_alliance[i] == pytest.approx((d.client_bond[i] + d.client_task[i] + d.client_goal[i]) / 3, abs=1e-12)
         pushed = _sigmoid(p.engagement_base + p.engagement_alliance_gain * (d.client_alliance[i] - p.alliance_typical)
                           + p.engagement_distress_gain * (b["client_distress"] - p.client_distress_typical))
         engagement = b["client_engagement"] + p.engagement_rate * (pushed - b["client_engagement"])
@@ -322,22 +325,23 @@ def people(selected: bool = False, n: int = 6000, seed: int = 1) -> tuple[Column
 
 
 def test_a_week_of_life_writes_what_it_says() -> None:
-    """Distress, anxiety, avoidance, their anchors and the count of events; nothing else."""
+    """Distress, its set point, defences, anxiety, avoidance, their anchors and the count of events; nothing else."""
     who, code = people(n=3000)
     before = {name: who[name].copy() for name in PERSON}
     live_a_week("client", who, code, 3, Parameters(), Luck(1, 0))
     got = {name for name in PERSON if not np.array_equal(before[name], who[name])}
-    assert got == {"distress", "anxiety", "avoidance", "anxiety_anchor", "avoidance_anchor", "life_events"}
+    attachment = {"anxiety", "avoidance", "anxiety_anchor", "avoidance_anchor"}
+    assert got == attachment | {"distress", "distress_set_point", "immature", "neurotic", "life_events"}
 
 
 def test_a_week_of_distress_by_hand() -> None:
     """Distress moves to its set point and is stirred by the addressed luck of that week."""
     who, code = people(n=50)
     p, luck = Parameters(), Luck(1, 0)
-    before = who.distress.copy()
+    before, set_point = who.distress.copy(), who.distress_set_point.copy()
     live_a_week("client", who, code, 7, p, luck)
     sd = math.sqrt(p.distress_state_share * (1 - (1 - p.distress_return_rate) ** 2))
-    by_hand = before + p.distress_return_rate * (who.distress_set_point - before) + sd * luck.normal(code, "distress", 7)
+    by_hand = before + p.distress_return_rate * (set_point - before) + sd * luck.normal(code, "distress", 7)
     np.testing.assert_allclose(who.distress, by_hand, atol=1e-12)
 
 

@@ -18,6 +18,7 @@ from sim.compiling import compiled
 from sim.luck import absorbed, normal_at, occasion, purpose_code, uniform_at
 from sim.people.apply import applied
 from sim.people.instruments import Luck
+from sim.people.life import keep_own_parts
 from sim.people.state import PERSON, Columns
 from sim.theory import equations as eq
 from sim.theory.parameters import Parameters
@@ -209,6 +210,7 @@ def draw(role: str, wanted: Wanted, code: np.ndarray, p: Parameters, luck: Luck)
     people["anxiety"], people["avoidance"] = share(out[0]), share(out[1])
     people["immature"], people["neurotic"] = out[2], out[3]
     people["distress"], people["distress_set_point"] = np.clip(out[4], -6, 8), np.clip(out[5], -6, 8)
+    keep_own_parts(people, p)
     _give_anchors(role, people, wanted, code, p, luck)
     z = {
         name: luck.normal(code, name)

@@ -44,6 +44,9 @@ PERSON = _columns([
     ("distress_set_point", 0, -6, 8, "community SD", "distress to which this person returns"),
     ("immature", 0, -1000, 1000, "SD", "immature defences"),
     ("neurotic", 0, -1000, 1000, "SD", "neurotic defences"),
+    ("immature_own", 0, -1000, 1000, "SD", "immature defences, the part that is not attachment"),
+    ("neurotic_own", 0, -1000, 1000, "SD", "neurotic defences, the part that is not attachment"),
+    ("distress_own", 0, -1000, 1000, "community SD", "set point of distress, the part that is neither attachment nor defences"),
     ("skill", 0.5, 0, 1, "share", "capacity to mentalise when calm"),
     ("warmth_trait", 0, -6, 6, "logit", "warmth beyond attachment"),
     ("regulation", 0.35, 0, 1, "share", "trained prefrontal regulation (affect regulation of K21)"),
@@ -67,7 +70,7 @@ _PER_ROLE = [
     ("perceived", 0.6, 0, 1, "share", "the partner's last response as perceived"),
     ("perceived_mean", 0.6, 0, 1, "share", "running mean of perceived responses"),
     ("unreliability", 0.05, 0, 1, "share", "running unreliability of the partner"),
-    ("trust", 0.52, 0, 1, "share", "trust in the partner; the bond of the alliance"),
+    ("trust", 0.52, 0, 1, "share", "perceived trustworthiness of the partner"),
 ]
 
 #: The quantity of an exchange that is a region's activity.
@@ -89,6 +92,8 @@ MEANS = (
 DYAD = _columns([
     *((f"{role}_{name}", *rest) for role in ROLES for name, *rest in _PER_ROLE),
     ("match", 0, -8, 8, "logit", "lasting fit of these two people, unrelated to style"),
+    ("client_bond", 0.52, 0, 1, "share", "the bond of the alliance, client's view"),
+    ("therapist_bond", 0.52, 0, 1, "share", "the bond of the alliance, therapist's view"),
     ("shared_meaning", 0.2, 0, 1, "share", "meaning made together"),
     ("capability", 0.55, 0, 1, "share", "the therapist's capability as the client perceives it"),
     ("client_task", 0.52, 0, 1, "share", "agreement on tasks, client's view"),

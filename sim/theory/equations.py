@@ -520,15 +520,23 @@ def first_trust(anxiety, avoidance, trust_start, trust_start_security_gain, anxi
 
 
 @register_jitable
-def trust_target(mean_perceived, anxiety, avoidance, trust_response_gain, perceived_typical, trust_security_gain,
-                 trust_typical, anxiety_typical, avoidance_typical):
-    """The trust that this session's perceived responses and the security with this partner support.
+def trust_target(mean_perceived, trust_response_gain, perceived_typical, trust_typical):
+    """The trust (perceived trustworthiness) that this session's responses, as perceived, support.
 
-    S(S^-1(t_typ) + gP*(S^-1(p) - S^-1(p_typ)) - gS*((a - a0) + (v - v0))). Limit: t_typ for the typical person
-    and response. Path response -> security -> alliance [K4, K22]. Status: assumption.
+    S(S^-1(t_typ) + gP*(S^-1(p) - S^-1(p_typ))). Limit: t_typ for the typical response [K4, K18]. Status: assumption.
     """
-    return logistic(logit(trust_typical) + trust_response_gain * (logit(mean_perceived) - logit(perceived_typical))
-                    - trust_security_gain * insecurity(anxiety, avoidance, anxiety_typical, avoidance_typical))
+    return logistic(logit(trust_typical) + trust_response_gain * (logit(mean_perceived) - logit(perceived_typical)))
+
+
+@register_jitable
+def felt_bond(trust, anxiety, avoidance, bond_security_gain, anxiety_typical, avoidance_typical):
+    """The bond of the alliance: trust, as far as one feels secure with this partner.
+
+    S(S^-1(trust) - gS*((a - a0) + (v - v0))). Limit: the trust itself for the typical person. Path response ->
+    trust and security -> bond [K4, K22]; agreement on tasks runs ahead of it in avoidant people [A4].
+    Status: assumption.
+    """
+    return logistic(logit(trust) - bond_security_gain * insecurity(anxiety, avoidance, anxiety_typical, avoidance_typical))
 
 
 @register_jitable

@@ -96,7 +96,8 @@ def begin(world: World) -> None:
         d[f"{role}_trust"] = world.applied(eq.first_trust, everybody, role)
         for name in ("task", "goal"):
             d[f"{role}_{name}"] = p.agreement_start
-        d[f"{role}_alliance"] = eq.alliance(d[f"{role}_trust"], d[f"{role}_task"], d[f"{role}_goal"])
+        d[f"{role}_bond"] = world.applied(eq.felt_bond, everybody, role)
+        d[f"{role}_alliance"] = eq.alliance(d[f"{role}_bond"], d[f"{role}_task"], d[f"{role}_goal"])
         d[f"{role}_arousal"] = calm(world, role)
         d[f"{role}_expression"] = world.applied(eq.expression, everybody, role)
     d["match"] = np.clip(p.match_sd * world.luck.normal(world.pair_code, "match"), -8, 8)
@@ -156,13 +157,14 @@ def exchange(world: World, rows: np.ndarray) -> None:
 def form_alliance(world: World, rows: np.ndarray) -> None:
     """Bond, task and goal follow what the session was like, for both people [K4, K18].
 
-    Writes trust, capability, task, goal and alliance of both, and the client's engagement.
+    Writes trust, bond, capability, task, goal and alliance of both, and the client's engagement.
     """
     d, p = world.dyads, world.numbers
     progress = d.distress_intake[rows] - d.client_distress[rows]
     for role in ("client", "therapist"):
         target = world.applied(eq.trust_target, rows, role, mean_perceived=d[f"mean_{role}_perceived"][rows])
         world.move(f"{role}_trust", rows, target, p.trust_rate)
+        d[f"{role}_bond"][rows] = world.applied(eq.felt_bond, rows, role)
     world.move(
         "capability",
         rows,
@@ -177,16 +179,17 @@ def form_alliance(world: World, rows: np.ndarray) -> None:
                 eq.agreement_target, rows, name, capability=capability, progress=progress, trust=d[f"{role}_trust"][rows]
             )
             world.move(f"{role}_{name}", rows, target, p.agreement_rate)
-        d[f"{role}_alliance"][rows] = eq.alliance(d[f"{role}_trust"][rows], d[f"{role}_task"][rows], d[f"{role}_goal"][rows])
+        d[f"{role}_alliance"][rows] = eq.alliance(d[f"{role}_bond"][rows], d[f"{role}_task"][rows], d[f"{role}_goal"][rows])
     world.move("client_engagement", rows, world.applied(eq.engagement_target, rows, "client"), p.engagement_rate)
 
 
 def heal(world: World, rows: np.ndarray) -> None:
-    """Distress falls through alliance, engagement and words [K25]. Writes the client's distress and its set point."""
+    """Distress falls through alliance, engagement and words [K25]. Writes the client's distress, its set point and own part."""
     lost = world.applied(eq.healing, rows, "client", labelling=world.dyads.mean_client_labelling[rows])
     who = world.client_of[rows]
     world.clients.distress[who] = np.maximum(world.clients.distress[who] - lost, -6.0)
     lasting = world.numbers.healing_lasting_share * lost
+    world.clients.distress_own[who] -= lasting
     world.clients.distress_set_point[who] = np.maximum(world.clients.distress_set_point[who] - lasting, -6.0)
 
 
@@ -224,7 +227,7 @@ def rate_alliance(world: World, rows: np.ndarray) -> None:
     }
     for role, who in (("client", client), ("therapist", pair)):
         scales = []
-        for scale, column in (("bond", "trust"), ("task", "task"), ("goal", "goal")):
+        for scale, column in (("bond", "bond"), ("task", "task"), ("goal", "goal")):
             scales.append(
                 ask.rated(
                     ask.WAI_SCALE,

@@ -186,7 +186,7 @@ def stationary_table() -> str:
         "mean_client_arousal": "client's arousal L",
         "mean_therapist_arousal": "therapist's arousal",
         "accuracy_correlation": "accuracy (correlation)",
-        "client_trust": "client's trust (bond)",
+        "client_trust": "client's trust",
         "client_alliance": "alliance, client",
         "client_regulation": "client's regulation W",
         "client_anxiety": "client's anxiety with the therapist (0..1)",

@@ -132,8 +132,9 @@ class Person(mesa.Agent):
         self.unreliability = p.unreliability_typical
         insecurity = self.bond_anxiety - p.anxiety_typical + (self.bond_avoidance - p.avoidance_typical)
         self.trust = eq.logistic(eq.logit(p.trust_start) - p.trust_start_security_gain * insecurity)
+        self.bond = self.felt_bond()
         self.task = self.goal = p.agreement_start
-        self.alliance = eq.alliance(self.trust, self.task, self.goal)
+        self.alliance = eq.alliance(self.bond, self.task, self.goal)
         self.arousal = p.arousal_typical
         self.expression = eq.expression(
             self.arousal,
@@ -411,23 +412,21 @@ class Person(mesa.Agent):
                 own.agreement_progress_gain,
             )
             setattr(self, name, eq.toward(getattr(self, name), target, p.agreement_rate))
-        self.alliance = eq.alliance(self.trust, self.task, self.goal)
+        self.alliance = eq.alliance(self.bond, self.task, self.goal)
 
     def grow_trust(self) -> None:
         """Trust follows what was perceived in the session."""
         p = self.p
-        target = eq.trust_target(
-            self.means["perceived"],
-            self.bond_anxiety,
-            self.bond_avoidance,
-            p.trust_response_gain,
-            p.perceived_typical,
-            p.trust_security_gain,
-            p.trust_typical,
-            p.anxiety_typical,
-            p.avoidance_typical,
-        )
+        target = eq.trust_target(self.means["perceived"], p.trust_response_gain, p.perceived_typical, p.trust_typical)
         self.trust = eq.toward(self.trust, target, p.trust_rate)
+        self.bond = self.felt_bond()
+
+    def felt_bond(self) -> float:
+        """Trust, as far as this person feels secure with the partner."""
+        p = self.p
+        return eq.felt_bond(  # type: ignore[no-any-return]
+            self.trust, self.bond_anxiety, self.bond_avoidance, p.bond_security_gain, p.anxiety_typical, p.avoidance_typical
+        )
 
     def consolidate(self) -> None:
         """The bond and the general model pull on each other; training stays."""
@@ -480,6 +479,26 @@ class Person(mesa.Agent):
                     setattr(self, name, eq.moved_share(getattr(self, name), step))
                 if kind <= p.life_event_lasting_prob:
                     setattr(self, f"{name}_anchor", eq.moved_share(getattr(self, f"{name}_anchor"), step))
+        self.follow_attachment()
+
+    def follow_attachment(self) -> None:
+        """Defences and the set point of distress follow attachment, measured against the community of clients."""
+        p, q = self.p, self.model.numbers["client"]
+        za = (self.anxiety - (q.anxiety_mean - 1.0) / 6.0) / (q.anxiety_sd / 6.0)
+        zv = (self.avoidance - (q.avoidance_mean - 1.0) / 6.0) / (q.avoidance_sd / 6.0)
+        self.immature = eq.defence(za, zv, p.immature_anxiety_path, p.immature_avoidance_path, 0.0) + self.immature_own
+        self.neurotic = eq.defence(za, zv, p.neurotic_anxiety_path, 0.0, 0.0) + self.neurotic_own
+        expected = eq.expected_distress(
+            za,
+            zv,
+            self.immature,
+            self.neurotic,
+            p.distress_anxiety_path,
+            p.distress_avoidance_path,
+            p.distress_immature_path,
+            p.distress_neurotic_path,
+        )
+        self.distress_set_point = min(max(self.distress_own + expected, -6.0), 8.0)
 
 
 _READ_OUTS = (
@@ -751,6 +770,7 @@ class Client(Person):
             p.healthy_distress,
         )
         self.distress = max(self.distress - lost, -6.0)
+        self.distress_own -= p.healing_lasting_share * lost
         self.distress_set_point = max(self.distress_set_point - p.healing_lasting_share * lost, -6.0)
 
     def perhaps_leave(self, drop_chance: float, enough_chance: float) -> None:
@@ -829,6 +849,11 @@ class Therapy(mesa.Model):
 _OF_PERSON = (
     "distress",
     "distress_set_point",
+    "distress_own",
+    "immature",
+    "neurotic",
+    "immature_own",
+    "neurotic_own",
     "anxiety",
     "avoidance",
     "anxiety_anchor",
@@ -850,6 +875,7 @@ _OF_BOND = {
             "perceived_mean",
             "unreliability",
             "trust",
+            "bond",
             "task",
             "goal",
             "alliance",
