@@ -1,0 +1,48 @@
+"""What is too slow for every commit (``make deep``): the shipped scenarios at full size, and luck in bulk."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import stats
+
+import sim
+from sim.experiments.store import values_hash
+from sim.luck import normal, person
+
+SCENARIOS = sorted((Path(__file__).parents[1] / "scenarios").glob("*.yaml"))
+
+
+@pytest.mark.deep
+@pytest.mark.parametrize("path", SCENARIOS, ids=lambda p: p.stem)
+def test_no_shipped_scenario_looks_absurd(path: Path) -> None:
+    """At full size, on three seeds: scales kept, dropout and change where clinics find them, therapy above none."""
+    for seed in (11, 12, 13):
+        run = sim.run(sim.load(path), seed=seed)
+        assert run.sessions["wai_client"].between(1, 7).all() and run.clients["distress_0"].between(0, 40).all()
+        if run.scenario.clients_per_arm < 100:
+            continue
+        assert 0.10 < sim.measures.dropout_share(run) < 0.40, seed
+        assert 0.5 < sim.measures.pre_post_d(run) < 1.3, seed
+        assert sim.measures.effect_over_untreated(run) < -1.0, seed
+
+
+@pytest.mark.deep
+def test_the_pairings_do_not_depend_on_the_workers() -> None:
+    """The shipped pairings, whole: the same values on one thread in small chunks as on all in large ones."""
+    scenario = sim.load(next(p for p in SCENARIOS if p.stem == "style_pairings"))
+    a, b = sim.run(scenario, seed=5), sim.run(scenario, seed=5, threads=1, chunk=37)
+    assert {n: values_hash(t) for n, t in a.tables.items()} == {n: values_hash(t) for n, t in b.tables.items()}
+
+
+@pytest.mark.deep
+def test_twenty_million_normals() -> None:
+    """Moments, KS and tails of a sample no study will ever need."""
+    z = np.concatenate([normal(9, 0, person("client", np.arange(2_000_000)), "deep", week) for week in range(10)])
+    assert abs(z.mean()) < 5 / np.sqrt(z.size) and abs(z.std() - 1) < 5 / np.sqrt(2 * z.size)
+    assert abs(stats.skew(z)) < 5 * np.sqrt(6 / z.size) and abs(stats.kurtosis(z)) < 5 * np.sqrt(24 / z.size)
+    assert stats.kstest(z[::4], "norm").pvalue > 1e-5
+    beyond = (np.abs(z) > 4).sum()
+    assert abs(beyond - z.size * 6.334e-5) < 6 * np.sqrt(z.size * 6.334e-5)
