@@ -24,14 +24,6 @@ STYLE_BOX = {
     "fearful": (STYLE_CUT, HIGHEST, STYLE_CUT, HIGHEST),
 }
 
-#: What each style is in words (claim A1): view of self, view of others.
-STYLE_MODELS = {
-    "secure": "self worthy, others good",
-    "preoccupied": "self unworthy, others good",
-    "dismissing": "self worthy, others not",
-    "fearful": "self unworthy, others not",
-}
-
 
 def style_index(anxiety: np.ndarray | float, avoidance: np.ndarray | float) -> np.ndarray:
     """Position in ``STYLES`` of people with these ECR scores (1-7)."""
