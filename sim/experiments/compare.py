@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
+from sim.experiments.intervals import mean_interval
 from sim.experiments.measures import MEASURES
 from sim.experiments.run import Run, run
 from sim.experiments.scenario import Scenario
@@ -47,19 +47,6 @@ def _measures(wanted: Wanted) -> dict[str, Measure]:
     }
 
 
-def paired_interval(differences: np.ndarray, level: float = 0.95) -> tuple[float, float, float]:
-    """Mean of paired differences with its t interval. With fewer than two differences the interval is unknown (NaN)."""
-    d = np.asarray(differences, np.float64)
-    d = d[~np.isnan(d)]
-    if d.size == 0:
-        return float("nan"), float("nan"), float("nan")
-    mean = float(d.mean())
-    if d.size < 2:
-        return mean, float("nan"), float("nan")
-    half = float(stats.t.ppf(0.5 + level / 2.0, d.size - 1) * d.std(ddof=1) / np.sqrt(d.size))
-    return mean, mean - half, mean + half
-
-
 def compare(
     a: Scenario,
     b: Scenario,
@@ -89,17 +76,17 @@ def compare(
     rows = []
     for name, pairs in found.items():
         values = np.asarray(pairs)
-        difference, low, high = paired_interval(values[:, 1] - values[:, 0])
+        difference = mean_interval(values[:, 1] - values[:, 0])
         spread = values.std(axis=0, ddof=1) if n > 1 else np.array([np.nan, np.nan])
         rows.append(
             {
                 "measure": name,
-                "difference": difference,
-                "low": low,
-                "high": high,
+                "difference": difference["mean"],
+                "low": difference["low"],
+                "high": difference["high"],
                 "a": values[:, 0].mean(),
                 "b": values[:, 1].mean(),
-                "sd_paired": (values[:, 1] - values[:, 0]).std(ddof=1) if n > 1 else np.nan,
+                "sd_paired": difference["sd"],
                 "sd_if_unpaired": float(np.sqrt((spread**2).sum())),
                 "seeds": n,
             }

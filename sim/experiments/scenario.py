@@ -257,9 +257,10 @@ def _crossed_arms(file: ScenarioFile) -> Iterable[Arm]:
     cohorts: dict[int, str] = {}
     for client_name, client in clients.items():
         assert client is not None
-        cohort = cohorts.setdefault(_cohort(client_name, client), client_name)
-        if cohort != client_name:
-            raise Wrong(("client", client_name), f"shares its number with '{cohort}' by chance; choose another name")
+        cohort = _cohort(client_name, client)
+        other = cohorts.setdefault(cohort, client_name)
+        if other != client_name:
+            raise Wrong(("client", client_name), f"shares its number with '{other}' by chance; choose another name")
         for therapist_name, therapist in therapists.items():
             yield Arm(
                 name=f"{client_name} client, {'no' if therapist is None else therapist_name} therapist",
@@ -269,7 +270,7 @@ def _crossed_arms(file: ScenarioFile) -> Iterable[Arm]:
                 lesions=file.lesions,
                 policies=file.policies,
                 sessions=file.sessions,
-                cohort=_cohort(client_name, client),
+                cohort=cohort,
             )
 
 

@@ -5,6 +5,8 @@ Every effect of therapy is a difference from this.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from sim.people.apply import applied
@@ -14,34 +16,36 @@ from sim.theory import equations as eq
 from sim.theory.parameters import Parameters
 
 
-def explained_by_attachment(people: Columns, p: Parameters) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """What attachment alone makes of immature and neurotic defences, and of distress with the defences as they are [A8].
-
-    Standardised against the community that clients come from.
-    """
-    z = {
-        name: (people[name] - (p.of("client", f"{name}_mean") - 1.0) / 6.0) / (p.of("client", f"{name}_sd") / 6.0)
+def _standing(people: Columns, p: Parameters) -> dict[str, Any]:
+    """Attachment anxiety and avoidance, standardised against the community that clients come from."""
+    return {
+        f"{name}_z": (people[name] - (p.of("client", f"{name}_mean") - 1.0) / 6.0) / (p.of("client", f"{name}_sd") / 6.0)
         for name in ("anxiety", "avoidance")
     }
-    immature = eq.defence(z["anxiety"], z["avoidance"], p.immature_anxiety_path, p.immature_avoidance_path, 0.0)
-    neurotic = eq.defence(z["anxiety"], z["avoidance"], p.neurotic_anxiety_path, 0.0, 0.0)
-    distress = applied(eq.expected_distress, p, columns=people, anxiety_z=z["anxiety"], avoidance_z=z["avoidance"])
-    return immature, neurotic, distress
+
+
+def _defences(z: dict[str, Any], p: Parameters) -> tuple[np.ndarray, np.ndarray]:
+    """What attachment alone makes of immature and neurotic defences [A8]."""
+    anxiety, avoidance = z["anxiety_z"], z["avoidance_z"]
+    immature = eq.defence(anxiety, avoidance, p.immature_anxiety_path, p.immature_avoidance_path, 0.0)
+    return immature, eq.defence(anxiety, avoidance, p.neurotic_anxiety_path, 0.0, 0.0)
 
 
 def keep_own_parts(people: Columns, p: Parameters) -> None:
     """Note what of defences and distress is the person's own. Writes immature_own, neurotic_own, distress_own."""
-    immature, neurotic, distress = explained_by_attachment(people, p)
+    z = _standing(people, p)
+    immature, neurotic = _defences(z, p)
     people["immature_own"], people["neurotic_own"] = people.immature - immature, people.neurotic - neurotic
-    people["distress_own"] = people.distress_set_point - distress
+    people["distress_own"] = people.distress_set_point - applied(eq.expected_distress, p, columns=people, **z)
 
 
 def follow_attachment(people: Columns, p: Parameters) -> None:
     """Defences and the set point of distress follow a change of attachment. Writes immature, neurotic, distress_set_point."""
-    immature, neurotic, _ = explained_by_attachment(people, p)
+    z = _standing(people, p)
+    immature, neurotic = _defences(z, p)
     people["immature"], people["neurotic"] = people.immature_own + immature, people.neurotic_own + neurotic
-    distress = explained_by_attachment(people, p)[2]
-    people["distress_set_point"] = np.minimum(np.maximum(people.distress_own + distress, -6.0), 8.0)
+    # The defences as they are now carry part of it.
+    people.keep_within("distress_set_point", people.distress_own + applied(eq.expected_distress, p, columns=people, **z))
 
 
 def live_a_week(role: str, people: Columns, code: np.ndarray, week: int, numbers: Parameters, luck: Luck) -> None:
@@ -53,7 +57,7 @@ def live_a_week(role: str, people: Columns, code: np.ndarray, week: int, numbers
     """
     before = people.distress.copy()
     drifted = applied(eq.distress_drift, numbers, columns=people, distress_luck=luck.normal(code, "distress", week))
-    people["distress"] = np.minimum(np.maximum(drifted, -6.0), 8.0)
+    people.keep_within("distress", drifted)
     event = luck.uniform(code, "life_event", week) <= numbers.life_event_prob
     kind = luck.uniform(code, "life_event_kind", week)
     moves, lasts = event & (kind <= numbers.life_event_moves_prob), event & (kind <= numbers.life_event_lasting_prob)

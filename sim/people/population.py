@@ -209,7 +209,8 @@ def draw(role: str, wanted: Wanted, code: np.ndarray, p: Parameters, luck: Luck)
         )
     people["anxiety"], people["avoidance"] = share(out[0]), share(out[1])
     people["immature"], people["neurotic"] = out[2], out[3]
-    people["distress"], people["distress_set_point"] = np.clip(out[4], -6, 8), np.clip(out[5], -6, 8)
+    people.keep_within("distress", out[4])
+    people.keep_within("distress_set_point", out[5])
     keep_own_parts(people, p)
     _give_anchors(role, people, wanted, code, p, luck)
     z = {

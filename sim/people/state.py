@@ -142,6 +142,11 @@ class Columns:
     def __setitem__(self, name: str, values: Any) -> None:
         self.data[self.index[name]] = values
 
+    def keep_within(self, name: str, values: Any, rows: Any = slice(None)) -> None:
+        """Set a column (for some rows) to values kept within its declared range."""
+        column = self.declared[name]
+        self.data[self.index[name], rows] = np.minimum(np.maximum(values, column.low), column.high)
+
     def __len__(self) -> int:
         return int(self.data.shape[1])
 

@@ -45,6 +45,8 @@ REGION_COLUMNS = {f"{role}_{region}": f"mean_{role}_{quantity}" for role in ROLE
 #: Dyad columns that verbs write; the compiled exchange tests those that it reads or writes itself.
 _CHECKED_HERE = (
     "capability",
+    "client_bond",
+    "therapist_bond",
     "client_task",
     "client_goal",
     "therapist_task",

@@ -187,10 +187,10 @@ def heal(world: World, rows: np.ndarray) -> None:
     """Distress falls through alliance, engagement and words [K25]. Writes the client's distress, its set point and own part."""
     lost = world.applied(eq.healing, rows, "client", labelling=world.dyads.mean_client_labelling[rows])
     who = world.client_of[rows]
-    world.clients.distress[who] = np.maximum(world.clients.distress[who] - lost, -6.0)
+    world.clients.keep_within("distress", world.clients.distress[who] - lost, who)
     lasting = world.numbers.healing_lasting_share * lost
     world.clients.distress_own[who] -= lasting
-    world.clients.distress_set_point[who] = np.maximum(world.clients.distress_set_point[who] - lasting, -6.0)
+    world.clients.keep_within("distress_set_point", world.clients.distress_set_point[who] - lasting, who)
 
 
 def consolidate(world: World, rows: np.ndarray) -> None:

@@ -36,16 +36,6 @@ def whole_run(run: Run) -> pd.DataFrame:
     )
 
 
-def summary_tables(run: Run) -> dict[str, pd.DataFrame]:
-    """The numbers behind the report, by name: pairings, paired differences, attachment change, measures of the whole run."""
-    return {
-        "pairings": measures.pairings(run),
-        "paired_differences": measures.paired_differences(run),
-        "attachment_change": measures.attachment_change(run),
-        "measures": whole_run(run),
-    }
-
-
 # ------------------------------------------------------------------------------------------------------- the answer
 
 

@@ -136,19 +136,7 @@ class Person(mesa.Agent):
         self.task = self.goal = p.agreement_start
         self.alliance = eq.alliance(self.bond, self.task, self.goal)
         self.arousal = p.arousal_typical
-        self.expression = eq.expression(
-            self.arousal,
-            self.bond_anxiety,
-            self.bond_avoidance,
-            self.trust,
-            p.expression_gain,
-            p.expression_offset,
-            p.expression_avoidance_cost,
-            p.expression_anxiety_gain,
-            p.expression_trust_gain,
-            p.anxiety_typical,
-            p.avoidance_typical,
-        )
+        self.expression = self.shown()
 
     # -- parts of an exchange
 
@@ -236,13 +224,13 @@ class Person(mesa.Agent):
         self.fit = fit = eq.fit(estimate, partner.arousal, p.fit_width)
         self.felt_understanding = eq.felt_understanding(fit, felt, brain.vmpfc, p.felt_enough)
 
-    def show(self) -> None:
-        """Show without words, say, and convey warmth."""
-        p, anxiety, avoidance = self.p, self.bond_anxiety, self.bond_avoidance
-        self.expression = eq.expression(
+    def shown(self) -> float:
+        """How much of their arousal shows without words."""
+        p = self.p
+        return eq.expression(  # type: ignore[no-any-return]
             self.arousal,
-            anxiety,
-            avoidance,
+            self.bond_anxiety,
+            self.bond_avoidance,
             self.trust,
             p.expression_gain,
             p.expression_offset,
@@ -252,6 +240,11 @@ class Person(mesa.Agent):
             p.anxiety_typical,
             p.avoidance_typical,
         )
+
+    def show(self) -> None:
+        """Show without words, say, and convey warmth."""
+        p, anxiety, avoidance = self.p, self.bond_anxiety, self.bond_avoidance
+        self.expression = self.shown()
         self.disclosure = eq.disclosure(
             self.expression,
             anxiety,
