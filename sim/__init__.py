@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from sim.experiments.scenario import load as load
     from sim.experiments.store import open_run as open_run
     from sim.theory.parameters import Parameters as Parameters
+    from sim.therapy.model import Model as Model
     from sim.views import plots as plots
 
 # Loaded at first use, so that ``import sim`` is light.
@@ -36,6 +37,7 @@ _PLACES = {
     "open_run": "sim.experiments.store",
     "compare": "sim.experiments.compare",
     "Parameters": "sim.theory.parameters",
+    "Model": "sim.therapy.model",
 }
 _MODULES = {"plots": "sim.views.plots", "measures": "sim.experiments.measures"}
 

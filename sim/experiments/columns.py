@@ -97,6 +97,8 @@ SESSIONS: Described = {
     "bids": ("share", "bids for support, session mean"),
     "response": ("share", "the therapist's response, session mean"),
     "perceived_response": ("share", "the response as the client perceives it, session mean"),
+    "warmth": ("share", "warmth that the therapist conveys, session mean"),
+    "expression": ("share", "what the client shows without words, session mean"),
     "fit": ("share", "fit of the therapist's estimate with the client's arousal (attunement), session mean"),
     "shared_meaning": ("share", DYAD["shared_meaning"].meaning),
     "capability": ("share", DYAD["capability"].meaning),

@@ -12,6 +12,8 @@ from sim.people.state import DYAD, PERSON, Columns
 from sim.theory.parameters import Parameters
 from sim.theory.regions import lesioned
 from sim.therapy.course import WEEKS_PER_MONTH
+from sim.therapy.interventions import Surgery
+from sim.therapy.model import SHIPPED, Model
 from sim.therapy.policies import POLICIES
 from sim.therapy.session import World
 
@@ -19,9 +21,9 @@ from sim.therapy.session import World
 COHORT_SIZE = 1_000_000
 
 
-def arm_parameters(arm: Arm) -> Parameters:
-    """The numbers of an arm: defaults, and what the scenario, its policies and the arm itself set."""
-    return Parameters(arm.parameters)
+def arm_parameters(arm: Arm, model: Model = SHIPPED) -> Parameters:
+    """The numbers of an arm: defaults, and what the scenario, its policies, the arm itself and the model set."""
+    return Parameters({**arm.parameters, **model.changes}, model.numbers)
 
 
 def arm_weeks(scenario: Scenario, arm: Arm) -> int:
@@ -40,12 +42,28 @@ def therapist_numbers(scenario: Scenario, arm: Arm, clients: np.ndarray) -> np.n
     return clients // scenario.clients_per_therapist
 
 
-def build(scenario: Scenario, arm: Arm, replicate: int, seed: int, clients: np.ndarray | None = None) -> World:
+def build(scenario: Scenario, arm: Arm, replicate: int, seed: int, clients: np.ndarray | None = None,
+          model: Model = SHIPPED) -> World:  # fmt: skip
     """The world of one arm and replicate, for all its clients or some of them (``clients``: their numbers).
 
-    Every dyad has its own copy of the therapist, so dyads are independent and may be simulated in any chunks.
+    Every dyad has its own copy of the therapist, so dyads are independent and may be simulated in any chunks. Where
+    something is held at its course in the baseline, that world comes with it.
     """
-    numbers, luck_here = arm_parameters(arm), Luck(seed, replicate)
+    world = _world(scenario, arm, replicate, seed, clients, model)
+    wanted = arm.interventions
+    if not wanted or not len(world.dyads):
+        return world
+    world.surgery = Surgery(wanted, world.exchange_steps, world.numbers, world.dyads, world.n_exchanges)
+    if wanted.hold:
+        world.baseline = _world(scenario, arm.model_copy(update={"lesions": {}}), replicate, seed, clients, model)
+        world.baseline.surgery = world.surgery.recorder()
+        world.baseline.trace_row = np.full(len(world.dyads), -1)
+    return world
+
+
+def _world(scenario: Scenario, arm: Arm, replicate: int, seed: int, clients: np.ndarray | None, model: Model) -> World:
+    """People, dyads and numbers of one arm and replicate, nothing done to them."""
+    numbers, luck_here = arm_parameters(arm, model), Luck(seed, replicate)
     client = client_numbers(scenario, arm) if clients is None else np.asarray(clients, np.int64)
     client_code = luck.person("client", client)
     people = draw("client", arm.client, client_code, numbers, luck_here)
@@ -68,7 +86,7 @@ def build(scenario: Scenario, arm: Arm, replicate: int, seed: int, clients: np.n
         numbers=numbers,
         clients=people,
         therapists=therapists,
-        dyads=Columns(DYAD, n_dyads),
+        dyads=Columns({**DYAD, **model.columns}, n_dyads),
         client_code=client_code,
         therapist_code=therapist_code,
         client_of=rows,
@@ -79,4 +97,5 @@ def build(scenario: Scenario, arm: Arm, replicate: int, seed: int, clients: np.n
         planned_weeks=arm.sessions,
         strengths=lesioned(arm.lesions),
         trace_row=trace_row,
+        exchange_steps=model.exchange,
     )

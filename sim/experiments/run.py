@@ -22,6 +22,7 @@ from sim.experiments.scenario import Arm, Scenario, ScenarioError
 from sim.theory.parameters import nearest
 from sim.theory.styles import STYLES, style_index
 from sim.therapy.course import RUPTURE_TYPES, WEEKS_PER_MONTH, Course, run_course
+from sim.therapy.model import SHIPPED, Model
 from sim.therapy.session import ENDINGS
 
 #: Dyads simulated together; a matter of memory and speed only.
@@ -57,6 +58,7 @@ class Run:
     sessions: pd.DataFrame
     assessments: pd.DataFrame
     exchanges: pd.DataFrame
+    model: Model = SHIPPED
 
     @cached_property
     def therapists(self) -> pd.DataFrame:
@@ -101,9 +103,9 @@ def _tasks(scenario: Scenario, chunk: int) -> list[_Task]:
     ]
 
 
-def _simulated(scenario: Scenario, seed: int, task: _Task) -> dict[str, dict[str, Any]]:
-    world = design.build(scenario, task.arm, task.replicate, seed, task.clients)
-    course = run_course(world, design.arm_weeks(scenario, task.arm))
+def _simulated(scenario: Scenario, seed: int, task: _Task, model: Model) -> dict[str, dict[str, Any]]:
+    world = design.build(scenario, task.arm, task.replicate, seed, task.clients, model)
+    course = run_course(world, design.arm_weeks(scenario, task.arm), model.session)
     therapist = design.therapist_numbers(scenario, task.arm, task.clients) if task.arm.therapist is not None else None
     return _tables(course, task, therapist)
 
@@ -163,7 +165,8 @@ def _frame(parts: list[tuple[str, dict[str, Any]]], table: str, arms: Iterable[s
             data[name] = _labelled(values, RUPTURE_TYPES)
         else:
             data[name] = values.astype(np.int32) if name in _COUNTS else values
-    return pd.DataFrame({name: data[name] for name in order})
+    more = [name for name in data if name not in TABLES[table]]  # of mechanisms and instruments that were added
+    return pd.DataFrame({name: data[name] for name in (*order, *more)})
 
 
 def fits_in_memory(scenario: Scenario) -> None:
@@ -188,11 +191,13 @@ def run(
     threads: int | None = None,
     chunk: int = CHUNK,
     progress: Callable[[int, int], None] | None = None,
+    model: Model = SHIPPED,
 ) -> Run:
     """Simulate a scenario. ``seed`` (an integer >= 0) fixes all luck; the same seed gives the same tables, exactly.
 
     ``threads`` (default: all cores) and ``chunk`` (clients simulated together) change speed only. ``progress`` is
-    called with the number of tasks done and in all. Raises ``StateError`` when a quantity leaves its range.
+    called with the number of tasks done and in all. ``model``: another than the shipped one
+    (``sim.Model``). Raises ``StateError`` when a quantity leaves its range.
     """
     if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**63:
         raise ValueError(f"seed must be a whole number from 0 to 2^63 - 1, not {seed!r}")
@@ -202,7 +207,7 @@ def run(
     tasks = _tasks(scenario, chunk)
     parts: list[dict[str, dict[str, Any]]] = []
     with ThreadPoolExecutor(max_workers=threads or os.cpu_count() or 1) as pool:
-        for done, part in enumerate(pool.map(lambda task: _simulated(scenario, int(seed), task), tasks), start=1):
+        for done, part in enumerate(pool.map(lambda task: _simulated(scenario, int(seed), task, model), tasks), start=1):
             parts.append(part)
             if progress is not None:
                 progress(done, len(tasks))
@@ -211,11 +216,11 @@ def run(
         name: _frame([(task.arm.name, part[name]) for task, part in zip(tasks, parts, strict=True) if name in part], name, arms)
         for name in TABLES
     }
-    return Run(scenario, int(seed), **frames)
+    return Run(scenario, int(seed), **frames, model=model)
 
 
 def traced_course(
-    scenario: Scenario, seed: int, arm: str | None, client: int, replicate: int = 0
+    scenario: Scenario, seed: int, arm: str | None, client: int, replicate: int = 0, model: Model = SHIPPED
 ) -> tuple[pd.DataFrame, pd.DataFrame, str]:
     """Every exchange of one client's course, their sessions, and the arm's name.
 
@@ -235,7 +240,7 @@ def traced_course(
         raise ScenarioError(f"{scenario.name}: no replicate {replicate}; replicates are numbered 0 to {scenario.replicates - 1}")
     alone = scenario.model_copy(update={"traced": {chosen: (client,)}})
     task = _Task(arms[chosen], replicate, design.client_numbers(scenario, arms[chosen])[client : client + 1])
-    part = _simulated(alone, seed, task)
+    part = _simulated(alone, seed, task, model)
     exchanges = _frame([(chosen, part["exchanges"])], "exchanges", arms)
     exchanges["session"] = exchanges["session"].astype("int32")
     sessions = _frame([(chosen, part["sessions"])], "sessions", arms)

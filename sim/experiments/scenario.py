@@ -28,6 +28,7 @@ from sim.experiments.scenario_format import (
 )
 from sim.theory.parameters import NUMBERS, nearest
 from sim.theory.styles import HIGHEST, LOWEST, STYLE_BOX, STYLES
+from sim.therapy.interventions import Forced, Interventions
 from sim.therapy.policies import numbers_set_by
 
 __all__ = ["Arm", "Attachment", "Scenario", "ScenarioError", "from_spec", "json_schema", "load"]
@@ -87,6 +88,15 @@ class Arm(_Frozen):
     policies: tuple[str, ...]
     sessions: int
     cohort: int
+    switch_off: tuple[str, ...] = ()
+    cut: dict[str, float] = {}
+    hold: dict[str, float] = {}
+    force: tuple[Forced, ...] = ()
+
+    @property
+    def interventions(self) -> Interventions:
+        """What is done in this arm inside the exchange."""
+        return Interventions(self.switch_off, self.cut, self.hold, self.force)
 
 
 class Scenario(_Frozen):
@@ -230,10 +240,23 @@ def _arms(file: ScenarioFile) -> Iterable[Arm]:
             # What an arm says, its policies first, goes before what the scenario says for all.
             parameters={**(file.parameters if "policies" in said else common), **numbers_set_by(arm.policies), **arm.parameters},
             lesions={**file.lesions, **arm.lesions},
+            switch_off=arm.switch_off if "switch_off" in said else file.switch_off,
+            cut={**file.cut, **arm.cut},
+            hold={**file.hold, **arm.hold},
+            force=_within(arm.force, at, file) if "force" in said else _within(file.force, (), file),
             policies=arm.policies if "policies" in said else file.policies,
             sessions=arm.sessions if arm.sessions is not None else file.sessions,
             cohort=0,
         )
+
+
+def _within(force: tuple[Forced, ...], at: Location, file: ScenarioFile) -> tuple[Forced, ...]:
+    """What is forced, if there are such sessions and exchanges."""
+    for i, one in enumerate(force):
+        for key, given, last in (("session", one.session, file.sessions), ("exchange", one.exchange, file.exchanges)):
+            if given is not None and given > last:
+                raise Wrong((*at, "force", i, key), f"there is no {key} {given}; the last is {last}")
+    return force
 
 
 def _cohort(name: str, client: Attachment) -> int:
@@ -268,6 +291,10 @@ def _crossed_arms(file: ScenarioFile) -> Iterable[Arm]:
                 therapist=therapist,
                 parameters={**numbers_set_by(file.policies), **file.parameters},
                 lesions=file.lesions,
+                switch_off=file.switch_off,
+                cut=file.cut,
+                hold=file.hold,
+                force=_within(file.force, (), file),
                 policies=file.policies,
                 sessions=file.sessions,
                 cohort=cohort,

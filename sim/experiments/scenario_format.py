@@ -13,6 +13,8 @@ from sim.experiments.scenario_file import Location, Wrong, hint, shown
 from sim.theory.parameters import NUMBERS, ParameterError, checked, nearest
 from sim.theory.regions import lesion_names
 from sim.theory.styles import HIGHEST, LOWEST, STYLES
+from sim.therapy import interventions
+from sim.therapy.compile import anatomy, bounds
 from sim.therapy.policies import POLICIES
 
 POPULATION = "population"
@@ -103,6 +105,75 @@ def _policies(value: Any) -> tuple[str, ...]:
     return tuple(value)
 
 
+def _switch_off(value: Any) -> tuple[str, ...]:
+    if value is None:
+        return ()
+    if not isinstance(value, list):
+        raise Wrong((), f"must be a list of steps or verbs, such as [client.anxiety_learned], not {shown(value)}")
+    for i, name in enumerate(value):
+        _named(name, interventions.check_switch, (i,))
+        if name in value[:i]:
+            raise Wrong((i,), f"'{name}' stands twice in the list")
+    return tuple(value)
+
+
+def _named(name: Any, check: Callable[[str], None], at: Location) -> str:
+    """``name`` if it is a text that ``check`` accepts."""
+    if not isinstance(name, str):
+        raise Wrong(at, f"must be a name, not {shown(name)}")
+    try:
+        check(name)
+    except interventions.InterventionError as error:
+        raise Wrong(at, str(error)) from None
+    return name
+
+
+def _cut(value: Any) -> dict[str, float]:
+    found = {}
+    for name, one in _mapping(value, "links to what is seen in their place, such as therapist.response.warmth: typical").items():
+        try:
+            found[name] = interventions.cut_value(name, one)
+        except interventions.InterventionError as error:
+            raise Wrong((name,), str(error)) from None
+    return found
+
+
+def _hold(value: Any) -> dict[str, float]:
+    found = {}
+    for name, one in _mapping(value, "what is held to what is added to its baseline course, such as attachment: 0").items():
+        _named(name, interventions.check_held, (name,))
+        found[name] = number(one, -6, 6, (name,))
+    held = interventions.held_quantities(found)
+    if len(held) < sum(len(interventions.held_quantities({name: 0.0})) for name in found):
+        raise Wrong((), "holds a quantity twice; a corner and one of its own quantities cannot both be held")
+    return found
+
+
+def _force(value: Any) -> tuple[interventions.Forced, ...]:
+    if value is None:
+        return ()
+    if not isinstance(value, list):
+        raise Wrong((), f"must be a list, such as [{{session: 3, exchange: 5, value: 0.2}}], not {shown(value)}")
+    return tuple(_forced(one, (i,)) for i, one in enumerate(value))
+
+
+def _forced(one: Any, at: Location) -> interventions.Forced:
+    keys = ("quantity", "session", "exchange", "value")
+    if not isinstance(one, dict):
+        raise Wrong(at, f"must be a mapping with value, and session, exchange or quantity, not {shown(one)}")
+    for key in one:
+        if key not in keys:
+            raise Wrong((*at, key), f"is not a key that can stand here{hint(key, keys)}")
+    if "value" not in one:
+        raise Wrong(at, "needs 'value': what the quantity is forced to")
+    when = {key: whole(1, most).check(one[key]) for key, most in (("session", 520), ("exchange", 60)) if key in one}
+    quantity = _named(one.get("quantity", interventions.Forced.quantity), interventions.check_forced, (*at, "quantity"))
+    try:
+        return interventions.Forced(interventions.checked_value(quantity, one["value"]), quantity, **when)
+    except interventions.InterventionError as error:
+        raise Wrong((*at, "value"), str(error)) from None
+
+
 def _clients(value: Any) -> tuple[int, ...]:
     if not isinstance(value, list):
         raise Wrong((), f"must be a list of client numbers, such as [0, 3], not {shown(value)}")
@@ -141,6 +212,10 @@ def _arm_names(value: Any) -> Any:
 _NUMBERS = Rule(_numbers, {_SHARED: "parameters"})
 _LESIONS = Rule(_lesions, {_SHARED: "lesions"})
 _POLICIES = Rule(_policies, {_SHARED: "policies"})
+_SWITCH_OFF = Rule(_switch_off, {_SHARED: "switch_off"})
+_CUT = Rule(_cut, {_SHARED: "cut"})
+_HOLD = Rule(_hold, {_SHARED: "hold"})
+_FORCE = Rule(_force, {_SHARED: "force"})
 _TEXT = Rule(_sentence, {"type": "string", "minLength": 1})
 
 
@@ -148,7 +223,27 @@ class _Strict(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
-class ArmFile(_Strict):
+class _Doing(_Strict):
+    """What can be done to the model, in a whole scenario or in one arm."""
+
+    lesions: Annotated[dict[str, float], _LESIONS] = Field({}, description="Regions weakened (below 1; 0 = removed).")
+    switch_off: Annotated[tuple[str, ...], _SWITCH_OFF] = Field(
+        (), description="Steps of the exchange (such as client.anxiety_learned) or verbs of the session (heal) that do nothing."
+    )
+    cut: Annotated[dict[str, float], _CUT] = Field(
+        {}, description="Links that are cut: what the equation sees in place of the quantity, a number or 'typical'."
+    )
+    hold: Annotated[dict[str, float], _HOLD] = Field(
+        {},
+        description="Corners of the triangle (empathy, attachment, alliance) or quantities held at their baseline course, plus "
+        "the amount given (0 = just held).",
+    )
+    force: Annotated[tuple[interventions.Forced, ...], _FORCE] = Field(
+        (), description="Quantities (the therapist's response, if not said) forced to a value at a session and exchange."
+    )
+
+
+class ArmFile(_Doing):
     """What one arm says; the rest it takes from the scenario."""
 
     client: Annotated[Any, WithJsonSchema({_SHARED: "client"})] = Field(None, description="Who seeks help in this arm.")
@@ -156,9 +251,6 @@ class ArmFile(_Strict):
         None, description="Who treats them in this arm; none = no therapy."
     )
     parameters: Annotated[dict[str, float], _NUMBERS] = Field({}, description="Numbers of the model that differ in this arm.")
-    lesions: Annotated[dict[str, float], _LESIONS] = Field(
-        {}, description="Regions weakened (below 1) or strengthened in this arm."
-    )
     policies: Annotated[tuple[str, ...], _POLICIES] = Field((), description="What this arm's therapists are told to do.")
     sessions: Annotated[int | None, whole(1, 520)] = Field(None, description="Planned weekly sessions in this arm.")
 
@@ -183,7 +275,7 @@ class RecordFile(_Strict):
     exchanges: ExchangesFile | None = Field(None, description="Clients to follow exchange by exchange.")
 
 
-class ScenarioFile(_Strict):
+class ScenarioFile(_Doing):
     """A scenario of Attune: one question, and the simulated people, therapy and changes that answer it."""
 
     question: Annotated[str, _TEXT] = Field(description="The question that this scenario answers, in one sentence. Stands first.")
@@ -211,9 +303,6 @@ class ScenarioFile(_Strict):
     follow_up_months: Annotated[int, whole(0, 120)] = Field(0, description="Months of assessment after the planned end.")
     parameters: Annotated[dict[str, float], _NUMBERS] = Field(
         {}, description="Numbers of the model that differ from their defaults."
-    )
-    lesions: Annotated[dict[str, float], _LESIONS] = Field(
-        {}, description="Regions weakened (below 1; 0 = removed) or strengthened."
     )
     policies: Annotated[tuple[str, ...], _POLICIES] = Field((), description="What the therapists are told to do.")
     arms: Annotated[dict[str, Annotated[ArmFile, BeforeValidator(_empty_is_none_said)]], BeforeValidator(_arm_names)] = Field(
@@ -297,12 +386,41 @@ def _shared_definitions() -> dict[str, Any]:
             **_object({name: {"type": "number", "minimum": 0, "maximum": 1} for name in lesion_names()}),
             "type": ["object", "null"],
         },
+        **_interventions(),
         "policies": {
             "type": ["array", "null"],
             "uniqueItems": True,
             "items": {"oneOf": [{"const": name, "description": policy.meaning} for name, policy in POLICIES.items()]},
         },
     }
+
+
+def _interventions() -> dict[str, Any]:
+    """The parts that describe what can be done inside an exchange."""
+    places = anatomy()
+    cut = {}
+    for link, (_, _, quantity) in zip(interventions.link_names(places), places.links, strict=True):
+        low, high = bounds(quantity)
+        cut[link] = {"anyOf": [_between(low, high), *([{"const": "typical"}] if interventions.typical(quantity) else [])]}
+    held = _object({name: _between(-6, 6) for name in interventions.can_be_held()})
+    when = {"session": {"type": "integer", "minimum": 1}, "exchange": {"type": "integer", "minimum": 1}}
+    forced = {"quantity": {"enum": interventions.quantity_names(places)}, **when, "value": {"type": "number"}}
+    return {
+        "switch_off": {
+            "type": ["array", "null"],
+            "uniqueItems": True,
+            "items": {"enum": interventions.step_names(places)},
+        },
+        "cut": {**_object(cut), "type": ["object", "null"]},
+        "hold": {**held, "type": ["object", "null"]},
+        "force": {"type": ["array", "null"], "items": _object(forced, ["value"])},
+    }
+
+
+def _between(low: float, high: float) -> dict[str, Any]:
+    """A number from ``low`` to ``high``, where they are finite."""
+    ends = {name: end for name, end in (("minimum", low), ("maximum", high)) if abs(end) < float("inf")}
+    return {"type": "number", **ends}
 
 
 def _pointed(schema: Any) -> Any:

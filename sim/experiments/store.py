@@ -93,7 +93,7 @@ def write_table(table: pd.DataFrame, path: Path, about: dict[str, str]) -> None:
         b"synthetic": SYNTHETIC.encode(),
         **{k.encode(): v.encode() for k, v in about.items()},
     }
-    described = TABLES[path.stem]
+    described = {**dict.fromkeys(arrow.schema.names, ("", "of a mechanism or instrument that was added")), **TABLES[path.stem]}
     arrow = arrow.cast(
         pa.schema([f.with_metadata({"unit": described[f.name][0], "meaning": described[f.name][1]}) for f in arrow.schema])
     )
@@ -121,6 +121,7 @@ def _manifest(run: Run) -> dict[str, Any]:
         "sources": sources_hash(),
         "lock": lock_hash(),
         "arithmetic_fingerprint": arithmetic_fingerprint(),
+        **({"model": run.model.own} if run.model.own else {}),
         "tables": {
             name: {"rows": len(table), "columns": list(table.columns), "values": values_hash(table)}
             for name, table in run.tables.items()

@@ -12,9 +12,23 @@ import numpy as np
 from sim.people import instruments as ask
 from sim.people.life import live_a_week
 from sim.people.population import ecr_score
-from sim.people.state import REGION_ACTIVITY, Columns, check_range
+from sim.people.state import DYAD, REGION_ACTIVITY, Columns, check_range
 from sim.theory.regions import ROLES
-from sim.therapy.session import CENSORED, DROPOUT, IN_THERAPY, SESSION, UNTREATED, Verb, World, begin, traced_quantities
+from sim.therapy.interventions import without
+from sim.therapy.session import (
+    CENSORED,
+    DROPOUT,
+    IN_THERAPY,
+    SESSION,
+    UNTREATED,
+    Verb,
+    World,
+    begin,
+    leave,
+    rate_alliance,
+    rate_distress,
+    traced_quantities,
+)
 
 WEEKS_PER_MONTH = 4  # a "month" of the tables is four weeks
 
@@ -29,6 +43,8 @@ _LATENT = {
     "disclosure": "mean_client_disclosure",
     "labelling": "mean_client_labelling",
     "response": "mean_therapist_response",
+    "warmth": "mean_therapist_warmth",
+    "expression": "mean_client_expression",
     "perceived_response": "mean_client_perceived",
     "fit": "mean_therapist_fit",
     "bids": "mean_client_bid",
@@ -71,43 +87,92 @@ class Course:
     exchanges: dict[str, np.ndarray] = field(default_factory=dict)
 
 
+class Running:
+    """A course under way: ``live_a_week`` again and again, then ``finish``. A world without dyads is the untreated course."""
+
+    def __init__(self, world: World, session: tuple[Verb, ...] = SESSION) -> None:
+        off = () if world.surgery is None else world.surgery.verbs_off
+        self.world, self.session, self.left = world, session, without(session, off)
+        self.kept = Course()
+        self._sessions: list[dict[str, np.ndarray]] = []
+        self._traces: list[dict[str, np.ndarray]] = []
+        world.week = 0
+        begin(world)
+        if world.baseline is not None and world.surgery is not None:
+            begin(world.baseline)
+            world.surgery.hold_columns(world.dyads, world.baseline.dyads, np.arange(len(world.dyads)))
+        self._months = [assess(world, 0)]
+        self.kept.clients = intake(world)
+
+    def live_a_week(self) -> None:
+        """A session for everybody in therapy, then a week of life for everybody. Raises ``StateError``."""
+        world = self.world
+        world.week += 1
+        week = world.week
+        rows = np.flatnonzero(world.ending == IN_THERAPY)
+        if rows.size:
+            self._meet(rows)
+            self._sessions.append(session_rows(world, rows))
+            self._traces.append(exchange_rows(world, rows))
+            at_end(world, rows[world.ending[rows] != IN_THERAPY], self.kept.clients)
+        if not len(world.dyads) and week == world.planned_weeks:
+            end_untreated(world, self.kept.clients)  # when therapy would have ended
+        life_goes_on(world)
+        if week % WEEKS_PER_MONTH == 0:
+            self._months.append(assess(world, week // WEEKS_PER_MONTH))
+        check_range(world.dyads, _CHECKED_HERE, where=f"week {week}, dyad ")
+        check_range(world.clients, where=f"week {week}, client ")
+        check_range(world.therapists, where=f"week {week}, therapist ")
+
+    def _meet(self, rows: np.ndarray) -> None:
+        """One session; where something is held, verb by verb beside the same session of the baseline."""
+        world = self.world
+        if world.baseline is None or world.surgery is None:
+            for verb in self.left:
+                verb(world, rows)
+            return
+        baseline, everybody = world.baseline, np.arange(len(world.dyads))
+        baseline.week = world.week
+        for verb in self.session:
+            # Nobody leaves the baseline, so that it has a course for whoever stays here; nobody fills in forms there.
+            if verb not in (leave, rate_distress, rate_alliance):
+                verb(baseline, everybody)
+            if verb in self.left:
+                verb(world, rows)
+            world.surgery.hold_columns(world.dyads, baseline.dyads, rows)
+        life_goes_on(baseline)
+
+    def finish(self) -> Course:
+        """What the course has left behind; whoever is still in therapy is counted as censored."""
+        world = self.world
+        if not len(world.dyads) and world.week < world.planned_weeks:
+            end_untreated(world, self.kept.clients)
+        at_end(world, np.flatnonzero(world.ending == IN_THERAPY), self.kept.clients, CENSORED)
+        self.kept.sessions, self.kept.assessments, self.kept.exchanges = map(
+            joined, (self._sessions, self._months, self._traces)
+        )
+        return self.kept
+
+
 def run_course(world: World, weeks: int, session: tuple[Verb, ...] = SESSION) -> Course:
     """Live ``weeks`` weeks: a session for everybody in therapy, then a week of life for everybody.
 
     A world without dyads is the untreated course. Raises ``StateError`` when the state leaves its range.
     """
-    begin(world)
-    treated = len(world.dyads) > 0
-    course = Course()
-    sessions: list[dict[str, np.ndarray]] = []
-    months: list[dict[str, np.ndarray]] = [assess(world, 0)]
-    traces: list[dict[str, np.ndarray]] = []
-    course.clients = intake(world)
-    for week in range(1, weeks + 1):
-        world.week = week
-        rows = np.flatnonzero(world.ending == IN_THERAPY)
-        if treated and rows.size:
-            for verb in session:
-                verb(world, rows)
-            sessions.append(session_rows(world, rows))
-            traces.append(exchange_rows(world, rows))
-            at_end(world, rows[world.ending[rows] != IN_THERAPY], course.clients)
-        if not treated and week == min(world.planned_weeks, weeks):
-            end_untreated(world, course.clients)  # when therapy would have ended
-        for role, people, code in (
-            ("client", world.clients, world.client_code),
-            ("therapist", world.therapists, world.therapist_code),
-        ):
-            fading(people, world)
-            live_a_week(role, people, code, week, world.numbers, world.luck)
-        if week % WEEKS_PER_MONTH == 0:
-            months.append(assess(world, week // WEEKS_PER_MONTH))
-        check_range(world.dyads, _CHECKED_HERE, where=f"week {week}, dyad ")
-        check_range(world.clients, where=f"week {week}, client ")
-        check_range(world.therapists, where=f"week {week}, therapist ")
-    at_end(world, np.flatnonzero(world.ending == IN_THERAPY), course.clients, CENSORED)
-    course.sessions, course.assessments, course.exchanges = joined(sessions), joined(months), joined(traces)
-    return course
+    running = Running(world, session)
+    for _ in range(weeks):
+        running.live_a_week()
+    return running.finish()
+
+
+def life_goes_on(world: World) -> None:
+    """A week of life for everybody of a world, in therapy or not."""
+    for role, people, code in (
+        ("client", world.clients, world.client_code),
+        ("therapist", world.therapists, world.therapist_code),
+    ):
+        fading(people, world)
+        live_a_week(role, people, code, world.week, world.numbers, world.luck)
 
 
 def joined(parts: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
@@ -133,6 +198,7 @@ def session_rows(world: World, rows: np.ndarray) -> dict[str, np.ndarray]:
     out |= {name: values[rows] for name, values in world.ratings.items()}
     out |= {name: d[column][rows].copy() for name, column in _LATENT.items()}
     out |= {name: d[column][rows].copy() for name, column in REGION_COLUMNS.items()}
+    out |= {name: d[name][rows].copy() for name in d.declared if name not in DYAD}  # of added mechanisms
     out["distress_latent"] = d.client_distress[rows].copy()
     for role in ROLES:
         for name in ("anxiety", "avoidance"):

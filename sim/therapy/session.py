@@ -15,12 +15,13 @@ import numpy as np
 from sim.people import instruments as ask
 from sim.people.apply import applied
 from sim.people.instruments import Luck
-from sim.people.state import DYAD, Columns, StateError
+from sim.people.state import Columns, StateError
 from sim.theory import equations as eq
 from sim.theory.parameters import Parameters
 from sim.theory.regions import intact
 from sim.therapy.compile import kernel, trace_columns
 from sim.therapy.exchange import EXCHANGE, Step
+from sim.therapy.interventions import Surgery
 
 #: How a course can end. "in therapy" never reaches a table: it becomes "censored".
 ENDINGS = ("in therapy", "planned", "improved", "dropout", "censored", "untreated")
@@ -50,6 +51,8 @@ class World:
     ratings: dict[str, np.ndarray] = field(default_factory=dict)  # this week's, one entry per dyad row
     trace_row: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))  # row of the trace, or -1
     trace: np.ndarray = field(default_factory=lambda: np.zeros((0, 1, 1)))
+    surgery: Surgery | None = None  # what an experimenter does inside the exchange
+    baseline: World | None = None  # the same people without it, where something is held at its course there
 
     def __post_init__(self) -> None:
         n = len(self.dyads)
@@ -132,7 +135,9 @@ def exchange(world: World, rows: np.ndarray) -> None:
 
     Raises ``StateError`` when a quantity becomes NaN or leaves its range.
     """
-    run = kernel(world.exchange_steps, tuple(world.numbers))
+    surgery = world.surgery
+    columns = tuple(world.dyads.declared.values())
+    run = kernel(world.exchange_steps, tuple(world.numbers), columns, surgical=surgery is not None)
     row, column = run(
         world.dyads.data,
         rows,
@@ -145,12 +150,13 @@ def exchange(world: World, rows: np.ndarray) -> None:
         world.n_exchanges,
         world.trace_row,
         world.trace,
+        *(() if surgery is None else surgery.arguments()),
     )
     if row >= 0:
-        name = list(DYAD)[column]
+        at_fault = columns[column]
         raise StateError(
-            f"week {world.week}, dyad {row}: {name} is {world.dyads[name][row]}, outside "
-            f"{DYAD[name].low:g}..{DYAD[name].high:g} ({DYAD[name].unit})"
+            f"week {world.week}, dyad {row}: {at_fault.name} is {world.dyads[at_fault.name][row]}, outside "
+            f"{at_fault.low:g}..{at_fault.high:g} ({at_fault.unit})"
         )
 
 

@@ -1,0 +1,228 @@
+"""What an experimenter can do inside an exchange that no therapist could: switch off, cut, hold, push, force.
+
+All of it is data of a scenario (beside ``lesions``), read by a form of the compiled exchange with a place to reach in at
+every link and quantity (``compile.source(surgical=True)``). It gives the same bytes as the usual one where nothing is asked.
+
+- ``switch_off``: a step of the exchange (``client.anxiety_learned``) or a verb of the session (``heal``). A step that
+  changes a quantity which it reads, such as a learning rule, leaves it as it was; any other gives 0.
+- ``cut``: an equation sees a fixed value in place of a quantity (``therapist.response.warmth: 0.7``).
+- ``hold``: a quantity, or a corner of the triangle, keeps its course in the *baseline*, plus a stated amount (0 = just
+  held). The baseline is the same people with the same luck, without any intervention or lesion, and nobody leaves it.
+- ``force``: a quantity has a given value at a session and exchange.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from sim.people.state import Columns
+from sim.theory.parameters import NUMBERS, Parameters, nearest
+from sim.theory.triangle import CORNERS
+from sim.therapy.compile import Anatomy, anatomy, bounds
+from sim.therapy.exchange import Step
+
+#: Verbs of a session that can be switched off.
+VERBS = ("form_alliance", "heal", "consolidate")
+
+
+class InterventionError(ValueError):
+    """An intervention on something that does not exist, or with a value it cannot have."""
+
+
+@dataclass(frozen=True)
+class Forced:
+    """A quantity forced to ``value`` at a session and exchange, both counted from 1; None = at every one."""
+
+    value: float
+    quantity: str = "therapist_response"
+    session: int | None = None
+    exchange: int | None = None
+
+
+@dataclass(frozen=True)
+class Interventions:
+    """What is done in one arm, beyond its numbers and lesions."""
+
+    switch_off: tuple[str, ...] = ()
+    cut: Mapping[str, float] = field(default_factory=dict)
+    hold: Mapping[str, float] = field(default_factory=dict)
+    force: tuple[Forced, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.switch_off or self.cut or self.hold or self.force)
+
+    @property
+    def off_in_session(self) -> tuple[str, ...]:
+        """The verbs that are switched off."""
+        return tuple(name for name in self.switch_off if name in VERBS)
+
+
+def _unknown(kind: str, name: str, known: list[str], example: str) -> InterventionError:
+    return InterventionError(f"there is no {kind} '{name}'{nearest(name, known) or f'; one is written like {example}'}")
+
+
+def step_names(places: Anatomy) -> list[str]:
+    """Everything that can be switched off: steps of the exchange, and verbs of the session."""
+    return [*dict.fromkeys(step for step, _ in places.writes), *VERBS]
+
+
+def link_names(places: Anatomy) -> list[str]:
+    """Every link that can be cut, such as ``therapist.response.warmth``."""
+    return [f"{step}.{argument}" for step, argument, _ in places.links]
+
+
+def quantity_names(places: Anatomy) -> list[str]:
+    """Every quantity that an exchange writes, and so can be forced."""
+    return list(dict.fromkeys(quantity for _, quantity in places.writes))
+
+
+def held_quantities(hold: Mapping[str, float]) -> dict[str, float]:
+    """What is held, corners spelled out: quantity -> amount that is added to its baseline course."""
+    amounts: dict[str, float] = {}
+    for name, amount in hold.items():
+        moves = CORNERS[name].moves if name in CORNERS else {name: 1.0}
+        for quantity, per_unit in moves.items():
+            amounts[quantity] = amounts.get(quantity, 0.0) + per_unit * amount
+    return amounts
+
+
+def check_switch(name: str) -> None:
+    """Raise ``InterventionError`` unless ``name`` can be switched off."""
+    known = step_names(anatomy())
+    if name not in known:
+        raise _unknown("step or verb", name, known, "client.anxiety_learned or heal")
+
+
+def typical(quantity: str) -> float | None:
+    """What a link carries in the typical dyad, where a number of the model says so."""
+    bare = quantity.partition("_")[2]
+    for name in (f"{quantity}_typical", f"{bare}_typical"):
+        if name in NUMBERS:
+            return NUMBERS[name].default
+    return None
+
+
+def cut_value(link: str, value: Any) -> float:
+    """The value that the reader sees once ``link`` is cut. ``typical`` stands for the typical dyad's.
+
+    Raises ``InterventionError`` for an unknown link or a value that its quantity cannot have.
+    """
+    places = anatomy()
+    known = link_names(places)
+    if link not in known:
+        raise _unknown("link", link, known, "therapist.response.warmth (who.equation.what it reads)")
+    quantity = places.links[known.index(link)][2]
+    low, high = bounds(quantity)
+    if value == "typical":
+        found = typical(quantity)
+        if found is None:
+            raise InterventionError(
+                f"no number of the model says what is typical of {quantity}; give the value that is to be seen in its place, "
+                f"from {low:g} to {high:g}"
+            )
+        return found
+    return checked_value(quantity, value)
+
+
+def checked_value(quantity: str, value: Any) -> float:
+    """``value`` as a float if the quantity may have it."""
+    low, high = bounds(quantity)
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not low <= value <= high:
+        raise InterventionError(f"must be a number from {low:g} to {high:g}, not {value!r}")
+    return float(value)
+
+
+def check_held(name: str) -> None:
+    """Raise ``InterventionError`` unless ``name`` is a corner of the triangle or a quantity that can be held."""
+    known = can_be_held()
+    if name not in known:
+        raise _unknown("corner or quantity", name, known, "attachment or client_arousal")
+
+
+def can_be_held() -> list[str]:
+    """Corners of the triangle, and every quantity that can be held."""
+    return list(dict.fromkeys([*CORNERS, *quantity_names(anatomy()), *_SESSION_HELD]))
+
+
+def check_forced(name: str) -> None:
+    """Raise ``InterventionError`` unless ``name`` is a quantity that an exchange writes."""
+    known = quantity_names(anatomy())
+    if name not in known:
+        raise _unknown("quantity", name, known, "therapist_response")
+
+
+#: Dyad columns that verbs of the session write and that can be held too.
+_SESSION_HELD = (
+    *(f"{role}_{name}" for role in ("client", "therapist") for name in ("trust", "bond", "task", "goal", "alliance")),
+    "capability", "client_engagement", "dropout_risk",
+)  # fmt: skip
+
+
+class Surgery:
+    """Interventions in the form in which the compiled exchange takes them, for the dyads of one world.
+
+    ``base`` (dyad, exchange, held write) holds this week's baseline course of whatever is held; the world of the
+    baseline records it, the other reads it.
+    """
+
+    def __init__(self, wanted: Interventions, steps: tuple[Step, ...], numbers: Parameters, dyads: Columns,
+                 n_exchanges: int) -> None:  # fmt: skip
+        places = anatomy(steps, tuple(numbers), tuple(dyads.declared.values()))
+        names = list(dict.fromkeys(step for step, _ in places.writes))
+        links = link_names(places)
+        self.verbs_off = wanted.off_in_session
+        self.held = held_quantities(wanted.hold)
+        self.off = np.array([name in wanted.switch_off for name in names])
+        self.cut = np.array([wanted.cut.get(link, np.nan) for link in links])
+        self.slot = np.full(len(places.writes), -1)
+        self.shift = np.zeros(len(places.writes))
+        for k, (_, quantity) in enumerate(places.writes):
+            if quantity in self.held:
+                self.slot[k], self.shift[k] = self.slot.max() + 1, self.held[quantity]
+        self.base = np.zeros((len(dyads) if self.held else 0, n_exchanges, int(self.slot.max()) + 1))
+        self.recording = False
+        self.forced = _forced(wanted.force, [quantity for _, quantity in places.writes], n_exchanges)
+
+    def recorder(self) -> Surgery:
+        """The same for the world of the baseline: it does nothing but record the course of what is held."""
+        twin = object.__new__(Surgery)
+        twin.__dict__.update(self.__dict__)
+        twin.off, twin.cut = np.zeros_like(self.off), np.full_like(self.cut, np.nan)
+        twin.forced, twin.recording = np.full_like(self.forced[:1], np.nan), True
+        return twin
+
+    def arguments(self) -> tuple[Any, ...]:
+        """What the compiled exchange takes, in its order."""
+        touched = (self.slot >= 0) | ~np.isnan(self.forced).all(axis=(0, 1))
+        return self.off, self.cut, touched, self.slot, self.shift, self.base, self.recording, self.forced
+
+    def hold_columns(self, dyads: Columns, baseline: Columns, rows: np.ndarray) -> None:
+        """Set what is held to its course in the baseline plus what is added. Writes the held columns."""
+        for name, shift in self.held.items():
+            if name in dyads.index:
+                dyads.keep_within(name, baseline[name][rows] + shift, rows)
+
+
+def _forced(wanted: tuple[Forced, ...], writes: list[str], n_exchanges: int) -> np.ndarray:
+    """(session, exchange, write) -> value or NaN; session 0 is for every session that is not named."""
+    sessions = 1 + max([one.session or 0 for one in wanted], default=0)
+    table = np.full((sessions, n_exchanges, len(writes)), np.nan)
+    for one in sorted(wanted, key=lambda one: (one.session is not None, one.exchange is not None)):  # the narrower wins
+        columns = [k for k, quantity in enumerate(writes) if quantity == one.quantity]
+        when = slice(None) if one.session is None else slice(one.session, one.session + 1)
+        at = slice(None) if one.exchange is None else slice(one.exchange - 1, one.exchange)
+        for column in columns:
+            table[when, at, column] = one.value
+    return table
+
+
+Verb = Callable[..., None]
+
+
+def without(session: tuple[Verb, ...], switched_off: tuple[str, ...]) -> tuple[Verb, ...]:
+    """The verbs of a session that are left."""
+    return tuple(verb for verb in session if verb.__name__ not in switched_off)
