@@ -8,7 +8,10 @@ from pathlib import Path
 import matplotlib
 import pytest
 
+from sim.theory.claims import carriers, tags
+from sim.therapy.compile import source
 from sim.views.docs import BLOCKS, DOCS, refreshed
+from sim.views.docs_tables import wiring_table
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted(DOCS.glob("*.md"))]
@@ -26,6 +29,50 @@ def test_every_block_is_on_a_page() -> None:
     """No generator without a reader."""
     text = "".join(page.read_text(encoding="utf-8") for page in PAGES)
     assert [name for name in BLOCKS if f"<!-- generated: {name} -->" not in text] == []
+
+
+def test_odd_has_the_headings_of_the_protocol() -> None:
+    """Seven elements, in the order of the second update, and the eleven design concepts."""
+    text = (DOCS / "ODD.md").read_text(encoding="utf-8")
+    assert re.findall(r"^## (.+)$", text, re.M) == [
+        "1 Purpose and patterns", "2 Entities, state variables and scales", "3 Process overview and scheduling",
+        "4 Design concepts", "5 Initialization", "6 Input data", "7 Submodels",
+    ]  # fmt: skip
+    concepts = text[text.index("## 4 "):text.index("## 5 ")]
+    assert re.findall(r"^\*\*(\w[\w ]+)\.\*\*", concepts, re.M) == [
+        "Basic principles", "Emergence", "Adaptation", "Objectives", "Learning", "Prediction", "Sensing", "Interaction",
+        "Stochasticity", "Collectives", "Observation",
+    ]  # fmt: skip
+
+
+def test_names_in_the_odd_exist() -> None:
+    """Every name in the hand-written text occurs in the code; one that does not was renamed."""
+    text = re.sub(r"<!-- generated: .*?<!-- end -->", "", (DOCS / "ODD.md").read_text(encoding="utf-8"), flags=re.S)
+    code = " ".join(path.read_text(encoding="utf-8") for path in (ROOT / "sim").rglob("*.py"))
+    named = set(re.findall(r"`(\w*[a-zA-Z0-9])`", text))
+    assert "healing_lasting_share" in named
+    assert named - set(re.findall(r"\w+", code)) == set()
+
+
+def test_the_wiring_table_is_the_compiled_exchange() -> None:
+    """The table's numbers and regions are those that the generated loop takes, in all and step by step in its order."""
+    calls = re.findall(r"^ +[\w, ]+ = \w+__(\w+)\((.*)\)$", source(), re.M)
+    rows = [[cell.strip() for cell in row.split(" | ")] for row in wiring_table().splitlines()[2:]]
+    assert [row[1].partition(".")[2].strip("`") for row in rows] == [equation for equation, _ in calls]
+    for row, (_, call) in zip(rows, calls, strict=True):
+        assert sorted(re.findall(r"\w+", " ".join(row[2:5]))) == sorted(re.findall(r"\b(?!p_)\w+|(?<=\bp_)\w+", call))
+
+
+def test_a_docstring_names_its_claims() -> None:
+    """Tags are read wherever they stand, each once, and nothing else in brackets is one."""
+
+    def mended() -> None:
+        """Mended, k*[K + 1] of [0..1] [K9, A2]; as in K3 or [Kim] (see also [A2] and [K14])."""
+
+    assert tags(mended) == ("K9", "A2", "K14")
+    assert carriers("A2", [mended, tags]) == ("mended",)
+    assert carriers("K3", [mended]) == ()
+    assert carriers("K19") == ("separation",)
 
 
 @pytest.mark.parametrize(("page", "number", "block"), CODE, ids=[f"{p.name}-{i}" for p, i, _ in CODE])

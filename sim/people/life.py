@@ -40,7 +40,7 @@ def keep_own_parts(people: Columns, p: Parameters) -> None:
 
 
 def follow_attachment(people: Columns, p: Parameters) -> None:
-    """Defences and the set point of distress follow a change of attachment. Writes immature, neurotic, distress_set_point."""
+    """Defences and the set point of distress follow attachment [A8]. Writes immature, neurotic, distress_set_point."""
     z = _standing(people, p)
     immature, neurotic = _defences(z, p)
     people["immature"], people["neurotic"] = people.immature_own + immature, people.neurotic_own + neurotic
@@ -49,7 +49,7 @@ def follow_attachment(people: Columns, p: Parameters) -> None:
 
 
 def live_a_week(role: str, people: Columns, code: np.ndarray, week: int, numbers: Parameters, luck: Luck) -> None:
-    """One week of life for everybody.
+    """One week of life for everybody: attachment can change at any age, and distress feeds insecurity [K15, A8].
 
     Writes distress and its set point, defences, anxiety, avoidance, both anchors and life_events.
 

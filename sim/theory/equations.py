@@ -52,8 +52,9 @@ def arousal_target(limbic, distress, anxiety, perceived, mirrored, stress_luck,
 
     limbic * [(1 - k) * S(b + gD*(distress - typ) + gA*(a - a0) + gR*a*(p_typ - p) + sd*luck) + k*(c0 + cA*(a - a0))*m],
     at most 1. Limit: without the limbic system 0; k = 0 removes resonance.
-    Under threat, more so when anxious and when the last response fell short [K10, A2]; the limbic system carries
-    it [K7, K16]; resonance overwhelms anxious therapists (cittern2017). Status: assumption.
+    Under threat, more so in anxious people (preoccupied or fearful), and when the last response fell short [K10, A2, A3];
+    the limbic system carries it and answers what is mirrored [K7, K9, K16]; resonance overwhelms anxious therapists
+    (cittern2017) [K14, A9]. Status: assumption.
     """
     threat = logistic(arousal_base + arousal_distress_gain * (distress - distress_typical)
                       + arousal_anxiety_gain * (anxiety - anxiety_typical)
@@ -67,7 +68,8 @@ def arousal_target(limbic, distress, anxiety, perceived, mirrored, stress_luck,
 def control(regulation, ofc):
     """Regulation that is at hand in social affect: what was trained, where the orbitofrontal cortex applies it.
 
-    W * ofc. Limit: 0 without the orbitofrontal cortex [K16]. Status: assumption.
+    W * ofc. Limit: 0 without the orbitofrontal cortex [K16, K24]: nothing that is mirrored calms past it [K17].
+    Status: assumption.
     """
     return regulation * ofc
 
@@ -107,7 +109,7 @@ def expression(arousal, anxiety, avoidance, trust, expression_gain, expression_o
 
     S(g*S^-1(L) + o - dV*(v - v0) + dA*(a - a0) + dB*(trust - .5)). Limit: equals L for the typical person at
     trust .5 (g = 1, o = 0); constant for g = 0. Deactivation hides, hyperactivation magnifies [A2, A4].
-    Status: assumption.
+    Both people show something all the time [K2]; the empathic chain begins here [K9]. Status: assumption.
     """
     return logistic(expression_gain * logit(arousal) + expression_offset
                     - expression_avoidance_cost * (avoidance - avoidance_typical)
@@ -122,7 +124,8 @@ def disclosure(expression, anxiety, avoidance, trust, disclosure_base, disclosur
     """How much a person says of what they feel (verbal, not the same as what they show).
 
     S(y0 + yB*(trust - .5) - yV*(v - v0) - yAV*(a - a0)+*(v - v0)+ + yX*(x - x_typ)).
-    Avoidance holds back; both high at once most [A3]; safety lets people speak [K20]. Status: assumption.
+    Avoidance holds back [A4]; both high at once most [A3]; safety lets people speak [K20], so attachment and the
+    alliance both act on what can be understood [K23]. Status: assumption.
     """
     both_high = np.maximum(anxiety - anxiety_typical, 0.0) * np.maximum(avoidance - avoidance_typical, 0.0)
     return logistic(disclosure_base + disclosure_trust_gain * (trust - 0.5)
@@ -136,7 +139,7 @@ def warmth(avoidance, fatigue, warmth_trait, warmth_base, avoidance_warmth_cost,
     """Genuine, non-judging warmth a person conveys.
 
     S(h0 + trait - c*v - f*fatigue). Limit: S(h0) for a wholly unavoidant person.
-    Warmth is no technique [K6]; one's own avoidance costs it [K14]. Status: assumption.
+    Warmth is no technique [K6]; one's own avoidance costs it [K14, A5, A9]. Status: assumption.
     """
     return logistic(warmth_base + warmth_trait - avoidance_warmth_cost * avoidance - fatigue_warmth_cost * fatigue)
 
@@ -150,7 +153,8 @@ def mirrored(mirror, partner_expression, avoidance, mirror_luck, mirror_gain, mi
     """Mirror activity: the other's expression mapped onto one's own.
 
     M * S(S^-1(x) + g - w*(v - v0) + sd*luck). Limit: equals the expression without gain, cost and noise.
-    First link of the chain; changes nothing by itself [K8, K9]. Status: assumption (the role is disputed).
+    First link of the chain, in both people [K2]; changes nothing by itself [K8, K9] and has no line of its own to
+    regulation [K17]; the observer's own avoidance damps it [K14]. Status: assumption (the role is disputed).
     """
     return mirror * logistic(logit(partner_expression) + mirror_gain
                              - mirror_avoidance_cost * (avoidance - avoidance_typical) + mirror_noise_sd * mirror_luck)
@@ -161,7 +165,8 @@ def felt(insula, mirrored, arousal, insula_half):
     """The felt signal: mirrored expression that one's own body answers to.
 
     I * m*(1 + h)*L/(L + h). Limit: 0 without the insula, without mirror activity or without own arousal.
-    The anterior insula is necessary for feeling another's pain (gu2012) [K7, K8]. Status: assumption.
+    The anterior insula is necessary for feeling another's pain (gu2012) [K7, K8]. Noticing, the first step of a
+    response [K3], and the chain's link from limbic system to insula [K9]. Status: assumption.
     """
     return np.minimum(insula * mirrored * (1.0 + insula_half) * arousal / (arousal + insula_half), 1.0)
 
@@ -172,7 +177,8 @@ def mentalising(dmpfc, skill, arousal, avoidance, fatigue, mentalising_threshold
     """Capacity to work out what the other feels and why; it breaks down in high arousal.
 
     M * skill * exp(-(((L - t)+)/w)^2) * exp(-k*(v - v0)) * (1 - fatigue), in 0..1. Limit: the skill itself when
-    calm, rested and typical. Security keeps it under load [K5]. Status: assumption.
+    calm, rested and typical. Security keeps it under load [K5, A5]; avoidance costs it [K14, A9]. The dorsal medial
+    part of the middle prefrontal cortex [K9, K24] makes sense of what was noticed [K3]. Status: assumption.
     """
     overload = np.maximum(arousal - mentalising_threshold, 0.0) / mentalising_width
     capacity = skill * np.exp(-overload * overload - mentalising_avoidance_cost * (avoidance - avoidance_typical))
@@ -198,7 +204,7 @@ def estimate(felt, mentalising, self_other, arousal, partner_anxiety, partner_av
     i*(1 + P*(exp(c*(dV*(v_p - v0) - dA*(a_p - a0))) - 1)) + (1 - T)*leak*L + sd*(1 - P)*luck, in 0..1.
     Limit: the felt signal itself with a typical partner, intact self-other distinction and no noise. Mentalising
     corrects for what this partner hides or magnifies, and guesses less; without self-other distinction own arousal
-    leaks in [K3, K7]. Status: assumption.
+    leaks in [K1, K3, K7, K9]. Status: assumption.
     """
     hidden = (expression_avoidance_cost * (partner_avoidance - avoidance_typical)
               - expression_anxiety_gain * (partner_anxiety - anxiety_typical))
@@ -212,7 +218,7 @@ def estimate(felt, mentalising, self_other, arousal, partner_anxiety, partner_av
 def fit(estimate, partner_arousal, fit_width):
     """How well that estimate fits the other's real arousal at this moment.
 
-    exp(-((e - L)/w)^2). Limit: 1 for a perfect estimate [K1]. Status: assumption.
+    exp(-((e - L)/w)^2). Limit: 1 for a perfect estimate [K1, K9]. Attunement of the moment [K21]. Status: assumption.
     """
     miss = (estimate - partner_arousal) / fit_width
     return np.exp(-miss * miss)
@@ -231,8 +237,8 @@ def separation(self_other, felt):
 def felt_understanding(fit, felt, vmpfc, felt_enough):
     """The other's state felt *and* understood, the end of the empathic chain: vmpfc * q * min(i/i0, 1).
 
-    Limit: the fit itself once enough is felt; 0 without a felt signal or without the ventral medial cortex [K9].
-    Status: assumption.
+    Limit: the fit itself once enough is felt; 0 without a felt signal or without the ventral medial cortex [K9, K24].
+    What was noticed and understood but does not get here never reaches the response [K3]. Status: assumption.
     """
     return vmpfc * fit * np.minimum(felt / felt_enough, 1.0)
 
@@ -246,9 +252,9 @@ def response(fit, felt_understanding, warmth, avoidance, trust, partner_bid, tim
 
     S(r0 + gq*[f*(q - q_typ) + (1 - f)*(u - u_typ)] + gh*(h - h_typ) + gT*(trust - .5) - gW*(v - v0)+*(b0 - bid)+
     - cost*(luck - threshold - gB*(bid - .5))+).
-    Understanding counts in full only when felt; warmth weighs beside it [K1, K3, K6]; a lapse in timing lowers it,
-    less often when the client bids strongly [K10]. An avoidant therapist waits for bids, and so gives little to
-    clients who make none [A7]. Status: assumption.
+    Understanding counts in full only when felt; warmth weighs beside it [K1, K3, K6, K9]; a lapse in timing lowers it,
+    less often when the client bids strongly [K10]; trust improves it, so the alliance acts on empathy [K23]. An avoidant
+    therapist waits for bids, and so gives little to clients who make none [A7, A9, K14]. Status: assumption.
     """
     understanding = (response_felt_floor * (fit - fit_typical)
                      + (1.0 - response_felt_floor) * (felt_understanding - felt_understanding_typical))
@@ -278,7 +284,7 @@ def collaboration(disclosure, trust, engagement, collaboration_base, collaborati
     """What the client gives back: openness and work, as the therapist meets it.
 
     S(o0 + gY*(y - y_typ) + gT*(trust - .5) + gE*(engagement - e_typ)). Two-way responsiveness [K2]; trust and
-    engagement feed collaboration [K18]. Status: assumption.
+    engagement feed collaboration [K18]; open, that is secure, people work along best [A5]. Status: assumption.
     """
     return logistic(collaboration_base + collaboration_disclosure_gain * (disclosure - disclosure_typical)
                     + collaboration_trust_gain * (trust - 0.5)
@@ -294,7 +300,8 @@ def expectation(anxiety, avoidance, perceived_typical, expectation_avoidance_cos
     """The response a person expects from this partner, given their attachment to them.
 
     S(S^-1(p_typ) - xV*(v - v0) - xA*(a - a0)). Limit: the typical person expects the typical response, so nothing
-    drifts [K12, K13]. Status: assumption.
+    drifts [K12, K13]. Both dimensions, the view of the other and of oneself, enter [A1]: the lens of one's style [A6].
+    Status: assumption.
     """
     return logistic(logit(perceived_typical) - expectation_avoidance_cost * (avoidance - avoidance_typical)
                     - expectation_anxiety_cost * (anxiety - anxiety_typical))
@@ -310,8 +317,9 @@ def perceived(partner_response, expectation, anxiety, avoidance, arousal, mental
     S((1 - om)*S^-1(r) + om*S^-1(X) + match - gL*a*(L - L_typ) - gC*(v - v0)*(h - h_typ) - gE*(e - e_typ)),
     om = o0 + o1*(a + v)/2 - oM*(P - P_typ), in 0..1.
     Limit: the response itself for om = 0, typical arousal and estimate, no match. [A6, K13]; a threatened anxious
-    person hears less, an avoidant one is uneasy with much warmth, and the other's tension is sensed [K2].
-    Status: assumption.
+    person hears less, an avoidant one is uneasy with much warmth, and the other's tension is sensed [K2]; so attachment
+    acts on the empathy that arrives [K23], a therapist's as well [K14]. What is felt as understanding begins the way to
+    security and alliance [K4]. Status: assumption.
     """
     pull = (perception_pull_base + perception_pull_gain * 0.5 * (anxiety + avoidance)
             - perception_mentalising_gain * (mentalising - mentalising_typical))
@@ -350,7 +358,7 @@ def perceived_mean(perceived_mean, perceived, perceived_mean_rate):
 
 @register_jitable
 def conflict(acc, surprise):
-    """The signal that something went other than expected: C * |D|. Limit: 0 without the cingulate [K7]. Assumption."""
+    """The signal that something went other than expected: C * |D|. Limit: 0 without the cingulate [K7, K24]. Assumption."""
     return acc * np.abs(surprise)
 
 
@@ -367,7 +375,7 @@ def calmed_arousal(arousal, perceived, co_regulation_rate):
 def labelling(vlpfc, disclosure, perceived, labelling_base, labelling_safety_gain):
     """Putting feelings into words: V * y * S(l0 + l1*p).
 
-    Limit: nothing said, nothing labelled; 0 without the ventrolateral cortex. More when it feels safe
+    Limit: nothing said, nothing labelled; 0 without the ventrolateral cortex [K24]. More when it feels safe
     (lieberman2007) [K20]. Status: assumption.
     """
     return vlpfc * disclosure * logistic(labelling_base + labelling_safety_gain * perceived)
@@ -400,8 +408,10 @@ def avoidance_learned(avoidance, learning_gate, surprise, unreliability, ofc, tr
     """Avoidance of this partner after one exchange: good surprise lowers it, bad surprise raises it.
 
     v - plasticity*eta*G*D*4v(1 - v)*(1 + s*ofc*(trust - .5))/(1 + k*(U - U_typ)+). Limit: unchanged without plasticity
-    or surprise; stays in 0..1. The expectation of the *other* [K12]; the orbitofrontal cortex carries the learned value
-    of safety [K16]; a single response of an erratic partner says little about their level. Status: assumption.
+    or surprise; stays in 0..1. The expectation of the *other* [K12, A1]; the orbitofrontal cortex carries the learned value
+    of safety [K16, K24]; a single response of an erratic partner says little about their level. Attachment to this person,
+    a state of its own [K22], kept without words [K21], that responses make secure [K4, K15]: empathy, and trust, act on
+    attachment [K23]. Status: assumption.
     """
     value = 1.0 + safety_value_gain * ofc * (trust - 0.5)
     doubt = 1.0 + other_model_doubt_gain * np.maximum(unreliability - unreliability_typical, 0.0)
@@ -415,7 +425,8 @@ def anxiety_learned(anxiety, learning_gate, surprise, unreliability, vmpfc, plas
     """Anxiety with this partner after one exchange: steady good care lowers it, erratic care raises it.
 
     a - plasticity*eta*G*vmpfc*(cU*(U_typ - U) + cD*D)*4a(1 - a). Limit: unchanged without plasticity; stays in
-    0..1. The expectation of the *self* [K11, K12], after ainsworth1978. Status: assumption.
+    0..1. The expectation of the *self* [K11, K12, A1], after ainsworth1978, weighed by the ventral medial cortex [K24].
+    Attachment to this person, as above [K4, K15, K21, K22, K23]. Status: assumption.
     """
     worth = self_model_reliability_gain * (unreliability_typical - unreliability) + self_model_surprise_gain * surprise
     moved = anxiety - plasticity * self_model_rate * learning_gate * vmpfc * worth * 4.0 * anxiety * (1.0 - anxiety)
@@ -429,8 +440,8 @@ def regulation_learned(regulation, learning_gate, labelling, vmpfc, perceived, p
 
     W + plasticity*eta*[V^2*(1 - W) - (1 - mu)*W] with V^2 = G*(l + s*vmpfc*p)*p. Closed form: for constant V,
     W* = V^2/(1 - mu + V^2). Hebbian weight with persistence (treur2022) [K16]. Without the prefrontal parts that label
-    and feel understood nothing is learned, so mirror activity cannot reach regulation past them [K17].
-    Status: assumption.
+    and feel understood nothing is learned, so mirror activity cannot reach regulation past them [K17, K24]. The
+    regulation of emotion as a part of the relationship [K21]. Status: assumption.
     """
     drive = learning_gate * (labelling + regulation_attunement_share * vmpfc * perceived) * perceived
     return regulation + plasticity * regulation_rate * (drive * (1.0 - regulation) - (1.0 - regulation_keep) * regulation)
@@ -480,9 +491,9 @@ def repair_probability(noticed, partner_noticed, mentalising, fit, avoidance, pa
                        repair_client_share, disclosure_typical, repair_disclosure_gain, repair_effort, avoidance_typical):
     """Chance that the therapist notices and mends a rupture in this exchange.
 
-    e*N*(1 - s + s*N_client)*S(b + gP*P*q - gV*(v - v0) + gK*confronted + gY*(y - y_typ)), N = noticed.
+    effort*N*(1 - s + s*N_client)*S(b + gP*P*q - gV*(v - v0) + gK*confronted + gY*(y - y_typ)), N = noticed.
     Limit: 0 for a therapist who notices nothing. What the client contributes matters (millerbottome2018): saying
-    it, and noticing it [K14]. Status: assumption.
+    it, and noticing it. The therapist's own avoidance hinders [K14, A7, A9]. Status: assumption.
     """
     both = noticed * (1.0 - repair_client_share + repair_client_share * partner_noticed)
     return repair_effort * both * logistic(repair_base + repair_understanding_gain * mentalising * fit
@@ -523,7 +534,8 @@ def first_trust(anxiety, avoidance, trust_start, trust_start_security_gain, anxi
 def trust_target(mean_perceived, trust_response_gain, perceived_typical, trust_typical):
     """The trust (perceived trustworthiness) that this session's responses, as perceived, support.
 
-    S(S^-1(t_typ) + gP*(S^-1(p) - S^-1(p_typ))). Limit: t_typ for the typical response [K4, K18]. Status: assumption.
+    S(S^-1(t_typ) + gP*(S^-1(p) - S^-1(p_typ))). Limit: t_typ for the typical response [K4, K18, K23].
+    Status: assumption.
     """
     return logistic(logit(trust_typical) + trust_response_gain * (logit(mean_perceived) - logit(perceived_typical)))
 
@@ -533,8 +545,8 @@ def felt_bond(trust, anxiety, avoidance, bond_security_gain, anxiety_typical, av
     """The bond of the alliance: trust, as far as one feels secure with this partner.
 
     S(S^-1(trust) - gS*((a - a0) + (v - v0))). Limit: the trust itself for the typical person. Path response ->
-    trust and security -> bond [K4, K22]; agreement on tasks runs ahead of it in avoidant people [A4].
-    Status: assumption.
+    trust and security -> bond [K4, K18, K22, K23]; agreement on tasks runs ahead of it in avoidant people [A4], who rate
+    the alliance low [A7]. Status: assumption.
     """
     return logistic(logit(trust) - bond_security_gain * insecurity(anxiety, avoidance, anxiety_typical, avoidance_typical))
 
@@ -554,7 +566,7 @@ def capability_target(mean_fit, progress, trust, capability_typical, capability_
     """How capable the partner seems: understood well, things getting better, trusted.
 
     S(S^-1(c_typ) + gq*(q - q_typ) + gD*progress + gT*(trust - t_typ)); progress in SD of distress since intake.
-    The client's perception of capability [K18]. Status: assumption.
+    The client's perception of capability [K18]; being understood acts on the alliance [K23]. Status: assumption.
     """
     return logistic(logit(capability_typical) + capability_fit_gain * (mean_fit - fit_typical)
                     + capability_progress_gain * progress + capability_trust_gain * (trust - trust_typical))
@@ -576,7 +588,7 @@ def agreement_target(capability, shared_meaning, trust, progress, agreement_base
 
 @register_jitable
 def alliance(bond, task, goal):
-    """The working alliance: mean of bond, task and goal (bordin1979). Status: empirical."""
+    """The working alliance: mean of bond, task and goal (bordin1979) [K4, K18]. Status: empirical."""
     return (bond + task + goal) / 3.0
 
 
