@@ -21,7 +21,7 @@ from scipy import stats
 import sim
 from sim.experiments import intervals, measures
 from sim.experiments.run import Run
-from sim.views import plots, report
+from sim.views import answer, plots, report
 from sim.views.canvas import number, percent
 from sim.views.plots import attendance
 from sim.views.plots_inside import events, traced_session
@@ -319,9 +319,11 @@ def test_report_stands_by_itself(which: str, crossed_report: Path, tmp_path: Pat
     folder = crossed_report if which == "crossed" else report.write_report(a_run(which), tmp_path).parent
     page = (folder / "report.html").read_text(encoding="utf-8")
     tags = Tags(page)
-    loads = [a.get(name) or "" for tag, a in tags.tags for name in ("src", "href", "data", "srcset") if name in a]
-    assert all(url.startswith("data:image/") for url in loads)
-    assert not re.search(r"url\(|@import|<script|https?://", re.sub(r'src="data:[^"]*"', "", page))
+    loads = [a.get(name) or "" for tag, a in tags.tags for name in ("src", "data", "srcset", "poster") if name in a]
+    assert all(url.startswith("data:image/") for url in loads) and not [tag for tag, _ in tags.tags if tag == "link"]
+    # A link is followed by the reader, not loaded by the page; there are none but to papers.
+    rest = re.sub(r'href="https://doi\.org/[^"]*">https://doi\.org/[^<]*<', "", re.sub(r'src="data:[^"]*"', "", page))
+    assert not re.search(r"url\(|@import|<script|https?://", rest)
     assert all(a.get("alt") for tag, a in tags.tags if tag == "img")
     assert [tag for tag, _ in tags.tags].count("h1") == 1
     for guard in (
@@ -334,7 +336,7 @@ def test_report_stands_by_itself(which: str, crossed_report: Path, tmp_path: Pat
         "one simulated",
         "named after brain regions",
         "2-3 %",
-        "attune run scenario.yaml --seed 3",
+        "--seed 3",
     ):
         assert guard in tags.text, guard
     for name in re.findall(r'<h3 id="(\w+)"', page):
@@ -342,11 +344,12 @@ def test_report_stands_by_itself(which: str, crossed_report: Path, tmp_path: Pat
 
 
 def test_report_says_plainly_what_it_cannot_say() -> None:
-    assert "no untreated arm" in " ".join(report.answer(a_run("crossed")))
-    treated = " ".join(report.answer(a_run("arms")))
+    assert "no untreated arm" in answer.paragraph(a_run("crossed"))
+    treated = answer.paragraph(a_run("arms"))
     assert "no untreated arm" not in treated and "Against the same people without therapy" in treated
-    assert "no alliance to report" in " ".join(report.answer(a_run("untreated")))
-    assert "nan" not in " ".join(report.answer(a_run("one client"))).split()
+    assert "no alliance to report" in answer.paragraph(a_run("untreated"))
+    alone = " ".join([answer.paragraph(a_run("one client")), *answer.in_detail(a_run("one client"))])
+    assert "nan" not in alone and "[–" not in alone
 
 
 def test_hostile_text_is_text(tmp_path: Path) -> None:
@@ -369,5 +372,5 @@ def test_everybody_dropping_out_is_no_error() -> None:
     run = a_run("one client")
     clients = run.clients.assign(ending=pd.Categorical(["dropout"], categories=run.clients["ending"].cat.categories))
     gone = Run(run.scenario, run.seed, clients, run.sessions, run.assessments, run.exchanges)
-    assert "100 % of the clients who began dropped out" in " ".join(report.answer(gone))
+    assert "100 % of the clients who began dropped out" in answer.paragraph(gone)
     assert set(report.drawn(gone)) == set(plots.FIGURES) - {"pairing_differences"}

@@ -1,13 +1,18 @@
-"""What stands under the figures and the table of a report, in plain words."""
+"""What stands under the figures and the table of a report, and in place of the figures for those who cannot see them."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
+
+import numpy as np
+import pandas as pd
 
 from sim.experiments import measures
 from sim.experiments.run import Run
-from sim.views.canvas import panels
+from sim.views.canvas import number, panels
 from sim.views.plots import colour_range
+from sim.views.plots_inside import events, traced_session
 
 LATE = (
     "Late alliance is a client's mean WAI rating over the last third of the sessions that this client came to, "
@@ -145,4 +150,109 @@ _TEXTS = {
     "distress_course": _distress,
     "attachment_plane": _plane,
     "one_session": _session,
+}
+
+
+# ------------------------------------------------------------------------------------------------ what is to be seen
+
+
+def seen(run: Run, name: str, told: dict[str, Any]) -> str:
+    """What a figure shows, with its key numbers, for those who cannot see it."""
+    return _SEEN[name](run, told)
+
+
+def _extremes(values: Mapping[str, float], digits: int = 2) -> str:
+    """Lowest to highest, with their names; one value alone where there is one."""
+    known = {k: v for k, v in values.items() if not np.isnan(v)}
+    if not known:
+        return "nothing, since there are no values"
+    low, high = min(known, key=lambda k: known[k]), max(known, key=lambda k: known[k])
+    if len(known) == 1:
+        return f"{number(known[low], digits)} ({low})"
+    if number(known[low], digits) == number(known[high], digits):
+        return f"{number(known[low], digits)} in each"
+    return f"{number(known[low], digits)} ({low}) to {number(known[high], digits)} ({high})"
+
+
+def _seen_pairing(run: Run, _: dict[str, Any]) -> str:
+    table = measures.pairings(run).dropna(subset=["wai"])
+    crossed = run.scenario.design == "crossed"
+    kind = "Heat map of clients (rows) by therapists (columns)" if crossed else "A dot and line for each arm"
+    means = "; ".join(
+        f"{r['arm']} {number(r['wai'])} [{number(r['wai_low'])}, {number(r['wai_high'])}]" for r in table.to_dict("records")
+    )
+    return f"{kind}. Mean late alliance with its 95 % interval: {means}."
+
+
+def _seen_differences(run: Run, _: dict[str, Any]) -> str:
+    table = measures.paired_differences(run)
+    means = _extremes(dict(zip(table["arm"], table["mean"], strict=True)))
+    across = int(((table["low"] <= 0) & (table["high"] >= 0)).sum())
+    return (
+        f"Differences in late alliance for the same people ({len(table)}): {means} WAI points; {across} intervals reach "
+        "across zero. Differences between two single clients spread over "
+        f"{number(table['single_low'].min(), 1)} to {number(table['single_high'].max(), 1)} points."
+    )
+
+
+def _by_arm(table: pd.DataFrame, by: str, at: int, value: str) -> dict[str, float]:
+    """Mean of a value at one time in each arm."""
+    return {str(arm): float(v) for arm, v in table[table[by] == at].groupby("arm", observed=True)[value].mean().items()}
+
+
+def _seen_curves(run: Run, _: dict[str, Any]) -> str:
+    last = int(run.sessions["session"].max())
+    first, end = (_extremes(_by_arm(run.sessions, "session", session, "wai_client")) for session in (1, last))
+    return f"A line for each arm. Mean alliance in session 1: {first}; in session {last}, among those still attending: {end}."
+
+
+def _seen_attending(run: Run, _: dict[str, Any]) -> str:
+    table = measures.pairings(run)
+    shares = {name: {r["arm"]: 100 * r[name] for r in table.to_dict("records")} for name in ("dropout", "improved")}
+    return (
+        f"Falling lines of attendance above, rising lines of leaving below. By the end the percentage that has dropped out is "
+        f"{_extremes(shares['dropout'], 0)}; that has ended early as improved, {_extremes(shares['improved'], 0)}."
+    )
+
+
+def _seen_distress(run: Run, _: dict[str, Any]) -> str:
+    last = int(run.assessments["month"].max()) if len(run.assessments) else 0
+    ends = [_extremes(_by_arm(run.assessments, "month", month, "distress"), 1) for month in (0, last)]
+    return f"A line for each arm. Mean distress (CORE-OM) at intake: {ends[0]}; in month {last}: {ends[1]}."
+
+
+def _seen_plane(run: Run, _: dict[str, Any]) -> str:
+    table = measures.attachment_change(run)
+    if table.empty:
+        return "An empty plane of anxiety and avoidance."
+    moves = [
+        f"{name} of {role}s changes by {_extremes(dict(zip(part['group'], part[f'{name}_change'], strict=True)))}"
+        for role, part in table.groupby("role", sort=False)
+        for name in ("anxiety", "avoidance")
+    ]
+    return f"Points on the plane of anxiety and avoidance, and arrows from start to end. In ECR points {'; '.join(moves)}."
+
+
+def _seen_session(run: Run, told: dict[str, Any]) -> str:
+    rows = traced_session(run, session=told.get("session", 1))
+    marks = "; ".join(f"{what} in exchange {exchange}" for exchange, what in events(rows)) or "no rupture"
+    lines = [
+        f"{label} {number(float(rows[name].iloc[0]))} to {number(float(rows[name].iloc[-1]))}"
+        for label, name in (
+            ("the client's arousal", "client_arousal"),
+            ("the therapist's reading of it", "therapist_estimate"),
+            ("the response as the client perceives it", "client_perceived"),
+        )
+    ]
+    return f"Lines over {len(rows)} exchanges, from first to last: {', '.join(lines)}. Marked: {marks}."
+
+
+_SEEN = {
+    "alliance_by_pairing": _seen_pairing,
+    "pairing_differences": _seen_differences,
+    "alliance_curves": _seen_curves,
+    "still_attending": _seen_attending,
+    "distress_course": _seen_distress,
+    "attachment_plane": _seen_plane,
+    "one_session": _seen_session,
 }

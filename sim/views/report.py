@@ -1,11 +1,14 @@
-"""The report of a run: one file that opens anywhere, with question, answer, table, figures and what not to conclude.
+"""The report of a run: one file that opens anywhere, to be mailed, printed and cited.
 
-Everything said in words is made from the numbers by the rules below; nothing is written by hand for one scenario.
+Its words are made from the numbers (``answer``, ``captions``, ``doubts``) and from the model (``involved``); nothing is written
+by hand for one scenario.
 """
 
 from __future__ import annotations
 
 import base64
+import json
+import shlex
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -19,14 +22,21 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from sim import __version__
+from sim.compiling import sources_hash
 from sim.experiments import measures
-from sim.experiments.intervals import mean_interval
 from sim.experiments.run import Run
-from sim.views import captions, plots
+from sim.experiments.store import run_id
+from sim.theory.claims import Source, sources
+from sim.views import answer, captions, doubts, involved, plots
+from sim.views.answer import with_interval
 from sim.views.canvas import number, percent, styled
+from sim.views.involved import Assumption, Involved
 from sim.views.plots_inside import events
 
-LATE = "late alliance"
+#: How the program is cited; the same as in CITATION.cff, which is not part of an installed package. The year is the licence's.
+TITLE = "Attune: an agent-based simulation of alliance, empathy and attachment in psychotherapy"
+AUTHORS = "The Attune authors"
+YEAR = 2026
 
 
 def whole_run(run: Run) -> pd.DataFrame:
@@ -34,163 +44,6 @@ def whole_run(run: Run) -> pd.DataFrame:
     return pd.DataFrame(
         [{"measure": name, "meaning": (f.__doc__ or "").split("\n")[0], "value": f(run)} for name, f in measures.MEASURES.items()]
     )
-
-
-# ------------------------------------------------------------------------------------------------------- the answer
-
-
-def with_interval(row: Mapping[Any, Any], digits: int = 2) -> str:
-    """A mean with its 95 % interval, such as "5.25 [5.10, 5.40]"."""
-    return f"{number(row['mean'], digits)} [{number(row['low'], digits)}, {number(row['high'], digits)}]"
-
-
-def answer(run: Run) -> list[str]:
-    """The answer in a few sentences, with numbers and intervals."""
-    table = measures.pairings(run)
-    return [
-        *_alliance_answer(run, table),
-        *_growth_answer(run),
-        *_style_answer(run),
-        *_dropout_answer(run, table),
-        *_distress_answer(run),
-    ]
-
-
-def _alliance_answer(run: Run, table: pd.DataFrame) -> list[str]:
-    table = table.dropna(subset=["wai"])
-    if table.empty:
-        return ["Nobody in this scenario has therapy, so there is no alliance to report."]
-    rows = [{**r, "mean": r["wai"], "low": r["wai_low"], "high": r["wai_high"]} for r in table.to_dict("records")]
-    if len(rows) == 1:
-        return [
-            f"Clients rated the {LATE} {with_interval(rows[0])} on the scale from 1 to 7; single clients differ with an SD of "
-            f"{number(rows[0]['wai_sd'])}."
-        ]
-    worst, best = rows[int(table["wai"].argmin())], rows[int(table["wai"].argmax())]
-    late = measures.late_alliance(run)
-    apart = best["wai"] - worst["wai"]
-    spreads = table["wai_sd"].dropna()
-    within = float(np.sqrt((spreads**2).mean())) if len(spreads) else float("nan")
-    what = "pairing" if run.scenario.design == "crossed" else "arm"
-    said = [
-        f"Mean {LATE} (client-rated WAI, 1 to 7) lies between {with_interval(worst)} ({worst['arm']}) and "
-        f"{with_interval(best)} "
-        f"({best['arm']})."
-    ]
-    common = measures.overlap(late[best["arm"]], late[worst["arm"]])
-    compared = (
-        ""
-        if np.isnan(within) or within == 0
-        else (
-            f", which is {number(apart / within, 1)} times the spread of single clients within one {what} (SD {number(within)})"
-        )
-    )
-    shared = "" if np.isnan(common) else f"; even these two distributions overlap by {percent(common)}"
-    said.append(f"This largest difference is {number(apart)} points{compared}{shared}.")
-    share = measures.alliance_share_between_arms(run)
-    if not np.isnan(share):
-        said.append(
-            f"Which {what} a client is in accounts for {_small_percent(share)} of the differences between clients in {LATE}; "
-            "the rest is between clients, their fit with one person, and rating."
-        )
-    if min(r["n"] for r in rows) < 50:
-        said.append("With so few simulated clients the intervals are wide: read nothing into small differences.")
-    return said
-
-
-def _growth_answer(run: Run) -> list[str]:
-    """How alliance develops within clients, from their first to their last third of sessions."""
-    changes = {arm: mean_interval(values) for arm, values in measures.growth_by_arm(run).items() if len(values)}
-    if not changes:
-        return []
-    ordered = sorted(changes, key=lambda arm: changes[arm]["mean"])
-    first, last = ordered[0], ordered[-1]
-    span = "From a client's first to their last third of sessions the alliance changes"
-    if len(ordered) == 1:
-        return [f"{span} by {with_interval(changes[first])} points on average."]
-    return [
-        f"{span} on average by {with_interval(changes[first])} points ({first}) to {with_interval(changes[last])} ({last}); it "
-        f"rises in {sum(c['mean'] > 0 for c in changes.values())} of {len(ordered)} {'pairings' if len(ordered) > 4 else 'arms'}."
-    ]
-
-
-def _small_percent(share: float) -> str:
-    return "less than 1 %" if share < 0.01 else percent(share)
-
-
-def _style_answer(run: Run) -> list[str]:
-    """The largest and smallest difference for the same clients, where the scenario lets us see them with several therapists."""
-    table = measures.paired_differences(run)
-    table = table[table["low"].notna()]
-    if table.empty:
-        return []
-    most = table.iloc[int(table["mean"].abs().argmax())].to_dict()
-    clear = int(((table["low"] > 0) | (table["high"] < 0)).sum())
-    up = int((table["low"] > 0).sum())
-    if run.scenario.design == "arms" and len(table) <= 6:
-        listed = "; ".join(f"{r['arm']} {with_interval(r)}" for r in table.to_dict("records"))
-        return [f"Person by person, the same clients' alliance differs from “{most['reference']}” by these points: {listed}."]
-    return [
-        f"The largest difference for the same clients is {with_interval(most)} points ({most['arm']}, against "
-        f"{most['reference']}).",
-        f"Of {len(table)} such comparisons with a secure therapist {clear} can be told from zero, {up} of them in favour of the "
-        "other therapist; with the same people and the same luck in every arm, that holds for differences far too small to "
-        "matter to one client.",
-    ]
-
-
-def _dropout_answer(run: Run, table: pd.DataFrame) -> list[str]:
-    share = measures.dropout_share(run)
-    if np.isnan(share):
-        return []
-    table = table.dropna(subset=["dropout"])
-    said = f"{percent(share)} of the clients who began dropped out"
-    if len(table) > 1:
-        low, high = (table.iloc[int(k)] for k in (table["dropout"].argmin(), table["dropout"].argmax()))
-        if high["dropout"] > low["dropout"]:
-            said += f", from {percent(low['dropout'])} ({low['arm']}) to {percent(high['dropout'])} ({high['arm']})"
-    early = f"; they count in {LATE} with the sessions they came to" if share > 0 else ""
-    return [f"{said}{early}."]
-
-
-def _distress_answer(run: Run) -> list[str]:
-    people = measures.treated(run)
-    said = []
-    if len(people):
-        single = (people["distress_end"] - people["distress_0"]).groupby([people["replicate"], people["client"]])
-        change = mean_interval(single.mean()) | {"mean": measures.distress_change(run)}
-        d = measures.pre_post_d(run)
-        size = "" if np.isnan(d) else f", {number(abs(d))} SD of intake distress"
-        verb = "fell" if change["mean"] < 0 else "rose"
-        ends = [number(abs(v), 1) for v in sorted((change["low"], change["high"]), key=abs)]
-        said.append(
-            f"From intake to the last rating mean distress {verb} by {number(abs(change['mean']), 1)} [{ends[0]}, "
-            f"{ends[1]}] CORE-OM points"
-            f"{size}, counting everybody who began."
-        )
-    effects = {arm: mean_interval(values) for arm, values in measures.untreated_differences(run).items()}
-    if effects:
-        ordered = sorted(effects, key=lambda arm: effects[arm]["mean"])
-        shown = list(effects) if len(effects) <= 2 else [ordered[0], ordered[-1]]
-        listed = " and ".join(f"{with_interval(effects[arm], 1)} ({arm})" for arm in shown)
-        month = measures.comparison_month(run, shown[0])
-        said.append(
-            f"Against the same people without therapy, the change by month {month} differs by "
-            f"{'between ' if len(effects) > 2 else ''}{listed} points (negative = therapy helps); only this difference, not the "
-            "raw change, is an effect of therapy."
-        )
-    untreated = run.clients[run.clients["ending"] == "untreated"]
-    if len(untreated):
-        alone = mean_interval(untreated["distress_end"] - untreated["distress_0"])
-        share = alone["mean"] / measures.distress_change(run) if len(people) else float("nan")
-        of_it = f", {percent(share)} of the change with therapy" if 0 < share < 1 else ""
-        said.append(f"Without therapy people changed by {with_interval(alone, 1)} points in that time{of_it}.")
-    elif len(people):
-        said.append(
-            "This scenario has no untreated arm, so it cannot say how much of that change would have come without therapy: "
-            "people seek help when they feel worst, and most feel better later in any case."
-        )
-    return said
 
 
 # -------------------------------------------------------------------------------------------------------- the tables
@@ -283,6 +136,37 @@ def _saved(figure: Figure, path: Path) -> str:
     return "data:image/svg+xml;base64," + base64.b64encode(path.with_suffix(".svg").read_bytes()).decode("ascii")
 
 
+# -------------------------------------------------------------------------------------------- doing it again, citing
+
+
+def origin(run: Run, folder: Path) -> dict[str, str]:
+    """Id, version and hash of the sources, from the manifest of the run if it lies here or one folder up; else as of now."""
+    for place in (folder, folder.parent):
+        try:
+            manifest = json.loads((place / "manifest.json").read_text(encoding="utf-8"))
+            kept = (manifest["resolved_scenario"], manifest["seed"]) == (json.loads(json.dumps(run.scenario.spec)), run.seed)
+            if kept:
+                return {"id": manifest["id"], "version": manifest["versions"]["attune"], "sources": manifest["sources"]}
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+    return {"id": run_id(run.scenario, run.seed), "version": __version__, "sources": sources_hash()}
+
+
+def commands(run: Run) -> str:
+    """Command lines that make the same tables again."""
+    file = shlex.quote(f"{run.scenario.name}.yaml")
+    return f"attune check {file}\nattune run {file} --seed {run.seed}"
+
+
+def cited(shown: list[Involved], numbers: list[Assumption]) -> list[Source]:
+    """The sources of what the comparison rests on, each once: of the claims, then of the numbers."""
+    keys = [one.claim.source for one in shown] + [n.source for n in numbers if n.source]
+    return [sources()[key] for key in dict.fromkeys(keys)]
+
+
+# ------------------------------------------------------------------------------------------------------- the report
+
+
 @lru_cache(maxsize=1)
 def _template() -> Any:
     place = Path(__file__).parent
@@ -291,30 +175,50 @@ def _template() -> Any:
     ).get_template("report.html.j2")
 
 
+def _shown_figures(run: Run, figures: Path) -> list[dict[str, Any]]:
+    """The figures, saved, with title, caption and what is to be seen."""
+    told, shown = told_session(run), []
+    for name, figure in drawn(run).items():
+        title, caption = captions.caption(run, name, told)
+        source = Markup(_saved(figure, figures / name))
+        shown.append({"name": name, "title": title, "caption": caption, "alt": captions.seen(run, name, told), "source": source})
+    return shown
+
+
 def write_report(run: Run, folder: str | Path) -> Path:
     """Write ``report.html`` and ``figures/`` into a folder; the same run gives the same bytes. Returns the report's path."""
     folder = Path(folder)
     figures = folder / "figures"
     figures.mkdir(parents=True, exist_ok=True)
-    told = told_session(run)
-    shown = []
-    for name, figure in drawn(run).items():
-        title, caption = captions.caption(run, name, told)
-        source = Markup(_saved(figure, figures / name))
-        shown.append({"name": name, "title": title, "caption": caption, "alt": f"{title}. {caption}", "source": source})
     heads, rows = pairings_table(run)
+    shown, numbers = involved.involved(run.scenario), involved.assumptions(run.scenario)
     page = _template().render(
         scenario=run.scenario,
         seed=run.seed,
-        version=__version__,
-        answer=answer(run),
+        origin=origin(run, folder),
+        paragraph=answer.paragraph(run),
+        in_detail=answer.in_detail(run),
         heads=heads,
         rows=rows,
         names=2 if run.scenario.design == "crossed" else 1,
-        figures=shown,
+        figures=_shown_figures(run, figures),
         table_caption=captions.table_caption(run),
         n=captions.counted(run),
         measures=[{**row, "value": number(row["value"], 3)} for row in whole_run(run).to_dict("records")],
+        involved=shown,
+        also=involved.also_at_work(run.scenario),
+        sources=sources(),
+        chance=doubts.chance(run),
+        assumptions=numbers,
+        conflicts=doubts.conflicts(run, shown),
+        design=doubts.design(run),
+        commands=commands(run),
+        yaml=run.scenario.to_yaml(),
+        file=f"{run.scenario.name}.yaml",
+        title=TITLE,
+        authors=AUTHORS,
+        year=YEAR,
+        cited=cited(shown, numbers),
     )
     path = folder / "report.html"
     path.write_text(page, encoding="utf-8")
