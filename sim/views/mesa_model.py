@@ -1,0 +1,299 @@
+"""A face for people who come from Mesa 3: one arm of a scenario as a ``mesa.Model``, one ``step`` a week.
+
+    model = TherapyModel("scenarios/hello.yaml", arm="secure therapist", seed=1)
+    model.run_model()
+    model.datacollector.get_model_vars_dataframe()
+
+The numbers are the core's, to the byte; agents are views on its arrays, made when first asked for. Everybody is simulated.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from numbers import Real
+from pathlib import Path
+from typing import Any, ClassVar
+
+import mesa
+import numpy as np
+from mesa.agent import AgentSet
+
+from sim.experiments import design
+from sim.experiments.run import checked_seed, chosen_arm, fits_in_memory, run_of
+from sim.experiments.scenario import Scenario, load
+from sim.people.population import ecr_score
+from sim.people.state import Columns
+from sim.theory.parameters import nearest
+from sim.theory.styles import HIGHEST, LOWEST, style_name
+from sim.therapy.course import Running
+from sim.therapy.model import SHIPPED, Model
+from sim.therapy.session import DROPOUT, ENDINGS, IN_THERAPY, UNTREATED
+
+#: What every model reports, each a property of ``TherapyModel``.
+REPORTED = ("in_therapy", "mean_alliance", "mean_distress", "dropouts", "ruptures")
+
+
+def _on_the_ecr(name: str) -> Any:
+    def score(self: Person) -> float:
+        return float(ecr_score(getattr(self, name)))
+
+    def mark(self: Person, value: float) -> None:
+        setattr(self, name, (self._checked(f"ecr_{name}", value, LOWEST, HIGHEST, "ECR") - 1.0) / 6.0)
+
+    return property(score, mark, doc=f"General attachment {name} on the ECR's scale, 1-7, latent (no questionnaire's error)")
+
+
+class Person(mesa.Agent):  # type: ignore[misc]  # Mesa has no types
+    """A view on one person's row. Reading an attribute reads the arrays, writing one writes them.
+
+    Any column can be named, in its own unit (``sim.people.state``): of the person (``distress``) and of their course of
+    therapy (``client_bond``, ``open_rupture``), whose own side has a short name where the person has no column of that
+    name: a client's ``bond`` is ``client_bond``. Latent attachment is a share: ``anxiety`` 0 to 1 in general,
+    ``client_anxiety`` with this partner; ``ecr_anxiety`` is ``anxiety`` on the ECR's 1 to 7. Courses that there are not
+    read as NaN.
+
+    Write between steps. What a week moves a little goes on from there: trust, task, goal, capability, attachment,
+    ``distress`` and ``distress_own``, skill, regulation. What it works out anew does not last: bond and alliance (from
+    trust, task and goal), ``distress_set_point``, arousal, what a person brings to a session (``client_distress``).
+    Raises ``ValueError`` outside a column's range, ``TypeError`` for what is no number, and ``AttributeError`` for what
+    cannot be set or looks like a mistyped column; other names are your own notes.
+    """
+
+    role: ClassVar[str]
+    model: TherapyModel
+    ecr_anxiety, ecr_avoidance = _on_the_ecr("anxiety"), _on_the_ecr("avoidance")
+
+    def __init__(self, model: TherapyModel, row: int) -> None:
+        self.row = row  # in the columns of ``model.world``
+        super().__init__(model)
+
+    def __getattr__(self, name: str) -> Any:  # for what is not found in the usual way
+        if name.startswith("_") or "model" not in self.__dict__:
+            raise AttributeError(name)
+        if place := self._place(name):
+            columns, column, row = place
+            return float("nan") if row is None else float(columns[column][row])
+        raise AttributeError(f"{type(self).__name__} has no '{name}'{nearest(name, self._names())}")
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        of_mesa = name in ("model", "row", "unique_id", "pos") or name.startswith("_") or hasattr(type(self), name)
+        if of_mesa or (place := self._place(name)) is None:
+            if not of_mesa and difflib.get_close_matches(name, self._names(), n=1, cutoff=0.8):
+                raise AttributeError(f"{type(self).__name__} has no '{name}'{nearest(name, self._names())}")
+            return super().__setattr__(name, value)
+        columns, column, row = place
+        if row is None:
+            raise AttributeError(f"{self.role} {self.number} is in no therapy, so there is no '{name}' to set")
+        c = columns.declared[column]
+        columns[column][row] = self._checked(name, value, c.low, c.high, c.unit)
+
+    def __dir__(self) -> Iterable[str]:
+        return sorted({*super().__dir__(), *self._names()})
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.number} of '{self.model.arm.name}'>"
+
+    def remove(self) -> None:
+        """Not possible: a person's row stays in the arrays. Raises ``TypeError``."""
+        raise TypeError(f"{self!r} is a view on a row and cannot be removed; leave it out of your AgentSet instead")
+
+    @property
+    def number(self) -> int:
+        """This person's number in the tables (column ``client`` or ``therapist``)."""
+        return int(self.model._numbers[self.role][self.row])
+
+    @property
+    def style(self) -> str:
+        """The region of the attachment plane in which the latent general model lies now."""
+        return str(style_name(self.ecr_anxiety, self.ecr_avoidance))
+
+    @property
+    def in_therapy(self) -> bool:
+        """Whether there will be a session next week, as far as is known."""
+        return bool((self.model.world.ending[self._dyads] == IN_THERAPY).any())
+
+    @property
+    def _dyads(self) -> np.ndarray:  # rows of this person's courses of therapy
+        order, start = self.model._dyads[self.role]
+        return order[start[self.row] : start[self.row + 1]]
+
+    def _place(self, name: str) -> tuple[Columns, str, int | None] | None:
+        """The columns, the column and the row of an attribute; nothing if it is no column, row None without a course."""
+        world = self.model.world
+        people = world.clients if self.role == "client" else world.therapists
+        if name in people.index:
+            return people, name, self.row
+        for column in (name, f"{self.role}_{name}"):
+            if column in world.dyads.index:
+                dyads = self._dyads
+                if dyads.size > 1:
+                    raise AttributeError(f"{self!r} has {dyads.size} courses; '{column}' can be read on each of the partners")
+                return world.dyads, column, int(dyads[0]) if dyads.size else None
+        return None
+
+    def _names(self) -> list[str]:  # every column that can be named
+        people, dyads = self.model.world.clients.index, self.model.world.dyads.index
+        return list(dict.fromkeys([*people, *dyads, *(name.removeprefix(f"{self.role}_") for name in dyads)]))
+
+    def _checked(self, name: str, value: Any, low: float, high: float, unit: str) -> float:
+        if not isinstance(value, Real):
+            raise TypeError(f"{self.role} {self.number}: {name} must be a number, not {value!r}")
+        number = float(value)
+        if not low <= number <= high:
+            raise ValueError(f"{self.role} {self.number}: {name} must lie in {low:g}..{high:g} ({unit}), not {number:g}")
+        return number
+
+
+class Client(Person):
+    """One client, simulated. See ``Person`` for what can be read and written."""
+
+    role = "client"
+
+    @property
+    def therapist(self) -> Therapist | None:
+        """This client's therapist; None without therapy. Stays after the course has ended."""
+        dyads = self._dyads
+        return self.model._people["therapist"][self.model.world.therapist_of[dyads[-1]]] if dyads.size else None
+
+    @property
+    def ending(self) -> str:
+        """How the course ended: planned, improved or dropout; "in therapy" before that, "untreated" without therapy."""
+        dyads = self._dyads
+        return ENDINGS[self.model.world.ending[dyads[-1]] if dyads.size else UNTREATED]
+
+
+class Therapist(Person):
+    """One therapist, simulated; each client of a scenario has their own copy of a therapist, under one ``number``."""
+
+    role = "therapist"
+
+    @property
+    def clients(self) -> AgentSet:
+        """The clients of this therapist, as an ``AgentSet``."""
+        everybody, world = self.model._people["client"], self.model.world
+        return AgentSet([everybody[i] for i in world.client_of[self._dyads]], random=self.model.random)
+
+
+class TherapyModel(mesa.Model):  # type: ignore[misc]
+    """One arm and replicate of a scenario, week by week: ``step`` is a week, ``steps`` the weeks lived so far.
+
+    ``scenario``: a ``Scenario`` or the path of its file. ``arm``: its name; if None the first that has a therapist.
+    ``seed``: a whole number from 0; with ``replicate`` it addresses all luck of the simulated people, which no draw from
+    Mesa's ``model.random`` or ``model.rng`` can move. Those two are started from ``seed`` too and serve Mesa's own
+    shuffling only. ``model``: another than the shipped one (``sim.Model``). Reporters are added to those named in
+    ``REPORTED``; data are collected at intake and after every week, so row ``k`` is week ``k``. Agent reporters are
+    possible but make the agents, which costs far more than the simulation.
+
+    ``running`` turns False when sessions and follow-up are over; further steps then do nothing. ``tables()`` gives the
+    core's tables. ``world`` holds the arrays (``world.clients.distress``), for reading or changing everybody at once.
+
+    ``mesa.batch_run`` works but is the long way round: give ``seed`` as a list (iterations repeat one run exactly) and
+    know that Mesa 3.3.1 leaves out the last week. ``sim.run`` is faster, runs all arms and keeps every week.
+
+    Raises ``ScenarioError`` (also for an unknown arm or replicate) and ``ValueError`` for a seed that is none.
+    """
+
+    def __init__(self, scenario: Scenario | str | Path, arm: str | None = None, seed: int = 1, replicate: int = 0,
+                 model: Model = SHIPPED, *, model_reporters: Mapping[str, Any] | None = None,
+                 agent_reporters: Mapping[str, Any] | None = None,
+                 agenttype_reporters: Mapping[type[Person], Mapping[str, Any]] | None = None) -> None:  # fmt: skip
+        self.seed = checked_seed(seed)
+        self.scenario = scenario if isinstance(scenario, Scenario) else load(scenario)
+        self.arm = chosen_arm(self.scenario, arm, replicate)
+        self.replicate, self.core = int(replicate), model
+        fits_in_memory(self.scenario.model_copy(update={"arms": (self.arm,), "replicates": 1}))
+        super().__init__(seed=self.seed)
+        self.weeks = design.arm_weeks(self.scenario, self.arm)
+        self.world = design.build(self.scenario, self.arm, self.replicate, self.seed, model=model)
+        self._course = Running(self.world, model.session)
+        self._met = np.arange(len(self.world.dyads))
+        client = design.client_numbers(self.scenario, self.arm)
+        self._numbers = {"client": client, "therapist": design.therapist_numbers(self.scenario, self.arm, client)}
+        self._people: dict[str, list[Any]] = {}  # agents by row, once made
+        self._dyads: dict[str, tuple[np.ndarray, np.ndarray]] = {}  # dyad rows by person, and where each person's start
+        reporters = {name: name for name in REPORTED} | dict(model_reporters or {})
+        self.datacollector = mesa.DataCollector(reporters, agent_reporters, agenttype_reporters)
+        self.datacollector.collect(self)
+
+    def step(self) -> None:
+        """Live one week: a session for everybody in therapy, then life. Nothing happens when everything is over.
+
+        Raises ``StateError`` when a quantity leaves its range.
+        """
+        if self.world.week < self.weeks:
+            self._met = np.flatnonzero(self.world.ending == IN_THERAPY)
+            self._course.live_a_week()
+            self.datacollector.collect(self)
+        self.steps = self.world.week
+        if self.world.week >= self.weeks:
+            self.running = False
+
+    def tables(self) -> dict[str, Any]:
+        """The tables of ``sim.run`` for this arm, by name, as if everything ended now (who is in therapy: censored)."""
+        return run_of(self.scenario, self.arm, self.replicate, self.seed, self._course.so_far(), self.core).tables
+
+    @property
+    def agents(self) -> AgentSet:
+        """Everybody: clients by number, then therapists, then agents of your own. Made when first asked for."""
+        self._make_agents()
+        return super().agents
+
+    @property
+    def agents_by_type(self) -> dict[type[Any], AgentSet]:
+        """The agents of each kind, ``Client`` and ``Therapist``."""
+        self._make_agents()
+        return super().agents_by_type
+
+    @property
+    def agent_types(self) -> list[type[Any]]:
+        """The kinds of agents that there are."""
+        return list(self.agents_by_type)
+
+    @property
+    def clients(self) -> AgentSet:
+        """All clients, in therapy or not, by number."""
+        return self.agents_by_type[Client]
+
+    @property
+    def therapists(self) -> AgentSet:
+        """All therapists; none in an arm without therapy."""
+        return self.agents_by_type.get(Therapist, AgentSet([], random=self.random))
+
+    @property
+    def in_therapy(self) -> int:
+        """Clients who are in therapy now."""
+        return int((self.world.ending == IN_THERAPY).sum())
+
+    @property
+    def mean_alliance(self) -> float:
+        """Latent alliance as clients see it (share, 0-1), mean of this week's sessions; at intake of first impressions.
+
+        NaN in a week without sessions.
+        """
+        return float(self.world.dyads.client_alliance[self._met].mean()) if self._met.size else float("nan")
+
+    @property
+    def mean_distress(self) -> float:
+        """Latent distress (SDs of the community) of all clients, in therapy or not."""
+        return float(self.world.clients.distress.mean())
+
+    @property
+    def dropouts(self) -> int:
+        """Clients who have left against plan so far."""
+        return int((self.world.ending == DROPOUT).sum())
+
+    @property
+    def ruptures(self) -> int:
+        """Ruptures in this week's sessions."""
+        d = self.world.dyads
+        return int((d.withdrawals[self._met] + d.confrontations[self._met]).sum())
+
+    def _make_agents(self) -> None:
+        if self._people:
+            return
+        world, self._people = self.world, {"client": [], "therapist": []}
+        for kind, people, of in ((Client, world.clients, world.client_of), (Therapist, world.therapists, world.therapist_of)):
+            order = np.argsort(of, kind="stable")
+            self._dyads[kind.role] = order, np.searchsorted(of[order], np.arange(len(people) + 1))
+            self._people[kind.role] += [kind(self, row) for row in range(len(people))]
