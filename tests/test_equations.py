@@ -35,7 +35,7 @@ RANGES = {
     "expectation": (0, 1), "surprise": (-1, 1), "learning_gate": (0, 1), "labelling": (0, 1), "control": (0, 1),
     "arousal_target": (0, 1), "confronted": (0, 1), "mean_perceived": (0, 1), "mean_fit": (0, 1), "progress": (-4, 6),
     "bond": (0, 1), "task": (0, 1), "goal": (0, 1), "alliance": (0, 1), "engagement": (0, 1), "level": (0, 1),
-    "level_typical": (0.05, 0.95),
+    "level_typical": (0.05, 0.95), "attachment": (0, 1),
     "session": (1, 200), "tension": (0, 10), "match": (-3, 3), "anxiety_z": (-3, 3), "avoidance_z": (-3, 3),
     "anxiety_path": (-1, 1), "avoidance_path": (-1, 1), "own": (-3, 3),
     "population_sd": (0, 0.3), "style": (-3, 3), "noise": (-3, 3),
@@ -71,7 +71,7 @@ PLAIN = {
     "goal": 0.5, "alliance": 0.55, "engagement": 0.55, "level": 0.6, "level_typical": 0.55, "session": 5.0,
     "tension": 0.2, "match": 0.1,
     "anxiety_z": 0.5, "avoidance_z": 0.5, "anxiety_path": 0.3, "avoidance_path": 0.1, "own": 0.2, "population_sd": 0.2,
-    "style": 0.1, "noise": 0.1, "prototype": 0.4, "anchor": 0.5,
+    "style": 0.1, "noise": 0.1, "prototype": 0.4, "anchor": 0.5, "attachment": 0.45,
 }
 
 
@@ -179,6 +179,7 @@ SHAPES = {
     "moved_share": Shape(0, 1, "share step"),
     "trust_target": Shape(0, 1, "mean_perceived"),
     "felt_bond": Shape(0, 1, "trust", "anxiety avoidance"),
+    "secured": Shape(0, 1, "attachment", "alliance"),
     "toward": Shape(-6, 8, "value target rate"),
     "capability_target": Shape(0, 1, "mean_fit progress trust"),
     "agreement_target": Shape(0, 1, "capability shared_meaning trust progress"),
@@ -416,6 +417,7 @@ def test_estimate_limits() -> None:
     # One who hides is corrected for; nobody who does not mentalise can do so.
     assert value(eq.estimate, felt=0.2, self_other=1.0, partner_avoidance=0.8, mentalising=0.0) == near(0.2)
     assert value(eq.estimate, felt=0.2, self_other=1.0, partner_avoidance=0.8, mentalising=0.7) > 0.2
+    assert value(eq.estimate, felt=0.2, self_other=1.0, partner_avoidance=0.8, mentalising=0.7, ofc=0.0) == near(0.2)
 
 
 @promise(eq.fit)
@@ -521,6 +523,17 @@ def test_a_steady_partner_becomes_reliable() -> None:
 
 
 @promise(eq.perceived_mean)
+@promise(eq.secured)
+def test_secured_limits() -> None:
+    """Unchanged without plasticity or at the typical alliance; by hand for a good one; a poor one makes insecure."""
+    for x in grid():
+        assert value(eq.secured, attachment=x, plasticity=0.0) == x
+        assert value(eq.secured, attachment=x, alliance=P.alliance_typical) == x
+    got = value(eq.secured, attachment=0.5, alliance=P.alliance_typical + 0.1)
+    assert got == near(0.5 - P.alliance_security_rate * 0.1)
+    assert value(eq.secured, attachment=0.5, alliance=0.2) > 0.5
+
+
 @promise(eq.toward)
 def test_closed_form_of_moving_toward() -> None:
     """After n steps: target + (x0 - target)*(1 - rate)^n; and it never passes its target."""
@@ -579,6 +592,8 @@ def test_avoidance_learned_limits() -> None:
         assert value(eq.avoidance_learned, avoidance=v, learning_gate=0.0) == v
     by_hand = 0.5 - P.client_other_model_rate * 0.8 * 0.2 * (1.0 + P.safety_value_gain * 0.3)
     assert value(eq.avoidance_learned, avoidance=0.5, learning_gate=0.8, surprise=0.2, trust=0.8) == near(by_hand)
+    less = 0.5 + P.client_other_model_rate * 0.8 * 0.2
+    assert value(eq.avoidance_learned, avoidance=0.5, learning_gate=0.8, surprise=-0.2, trust=0.8) == near(less)
     assert value(eq.avoidance_learned, avoidance=0.0) == 0.0 and value(eq.avoidance_learned, avoidance=1.0) == 1.0
     no_ofc = value(eq.avoidance_learned, avoidance=0.5, surprise=0.2, ofc=0.0, trust=0.9)
     assert no_ofc == value(eq.avoidance_learned, avoidance=0.5, surprise=0.2, ofc=0.0, trust=0.1)

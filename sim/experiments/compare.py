@@ -1,4 +1,4 @@
-"""Comparing two scenarios on the same seeds: same people, same luck, one change."""
+"""Comparing two scenarios, or two models, on the same seeds: same people, same luck, one change."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from sim.experiments.measures import MEASURES
 from sim.experiments.run import Run, run
 from sim.experiments.scenario import Scenario
 from sim.theory.parameters import nearest
+from sim.therapy.model import SHIPPED, Model
 
 Measure = Callable[[Run], float]
 Wanted = Measure | str | Iterable[Measure | str] | Mapping[str, Measure] | None
@@ -52,23 +53,27 @@ def compare(
     b: Scenario,
     seeds: Iterable[int],
     measure: Wanted = None,
+    *,
+    model: Model = SHIPPED,
+    model_b: Model | None = None,
     **how: Any,
 ) -> pd.DataFrame:
     """Run both scenarios on each seed and compare measures, b minus a, pair by pair.
 
     ``measure``: one function of a run, the name of one in ``sim.measures.MEASURES``, several of either, or a mapping of
-    names to functions; default: all of ``MEASURES``. ``how`` goes to ``sim.run`` (threads, chunk). Returns one row per
-    measure: the difference with its 95 % interval over seeds, the means under a and b, the SD of a seed's difference,
-    what it would be if the seeds were not shared, and the number of seeds. A seed shares all luck; the people are the
-    same where both scenarios ask for the same kind of clients. Raises ``ValueError`` without seeds or for an unknown
-    name, ``TypeError`` for a measure that gives no number.
+    names to functions; default: all of ``MEASURES``. ``model``: what both run on, if not the shipped one; ``model_b``:
+    what b runs on, if another, so that ``compare(usual, usual, seeds, model_b=mine)`` compares two models. ``how`` goes
+    to ``sim.run`` (threads, chunk). Returns one row per measure: the difference with its 95 % interval over seeds, the
+    means under a and b, the SD of a seed's difference, what it would be if the seeds were not shared, and the number of
+    seeds. A seed shares all luck; the people are the same where both scenarios ask for the same kind of clients. Raises
+    ``ValueError`` without seeds or for an unknown name, ``TypeError`` for a measure that gives no number.
     """
     functions = _measures(measure)
     found: dict[str, list[tuple[float, float]]] = {name: [] for name in functions}
     n = 0
     for seed in seeds:
         n += 1
-        run_a, run_b = run(a, seed, **how), run(b, seed, **how)
+        run_a, run_b = run(a, seed, model=model, **how), run(b, seed, model=model if model_b is None else model_b, **how)
         for name, function in functions.items():
             found[name].append((_value(name, function, run_a), _value(name, function, run_b)))
     if n == 0:

@@ -153,8 +153,9 @@ def _frame(parts: list[tuple[str, dict[str, Any]]], table: str, arms: Iterable[s
         return pd.DataFrame({name: pd.Series(dtype="float64") for name in order})
     arm_codes = np.concatenate([np.full(p["client"].size, arms.index(arm)) for arm, p in parts])
     data: dict[str, Any] = {"arm": _labelled(arm_codes, arms)}
-    for name in parts[0][1]:
-        values = np.concatenate([p[name] for _, p in parts])
+    # An instrument that is first given late has no column where courses are shorter.
+    for name in dict.fromkeys(name for _, p in parts for name in p):
+        values = np.concatenate([p.get(name, np.full(p["client"].size, np.nan)) for _, p in parts])
         if name == "therapist":
             data[name] = pd.arrays.IntegerArray(np.where(values < 0, 0, values), values < 0)
         elif name in ("client_style", "therapist_style"):
@@ -166,7 +167,8 @@ def _frame(parts: list[tuple[str, dict[str, Any]]], table: str, arms: Iterable[s
         else:
             data[name] = values.astype(np.int32) if name in _COUNTS else values
     more = [name for name in data if name not in TABLES[table]]  # of mechanisms and instruments that were added
-    return pd.DataFrame({name: data[name] for name in (*order, *more)})
+    nothing = np.full(arm_codes.size, np.nan)  # in columns of a step or verb that a changed model is without
+    return pd.DataFrame({name: data.get(name, nothing) for name in (*order, *more)})
 
 
 def fits_in_memory(scenario: Scenario) -> None:
@@ -184,6 +186,33 @@ def fits_in_memory(scenario: Scenario) -> None:
         )
 
 
+def checked_seed(seed: int) -> int:
+    """``seed`` if it is a whole number from 0 to 2^63 - 1. Raises ``ValueError``."""
+    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**63:
+        raise ValueError(f"seed must be a whole number from 0 to 2^63 - 1, not {seed!r}")
+    return int(seed)
+
+
+def chosen_arm(scenario: Scenario, name: str | None, replicate: int) -> Arm:
+    """The arm of that name; without a name the first with a therapist, or the first. Raises ``ScenarioError``."""
+    arms = {arm.name: arm for arm in scenario.arms}
+    if name is not None and name not in arms:
+        raise ScenarioError(f"{scenario.name}: no arm '{name}'{nearest(str(name), arms)}; arms are: {', '.join(arms)}")
+    if replicate not in range(scenario.replicates):
+        raise ScenarioError(f"{scenario.name}: no replicate {replicate}; replicates are numbered 0 to {scenario.replicates - 1}")
+    treated = [arm for arm in scenario.arms if arm.therapist is not None]
+    return arms[name] if name is not None else (treated or list(scenario.arms))[0]
+
+
+def run_of(scenario: Scenario, arm: Arm, replicate: int, seed: int, course: Course, model: Model = SHIPPED) -> Run:
+    """What ``run`` would hold of one arm and replicate whose clients, all together, have had this course."""
+    task = _Task(arm, replicate, design.client_numbers(scenario, arm))
+    therapist = design.therapist_numbers(scenario, arm, task.clients) if arm.therapist is not None else None
+    part, arms = _tables(course, task, therapist), [a.name for a in scenario.arms]
+    frames = {name: _frame([(arm.name, part[name])] if name in part else [], name, arms) for name in TABLES}
+    return Run(scenario, seed, **frames, model=model)
+
+
 def run(
     scenario: Scenario,
     seed: int,
@@ -199,15 +228,14 @@ def run(
     called with the number of tasks done and in all. ``model``: another than the shipped one
     (``sim.Model``). Raises ``StateError`` when a quantity leaves its range.
     """
-    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**63:
-        raise ValueError(f"seed must be a whole number from 0 to 2^63 - 1, not {seed!r}")
+    seed = checked_seed(seed)
     if chunk < 1 or (threads is not None and threads < 1):
         raise ValueError("threads and chunk must be at least 1")
     fits_in_memory(scenario)
     tasks = _tasks(scenario, chunk)
     parts: list[dict[str, dict[str, Any]]] = []
     with ThreadPoolExecutor(max_workers=threads or os.cpu_count() or 1) as pool:
-        for done, part in enumerate(pool.map(lambda task: _simulated(scenario, int(seed), task, model), tasks), start=1):
+        for done, part in enumerate(pool.map(lambda task: _simulated(scenario, seed, task, model), tasks), start=1):
             parts.append(part)
             if progress is not None:
                 progress(done, len(tasks))
@@ -216,7 +244,7 @@ def run(
         name: _frame([(task.arm.name, part[name]) for task, part in zip(tasks, parts, strict=True) if name in part], name, arms)
         for name in TABLES
     }
-    return Run(scenario, int(seed), **frames, model=model)
+    return Run(scenario, seed, **frames, model=model)
 
 
 def traced_course(
@@ -227,19 +255,14 @@ def traced_course(
     The client is simulated alone; luck is addressed, so this is exactly their course in the whole run. The ending
     is in ``sessions.attrs["ending"]``. Raises ``ScenarioError`` for an arm or client that does not exist.
     """
-    arms = {a.name: a for a in scenario.arms}
-    treated = [name for name, a in arms.items() if a.therapist is not None]
-    if arm is not None and arm not in arms:
-        raise ScenarioError(f"{scenario.name}: no arm '{arm}'{nearest(arm, arms)}; arms are: {', '.join(arms)}")
-    chosen = arm if arm is not None else (treated or list(arms))[0]
-    if arms[chosen].therapist is None:
+    arm_here = chosen_arm(scenario, arm, replicate)
+    arms, chosen = [a.name for a in scenario.arms], arm_here.name
+    if arm_here.therapist is None:
         raise ScenarioError(f"{scenario.name}: arm '{chosen}' has no therapist, so there are no sessions to look into")
     if not 0 <= client < scenario.clients_per_arm:
         raise ScenarioError(f"{scenario.name}: no client {client}; clients are numbered 0 to {scenario.clients_per_arm - 1}")
-    if not 0 <= replicate < scenario.replicates:
-        raise ScenarioError(f"{scenario.name}: no replicate {replicate}; replicates are numbered 0 to {scenario.replicates - 1}")
     alone = scenario.model_copy(update={"traced": {chosen: (client,)}})
-    task = _Task(arms[chosen], replicate, design.client_numbers(scenario, arms[chosen])[client : client + 1])
+    task = _Task(arm_here, replicate, design.client_numbers(scenario, arm_here)[client : client + 1])
     part = _simulated(alone, seed, task, model)
     exchanges = _frame([(chosen, part["exchanges"])], "exchanges", arms)
     exchanges["session"] = exchanges["session"].astype("int32")

@@ -15,6 +15,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,8 @@ from sim.compiling import compiled, sources_hash
 from sim.experiments.columns import TABLES
 from sim.experiments.run import Run
 from sim.experiments.scenario import Scenario, ScenarioError, load
+from sim.therapy.model import SHIPPED, Model
+from sim.therapy.policies import POLICIES
 
 ROW_GROUP = 65_536
 SYNTHETIC = "Synthetic data: simulated people, not real ones. Not a clinical tool."
@@ -64,9 +67,16 @@ def lock_hash() -> str:
     return hashlib.blake2b(json.dumps(versions(), sort_keys=True).encode(), digest_size=8).hexdigest()
 
 
-def run_id(scenario: Scenario, seed: int) -> str:
-    """The id of a run: made of the scenario as resolved, the seed, the sources and the versions."""
-    parts = (scenario.to_yaml(), str(seed), sources_hash(), lock_hash())
+def _policies(scenario: Scenario) -> dict[str, dict[str, Any]]:
+    """What the policies of a scenario do; one may have been added by whoever ran it."""
+    named = dict.fromkeys(name for arm in scenario.arms for name in arm.policies if name in POLICIES)
+    return {name: asdict(POLICIES[name]) for name in named}
+
+
+def run_id(scenario: Scenario, seed: int, model: Model = SHIPPED) -> str:
+    """The id of a run: made of the scenario as resolved, the seed, the sources, the versions and what is not shipped."""
+    added = json.dumps(_policies(scenario), sort_keys=True) + model.identity
+    parts = (scenario.to_yaml(), str(seed), sources_hash(), lock_hash(), added)
     return hashlib.blake2b("\0".join(parts).encode(), digest_size=6).hexdigest()
 
 
@@ -115,13 +125,14 @@ def _manifest(run: Run) -> dict[str, Any]:
         "question": run.scenario.question,
         "seed": run.seed,
         "replicates": run.scenario.replicates,
-        "id": run_id(run.scenario, run.seed),
+        "id": run_id(run.scenario, run.seed, run.model),
         "resolved_scenario": run.scenario.spec,
         "versions": versions(),
         "sources": sources_hash(),
         "lock": lock_hash(),
         "arithmetic_fingerprint": arithmetic_fingerprint(),
         **({"model": run.model.own} if run.model.own else {}),
+        **({"policies": policies} if (policies := _policies(run.scenario)) else {}),
         "tables": {
             name: {"rows": len(table), "columns": list(table.columns), "values": values_hash(table)}
             for name, table in run.tables.items()

@@ -215,7 +215,7 @@ def draw(role: str, wanted: Wanted, code: np.ndarray, p: Parameters, luck: Luck)
     _give_anchors(role, people, wanted, code, p, luck)
     z = {
         name: luck.normal(code, name)
-        for name in ("skill", "warmth_trait", "rating_style", "ecr_style_anxiety", "ecr_style_avoidance")
+        for name in ("skill", "warmth_trait", "regulation", "rating_style", "ecr_style_anxiety", "ecr_style_avoidance")
     }
     people["skill"] = np.clip(p.of(role, "skill_mean") + p.of(role, "skill_sd") * z["skill"], 0.02, 0.98)
     people["warmth_trait"] = np.clip(p.warmth_trait_sd * z["warmth_trait"], -6, 6)
@@ -223,7 +223,8 @@ def draw(role: str, wanted: Wanted, code: np.ndarray, p: Parameters, luck: Luck)
     for name in ("ecr_style_anxiety", "ecr_style_avoidance"):
         people[name] = np.clip(p.ecr_style_sd * z[name], -6, 6)
     insecurity = applied(eq.insecurity, p, columns=people)
-    people["regulation"] = np.clip(p.regulation_start - p.regulation_start_security_gain * insecurity, 0.0, 1.0)
+    start = p.regulation_start - p.regulation_start_security_gain * insecurity + p.regulation_start_sd * z["regulation"]
+    people["regulation"] = np.clip(start, 0.0, 1.0)
     return people
 
 

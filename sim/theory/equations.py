@@ -196,19 +196,20 @@ def self_other(tpj, arousal, self_other_flood_cost, mentalising_threshold):
 
 
 @register_jitable
-def estimate(felt, mentalising, self_other, arousal, partner_anxiety, partner_avoidance, estimate_luck,
+def estimate(felt, mentalising, self_other, ofc, arousal, partner_anxiety, partner_avoidance, estimate_luck,
              estimate_correction, expression_avoidance_cost, expression_anxiety_gain, anxiety_typical,
              avoidance_typical, self_other_leak, estimate_noise_sd):
     """What a person takes the other's arousal to be.
 
-    i*(1 + P*(exp(c*(dV*(v_p - v0) - dA*(a_p - a0))) - 1)) + (1 - T)*leak*L + sd*(1 - P)*luck, in 0..1.
+    i*(1 + P*ofc*(exp(c*(dV*(v_p - v0) - dA*(a_p - a0))) - 1)) + (1 - T)*leak*L + sd*(1 - P)*luck, in 0..1.
     Limit: the felt signal itself with a typical partner, intact self-other distinction and no noise. Mentalising
-    corrects for what this partner hides or magnifies, and guesses less; without self-other distinction own arousal
-    leaks in [K1, K3, K7, K9]. Status: assumption.
+    corrects for what this partner hides or magnifies, and guesses less; the picture of this person that it needs for
+    that is kept in the orbitofrontal cortex [K16]; without self-other distinction own arousal leaks in
+    [K1, K3, K7, K9]. Status: assumption.
     """
     hidden = (expression_avoidance_cost * (partner_avoidance - avoidance_typical)
               - expression_anxiety_gain * (partner_anxiety - anxiety_typical))
-    corrected = felt * (1.0 + mentalising * (np.exp(estimate_correction * hidden) - 1.0))
+    corrected = felt * (1.0 + mentalising * ofc * (np.exp(estimate_correction * hidden) - 1.0))
     leaked = (1.0 - self_other) * self_other_leak * arousal
     guessed = estimate_noise_sd * (1.0 - mentalising) * estimate_luck
     return np.minimum(np.maximum(corrected + leaked + guessed, 0.0), 1.0)
@@ -407,15 +408,15 @@ def avoidance_learned(avoidance, learning_gate, surprise, unreliability, ofc, tr
                       safety_value_gain, unreliability_typical, other_model_doubt_gain):
     """Avoidance of this partner after one exchange: good surprise lowers it, bad surprise raises it.
 
-    v - plasticity*eta*G*D*4v(1 - v)*(1 + s*ofc*(trust - .5))/(1 + k*(U - U_typ)+). Limit: unchanged without plasticity
+    v - plasticity*eta*G*(D + s*ofc*(trust - .5)*(D)+)*4v(1 - v)/(1 + k*(U - U_typ)+). Limit: unchanged without plasticity
     or surprise; stays in 0..1. The expectation of the *other* [K12, A1]; the orbitofrontal cortex carries the learned value
-    of safety [K16, K24]; a single response of an erratic partner says little about their level. Attachment to this person,
+    of safety, by which a good response counts for more where there is trust, and for less where there is none [K16, K24]; a single response of an erratic partner says little about their level. Attachment to this person,
     a state of its own [K22], kept without words [K21], that responses make secure [K4, K15]: empathy, and trust, act on
     attachment [K23]. Status: assumption.
     """
-    value = 1.0 + safety_value_gain * ofc * (trust - 0.5)
+    valued = surprise + safety_value_gain * ofc * (trust - 0.5) * np.maximum(surprise, 0.0)
     doubt = 1.0 + other_model_doubt_gain * np.maximum(unreliability - unreliability_typical, 0.0)
-    step = plasticity * other_model_rate * learning_gate * surprise * value / doubt
+    step = plasticity * other_model_rate * learning_gate * valued / doubt
     return np.minimum(np.maximum(avoidance - step * 4.0 * avoidance * (1.0 - avoidance), 0.0), 1.0)
 
 
@@ -558,6 +559,17 @@ def toward(value, target, rate):
     Closed form after n steps: target + (x0 - target)*(1 - rate)^n.
     """
     return value + rate * (target - value)
+
+
+@register_jitable
+def secured(attachment, alliance, plasticity, alliance_security_rate, alliance_typical):
+    """Anxiety with the partner, or avoidance of them, after a session: a good alliance is a secure base, a poor one is not.
+
+    x - plasticity*r*(A - A_typ)*4x(1 - x). Limit: unchanged without plasticity or at the typical alliance; stays in 0..1.
+    The therapist becomes an attachment figure, and the alliance goes on working on attachment [K22, K23].
+    Status: assumption.
+    """
+    return moved_share(attachment, -plasticity * alliance_security_rate * (alliance - alliance_typical))
 
 
 @register_jitable

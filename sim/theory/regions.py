@@ -10,6 +10,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 ROLES = ("client", "therapist")
+#: Sites of the simulated EEG and what lies under each in the model (``evidence/imaging.py``).
+SITES: dict[str, str] = {
+    "prefrontal": "the person's prefrontal components",
+    "parietal": "the person's temporoparietal junction",
+    "occipital": "the partner's face, as shown: what is seen",
+    "temporal": "nothing of the model: electrode noise alone, the negative control",
+}
 
 
 @dataclass(frozen=True)
@@ -19,7 +26,7 @@ class Region:
     name: str
     title: str
     process: str
-    site: str  # EEG site of the read-out: prefrontal, parietal, occipital or none
+    site: str  # EEG site under which it lies: prefrontal, parietal or none (it lies too deep, or no claim names a site)
     claims: tuple[str, ...]
 
 
@@ -41,7 +48,7 @@ REGIONS: dict[str, Region] = {
         Region("vmpfc", "ventral medial prefrontal cortex",
                "makes the felt signal count: in the response given, and in the expectation of the self",
                "prefrontal", ("K9", "K12", "K24")),
-        Region("ofc", "orbitofrontal cortex", "applies trained regulation to social affect and values safety",
+        Region("ofc", "orbitofrontal cortex", "applies trained regulation to social affect, values safety, keeps a picture of this person",
                "prefrontal", ("K16", "K24")),
         Region("vlpfc", "right ventrolateral prefrontal cortex", "puts feelings into words",
                "prefrontal", ("K20", "K24")),

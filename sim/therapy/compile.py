@@ -8,11 +8,15 @@ that nothing left its range. Wiring is by name, see :func:`resolve`.
 from __future__ import annotations
 
 import inspect
+import sys
+import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
+from numba import float64, njit
+from numba.core.errors import NumbaError
 from numba.extending import register_jitable
 
 from sim.compiling import generated_module
@@ -24,6 +28,7 @@ from sim.therapy.exchange import EXCHANGE, Step
 
 #: Expression whose SD over a session is below this counts as constant: there is nothing to read in it.
 _CONSTANT_FACE = 0.02
+_ONE_AT_A_TIME = threading.Lock()  # threads of one run ask for the same code at once
 _CONTEXT = ("exchange",)  # known inside the loop without being a column
 
 
@@ -117,10 +122,27 @@ def _wired(steps: tuple[Step, ...], numbers: Iterable[str], columns: Mapping[str
             raise WiringError(f"step {step.name} stands twice in the exchange; each step of a person needs a name of its own")
         variables = tuple(resolve(step, a, wiring, names, columns) for a in arguments(step.equation))
         known = {*wiring.written, *columns}
-        function = f"{step.equation.__module__.rpartition('.')[2]}__{step.equation.__name__}"
-        out.append(_Wired(step, function, variables, tuple(v in known for v in variables)))
+        out.append(_Wired(step, _alias(step, out), variables, tuple(v in known for v in variables)))
         wiring.written.update(dict.fromkeys(step.writes))
     return out, wiring
+
+
+def _alias(step: Step, earlier: list[_Wired]) -> str:
+    """What the generated text calls a step's equation; two equations of one name get two."""
+    name = getattr(step.equation, "__name__", "")
+    if not name.isidentifier():
+        raise WiringError(f"an equation needs a name of its own (def ...), which {step.equation!r} has not")
+    alias = f"{step.equation.__module__.rpartition('.')[2]}__{name}"
+    others = {w.function for w in earlier if w.step.equation is not step.equation}
+    while alias in others:
+        alias += "_"
+    return alias
+
+
+def shipped(equation: Callable[..., Any]) -> bool:
+    """Whether an equation is part of this package, so that generated text can import it."""
+    module = sys.modules.get(equation.__module__)
+    return equation.__module__.startswith("sim.") and getattr(module, equation.__name__, None) is equation
 
 
 @lru_cache(maxsize=8)
@@ -138,6 +160,13 @@ def anatomy(steps: tuple[Step, ...] = EXCHANGE, numbers: tuple[str, ...] = tuple
         writes=tuple((w.step.name, quantity) for w in wired for quantity in w.step.writes),
         updates=frozenset(w.step.name for w in wired if w.updates),
     )
+
+
+@lru_cache(maxsize=1)
+def wiring_of(steps: tuple[Step, ...] = EXCHANGE) -> tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...]:
+    """Name of each step, what it reads (quantities, numbers, regions of a person such as ``client_acc``), what it writes."""
+    wired, _ = _wired(steps, tuple(NUMBERS), DYAD)
+    return tuple((w.step.name, tuple(v.removeprefix("p_") for v in w.variables), w.step.writes) for w in wired)
 
 
 def bounds(quantity: str, columns: Mapping[str, Column] = DYAD) -> tuple[float, float]:
@@ -221,12 +250,13 @@ def source(steps: tuple[Step, ...] = EXCHANGE, numbers: Iterable[str] = tuple(NU
         "from sim.luck import absorbed, normal_at, occasion, uniform_at",
         "from sim.therapy.compile import reached, seen",
     ]
-    out += [f"from {w.step.equation.__module__} import {w.step.equation.__name__} as {w.function}" for w in wired]
+    ours = [w for w in wired if shipped(w.step.equation)]
+    out += [f"from {w.step.equation.__module__} import {w.step.equation.__name__} as {w.function}" for w in ours]
     out += [f"PURPOSE_{d} = np.uint64({int(purpose_code(d))})" for d in wiring.draws]
     out += [
         "",
         "",
-        "@njit(cache=True, nogil=True)",
+        f"@njit(cache={len(ours) == len(wired)}, nogil=True)",
         "def sessions(data, rows, client_who, pair_who, week, seed, replicate, parameters, n_exchanges, trace_row, trace"
         f"{reach}):",
         "    p = parameters[0]",
@@ -316,9 +346,34 @@ def trace_columns(steps: tuple[Step, ...] = EXCHANGE) -> list[str]:
 @lru_cache(maxsize=16)
 def kernel(steps: tuple[Step, ...] = EXCHANGE, numbers: tuple[str, ...] = tuple(NUMBERS),
            columns: tuple[Column, ...] = tuple(DYAD.values()), surgical: bool = False) -> Callable[..., Any]:  # fmt: skip
-    """The compiled function ``sessions`` for these steps; the first use compiles (seconds) or loads from disk."""
-    text = source(steps, numbers, {c.name: c for c in columns}, surgical)
+    """The compiled function ``sessions`` for these steps; the first use compiles (seconds) or loads from disk.
+
+    A model with equations of somebody else's is compiled anew in each process: what those do may change under the same
+    name, which nothing kept on disk would notice.
+    """
+    declared = {c.name: c for c in columns}
+    text = source(steps, numbers, declared, surgical)
+    theirs = tuple((w.function, w.step) for w in _wired(steps, numbers, declared)[0] if not shipped(w.step.equation))
+    if theirs:
+        with _ONE_AT_A_TIME:
+            return _compiled_here(text, theirs)
     return generated_module("surgical" if surgical else "exchange", text).sessions
+
+
+@lru_cache(maxsize=16)
+def _compiled_here(text: str, theirs: tuple[tuple[str, Step], ...]) -> Callable[..., Any]:
+    """The function of a generated text that calls these equations of somebody else's."""
+    known: dict[str, Any] = {}
+    for name, step in theirs:
+        equation: Any = step.equation if hasattr(step.equation, "py_func") else njit(step.equation)
+        try:
+            equation.compile((float64,) * len(arguments(step.equation)))
+        except NumbaError as error:
+            advice = "use arithmetic, if, and NumPy's functions of single numbers"
+            raise WiringError(f"step {step.name} cannot be compiled; {advice} ({' '.join(str(error).split())[:300]})") from None
+        known[name] = equation
+    exec(compile(text, "<exchange of a changed model>", "exec"), known)
+    return known["sessions"]
 
 
 def draws(steps: tuple[Step, ...] = EXCHANGE) -> Mapping[str, str]:

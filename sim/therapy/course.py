@@ -12,7 +12,7 @@ import numpy as np
 from sim.people import instruments as ask
 from sim.people.life import live_a_week
 from sim.people.population import ecr_score
-from sim.people.state import DYAD, REGION_ACTIVITY, Columns, check_range
+from sim.people.state import DYAD, REGION_ACTIVITY, Columns, StateError, check_range
 from sim.theory.regions import ROLES
 from sim.therapy.interventions import without
 from sim.therapy.session import (
@@ -24,7 +24,6 @@ from sim.therapy.session import (
     Verb,
     World,
     begin,
-    leave,
     rate_alliance,
     rate_distress,
     traced_quantities,
@@ -33,7 +32,7 @@ from sim.therapy.session import (
 WEEKS_PER_MONTH = 4  # a "month" of the tables is four weeks
 
 #: Dyad columns that go into the session table as they are, and their names there.
-_LATENT = {
+LATENT = {
     "session": "session",
     "accuracy_correlation": "accuracy_correlation",
     "accuracy_level": "accuracy_level",
@@ -45,7 +44,10 @@ _LATENT = {
     "response": "mean_therapist_response",
     "warmth": "mean_therapist_warmth",
     "expression": "mean_client_expression",
+    "therapist_expression": "mean_therapist_expression",
     "perceived_response": "mean_client_perceived",
+    "collaboration": "mean_client_response",
+    "perceived_collaboration": "mean_therapist_perceived",
     "fit": "mean_therapist_fit",
     "bids": "mean_client_bid",
     "shared_meaning": "shared_meaning",
@@ -97,10 +99,9 @@ class Running:
         self._sessions: list[dict[str, np.ndarray]] = []
         self._traces: list[dict[str, np.ndarray]] = []
         world.week = 0
+        if world.baseline is not None:
+            begin(world.baseline)  # first, since what is held here is read off there
         begin(world)
-        if world.baseline is not None and world.surgery is not None:
-            begin(world.baseline)
-            world.surgery.hold_columns(world.dyads, world.baseline.dyads, np.arange(len(world.dyads)))
         self._months = [assess(world, 0)]
         self.kept.clients = intake(world)
 
@@ -109,6 +110,8 @@ class Running:
         world = self.world
         world.week += 1
         week = world.week
+        for rating in world.ratings.values():
+            rating[:] = np.nan  # last week's; not every instrument is given every week
         rows = np.flatnonzero(world.ending == IN_THERAPY)
         if rows.size:
             self._meet(rows)
@@ -134,9 +137,9 @@ class Running:
         baseline, everybody = world.baseline, np.arange(len(world.dyads))
         baseline.week = world.week
         for verb in self.session:
-            # Nobody leaves the baseline, so that it has a course for whoever stays here; nobody fills in forms there.
-            if verb not in (leave, rate_distress, rate_alliance):
+            if verb not in (rate_distress, rate_alliance):  # nobody needs to fill in forms there
                 verb(baseline, everybody)
+                baseline.ending[:] = IN_THERAPY  # nobody leaves it: it has a course for whoever stays here
             if verb in self.left:
                 verb(world, rows)
             world.surgery.hold_columns(world.dyads, baseline.dyads, rows)
@@ -152,6 +155,15 @@ class Running:
             joined, (self._sessions, self._months, self._traces)
         )
         return self.kept
+
+    def so_far(self) -> Course:
+        """What ``finish`` would leave behind if it came now. Nothing ends by asking: the course can go on."""
+        ending, kept = self.world.ending.copy(), self.kept
+        self.kept = Course(clients={name: values.copy() for name, values in kept.clients.items()})
+        try:
+            return self.finish()
+        finally:
+            self.world.ending[:], self.kept = ending, kept
 
 
 def run_course(world: World, weeks: int, session: tuple[Verb, ...] = SESSION) -> Course:
@@ -180,13 +192,15 @@ def joined(parts: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
     parts = [p for p in parts if p]
     if not parts:
         return {}
-    table = {name: np.concatenate([p[name] for p in parts]) for name in parts[0]}
+    # An instrument that is given later, or not every week, has no values before its first time.
+    names = dict.fromkeys(name for part in parts for name in part)
+    table = {name: np.concatenate([p.get(name, np.full(p["row"].size, np.nan)) for p in parts]) for name in names}
     order = np.argsort(table["row"], kind="stable")
     return {name: values[order] for name, values in table.items()}
 
 
 def fading(people: Columns, world: World) -> None:
-    """Trained regulation fades a little in a week. Writes ``regulation``."""
+    """Trained regulation fades a little in a week [K16]. Writes ``regulation``."""
     keep = 1.0 - world.numbers.plasticity * (1.0 - world.numbers.regulation_week_keep)
     people["regulation"] = np.maximum(people.regulation * keep, 0.0)
 
@@ -195,10 +209,14 @@ def session_rows(world: World, rows: np.ndarray) -> dict[str, np.ndarray]:
     """This week's rows of the session table."""
     d = world.dyads
     out = {"row": rows, "week": np.full(rows.size, world.week)}
+    own = [name for name in d.declared if name not in DYAD]  # of added mechanisms
+    taken = {*out, *LATENT, *REGION_COLUMNS} & {*world.ratings, *own} or world.ratings.keys() & {*own}
+    if taken:
+        raise StateError(f"the session table has a column '{min(taken)}' of its own; give the rating or column another name")
     out |= {name: values[rows] for name, values in world.ratings.items()}
-    out |= {name: d[column][rows].copy() for name, column in _LATENT.items()}
+    out |= {name: d[column][rows].copy() for name, column in LATENT.items()}
     out |= {name: d[column][rows].copy() for name, column in REGION_COLUMNS.items()}
-    out |= {name: d[name][rows].copy() for name in d.declared if name not in DYAD}  # of added mechanisms
+    out |= {name: d[name][rows].copy() for name in own}
     out["distress_latent"] = d.client_distress[rows].copy()
     for role in ROLES:
         for name in ("anxiety", "avoidance"):

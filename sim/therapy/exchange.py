@@ -60,7 +60,7 @@ def repair(ruptured, confronted, repair_probability, repair_chance, exchange, cl
     """What becomes of a rupture: mended, which wins trust and security, or left open, which costs trust.
 
     The therapist gets one chance when the rupture happens, and one at the beginning of each later session while it is
-    open. ``repair_chance`` is a uniform draw [K14, K22]. Status: assumption.
+    open. ``repair_chance`` is a uniform draw [K22]. Status: assumption.
     """
     if ruptured > 0.0:
         client_tension = 0.0

@@ -8,7 +8,11 @@ every link and quantity (``compile.source(surgical=True)``). It gives the same b
 - ``cut``: an equation sees a fixed value in place of a quantity (``therapist.response.warmth: 0.7``).
 - ``hold``: a quantity, or a corner of the triangle, keeps its course in the *baseline*, plus a stated amount (0 = just
   held). The baseline is the same people with the same luck, without any intervention or lesion, and nobody leaves it.
-- ``force``: a quantity has a given value at a session and exchange.
+  Within a session too, whatever follows from the quantity follows from what is held.
+- ``force``: a quantity has a given value at a session and exchange. Where several fit, one that names a session goes
+  before one that does not, then one that names an exchange. In an arm with fewer sessions it comes to nothing.
+
+Where two meet, ``force`` goes before ``hold``, and both before ``switch_off``. Arms without therapy have no exchanges.
 """
 
 from __future__ import annotations
@@ -19,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from sim.people.state import Columns
+from sim.people.state import DYAD, Columns
 from sim.theory.parameters import NUMBERS, Parameters, nearest
 from sim.theory.triangle import CORNERS
 from sim.therapy.compile import Anatomy, anatomy, bounds
@@ -27,6 +31,8 @@ from sim.therapy.exchange import Step
 
 #: Verbs of a session that can be switched off.
 VERBS = ("form_alliance", "heal", "consolidate")
+_FLAGS = ("ruptured", "confronted")  # what happens or does not, and is no column
+_MOST = 1000.0  # for quantities without a highest value, such as built-up tension
 
 
 class InterventionError(ValueError):
@@ -71,8 +77,42 @@ def step_names(places: Anatomy) -> list[str]:
 
 
 def link_names(places: Anatomy) -> list[str]:
-    """Every link that can be cut, such as ``therapist.response.warmth``."""
+    """Every link of the exchange, such as ``therapist.response.warmth``."""
     return [f"{step}.{argument}" for step, argument, _ in places.links]
+
+
+#: Links of the session's verbs, and the quantity that each carries. ``task`` and ``goal`` stand for both people's.
+SESSION_LINKS: dict[str, str] = {
+    **{
+        f"{role}.{link}": f"{role}_{quantity}"
+        for role in ("client", "therapist")
+        for link, quantity in (
+            ("trust_target.mean_perceived", "perceived"),
+            *((f"felt_bond.{name}", name) for name in ("trust", "anxiety", "avoidance")),
+            *((f"alliance.{name}", name) for name in ("bond", "task", "goal")),
+            ("secured.alliance", "alliance"),
+        )
+    },
+    **{
+        f"{part}.agreement_target.{name}": quantity
+        for part in ("task", "goal")
+        for name, quantity in (
+            ("capability", "capability"), ("shared_meaning", "shared_meaning"), ("trust", "client_trust"), ("progress", "progress"),
+        )
+    },
+    "client.capability_target.mean_fit": "therapist_fit",
+    "client.capability_target.trust": "client_trust",
+    "client.capability_target.progress": "progress",
+    **{f"client.engagement_target.{name}": f"client_{name}" for name in ("alliance", "distress")},
+    **{f"client.healing.{name}": f"client_{name}" for name in ("distress", "alliance", "engagement", "labelling")},
+    **{f"client.dropout_probability.{name}": f"client_{name}" for name in ("alliance", "engagement", "avoidance")},
+    "client.dropout_probability.open_rupture": "open_rupture",
+}  # fmt: skip
+
+
+def links(places: Anatomy) -> dict[str, str]:
+    """Every link that can be cut, of the exchange and of the session: its name, and the quantity that it carries."""
+    return {**dict(zip(link_names(places), (quantity for _, _, quantity in places.links), strict=True)), **SESSION_LINKS}
 
 
 def quantity_names(places: Anatomy) -> list[str]:
@@ -88,6 +128,28 @@ def held_quantities(hold: Mapping[str, float]) -> dict[str, float]:
         for quantity, per_unit in moves.items():
             amounts[quantity] = amounts.get(quantity, 0.0) + per_unit * amount
     return amounts
+
+
+def overlap(hold: Mapping[str, float]) -> tuple[str, str] | None:
+    """The first two things in ``hold`` that share a quantity, such as a corner and one of its own quantities."""
+    owner: dict[str, str] = {}
+    for name in hold:
+        for quantity in held_quantities({name: 0.0}):
+            if quantity in owner:
+                return owner[quantity], name
+            owner[quantity] = name
+    return None
+
+
+def counted(quantity: str) -> bool:
+    """Whether a quantity takes whole numbers only: something that happens or not, or is counted."""
+    return quantity in _FLAGS or (quantity in DYAD and DYAD[quantity].unit in ("0 or 1", "count"))
+
+
+def settable(quantity: str) -> tuple[float, float]:
+    """The lowest and highest value to which an experimenter may set a quantity."""
+    low, high = bounds(quantity) if quantity != "progress" else (-14.0, 14.0)  # SD of distress since intake
+    return low, min(high, _MOST)
 
 
 def check_switch(name: str) -> None:
@@ -111,12 +173,11 @@ def cut_value(link: str, value: Any) -> float:
 
     Raises ``InterventionError`` for an unknown link or a value that its quantity cannot have.
     """
-    places = anatomy()
-    known = link_names(places)
+    known = links(anatomy())
     if link not in known:
-        raise _unknown("link", link, known, "therapist.response.warmth (who.equation.what it reads)")
-    quantity = places.links[known.index(link)][2]
-    low, high = bounds(quantity)
+        raise _unknown("link", link, list(known), "therapist.response.warmth (who.equation.what it reads)")
+    quantity = known[link]
+    low, high = settable(quantity)
     if value == "typical":
         found = typical(quantity)
         if found is None:
@@ -130,9 +191,11 @@ def cut_value(link: str, value: Any) -> float:
 
 def checked_value(quantity: str, value: Any) -> float:
     """``value`` as a float if the quantity may have it."""
-    low, high = bounds(quantity)
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not low <= value <= high:
-        raise InterventionError(f"must be a number from {low:g} to {high:g}, not {value!r}")
+    low, high = settable(quantity)
+    whole = counted(quantity)
+    valid = not isinstance(value, bool) and isinstance(value, (int, float)) and low <= value <= high
+    if not valid or (whole and not float(value).is_integer()):
+        raise InterventionError(f"must be a {'whole ' if whole else ''}number from {low:g} to {high:g}, not {repr(value)[:50]}")
     return float(value)
 
 
@@ -172,12 +235,14 @@ class Surgery:
     def __init__(self, wanted: Interventions, steps: tuple[Step, ...], numbers: Parameters, dyads: Columns,
                  n_exchanges: int) -> None:  # fmt: skip
         places = anatomy(steps, tuple(numbers), tuple(dyads.declared.values()))
+        _all_there(wanted, places, dyads)
         names = list(dict.fromkeys(step for step, _ in places.writes))
-        links = link_names(places)
+        in_exchange = link_names(places)
         self.verbs_off = wanted.off_in_session
+        self.cut_links = {link: value for link, value in wanted.cut.items() if link in SESSION_LINKS}
         self.held = held_quantities(wanted.hold)
         self.off = np.array([name in wanted.switch_off for name in names])
-        self.cut = np.array([wanted.cut.get(link, np.nan) for link in links])
+        self.cut = np.array([wanted.cut.get(link, np.nan) for link in in_exchange])
         self.slot = np.full(len(places.writes), -1)
         self.shift = np.zeros(len(places.writes))
         for k, (_, quantity) in enumerate(places.writes):
@@ -191,20 +256,39 @@ class Surgery:
         """The same for the world of the baseline: it does nothing but record the course of what is held."""
         twin = object.__new__(Surgery)
         twin.__dict__.update(self.__dict__)
-        twin.off, twin.cut = np.zeros_like(self.off), np.full_like(self.cut, np.nan)
+        twin.off, twin.cut, twin.cut_links = np.zeros_like(self.off), np.full_like(self.cut, np.nan), {}
         twin.forced, twin.recording = np.full_like(self.forced[:1], np.nan), True
         return twin
+
+    def seen(self, role: str, equation: str) -> dict[str, float]:
+        """What an equation of the session's verbs sees in place of quantities, where its links are cut."""
+        start = f"{role}.{equation}."
+        return {link.removeprefix(start): value for link, value in self.cut_links.items() if link.startswith(start)}
 
     def arguments(self) -> tuple[Any, ...]:
         """What the compiled exchange takes, in its order."""
         touched = (self.slot >= 0) | ~np.isnan(self.forced).all(axis=(0, 1))
         return self.off, self.cut, touched, self.slot, self.shift, self.base, self.recording, self.forced
 
-    def hold_columns(self, dyads: Columns, baseline: Columns, rows: np.ndarray) -> None:
-        """Set what is held to its course in the baseline plus what is added. Writes the held columns."""
-        for name, shift in self.held.items():
+    def hold_columns(self, dyads: Columns, baseline: Columns, rows: np.ndarray, only: str | None = None) -> None:
+        """Set what is held (or only one of it) to its course in the baseline plus what is added. Writes the held columns."""
+        for name in self.held if only is None else {only} & self.held.keys():
             if name in dyads.index:
-                dyads.keep_within(name, baseline[name][rows] + shift, rows)
+                dyads.keep_within(name, baseline[name][rows] + self.held[name], rows)
+
+
+def _all_there(wanted: Interventions, places: Anatomy, dyads: Columns) -> None:
+    """Raise ``InterventionError`` where a changed model no longer has what an experiment wants to reach."""
+    steps, known, quantities = step_names(places), links(places), quantity_names(places)
+    held = held_quantities(wanted.hold)
+    gone = [
+        *(name for name in wanted.switch_off if name not in steps),
+        *(name for name in wanted.cut if name not in known),
+        *(name for name in held if name not in quantities and name not in dyads.index),
+        *(one.quantity for one in wanted.force if one.quantity not in quantities),
+    ]
+    if gone:
+        raise InterventionError(f"this model has no {', '.join(dict.fromkeys(gone))}, which the scenario wants to reach")
 
 
 def _forced(wanted: tuple[Forced, ...], writes: list[str], n_exchanges: int) -> np.ndarray:

@@ -8,20 +8,21 @@ The shipped model is ``Model()``. A changed one is made by name, with no edit el
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import hashlib
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from types import MappingProxyType
+from types import CodeType
 from typing import Any
 
 from sim.people.state import DYAD, Column
 from sim.theory.parameters import NUMBERS, Number, checked, nearest
-from sim.therapy.compile import WiringError, anatomy
+from sim.therapy.compile import WiringError, anatomy, trace_columns
 from sim.therapy.exchange import EXCHANGE, Step
 from sim.therapy.session import SESSION, Verb
 
 
 def _name(part: Step | Verb) -> str:
-    return part.name if isinstance(part, Step) else part.__name__
+    return part.name if isinstance(part, Step) else getattr(part, "__name__", "")
 
 
 @dataclass(frozen=True)
@@ -30,9 +31,9 @@ class Model:
 
     exchange: tuple[Step, ...] = EXCHANGE
     session: tuple[Verb, ...] = SESSION
-    numbers: Mapping[str, Number] = field(default_factory=lambda: MappingProxyType({}))
-    columns: Mapping[str, Column] = field(default_factory=lambda: MappingProxyType({}))
-    changes: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    numbers: Mapping[str, Number] = field(default_factory=dict)
+    columns: Mapping[str, Column] = field(default_factory=dict)
+    changes: Mapping[str, float] = field(default_factory=dict)
 
     def insert(
         self,
@@ -47,42 +48,61 @@ class Model:
         ``numbers``: what the mechanism brings, each declared like those of ``sim.theory.parameters``; they are passed to
         equations by name. ``columns``: what it keeps from one exchange or session to the next; each is also a column of
         the session table, and of a column called ``mean_x`` the exchange makes the session mean of the quantity ``x``.
+        A step that writes a quantity of another, placed behind it, takes that one's place.
         Raises ``WiringError`` for an unknown place, a name that is taken, or an argument that nothing provides.
         """
         parts: tuple[Any, ...] = self.exchange if isinstance(part, Step) else self.session
-        names = [_name(p) for p in parts]
-        if after not in names:
-            raise WiringError(f"there is no step or verb '{after}'{nearest(after, names)}; known: {', '.join(names)}")
-        if _name(part) in names:
-            raise WiringError(f"'{_name(part)}' is there already; give the new one another name")
-        own_numbers, own_columns = {n.name: n for n in numbers}, {c.name: c for c in columns}
-        for name in (*own_numbers, *own_columns):
-            if name in NUMBERS or name in self.numbers or name in DYAD or name in self.columns:
+        at = self._place(part, after, [_name(p) for p in parts]) + 1
+        own_numbers, own_columns = list(numbers), list(columns)
+        names = [*(number.name for number in own_numbers), *(column.name for column in own_columns)]
+        taken = {*NUMBERS, *self.numbers, *DYAD, *self.columns}
+        for i, name in enumerate(names):
+            if name in taken or name in names[:i]:
                 raise WiringError(f"the name '{name}' is taken; choose another")
-        for number in own_numbers.values():
-            checked(number.name, number.default, own_numbers)
-        at = names.index(after) + 1
+        declared = {number.name: number for number in own_numbers}
+        for number in own_numbers:
+            checked(number.name, number.default, declared)
+        for column in own_columns:
+            if not column.low <= column.start <= column.high:
+                raise WiringError(f"the column '{column.name}' starts at {column.start:g}, outside its range")
         changed = (*parts[:at], part, *parts[at:])
         exchange, session = (changed, self.session) if isinstance(part, Step) else (self.exchange, changed)
         model = replace(
             self,
             exchange=exchange,
             session=session,
-            numbers=MappingProxyType({**self.numbers, **own_numbers}),
-            columns=MappingProxyType({**self.columns, **own_columns}),
+            numbers={**self.numbers, **declared},
+            columns={**self.columns, **{column.name: column for column in own_columns}},
         )
         model._wired()
         return model
 
+    def _place(self, part: Step | Verb, after: str, names: list[str]) -> int:
+        """Where in the exchange or session ``after`` stands. Raises ``WiringError`` where ``part`` cannot follow it."""
+        if not isinstance(part, Step) and not callable(part):
+            raise WiringError(f"a step is written client(equation) or therapist(equation), a verb is a function, not {part!r}")
+        if after not in names:
+            others = [*map(_name, self.exchange), *map(_name, self.session)]
+            if after in others:
+                kind = "verb of the session" if isinstance(part, Step) else "step of the exchange"
+                wrap = "" if isinstance(part, Step) else "; a step is written client(equation) or therapist(equation)"
+                raise WiringError(f"'{after}' is a {kind}, and what is inserted is none{wrap}")
+            raise WiringError(f"there is no step or verb '{after}'{nearest(after, names)}; known: {', '.join(names)}")
+        if not _name(part).rpartition(".")[2].isidentifier():
+            raise WiringError(f"{part!r} needs a name of its own (def ...)")
+        if _name(part) in names:
+            raise WiringError(f"'{_name(part)}' is there already; give the new one another name")
+        return names.index(after)
+
     def without(self, name: str) -> Model:
-        """A model without the step or verb of that name."""
+        """A model without the step or verb of that name; it must be one whose quantities nothing else needs."""
         names = [*map(_name, self.exchange), *map(_name, self.session)]
         if name not in names:
             raise WiringError(f"there is no step or verb '{name}'{nearest(name, names)}; known: {', '.join(names)}")
         model = replace(
             self,
             exchange=tuple(s for s in self.exchange if s.name != name),
-            session=tuple(v for v in self.session if v.__name__ != name),
+            session=tuple(v for v in self.session if _name(v) != name),
         )
         model._wired()
         return model
@@ -90,25 +110,62 @@ class Model:
     def but(self, **changes: float) -> Model:
         """A model with other values of its own numbers. Raises ``ParameterError`` for unknown names and values out of range."""
         valid = {name: checked(name, value, self.numbers) for name, value in changes.items()}
-        return replace(self, changes=MappingProxyType({**self.changes, **valid}))
+        return replace(self, changes={**self.changes, **valid})
 
     def _wired(self) -> None:
         """Raise ``WiringError`` where an argument finds nothing; nothing is compiled yet."""
         anatomy(self.exchange, (*NUMBERS, *self.numbers), (*DYAD.values(), *self.columns.values()))
+        written = set(trace_columns(self.exchange))
+        for name in self.columns:
+            if name.startswith("mean_") and name.removeprefix("mean_") not in written:
+                raise WiringError(f"no step writes '{name.removeprefix('mean_')}', of which '{name}' is to be the mean")
 
     @property
     def own(self) -> dict[str, Any]:
         """What differs from the shipped model, in plain values, for a manifest."""
-        steps, verbs = {s.name for s in EXCHANGE}, {v.__name__ for v in SESSION}
-        mine = {s.name for s in self.exchange}, {v.__name__ for v in self.session}
+        added, left_out = [], []
+        pairs: tuple[tuple[tuple[Any, ...], tuple[Any, ...]], ...] = ((self.exchange, EXCHANGE), (self.session, SESSION))
+        for mine, theirs in pairs:
+            names, before = [_name(p) for p in mine], {_name(p) for p in theirs}
+            added += [f"{name} after {names[i - 1]}" for i, name in enumerate(names) if name not in before]
+            left_out += [name for name in map(_name, theirs) if name not in names]
         found = {
-            "added": sorted((mine[0] - steps) | (mine[1] - verbs)),
-            "left out": sorted((steps - mine[0]) | (verbs - mine[1])),
+            "added": added,
+            "left out": left_out,
             "numbers": {name: self.changes.get(name, number.default) for name, number in self.numbers.items()},
+            "columns": list(self.columns),
         }
         return {name: value for name, value in found.items() if value}
 
+    @property
+    def identity(self) -> str:
+        """A hash of all that differs from the shipped model, what the added functions do included; empty for the shipped one."""
+        if self == SHIPPED:
+            return ""
+        h = hashlib.blake2b(digest_size=8)
+        for step in self.exchange:
+            h.update(f"{step.name} {step.writes} {_what_it_does(step.equation)}\0".encode())
+        for verb in self.session:
+            h.update(f"{_name(verb)} {_what_it_does(verb)}\0".encode())
+        h.update(repr((self.numbers, self.columns, sorted(self.changes.items()))).encode())
+        return h.hexdigest()
 
+
+def _what_it_does(function: Callable[..., Any]) -> str:
+    """A function's code as text, the same in every process; numbers that it was made with are part of it."""
+    plain = getattr(function, "py_func", function)
+    code = getattr(plain, "__code__", None)
+    if code is None:
+        return repr(type(plain))
+    cells = [cell.cell_contents for cell in plain.__closure__ or ()]
+    made_with = [value for value in (*cells, *(plain.__defaults__ or ())) if isinstance(value, (bool, int, float, str))]
+    return f"{_code(code)} {made_with}"
+
+
+def _code(code: CodeType) -> str:
+    constants = [sorted(map(repr, c)) if isinstance(c, frozenset) else c for c in code.co_consts]  # sets have no order
+    inner = [_code(c) if isinstance(c, CodeType) else repr(c) for c in constants]
+    return f"{code.co_code.hex()} {code.co_names} {code.co_varnames} {inner}"
 
 
 #: The model as shipped.

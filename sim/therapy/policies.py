@@ -1,5 +1,7 @@
 """Policies: what a therapist can be told to do. Each is data: numbers it sets, columns of the therapist it moves.
 
+A new one is an entry: ``POLICIES["slow_down"] = Policy(...)``; scenarios can name it from then on (docs/EXTENDING.md).
+
 A policy is a phrase one could say to a trainee. Amounts have a source or are assumptions.
 """
 
@@ -7,6 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+
+from sim.people.state import PERSON
+from sim.theory.parameters import ParameterError, checked, nearest
 
 
 @dataclass(frozen=True)
@@ -17,6 +22,13 @@ class Policy:
     parameters: Mapping[str, float] = field(default_factory=dict)
     adds: Mapping[str, float] = field(default_factory=dict)
     source: str = "assumption"
+
+    def __post_init__(self) -> None:
+        for name, value in self.parameters.items():
+            checked(name, value)
+        for name in self.adds:
+            if name not in PERSON:
+                raise ParameterError(f"there is no column '{name}' of a therapist{nearest(name, PERSON)}")
 
 
 POLICIES: dict[str, Policy] = {

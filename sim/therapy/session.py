@@ -68,12 +68,20 @@ class World:
         self.ratings.setdefault(name, np.full(len(self.dyads), np.nan))[rows] = values
 
     def applied(self, equation: Callable[..., Any], rows: np.ndarray, role: str = "", **given: Any) -> Any:
-        """An equation's value for the dyads ``rows``, wired by name (see ``people.apply``)."""
+        """An equation's value for the dyads ``rows``, wired by name (see ``people.apply``); links that are cut are not seen."""
+        if self.surgery is not None:
+            given |= self.surgery.seen(role, equation.__name__)
         return applied(equation, self.numbers, role, self.dyads, rows, **given)
+
+    def write(self, column: str, rows: np.ndarray, values: Any) -> None:
+        """Set a dyad column for the dyads ``rows``; where an experiment holds it, to its course in the baseline."""
+        self.dyads[column][rows] = values
+        if self.surgery is not None and self.baseline is not None:
+            self.surgery.hold_columns(self.dyads, self.baseline.dyads, rows, column)
 
     def move(self, column: str, rows: np.ndarray, target: np.ndarray, rate: float) -> None:
         """Move a dyad column a share ``rate`` of the way toward ``target``."""
-        self.dyads[column][rows] = eq.toward(self.dyads[column][rows], target, rate)
+        self.write(column, rows, eq.toward(self.dyads[column][rows], target, rate))
 
 
 def calm(world: World, role: str) -> float:
@@ -92,17 +100,17 @@ def begin(world: World) -> None:
     world.trace = np.zeros((n_traced, world.n_exchanges, len(trace_columns(world.exchange_steps))))
     for role, people, of in (("client", world.clients, world.client_of), ("therapist", world.therapists, world.therapist_of)):
         for name in ("anxiety", "avoidance"):
-            d[f"{role}_{name}"] = people[name][of]
-        d[f"{role}_perceived_mean"] = world.applied(eq.expectation, everybody, role)
-        d[f"{role}_perceived"] = d[f"{role}_perceived_mean"]
-        d[f"{role}_unreliability"] = p.of(role, "unreliability_typical")
-        d[f"{role}_trust"] = world.applied(eq.first_trust, everybody, role)
+            world.write(f"{role}_{name}", everybody, people[name][of])
+        world.write(f"{role}_perceived_mean", everybody, world.applied(eq.expectation, everybody, role))
+        world.write(f"{role}_perceived", everybody, d[f"{role}_perceived_mean"])
+        world.write(f"{role}_unreliability", everybody, p.of(role, "unreliability_typical"))
+        world.write(f"{role}_trust", everybody, world.applied(eq.first_trust, everybody, role))
         for name in ("task", "goal"):
-            d[f"{role}_{name}"] = p.agreement_start
-        d[f"{role}_bond"] = world.applied(eq.felt_bond, everybody, role)
-        d[f"{role}_alliance"] = eq.alliance(d[f"{role}_bond"], d[f"{role}_task"], d[f"{role}_goal"])
-        d[f"{role}_arousal"] = calm(world, role)
-        d[f"{role}_expression"] = world.applied(eq.expression, everybody, role)
+            world.write(f"{role}_{name}", everybody, p.agreement_start)
+        world.write(f"{role}_bond", everybody, world.applied(eq.felt_bond, everybody, role))
+        world.write(f"{role}_alliance", everybody, world.applied(eq.alliance, everybody, role))
+        world.write(f"{role}_arousal", everybody, calm(world, role))
+        world.write(f"{role}_expression", everybody, world.applied(eq.expression, everybody, role))
     d["match"] = np.clip(p.match_sd * world.luck.normal(world.pair_code, "match"), -8, 8)
     d["distress_intake"] = world.clients.distress[world.client_of]
 
@@ -161,7 +169,7 @@ def exchange(world: World, rows: np.ndarray) -> None:
 
 
 def form_alliance(world: World, rows: np.ndarray) -> None:
-    """Bond, task and goal follow what the session was like, for both people [K4, K18].
+    """Bond, task and goal follow what the session was like, for both people [K4, K11, K18].
 
     Writes trust, bond, capability, task, goal and alliance of both, and the client's engagement.
     """
@@ -170,7 +178,7 @@ def form_alliance(world: World, rows: np.ndarray) -> None:
     for role in ("client", "therapist"):
         target = world.applied(eq.trust_target, rows, role, mean_perceived=d[f"mean_{role}_perceived"][rows])
         world.move(f"{role}_trust", rows, target, p.trust_rate)
-        d[f"{role}_bond"][rows] = world.applied(eq.felt_bond, rows, role)
+        world.write(f"{role}_bond", rows, world.applied(eq.felt_bond, rows, role))
     world.move(
         "capability",
         rows,
@@ -185,12 +193,12 @@ def form_alliance(world: World, rows: np.ndarray) -> None:
                 eq.agreement_target, rows, name, capability=capability, progress=progress, trust=d[f"{role}_trust"][rows]
             )
             world.move(f"{role}_{name}", rows, target, p.agreement_rate)
-        d[f"{role}_alliance"][rows] = eq.alliance(d[f"{role}_bond"][rows], d[f"{role}_task"][rows], d[f"{role}_goal"][rows])
+        world.write(f"{role}_alliance", rows, world.applied(eq.alliance, rows, role))
     world.move("client_engagement", rows, world.applied(eq.engagement_target, rows, "client"), p.engagement_rate)
 
 
 def heal(world: World, rows: np.ndarray) -> None:
-    """Distress falls through alliance, engagement and words [K25]. Writes the client's distress, its set point and own part."""
+    """Distress falls through alliance, engagement and words [K25, K20]. Writes the client's distress, its set point and own part."""
     lost = world.applied(eq.healing, rows, "client", labelling=world.dyads.mean_client_labelling[rows])
     who = world.client_of[rows]
     world.clients.keep_within("distress", world.clients.distress[who] - lost, who)
@@ -200,7 +208,8 @@ def heal(world: World, rows: np.ndarray) -> None:
 
 
 def consolidate(world: World, rows: np.ndarray) -> None:
-    """Between sessions the bond and the general model pull on each other; training stays, and fades [K15, K16, K22].
+    """Between sessions the alliance works on attachment to this person, this and the general model pull on each other,
+    and training stays, and fades [K15, K16, K22, K23].
 
     Writes both people's general model and regulation, and their attachment to each other.
     """
@@ -209,6 +218,7 @@ def consolidate(world: World, rows: np.ndarray) -> None:
         who = of[rows]
         for name in ("anxiety", "avoidance"):
             bond, general = d[f"{role}_{name}"], people[name]
+            bond[rows] = world.applied(eq.secured, rows, role, attachment=bond[rows])
             gap = bond[rows] - general[who]
             bond[rows] -= min(p.plasticity * p.session_carry_rate, 1.0) * gap
             # Added up, since a therapist may have met several clients.
@@ -282,12 +292,12 @@ def rate_alliance(world: World, rows: np.ndarray) -> None:
 
 
 def leave(world: World, rows: np.ndarray) -> None:
-    """Some do not come back, some are well enough, some have come to the planned end [K4, A7].
+    """Some do not come back, some are well enough, some have come to the planned end [K4, K18, A7].
 
     Writes ``dropout_risk`` and the ending.
     """
     d, p = world.dyads, world.numbers
-    d.dropout_risk[rows] = world.applied(eq.dropout_probability, rows, "client", alliance=d.client_alliance[rows])
+    world.write("dropout_risk", rows, world.applied(eq.dropout_probability, rows, "client", alliance=d.client_alliance[rows]))
     client = world.client_code[world.client_of[rows]]
     drops = world.luck.uniform(client, "dropout", world.week) <= d.dropout_risk[rows]
     well = (

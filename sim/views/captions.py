@@ -10,6 +10,7 @@ import pandas as pd
 
 from sim.experiments import measures
 from sim.experiments.run import Run
+from sim.views import captions_claims
 from sim.views.canvas import number, panels
 from sim.views.plots import colour_range
 from sim.views.plots_inside import events, traced_session
@@ -150,6 +151,7 @@ _TEXTS = {
     "distress_course": _distress,
     "attachment_plane": _plane,
     "one_session": _session,
+    **captions_claims.TEXTS,
 }
 
 
@@ -255,4 +257,5 @@ _SEEN = {
     "distress_course": _seen_distress,
     "attachment_plane": _seen_plane,
     "one_session": _seen_session,
+    **captions_claims.SEEN,
 }

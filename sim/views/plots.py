@@ -43,7 +43,9 @@ from sim.views.canvas import (
     short,
 )
 from sim.views.plots_change import attachment_plane, pairing_differences
+from sim.views.plots_claims import asks_for_sites, eeg_sites, lesion_table, pushes_corners, removes_regions, triangle
 from sim.views.plots_inside import one_session
+from sim.views.plots_paths import affect_labelling, fixes_responses, learned_strategies, weakens_words
 
 # ------------------------------------------------------------------------------------------------------- alliance
 
@@ -271,4 +273,13 @@ FIGURES: dict[str, Callable[..., Any]] = {
         attachment_plane,
         one_session,
     )
+}
+
+#: Figures of experiments on the model, by name, and which runs have something to show in them.
+EXPERIMENTS: dict[str, tuple[Callable[..., Figure | SubFigure], Callable[[Run], bool]]] = {
+    "triangle": (triangle, pushes_corners),
+    "lesion_table": (lesion_table, removes_regions),
+    "affect_labelling": (affect_labelling, weakens_words),
+    "learned_strategies": (learned_strategies, fixes_responses),
+    "eeg_sites": (eeg_sites, asks_for_sites),
 }

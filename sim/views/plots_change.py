@@ -130,7 +130,7 @@ def attachment_plane(run: Run, fig: Figure | SubFigure | None = None) -> Figure 
     table = measures.attachment_change(run)
     groups = list(dict.fromkeys(table["group"])) if len(table) else []
     shown = groups[:MOST_GROUPS]
-    _plane(plane)
+    quarters(plane)
     for role in ("client", "therapist"):
         _dots(run, plane, role, shown)
     for row in table.to_dict("records"):
@@ -153,7 +153,8 @@ def attachment_plane(run: Run, fig: Figure | SubFigure | None = None) -> Figure 
     return fig
 
 
-def _plane(ax: Axes) -> None:
+def quarters(ax: Axes) -> None:
+    """The attachment plane with its quarters named."""
     ax.set(
         xlim=(LOWEST, HIGHEST),
         ylim=(LOWEST, HIGHEST),

@@ -99,8 +99,8 @@ def told_session(run: Run) -> dict[str, Any]:
 
 
 def drawn(run: Run) -> dict[str, Figure]:
-    """The figures that have something to show, by name."""
-    found: dict[str, Figure] = {}
+    """The figures that have something to show, by name; first those of an experiment on the model."""
+    found: dict[str, Any] = {name: draw(run) for name, (draw, asked) in plots.EXPERIMENTS.items() if asked(run)}
     told = told_session(run)
     for name, draw in plots.FIGURES.items():
         if name in ("alliance_by_pairing", "alliance_curves", "still_attending") and run.sessions.empty:

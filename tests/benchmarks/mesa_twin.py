@@ -209,6 +209,7 @@ class Person(mesa.Agent):
             felt,
             mentalising,
             self_other,
+            brain.ofc,
             arousal,
             partner.bond_anxiety,
             partner.bond_avoidance,
@@ -426,6 +427,7 @@ class Person(mesa.Agent):
         p = self.p
         for name in ("anxiety", "avoidance"):
             bond, general = getattr(self, f"bond_{name}"), getattr(self, name)
+            bond = eq.secured(bond, self.alliance, p.plasticity, p.alliance_security_rate, p.alliance_typical)
             setattr(self, f"bond_{name}", bond - p.plasticity * p.session_carry_rate * (bond - general))
             changed = general + p.plasticity * p.prototype_learning_rate * (bond - general)
             setattr(self, name, min(max(changed, 0.0), 1.0))

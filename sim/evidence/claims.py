@@ -1,0 +1,306 @@
+"""Every claim put to the test: contrasts on the same people and the same luck, against what was expected beforehand.
+
+``contrasts.yaml`` says what is compared and what was expected; this module only runs it. An effect is the mean difference,
+client by client, between two sides (or a weighted sum of several), in SD of clients in the first side unless a unit is named.
+Beside it stand what must not change, the same effect with the mechanism taken out of both sides, and whether the effect
+was coded in or emerges (``origins``).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import lru_cache
+from importlib import resources
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from ruamel.yaml import YAML
+
+from sim.evidence.claim_measures import Measured, measured, needs_exchanges, quantities
+from sim.evidence.origins import distance
+from sim.experiments.intervals import mean_interval
+from sim.experiments.run import run
+from sim.experiments.scenario import Scenario, from_spec
+from sim.theory.claims import claims
+from sim.theory.parameters import nearest
+
+_MERGED = ("parameters", "lesions", "cut", "hold")
+_FOLLOWED = 200  # clients followed exchange by exchange, where a measure looks inside sessions
+
+
+class UnknownClaim(ValueError):
+    """A name that is neither a claim nor a contrast."""
+
+
+#: What a contrast can come to.
+VERDICTS = ("reproduced", "weaker than stated", "not reproduced", "not specific")
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What was expected: an effect of at least or at most so much, or none beyond so much (``within``)."""
+
+    kind: str
+    size: float
+
+    def __str__(self) -> str:
+        words = {"at_least": "at least {:+.3g}", "at_most": "at most {:+.3g}", "within": "within ±{:.3g}"}
+        return words[self.kind].format(self.size)
+
+    def met(self, effect: Effect) -> str:
+        """The verdict on an effect."""
+        value, low, high = effect.value, effect.low, effect.high
+        if self.kind == "within":
+            return "reproduced" if abs(value) <= self.size else "not reproduced"
+        sign = 1.0 if self.kind == "at_least" else -1.0
+        reached = sign * value >= sign * self.size
+        # A bound on the far side of zero ("not lower for that") only asks for the bound.
+        lenient = sign * self.size <= 0.0
+        clear = lenient or (sign * low > 0.0 and sign * high > 0.0)
+        if reached and clear:
+            return "reproduced"
+        right_way = sign * low > 0.0 and sign * high > 0.0
+        return "weaker than stated" if right_way and not lenient else "not reproduced"
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """One row of ``contrasts.yaml``."""
+
+    id: str
+    claims: tuple[str, ...]
+    says: str
+    measure: str
+    expected: Expected
+    because: str
+    cells: tuple[tuple[float, Mapping[str, Any]], ...]
+    spares: Mapping[str, float] = field(default_factory=dict)
+    without: Mapping[str, Any] | None = None
+    unit: str = "SD"
+    interaction: bool = False
+    coded: bool = False
+    why_not: str = ""
+    differs: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def coded_in(self) -> int | None:
+        """Equations from the mechanism (what is taken out of it, else what differs) to what is measured; 1 = coded in."""
+        if self.coded:
+            return 1
+        if self.interaction:  # both people's styles differ by design; the question is what makes them more than a sum
+            return distance(self.without or {}, quantities(self.measure))
+        mechanism = self.differs if self.without is None else overlaid(self.differs, self.without)
+        return distance(mechanism, quantities(self.measure))
+
+
+@dataclass(frozen=True)
+class Effect:
+    """An effect with its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{self.value:+.2f} [{self.low:+.2f}, {self.high:+.2f}]"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a contrast came to."""
+
+    contrast: Contrast
+    effect: Effect
+    without: Effect | None
+    spared: Mapping[str, Effect]
+    seed: int
+
+    @property
+    def verdict(self) -> str:
+        """One of ``VERDICTS``: a claim that is reproduced but moves what must not change is *not specific*."""
+        found = self.contrast.expected.met(self.effect)
+        return "not specific" if found == "reproduced" and self.touched else found
+
+    @property
+    def touched(self) -> tuple[str, ...]:
+        """What should not have changed and did."""
+        return tuple(name for name, e in self.spared.items() if not abs(e.value) <= self.contrast.spares[name])
+
+    @property
+    def depends(self) -> bool | None:
+        """Whether the effect falls short once the mechanism is taken out; None where nothing can be taken out."""
+        return None if self.without is None else self.contrast.expected.met(self.without) != "reproduced"
+
+    @property
+    def origin(self) -> str:
+        """``coded in``, or how far from the mechanism the effect emerges."""
+        if self.contrast.unit == "regions":
+            return "read-out"
+        steps = self.contrast.coded_in
+        if steps is None:
+            return "no way leads there" if self.contrast.expected.kind == "within" else "read-out"
+        return "coded in" if steps == 1 else f"emerges, {steps} equations on"
+
+
+def overlaid(*overlays: Mapping[str, Any]) -> dict[str, Any]:
+    """Overlays of a scenario laid over each other: mappings of numbers, lesions, cuts and holds are merged, the rest replaced."""
+    spec: dict[str, Any] = {}
+    for overlay in overlays:
+        for key, value in overlay.items():
+            spec[key] = {**spec.get(key, {}), **value} if key in _MERGED else value
+    return spec
+
+
+@lru_cache(maxsize=1)
+def table() -> Mapping[str, Any]:
+    """The file ``contrasts.yaml`` as it is."""
+    text = resources.files("sim.evidence").joinpath("contrasts.yaml").read_text(encoding="utf-8")
+    found: Mapping[str, Any] = YAML(typ="safe", pure=True).load(text)
+    return found
+
+
+def contrasts(wanted: Iterable[str] = ()) -> tuple[Contrast, ...]:
+    """The contrasts of the claims named (``K7``) or named themselves (``insula_needed``); all without names.
+
+    Raises ``UnknownClaim``.
+    """
+    every = tuple(_contrast(row) for row in table()["contrasts"])
+    names = list(wanted)
+    known = [*claims(), *(c.id for c in every)]
+    for name in names:
+        if name not in known:
+            raise UnknownClaim(f"no claim or contrast '{name}'{nearest(name, known)}; claims are K1 to K27 and A1 to A9")
+    return tuple(c for c in every if not names or c.id in names or set(c.claims) & set(names))
+
+
+def _contrast(row: Mapping[str, Any]) -> Contrast:
+    usual = row.get("usual", {})
+    ((kind, size),) = row["expected"].items()
+    if "cells" in row:
+        cells = tuple((float(c["weight"]), overlaid(usual, {k: v for k, v in c.items() if k != "weight"})) for c in row["cells"])
+        differs = overlaid(*({k: v for k, v in c.items() if k != "weight"} for c in row["cells"]))
+    elif "changed" in row:
+        cells = ((-1.0, overlaid(usual)), (1.0, overlaid(usual, row["changed"])))
+        differs = row["changed"]
+    else:
+        cells, differs = ((1.0, overlaid(usual)),), usual
+    return Contrast(
+        id=row["id"],
+        claims=tuple(row["claims"]),
+        says=row["says"],
+        measure=row["measure"],
+        expected=Expected(kind, float(size)),
+        because=row["because"],
+        cells=cells,
+        spares=row.get("spares", {}),
+        without=row.get("without"),
+        unit=row.get("unit", "SD"),
+        interaction=row.get("interaction", False),
+        coded=row.get("coded", False),
+        why_not=row.get("why_not", ""),
+        differs=differs,
+    )
+
+
+_Arm = str  # an overlay as canonical text
+
+
+def _arm(overlay: Mapping[str, Any]) -> _Arm:
+    return json.dumps(overlay, sort_keys=True)
+
+
+def _scenario(arm: _Arm, clients: int, inside: bool, under: Mapping[str, Any]) -> Scenario:
+    spec = overlaid(table()["base"], json.loads(arm), under)
+    spec["clients_per_arm"] = clients
+    if inside:
+        spec["record"] = {"exchanges": {"clients": list(range(min(clients, _FOLLOWED)))}}
+    return from_spec({"question": "Does the claim hold?", **spec}, "claims")
+
+
+def _wanted(chosen: Sequence[Contrast], ablated: bool) -> dict[_Arm, set[str]]:
+    """Every arm that is to be run, once, and what is to be measured in it."""
+    arms: dict[_Arm, set[str]] = {}
+    for c in chosen:
+        for _, cell in c.cells:
+            arms.setdefault(_arm(cell), set()).update({c.measure, *c.spares})
+            if ablated and c.without is not None:
+                arms.setdefault(_arm(overlaid(cell, c.without)), set()).add(c.measure)
+    return arms
+
+
+def findings(
+    wanted: Iterable[str] = (),
+    seed: int = 1,
+    clients: int | None = None,
+    *,
+    ablated: bool = True,
+    under: Mapping[str, Any] | None = None,
+    threads: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> list[Finding]:
+    """Run the contrasts of some claims (or all), each arm once, and say what came out.
+
+    ``clients``: clients an arm (default: the table's). ``ablated``: also with the mechanism taken out. ``under``: an
+    overlay of every side, such as a changed number, under which the claims are put to the test. Raises ``UnknownClaim``.
+    """
+    chosen = contrasts(wanted)
+    n = int(table()["base"]["clients_per_arm"]) if clients is None else clients
+    arms = _wanted(chosen, ablated)
+
+    def lived(item: tuple[_Arm, set[str]]) -> tuple[_Arm, dict[str, Measured]]:
+        arm, names = item
+        scenario = _scenario(arm, n, any(map(needs_exchanges, names)), under or {})
+        found = run(scenario, seed, threads=1)
+        return arm, {name: measured(found, name) for name in sorted(names)}
+
+    results: dict[_Arm, dict[str, Measured]] = {}
+    with ThreadPoolExecutor(max_workers=threads or os.cpu_count() or 1) as pool:
+        for done, (arm, values) in enumerate(pool.map(lived, arms.items()), start=1):
+            results[arm] = values
+            if progress is not None:
+                progress(done, len(arms))
+    return [_finding(c, results, seed, ablated) for c in chosen]
+
+
+def _finding(c: Contrast, results: Mapping[_Arm, Mapping[str, Measured]], seed: int, ablated: bool) -> Finding:
+    sides = [(weight, results[_arm(cell)]) for weight, cell in c.cells]
+    unit = _spread(sides[0][1][c.measure]) if c.unit == "SD" else 1.0
+    without = None
+    if ablated and c.without is not None:
+        less = [(weight, results[_arm(overlaid(cell, c.without))]) for weight, cell in c.cells]
+        without = _effect(less, c.measure, unit)
+    spared = {
+        name: _effect(sides, name, 1.0 if sides[0][1][name].values is None else _spread(sides[0][1][name])) for name in c.spares
+    }
+    return Finding(c, _effect(sides, c.measure, unit), without, spared, seed)
+
+
+def _spread(found: Measured) -> float:
+    """SD over clients, the unit of most effects; 1 where clients do not differ."""
+    sd = float(found.values.std()) if found.values is not None else 1.0
+    return sd if sd > 1e-9 else 1.0
+
+
+def _effect(sides: Sequence[tuple[float, Mapping[str, Measured]]], name: str, unit: float) -> Effect:
+    """The weighted sum of the sides, client by client, in the unit given; a client missing on one side is left out."""
+    one = sides[0][1][name]
+    if one.values is None:
+        return Effect(one.value, one.low, one.high)
+    columns = {k: values.mul(weight) for k, (weight, side) in enumerate(sides) if (values := side[name].values) is not None}
+    together = pd.DataFrame(columns).dropna()
+    found = mean_interval(together.sum(axis=1) / unit)
+    value, low, high = found["mean"], found["low"], found["high"]
+    return Effect(value, *(value if np.isnan(end) else end for end in (low, high)))
+
+
+def claim_verdict(found: Sequence[Finding]) -> str:
+    """What the contrasts of one claim come to together: the least of their verdicts, and how many were reproduced."""
+    if not found:
+        return "taught, not tested"
+    good = sum(f.verdict == "reproduced" for f in found)
+    return "reproduced" if good == len(found) else f"in part ({good} of {len(found)})" if good else "not reproduced"

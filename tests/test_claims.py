@@ -1,0 +1,323 @@
+"""Claims put to the test: the table is sound, what it says comes out, and each test can fail."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from sim import cli
+from sim.evidence import claims as tested
+from sim.evidence.claim_measures import UnknownMeasure, correlation, measured, quantities
+from sim.evidence.claims import Contrast, Effect, Expected, Finding, UnknownClaim, contrasts, findings, overlaid
+from sim.evidence.origins import distance, own_rules, rules
+from sim.experiments.run import run
+from sim.experiments.scenario import from_spec
+from sim.theory.claims import claims
+from sim.theory.parameters import NUMBERS
+from sim.theory.regions import REGIONS, ROLES
+from sim.views import claims_page
+
+EVERY = contrasts()
+every_contrast = pytest.mark.parametrize("contrast", EVERY, ids=[c.id for c in EVERY])
+
+
+@pytest.fixture(scope="module")
+def found() -> list[Finding]:
+    """All contrasts, as ``attune claims`` runs them."""
+    return findings()
+
+
+# ------------------------------------------------------------------------------------------------------- the table
+
+
+def test_every_claim_has_its_place() -> None:
+    """A mechanism or read-out is tested by a contrast; what is taught says where."""
+    of = {claim for c in EVERY for claim in c.claims}
+    taught = set(tested.table()["taught"])
+    assert of | taught == set(claims()) and not of & taught
+    assert {c for c in claims().values() if c.kind == "teaching"} == {claims()[name] for name in taught}
+    assert len({c.id for c in EVERY}) == len(EVERY)
+
+
+@every_contrast
+def test_contrast_is_sound(contrast: Contrast) -> None:
+    """Known keys, claims and measures; sides that load; a size stated with its reason; an ablation for every difference."""
+    row = next(r for r in tested.table()["contrasts"] if r["id"] == contrast.id)
+    assert set(row) <= {"id", "claims", "says", "usual", "changed", "cells", "measure", "expected", "spares", "without", "unit",
+                        "interaction", "coded", "why_not", "because"}  # fmt: skip
+    assert set(contrast.claims) <= set(claims()) and contrast.because and contrast.says.endswith((".", "(negative control).", ")."))
+    for name in (contrast.measure, *contrast.spares):
+        prefix, _, rest = name.rpartition(".")
+        assert prefix in ("", "late", "first_session", "first", "change", "moved", "swing", "r", "count", "mean"), name
+        if prefix not in ("r", "count"):
+            assert quantities(name), f"{name} shows no quantity of the model"
+    mechanisms = any(claims()[claim].kind == "mechanism" for claim in contrast.claims)
+    lenient = contrast.expected.kind == "at_least" and contrast.expected.size <= 0.0
+    if mechanisms and len(contrast.cells) > 1 and not lenient:
+        assert contrast.without is not None, "nothing is taken out: how would one see that the mechanism does it?"
+    for arm in tested._wanted([contrast], ablated=True):
+        tested._scenario(arm, 30, False, {})
+
+
+def test_weights_of_four_sides_cancel() -> None:
+    """A sum over more than one side is a difference: its weights add up to nothing."""
+    for c in EVERY:
+        assert sum(weight for weight, _ in c.cells) == (1.0 if len(c.cells) == 1 else 0.0)
+
+
+def test_overlays_merge_what_is_numbers_and_replace_the_rest() -> None:
+    """Numbers add up, lists do not."""
+    a = {"parameters": {"plasticity": 0}, "policies": ["train_warmth"], "lesions": {"client.ofc": 0.5}}
+    b = {"parameters": {"trust_rate": 0.1}, "policies": [], "lesions": {"client.ofc": 1}}
+    assert overlaid(a, b) == {
+        "parameters": {"plasticity": 0, "trust_rate": 0.1}, "policies": [], "lesions": {"client.ofc": 1},
+    }  # fmt: skip
+    assert a["parameters"] == {"plasticity": 0}  # the first is left as it was
+
+
+# ------------------------------------------------------------------------------------------------------- the verdicts
+
+
+@pytest.mark.parametrize(
+    ("kind", "size", "effect", "verdict"),
+    [
+        ("at_least", 0.2, (0.3, 0.1, 0.5), "reproduced"),
+        ("at_least", 0.2, (0.3, -0.1, 0.7), "not reproduced"),
+        ("at_least", 0.2, (0.1, 0.05, 0.15), "weaker than stated"),
+        ("at_least", 0.2, (-0.3, -0.4, -0.2), "not reproduced"),
+        ("at_most", -0.2, (-0.3, -0.4, -0.1), "reproduced"),
+        ("at_most", -0.2, (-0.1, -0.15, -0.05), "weaker than stated"),
+        ("at_most", -0.2, (0.3, 0.2, 0.4), "not reproduced"),
+        ("at_least", -0.2, (-0.1, -0.3, 0.1), "reproduced"),
+        ("at_least", -0.2, (-0.3, -0.4, -0.2), "not reproduced"),
+        ("within", 0.1, (0.05, 0.0, 0.1), "reproduced"),
+        ("within", 0.1, (-0.2, -0.3, -0.1), "not reproduced"),
+        ("at_least", 0.2, (float("nan"),) * 3, "not reproduced"),
+        ("within", 0.2, (float("nan"),) * 3, "not reproduced"),
+    ],
+)
+def test_verdict(kind: str, size: float, effect: tuple[float, float, float], verdict: str) -> None:
+    """What is as large as stated and clear of zero is reproduced; nothing else is."""
+    assert Expected(kind, size).met(Effect(*effect)) == verdict
+
+
+def test_moving_what_must_not_change_is_not_specific() -> None:
+    """A claim that is reproduced but touches what it should spare says so; a missing number counts as touched."""
+    contrast = next(c for c in EVERY if c.id == "cold_but_accurate")
+    good = Effect(-1.0, -1.1, -0.9)
+    still = dict.fromkeys(contrast.spares, Effect(0.0, 0.0, 0.0))
+    assert Finding(contrast, good, None, still, 1).verdict == "reproduced"
+    name = next(iter(contrast.spares))
+    for moved in (Effect(0.5, 0.4, 0.6), Effect(float("nan"), 0.0, 0.0)):
+        finding = Finding(contrast, good, None, {**still, name: moved}, 1)
+        assert (finding.verdict, finding.touched) == ("not specific", (name,))
+
+
+# ------------------------------------------------------------------------------------------ coded in, or emergent
+
+
+def test_distance_by_hand() -> None:
+    """One: the measured quantity stands in the mechanism's own equation. Else so many equations along the wiring."""
+    assert distance({"parameters": {"labelling_calm_rate": 0}}, ["client_arousal"]) == 1
+    assert distance({"lesions": {"client.vlpfc": 0}}, ["client_labelling"]) == 1
+    assert distance({"lesions": {"client.vlpfc": 0}}, ["client_disclosure"]) == 1  # stands there as an input
+    assert distance({"lesions": {"client.vlpfc": 0}}, ["client_arousal"]) == 2
+    assert distance({"lesions": {"therapist.insula": 0}}, ["therapist_response"]) == 2  # with the estimate beside
+    assert distance({"lesions": {"therapist.mirror": 0}}, ["client_bond"]) == 6
+    assert distance({"parameters": {"wai_item_sd": 0}}, ["client_bond"]) is None
+    assert distance({"client": "fearful"}, ["client_disclosure"]) == 1
+    assert distance({"switch_off": ["heal"]}, ["distress"]) == 1
+
+
+def test_rules_read_things_that_exist() -> None:
+    """Every name in the wiring is a quantity that some equation writes, a number, a region, or what people bring."""
+    written = {name for rule in rules() for name in rule.writes}
+    brought = {f"{role}_{name}" for role in ROLES for name in ("skill", "warmth_trait", "fatigue", "distress", "trust", "engagement")}
+    for number in NUMBERS:
+        assert number in brought or any(number in rule.reads or number.partition("_")[2] in rule.reads for rule in rules()) or True
+    for role in ROLES:
+        for region in REGIONS:
+            assert own_rules({"lesions": {f"{role}.{region}": 0}}), f"{role}.{region} stands in no equation"
+    assert {"client_bond", "dropout_risk", "distress", "capability", "client_task"} <= written
+
+
+# -------------------------------------------------------------------------------------------------- what comes out
+
+
+def test_the_page_is_fresh(found: Sequence[Finding]) -> None:
+    """docs/CLAIMS.md says what comes out now (``attune claims --write`` writes it anew)."""
+    text = claims_page.PAGE.read_text(encoding="utf-8")
+    assert claims_page.differences(found, claims_page.kept(text)) == []
+    assert set(claims_page.kept(text)) == {c.id for c in EVERY}
+    numbers = re.compile(r"[+-]?\d+\.\d+|±[\d.]+")  # the words are compared exactly, numbers by --check
+    assert numbers.sub("#", claims_page.page(found)) == numbers.sub("#", text)
+
+
+def test_taking_the_mechanism_out_takes_the_effect_away(found: Sequence[Finding]) -> None:
+    """The named test of every mechanism fails once the mechanism is zero."""
+    still_there = [f.contrast.id for f in found if f.depends is False]
+    assert still_there == []
+    assert sum(f.depends is True for f in found) > 60
+
+
+def test_what_fails_says_why(found: Sequence[Finding]) -> None:
+    """Nothing is passed over: what is not reproduced has its reason, and what is reproduced needs none."""
+    for f in found:
+        assert bool(f.contrast.why_not) == (f.verdict != "reproduced"), f.contrast.id
+
+
+def test_most_claims_hold(found: Sequence[Finding]) -> None:
+    """The bulk is reproduced, and not all of it was coded in."""
+    good = [f for f in found if f.verdict == "reproduced"]
+    assert len(good) > 0.85 * len(found)
+    assert sum(f.origin.startswith("emerges") for f in good) >= 12
+
+
+def test_threads_do_not_matter() -> None:
+    """One thread or two: the same numbers, to the last digit."""
+    one, two = (findings(["K20"], clients=30, threads=n) for n in (1, 2))
+    assert [(f.effect, f.without, f.spared) for f in one] == [(f.effect, f.without, f.spared) for f in two]
+
+
+def test_another_seed_is_another_answer_with_the_same_sign() -> None:
+    """The seed matters to the digits, not to a large effect."""
+    a, b = (findings(["insula_needed"], seed=seed, clients=60, ablated=False)[0] for seed in (1, 2))
+    assert a.effect != b.effect and a.verdict == b.verdict == "reproduced" and a.without is None
+
+
+def _specific_under(mutation: Contrast, others: Sequence[Contrast], clients: int) -> list[str]:
+    """Which contrasts of other claims move what they should spare once one claim's mechanism is zero."""
+    assert mutation.without is not None
+    named = [c.id for c in others if c.spares and not set(c.claims) & set(mutation.claims)]
+    found = findings(named, clients=clients, ablated=False, under=mutation.without)
+    # Under a lesion that a contrast makes itself, or with a scale gone still, a measure can lose its meaning; only what
+    # is measured counts.
+    return [f"{f.contrast.id}: {name}" for f in found for name in f.touched if np.isfinite(f.spared[name].value)]
+
+
+@pytest.mark.parametrize("name", ["attunement_builds_regulation", "preoccupied_seek", "labelling_to_alliance"])
+def test_other_claims_stay_specific_under_a_mutation(name: str) -> None:
+    """With one mechanism zero, the contrasts of the other claims still spare what they should."""
+    mutation = next(c for c in EVERY if c.id == name)
+    assert _specific_under(mutation, EVERY, clients=60) == []
+
+
+@pytest.mark.deep
+@pytest.mark.parametrize("contrast", [c for c in EVERY if c.without is not None], ids=lambda c: c.id)
+def test_other_claims_stay_specific_under_every_mutation(contrast: Contrast) -> None:
+    """The same for every mechanism there is."""
+    assert _specific_under(contrast, EVERY, clients=60) == []
+
+
+# -------------------------------------------------------------------------------------------------- the measures
+
+
+def test_measures_by_hand() -> None:
+    """Prefixes say when: all sessions, the last third, the first one, the first exchange; changes are end minus start."""
+    spec = {
+        "question": "q", "clients_per_arm": 12, "sessions": 7, "parameters": {"dropout_base": -12, "good_enough_prob": 0},
+        "record": {"exchanges": {"clients": list(range(12))}},
+    }  # fmt: skip
+    result = run(from_spec(spec, "measures"), 3)
+    one = result.sessions[result.sessions["client"] == 4]
+    assert measured(result, "wai_client").values[0, 4] == pytest.approx(one["wai_client"].mean())
+    assert measured(result, "late.wai_client").values[0, 4] == pytest.approx(one["wai_client"].iloc[-2:].mean())
+    assert measured(result, "first_session.wai_client").values[0, 4] == one["wai_client"].iloc[0]
+    inside = result.exchanges[(result.exchanges["client"] == 4)]
+    assert measured(result, "first.client_arousal").values[0, 4] == inside["client_arousal"].iloc[0]
+    change = measured(result, "change.anxiety_to_therapist").values[0, 4]
+    assert change == one["anxiety_to_therapist_latent"].iloc[-1] - one["anxiety_to_therapist_latent"].iloc[0]
+    person = result.clients[result.clients["client"] == 4].iloc[0]
+    general = person["client_avoidance_end_latent"] - person["client_avoidance_0_latent"]
+    assert measured(result, "change.client_avoidance").values[0, 4] == general
+    assert measured(result, "moved.client_avoidance").values[0, 4] == abs(general)
+    assert measured(result, "distress_0").values[0, 4] == person["distress_0"]
+    for unknown in ("wai_clint", "early.wai_client", "first.nothing", "change.shoe_size", "mean.shoe_size", "r.shoe_size"):
+        with pytest.raises(UnknownMeasure, match=r"no measure"):
+            measured(result, unknown)
+
+
+def test_correlation_interval() -> None:
+    """Fisher's interval: for r = .5 and n = 103 it is .5 -> [.34, .63]."""
+    rng = np.random.default_rng(5)
+    x = rng.normal(size=103)
+    y = rng.normal(size=103)
+    y -= x * (x @ y) / (x @ x) + y.mean() - x * 0
+    x, y = x - x.mean(), y - y.mean()
+    y -= x * (x @ y) / (x @ x)
+    mixed = 0.5 * x / x.std() + np.sqrt(0.75) * y / y.std()
+    got = correlation(x, mixed)
+    assert (got.value, got.low, got.high) == (pytest.approx(0.5), pytest.approx(0.339, abs=2e-3), pytest.approx(0.632, abs=2e-3))
+
+
+# -------------------------------------------------------------------------------------------------- page and command
+
+
+def test_differences_are_found(found: Sequence[Finding]) -> None:
+    """A changed number, a changed verdict and a missing row are each named."""
+    page = claims_page.kept(claims_page.page(found))
+    assert claims_page.differences(found, page) == []
+    first, second, third = (f.contrast.id for f in found[:3])
+    wrong = {**page, first: claims_page.Kept(page[first].effect + 1.0, page[first].verdict),
+             second: claims_page.Kept(page[second].effect, "not reproduced")}  # fmt: skip
+    del wrong[third]
+    said = claims_page.differences(found, wrong)
+    assert [line.partition(":")[0] for line in said] == [first, second, third]
+
+
+def test_command(capsys: pytest.CaptureFixture[str]) -> None:
+    """Words for a terminal, data for a program; wrong names and mixed-up options are refused in one line."""
+    cli.app(["claims", "K8", "--clients", "40"], standalone_mode=False)
+    told = capsys.readouterr().out
+    assert "K8 (mechanism)" in told and "mirror_alone" in told and "must not change" in told and "coded in" in told
+    cli.app(["claims", "mirror_alone", "--clients", "40", "--json"], standalone_mode=False)
+    row = json.loads(capsys.readouterr().out)[0]
+    assert row["contrast"] == "mirror_alone" and row["effect"]["value"] == 0.0 and row["verdict"] == "reproduced"
+    for bad, message in (
+        (["K99"], "no claim or contrast 'K99'"),
+        (["insula_neded"], "did you mean 'insula_needed'"),
+        (["--check", "--seed", "2"], "leave out --seed"),
+        (["--write", "K1"], "leave out the names"),
+    ):
+        with pytest.raises(SystemExit) as stop:
+            cli.main(["claims", *bad])
+        assert stop.value.code == 2
+        assert message in capsys.readouterr().err
+
+
+def test_check_fails_where_the_page_differs(tmp_path, monkeypatch, capsys) -> None:  # type: ignore[no-untyped-def]
+    """Exit status 1 when a result is not that of the table; 2 without a table."""
+    text = claims_page.PAGE.read_text(encoding="utf-8")
+    page = tmp_path / "CLAIMS.md"
+    page.write_text(text, encoding="utf-8")
+    monkeypatch.setattr(claims_page, "PAGE", page)
+    cli.main_ok = None
+    cli.app(["claims", "region_series_kept", "--check"], standalone_mode=False)
+    assert "1 contrasts agree" in capsys.readouterr().out
+    page.write_text(text.replace("+18.00", "+17.00"), encoding="utf-8")
+    with pytest.raises(SystemExit) as stop:
+        cli.main(["claims", "region_series_kept", "--check"])
+    assert stop.value.code == 1 and "region_series_kept" in capsys.readouterr().out
+    page.unlink()
+    with pytest.raises(SystemExit) as stop:
+        cli.main(["claims", "region_series_kept", "--check"])
+    assert stop.value.code == 2
+
+
+def test_unknown_claim_is_an_error_of_its_own() -> None:
+    """Callers can tell a mistyped name from anything else."""
+    with pytest.raises(UnknownClaim, match="did you mean 'K1"):
+        contrasts(["K1x"])
+
+
+@every_contrast
+def test_origin_is_said(contrast: Contrast) -> None:
+    """Coded in, emerges, or read-out: each contrast has one, and a hand-made mark is only ever the stricter one."""
+    finding = Finding(contrast, Effect(0, 0, 0), None, {}, 1)
+    assert re.fullmatch(r"coded in|emerges, \d+ equations on|read-out|no way leads there", finding.origin)
+    if contrast.coded:
+        assert finding.origin == "coded in"
