@@ -189,6 +189,7 @@ def check(scenario: Annotated[Path, typer.Argument(help="A scenario file (YAML).
         changes = [f"{k}={v:g}" for k, v in arm_parameters(arm).changes().items()] + [
             f"{k} x {v:g}" for k, v in arm.lesions.items()
         ]
+        changes += arm.interventions.in_words()
         table.add_row(
             arm.name,
             arm.client.label,

@@ -14,9 +14,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
-from sim.evidence.imaging import site_alliance
+from sim.evidence.imaging import correlation, site_alliance
 from sim.experiments.run import Run
 from sim.people.state import REGION_ACTIVITY
 from sim.theory.parameters import nearest
@@ -188,26 +187,22 @@ def _bond_minus_general(run: Run) -> pd.Series:
     return (far[0] + far[1]) / 2.0
 
 
-def correlation(x: np.ndarray, y: np.ndarray) -> Measured:
-    """Pearson's r with its 95 % interval (Fisher's z)."""
-    r, n = float(np.corrcoef(x, y)[0, 1]), x.size
-    half = stats.norm.ppf(0.975) / np.sqrt(n - 3)
-    z = np.arctanh(np.clip(r, -1 + 1e-12, 1 - 1e-12))
-    return Measured(None, r, float(np.tanh(z - half)), float(np.tanh(z + half)))
+def _together(x: np.ndarray, y: np.ndarray) -> Measured:
+    return Measured(None, *correlation(x, y))
 
 
 def _of_arm(run: Run, name: str) -> Measured:
     if name == "early_late_alliance":
         early = run.sessions[run.sessions["session"] == 4].set_index(_WHO)["wai_client"]
         late = _over_sessions(run, "late", "wai_client").reindex(early.index)
-        return correlation(early.to_numpy(), late.to_numpy())
+        return _together(early.to_numpy(), late.to_numpy())
     if name.startswith("eeg_"):
         table = site_alliance(run)
         row = table[(table["site"] == name.removeprefix("eeg_")) & (table["role"] == "both")].iloc[0]
         return Measured(None, float(row["r"]), float(row["low"]), float(row["high"]))
     if name == "three_parts":
         parts = [_over_sessions(run, "", part).to_numpy() for part in ("security", "fit", "regulation_client")]
-        found = [correlation(parts[i], parts[k]) for i in range(3) for k in range(i)]
+        found = [_together(parts[i], parts[k]) for i in range(3) for k in range(i)]
         return max(found, key=lambda one: abs(one.value))
     if name == "region_series":
         series = [f"{role}_{activity}" for role in ROLES for activity in REGION_ACTIVITY.values()]

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from sim.evidence.claim_measures import quantities
+from sim.evidence.origins import distance
 from sim.experiments.intervals import mean_interval
 from sim.experiments.measures import same_clients
 from sim.theory.regions import CONTAINS, REGIONS, ROLES
@@ -156,7 +158,8 @@ def _process(run: Run, arm: Arm, name: str) -> pd.Series:
 def lesion_effects(run: Run) -> pd.DataFrame:
     """What weakening each region does to each process, one row per arm with one lesion and process [K24].
 
-    ``own`` marks processes that are the region's own activity, which says nothing; they have no effect here.
+    ``own`` marks processes that are the region's own activity, which says nothing; they have no effect here. ``coded``:
+    the process stands in an equation that takes the region, so the effect was coded in; elsewhere it emerges.
     """
     intact, rows = undone(run), []
     places = {name: (k, depth) for k, (name, depth) in enumerate(region_order())}
@@ -169,8 +172,11 @@ def lesion_effects(run: Run) -> pd.DataFrame:
         parts = {f"{role}_{part}" for part in CONTAINS.get(region, (region,))}
         for process, (columns, _, _) in PROCESSES.items():
             own = bool(parts & set(columns))
+            shown = [quantity for column in columns for quantity in quantities(column)]
+            coded = not own and distance({"lesions": arm.lesions}, shown) == 1
             found = dict.fromkeys(_PAIRED, np.nan) if own else paired(_process(run, arm, process), before[process])
             rows.append({"arm": arm.name, "role": role, "region": region, "depth": places[region][1], "left": left,
-                         "place": (ROLES.index(role), places[region][0]), "process": process, "own": own, **found})  # fmt: skip
-    columns_ = ["arm", "role", "region", "depth", "left", "place", "process", "own", *_PAIRED]
+                         "place": (ROLES.index(role), places[region][0]), "process": process,
+                         "own": own, "coded": coded, **found})  # fmt: skip
+    columns_ = ["arm", "role", "region", "depth", "left", "place", "process", "own", "coded", *_PAIRED]
     return pd.DataFrame(rows, columns=columns_).sort_values("place", kind="stable", ignore_index=True)

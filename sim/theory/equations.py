@@ -410,9 +410,10 @@ def avoidance_learned(avoidance, learning_gate, surprise, unreliability, ofc, tr
 
     v - plasticity*eta*G*(D + s*ofc*(trust - .5)*(D)+)*4v(1 - v)/(1 + k*(U - U_typ)+). Limit: unchanged without plasticity
     or surprise; stays in 0..1. The expectation of the *other* [K12, A1]; the orbitofrontal cortex carries the learned value
-    of safety, by which a good response counts for more where there is trust, and for less where there is none [K16, K24]; a single response of an erratic partner says little about their level. Attachment to this person,
-    a state of its own [K22], kept without words [K21], that responses make secure [K4, K15]: empathy, and trust, act on
-    attachment [K23]. Status: assumption.
+    of safety, by which a good response counts for more where there is trust, and for less where there is none [K16, K24];
+    a single response of an erratic partner says little about their level. Attachment to this person, a state of its own
+    [K22], kept without words [K21], that responses make secure [K4, K15]: empathy, and trust, act on attachment [K23].
+    Status: assumption.
     """
     valued = surprise + safety_value_gain * ofc * (trust - 0.5) * np.maximum(surprise, 0.0)
     doubt = 1.0 + other_model_doubt_gain * np.maximum(unreliability - unreliability_typical, 0.0)

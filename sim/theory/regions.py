@@ -48,7 +48,7 @@ REGIONS: dict[str, Region] = {
         Region("vmpfc", "ventral medial prefrontal cortex",
                "makes the felt signal count: in the response given, and in the expectation of the self",
                "prefrontal", ("K9", "K12", "K24")),
-        Region("ofc", "orbitofrontal cortex", "applies trained regulation to social affect, values safety, keeps a picture of this person",
+        Region("ofc", "orbitofrontal cortex", "applies trained regulation to social affect, values safety, knows this person",
                "prefrontal", ("K16", "K24")),
         Region("vlpfc", "right ventrolateral prefrontal cortex", "puts feelings into words",
                "prefrontal", ("K20", "K24")),

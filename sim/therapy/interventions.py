@@ -61,6 +61,20 @@ class Interventions:
     def __bool__(self) -> bool:
         return bool(self.switch_off or self.cut or self.hold or self.force)
 
+    def in_words(self) -> list[str]:
+        """Each thing that is done, in a few words."""
+        forced = [
+            f"{one.quantity} forced to {one.value:g} ({'every session' if one.session is None else f'session {one.session}'}, "
+            f"{'every exchange' if one.exchange is None else f'exchange {one.exchange}'})"
+            for one in self.force
+        ]
+        return [
+            *(f"{name} off" for name in self.switch_off),
+            *(f"{link} cut, sees {value:g}" for link, value in self.cut.items()),
+            *(f"{name} held{f' {amount:+g}' if amount else ''}" for name, amount in self.hold.items()),
+            *forced,
+        ]
+
     @property
     def off_in_session(self) -> tuple[str, ...]:
         """The verbs that are switched off."""
@@ -97,7 +111,8 @@ SESSION_LINKS: dict[str, str] = {
         f"{part}.agreement_target.{name}": quantity
         for part in ("task", "goal")
         for name, quantity in (
-            ("capability", "capability"), ("shared_meaning", "shared_meaning"), ("trust", "client_trust"), ("progress", "progress"),
+            ("capability", "capability"), ("shared_meaning", "shared_meaning"), ("trust", "client_trust"),
+            ("progress", "progress"),
         )
     },
     "client.capability_target.mean_fit": "therapist_fit",

@@ -198,7 +198,7 @@ def form_alliance(world: World, rows: np.ndarray) -> None:
 
 
 def heal(world: World, rows: np.ndarray) -> None:
-    """Distress falls through alliance, engagement and words [K25, K20]. Writes the client's distress, its set point and own part."""
+    """Distress falls through alliance, engagement and words [K25, K20]. Writes the client's distress, set point, own part."""
     lost = world.applied(eq.healing, rows, "client", labelling=world.dyads.mean_client_labelling[rows])
     who = world.client_of[rows]
     world.clients.keep_within("distress", world.clients.distress[who] - lost, who)

@@ -41,7 +41,7 @@ def _lesion_table(run: Run, _: dict[str, Any]) -> tuple[str, str]:
         "interval excludes 0, which with so many pairs of courses it does for small effects too. The sign says more or less, "
         "not better or worse. Indented rows are parts of the row above them. Own: the region's own activity, which says "
         "nothing. Late sessions; repair: share of ruptures repaired, of clients who had any in both arms. Where a region "
-        f"stands in the equation of a process its effect was coded in; further away it emerges. {_NO_SCAN}"
+        f"stands in the equation of a process its effect was coded in (framed); further away it emerges. {_NO_SCAN}"
     )
 
 

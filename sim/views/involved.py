@@ -89,13 +89,18 @@ class Assumption:
     source: str
 
 
+IMAGING = "instruments that see activity"  # group of numbers
+
 # ---------------------------------------------------------------------------------------------------------- levers
 
 
 def set_by(arm: Arm) -> dict[tuple[str, str], Any]:
     """Everything that an arm says beyond the usual model, by kind and name."""
     said: dict[tuple[str, str], Any] = {
-        ("number", name): value for name, value in arm.parameters.items() if value != NUMBERS[name].default
+        ("number", name): value
+        for name, value in arm.parameters.items()
+        # An instrument that is named is asked for, whatever its noise.
+        if value != NUMBERS[name].default or NUMBERS[name].group == IMAGING
     }
     for policy in arm.policies:
         for column, amount in POLICIES[policy].adds.items():
@@ -166,6 +171,8 @@ def equations_of(lever: Lever) -> tuple[Equation, ...]:
     if lever.kind in ("step", "link"):
         name = lever.name if lever.kind == "step" else lever.name.rpartition(".")[0]
         steps = tuple(step.equation for step in EXCHANGE if step.name == name)
+        if not steps and lever.kind == "link":  # of a verb of the session
+            return (getattr(eq, name.partition(".")[2]),)
         return steps or tuple(verb for verb in SESSION if verb.__name__ == name)
     if lever.kind == "quantity":
         moved = set(CORNERS[lever.name].moves) if lever.name in CORNERS else {lever.name}
@@ -235,6 +242,8 @@ def _named_claims(lever: Lever) -> tuple[str, ...]:
     """Claims that a region names itself; holding a corner of the triangle is about the triangle."""
     if lever.kind == "region":
         return REGIONS[lever.name.partition("_")[2]].claims
+    if lever.kind == "number" and NUMBERS[lever.name].group == IMAGING:
+        return ("K19", "K26")
     return ("K23",) if lever.kind == "quantity" and lever.name in CORNERS else ()
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
-from matplotlib.patches import FancyArrowPatch
+from matplotlib.patches import FancyArrowPatch, Rectangle
 
 from sim.evidence import effects, imaging
 from sim.experiments.run import Run
@@ -158,7 +158,7 @@ def lesion_table(run: Run, fig: Figure | SubFigure | None = None) -> Figure | Su
         image = _heat(ax, table[table["role"] == role])
         ax.set_title(f"Removed from the {role}", pad=6)
         ax.tick_params(labelbottom=ax is axes[-1], length=0)
-    axes[-1].set_xlabel("process, as the session tables hold it")
+    axes[-1].set_xlabel("process, as the session tables hold it; framed: coded in, without a frame: it emerges")
     bar = fig.colorbar(image, ax=axes, fraction=0.02, pad=0.01, aspect=45, extend="both")
     bar.set_label("effect (SD of clients with everything intact); colours are full from ±1 SD on")
     bar.outline.set_visible(False)
@@ -177,6 +177,9 @@ def _heat(ax: Axes, table: pd.DataFrame) -> Any:
         colour = QUIET if row["own"] else "white" if dark else "black"
         ax.text(x, y, said, ha="center", va="center", fontsize=8, color=colour, style="italic" if row["own"] else "normal",
                 fontweight="bold" if sure(row) else "normal")  # fmt: skip
+        if row["coded"]:  # a small frame: the equation was written to do this
+            ax.add_patch(Rectangle((x - 0.44, y - 0.38), 0.88, 0.76, fill=False, linewidth=1.1, linestyle="-",
+                                   edgecolor="white" if dark else "#333333"))  # fmt: skip
     ax.set_xticks(range(len(processes)), [p.replace("'s ", "'s\n") for p in processes])
     first = table.drop_duplicates("arm")
     labels = [region_words(r["region"], r["depth"], r["left"]) for r in first.to_dict("records")]

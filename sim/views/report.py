@@ -149,12 +149,16 @@ def origin(run: Run, folder: Path) -> dict[str, str]:
                 return {"id": manifest["id"], "version": manifest["versions"]["attune"], "sources": manifest["sources"]}
         except (OSError, ValueError, KeyError, TypeError):
             continue
-    return {"id": run_id(run.scenario, run.seed), "version": __version__, "sources": sources_hash()}
+    return {"id": run_id(run.scenario, run.seed, run.model), "version": __version__, "sources": sources_hash()}
 
 
 def commands(run: Run) -> str:
     """Command lines that make the same tables again."""
     file = shlex.quote(f"{run.scenario.name}.yaml")
+    if run.model.own:  # a model changed in Python is no part of a scenario file
+        changed = "; ".join(f"{what}: {of}" for what, of in run.model.own.items())
+        file = repr(f"{run.scenario.name}.yaml")
+        return f"# with the changed model ({changed})\nsim.run(sim.load({file}), seed={run.seed}, model=...)"
     return f"attune check {file}\nattune run {file} --seed {run.seed}"
 
 
