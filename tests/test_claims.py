@@ -129,8 +129,9 @@ def test_distance_by_hand() -> None:
     assert distance({"lesions": {"client.vlpfc": 0}}, ["client_labelling"]) == 1
     assert distance({"lesions": {"client.vlpfc": 0}}, ["client_disclosure"]) == 1  # stands there as an input
     assert distance({"lesions": {"client.vlpfc": 0}}, ["client_arousal"]) == 2
-    assert distance({"lesions": {"therapist.insula": 0}}, ["therapist_response"]) == 2  # with the estimate beside
-    assert distance({"lesions": {"therapist.mirror": 0}}, ["client_bond"]) == 6
+    assert distance({"lesions": {"therapist.insula": 0}}, ["therapist_response"]) == 3  # felt, understood, given
+    # mirrored, felt, felt and understood, response, perceived, trust, bond
+    assert distance({"lesions": {"therapist.mirror": 0}}, ["client_bond"]) == 7
     assert distance({"parameters": {"wai_item_sd": 0}}, ["client_bond"]) is None
     assert distance({"client": "fearful"}, ["client_disclosure"]) == 1
     assert distance({"switch_off": ["heal"]}, ["distress"]) == 1

@@ -292,6 +292,12 @@ def daydream(client_arousal, daydream_luck, wandering_chance):  # type: ignore[n
     return client_arousal * 0.0 + daydream_luck + wandering_chance
 
 
+@register_jitable
+def dream_on(client_arousal, daydream_luck, wandering_chance):  # type: ignore[no-untyped-def]
+    """A thought that passes through the therapist's mind and changes nothing."""
+    return client_arousal * 0.0 + daydream_luck + wandering_chance
+
+
 def _world(steps: tuple[Step, ...] = EXCHANGE) -> World:
     """Thirty dyads, after four sessions with these steps."""
     spec = {"question": "?", "clients_per_arm": 30, "sessions": 4, "client": "population", "therapist": "population"}
@@ -304,8 +310,8 @@ def _world(steps: tuple[Step, ...] = EXCHANGE) -> World:
 
 def test_a_new_draw_changes_nobodys_other_luck() -> None:
     """Steps that draw normals and uniforms of their own, at both ends and amid the exchange, leave every column as it was."""
-    before, amid, after = (Step(role, daydream, (f"{role}_daydream_{place}",)) for role, place in
-                           (("client", "first"), ("therapist", "amid"), ("client", "last")))
+    before, amid, after = (Step(role, dream, (f"{role}_daydream_{place}",)) for role, place, dream in
+                           (("client", "first", daydream), ("therapist", "amid", daydream), ("client", "last", dream_on)))
     middle = len(EXCHANGE) // 2
     steps = (before, *EXCHANGE[:middle], amid, *EXCHANGE[middle:], after)
     own = {f"{role}_{draw}" for role in ("client", "therapist") for draw in ("daydream_luck", "wandering_chance")}

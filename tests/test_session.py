@@ -244,7 +244,11 @@ def test_consolidation_by_hand_and_added_up_over_a_caseload() -> None:
     gap = d.therapist_anxiety - therapist.anxiety[0]
     own = d.client_avoidance - world.clients.avoidance
     before, client_before = therapist.anxiety[0], world.clients.avoidance.copy()
-    bond = d.therapist_anxiety.copy()
+    pull = eq.secured(d.therapist_anxiety, d.therapist_alliance, p.plasticity, p.alliance_security_rate, p.alliance_typical)
+    own_pull = eq.secured(d.client_avoidance, d.client_alliance, p.plasticity, p.alliance_security_rate, p.alliance_typical)
+    assert np.abs(pull - d.therapist_anxiety).min() > 0  # first the alliance works on attachment to the partner
+    gap, own = gap + pull - d.therapist_anxiety, own + own_pull - d.client_avoidance
+    bond = pull
     trained, regulation = d.therapist_regulation.copy(), therapist.regulation[0]
     verbs.consolidate(world, np.arange(2))
     assert np.abs(gap).min() > 0

@@ -60,8 +60,9 @@ def rules() -> tuple[Rule, ...]:
     """Every equation in use, with what it reads and writes."""
     found = [Rule(name, frozenset(reads), frozenset(writes)) for name, reads, writes in wiring_of()]
     for equation, role, writes, more in _outside():
-        own = {f"{role}_{a}" if role else a for a in arguments(equation)} | set(arguments(equation)) | set(more)
-        found.append(Rule(equation.__name__, frozenset(own - {"value", "target", "rate"}), frozenset(writes)))
+        plain = set(arguments(equation)) - {"value", "target", "rate"}
+        own = {f"{role}_{a}" if role else a for a in plain} | plain | set(more)
+        found.append(Rule(equation.__name__, frozenset(own), frozenset(writes)))
     return tuple(found)
 
 
