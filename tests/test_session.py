@@ -18,6 +18,7 @@ from sim.people.instruments import Luck
 from sim.people.life import live_a_week
 from sim.people.population import PopulationError, draw, ecr_score
 from sim.people.state import DYAD, MEANS, PERSON, Columns, StateError
+from sim.theory import equations as eq
 from sim.theory.parameters import NUMBERS, Parameters
 from sim.theory.regions import ROLES, lesion_names
 from sim.theory.styles import STYLES, style_name
