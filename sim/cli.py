@@ -199,6 +199,9 @@ def check(scenario: Annotated[Path, typer.Argument(help="A scenario file (YAML).
             ", ".join([*arm.policies, *changes]) or "-",
         )
     console.print(table)
+    for arm in s.arms:
+        for note in arm.notes():
+            typer.echo(f"Note: {arm.name}: {note}.")
     courses = len(s.arms) * s.clients_per_arm * s.replicates
     most_sessions = sum(a.sessions for a in s.arms if a.therapist is not None) * s.clients_per_arm * s.replicates
     typer.echo(f"{scenario}: valid. {courses:,} courses, at most {most_sessions:,} sessions.")
@@ -362,7 +365,7 @@ def claims_command(
         raise UserError("docs/CLAIMS.md is on seed 1 with its own number of clients; leave out --seed and --clients")
     if write and names:
         raise UserError("--write writes the whole of docs/CLAIMS.md; leave out the names")
-    page = claims_page.PAGE
+    page, count = claims_page.PAGE, claims_page.SEEDS if write else 1
     if checking and not page.is_file():
         raise UserError(f"{page}: is not there; --check compares with it, and works in a clone of the project")
     console = Console(stderr=True)
@@ -372,8 +375,12 @@ def claims_command(
     ) as progress:  # fmt: skip
         bar = progress.add_task("claims", total=None)
         try:
-            found = findings(names or (), seed, clients, threads=threads,
-                             progress=lambda done, total: progress.update(bar, completed=done, total=total))  # fmt: skip
+            every = [
+                findings(names or (), one, clients, threads=threads, ablated=one == seed,
+                         progress=lambda done, total: progress.update(bar, completed=done, total=total))
+                for one in range(seed, seed + count)
+            ]  # fmt: skip
+            found = every[0]
         except UnknownClaim as e:
             raise UserError(str(e)) from None
     if as_json:
@@ -382,7 +389,7 @@ def claims_command(
         typer.echo(claims_page.in_full(found, names or ()))
     if write:
         try:
-            page.write_text(claims_page.page(found), encoding="utf-8")
+            page.write_text(claims_page.page(found, claims_page.over_seeds(every)), encoding="utf-8")
         except OSError as e:
             raise UserError(f"{page}: cannot be written ({e.strerror})") from e
         typer.echo(f"Wrote {page}")

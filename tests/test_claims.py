@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import re
 from collections.abc import Sequence
@@ -22,6 +23,8 @@ from sim.people.state import DYAD, PERSON
 from sim.theory.claims import claims
 from sim.theory.parameters import NUMBERS
 from sim.theory.regions import REGIONS, ROLES
+from sim.therapy.session import World
+from sim.therapy.wiring import SESSION_RULES
 from sim.views import claims_page
 
 EVERY = contrasts()
@@ -51,7 +54,7 @@ def test_contrast_is_sound(contrast: Contrast) -> None:
     """Known keys, claims and measures; sides that load; a size stated with its reason; an ablation for every difference."""
     row = next(r for r in tested.table()["contrasts"] if r["id"] == contrast.id)
     assert set(row) <= {"id", "claims", "says", "usual", "changed", "cells", "measure", "expected", "spares", "without", "unit",
-                        "interaction", "coded", "why_not", "because"}  # fmt: skip
+                        "interaction", "coded", "why_not", "because", "amended"}  # fmt: skip
     assert set(contrast.claims) <= set(claims()) and contrast.because and contrast.says.endswith(".")
     for name in (contrast.measure, *contrast.spares):
         prefix = name.rpartition(".")[0]
@@ -95,9 +98,13 @@ def test_overlays_merge_what_is_numbers_and_replace_the_rest() -> None:
         ("at_most", -0.2, (-0.3, -0.4, -0.1), "reproduced"),
         ("at_most", -0.2, (-0.1, -0.15, -0.05), "weaker than stated"),
         ("at_most", -0.2, (0.3, 0.2, 0.4), "not reproduced"),
-        ("at_least", -0.2, (-0.1, -0.3, 0.1), "reproduced"),
+        ("at_least", -0.2, (-0.1, -0.15, 0.1), "reproduced"),
+        ("at_least", -0.2, (-0.1, -0.3, 0.1), "not reproduced"),
         ("at_least", -0.2, (-0.3, -0.4, -0.2), "not reproduced"),
         ("within", 0.1, (0.05, 0.0, 0.1), "reproduced"),
+        ("within", 0.1, (0.05, -0.02, 0.12), "not reproduced"),
+        ("at_most", 0.8, (0.7, 0.6, 0.78), "reproduced"),
+        ("at_most", 0.8, (0.79, 0.75, 0.82), "not reproduced"),
         ("within", 0.1, (-0.2, -0.3, -0.1), "not reproduced"),
         ("at_least", 0.2, (float("nan"),) * 3, "not reproduced"),
         ("within", 0.2, (float("nan"),) * 3, "not reproduced"),
@@ -133,6 +140,9 @@ def test_distance_by_hand() -> None:
     # mirrored, felt, felt and understood, response, perceived, trust, bond
     assert distance({"lesions": {"therapist.mirror": 0}}, ["client_bond"]) == 7
     assert distance({"parameters": {"wai_item_sd": 0}}, ["client_bond"]) is None
+    assert distance({"parameters": {"trust_rate": 0}}, ["client_trust"]) == 1
+    assert distance({"parameters": {"healing_rate": 0}}, ["client_arousal"]) == 5  # distress, brought, stirred, aroused
+    assert distance({"force": [{"session": 1, "value": 0.5}]}, ["client_perceived"]) == 1
     assert distance({"client": "fearful"}, ["client_disclosure"]) == 1
     assert distance({"switch_off": ["heal"]}, ["distress"]) == 1
 
@@ -162,8 +172,9 @@ def test_the_page_is_fresh(found: Sequence[Finding]) -> None:
     text = claims_page.PAGE.read_text(encoding="utf-8")
     assert claims_page.differences(found, claims_page.kept(text)) == []
     assert set(claims_page.kept(text)) == {c.id for c in EVERY}
-    numbers = re.compile(r"[+-]?\d+\.\d+|±[\d.]+")  # the words are compared exactly, numbers by --check
-    assert numbers.sub("#", claims_page.page(found)) == numbers.sub("#", text)
+    numbers = re.compile(r"[+-]?\d+(\.\d+)?(/\d+)?|±[\d.]+")  # the words are compared exactly, effects by --check
+    seeds = dict.fromkeys((c.id for c in EVERY), "5/5")
+    assert numbers.sub("#", claims_page.page(found, seeds)) == numbers.sub("#", text)
 
 
 def test_taking_the_mechanism_out_takes_the_effect_away(found: Sequence[Finding]) -> None:
@@ -188,6 +199,8 @@ def test_most_claims_hold(found: Sequence[Finding]) -> None:
 
 def test_threads_do_not_matter() -> None:
     """One thread or two: the same numbers, to the last digit."""
+    with pytest.raises(ValueError, match="at least 1"):
+        findings(["K20"], clients=30, threads=0)
     one, two = (findings(["K20"], clients=30, threads=n) for n in (1, 2))
     assert [(f.effect, f.without, f.spared) for f in one] == [(f.effect, f.without, f.spared) for f in two]
 
@@ -266,7 +279,7 @@ def test_correlation_interval() -> None:
 
 def test_differences_are_found(found: Sequence[Finding]) -> None:
     """A changed number, a changed verdict and a missing row are each named."""
-    page = claims_page.kept(claims_page.page(found))
+    page = claims_page.kept(claims_page.page(found, {}))
     assert claims_page.differences(found, page) == []
     first, second, third = (f.contrast.id for f in found[:3])
     wrong = {**page, first: claims_page.Kept(page[first].effect + 1.0, page[first].verdict),
@@ -334,10 +347,11 @@ def test_no_region_is_decoration() -> None:
     wanted = load("scenarios/region_lesions.yaml").but(clients_per_arm=80, sessions=8)
     table = lesion_effects(run(wanted, 1))
     table = table[~table["own"] & ~table["process"].str.contains("arousal")]  # arousal is the limbic system's activity
+    table = table[(table["low"] > 0) | (table["high"] < 0)]
     most = table["effect"].abs().groupby([table["role"], table["region"]]).max()
     for role in ROLES:
         for region in REGIONS:
-            assert most[role, region] > 0.1, f"{role}.{region} moves nothing by more than {most[role, region]:.2f} SD"
+            assert most[role, region] > 0.1, f"{role}.{region} moves nothing for certain by more than {most[role, region]:.2f} SD"
             assert own_rules({"lesions": {f"{role}.{region}": 0}})
 
 
@@ -348,3 +362,46 @@ def test_the_coded_mark_of_the_lesion_table() -> None:
     assert not table.loc[("therapist", "vmpfc", "response"), "coded"]
     assert table.loc[("client", "vmpfc", "client's security"), "coded"]
     assert not table.loc[("therapist", "mirror", "alliance"), "coded"]
+
+
+def test_no_contrast_stands_twice() -> None:
+    """The same sides and measure under two names would count twice."""
+    seen = [(json.dumps(c.cells, sort_keys=True), c.measure) for c in EVERY]
+    assert len(set(seen)) == len(seen)
+
+
+def test_amended_rows_are_marked(found: Sequence[Finding]) -> None:
+    """What was changed after the first run says so, in the table and on the page."""
+    text = claims_page.PAGE.read_text(encoding="utf-8")
+    for f in found:
+        assert (f"`{f.contrast.id}`† |" in text) == bool(f.contrast.amended), f.contrast.id
+
+
+def test_the_unit_is_the_spread_of_the_population() -> None:
+    """A contrast between styles is told in SD of the population's clients, not of one style's."""
+    contrast = next(c for c in EVERY if c.id == "preoccupied_seek")
+    assert contrast.scale == {} and not contrast.same_people
+    assert next(c for c in EVERY if c.id == "labelling_calms").same_people
+
+
+def test_session_wiring_is_what_verbs_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every equation that a verb applies is declared, with just the quantities that it is given or finds in columns."""
+    seen: dict[str, set[str]] = {}
+    plain = World.applied
+
+    def watched(self, equation, rows, role="", **given):  # type: ignore[no-untyped-def]
+        columns = self.dyads.index
+        names = list(inspect.signature(equation).parameters)
+        read = {a for a in names if a in given or f"{role}_{a}" in columns or a in columns}
+        seen.setdefault(f"{role}.{equation.__name__}", set()).update(read)
+        return plain(self, equation, rows, role, **given)
+
+    monkeypatch.setattr(World, "applied", watched)
+    run(from_spec({"question": "q", "clients_per_arm": 5, "sessions": 2}, "wiring"), 1)
+    first_meeting = {f"{role}.{name}" for role in ROLES for name in ("expectation", "first_trust", "expression")}
+    declared: dict[str, set[str]] = {}
+    for rule in SESSION_RULES:
+        declared.setdefault(rule.name, set()).update(rule.reads)
+    assert set(seen) - first_meeting == set(declared)
+    for name, reads in declared.items():
+        assert seen[name] - {"attachment"} == reads, name

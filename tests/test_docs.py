@@ -10,12 +10,20 @@ import pytest
 
 from sim.theory.claims import carriers, tags
 from sim.therapy.compile import source
+from sim.therapy.session import SESSION
+from sim.therapy.wiring import SESSION_RULES
 from sim.views.docs import BLOCKS, DOCS, refreshed
-from sim.views.docs_tables import wiring_table
+from sim.views.docs_tables import session_wiring_table, wiring_table
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted(DOCS.glob("*.md"))]
 CODE = [(page, i, block) for page in PAGES for i, block in enumerate(re.findall(r"```python\n(.*?)```", page.read_text(), re.S))]
+
+
+
+def written_by_hand(page: str) -> str:
+    """A page without its generated blocks."""
+    return re.sub(r"<!-- generated: .*?<!-- end -->", "", (DOCS / page).read_text(encoding="utf-8"), flags=re.S)
 
 
 @pytest.mark.parametrize("page", sorted(DOCS.glob("*.md")), ids=lambda p: p.name)
@@ -47,11 +55,48 @@ def test_odd_has_the_headings_of_the_protocol() -> None:
 
 def test_names_in_the_odd_exist() -> None:
     """Every name in the hand-written text occurs in the code; one that does not was renamed."""
-    text = re.sub(r"<!-- generated: .*?<!-- end -->", "", (DOCS / "ODD.md").read_text(encoding="utf-8"), flags=re.S)
+    text = written_by_hand("ODD.md")
     code = " ".join(path.read_text(encoding="utf-8") for path in (ROOT / "sim").rglob("*.py"))
     named = set(re.findall(r"`(\w*[a-zA-Z0-9])`", text))
     assert "healing_lasting_share" in named
     assert named - set(re.findall(r"\w+", code)) == set()
+
+
+def test_the_odd_tells_every_verb_and_every_equation_of_a_session() -> None:
+    """A verb, or an equation that a verb applies, is told in the hand-written text of section 7: a table alone is not enough."""
+    text = written_by_hand("ODD.md")
+    submodels = text[text.index("\n## 7 "):]
+    wanted = [verb.__name__ for verb in SESSION] + [rule.equation.__name__ for rule in SESSION_RULES]
+    assert {"consolidate", "secured"} <= set(wanted)
+    assert [name for name in dict.fromkeys(wanted) if f"`{name}`" not in submodels] == []
+
+
+def test_consolidation_is_told_in_its_order() -> None:
+    """The alliance works on attachment before it and the general model pull on each other."""
+    text = written_by_hand("ODD.md")
+    told = text[text.index("*Consolidation*"):text.index("*Ratings*")]
+    numbers = ("`secured`", "`session_carry_rate`", "`prototype_learning_rate`")
+    assert sorted(numbers, key=told.index) == list(numbers)
+
+
+def test_the_session_wiring_table_holds_every_rule() -> None:
+    """One row for each rule, in the order of the verbs; every argument is a quantity read or a number."""
+    rows = [[cell.strip() for cell in row.strip("|").split(" | ")] for row in session_wiring_table().splitlines()[2:]]
+    assert sorted(row[2].strip("`") for row in rows) == sorted(rule.name for rule in SESSION_RULES)
+    verbs = [row[1].strip("`") for row in rows]
+    order = [verb.__name__ for verb in SESSION]
+    assert verbs == sorted(verbs, key=order.index)
+    secured = next(row for row in rows if row[2] == "`client.secured`")
+    assert secured[3] == "`client_anxiety`, `client_avoidance`, `client_alliance`"
+    assert secured[4] == "`plasticity`, `alliance_security_rate`, `alliance_typical`"
+
+
+def test_histories_are_told_as_they_end() -> None:
+    """The styles that section 1 of the ODD names are those of the table of histories, in its order."""
+    block = (DOCS / "DESIGN.md").read_text(encoding="utf-8").partition("<!-- generated: histories -->")[2].partition("<!-- end -->")[0]
+    styles = [row.strip(" |").rpartition(" | ")[2] for row in block.strip().splitlines()[2:]]
+    told = " ".join(written_by_hand("ODD.md").partition("- *Histories*:")[2].partition("\n- ")[0].split())
+    assert f"teach the {', '.join(styles[:-1])} and {styles[-1]} strategies" in told
 
 
 def test_the_wiring_table_is_the_compiled_exchange() -> None:

@@ -1,7 +1,7 @@
 """What is measured on every client of an arm, to test claims: names such as ``late.wai_client`` to one value a client.
 
 A name is a column of the session table (its mean over a client's sessions), a column of the client table, or one of these
-with a prefix that says when or what: ``late`` (last third of the sessions), ``first_session``, ``first`` (the very
+with a prefix that says when or what: ``late`` (last third of the client's sessions), ``first_session``, ``first`` (the very
 first exchange), ``change`` (end minus start), ``moved`` (size of that change), ``swing`` (SD over exchanges), ``r`` and ``count``
 (one number for the arm), ``mean`` (one number, with its interval over clients). A few names are built from several columns.
 """
@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from sim.evidence.imaging import correlation, site_alliance
+from sim.experiments.measures import late_sessions, repaired_share
 from sim.experiments.run import Run
 from sim.people.state import REGION_ACTIVITY
 from sim.theory.parameters import nearest
@@ -62,6 +63,30 @@ _MEASURED: dict[str, tuple[str, ...]] = {
     "early_late_alliance": ("client_bond", "client_task", "client_goal"),
     "bond_minus_general_moved": ("client_anxiety", "client_avoidance"),
 }
+
+
+#: What the names mean that are no columns of a result table (those are described in docs/DESIGN.md).
+MEANINGS: dict[str, str] = {
+    "security": "minus the mean of anxiety and avoidance with the therapist, latent, ECR points",
+    "misreading": "the response as the client perceives it less the response that was given (share of the scale)",
+    "therapist_misreading": "the client's collaboration as the therapist perceives it less what was given",
+    "task_minus_bond": "WAI task less WAI bond, client's ratings",
+    "shown_minus_felt": "expression less arousal, client",
+    "leaving_logit": "logit of the chance of leaving after a session",
+    "repaired_share": "share of a client's ruptures that were repaired; clients without any are left out",
+    "confrontation_share": "of a client's sessions with a rupture, the share with a confrontation",
+    "fright_left": "arousal three exchanges after it was forced to .9, less the client's mean of the session before",
+    "bond_minus_general_moved": "how much further attachment to the therapist moved than general attachment, ECR points",
+    "early_late_alliance": "correlation over clients of the WAI after session 4 with the late one",
+    "eeg_prefrontal": "correlation over clients of the site's mean signal (both people) and the mean WAI; other sites likewise",
+    "three_parts": "largest absolute correlation over clients among security, fit and trained regulation",
+    "region_series": "regions, of both people, whose activity varies over exchanges",
+}
+PREFIXES = (
+    "Without a prefix: mean over a client's sessions. `late.`: the last third of them (rounded up). `first_session.`: the first. "
+    "`first.`: the very first exchange. `change.`: end minus start. `swing.`: SD over the exchanges of a session, mean over "
+    "sessions. `r.`, `count.`: one number for the arm. `mean.`: the mean itself, not a difference."
+)
 
 
 class UnknownMeasure(ValueError):
@@ -111,7 +136,7 @@ def measured(run: Run, name: str) -> Measured:
         change = _change(run, rest)
         return Measured(change.abs() if prefix == "moved" else change)
     if name in ("repaired_share", "confrontation_share"):
-        return Measured(_shares(run)[name])
+        return Measured((repaired_share if name == "repaired_share" else _confrontation_share)(run.sessions))
     if name in run.clients.columns and name not in run.sessions.columns:
         return Measured(run.clients.set_index(_WHO)[name])
     return Measured(_over_sessions(run, prefix, rest))
@@ -136,8 +161,7 @@ def _over_sessions(run: Run, when: str, name: str) -> pd.Series:
     if when == "first_session":
         values = values[sessions["session"] == 1]
     elif when == "late":
-        last = sessions.groupby(_WHO)["session"].transform("max")
-        values = values[sessions["session"] > last - np.maximum(last // 3, 1)]
+        values = values[late_sessions(sessions)]
     elif when:
         raise UnknownMeasure(f"no measure '{when}.{name}'; known prefixes: late, first_session, first, change, moved, swing, r")
     rows = sessions.loc[values.index]
@@ -155,13 +179,11 @@ def _change(run: Run, name: str) -> pd.Series:
     return people[f"{name}_end_latent"] - people[f"{name}_0_latent"]
 
 
-def _shares(run: Run) -> dict[str, pd.Series]:
-    """Share of ruptures repaired, and of rupture sessions with a confrontation; clients without a rupture are left out."""
-    s = run.sessions
-    sums = s.assign(open=s["rupture_type"].isin(["confrontation", "both"]), any=s["ruptures"] > 0)
-    sums = sums.groupby(_WHO)[["ruptures", "repairs", "open", "any"]].sum()
-    sums = sums[sums["ruptures"] > 0]
-    return {"repaired_share": sums["repairs"] / sums["ruptures"], "confrontation_share": sums["open"] / sums["any"]}
+def _confrontation_share(sessions: pd.DataFrame) -> pd.Series:
+    """Of a client's sessions with a rupture, the share with a confrontation; clients without a rupture are left out."""
+    ruptured = sessions[sessions["ruptures"] > 0]
+    openly = ruptured["rupture_type"].isin(["confrontation", "both"]).astype(float)
+    return openly.groupby([ruptured["replicate"], ruptured["client"]]).mean()
 
 
 def _inside(run: Run, kind: str, name: str) -> pd.Series:
@@ -203,7 +225,8 @@ def _of_arm(run: Run, name: str) -> Measured:
     if name == "three_parts":
         parts = [_over_sessions(run, "", part).to_numpy() for part in ("security", "fit", "regulation_client")]
         found = [_together(parts[i], parts[k]) for i in range(3) for k in range(i)]
-        return max(found, key=lambda one: abs(one.value))
+        most = max(found, key=lambda one: abs(one.value))
+        return most if most.value >= 0 else Measured(None, -most.value, -most.high, -most.low)
     if name == "region_series":
         series = [f"{role}_{activity}" for role in ROLES for activity in REGION_ACTIVITY.values()]
         varies = sum(float(run.exchanges[one].std()) > 1e-6 for one in series)

@@ -1,7 +1,7 @@
 """Every claim put to the test: contrasts on the same people and the same luck, against what was expected beforehand.
 
 ``contrasts.yaml`` says what is compared and what was expected; this module only runs it. An effect is the mean difference,
-client by client, between two sides (or a weighted sum of several), in SD of clients in the first side unless a unit is named.
+client by client, between two sides (or a weighted sum of several), in SD of the population's clients unless a unit is named.
 Beside it stand what must not change, the same effect with the mechanism taken out of both sides, and whether the effect
 was coded in or emerges (``origins``).
 """
@@ -37,6 +37,8 @@ class UnknownClaim(ValueError):
     """A name that is neither a claim nor a contrast."""
 
 
+#: Share of an effect that may be left once its mechanism is taken out.
+LEFT = 0.2
 #: What a contrast can come to.
 VERDICTS = ("reproduced", "weaker than stated", "not reproduced", "not specific")
 
@@ -52,20 +54,26 @@ class Expected:
         words = {"at_least": "at least {:+.3g}", "at_most": "at most {:+.3g}", "within": "within ±{:.3g}"}
         return words[self.kind].format(self.size)
 
+    @property
+    def sign(self) -> float:
+        """Which way the effect should go."""
+        return -1.0 if self.kind == "at_most" else 1.0
+
+    @property
+    def nothing(self) -> bool:
+        """Whether no effect is expected: none at all, or none beyond a bound on the far side of zero."""
+        return self.kind == "within" or self.sign * self.size <= 0.0
+
     def met(self, effect: Effect) -> str:
         """The verdict on an effect."""
-        value, low, high = effect.value, effect.low, effect.high
+        value, low, high, sign = effect.value, effect.low, effect.high, self.sign
         if self.kind == "within":
-            return "reproduced" if abs(value) <= self.size else "not reproduced"
-        sign = 1.0 if self.kind == "at_least" else -1.0
-        reached = sign * value >= sign * self.size
-        # A bound on the far side of zero ("not lower for that") only asks for the bound.
-        lenient = sign * self.size <= 0.0
-        clear = lenient or (sign * low > 0.0 and sign * high > 0.0)
-        if reached and clear:
-            return "reproduced"
-        right_way = sign * low > 0.0 and sign * high > 0.0
-        return "weaker than stated" if right_way and not lenient else "not reproduced"
+            return "reproduced" if -self.size <= low and high <= self.size else "not reproduced"
+        if self.nothing:  # a bound on the far side of zero ("not lower for that"): all of the interval keeps it
+            return "reproduced" if min(sign * low, sign * high) >= sign * self.size else "not reproduced"
+        if not (sign * low > 0.0 and sign * high > 0.0):
+            return "not reproduced"
+        return "reproduced" if sign * value >= sign * self.size else "weaker than stated"
 
 
 @dataclass(frozen=True)
@@ -85,17 +93,27 @@ class Contrast:
     interaction: bool = False
     coded: bool = False
     why_not: str = ""
+    amended: tuple[str, ...] = ()
     differs: Mapping[str, Any] = field(default_factory=dict)
 
     @property
+    def scale(self) -> Mapping[str, Any]:
+        """The side whose spread over clients is the unit: the first, with clients as the population has them."""
+        return {key: value for key, value in self.cells[0][1].items() if key != "client"}
+
+    @property
+    def same_people(self) -> bool:
+        """Whether the sides hold the same clients; otherwise other people with the same luck."""
+        return len({json.dumps(cell.get("client"), sort_keys=True) for _, cell in self.cells}) == 1
+
+    @property
     def coded_in(self) -> int | None:
-        """Equations from the mechanism (what is taken out of it, else what differs) to what is measured; 1 = coded in."""
+        """Equations from the mechanism (those that take what differs between the sides) to what is measured; 1 = coded in."""
         if self.coded:
             return 1
         if self.interaction:  # both people's styles differ by design; the question is what makes them more than a sum
             return distance(self.without or {}, quantities(self.measure))
-        mechanism = self.differs if self.without is None else overlaid(self.differs, self.without)
-        return distance(mechanism, quantities(self.measure))
+        return distance(self.differs, quantities(self.measure))
 
 
 @dataclass(frozen=True)
@@ -129,12 +147,22 @@ class Finding:
     @property
     def touched(self) -> tuple[str, ...]:
         """What should not have changed and did."""
-        return tuple(name for name, e in self.spared.items() if not abs(e.value) <= self.contrast.spares[name])
+        limits = self.contrast.spares
+        return tuple(n for n, e in self.spared.items() if not (-limits[n] <= e.low and e.high <= limits[n]))
 
     @property
     def depends(self) -> bool | None:
-        """Whether the effect falls short once the mechanism is taken out; None where nothing can be taken out."""
-        return None if self.without is None else self.contrast.expected.met(self.without) != "reproduced"
+        """Whether at most ``LEFT`` of the effect is left once the mechanism is taken out; None where nothing is taken out.
+
+        Where nothing was to change: whether a way is then open, and the effect shows.
+        """
+        if self.without is None:
+            return None
+        expected = self.contrast.expected
+        if expected.nothing:
+            return expected.met(self.without) != "reproduced"
+        left = expected.sign * self.without.value
+        return bool(left <= LEFT * abs(self.effect.value) or self.without.low <= 0.0 <= self.without.high)
 
     @property
     def origin(self) -> str:
@@ -170,8 +198,8 @@ def contrasts(wanted: Iterable[str] = ()) -> tuple[Contrast, ...]:
     Raises ``UnknownClaim``.
     """
     every = tuple(_contrast(row) for row in table()["contrasts"])
-    names = list(wanted)
     known = [*claims(), *(c.id for c in every)]
+    names = [name.upper() if name.upper() in claims() else name for name in wanted]
     for name in names:
         if name not in known:
             raise UnknownClaim(f"no claim or contrast '{name}'{nearest(name, known)}; claims are K1 to K27 and A1 to A9")
@@ -189,6 +217,8 @@ def _contrast(row: Mapping[str, Any]) -> Contrast:
         differs = row["changed"]
     else:
         cells, differs = ((1.0, overlaid(usual)),), usual
+    if row["measure"].startswith(("r.", "count.")) and len(cells) > 1:
+        raise ValueError(f"{row['id']}: {row['measure']} is one number of one side; it cannot be compared between sides")
     return Contrast(
         id=row["id"],
         claims=tuple(row["claims"]),
@@ -203,6 +233,7 @@ def _contrast(row: Mapping[str, Any]) -> Contrast:
         interaction=row.get("interaction", False),
         coded=row.get("coded", False),
         why_not=row.get("why_not", ""),
+        amended=tuple(row.get("amended", ())),
         differs=differs,
     )
 
@@ -216,7 +247,8 @@ def _arm(overlay: Mapping[str, Any]) -> _Arm:
 
 def _scenario(arm: _Arm, clients: int, inside: bool, under: Mapping[str, Any]) -> Scenario:
     spec = overlaid(table()["base"], json.loads(arm), under)
-    spec["clients_per_arm"] = clients
+    usual = int(table()["base"]["clients_per_arm"])
+    spec["clients_per_arm"] = clients * int(spec["clients_per_arm"]) // usual  # some contrasts need more
     if inside:
         spec["record"] = {"exchanges": {"clients": list(range(min(clients, _FOLLOWED)))}}
     return from_spec({"question": "Does the claim hold?", **spec}, "claims")
@@ -228,6 +260,7 @@ def _wanted(chosen: Sequence[Contrast], ablated: bool) -> dict[_Arm, set[str]]:
     for c in chosen:
         for _, cell in c.cells:
             arms.setdefault(_arm(cell), set()).update({c.measure, *c.spares})
+            arms.setdefault(_arm(c.scale), set()).add(c.measure)
             if ablated and c.without is not None:
                 arms.setdefault(_arm(overlaid(cell, c.without)), set()).add(c.measure)
     return arms
@@ -248,6 +281,8 @@ def findings(
     ``clients``: clients an arm (default: the table's). ``ablated``: also with the mechanism taken out. ``under``: an
     overlay of every side, such as a changed number, under which the claims are put to the test. Raises ``UnknownClaim``.
     """
+    if threads is not None and threads < 1:
+        raise ValueError("threads must be at least 1")
     chosen = contrasts(wanted)
     n = int(table()["base"]["clients_per_arm"]) if clients is None else clients
     arms = _wanted(chosen, ablated)
@@ -269,7 +304,7 @@ def findings(
 
 def _finding(c: Contrast, results: Mapping[_Arm, Mapping[str, Measured]], seed: int, ablated: bool) -> Finding:
     sides = [(weight, results[_arm(cell)]) for weight, cell in c.cells]
-    unit = _spread(sides[0][1][c.measure]) if c.unit == "SD" else 1.0
+    unit = _spread(results[_arm(c.scale)][c.measure]) if c.unit == "SD" else 1.0
     without = None
     if ablated and c.without is not None:
         less = [(weight, results[_arm(overlaid(cell, c.without))]) for weight, cell in c.cells]

@@ -14,16 +14,14 @@ import pandas as pd
 
 from sim.evidence.claim_measures import quantities
 from sim.evidence.origins import distance
-from sim.experiments.intervals import mean_interval
-from sim.experiments.measures import same_clients
+from sim.experiments.intervals import difference_interval, mean_interval
+from sim.experiments.measures import arms, assessed_change, late_alliance, late_sessions, repaired_share, same_clients
 from sim.theory.regions import CONTAINS, REGIONS, ROLES
 from sim.theory.triangle import CORNERS, Corner
 
 if TYPE_CHECKING:
     from sim.experiments.run import Run
-    from sim.experiments.scenario import Arm
-
-_PERSON = ["replicate", "client"]
+    from sim.experiments.scenario import Arm, Scenario
 
 #: What a lesion may change, in the order of the table: heading -> (columns of the session table, sign, sessions).
 PROCESSES: dict[str, tuple[tuple[str, ...], int, str]] = {
@@ -41,22 +39,11 @@ PROCESSES: dict[str, tuple[tuple[str, ...], int, str]] = {
 }
 
 
-def late_sessions(run: Run, arm: Arm) -> pd.DataFrame:
-    """The sessions of an arm in the last third of those planned."""
-    return run.sessions[(run.sessions["arm"] == arm.name) & (run.sessions["session"] > arm.sessions - -(-arm.sessions // 3))]
-
-
 def late_means(run: Run, arm: Arm, columns: tuple[str, ...]) -> pd.Series:
-    """Each client's mean of these columns (each counts the same) over the last third of the planned sessions."""
-    rows = late_sessions(run, arm)
+    """Each client's mean of these columns (each counts the same) over the late sessions."""
+    rows = run.sessions[run.sessions["arm"] == arm.name]
+    rows = rows[late_sessions(rows)]
     return rows[list(columns)].mean(axis=1).groupby([rows["replicate"], rows["client"]]).mean()
-
-
-def repaired_share(run: Run, arm: Arm) -> pd.Series:
-    """Each client's share of ruptures that were repaired, over all sessions; those who had none are left out."""
-    sums = run.sessions[run.sessions["arm"] == arm.name].groupby(_PERSON)[["repairs", "ruptures"]].sum()
-    sums = sums[sums["ruptures"] > 0]
-    return sums["repairs"] / sums["ruptures"]
 
 
 def paired(here: pd.Series, there: pd.Series) -> dict[str, float]:
@@ -131,6 +118,13 @@ def lesioned_region(arm: Arm) -> tuple[str, str, float] | None:
     return role, region, left
 
 
+def removed_effect(run: Run, arm: Arm, role: str, region: str) -> dict[str, float] | None:
+    """What a lesion of one region does to the late activity of another region of that person, in SD of clients."""
+    intact = undone(run)
+    columns = (f"{role}_{region}",)
+    return None if intact is None else paired(late_means(run, arm, columns), late_means(run, intact, columns))
+
+
 def region_order() -> tuple[tuple[str, int], ...]:
     """Every region and whole with how deep it nests: parts stand below the whole that contains them."""
     wholes = sorted(CONTAINS, key=lambda whole: -len(CONTAINS[whole]))
@@ -152,7 +146,9 @@ def region_order() -> tuple[tuple[str, int], ...]:
 
 def _process(run: Run, arm: Arm, name: str) -> pd.Series:
     columns, sign, when = PROCESSES[name]
-    return repaired_share(run, arm) if when == "share" else sign * late_means(run, arm, columns)
+    if when == "share":
+        return repaired_share(run.sessions[run.sessions["arm"] == arm.name])
+    return sign * late_means(run, arm, columns)
 
 
 def lesion_effects(run: Run) -> pd.DataFrame:
@@ -180,3 +176,136 @@ def lesion_effects(run: Run) -> pd.DataFrame:
                          "own": own, "coded": coded, **found})  # fmt: skip
     columns_ = ["arm", "role", "region", "depth", "left", "place", "process", "own", "coded", *_PAIRED]
     return pd.DataFrame(rows, columns=columns_).sort_values("place", kind="stable", ignore_index=True)
+
+
+# ------------------------------------------------------------------------------------- two people, beyond their sum
+
+#: All insecure kinds together, as a row of the interaction.
+EVERY = "all"
+
+
+def crossing(scenario: Scenario) -> dict[tuple[str, str], Arm]:
+    """Arms by (kind of client, kind of therapist) if each meets each and nothing else differs between arms; else empty.
+
+    Both references (``secure``, or the first kind) come first.
+    """
+    kinds = arms(scenario).to_dict("records")
+    treated = [(row, arm) for row, arm in zip(kinds, scenario.arms, strict=True) if arm.therapist is not None]
+    found = {(str(row["client"]), str(row["therapist"])): arm for row, arm in treated}
+    clients, therapists = (_secure_first(dict.fromkeys(pair[side] for pair in found)) for side in (0, 1))
+    whole = len(found) == len(treated) == len(clients) * len(therapists) and min(len(clients), len(therapists)) > 1
+    rest = ("parameters", "policies", "sessions", "lesions", "interventions")
+    if not whole or any(getattr(arm, name) != getattr(treated[0][1], name) for _, arm in treated for name in rest):
+        return {}
+    if any(not same_clients(found[c, t], found[c, therapists[0]]) for c in clients for t in therapists):
+        return {}
+    return {(c, t): found[c, t] for c in clients for t in therapists}
+
+
+def _secure_first(kinds: Mapping[str, None]) -> list[str]:
+    return sorted(kinds, key=lambda kind: kind != "secure")
+
+
+def interaction(run: Run) -> pd.DataFrame:
+    """What two insecure partners do together beyond either insecurity alone, per pair of kinds: late alliance and dropout.
+
+    (insecure, insecure) - (insecure, secure) - (secure, insecure) + (secure, secure). The difference between two therapists
+    is taken client by client; that of two kinds of client too where they have the same numbers (and so the same luck), else
+    between the two groups. ``alliance`` is in WAI points, ``dropout`` a share. A last row holds all pairs together.
+    """
+    cells = crossing(run.scenario)
+    rows = []
+    for measure, values in (("alliance", late_alliance(run)), ("dropout", _dropped_out(run))) if cells else ():
+        clients, therapists = (list(dict.fromkeys(pair[side] for pair in cells)) for side in (0, 1))
+        one = {pair: values[arm.name] for pair, arm in cells.items()}
+        # What another therapist than the reference changes for each client of a kind.
+        changed = {(c, t): (one[c, t] - one[c, therapists[0]]).dropna() for c in clients for t in therapists[1:]}
+        for c in clients:
+            changed[c, EVERY] = pd.concat([changed[c, t] for t in therapists[1:]]).groupby(level=[0, 1]).mean()
+        for c in clients[1:]:
+            for t in therapists[1:]:
+                rows.append({"client": c, "therapist": t, "measure": measure, **_beyond(changed[c, t], changed[clients[0], t])})
+        if len(cells) > 4:
+            every = pd.concat([changed[c, EVERY] for c in clients[1:]])
+            every = every.groupby(level=[0, 1]).mean()
+            found = _beyond(every, changed[clients[0], EVERY])
+            rows.append({"client": EVERY, "therapist": EVERY, "measure": measure, **found})
+    return pd.DataFrame(rows, columns=["client", "therapist", "measure", "mean", "low", "high", "n"])
+
+
+def _dropped_out(run: Run) -> dict[str, pd.Series]:
+    """For each arm: 1 for a client who dropped out, else 0."""
+    left = (run.clients.set_index(["replicate", "client"])["ending"] == "dropout").astype(float)
+    return {arm.name: left[(run.clients["arm"] == arm.name).to_numpy()] for arm in run.scenario.arms}
+
+
+def _beyond(here: pd.Series, there: pd.Series) -> dict[str, float]:
+    if here.index.equals(there.index):
+        found = mean_interval(here - there)
+    else:
+        found = {**difference_interval(here, there), "n": min(len(here), len(there))}
+    return {name: found[name] for name in ("mean", "low", "high", "n")}
+
+
+# ---------------------------------------------------------------------------------------------------- two numbers
+
+
+def factors(scenario: Scenario) -> dict[str, Arm]:
+    """The four arms that cross two numbers, low and high, and differ in nothing else: ``neither``, ``first``, ``second``, ``both``.
+
+    Empty where a scenario has no such four.
+    """
+    treated = [arm for arm in scenario.arms if arm.therapist is not None]
+    names = dict.fromkeys(name for arm in treated for name in arm.parameters)
+    for first, second in ((a, b) for a in names for b in names if a < b):
+        mine = [arm for arm in treated if first in arm.parameters and second in arm.parameters]
+        levels = [sorted({arm.parameters[name] for arm in mine}) for name in (first, second)]
+        if len(mine) != 4 or [len(level) for level in levels] != [2, 2] or not all(_twins(arm, mine[0], first, second) for arm in mine):
+            continue
+        found = {(levels[0].index(arm.parameters[first]), levels[1].index(arm.parameters[second])): arm for arm in mine}
+        if len(found) == 4:
+            return {"neither": found[0, 0], "first": found[1, 0], "second": found[0, 1], "both": found[1, 1]}
+    return {}
+
+
+def _twins(arm: Arm, other: Arm, *names: str) -> bool:
+    """Whether two arms differ in nothing but these numbers."""
+    rest = [{name: value for name, value in a.parameters.items() if name not in names} for a in (arm, other)]
+    same = ("therapist", "policies", "sessions", "lesions", "interventions")
+    return rest[0] == rest[1] and same_clients(arm, other) and all(getattr(arm, name) == getattr(other, name) for name in same)
+
+
+def factor_effects(run: Run) -> pd.DataFrame:
+    """What each of two numbers does alone, and both together beyond the sum: accuracy (r), alliance (WAI), distress (CORE-OM).
+
+    One row per ``effect`` (first, second, beyond) and ``measure``; paired, with 95 % interval over clients.
+    """
+    found, rows = factors(run.scenario), []
+    for measure in ("accuracy", "alliance", "distress") if found else ():
+        value = {name: _outcome(run, arm, measure) for name, arm in found.items()}
+        alone = {name: value[name] - value["neither"] for name in ("first", "second", "both")}
+        effects = {"first": alone["first"], "second": alone["second"], "beyond": alone["both"] - alone["first"] - alone["second"]}
+        rows += [{"effect": name, "measure": measure, **mean_interval(effect)} for name, effect in effects.items()]
+    return pd.DataFrame(rows, columns=["effect", "measure", "mean", "low", "high", "sd", "n"])
+
+
+def _outcome(run: Run, arm: Arm, measure: str) -> pd.Series:
+    if measure == "accuracy":
+        return late_means(run, arm, ("accuracy_correlation",))
+    return late_alliance(run)[arm.name] if measure == "alliance" else assessed_change(run, arm.name)
+
+
+def without_learning(scenario: Scenario) -> list[tuple[Arm, Arm]]:
+    """Pairs of arms that differ in plasticity alone: people can learn in the first, and cannot in the second."""
+    treated = [arm for arm in scenario.arms if arm.therapist is not None]
+    fixed = [arm for arm in treated if arm.parameters.get("plasticity") == 0.0]
+    return [
+        (arm, off) for off in fixed for arm in treated if arm not in fixed and _twins(arm, off, "plasticity")
+    ]
+
+
+def insecurity_change(run: Run, arm: str) -> pd.Series:
+    """Each client's change in insecurity of attachment (mean of latent anxiety and avoidance, ECR points) over the run."""
+    mine = run.clients[run.clients["arm"] == arm].set_index(["replicate", "client"])
+    ends = [mine[[f"client_{name}_{when}_latent" for name in ("anxiety", "avoidance")]].mean(axis=1) for when in ("end", "0")]
+    return ends[0] - ends[1]

@@ -1,7 +1,8 @@
 """Whether an effect was coded in or emerges: how many equations lie between a mechanism and what is measured.
 
 An effect on a quantity that stands in the mechanism's own equation, on either side, is no finding: it was *coded in*.
-An effect further away *emerges*, so many equations on. The distance is found on the wiring itself, never stated by hand.
+An effect further away *emerges*, so many equations on. The distance is found on the wiring: of the exchange as its tuple
+gives it, of the session as ``therapy/wiring.py`` declares it, of life between sessions as listed here.
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ from sim.theory import equations as eq
 from sim.theory.parameters import NUMBERS
 from sim.theory.regions import CONTAINS, REGIONS, ROLES
 from sim.therapy.compile import arguments, wiring_of
-from sim.therapy.interventions import SESSION_LINKS, held_quantities
+from sim.therapy.interventions import Forced, held_quantities
 from sim.therapy.policies import POLICIES
+from sim.therapy.wiring import SESSION_RULES, SessionRule
 
 
 @dataclass(frozen=True)
@@ -29,41 +31,42 @@ class Rule:
 
 
 _ATTACHMENT = ("anxiety", "avoidance")  # general; with the partner it is client_anxiety and so on
+_STIRRED = ("anxiety_distress_gain", "avoidance_distress_gain", "life_event_prob", "life_event_sd", "distress")
 
 
-def _outside() -> Iterable[tuple[Any, str, tuple[str, ...], tuple[str, ...]]]:
-    """Equations used outside the exchange: equation, whose, what it writes, and what it reads by another name."""
-    carried = ("plasticity", "session_carry_rate", "prototype_learning_rate")
+def _between_sessions() -> Iterable[Rule]:
+    """What happens to people between sessions: carried over, lived, defended against."""
     for role in ROLES:
-        yield eq.trust_target, role, (f"{role}_trust",), (f"{role}_perceived",)
-        yield eq.first_trust, role, (f"{role}_trust",), ()
-        yield eq.felt_bond, role, (f"{role}_bond",), ()
-        yield eq.alliance, role, (f"{role}_alliance",), ()
-        for name in ("task", "goal"):
-            gains = tuple(f"{name}_agreement_{what}_gain" for what in ("capability", "meaning", "trust", "progress"))
-            yield eq.agreement_target, role, (f"{role}_{name}",), ("capability", f"{role}_trust", "distress", *gains)
-        yield eq.secured, role, (f"{role}_anxiety", f"{role}_avoidance"), (f"{role}_anxiety", f"{role}_avoidance")
         both = (*_ATTACHMENT, f"{role}_anxiety", f"{role}_avoidance")
-        yield eq.toward, role, both, (*both, *carried)
-    yield eq.capability_target, "client", ("capability",), ("therapist_fit", "distress")
-    yield eq.engagement_target, "client", ("client_engagement",), ("distress",)
-    yield eq.healing, "client", ("distress",), ("distress", "client_labelling")
-    yield eq.dropout_probability, "client", ("dropout_risk",), ()
-    yield eq.prototype_drift, "", _ATTACHMENT, (*_ATTACHMENT, "anxiety_distress_gain", "avoidance_distress_gain")
-    yield eq.defence, "", ("immature",), (*_ATTACHMENT, "immature_anxiety_path", "immature_avoidance_path")
-    yield eq.defence, "", ("neurotic",), (*_ATTACHMENT, "neurotic_anxiety_path")
-    yield eq.expected_distress, "", ("distress",), _ATTACHMENT
+        yield _rule("carried", both, both, "plasticity", "session_carry_rate", "prototype_learning_rate")
+    yield _rule(eq.prototype_drift, _ATTACHMENT, _ATTACHMENT, *_STIRRED)
+    yield _rule(eq.distress_drift, ("distress",), ("distress",))
+    yield _rule(eq.defence, _ATTACHMENT, ("immature",), "immature_anxiety_path", "immature_avoidance_path")
+    yield _rule(eq.defence, _ATTACHMENT, ("neurotic",), "neurotic_anxiety_path")
+    yield _rule(eq.expected_distress, _ATTACHMENT, ("distress",))
+    yield _rule("meeting", ("distress",), ("client_distress", "therapist_distress"))
+    yield _rule("healed", ("client_distress",), ("distress",))
+    for role in ROLES:
+        yield _rule(eq.first_trust, (f"{role}_anxiety", f"{role}_avoidance"), (f"{role}_trust",))
+
+
+def _rule(what: Any, reads: Iterable[str], writes: Iterable[str], *numbers: str) -> Rule:
+    """A rule from an equation (whose other arguments are numbers) or, for what is no equation, from its name."""
+    name, taken = (what, []) if isinstance(what, str) else (what.__name__, arguments(what))
+    return Rule(name, frozenset([*reads, *numbers, *taken]), frozenset(writes))
+
+
+def _in_session(rule: SessionRule) -> Rule:
+    numbers = [a for a in arguments(rule.equation) if a not in rule.reads]
+    own = [f"{rule.whose}_{a}" for a in numbers]
+    return Rule(rule.name, frozenset([*rule.reads.values(), *numbers, *own, *rule.rates]), frozenset(rule.writes))
 
 
 @lru_cache(maxsize=1)
 def rules() -> tuple[Rule, ...]:
     """Every equation in use, with what it reads and writes."""
-    found = [Rule(name, frozenset(reads), frozenset(writes)) for name, reads, writes in wiring_of()]
-    for equation, role, writes, more in _outside():
-        plain = set(arguments(equation)) - {"value", "target", "rate"}
-        own = {f"{role}_{a}" if role else a for a in plain} | plain | set(more)
-        found.append(Rule(equation.__name__, frozenset(own), frozenset(writes)))
-    return tuple(found)
+    exchange = [Rule(name, frozenset(reads), frozenset(writes)) for name, reads, writes in wiring_of()]
+    return (*exchange, *map(_in_session, SESSION_RULES), *_between_sessions())
 
 
 def handles(overlay: Mapping[str, Any]) -> tuple[set[str], set[str]]:
@@ -86,18 +89,17 @@ def handles(overlay: Mapping[str, Any]) -> tuple[set[str], set[str]]:
         only_distress = isinstance(person, Mapping) and set(person) == {"distress"}
         # General attachment becomes attachment to this partner at the first meeting.
         names |= {f"{role}_distress"} if only_distress else {f"{role}_anxiety", f"{role}_avoidance", "anxiety", "avoidance"}
-    names |= set(held_quantities(overlay.get("hold", {}))) | {one["quantity"] for one in overlay.get("force", ())}
-    for link in overlay.get("cut", {}):
-        # Equations of the session's verbs go by their own name, whoever's they are.
-        steps.add(link.split(".")[1] if link in SESSION_LINKS else link.rpartition(".")[0])
-    steps |= set(overlay.get("switch_off", ()))
+    names |= set(held_quantities(overlay.get("hold", {})))
+    names |= {one.get("quantity", Forced.quantity) for one in overlay.get("force", ())}
+    steps |= {link.rpartition(".")[0] for link in overlay.get("cut", {})} | set(overlay.get("switch_off", ()))
     return names, steps
 
 
+#: Equations of each verb that can be switched off.
 _OF_VERBS = {
-    "form_alliance": {"trust_target", "felt_bond", "capability_target", "agreement_target", "alliance", "engagement_target"},
-    "heal": {"healing"},
-    "consolidate": {"toward", "secured"},
+    "form_alliance": ("trust_target", "felt_bond", "capability_target", "agreement_target", "alliance", "engagement_target"),
+    "heal": ("healing",),
+    "consolidate": ("carried", "secured"),
 }
 
 
@@ -105,7 +107,7 @@ def own_rules(overlay: Mapping[str, Any]) -> list[Rule]:
     """The mechanism's own equations: those that take what the overlay changes."""
     names, steps = handles(overlay)
     of_verbs = {name for step in steps for name in _OF_VERBS.get(step, ())}
-    return [rule for rule in rules() if rule.reads & names or rule.name in steps or rule.name in of_verbs]
+    return [r for r in rules() if r.reads & names or r.name in steps or r.name.rpartition(".")[2] in of_verbs]
 
 
 def distance(overlay: Mapping[str, Any], shown: Iterable[str]) -> int | None:

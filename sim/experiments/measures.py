@@ -73,6 +73,19 @@ def treated(run: Run) -> pd.DataFrame:
 # ---------------------------------------------------------------------------------------------------------- alliance
 
 
+def late_sessions(sessions: pd.DataFrame) -> pd.Series:
+    """Which rows of a session table are late: in the last third (rounded up) of the sessions that this client came to."""
+    held = sessions.groupby(COURSE, observed=True)["session"].transform("max")
+    return sessions["session"] > held - np.ceil(held / 3)
+
+
+def repaired_share(sessions: pd.DataFrame) -> pd.Series:
+    """Each client's share of ruptures that were repaired, over these sessions; those who had none are left out."""
+    sums = sessions.groupby(["replicate", "client"])[["repairs", "ruptures"]].sum()
+    sums = sums[sums["ruptures"] > 0]
+    return sums["repairs"] / sums["ruptures"]
+
+
 def courses(run: Run) -> pd.DataFrame:
     """One row per course of therapy: mean client-rated WAI over all sessions held, their first third and last third.
 
@@ -88,7 +101,7 @@ def courses(run: Run) -> pd.DataFrame:
     s = s.assign(
         sessions=held,
         wai_early=s["wai_client"].where(s["session"] <= third),
-        wai_late=s["wai_client"].where(s["session"] > held - third),
+        wai_late=s["wai_client"].where(late_sessions(s)),
     )
     grouped = s.groupby(COURSE, observed=True)
     return grouped.agg(

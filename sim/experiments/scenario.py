@@ -26,8 +26,9 @@ from sim.experiments.scenario_people import (
     one_therapist,
 )
 from sim.theory.parameters import NUMBERS, nearest
+from sim.theory.regions import CONTAINS
 from sim.theory.styles import STYLES
-from sim.therapy.interventions import Forced, Interventions, overlap
+from sim.therapy.interventions import Forced, Interventions, held_quantities, overlap
 from sim.therapy.policies import numbers_set_by
 
 __all__ = ["STYLE_POINT", "Arm", "Attachment", "Scenario", "ScenarioError", "from_spec", "json_schema", "load"]
@@ -48,6 +49,24 @@ class Arm(Frozen):
     cut: dict[str, float] = {}
     hold: dict[str, float] = {}
     force: tuple[Forced, ...] = ()
+
+    def notes(self) -> list[str]:
+        """What is asked for and comes to nothing, or to something else than one might think."""
+        regions = [name for name in self.lesions if name.partition(".")[2] in CONTAINS]
+        inside = [
+            (whole, part) for whole in regions for part in self.lesions
+            if part.startswith(whole.partition(".")[0]) and part.partition(".")[2] in CONTAINS[whole.partition(".")[2]]
+        ]  # fmt: skip
+        said = [f"{part} lies in {whole}; what is left of it is the product of both" for whole, part in inside]
+        if self.therapist is None and (self.interventions or any(name.startswith("therapist") for name in self.lesions)):
+            said.append("has no therapist, so that interventions and lesions of the therapist come to nothing")
+        held = held_quantities(self.hold)
+        both = dict.fromkeys(one.quantity for one in self.force if one.quantity in held)
+        said += [f"{quantity} is held and forced; force goes before hold" for quantity in both]
+        said += [
+            f"{link} is cut in a step that is switched off" for link in self.cut if link.rpartition(".")[0] in self.switch_off
+        ]
+        return said
 
     @property
     def interventions(self) -> Interventions:

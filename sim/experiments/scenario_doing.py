@@ -15,7 +15,6 @@ from sim.therapy import interventions
 from sim.therapy.compile import anatomy
 from sim.therapy.policies import POLICIES
 
-MOST_ADDED = 6  # to what is held: the width of the scales that corners are pushed in
 _LAST = {"session": 520, "exchange": 60}  # longest course and longest session
 
 
@@ -89,7 +88,8 @@ def _hold(value: Any) -> dict[str, float]:
     found = {}
     for name, one in mapping(value, "what is held to what is added to its baseline course, such as attachment: 0").items():
         _named(name, interventions.check_held, (name,))
-        found[name] = number(one, -MOST_ADDED, MOST_ADDED, (name,))
+        most = interventions.most_added(name)
+        found[name] = number(one, -most, most, (name,))
         if interventions.counted(name) and not found[name].is_integer():
             raise Wrong((name,), f"is counted, so that what is added must be a whole number, not {shown(one)}")
     twice = interventions.overlap(found)
@@ -207,7 +207,8 @@ def _interventions() -> dict[str, Any]:
         cut[link] = {"anyOf": [between(low, high), *typical]}
         if interventions.counted(quantity):
             cut[link]["anyOf"][0]["type"] = "integer"
-    held = {name: between(-MOST_ADDED, MOST_ADDED) for name in interventions.can_be_held()}
+    widths = {name: interventions.most_added(name) for name in interventions.can_be_held()}
+    held = {name: between(-width, width) for name, width in widths.items()}
     for name in filter(interventions.counted, held):
         held[name]["type"] = "integer"
     when = {key: {"type": "integer", "minimum": 1, "maximum": last} for key, last in _LAST.items()}

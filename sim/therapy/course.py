@@ -24,8 +24,6 @@ from sim.therapy.session import (
     Verb,
     World,
     begin,
-    rate_alliance,
-    rate_distress,
     traced_quantities,
 )
 
@@ -136,10 +134,11 @@ class Running:
             return
         baseline, everybody = world.baseline, np.arange(len(world.dyads))
         baseline.week = world.week
+        for rating in baseline.ratings.values():
+            rating[:] = np.nan
         for verb in self.session:
-            if verb not in (rate_distress, rate_alliance):  # nobody needs to fill in forms there
-                verb(baseline, everybody)
-                baseline.ending[:] = IN_THERAPY  # nobody leaves it: it has a course for whoever stays here
+            verb(baseline, everybody)
+            baseline.ending[:] = IN_THERAPY  # nobody leaves it: it has a course for whoever stays here
             if verb in self.left:
                 verb(world, rows)
             world.surgery.hold_columns(world.dyads, baseline.dyads, rows)

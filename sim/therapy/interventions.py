@@ -7,7 +7,8 @@ every link and quantity (``compile.source(surgical=True)``). It gives the same b
   changes a quantity which it reads, such as a learning rule, leaves it as it was; any other gives 0.
 - ``cut``: an equation sees a fixed value in place of a quantity (``therapist.response.warmth: 0.7``).
 - ``hold``: a quantity, or a corner of the triangle, keeps its course in the *baseline*, plus a stated amount (0 = just
-  held). The baseline is the same people with the same luck, without any intervention or lesion, and nobody leaves it.
+  held). The baseline is the same people with the same luck, numbers and policies, without any intervention or lesion, and
+  nobody leaves it. What a policy does is part of it, so a policy's way cannot be blocked by holding.
   Within a session too, whatever follows from the quantity follows from what is held.
 - ``force``: a quantity has a given value at a session and exchange. Where several fit, one that names a session goes
   before one that does not, then one that names an exchange. In an arm with fewer sessions it comes to nothing.
@@ -28,6 +29,7 @@ from sim.theory.parameters import NUMBERS, Parameters, nearest
 from sim.theory.triangle import CORNERS
 from sim.therapy.compile import Anatomy, anatomy, bounds
 from sim.therapy.exchange import Step
+from sim.therapy.wiring import SESSION_LINKS
 
 #: Verbs of a session that can be switched off.
 VERBS = ("form_alliance", "heal", "consolidate")
@@ -93,36 +95,6 @@ def step_names(places: Anatomy) -> list[str]:
 def link_names(places: Anatomy) -> list[str]:
     """Every link of the exchange, such as ``therapist.response.warmth``."""
     return [f"{step}.{argument}" for step, argument, _ in places.links]
-
-
-#: Links of the session's verbs, and the quantity that each carries. ``task`` and ``goal`` stand for both people's.
-SESSION_LINKS: dict[str, str] = {
-    **{
-        f"{role}.{link}": f"{role}_{quantity}"
-        for role in ("client", "therapist")
-        for link, quantity in (
-            ("trust_target.mean_perceived", "perceived"),
-            *((f"felt_bond.{name}", name) for name in ("trust", "anxiety", "avoidance")),
-            *((f"alliance.{name}", name) for name in ("bond", "task", "goal")),
-            ("secured.alliance", "alliance"),
-        )
-    },
-    **{
-        f"{part}.agreement_target.{name}": quantity
-        for part in ("task", "goal")
-        for name, quantity in (
-            ("capability", "capability"), ("shared_meaning", "shared_meaning"), ("trust", "client_trust"),
-            ("progress", "progress"),
-        )
-    },
-    "client.capability_target.mean_fit": "therapist_fit",
-    "client.capability_target.trust": "client_trust",
-    "client.capability_target.progress": "progress",
-    **{f"client.engagement_target.{name}": f"client_{name}" for name in ("alliance", "distress")},
-    **{f"client.healing.{name}": f"client_{name}" for name in ("distress", "alliance", "engagement", "labelling")},
-    **{f"client.dropout_probability.{name}": f"client_{name}" for name in ("alliance", "engagement", "avoidance")},
-    "client.dropout_probability.open_rupture": "open_rupture",
-}  # fmt: skip
 
 
 def links(places: Anatomy) -> dict[str, str]:
@@ -219,6 +191,14 @@ def check_held(name: str) -> None:
     known = can_be_held()
     if name not in known:
         raise _unknown("corner or quantity", name, known, "attachment or client_arousal")
+
+
+def most_added(name: str) -> float:
+    """How far a corner or quantity can be pushed: over the whole of its range, in its own unit."""
+    if name in CORNERS:
+        return 1.0 / max(abs(per_unit) for per_unit in CORNERS[name].moves.values())
+    low, high = settable(name)
+    return high - low
 
 
 def can_be_held() -> list[str]:

@@ -15,7 +15,8 @@ import pandas as pd
 from sim.experiments import measures
 from sim.experiments.intervals import difference_interval, mean_interval
 from sim.experiments.run import Run
-from sim.views.canvas import number, percent
+from sim.views import answer_experiments
+from sim.views.canvas import arm_name, number, percent, with_interval
 
 #: Words for a difference by its size in SDs of single clients, after Cohen's convention.
 SIZES = ((0.1, "next to nothing"), (0.2, "very small"), (0.5, "small"), (0.8, "of medium size"), (np.inf, "large"))
@@ -53,18 +54,6 @@ class Contrast:
     def said(self) -> str:
         """The size with its interval."""
         return with_interval({"mean": self.mean, "low": self.lowest, "high": self.highest}, 2 if self.unit == "points" else 1)
-
-
-def with_interval(row: Mapping[Any, Any], digits: int = 2) -> str:
-    """A mean with its 95 % interval, such as "5.25 [5.10, 5.40]"; the mean alone where one person gives no interval."""
-    said, low, high = (number(row[name], digits) for name in ("mean", "low", "high"))
-    # A no-break space: an interval that falls apart at the end of a line is hard to read.
-    return said if np.isnan(row["low"]) else f"{said} [{low},\N{NO-BREAK SPACE}{high}]"
-
-
-def arm_name(arm: str) -> str:
-    """An arm's name in a sentence."""
-    return f"“{arm}”"
 
 
 # ---------------------------------------------------------------------------------------------------- the contrasts
@@ -134,15 +123,25 @@ def paragraph(run: Run) -> str:
     if run.sessions.empty:
         nobody = "In this model, nobody has therapy in this scenario, so there is no alliance to report."
         return " ".join([nobody, *_untreated(run), INTERVALS])
+    told = answer_experiments.told(run)
+    said = told or _usual(run)
+    return " ".join(["In this model, " + _small_first(said[0]), *said[1:], INTERVALS])
+
+
+def _usual(run: Run) -> list[str]:
+    """Late alliance, distress and dropout; first what two people are together, where that is asked."""
     alliance, distress = _alliance(run), _distress(run)
+    together = answer_experiments.together(run)
+    if answer_experiments.asks_together(run):
+        return [*together, *alliance[:1]]
     # Where the arms differ in therapy or none only, the effect on distress is what was asked.
     one_course = not alliance_contrasts(run) and bool(untreated_contrasts(run))
-    said = [*distress, *_anyway(run), *alliance] if one_course else [*alliance, *distress]
-    return " ".join(["In this model, " + _small_first(said[0]), *said[1:], *_dropout(run), INTERVALS])
+    said = [*distress, *_anyway(run), *alliance] if one_course else [*alliance, *together[:1], *distress]
+    return [*said, *_dropout(run)]
 
 
 def _small_first(sentence: str) -> str:
-    return sentence[0].lower() + sentence[1:]
+    return sentence[0].lower() + sentence[1:] if sentence[1:2].islower() or sentence[1:2] == " " else sentence
 
 
 def _alliance(run: Run) -> list[str]:
@@ -209,21 +208,33 @@ def _distress(run: Run) -> list[str]:
         named = len(found) > 1 and run.scenario.design == "arms"  # the names of pairings are long; the table has them
         sizes = " to ".join(c.said + (f" ({arm_name(c.high)})" if named else "") for c in ends)
         return [f"Against the same people without therapy, distress by month {month} is {sizes} CORE-OM points (0 to 40) lower."]
-    people = measures.treated(run)
+    people, where = _those_told_of(run)
     if people.empty:
         return []
-    change = _raw_change(run, people)
+    change = _raw_change(people)
     verb = "fell" if change["mean"] < 0 else "rose"
     return [
-        f"Distress {verb} by {_unsigned(change)} CORE-OM points (0 to 40); with no untreated arm, nobody can say how much of "
-        "that would have come anyway."
+        f"Distress {verb} by {_unsigned(change)} CORE-OM points (0 to 40){where}; with no untreated arm, nobody can say how much "
+        "of that would have come anyway."
     ]
 
 
-def _raw_change(run: Run, people: pd.DataFrame) -> dict[str, float]:
+def _those_told_of(run: Run) -> tuple[pd.DataFrame, str]:
+    """Whose distress is told where it cannot be compared with no therapy, and in which arm: all pairings, else the reference.
+
+    A mean over arms in which different things are done to people would be nobody's.
+    """
+    people = measures.treated(run)
+    if run.scenario.design == "crossed" or people.empty or people["arm"].nunique() == 1:
+        return people, ""
+    arm = measures.reference_arm(run.scenario, run.scenario.arms[0].name)
+    return people[people["arm"] == arm], f" in {arm_name(arm)}"
+
+
+def _raw_change(people: pd.DataFrame) -> dict[str, float]:
     """Change from intake to the last rating; a client in several arms counts once in the interval."""
-    single = (people["distress_end"] - people["distress_0"]).groupby([people["replicate"], people["client"]])
-    return mean_interval(single.mean()) | {"mean": measures.distress_change(run)}
+    change = people["distress_end"] - people["distress_0"]
+    return mean_interval(change.groupby([people["replicate"], people["client"]]).mean()) | {"mean": float(change.mean())}
 
 
 def _unsigned(change: Mapping[str, float]) -> str:
@@ -260,7 +271,20 @@ def in_detail(run: Run) -> list[str]:
     """What else can be said with numbers, one sentence or two an item."""
     if run.sessions.empty:
         return []
-    return [*_spread_detail(run), *_growth_detail(run), *_paired_detail(run), *_distress_detail(run), *_reading_detail(run)]
+    if answer_experiments.pushed(run):  # an alliance that was pushed, or care that was fixed, is no result
+        return _distress_detail(run)
+    usual = [*_usual_detail(run), *_spread_detail(run), *_growth_detail(run), *_paired_detail(run)]
+    return [*usual, *_distress_detail(run), *_reading_detail(run)]
+
+
+def _usual_detail(run: Run) -> list[str]:
+    """What the paragraph says of alliance, distress and dropout where it has nothing else to begin with."""
+    if answer_experiments.told(run):
+        against = _distress(run) if untreated_contrasts(run) else []
+        return [" ".join(_alliance(run)), *against, *_dropout(run)]
+    if answer_experiments.asks_together(run):
+        return [*_rises(run), *_distress(run), *_dropout(run)]
+    return answer_experiments.together(run)[1:]
 
 
 def _spread_detail(run: Run) -> list[str]:
@@ -316,15 +340,15 @@ def _paired_detail(run: Run) -> list[str]:
 
 
 def _distress_detail(run: Run) -> list[str]:
-    people = measures.treated(run)
+    people, where = _those_told_of(run)
     if people.empty:
         return []
-    change, d = _raw_change(run, people), measures.pre_post_d(run)
-    size = "" if np.isnan(d) else f", {number(abs(d))} SD of intake distress"
+    change, spread = _raw_change(people), people["distress_0"].std(ddof=1) if len(people) > 1 else np.nan
+    size = f", {number(abs(change['mean']) / spread)} SD of intake distress" if spread > 0 else ""
     verb = "fell" if change["mean"] < 0 else "rose"
     said = [
-        f"From intake to the last rating distress {verb} by {_unsigned(change)} CORE-OM points{size}, counting everybody who "
-        "began."
+        f"From intake to the last rating distress {verb}{where} by {_unsigned(change)} CORE-OM points{size}, counting everybody "
+        "who began."
     ]
     contrasts = untreated_contrasts(run)
     if not contrasts:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
@@ -112,8 +112,23 @@ def nothing_to_show(ax: Axes, why: str) -> None:
 
 
 def number(value: float, digits: int = 2) -> str:
-    """A number for people; a dash where there is none. A true minus sign."""
-    return "–" if value is None or np.isnan(value) else f"{value:.{digits}f}".replace("-", "−")
+    """A number for people; a dash where there is none. A true minus sign, and none before what rounds to nothing."""
+    if value is None or np.isnan(value):
+        return "–"
+    shown = f"{value:.{digits}f}"
+    return (shown if float(shown) else shown.lstrip("-")).replace("-", "−")
+
+
+def with_interval(row: Mapping[Any, Any], digits: int = 2) -> str:
+    """A mean with its 95 % interval, such as "5.25 [5.10, 5.40]"; the mean alone where one person gives no interval."""
+    said, low, high = (number(row[name], digits) for name in ("mean", "low", "high"))
+    # A no-break space: an interval that falls apart at the end of a line is hard to read.
+    return said if np.isnan(row["low"]) else f"{said} [{low},\N{NO-BREAK SPACE}{high}]"
+
+
+def arm_name(arm: str) -> str:
+    """An arm's name in a sentence."""
+    return f"“{arm}”"
 
 
 def percent(share: float) -> str:
@@ -210,10 +225,17 @@ def lines_with_spread(
     return drawn
 
 
+#: Inches that a legend's sample of a line and one letter of its words take.
+_SAMPLE, _LETTER = 0.62, 0.072
+
+
 def legend_above(fig: Figure | SubFigure, handles: list[Any], columns: int = 4) -> None:
-    """One legend for all panels, above them."""
+    """One legend for all panels, above them, in as many columns as fit the width of the figure."""
     if handles:
-        fig.legend(handles=handles, loc="outside upper left", ncols=min(columns, len(handles)))
+        longest = max(len(str(handle.get_label())) for handle in handles)
+        width = fig.bbox.width / (fig.get_figure(root=True) or fig).dpi
+        fit = int(width / (_SAMPLE + _LETTER * longest))
+        fig.legend(handles=handles, loc="outside upper left", ncols=max(1, min(columns, len(handles), fit)))
 
 
 def courses_of(run: Run, arm: str) -> pd.DataFrame:

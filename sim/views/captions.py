@@ -68,6 +68,17 @@ def caption(run: Run, name: str, told: dict[str, Any]) -> tuple[str, str]:
     return title, f"{text} Scenario {run.scenario.name}, seed {run.seed}; {counted(run)}. Synthetic data."
 
 
+#: How the usual figures are called where they are not shown.
+TITLES = {
+    "alliance_by_pairing": "alliance by arm or pairing",
+    "pairing_differences": "the same clients in another arm",
+    "alliance_curves": "alliance from session to session",
+    "still_attending": "who is still attending",
+    "distress_course": "distress month by month",
+    "attachment_plane": "attachment of both people",
+}
+
+
 def _pairing(run: Run, _: dict[str, Any]) -> tuple[str, str]:
     if run.scenario.design == "crossed":
         low, high = colour_range(run)

@@ -8,7 +8,7 @@ from typing import Any
 from sim.evidence import effects, imaging
 from sim.experiments.run import Run
 from sim.theory.regions import CONTAINS, REGIONS, SITES
-from sim.views.canvas import number
+from sim.views.canvas import number, with_interval
 from sim.views.plots_claims import pushed_by, ranged, signed, sure
 from sim.views.plots_paths import course_of, history_arms, paired_arousal, words_arms
 
@@ -76,12 +76,23 @@ def _learned_strategies(run: Run, _: dict[str, Any]) -> tuple[str, str]:
     )
 
 
+def _interaction(run: Run, _: dict[str, Any]) -> tuple[str, str]:
+    (c, t), *_rest = effects.crossing(run.scenario)
+    return "Two people together, beyond the sum of both", (
+        f"For each pair: (this client with this therapist) less (this client, {t} therapist) less ({c} client, this therapist) "
+        f"plus ({c} client, {t} therapist). 0: what each of them does adds up. Left in late alliance, right in the share who drop "
+        "out; dots and bars: mean and 95 % interval. The difference between two therapists is taken client by client, that "
+        "between kinds of client between groups of clients. Blue: more, orange: less than the sum; grey: not told from it."
+    )
+
+
 TEXTS: dict[str, Callable[[Run, dict[str, Any]], tuple[str, str]]] = {
     "triangle": _triangle,
     "lesion_table": _lesion_table,
     "eeg_sites": _eeg_sites,
     "affect_labelling": _affect_labelling,
     "learned_strategies": _learned_strategies,
+    "interaction": _interaction,
 }
 
 
@@ -145,10 +156,26 @@ def _seen_learned_strategies(run: Run, _: dict[str, Any]) -> str:
     return f"Paths on the plane of anxiety and avoidance (ECR 1-7), from first to last session. {'; '.join(said)}."
 
 
+def _seen_interaction(run: Run, _: dict[str, Any]) -> str:
+    table = effects.interaction(run)
+    parts = []
+    for measure, unit, scale in (("alliance", "WAI points", 1.0), ("dropout", "percentage points", 100.0)):
+        rows = table[table["measure"] == measure].to_dict("records")
+        digits = 2 if scale == 1.0 else 1
+        values = "; ".join(
+            f"{'all pairs' if r['client'] == effects.EVERY else r['client'] + ' with ' + r['therapist']} "
+            + with_interval({name: scale * r[name] for name in ("mean", "low", "high")}, digits)
+            for r in rows
+        )
+        parts.append(f"{measure} ({unit}): {values}")
+    return f"Dots with intervals for each pair, beyond the sum of both. {'. '.join(parts)}."
+
+
 SEEN: dict[str, Callable[[Run, dict[str, Any]], str]] = {
     "triangle": _seen_triangle,
     "lesion_table": _seen_lesion_table,
     "eeg_sites": _seen_eeg_sites,
     "affect_labelling": _seen_affect_labelling,
     "learned_strategies": _seen_learned_strategies,
+    "interaction": _seen_interaction,
 }

@@ -18,6 +18,7 @@ _BLOCK = re.compile(r"(<!-- generated: (\w+) -->\n)(.*?)(<!-- end -->)", re.S)
 BLOCKS: dict[str, Callable[[], str]] = {
     "exchange": docs_tables.exchange_table,
     "wiring": docs_tables.wiring_table,
+    "session": docs_tables.session_wiring_table,
     "equations": docs_tables.other_equations,
     "verbs": docs_tables.session_verbs,
     "regions": docs_tables.regions_table,

@@ -23,6 +23,7 @@ from sim.therapy.compile import _Wiring, arguments, draws, resolve
 from sim.therapy.exchange import EXCHANGE
 from sim.therapy.policies import POLICIES
 from sim.therapy.session import SESSION, begin
+from sim.therapy.wiring import SESSION_RULES, SessionRule
 
 
 def table(heads: Iterable[str], rows: Iterable[Iterable[Any]]) -> str:
@@ -115,6 +116,33 @@ def wiring_table() -> str:
         rows.append((number, f"`{step.name}`", _names(reads), _names(regions + luck), _names(numbers), _names(step.writes)))
         wiring.written.update(dict.fromkeys(step.writes))
     return table(("#", "step", "reads", "region, luck", "numbers", "writes"), rows)
+
+
+def _place(rule: SessionRule) -> tuple[int, int]:
+    """The verb that applies a rule's equation, counted from 1, and where in it. Raises ``LookupError`` where none does."""
+    name = rule.equation.__name__
+    for number, verb in enumerate(SESSION, start=1):
+        if name in verb.__code__.co_names:  # in the order in which the verb names them
+            return number, verb.__code__.co_names.index(name)
+    raise LookupError(f"no verb of the session applies {rule.name}")
+
+
+def session_wiring_table() -> str:
+    """What every equation of the session's verbs reads, which numbers it takes and what it writes, in the order of applying."""
+    rows = []
+    for rule in sorted(SESSION_RULES, key=_place):
+        number, _ = _place(rule)
+        reads, numbers = [], []
+        for argument in arguments(rule.equation):
+            if argument in rule.reads:
+                reads.append(rule.reads[argument])
+            elif f"{rule.whose}_{argument}" in NUMBERS or argument in NUMBERS:
+                numbers.append(f"{rule.whose}_{argument}" if f"{rule.whose}_{argument}" in NUMBERS else argument)
+            else:
+                reads += rule.writes  # what it changes, one after the other
+        verb = f"`{SESSION[number - 1].__name__}`"
+        rows.append((number, verb, f"`{rule.name}`", *map(_names, (reads, numbers, rule.writes, rule.rates))))
+    return table(("#", "verb", "equation", "reads", "numbers", "writes", "moves by"), rows)
 
 
 def other_equations() -> str:

@@ -10,8 +10,9 @@ import numpy as np
 from sim.experiments import measures
 from sim.experiments.run import Run
 from sim.experiments.scenario import Attachment, Scenario
-from sim.views.answer import Contrast, alliance_contrasts, arm_name, untreated_contrasts
-from sim.views.canvas import number, percent
+from sim.views.answer import Contrast, alliance_contrasts, untreated_contrasts
+from sim.views.answer_experiments import pushed
+from sim.views.canvas import arm_name, number, percent
 from sim.views.involved import Involved, levers
 
 #: Half the width of an interval shrinks with the root of the number of clients.
@@ -22,7 +23,7 @@ PUBLISHED_SHARE = "2-3 %"
 
 def chance(run: Run) -> list[str]:
     """How wide the intervals are beside the differences that the answer speaks of, and how many clients would do better."""
-    found = [*alliance_contrasts(run), *untreated_contrasts(run)[-1:]]
+    found = [*([] if pushed(run) else alliance_contrasts(run)), *untreated_contrasts(run)[-1:]]
     said = [_chance_of(run, c) for c in found if c.half > 0]
     picked = [c for c in found if c.picked_from > 2 and c.half > 0]
     if picked:
@@ -30,6 +31,8 @@ def chance(run: Run) -> list[str]:
             f"The highest and the lowest of {max(c.picked_from for c in picked)} were picked after the fact, which makes their "
             "difference look a little larger than it is."
         )
+    if not found:
+        said.append(f"Intervals are half as wide with {TO_HALVE} times as many clients.")
     n, replicates = run.scenario.clients_per_arm, run.scenario.replicates
     said.append(
         f"This run has one seed ({run.seed}), {n:,} simulated client{'s' if n != 1 else ''} {_each(run.scenario)} and "

@@ -46,6 +46,7 @@ from sim.views.plots_change import attachment_plane, pairing_differences
 from sim.views.plots_claims import asks_for_sites, eeg_sites, lesion_table, pushes_corners, removes_regions, triangle
 from sim.views.plots_inside import one_session
 from sim.views.plots_paths import affect_labelling, fixes_responses, learned_strategies, weakens_words
+from sim.views.plots_together import crosses_kinds, interaction
 
 # ------------------------------------------------------------------------------------------------------- alliance
 
@@ -282,4 +283,32 @@ EXPERIMENTS: dict[str, tuple[Callable[..., Figure | SubFigure], Callable[[Run], 
     "affect_labelling": (affect_labelling, weakens_words),
     "learned_strategies": (learned_strategies, fixes_responses),
     "eeg_sites": (eeg_sites, asks_for_sites),
+    "interaction": (interaction, crosses_kinds),
 }
+
+_COURSES = ("pairing_differences", "alliance_curves", "still_attending", "distress_course", "attachment_plane")
+#: Figures that a figure of an experiment makes superfluous, and why.
+INSTEAD: dict[str, tuple[tuple[str, ...], str]] = {
+    "triangle": (
+        ("alliance_by_pairing", *_COURSES),
+        "each arm pushes one quantity by definition; what that does to the others is shown by the triangle",
+    ),
+    "lesion_table": (_COURSES, "the table of lesions holds every arm, and lines for so many arms could not be told apart"),
+}
+
+
+def left_out(run: Run) -> dict[str, str]:
+    """The usual figures that would show nothing in this run, by name, and why each is left out."""
+    out: dict[str, str] = {}
+    for name, (_, asked) in EXPERIMENTS.items():
+        if name in INSTEAD and asked(run):
+            out |= dict.fromkeys(INSTEAD[name][0], INSTEAD[name][1])
+    if run.sessions.empty:
+        out |= dict.fromkeys(("alliance_by_pairing", "alliance_curves", "still_attending"), "nobody has therapy")
+    elif not run.clients["ending"].isin(["dropout", "improved"]).any():
+        out.setdefault("still_attending", "nobody leaves before the planned end")
+    if measures.paired_differences(run).empty:
+        out.setdefault("pairing_differences", "no two arms with therapy hold the same clients")
+    if run.exchanges.empty:
+        out.setdefault("one_session", "nobody is followed exchange by exchange")
+    return out

@@ -63,7 +63,8 @@ def pairing_differences(run: Run, ax: Axes | None = None) -> Axes:
     ]
     groups = table["client"].ne(table["client"].shift()).cumsum() - 1
     places = np.arange(len(table)) + 0.6 * groups.to_numpy()
-    reach = max(1.0, float(np.ceil(np.nanmax(np.abs(table[["single_low", "single_high", "mean"]].to_numpy(float))) * 2) / 2))
+    farthest = float(np.nanmax(np.abs(table[["single_low", "single_high", "mean"]].to_numpy(float))))
+    reach = max(1.0, np.ceil(1.05 * farthest * 2) / 2)  # room between the longest bar and the frame
     for y, row in zip(places, table.to_dict("records"), strict=True):
         ax.plot(
             [row["single_low"], row["single_high"]],

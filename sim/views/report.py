@@ -27,9 +27,8 @@ from sim.experiments import measures
 from sim.experiments.run import Run
 from sim.experiments.store import run_id
 from sim.theory.claims import Source, sources
-from sim.views import answer, captions, doubts, involved, plots
-from sim.views.answer import with_interval
-from sim.views.canvas import number, percent, styled
+from sim.views import answer, captions, doubts, involved, plots, verdicts
+from sim.views.canvas import number, percent, styled, with_interval
 from sim.views.involved import Assumption, Involved
 from sim.views.plots_inside import events
 
@@ -101,13 +100,9 @@ def told_session(run: Run) -> dict[str, Any]:
 def drawn(run: Run) -> dict[str, Figure]:
     """The figures that have something to show, by name; first those of an experiment on the model."""
     found: dict[str, Any] = {name: draw(run) for name, (draw, asked) in plots.EXPERIMENTS.items() if asked(run)}
-    told = told_session(run)
+    told, out = told_session(run), plots.left_out(run)
     for name, draw in plots.FIGURES.items():
-        if name in ("alliance_by_pairing", "alliance_curves", "still_attending") and run.sessions.empty:
-            continue
-        if name == "pairing_differences" and measures.paired_differences(run).empty:
-            continue
-        if name == "one_session" and not told:
+        if name in out:
             continue
         made = draw(run, session=told["session"]) if name == "one_session" else draw(run)
         found[name] = made if isinstance(made, Figure) else made.figure
@@ -179,6 +174,15 @@ def _template() -> Any:
     ).get_template("report.html.j2")
 
 
+def left_out(run: Run) -> list[str]:
+    """Which usual figures are not shown, and why; nothing of one session, which only runs that ask for it have."""
+    why: dict[str, list[str]] = {}
+    for name, reason in plots.left_out(run).items():
+        if name != "one_session":
+            why.setdefault(reason, []).append(captions.TITLES[name])
+    return [f"{'; '.join(titles)}: {reason}." for reason, titles in why.items()]
+
+
 def _shown_figures(run: Run, figures: Path) -> list[dict[str, Any]]:
     """The figures, saved, with title, caption and what is to be seen."""
     told, shown = told_session(run), []
@@ -206,11 +210,13 @@ def write_report(run: Run, folder: str | Path) -> Path:
         rows=rows,
         names=2 if run.scenario.design == "crossed" else 1,
         figures=_shown_figures(run, figures),
+        left_out=left_out(run),
         table_caption=captions.table_caption(run),
         n=captions.counted(run),
         measures=[{**row, "value": number(row["value"], 3)} for row in whole_run(run).to_dict("records")],
         involved=shown,
         also=involved.also_at_work(run.scenario),
+        verdicts=verdicts.said(),
         sources=sources(),
         chance=doubts.chance(run),
         assumptions=numbers,
