@@ -141,7 +141,7 @@ def test_distance_by_hand() -> None:
     assert distance({"lesions": {"therapist.mirror": 0}}, ["client_bond"]) == 7
     assert distance({"parameters": {"wai_item_sd": 0}}, ["client_bond"]) is None
     assert distance({"parameters": {"trust_rate": 0}}, ["client_trust"]) == 1
-    assert distance({"parameters": {"healing_rate": 0}}, ["client_arousal"]) == 5  # distress, brought, stirred, aroused
+    assert distance({"parameters": {"healing_rate": 0}}, ["client_arousal"]) == 4  # distress, brought along, stirred, aroused
     assert distance({"force": [{"session": 1, "value": 0.5}]}, ["client_perceived"]) == 1
     assert distance({"client": "fearful"}, ["client_disclosure"]) == 1
     assert distance({"switch_off": ["heal"]}, ["distress"]) == 1
@@ -216,9 +216,11 @@ def _specific_under(mutation: Contrast, others: Sequence[Contrast], clients: int
     assert mutation.without is not None
     named = [c.id for c in others if c.spares and not set(c.claims) & set(mutation.claims)]
     found = findings(named, clients=clients, ablated=False, under=mutation.without)
-    # Under a lesion that a contrast makes itself, or with a scale gone still, a measure can lose its meaning; only what
-    # is measured counts.
-    return [f"{f.contrast.id}: {name}" for f in found for name in f.touched if np.isfinite(f.spared[name].value)]
+    # With so few clients an interval is wide: what has moved for certain counts.
+    return [
+        f"{f.contrast.id}: {name} {effect}" for f in found for name, effect in f.spared.items()
+        if max(effect.low, -effect.high) > f.contrast.spares[name]
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("name", ["attunement_builds_regulation", "preoccupied_seek", "labelling_to_alliance"])
@@ -247,7 +249,7 @@ def test_measures_by_hand() -> None:
     result = run(from_spec(spec, "measures"), 3)
     one = result.sessions[result.sessions["client"] == 4]
     assert measured(result, "wai_client").values[0, 4] == pytest.approx(one["wai_client"].mean())
-    assert measured(result, "late.wai_client").values[0, 4] == pytest.approx(one["wai_client"].iloc[-2:].mean())
+    assert measured(result, "late.wai_client").values[0, 4] == pytest.approx(one["wai_client"].iloc[-3:].mean())
     assert measured(result, "first_session.wai_client").values[0, 4] == one["wai_client"].iloc[0]
     inside = result.exchanges[(result.exchanges["client"] == 4)]
     assert measured(result, "first.client_arousal").values[0, 4] == inside["client_arousal"].iloc[0]
@@ -293,7 +295,7 @@ def test_command(capsys: pytest.CaptureFixture[str]) -> None:
     """Words for a terminal, data for a program; wrong names and mixed-up options are refused in one line."""
     cli.app(["claims", "K8", "--clients", "40"], standalone_mode=False)
     told = capsys.readouterr().out
-    assert "K8 (mechanism)" in told and "mirror_alone" in told and "must not change" in told and "coded in" in told
+    assert "K8 (mechanism)" in told and "mirror_alone" in told and "must not change" in told and "emerges" in told
     cli.app(["claims", "mirror_alone", "--clients", "40", "--json"], standalone_mode=False)
     row = json.loads(capsys.readouterr().out)[0]
     assert row["contrast"] == "mirror_alone" and row["effect"]["value"] == 0.0 and row["verdict"] == "reproduced"

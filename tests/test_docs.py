@@ -20,7 +20,6 @@ PAGES = [ROOT / "README.md", *sorted(DOCS.glob("*.md"))]
 CODE = [(page, i, block) for page in PAGES for i, block in enumerate(re.findall(r"```python\n(.*?)```", page.read_text(), re.S))]
 
 
-
 def written_by_hand(page: str) -> str:
     """A page without its generated blocks."""
     return re.sub(r"<!-- generated: .*?<!-- end -->", "", (DOCS / page).read_text(encoding="utf-8"), flags=re.S)
@@ -63,12 +62,12 @@ def test_names_in_the_odd_exist() -> None:
 
 
 def test_the_odd_tells_every_verb_and_every_equation_of_a_session() -> None:
-    """A verb, or an equation that a verb applies, is told in the hand-written text of section 7: a table alone is not enough."""
+    """A verb, or an equation that a verb applies, is told in the hand-written text of 7.3: a table alone is not enough."""
     text = written_by_hand("ODD.md")
-    submodels = text[text.index("\n## 7 "):]
+    told = text[text.index("### 7.3 "):text.index("### 7.4 ")]
     wanted = [verb.__name__ for verb in SESSION] + [rule.equation.__name__ for rule in SESSION_RULES]
     assert {"consolidate", "secured"} <= set(wanted)
-    assert [name for name in dict.fromkeys(wanted) if f"`{name}`" not in submodels] == []
+    assert [name for name in dict.fromkeys(wanted) if f"`{name}`" not in told] == []
 
 
 def test_consolidation_is_told_in_its_order() -> None:
@@ -93,7 +92,8 @@ def test_the_session_wiring_table_holds_every_rule() -> None:
 
 def test_histories_are_told_as_they_end() -> None:
     """The styles that section 1 of the ODD names are those of the table of histories, in its order."""
-    block = (DOCS / "DESIGN.md").read_text(encoding="utf-8").partition("<!-- generated: histories -->")[2].partition("<!-- end -->")[0]
+    page = (DOCS / "DESIGN.md").read_text(encoding="utf-8")
+    block = page.partition("<!-- generated: histories -->")[2].partition("<!-- end -->")[0]
     styles = [row.strip(" |").rpartition(" | ")[2] for row in block.strip().splitlines()[2:]]
     told = " ".join(written_by_hand("ODD.md").partition("- *Histories*:")[2].partition("\n- ")[0].split())
     assert f"teach the {', '.join(styles[:-1])} and {styles[-1]} strategies" in told

@@ -148,7 +148,7 @@ class Finding:
     def touched(self) -> tuple[str, ...]:
         """What should not have changed and did."""
         limits = self.contrast.spares
-        return tuple(n for n, e in self.spared.items() if not (-limits[n] <= e.low and e.high <= limits[n]))
+        return tuple(n for n, e in self.spared.items() if not -limits[n] <= e.low <= e.value <= e.high <= limits[n])
 
     @property
     def depends(self) -> bool | None:

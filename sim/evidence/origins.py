@@ -45,7 +45,6 @@ def _between_sessions() -> Iterable[Rule]:
     yield _rule(eq.defence, _ATTACHMENT, ("neurotic",), "neurotic_anxiety_path")
     yield _rule(eq.expected_distress, _ATTACHMENT, ("distress",))
     yield _rule("meeting", ("distress",), ("client_distress", "therapist_distress"))
-    yield _rule("healed", ("client_distress",), ("distress",))
     for role in ROLES:
         yield _rule(eq.first_trust, (f"{role}_anxiety", f"{role}_avoidance"), (f"{role}_trust",))
 

@@ -7,9 +7,9 @@ are independent, and rows are put together in the scenario's order.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -59,6 +59,12 @@ class Run:
     assessments: pd.DataFrame
     exchanges: pd.DataFrame
     model: Model = SHIPPED
+    made_with: Mapping[str, Any] = field(default_factory=dict)  # of a run read back: what its model had of its own
+
+    @property
+    def own_model(self) -> Mapping[str, Any]:
+        """What the model had beyond the shipped one, also in a run that was read back (its functions are not kept)."""
+        return self.model.own or self.made_with
 
     @cached_property
     def therapists(self) -> pd.DataFrame:
@@ -210,7 +216,8 @@ def run_of(scenario: Scenario, arm: Arm, replicate: int, seed: int, course: Cour
     therapist = design.therapist_numbers(scenario, arm, task.clients) if arm.therapist is not None else None
     part, arms = _tables(course, task, therapist), [a.name for a in scenario.arms]
     frames = {name: _frame([(arm.name, part[name])] if name in part else [], name, arms) for name in TABLES}
-    return Run(scenario, seed, **frames, model=model)
+    clients, sessions, assessments, exchanges = (frames[name] for name in TABLES)
+    return Run(scenario, seed, clients, sessions, assessments, exchanges, model)
 
 
 def run(
@@ -244,7 +251,8 @@ def run(
         name: _frame([(task.arm.name, part[name]) for task, part in zip(tasks, parts, strict=True) if name in part], name, arms)
         for name in TABLES
     }
-    return Run(scenario, seed, **frames, model=model)
+    clients, sessions, assessments, exchanges = (frames[name] for name in TABLES)
+    return Run(scenario, seed, clients, sessions, assessments, exchanges, model)
 
 
 def traced_course(

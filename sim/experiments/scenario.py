@@ -58,8 +58,8 @@ class Arm(Frozen):
             if part.startswith(whole.partition(".")[0]) and part.partition(".")[2] in CONTAINS[whole.partition(".")[2]]
         ]  # fmt: skip
         said = [f"{part} lies in {whole}; what is left of it is the product of both" for whole, part in inside]
-        if self.therapist is None and (self.interventions or any(name.startswith("therapist") for name in self.lesions)):
-            said.append("has no therapist, so that interventions and lesions of the therapist come to nothing")
+        if self.therapist is None and (self.interventions or self.lesions):
+            said.append("has no therapist, so that interventions and lesions come to nothing")
         held = held_quantities(self.hold)
         both = dict.fromkeys(one.quantity for one in self.force if one.quantity in held)
         said += [f"{quantity} is held and forced; force goes before hold" for quantity in both]

@@ -227,4 +227,5 @@ def open_run(folder: str | Path) -> Run:
         tables["sessions"],
         tables["assessments"],
         tables.get("exchanges", empty),
+        made_with=manifest.get("model", {}),
     )

@@ -19,7 +19,8 @@ from sim.theory.regions import ROLES
 class SessionRule:
     """One equation of a verb: whose (``task`` and ``goal`` are parts of the alliance), what it reads and writes.
 
-    ``reads``: argument -> quantity; the other arguments are numbers. ``rates``: numbers of the step toward its value.
+    ``reads``: argument -> quantity; the other arguments are numbers, or what the equation moves.
+    ``rates``: numbers of the step toward its value.
     """
 
     whose: str
@@ -73,7 +74,7 @@ SESSION_RULES: tuple[SessionRule, ...] = (
         eq.engagement_target, "client_engagement", "engagement_rate", alliance="client_alliance", distress="client_distress"
     ),
     _client(
-        eq.healing, "client_distress", distress="client_distress", alliance="client_alliance", engagement="client_engagement",
+        eq.healing, "distress", distress="client_distress", alliance="client_alliance", engagement="client_engagement",
         labelling="client_labelling",
     ),
     _client(

@@ -21,7 +21,7 @@ from sim.views.canvas import arm_name, number, percent, with_interval
 #: Words for a difference by its size in SDs of single clients, after Cohen's convention.
 SIZES = ((0.1, "next to nothing"), (0.2, "very small"), (0.5, "small"), (0.8, "of medium size"), (np.inf, "large"))
 INTERVALS = (
-    "Brackets are 95 % intervals over simulated clients on one seed: chance inside this model, not whether the model is right."
+    "Brackets are 95 % intervals over simulated clients on one seed: chance inside this model, not whether it is right."
 )
 #: With fewer people in an arm than this, small differences should not be read at all.
 FEW = 50
@@ -133,11 +133,17 @@ def _usual(run: Run) -> list[str]:
     alliance, distress = _alliance(run), _distress(run)
     together = answer_experiments.together(run)
     if answer_experiments.asks_together(run):
-        return [*together, *alliance[:1]]
+        return [*together, *_each_alone(run)]
     # Where the arms differ in therapy or none only, the effect on distress is what was asked.
     one_course = not alliance_contrasts(run) and bool(untreated_contrasts(run))
     said = [*distress, *_anyway(run), *alliance] if one_course else [*alliance, *together[:1], *distress]
-    return [*said, *_dropout(run)]
+    return said if together else [*said, *_dropout(run)]
+
+
+def _each_alone(run: Run) -> list[str]:
+    """How much it matters who the client is, and who the therapist is, in half a sentence each."""
+    sides = [f"{c.high} and {c.low} by {c.said}" for c in alliance_contrasts(run)]
+    return [f"What each does alone: the late alliance (WAI, 1 to 7) differs between {' points, and between '.join(sides)} points."]
 
 
 def _small_first(sentence: str) -> str:
@@ -207,7 +213,7 @@ def _distress(run: Run) -> list[str]:
         ends = found if len(found) == 1 else [found[0], found[-1]]
         named = len(found) > 1 and run.scenario.design == "arms"  # the names of pairings are long; the table has them
         sizes = " to ".join(c.said + (f" ({arm_name(c.high)})" if named else "") for c in ends)
-        return [f"Against the same people without therapy, distress by month {month} is {sizes} CORE-OM points (0 to 40) lower."]
+        return [f"Against the same people without therapy, distress by month {month} is {sizes} CORE-OM points lower."]
     people, where = _those_told_of(run)
     if people.empty:
         return []
@@ -283,8 +289,9 @@ def _usual_detail(run: Run) -> list[str]:
         against = _distress(run) if untreated_contrasts(run) else []
         return [" ".join(_alliance(run)), *against, *_dropout(run)]
     if answer_experiments.asks_together(run):
-        return [*_rises(run), *_distress(run), *_dropout(run)]
-    return answer_experiments.together(run)[1:]
+        return [*_alliance(run), *_distress(run), *_dropout(run)]
+    together = answer_experiments.together(run)
+    return [*_dropout(run), *together[1:]] if together else []
 
 
 def _spread_detail(run: Run) -> list[str]:

@@ -9,15 +9,17 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from scipy import stats
 
 from sim.evidence import effects, imaging
 from sim.experiments import measures
 from sim.experiments.intervals import mean_interval
 from sim.experiments.run import Run
 from sim.theory.regions import CONTAINS, REGIONS
-from sim.theory.styles import style_name
-from sim.views.canvas import arm_name, number, with_interval
+from sim.theory.styles import STYLE_CUT, style_name
+from sim.views.canvas import arm_name, number, percent, with_interval
 from sim.views.plots import EXPERIMENTS
 from sim.views.plots_claims import ranged, signed, sure
 from sim.views.plots_paths import history_arms, words_arms
@@ -25,6 +27,10 @@ from sim.views.plots_paths import history_arms, words_arms
 Row = Mapping[Any, Any]
 #: Fewer lesions than make a table, but some.
 FEW_LESIONS = 3
+#: Effects of lesions that are named for each person, and the effect (SD) below which a region counts as little changed.
+MOST_NAMED, LITTLE = 3, 0.5
+#: Clients of a study as they are done.
+SMALL_STUDY = 40
 #: Words of a question that ask what two people are together, beyond what each of them is.
 _TOGETHER = re.compile(r"\b(together|beyond|interact\w*)\b", re.I)
 
@@ -45,8 +51,9 @@ def _listed(parts: Iterable[str]) -> str:
 
 
 def _effect(row: Row) -> str:
-    """An effect in SD with its interval."""
-    return f"{signed(row['effect'])}{_brackets(row)}"
+    """An effect in SD with its interval; a third digit where the interval would show next to no width."""
+    narrow = row["high"] - row["low"] < 0.01
+    return f"{signed(row['effect'], 3 if narrow else 2)}{_brackets(row)}"
 
 
 def _brackets(row: Row) -> str:
@@ -60,8 +67,7 @@ def _signed(row: Row, digits: int = 2) -> str:
 
 # ------------------------------------------------------------------------------------------------- one by one
 
-_CORNERS = {"empathy": "more empathy", "attachment": "a more secure attachment", "alliance": "a better alliance"}
-_UNITS = {"empathy": "of its scale", "attachment": "ECR points", "alliance": "WAI points"}
+_CORNERS = {"empathy": "More empathy", "attachment": "a more secure attachment", "alliance": "a better alliance"}
 
 
 def _triangle(run: Run) -> list[str]:
@@ -69,19 +75,21 @@ def _triangle(run: Run) -> list[str]:
     parts = []
     for (corner, by), part in table.groupby(["pushed", "by"], sort=False):
         moved = _listed(f"{row['free']} by {_effect(row)}" for row in part.to_dict("records"))
-        parts.append(f"{_CORNERS[str(corner)]} ({by:+g} {_UNITS[str(corner)]}) moves {moved}".replace("-", "−"))
-    said = "; ".join(parts)
-    most = table.loc[table["effect"].abs().idxmax()]
+        name = _CORNERS[str(corner)] if by > 0 else f"pushing {corner} down"
+        parts.append(f"{name} (a push of {signed(part['push_sd'].iloc[0]).lstrip('+')} SD) moves {moved}")
+    strength = (table["effect"] / table["push_sd"]).abs()
+    most, least = (table.loc[pick] for pick in (strength.idxmax(), strength.idxmin()))
+    ends = f", the weakest from {least['pushed']} to {least['free']}" if len(table) > 1 else ""
     return [
-        "With the third of them held, in standard deviations (SD) of clients: " + said + ".",
-        f"The strongest arrow runs from {most['pushed']} to {most['free']}; the pushes differ in kind ({_pushes(table)}), so compare "
-        "each effect with its own.",
+        f"For the size of the push, the strongest influence runs from {most['pushed']} to {most['free']}{ends}.",
+        "In standard deviations (SD) of clients, one corner pushed, a second held at its usual course, and the third free: "
+        f"{_small('; '.join(parts))}.",
+        "The pushes are of different kinds, and not equally hard to achieve in life.",
     ]
 
 
-def _pushes(table: pd.DataFrame) -> str:
-    once = table.drop_duplicates("pushed")
-    return ", ".join(f"{number(row['push_sd'])} SD" for row in once.to_dict("records"))
+def _small(text: str) -> str:
+    return text[0].lower() + text[1:]
 
 
 def _whose(row: Row) -> str:
@@ -96,28 +104,36 @@ def _lesion_table(run: Run) -> list[str]:
     table = effects.lesion_effects(run)
     single = table[~table["region"].isin(list(CONTAINS)) & ~table["own"]]
     said = []
-    for role, part in single.groupby("role", sort=False):
-        worst = [p.loc[p["effect"].abs().idxmax()] for _, p in part[part["process"].isin(_SUFFER)].groupby("process", sort=False)]
-        largest = sorted(worst, key=lambda row: -abs(row["effect"]))[:3]
-        listed = "; ".join(f"{r['process']} {_effect(r)} without the {_region(r['region'])}" for r in largest)
-        said.append(f"removed from the {role}, what moves most is {listed}")
+    for role in single.groupby("role")["effect"].apply(lambda e: e.abs().max()).sort_values(ascending=False).index:
+        worst = _worst(single[(single["role"] == role) & single["process"].isin(_SUFFER)])
+        said.append(f"in the {role}, {_listed(_lost(r) for r in worst)}")
     ends = (single[single["process"] == p] for p in ("alliance", "distress"))
-    last = [
-        f"the {p['process'].iloc[0]} moves most without {_whose(r)} ({_effect(r)})" for p in ends for r in (p.loc[p["effect"].abs().idxmax()],)
-    ]
+    last = [f"{r['process']} without {_whose(r)} ({_effect(r)})" for p in ends for r in (p.loc[p["effect"].abs().idxmax()],)]
     return [
-        "In standard deviations of clients, the same people with everything intact being 0: " + "; ".join(said) + ".",
-        _capital(_listed(last)) + ".",
+        "What changes most when one region is removed, in standard deviations of clients (everything intact: 0), is this: "
+        + "; ".join(said) + ".",
+        f"Of what lasts, {_listed(last)} change most.",
     ]
 
 
-#: Processes inside sessions, of which a table of lesions names the three that move most for each person.
+def _lost(row: Row) -> str:
+    return f"{_WORDS.get(row['process'], row['process'])} without the {_region(row['region'])} ({_effect(row)})"
+
+
+def _worst(table: pd.DataFrame) -> list[Row]:
+    """The largest effects, each of another region on another process."""
+    found: list[Row] = []
+    rows = table.dropna(subset=["effect"]).to_dict("records")
+    for row in sorted(rows, key=lambda r: -abs(r["effect"])):
+        if all(row["region"] != r["region"] and row["process"] != r["process"] for r in found):
+            found.append(row)
+    return found[:MOST_NAMED]
+
+
+#: Processes inside sessions, of which a table of lesions names those that move most for each person.
+_WORDS = {"accuracy": "accuracy of reading the client", "fit": "fit of the response", "repair": "repair of ruptures"}
 _SUFFER = ("accuracy", "fit", "response", "client's arousal", "therapist's arousal", "client's regulation",
            "therapist's regulation", "repair")  # fmt: skip
-
-
-def _capital(sentence: str) -> str:
-    return sentence[0].upper() + sentence[1:]
 
 
 def _few_lesions(run: Run) -> list[str]:
@@ -125,20 +141,22 @@ def _few_lesions(run: Run) -> list[str]:
     table, said = effects.lesion_effects(run), []
     own = dict.fromkeys(zip(table["role"], table["region"], strict=True))
     whole = table[table["left"] == 0] if (table["left"] == 0).any() else table
-    for name, part in whole.groupby("arm", sort=False):
+    for arm in run.scenario.arms:
+        part = whole[whole["arm"] == arm.name]
+        if part.empty:
+            continue
         role, region = part["role"].iloc[0], part["region"].iloc[0]
-        arm = next(a for a in run.scenario.arms if a.name == name)
         others = [
-            f"activity of the {_region(r)} changes by {_effect(found)}"
+            f"the {_region(r)} {'works on' if abs(found['effect']) < LITTLE else 'works otherwise'} (activity {_effect(found)})"
             for of, r in own
             if (of, r) != (role, region) and of == role and (found := effects.removed_effect(run, arm, of, r)) is not None
         ]
         rows = part.set_index("process")
-        shown = [f"{p} by {_effect(rows.loc[p])}" for p in ("accuracy", "response", "alliance") if not rows.loc[p, "own"]]
-        said.append(f"Without {_whose(part.iloc[0])}{_rest(part)} {_listed([*others, *shown])}.")
+        shown = [f"{_WORDS.get(p, p)} ({_effect(rows.loc[p])})" for p in ("accuracy", "response", "alliance") if not rows.loc[p, "own"]]
+        reached = f"what changes is {_listed(shown)}"
+        said.append(f"Without {_whose(part.iloc[0])}{_rest(part)} {'; '.join([*others, reached])}.")
     intact = effects.undone(run)
-    said[-1] += f" Units: SD of clients in {arm_name(intact.name if intact else '')}."
-    return said
+    return [*said, f"Numbers are standard deviations of clients in {arm_name(intact.name if intact else '')}, late in therapy."]
 
 
 def _rest(part: pd.DataFrame) -> str:
@@ -167,8 +185,8 @@ def _words(run: Run) -> list[str]:
         said.append(f"Late in therapy their regulation is {_more({'mean': learned['effect']})} ({_effect(learned)} SD).")
     return [
         *said,
-        f"Of this {_signed(wai)} points reach the late alliance (WAI, 1 to 7) and {_signed(distress)} points distress by month "
-        f"{measures.comparison_month(run, arm.name)} (CORE-OM, 0 to 40).",
+        f"What reaches the late alliance (WAI, 1 to 7) is {_signed(wai)} points, what reaches distress by month "
+        f"{measures.comparison_month(run, arm.name)} (CORE-OM, 0 to 40) {_signed(distress)}.",
     ]
 
 
@@ -185,12 +203,12 @@ def _histories(run: Run) -> list[str]:
         last = rows[rows["session"] == rows["session"].max()]
         ends = [mean_interval(last[f"{name}_to_therapist_latent"]) for name in ("anxiety", "avoidance")]
         style = style_name(*(end["mean"] for end in ends))
-        said.append(f"{arm_name(arm.name)} ends {style} (anxiety {with_interval(ends[0])}, avoidance {with_interval(ends[1])})")
+        said.append(f"{arm_name(arm.name)} {style} (anxiety {with_interval(ends[0])}, avoidance {with_interval(ends[1])})")
     first = run.sessions[run.sessions["session"] == 1]
     start = [number(first[f"{name}_to_therapist_latent"].mean(), 1) for name in ("anxiety", "avoidance")]
     return [
-        f"People who start with anxiety {start[0]} and avoidance {start[1]} toward the other (1 to 7, secure below 4 in both) end, on "
-        f"average, after {int(run.sessions['session'].max())} sessions of care of one kind, so: {'; '.join(said)}.",
+        f"After {int(run.sessions['session'].max())} sessions of one kind of care, people who began with anxiety {start[0]} and "
+        f"avoidance {start[1]} toward the other (1 to 7; secure: below {STYLE_CUT:g} in both) end, on average, so: {'; '.join(said)}.",
         *_strategies(run),
     ]
 
@@ -207,7 +225,7 @@ def _strategies(run: Run) -> list[str]:
     up = max(found, key=lambda name: found[name]["bids"]["mean"])
     down = min(found, key=lambda name: found[name]["shown"]["mean"])
     return [
-        f"Bids for support rise most in {arm_name(up)} ({_signed(found[up]['bids'])}, of 0 to 1); feeling is hidden most in "
+        f"Bids for support rise most in {arm_name(up)} ({_signed(found[up]['bids'])}); feeling is hidden most in "
         f"{arm_name(down)} (expression less arousal {_signed(found[down]['shown'])})."
     ]
 
@@ -216,21 +234,29 @@ def _sites(run: Run) -> list[str]:
     table = imaging.site_alliance(run)
     both = table[(table["role"] == "both") & (table["arm"] == table["arm"].iloc[0])].to_dict("records")
     found, missed = [r for r in both if sure(r)], [r for r in both if not sure(r)]
-    said = f"The signal of the two people together goes with the client's alliance at {_at(found)}" if found else "No site goes with the alliance"
-    against = [r["site"] for r in found if r["r"] < 0]
-    lower = f" A minus sign means that more activity goes with a lower alliance ({_listed(against)})." if against else ""
-    within = [f"{r['site']} {signed(r['within'])}" + _brackets({"low": r["within_low"], "high": r["within_high"]}) for r in both]
     n = max(int(r["n"]) for r in both)
+    where = f"shows at the {_sites_of(found)}" if found else "shows at no site"
+    where += f" and not at the {_sites_of(missed)}" if found and missed else ""
+    listed = ", ".join(f"{r['site']} {signed(r['r'])}{_brackets(r)}" for r in both)
+    lower = " (minus: more activity, lower alliance)" if any(r["r"] < 0 for r in found) else ""
+    inside = [{**r, "low": r["within_low"], "high": r["within_high"]} for r in both]
+    still = [f"{r['site']} {signed(r['within'])}{_brackets(r)}" for r in inside if sure(r)]
     return [
-        f"{said}{', and' if found and missed else ''}{' not at ' + _at(missed) if missed and found else ''} (correlations between "
-        f"{n:,} clients).{lower}",
-        f"From session to session in one client: {', '.join(within)}.",
-        "The temporal site is the control: nothing of the model lies under it.",
+        f"In a simulated EEG of both people the client's alliance {where}: between {n:,} clients its correlation with the signal "
+        f"is {listed}{lower}.",
+        f"From session to session in one client it shows {'at the ' + _listed(still) + ' site' if still else 'nowhere'}.",
+        f"With {SMALL_STUDY} clients only correlations beyond ±{_least_seen(SMALL_STUDY)} could be told from none.",
+        "Nothing of the model lies under the temporal site, the control.",
     ]
 
 
-def _at(rows: list[dict[Any, Any]]) -> str:
-    return _listed(f"{r['site']} (r {signed(r['r'])}{_brackets(r)})" for r in rows)
+def _sites_of(rows: list[dict[Any, Any]]) -> str:
+    return f"{_listed(str(r['site']) for r in rows)} site{'s' if len(rows) > 1 else ''}"
+
+
+def _least_seen(n: int) -> str:
+    """The smallest correlation whose 95 % interval excludes zero with so many people (Fisher's z)."""
+    return number(float(np.tanh(stats.norm.ppf(0.975) / np.sqrt(n - 3))))
 
 
 # ------------------------------------------------------------------------------------------------ two at a time
@@ -248,37 +274,38 @@ def _two_numbers(run: Run) -> list[str]:
         for name in ("first", "second")
     )
     beyond = table.loc[("beyond", "alliance")].to_dict()
-    more = "add up, no more" if not sure(beyond) else "give more than the sum" if beyond["mean"] > 0 else "give less than the sum"
-    without = [
-        f"{arm_name(arm.name)} {number(-float(found.mean()), 1)}"
-        for arm in arms.values()
-        if (found := measures.untreated_differences(run).get(arm.name)) is not None
+    more = "add up" if not sure(beyond) else f"give {'more' if beyond['mean'] > 0 else 'less'} than the sum"
+    untreated = measures.untreated_differences(run)
+    worth = [
+        f"{arm_name(arm.name)} {with_interval(mean_interval(-untreated[arm.name]), 1)}" for arm in arms.values() if arm.name in untreated
     ]
-    untreated = [f"Distress ends below that of the same people without therapy by: {', '.join(without)} CORE-OM points."] if without else []
-    return [
-        f"Compared with {arm_name(arms['neither'].name)}, {alone} (accuracy: a correlation; alliance: WAI 1 to 7; distress: CORE-OM "
-        "0 to 40).",
-        f"For the alliance the two together {more} ({row('beyond', 'alliance')}).",
-        *untreated,
-    ]
+    said = [f"Compared with {arm_name(arms['neither'].name)}, {alone}; for the alliance the two together {more} ({row('beyond', 'alliance')})."]
+    if worth:
+        said.append(f"Distress ends so far below that of the same people without therapy: {', '.join(worth)}.")
+    return [*said, "Accuracy is a correlation; alliance is in WAI points (1 to 7), distress in CORE-OM points (0 to 40)."]
 
 
 def _no_learning(run: Run) -> list[str]:
     said = []
     untreated = measures.untreated_differences(run)
-    for arm, off in effects.without_learning(run.scenario):
-        moved = [_signed(mean_interval(effects.insecurity_change(run, a.name))) for a in (arm, off)]
-        text = f"In {arm_name(arm.name)} insecurity of attachment changes by {moved[0]} ECR points, in {arm_name(off.name)} by {moved[1]}"
+    pairs = effects.without_learning(run.scenario)
+    for arm, off in pairs:
+        moved = [_signed(mean_interval(effects.insecurity_change(run, a.name))) for a in (off, arm)]
+        text = f"in {arm_name(off.name)} insecurity of attachment changes by {moved[0]} ECR points (with learning {moved[1]})"
         if arm.name in untreated and off.name in untreated:
-            ends = [mean_interval(-untreated[a.name]) for a in (arm, off)]
-            kept = ends[1]["mean"] / ends[0]["mean"]
-            left = f": {100 * kept:.0f} % is left" if ends[0]["low"] > 0 and kept > 0 else ""
-            text += f"; distress ends {with_interval(ends[0], 1)} and {with_interval(ends[1], 1)} points below that of the untreated{left}"
-        said.append(text + ".")
-    twin = measures.untreated_arm(run.scenario, effects.without_learning(run.scenario)[0][0].name)
+            ends = [mean_interval(-untreated[a.name]) for a in (off, arm)]
+            share = ends[0]["mean"] / ends[1]["mean"]
+            left = f", so {percent(share)} is left" if ends[1]["low"] > 0 and share > 0 else ""
+            text += (
+                f" and distress ends {with_interval(ends[0], 1)} CORE-OM points below that of the untreated (with learning "
+                f"{with_interval(ends[1], 1)}){left}"
+            )
+        said.append(text)
+    told = [f"Where nobody can learn, this is left of therapy: {'; '.join(said)}."]
+    twin = measures.untreated_arm(run.scenario, pairs[0][0].name)
     if twin is not None:
-        said.append(f"Life alone moves insecurity of attachment by {_signed(mean_interval(effects.insecurity_change(run, twin)))}.")
-    return said
+        told.append(f"Without therapy, life moves insecurity by {_signed(mean_interval(effects.insecurity_change(run, twin)))}.")
+    return told
 
 
 # -------------------------------------------------------------------------------------------- two people together
@@ -294,53 +321,72 @@ def together(run: Run) -> list[str]:
     table = effects.interaction(run)
     if table.empty:
         return []
-    alliance, dropout = (_pairs(table, name) for name in ("alliance", "dropout"))
     (c, t), *_ = effects.crossing(run.scenario)
-    insecure = (c, t) == ("secure", "secure")
-    who = "two insecure partners" if insecure else f"two partners who are not {c} (client) and {t} (therapist)"
-    lead = [f"Together, beyond what either does alone, {who} have an alliance that is {_counted(alliance)}."]
-    if dropout:
-        lead.append(f"Dropout is higher than that by {_all(table, 'dropout')} percentage points{_over(table)}{_most(dropout)}.")
-    return lead
+    who = "two insecure partners" if (c, t) == ("secure", "secure") else f"a client who is not {c} with a therapist who is not {t}"
+    pairs = {name: _pairs(table, name) for name in ("alliance", "dropout")}
+    whole = {name: _row(table, name) for name in ("alliance", "dropout")}
+    if sure(whole["alliance"]):
+        beyond = f"{'a worse' if whole['alliance']['mean'] < 0 else 'a better'} alliance than"
+    else:
+        beyond = "on the whole neither a worse nor a better alliance than" if len(pairs["alliance"]) > 1 else "the alliance that"
+    sums = "what each does alone adds up to" if who.startswith("two") else "the sum of both"
+    over = f" over {len(pairs['alliance'])} pairs" if len(pairs["alliance"]) > 1 else ""
+    found = f"Together {who} have {beyond} {sums} ({_signed(whole['alliance'])} WAI points{over})"
+    more = "more often than" if whole["dropout"]["low"] > 0 else "less often than" if whole["dropout"]["high"] < 0 else "as often as"
+    if not asks_together(run):
+        return [_in_short(pairs["alliance"], who), f"{found}.", f"{who[0].upper()}{who[1:]} drop out {more} {sums}: "
+                f"{_signed(whole['dropout'], 1)} percentage points{_most(pairs['dropout'])}."]  # fmt: skip
+    return [
+        f"{found}{_by_pair(pairs['alliance'])}.",
+        f"They drop out {more} this sum: {_signed(whole['dropout'], 1)} percentage points{_most(pairs['dropout'])}.",
+    ]
 
 
 def _pairs(table: pd.DataFrame, measure: str) -> list[dict[Any, Any]]:
     rows = table[(table["measure"] == measure) & (table["client"] != effects.EVERY)].to_dict("records")
-    return rows if measure == "alliance" else [_in_points(r) for r in rows]
+    return [_scaled(row) for row in rows]
 
 
-def _in_points(row: Row) -> dict[Any, Any]:
-    return {**row, **{name: 100 * row[name] for name in ("mean", "low", "high")}}
+def _row(table: pd.DataFrame, measure: str) -> dict[Any, Any]:
+    """All pairs together, or the only one."""
+    return _scaled(table[table["measure"] == measure].iloc[-1].to_dict())
 
 
-def _counted(rows: list[dict[Any, Any]]) -> str:
-    """How many pairs lie below, above, and neither; the largest of each."""
+def _scaled(row: Row) -> dict[Any, Any]:
+    """Shares of people in percentage points."""
+    by = 100 if row["measure"] == "dropout" else 1
+    return {**row, **{name: by * row[name] for name in ("mean", "low", "high")}}
+
+
+def _in_short(rows: list[dict[Any, Any]], who: str) -> str:
+    if len(rows) == 1:
+        return f"Together {who} have {_signed(rows[0])} points beyond what each does alone."
+    ends = [pick(rows, key=lambda r: r["mean"]) for pick in (min, max)]
+    return f"Beyond what each does alone, {who} together reach from {' to '.join(f'{_signed(r)} ({_who(r)})' for r in ends)}."
+
+
+def _who(row: Row) -> str:
+    same = row["client"] == row["therapist"]
+    return f"two {row['client']} people" if same else f"{row['client']} client, {row['therapist']} therapist"
+
+
+def _by_pair(rows: list[dict[Any, Any]]) -> str:
+    """In how many pairs it lies below and above the sum, and where most."""
     low, high = [r for r in rows if r["high"] < 0], [r for r in rows if r["low"] > 0]
     said = [
-        f"{word} in {len(some)} of {len(rows)} pairs (most: {_pair(pick(some, key=lambda r: r['mean']))})"
+        f"a {word} one in {len(some)} (most: {_pair(pick(some, key=lambda r: r['mean']))})"
         for word, some, pick in (("lower", low, min), ("higher", high, max))
         if some
     ]
-    return _listed(said) if said else f"told from the sum of both in none of {len(rows)} pairs"
+    return f", but {_listed(said)}" if said and len(rows) > 1 else ""
 
 
-def _pair(row: Row) -> str:
-    return f"{row['client']} client, {row['therapist']} therapist, {_signed(row)}"
-
-
-def _all(table: pd.DataFrame, measure: str) -> str:
-    rows = table[table["measure"] == measure]
-    return _signed(_in_points(rows.iloc[-1].to_dict()), 1).lstrip("+")
-
-
-def _over(table: pd.DataFrame) -> str:
-    n = int((table["client"] != effects.EVERY).sum() / 2)
-    return f" over all {n} pairs" if n > 1 else ""
+def _pair(row: Row, digits: int = 2) -> str:
+    return f"{_who(row)}, {_signed(row, digits)}"
 
 
 def _most(rows: list[dict[Any, Any]]) -> str:
-    row = max(rows, key=lambda r: r["mean"])
-    return f" (most: {row['client']} with {row['therapist']}, {_signed(row, 1)})" if len(rows) > 1 else ""
+    return f" (most: {_pair(max(rows, key=lambda r: r['mean']), 1)})" if len(rows) > 1 else ""
 
 
 # ------------------------------------------------------------------------------------------------------- when

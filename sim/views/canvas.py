@@ -149,7 +149,7 @@ Panels = list[tuple[str, list[tuple[str, str]]]]
 
 def panels(run: Run, therapy_only: bool = False) -> tuple[Panels, str]:
     """How lines are shared out among panels: one panel per kind of client in a crossed design; otherwise one panel,
-    or one per arm where there are too many. Also a remark where not everything fits."""
+    or one per arm where there are too many, or the most telling ones. Also a remark where not everything fits."""
     table = measures.arms(run.scenario)
     if therapy_only:
         table = table[table["therapist"] != "none"]
@@ -162,11 +162,27 @@ def panels(run: Run, therapy_only: bool = False) -> tuple[Panels, str]:
         ]
     elif len(table) <= MOST_LINES:
         found = [("", [(a, a) for a in table["arm"]])] if len(table) else []
-    else:
+    elif len(table) <= MOST_PANELS:
         found = [(a, [(a, a)]) for a in table["arm"]]
+    else:
+        some = _telling_arms(run, list(table["arm"]))
+        return [("", [(a, a) for a in some])], (
+            f" · {len(some)} of {len(table)} arms: the reference and those with the lowest and highest late alliance"
+        )
     left_out = len(found) > MOST_PANELS or any(len(lines) > MOST_LINES for _, lines in found)
     remark = f" · only the first {MOST_PANELS} panels and {MOST_LINES} lines are shown" if left_out else ""
     return [(title, lines[:MOST_LINES]) for title, lines in found[:MOST_PANELS]], remark
+
+
+def _telling_arms(run: Run, names: list[str]) -> list[str]:
+    """Of many arms the reference, one without therapy, and those with the lowest and the highest late alliance."""
+    fixed = [measures.reference_arm(run.scenario, names[0])]
+    fixed += [arm.name for arm in run.scenario.arms if arm.therapist is None and arm.name in names][:1]
+    late = {name: values.mean() for name, values in measures.late_alliance(run).items() if len(values)}
+    others = sorted((name for name in late if name not in fixed), key=lambda name: late[name])
+    ends = (MOST_LINES - len(fixed)) // 2
+    chosen = {*fixed, *others[:ends], *others[len(others) - ends :]}
+    return [name for name in names if name in chosen]
 
 
 def panel_axes(fig: Figure | SubFigure, n: int) -> list[Axes]:

@@ -24,6 +24,7 @@ from sim.theory.triangle import CORNERS
 from sim.therapy.exchange import EXCHANGE
 from sim.therapy.policies import POLICIES
 from sim.therapy.session import SESSION, begin
+from sim.therapy.wiring import SESSION_RULES
 
 Equation = Callable[..., Any]
 
@@ -158,25 +159,26 @@ def equations_of(lever: Lever) -> tuple[Equation, ...]:
     """The equations (or, where none takes it, the verbs) that a lever moves directly."""
     if lever.kind == "number":
         found = tuple(f for f in _functions() if _forms(lever.name) & _takes(f))
-        # Some numbers are used by a verb itself, such as a rate with which something follows.
+        # Some numbers are no argument: a rate with which something follows an equation, or one that only a verb uses.
+        rates = tuple(rule.equation for rule in SESSION_RULES if _forms(lever.name) & set(rule.rates))
         verbs: tuple[Equation, ...] = (*SESSION, begin, live_a_week)
-        return found or tuple(v for v in verbs if f".{lever.name}" in inspect.getsource(v))
+        return found or tuple(dict.fromkeys(rates)) or tuple(v for v in verbs if f".{lever.name}" in inspect.getsource(v))
     if lever.kind in ("column", "region"):
         bare = lever.name.removeprefix("client_").removeprefix("therapist_")
         return tuple(f for f in _functions() if bare in _takes(f))
     if lever.kind in ABOUT_ATTACHMENT:
         mine = [step.equation for step in EXCHANGE if step.role == lever.kind]
-        later = [eq.dropout_probability, eq.felt_bond, eq.expected_distress] if lever.kind == "client" else []
+        own = {f"{lever.kind}_anxiety", f"{lever.kind}_avoidance"}
+        later = [rule.equation for rule in SESSION_RULES if own & set(rule.reads.values())]
+        later += [eq.expected_distress] if lever.kind == "client" else []
         return tuple(f for f in dict.fromkeys([*mine, *later]) if {"anxiety", "avoidance", "anxiety_z"} & _takes(f))
     if lever.kind in ("step", "link"):
         name = lever.name if lever.kind == "step" else lever.name.rpartition(".")[0]
-        steps = tuple(step.equation for step in EXCHANGE if step.name == name)
-        if not steps and lever.kind == "link":  # of a verb of the session
-            return (getattr(eq, name.partition(".")[2]),)
-        return steps or tuple(verb for verb in SESSION if verb.__name__ == name)
+        steps = [step.equation for step in EXCHANGE if step.name == name] + [r.equation for r in SESSION_RULES if r.name == name]
+        return tuple(dict.fromkeys(steps)) or tuple(verb for verb in SESSION if verb.__name__ == name)
     if lever.kind == "quantity":
         moved = set(CORNERS[lever.name].moves) if lever.name in CORNERS else {lever.name}
-        return tuple(dict.fromkeys(step.equation for step in EXCHANGE if moved & set(step.writes)))
+        return tuple(dict.fromkeys(rule.equation for rule in (*EXCHANGE, *SESSION_RULES) if moved & set(rule.writes)))
     return {"early": (eq.prototype_drift,), "sessions": (eq.healing, eq.dropout_probability)}.get(lever.kind, ABOUT_THERAPY)
 
 

@@ -150,8 +150,8 @@ def origin(run: Run, folder: Path) -> dict[str, str]:
 def commands(run: Run) -> str:
     """Command lines that make the same tables again."""
     file = shlex.quote(f"{run.scenario.name}.yaml")
-    if run.model.own:  # a model changed in Python is no part of a scenario file
-        changed = "; ".join(f"{what}: {of}" for what, of in run.model.own.items())
+    if run.own_model:  # a model changed in Python is no part of a scenario file
+        changed = "; ".join(f"{what}: {of}" for what, of in run.own_model.items())
         file = repr(f"{run.scenario.name}.yaml")
         return f"# with the changed model ({changed})\nsim.run(sim.load({file}), seed={run.seed}, model=...)"
     return f"attune check {file}\nattune run {file} --seed {run.seed}"
