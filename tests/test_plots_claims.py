@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,12 @@ import pytest
 from matplotlib.figure import Figure
 
 import sim
-from sim.evidence import effects, imaging
+from sim.evidence import effects, factors, imaging
+from sim.experiments import measures
+from sim.experiments.intervals import mean_interval
 from sim.experiments.run import Run
-from sim.views import captions, plots, report
+from sim.views import answer, captions, plots, report
+from sim.views.answer_pairs import effect_in_sd
 from sim.views.canvas import number
 from sim.views.plots_claims import FULL_COLOUR, ranged, signed
 from sim.views.plots_paths import by_exchange, course_of, paired_arousal, words_arms
@@ -26,6 +30,8 @@ SHOWN = {
     "lesion_vlpfc": "affect_labelling",
     "histories": "learned_strategies",
     "eeg_sites": "eeg_sites",
+    "two_insecure_partners": "interaction",
+    "style_pairings": "interaction",
 }
 UNITS = {
     "triangle": "SD of clients",
@@ -33,6 +39,7 @@ UNITS = {
     "affect_labelling": "0-1",
     "learned_strategies": "ECR, 1-7",
     "eeg_sites": "(r)",
+    "interaction": "WAI points",
 }
 each = pytest.mark.parametrize("scenario", SHOWN)
 
@@ -165,6 +172,142 @@ def test_paths_run_from_the_first_session_to_the_last() -> None:
     assert paths[1].get_ydata()[-1] == pytest.approx(rows["avoidance_to_therapist_latent"].mean())
     assert plane.get_xlim() == plane.get_ylim() == (1, 7) and bids.get_ylim() == (0, 1)
     assert bids.lines[1].get_ydata() == pytest.approx(line["bids"].to_numpy())
+
+
+# ------------------------------------------------------------------------------------------ two people, two numbers
+
+
+def test_interaction_by_hand() -> None:
+    run = a_run("two_insecure_partners")
+    table = effects.interaction(run)
+    late = measures.late_alliance(run)
+    left = run.clients.assign(out=run.clients["ending"] == "dropout").groupby("arm", observed=True)["out"].mean()
+    mean = {arm: values.mean() for arm, values in late.items() if len(values)}
+    assert len(table) == 2 * (9 + 1)
+
+    def sum_of(values: Any, c: str, t: str) -> float:
+        name = "{} client, {} therapist".format
+        secure = "secure"
+        return float(values[name(c, t)] - values[name(c, secure)] - values[name(secure, t)] + values[name(secure, secure)])
+
+    for row in table[table["client"] != effects.EVERY].to_dict("records"):
+        values = mean if row["measure"] == "alliance" else left
+        assert (
+            row["mean"] == pytest.approx(sum_of(values, row["client"], row["therapist"]))
+            and row["low"] <= row["mean"] <= row["high"]
+        )
+    for measure, part in table.groupby("measure"):
+        single, every = part[part["client"] != effects.EVERY], part[part["client"] == effects.EVERY]
+        assert every["mean"].iloc[0] == pytest.approx(single["mean"].mean()), measure
+        assert every["high"].iloc[0] - every["low"].iloc[0] < (single["high"] - single["low"]).mean()
+    marks = [line.get_xdata()[0] for line in a_figure("two_insecure_partners").axes[0].lines if line.get_marker() in ("o", "s")]
+    assert marks == pytest.approx(table.loc[table["measure"] == "alliance", "mean"].tolist())
+
+
+def test_same_people_are_compared_one_by_one() -> None:
+    """Arms with both people's styles hold clients of the same numbers: the interval is that of the paired differences."""
+    arms = {f"{c} {t}": {"client": c, "therapist": t} for c in ("secure", "fearful") for t in ("secure", "dismissing")}
+    spec = {"question": "?", "clients_per_arm": 30, "sessions": 4, "arms": arms}
+    run = sim.run(sim.from_spec(spec, "four"), seed=1)
+    row = effects.interaction(run).iloc[0]
+    late = measures.late_alliance(run)
+    d = late["fearful dismissing"] - late["fearful secure"] - late["secure dismissing"] + late["secure secure"]
+    expected = mean_interval(d)
+    assert (row["mean"], row["low"], row["high"]) == pytest.approx((expected["mean"], expected["low"], expected["high"]))
+    more = {**spec, "arms": {**arms, "fearful secure": {"client": "fearful", "therapist": "secure", "sessions": 3}}}
+    assert effects.crossing(sim.from_spec(more, "not only styles")) == {}
+
+
+def test_crossed_numbers_and_learning_by_hand() -> None:
+    run = a_run("technique_without_warmth")
+    found = factors.factors(run.scenario)
+    assert {k: a.name for k, a in found.items()} == {
+        "neither": "neither", "first": "skill, no warmth", "second": "warmth, no skill", "both": "skill and warmth"
+    }  # fmt: skip
+    late = measures.late_alliance(run)
+    table = factors.factor_effects(run).set_index(["effect", "measure"])["mean"]
+    assert table["first", "alliance"] == pytest.approx((late["skill, no warmth"] - late["neither"]).mean())
+    beyond = late["skill and warmth"] - late["skill, no warmth"] - late["warmth, no skill"] + late["neither"]
+    assert table["beyond", "alliance"] == pytest.approx(beyond.mean())
+    pairs = factors.without_learning(a_run("plasticity_off").scenario)
+    assert [(a.name, b.name) for a, b in pairs] == [
+        ("secure therapist", "secure, nothing learned"), ("fearful therapist", "fearful, nothing learned")
+    ]  # fmt: skip
+    assert factors.insecurity_change(a_run("plasticity_off"), "secure, nothing learned").abs().max() == 0
+
+
+# ------------------------------------------------------------------------------------------------- answer, left out
+
+
+BEGINS = {
+    "triangle_clamps": "strongest influence runs from",
+    "region_lesions": "when one region is removed",
+    "lesion_vlpfc": "feelings are put into words",
+    "histories": "after 6 sessions of one kind of care",
+    "eeg_sites": "simulated EEG",
+    "two_insecure_partners": "two insecure partners have",
+    "lesion_insula": "without the therapist's anterior insula the mirror system works",
+    "plasticity_off": "where nobody can learn",
+    "technique_without_warmth": "compared with “neither”, “skill, no warmth” changes accuracy",
+}
+
+
+@pytest.mark.parametrize("scenario", BEGINS)
+def test_the_answer_begins_with_what_the_experiment_is_about(scenario: str) -> None:
+    words = answer.paragraph(a_run(scenario))
+    assert words.startswith("In this model, ") and BEGINS[scenario] in words.split(". ")[0] and words.endswith(answer.INTERVALS)
+    assert len(words.split(" ")) <= 140 and "nan" not in words
+
+
+def test_answers_hold_the_numbers_of_the_figures() -> None:
+    words = answer.paragraph(a_run("triangle_clamps"))
+    for row in effects.triangle(a_run("triangle_clamps")).to_dict("records"):
+        assert f"{row['free']} by {effect_in_sd(row)}" in words
+    words = answer.paragraph(a_run("eeg_sites"))
+    table = imaging.site_alliance(a_run("eeg_sites"))
+    assert all(f"{r['site']} {signed(r['r'])}" in words for r in table[table["role"] == "both"].to_dict("records"))
+    words = answer.paragraph(a_run("histories"))
+    ends = {arm.name: course_of(a_run("histories"), arm.name).iloc[-1] for arm in a_run("histories").scenario.arms}
+    assert all(f"“{name}” " in words and f"(anxiety {number(end.iloc[0])} [" in words for name, end in ends.items())
+    said = " ".join(answer.in_detail(a_run("histories")))
+    assert "alliance" not in said  # care was fixed: a higher alliance in one arm is no result
+
+
+def test_what_shows_within_clients_is_named() -> None:
+    """A strong signal: the therapist's answer follows the moment, so sessions differ; enough clients to see it."""
+    run = sim.run(sim.load(SCENARIOS / "eeg_sites.yaml").but(clients_per_arm=300, sessions=12), seed=2)
+    both = imaging.site_alliance(run).query("role == 'both'")
+    seen = both[(both["within_low"] > 0) | (both["within_high"] < 0)]
+    words = answer.paragraph(run).partition("From session to session")[2]
+    assert len(seen) and all(f"{r['site']} ({signed(r['within'])} [" in words for r in seen.to_dict("records"))
+
+
+def test_both_crossed_scenarios_tell_the_interaction() -> None:
+    for scenario in ("two_insecure_partners", "style_pairings"):
+        run = a_run(scenario)
+        rows = effects.interaction(run).query("measure == 'alliance'")
+        named = rows["mean"].iloc[-1] if scenario == "two_insecure_partners" else rows["mean"].iloc[:-1].min()
+        assert f"{signed(named)} [" in answer.paragraph(run)
+        assert ("two insecure partners" in answer.paragraph(run).split(". ")[0]) == (scenario == "two_insecure_partners")
+        assert "Two insecure partners drop out" in " ".join(answer.in_detail(run)) or scenario == "two_insecure_partners"
+
+
+@pytest.mark.parametrize("path", sorted(SCENARIOS.glob("*.yaml")), ids=lambda p: p.stem)
+def test_one_client_an_arm_gives_an_answer_without_intervals(path: Path) -> None:
+    loaded = sim.load(path)
+    record = {"record": {"exchanges": {"clients": [0]}}} if "record" in loaded.spec else {}
+    run = sim.run(loaded.but(clients_per_arm=1, sessions=4, **record), seed=5, threads=1)
+    words = answer.paragraph(run)
+    assert all(captions.seen(run, name, report.told_session(run)) for name in report.drawn(run))
+    assert not re.search(r"\bnan\b|\[–", words + " ".join(answer.in_detail(run)))
+
+
+def test_figures_with_nothing_in_them_are_left_out_and_named() -> None:
+    triangle, lesions = (set(report.drawn(a_run(name))) for name in ("triangle_clamps", "region_lesions"))
+    assert triangle == {"triangle"} and lesions == {"lesion_table", "alliance_by_pairing"}
+    stay, leave = a_run("histories"), a_run("style_pairings")
+    assert "still_attending" not in report.drawn(stay) and any("nobody leaves" in one for one in report.left_out(stay))
+    assert leave.clients["ending"].isin(["dropout", "improved"]).any() and "still_attending" in report.drawn(leave)
 
 
 def test_signs_and_narrow_intervals_are_written_out() -> None:

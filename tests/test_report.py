@@ -14,6 +14,7 @@ import pytest
 from ruamel.yaml import YAML
 
 import sim
+from sim.evidence.claims import contrasts
 from sim.experiments import measures, store
 from sim.experiments.run import Run
 from sim.experiments.scenario import Scenario
@@ -22,7 +23,8 @@ from sim.theory.parameters import NUMBERS
 from sim.theory.triangle import CORNERS
 from sim.therapy import session
 from sim.therapy.interventions import Forced
-from sim.views import answer, captions, doubts, involved, report
+from sim.views import answer, captions, claims_page, doubts, involved, report, verdicts
+from sim.views.canvas import number
 
 ROOT = Path(__file__).resolve().parents[1]
 SHIPPED = sorted((ROOT / "scenarios").glob("*.yaml"))
@@ -111,6 +113,39 @@ def test_what_cannot_be_told_apart_is_not_called_higher() -> None:
     assert any("includes zero" in said for said in doubts.chance(same))
 
 
+def test_distress_is_told_of_one_arm_not_of_a_mean_over_what_was_done() -> None:
+    run = sim.run(two(lesions={"therapist.insula": 0}), seed=2)
+    people = run.clients[run.clients["arm"] == "first"]
+    fall = number(-float((people["distress_end"] - people["distress_0"]).mean()), 1)
+    said = [one for one in answer.in_detail(run) if one.startswith("From intake")]
+    assert len(said) == 1 and f"in “first” by {fall}" in said[0]
+
+
+# ------------------------------------------------------------------------------------------------------- verdicts
+
+
+def test_verdicts_are_those_of_the_page(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, page: str) -> None:
+    kept = claims_page.kept(claims_page.PAGE.read_text(encoding="utf-8"))
+    said = verdicts.said()
+    mine = {c.id: kept[c.id].verdict for c in contrasts(["A7"]) if c.id in kept}
+    good = sum(v == "reproduced" for v in mine.values())
+    assert said["A7"].startswith(f"reproduced in {good} of {len(mine)} contrasts")
+    assert all(name in said["A7"] for name, verdict in mine.items() if verdict != "reproduced")
+    text = html.unescape(page)
+    shown = [one.claim.id for one in involved.involved(a_run().scenario)]
+    assert all(f"<strong>In this model:</strong> {said[c]}." in text for c in shown if c in said) and "docs/CLAIMS.md" in text
+    monkeypatch.setattr(claims_page, "PAGE", tmp_path / "CLAIMS.md")
+    assert verdicts.said() == {}
+    without = report.write_report(a_run(), tmp_path).read_text(encoding="utf-8")
+    assert "<strong>In this model:" not in without and "docs/CLAIMS.md" not in without
+
+
+def test_verdicts_in_words() -> None:
+    assert verdicts.sentence({"a": "reproduced"}) == "reproduced in 1 of 1 contrast"
+    found = {"a": "reproduced", "b": "not reproduced", "c": "weaker than stated", "d": "not reproduced"}
+    assert verdicts.sentence(found) == "reproduced in 1 of 4 contrasts; not reproduced: b, d; weaker than stated: c"
+
+
 # -------------------------------------------------------------------------------------------------- claims involved
 
 
@@ -118,8 +153,8 @@ def test_changed_number_puts_claims_of_its_equations_to_work() -> None:
     assert ids(two(policies=["leave_ruptures_alone"]))[0] == "K14"
     assert set(ids(two(parameters={"labelling_calm_rate": 0.1}))) >= {"K16", "K20"}
     assert ids(two(parameters={"client_other_model_rate": 0.1}))[0] in tags(sim.theory.equations.avoidance_learned)
-    verb = ids(two(parameters={"trust_rate": 0.3}))  # taken by no equation, used by a verb
-    assert set(verb) == set(tags(session.form_alliance)) >= {"K4", "K18"}
+    rate = ids(two(parameters={"trust_rate": 0.3}))  # taken by no equation: a rate with which trust follows its target
+    assert set(rate) == set(tags(sim.theory.equations.trust_target)) >= {"K4", "K18"}
 
 
 def test_lesion_names_the_claims_of_the_region_and_of_what_it_contains() -> None:
@@ -153,6 +188,8 @@ def test_interventions_lead_to_their_step() -> None:
         ({"cut": {"therapist.response.warmth": 0.5}}, "response"),
         ({"hold": {"client_arousal": 0.0}}, "arousal"),
         ({"force": (Forced(0.6, "therapist_response"),)}, "response_given"),
+        ({"cut": {"client.felt_bond.trust": 0.5}}, "felt_bond"),
+        ({"hold": {"client_bond": 0.0}}, "felt_bond"),
     ):
         (lever,) = levers_of(**said)
         assert lever.differs and equation in [f.__name__ for f in involved.equations_of(lever)], said

@@ -16,13 +16,14 @@ import pandas as pd
 import pytest
 from matplotlib import rcParams
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from scipy import stats
 
 import sim
 from sim.experiments import intervals, measures
 from sim.experiments.run import Run
 from sim.views import answer, plots, report
-from sim.views.canvas import number, percent
+from sim.views.canvas import legend_above, number, panels, percent, picture
 from sim.views.plots import attendance
 from sim.views.plots_inside import events, traced_session
 
@@ -179,6 +180,38 @@ def test_one_session_marks_what_happened() -> None:
     assert events(rows) == [(2, "repair"), (2, "withdrawal"), (3, "confrontation"), (4, "withdrawal")]
     with pytest.raises(ValueError, match=r"no trace .* Traced: .*client 0"):
         traced_session(a_run("crossed"), client=5)
+
+
+def test_of_many_arms_the_reference_and_the_extremes_are_drawn() -> None:
+    run = a_run("many arms")
+    late = {arm: values.mean() for arm, values in measures.late_alliance(run).items()}
+    ((_, lines),), remark = panels(run)
+    names = [arm for _, arm in lines]
+    ordered = sorted((arm for arm in late if arm != "arm 0"), key=lambda arm: late[arm])
+    assert set(names) == {"arm 0", *ordered[:3], *ordered[-3:]} and "7 of 9 arms" in remark
+
+
+def test_nothing_is_no_less_than_nothing() -> None:
+    assert [number(x) for x in (-0.004, 0.004, -0.0, -0.006)] == ["0.00", "0.00", "0.00", "−0.01"]
+
+
+def test_legends_keep_within_the_figure() -> None:
+    figure = picture(9.8, 4)
+    names = [f"a rather long name of an arm, {i}" for i in range(7)]
+    legend_above(figure, [Line2D([], [], label=name) for name in names], 6)
+    figure.draw_without_rendering()
+    box = figure.legends[0].get_window_extent()
+    assert box.x0 >= 0 and box.x1 <= figure.bbox.width
+
+
+def test_no_bar_of_differences_touches_the_frame(monkeypatch: pytest.MonkeyPatch) -> None:
+    table = measures.paired_differences(a_run("crossed"))
+    columns = ["mean", "low", "high", "unpaired_low", "unpaired_high", "single_low", "single_high"]
+    table[columns] *= 3.0 / table[["single_low", "single_high"]].abs().to_numpy().max()  # the longest ends at a tick
+    monkeypatch.setattr(measures, "paired_differences", lambda run: table)
+    (ax,) = plots.pairing_differences(a_run("crossed")).figure.axes
+    ends = [abs(x) for line in ax.lines for x in line.get_xdata() if line.get_linewidth() == 6]
+    assert max(ends) < 0.97 * ax.get_xlim()[1]
 
 
 def test_attendance_counts_by_hand() -> None:
@@ -363,7 +396,7 @@ def test_hostile_text_is_text(tmp_path: Path) -> None:
 def test_same_run_same_bytes(crossed_report: Path, tmp_path: Path) -> None:
     report.write_report(a_run("crossed"), tmp_path)
     files = sorted(p.relative_to(tmp_path) for p in tmp_path.rglob("*") if p.is_file())
-    assert len(files) == 1 + 2 * len(plots.FIGURES)
+    assert len(files) == 1 + 2 * len(report.drawn(a_run("crossed"))) and len(files) >= 1 + 2 * (len(plots.FIGURES) - 1)
     for file in files:
         assert (tmp_path / file).read_bytes() == (crossed_report / file).read_bytes(), file
 

@@ -15,14 +15,12 @@ import pandas as pd
 from sim.experiments import measures
 from sim.experiments.intervals import difference_interval, mean_interval
 from sim.experiments.run import Run
-from sim.views import answer_experiments
+from sim.views import answer_experiments, answer_pairs
 from sim.views.canvas import arm_name, number, percent, with_interval
 
 #: Words for a difference by its size in SDs of single clients, after Cohen's convention.
 SIZES = ((0.1, "next to nothing"), (0.2, "very small"), (0.5, "small"), (0.8, "of medium size"), (np.inf, "large"))
-INTERVALS = (
-    "Brackets are 95 % intervals over simulated clients on one seed: chance inside this model, not whether it is right."
-)
+INTERVALS = "Brackets are 95 % intervals over simulated clients on one seed: chance inside this model, not whether it is right."
 #: With fewer people in an arm than this, small differences should not be read at all.
 FEW = 50
 
@@ -131,8 +129,8 @@ def paragraph(run: Run) -> str:
 def _usual(run: Run) -> list[str]:
     """Late alliance, distress and dropout; first what two people are together, where that is asked."""
     alliance, distress = _alliance(run), _distress(run)
-    together = answer_experiments.together(run)
-    if answer_experiments.asks_together(run):
+    together = answer_pairs.together(run)
+    if answer_pairs.asks_together(run):
         return [*together, *_each_alone(run)]
     # Where the arms differ in therapy or none only, the effect on distress is what was asked.
     one_course = not alliance_contrasts(run) and bool(untreated_contrasts(run))
@@ -143,7 +141,8 @@ def _usual(run: Run) -> list[str]:
 def _each_alone(run: Run) -> list[str]:
     """How much it matters who the client is, and who the therapist is, in half a sentence each."""
     sides = [f"{c.high} and {c.low} by {c.said}" for c in alliance_contrasts(run)]
-    return [f"What each does alone: the late alliance (WAI, 1 to 7) differs between {' points, and between '.join(sides)} points."]
+    both = " points, and between ".join(sides)
+    return [f"What each does alone: the late alliance (WAI, 1 to 7) differs between {both} points."]
 
 
 def _small_first(sentence: str) -> str:
@@ -288,9 +287,9 @@ def _usual_detail(run: Run) -> list[str]:
     if answer_experiments.told(run):
         against = _distress(run) if untreated_contrasts(run) else []
         return [" ".join(_alliance(run)), *against, *_dropout(run)]
-    if answer_experiments.asks_together(run):
+    if answer_pairs.asks_together(run):
         return [*_alliance(run), *_distress(run), *_dropout(run)]
-    together = answer_experiments.together(run)
+    together = answer_pairs.together(run)
     return [*_dropout(run), *together[1:]] if together else []
 
 

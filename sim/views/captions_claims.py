@@ -80,8 +80,8 @@ def _interaction(run: Run, _: dict[str, Any]) -> tuple[str, str]:
     (c, t), *_rest = effects.crossing(run.scenario)
     return "Two people together, beyond the sum of both", (
         f"For each pair: (this client with this therapist) less (this client, {t} therapist) less ({c} client, this therapist) "
-        f"plus ({c} client, {t} therapist). 0: what each of them does adds up. Left in late alliance, right in the share who drop "
-        "out; dots and bars: mean and 95 % interval. The difference between two therapists is taken client by client, that "
+        f"plus ({c} client, {t} therapist). 0: what each of them does adds up. Left in late alliance, right in the share who "
+        "drop out; dots and bars: mean and 95 % interval. The difference between two therapists is taken client by client, that "
         "between kinds of client between groups of clients. Blue: more, orange: less than the sum; grey: not told from it."
     )
 
@@ -123,9 +123,7 @@ def _seen_lesion_table(run: Run, _: dict[str, Any]) -> str:
 def _seen_eeg_sites(run: Run, _: dict[str, Any]) -> str:
     table = imaging.site_alliance(run)
     both = table[(table["role"] == "both") & (table["arm"] == table["arm"].iloc[0])]
-    said = "; ".join(
-        f"{r['site']} {signed(r['r'])} [{number(r['low'])}, {number(r['high'])}]" for r in both.to_dict("records")
-    )
+    said = "; ".join(f"{r['site']} {signed(r['r'])} [{number(r['low'])}, {number(r['high'])}]" for r in both.to_dict("records"))
     return f"Dots with intervals at four sites. Correlation between clients, mean of both people's signals: {said}."
 
 

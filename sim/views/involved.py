@@ -178,7 +178,8 @@ def equations_of(lever: Lever) -> tuple[Equation, ...]:
         return tuple(dict.fromkeys(steps)) or tuple(verb for verb in SESSION if verb.__name__ == name)
     if lever.kind == "quantity":
         moved = set(CORNERS[lever.name].moves) if lever.name in CORNERS else {lever.name}
-        return tuple(dict.fromkeys(rule.equation for rule in (*EXCHANGE, *SESSION_RULES) if moved & set(rule.writes)))
+        written = [step.equation for step in EXCHANGE if moved & set(step.writes)]
+        return tuple(dict.fromkeys([*written, *(rule.equation for rule in SESSION_RULES if moved & set(rule.writes))]))
     return {"early": (eq.prototype_drift,), "sessions": (eq.healing, eq.dropout_probability)}.get(lever.kind, ABOUT_THERAPY)
 
 

@@ -210,7 +210,7 @@ def eeg_sites(run: Run, fig: Figure | SubFigure | None = None) -> Figure | SubFi
     heads = (("r", "low", "high", "between clients: mean signal and mean WAI"),
              ("within", "within_low", "within_high", "within a client, session by session"))  # fmt: skip
     ends = table[["low", "high", "within_low", "within_high"]].to_numpy(float)
-    reach = 0.5 if ends.size and np.nanmax(np.abs(ends)) < 0.5 else 1.0
+    reach = 0.5 if np.isfinite(ends).any() and np.nanmax(np.abs(ends)) < 0.5 else 1.0
     for ax, (name, low, high, title) in zip(axes, heads, strict=True):
         ax.set(title=title[0].upper() + title[1:], ylim=(-reach, reach), xlabel="site")
         ax.set_xticks(range(len(SITES)), [s if s != "temporal" else "temporal\n(control)" for s in SITES])

@@ -39,7 +39,8 @@ def interaction(run: Run, fig: Figure | SubFigure | None = None) -> Figure | Sub
         ax.axvline(0, color=QUIET, linewidth=0.9, linestyle="-")
         if rows:
             ends = [scale * abs(row[end]) for row in rows for end in ("low", "high", "mean") if not np.isnan(row[end])]
-            ax.set_xlim(-1.08 * max(ends), 1.08 * max(ends))
+            reach = 1.08 * max([*ends, 0.01])
+            ax.set_xlim(-reach, reach)
             if rows[-1]["client"] == effects.EVERY:
                 ax.axhline(len(rows) - 1.5, color=QUIET, linewidth=0.8, linestyle="-")
     names = [
