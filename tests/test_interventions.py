@@ -523,7 +523,8 @@ def _within_reach(quantity: str) -> st.SearchStrategy[float]:
 
 
 def _amount(name: str) -> st.SearchStrategy[float]:
-    return st.integers(-6, 6).map(float) if interventions.counted(name) else st.floats(-6, 6)
+    most = interventions.most_added(name)
+    return st.integers(-int(most), int(most)).map(float) if interventions.counted(name) else st.floats(-most, most)
 
 
 WHEN = {"session": st.integers(1, 3), "exchange": st.integers(1, 3)}

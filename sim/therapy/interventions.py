@@ -194,11 +194,11 @@ def check_held(name: str) -> None:
 
 
 def most_added(name: str) -> float:
-    """How far a corner or quantity can be pushed: over the whole of its range, in its own unit."""
+    """How far a corner or quantity can be pushed: over the whole of its range, in its own unit, and never more than 6."""
     if name in CORNERS:
         return 1.0 / max(abs(per_unit) for per_unit in CORNERS[name].moves.values())
     low, high = settable(name)
-    return high - low
+    return min(high - low, 6.0)
 
 
 def can_be_held() -> list[str]:
