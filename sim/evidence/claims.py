@@ -258,9 +258,10 @@ def _wanted(chosen: Sequence[Contrast], ablated: bool) -> dict[_Arm, set[str]]:
     """Every arm that is to be run, once, and what is to be measured in it."""
     arms: dict[_Arm, set[str]] = {}
     for c in chosen:
+        if c.unit == "SD":
+            arms.setdefault(_arm(c.scale), set()).add(c.measure)
         for _, cell in c.cells:
             arms.setdefault(_arm(cell), set()).update({c.measure, *c.spares})
-            arms.setdefault(_arm(c.scale), set()).add(c.measure)
             if ablated and c.without is not None:
                 arms.setdefault(_arm(overlaid(cell, c.without)), set()).add(c.measure)
     return arms
@@ -309,9 +310,7 @@ def _finding(c: Contrast, results: Mapping[_Arm, Mapping[str, Measured]], seed: 
     if ablated and c.without is not None:
         less = [(weight, results[_arm(overlaid(cell, c.without))]) for weight, cell in c.cells]
         without = _effect(less, c.measure, unit)
-    spared = {
-        name: _effect(sides, name, 1.0 if sides[0][1][name].values is None else _spread(sides[0][1][name])) for name in c.spares
-    }
+    spared = {name: _effect(sides, name, _spread(sides[0][1][name])) for name in c.spares}
     return Finding(c, _effect(sides, c.measure, unit), without, spared, seed)
 
 

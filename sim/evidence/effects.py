@@ -61,10 +61,16 @@ def undone(run: Run) -> Arm | None:
     return next((a for a in run.scenario.arms if a.therapist is not None and not a.lesions and not a.interventions), None)
 
 
+def differ_only_in(arm: Arm, other: Arm, *free: str) -> bool:
+    """Whether two arms have the same clients and differ in nothing but ``free``: fields of an arm, or numbers of the model."""
+    same = {"therapist", "policies", "sessions", "lesions", "interventions"} - {*free}
+    numbers = [{name: value for name, value in a.parameters.items() if name not in free} for a in (arm, other)]
+    return same_clients(arm, other) and numbers[0] == numbers[1] and all(getattr(arm, n) == getattr(other, n) for n in same)
+
+
 def alike(arm: Arm, reference: Arm) -> bool:
     """Whether two arms differ in nothing but what is done to regions or inside the exchange."""
-    same = ("therapist", "parameters", "policies", "sessions")
-    return same_clients(arm, reference) and all(getattr(arm, name) == getattr(reference, name) for name in same)
+    return differ_only_in(arm, reference, "lesions", "interventions")
 
 
 # ------------------------------------------------------------------------------------------------------- the triangle

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from sim.evidence.effects import late_means
+from sim.evidence.effects import differ_only_in, late_means
 from sim.experiments.intervals import mean_interval
-from sim.experiments.measures import assessed_change, late_alliance, same_clients
+from sim.experiments.measures import assessed_change, late_alliance
 
 if TYPE_CHECKING:
     from sim.experiments.run import Run
@@ -27,19 +27,12 @@ def factors(scenario: Scenario) -> dict[str, Arm]:
         levels = [sorted({arm.parameters[name] for arm in mine}) for name in (first, second)]
         if len(mine) != 4 or [len(level) for level in levels] != [2, 2]:
             continue
-        if not all(_twins(arm, mine[0], first, second) for arm in mine):
+        if not all(differ_only_in(arm, mine[0], first, second) for arm in mine):
             continue
         found = {(levels[0].index(arm.parameters[first]), levels[1].index(arm.parameters[second])): arm for arm in mine}
         if len(found) == 4:
             return {"neither": found[0, 0], "first": found[1, 0], "second": found[0, 1], "both": found[1, 1]}
     return {}
-
-
-def _twins(arm: Arm, other: Arm, *names: str) -> bool:
-    """Whether two arms differ in nothing but these numbers."""
-    rest = [{name: value for name, value in a.parameters.items() if name not in names} for a in (arm, other)]
-    same = ("therapist", "policies", "sessions", "lesions", "interventions")
-    return rest[0] == rest[1] and same_clients(arm, other) and all(getattr(arm, name) == getattr(other, name) for name in same)
 
 
 def factor_effects(run: Run) -> pd.DataFrame:
@@ -66,7 +59,7 @@ def without_learning(scenario: Scenario) -> list[tuple[Arm, Arm]]:
     """Pairs of arms that differ in plasticity alone: people can learn in the first, and cannot in the second."""
     treated = [arm for arm in scenario.arms if arm.therapist is not None]
     fixed = [arm for arm in treated if arm.parameters.get("plasticity") == 0.0]
-    return [(arm, off) for off in fixed for arm in treated if arm not in fixed and _twins(arm, off, "plasticity")]
+    return [(arm, off) for off in fixed for arm in treated if arm not in fixed and differ_only_in(arm, off, "plasticity")]
 
 
 def insecurity_change(run: Run, arm: str) -> pd.Series:

@@ -38,29 +38,30 @@ def _lesions(value: Any) -> dict[str, float]:
     return found
 
 
-def _policies(value: Any) -> tuple[str, ...]:
+def _listed(value: Any, example: str, check: Callable[[Any, Location], object]) -> tuple[str, ...]:
+    """A list of names, each accepted by ``check`` and none of them twice; nothing said is an empty one."""
     if value is None:
         return ()
     if not isinstance(value, list):
-        raise Wrong((), f"must be a list, such as [{next(iter(POLICIES))}], not {shown(value)}")
+        raise Wrong((), f"must be a list{example}, not {shown(value)}")
     for i, name in enumerate(value):
-        if not isinstance(name, str) or name not in POLICIES:
-            raise Wrong((i,), f"unknown policy {shown(name)}{hint(name, tuple(POLICIES))}")
+        check(name, (i,))
         if name in value[:i]:
             raise Wrong((i,), f"'{name}' stands twice in the list")
     return tuple(value)
+
+
+def _policies(value: Any) -> tuple[str, ...]:
+    def check(name: Any, at: Location) -> None:
+        if not isinstance(name, str) or name not in POLICIES:
+            raise Wrong(at, f"unknown policy {shown(name)}{hint(name, tuple(POLICIES))}")
+
+    return _listed(value, f", such as [{next(iter(POLICIES))}]", check)
 
 
 def _switch_off(value: Any) -> tuple[str, ...]:
-    if value is None:
-        return ()
-    if not isinstance(value, list):
-        raise Wrong((), f"must be a list of steps or verbs, such as [client.anxiety_learned], not {shown(value)}")
-    for i, name in enumerate(value):
-        _named(name, interventions.check_switch, (i,))
-        if name in value[:i]:
-            raise Wrong((i,), f"'{name}' stands twice in the list")
-    return tuple(value)
+    example = " of steps or verbs, such as [client.anxiety_learned]"
+    return _listed(value, example, lambda name, at: _named(name, interventions.check_switch, at))
 
 
 def _named(name: Any, check: Callable[[str], None], at: Location) -> str:

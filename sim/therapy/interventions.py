@@ -29,7 +29,7 @@ from sim.theory.parameters import NUMBERS, Parameters, nearest
 from sim.theory.triangle import CORNERS
 from sim.therapy.compile import Anatomy, anatomy, bounds
 from sim.therapy.exchange import Step
-from sim.therapy.wiring import SESSION_LINKS
+from sim.therapy.wiring import SESSION_LINKS, SESSION_RULES
 
 #: Verbs of a session that can be switched off.
 VERBS = ("form_alliance", "heal", "consolidate")
@@ -214,10 +214,7 @@ def check_forced(name: str) -> None:
 
 
 #: Dyad columns that verbs of the session write and that can be held too.
-_SESSION_HELD = (
-    *(f"{role}_{name}" for role in ("client", "therapist") for name in ("trust", "bond", "task", "goal", "alliance")),
-    "capability", "client_engagement", "dropout_risk",
-)  # fmt: skip
+_SESSION_HELD = tuple(quantity for rule in SESSION_RULES for quantity in rule.writes if quantity in DYAD)
 
 
 class Surgery:
@@ -246,6 +243,7 @@ class Surgery:
         self.base = np.zeros((len(dyads) if self.held else 0, n_exchanges, int(self.slot.max()) + 1))
         self.recording = False
         self.forced = _forced(wanted.force, [quantity for _, quantity in places.writes], n_exchanges)
+        self.touched = (self.slot >= 0) | ~np.isnan(self.forced).all(axis=(0, 1))
 
     def recorder(self) -> Surgery:
         """The same for the world of the baseline: it does nothing but record the course of what is held."""
@@ -253,6 +251,7 @@ class Surgery:
         twin.__dict__.update(self.__dict__)
         twin.off, twin.cut, twin.cut_links = np.zeros_like(self.off), np.full_like(self.cut, np.nan), {}
         twin.forced, twin.recording = np.full_like(self.forced[:1], np.nan), True
+        twin.touched = self.slot >= 0
         return twin
 
     def seen(self, role: str, equation: str) -> dict[str, float]:
@@ -262,8 +261,7 @@ class Surgery:
 
     def arguments(self) -> tuple[Any, ...]:
         """What the compiled exchange takes, in its order."""
-        touched = (self.slot >= 0) | ~np.isnan(self.forced).all(axis=(0, 1))
-        return self.off, self.cut, touched, self.slot, self.shift, self.base, self.recording, self.forced
+        return self.off, self.cut, self.touched, self.slot, self.shift, self.base, self.recording, self.forced
 
     def hold_columns(self, dyads: Columns, baseline: Columns, rows: np.ndarray, only: str | None = None) -> None:
         """Set what is held (or only one of it) to its course in the baseline plus what is added. Writes the held columns."""
