@@ -147,6 +147,12 @@ class Columns:
         column = self.declared[name]
         self.data[self.index[name], rows] = np.minimum(np.maximum(values, column.low), column.high)
 
+    def first(self, n: int) -> Columns:
+        """The first ``n`` rows as columns of their own: a view, so what is written there is written here."""
+        part = object.__new__(Columns)
+        part.declared, part.index, part.data = self.declared, self.index, self.data[:, :n]
+        return part
+
     def __len__(self) -> int:
         return int(self.data.shape[1])
 

@@ -647,6 +647,52 @@ def dropout_probability(alliance, engagement, open_rupture, avoidance, session, 
                     + dropout_early_gain * np.exp(-(session - 1.0) / dropout_early_fade))
 
 
+# ------------------------------------------------------------------------------------------------ a service
+
+
+@register_jitable
+def waiting_loss_probability(weeks_waiting, distress, waiting_loss_base, waiting_loss_week_gain, waiting_loss_distress_gain,
+                             distress_typical):
+    """Chance that somebody on the waiting list gives up this week.
+
+    S(b + gW*weeks - gD*(distress - typ)). Limit: S(b) in the first week for the typical client. Long waits lose people, and
+    those who feel better while they wait most easily. Status: assumption.
+    """
+    return logistic(waiting_loss_base + waiting_loss_week_gain * weeks_waiting
+                    - waiting_loss_distress_gain * (distress - distress_typical))
+
+
+@register_jitable
+def fatigue_after(fatigue, load, carried, open_ruptures, fatigue_week_keep, fatigue_load_gain, fatigue_carried_gain,
+                  fatigue_rupture_gain):
+    """A therapist's fatigue one week on, in 0..1: rest takes some away, overload, distress carried home and ruptures left open add.
+
+    keep*f + gL*(load - 1)+ + gC*(carried)+ + gR*open, load in caseloads that the post allows, carried = own arousal in sessions
+    above the typical therapist's, open = share of the caseload with an open rupture. Limit: fades by ``keep`` in a calm week.
+    Load alone relates only weakly to burnout; what is carried home is more, and more for anxious therapists (evidence 15.3)
+    [K14, A9]. Status: assumption.
+    """
+    more = (fatigue_load_gain * np.maximum(load - 1.0, 0.0) + fatigue_carried_gain * np.maximum(carried, 0.0)
+            + fatigue_rupture_gain * open_ruptures)
+    return np.minimum(fatigue_week_keep * fatigue + more, 1.0)
+
+
+@register_jitable
+def quitting_probability(fatigue, quitting_base, quitting_fatigue_gain):
+    """Chance that a therapist leaves the post this week: S(b + g*fatigue). Limit: S(b) when rested. Status: assumption."""
+    return logistic(quitting_base + quitting_fatigue_gain * fatigue)
+
+
+@register_jitable
+def handed_over(general, bond, hand_over_share):
+    """A client's anxiety or avoidance with the next therapist, after the one before: general + s*(bond - general).
+
+    Limit: the general model alone for s = 0, as with a stranger; the whole bond for s = 1. Attachment to a therapist belongs to
+    that person and does not carry over whole [K22]. Status: assumption.
+    """
+    return general + hand_over_share * (bond - general)
+
+
 # ------------------------------------------------------------------------------------------- life, week by week
 
 

@@ -237,6 +237,18 @@ _TABLE: dict[str, list[tuple[str, float, str, float, float, str, str, str]]] = {
         ("good_enough_sessions", 6.0, "sessions", 1, 500, "assumption", "", "sessions after which it may"),
         ("good_enough_prob", 0.04, "per session", 0, 1, "assumption", "", "chance that it does"),
     ],
+    "service": [
+        ("waiting_loss_base", -4.6, _LOGIT, -12, 4, "assumption", "", "giving up while waiting, in the first week: about 1 %"),
+        ("waiting_loss_week_gain", 0.04, "logit per week", 0, 1, "assumption", "", "how much each week of waiting adds"),
+        ("waiting_loss_distress_gain", 0.4, "logit per SD", 0, 4, "assumption", "", "how much distress keeps people waiting"),
+        ("fatigue_week_keep", 0.9, "share per week", 0, 1, "assumption", "", "fatigue that is left after a week's rest"),
+        ("fatigue_load_gain", 0.05, "share per caseload", 0, 1, "assumption", "", "fatigue from overload"),
+        ("fatigue_carried_gain", 0.25, "share per unit", 0, 4, "assumption", "brugnera2023", "fatigue from distress carried home"),
+        ("fatigue_rupture_gain", 0.05, "share per caseload", 0, 1, "assumption", "", "fatigue from ruptures left open"),
+        ("quitting_base", -6.3, _LOGIT, -16, 4, "assumption", "", "leaving the post: about 9 % a year when rested"),
+        ("quitting_fatigue_gain", 4.0, "logit per unit", 0, 20, "assumption", "", "how much fatigue makes therapists leave"),
+        ("hand_over_share", 0.3, _SHARE, 0, 1, "assumption", "", "share of the bond that carries over to the next therapist"),
+    ],
     "people": [
         ("client_anxiety_mean", 3.56, "ECR 1-7", 1, 7, "assumption", "fraley_faq", "community mean of latent attachment anxiety, such that the questionnaire gives the published 3.6"),
         ("client_anxiety_sd", 1.28, "ECR 1-7", 0.05, 4, "assumption", "fraley_faq", "community spread, such that the questionnaire gives the published 1.2"),

@@ -24,8 +24,8 @@ from sim.therapy.exchange import EXCHANGE, Step
 from sim.therapy.interventions import Surgery
 
 #: How a course can end. "in therapy" never reaches a table: it becomes "censored".
-ENDINGS = ("in therapy", "planned", "improved", "dropout", "censored", "untreated")
-IN_THERAPY, PLANNED, IMPROVED, DROPOUT, CENSORED, UNTREATED = range(len(ENDINGS))
+ENDINGS = ("in therapy", "planned", "improved", "dropout", "censored", "untreated", "transferred")
+IN_THERAPY, PLANNED, IMPROVED, DROPOUT, CENSORED, UNTREATED, TRANSFERRED = range(len(ENDINGS))
 
 
 @dataclass
@@ -90,29 +90,33 @@ def calm(world: World, role: str) -> float:
 
 
 def begin(world: World) -> None:
+    """First impressions of everybody (``meet_first``), and room for the exchanges that are followed."""
+    n_traced = int((world.trace_row >= 0).sum())
+    world.trace = np.zeros((n_traced, world.n_exchanges, len(trace_columns(world.exchange_steps))))
+    meet_first(world, np.arange(len(world.dyads)))
+
+
+def meet_first(world: World, rows: np.ndarray) -> None:
     """First impressions: attachment to this partner starts from each person's history [K13].
 
     Writes every dyad column that does not start at its default.
     """
     d, p = world.dyads, world.numbers
-    everybody = np.arange(len(d))
-    n_traced = int((world.trace_row >= 0).sum())
-    world.trace = np.zeros((n_traced, world.n_exchanges, len(trace_columns(world.exchange_steps))))
     for role, people, of in (("client", world.clients, world.client_of), ("therapist", world.therapists, world.therapist_of)):
         for name in ("anxiety", "avoidance"):
-            world.write(f"{role}_{name}", everybody, people[name][of])
-        world.write(f"{role}_perceived_mean", everybody, world.applied(eq.expectation, everybody, role))
-        world.write(f"{role}_perceived", everybody, d[f"{role}_perceived_mean"])
-        world.write(f"{role}_unreliability", everybody, p.of(role, "unreliability_typical"))
-        world.write(f"{role}_trust", everybody, world.applied(eq.first_trust, everybody, role))
+            world.write(f"{role}_{name}", rows, people[name][of[rows]])
+        world.write(f"{role}_perceived_mean", rows, world.applied(eq.expectation, rows, role))
+        world.write(f"{role}_perceived", rows, d[f"{role}_perceived_mean"][rows])
+        world.write(f"{role}_unreliability", rows, p.of(role, "unreliability_typical"))
+        world.write(f"{role}_trust", rows, world.applied(eq.first_trust, rows, role))
         for name in ("task", "goal"):
-            world.write(f"{role}_{name}", everybody, p.agreement_start)
-        world.write(f"{role}_bond", everybody, world.applied(eq.felt_bond, everybody, role))
-        world.write(f"{role}_alliance", everybody, world.applied(eq.alliance, everybody, role))
-        world.write(f"{role}_arousal", everybody, calm(world, role))
-        world.write(f"{role}_expression", everybody, world.applied(eq.expression, everybody, role))
-    d["match"] = np.clip(p.match_sd * world.luck.normal(world.pair_code, "match"), -8, 8)
-    d["distress_intake"] = world.clients.distress[world.client_of]
+            world.write(f"{role}_{name}", rows, p.agreement_start)
+        world.write(f"{role}_bond", rows, world.applied(eq.felt_bond, rows, role))
+        world.write(f"{role}_alliance", rows, world.applied(eq.alliance, rows, role))
+        world.write(f"{role}_arousal", rows, calm(world, role))
+        world.write(f"{role}_expression", rows, world.applied(eq.expression, rows, role))
+    d["match"][rows] = np.clip(p.match_sd * world.luck.normal(world.pair_code[rows], "match"), -8, 8)
+    d["distress_intake"][rows] = world.clients.distress[world.client_of[rows]]
 
 
 def rate_distress(world: World, rows: np.ndarray) -> None:
