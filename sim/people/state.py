@@ -153,6 +153,12 @@ class Columns:
         part.declared, part.index, part.data = self.declared, self.index, self.data[:, :n]
         return part
 
+    def rows(self, rows: np.ndarray) -> Columns:
+        """Some rows as columns of their own: a copy."""
+        part = object.__new__(Columns)
+        part.declared, part.index, part.data = self.declared, self.index, self.data[:, rows]
+        return part
+
     def __len__(self) -> int:
         return int(self.data.shape[1])
 

@@ -22,14 +22,18 @@ from sim.people.apply import applied
 from sim.people.life import live_a_week
 from sim.people.state import DYAD, Columns
 from sim.theory import equations as eq
-from sim.therapy.course import fading
+from sim.therapy.course import WEEKS_PER_MONTH, assess, at_end, attachment_now, fading, session_rows
 from sim.therapy.matching import MATCHING, Seen
-from sim.therapy.session import IN_THERAPY, SESSION, TRANSFERRED, Verb, World, meet_first
+from sim.therapy.session import CENSORED, IN_THERAPY, SESSION, TRANSFERRED, Verb, World, meet_first
 
 #: Where a client stands. The last is said in more detail by how their course ended.
 STATES = ("not yet there", "waiting", "in therapy", "between therapists", "lost while waiting", "ended")
 NOT_YET, WAITING, TREATED, BETWEEN, LOST, ENDED = range(len(STATES))
 NOT_BEGUN = -1  # of a course
+END_COLUMNS = (
+    *(f"{role}_{name}_end{kind}" for role in ("client", "therapist") for name in ("anxiety", "avoidance") for kind in ("", "_latent")),
+    "distress_end", "distress_end_latent", "planned_sessions", "sessions_attended", "ending",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -60,7 +64,11 @@ class Clinic:
     service: Service
     draw_therapists: Callable[[np.ndarray], tuple[Columns, np.ndarray]]  # numbers -> people and their luck codes
     session: tuple[Verb, ...] = SESSION
-    kept: dict[str, list[dict[str, np.ndarray]]] = field(default_factory=lambda: {"therapists": [], "clinic": []})
+    keep_sessions: bool = True
+    keep_assessments: bool = True
+    kept: dict[str, list[dict[str, np.ndarray]]] = field(
+        default_factory=lambda: {"clients": [], "sessions": [], "assessments": [], "therapists": [], "clinic": []}
+    )
 
     def __post_init__(self) -> None:
         n, m = len(self.world.clients), len(self.world.therapists)
@@ -74,6 +82,9 @@ class Clinic:
         self.load = np.zeros(m, np.int64)
         self.courses = 0  # dyad rows in use
         self.ended = np.zeros(n, np.int64)  # how the last course ended
+        self.arrival = np.zeros(n, np.int64)
+        self.met = np.empty(0, np.int64)
+        self.begun: dict[str, np.ndarray] = {}  # what is noted when a course begins, one entry a course
 
     def grow(self, courses: int) -> None:
         """Make room for more courses."""
@@ -102,10 +113,43 @@ class Clinic:
         w.planned_sessions[rows] = sessions_left
         w.ending[rows] = IN_THERAPY
         meet_first(w, rows)
+        self._note_beginning(rows, clients, therapists)
         self.course[clients] = rows
         self.state[clients], self.since[clients] = TREATED, w.week
         np.add.at(self.load, therapists, 1)
         return rows
+
+    def _note_beginning(self, rows: np.ndarray, clients: np.ndarray, therapists: np.ndarray) -> None:
+        """What the client table says of a course's beginning."""
+        w = self.world
+        now = {
+            **attachment_now(w, "client", "0", clients), **attachment_now(w, "therapist", "0", therapists),
+            "distress_0": ask.core_om(w.clients.distress[clients], w.client_code[clients], "core_begin", w.week, w.numbers, w.luck),
+            "distress_0_latent": w.clients.distress[clients],
+            "arrival_week": self.arrival[clients], "begin_week": np.full(rows.size, w.week),
+            "weeks_waited": w.week - self.since[clients],
+            "course": np.where(self.course[clients] >= 0, 2, 1),
+        }  # fmt: skip
+        for name, values in now.items():
+            kept = self.begun.get(name, np.empty(0))
+            if kept.size < len(w.dyads):
+                kept = np.concatenate([kept, np.full(len(w.dyads) - kept.size, np.nan)])
+            kept[rows] = values
+            self.begun[name] = kept
+        before = self.course[clients]
+        again = before >= 0
+        self.begun["course"][rows[again]] = self.begun["course"][before[again]] + 1
+
+    def note_ends(self, rows: np.ndarray) -> None:
+        """The client table's rows of courses that are over, or cut off by the end of the simulation."""
+        w, over = self.world, {name: np.full(len(self.world.dyads), np.nan) for name in END_COLUMNS}
+        if not rows.size:
+            return
+        at_end(w, rows, over, by_course=True)
+        self.kept["clients"].append({
+            "row": rows, **{name: values[rows] for name, values in self.begun.items()},
+            **{name: values[rows] for name, values in over.items()}, "end_week": np.full(rows.size, w.week),
+        })  # fmt: skip
 
 
 ClinicVerb = Callable[[Clinic], None]
@@ -116,8 +160,8 @@ def arrive(c: Clinic) -> None:
     n = int(c.service.arriving[c.world.week - 1]) if c.world.week <= c.service.arriving.size else 0
     new = np.arange(c.arrived, c.arrived + n)
     c.arrived += n
-    c.state[new], c.since[new] = WAITING, c.world.week
     w = c.world
+    c.state[new], c.since[new], c.arrival[new] = WAITING, w.week, w.week
     code = w.client_code[new]
     c.seen_distress[new] = ask.core_om(w.clients.distress[new], code, "core_0", w.week, w.numbers, w.luck)
     for name, kept in (("anxiety", c.seen_anxiety), ("avoidance", c.seen_avoidance)):
@@ -149,6 +193,7 @@ def come_and_go(c: Clinic) -> None:
         return
     rows = np.flatnonzero((w.ending == IN_THERAPY) & np.isin(w.therapist_of, quit_))
     w.ending[rows] = TRANSFERRED
+    c.note_ends(rows)
     who = w.client_of[rows]
     c.state[who], c.since[who] = BETWEEN, w.week
     c.in_post[quit_], c.load[quit_] = False, 0
@@ -232,7 +277,10 @@ def hold_sessions(c: Clinic) -> None:
         return
     for verb in c.session:
         verb(w, rows)
+    if c.keep_sessions:
+        c.kept["sessions"].append(session_rows(w, rows))
     over = rows[w.ending[rows] != IN_THERAPY]
+    c.note_ends(over)
     who = w.client_of[over]
     c.state[who], c.since[who], c.ended[who] = ENDED, w.week, w.ending[over]
     np.subtract.at(c.load, w.therapist_of[over], 1)
@@ -273,6 +321,17 @@ def take_stock(c: Clinic) -> None:
     c.kept["clinic"].append({name: np.array([value]) for name, value in counts(c).items()} | {"week": np.array([w.week])})
 
 
+def assess_all(c: Clinic) -> None:
+    """Everybody who has come fills in the monthly questionnaires, every fourth week since their arrival, also afterwards."""
+    w = c.world
+    months = (w.week - c.arrival[: c.arrived]) // WEEKS_PER_MONTH
+    rows = np.flatnonzero((w.week - c.arrival[: c.arrived]) % WEEKS_PER_MONTH == 0)
+    if c.keep_assessments and rows.size:
+        table = assess(w, 1, rows)
+        table["month"], table["in_therapy"] = months[rows], c.state[rows] == TREATED
+        c.kept["assessments"].append(table)
+
+
 def counts(c: Clinic) -> dict[str, int]:
     """How many have come so far, and where they stand now."""
     in_state = np.bincount(c.state[: c.arrived], minlength=len(STATES))
@@ -284,7 +343,7 @@ def counts(c: Clinic) -> dict[str, int]:
 
 #: One week of a clinic, in order.
 CLINIC: tuple[ClinicVerb, ...] = (
-    arrive, give_up_waiting, come_and_go, match, hold_sessions, tire, life_goes_on, take_stock,
+    arrive, give_up_waiting, come_and_go, match, hold_sessions, tire, life_goes_on, assess_all, take_stock,
 )  # fmt: skip
 
 
@@ -294,6 +353,9 @@ def run_clinic(c: Clinic, weeks: int, order: tuple[ClinicVerb, ...] = CLINIC) ->
         c.world.week += 1
         for verb in order:
             verb(c)
+    still = np.flatnonzero(c.world.ending[: c.courses] == IN_THERAPY)
+    c.world.ending[still] = CENSORED
+    c.note_ends(still)
     return c.kept
 
 

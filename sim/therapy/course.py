@@ -244,30 +244,30 @@ def exchange_rows(world: World, rows: np.ndarray) -> dict[str, np.ndarray]:
     return out
 
 
-def assess(world: World, month: int) -> dict[str, np.ndarray]:
-    """The monthly questionnaires of every client, in or out of therapy; starts the count of life events anew."""
-    c, n = world.clients, len(world.clients)
-    in_therapy = np.zeros(n, bool)
-    in_therapy[world.client_of[world.ending == IN_THERAPY]] = True
+def assess(world: World, month: int, who: np.ndarray | None = None) -> dict[str, np.ndarray]:
+    """The monthly questionnaires of clients (all, or those ``who``), in or out of therapy; their count of life events starts anew."""
+    who = np.arange(len(world.clients)) if who is None else who
+    c, n, code = world.clients.rows(who), who.size, world.client_code[who]
+    in_therapy = np.isin(who, world.client_of[world.ending == IN_THERAPY])
     when = world.week
     purpose = "month" if month else "0"  # the first assessment is the intake questionnaire itself
     out = {
-        "row": np.arange(n),
+        "row": who,
         "month": np.full(n, month),
         "in_therapy": in_therapy,
-        "distress": ask.core_om(c.distress, world.client_code, f"core_{purpose}", when, world.numbers, world.luck),
+        "distress": ask.core_om(c.distress, code, f"core_{purpose}", when, world.numbers, world.luck),
     }
     for name in ("anxiety", "avoidance"):
         out[name] = ask.ecr(
-            c[name], c[f"ecr_style_{name}"], world.client_code, f"ecr_{name}_{purpose}", when, world.numbers, world.luck
+            c[name], c[f"ecr_style_{name}"], code, f"ecr_{name}_{purpose}", when, world.numbers, world.luck
         )
     out |= {f"{name}_latent": ecr_score(c[name]) for name in ("anxiety", "avoidance")}
     out |= {"distress_latent": c.distress.copy(), "life_events": c.life_events.copy()}
-    c["life_events"] = 0.0
+    world.clients["life_events"][who] = 0.0
     return out
 
 
-def _attachment_now(world: World, role: str, purpose: str, who: np.ndarray) -> dict[str, np.ndarray]:
+def attachment_now(world: World, role: str, purpose: str, who: np.ndarray) -> dict[str, np.ndarray]:
     """ECR questionnaires of these people (rows of their table), and what the ECR tries to measure."""
     people, code = (world.clients, world.client_code) if role == "client" else (world.therapists, world.therapist_code)
     out = {}
@@ -288,11 +288,11 @@ def _attachment_now(world: World, role: str, purpose: str, who: np.ndarray) -> d
 def intake(world: World) -> dict[str, np.ndarray]:
     """The client table as it stands at intake; what happens later is filled in when a course ends."""
     n = len(world.clients)
-    out = _attachment_now(world, "client", "0", np.arange(n))
+    out = attachment_now(world, "client", "0", np.arange(n))
     out["distress_0"] = ask.core_om(world.clients.distress, world.client_code, "core_0", 0, world.numbers, world.luck)
     out["distress_0_latent"] = world.clients.distress.copy()
     if len(world.dyads):
-        out |= _attachment_now(world, "therapist", "0", world.therapist_of)
+        out |= attachment_now(world, "therapist", "0", world.therapist_of)
     else:
         out |= {
             f"therapist_{name}_0{suffix}": np.full(n, np.nan) for name in ("anxiety", "avoidance") for suffix in ("", "_latent")
@@ -305,8 +305,9 @@ def intake(world: World) -> dict[str, np.ndarray]:
     return out
 
 
-def at_end(world: World, rows: np.ndarray, clients: dict[str, np.ndarray], ending: int | None = None) -> None:
-    """Fill in the client table for courses that end this week.
+def at_end(world: World, rows: np.ndarray, clients: dict[str, np.ndarray], ending: int | None = None, *,
+           by_course: bool = False) -> None:  # fmt: skip
+    """Fill in the client table for courses that end this week; ``by_course``: one entry a course, not a client.
 
     People who drop out fill in nothing more: their last distress rating stands for the end.
     """
@@ -315,7 +316,7 @@ def at_end(world: World, rows: np.ndarray, clients: dict[str, np.ndarray], endin
     if not rows.size:
         return
     who = world.client_of[rows]
-    now = _attachment_now(world, "client", "end", who) | _attachment_now(world, "therapist", "end", world.therapist_of[rows])
+    now = attachment_now(world, "client", "end", who) | attachment_now(world, "therapist", "end", world.therapist_of[rows])
     distress = world.clients.distress[who]
     at_last = ask.core_om(distress, world.client_code[who], "core_end", world.week, world.numbers, world.luck)
     last = world.ratings.get("distress", np.full(len(world.dyads), np.nan))
@@ -324,12 +325,12 @@ def at_end(world: World, rows: np.ndarray, clients: dict[str, np.ndarray], endin
     now["planned_sessions"], now["sessions_attended"] = world.planned_sessions[rows], world.dyads.session[rows]
     now["ending"] = world.ending[rows]
     for key, values in now.items():
-        clients[key][who] = values
+        clients[key][rows if by_course else who] = values
 
 
 def end_untreated(world: World, clients: dict[str, np.ndarray]) -> None:
     """Fill in the client table for people who had no therapy, at the time when therapy would have ended."""
-    clients |= _attachment_now(world, "client", "end", np.arange(len(world.clients)))
+    clients |= attachment_now(world, "client", "end", np.arange(len(world.clients)))
     clients["distress_end"] = ask.core_om(
         world.clients.distress, world.client_code, "core_end", world.week, world.numbers, world.luck
     )
