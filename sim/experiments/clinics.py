@@ -2,54 +2,51 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from sim import luck
+from sim.experiments.design import adapted_by_policies, arm_parameters
 from sim.experiments.scenario import Arm, Scenario
 from sim.people.instruments import Luck
 from sim.people.population import draw
-from sim.people.state import DYAD, Columns
-from sim.theory.parameters import Parameters
+from sim.people.state import DYAD, PERSON, Columns
 from sim.theory.regions import lesioned
-from sim.therapy.clinic import ENDED, LOST, NOT_BEGUN, Clinic, Service, run_clinic
+from sim.therapy.clinic import Clinic, Service
+from sim.therapy.clinic_book import tables
 from sim.therapy.compile import trace_columns
-from sim.therapy.course import joined
+from sim.therapy.feedback import with_feedback
+from sim.therapy.interventions import Surgery
 from sim.therapy.model import SHIPPED, Model
-from sim.therapy.policies import POLICIES
 from sim.therapy.session import World
-
-_POISSON_MOST = 20  # standard deviations beyond the mean that are looked at
 
 
 def arrivals(per_week: float, weeks: int, here: Luck) -> np.ndarray:
     """Arrivals of each week: Poisson, by addressed luck, so that more weeks change nothing about the earlier ones."""
     from scipy.stats import poisson
 
-    chance = here.uniform(luck.person("service", np.zeros(weeks, np.int64)), "arrivals", np.arange(1, weeks + 1))
+    chance = here.uniform(0, "arrivals", np.arange(1, weeks + 1))  # the purpose is nobody else's
     return np.asarray(poisson.ppf(chance, per_week), np.int64) if per_week > 0 else np.zeros(weeks, np.int64)
 
 
 def build_clinic(scenario: Scenario, arm: Arm, replicate: int, seed: int, model: Model = SHIPPED) -> Clinic:
     """The clinic of one arm and replicate, before its first week."""
-    plan = arm.clinic
-    assert plan is not None and arm.therapist is not None
-    therapist_kind = arm.therapist
-    numbers, here = Parameters({**arm.parameters, **model.changes}, model.numbers), Luck(seed, replicate)
-    arriving = arrivals(plan.arrivals_per_week, plan.weeks, here)
+    plan, kind = arm.clinic, arm.therapist
+    assert plan is not None
+    numbers, here = arm_parameters(arm, model), Luck(seed, replicate)
+    arriving = arrivals(plan.arrivals_per_week, plan.intake_weeks, here)
     n = int(arriving.sum())
     code = luck.person("client", np.arange(n))
 
     def staff(who: np.ndarray) -> tuple[Columns, np.ndarray]:
         codes = luck.person("therapist", who)
-        people = draw("therapist", therapist_kind, codes, numbers, here)
-        for policy in arm.policies:
-            for name, amount in POLICIES[policy].adds.items():
-                people.keep_within(name, people[name] + amount)
+        people = Columns(PERSON, 0) if kind is None else draw("therapist", kind, codes, numbers, here)
+        adapted_by_policies(people, arm)
         return people, codes
 
-    therapists, therapist_code = staff(np.arange(plan.therapists))
+    therapists, therapist_code = staff(np.arange(plan.therapists if kind is not None else 0))
     world = World(
         luck=here, numbers=numbers, clients=draw("client", arm.client, code, numbers, here), therapists=therapists,
         dyads=Columns({**DYAD, **model.columns}, n), client_code=code, therapist_code=therapist_code,
@@ -57,37 +54,33 @@ def build_clinic(scenario: Scenario, arm: Arm, replicate: int, seed: int, model:
         planned_sessions=np.zeros(n, np.int64), n_exchanges=scenario.exchanges, planned_weeks=arm.sessions,
         strengths=lesioned(arm.lesions), exchange_steps=model.exchange,
     )  # fmt: skip
-    world.ending[:] = NOT_BEGUN
-    world.trace = np.zeros((0, scenario.exchanges, len(trace_columns(model.exchange))))
+    traced = scenario.traced.get(arm.name, ())
+    world.trace = np.zeros((len(traced), scenario.exchanges, len(trace_columns(model.exchange))))
+    if arm.interventions:
+        world.surgery = Surgery(arm.interventions, world.exchange_steps, numbers, world.dyads, world.n_exchanges)
     service = Service(
-        plan.capacity, arriving, plan.session_every, plan.matching, plan.overbook, plan.overbook_after, plan.leave_prob,
-        plan.turnover,
+        capacity=plan.capacity, arriving=arriving, every=plan.session_every, matching=plan.matching, overbook=plan.overbook,
+        overbook_after=plan.overbook_after, leave_prob=plan.leave_prob, turnover=plan.turnover, vacant_weeks=plan.vacant_weeks, training=plan.training,
+        trained_share=plan.trained_share, training_from=plan.training_from,
     )  # fmt: skip
-    return Clinic(world, service, staff, model.session)
+    session = with_feedback(model.session) if plan.feedback else model.session
+    keep = {"keep_sessions": scenario.keep_sessions, "keep_assessments": scenario.keep_assessments}
+    return Clinic(world, service, staff, session, traced=traced, **keep)
+
+
+def clinic_tables(clinic: Clinic, replicate: int) -> dict[str, dict[str, Any]]:
+    """The clinic's tables so far as columns, with the replicate."""
+    return {name: {"replicate": np.full(_length(table), replicate, np.int32), **table} for name, table in tables(clinic).items()}
 
 
 def simulated_clinic(scenario: Scenario, arm: Arm, replicate: int, seed: int, model: Model = SHIPPED) -> dict[str, dict[str, Any]]:
-    """The tables of one arm and replicate as columns, with who they are about."""
+    """The tables of one arm and replicate, lived from the first week to the last."""
     assert arm.clinic is not None
     clinic = build_clinic(scenario, arm, replicate, seed, model)
-    kept = run_clinic(clinic, arm.clinic.weeks)
-    w = clinic.world
-    tables: dict[str, dict[str, Any]] = {}
-    for name in ("clients", "sessions"):
-        table = joined(kept[name])
-        if table:
-            row = table.pop("row")
-            tables[name] = {"client": w.client_of[row], "therapist": w.therapist_of[row], **table}
-    assessments = joined(kept["assessments"])
-    if assessments:
-        tables["assessments"] = {"client": assessments.pop("row"), **assessments}
-    for name in ("therapists", "clinic"):
-        tables[name] = {key: np.concatenate([part[key] for part in kept[name]]) for key in kept[name][0]}
-    return {name: {"replicate": np.full(_length(table), replicate, np.int32), **table} for name, table in tables.items()}
+    for _ in range(arm.clinic.weeks):
+        clinic.live_a_week()
+    return clinic_tables(clinic, replicate)
 
 
-def _length(table: dict[str, Any]) -> int:
+def _length(table: Mapping[str, Any]) -> int:
     return int(next(iter(table.values())).size)
-
-
-__all__ = ["ENDED", "LOST", "arrivals", "build_clinic", "simulated_clinic"]

@@ -13,7 +13,7 @@ _WHO: Described = {
     "arm": ("label", "arm of the scenario; in a crossed design one client style with one therapist style"),
     "replicate": ("number", "repetition with other people and other luck, from 0"),
     "client": ("number", "the client; in a crossed design each client style has its own million of numbers"),
-    "therapist": ("number", "the therapist, missing where there is none; each dyad has its own copy"),
+    "therapist": ("number", "the therapist, missing where there is none; outside clinics each dyad has its own copy"),
 }
 
 
@@ -56,7 +56,8 @@ CLIENTS: Described = {
     "sessions_attended": ("count", "sessions held"),
     "ending": (
         "label",
-        "planned, improved (well enough to stop), dropout (against plan), censored (still in therapy), untreated",
+        "planned, improved (well enough to stop), dropout (against plan), censored (still in therapy), untreated; in a clinic also "
+        "transferred (handed over to another therapist), lost_waiting, waiting (had no session so far)",
     ),
     **_latent_attachment(),
     "distress_0_latent": ("community SD", "latent distress at intake"),
@@ -66,7 +67,7 @@ CLIENTS: Described = {
 SESSIONS: Described = {
     **_WHO,
     "session": ("number", "session of this course, from 1"),
-    "week": ("number", "week since intake, from 1"),
+    "week": ("number", "week since intake, from 1; in a clinic week of the clinic"),
     "distress": ("CORE-OM 0-40", "distress, rated before the session"),
     **_wai("client"),
     **_wai("therapist"),
@@ -140,4 +141,84 @@ EXCHANGES: Described = {
     },
 }
 
+_LATER = {"6_months": "half a year after therapy ended", "12_months": "a year after therapy ended"}
+_ASKED = {
+    "distress": ("CORE-OM 0-40", "community SD", "distress"),
+    "client_anxiety": ("ECR 1-7", "ECR 1-7", "the client's general attachment anxiety"),
+    "client_avoidance": ("ECR 1-7", "ECR 1-7", "the client's general attachment avoidance"),
+}
+
+
+def _asked_at(when: str, words: str) -> Described:
+    out: Described = {}
+    for name, (unit, latent_unit, what) in _ASKED.items():
+        out[f"{name}_{when}"] = (unit, f"{what} {words}, questionnaire")
+        out[f"{name}_{when}_latent"] = (latent_unit, f"{what} {words}, latent")
+    return out
+
+
+#: What ``design: clinic`` adds to the table of clients, one row a course there (and one for who had none).
+CLINIC_CLIENTS: Described = {
+    "course": ("number", "the client's course, from 1: another after a hand-over; missing for who had none"),
+    "arrival_week": ("week", "week of the clinic in which the client came, from 1"),
+    "weeks_waited": ("weeks", "weeks on the waiting list, or between two therapists, before this course"),
+    "begin_week": ("week", "week in which the course began; missing for who had none"),
+    "end_week": ("week", "week in which it ended, or the client was lost from the waiting list, or the simulation ended"),
+    **_asked_at("arrival", "at arrival"),
+    "wai_client_3": ("mean item 1-7", "working alliance as the client rates it after the third session of the course"),
+    "wai_client_last": ("mean item 1-7", "the same after the last session"),
+    "wai_client_mean": ("mean item 1-7", "the same, mean of all sessions of the course"),
+    "ruptures_total": ("count", "ruptures in the course"),
+    "repairs_total": ("count", "repairs in the course"),
+    "sessions_off_track": ("count", "sessions of the course in which the therapist knew that the client was off track; 0 without feedback"),
+    **{name: entry for when, words in _LATER.items() for name, entry in _asked_at(when, words).items()},
+}
+
+THERAPISTS: Described = {
+    "arm": _WHO["arm"],
+    "replicate": _WHO["replicate"],
+    "therapist": ("number", "the therapist; who is hired later has a higher number"),
+    "week": ("week", "week of the clinic, from 1; therapists in post at its end"),
+    "caseload": ("clients", "clients in therapy with this therapist at the end of the week"),
+    "sessions_held": ("sessions", "sessions held this week"),
+    "away": ("yes/no", "whether the therapist was away this week"),
+    "fatigue": ("share", "tiredness from work, latent"),
+    "anxiety": ("ECR 1-7", "general attachment anxiety, latent"),
+    "avoidance": ("ECR 1-7", "general attachment avoidance, latent"),
+    "mentalising": ("share", "capacity to mentalise when calm, as far as fatigue leaves it"),
+    "warmth": ("logit", "warmth beyond attachment"),
+    "repair_skill": ("logit", "trained readiness to mend ruptures"),
+    "adaptation": ("share", "trained fitting of responses to a client's attachment"),
+    "supervised": ("yes/no", "whether the therapist has begun supervision or training"),
+}
+
+CLINIC: Described = {
+    "arm": _WHO["arm"],
+    "replicate": _WHO["replicate"],
+    "week": ("week", "week of the clinic, from 1; all counts are at its end"),
+    "arrivals_total": ("clients", "clients who have come so far = waiting + in_therapy + between_therapists + lost_waiting + ended_total"),
+    "waiting": ("clients", "on the waiting list"),
+    "in_therapy": ("clients", "in therapy"),
+    "between_therapists": ("clients", "waiting for another therapist, since theirs has left"),
+    "lost_waiting": ("clients", "who gave up on the waiting list, so far"),
+    "ended_total": ("clients", "whose therapy is over, so far"),
+    "ended_planned": ("clients", "of these: as planned"),
+    "ended_improved": ("clients", "of these: well enough to stop"),
+    "ended_dropout": ("clients", "of these: against plan"),
+    "ended_between": ("clients", "of these: gave up between two therapists"),
+    "transferred_total": ("courses", "courses that were handed over, so far"),
+    "in_post": ("therapists", "therapists in post"),
+    "away": ("therapists", "of these: away this week"),
+    "sessions_held": ("sessions", "sessions held this week"),
+}
+
 TABLES: dict[str, Described] = {"clients": CLIENTS, "sessions": SESSIONS, "assessments": ASSESSMENTS, "exchanges": EXCHANGES}
+#: What a clinic leaves behind beside those, and its own columns of the table of clients.
+CLINIC_TABLES: dict[str, Described] = {"therapists": THERAPISTS, "clinic": CLINIC}
+
+
+def columns_of(table: str, clinic: bool = False) -> Described:
+    """The columns of a table, in order; of a clinic's with what it adds."""
+    if clinic and table == "clients":
+        return {**CLIENTS, **CLINIC_CLIENTS}
+    return (TABLES | CLINIC_TABLES)[table]

@@ -27,7 +27,9 @@ def arm_parameters(arm: Arm, model: Model = SHIPPED) -> Parameters:
 
 
 def arm_weeks(scenario: Scenario, arm: Arm) -> int:
-    """How many weeks an arm is followed: its sessions, and the follow-up."""
+    """How many weeks an arm is followed: its sessions, and the follow-up; of a clinic what its plan says."""
+    if arm.clinic is not None:
+        return arm.clinic.weeks
     return arm.sessions + scenario.follow_up_months * WEEKS_PER_MONTH
 
 
@@ -61,6 +63,13 @@ def build(scenario: Scenario, arm: Arm, replicate: int, seed: int, clients: np.n
     return world
 
 
+def adapted_by_policies(therapists: Columns, arm: Arm) -> None:
+    """What an arm's policies add to its therapists. Writes the columns that they name."""
+    for policy in arm.policies:
+        for name, amount in POLICIES[policy].adds.items():
+            therapists.keep_within(name, therapists[name] + amount)
+
+
 def _world(scenario: Scenario, arm: Arm, replicate: int, seed: int, clients: np.ndarray | None, model: Model) -> World:
     """People, dyads and numbers of one arm and replicate, nothing done to them."""
     numbers, luck_here = arm_parameters(arm, model), Luck(seed, replicate)
@@ -74,10 +83,7 @@ def _world(scenario: Scenario, arm: Arm, replicate: int, seed: int, clients: np.
         therapists = Columns(PERSON, 0)
     else:
         therapists = draw("therapist", arm.therapist, therapist_code, numbers, luck_here)
-    for policy in arm.policies:
-        for name, amount in POLICIES[policy].adds.items():
-            column = therapists.declared[name]
-            therapists[name] = np.clip(therapists[name] + amount, column.low, column.high)
+    adapted_by_policies(therapists, arm)
     traced = np.isin(client[:n_dyads] - arm.cohort * COHORT_SIZE, scenario.traced.get(arm.name, ()))
     trace_row = np.where(traced, np.cumsum(traced) - 1, -1)
     rows = np.arange(n_dyads)

@@ -7,49 +7,36 @@ are independent, and rows are put together in the scenario's order.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from sim.experiments import design
-from sim.experiments.columns import ASSESSMENTS, CLIENTS, SESSIONS, TABLES
+from sim.experiments.clinics import clinic_tables, simulated_clinic
+from sim.experiments.columns import ASSESSMENTS, CLIENTS, CLINIC_TABLES, SESSIONS, TABLES, THERAPISTS, columns_of
+from sim.experiments.frames import frame, frames, styles_of
 from sim.experiments.scenario import Arm, Scenario, ScenarioError
+from sim.people.state import DYAD
 from sim.theory.parameters import nearest
-from sim.theory.styles import STYLES, style_index
-from sim.therapy.course import RUPTURE_TYPES, WEEKS_PER_MONTH, Course, run_course
+from sim.therapy.clinic import Clinic
+from sim.therapy.course import WEEKS_PER_MONTH, Course, run_course
 from sim.therapy.model import SHIPPED, Model
 from sim.therapy.session import ENDINGS
 
 #: Dyads simulated together; a matter of memory and speed only.
 CHUNK = 2000
 
-_COUNTS = (
-    "session",
-    "week",
-    "month",
-    "ruptures",
-    "repairs",
-    "open_rupture",
-    "ruptures_client_reported",
-    "ruptures_observer_reported",
-    "planned_sessions",
-    "sessions_attended",
-    "life_events",
-    "exchange",
-)
-
 @dataclass(frozen=True)
 class Run:
     """What a scenario left behind: one table per level. All people in it are simulated.
 
     ``clients`` one row per course, ``sessions`` one per session held, ``assessments`` one per person and month,
-    ``exchanges`` one per exchange of the dyads that the scenario asks to trace, ``therapists`` one per therapist
-    and arm. Columns are described in docs/DESIGN.md.
+    ``exchanges`` one per exchange of the dyads that the scenario asks to trace. A clinic has two more: ``therapists``, one
+    row per therapist in post and week, and ``clinic``, one per week. Columns are described in docs/DESIGN.md.
     """
 
     scenario: Scenario
@@ -60,36 +47,20 @@ class Run:
     exchanges: pd.DataFrame
     model: Model = SHIPPED
     made_with: Mapping[str, Any] = field(default_factory=dict)  # of a run read back: what its model had of its own
+    therapists: pd.DataFrame = field(default_factory=pd.DataFrame)
+    clinic: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     @property
     def own_model(self) -> Mapping[str, Any]:
         """What the model had beyond the shipped one, also in a run that was read back (its functions are not kept)."""
         return self.model.own or self.made_with
 
-    @cached_property
-    def therapists(self) -> pd.DataFrame:
-        """One row per therapist and arm: style, attachment at start and end, clients seen, their alliance and outcome."""
-        treated = self.clients[self.clients["therapist"].notna()]
-        keys = ["arm", "replicate", "therapist"]
-        alliance = self.sessions.groupby(keys, observed=True)["wai_client"].mean().rename("mean_wai_client")
-        table = treated.groupby(keys, observed=True).agg(
-            therapist_style=("therapist_style", "first"),
-            clients=("client", "size"),
-            anxiety_0=("therapist_anxiety_0", "first"),
-            avoidance_0=("therapist_avoidance_0", "first"),
-            anxiety_end=("therapist_anxiety_end", "mean"),
-            avoidance_end=("therapist_avoidance_end", "mean"),
-            dropout_share=("ending", lambda e: float((e == "dropout").mean())),
-            mean_distress_change=("distress_end", "mean"),
-        )
-        table["mean_distress_change"] -= treated.groupby(keys, observed=True)["distress_0"].mean()
-        return table.join(alliance).reset_index()
-
     @property
     def tables(self) -> dict[str, pd.DataFrame]:
-        """The stored tables by name; ``exchanges`` only where something was traced."""
-        every = {"clients": self.clients, "sessions": self.sessions, "assessments": self.assessments, "exchanges": self.exchanges}
-        return {name: table for name, table in every.items() if name != "exchanges" or len(table)}
+        """The stored tables by name; ``exchanges`` only where something was traced, the clinic's only where there is one."""
+        clinic = self.scenario.design == "clinic"
+        names = [name for name in TABLES if name != "exchanges" or len(self.exchanges)]
+        return {name: getattr(self, name) for name in (*names, *(CLINIC_TABLES if clinic else ()))}
 
 
 @dataclass(frozen=True)
@@ -100,6 +71,8 @@ class _Task:
 
 
 def _tasks(scenario: Scenario, chunk: int) -> list[_Task]:
+    if scenario.design == "clinic":  # whoever shares therapists is simulated together
+        return [_Task(arm, replicate, np.empty(0, np.int64)) for arm in scenario.arms for replicate in range(scenario.replicates)]
     return [
         _Task(arm, replicate, numbers[i : i + chunk])
         for arm in scenario.arms
@@ -110,16 +83,16 @@ def _tasks(scenario: Scenario, chunk: int) -> list[_Task]:
 
 
 def _simulated(scenario: Scenario, seed: int, task: _Task, model: Model) -> dict[str, dict[str, Any]]:
+    if task.arm.clinic is not None:
+        return _of_clinic(simulated_clinic(scenario, task.arm, task.replicate, seed, model))
     world = design.build(scenario, task.arm, task.replicate, seed, task.clients, model)
     course = run_course(world, design.arm_weeks(scenario, task.arm), model.session)
     therapist = design.therapist_numbers(scenario, task.arm, task.clients) if task.arm.therapist is not None else None
     return _tables(course, task, therapist)
 
 
-def _styles(anxiety: np.ndarray, avoidance: np.ndarray) -> np.ndarray:
-    # Latent scores; people without a therapist get the position after the last style.
-    known = ~np.isnan(anxiety)
-    return np.where(known, style_index(np.nan_to_num(anxiety), np.nan_to_num(avoidance)), len(STYLES))
+def _of_clinic(part: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    return {**part, "clients": {**part["clients"], **styles_of(part["clients"])}}
 
 
 def _tables(course: Course, task: _Task, therapist: np.ndarray | None) -> dict[str, dict[str, Any]]:
@@ -128,8 +101,7 @@ def _tables(course: Course, task: _Task, therapist: np.ndarray | None) -> dict[s
     clients = {
         "row": np.arange(task.clients.size),
         **c,
-        "client_style": _styles(c["client_anxiety_0_latent"], c["client_avoidance_0_latent"]),
-        "therapist_style": _styles(c["therapist_anxiety_0_latent"], c["therapist_avoidance_0_latent"]),
+        **styles_of(c),
     }
     out = {}
     for name, table in (
@@ -148,48 +120,40 @@ def _tables(course: Course, task: _Task, therapist: np.ndarray | None) -> dict[s
     return out
 
 
-def _labelled(codes: np.ndarray, labels: Iterable[str]) -> pd.Categorical[Any]:
-    return pd.Categorical.from_codes(np.asarray(codes, np.int32), categories=pd.Index(list(labels), dtype="str"))
-
-
-def _frame(parts: list[tuple[str, dict[str, Any]]], table: str, arms: Iterable[str]) -> pd.DataFrame:
-    """One table from the parts of all tasks, in order, with labels and types."""
-    arms, order = list(arms), list(TABLES[table])
-    if not parts:
-        return pd.DataFrame({name: pd.Series(dtype="float64") for name in order})
-    arm_codes = np.concatenate([np.full(p["client"].size, arms.index(arm)) for arm, p in parts])
-    data: dict[str, Any] = {"arm": _labelled(arm_codes, arms)}
-    # An instrument that is first given late has no column where courses are shorter.
-    for name in dict.fromkeys(name for _, p in parts for name in p):
-        values = np.concatenate([p.get(name, np.full(p["client"].size, np.nan)) for _, p in parts])
-        if name == "therapist":
-            data[name] = pd.arrays.IntegerArray(np.where(values < 0, 0, values), values < 0)
-        elif name in ("client_style", "therapist_style"):
-            data[name] = _labelled(values, [*STYLES, "none"])
-        elif name == "ending":
-            data[name] = _labelled(values - 1, ENDINGS[1:])
-        elif name == "rupture_type":
-            data[name] = _labelled(values, RUPTURE_TYPES)
-        else:
-            data[name] = values.astype(np.int32) if name in _COUNTS else values
-    more = [name for name in data if name not in TABLES[table]]  # of mechanisms and instruments that were added
-    nothing = np.full(arm_codes.size, np.nan)  # in columns of a step or verb that a changed model is without
-    return pd.DataFrame({name: data.get(name, nothing) for name in (*order, *more)})
-
-
 def fits_in_memory(scenario: Scenario) -> None:
     """Raise ``ScenarioError`` for a scenario whose tables would not fit into this machine's memory."""
-    clients = scenario.clients_per_arm * scenario.replicates
-    rows = sum(arm.sessions for arm in scenario.arms if arm.therapist is not None) * clients
-    months = sum(design.arm_weeks(scenario, arm) // WEEKS_PER_MONTH + 1 for arm in scenario.arms) * clients
-    values = rows * len(SESSIONS) + months * len(ASSESSMENTS) + clients * len(scenario.arms) * len(CLIENTS)
+    clients = scenario.clients_per_arm * scenario.replicates * len(scenario.arms)
+    if scenario.design == "clinic":
+        clients, rows, months, values = _clinic_sizes(scenario)
+    else:
+        rows = sum(arm.sessions for arm in scenario.arms if arm.therapist is not None) * clients // len(scenario.arms)
+        months = sum(design.arm_weeks(scenario, arm) // WEEKS_PER_MONTH + 1 for arm in scenario.arms) * clients // len(scenario.arms)
+        values = rows * len(SESSIONS) + months * len(ASSESSMENTS) + clients * len(CLIENTS)
     # Measured: about three times the tables themselves while they are put together.
     needed, there = 3.0 * 8.0 * values, float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
     if needed > 0.8 * there:
         raise ScenarioError(
             f"{scenario.name}: {rows:,} sessions and {months:,} assessments would need about {needed / 2**30:.0f} GiB of memory, "
-            f"and this machine has {there / 2**30:.0f}; use fewer clients_per_arm, sessions, replicates or arms"
+            f"and this machine has {there / 2**30:.0f}; use fewer {'clinic.weeks or clinic.arrivals_per_week' if scenario.design == 'clinic' else 'clients_per_arm'}, sessions, "
+            "replicates or arms" + ("; or record: {sessions: false, assessments: false}" if scenario.design == "clinic" else "")
         )
+
+
+def _clinic_sizes(scenario: Scenario) -> tuple[int, int, int, int]:
+    """Clients, sessions and assessments of a clinic scenario that will be kept, at most, and values of all tables."""
+    clients = rows = months = values = 0
+    for arm in scenario.arms:
+        plan = arm.clinic
+        assert plan is not None
+        n = int(plan.arrivals_per_week * plan.intake_weeks * scenario.replicates)
+        posts = plan.therapists * plan.weeks * scenario.replicates
+        most = min(n * arm.sessions, posts * (plan.capacity + plan.overbook)) if arm.therapist is not None else 0
+        clients += n
+        rows += most if scenario.keep_sessions else 0
+        months += n * (plan.weeks // WEEKS_PER_MONTH + 1) if scenario.keep_assessments else 0
+        # A course's own state and lines are in memory while the clinic runs.
+        values += n * (len(columns_of("clients", clinic=True)) + len(DYAD)) + posts * len(THERAPISTS)
+    return clients, rows, months, values + rows * len(SESSIONS) + months * len(ASSESSMENTS)
 
 
 def checked_seed(seed: int) -> int:
@@ -215,9 +179,13 @@ def run_of(scenario: Scenario, arm: Arm, replicate: int, seed: int, course: Cour
     task = _Task(arm, replicate, design.client_numbers(scenario, arm))
     therapist = design.therapist_numbers(scenario, arm, task.clients) if arm.therapist is not None else None
     part, arms = _tables(course, task, therapist), [a.name for a in scenario.arms]
-    frames = {name: _frame([(arm.name, part[name])] if name in part else [], name, arms) for name in TABLES}
-    clients, sessions, assessments, exchanges = (frames[name] for name in TABLES)
-    return Run(scenario, seed, clients, sessions, assessments, exchanges, model)
+    return Run(scenario, seed, **frames([(arm.name, part)], arms, clinic=False), model=model)
+
+
+def run_of_clinic(scenario: Scenario, clinic: Clinic, arm: Arm, replicate: int, seed: int, model: Model = SHIPPED) -> Run:
+    """What ``run`` would hold of one arm and replicate, had this clinic closed now."""
+    part = _of_clinic(clinic_tables(clinic, replicate))
+    return Run(scenario, seed, **frames([(arm.name, part)], [a.name for a in scenario.arms], clinic=True), model=model)
 
 
 def run(
@@ -246,13 +214,8 @@ def run(
             parts.append(part)
             if progress is not None:
                 progress(done, len(tasks))
-    arms = [arm.name for arm in scenario.arms]
-    frames = {
-        name: _frame([(task.arm.name, part[name]) for task, part in zip(tasks, parts, strict=True) if name in part], name, arms)
-        for name in TABLES
-    }
-    clients, sessions, assessments, exchanges = (frames[name] for name in TABLES)
-    return Run(scenario, seed, clients, sessions, assessments, exchanges, model)
+    tagged = [(task.arm.name, part) for task, part in zip(tasks, parts, strict=True)]
+    return Run(scenario, seed, **frames(tagged, [arm.name for arm in scenario.arms], scenario.design == "clinic"), model=model)
 
 
 def traced_course(
@@ -267,13 +230,22 @@ def traced_course(
     arms, chosen = [a.name for a in scenario.arms], arm_here.name
     if arm_here.therapist is None:
         raise ScenarioError(f"{scenario.name}: arm '{chosen}' has no therapist, so there are no sessions to look into")
-    if not 0 <= client < scenario.clients_per_arm:
+    in_clinic = arm_here.clinic is not None
+    if not in_clinic and not 0 <= client < scenario.clients_per_arm:
         raise ScenarioError(f"{scenario.name}: no client {client}; clients are numbered 0 to {scenario.clients_per_arm - 1}")
-    alone = scenario.model_copy(update={"traced": {chosen: (client,)}})
-    task = _Task(arm_here, replicate, design.client_numbers(scenario, arm_here)[client : client + 1])
-    part = _simulated(alone, seed, task, model)
-    exchanges = _frame([(chosen, part["exchanges"])], "exchanges", arms)
+    update: dict[str, Any] = {"traced": {chosen: (client,)}}
+    if in_clinic:  # who shares therapists cannot be simulated alone
+        update |= {"keep_sessions": True, "keep_assessments": False}
+    numbers = np.empty(0, np.int64) if in_clinic else design.client_numbers(scenario, arm_here)[client : client + 1]
+    client_number = client if in_clinic else int(numbers[0])
+    part = _simulated(scenario.model_copy(update=update), seed, _Task(arm_here, replicate, numbers), model)
+    if in_clinic and "exchanges" not in part:
+        n = int(part["clinic"]["arrivals_total"][-1])
+        what = "never had a session" if 0 <= client < n else f"does not exist; {n} came, numbered from 0"
+        raise ScenarioError(f"{scenario.name}: client {client} of arm '{chosen}' {what}")
+    exchanges = frame([(chosen, part["exchanges"])], "exchanges", arms)
     exchanges["session"] = exchanges["session"].astype("int32")
-    sessions = _frame([(chosen, part["sessions"])], "sessions", arms)
-    sessions.attrs["ending"] = ENDINGS[int(part["clients"]["ending"][0])]
+    mine = {name: values[part["sessions"]["client"] == client_number] for name, values in part["sessions"].items()}
+    sessions = frame([(chosen, mine)], "sessions", arms)
+    sessions.attrs["ending"] = ENDINGS[int(part["clients"]["ending"][part["clients"]["client"] == client_number][-1])]
     return exchanges, sessions, chosen

@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
+from sim.experiments.scenario_clinic import ClinicFile, Plan, planned
 from sim.experiments.scenario_file import Location, Reading, ScenarioError, Wrong, hint, plain, read, shown, to_text
 from sim.experiments.scenario_format import ARM_KEYS, KEYS, ArmFile, ExchangesFile, RecordFile, ScenarioFile, json_schema
 from sim.experiments.scenario_people import (
@@ -49,6 +50,7 @@ class Arm(Frozen):
     cut: dict[str, float] = {}
     hold: dict[str, float] = {}
     force: tuple[Forced, ...] = ()
+    clinic: Plan | None = None
 
     def notes(self) -> list[str]:
         """What is asked for and comes to nothing, or to something else than one might think."""
@@ -57,7 +59,7 @@ class Arm(Frozen):
             (whole, part) for whole in regions for part in self.lesions
             if part.startswith(whole.partition(".")[0]) and part.partition(".")[2] in CONTAINS[whole.partition(".")[2]]
         ]  # fmt: skip
-        said = [f"{part} lies in {whole}; what is left of it is the product of both" for whole, part in inside]
+        said = self._clinic_notes() + [f"{part} lies in {whole}; what is left of it is the product of both" for whole, part in inside]
         if self.therapist is None and (self.interventions or self.lesions):
             said.append("has no therapist, so that interventions and lesions come to nothing")
         held = held_quantities(self.hold)
@@ -66,6 +68,23 @@ class Arm(Frozen):
         said += [
             f"{link} is cut in a step that is switched off" for link in self.cut if link.rpartition(".")[0] in self.switch_off
         ]
+        return said
+
+    def _clinic_notes(self) -> list[str]:
+        plan = self.clinic
+        if plan is None:
+            return []
+        said = []
+        places = plan.capacity * plan.therapists if self.therapist is not None else 0
+        needed = plan.arrivals_per_week * self.sessions / max(plan.session_every, 1)
+        if not places:
+            said.append("has no room for anybody, so that everybody waits")
+        elif needed > 1.3 * places:
+            said.append(f"about {needed:.0f} sessions a week are asked for and there is room for {places}: the waiting list grows")
+        if plan.trained_share < 1 and not plan.training:
+            said.append("gives a share to be trained but no training")
+        if plan.matching == "oracle":
+            said.append("is matched by an oracle that knows what will become of each pair: an upper bound, nothing a service could do")
         return said
 
     @property
@@ -80,7 +99,7 @@ class Scenario(Frozen):
     name: str
     question: str
     title: str
-    design: Literal["arms", "crossed"]
+    design: Literal["arms", "crossed", "clinic"]
     clients_per_arm: int
     clients_per_therapist: int
     sessions: int
@@ -90,6 +109,8 @@ class Scenario(Frozen):
     arms: tuple[Arm, ...]
     traced: dict[str, tuple[int, ...]]
     spec: dict[str, Any]
+    keep_sessions: bool = True
+    keep_assessments: bool = True
 
     def but(self, **changes: Any) -> Scenario:
         """A changed copy: ``but(sessions=10)`` for a key of the file, ``but(trust_rate=0.2)`` for a number of the model."""
@@ -137,6 +158,7 @@ def _built(reading: Reading, name: str) -> Scenario:
     """The scenario that was read, checked key by key."""
     try:
         file = ScenarioFile.model_validate(reading.spec)
+        _belongs(file)
         arms = tuple(_crossed_arms(file) if file.design == "crossed" else _arms(file))
         return Scenario(
             name=name,
@@ -152,11 +174,39 @@ def _built(reading: Reading, name: str) -> Scenario:
             arms=arms,
             traced=_traced(file, arms),
             spec=reading.spec,
+            keep_sessions=file.record.sessions,
+            keep_assessments=file.record.assessments,
         )
     except ValidationError as error:
         raise _first(error, reading) from None
     except Wrong as wrong:
         raise reading.error(wrong) from None
+
+
+def _belongs(file: ScenarioFile) -> None:
+    """Raise ``Wrong`` for keys that have no meaning in the scenario's design."""
+    if file.design == "clinic":
+        for key, instead in (
+            ("clients_per_arm", "clinic.arrivals_per_week and clinic.weeks say how many come"),
+            ("clients_per_therapist", "clinic.capacity says how many a therapist sees"),
+            ("follow_up_months", "clinic.intake_weeks and clinic.weeks say how long people are followed"),
+        ):
+            if key in file.model_fields_set:
+                raise Wrong((key,), f"does not belong to a clinic; {instead}")
+        return
+    only = f"belongs to 'design: clinic'; this one is '{file.design}'"
+    if file.clinic is not None:
+        raise Wrong(("clinic",), only)
+    for name, arm in file.arms.items():
+        if arm.clinic is not None:
+            raise Wrong(("arms", name, "clinic"), only)
+    for key in ("sessions", "assessments"):
+        if not getattr(file.record, key):
+            raise Wrong(("record", key), only)
+
+
+def _plan(file: ScenarioFile, own: ClinicFile | None, at: Location) -> Plan | None:
+    return planned(file.clinic, own, at) if file.design == "clinic" else None
 
 
 def _first(error: ValidationError, reading: Reading) -> ScenarioError:
@@ -179,13 +229,13 @@ def _in_words(error: Any, at: Location) -> str:
             return "is missing; it must be given" + (", as one sentence that the scenario answers" if at == ("question",) else "")
         case "extra_forbidden":
             keys = _keys_beside(at)
-            if at[0] == "arms" and at[-1] in KEYS:
+            if at[0] == "arms" and at[-1] in KEYS and "clinic" not in at[:-1]:
                 return f"belongs to the whole scenario, not to one arm; an arm may say {', '.join(keys)}"
             where = "of a scenario" if len(at) == 1 else "that can stand here"
             return f"is not a key {where}{hint(at[-1], keys)}"
         case "literal_error":
             given = error["input"]
-            return f"must be {error['ctx']['expected']}, not {shown(given)}{nearest(str(given), ('arms', 'crossed'))}"
+            return f"must be {error['ctx']['expected']}, not {shown(given)}{nearest(str(given), ('arms', 'crossed', 'clinic'))}"
         case "dict_type" | "model_type":
             return f"must be a mapping ('name: value' lines), not {shown(error['input'])}"
     return f"{error['msg']}, not {shown(error['input'])}"
@@ -193,6 +243,8 @@ def _in_words(error: Any, at: Location) -> str:
 
 def _keys_beside(at: Location) -> tuple[str, ...]:
     """The keys that may stand where a file has an unknown one."""
+    if "clinic" in at[:-1]:
+        return tuple(ClinicFile.model_fields)
     if at[0] == "arms":
         return ARM_KEYS
     if at[0] == "record" and len(at) > 1:
@@ -201,7 +253,7 @@ def _keys_beside(at: Location) -> tuple[str, ...]:
 
 
 def _arms(file: ScenarioFile) -> Iterable[Arm]:
-    """The arms of ``design: arms``: each takes from the scenario what it does not say itself."""
+    """The arms of ``design: arms`` and ``clinic``: each takes from the scenario what it does not say itself."""
     client = one_client(file.client, ("client",))
     therapist = one_therapist(file.therapist, ("therapist",))
     common = {**numbers_set_by(file.policies), **file.parameters}
@@ -228,12 +280,16 @@ def _arms(file: ScenarioFile) -> Iterable[Arm]:
             policies=arm.policies if "policies" in said else file.policies,
             sessions=sessions[name],
             cohort=0,
+            clinic=_plan(file, arm.clinic, at),
         )
 
 
 def _held_in(arm: ArmFile, at: Location, file: ScenarioFile) -> dict[str, float]:
     """What an arm holds: what the scenario holds, and what the arm says, which must not be the same quantity twice."""
     held = {**file.hold, **arm.hold}
+    if held and file.design == "clinic":
+        where = (*at, "hold") if arm.hold else ("hold",)
+        raise Wrong(where, "is not possible in a clinic, where who meets whom depends on the course; use 'design: arms'")
     twice = overlap(held)
     if twice is not None:
         mine, other = twice if twice[0] in arm.hold else (twice[1], twice[0])
@@ -298,7 +354,7 @@ def _traced(file: ScenarioFile, arms: tuple[Arm, ...]) -> dict[str, tuple[int, .
     if wanted is None:
         return {}
     at: Location = ("record", "exchanges")
-    for i, client in enumerate(wanted.clients):
+    for i, client in enumerate(wanted.clients if file.design != "clinic" else ()):
         if client >= file.clients_per_arm:
             last = file.clients_per_arm - 1
             raise Wrong((*at, "clients", i), f"there is no client {client}; the first is 0, the last {last}")

@@ -38,7 +38,7 @@ def _lesions(value: Any) -> dict[str, float]:
     return found
 
 
-def _listed(value: Any, example: str, check: Callable[[Any, Location], object]) -> tuple[str, ...]:
+def listed(value: Any, example: str, check: Callable[[Any, Location], object]) -> tuple[str, ...]:
     """A list of names, each accepted by ``check`` and none of them twice; nothing said is an empty one."""
     if value is None:
         return ()
@@ -56,12 +56,12 @@ def _policies(value: Any) -> tuple[str, ...]:
         if not isinstance(name, str) or name not in POLICIES:
             raise Wrong(at, f"unknown policy {shown(name)}{hint(name, tuple(POLICIES))}")
 
-    return _listed(value, f", such as [{next(iter(POLICIES))}]", check)
+    return listed(value, f", such as [{next(iter(POLICIES))}]", check)
 
 
 def _switch_off(value: Any) -> tuple[str, ...]:
     example = " of steps or verbs, such as [client.anxiety_learned]"
-    return _listed(value, example, lambda name, at: _named(name, interventions.check_switch, at))
+    return listed(value, example, lambda name, at: _named(name, interventions.check_switch, at))
 
 
 def _named(name: Any, check: Callable[[str], None], at: Location) -> str:

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
+from sim.experiments.scenario_clinic import YES_OR_NO, ClinicFile
 from sim.experiments.scenario_doing import NUMBERS_RULE, POLICIES_RULE, Doing, definitions
 from sim.experiments.scenario_file import Wrong, shown
 from sim.experiments.scenario_rules import POPULATION, SHARED, Rule, Strict, object_of, whole
@@ -70,7 +71,10 @@ class ArmFile(Doing):
     )
     parameters: Annotated[dict[str, float], NUMBERS_RULE] = Field({}, description="Numbers of the model that differ in this arm.")
     policies: Annotated[tuple[str, ...], POLICIES_RULE] = Field((), description="What this arm's therapists are told to do.")
-    sessions: Annotated[int | None, whole(1, 520)] = Field(None, description="Planned weekly sessions in this arm.")
+    sessions: Annotated[int | None, whole(1, 520)] = Field(None, description="Planned sessions in this arm.")
+    clinic: Annotated[ClinicFile | None, BeforeValidator(_empty_is_none_said)] = Field(
+        None, description="How this arm's clinic is run differently (design: clinic)."
+    )
 
 
 class ExchangesFile(Strict):
@@ -91,6 +95,12 @@ class RecordFile(Strict):
     """What to keep beyond the usual tables."""
 
     exchanges: ExchangesFile | None = Field(None, description="Clients to follow exchange by exchange.")
+    sessions: Annotated[bool, YES_OR_NO] = Field(
+        True, description="Whether to keep the table of sessions (design: clinic; off for very large ones)."
+    )
+    assessments: Annotated[bool, YES_OR_NO] = Field(
+        True, description="Whether to keep the monthly questionnaires (design: clinic; off for very large ones)."
+    )
 
 
 class ScenarioFile(Doing):
@@ -98,8 +108,10 @@ class ScenarioFile(Doing):
 
     question: Annotated[str, _TEXT] = Field(description="The question that this scenario answers, in one sentence. Stands first.")
     title: Annotated[str, _TEXT] = Field("", description="A short title for figures and reports.")
-    design: Literal["arms", "crossed"] = Field(
-        "arms", description="arms: each arm has its own therapists. crossed: the same clients meet every kind of therapist."
+    design: Literal["arms", "crossed", "clinic"] = Field(
+        "arms",
+        description="arms: each arm has its own therapists. crossed: the same clients meet every kind of therapist. "
+        "clinic: clients come week by week, wait, and share therapists.",
     )
     client: Annotated[Any, WithJsonSchema({"anyOf": [{SHARED: "client"}, {SHARED: "clients"}]})] = Field(
         POPULATION, description="Who seeks help: a style, a place or spread on the attachment plane, or population."
@@ -113,7 +125,7 @@ class ScenarioFile(Doing):
     clients_per_therapist: Annotated[int, whole(1, 1_000_000)] = Field(
         1, description="Caseload of each therapist (design: arms only)."
     )
-    sessions: Annotated[int, whole(1, 520)] = Field(20, description="Planned weekly sessions.")
+    sessions: Annotated[int, whole(1, 520)] = Field(20, description="Planned sessions (weekly, if a clinic does not say otherwise).")
     exchanges: Annotated[int, whole(2, 60)] = Field(10, description="Exchanges (one speaks, the other responds) in each session.")
     replicates: Annotated[int, whole(1, 100_000)] = Field(
         1, description="How often the whole is repeated with fresh people and luck."
@@ -123,6 +135,9 @@ class ScenarioFile(Doing):
         {}, description="Numbers of the model that differ from their defaults."
     )
     policies: Annotated[tuple[str, ...], POLICIES_RULE] = Field((), description="What the therapists are told to do.")
+    clinic: Annotated[ClinicFile | None, BeforeValidator(_empty_is_none_said)] = Field(
+        None, description="How the clinic is run (design: clinic)."
+    )
     arms: Annotated[dict[str, Annotated[ArmFile, BeforeValidator(_empty_is_none_said)]], BeforeValidator(_arm_names)] = Field(
         {}, description="The conditions to compare, by name."
     )

@@ -27,7 +27,7 @@ import pyarrow.parquet as pq
 
 from sim import __version__
 from sim.compiling import compiled, sources_hash
-from sim.experiments.columns import TABLES
+from sim.experiments.columns import columns_of
 from sim.experiments.run import Run
 from sim.experiments.scenario import Scenario, ScenarioError, load
 from sim.therapy.model import SHIPPED, Model
@@ -103,7 +103,7 @@ def write_table(table: pd.DataFrame, path: Path, about: dict[str, str]) -> None:
         b"synthetic": SYNTHETIC.encode(),
         **{k.encode(): v.encode() for k, v in about.items()},
     }
-    described = {**dict.fromkeys(arrow.schema.names, ("", "of a mechanism or instrument that was added")), **TABLES[path.stem]}
+    described = {**dict.fromkeys(arrow.schema.names, ("", "of a mechanism or instrument that was added")), **columns_of(path.stem, clinic=True)}
     arrow = arrow.cast(
         pa.schema([f.with_metadata({"unit": described[f.name][0], "meaning": described[f.name][1]}) for f in arrow.schema])
     )
@@ -219,13 +219,5 @@ def open_run(folder: str | Path) -> Run:
     for name, table in tables.items():
         if values_hash(table) != manifest["tables"][name]["values"]:
             raise StoreError(f"{folder}/{name}.parquet: the values are not those that the manifest vouches for")
-    empty = pd.DataFrame()
-    return Run(
-        scenario,
-        int(manifest["seed"]),
-        tables["clients"],
-        tables["sessions"],
-        tables["assessments"],
-        tables.get("exchanges", empty),
-        made_with=manifest.get("model", {}),
-    )
+    tables.setdefault("exchanges", pd.DataFrame())
+    return Run(scenario, int(manifest["seed"]), **tables, made_with=manifest.get("model", {}))

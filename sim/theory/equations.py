@@ -312,11 +312,11 @@ def expectation(anxiety, avoidance, perceived_typical, expectation_avoidance_cos
 def perceived(partner_response, expectation, anxiety, avoidance, arousal, mentalising, estimate, partner_warmth, match,
               perception_pull_base, perception_pull_gain, perception_mentalising_gain, mentalising_typical,
               threat_gain, arousal_typical, closeness_cost, warmth_typical, tension_reading_gain, estimate_typical,
-              avoidance_typical):
+              avoidance_typical, partner_adaptation):
     """The response as the receiver perceives it: pulled toward what they expect, more so when insecure.
 
-    S((1 - om)*S^-1(r) + om*S^-1(X) + match - gL*a*(L - L_typ) - gC*(v - v0)*(h - h_typ) - gE*(e - e_typ)),
-    om = o0 + o1*(a + v)/2 - oM*(P - P_typ), in 0..1.
+    S((1 - om)*S^-1(r) + om*S^-1(X) + match - (1 - A)*(gL*a*(L - L_typ) + gC*(v - v0)*(h - h_typ)) - gE*(e - e_typ)),
+    om = o0 + o1*(a + v)/2 - oM*(P - P_typ), in 0..1; A: how far the partner fits responses to attachment (0 untrained).
     Limit: the response itself for om = 0, typical arousal and estimate, no match. [A6, K13]; a threatened anxious
     person hears less, an avoidant one is uneasy with much warmth, and the other's tension is sensed [K2]; so attachment
     acts on the empathy that arrives [K23], a therapist's as well [K14]. What is felt as understanding begins the way to
@@ -326,8 +326,9 @@ def perceived(partner_response, expectation, anxiety, avoidance, arousal, mental
             - perception_mentalising_gain * (mentalising - mentalising_typical))
     pull = np.minimum(np.maximum(pull, 0.0), 1.0)
     return logistic((1.0 - pull) * logit(partner_response) + pull * logit(expectation) + match
-                    - threat_gain * anxiety * (arousal - arousal_typical)
-                    - closeness_cost * (avoidance - avoidance_typical) * (partner_warmth - warmth_typical)
+                    - (1.0 - partner_adaptation) * threat_gain * anxiety * (arousal - arousal_typical)
+                    - (1.0 - partner_adaptation) * closeness_cost * (avoidance - avoidance_typical)
+                    * (partner_warmth - warmth_typical)
                     - tension_reading_gain * (estimate - estimate_typical))
 
 
@@ -490,10 +491,11 @@ def noticed(acc, conflict, notice_floor, notice_conflict_gain):
 @register_jitable
 def repair_probability(noticed, partner_noticed, mentalising, fit, avoidance, partner_disclosure, confronted,
                        repair_base, repair_understanding_gain, repair_avoidance_cost, repair_confrontation_gain,
-                       repair_client_share, disclosure_typical, repair_disclosure_gain, repair_effort, avoidance_typical):
+                       repair_client_share, disclosure_typical, repair_disclosure_gain, repair_effort, avoidance_typical,
+                       repair_skill):
     """Chance that the therapist notices and mends a rupture in this exchange.
 
-    effort*N*(1 - s + s*N_client)*S(b + gP*P*q - gV*(v - v0) + gK*confronted + gY*(y - y_typ)), N = noticed.
+    effort*N*(1 - s + s*N_client)*S(b + gP*P*q - gV*(v - v0) + gK*confronted + gY*(y - y_typ) + skill), N = noticed.
     Limit: 0 for a therapist who notices nothing. What the client contributes matters (millerbottome2018): saying
     it, and noticing it. The therapist's own avoidance hinders [K14, A7, A9]. Status: assumption.
     """
@@ -501,7 +503,8 @@ def repair_probability(noticed, partner_noticed, mentalising, fit, avoidance, pa
     return repair_effort * both * logistic(repair_base + repair_understanding_gain * mentalising * fit
                                            - repair_avoidance_cost * (avoidance - avoidance_typical)
                                            + repair_confrontation_gain * confronted
-                                           + repair_disclosure_gain * (partner_disclosure - disclosure_typical))
+                                           + repair_disclosure_gain * (partner_disclosure - disclosure_typical)
+                                           + repair_skill)
 
 
 @register_jitable
@@ -651,6 +654,20 @@ def dropout_probability(alliance, engagement, open_rupture, avoidance, session, 
 
 
 @register_jitable
+def dyadic_fit(match_luck, anxiety, avoidance, partner_anxiety, partner_avoidance, match_sd, complementarity_gain,
+               anxiety_mean, avoidance_mean, partner_anxiety_mean, partner_avoidance_mean):
+    """Lasting fit of two people (logit): luck, and what it makes that they are alike or complement each other.
+
+    sd*luck - g*((a - a_m)*(a_p - a_pm) + (v - v_m)*(v_p - v_pm)), means of each one's own role in the population.
+    Limit: luck alone for g = 0, the default. Studies disagree: dissimilar pairs did better in tyrrell1999, petrowski2011 and
+    marmarosh2014 (g > 0), similar low-avoidant ones elsewhere (g < 0): a switch, not a claim [A7]. Status: assumption.
+    """
+    alike = ((anxiety - anxiety_mean) * (partner_anxiety - partner_anxiety_mean)
+             + (avoidance - avoidance_mean) * (partner_avoidance - partner_avoidance_mean))
+    return match_sd * match_luck - complementarity_gain * alike
+
+
+@register_jitable
 def waiting_loss_probability(weeks_waiting, distress, waiting_loss_base, waiting_loss_week_gain, waiting_loss_distress_gain,
                              distress_typical):
     """Chance that somebody on the waiting list gives up this week.
@@ -660,6 +677,16 @@ def waiting_loss_probability(weeks_waiting, distress, waiting_loss_base, waiting
     """
     return logistic(waiting_loss_base + waiting_loss_week_gain * weeks_waiting
                     - waiting_loss_distress_gain * (distress - distress_typical))
+
+
+@register_jitable
+def expected_score(first_score, session, expected_points, expected_points_most):
+    """The CORE-OM score that routine monitoring expects before this session: first - min(points*(session - 1), most).
+
+    Limit: the first score before the first session. Whoever stands far above it is off track. Status: assumption (sizes); the
+    idea of warning therapists after lambert2018.
+    """
+    return first_score - np.minimum(expected_points * (session - 1.0), expected_points_most)
 
 
 @register_jitable
@@ -684,13 +711,13 @@ def quitting_probability(fatigue, quitting_base, quitting_fatigue_gain):
 
 
 @register_jitable
-def handed_over(general, bond, hand_over_share):
-    """A client's anxiety or avoidance with the next therapist, after the one before: general + s*(bond - general).
+def handed_over(fresh, before, hand_over_share):
+    """What a client brings to the next therapist: fresh + s*(before - fresh), for attachment, trust, and agreement.
 
-    Limit: the general model alone for s = 0, as with a stranger; the whole bond for s = 1. Attachment to a therapist belongs to
-    that person and does not carry over whole [K22]. Status: assumption.
+    fresh: as with a stranger; before: as it stood with the therapist before. Limit: a stranger for s = 0; everything for s = 1.
+    Attachment to a therapist belongs to that person and does not carry over whole [K22]. Status: assumption.
     """
-    return general + hand_over_share * (bond - general)
+    return fresh + hand_over_share * (before - fresh)
 
 
 # ------------------------------------------------------------------------------------------- life, week by week

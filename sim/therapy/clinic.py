@@ -5,14 +5,13 @@ therapy is a dyad row; a therapist's row is shared by all their clients. Everybo
 addressed, so nobody's depends on who else comes) and lives from the week of arrival on.
 
 A person is counted once: in any week, arrivals so far = waiting + in therapy + between therapists + lost while
-waiting + ended.
+waiting + ended. What is recorded is in ``clinic_book``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -20,30 +19,33 @@ from sim.luck import pair
 from sim.people import instruments as ask
 from sim.people.apply import applied
 from sim.people.life import live_a_week
-from sim.people.state import DYAD, Columns
+from sim.people.state import Columns, check_range
 from sim.theory import equations as eq
-from sim.therapy.course import WEEKS_PER_MONTH, assess, at_end, attachment_now, fading, session_rows
-from sim.therapy.matching import MATCHING, Seen
-from sim.therapy.session import CENSORED, IN_THERAPY, SESSION, TRANSFERRED, Verb, World, meet_first
+from sim.therapy.clinic_book import Book, months_since
+from sim.therapy.course import CHECKED, exchange_rows, fading, session_rows
+from sim.therapy.foresight import foreseen_matches
+from sim.therapy.interventions import without
+from sim.therapy.matching import MATCHING, ORACLE, Seen, checked_choice
+from sim.therapy.session import HANDED_OVER, IN_THERAPY, SESSION, TRANSFERRED, Verb, World, meet_first
+from sim.therapy.training import teach
 
 #: Where a client stands. The last is said in more detail by how their course ended.
 STATES = ("not yet there", "waiting", "in therapy", "between therapists", "lost while waiting", "ended")
 NOT_YET, WAITING, TREATED, BETWEEN, LOST, ENDED = range(len(STATES))
 NOT_BEGUN = -1  # of a course
-END_COLUMNS = (
-    *(f"{role}_{name}_end{kind}" for role in ("client", "therapist") for name in ("anxiety", "avoidance") for kind in ("", "_latent")),
-    "distress_end", "distress_end_latent", "planned_sessions", "sessions_attended", "ending",
-)  # fmt: skip
+STAFF_QUESTIONNAIRES = 26  # weeks between the questionnaires that therapists fill in for the service
 
 
 @dataclass(frozen=True)
 class Service:
     """How a clinic is run: what a manager could decide.
 
-    ``capacity``: clients a post has room for. ``every``: weeks between sessions. ``matching``: a rule of ``MATCHING``.
-    ``overbook``: clients beyond capacity that a post takes when people have waited ``overbook_after`` weeks.
-    ``leave_prob``: chance a week that a therapist is away. ``turnover``: whether therapists quit and are replaced.
-    ``arriving``: clients who arrive in each week, from the first.
+    ``arriving``: clients who arrive in each week, from the first. ``capacity``: sessions a week that a post has room for.
+    ``every``: weeks between a client's sessions, so that a full caseload is ``capacity * every``. ``matching``: a rule of
+    ``MATCHING``, or ``oracle``. ``overbook``: sessions a week beyond capacity that a post takes on while somebody has waited
+    longer than ``overbook_after`` weeks. ``leave_prob``: chance that a therapist is away in a week. ``turnover``: whether
+    therapists quit and, ``vacant_weeks`` later, are replaced. ``training``: programmes (``PROGRAMMES``), taken from week ``training_from`` on by a share
+    ``trained_share`` of the therapists, drawn by lot.
     """
 
     capacity: int
@@ -54,44 +56,110 @@ class Service:
     overbook_after: int = 12
     leave_prob: float = 0.0
     turnover: bool = False
+    vacant_weeks: int = 1
+    training: tuple[str, ...] = ()
+    trained_share: float = 1.0
+    training_from: int = 1
 
 
-@dataclass
 class Clinic:
-    """A clinic under way. One row a client, in the order of arrival; one row a therapist, those to come included."""
+    """A clinic under way. One row a client, in the order of arrival; one row a therapist, those to come included.
 
-    world: World
-    service: Service
-    draw_therapists: Callable[[np.ndarray], tuple[Columns, np.ndarray]]  # numbers -> people and their luck codes
-    session: tuple[Verb, ...] = SESSION
-    keep_sessions: bool = True
-    keep_assessments: bool = True
-    kept: dict[str, list[dict[str, np.ndarray]]] = field(
-        default_factory=lambda: {"clients": [], "sessions": [], "assessments": [], "therapists": [], "clinic": []}
-    )
+    ``draw_therapists``: from numbers to people and their luck codes, for those who are hired later.
+    """
 
-    def __post_init__(self) -> None:
-        n, m = len(self.world.clients), len(self.world.therapists)
+    def __init__(self, world: World, service: Service, draw_therapists: Callable[[np.ndarray], tuple[Columns, np.ndarray]],
+                 session: tuple[Verb, ...] = SESSION, *, keep_sessions: bool = True, keep_assessments: bool = True,
+                 traced: tuple[int, ...] = ()) -> None:  # fmt: skip
+        n, m = len(world.clients), len(world.therapists)
+        self.world, self.service, self.draw_therapists = world, service, draw_therapists
+        self.session = without(session, () if world.surgery is None else world.surgery.verbs_off)
+        self.book = Book(n, keep_sessions, keep_assessments)
+        self.traced = np.array(traced, np.int64)
+        world.ending[:] = NOT_BEGUN
+        world.week = 0
+        # one entry a client
         self.arrived = 0
         self.state = np.full(n, NOT_YET)
         self.since = np.zeros(n, np.int64)  # week since which a client is in this state
+        self.arrival = np.zeros(n, np.int64)
         self.course = np.full(n, -1)  # dyad row of the course they are in, or were in last
-        self.seen_distress, self.seen_anxiety, self.seen_avoidance = (np.full(n, np.nan) for _ in range(3))
+        self.turn = np.zeros(n, np.int64)  # week of the cycle in which they have their session
+        self.ended = np.zeros(n, np.int64)  # how the last course ended
+        # one entry a therapist
         self.in_post = np.ones(m, bool)
         self.away = np.zeros(m, bool)
         self.load = np.zeros(m, np.int64)
+        self.turns = np.zeros((m, service.every), np.int64)  # clients by week of the cycle
+        self.held = np.zeros(m, np.int64)  # sessions this week
+        self.chosen = _by_lot(world, np.arange(m), service.trained_share, exactly=True)
+        self.taken = np.zeros(m, np.int64)  # weeks of training so far
+        self.vacant: list[int] = []  # weeks in which vacant posts will be filled
+        # one entry a course
         self.courses = 0  # dyad rows in use
-        self.ended = np.zeros(n, np.int64)  # how the last course ended
-        self.arrival = np.zeros(n, np.int64)
         self.met = np.empty(0, np.int64)
-        self.begun: dict[str, np.ndarray] = {}  # what is noted when a course begins, one entry a course
 
-    def grow(self, courses: int) -> None:
-        """Make room for more courses."""
-        w, more = self.world, max(courses - (len(self.world.dyads) - self.courses), 0)
-        if not more:
-            return
-        more = max(more, len(w.dyads) // 4 + 16)
+    @property
+    def lost(self) -> np.ndarray:
+        """Whether each client was lost while waiting."""
+        return self.state == LOST
+
+    def live_a_week(self, order: tuple[ClinicVerb, ...] | None = None) -> None:
+        """One week: every verb of ``CLINIC`` in turn. Raises ``StateError`` when a quantity leaves its range."""
+        w = self.world
+        w.week += 1
+        for rating in w.ratings.values():
+            rating[:] = np.nan
+        for verb in CLINIC if order is None else order:
+            verb(self)
+        where = f"week {w.week}, "
+        check_range(w.dyads.first(self.courses), CHECKED, where=f"{where}dyad ")
+        check_range(w.clients.first(self.arrived), where=f"{where}client ")
+        check_range(w.therapists, where=f"{where}therapist ")
+
+    def begin_courses(self, clients: np.ndarray, therapists: np.ndarray, sessions_left: np.ndarray) -> np.ndarray:
+        """New courses of these clients with these therapists; returns their dyad rows."""
+        _make_room(self, clients.size)
+        w = self.world
+        rows = np.arange(self.courses, self.courses + clients.size)
+        self.courses += clients.size
+        w.client_of[rows], w.therapist_of[rows] = clients, therapists
+        w.pair_code[rows] = pair(w.client_code[clients], w.therapist_code[therapists])
+        w.planned_sessions[rows] = sessions_left
+        w.ending[rows] = IN_THERAPY
+        for k, client in enumerate(self.traced):  # one row of the trace a client: they have one course at a time
+            w.trace_row[rows[clients == client]] = k
+        before = self.course[clients]
+        meet_first(w, rows, {name: np.where(before >= 0, w.dyads[name][before], np.nan) for name in HANDED_OVER})
+        self.book.note_beginning(self, rows, clients, therapists)
+        self.course[clients] = rows
+        self.state[clients], self.since[clients] = TREATED, w.week
+        for client, therapist in zip(clients.tolist(), therapists.tolist(), strict=True):
+            # Weeks of the cycle are filled evenly, this week's first.
+            order = np.roll(self.turns[therapist], -w.week)
+            turn = (w.week + int(np.argmin(order))) % self.service.every
+            self.turn[client] = turn
+            self.turns[therapist, turn] += 1
+        np.add.at(self.load, therapists, 1)
+        return rows
+
+    def end_courses(self, rows: np.ndarray, state: int) -> None:
+        """These courses are over (their ending says how); their clients are now in ``state``."""
+        w, who, of = self.world, self.world.client_of[rows], self.world.therapist_of[rows]
+        self.book.note_ends(w, rows)
+        self.state[who], self.since[who], self.ended[who] = state, w.week, w.ending[rows]
+        np.subtract.at(self.load, of, 1)
+        np.subtract.at(self.turns, (of, self.turn[who]), 1)
+
+
+ClinicVerb = Callable[[Clinic], None]
+
+
+def _make_room(c: Clinic, courses: int) -> None:
+    """Dyad rows for more courses: a client may have several, since therapists leave."""
+    w = c.world
+    if courses > len(w.dyads) - c.courses:
+        more = max(courses, len(w.dyads) // 4 + 16)
         dyads = Columns(w.dyads.declared, len(w.dyads) + more)
         dyads.data[:, : len(w.dyads)] = w.dyads.data
         w.dyads = dyads
@@ -101,167 +169,140 @@ class Clinic:
         w.ending = np.concatenate([w.ending, np.full(more, NOT_BEGUN)])
         w.trace_row = np.concatenate([w.trace_row, np.full(more, -1)])
         w.ratings = {name: np.concatenate([values, np.full(more, np.nan)]) for name, values in w.ratings.items()}
-
-    def begin_courses(self, clients: np.ndarray, therapists: np.ndarray, sessions_left: np.ndarray) -> np.ndarray:
-        """New courses of these clients with these therapists; returns their dyad rows."""
-        self.grow(clients.size)
-        w = self.world
-        rows = np.arange(self.courses, self.courses + clients.size)
-        self.courses += clients.size
-        w.client_of[rows], w.therapist_of[rows] = clients, therapists
-        w.pair_code[rows] = pair(w.client_code[clients], w.therapist_code[therapists])
-        w.planned_sessions[rows] = sessions_left
-        w.ending[rows] = IN_THERAPY
-        meet_first(w, rows)
-        self._note_beginning(rows, clients, therapists)
-        self.course[clients] = rows
-        self.state[clients], self.since[clients] = TREATED, w.week
-        np.add.at(self.load, therapists, 1)
-        return rows
-
-    def _note_beginning(self, rows: np.ndarray, clients: np.ndarray, therapists: np.ndarray) -> None:
-        """What the client table says of a course's beginning."""
-        w = self.world
-        now = {
-            **attachment_now(w, "client", "0", clients), **attachment_now(w, "therapist", "0", therapists),
-            "distress_0": ask.core_om(w.clients.distress[clients], w.client_code[clients], "core_begin", w.week, w.numbers, w.luck),
-            "distress_0_latent": w.clients.distress[clients],
-            "arrival_week": self.arrival[clients], "begin_week": np.full(rows.size, w.week),
-            "weeks_waited": w.week - self.since[clients],
-            "course": np.where(self.course[clients] >= 0, 2, 1),
-        }  # fmt: skip
-        for name, values in now.items():
-            kept = self.begun.get(name, np.empty(0))
-            if kept.size < len(w.dyads):
-                kept = np.concatenate([kept, np.full(len(w.dyads) - kept.size, np.nan)])
-            kept[rows] = values
-            self.begun[name] = kept
-        before = self.course[clients]
-        again = before >= 0
-        self.begun["course"][rows[again]] = self.begun["course"][before[again]] + 1
-
-    def note_ends(self, rows: np.ndarray) -> None:
-        """The client table's rows of courses that are over, or cut off by the end of the simulation."""
-        w, over = self.world, {name: np.full(len(self.world.dyads), np.nan) for name in END_COLUMNS}
-        if not rows.size:
-            return
-        at_end(w, rows, over, by_course=True)
-        self.kept["clients"].append({
-            "row": rows, **{name: values[rows] for name, values in self.begun.items()},
-            **{name: values[rows] for name, values in over.items()}, "end_week": np.full(rows.size, w.week),
-        })  # fmt: skip
+    c.book.make_room(len(w.dyads))
 
 
-ClinicVerb = Callable[[Clinic], None]
+def _by_lot(world: World, rows: np.ndarray, share: float, *, exactly: bool) -> np.ndarray:
+    """Whether each of these therapists is drawn: a share of them exactly, as in a trial, or each with that chance."""
+    lot = world.luck.uniform(world.therapist_code[rows], "training_lot")
+    if not exactly:
+        return np.asarray(lot <= share, bool)
+    drawn = np.zeros(rows.size, bool)
+    drawn[np.argsort(lot, kind="stable")[: int(share * rows.size + 0.5)]] = True
+    return drawn
 
 
 def arrive(c: Clinic) -> None:
     """This week's arrivals fill in the intake questionnaires and go on the waiting list."""
-    n = int(c.service.arriving[c.world.week - 1]) if c.world.week <= c.service.arriving.size else 0
+    w, s = c.world, c.service
+    n = int(s.arriving[w.week - 1]) if w.week <= s.arriving.size else 0
     new = np.arange(c.arrived, c.arrived + n)
     c.arrived += n
-    w = c.world
     c.state[new], c.since[new], c.arrival[new] = WAITING, w.week, w.week
-    code = w.client_code[new]
-    c.seen_distress[new] = ask.core_om(w.clients.distress[new], code, "core_0", w.week, w.numbers, w.luck)
-    for name, kept in (("anxiety", c.seen_anxiety), ("avoidance", c.seen_avoidance)):
-        marks = w.clients[f"ecr_style_{name}"][new]
-        kept[new] = ask.ecr(w.clients[name][new], marks, code, f"ecr_{name}_0", w.week, w.numbers, w.luck)
+    c.book.note_arrival(w, new)
 
 
 def give_up_waiting(c: Clinic) -> None:
-    """Some who wait do not come back: the longer they wait and the better they feel, the more."""
-    w, rows = c.world, np.flatnonzero(c.state == WAITING)
-    chance = applied(
-        eq.waiting_loss_probability, w.numbers, "client", distress=w.clients.distress[rows],
-        weeks_waiting=(w.week - c.since[rows]).astype(float),
-    )  # fmt: skip
-    lost = rows[w.luck.uniform(w.client_code[rows], "waiting_loss", w.week) <= chance]
-    c.state[lost], c.since[lost] = LOST, w.week
+    """Some who wait do not come back: the longer they wait and the better they feel, the more. So between two therapists."""
+    w = c.world
+    for state, purpose, base, then in (
+        (WAITING, "waiting_loss", w.numbers.waiting_loss_base, LOST), (BETWEEN, "between_loss", w.numbers.between_loss_base, ENDED),
+    ):  # fmt: skip
+        rows = np.flatnonzero(c.state == state)
+        chance = applied(
+            eq.waiting_loss_probability, w.numbers, "client", distress=w.clients.distress[rows],
+            weeks_waiting=(w.week - c.since[rows]).astype(float), waiting_loss_base=base,
+        )  # fmt: skip
+        lost = rows[w.luck.uniform(w.client_code[rows], purpose, w.week) <= chance]
+        c.state[lost], c.since[lost] = then, w.week
 
 
 def come_and_go(c: Clinic) -> None:
-    """Therapists are away for a week, or leave for good; their clients wait for another, and the post is filled anew."""
+    """Therapists are away for a week, or leave for good: their clients wait for another, the post is vacant and then filled."""
     w, s = c.world, c.service
-    code = w.therapist_code[: c.in_post.size]
-    c.away = c.in_post & (w.luck.uniform(code, "leave", w.week) <= s.leave_prob)
+    due = sum(week <= w.week for week in c.vacant)
+    c.vacant = c.vacant[due:]
+    hire(c, due)
+    c.away = c.in_post & (w.luck.uniform(w.therapist_code, "leave", w.week) <= s.leave_prob)
     if not s.turnover:
         return
     chance = applied(eq.quitting_probability, w.numbers, columns=w.therapists)
-    quit_ = np.flatnonzero(c.in_post & (w.luck.uniform(code, "quitting", w.week) <= chance))
-    if not quit_.size:
+    gone = np.flatnonzero(c.in_post & (w.luck.uniform(w.therapist_code, "quitting", w.week) <= chance))
+    if not gone.size:
         return
-    rows = np.flatnonzero((w.ending == IN_THERAPY) & np.isin(w.therapist_of, quit_))
+    rows = np.flatnonzero((w.ending == IN_THERAPY) & np.isin(w.therapist_of, gone))
     w.ending[rows] = TRANSFERRED
-    c.note_ends(rows)
-    who = w.client_of[rows]
-    c.state[who], c.since[who] = BETWEEN, w.week
-    c.in_post[quit_], c.load[quit_] = False, 0
-    hire(c, quit_.size)
+    c.end_courses(rows, BETWEEN)
+    c.in_post[gone] = False
+    c.away[gone] = False
+    c.vacant += [w.week + max(s.vacant_weeks, 1)] * gone.size
 
 
 def hire(c: Clinic, n: int) -> None:
     """Put ``n`` new therapists into post."""
+    if not n:
+        return
     w = c.world
     numbers = np.arange(len(w.therapists), len(w.therapists) + n)
     people, code = c.draw_therapists(numbers)
-    together = Columns(w.therapists.declared, numbers[-1] + 1)
+    together = Columns(w.therapists.declared, len(w.therapists) + n)
     together.data[:, : len(w.therapists)], together.data[:, numbers] = w.therapists.data, people.data
     w.therapists, w.therapist_code = together, np.concatenate([w.therapist_code, code])
+    c.chosen = np.concatenate([c.chosen, _by_lot(w, numbers, c.service.trained_share, exactly=False)])
+    c.turns = np.concatenate([c.turns, np.zeros((n, c.service.every), np.int64)])
     c.in_post = np.concatenate([c.in_post, np.ones(n, bool)])
     c.away = np.concatenate([c.away, np.zeros(n, bool)])
-    c.load = np.concatenate([c.load, np.zeros(n, np.int64)])
+    for name in ("load", "held", "taken"):
+        setattr(c, name, np.concatenate([getattr(c, name), np.zeros(n, np.int64)]))
+
+
+def train(c: Clinic) -> None:
+    """Therapists who take part in supervision or training learn a little more. Writes what the programmes name."""
+    if c.service.training and c.world.week >= c.service.training_from:
+        c.taken[c.chosen & c.in_post] += 1
+        teach(c.world.therapists, c.service.training, np.where(c.in_post, c.taken, 0))
 
 
 def match(c: Clinic) -> None:
     """Those who wait for a therapist get one, as far as there is room: first who is between therapists, then by waiting time."""
     w, s = c.world, c.service
     waiting = np.concatenate([np.flatnonzero(c.state == BETWEEN), np.flatnonzero(c.state == WAITING)])
-    room = np.where(c.in_post & ~c.away, s.capacity - c.load, 0)
+    sessions = s.capacity
     if s.overbook and waiting.size and (w.week - c.since[waiting]).max() > s.overbook_after:
-        room = np.where(c.in_post & ~c.away, room + s.overbook, room)
-    room = np.maximum(room, 0)
+        sessions += s.overbook
+    room = np.where(c.in_post & ~c.away, np.maximum(sessions * s.every - c.load, 0), 0)
     if not waiting.size or not room.sum():
         return
-    chosen = MATCHING[s.matching](_seen(c, waiting, room))
-    placed = chosen >= 0
-    clients, therapists = waiting[placed], chosen[placed]
-    before = c.course[clients]
-    carried = {
-        name: w.dyads[f"client_{name}"][before] for name in ("anxiety", "avoidance")
-    }  # of those who had a therapist
-    again = before >= 0
-    left = w.planned_sessions[before] - w.dyads.session[before]
-    sessions = np.where(again, np.maximum(left, 1), w.planned_weeks).astype(np.int64)
-    rows = c.begin_courses(clients, therapists, sessions)
-    for name, bond in carried.items():
-        general = w.clients[name][clients[again]]
-        w.dyads[f"client_{name}"][rows[again]] = applied(eq.handed_over, w.numbers, general=general, bond=bond[again])
+    if s.matching == ORACLE:
+        chosen = foreseen_matches(w, c.session, waiting, room, _sessions_left(c, waiting))
+    else:
+        seen = _seen(c, waiting, room)
+        chosen = checked_choice(s.matching, seen, MATCHING[s.matching](seen))
+    clients, therapists = waiting[chosen >= 0], chosen[chosen >= 0]
+    c.begin_courses(clients, therapists, _sessions_left(c, clients))
+
+
+def _sessions_left(c: Clinic, clients: np.ndarray) -> np.ndarray:
+    """Sessions planned for these clients' next course: all of them, or what another therapist has left of them."""
+    w, before = c.world, np.maximum(c.course[clients], 0)
+    if not len(w.dyads):
+        return np.full(clients.size, w.planned_weeks)
+    left = np.maximum(w.planned_sessions[before] - w.dyads.session[before].astype(np.int64), 1)
+    return np.where(c.course[clients] >= 0, left, w.planned_weeks)
 
 
 def _seen(c: Clinic, waiting: np.ndarray, room: np.ndarray) -> Seen:
     """What a real service could see of those who wait and of the therapists."""
-    w = c.world
-    posts = np.flatnonzero(room > 0)
-    code = w.therapist_code[posts]
-    marks = {
-        name: ask.ecr(w.therapists[name][posts], w.therapists[f"ecr_style_{name}"][posts], code, f"ecr_{name}_staff", w.week // 26,
-                      w.numbers, w.luck)
+    w, posts = c.world, np.flatnonzero(room > 0)
+    code, when = w.therapist_code[posts], w.week // STAFF_QUESTIONNAIRES
+    marks = [
+        ask.ecr(w.therapists[name][posts], w.therapists[f"ecr_style_{name}"][posts], code, f"ecr_{name}_staff", when, w.numbers, w.luck)
         for name in ("anxiety", "avoidance")
-    }  # fmt: skip
+    ]  # fmt: skip
+    arrival = c.book.arrival
     return Seen(
         week=w.week,
         client=waiting,
-        client_anxiety=c.seen_anxiety[waiting],
-        client_avoidance=c.seen_avoidance[waiting],
-        client_distress=c.seen_distress[waiting],
+        client_anxiety=arrival["client_anxiety_arrival"][waiting],
+        client_avoidance=arrival["client_avoidance_arrival"][waiting],
+        client_distress=arrival["distress_arrival"][waiting],
         weeks_waiting=w.week - c.since[waiting],
         therapist=posts,
-        therapist_anxiety=marks["anxiety"],
-        therapist_avoidance=marks["avoidance"],
+        therapist_anxiety=marks[0],
+        therapist_avoidance=marks[1],
         caseload=c.load[posts],
         room=room[posts],
-        luck=lambda purpose: w.luck.uniform(w.client_code[waiting], purpose, w.week),
+        lot=lambda purpose: w.luck.uniform(w.client_code[waiting], purpose, w.week),
     )
 
 
@@ -269,34 +310,30 @@ def hold_sessions(c: Clinic) -> None:
     """Everybody in therapy whose turn it is meets, as in a single course; some leave afterwards."""
     w = c.world
     rows = np.flatnonzero(w.ending[: c.courses] == IN_THERAPY)
-    begun = c.since[w.client_of[rows]]
-    here = ~c.away[w.therapist_of[rows]] & ((w.week - begun) % c.service.every == 0)
-    rows = rows[here]
-    c.met = rows
+    turn = c.turn[w.client_of[rows]] == w.week % c.service.every
+    rows = rows[turn & ~c.away[w.therapist_of[rows]]]
+    c.met, c.held = rows, np.bincount(w.therapist_of[rows], minlength=c.in_post.size)
     if not rows.size:
         return
     for verb in c.session:
         verb(w, rows)
-    if c.keep_sessions:
-        c.kept["sessions"].append(session_rows(w, rows))
-    over = rows[w.ending[rows] != IN_THERAPY]
-    c.note_ends(over)
-    who = w.client_of[over]
-    c.state[who], c.since[who], c.ended[who] = ENDED, w.week, w.ending[over]
-    np.subtract.at(c.load, w.therapist_of[over], 1)
+    c.book.note_sessions(w, rows)
+    if c.book.keep_sessions:
+        c.book.sessions.append(session_rows(w, rows))
+    if c.traced.size:
+        c.book.exchanges.append(exchange_rows(w, rows))
+    c.end_courses(rows[w.ending[rows] != IN_THERAPY], ENDED)
 
 
 def tire(c: Clinic) -> None:
     """Work tires therapists: overload, distress carried home, ruptures left open; rest restores. Writes ``fatigue``."""
-    w, m = c.world, c.in_post.size
-    of, d = w.therapist_of[c.met], w.dyads
-    held = np.bincount(of, minlength=m)
-    share = np.maximum(held, 1)
-    carried = np.bincount(of, weights=d.mean_therapist_arousal[c.met], minlength=m) / share - w.numbers.therapist_arousal_typical
-    open_ = np.bincount(of, weights=d.open_rupture[c.met], minlength=m) / max(c.service.capacity, 1)
+    w, d, m = c.world, c.world.dyads, c.in_post.size
+    of, full = w.therapist_of[c.met], max(c.service.capacity, 1)
+    above = d.mean_therapist_arousal[c.met] - w.numbers.therapist_arousal_typical
     w.therapists["fatigue"] = applied(
-        eq.fatigue_after, w.numbers, columns=w.therapists, load=c.load / max(c.service.capacity, 1),
-        carried=np.where(held > 0, carried, 0.0) * held / max(c.service.capacity, 1), open_ruptures=open_,
+        eq.fatigue_after, w.numbers, columns=w.therapists, load=c.held / full,
+        carried=np.bincount(of, weights=above, minlength=m) / full,
+        open_ruptures=np.bincount(of, weights=d.open_rupture[c.met], minlength=m) / full,
     )  # fmt: skip
 
 
@@ -309,54 +346,19 @@ def life_goes_on(c: Clinic) -> None:
         live_a_week(role, rows, code, w.week, w.numbers, w.luck)
 
 
+def ask_again(c: Clinic) -> None:
+    """Monthly questionnaires of everybody who has come, also afterwards, and follow-up of those whose therapy has ended."""
+    rows, months = months_since(c)
+    c.book.note_month(c.world, rows, months, c.state[rows] == TREATED)
+    c.book.ask_later(c.world, c.courses)
+
+
 def take_stock(c: Clinic) -> None:
     """This week's rows of the tables of therapists and of the clinic."""
-    w = c.world
-    posts = np.flatnonzero(c.in_post)
-    t = w.therapists
-    c.kept["therapists"].append({
-        "therapist": posts, "week": np.full(posts.size, w.week), "caseload": c.load[posts], "away": c.away[posts],
-        **{name: t[name][posts].copy() for name in ("fatigue", "anxiety", "avoidance", "skill")},
-    })  # fmt: skip
-    c.kept["clinic"].append({name: np.array([value]) for name, value in counts(c).items()} | {"week": np.array([w.week])})
-
-
-def assess_all(c: Clinic) -> None:
-    """Everybody who has come fills in the monthly questionnaires, every fourth week since their arrival, also afterwards."""
-    w = c.world
-    months = (w.week - c.arrival[: c.arrived]) // WEEKS_PER_MONTH
-    rows = np.flatnonzero((w.week - c.arrival[: c.arrived]) % WEEKS_PER_MONTH == 0)
-    if c.keep_assessments and rows.size:
-        table = assess(w, 1, rows)
-        table["month"], table["in_therapy"] = months[rows], c.state[rows] == TREATED
-        c.kept["assessments"].append(table)
-
-
-def counts(c: Clinic) -> dict[str, int]:
-    """How many have come so far, and where they stand now."""
-    in_state = np.bincount(c.state[: c.arrived], minlength=len(STATES))
-    return {
-        "arrivals_total": c.arrived, "waiting": int(in_state[WAITING]), "in_therapy": int(in_state[TREATED]),
-        "between_therapists": int(in_state[BETWEEN]), "lost_waiting": int(in_state[LOST]), "ended_total": int(in_state[ENDED]),
-    }  # fmt: skip
+    c.book.note_week(c)
 
 
 #: One week of a clinic, in order.
 CLINIC: tuple[ClinicVerb, ...] = (
-    arrive, give_up_waiting, come_and_go, match, hold_sessions, tire, life_goes_on, assess_all, take_stock,
+    arrive, give_up_waiting, come_and_go, train, match, hold_sessions, tire, life_goes_on, ask_again, take_stock,
 )  # fmt: skip
-
-
-def run_clinic(c: Clinic, weeks: int, order: tuple[ClinicVerb, ...] = CLINIC) -> Mapping[str, list[dict[str, Any]]]:
-    """Live ``weeks`` weeks; returns what was kept of them."""
-    for _ in range(weeks):
-        c.world.week += 1
-        for verb in order:
-            verb(c)
-    still = np.flatnonzero(c.world.ending[: c.courses] == IN_THERAPY)
-    c.world.ending[still] = CENSORED
-    c.note_ends(still)
-    return c.kept
-
-
-__all__ = ["CLINIC", "DYAD", "Clinic", "Service", "counts", "run_clinic"]

@@ -59,7 +59,7 @@ LATENT = {
 }
 REGION_COLUMNS = {f"{role}_{region}": f"mean_{role}_{quantity}" for role in ROLES for region, quantity in REGION_ACTIVITY.items()}
 #: Dyad columns that verbs write; the compiled exchange tests those that it reads or writes itself.
-_CHECKED_HERE = (
+CHECKED = (
     "capability",
     "client_bond",
     "therapist_bond",
@@ -121,7 +121,7 @@ class Running:
         life_goes_on(world)
         if week % WEEKS_PER_MONTH == 0:
             self._months.append(assess(world, week // WEEKS_PER_MONTH))
-        check_range(world.dyads, _CHECKED_HERE, where=f"week {week}, dyad ")
+        check_range(world.dyads, CHECKED, where=f"week {week}, dyad ")
         check_range(world.clients, where=f"week {week}, client ")
         check_range(world.therapists, where=f"week {week}, therapist ")
 
@@ -305,7 +305,7 @@ def intake(world: World) -> dict[str, np.ndarray]:
     return out
 
 
-def at_end(world: World, rows: np.ndarray, clients: dict[str, np.ndarray], ending: int | None = None, *,
+def at_end(world: World, rows: np.ndarray, clients: dict[str, np.ndarray] | Columns, ending: int | None = None, *,
            by_course: bool = False) -> None:  # fmt: skip
     """Fill in the client table for courses that end this week; ``by_course``: one entry a course, not a client.
 

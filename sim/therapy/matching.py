@@ -1,17 +1,25 @@
 """Who meets whom: rules by name. Each is one function of what a real service could see.
 
 A rule gets :class:`Seen` and returns, for every client who waits (in that order), the number of a therapist with room, or -1.
-Most rules are a score: the best therapist for a client, among those with room left. A new rule is a function in ``MATCHING``:
+Most rules are a score: the best therapist for a client, among those with room left. A new rule is an entry of ``MATCHING``,
+which scenarios can name from then on (docs/EXTENDING.md):
 
-    MATCHING["my_rule"] = by_score(lambda s: -np.abs(s.client_anxiety[:, None] - s.therapist_anxiety))
+    MATCHING["calm_for_anxious"] = by_score(lambda seen: -np.outer(seen.client_anxiety, seen.therapist_anxiety))
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+
+#: The matching that no service could have (``foresight``).
+ORACLE = "oracle"
+
+
+class MatchingError(ValueError):
+    """A matching rule gave an answer that no service could carry out."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +37,13 @@ class Seen:
     therapist_avoidance: np.ndarray
     caseload: np.ndarray
     room: np.ndarray
-    luck: Callable[[str], np.ndarray]  # one uniform number per client, by purpose
+    lot: Callable[[str], np.ndarray]  # one uniform number per client, by purpose: for drawing lots
+
+    def front(self) -> Seen:
+        """The same, with no more of those who wait than there is room for, the longest waiting first."""
+        n = min(int(self.room.sum()), self.client.size)
+        mine = ("client", "client_anxiety", "client_avoidance", "client_distress", "weeks_waiting")
+        return replace(self, **{name: getattr(self, name)[:n] for name in mine}, lot=lambda purpose: self.lot(purpose)[:n])
 
 
 Rule = Callable[[Seen], np.ndarray]
@@ -53,7 +67,9 @@ def by_score(scores: Callable[[Seen], np.ndarray]) -> Rule:
     """A rule from a table of scores, (clients, therapists)."""
 
     def rule(seen: Seen) -> np.ndarray:
-        table = scores(seen)
+        table = np.asarray(scores(seen.front()), float)  # the others are not served this week
+        if table.shape != (min(int(seen.room.sum()), seen.client.size), seen.therapist.size):
+            raise MatchingError(f"scores must be one row a client and one column a therapist, not of shape {table.shape}")
         return placed(seen, lambda k, _: table[k])
 
     return rule
@@ -66,7 +82,7 @@ def first_free(seen: Seen) -> np.ndarray:
 
 def random(seen: Seen) -> np.ndarray:
     """Any therapist with room, by lot."""
-    lot = seen.luck("matching")
+    lot = seen.lot("matching")
 
     def score(k: int, room: np.ndarray) -> np.ndarray:
         free = np.flatnonzero(room > 0)
@@ -98,16 +114,44 @@ def dissimilar(seen: Seen) -> np.ndarray:
 
 
 def secure_to_insecure(seen: Seen) -> np.ndarray:
-    """The most insecure clients choose first, and get the most secure therapists: a thought experiment, not a recommendation."""
-    order = np.argsort(-(seen.client_anxiety + seen.client_avoidance), kind="stable")
-    security = -(seen.therapist_anxiety + seen.therapist_avoidance)
-    room, out = seen.room.copy(), np.full(seen.client.size, -1)
-    for k in order[: int(room.sum())]:
+    """Of those whose turn it is, the most insecure choose first and get the most secure therapists: a thought experiment, no advice."""
+    front = seen.front()
+    order = np.argsort(-(front.client_anxiety + front.client_avoidance), kind="stable")
+    security = -(front.therapist_anxiety + front.therapist_avoidance)
+    room, out = front.room.copy(), np.full(seen.client.size, -1)
+    for k in order:
         best = int(np.argmax(np.where(room > 0, security, -np.inf)))
-        out[k], room[best] = seen.therapist[best], room[best] - 1
+        out[k], room[best] = front.therapist[best], room[best] - 1
     return out
 
 
 MATCHING: dict[str, Rule] = {
     rule.__name__: rule for rule in (first_free, random, least_loaded, similar, dissimilar, secure_to_insecure)
 }
+
+
+def rule_names() -> tuple[str, ...]:
+    """Every matching that a scenario can name, those that were added included."""
+    return (*MATCHING, ORACLE)
+
+
+def meaning(name: str) -> str:
+    """A matching rule in one sentence."""
+    if name == ORACLE:
+        return "Knows what would become of each client with each therapist (no service could): an upper bound, not a rule to use."
+    return (MATCHING[name].__doc__ or "A rule that was added.").strip().splitlines()[0]
+
+
+def checked_choice(name: str, seen: Seen, chosen: np.ndarray) -> np.ndarray:
+    """What a rule chose, if a service could carry it out: one entry a client, therapists with room, no more clients than room."""
+    chosen = np.asarray(chosen)
+    if chosen.shape != seen.client.shape or chosen.dtype.kind not in "iu":
+        raise MatchingError(f"matching rule '{name}' must return one whole number a waiting client (a therapist, or -1)")
+    taken = chosen[chosen >= 0]
+    unknown = taken[~np.isin(taken, seen.therapist)]
+    if unknown.size or (chosen < -1).any():
+        raise MatchingError(f"matching rule '{name}' chose therapist {(unknown if unknown.size else chosen[chosen < -1])[0]}, who has no room")
+    over = np.bincount(np.searchsorted(seen.therapist, taken), minlength=seen.therapist.size) > seen.room
+    if over.any():
+        raise MatchingError(f"matching rule '{name}' gave therapist {seen.therapist[over][0]} more clients than there is room for")
+    return chosen

@@ -6,7 +6,7 @@ values; verbs compare them with luck. ``rows`` are the dyads that meet.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,8 +24,8 @@ from sim.therapy.exchange import EXCHANGE, Step
 from sim.therapy.interventions import Surgery
 
 #: How a course can end. "in therapy" never reaches a table: it becomes "censored".
-ENDINGS = ("in therapy", "planned", "improved", "dropout", "censored", "untreated", "transferred")
-IN_THERAPY, PLANNED, IMPROVED, DROPOUT, CENSORED, UNTREATED, TRANSFERRED = range(len(ENDINGS))
+ENDINGS = ("in therapy", "planned", "improved", "dropout", "censored", "untreated", "transferred", "lost_waiting", "waiting")
+IN_THERAPY, PLANNED, IMPROVED, DROPOUT, CENSORED, UNTREATED, TRANSFERRED, LOST_WAITING, STILL_WAITING = range(len(ENDINGS))
 
 
 @dataclass
@@ -84,6 +84,10 @@ class World:
         self.write(column, rows, eq.toward(self.dyads[column][rows], target, rate))
 
 
+#: What of a course a client brings along, in part, to the next therapist.
+HANDED_OVER = ("client_anxiety", "client_avoidance", "client_trust", "client_task", "client_goal")
+
+
 def calm(world: World, role: str) -> float:
     """Arousal with which a person comes in: the typical one, as far as the limbic system is intact."""
     return world.numbers.of(role, "arousal_typical") * min(world.strengths[f"{role}_limbic"], 1.0)
@@ -96,26 +100,41 @@ def begin(world: World) -> None:
     meet_first(world, np.arange(len(world.dyads)))
 
 
-def meet_first(world: World, rows: np.ndarray) -> None:
+def meet_first(world: World, rows: np.ndarray, carried: Mapping[str, np.ndarray] | None = None) -> None:
     """First impressions: attachment to this partner starts from each person's history [K13].
 
-    Writes every dyad column that does not start at its default.
+    Writes every dyad column that does not start at its default. ``carried``: client columns of ``HANDED_OVER`` as they stood
+    with another therapist before, NaN for who had none; of them a part carries over [K22].
     """
     d, p = world.dyads, world.numbers
+
+    def write(column: str, values: Any) -> None:
+        if carried is not None and column in carried:
+            before = carried[column]
+            after = applied(eq.handed_over, p, fresh=values, before=before)
+            values = np.where(np.isnan(before), values, after)
+        world.write(column, rows, values)
+
     for role, people, of in (("client", world.clients, world.client_of), ("therapist", world.therapists, world.therapist_of)):
         for name in ("anxiety", "avoidance"):
-            world.write(f"{role}_{name}", rows, people[name][of[rows]])
+            write(f"{role}_{name}", people[name][of[rows]])
         world.write(f"{role}_perceived_mean", rows, world.applied(eq.expectation, rows, role))
         world.write(f"{role}_perceived", rows, d[f"{role}_perceived_mean"][rows])
         world.write(f"{role}_unreliability", rows, p.of(role, "unreliability_typical"))
-        world.write(f"{role}_trust", rows, world.applied(eq.first_trust, rows, role))
+        write(f"{role}_trust", world.applied(eq.first_trust, rows, role))
         for name in ("task", "goal"):
-            world.write(f"{role}_{name}", rows, p.agreement_start)
+            write(f"{role}_{name}", p.agreement_start)
         world.write(f"{role}_bond", rows, world.applied(eq.felt_bond, rows, role))
         world.write(f"{role}_alliance", rows, world.applied(eq.alliance, rows, role))
         world.write(f"{role}_arousal", rows, calm(world, role))
         world.write(f"{role}_expression", rows, world.applied(eq.expression, rows, role))
-    d["match"][rows] = np.clip(p.match_sd * world.luck.normal(world.pair_code[rows], "match"), -8, 8)
+    fit = world.applied(
+        eq.dyadic_fit, rows, "client", match_luck=world.luck.normal(world.pair_code[rows], "match"),
+        partner_anxiety=d.therapist_anxiety[rows], partner_avoidance=d.therapist_avoidance[rows],
+        **{f"{who}{name}_mean": (p.of(role, f"{name}_mean") - 1.0) / 6.0 for who, role in (("", "client"), ("partner_", "therapist"))
+           for name in ("anxiety", "avoidance")},
+    )  # fmt: skip
+    d["match"][rows] = np.clip(fit, -8, 8)
     d["distress_intake"][rows] = world.clients.distress[world.client_of[rows]]
 
 
@@ -133,7 +152,7 @@ def meet(world: World, rows: np.ndarray) -> None:
     """Both people come in as they are today. Writes what each brings, and clears what counts one session."""
     d = world.dyads
     for role, people, of in (("client", world.clients, world.client_of), ("therapist", world.therapists, world.therapist_of)):
-        for name in ("distress", "skill", "warmth_trait", "regulation", "fatigue"):
+        for name in ("distress", "skill", "warmth_trait", "regulation", "fatigue", "repair_skill", "adaptation"):
             d[f"{role}_{name}"][rows] = people[name][of[rows]]
         d[f"{role}_arousal"][rows] = calm(world, role)
         d[f"{role}_perceived"][rows] = d[f"{role}_perceived_mean"][rows]

@@ -1,0 +1,76 @@
+"""A matching that knows the future: what would become of each waiting client with each therapist, on the luck that will come.
+
+No service could have it. It marks how much there is to gain by matching at all, one week at a time (it does not foresee who
+comes next week, nor what a fuller caseload does to a therapist): an upper bound for rules that act week by week.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sim.luck import pair
+from sim.people.life import live_a_week
+from sim.people.state import Columns
+from sim.therapy.course import fading
+from sim.therapy.session import IN_THERAPY, Verb, World, meet_first
+
+#: Pairs whose courses are simulated together.
+MOST_AT_ONCE = 20_000
+_NOT_NEEDED = ("rate_alliance",)  # nobody decides by it
+
+
+def foreseen_matches(world: World, session: tuple[Verb, ...], waiting: np.ndarray, room: np.ndarray, sessions: np.ndarray) -> np.ndarray:
+    """For every waiting client a therapist row, or -1: the assignment with the least distress foreseen in all.
+
+    ``room``: places of every therapist; ``sessions``: planned for every waiting client. As many as there are places are
+    served, in the order in which they wait; so it differs from the rules by who meets whom, not by who is seen.
+    """
+    from scipy.optimize import linear_sum_assignment
+
+    posts = np.flatnonzero(room > 0)
+    served = min(int(room.sum()), waiting.size)
+    table = foreseen_distress(world, session, waiting[:served], posts, sessions[:served])
+    places = np.repeat(np.arange(posts.size), np.minimum(room[posts], served))
+    who, place = linear_sum_assignment(table[:, places])
+    chosen = np.full(waiting.size, -1)
+    chosen[who] = posts[places[place]]
+    return chosen
+
+
+def foreseen_distress(world: World, session: tuple[Verb, ...], clients: np.ndarray, posts: np.ndarray, sessions: np.ndarray) -> np.ndarray:
+    """Latent distress of each client when a course with each therapist would have ended, therapists held as they are now.
+
+    (clients, posts), in SDs of the community; weekly sessions, no leave. Luck is addressed, so it is the luck that will be.
+    """
+    out = np.empty((clients.size, posts.size))
+    step = max(MOST_AT_ONCE // posts.size, 1)
+    for i in range(0, clients.size, step):
+        some = slice(i, i + step)
+        out[some] = _courses(world, session, clients[some], posts, sessions[some])
+    return out
+
+
+def _courses(world: World, session: tuple[Verb, ...], clients: np.ndarray, posts: np.ndarray, sessions: np.ndarray) -> np.ndarray:
+    client, therapist = np.repeat(clients, posts.size), np.tile(posts, clients.size)
+    rows = np.arange(client.size)
+    held = world.therapists.rows(therapist)
+    w = World(
+        luck=world.luck, numbers=world.numbers, clients=world.clients.rows(client), therapists=world.therapists.rows(therapist),
+        dyads=Columns(world.dyads.declared, rows.size), client_code=world.client_code[client],
+        therapist_code=world.therapist_code[therapist], client_of=rows, therapist_of=rows,
+        pair_code=pair(world.client_code[client], world.therapist_code[therapist]),
+        planned_sessions=np.repeat(sessions, posts.size), n_exchanges=world.n_exchanges, planned_weeks=world.planned_weeks,
+        strengths=world.strengths, exchange_steps=world.exchange_steps, week=world.week - 1, surgery=world.surgery,
+    )  # fmt: skip
+    w.trace = np.zeros((0, *world.trace.shape[1:]))
+    meet_first(w, rows)
+    verbs = [verb for verb in session if verb.__name__ not in _NOT_NEEDED]
+    for _ in range(int(sessions.max())):
+        w.week += 1
+        going = np.flatnonzero(w.ending == IN_THERAPY)
+        for verb in verbs if going.size else ():
+            verb(w, going)
+        w.therapists.data[:] = held.data
+        fading(w.clients, w)
+        live_a_week("client", w.clients, w.client_code, w.week, w.numbers, w.luck)
+    return w.clients.distress.reshape(clients.size, posts.size)
