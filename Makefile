@@ -20,7 +20,7 @@ run: $(VENV)/.installed
 	$(BIN)/attune run scenarios/style_pairings.yaml
 
 test: $(VENV)/.installed-test
-	$(BIN)/python -m pytest --cov --cov-branch --cov-report=term-missing:skip-covered --cov-fail-under=90
+	$(BIN)/python -m pytest -n 2 --dist worksteal --cov --cov-branch --cov-report=term-missing:skip-covered --cov-fail-under=90
 
 lint: $(VENV)/.installed-test
 	$(BIN)/python -m ruff check .
@@ -29,6 +29,7 @@ lint: $(VENV)/.installed-test
 deep: $(VENV)/.installed-test
 	$(BIN)/python -m pytest -m deep
 	$(BIN)/python -m tests.benchmarks.speed --check
+	$(BIN)/python -m tests.benchmarks.clinic --check
 
 clean:
 	rm -rf $(VENV) results build dist *.egg-info .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -172,50 +172,34 @@ def _show(run: Run, folder: Path) -> None:
 @app.command()
 def check(scenario: Annotated[Path, typer.Argument(help="A scenario file (YAML).")]) -> None:
     """Check a scenario file and say what it would run."""
-    from sim.experiments.design import arm_parameters, arm_weeks
     from sim.experiments.run import fits_in_memory
     from sim.experiments.scenario import load
+    from sim.views import listing
 
     s = load(scenario)
     fits_in_memory(s)
     console = _out()
     console.print(s.question, style="bold", markup=False)
-    table = Table(
-        title=f"{len(s.arms)} arm(s), {s.clients_per_arm} clients each, {s.replicates} replicate(s)", title_justify="left"
-    )
-    for heading in ("arm", "client", "therapist", "sessions", "weeks", "changed"):
-        table.add_column(heading)
-    for arm in s.arms:
-        changes = [f"{k}={v:g}" for k, v in arm_parameters(arm).changes().items()] + [
-            f"{k} x {v:g}" for k, v in arm.lesions.items()
-        ]
-        changes += arm.interventions.in_words()
-        table.add_row(
-            arm.name,
-            arm.client.label,
-            "none" if arm.therapist is None else arm.therapist.label,
-            str(arm.sessions),
-            str(arm_weeks(s, arm)),
-            ", ".join([*arm.policies, *changes]) or "-",
-        )
-    console.print(table)
+    console.print(listing.plan_of(s))
     for arm in s.arms:
         for note in arm.notes():
             typer.echo(f"Note: {arm.name}: {note}.")
-    courses = len(s.arms) * s.clients_per_arm * s.replicates
-    most_sessions = sum(a.sessions for a in s.arms if a.therapist is not None) * s.clients_per_arm * s.replicates
-    typer.echo(f"{scenario}: valid. {courses:,} courses, at most {most_sessions:,} sessions.")
+    typer.echo(f"{scenario}: valid. {listing.sizes_of(s)}")
 
 
 @app.command()
-def new(name: Annotated[str, typer.Argument(help="Name of the scenario to start.")]) -> None:
+def new(
+    name: Annotated[str, typer.Argument(help="Name of the scenario to start.")],
+    clinic: Annotated[bool, typer.Option("--clinic", help="A clinic, with waiting list and caseloads.")] = False,
+) -> None:
     """Write a commented scenario to start from."""
     stem = name.removesuffix(".yaml")
     if not stem or any(c in stem for c in "/\\\0") or stem.startswith("."):
         raise UserError(f"'{name}' cannot be a scenario's name; use letters, digits, - and _")
     folder = Path("scenarios") if Path("scenarios").is_dir() else Path()
     path = folder / f"{stem}.yaml"
-    text = resources.files("sim.experiments").joinpath("new_scenario.yaml").read_text(encoding="utf-8")
+    template = "new_clinic.yaml" if clinic else "new_scenario.yaml"
+    text = resources.files("sim.experiments").joinpath(template).read_text(encoding="utf-8")
     if (folder / "schema.json").exists():
         text = "# yaml-language-server: $schema=schema.json\n" + text
     try:
@@ -233,14 +217,18 @@ def params(
     word: Annotated[str | None, typer.Argument(help="Show only numbers whose name, group or meaning contains this.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
     policies: Annotated[bool, typer.Option("--policies", help="List what therapists can be told to do instead.")] = False,
+    clinic: Annotated[bool, typer.Option("--clinic", help="List what a clinic can say instead.")] = False,
 ) -> None:
     """List every number of the model: default, unit, range, source, status, meaning."""
     from dataclasses import asdict
 
-    if policies:
-        _policies()
-        return
     from sim.theory.parameters import NUMBERS, nearest
+    from sim.views import listing
+
+    if policies or clinic:
+        for one in [*([listing.policies()] if policies else []), *(listing.clinic() if clinic else [])]:
+            _out().print(one)
+        return
 
     chosen = [n for n in NUMBERS.values() if word is None or word.lower() in f"{n.name} {n.group} {n.meaning}".lower()]
     if not chosen:
@@ -248,28 +236,9 @@ def params(
     if as_json:
         typer.echo(json.dumps([asdict(n) for n in chosen], indent=2))
         return
-    console = _out()
     for group in dict.fromkeys(n.group for n in chosen):
-        table = Table(title=group, title_justify="left", title_style="bold", show_lines=False)
-        for heading in ("name", "default", "range", "unit", "status", "source", "meaning"):
-            table.add_column(heading, overflow="fold", no_wrap=heading in ("name", "default", "range"))
-        for n in (n for n in chosen if n.group == group):
-            table.add_row(n.name, f"{n.default:g}", f"{n.low:g}..{n.high:g}", n.unit, n.status, n.source or "-", n.meaning)
-        console.print(table)
+        _out().print(listing.numbers_of(chosen, group))
     typer.echo("Numbers that begin with client_ or therapist_ hold for that role alone, the others for both people.")
-
-
-def _policies() -> None:
-    from sim.therapy.policies import POLICIES
-
-    table = Table(title="policies: what therapists can be told to do", title_justify="left", title_style="bold")
-    for heading in ("name", "meaning", "what it changes", "source"):
-        table.add_column(heading)
-    for name, policy in POLICIES.items():
-        changes = [f"{k} = {v:g}" for k, v in policy.parameters.items()]
-        changes += [f"therapist's {k} {v:+g}" for k, v in policy.adds.items()]
-        table.add_row(name, policy.meaning, ", ".join(changes), policy.source)
-    _out().print(table)
 
 
 @app.command()

@@ -64,9 +64,10 @@ def cache_folder() -> Path:
             pass
     except OSError:
         return Path(tempfile.mkdtemp(prefix="attune-"))
-    earlier = sorted((p for p in root.iterdir() if p.is_dir() and p != folder), key=lambda p: p.stat().st_mtime)
-    for path in earlier[:-_KEPT]:
-        shutil.rmtree(path, ignore_errors=True)
+    with contextlib.suppress(FileNotFoundError):  # another process is removing the same ones
+        earlier = sorted((p for p in root.iterdir() if p.is_dir() and p != folder), key=lambda p: p.stat().st_mtime)
+        for path in earlier[:-_KEPT]:
+            shutil.rmtree(path, ignore_errors=True)
     return folder
 
 

@@ -401,6 +401,7 @@ def test_session_wiring_is_what_verbs_do(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(World, "applied", watched)
     run(from_spec({"question": "q", "clients_per_arm": 5, "sessions": 2}, "wiring"), 1)
     first_meeting = {f"{role}.{name}" for role in ROLES for name in ("expectation", "first_trust", "expression")}
+    first_meeting.add("client.dyadic_fit")
     declared: dict[str, set[str]] = {}
     for rule in SESSION_RULES:
         declared.setdefault(rule.name, set()).update(rule.reads)

@@ -40,7 +40,9 @@ RANGES = {
     "anxiety_path": (-1, 1), "avoidance_path": (-1, 1), "own": (-3, 3),
     "population_sd": (0, 0.3), "style": (-3, 3), "noise": (-3, 3),
     "prototype": (0, 1), "anchor": (0, 1), "conflict": (0, 1), "noticed": (0, 1), "partner_noticed": (0, 1),
-    "week_noise": (-2, 2),
+    "week_noise": (-2, 2), "weeks_waiting": (0, 200), "first_score": (0, 40), "load": (0, 3), "carried": (-1, 1),
+    "open_ruptures": (0, 3), "fresh": (0, 1), "before": (0, 1),
+    "partner_anxiety_mean": (0, 1), "partner_avoidance_mean": (0, 1),
 }
 
 
@@ -72,6 +74,8 @@ PLAIN = {
     "tension": 0.2, "match": 0.1,
     "anxiety_z": 0.5, "avoidance_z": 0.5, "anxiety_path": 0.3, "avoidance_path": 0.1, "own": 0.2, "population_sd": 0.2,
     "style": 0.1, "noise": 0.1, "prototype": 0.4, "anchor": 0.5, "attachment": 0.45,
+    "weeks_waiting": 4.0, "first_score": 18.0, "load": 1.2, "carried": 0.05, "open_ruptures": 0.2, "fresh": 0.4, "before": 0.7,
+    "partner_anxiety_mean": 0.3, "partner_avoidance_mean": 0.2,
 }
 
 
@@ -175,7 +179,8 @@ SHAPES = {
     "tension": Shape(0, INF, "tension", "surprise"),
     "confrontation_probability": Shape(0, 1, "anxiety", "avoidance"),
     "noticed": Shape(0, 1, "acc conflict"),
-    "repair_probability": Shape(0, 1, "noticed partner_noticed mentalising fit partner_disclosure confronted", "avoidance"),
+    "repair_probability": Shape(0, 1, "noticed partner_noticed mentalising fit partner_disclosure confronted repair_skill",
+                                "avoidance"),
     "moved_share": Shape(0, 1, "share step"),
     "trust_target": Shape(0, 1, "mean_perceived"),
     "felt_bond": Shape(0, 1, "trust", "anxiety avoidance"),
@@ -187,6 +192,12 @@ SHAPES = {
     "engagement_target": Shape(0, 1, "alliance distress"),
     "healing": Shape(0, 14, "distress alliance engagement labelling"),
     "dropout_probability": Shape(0, 1, "open_rupture avoidance", "alliance engagement session"),
+    "dyadic_fit": Shape(-INF, INF, "match_luck"),
+    "waiting_loss_probability": Shape(0, 1, "weeks_waiting", "distress"),
+    "expected_score": Shape(-INF, 40, "first_score", "session"),
+    "fatigue_after": Shape(0, 1, "fatigue load carried open_ruptures"),
+    "quitting_probability": Shape(0, 1, "fatigue"),
+    "handed_over": Shape(0, 1, "fresh before"),
     "defence": Shape(-INF, INF, "anxiety_z own"),
     "expected_distress": Shape(-INF, INF, "anxiety_z avoidance_z immature neurotic"),
     "distress_drift": Shape(-INF, INF, "distress distress_set_point distress_luck"),
@@ -760,6 +771,65 @@ def test_dropout_limits() -> None:
     assert value(eq.dropout_probability, session=1.0, **typical) == near(eq.logistic(P.dropout_base + P.dropout_early_gain))
     later = value(eq.dropout_probability, session=1.0 + P.dropout_early_fade, **typical)
     assert later == near(eq.logistic(P.dropout_base + P.dropout_early_gain / np.e))
+
+
+@promise(eq.dyadic_fit)
+def test_dyadic_fit_is_luck_alone_unless_a_reading_is_chosen() -> None:
+    """Luck alone at gain 0 and for a partner at the mean of their role; above 0 unlike pairs fit better, below 0 alike ones."""
+    mean = {"anxiety_mean": 0.4, "avoidance_mean": 0.3, "partner_anxiety_mean": 0.3, "partner_avoidance_mean": 0.2}
+    for a, v, pa, pv in ((0.9, 0.1, 0.2, 0.8), (0.1, 0.9, 0.9, 0.9)):
+        here = {"anxiety": a, "avoidance": v, "partner_anxiety": pa, "partner_avoidance": pv, **mean}
+        assert value(eq.dyadic_fit, match_luck=1.5, complementarity_gain=0.0, **here) == near(1.5 * P.match_sd)
+    still = {"partner_anxiety": 0.3, "partner_avoidance": 0.2, "anxiety": 0.9, "avoidance": 0.9, **mean}
+    assert value(eq.dyadic_fit, match_luck=0.0, complementarity_gain=20.0, **still) == 0.0
+    alike = {"anxiety": 0.7, "partner_anxiety": 0.6, "avoidance": 0.3, "partner_avoidance": 0.2, **mean}
+    assert value(eq.dyadic_fit, match_luck=0.0, complementarity_gain=10.0, **alike) == near(-0.9)
+    assert value(eq.dyadic_fit, match_luck=0.0, complementarity_gain=-10.0, **alike) == near(0.9)
+
+
+@promise(eq.waiting_loss_probability)
+def test_waiting_loses_about_one_in_a_hundred_at_first() -> None:
+    """S(b) in the first week for the typical client; a year of waiting multiplies the odds by exp(52 gain)."""
+    typical = {"distress": P.client_distress_typical, "distress_typical": P.client_distress_typical}
+    assert value(eq.waiting_loss_probability, weeks_waiting=0.0, **typical) == near(eq.logistic(P.waiting_loss_base))
+    late = value(eq.waiting_loss_probability, weeks_waiting=52.0, **typical)
+    assert eq.logit(late) == near(P.waiting_loss_base + 52 * P.waiting_loss_week_gain)
+
+
+@promise(eq.expected_score)
+def test_expected_scores_fall_and_then_stay() -> None:
+    """The first score at first; so many points a session less, and never less than ``most`` below."""
+    for first in (10.0, 25.0):
+        assert value(eq.expected_score, first_score=first, session=1.0) == first
+        assert value(eq.expected_score, first_score=first, session=5.0) == near(first - 4 * P.expected_points)
+        assert value(eq.expected_score, first_score=first, session=500.0) == near(first - P.expected_points_most)
+
+
+@promise(eq.fatigue_after)
+def test_fatigue_fades_in_rest_and_grows_by_what_is_carried_home() -> None:
+    """Rest leaves ``keep``; a caseload that fits adds nothing; distress carried home adds more than one client too many."""
+    calm = {"load": 1.0, "carried": 0.0, "open_ruptures": 0.0}
+    assert value(eq.fatigue_after, fatigue=0.5, **calm) == near(0.5 * P.fatigue_week_keep)
+    assert value(eq.fatigue_after, fatigue=0.5, **{**calm, "load": 0.2, "carried": -0.4}) == near(0.5 * P.fatigue_week_keep)
+    x, steady = 0.0, {"load": 1.5, "carried": 0.1, "open_ruptures": 0.1}
+    for _ in range(400):
+        x = value(eq.fatigue_after, fatigue=x, **steady)
+    added = 0.5 * P.fatigue_load_gain + 0.1 * (P.fatigue_carried_gain + P.fatigue_rupture_gain)
+    assert x == near(added / (1 - P.fatigue_week_keep), 1e-9)
+
+
+@promise(eq.quitting_probability)
+def test_quitting_of_the_rested_is_its_base() -> None:
+    """S(b) when rested; the odds grow by exp(g*fatigue)."""
+    assert value(eq.quitting_probability, fatigue=0.0) == near(eq.logistic(P.quitting_base))
+    assert eq.logit(value(eq.quitting_probability, fatigue=0.4)) == near(P.quitting_base + 0.4 * P.quitting_fatigue_gain)
+
+
+@promise(eq.handed_over)
+def test_a_hand_over_carries_a_share() -> None:
+    """A stranger at 0, everything at 1, in between the share of the difference."""
+    for share, left in ((0.0, 0.2), (1.0, 0.8), (0.25, 0.35)):
+        assert value(eq.handed_over, fresh=0.2, before=0.8, hand_over_share=share) == near(left)
 
 
 @promise(eq.defence)

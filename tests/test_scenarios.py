@@ -248,7 +248,7 @@ BAD: dict[str, tuple[str | bytes, str]] = {
     "anchors that multiply": (
         Q + "a: &a [1,1,1,1,1,1,1,1,1,1]\n" + "".join(f"{b}: &{b} [{','.join(['*' + a] * 10)}]\n" for a, b in zip("abcdef", "bcdefg", strict=True)),
         "s.yaml:6: e: holds more than 100,000 entries (repeated anchors?)"),
-    "wrong design": (Q + "design: crosed\n", "s.yaml:2: design: must be 'arms' or 'crossed', not 'crosed' - did you mean 'crossed'?"),
+    "wrong design": (Q + "design: crosed\n", "s.yaml:2: design: must be 'arms', 'crossed' or 'clinic', not 'crosed' - did you mean 'crossed'?"),
     "unknown style": (Q + "client: fearfull\n", "s.yaml:2: client: unknown style 'fearfull' - did you mean 'fearful'?"),
     "nothing like a style": (
         Q + "therapist: xyz\n",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -59,21 +60,21 @@ def build_clinic(scenario: Scenario, arm: Arm, replicate: int, seed: int, model:
     if arm.interventions:
         world.surgery = Surgery(arm.interventions, world.exchange_steps, numbers, world.dyads, world.n_exchanges)
     service = Service(
-        capacity=plan.capacity, arriving=arriving, every=plan.session_every, matching=plan.matching, overbook=plan.overbook,
-        overbook_after=plan.overbook_after, leave_prob=plan.leave_prob, turnover=plan.turnover, vacant_weeks=plan.vacant_weeks, training=plan.training,
-        trained_share=plan.trained_share, training_from=plan.training_from,
+        arriving=arriving, every=plan.session_every,
+        **{field.name: getattr(plan, field.name) for field in fields(Service) if field.name not in ("arriving", "every")},
     )  # fmt: skip
     session = with_feedback(model.session) if plan.feedback else model.session
-    keep = {"keep_sessions": scenario.keep_sessions, "keep_assessments": scenario.keep_assessments}
-    return Clinic(world, service, staff, session, traced=traced, **keep)
+    return Clinic(world, service, staff, session, keep_sessions=scenario.keep_sessions,
+                  keep_assessments=scenario.keep_assessments, traced=traced)  # fmt: skip
 
 
 def clinic_tables(clinic: Clinic, replicate: int) -> dict[str, dict[str, Any]]:
     """The clinic's tables so far as columns, with the replicate."""
-    return {name: {"replicate": np.full(_length(table), replicate, np.int32), **table} for name, table in tables(clinic).items()}
+    kept = tables(clinic)
+    return {name: {"replicate": np.full(_length(table), replicate, np.int32), **table} for name, table in kept.items()}
 
 
-def simulated_clinic(scenario: Scenario, arm: Arm, replicate: int, seed: int, model: Model = SHIPPED) -> dict[str, dict[str, Any]]:
+def simulated_clinic(scenario: Scenario, arm: Arm, replicate: int, seed: int, model: Model) -> dict[str, dict[str, Any]]:
     """The tables of one arm and replicate, lived from the first week to the last."""
     assert arm.clinic is not None
     clinic = build_clinic(scenario, arm, replicate, seed, model)

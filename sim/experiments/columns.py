@@ -56,8 +56,8 @@ CLIENTS: Described = {
     "sessions_attended": ("count", "sessions held"),
     "ending": (
         "label",
-        "planned, improved (well enough to stop), dropout (against plan), censored (still in therapy), untreated; in a clinic also "
-        "transferred (handed over to another therapist), lost_waiting, waiting (had no session so far)",
+        "planned, improved (well enough to stop), dropout (against plan), censored (still in therapy), untreated; in a clinic "
+        "also transferred (handed over to another therapist), lost_waiting, waiting (had no session so far)",
     ),
     **_latent_attachment(),
     "distress_0_latent": ("community SD", "latent distress at intake"),
@@ -170,7 +170,10 @@ CLINIC_CLIENTS: Described = {
     "wai_client_mean": ("mean item 1-7", "the same, mean of all sessions of the course"),
     "ruptures_total": ("count", "ruptures in the course"),
     "repairs_total": ("count", "repairs in the course"),
-    "sessions_off_track": ("count", "sessions of the course in which the therapist knew that the client was off track; 0 without feedback"),
+    "sessions_off_track": (
+        "count",
+        "sessions of the course in which the therapist knew that the client was off track; 0 without feedback",
+    ),
     **{name: entry for when, words in _LATER.items() for name, entry in _asked_at(when, words).items()},
 }
 
@@ -196,7 +199,10 @@ CLINIC: Described = {
     "arm": _WHO["arm"],
     "replicate": _WHO["replicate"],
     "week": ("week", "week of the clinic, from 1; all counts are at its end"),
-    "arrivals_total": ("clients", "clients who have come so far = waiting + in_therapy + between_therapists + lost_waiting + ended_total"),
+    "arrivals_total": (
+        "clients",
+        "clients who have come so far: waiting + in_therapy + between_therapists + lost_waiting + ended_total",
+    ),
     "waiting": ("clients", "on the waiting list"),
     "in_therapy": ("clients", "in therapy"),
     "between_therapists": ("clients", "waiting for another therapist, since theirs has left"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,7 @@ _COUNTS: Mapping[str, frozenset[str]] = {
     "sessions": frozenset({"session", "week", "ruptures", "repairs", "open_rupture", "ruptures_client_reported",
                            "ruptures_observer_reported"}),
     "assessments": frozenset({"month", "life_events"}),
-    "exchanges": frozenset({"session", "exchange"}),
+    "exchanges": frozenset({"session", "exchange", "repairs", "open_rupture"}),
     "therapists": frozenset({"therapist", "week", "caseload", "sessions_held"}),
     "clinic": frozenset(columns_of("clinic")) - {"arm", "replicate"},
 }  # fmt: skip
@@ -72,7 +72,7 @@ def frame(parts: list[Part], table: str, arms: Iterable[str], clinic: bool = Fal
     return pd.DataFrame({name: data.get(name, nothing) for name in (*order, *more)})
 
 
-def frames(parts: list[tuple[str, Mapping[str, Mapping[str, Any]]]], arms: Iterable[str], clinic: bool) -> dict[str, pd.DataFrame]:
+def frames(parts: Sequence[tuple[str, Mapping[str, Mapping[str, Any]]]], arms: Iterable[str], clinic: bool) -> dict[str, Any]:
     """All tables of a run by name, from every task's arm and tables."""
     arms = list(arms)
     return {

@@ -126,16 +126,19 @@ def fits_in_memory(scenario: Scenario) -> None:
     if scenario.design == "clinic":
         clients, rows, months, values = _clinic_sizes(scenario)
     else:
-        rows = sum(arm.sessions for arm in scenario.arms if arm.therapist is not None) * clients // len(scenario.arms)
-        months = sum(design.arm_weeks(scenario, arm) // WEEKS_PER_MONTH + 1 for arm in scenario.arms) * clients // len(scenario.arms)
+        each = clients // len(scenario.arms)
+        rows = sum(arm.sessions for arm in scenario.arms if arm.therapist is not None) * each
+        months = sum(design.arm_weeks(scenario, arm) // WEEKS_PER_MONTH + 1 for arm in scenario.arms) * each
         values = rows * len(SESSIONS) + months * len(ASSESSMENTS) + clients * len(CLIENTS)
     # Measured: about three times the tables themselves while they are put together.
     needed, there = 3.0 * 8.0 * values, float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
     if needed > 0.8 * there:
+        fewer = "clients_per_arm, sessions, replicates or arms"
+        if scenario.design == "clinic":
+            fewer = "weeks, arrivals, replicates or arms, or keep less (record: {sessions: false, assessments: false})"
         raise ScenarioError(
             f"{scenario.name}: {rows:,} sessions and {months:,} assessments would need about {needed / 2**30:.0f} GiB of memory, "
-            f"and this machine has {there / 2**30:.0f}; use fewer {'clinic.weeks or clinic.arrivals_per_week' if scenario.design == 'clinic' else 'clients_per_arm'}, sessions, "
-            "replicates or arms" + ("; or record: {sessions: false, assessments: false}" if scenario.design == "clinic" else "")
+            f"and this machine has {there / 2**30:.0f}; use fewer {fewer}"
         )
 
 

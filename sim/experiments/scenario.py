@@ -59,7 +59,8 @@ class Arm(Frozen):
             (whole, part) for whole in regions for part in self.lesions
             if part.startswith(whole.partition(".")[0]) and part.partition(".")[2] in CONTAINS[whole.partition(".")[2]]
         ]  # fmt: skip
-        said = self._clinic_notes() + [f"{part} lies in {whole}; what is left of it is the product of both" for whole, part in inside]
+        said = self._clinic_notes()
+        said += [f"{part} lies in {whole}; what is left of it is the product of both" for whole, part in inside]
         if self.therapist is None and (self.interventions or self.lesions):
             said.append("has no therapist, so that interventions and lesions come to nothing")
         held = held_quantities(self.hold)
@@ -76,15 +77,15 @@ class Arm(Frozen):
             return []
         said = []
         places = plan.capacity * plan.therapists if self.therapist is not None else 0
-        needed = plan.arrivals_per_week * self.sessions / max(plan.session_every, 1)
+        needed = plan.arrivals_per_week * self.sessions  # the same, however far apart they are
         if not places:
             said.append("has no room for anybody, so that everybody waits")
         elif needed > 1.3 * places:
-            said.append(f"about {needed:.0f} sessions a week are asked for and there is room for {places}: the waiting list grows")
+            said.append(f"about {needed:.0f} sessions a week are asked for and there is room for {places}: waiting lists grow")
         if plan.trained_share < 1 and not plan.training:
             said.append("gives a share to be trained but no training")
         if plan.matching == "oracle":
-            said.append("is matched by an oracle that knows what will become of each pair: an upper bound, nothing a service could do")
+            said.append("is matched by an oracle that knows what becomes of each pair: an upper bound, no service could do it")
         return said
 
     @property

@@ -125,7 +125,7 @@ class ScenarioFile(Doing):
     clients_per_therapist: Annotated[int, whole(1, 1_000_000)] = Field(
         1, description="Caseload of each therapist (design: arms only)."
     )
-    sessions: Annotated[int, whole(1, 520)] = Field(20, description="Planned sessions (weekly, if a clinic does not say otherwise).")
+    sessions: Annotated[int, whole(1, 520)] = Field(20, description="Planned sessions (weekly; in a clinic as it says).")
     exchanges: Annotated[int, whole(2, 60)] = Field(10, description="Exchanges (one speaks, the other responds) in each session.")
     replicates: Annotated[int, whole(1, 100_000)] = Field(
         1, description="How often the whole is repeated with fresh people and luck."
@@ -142,7 +142,7 @@ class ScenarioFile(Doing):
         {}, description="The conditions to compare, by name."
     )
     record: Annotated[RecordFile, BeforeValidator(_empty_is_none_said)] = Field(
-        RecordFile(exchanges=None), description="What to keep beyond the usual tables."
+        RecordFile(exchanges=None, sessions=True, assessments=True), description="What to keep beyond the usual tables."
     )
 
 

@@ -30,8 +30,10 @@ from sim.compiling import compiled, sources_hash
 from sim.experiments.columns import columns_of
 from sim.experiments.run import Run
 from sim.experiments.scenario import Scenario, ScenarioError, load
-from sim.therapy.model import SHIPPED, Model
+from sim.therapy import matching
+from sim.therapy.model import SHIPPED, Model, what_it_does
 from sim.therapy.policies import POLICIES
+from sim.therapy.training import PROGRAMMES
 
 ROW_GROUP = 65_536
 SYNTHETIC = "Synthetic data: simulated people, not real ones. Not a clinical tool."
@@ -73,9 +75,19 @@ def _policies(scenario: Scenario) -> dict[str, dict[str, Any]]:
     return {name: asdict(POLICIES[name]) for name in named}
 
 
+def _service(scenario: Scenario) -> str:
+    """What matching rules and programmes of a clinic do that are not shipped (those are part of the sources)."""
+    plans = [arm.clinic for arm in scenario.arms if arm.clinic is not None]
+    rules = {plan.matching: matching.MATCHING[plan.matching] for plan in plans if plan.matching in matching.MATCHING}
+    shipped = [name for name, rule in rules.items() if (rule.__module__, rule.__name__) == (matching.__name__, name)]
+    own = {name: what_it_does(rule) for name, rule in rules.items() if name not in shipped}
+    taught = {name: asdict(PROGRAMMES[name]) for plan in plans for name in plan.training if name in PROGRAMMES}
+    return json.dumps([own, taught], sort_keys=True) if plans else ""
+
+
 def run_id(scenario: Scenario, seed: int, model: Model = SHIPPED) -> str:
     """The id of a run: made of the scenario as resolved, the seed, the sources, the versions and what is not shipped."""
-    added = json.dumps(_policies(scenario), sort_keys=True) + model.identity
+    added = json.dumps(_policies(scenario), sort_keys=True) + _service(scenario) + model.identity
     parts = (scenario.to_yaml(), str(seed), sources_hash(), lock_hash(), added)
     return hashlib.blake2b("\0".join(parts).encode(), digest_size=6).hexdigest()
 
@@ -103,7 +115,8 @@ def write_table(table: pd.DataFrame, path: Path, about: dict[str, str]) -> None:
         b"synthetic": SYNTHETIC.encode(),
         **{k.encode(): v.encode() for k, v in about.items()},
     }
-    described = {**dict.fromkeys(arrow.schema.names, ("", "of a mechanism or instrument that was added")), **columns_of(path.stem, clinic=True)}
+    added = dict.fromkeys(arrow.schema.names, ("", "of a mechanism or instrument that was added"))
+    described = {**added, **columns_of(path.stem, clinic=True)}
     arrow = arrow.cast(
         pa.schema([f.with_metadata({"unit": described[f.name][0], "meaning": described[f.name][1]}) for f in arrow.schema])
     )

@@ -692,7 +692,7 @@ def expected_score(first_score, session, expected_points, expected_points_most):
 @register_jitable
 def fatigue_after(fatigue, load, carried, open_ruptures, fatigue_week_keep, fatigue_load_gain, fatigue_carried_gain,
                   fatigue_rupture_gain):
-    """A therapist's fatigue one week on, in 0..1: rest takes some away, overload, distress carried home and ruptures left open add.
+    """A therapist's fatigue one week on, in 0..1: rest takes away, overload, distress carried home and open ruptures add.
 
     keep*f + gL*(load - 1)+ + gC*(carried)+ + gR*open, load in caseloads that the post allows, carried = own arousal in sessions
     above the typical therapist's, open = share of the caseload with an open rupture. Limit: fades by ``keep`` in a calm week.

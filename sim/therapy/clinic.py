@@ -44,8 +44,8 @@ class Service:
     ``every``: weeks between a client's sessions, so that a full caseload is ``capacity * every``. ``matching``: a rule of
     ``MATCHING``, or ``oracle``. ``overbook``: sessions a week beyond capacity that a post takes on while somebody has waited
     longer than ``overbook_after`` weeks. ``leave_prob``: chance that a therapist is away in a week. ``turnover``: whether
-    therapists quit and, ``vacant_weeks`` later, are replaced. ``training``: programmes (``PROGRAMMES``), taken from week ``training_from`` on by a share
-    ``trained_share`` of the therapists, drawn by lot.
+    therapists quit and, ``vacant_weeks`` later, are replaced. ``training``: programmes (``PROGRAMMES``), taken from week
+    ``training_from`` on by a share ``trained_share`` of the therapists, drawn by lot.
     """
 
     capacity: int
@@ -193,11 +193,13 @@ def arrive(c: Clinic) -> None:
 
 
 def give_up_waiting(c: Clinic) -> None:
-    """Some who wait do not come back: the longer they wait and the better they feel, the more. So between two therapists."""
+    """Some who wait do not come back: the longer they wait and the better they feel, the more. Likewise between therapists."""
     w = c.world
+    p = w.numbers
     for state, purpose, base, then in (
-        (WAITING, "waiting_loss", w.numbers.waiting_loss_base, LOST), (BETWEEN, "between_loss", w.numbers.between_loss_base, ENDED),
-    ):  # fmt: skip
+        (WAITING, "waiting_loss", p.waiting_loss_base, LOST),
+        (BETWEEN, "between_loss", p.between_loss_base, ENDED),
+    ):
         rows = np.flatnonzero(c.state == state)
         chance = applied(
             eq.waiting_loss_probability, w.numbers, "client", distress=w.clients.distress[rows],
@@ -284,11 +286,11 @@ def _sessions_left(c: Clinic, clients: np.ndarray) -> np.ndarray:
 def _seen(c: Clinic, waiting: np.ndarray, room: np.ndarray) -> Seen:
     """What a real service could see of those who wait and of the therapists."""
     w, posts = c.world, np.flatnonzero(room > 0)
-    code, when = w.therapist_code[posts], w.week // STAFF_QUESTIONNAIRES
+    staff, code, when = w.therapists.rows(posts), w.therapist_code[posts], w.week // STAFF_QUESTIONNAIRES
     marks = [
-        ask.ecr(w.therapists[name][posts], w.therapists[f"ecr_style_{name}"][posts], code, f"ecr_{name}_staff", when, w.numbers, w.luck)
+        ask.ecr(staff[name], staff[f"ecr_style_{name}"], code, f"ecr_{name}_staff", when, w.numbers, w.luck)
         for name in ("anxiety", "avoidance")
-    ]  # fmt: skip
+    ]
     arrival = c.book.arrival
     return Seen(
         week=w.week,

@@ -70,12 +70,13 @@ class Book:
             self.courses = more
 
     def note_arrival(self, w: World, new: np.ndarray) -> None:
-        """The intake questionnaires of who comes this week."""
-        code, a = w.client_code[new], self.arrival
-        a["distress_arrival"][new] = ask.core_om(w.clients.distress[new], code, "core_0", w.week, w.numbers, w.luck)
-        a["distress_arrival_latent"][new] = w.clients.distress[new]
-        for key, values in attachment_now(w, "client", "0", new).items():
-            a[key.replace("_0", "_arrival")][new] = values
+        """The intake questionnaires of who comes this week: also the first of their monthly ones."""
+        table = assess(w, 0, new)
+        for name in ARRIVAL:
+            for kind in ("", "_latent"):
+                self.arrival[f"{name}_arrival{kind}"][new] = table[f"{name.removeprefix('client_')}{kind}"]
+        if self.keep_assessments:
+            self.assessments.append(table)
 
     def note_beginning(self, c: Clinic, rows: np.ndarray, clients: np.ndarray, therapists: np.ndarray) -> None:
         """What the client table says of a course's beginning."""
@@ -211,7 +212,7 @@ def _clients(c: Clinic) -> dict[str, Any]:
 
 
 def months_since(c: Clinic) -> tuple[np.ndarray, np.ndarray]:
-    """Clients whose monthly questionnaires are due, and how many months (of four weeks) ago they came."""
+    """Clients whose monthly questionnaires are due (the first are filled in at arrival), and how many months ago they came."""
     weeks = c.world.week - c.arrival[: c.arrived]
-    rows = np.flatnonzero(weeks % WEEKS_PER_MONTH == 0)
+    rows = np.flatnonzero((weeks > 0) & (weeks % WEEKS_PER_MONTH == 0))
     return rows, weeks[rows] // WEEKS_PER_MONTH

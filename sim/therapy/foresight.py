@@ -19,7 +19,8 @@ MOST_AT_ONCE = 20_000
 _NOT_NEEDED = ("rate_alliance",)  # nobody decides by it
 
 
-def foreseen_matches(world: World, session: tuple[Verb, ...], waiting: np.ndarray, room: np.ndarray, sessions: np.ndarray) -> np.ndarray:
+def foreseen_matches(world: World, session: tuple[Verb, ...], waiting: np.ndarray, room: np.ndarray,
+                     sessions: np.ndarray) -> np.ndarray:  # fmt: skip
     """For every waiting client a therapist row, or -1: the assignment with the least distress foreseen in all.
 
     ``room``: places of every therapist; ``sessions``: planned for every waiting client. As many as there are places are
@@ -37,7 +38,8 @@ def foreseen_matches(world: World, session: tuple[Verb, ...], waiting: np.ndarra
     return chosen
 
 
-def foreseen_distress(world: World, session: tuple[Verb, ...], clients: np.ndarray, posts: np.ndarray, sessions: np.ndarray) -> np.ndarray:
+def foreseen_distress(world: World, session: tuple[Verb, ...], clients: np.ndarray, posts: np.ndarray,
+                      sessions: np.ndarray) -> np.ndarray:  # fmt: skip
     """Latent distress of each client when a course with each therapist would have ended, therapists held as they are now.
 
     (clients, posts), in SDs of the community; weekly sessions, no leave. Luck is addressed, so it is the luck that will be.
@@ -50,7 +52,8 @@ def foreseen_distress(world: World, session: tuple[Verb, ...], clients: np.ndarr
     return out
 
 
-def _courses(world: World, session: tuple[Verb, ...], clients: np.ndarray, posts: np.ndarray, sessions: np.ndarray) -> np.ndarray:
+def _courses(world: World, session: tuple[Verb, ...], clients: np.ndarray, posts: np.ndarray,
+             sessions: np.ndarray) -> np.ndarray:  # fmt: skip
     client, therapist = np.repeat(clients, posts.size), np.tile(posts, clients.size)
     rows = np.arange(client.size)
     held = world.therapists.rows(therapist)

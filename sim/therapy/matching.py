@@ -114,7 +114,7 @@ def dissimilar(seen: Seen) -> np.ndarray:
 
 
 def secure_to_insecure(seen: Seen) -> np.ndarray:
-    """Of those whose turn it is, the most insecure choose first and get the most secure therapists: a thought experiment, no advice."""
+    """Of those whose turn it is, the most insecure get the most secure therapists: a thought experiment, not advice."""
     front = seen.front()
     order = np.argsort(-(front.client_anxiety + front.client_avoidance), kind="stable")
     security = -(front.therapist_anxiety + front.therapist_avoidance)
@@ -138,20 +138,22 @@ def rule_names() -> tuple[str, ...]:
 def meaning(name: str) -> str:
     """A matching rule in one sentence."""
     if name == ORACLE:
-        return "Knows what would become of each client with each therapist (no service could): an upper bound, not a rule to use."
+        return "Knows what would become of each client with each therapist, as no service could: an upper bound."
     return (MATCHING[name].__doc__ or "A rule that was added.").strip().splitlines()[0]
 
 
 def checked_choice(name: str, seen: Seen, chosen: np.ndarray) -> np.ndarray:
-    """What a rule chose, if a service could carry it out: one entry a client, therapists with room, no more clients than room."""
+    """What a rule chose, if it can be carried out: one entry a client, therapists with room, no more clients than room."""
     chosen = np.asarray(chosen)
     if chosen.shape != seen.client.shape or chosen.dtype.kind not in "iu":
         raise MatchingError(f"matching rule '{name}' must return one whole number a waiting client (a therapist, or -1)")
     taken = chosen[chosen >= 0]
     unknown = taken[~np.isin(taken, seen.therapist)]
     if unknown.size or (chosen < -1).any():
-        raise MatchingError(f"matching rule '{name}' chose therapist {(unknown if unknown.size else chosen[chosen < -1])[0]}, who has no room")
+        odd = unknown if unknown.size else chosen[chosen < -1]
+        raise MatchingError(f"matching rule '{name}' chose therapist {odd[0]}, who has no room or does not exist")
     over = np.bincount(np.searchsorted(seen.therapist, taken), minlength=seen.therapist.size) > seen.room
     if over.any():
-        raise MatchingError(f"matching rule '{name}' gave therapist {seen.therapist[over][0]} more clients than there is room for")
+        full = seen.therapist[over][0]
+        raise MatchingError(f"matching rule '{name}' gave therapist {full} more clients than there is room for")
     return chosen

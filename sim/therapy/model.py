@@ -144,14 +144,14 @@ class Model:
             return ""
         h = hashlib.blake2b(digest_size=8)
         for step in self.exchange:
-            h.update(f"{step.name} {step.writes} {_what_it_does(step.equation)}\0".encode())
+            h.update(f"{step.name} {step.writes} {what_it_does(step.equation)}\0".encode())
         for verb in self.session:
-            h.update(f"{_name(verb)} {_what_it_does(verb)}\0".encode())
+            h.update(f"{_name(verb)} {what_it_does(verb)}\0".encode())
         h.update(repr((self.numbers, self.columns, sorted(self.changes.items()))).encode())
         return h.hexdigest()
 
 
-def _what_it_does(function: Callable[..., Any]) -> str:
+def what_it_does(function: Callable[..., Any]) -> str:
     """A function's code as text, the same in every process; numbers that it was made with are part of it."""
     plain = getattr(function, "py_func", function)
     code = getattr(plain, "__code__", None)
@@ -159,7 +159,8 @@ def _what_it_does(function: Callable[..., Any]) -> str:
         return repr(type(plain))
     cells = [cell.cell_contents for cell in plain.__closure__ or ()]
     made_with = [value for value in (*cells, *(plain.__defaults__ or ())) if isinstance(value, (bool, int, float, str))]
-    return f"{_code(code)} {made_with}"
+    inner = [what_it_does(cell) for cell in cells if callable(cell)]
+    return f"{_code(code)} {made_with}{inner or ''}"
 
 
 def _code(code: CodeType) -> str:

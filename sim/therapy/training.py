@@ -42,7 +42,7 @@ PROGRAMMES: dict[str, Programme] = {
         learned={"repair_skill": 0.3, "skill": 0.03, "anxiety": -0.04, "anxiety_anchor": -0.04, "avoidance": -0.04,
                  "avoidance_anchor": -0.04},
         weeks=52, each_week={"fatigue": -0.01},
-        source="assumption; direction after Bambling et al. 2006 (evidence 15.5)",
+        source="assumption; direction after bambling2006",
     ),
     "rupture_repair_training": Programme(
         "Practise noticing strain, naming it, and owning one's part.",
@@ -52,7 +52,7 @@ PROGRAMMES: dict[str, Programme] = {
     "empathy_training": Programme(
         "Practise reading and answering what the client feels, with feedback.",
         learned={"skill": 0.06, "warmth_trait": 0.2}, weeks=8,
-        source="derived: half a standard deviation of each (spreads of skill and warmth), after Teding van Berkhout & Malouff 2016",
+        source="derived: half a standard deviation of skill and of warmth, after tedingvanberkhout2016 (recalled)",
     ),
     "attachment_informed_response": Programme(
         "Learn what closeness and alarm mean to this client, and fit warmth and reassurance to it.",

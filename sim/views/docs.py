@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from sim.views import docs_runs, docs_tables
+from sim.views import docs_clinic, docs_runs, docs_tables
 
 DOCS = Path(__file__).parents[2] / "docs"
 _BLOCK = re.compile(r"(<!-- generated: (\w+) -->\n)(.*?)(<!-- end -->)", re.S)
@@ -27,6 +27,10 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "questionnaires": docs_tables.questionnaires_table,
     "policies": docs_tables.policies_table,
     "claims": docs_tables.claims_table,
+    "clinic_week": docs_clinic.week_table,
+    "clinic_keys": docs_clinic.clinic_keys,
+    "matching": docs_clinic.matching_table,
+    "programmes": docs_clinic.programmes_table,
     "tables": docs_tables.result_tables,
     "parameters": docs_tables.parameters_table,
     "stationary": docs_runs.stationary_table,

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from sim.evidence.stationary import exchanges_of
-from sim.experiments.columns import TABLES
+from sim.experiments.columns import CLINIC_CLIENTS, CLINIC_TABLES, TABLES
 from sim.people import instruments
 from sim.people.life import follow_attachment, live_a_week
 from sim.people.state import DYAD, PERSON, Column
@@ -248,11 +248,19 @@ def claims_table() -> str:
     )
 
 
+def _tables() -> dict[str, dict[str, tuple[str, str]]]:
+    return {**TABLES, **CLINIC_TABLES, "clients": {**TABLES["clients"], **_of_clinics()}}
+
+
+def _of_clinics() -> dict[str, tuple[str, str]]:
+    return {name: (unit, f"clinics only: {meaning}") for name, (unit, meaning) in CLINIC_CLIENTS.items()}
+
+
 def result_tables() -> str:
     """Columns of the result tables."""
     return "\n\n".join(
         f"**{name}.parquet**\n\n" + table(("column", "unit", "meaning"), ((f"`{c}`", *d) for c, d in columns.items()))
-        for name, columns in TABLES.items()
+        for name, columns in _tables().items()
     )
 
 

@@ -303,6 +303,7 @@ class Person(mesa.Agent):
             p.tension_reading_gain,
             p.estimate_typical,
             p.avoidance_typical,
+            0.0,  # nobody is trained here
         )
         surprise = eq.surprise(perceived, expectation)
         self.unreliability = eq.unreliability(self.unreliability, perceived, self.perceived_mean, p.unreliability_rate)
@@ -572,6 +573,7 @@ class Therapist(Person):
             p.repair_disclosure_gain,
             p.repair_effort,
             p.avoidance_typical,
+            0.0,  # nobody is trained here
         )
 
 

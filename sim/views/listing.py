@@ -1,0 +1,119 @@
+"""What the command line lists: the plan of a scenario, the numbers of the model, policies, and what a clinic can say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from rich.table import Table
+
+from sim.experiments.design import arm_parameters, arm_weeks
+from sim.experiments.scenario import Arm, Scenario
+from sim.experiments.scenario_clinic import ClinicFile
+from sim.theory.parameters import Number
+from sim.therapy.matching import meaning, rule_names
+from sim.therapy.policies import POLICIES
+from sim.therapy.training import PROGRAMMES
+
+
+def _titled(title: str, headings: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold")
+    for heading in headings:
+        table.add_column(heading)
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def _changes(arm: Arm) -> str:
+    """What an arm does beyond the usual, in words."""
+    changes = [f"{k}={v:g}" for k, v in arm_parameters(arm).changes().items()]
+    changes += [f"{k} x {v:g}" for k, v in arm.lesions.items()]
+    changes += arm.interventions.in_words()
+    if arm.clinic is not None:
+        usual = {name: key.default for name, key in ClinicFile.model_fields.items()}
+        usual["intake_weeks"] = arm.clinic.weeks
+        changes += [f"{name}: {_said(v)}" for name, v in arm.clinic if v != usual[name] and name != "weeks"]
+    return ", ".join([*arm.policies, *changes]) or "-"
+
+
+def _said(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:g}" if isinstance(value, float) else " + ".join(value) if isinstance(value, tuple) else str(value)
+
+
+def expected_clients(scenario: Scenario, arm: Arm) -> int:
+    """Clients of an arm and replicate; in a clinic how many come on average."""
+    plan = arm.clinic
+    return scenario.clients_per_arm if plan is None else round(plan.arrivals_per_week * plan.intake_weeks)
+
+
+def plan_of(scenario: Scenario) -> Table:
+    """What a scenario would run, a row an arm."""
+    each = sorted({expected_clients(scenario, arm) for arm in scenario.arms})
+    who = f"{each[0]:,}" if len(each) == 1 else f"{each[0]:,} to {each[-1]:,}"
+    about = "about " if scenario.design == "clinic" else ""
+    title = f"{len(scenario.arms)} arm(s), {about}{who} clients each, {scenario.replicates} replicate(s)"
+    rows = [
+        (
+            arm.name,
+            arm.client.label,
+            "none" if arm.therapist is None else arm.therapist.label,
+            str(arm.sessions),
+            str(arm_weeks(scenario, arm)),
+            _changes(arm),
+        )
+        for arm in scenario.arms
+    ]
+    table = _titled(title, ("arm", "client", "therapist", "sessions", "weeks", "changed"), rows)
+    table.title_style = ""
+    return table
+
+
+def sizes_of(scenario: Scenario) -> str:
+    """How much a scenario would simulate, in one sentence."""
+    courses = sum(expected_clients(scenario, arm) for arm in scenario.arms) * scenario.replicates
+    treated = [arm for arm in scenario.arms if arm.therapist is not None]
+    most = sum(expected_clients(scenario, arm) * arm.sessions for arm in treated) * scenario.replicates
+    if scenario.design == "clinic":
+        return f"About {courses:,} clients, at most {most:,} sessions."
+    return f"{courses:,} courses, at most {most:,} sessions."
+
+
+def numbers_of(chosen: Sequence[Number], group: str) -> Table:
+    """The numbers of one group of the model."""
+    table = Table(title=group, title_justify="left", title_style="bold", show_lines=False)
+    for heading in ("name", "default", "range", "unit", "status", "source", "meaning"):
+        table.add_column(heading, overflow="fold", no_wrap=heading in ("name", "default", "range"))
+    for n in (n for n in chosen if n.group == group):
+        table.add_row(n.name, f"{n.default:g}", f"{n.low:g}..{n.high:g}", n.unit, n.status, n.source or "-", n.meaning)
+    return table
+
+
+def policies() -> Table:
+    """What therapists can be told to do."""
+    rows = []
+    for name, policy in POLICIES.items():
+        changes = [f"{k} = {v:g}" for k, v in policy.parameters.items()]
+        changes += [f"therapist's {k} {v:+g}" for k, v in policy.adds.items()]
+        rows.append((name, policy.meaning, ", ".join(changes), policy.source))
+    return _titled("policies: what therapists can be told to do", ("name", "meaning", "what it changes", "source"), rows)
+
+
+def clinic() -> list[Table]:
+    """Keys of ``clinic:``, matching rules and programmes."""
+    keys = [
+        (name, "all" if key.default is None else _said(key.default) or "none", str(key.description))
+        for name, key in ClinicFile.model_fields.items()
+    ]
+    rules = [(name, meaning(name)) for name in rule_names()]
+    taught = []
+    for name, programme in PROGRAMMES.items():
+        learned = [f"{k} {v:+g}" for k, v in programme.learned.items()]
+        weekly = [f"{k} {v:+g} every week" for k, v in programme.each_week.items()]
+        taught.append((name, programme.meaning, ", ".join([*learned, *weekly]), f"{programme.weeks} weeks", programme.source))
+    return [
+        _titled("clinic: how it is run", ("key", "default", "meaning"), keys),
+        _titled("matching: who meets whom", ("rule", "meaning"), rules),
+        _titled("training: supervision and programmes", ("name", "meaning", "what it adds", "takes", "source"), taught),
+    ]
