@@ -6,6 +6,7 @@ import json
 import sys
 import tempfile
 import time
+import traceback
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -32,6 +33,9 @@ app = typer.Typer(
     help="Attune: a simulated clinic for empathy, attachment and alliance. All people in it are simulated; "
     "it is not a clinical tool.",
 )
+_WITH = typer.Option(
+    "--with", help="Python file that is run first and adds matching rules, policies or programmes; may be repeated."
+)
 _SEED = typer.Option(min=0, max=2**63 - 1, help="Fixes all luck: the same seed gives the same tables.")
 
 #: Columns of an exchange that tell its story, in order: heading, and what it means (all in 0..1).
@@ -52,6 +56,21 @@ _STORY = {
     "client_tension": ("tension", "disappointment built up; past the threshold the bond ruptures"),
     "client_avoidance": ("avoid", "the client's avoidance of this therapist"),
 }
+
+
+def _added(files: list[Path] | None) -> None:
+    """Run what adds to the model's registries before a scenario names it."""
+    import runpy
+
+    for file in files or ():
+        try:
+            runpy.run_path(str(file), run_name="attune_with")
+        except OSError as e:
+            raise UserError(f"{file}: cannot be read ({e.strerror or e})") from e
+        except Exception as e:
+            lines = [entry.lineno for entry in traceback.extract_tb(e.__traceback__) if entry.filename == str(file)]
+            where = f"{file}:{lines[-1]}" if lines else str(file)
+            raise UserError(f"{where}: {type(e).__name__}: {e}") from e
 
 
 class UserError(Exception):
@@ -111,11 +130,13 @@ def run_command(
     seed: Annotated[int, _SEED] = 1,
     out: Annotated[Path | None, typer.Option(help="Folder for the results; default: results/<scenario>/<id>.")] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="Threads; default: all cores. Does not change results.")] = None,
+    with_files: Annotated[list[Path] | None, _WITH] = None,
 ) -> None:
     """Run a scenario, write its tables and report, and print the answer."""
     from sim.experiments.scenario import load
     from sim.experiments.store import StoreError, open_run, run_id, save
 
+    _added(with_files)
     started = time.perf_counter()
     wanted = load(scenario)
     folder = out or Path("results") / wanted.name / run_id(wanted, seed)
@@ -170,12 +191,16 @@ def _show(run: Run, folder: Path) -> None:
 
 
 @app.command()
-def check(scenario: Annotated[Path, typer.Argument(help="A scenario file (YAML).")]) -> None:
+def check(
+    scenario: Annotated[Path, typer.Argument(help="A scenario file (YAML).")],
+    with_files: Annotated[list[Path] | None, _WITH] = None,
+) -> None:
     """Check a scenario file and say what it would run."""
     from sim.experiments.run import fits_in_memory
     from sim.experiments.scenario import load
     from sim.views import listing
 
+    _added(with_files)
     s = load(scenario)
     fits_in_memory(s)
     console = _out()
@@ -301,11 +326,15 @@ def _csv_written(path: Path | None, exchanges: pd.DataFrame, scenario: str, seed
 
 
 @app.command()
-def report(folder: Annotated[Path, typer.Argument(help="A result folder.")]) -> None:
+def report(
+    folder: Annotated[Path, typer.Argument(help="A result folder.")],
+    with_files: Annotated[list[Path] | None, _WITH] = None,
+) -> None:
     """Write the report of a result folder anew."""
     from sim.experiments.store import open_run
     from sim.views.report import write_report
 
+    _added(with_files)
     run = open_run(folder)
     with tempfile.TemporaryDirectory(prefix=".report-", dir=folder) as beside:
         write_report(run, Path(beside))  # all of it first, so that a full disk leaves the old report whole
@@ -383,8 +412,9 @@ def main(arguments: list[str] | None = None) -> None:
     from sim.people.population import PopulationError
     from sim.people.state import StateError
     from sim.theory.parameters import ParameterError
+    from sim.therapy.matching import MatchingError
 
-    expected: tuple[type[Exception], ...] = (UserError, ScenarioError, ParameterError, PopulationError)
+    expected: tuple[type[Exception], ...] = (UserError, ScenarioError, ParameterError, PopulationError, MatchingError)
     try:
         app(args=arguments, prog_name="attune")
     except expected as e:

@@ -221,6 +221,21 @@ def run(
     return Run(scenario, seed, **frames(tagged, [arm.name for arm in scenario.arms], scenario.design == "clinic"), model=model)
 
 
+def _numbered_on(part: dict[str, dict[str, Any]]) -> None:
+    """Number the sessions of one client on through all courses, in a clinic where a course may be handed over."""
+    sessions, exchanges = part["sessions"], part["exchanges"]
+    mine = np.flatnonzero(sessions["client"] == exchanges["client"][0])
+    mine = mine[np.argsort(sessions["week"][mine], kind="stable")]
+    places = {
+        (therapist, session): number
+        for number, (therapist, session) in enumerate(zip(sessions["therapist"][mine], sessions["session"][mine], strict=True), 1)
+    }
+    old = zip(exchanges["therapist"], exchanges["session"], strict=True)
+    exchanges["session"] = np.array([places[pair] for pair in old])
+    sessions["session"] = sessions["session"].copy()
+    sessions["session"][mine] = np.arange(1, mine.size + 1)
+
+
 def traced_course(
     scenario: Scenario, seed: int, arm: str | None, client: int, replicate: int = 0, model: Model = SHIPPED
 ) -> tuple[pd.DataFrame, pd.DataFrame, str]:
@@ -246,6 +261,8 @@ def traced_course(
         n = int(part["clinic"]["arrivals_total"][-1])
         what = "never had a session" if 0 <= client < n else f"does not exist; {n} came, numbered from 0"
         raise ScenarioError(f"{scenario.name}: client {client} of arm '{chosen}' {what}")
+    if in_clinic:
+        _numbered_on(part)
     exchanges = frame([(chosen, part["exchanges"])], "exchanges", arms)
     exchanges["session"] = exchanges["session"].astype("int32")
     mine = {name: values[part["sessions"]["client"] == client_number] for name, values in part["sessions"].items()}

@@ -25,7 +25,7 @@ from sim.therapy.clinic_book import Book, months_since
 from sim.therapy.course import CHECKED, exchange_rows, fading, session_rows
 from sim.therapy.foresight import foreseen_matches
 from sim.therapy.interventions import without
-from sim.therapy.matching import MATCHING, ORACLE, Seen, checked_choice
+from sim.therapy.matching import ORACLE, Seen, choice
 from sim.therapy.session import HANDED_OVER, IN_THERAPY, SESSION, TRANSFERRED, Verb, World, meet_first
 from sim.therapy.training import teach
 
@@ -269,7 +269,7 @@ def match(c: Clinic) -> None:
         chosen = foreseen_matches(w, c.session, waiting, room, _sessions_left(c, waiting))
     else:
         seen = _seen(c, waiting, room)
-        chosen = checked_choice(s.matching, seen, MATCHING[s.matching](seen))
+        chosen = choice(s.matching, seen)
     clients, therapists = waiting[chosen >= 0], chosen[chosen >= 0]
     c.begin_courses(clients, therapists, _sessions_left(c, clients))
 

@@ -142,6 +142,17 @@ def meaning(name: str) -> str:
     return (MATCHING[name].__doc__ or "A rule that was added.").strip().splitlines()[0]
 
 
+def choice(name: str, seen: Seen) -> np.ndarray:
+    """What a rule chooses: a therapist for every client who waits, or -1. Raises ``MatchingError`` with the rule's name."""
+    try:
+        chosen = MATCHING[name](seen)
+    except MatchingError as e:
+        raise MatchingError(f"matching rule '{name}': {e}") from e
+    except Exception as e:  # whatever somebody's own rule may do
+        raise MatchingError(f"matching rule '{name}' failed in week {seen.week} with {type(e).__name__}: {e}") from e
+    return checked_choice(name, seen, chosen)
+
+
 def checked_choice(name: str, seen: Seen, chosen: np.ndarray) -> np.ndarray:
     """What a rule chose, if it can be carried out: one entry a client, therapists with room, no more clients than room."""
     chosen = np.asarray(chosen)
