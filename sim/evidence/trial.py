@@ -1,0 +1,221 @@
+"""A trial of supervision or training, analysed as a real one would be, beside the true effect that no trial can see.
+
+Therapists are drawn by lot, their clients are nested in them: the analysis says so (random intercept per therapist), and its
+naive twin takes clients for independent. The truth is the same clinic with nobody and with everybody trained.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from sim.evidence.effects import differ_only_in
+from sim.evidence.therapist_effects import ENDED, random_intercepts
+from sim.experiments.intervals import mean_interval
+from sim.experiments.run import Run
+
+if TYPE_CHECKING:
+    from sim.experiments.scenario import Arm, Scenario
+
+#: Outcome -> what it is. Lower is better but for the alliance.
+OUTCOMES = {
+    "distress_end": "CORE-OM 0-40 at the end, of dropouts the last rating",
+    "wai_client": "WAI 1-7 as the client rates it after the last session",
+    "dropout": "share of courses that end against plan",
+}
+_COLUMNS = {"distress_end": "distress_end", "wai_client": "wai_client_last", "dropout": "dropout"}
+_BY_SHARES = ("dropout",)  # outcomes of 0 and 1
+
+
+def trial_arms(of: Run | Scenario) -> tuple[str, str | None, str | None] | None:
+    """Names of (the trial, the same with nobody trained, the same with everybody trained), read off how the arms are run.
+
+    A trial trains some of the therapists, by lot. The other two must differ from it in the training alone; None for one that
+    is not there. None without a trial.
+    """
+    scenario = of.scenario if isinstance(of, Run) else of
+    arms = [arm for arm in scenario.arms if arm.clinic is not None and arm.therapist is not None]
+    trial = next((arm for arm in arms if 0.0 < _trained(arm) < 1.0), None)
+    if trial is None:
+        return None
+    nobody = next((arm for arm in arms if _trained(arm) == 0.0 and _same_service(arm, trial)), None)
+    everybody = next((arm for arm in arms if _trained(arm) == 1.0 and _same_service(arm, trial, and_training=True)), None)
+    return trial.name, nobody.name if nobody else None, everybody.name if everybody else None
+
+
+def _trained(arm: Arm) -> float:
+    return arm.clinic.trained_share if arm.clinic is not None and arm.clinic.training else 0.0
+
+
+def _same_service(arm: Arm, trial: Arm, *, and_training: bool = False) -> bool:
+    """Whether two arms differ in nothing but how many are trained (and, if that is free, in which programmes and when)."""
+    free = {"trained_share"} if and_training else {"trained_share", "training", "training_from"}
+    assert arm.clinic is not None and trial.clinic is not None
+    plans = [plan.model_dump(exclude=free) for plan in (arm.clinic, trial.clinic)]
+    return differ_only_in(arm, trial) and plans[0] == plans[1]
+
+
+# ------------------------------------------------------------------------------------------------------------ one trial
+
+
+@dataclass(frozen=True)
+class TrialEstimate:
+    """What one trial (``replicate``) finds for one outcome: clients of trained minus clients of untrained therapists.
+
+    ``estimate`` with its 95 % interval and ``p`` respects that clients are nested in therapists; ``naive_*`` ignores it.
+    ``icc``: share of the variance left over that lies between therapists; ``design_effect``: by how much that raises the
+    variance of the effect, for caseloads of these sizes. ``therapists`` and ``clients``: who was counted.
+    """
+
+    outcome: str
+    replicate: int
+    estimate: float
+    low: float
+    high: float
+    p: float
+    naive_low: float
+    naive_high: float
+    naive_p: float
+    icc: float
+    design_effect: float
+    therapists: int
+    clients: int
+
+
+def nested_estimate(values: Any, trained: Any, intake: Any, therapist: Any, *, outcome: str = "",
+                    replicate: int = 0) -> TrialEstimate | None:  # fmt: skip
+    """Effect of a treatment given to therapists on their clients' ``values``, adjusted for ``intake``; one entry a client.
+
+    Measured outcomes: mixed model with a random intercept per therapist, by REML. Outcomes of 0 and 1 (``dropout``): linear
+    probability model with errors robust to clustering (CR1), since their variance changes with their mean; an effect is then
+    a difference of shares. Both with a t reference of therapists - 2 degrees of freedom, as therapists were drawn. None where
+    there is nothing to estimate: fewer than three therapists, or two without anybody on one side.
+    """
+    from scipy import stats
+    from statsmodels.regression.linear_model import OLS
+
+    y, group = np.asarray(values, float), np.asarray(therapist)
+    x = np.column_stack([np.asarray(trained, float), np.asarray(intake, float)])
+    if not y.size:
+        return None
+    x = x if np.ptp(x[:, 1]) > 0 else x[:, :1]  # of an intake that is the same for all there is nothing to adjust
+    fit = random_intercepts(y, x, group)
+    if fit is None or fit.groups.size < 3:
+        return None
+    least_squares = OLS(y, np.column_stack([x, np.ones(y.size)]))
+    naive = least_squares.fit()
+    estimate, error = float(fit.slopes[0]), float(fit.slope_errors[0])
+    if outcome in _BY_SHARES:
+        clusters = np.unique(group, return_inverse=True)[1]
+        robust = least_squares.fit(cov_type="cluster", cov_kwds={"groups": clusters}, use_t=True)
+        estimate, error = float(robust.params[0]), float(robust.bse[0])
+    if not error > 0.0:
+        return None
+    freedom = fit.groups.size - 2
+    half = float(stats.t.ppf(0.975, freedom)) * error
+    naive_low, naive_high = (float(end) for end in naive.conf_int()[0])
+    caseload = float((fit.sizes**2).sum() / fit.sizes.sum())  # of the average client, so that unequal caseloads count
+    return TrialEstimate(
+        outcome, replicate, estimate, estimate - half, estimate + half, float(2.0 * stats.t.sf(abs(estimate) / error, freedom)),
+        naive_low, naive_high, float(naive.pvalues[0]), fit.share, 1.0 + (caseload - 1.0) * fit.share, fit.groups.size, y.size,
+    )  # fmt: skip
+
+
+def counted_clients(run: Run, arm: str, from_week: int) -> pd.DataFrame:
+    """Who counts in an arm, one row a client: those whose first course began in ``from_week`` or later and whose last has ended.
+
+    Intention to treat: ``therapist`` is that of the first course, whoever finished it. Dropouts count with their last rating.
+    Who is still in therapy, or between two therapists, at the end of the simulation is not counted. Also with ``replicate``,
+    ``client``, ``begin_week``, ``distress_0`` (of the first course) and the outcomes.
+    """
+    table = run.clients
+    rows = table[(table["arm"] == arm) & table["therapist"].notna()].sort_values(["replicate", "client", "course"])
+    who = ["replicate", "client"]
+    first = rows.drop_duplicates(who)[[*who, "therapist", "begin_week", "distress_0"]].astype({"therapist": "int64"})
+    last = rows.drop_duplicates(who, keep="last")
+    last = last.assign(dropout=(last["ending"] == "dropout").astype(float))[[*who, "ending", *_COLUMNS.values()]]
+    both = first.merge(last.rename(columns={column: name for name, column in _COLUMNS.items()}), on=who)
+    return both[both["ending"].isin(ENDED) & (both["begin_week"] >= from_week)].reset_index(drop=True)
+
+
+def trial_estimates(run: Run) -> pd.DataFrame:
+    """What the trial of a run finds, one row per replicate and outcome; columns of ``TrialEstimate``. Empty without a trial.
+
+    Counted are clients whose therapy began in the week in which training began, or later (``counted_clients``); who begins
+    early sees therapists who have learned only part, as in real trials, so that estimate and truth are of that mixture. Of
+    each replicate the therapists' own records say who was drawn. A replicate in which nothing can be estimated has no row.
+    """
+    arms, found = trial_arms(run), []
+    if arms is not None:
+        clients = counted_clients(run, arms[0], _from_week(run, arms[0]))
+        clients["trained"] = _drawn(run, arms[0], clients)
+        for replicate in np.unique(clients["replicate"]).tolist():
+            here = clients[clients["replicate"] == replicate]
+            for outcome in OUTCOMES:
+                rows = here.dropna(subset=[outcome, "distress_0"])
+                one = nested_estimate(rows[outcome], rows["trained"], rows["distress_0"], rows["therapist"], outcome=outcome,
+                                      replicate=replicate)  # fmt: skip
+                found += [] if one is None else [asdict(one)]
+    return pd.DataFrame(found, columns=[field.name for field in fields(TrialEstimate)])
+
+
+def _from_week(run: Run, arm: str) -> int:
+    return next(one.clinic.training_from for one in run.scenario.arms if one.name == arm and one.clinic is not None)
+
+
+def _drawn(run: Run, arm: str, clients: pd.DataFrame) -> np.ndarray:
+    """1 for each client whose therapist was drawn for training, else 0. In post when training goes on means trained."""
+    rows = run.therapists[run.therapists["arm"] == arm]
+    ever = rows.groupby(["replicate", "therapist"])["supervised"].any()
+    whose = pd.MultiIndex.from_frame(clients[["replicate", "therapist"]])
+    return ever.reindex(whose, fill_value=False).to_numpy().astype(float)
+
+
+# ------------------------------------------------------------------------------------------------------------ the truth
+
+
+def true_effects(run: Run) -> pd.DataFrame:
+    """The true effect of training everybody, per outcome, and how often trials like this one would have found it.
+
+    ``effect``: with everybody trained minus with nobody trained, of the same clients with the same luck (those who count in
+    both arms), mean over replicates with its 95 % t interval ``low``, ``high``; missing with one replicate or without the two
+    arms. ``trials``: how many there were; ``mean_estimate``: what they found on average; ``power``: share of them with p below
+    0.05; ``coverage``: share of their intervals with ``effect`` inside; ``naive_power`` and ``naive_coverage``: the same of
+    the analysis that takes clients for independent. Empty without a trial.
+    """
+    arms, rows = trial_arms(run), []
+    if arms is not None:
+        estimates, differences = trial_estimates(run), _differences(run, *arms)
+        for outcome in OUTCOMES:
+            truth, one = mean_interval(differences[outcome]), estimates[estimates["outcome"] == outcome]
+            rows.append({
+                "outcome": outcome, "effect": truth["mean"], "low": truth["low"], "high": truth["high"],
+                "replicates": truth["n"], "trials": len(one), "mean_estimate": one["estimate"].mean(),
+                "power": _share(one["p"] < 0.05), "coverage": _covered(one, truth["mean"], ""),
+                "naive_power": _share(one["naive_p"] < 0.05), "naive_coverage": _covered(one, truth["mean"], "naive_"),
+            })  # fmt: skip
+    return pd.DataFrame(rows, columns=["outcome", "effect", "low", "high", "replicates", "trials", "mean_estimate", "power",
+                                       "coverage", "naive_power", "naive_coverage"])  # fmt: skip
+
+
+def _differences(run: Run, trial: str, nobody: str | None, everybody: str | None) -> pd.DataFrame:
+    """Per replicate: mean over the same clients of everybody trained minus nobody trained."""
+    if nobody is None or everybody is None:
+        return pd.DataFrame({outcome: pd.Series(dtype="float64") for outcome in OUTCOMES})
+    who, week = ["replicate", "client"], _from_week(run, trial)
+    trained, untrained = (counted_clients(run, arm, week).set_index(who)[list(OUTCOMES)] for arm in (everybody, nobody))
+    both = trained.index.intersection(untrained.index)
+    return (trained.loc[both] - untrained.loc[both]).groupby(level="replicate").mean()
+
+
+def _covered(estimates: pd.DataFrame, truth: float, which: str) -> float:
+    if np.isnan(truth):
+        return float("nan")
+    return _share((estimates[f"{which}low"] <= truth) & (truth <= estimates[f"{which}high"]))
+
+
+def _share(true: pd.Series) -> float:
+    return float(true.mean()) if len(true) else float("nan")
