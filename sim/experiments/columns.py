@@ -170,6 +170,7 @@ CLINIC_CLIENTS: Described = {
     "wai_client_mean": ("mean item 1-7", "the same, mean of all sessions of the course"),
     "ruptures_total": ("count", "ruptures in the course"),
     "repairs_total": ("count", "repairs in the course"),
+    "gave_up_between": ("0 or 1", "whether the client gave up waiting for another therapist after this course was handed over"),
     "sessions_off_track": (
         "count",
         "sessions of the course in which the therapist knew that the client was off track; 0 without feedback",

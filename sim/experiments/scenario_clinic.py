@@ -105,10 +105,13 @@ def planned(usual: ClinicFile | None, own: ClinicFile | None, at: Location) -> P
     values = {name: said.get(name, field.default) for name, field in ClinicFile.model_fields.items()}
     if values["intake_weeks"] is None:
         values["intake_weeks"] = values["weeks"]
-    for name, most in (("intake_weeks", "weeks"), ("training_from", "weeks")):
-        if values[name] > values[most] and name in said:
-            where = (*at, "clinic", name) if name in _said(own) else ("clinic", name)
-            raise Wrong(where, f"is {values[name]}, beyond the {values[most]} weeks that the clinic is followed")
+    for name in ("intake_weeks", "training_from"):
+        if values[name] <= values["weeks"]:
+            continue
+        if name not in _said(own) and "weeks" in _said(own):
+            raise Wrong((*at, "clinic", "weeks"), f"is {values['weeks']}, fewer than clinic.{name}, which is {values[name]}")
+        where = (*at, "clinic", name) if name in _said(own) else ("clinic", name)
+        raise Wrong(where, f"is {values[name]}, beyond the {values['weeks']} weeks that the clinic is followed")
     return Plan(**values)
 
 

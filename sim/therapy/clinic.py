@@ -21,7 +21,7 @@ from sim.people.apply import applied
 from sim.people.life import live_a_week
 from sim.people.state import Columns, check_range
 from sim.theory import equations as eq
-from sim.therapy.clinic_book import Book, months_since
+from sim.therapy.clinic_book import FOLLOW_UPS, Book, months_since
 from sim.therapy.course import CHECKED, exchange_rows, fading, session_rows
 from sim.therapy.foresight import foreseen_matches
 from sim.therapy.interventions import without
@@ -129,8 +129,7 @@ class Clinic:
         w.ending[rows] = IN_THERAPY
         for k, client in enumerate(self.traced):  # one row of the trace a client: they have one course at a time
             w.trace_row[rows[clients == client]] = k
-        before = self.course[clients]
-        meet_first(w, rows, {name: np.where(before >= 0, w.dyads[name][before], np.nan) for name in HANDED_OVER})
+        meet_first(w, rows, self.brought(clients))
         self.book.note_beginning(self, rows, clients, therapists)
         self.course[clients] = rows
         self.state[clients], self.since[clients] = TREATED, w.week
@@ -142,6 +141,13 @@ class Clinic:
             self.turns[therapist, turn] += 1
         np.add.at(self.load, therapists, 1)
         return rows
+
+    def brought(self, clients: np.ndarray) -> dict[str, np.ndarray]:
+        """What these clients bring from the therapist before (columns of ``HANDED_OVER``), NaN for who had none."""
+        before, d = self.course[clients], self.world.dyads
+        if not len(d):
+            return {}
+        return {name: np.where(before >= 0, d[name][before], np.nan) for name in HANDED_OVER}
 
     def end_courses(self, rows: np.ndarray, state: int) -> None:
         """These courses are over (their ending says how); their clients are now in ``state``."""
@@ -207,6 +213,8 @@ def give_up_waiting(c: Clinic) -> None:
         )  # fmt: skip
         lost = rows[w.luck.uniform(w.client_code[rows], purpose, w.week) <= chance]
         c.state[lost], c.since[lost] = then, w.week
+        if state == BETWEEN:
+            c.book.courses.gave_up_between[c.course[lost]] = 1.0
 
 
 def come_and_go(c: Clinic) -> None:
@@ -266,7 +274,7 @@ def match(c: Clinic) -> None:
     if not waiting.size or not room.sum():
         return
     if s.matching == ORACLE:
-        chosen = foreseen_matches(w, c.session, waiting, room, _sessions_left(c, waiting))
+        chosen = foreseen_matches(w, c.session, waiting, room, _sessions_left(c, waiting), c.brought(waiting))
     else:
         seen = _seen(c, waiting, room)
         chosen = choice(s.matching, seen)
@@ -352,7 +360,11 @@ def ask_again(c: Clinic) -> None:
     """Monthly questionnaires of everybody who has come, also afterwards, and follow-up of those whose therapy has ended."""
     rows, months = months_since(c)
     c.book.note_month(c.world, rows, months, c.state[rows] == TREATED)
-    c.book.ask_later(c.world, c.courses)
+    over = np.flatnonzero(c.state[: c.arrived] == ENDED)
+    for when, weeks in FOLLOW_UPS.items():
+        due = over[c.since[over] == c.world.week - weeks]
+        if due.size:
+            c.book.ask_later(c.world, due, c.course[due], when)
 
 
 def take_stock(c: Clinic) -> None:

@@ -31,7 +31,7 @@ COURSE = (
       for kind in ("", "_latent")),
     "distress_0", "distress_0_latent", "distress_end", "distress_end_latent", "planned_sessions", "sessions_attended", "ending",
     "begin_week", "end_week", "weeks_waited", "course", "wai_client_3", "wai_client_last", "wai_client_mean",
-    "ruptures_total", "repairs_total", "sessions_off_track",
+    "ruptures_total", "repairs_total", "sessions_off_track", "gave_up_between",
     *(f"{name}_{when}{kind}" for when in FOLLOW_UPS for name in _ASKED_LATER for kind in ("", "_latent")),
 )  # fmt: skip
 #: What is asked of everybody at arrival.
@@ -109,22 +109,16 @@ class Book:
     def note_ends(self, w: World, rows: np.ndarray) -> None:
         """What the client table says of courses that end this week."""
         at_end(w, rows, self.courses, by_course=True)
-        self.courses.end_week[rows] = w.week
+        self.courses.end_week[rows], self.courses.gave_up_between[rows] = w.week, 0.0
 
-    def ask_later(self, w: World, courses: int) -> None:
-        """Those whose therapy ended half a year or a year ago are asked again; not who went on with another therapist."""
+    def ask_later(self, w: World, who: np.ndarray, rows: np.ndarray, when: str) -> None:
+        """Clients ``who``, whose last course stands in ``rows``, are asked again some time after their therapy was over."""
         b = self.courses
-        over = ~np.isin(w.ending[:courses], (IN_THERAPY, TRANSFERRED))
-        for when, weeks in FOLLOW_UPS.items():
-            rows = np.flatnonzero(over & (b.end_week[:courses] == w.week - weeks))
-            if not rows.size:
-                continue
-            who = w.client_of[rows]
-            distress = w.clients.distress[who]
-            b[f"distress_{when}"][rows] = ask.core_om(distress, w.client_code[who], "core_later", w.week, w.numbers, w.luck)
-            b[f"distress_{when}_latent"][rows] = distress
-            for key, values in attachment_now(w, "client", "later", who).items():
-                b[key.replace("later", when)][rows] = values
+        distress = w.clients.distress[who]
+        b[f"distress_{when}"][rows] = ask.core_om(distress, w.client_code[who], "core_later", w.week, w.numbers, w.luck)
+        b[f"distress_{when}_latent"][rows] = distress
+        for key, values in attachment_now(w, "client", "later", who).items():
+            b[key.replace("later", when)][rows] = values
 
     def note_month(self, w: World, rows: np.ndarray, months: np.ndarray, in_therapy: np.ndarray) -> None:
         """Monthly questionnaires of these clients."""
@@ -197,7 +191,7 @@ def _clients(c: Clinic) -> dict[str, Any]:
     none = np.flatnonzero(~had)
     without = _blank(none.size)
     without["ending"] = np.where(c.lost[none], LOST_WAITING, STILL_WAITING)
-    without["end_week"], without["sessions_attended"], without["planned_sessions"] = c.since[none], 0.0, 0.0
+    without["sessions_attended"], without["planned_sessions"] = 0.0, 0.0
     without["weeks_waited"] = np.where(c.lost[none], c.since[none], w.week) - c.arrival[none]
     without["end_week"] = np.where(c.lost[none], c.since[none], w.week)
     client = np.concatenate([w.client_of[: c.courses], none])

@@ -6,6 +6,8 @@ comes next week, nor what a fuller caseload does to a therapist): an upper bound
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from sim.luck import pair
@@ -20,17 +22,19 @@ _NOT_NEEDED = ("rate_alliance",)  # nobody decides by it
 
 
 def foreseen_matches(world: World, session: tuple[Verb, ...], waiting: np.ndarray, room: np.ndarray,
-                     sessions: np.ndarray) -> np.ndarray:  # fmt: skip
+                     sessions: np.ndarray, brought: Mapping[str, np.ndarray]) -> np.ndarray:  # fmt: skip
     """For every waiting client a therapist row, or -1: the assignment with the least distress foreseen in all.
 
-    ``room``: places of every therapist; ``sessions``: planned for every waiting client. As many as there are places are
+    ``room``: places of every therapist; ``sessions``: planned for every waiting client; ``brought``: what they bring from a
+    therapist before (columns of ``session.HANDED_OVER``, NaN for who had none). As many as there are places are
     served, in the order in which they wait; so it differs from the rules by who meets whom, not by who is seen.
     """
     from scipy.optimize import linear_sum_assignment
 
     posts = np.flatnonzero(room > 0)
     served = min(int(room.sum()), waiting.size)
-    table = foreseen_distress(world, session, waiting[:served], posts, sessions[:served])
+    front = {name: values[:served] for name, values in brought.items()}
+    table = foreseen_distress(world, session, waiting[:served], posts, sessions[:served], front)
     places = np.repeat(np.arange(posts.size), np.minimum(room[posts], served))
     who, place = linear_sum_assignment(table[:, places])
     chosen = np.full(waiting.size, -1)
@@ -39,8 +43,9 @@ def foreseen_matches(world: World, session: tuple[Verb, ...], waiting: np.ndarra
 
 
 def foreseen_distress(world: World, session: tuple[Verb, ...], clients: np.ndarray, posts: np.ndarray,
-                      sessions: np.ndarray) -> np.ndarray:  # fmt: skip
-    """Latent distress of each client when a course with each therapist would have ended, therapists held as they are now.
+                      sessions: np.ndarray, brought: Mapping[str, np.ndarray] | None = None) -> np.ndarray:  # fmt: skip
+    """Latent distress of each client in the week in which a course with each therapist is planned to end, whoever may have
+    left before, therapists held as they are now.
 
     (clients, posts), in SDs of the community; weekly sessions, no leave. Luck is addressed, so it is the luck that will be.
     """
@@ -48,12 +53,13 @@ def foreseen_distress(world: World, session: tuple[Verb, ...], clients: np.ndarr
     step = max(MOST_AT_ONCE // posts.size, 1)
     for i in range(0, clients.size, step):
         some = slice(i, i + step)
-        out[some] = _courses(world, session, clients[some], posts, sessions[some])
+        mine = {name: values[some] for name, values in (brought or {}).items()}
+        out[some] = _courses(world, session, clients[some], posts, sessions[some], mine)
     return out
 
 
 def _courses(world: World, session: tuple[Verb, ...], clients: np.ndarray, posts: np.ndarray,
-             sessions: np.ndarray) -> np.ndarray:  # fmt: skip
+             sessions: np.ndarray, brought: Mapping[str, np.ndarray]) -> np.ndarray:  # fmt: skip
     client, therapist = np.repeat(clients, posts.size), np.tile(posts, clients.size)
     rows = np.arange(client.size)
     held = world.therapists.rows(therapist)
@@ -66,9 +72,10 @@ def _courses(world: World, session: tuple[Verb, ...], clients: np.ndarray, posts
         strengths=world.strengths, exchange_steps=world.exchange_steps, week=world.week - 1, surgery=world.surgery,
     )  # fmt: skip
     w.trace = np.zeros((0, *world.trace.shape[1:]))
-    meet_first(w, rows)
+    meet_first(w, rows, {name: np.repeat(values, posts.size) for name, values in brought.items()})
+    found = np.zeros(rows.size)
     verbs = [verb for verb in session if verb.__name__ not in _NOT_NEEDED]
-    for _ in range(int(sessions.max())):
+    for session_number in range(1, int(sessions.max()) + 1):
         w.week += 1
         going = np.flatnonzero(w.ending == IN_THERAPY)
         for verb in verbs if going.size else ():
@@ -76,4 +83,5 @@ def _courses(world: World, session: tuple[Verb, ...], clients: np.ndarray, posts
         w.therapists.data[:] = held.data
         fading(w.clients, w)
         live_a_week("client", w.clients, w.client_code, w.week, w.numbers, w.luck)
-    return w.clients.distress.reshape(clients.size, posts.size)
+        found = np.where(w.planned_sessions == session_number, w.clients.distress, found)
+    return found.reshape(clients.size, posts.size)

@@ -117,11 +117,14 @@ def meet_first(world: World, rows: np.ndarray, carried: Mapping[str, np.ndarray]
 
     for role, people, of in (("client", world.clients, world.client_of), ("therapist", world.therapists, world.therapist_of)):
         for name in ("anxiety", "avoidance"):
+            world.write(f"{role}_{name}", rows, people[name][of[rows]])
+        fresh_trust = world.applied(eq.first_trust, rows, role)
+        for name in ("anxiety", "avoidance"):
             write(f"{role}_{name}", people[name][of[rows]])
         world.write(f"{role}_perceived_mean", rows, world.applied(eq.expectation, rows, role))
         world.write(f"{role}_perceived", rows, d[f"{role}_perceived_mean"][rows])
         world.write(f"{role}_unreliability", rows, p.of(role, "unreliability_typical"))
-        write(f"{role}_trust", world.applied(eq.first_trust, rows, role))
+        write(f"{role}_trust", fresh_trust)
         for name in ("task", "goal"):
             write(f"{role}_{name}", p.agreement_start)
         world.write(f"{role}_bond", rows, world.applied(eq.felt_bond, rows, role))

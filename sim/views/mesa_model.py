@@ -4,7 +4,8 @@
     model.run_model()
     model.datacollector.get_model_vars_dataframe()
 
-The numbers are the core's, to the byte; agents are views on its arrays, made when first asked for. Everybody is simulated.
+The numbers are the core's, to the byte; agents are views on its arrays, made when first asked for. A clinic
+(``design: clinic``) is stepped in the same way; there clients come week by week. Everybody is simulated.
 """
 
 from __future__ import annotations
@@ -20,8 +21,9 @@ import numpy as np
 from mesa.agent import AgentSet
 
 from sim.experiments import design
+from sim.experiments.columns import CLINIC
 from sim.experiments.run import checked_seed, chosen_arm, fits_in_memory, run_of
-from sim.experiments.scenario import Scenario, load
+from sim.experiments.scenario import Arm, Scenario, load
 from sim.people.population import ecr_score
 from sim.people.state import Columns
 from sim.theory.parameters import nearest
@@ -29,9 +31,92 @@ from sim.theory.styles import HIGHEST, LOWEST, style_name
 from sim.therapy.course import Running
 from sim.therapy.model import SHIPPED, Model
 from sim.therapy.session import DROPOUT, ENDINGS, IN_THERAPY, UNTREATED
+from sim.views.mesa_clinic import InClinic
 
 #: What every model reports, each a property of ``TherapyModel``.
 REPORTED = ("in_therapy", "mean_alliance", "mean_distress", "dropouts", "ruptures")
+#: What clinics report beside that, as in their table ``clinic``.
+CLINIC_REPORTED = ("waiting", "arrivals_total", "between_therapists", "lost_waiting", "ended_total")
+
+
+class InCourses:
+    """An arm of single courses under way: everybody is there from the start, and each client has a therapist of their own.
+
+    Answers the same questions as ``InClinic``, so that models and agents need not know which of the two they belong to.
+    """
+
+    shared = False
+
+    def __init__(self, scenario: Scenario, arm: Arm, replicate: int, seed: int, model: Model) -> None:
+        self._told = (scenario, arm, replicate, seed)
+        self._model = model
+        self.weeks = design.arm_weeks(scenario, arm)
+        self.world = design.build(scenario, arm, replicate, seed, model=model)
+        self._course = Running(self.world, model.session)
+        self.met = np.arange(len(self.world.dyads))  # at intake: first impressions
+        client = design.client_numbers(scenario, arm)
+        self._numbers = {"client": client, "therapist": design.therapist_numbers(scenario, arm, client)}
+        self._dyads: dict[str, tuple[np.ndarray, np.ndarray]] = {}  # dyad rows by person, and where each person's start
+
+    def live_a_week(self) -> None:
+        """A session for everybody in therapy, then a week of life."""
+        self.met = np.flatnonzero(self.world.ending == IN_THERAPY)
+        self._course.live_a_week()
+
+    def tables(self) -> dict[str, Any]:
+        """The core's tables, as if everything ended now."""
+        return run_of(*self._told, self._course.so_far(), self._model).tables
+
+    def present(self, role: str) -> int:
+        """How many people of a role there are."""
+        return len(self.world.clients if role == "client" else self.world.therapists)
+
+    def number(self, role: str, row: int) -> int:
+        """Number of a person in the tables."""
+        return int(self._numbers[role][row])
+
+    def courses(self, role: str, row: int) -> np.ndarray:
+        """Dyad rows of a person, over or not."""
+        if role not in self._dyads:
+            of = self.world.client_of if role == "client" else self.world.therapist_of
+            order = np.argsort(of, kind="stable")
+            self._dyads[role] = order, np.searchsorted(of[order], np.arange(self.present(role) + 1))
+        order, start = self._dyads[role]
+        return order[start[row] : start[row + 1]]
+
+    def state(self, row: int) -> str:
+        """Where a client stands."""
+        if not self.courses("client", row).size:
+            return "untreated"
+        return "in therapy" if (self.world.ending[self.courses("client", row)] == IN_THERAPY).any() else "ended"
+
+    def weeks_waiting(self, row: int) -> int:
+        """Nobody waits for a therapist here."""
+        return 0
+
+    def without_course(self, row: int) -> int:
+        """The ending that the tables give to a client who has had no course."""
+        return UNTREATED
+
+    def in_post(self, row: int) -> bool:
+        """Therapists stay."""
+        return True
+
+    def away(self, row: int) -> bool:
+        """Therapists are always there."""
+        return False
+
+    def supervised(self, row: int) -> bool:
+        """Programmes of training are for clinics."""
+        return False
+
+    def count(self, name: str) -> int:
+        """Raises ``AttributeError``: only a clinic has a waiting list."""
+        raise AttributeError(f"'{name}' is counted in clinics only (design: clinic)")
+
+
+def _counted(name: str) -> Any:
+    return property(lambda self: self._setting.count(name), doc=f"{CLINIC[name][1]} (clinics only).".capitalize())
 
 
 def _on_the_ecr(name: str) -> Any:
@@ -51,7 +136,7 @@ class Person(mesa.Agent):  # type: ignore[misc]  # Mesa has no types
     therapy (``client_bond``, ``open_rupture``), whose own side has a short name where the person has no column of that
     name: a client's ``bond`` is ``client_bond``. Latent attachment is a share: ``anxiety`` 0 to 1 in general,
     ``client_anxiety`` with this partner; ``ecr_anxiety`` is ``anxiety`` on the ECR's 1 to 7. Courses that there are not
-    read as NaN.
+    read as NaN. In a clinic a client's course is the one now, or else the last; a therapist's courses are read on the clients.
 
     Write between steps. What a week moves a little goes on from there: trust, task, goal, capability, attachment,
     ``distress`` and ``distress_own``, skill, regulation. What it works out anew does not last: bond and alliance (from
@@ -101,7 +186,7 @@ class Person(mesa.Agent):  # type: ignore[misc]  # Mesa has no types
     @property
     def number(self) -> int:
         """This person's number in the tables (column ``client`` or ``therapist``)."""
-        return int(self.model._numbers[self.role][self.row])
+        return self.model._setting.number(self.role, self.row)
 
     @property
     def style(self) -> str:
@@ -115,8 +200,7 @@ class Person(mesa.Agent):  # type: ignore[misc]  # Mesa has no types
 
     @property
     def _dyads(self) -> np.ndarray:  # rows of this person's courses of therapy
-        order, start = self.model._dyads[self.role]
-        return order[start[self.row] : start[self.row + 1]]
+        return self.model._setting.courses(self.role, self.row)
 
     def _place(self, name: str) -> tuple[Columns, str, int | None] | None:
         """The columns, the column and the row of an attribute; nothing if it is no column, row None without a course."""
@@ -126,9 +210,9 @@ class Person(mesa.Agent):  # type: ignore[misc]  # Mesa has no types
             return people, name, self.row
         for column in (name, f"{self.role}_{name}"):
             if column in world.dyads.index:
+                if self.role == "therapist" and self.model._setting.shared:  # whatever the caseload happens to be
+                    raise AttributeError(f"{self!r} has a course with each client; read or set '{column}' on the clients")
                 dyads = self._dyads
-                if dyads.size > 1:
-                    raise AttributeError(f"{self!r} has {dyads.size} courses; '{column}' can be read on each of the partners")
                 return world.dyads, column, int(dyads[0]) if dyads.size else None
         return None
 
@@ -152,27 +236,61 @@ class Client(Person):
 
     @property
     def therapist(self) -> Therapist | None:
-        """This client's therapist; None without therapy. Stays after the course has ended."""
+        """This client's therapist; None without therapy. Stays after the course has ended, until there is another."""
         dyads = self._dyads
-        return self.model._people["therapist"][self.model.world.therapist_of[dyads[-1]]] if dyads.size else None
+        return self.model._agent("therapist", self.model.world.therapist_of[dyads[-1]]) if dyads.size else None
 
     @property
     def ending(self) -> str:
-        """How the course ended: planned, improved or dropout; "in therapy" before that, "untreated" without therapy."""
+        """How the course ended: planned, improved or dropout; "in therapy" before that, "untreated" without therapy.
+
+        In a clinic also "transferred" (the therapist has left), and without a course so far "waiting" or "lost_waiting".
+        """
         dyads = self._dyads
-        return ENDINGS[self.model.world.ending[dyads[-1]] if dyads.size else UNTREATED]
+        return ENDINGS[self.model.world.ending[dyads[-1]] if dyads.size else self.model._setting.without_course(self.row)]
+
+    @property
+    def state(self) -> str:
+        """Where this client stands: in a clinic one of ``clinic.STATES``, else "in therapy", "ended" or "untreated"."""
+        return self.model._setting.state(self.row)
+
+    @property
+    def weeks_waiting(self) -> int:
+        """Weeks of waiting for a therapist so far; later those before the last course, or before the client was lost."""
+        return self.model._setting.weeks_waiting(self.row)
 
 
 class Therapist(Person):
-    """One therapist, simulated; each client of a scenario has their own copy of a therapist, under one ``number``."""
+    """One therapist, simulated. In a clinic clients share therapists; elsewhere each client has their own copy of one, under one
+    ``number``."""
 
     role = "therapist"
 
     @property
     def clients(self) -> AgentSet:
-        """The clients of this therapist, as an ``AgentSet``."""
-        everybody, world = self.model._people["client"], self.model.world
-        return AgentSet([everybody[i] for i in world.client_of[self._dyads]], random=self.model.random)
+        """The clients of this therapist, as an ``AgentSet``; in a clinic those who are in therapy now."""
+        who = self.model.world.client_of[self._dyads]
+        return AgentSet([self.model._agent("client", row) for row in who], random=self.model.random)
+
+    @property
+    def caseload(self) -> int:
+        """Clients in therapy with this therapist now."""
+        return int((self.model.world.ending[self._dyads] == IN_THERAPY).sum())
+
+    @property
+    def in_post(self) -> bool:
+        """Whether this therapist has not left the clinic; always true elsewhere."""
+        return self.model._setting.in_post(self.row)
+
+    @property
+    def away(self) -> bool:
+        """Whether this therapist was away this week (clinics)."""
+        return self.model._setting.away(self.row)
+
+    @property
+    def supervised(self) -> bool:
+        """Whether this therapist has begun supervision or training (clinics)."""
+        return self.model._setting.supervised(self.row)
 
 
 class TherapyModel(mesa.Model):  # type: ignore[misc]
@@ -182,11 +300,15 @@ class TherapyModel(mesa.Model):  # type: ignore[misc]
     ``seed``: a whole number from 0; with ``replicate`` it addresses all luck of the simulated people, which no draw from
     Mesa's ``model.random`` or ``model.rng`` can move. Those two are started from ``seed`` too and serve Mesa's own
     shuffling only. ``model``: another than the shipped one (``sim.Model``). Reporters are added to those named in
-    ``REPORTED``; data are collected at intake and after every week, so row ``k`` is week ``k``. Agent reporters are
-    possible but make the agents, which costs far more than the simulation.
+    ``REPORTED``, in clinics also ``CLINIC_REPORTED``; data are collected at intake and after every week, so row ``k`` is
+    week ``k``. Agent reporters are possible but make the agents, which costs far more than the simulation.
 
     ``running`` turns False when sessions and follow-up are over; further steps then do nothing. ``tables()`` gives the
     core's tables. ``world`` holds the arrays (``world.clients.distress``), for reading or changing everybody at once.
+
+    In a clinic (``design: clinic``) nobody has come before the first step; clients become agents in the week of their arrival,
+    therapists when they are hired, and both stay. ``world`` has rows for those still to come, behind those who are there, and
+    its ``dyads`` and ``therapists`` are replaced when the clinic grows: take them from ``world`` each time.
 
     ``mesa.batch_run`` works but is the long way round: give ``seed`` as a list (iterations repeat one run exactly) and
     know that Mesa 3.3.1 leaves out the last week. ``sim.run`` is faster, runs all arms and keeps every week.
@@ -204,15 +326,13 @@ class TherapyModel(mesa.Model):  # type: ignore[misc]
         self.replicate, self.core = int(replicate), model
         fits_in_memory(self.scenario.model_copy(update={"arms": (self.arm,), "replicates": 1}))
         super().__init__(seed=self.seed)
-        self.weeks = design.arm_weeks(self.scenario, self.arm)
-        self.world = design.build(self.scenario, self.arm, self.replicate, self.seed, model=model)
-        self._course = Running(self.world, model.session)
-        self._met = np.arange(len(self.world.dyads))
-        client = design.client_numbers(self.scenario, self.arm)
-        self._numbers = {"client": client, "therapist": design.therapist_numbers(self.scenario, self.arm, client)}
-        self._people: dict[str, list[Any]] = {}  # agents by row, once made
-        self._dyads: dict[str, tuple[np.ndarray, np.ndarray]] = {}  # dyad rows by person, and where each person's start
-        reporters = {name: name for name in REPORTED} | dict(model_reporters or {})
+        in_clinic = self.arm.clinic is not None
+        kind = InClinic if in_clinic else InCourses
+        self._setting: InClinic | InCourses = kind(self.scenario, self.arm, self.replicate, self.seed, model)
+        self.world, self.weeks = self._setting.world, self._setting.weeks
+        self._people: dict[str, list[Any]] = {"client": [], "therapist": []}  # agents by row, as far as they are made
+        reported = (*REPORTED, *(CLINIC_REPORTED if in_clinic else ()))
+        reporters = {name: name for name in reported} | dict(model_reporters or {})
         self.datacollector = mesa.DataCollector(reporters, agent_reporters, agenttype_reporters)
         self.datacollector.collect(self)
 
@@ -222,8 +342,7 @@ class TherapyModel(mesa.Model):  # type: ignore[misc]
         Raises ``StateError`` when a quantity leaves its range.
         """
         if self.world.week < self.weeks:
-            self._met = np.flatnonzero(self.world.ending == IN_THERAPY)
-            self._course.live_a_week()
+            self._setting.live_a_week()
             self.datacollector.collect(self)
         self.steps = self.world.week
         if self.world.week >= self.weeks:
@@ -231,11 +350,14 @@ class TherapyModel(mesa.Model):  # type: ignore[misc]
 
     def tables(self) -> dict[str, Any]:
         """The tables of ``sim.run`` for this arm, by name, as if everything ended now (who is in therapy: censored)."""
-        return run_of(self.scenario, self.arm, self.replicate, self.seed, self._course.so_far(), self.core).tables
+        return self._setting.tables()
 
     @property
     def agents(self) -> AgentSet:
-        """Everybody: clients by number, then therapists, then agents of your own. Made when first asked for."""
+        """Everybody who is there: clients by number, then therapists, then agents of your own. Made when first asked for.
+
+        Whoever comes to a clinic later stands behind those who were asked for before.
+        """
         self._make_agents()
         return super().agents
 
@@ -252,12 +374,12 @@ class TherapyModel(mesa.Model):  # type: ignore[misc]
 
     @property
     def clients(self) -> AgentSet:
-        """All clients, in therapy or not, by number."""
-        return self.agents_by_type[Client]
+        """All clients who have come, in therapy or not, by number."""
+        return self.agents_by_type.get(Client, AgentSet([], random=self.random))
 
     @property
     def therapists(self) -> AgentSet:
-        """All therapists; none in an arm without therapy."""
+        """All therapists, in a clinic those who have left as well; none in an arm without therapy."""
         return self.agents_by_type.get(Therapist, AgentSet([], random=self.random))
 
     @property
@@ -271,12 +393,14 @@ class TherapyModel(mesa.Model):  # type: ignore[misc]
 
         NaN in a week without sessions.
         """
-        return float(self.world.dyads.client_alliance[self._met].mean()) if self._met.size else float("nan")
+        met = self._setting.met
+        return float(self.world.dyads.client_alliance[met].mean()) if met.size else float("nan")
 
     @property
     def mean_distress(self) -> float:
-        """Latent distress (SDs of the community) of all clients, in therapy or not."""
-        return float(self.world.clients.distress.mean())
+        """Latent distress (SDs of the community) of all clients who have come, in therapy or not; NaN before anybody has."""
+        n = self._setting.present("client")
+        return float(self.world.clients.distress[:n].mean()) if n else float("nan")
 
     @property
     def dropouts(self) -> int:
@@ -286,14 +410,18 @@ class TherapyModel(mesa.Model):  # type: ignore[misc]
     @property
     def ruptures(self) -> int:
         """Ruptures in this week's sessions."""
-        d = self.world.dyads
-        return int((d.withdrawals[self._met] + d.confrontations[self._met]).sum())
+        d, met = self.world.dyads, self._setting.met
+        return int((d.withdrawals[met] + d.confrontations[met]).sum())
+
+    waiting, arrivals_total, between_therapists = map(_counted, CLINIC_REPORTED[:3])
+    lost_waiting, ended_total = map(_counted, CLINIC_REPORTED[3:])
+
+    def _agent(self, role: str, row: int) -> Any:
+        self._make_agents()
+        return self._people[role][row]
 
     def _make_agents(self) -> None:
-        if self._people:
-            return
-        world, self._people = self.world, {"client": [], "therapist": []}
-        for kind, people, of in ((Client, world.clients, world.client_of), (Therapist, world.therapists, world.therapist_of)):
-            order = np.argsort(of, kind="stable")
-            self._dyads[kind.role] = order, np.searchsorted(of[order], np.arange(len(people) + 1))
-            self._people[kind.role] += [kind(self, row) for row in range(len(people))]
+        """Agents of everybody who is there and has none yet."""
+        for kind in (Client, Therapist):
+            made = self._people[kind.role]
+            made += [kind(self, row) for row in range(len(made), self._setting.present(kind.role))]
