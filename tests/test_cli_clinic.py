@@ -76,7 +76,8 @@ def test_the_template_of_a_clinic_checks(attune: Attune, tmp_path: Path) -> None
     assert attune("new", "mine", "--clinic").status == 0
     assert load(tmp_path / "mine.yaml").design == "clinic"
     assert attune("check", "mine.yaml").status == 0
-    small = load(tmp_path / "mine.yaml").but(replicates=1, sessions=2, clinic={"therapists": 2, "arrivals_per_week": 1, "weeks": 4})
+    plan = {"therapists": 2, "arrivals_per_week": 1, "weeks": 4}
+    small = load(tmp_path / "mine.yaml").but(replicates=1, sessions=2, clinic=plan)
     assert len(sim.run(small, seed=1).clinic) == 8
 
 
@@ -110,6 +111,7 @@ def test_a_session_is_looked_into_across_a_hand_over(attune: Attune, written: Pa
 
 def test_who_is_not_there_cannot_be_looked_into(attune: Attune, written: Path) -> None:
     """A client who never came, and one who was never seen."""
-    (written / "one.yaml").write_text("question: q?\ndesign: clinic\nclinic: {therapists: 1, weeks: 4, arrivals_per_week: 9, capacity: 1}\n")
+    plan = "{therapists: 1, weeks: 4, arrivals_per_week: 9, capacity: 1}"
+    (written / "one.yaml").write_text(f"question: q?\ndesign: clinic\nclinic: {plan}\n")
     wrong(attune("trace", "one.yaml", "--client", 999), "client 999", "does not exist")
     wrong(attune("trace", "one.yaml", "--client", 20), "client 20", "never had a session")

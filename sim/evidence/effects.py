@@ -15,7 +15,7 @@ import pandas as pd
 from sim.evidence.claim_measures import quantities
 from sim.evidence.origins import distance
 from sim.experiments.intervals import difference_interval, mean_interval
-from sim.experiments.measures import arms, late_alliance, late_sessions, repaired_share, same_clients
+from sim.experiments.measures import arms, late_alliance, late_sessions, repaired_share, same_clients, sessions_in_order
 from sim.theory.regions import CONTAINS, REGIONS, ROLES
 from sim.theory.triangle import CORNERS, Corner
 
@@ -41,7 +41,8 @@ PROCESSES: dict[str, tuple[tuple[str, ...], int, str]] = {
 
 def late_means(run: Run, arm: Arm, columns: tuple[str, ...]) -> pd.Series:
     """Each client's mean of these columns (each counts the same) over the late sessions."""
-    rows = run.sessions[run.sessions["arm"] == arm.name]
+    held = sessions_in_order(run)
+    rows = held[held["arm"] == arm.name]
     rows = rows[late_sessions(rows)]
     return rows[list(columns)].mean(axis=1).groupby([rows["replicate"], rows["client"]]).mean()
 

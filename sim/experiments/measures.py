@@ -2,6 +2,7 @@
 
 Intervals are 95 % intervals of a mean over clients (Student's t). A client counts once per replicate. Where one
 therapist sees several clients, these intervals are somewhat too narrow, since such clients have something in common.
+Of a clinic a person counts once, however many courses they had; what is particular to clinics is in ``clinic_measures``.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from sim.experiments.clinic_measures import OF_ARMS, people, rules_compared
 from sim.experiments.intervals import difference_interval, mean_interval, single_differences
 from sim.experiments.intervals import overlap as overlap
 from sim.therapy.course import WEEKS_PER_MONTH
@@ -66,8 +68,29 @@ def _arm(scenario: Scenario, name: str) -> Arm:
 
 
 def treated(run: Run) -> pd.DataFrame:
-    """The courses of people who had therapy (at least one session)."""
-    return run.clients[run.clients["sessions_attended"] > 0]
+    """The courses of people who had therapy (at least one session).
+
+    Of a clinic one row a person, since a course may be handed over: their last course, with the first values of all (``_0``)
+    those at arrival, and the sessions of all.
+    """
+    if run.scenario.design != "clinic":
+        return run.clients[run.clients["sessions_attended"] > 0]
+    rows = run.clients.sort_values([*COURSE, "course"], kind="stable")
+    sums = rows.groupby(COURSE, observed=True)["sessions_attended"].transform("sum")
+    last = rows.assign(sessions_attended=sums).drop_duplicates(COURSE, keep="last")
+    arrived = {f"{name}_0{kind}": last[f"{name}_arrival{kind}"] for name in _ARRIVED for kind in ("", "_latent")}
+    return last.assign(**arrived)[last["sessions_attended"] > 0]
+
+
+_ARRIVED = ("distress", "client_anxiety", "client_avoidance")
+
+
+def sessions_in_order(run: Run) -> pd.DataFrame:
+    """The table of sessions, numbered through for each person: of a clinic also across a change of therapist."""
+    if run.scenario.design != "clinic" or run.sessions.empty:
+        return run.sessions
+    rows = run.sessions.sort_values([*COURSE, "week"], kind="stable")
+    return rows.assign(session=rows.groupby(COURSE, observed=True).cumcount() + 1)
 
 
 # ---------------------------------------------------------------------------------------------------------- alliance
@@ -95,7 +118,7 @@ def courses(run: Run) -> pd.DataFrame:
     columns = [*COURSE, "sessions", "wai", "wai_early", "wai_late"]
     if run.sessions.empty:
         return pd.DataFrame({name: pd.Series(dtype=float) for name in columns})
-    s = run.sessions[[*COURSE, "session", "wai_client"]]
+    s = sessions_in_order(run)[[*COURSE, "session", "wai_client"]]
     held = s.groupby(COURSE, observed=True)["session"].transform("max")
     third = np.ceil(held / 3)
     s = s.assign(
@@ -259,7 +282,11 @@ def pairings(run: Run) -> pd.DataFrame:
 
 
 def answer_table(run: Run) -> pd.DataFrame:
-    """The pairings as one would print them: who meets whom, late alliance with interval and SD, overlap, dropout, distress."""
+    """The pairings as one would print them: who meets whom, late alliance with interval and SD, overlap, dropout, distress.
+
+    Of a clinic: a row per measure and a column per arm, means over replicates."""
+    if run.scenario.design == "clinic":
+        return _clinic_table(run)
     table = pairings(run)
     who = ["client", "therapist"] if run.scenario.design == "crossed" else ["arm"]
     names = {
@@ -274,6 +301,16 @@ def answer_table(run: Run) -> pd.DataFrame:
         "minus_untreated": "minus untreated",
     }
     return table[[*who, *names]].rename(columns=names).dropna(axis="columns", how="all")
+
+
+def _clinic_table(run: Run) -> pd.DataFrame:
+    names = [arm.name for arm in run.scenario.arms]
+    came = people(run).groupby("arm").size().reindex(names, fill_value=0)
+    rows: list[dict[str, Any]] = [{"measure": "people who came", **came.astype(float)}]
+    for name, part in rules_compared(run).groupby("measure", sort=False):
+        m = OF_ARMS[str(name)]
+        rows.append({"measure": f"{m.title} ({m.unit})", **part.set_index("arm")["mean"].reindex(names)})
+    return pd.DataFrame(rows)
 
 
 def paired_differences(run: Run) -> pd.DataFrame:

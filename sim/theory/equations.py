@@ -672,8 +672,8 @@ def waiting_loss_probability(weeks_waiting, distress, waiting_loss_base, waiting
                              distress_typical):
     """Chance that somebody on the waiting list gives up this week.
 
-    S(b + gW*weeks - gD*(distress - typ)). Limit: S(b) in the first week for the typical client. Long waits lose people, and
-    those who feel better while they wait most easily. Status: assumption.
+    S(b + gW*weeks - gD*(distress - typ)), weeks before this one. Limit: S(b) in the first week for the typical client. Long
+    waits lose people, and those who feel better while they wait most easily. Status: assumption.
     """
     return logistic(waiting_loss_base + waiting_loss_week_gain * weeks_waiting
                     - waiting_loss_distress_gain * (distress - distress_typical))

@@ -199,17 +199,18 @@ def arrive(c: Clinic) -> None:
 
 
 def give_up_waiting(c: Clinic) -> None:
-    """Some who wait do not come back: the longer they wait and the better they feel, the more. Likewise between therapists."""
+    """Some who have waited a week or more do not come back, for a first or another therapist: the longer they wait and the better
+    they feel, the more."""
     w = c.world
     p = w.numbers
     for state, purpose, base, then in (
         (WAITING, "waiting_loss", p.waiting_loss_base, LOST),
         (BETWEEN, "between_loss", p.between_loss_base, ENDED),
     ):
-        rows = np.flatnonzero(c.state == state)
+        rows = np.flatnonzero((c.state == state) & (c.since < w.week))
         chance = applied(
             eq.waiting_loss_probability, w.numbers, "client", distress=w.clients.distress[rows],
-            weeks_waiting=(w.week - c.since[rows]).astype(float), waiting_loss_base=base,
+            weeks_waiting=w.week - c.since[rows] - 1.0, waiting_loss_base=base,
         )  # fmt: skip
         lost = rows[w.luck.uniform(w.client_code[rows], purpose, w.week) <= chance]
         c.state[lost], c.since[lost] = then, w.week

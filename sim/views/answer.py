@@ -15,7 +15,7 @@ import pandas as pd
 from sim.experiments import measures
 from sim.experiments.intervals import difference_interval, mean_interval
 from sim.experiments.run import Run
-from sim.views import answer_experiments, answer_pairs
+from sim.views import answer_clinic, answer_experiments, answer_pairs
 from sim.views.canvas import arm_name, number, percent, with_interval
 
 #: Words for a difference by its size in SDs of single clients, after Cohen's convention.
@@ -118,6 +118,8 @@ def size_word(difference: float, spread: float) -> str:
 
 def paragraph(run: Run) -> str:
     """The answer in one paragraph with numbers and intervals, for somebody who has never seen the project."""
+    if run.scenario.design == "clinic":
+        return answer_clinic.paragraph(run)
     if run.sessions.empty:
         nobody = "In this model, nobody has therapy in this scenario, so there is no alliance to report."
         return " ".join([nobody, *_untreated(run), INTERVALS])
@@ -274,6 +276,8 @@ def _untreated(run: Run) -> list[str]:
 
 def in_detail(run: Run) -> list[str]:
     """What else can be said with numbers, one sentence or two an item."""
+    if run.scenario.design == "clinic":
+        return answer_clinic.in_detail(run)
     if run.sessions.empty:
         return []
     if answer_experiments.pushed(run):  # an alliance that was pushed, or care that was fixed, is no result

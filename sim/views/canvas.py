@@ -86,6 +86,23 @@ def note_on_figure(run: Run, fig: Figure | SubFigure, more: str = "") -> None:
     fig.supxlabel(note_text(run, more), x=0.01, ha="left", fontsize=7.5, color=QUIET)
 
 
+def of_a_clinic(draw: F) -> F:
+    """The same figure function, in the house style, which says so where the run is of no clinic."""
+
+    @wraps(draw)
+    def wrapped(run: Run, fig: Figure | SubFigure | None = None) -> Any:
+        if run.scenario.design == "clinic":
+            return draw(run, fig)
+        fig = fig or picture(7.0, 3.0)
+        ax = fig.subplots()
+        ax.set_axis_off()
+        nothing_to_show(ax, "no arm of this scenario is a clinic")
+        note_on_figure(run, fig)
+        return fig
+
+    return in_style(wrapped)  # type: ignore[arg-type]
+
+
 def own_axis(run: Run, ax: Axes | None, width: float, height: float) -> Axes:
     """The given axis, or one on a figure of its own, with the note."""
     if ax is None:

@@ -10,9 +10,9 @@ import pandas as pd
 
 from sim.experiments import measures
 from sim.experiments.run import Run
-from sim.views import captions_claims
+from sim.views import captions_claims, captions_clinic
 from sim.views.canvas import number, panels
-from sim.views.plots import colour_range
+from sim.views.plots import colour_range, months_shown
 from sim.views.plots_inside import events, traced_session
 
 LATE = (
@@ -24,6 +24,9 @@ LATE = (
 def counted(run: Run) -> str:
     """How many courses, people and sessions the run holds."""
     c = run.clients
+    if run.scenario.design == "clinic":
+        came, held = len(c.drop_duplicates(["arm", "replicate", "client"])), int(c["sessions_attended"].sum())
+        return f"{came:,} simulated arrivals in all arms, {int(c['course'].notna().sum()):,} courses, {held:,} sessions"
     people = c.drop_duplicates(["replicate", "client"]) if run.scenario.design == "crossed" else c
     told = f"{len(c):,} simulated courses"
     if len(people) < len(c):
@@ -32,7 +35,9 @@ def counted(run: Run) -> str:
 
 
 def table_caption(run: Run) -> str:
-    """What the numbers of the pairings table mean."""
+    """What the numbers of the pairings table mean; of a clinic, of the table of arms."""
+    if run.scenario.design == "clinic":
+        return captions_clinic.arms_caption(run)
     text = (
         f"{LATE} Square brackets: 95 % interval of the mean over simulated clients. Overlap: the share that "
         "the distribution of "
@@ -76,6 +81,7 @@ TITLES = {
     "still_attending": "who is still attending",
     "distress_course": "distress month by month",
     "attachment_plane": "attachment of both people",
+    **captions_clinic.CLINIC_TITLES,
 }
 
 
@@ -105,6 +111,12 @@ def _differences(run: Run, _: dict[str, Any]) -> tuple[str, str]:
 
 
 def _curves(run: Run, _: dict[str, Any]) -> tuple[str, str]:
+    if run.scenario.design == "clinic":
+        return "Alliance from session to session", (
+            f"Mean client-rated WAI after each session of a course, on its whole scale; {_band(run)}. Late sessions include "
+            f"only those still "
+            "attending: part of a rise can be that the dissatisfied have left. After a hand-over a new course begins."
+        )
     return "Alliance from session to session", (
         f"Mean client-rated WAI after each session, on its whole scale; {_band(run)}. Late sessions include "
         "only those still attending: "
@@ -127,6 +139,12 @@ def _distress(run: Run, _: dict[str, Any]) -> tuple[str, str]:
         if untreated
         else "There is no untreated arm: part of this fall would have come without therapy."
     )
+    if run.scenario.design == "clinic":
+        return "Distress after arrival", (
+            f"Mean CORE-OM of everybody who came, in whatever state, by month since arrival, on its whole scale; "
+            f"{_band(run)}. A month is "
+            f"four weeks; the last shown is one in which half of all were asked: later ones are of early comers only. {last}"
+        )
     return "Distress month by month", (
         f"Mean CORE-OM of everybody, also of those who have left therapy, on its whole scale; {_band(run)}. A "
         f"month is four weeks. {last}"
@@ -163,6 +181,7 @@ _TEXTS = {
     "attachment_plane": _plane,
     "one_session": _session,
     **captions_claims.TEXTS,
+    **captions_clinic.TEXTS,
 }
 
 
@@ -229,7 +248,7 @@ def _seen_attending(run: Run, _: dict[str, Any]) -> str:
 
 
 def _seen_distress(run: Run, _: dict[str, Any]) -> str:
-    last = int(run.assessments["month"].max()) if len(run.assessments) else 0
+    last = months_shown(run) if len(run.assessments) else 0
     ends = [_extremes(_by_arm(run.assessments, "month", month, "distress"), 1) for month in (0, last)]
     return f"A line for each arm. Mean distress (CORE-OM) at intake: {ends[0]}; in month {last}: {ends[1]}."
 
@@ -269,4 +288,5 @@ _SEEN = {
     "attachment_plane": _seen_plane,
     "one_session": _seen_session,
     **captions_claims.SEEN,
+    **captions_clinic.SEEN,
 }

@@ -10,6 +10,7 @@ import numpy as np
 from sim.experiments import measures
 from sim.experiments.run import Run
 from sim.experiments.scenario import Attachment, Scenario
+from sim.views import doubts_clinic
 from sim.views.answer import Contrast, alliance_contrasts, untreated_contrasts
 from sim.views.answer_experiments import pushed
 from sim.views.canvas import arm_name, number, percent
@@ -23,6 +24,8 @@ PUBLISHED_SHARE = "2-3 %"
 
 def chance(run: Run) -> list[str]:
     """How wide the intervals are beside the differences that the answer speaks of, and how many clients would do better."""
+    if run.scenario.design == "clinic":
+        return doubts_clinic.chance(run)
     found = [*([] if pushed(run) else alliance_contrasts(run)), *untreated_contrasts(run)[-1:]]
     said = [_chance_of(run, c) for c in found if c.half > 0]
     picked = [c for c in found if c.picked_from > 2 and c.half > 0]
@@ -85,6 +88,8 @@ def conflicts(run: Run, claims: Iterable[Involved]) -> list[str]:
 
 def design(run: Run) -> list[str]:
     """What the design decides before anything is simulated."""
+    if run.scenario.design == "clinic":
+        return doubts_clinic.design(run)
     scenario = run.scenario
     treated = [arm for arm in scenario.arms if arm.therapist is not None]
     said = []

@@ -24,6 +24,7 @@ from sim.theory.triangle import CORNERS
 from sim.therapy.exchange import EXCHANGE
 from sim.therapy.policies import POLICIES
 from sim.therapy.session import SESSION, begin
+from sim.therapy.training import PROGRAMMES
 from sim.therapy.wiring import SESSION_RULES
 
 Equation = Callable[..., Any]
@@ -46,6 +47,22 @@ PERSONAL = ("anxiety", "avoidance", "fearful", "reaching", "closeness")
 ABOUT_THERAPY: tuple[Equation, ...] = (eq.healing, eq.engagement_target, eq.prototype_drift)
 #: Quantities that last: everything reads them, so following them would lead everywhere.
 LASTING = {"trust", "anxiety", "avoidance", "arousal"}
+#: What of a clinic's plan works through which equations (with those that take ``TOLD``, where therapists are told who is off
+#: track), and which assumed numbers say how strongly.
+SERVICE: dict[str, tuple[tuple[Equation, ...], tuple[str, ...]]] = {
+    "matching": ((eq.dyadic_fit,), ("complementarity_gain",)),
+    "feedback": (
+        (eq.expected_score,),
+        ("feedback_skill_step", "feedback_repair_step", "off_track_points", "expected_points"),
+    ),
+    "turnover": ((eq.quitting_probability, eq.handed_over), ("hand_over_share", "quitting_fatigue_gain", "quitting_base")),
+    **dict.fromkeys(("therapists", "capacity", "session_every", "overbook"), (
+        (eq.fatigue_after, eq.waiting_loss_probability),
+        ("fatigue_load_gain", "fatigue_carried_gain", "fatigue_rupture_gain", "waiting_loss_week_gain",
+         "waiting_loss_distress_gain"),
+    )),
+}  # fmt: skip
+TOLD = ("skill", "repair_skill")
 #: Prefixes by which one argument of an equation stands for several numbers (``task_agreement_trust_gain``).
 PREFIXES = ("client_", "therapist_", "observer_", "task_", "goal_", "anxiety_", "avoidance_", "immature_", "neurotic_")
 
@@ -54,7 +71,7 @@ PREFIXES = ("client_", "therapist_", "observer_", "task_", "goal_", "anxiety_", 
 class Lever:
     """One thing that a scenario sets; ``differs``: not the same in all arms with therapy."""
 
-    kind: str  # number, column, region, client, therapist, early, sessions, therapy, step, link, quantity
+    kind: str  # number, column, region, client, therapist, early, sessions, therapy, step, link, quantity, service
     name: str
     differs: bool
 
@@ -65,6 +82,7 @@ class Lever:
             "client": "who the client is", "therapist": "who the therapist is", "early": "attachment early in life",
             "sessions": "the number of sessions", "therapy": "whether there is therapy",
             "column": f"the therapist's {self.name.replace('_', ' ')}", "region": f"the region {self.name.replace('_', ' ')}",
+            "service": f"the clinic's {self.name.replace('_', ' ')}",
         }  # fmt: skip
         return words.get(self.kind, self.name)
 
@@ -111,11 +129,25 @@ def set_by(arm: Arm) -> dict[tuple[str, str], Any]:
     said |= {("link", name): value for name, value in arm.cut.items()}
     said |= {("quantity", name): value for name, value in arm.hold.items()}
     said |= {("quantity", one.quantity): one for one in arm.force}
+    said |= _set_by_plan(arm)
     for role, person in (("client", arm.client), ("therapist", arm.therapist)):
         if person is not None and person.kind != "population":
             said[role, role] = (person.kind, person.anxiety, person.avoidance)
         if person is not None and person.early is not None:
             said["early", role] = person.early
+    return said
+
+
+def _set_by_plan(arm: Arm) -> dict[tuple[str, str], Any]:
+    """What an arm's clinic decides that works through the model; training moves the therapists' columns."""
+    plan = arm.clinic
+    if plan is None:
+        return {}
+    said: dict[tuple[str, str], Any] = {("service", name): getattr(plan, name) for name in SERVICE if getattr(plan, name)}
+    for programme in (PROGRAMMES[name] for name in plan.training if name in PROGRAMMES):
+        for column, amount in programme.learned.items():
+            if column.partition("_")[0] not in ("anxiety", "avoidance"):  # everything takes those: see the programme's own row
+                said["column", column] = said.get(("column", column), 0.0) + amount * plan.trained_share
     return said
 
 
@@ -127,6 +159,7 @@ def levers(scenario: Scenario) -> tuple[Lever, ...]:
         Lever(*key, differs=any(said.get(key) != compared[0].get(key) for said in compared))
         for key in dict.fromkeys(key for said in compared for key in said)
     ]
+    found = [lever for lever in found if lever.kind != "service" or lever.differs]  # every clinic has a plan
     if len({arm.sessions for arm in treated}) > 1:
         found.append(Lever("sessions", "sessions", True))
     if 0 < len(treated) < len(scenario.arms):
@@ -166,6 +199,9 @@ def equations_of(lever: Lever) -> tuple[Equation, ...]:
     if lever.kind in ("column", "region"):
         bare = lever.name.removeprefix("client_").removeprefix("therapist_")
         return tuple(f for f in _functions() if bare in _takes(f))
+    if lever.kind == "service":
+        heeds = tuple(f for f in _functions() if set(TOLD) & _takes(f)) if lever.name == "feedback" else ()
+        return (*heeds, *SERVICE[lever.name][0])
     if lever.kind in ABOUT_ATTACHMENT:
         mine = [step.equation for step in EXCHANGE if step.role == lever.kind]
         own = {f"{lever.kind}_anxiety", f"{lever.kind}_avoidance"}
@@ -302,6 +338,8 @@ def assumptions(scenario: Scenario) -> list[Assumption]:
 def strengths(lever: Lever, scenario: Scenario) -> list[Number]:
     """Assumed numbers that say how strongly a lever works: of its own equations and of those that read them, in turn."""
     direct, allowed = equations_of(lever), _allowed(lever, scenario)
+    if lever.kind == "service":
+        return [NUMBERS[name] for name in SERVICE[lever.name][1]]
     if allowed is not None:
         other = "therapist_" if lever.kind == "client" else "client_"
         mine = [f for f in direct if allowed & set(tags(f))]
@@ -331,7 +369,7 @@ def _changed(lever: Lever, scenario: Scenario) -> list[Assumption]:
     given = "; ".join(f"{value:g} in “{arm}”" for arm, value in said.items() if value is not None)
     if lever.kind == "column":
         signed = "; ".join(f"{value:+g} in “{arm}”" for arm, value in said.items() if value is not None).replace("-", "−")
-        return [Assumption(lever.said, "what the arm's policy adds to it", signed, "–", "")]
+        return [Assumption(lever.said, "what the arm's policy or training adds to it", signed, "–", "")]
     n = NUMBERS[lever.name]
     return [Assumption(n.name, n.meaning, f"{n.default:g}; {given}".replace("-", "−"), _range(n), n.source)]
 

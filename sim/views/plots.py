@@ -44,6 +44,7 @@ from sim.views.canvas import (
 )
 from sim.views.plots_change import attachment_plane, pairing_differences
 from sim.views.plots_claims import asks_for_sites, eeg_sites, lesion_table, pushes_corners, removes_regions, triangle
+from sim.views.plots_clinic import CLINIC_FIGURES, not_asked
 from sim.views.plots_inside import one_session
 from sim.views.plots_paths import affect_labelling, fixes_responses, learned_strategies, weakens_words
 from sim.views.plots_together import crosses_kinds, interaction
@@ -154,19 +155,13 @@ def alliance_curves(run: Run, fig: Figure | SubFigure | None = None) -> Figure |
         drawn = lines_with_spread(ax, run.sessions, lines, "session", "wai_client", max(most // 6, 1))
         handles = max(handles, drawn, key=len)
         ax.set_title(title)
-        attended = [float((courses_of(run, arm)["sessions_attended"] >= planned_sessions(run, arm)).mean()) for _, arm in lines]
-        low, high = percent(min(attended)), percent(max(attended))
-        who = low if low == high else f"{low.removesuffix(' %')} to {high}"
-        ax.text(
-            0.99,
-            0.03,
-            f"attend the last planned session: {who}\n(means are of those still attending)",
-            transform=ax.transAxes,
-            ha="right",
-            va="bottom",
-            fontsize=7.5,
-            color=QUIET,
-        )
+        said = "(means are of those still attending)"
+        if run.scenario.design != "clinic":  # where courses are under way at the end, who attends to the last is not known
+            attended = [float((courses_of(run, a)["sessions_attended"] >= planned_sessions(run, a)).mean()) for _, a in lines]
+            low, high = percent(min(attended)), percent(max(attended))
+            who = low if low == high else f"{low.removesuffix(' %')} to {high}"
+            said = f"attend the last planned session: {who}\n{said}"
+        ax.text(0.99, 0.03, said, transform=ax.transAxes, ha="right", va="bottom", fontsize=7.5, color=QUIET)
     for ax in axes:
         ax.set(ylim=(1, 7), xlim=(0.5, most + 0.5))
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -230,8 +225,10 @@ def still_attending(run: Run, fig: Figure | SubFigure | None = None) -> Figure |
 
 def attendance(clients: pd.DataFrame, planned: int) -> pd.DataFrame:
     """By session: share of an arm's clients who come to it, and share who have dropped out, or improved and ended, after it."""
-    held = clients["sessions_attended"].to_numpy()
     sessions = np.arange(1, planned + 1)
+    if clients.empty:
+        return pd.DataFrame(np.nan, index=sessions, columns=["attending", "dropped_out", "improved"])
+    held = clients["sessions_attended"].to_numpy()
     left = {
         name: ((held <= sessions[:, None]) & (clients["ending"] == ending).to_numpy()).mean(axis=1)
         for name, ending in (("dropped_out", "dropout"), ("improved", "improved"))
@@ -246,20 +243,31 @@ def distress_course(run: Run, fig: Figure | SubFigure | None = None) -> Figure |
     fig = fig or picture(*panel_size(len(shown)))
     axes = panel_axes(fig, len(shown))
     handles: list[Line2D] = []
-    last = int(run.assessments["month"].max()) if len(run.assessments) else 1
+    last, clinic = months_shown(run), run.scenario.design == "clinic"
+    months = run.assessments[run.assessments["month"] <= last]
     for ax, (title, lines) in zip(axes, shown, strict=True):
-        handles = max(handles, lines_with_spread(ax, run.assessments, lines, "month", "distress", 1), key=len)
+        handles = max(handles, lines_with_spread(ax, months, lines, "month", "distress", 1), key=len)
         ax.set_title(title)
         ends = {planned_sessions(run, arm) / WEEKS_PER_MONTH for _, arm in lines}
-        if len(ends) == 1 and (end := ends.pop()) < last:
+        if not clinic and len(ends) == 1 and (end := ends.pop()) < last:
             ax.axvline(end, color=QUIET, linewidth=0.9, linestyle=(0, (1, 2)))
             ax.text(end, 39.4, " planned end of therapy", fontsize=7.5, color=QUIET, va="top")
         ax.set(ylim=(0, 40), xlim=(-0.15, max(last, 1) + 0.15))
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-    label_panels(axes, "month after intake (four weeks each)", "distress (CORE-OM, 0-40)")
+    label_panels(axes, f"month after {'arrival' if clinic else 'intake'} (four weeks each)", "distress (CORE-OM, 0-40)")
     legend_above(fig, handles if len(handles) > 1 else [])
     note_on_figure(run, fig, remark)
     return fig
+
+
+def months_shown(run: Run) -> int:
+    """The last month of a figure: of a clinic, where people come all the time, the last that half of them have been asked in."""
+    if run.assessments.empty:
+        return 1
+    if run.scenario.design != "clinic":
+        return int(run.assessments["month"].max())
+    asked = run.assessments["month"].value_counts().sort_index()
+    return int(asked.index[asked >= asked.iloc[0] / 2].max())
 
 
 #: The figures, by name.
@@ -284,6 +292,7 @@ EXPERIMENTS: dict[str, tuple[Callable[..., Figure | SubFigure], Callable[[Run], 
     "learned_strategies": (learned_strategies, fixes_responses),
     "eeg_sites": (eeg_sites, asks_for_sites),
     "interaction": (interaction, crosses_kinds),
+    **CLINIC_FIGURES,
 }
 
 _COURSES = ("pairing_differences", "alliance_curves", "still_attending", "distress_course", "attachment_plane")
@@ -297,12 +306,30 @@ INSTEAD: dict[str, tuple[tuple[str, ...], str]] = {
 }
 
 
+def _left_out_of_clinics(run: Run) -> dict[str, str]:
+    """Figures that make no sense for a clinic, whose tables were not kept, or for which its scenario does not ask."""
+    shared = "clients of one clinic share therapists and a queue, so that arms are compared clinic by clinic"
+    out = dict.fromkeys(("alliance_by_pairing", "pairing_differences"), shared)
+    out["still_attending"] = "people come and leave all the time; the figure of flow shows where they are"
+    out["attachment_plane"] = "a therapist's attachment is moved by all their clients, not by one course"
+    if run.sessions.empty:
+        out["alliance_curves"] = "nobody had a session" if run.scenario.keep_sessions else "the scenario does not keep sessions"
+    if run.assessments.empty:
+        kept = run.scenario.keep_assessments
+        out["distress_course"] = "nobody came" if kept else "the scenario does not keep monthly questionnaires"
+    if run.exchanges.empty:
+        out["one_session"] = "nobody is followed exchange by exchange"
+    return out | not_asked(run)
+
+
 def left_out(run: Run) -> dict[str, str]:
     """The usual figures that would show nothing in this run, by name, and why each is left out."""
     out: dict[str, str] = {}
     for name, (_, asked) in EXPERIMENTS.items():
         if name in INSTEAD and asked(run):
             out |= dict.fromkeys(INSTEAD[name][0], INSTEAD[name][1])
+    if run.scenario.design == "clinic":
+        return out | _left_out_of_clinics(run)
     if run.sessions.empty:
         out |= dict.fromkeys(("alliance_by_pairing", "alliance_curves", "still_attending"), "nobody has therapy")
     elif not run.clients["ending"].isin(["dropout", "improved"]).any():

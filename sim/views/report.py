@@ -27,7 +27,7 @@ from sim.experiments import measures
 from sim.experiments.run import Run
 from sim.experiments.store import run_id
 from sim.theory.claims import Source, sources
-from sim.views import answer, captions, doubts, involved, plots, verdicts
+from sim.views import answer, captions, captions_clinic, doubts, involved, plots, verdicts
 from sim.views.canvas import number, percent, styled, with_interval
 from sim.views.involved import Assumption, Involved
 from sim.views.plots_inside import events
@@ -70,6 +70,15 @@ def pairings_table(run: Run) -> tuple[list[str], list[list[str]]]:
     rows = [[write(r) for write in columns.values()] for r in table.to_dict("records")]
     kept = [k for k in range(len(columns)) if any(row[k] != "–" for row in rows)]
     return [list(columns)[k] for k in kept], [[row[k] for k in kept] for row in rows]
+
+
+def result_tables(run: Run) -> list[dict[str, Any]]:
+    """The tables of a report: the pairings, or what a clinic's arms come to; each with id, title, heads, rows and caption."""
+    if run.scenario.design == "clinic":
+        return captions_clinic.tables(run)
+    heads, rows = pairings_table(run)
+    title = "Pairings in numbers" if run.scenario.design == "crossed" else "Arms in numbers"
+    return [{"id": "table-1", "title": title, "heads": heads, "rows": rows, "caption": captions.table_caption(run)}]
 
 
 def _ranged(row: Mapping[Any, Any], name: str, digits: int) -> str:
@@ -198,7 +207,7 @@ def write_report(run: Run, folder: str | Path) -> Path:
     folder = Path(folder)
     figures = folder / "figures"
     figures.mkdir(parents=True, exist_ok=True)
-    heads, rows = pairings_table(run)
+    tables = result_tables(run)
     shown, numbers = involved.involved(run.scenario), involved.assumptions(run.scenario)
     page = _template().render(
         scenario=run.scenario,
@@ -206,12 +215,11 @@ def write_report(run: Run, folder: str | Path) -> Path:
         origin=origin(run, folder),
         paragraph=answer.paragraph(run),
         in_detail=answer.in_detail(run),
-        heads=heads,
-        rows=rows,
+        tables=tables,
         names=2 if run.scenario.design == "crossed" else 1,
+        therapy=any(arm.therapist is not None for arm in run.scenario.arms),
         figures=_shown_figures(run, figures),
         left_out=left_out(run),
-        table_caption=captions.table_caption(run),
         n=captions.counted(run),
         measures=[{**row, "value": number(row["value"], 3)} for row in whole_run(run).to_dict("records")],
         involved=shown,
