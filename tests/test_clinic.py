@@ -181,11 +181,11 @@ def test_questionnaires_are_monthly_from_arrival_and_again_after_the_end() -> No
     clients, asked = done.clients, done.assessments
     arrival = clients.groupby("client")["arrival_week"].first()
     months = asked.groupby("client")["month"].apply(list)
-    assert all(months[c] == list(range((70 - arrival[c]) // 4 + 1)) for c in arrival.index)
+    assert all(months[c] == list(range((70 - arrival[c] + 1) // 4 + 1)) for c in arrival.index)  # after 4, 8, ... weeks lived
     over = clients["ending"].isin(["planned", "improved", "dropout"])
-    assert (clients["ending"] == "transferred").any() and (over & (clients["end_week"] == 70 - 26)).any()
+    assert (clients["ending"] == "transferred").any() and (over & (clients["end_week"] == 70 - 25)).any()
     for when, weeks in (("6_months", 26), ("12_months", 52)):
-        there = over & (clients["end_week"] + weeks <= 70)
+        there = (over | (clients["gave_up_between"] > 0)) & (clients["end_week"] + weeks - 1 <= 70)
         for name in ("distress", "client_anxiety", "client_avoidance"):
             for kind in ("", "_latent"):
                 assert (clients[f"{name}_{when}{kind}"].notna() == there).all()
@@ -200,7 +200,7 @@ def test_questionnaires_are_monthly_from_arrival_and_again_after_the_end() -> No
         )
     once = clients[~clients["client"].isin(clients[clients["ending"] == "transferred"]["client"])]
     both = asked[asked["month"] > 0].merge(once, on="client", suffixes=("", "_course"))
-    when = both["arrival_week"] + 4 * both["month"]
+    when = both["arrival_week"] + 4 * both["month"] - 1
     until = both["end_week"] + (both["ending"] == "censored")
     assert (both["in_therapy"] == ((when >= both["begin_week"]) & (when < until))).all() and both["in_therapy"].any()
 

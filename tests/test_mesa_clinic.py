@@ -14,7 +14,7 @@ import sim
 from sim.experiments.clinics import build_clinic
 from sim.experiments.run import run_of_clinic
 from sim.experiments.scenario import Scenario
-from sim.therapy.clinic import STATES
+from sim.therapy.clinic_book import STATES
 from sim.views.mesa_model import CLINIC_REPORTED, REPORTED, Client, Person, Therapist, TherapyModel
 
 ROOT = Path(__file__).resolve().parents[1]

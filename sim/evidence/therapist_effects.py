@@ -24,8 +24,9 @@ from sim.people import instruments as ask
 from sim.people.life import live_a_week
 from sim.people.state import Columns
 from sim.therapy.course import at_end, fading
+from sim.therapy.foresight import without_questionnaires
 from sim.therapy.interventions import Surgery
-from sim.therapy.session import CENSORED, IN_THERAPY, World, meet_first, rate_alliance
+from sim.therapy.session import CENSORED, IN_THERAPY, World, meet_first
 
 if TYPE_CHECKING:
     from sim.experiments.run import Run
@@ -151,7 +152,7 @@ def with_every_therapist(run: Run, arm: Arm, replicate: int, outcome: str, clien
     numbers, luck, plan = w.numbers, w.luck, arm.clinic
     assert plan is not None
     held, early = w.therapists.data.copy(), outcome == "alliance"
-    session = [verb for verb in clinic.session if early or verb is not rate_alliance]  # nobody decides by it
+    session = clinic.session if early else without_questionnaires(clinic.session)
     shape = (clients.size, therapists.size)
     kept: dict[str, np.ndarray] = defaultdict(lambda: np.full(len(w.dyads), np.nan))
     w.week = 1

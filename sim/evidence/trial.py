@@ -127,8 +127,9 @@ def nested_estimate(values: Any, trained: Any, intake: Any, therapist: Any, *, o
 def counted_clients(run: Run, arm: str, from_week: int) -> pd.DataFrame:
     """Who counts in an arm, one row a client: those whose first course began in ``from_week`` or later and whose last has ended.
 
-    Intention to treat: ``therapist`` is that of the first course, whoever finished it. Dropouts count with their last rating.
-    Who is still in therapy, or between two therapists, at the end of the simulation is not counted. Also with ``replicate``,
+    Intention to treat: ``therapist`` is that of the first course, whoever finished it. Dropouts count with their last rating, and
+    who gave up between two therapists as one of them. Who is still in therapy, or between two therapists, at the end of the
+    simulation is not counted. Also with ``replicate``,
     ``client``, ``begin_week``, ``distress_0`` (of the first course) and the outcomes.
     """
     table = run.clients
@@ -136,9 +137,11 @@ def counted_clients(run: Run, arm: str, from_week: int) -> pd.DataFrame:
     who = ["replicate", "client"]
     first = rows.drop_duplicates(who)[[*who, "therapist", "begin_week", "distress_0"]].astype({"therapist": "int64"})
     last = rows.drop_duplicates(who, keep="last")
-    last = last.assign(dropout=(last["ending"] == "dropout").astype(float))[[*who, "ending", *_COLUMNS.values()]]
+    gave_up = last["gave_up_between"].fillna(0) > 0
+    last = last.assign(dropout=((last["ending"] == "dropout") | gave_up).astype(float), over=last["ending"].isin(ENDED) | gave_up)
+    last = last[[*who, "over", *_COLUMNS.values()]]
     both = first.merge(last.rename(columns={column: name for name, column in _COLUMNS.items()}), on=who)
-    return both[both["ending"].isin(ENDED) & (both["begin_week"] >= from_week)].reset_index(drop=True)
+    return both[both["over"] & (both["begin_week"] >= from_week)].reset_index(drop=True)
 
 
 def trial_estimates(run: Run) -> pd.DataFrame:

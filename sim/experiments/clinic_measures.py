@@ -14,12 +14,12 @@ import numpy as np
 import pandas as pd
 
 from sim.experiments.clinic_people import (
-    CLINIC,
     GAVE_UP,
     LATER_ASKED,
-    PERSON,
+    LEFT,
+    ONE_CLINIC,
+    ONE_PERSON,
     RELIABLE_CHANGE,
-    WEEKS_PER_MONTH,
     WEEKS_PER_YEAR,
     compared,
     finished,
@@ -30,6 +30,8 @@ from sim.experiments.clinic_people import (
     without_therapists,
 )
 from sim.experiments.intervals import mean_interval
+from sim.therapy.clinic_book import FOLLOW_UPS
+from sim.therapy.course import WEEKS_PER_MONTH
 
 if TYPE_CHECKING:
     from sim.experiments.run import Run
@@ -70,7 +72,7 @@ OF_ARMS = {
     "alliance": Measured("alliance", "client-rated WAI, 1-7", least=1, most=7),
     "dropout": Measured("dropped out", "% of those who began", 1, 100.0, 0, 100),
     "distress_change": Measured("distress, arrival to end", "CORE-OM points"),
-    "weeks_waited": Measured("wait for a first session", "weeks", 1, least=0),
+    "weeks_waited": Measured("on the waiting list, so far", "weeks", 1, least=0),
     "lost_waiting": Measured("lost on the waiting list", "% of those who came", 1, 100.0, 0, 100),
     "helped": Measured("helped", "% of those who began", 1, 100.0, 0, 100),
     "helped_of_all": Measured("helped by the end", "% of those who came", 1, 100.0, 0, 100),
@@ -91,24 +93,28 @@ def by_replicate(run: Run) -> pd.DataFrame:
     everybody = people(run)
     early = everybody[everybody["arrival_week"] <= max(last_beginning(run.scenario), 1)]
     done = finished(run, everybody)
-    done = done.assign(dropped=done["state"] == "dropout", change=done["distress_end"] - done["distress_arrival"])
-    treated, came = done.groupby(CLINIC), everybody.assign(lost=everybody["state"] == "lost waiting").groupby(CLINIC)
+    done = done.assign(dropped=done["state"].isin(LEFT), change=done["distress_end"] - done["distress_arrival"])
+    treated, came = done.groupby(ONE_CLINIC), everybody.assign(lost=everybody["state"] == "lost waiting").groupby(ONE_CLINIC)
     found = {
         "alliance": treated["alliance"].mean(), "dropout": treated["dropped"].mean(), "distress_change": treated["change"].mean(),
         "weeks_waited": came["weeks_waited"].mean(), "lost_waiting": came["lost"].mean(), "helped": treated["helped"].mean(),
-        "helped_of_all": early.groupby(CLINIC)["helped"].mean(),
+        "helped_of_all": early.groupby(ONE_CLINIC)["helped"].mean(),
         "helped_per_100_hours": 100.0 * treated["helped"].sum() / treated["sessions"].sum(),
         "fatigue": _by_clinic(run.therapists, "fatigue"),
         **{f"distress_{n}_months": _distress_later(run, n) for n in SINCE_ARRIVAL},
     }  # fmt: skip
-    every = pd.MultiIndex.from_product([[arm.name for arm in run.scenario.arms], range(run.scenario.replicates)], names=CLINIC)
+    unseen = [arm.name for arm in run.scenario.arms if not has_therapists(run.scenario, arm.name)]
+    helped = found["helped_of_all"]  # where nobody can be seen nobody is helped, by definition
+    found["helped_of_all"] = helped.where(~helped.index.get_level_values("arm").isin(unseen))
+    names = [arm.name for arm in run.scenario.arms]
+    every = pd.MultiIndex.from_product([names, range(run.scenario.replicates)], names=ONE_CLINIC)
     return pd.DataFrame({name: values.reindex(every).astype(float) for name, values in found.items()}, index=every)
 
 
 def _by_clinic(table: pd.DataFrame, column: str) -> pd.Series:
     if table.empty or column not in table:
-        return pd.Series(dtype=float, index=pd.MultiIndex.from_arrays([[], []], names=CLINIC))
-    return table.assign(arm=table["arm"].astype("str")).groupby(CLINIC)[column].mean()
+        return pd.Series(dtype=float, index=pd.MultiIndex.from_arrays([[], []], names=ONE_CLINIC))
+    return table.assign(arm=table["arm"].astype("str")).groupby(ONE_CLINIC)[column].mean()
 
 
 def _distress_later(run: Run, months: int) -> pd.Series:
@@ -118,8 +124,12 @@ def _distress_later(run: Run, months: int) -> pd.Series:
     if a.empty or min(weeks, default=0) <= months * WEEKS_PER_MONTH:
         return _by_clinic(pd.DataFrame(), "change")
     a = a.assign(arm=a["arm"].astype("str"))
-    ends = [a[a["month"] == month].set_index(PERSON)["distress"] for month in (0, months)]
-    return (ends[1] - ends[0]).dropna().groupby(level=CLINIC).mean()
+    ends = [a[a["month"] == month].set_index(ONE_PERSON)["distress"] for month in (0, months)]
+    return (ends[1] - ends[0]).dropna().groupby(level=ONE_CLINIC).mean()
+
+
+#: Of an arm in which nobody can be seen these differ from any other by definition.
+_ON_THE_LIST = ("weeks_waited", "lost_waiting")
 
 
 def rules_compared(run: Run) -> pd.DataFrame:
@@ -127,11 +137,13 @@ def rules_compared(run: Run) -> pd.DataFrame:
 
     Values are in the units of ``OF_ARMS`` (percentages, not shares). See ``compared`` for the columns.
     """
-    table = by_replicate(run)
-    parts = []
+    table, parts = by_replicate(run), []
+    unseen = [arm.name for arm in run.scenario.arms if not has_therapists(run.scenario, arm.name)]
     for name, m in OF_ARMS.items():
         if table[name].notna().any():
             part = compared(m.scale * table[name], run.scenario).assign(measure=name)
+            if name in _ON_THE_LIST:
+                part.loc[part["arm"].isin(unseen), ["difference", "difference_low", "difference_high"]] = np.nan
             parts.append(part.assign(**{end: part[end].clip(m.least, m.most) for end in ("low", "high")}))
     columns = ["measure", *_COMPARED]
     return pd.concat(parts)[columns].reset_index(drop=True) if parts else pd.DataFrame(columns=columns)
@@ -186,7 +198,7 @@ def per_therapist(run: Run) -> pd.DataFrame:
     )
     over = ~rows["ending"].isin(["censored", "transferred"])
     rows = rows.assign(change=rows["distress_end"] - rows["distress_0"], dropped=(rows["ending"] == "dropout").where(over))
-    key = [*CLINIC, "therapist"]
+    key = [*ONE_CLINIC, "therapist"]
     grouped = rows.assign(dropped=rows["dropped"].astype(float)).groupby(key)
     table = pd.DataFrame({
         "style": grouped["therapist_style"].first().astype("str"), "clients": grouped["client"].nunique(),
@@ -204,8 +216,8 @@ def _alliance_of(run: Run, rows: pd.DataFrame) -> Any:
         return rows["wai_client_mean"]
     if run.sessions.empty:
         return np.full(len(rows), np.nan)
-    rated = run.sessions[[*PERSON, "wai_client"]]
-    means = rated.assign(arm=rated["arm"].astype("str")).groupby(PERSON)["wai_client"].mean()
+    rated = run.sessions[[*ONE_PERSON, "wai_client"]]
+    means = rated.assign(arm=rated["arm"].astype("str")).groupby(ONE_PERSON)["wai_client"].mean()
     wanted = pd.MultiIndex.from_arrays([rows["arm"].astype("str"), rows["replicate"], rows["client"]])
     return means.reindex(wanted).to_numpy()
 
@@ -234,8 +246,8 @@ def follow_up(run: Run) -> pd.DataFrame:
     that the last time could be asked. Who is untreated has the monthly questionnaire nearest to that week. Missing values
     where there is no such arm, or no monthly questionnaires were kept.
     """
-    alone, last = without_therapists(run.scenario), run.clients.sort_values([*PERSON, "course"], kind="stable")
-    last = last.assign(arm=last["arm"].astype("str")).drop_duplicates(PERSON, keep="last")
+    alone, last = without_therapists(run.scenario), run.clients.sort_values([*ONE_PERSON, "course"], kind="stable")
+    last = last.assign(arm=last["arm"].astype("str")).drop_duplicates(ONE_PERSON, keep="last")
     last = last[last["ending"].isin(["planned", "improved", "dropout"])]
     times = [when for when in LATER_ASKED if last[f"distress_{LATER_ASKED[when]}"].notna().any()]
     if times:
@@ -258,7 +270,7 @@ def _followed(mine: pd.DataFrame, times: list[str], came: pd.DataFrame, monthly:
     for measure, prefix in (("distress", ""), ("anxiety", "client_"), ("avoidance", "client_")):
         for when in times:
             value = mine[f"{prefix}{measure}_{LATER_ASKED.get(when, when)}"]
-            weeks = mine["end_week"] - mine["arrival_week"] + {"6 months": 26, "12 months": 52}.get(when, 0)
+            weeks = mine["end_week"] - mine["arrival_week"] + FOLLOW_UPS.get(LATER_ASKED.get(when, ""), 0)
             months = np.rint(weeks / WEEKS_PER_MONTH).astype("int64")
             if when == "arrival":
                 there = came[f"{prefix}{measure}_arrival"].reindex(pd.MultiIndex.from_arrays(who)).to_numpy()
@@ -285,10 +297,10 @@ def over_years(run: Run) -> pd.DataFrame:
     done = done.assign(year=((done["begin_week"] - 1) // WEEKS_PER_YEAR + 1).astype(int))
     weeks = max((arm.clinic.weeks for arm in run.scenario.arms if arm.clinic is not None), default=0)
     ends = {0: 1, **{year: WEEKS_PER_YEAR * year for year in range(1, weeks // WEEKS_PER_YEAR + 1)}}
-    each = {year: done[done["year"] == year].groupby(CLINIC)["alliance"] for year in sorted(set(done["year"]))}
+    each = {year: done[done["year"] == year].groupby(ONE_CLINIC)["alliance"] for year in sorted(set(done["year"]))}
     found = {("alliance", year): part.mean() for year, part in each.items()}
     if len(t):
-        found |= {(what, year): t[t["week"] == week].groupby(CLINIC)[what].mean() for what in ("anxiety", "avoidance")
+        found |= {(what, year): t[t["week"] == week].groupby(ONE_CLINIC)[what].mean() for what in ("anxiety", "avoidance")
                   for year, week in ends.items()}  # fmt: skip
     for (what, year), values in found.items():
         first = found[what, min(y for w, y in found if w == what)]
@@ -313,7 +325,7 @@ def pair_fit(run: Run) -> pd.DataFrame:
     """
     rows = run.clients[run.clients["wai_client_mean"].notna()]
     found = {}
-    for (arm, replicate), part in rows.groupby(CLINIC, observed=True):
+    for (arm, replicate), part in rows.groupby(ONE_CLINIC, observed=True):
         scores = [part[f"{role}_{name}_0_latent"] for name in ("anxiety", "avoidance") for role in ("client", "therapist")]
         a, b, c, d = (np.asarray(s - s.mean(), float) for s in scores)
         if len(part) > 10:
@@ -322,14 +334,15 @@ def pair_fit(run: Run) -> pd.DataFrame:
                 y - own @ np.linalg.lstsq(own, y, rcond=None)[0] for y in (a * b + c * d, part["wai_client_mean"].to_numpy(float))
             ]
             found[str(arm), replicate] = float(np.corrcoef(*rest)[0, 1]) if min(r.std() for r in rest) > 1e-9 else np.nan
-    index = pd.MultiIndex.from_tuples(found, names=CLINIC) if found else pd.MultiIndex.from_arrays([[], []], names=CLINIC)
+    index = pd.MultiIndex.from_tuples(found, names=ONE_CLINIC) if found else pd.MultiIndex.from_arrays([[], []], names=ONE_CLINIC)
     return compared(pd.Series(list(found.values()), index=index, dtype=float), run.scenario)
 
 
 def off_track(run: Run) -> pd.DataFrame:
     """Dropout and change in distress of people at risk and of the others, the same people in every arm.
 
-    At risk: who, in the arm without feedback, rated distress at the fourth session no lower than at the first. One row per
+    At risk: who, in the arm without feedback, rated distress at the fourth session no lower than at the first. Only people who
+    came to a fourth session in every arm are compared: being asked then must not depend on the arm. One row per
     ``group`` (at risk, others), ``measure`` (dropout in %, distress_change) and arm, with the columns of ``compared`` and
     ``people``; empty where no arm differs in feedback or sessions were not kept.
     """
@@ -342,15 +355,19 @@ def off_track(run: Run) -> pd.DataFrame:
         s.pivot(index=["replicate", "client"], columns="session", values="distress").reindex(columns=[1, EARLY_SESSION]).dropna()
     )
     risk = (wide[EARLY_SESSION] >= wide[1]).rename("at_risk").reset_index()
-    done = finished(run).merge(risk, on=["replicate", "client"])
+    done = finished(run)
+    asked = done[done["sessions"] >= EARLY_SESSION].groupby(["replicate", "client"])["arm"].nunique()
+    everywhere = asked[asked == len([arm for arm in run.scenario.arms if has_therapists(run.scenario, arm.name)])].index
+    done = done.merge(risk, on=["replicate", "client"])
+    done = done[pd.MultiIndex.from_frame(done[["replicate", "client"]]).isin(everywhere)]
     done = done.assign(
-        dropout=100.0 * (done["state"] == "dropout"), distress_change=done["distress_end"] - done["distress_arrival"]
+        dropout=100.0 * done["state"].isin(LEFT), distress_change=done["distress_end"] - done["distress_arrival"]
     )
     parts = []
     for group, at_risk in (("at risk", True), ("others", False)):
         mine = done[done["at_risk"] == at_risk]
         for measure in ("dropout", "distress_change"):
-            each = compared(mine.groupby(CLINIC)[measure].mean(), run.scenario)
+            each = compared(mine.groupby(ONE_CLINIC)[measure].mean(), run.scenario)
             parts.append(
                 each.assign(group=group, measure=measure, people=mine.groupby("arm").size().reindex(each["arm"]).to_numpy())
             )
@@ -369,7 +386,7 @@ def handed_over(run: Run, against: str | None = None) -> pd.DataFrame:
     """
     done = finished(run)
     done = done.assign(
-        dropout=100.0 * done["state"].isin(["dropout", GAVE_UP]),
+        dropout=100.0 * done["state"].isin(LEFT),
         distress_change=done["distress_end"] - done["distress_arrival"],
     )
     key, measured, rows = ["replicate", "client"], ["alliance", "dropout", "distress_change"], []

@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from sim.experiments.intervals import mean_interval
+from sim.therapy.clinic_book import FOLLOW_UPS
 
 if TYPE_CHECKING:
     from sim.experiments.run import Run
     from sim.experiments.scenario import Scenario
 
 #: A person of a clinic is known by these, a clinic by the first two.
-PERSON = ["arm", "replicate", "client"]
-CLINIC = ["arm", "replicate"]
+ONE_PERSON = ["arm", "replicate", "client"]
+ONE_CLINIC = ["arm", "replicate"]
 #: Change in CORE-OM points (0-40) that is called reliable: 5 points, as in the published record (evidence 12.10).
 RELIABLE_CHANGE = 5.0
 #: Where a person stands at the end, by how their last course ended.
@@ -27,10 +28,13 @@ STATES = {
     "waiting": "waiting", "censored": "in therapy",
 }  # fmt: skip
 GAVE_UP = "gave up between therapists"  # told from "between" by a column of its own
-WEEKS_PER_YEAR, WEEKS_PER_MONTH = 52, 4
+#: Who began and left against plan.
+LEFT = ("dropout", GAVE_UP)
+WEEKS_PER_YEAR = 52
 #: Room for leave beyond its mean when asking who began early enough to finish.
 SLACK = 1.15
-LATER_ASKED = {"6 months": "6_months", "12 months": "12_months"}
+#: Times of follow-up as one says them -> as the client table does.
+LATER_ASKED = {when.replace("_", " "): when for when in FOLLOW_UPS}
 
 
 # ---------------------------------------------------------------------------------------------------- who and how long
@@ -44,7 +48,7 @@ def reference(scenario: Scenario) -> str:
 def has_therapists(scenario: Scenario, name: str) -> bool:
     """Whether anybody can be seen in an arm of a clinic."""
     arm = next(a for a in scenario.arms if a.name == name)
-    return arm.therapist is not None and (arm.clinic is None or arm.clinic.therapists * arm.clinic.capacity > 0)
+    return arm.therapist is not None and (arm.clinic is None or arm.clinic.most_places > 0)
 
 
 def without_therapists(scenario: Scenario) -> str | None:
@@ -79,14 +83,14 @@ def people(run: Run) -> pd.DataFrame:
 
 
 def _people(run: Run) -> pd.DataFrame:
-    rows = run.clients.sort_values([*PERSON, "course"], kind="stable")
+    rows = run.clients.sort_values([*ONE_PERSON, "course"], kind="stable")
     rows = rows.assign(arm=rows["arm"].astype("str"))
     attended = rows["sessions_attended"].fillna(0)
     with_rating = attended.where(rows["wai_client_mean"].notna(), 0.0)
     rated, courses = rows["wai_client_mean"] * attended, rows["course"].notna().astype(int)
     rows = rows.assign(sessions=attended, rated=rated, with_rating=with_rating, courses=courses)
-    sums = rows.groupby(PERSON)[["sessions", "rated", "with_rating", "courses", "weeks_waited"]].sum()
-    first, last = (rows.drop_duplicates(PERSON, keep=which).set_index(PERSON) for which in ("first", "last"))
+    sums = rows.groupby(ONE_PERSON)[["sessions", "rated", "with_rating", "courses", "weeks_waited"]].sum()
+    first, last = (rows.drop_duplicates(ONE_PERSON, keep=which).set_index(ONE_PERSON) for which in ("first", "last"))
     order = first.index
     sums, last = sums.loc[order], last.loc[order]
     ending = last["ending"].astype("str")

@@ -30,9 +30,14 @@ from sim.theory.parameters import NUMBERS, nearest
 from sim.theory.regions import CONTAINS
 from sim.theory.styles import STYLES
 from sim.therapy.interventions import Forced, Interventions, held_quantities, overlap
+from sim.therapy.matching import ORACLE
 from sim.therapy.policies import numbers_set_by
 
 __all__ = ["STYLE_POINT", "Arm", "Attachment", "Scenario", "ScenarioError", "from_spec", "json_schema", "load"]
+
+
+#: Sessions (millions) that the oracle foresees in about an hour on one core.
+AN_HOURS_FORESIGHT = 400
 
 
 class Arm(Frozen):
@@ -76,7 +81,7 @@ class Arm(Frozen):
         if plan is None:
             return []
         said = []
-        places = plan.capacity * plan.therapists if self.therapist is not None else 0
+        places = plan.most_places if self.therapist is not None else 0
         needed = plan.arrivals_per_week * self.sessions  # the same, however far apart they are
         if not places:
             said.append("has no room for anybody, so that everybody waits")
@@ -84,7 +89,10 @@ class Arm(Frozen):
             said.append(f"about {needed:.0f} sessions a week are asked for and there is room for {places}: waiting lists grow")
         if plan.trained_share < 1 and not plan.training:
             said.append("gives a share to be trained but no training")
-        if plan.matching == "oracle":
+        if plan.matching == ORACLE:
+            foreseen = plan.arrivals_per_week * plan.intake_weeks * plan.therapists * self.sessions / 1e6
+            if foreseen > AN_HOURS_FORESIGHT:
+                said.append(f"asks the oracle to foresee up to {foreseen:,.0f} million sessions: more than an hour on one core")
             said.append("is matched by an oracle that knows what becomes of each pair: an upper bound, no service could do it")
         return said
 

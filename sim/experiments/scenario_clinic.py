@@ -37,6 +37,11 @@ class Plan(Frozen):
     training_from: int
     feedback: bool
 
+    @property
+    def most_places(self) -> int:
+        """Sessions a week that there can ever be room for."""
+        return self.therapists * (self.capacity + self.overbook)
+
 
 def _matching(value: Any) -> str:
     if not isinstance(value, str) or value not in rule_names():

@@ -694,10 +694,10 @@ def fatigue_after(fatigue, load, carried, open_ruptures, fatigue_week_keep, fati
                   fatigue_rupture_gain):
     """A therapist's fatigue one week on, in 0..1: rest takes away, overload, distress carried home and open ruptures add.
 
-    keep*f + gL*(load - 1)+ + gC*(carried)+ + gR*open, load in caseloads that the post allows, carried = own arousal in sessions
-    above the typical therapist's, open = share of the caseload with an open rupture. Limit: fades by ``keep`` in a calm week.
-    Load alone relates only weakly to burnout; what is carried home is more, and more for anxious therapists (evidence 15.3)
-    [K14, A9]. Status: assumption.
+    keep*f + gL*(load - 1)+ + gC*(carried)+ + gR*open, all per session a week that the post has room for: load = sessions held,
+    carried = own arousal in them above the typical therapist's (summed), open = ruptures left open in them. Limit: fades by
+    ``keep`` in a calm week. Load alone relates only weakly to burnout; what is carried home is more, and more for anxious
+    therapists (evidence 15.3) [K14, A9]. Status: assumption.
     """
     more = (fatigue_load_gain * np.maximum(load - 1.0, 0.0) + fatigue_carried_gain * np.maximum(carried, 0.0)
             + fatigue_rupture_gain * open_ruptures)

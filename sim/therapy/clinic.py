@@ -21,7 +21,7 @@ from sim.people.apply import applied
 from sim.people.life import live_a_week
 from sim.people.state import Columns, check_range
 from sim.theory import equations as eq
-from sim.therapy.clinic_book import FOLLOW_UPS, Book, months_since
+from sim.therapy.clinic_book import BETWEEN, ENDED, FOLLOW_UPS, LOST, NOT_YET, TREATED, WAITING, Book, months_since
 from sim.therapy.course import CHECKED, exchange_rows, fading, session_rows
 from sim.therapy.foresight import foreseen_matches
 from sim.therapy.interventions import without
@@ -29,9 +29,6 @@ from sim.therapy.matching import ORACLE, Seen, choice
 from sim.therapy.session import HANDED_OVER, IN_THERAPY, SESSION, TRANSFERRED, Verb, World, meet_first
 from sim.therapy.training import teach
 
-#: Where a client stands. The last is said in more detail by how their course ended.
-STATES = ("not yet there", "waiting", "in therapy", "between therapists", "lost while waiting", "ended")
-NOT_YET, WAITING, TREATED, BETWEEN, LOST, ENDED = range(len(STATES))
 NOT_BEGUN = -1  # of a course
 STAFF_QUESTIONNAIRES = 26  # weeks between the questionnaires that therapists fill in for the service
 
@@ -94,6 +91,7 @@ class Clinic:
         self.held = np.zeros(m, np.int64)  # sessions this week
         self.chosen = _by_lot(world, np.arange(m), service.trained_share, exactly=True)
         self.taken = np.zeros(m, np.int64)  # weeks of training so far
+        self.marks = {name: np.full(m, np.nan) for name in ("anxiety", "avoidance")}  # staff questionnaires, as last filled in
         self.vacant: list[int] = []  # weeks in which vacant posts will be filled
         # one entry a course
         self.courses = 0  # dyad rows in use
@@ -145,8 +143,6 @@ class Clinic:
     def brought(self, clients: np.ndarray) -> dict[str, np.ndarray]:
         """What these clients bring from the therapist before (columns of ``HANDED_OVER``), NaN for who had none."""
         before, d = self.course[clients], self.world.dyads
-        if not len(d):
-            return {}
         return {name: np.where(before >= 0, d[name][before], np.nan) for name in HANDED_OVER}
 
     def end_courses(self, rows: np.ndarray, state: int) -> None:
@@ -253,6 +249,7 @@ def hire(c: Clinic, n: int) -> None:
     c.turns = np.concatenate([c.turns, np.zeros((n, c.service.every), np.int64)])
     c.in_post = np.concatenate([c.in_post, np.ones(n, bool)])
     c.away = np.concatenate([c.away, np.zeros(n, bool)])
+    c.marks = {name: np.concatenate([marks, np.full(n, np.nan)]) for name, marks in c.marks.items()}
     for name in ("load", "held", "taken"):
         setattr(c, name, np.concatenate([getattr(c, name), np.zeros(n, np.int64)]))
 
@@ -267,7 +264,8 @@ def train(c: Clinic) -> None:
 def match(c: Clinic) -> None:
     """Those who wait for a therapist get one, as far as there is room: first who is between therapists, then by waiting time."""
     w, s = c.world, c.service
-    waiting = np.concatenate([np.flatnonzero(c.state == BETWEEN), np.flatnonzero(c.state == WAITING)])
+    _ask_staff(c)
+    waiting = np.concatenate([_by_time(c, BETWEEN), _by_time(c, WAITING)])
     sessions = s.capacity
     if s.overbook and waiting.size and (w.week - c.since[waiting]).max() > s.overbook_after:
         sessions += s.overbook
@@ -283,11 +281,15 @@ def match(c: Clinic) -> None:
     c.begin_courses(clients, therapists, _sessions_left(c, clients))
 
 
+def _by_time(c: Clinic, state: int) -> np.ndarray:
+    """Clients in this state, who has been in it longest first."""
+    rows = np.flatnonzero(c.state == state)
+    return rows[np.argsort(c.since[rows], kind="stable")]
+
+
 def _sessions_left(c: Clinic, clients: np.ndarray) -> np.ndarray:
     """Sessions planned for these clients' next course: all of them, or what another therapist has left of them."""
     w, before = c.world, np.maximum(c.course[clients], 0)
-    if not len(w.dyads):
-        return np.full(clients.size, w.planned_weeks)
     left = np.maximum(w.planned_sessions[before] - w.dyads.session[before].astype(np.int64), 1)
     return np.where(c.course[clients] >= 0, left, w.planned_weeks)
 
@@ -295,26 +297,32 @@ def _sessions_left(c: Clinic, clients: np.ndarray) -> np.ndarray:
 def _seen(c: Clinic, waiting: np.ndarray, room: np.ndarray) -> Seen:
     """What a real service could see of those who wait and of the therapists."""
     w, posts = c.world, np.flatnonzero(room > 0)
-    staff, code, when = w.therapists.rows(posts), w.therapist_code[posts], w.week // STAFF_QUESTIONNAIRES
-    marks = [
-        ask.ecr(staff[name], staff[f"ecr_style_{name}"], code, f"ecr_{name}_staff", when, w.numbers, w.luck)
-        for name in ("anxiety", "avoidance")
-    ]
     arrival = c.book.arrival
     return Seen(
         week=w.week,
-        client=waiting,
+        client=waiting.copy(),  # what is handed out can be changed without changing anything here
         client_anxiety=arrival["client_anxiety_arrival"][waiting],
         client_avoidance=arrival["client_avoidance_arrival"][waiting],
         client_distress=arrival["distress_arrival"][waiting],
         weeks_waiting=w.week - c.since[waiting],
         therapist=posts,
-        therapist_anxiety=marks[0],
-        therapist_avoidance=marks[1],
+        therapist_anxiety=c.marks["anxiety"][posts],
+        therapist_avoidance=c.marks["avoidance"][posts],
         caseload=c.load[posts],
         room=room[posts],
-        lot=lambda purpose: w.luck.uniform(w.client_code[waiting], purpose, w.week),
+        lot=lambda purpose: w.luck.uniform(w.client_code[waiting], f"matching {purpose}", w.week),  # no luck of the model's
     )
+
+
+def _ask_staff(c: Clinic) -> None:
+    """Therapists fill in the ECR for the service: at their start, and anew every half year."""
+    w, anew = c.world, c.world.week % STAFF_QUESTIONNAIRES == 0
+    for name, marks in c.marks.items():
+        rows = np.flatnonzero(c.in_post & (np.isnan(marks) | anew))
+        if rows.size:
+            style = w.therapists[f"ecr_style_{name}"][rows]
+            purpose = f"ecr_{name}_staff"
+            marks[rows] = ask.ecr(w.therapists[name][rows], style, w.therapist_code[rows], purpose, w.week, w.numbers, w.luck)
 
 
 def hold_sessions(c: Clinic) -> None:
@@ -363,7 +371,7 @@ def ask_again(c: Clinic) -> None:
     c.book.note_month(c.world, rows, months, c.state[rows] == TREATED)
     over = np.flatnonzero(c.state[: c.arrived] == ENDED)
     for when, weeks in FOLLOW_UPS.items():
-        due = over[c.since[over] == c.world.week - weeks]
+        due = over[c.since[over] == c.world.week - weeks + 1]  # the week in which it ended has been lived as well
         if due.size:
             c.book.ask_later(c.world, due, c.course[due], when)
 

@@ -20,6 +20,9 @@ from sim.therapy.session import CENSORED, DROPOUT, IMPROVED, IN_THERAPY, LOST_WA
 if TYPE_CHECKING:
     from sim.therapy.clinic import Clinic
 
+#: Where a client stands. The last is said in more detail by how their course ended.
+STATES = ("not yet there", "waiting", "in therapy", "between therapists", "lost while waiting", "ended")
+NOT_YET, WAITING, TREATED, BETWEEN, LOST, ENDED = range(len(STATES))
 #: Weeks after the end of therapy at which people are asked again, and how the tables call it.
 FOLLOW_UPS = {"6_months": 26, "12_months": 52}
 _ASKED_LATER = ("distress", "client_anxiety", "client_avoidance")
@@ -93,7 +96,7 @@ class Book:
             b[name.replace("_begin", "_0") if name != "begin_week" else name][rows] = values
 
     def note_sessions(self, w: World, rows: np.ndarray) -> None:
-        """Alliance and ruptures of this week's sessions, added to their courses' lines."""
+        """Alliance, ruptures, repairs and warnings of this week's sessions, added to their courses' lines."""
         b, number = self.courses, w.dyads.session[rows]
         b.ruptures_total[rows] = np.nan_to_num(b.ruptures_total[rows]) + w.dyads.withdrawals[rows] + w.dyads.confrontations[rows]
         b.repairs_total[rows] = np.nan_to_num(b.repairs_total[rows]) + w.dyads.repairs[rows]
@@ -144,9 +147,9 @@ class Book:
 
 def counts(c: Clinic) -> dict[str, int]:
     """How many have come so far, and where they stand now; a person is counted once."""
-    in_state = np.bincount(c.state[: c.arrived], minlength=6)
-    _, waiting, treated, between, lost, ended = (int(n) for n in in_state)
-    how = np.bincount(c.ended[: c.arrived][c.state[: c.arrived] == 5], minlength=TRANSFERRED + 1)
+    in_state = np.bincount(c.state[: c.arrived], minlength=len(STATES))
+    waiting, treated, between, lost, ended = (int(in_state[k]) for k in (WAITING, TREATED, BETWEEN, LOST, ENDED))
+    how = np.bincount(c.ended[: c.arrived][c.state[: c.arrived] == ENDED], minlength=TRANSFERRED + 1)
     return {
         "arrivals_total": c.arrived, "waiting": waiting, "in_therapy": treated, "between_therapists": between,
         "lost_waiting": lost, "ended_total": ended, "ended_planned": int(how[PLANNED]), "ended_improved": int(how[IMPROVED]),
@@ -207,6 +210,6 @@ def _clients(c: Clinic) -> dict[str, Any]:
 
 def months_since(c: Clinic) -> tuple[np.ndarray, np.ndarray]:
     """Clients whose monthly questionnaires are due (the first are filled in at arrival), and how many months ago they came."""
-    weeks = c.world.week - c.arrival[: c.arrived]
-    rows = np.flatnonzero((weeks > 0) & (weeks % WEEKS_PER_MONTH == 0))
+    weeks = c.world.week - c.arrival[: c.arrived] + 1  # that they have lived since: this one is over
+    rows = np.flatnonzero(weeks % WEEKS_PER_MONTH == 0)
     return rows, weeks[rows] // WEEKS_PER_MONTH

@@ -14,11 +14,17 @@ from sim.luck import pair
 from sim.people.life import live_a_week
 from sim.people.state import Columns
 from sim.therapy.course import fading
-from sim.therapy.session import IN_THERAPY, Verb, World, meet_first
+from sim.therapy.feedback import heed_feedback
+from sim.therapy.session import IN_THERAPY, SESSION, Verb, World, meet_first, rate_alliance
 
 #: Pairs whose courses are simulated together.
 MOST_AT_ONCE = 20_000
-_NOT_NEEDED = ("rate_alliance",)  # nobody decides by it
+
+
+def without_questionnaires(session: tuple[Verb, ...]) -> list[Verb]:
+    """The verbs of a session that decide anything: without ``rate_alliance``, unless a verb was added that may ask for it."""
+    shipped = set(session) <= {*SESSION, heed_feedback}
+    return [verb for verb in session if not (shipped and verb is rate_alliance)]
 
 
 def foreseen_matches(world: World, session: tuple[Verb, ...], waiting: np.ndarray, room: np.ndarray,
@@ -74,7 +80,7 @@ def _courses(world: World, session: tuple[Verb, ...], clients: np.ndarray, posts
     w.trace = np.zeros((0, *world.trace.shape[1:]))
     meet_first(w, rows, {name: np.repeat(values, posts.size) for name, values in brought.items()})
     found = np.zeros(rows.size)
-    verbs = [verb for verb in session if verb.__name__ not in _NOT_NEEDED]
+    verbs = without_questionnaires(session)
     for session_number in range(1, int(sessions.max()) + 1):
         w.week += 1
         going = np.flatnonzero(w.ending == IN_THERAPY)

@@ -56,7 +56,10 @@ def placed(seen: Seen, score: Callable[[int, np.ndarray], np.ndarray]) -> np.nda
     for k in range(seen.client.size):
         if not left:
             break
-        best = int(np.argmax(np.where(room > 0, score(k, room), -np.inf)))
+        scores = np.where(room > 0, score(k, room), -np.inf)
+        best = int(np.argmax(scores))
+        if scores[best] == -np.inf:  # nobody for this client
+            continue
         out[k] = seen.therapist[best]
         room[best] -= 1
         left -= 1
@@ -70,6 +73,8 @@ def by_score(scores: Callable[[Seen], np.ndarray]) -> Rule:
         table = np.asarray(scores(seen.front()), float)  # the others are not served this week
         if table.shape != (min(int(seen.room.sum()), seen.client.size), seen.therapist.size):
             raise MatchingError(f"scores must be one row a client and one column a therapist, not of shape {table.shape}")
+        if np.isnan(table).any():
+            raise MatchingError("scores must be numbers (-inf = never this pair), not NaN")
         return placed(seen, lambda k, _: table[k])
 
     return rule
@@ -144,13 +149,14 @@ def meaning(name: str) -> str:
 
 def choice(name: str, seen: Seen) -> np.ndarray:
     """What a rule chooses: a therapist for every client who waits, or -1. Raises ``MatchingError`` with the rule's name."""
+    as_given = replace(seen, therapist=seen.therapist.copy(), room=seen.room.copy())  # whatever the rule does to what it sees
     try:
         chosen = MATCHING[name](seen)
     except MatchingError as e:
         raise MatchingError(f"matching rule '{name}': {e}") from e
     except Exception as e:  # whatever somebody's own rule may do
         raise MatchingError(f"matching rule '{name}' failed in week {seen.week} with {type(e).__name__}: {e}") from e
-    return checked_choice(name, seen, chosen)
+    return checked_choice(name, as_given, chosen)
 
 
 def checked_choice(name: str, seen: Seen, chosen: np.ndarray) -> np.ndarray:

@@ -131,10 +131,12 @@ def meet_first(world: World, rows: np.ndarray, carried: Mapping[str, np.ndarray]
         world.write(f"{role}_alliance", rows, world.applied(eq.alliance, rows, role))
         world.write(f"{role}_arousal", rows, calm(world, role))
         world.write(f"{role}_expression", rows, world.applied(eq.expression, rows, role))
+    who = world.client_of[rows]  # as they are in general, not with a therapist before
     names = [(f"{prefix}{name}_mean", role, f"{name}_mean") for prefix, role in (("", "client"), ("partner_", "therapist"))
              for name in ("anxiety", "avoidance")]  # fmt: skip
     fit = world.applied(
         eq.dyadic_fit, rows, "client", match_luck=world.luck.normal(world.pair_code[rows], "match"),
+        anxiety=world.clients.anxiety[who], avoidance=world.clients.avoidance[who],
         partner_anxiety=d.therapist_anxiety[rows], partner_avoidance=d.therapist_avoidance[rows],
         **{argument: (p.of(role, number) - 1.0) / 6.0 for argument, role, number in names},
     )  # fmt: skip

@@ -85,7 +85,7 @@ def _who_is_seen(run: Run, arm: str) -> list[str]:
     p = p[p["arm"] == arm]
     each = p.assign(lost=p["state"] == "lost waiting").groupby(["replicate", "lost"])["distress_arrival"].mean().unstack()
     told = [
-        f"In {arm_name(arm)} people wait {said.value('weeks_waited', arm)} weeks for a first session, and "
+        f"In {arm_name(arm)} people are on the waiting list for {said.value('weeks_waited', arm)} weeks, and "
         f"{said.value('lost_waiting', arm)} % give up on the waiting list."
     ]
     if True in each and False in each:

@@ -80,7 +80,8 @@ def trial_told(run: Run) -> list[str]:
     if estimates.empty or "wai_client" not in rows:
         return []
     n, parts = int(true["trials"].max()), []
-    for outcome, (title, unit, by) in TRIAL_OUTCOMES.items():
+    tried = {o: told for o, told in TRIAL_OUTCOMES.items() if rows[o]["trials"]}  # in the others nothing could be estimated
+    for outcome, (title, unit, by) in tried.items():
         mine, row = by * estimates.loc[estimates["outcome"] == outcome, "estimate"], rows[outcome]
         digits = 1 if by > 1 else 2
         told = (
@@ -93,12 +94,15 @@ def trial_told(run: Run) -> list[str]:
             told += f"; in truth {truth}, from which they are off by {number(off, digits)}"
         parts.append(f"{told})")
     held, seen, naive = (
-        listed(f"{round(rows[o][which] * rows[o]['trials'])} of {n} for {TRIAL_OUTCOMES[o][0].lower()}" for o in TRIAL_OUTCOMES)
+        listed(
+            f"{round(rows[o][which] * rows[o]['trials'])} of {rows[o]['trials']} for {tried[o][0].lower()}"
+            for o in tried if not np.isnan(rows[o][which])
+        )
         for which in ("coverage", "power", "naive_power")
-    )
+    )  # fmt: skip
     said = [f"A trial finds, as the mean of {n}, these effects of training: {'; '.join(parts)}.",
             f"Its intervals exclude zero in {seen}; were clients taken for independent, in {naive}."]  # fmt: skip
-    return [*said, f"They hold the true effect in {held}."] if true["effect"].notna().all() else said
+    return [*said, f"They hold the true effect in {held}."] if held else said
 
 
 def trial_detail(run: Run) -> list[str]:

@@ -100,7 +100,7 @@ def of_a_clinic(draw: F) -> F:
         note_on_figure(run, fig)
         return fig
 
-    return in_style(wrapped)  # type: ignore[arg-type]
+    return in_style(wrapped)  # type: ignore[return-value]
 
 
 def own_axis(run: Run, ax: Axes | None, width: float, height: float) -> Axes:

@@ -12,8 +12,7 @@ import numpy as np
 from sim.experiments.clinics import build_clinic
 from sim.experiments.run import run_of_clinic
 from sim.experiments.scenario import Arm, Scenario
-from sim.therapy.clinic import BETWEEN, LOST, STATES, WAITING
-from sim.therapy.clinic_book import counts
+from sim.therapy.clinic_book import BETWEEN, LOST, STATES, WAITING, counts
 from sim.therapy.model import Model
 from sim.therapy.session import IN_THERAPY, LOST_WAITING, STILL_WAITING
 
