@@ -308,3 +308,52 @@ def test_report_holds_its_answer_and_its_tables(which: str, tmp_path: Path) -> N
     assert ("Readings side by side" in heads) == (which == "readings")
     for name in re.findall(r'<h3 id="(\w+)"', page):
         assert (tmp_path / "figures" / f"{name}.png").exists() or name in ("whole", "readings")
+
+
+# ----------------------------------------------------------------------------------------------- awkward scenarios
+
+
+@pytest.mark.parametrize("arms", [
+    {"half": {"clinic": {"trained_share": 0.5}}, "usual": {"clinic": {"training": []}}},
+    {"half": {"clinic": {"trained_share": 0.5}}, "all": {}},
+    {"half": {"clinic": {"trained_share": 0.5, "therapists": 2}}},
+], ids=["no everybody", "no nobody", "too few to estimate"])  # fmt: skip
+def test_a_trial_without_its_twins_has_an_answer(arms: dict[str, Any]) -> None:
+    spec = {**BASE, "clinic": {**BASE["clinic"], "training": ["regular_supervision"]}, "arms": arms}
+    run = sim.run(sim.from_spec(spec, "half"), seed=2)
+    words = answer.paragraph(run) + " ".join(answer.in_detail(run))
+    assert "nan" not in words and "in truth" not in words
+
+
+def test_room_by_overbooking_alone_is_room() -> None:
+    plan = {**BASE["clinic"], "capacity": 0, "overbook": 2, "overbook_after": 1}
+    run = sim.run(sim.from_spec({**BASE, "clinic": plan, "arms": {"a": {}, "b": {"therapist": "none"}}}, "over"), seed=2)
+    assert cm.has_therapists(run.scenario, "a") and not cm.has_therapists(run.scenario, "b")
+    assert (cm.people(run).query("arm == 'a'")["sessions"] > 0).any()
+    assert not any("no room" in note for note in run.scenario.arms[0].notes())
+
+
+def test_where_nobody_is_seen_nobody_is_said_to_be_helped_or_lost() -> None:
+    run = a_run("unseen")
+    rows = {(r["measure"], r["arm"]): r for r in cm.rules_compared(run).to_dict("records")}
+    assert np.isnan(rows["helped_of_all", "nobody"]["mean"]) and rows["helped_of_all", "seen"]["mean"] > 0
+    for measure in ("weeks_waited", "lost_waiting"):
+        assert rows[measure, "nobody"]["mean"] > 0 and np.isnan(rows[measure, "nobody"]["difference"])
+
+
+def test_at_risk_are_people_who_could_be_asked_in_every_arm() -> None:
+    run = a_run("feedback")
+    p = cm.people(run)
+    asked = p[p["sessions"] >= cm.EARLY_SESSION].groupby(["replicate", "client"])["arm"].nunique()
+    table = cm.off_track(run)
+    for arm in ("n", "f"):
+        counted = table[(table["arm"] == arm) & (table["measure"] == "dropout")]["people"].sum()
+        assert 0 < counted <= (asked == 2).sum()
+    assert table.groupby(["group", "measure"])["people"].nunique().eq(1).all()  # the same people in both arms
+
+
+def test_alliance_is_compared_without_sessions_too() -> None:
+    kept, left_out = (sim.from_spec({**BASE, "record": {"sessions": sessions}}, "kept") for sessions in (True, False))
+    for name in ("mean_alliance", "ruptures_per_session"):
+        effect = sim.compare(kept, left_out, seeds=[2], measure=name).iloc[0]
+        assert effect["a"] == effect["b"] > 0

@@ -16,6 +16,7 @@ from sim.therapy import matching
 from sim.therapy.clinic import BETWEEN, CLINIC, Clinic, arrive, match
 from sim.therapy.foresight import foreseen_distress, foreseen_matches
 from sim.therapy.matching import MATCHING, ORACLE, MatchingError, Seen, by_score, checked_choice, meaning, rule_names
+from sim.therapy.model import Model
 from sim.therapy.session import IN_THERAPY, TRANSFERRED
 
 
@@ -245,6 +246,69 @@ def test_a_rule_of_ones_own_can_be_named_in_a_scenario() -> None:
     here = seen(CLIENTS, THERAPISTS, [4, 4, 4])
     assert MATCHING["calm_for_anxious"](here).tolist() == [4, 4, 4, 4]  # the calmest, while there is room
     assert meaning("calm_for_anxious") == "A rule that was added."
+
+
+def test_what_a_rule_does_to_what_it_sees_changes_nothing() -> None:
+    def careless(here: Seen) -> np.ndarray:
+        chosen = MATCHING["first_free"](here)
+        for values in (here.client, here.therapist, here.room, here.caseload, here.client_distress, here.therapist_anxiety):
+            values[:] = 0
+        return chosen
+
+    MATCHING["careless"] = careless
+    for table in ("clients", "sessions", "clinic"):
+        mine, usual = getattr(run(clinic("careless", weeks=20), 1), table), getattr(run(clinic(weeks=20), 1), table)
+        assert mine.equals(usual), table
+
+
+def test_lots_tell_a_rule_nothing_about_what_will_be() -> None:
+    found: dict[str, Any] = {}
+
+    def curious(here: Seen) -> np.ndarray:
+        found["week"], found["client"] = here.week, here.client.copy()
+        found.update({name: here.lot(name) for name in ("dropout", "quitting", "waiting_loss", "life_event")})
+        return MATCHING["first_free"](here)
+
+    MATCHING["curious"] = curious
+    c = begun(clinic("curious"), weeks=2)
+    w = c.world
+    for name in ("dropout", "quitting", "waiting_loss", "life_event"):
+        of_the_model = w.luck.uniform(w.client_code[found["client"]], name, found["week"])
+        assert found[name].size > 2 and not np.isin(found[name], of_the_model).any()
+
+
+def test_never_this_pair_leaves_people_waiting_and_no_number_is_no_score() -> None:
+    MATCHING["not_for_these"] = by_score(lambda here: np.where(here.client[:, None] % 2 == 0, -np.inf, 0.0) + 0 * here.therapist)
+    done = run(clinic("not_for_these", therapists=9, weeks=12), 1).clients
+    seen_ones = done.loc[done["therapist"].notna(), "client"]
+    assert len(seen_ones) > 5 and (seen_ones % 2 == 1).all() and (done["client"] % 2 == 0).any()
+    MATCHING["no_number"] = by_score(lambda here: np.full((here.client.size, here.therapist.size), np.nan))
+    with pytest.raises(MatchingError, match="not NaN"):
+        run(clinic("no_number"), 1)
+
+
+def test_a_verb_of_ones_own_may_ask_for_ratings_under_the_oracle_too() -> None:
+    def look_back(world: Any, rows: np.ndarray) -> None:
+        """Keep what the client has just marked."""
+        world.rate("marked_again", rows, world.ratings["wai_client"][rows])
+
+    mine = Model().insert(look_back, after="rate_alliance")
+    done = run(clinic(ORACLE, weeks=4), 1, model=mine)
+    assert len(done.sessions) and done.sessions["marked_again"].equals(done.sessions["wai_client"].rename("marked_again"))
+
+
+def test_staff_questionnaires_stay_for_half_a_year() -> None:
+    marks: dict[int, np.ndarray] = {}
+
+    def keen(here: Seen) -> np.ndarray:
+        if here.therapist.size == 6:
+            marks[here.week] = here.therapist_anxiety.copy()
+        return MATCHING["first_free"](here)
+
+    MATCHING["keen"] = keen
+    begun(clinic("keen", therapists=6, capacity=60, arrivals_per_week=3, leave_prob=0, weeks=60), weeks=60)
+    periods = [{tuple(m) for week, m in marks.items() if first <= week < first + 26} for first in (0, 26, 52)]
+    assert [len(one) for one in periods] == [1, 1, 1] and len(set.union(*periods)) == 3
 
 
 @pytest.mark.parametrize(("typed", "meant"), [("first_fre", "first_free"), ("similiar", "similar"), ("oracel", "oracle")])

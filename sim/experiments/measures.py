@@ -140,6 +140,8 @@ def late_alliance(run: Run) -> dict[str, pd.Series]:
 
 def mean_alliance(run: Run) -> float:
     """Mean client-rated alliance (WAI, 1-7) over all sessions held; every client counts once."""
+    if run.scenario.design == "clinic":  # where each course has its mean, whether or not sessions were kept
+        return _mean(people(run)["alliance"])
     return _mean(courses(run)["wai"])
 
 
@@ -189,6 +191,9 @@ def sessions_attended(run: Run) -> float:
 
 def ruptures_per_session(run: Run) -> float:
     """Mean number of ruptures in a session."""
+    if run.scenario.design == "clinic":  # likewise
+        held = run.clients["sessions_attended"].sum()
+        return float(run.clients["ruptures_total"].sum() / held) if held else float("nan")
     return _mean(run.sessions["ruptures"])
 
 

@@ -41,9 +41,14 @@ class Seen:
 
     def front(self) -> Seen:
         """The same, with no more of those who wait than there is room for, the longest waiting first."""
-        n = min(int(self.room.sum()), self.client.size)
+        return self.part(0, self.room)
+
+    def part(self, first: int, room: np.ndarray) -> Seen:
+        """The same from one client of the list on, as many as there is ``room`` for, and with that room."""
+        some = slice(first, first + int(room.sum()))
         mine = ("client", "client_anxiety", "client_avoidance", "client_distress", "weeks_waiting")
-        return replace(self, **{name: getattr(self, name)[:n] for name in mine}, lot=lambda purpose: self.lot(purpose)[:n])
+        cut = {name: getattr(self, name)[some] for name in mine}
+        return replace(self, **cut, room=room, lot=lambda purpose: self.lot(purpose)[some])
 
 
 Rule = Callable[[Seen], np.ndarray]
@@ -66,16 +71,27 @@ def placed(seen: Seen, score: Callable[[int, np.ndarray], np.ndarray]) -> np.nda
     return out
 
 
+def _rows_of(table: np.ndarray) -> Callable[[int, np.ndarray], np.ndarray]:
+    return lambda client, _room: table[client]
+
+
 def by_score(scores: Callable[[Seen], np.ndarray]) -> Rule:
     """A rule from a table of scores, (clients, therapists)."""
 
     def rule(seen: Seen) -> np.ndarray:
-        table = np.asarray(scores(seen.front()), float)  # the others are not served this week
-        if table.shape != (min(int(seen.room.sum()), seen.client.size), seen.therapist.size):
-            raise MatchingError(f"scores must be one row a client and one column a therapist, not of shape {table.shape}")
-        if np.isnan(table).any():
-            raise MatchingError("scores must be numbers (-inf = never this pair), not NaN")
-        return placed(seen, lambda k, _: table[k])
+        room, out, first = seen.room.copy(), np.full(seen.client.size, -1), 0
+        while first < out.size and room.sum():  # once, unless scores of -inf leave room for who stands further back
+            part = seen.part(first, room)
+            table = np.asarray(scores(part), float)
+            if table.shape != (part.client.size, part.therapist.size):
+                raise MatchingError(f"scores must be one row a client and one column a therapist, not of shape {table.shape}")
+            if np.isnan(table).any():
+                raise MatchingError("scores must be numbers (-inf = never this pair), not NaN")
+            chosen = placed(part, _rows_of(table))
+            out[first : first + chosen.size] = chosen
+            room = room - np.bincount(np.searchsorted(part.therapist, chosen[chosen >= 0]), minlength=room.size)
+            first += chosen.size
+        return out
 
     return rule
 

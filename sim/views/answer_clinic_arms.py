@@ -94,15 +94,15 @@ def trial_told(run: Run) -> list[str]:
             told += f"; in truth {truth}, from which they are off by {number(off, digits)}"
         parts.append(f"{told})")
     held, seen, naive = (
-        listed(
+        [
             f"{round(rows[o][which] * rows[o]['trials'])} of {rows[o]['trials']} for {tried[o][0].lower()}"
             for o in tried if not np.isnan(rows[o][which])
-        )
+        ]
         for which in ("coverage", "power", "naive_power")
     )  # fmt: skip
     said = [f"A trial finds, as the mean of {n}, these effects of training: {'; '.join(parts)}.",
-            f"Its intervals exclude zero in {seen}; were clients taken for independent, in {naive}."]  # fmt: skip
-    return [*said, f"They hold the true effect in {held}."] if held else said
+            f"Its intervals exclude zero in {listed(seen)}; were clients taken for independent, in {listed(naive)}."]  # fmt: skip
+    return [*said, f"They hold the true effect in {listed(held)}."] if held else said
 
 
 def trial_detail(run: Run) -> list[str]:
