@@ -38,26 +38,6 @@ _WITH = typer.Option(
 )
 _SEED = typer.Option(min=0, max=2**63 - 1, help="Fixes all luck: the same seed gives the same tables.")
 
-#: Columns of an exchange that tell its story, in order: heading, and what it means (all in 0..1).
-_STORY = {
-    "exchange": ("exch.", ""),
-    "client_arousal_target": ("stirred", "how aroused the moment makes the client"),
-    "client_expression": ("shown", "what the client shows of it"),
-    "client_disclosure": ("said", "what the client says of it"),
-    "therapist_mirrored": ("mirror", "the therapist's mirror activity"),
-    "therapist_felt": ("felt", "what the therapist feels of it"),
-    "therapist_estimate": ("read as", "what the therapist takes the client's arousal to be"),
-    "therapist_fit": ("fit", "how well that fits the client's real arousal"),
-    "therapist_response": ("given", "how well the therapist responds"),
-    "client_expectation": ("hoped", "the response the client expects"),
-    "client_perceived": ("heard", "the response as the client perceives it"),
-    "client_labelling": ("named", "feelings the client puts into words"),
-    "client_arousal": ("calm?", "the client's arousal afterwards"),
-    "client_tension": ("tension", "disappointment built up; past the threshold the bond ruptures"),
-    "client_avoidance": ("avoid", "the client's avoidance of this therapist"),
-}
-
-
 def _added(files: list[Path] | None) -> None:
     """Run what adds to the model's registries before a scenario names it."""
     import runpy
@@ -155,12 +135,22 @@ def run_command(
         _fail("stopped; nothing was kept", 130)
     simulated = time.perf_counter()
 
+    failed: list[BaseException] = []
+
     def report(run: Run, place: Path) -> None:
         from sim.views.report import write_report
 
-        write_report(run, place)
+        try:
+            write_report(run, place)
+        except (OSError, MemoryError):
+            raise
+        except Exception as e:  # a fault in the report must not cost the tables
+            failed.append(e)
+            (place / "report-error.txt").write_text("".join(traceback.format_exception(e)), encoding="utf-8")
 
     save(result, folder, [f"started {time.strftime('%Y-%m-%d %H:%M:%S')}", f"simulated in {simulated - started:.2f} s"], report)
+    if failed:
+        _fail(f"the tables are in {folder}, but the report failed ({failed[0]}); see report-error.txt there", 1)
     _show(result, folder)
 
 
@@ -183,10 +173,13 @@ def _writable(folder: Path) -> None:
 
 def _show(run: Run, folder: Path) -> None:
     from sim.experiments import measures
+    from sim.views import answer
 
     console = _out()
     console.print(f"\n{run.scenario.question}\n", style="bold", markup=False)
     console.print(_table(measures.answer_table(run), "Simulated people, not real ones"))
+    if run.scenario.design == "clinic":  # whose answer is not in its table
+        typer.echo("\n" + answer.paragraph(run))
     typer.echo(f"\nReport: {folder / 'report.html'}\nTables: {folder}  (seed {run.seed})")
 
 
@@ -275,11 +268,14 @@ def trace(
     seed: Annotated[int, _SEED] = 1,
     replicate: Annotated[int, typer.Option(min=0, help="Replicate, from 0.")] = 0,
     csv: Annotated[Path | None, typer.Option(help="Also write every quantity of every exchange to this CSV file.")] = None,
+    with_files: Annotated[list[Path] | None, _WITH] = None,
 ) -> None:
     """Look inside one session: what happened in each exchange, step by step."""
     from sim.experiments.run import traced_course
     from sim.experiments.scenario import load
+    from sim.views import story
 
+    _added(with_files)
     s = load(scenario)
     exchanges, sessions, chosen = traced_course(s, seed, arm, client, replicate)
     if session > len(sessions):
@@ -292,23 +288,14 @@ def trace(
     now = sessions[sessions["session"] == session].iloc[0]
     console = _out()
     console.print(f"{chosen}: client {client}, session {session}, seed {seed} (simulated people)", style="bold", markup=False)
-    story = inside[list(_STORY)].rename(columns={column: heading for column, (heading, _) in _STORY.items()})
-    console.print(_table(story.assign(event=_events(inside)), "all in 0..1; read from left to right", compact=True))
-    typer.echo("  ".join(f"{heading}: {meaning};" for heading, meaning in _STORY.values() if meaning))
+    console.print(_table(story.told(inside), "all in 0..1; read from left to right", compact=True))
+    typer.echo("  ".join(f"{heading}: {meaning};" for heading, meaning in story.STORY.values() if meaning))
     happened = f"{now['ruptures']} rupture(s) ({now['rupture_type']}), {now['repairs']} repair(s)"
     typer.echo(
         f"Client's WAI after the session {now['wai_client']:.2f}, therapist's {now['wai_therapist']:.2f} (1-7); "
         f"CORE-OM before it {now['distress']:.1f} (0-40); {happened}; "
         f"accuracy (correlation) {now['accuracy_correlation']:.2f}."
     )
-
-
-def _events(inside: pd.DataFrame) -> list[str]:
-    """What happened to the relationship in each exchange of a session."""
-    names = {"withdrawals": "withdrawal", "confrontations": "confrontation", "repairs": "repair"}
-    # Counts run on within a session; the first exchange starts from 0.
-    steps = {word: inside[column].diff().fillna(inside[column]) > 0 for column, word in names.items()}
-    return [", ".join(word for word in steps if steps[word].iloc[k]) for k in range(len(inside))]
 
 
 def _csv_written(path: Path | None, exchanges: pd.DataFrame, scenario: str, seed: int) -> None:

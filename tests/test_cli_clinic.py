@@ -10,6 +10,9 @@ import pytest
 import sim
 from sim.experiments.run import traced_course
 from sim.experiments.scenario import load
+from sim.experiments.store import open_run
+from sim.therapy.matching import MATCHING, MatchingError
+from sim.therapy.training import PROGRAMMES
 from tests.test_cli import Attune, attune, wrong
 
 __all__ = ["attune"]  # the fixture
@@ -52,6 +55,49 @@ def test_rules_of_ones_own_come_with_a_file(attune: Attune, written: Path) -> No
     assert attune("report", folders[0], "--with", "rules.py").status == 0
 
 
+def test_what_was_added_is_read_back_without_its_file(attune: Attune, written: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run with a rule and a programme of one's own: its tables and report can be had again; to run it the file is needed."""
+    (written / "mine.yaml").write_text(SMALL.replace("calm_for_anxious}", "calm_for_anxious, training: [walks]}"))
+    walks = "from sim.therapy.training import PROGRAMMES, Programme\n"
+    walks += "PROGRAMMES['walks'] = Programme('Go out.', {'skill': 0.1}, 4)\n"
+    (written / "rules.py").write_text(RULES + walks)
+    assert attune("run", "mine.yaml", "--with", "rules.py", "--out", "kept").status == 0
+    for registry, name in ((MATCHING, "calm_for_anxious"), (PROGRAMMES, "walks")):
+        registry.pop(name)  # type: ignore[attr-defined]
+    run = open_run(written / "kept")
+    assert len(run.therapists) and PROGRAMMES["walks"].learned == {"skill": 0.1}
+    assert attune("report", "kept").status == 0
+    page = (written / "kept" / "report.html").read_text()
+    assert "--with FILE" in page and "calm_for_anxious" in page
+    with pytest.raises(MatchingError, match=r"calm_for_anxious.*not kept with a run"):
+        sim.run(run.scenario, 1)
+
+
+def test_a_report_that_fails_costs_no_tables(attune: Attune, written: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One line that says where the tables are, status 1, and what went wrong in a file beside them."""
+    def broken(*_: object) -> None:
+        raise ValueError("a fault")
+
+    monkeypatch.setattr("sim.views.report.write_report", broken)
+    done = attune("run", "mine.yaml", "--with", "rules.py", "--out", "kept")
+    assert done.status == 1 and "the tables are in kept" in done.err and "a fault" in done.err
+    assert len(open_run(written / "kept").clients)
+    assert "ValueError: a fault" in (written / "kept" / "report-error.txt").read_text()
+
+
+def test_clinics_are_compared_on_what_matters_to_clinics() -> None:
+    """Waiting, losses, who is helped, fatigue: by default and by name; of other designs there are none."""
+    spec = {"question": "q?", "design": "clinic", "sessions": 3, "exchanges": 2,
+            "clinic": {"therapists": 2, "capacity": 2, "arrivals_per_week": 3, "weeks": 14}}
+    usual = sim.from_spec(spec, "usual")
+    table = sim.compare(usual, usual.but(clinic={"therapists": 4}), seeds=range(2)).set_index("measure")
+    assert table.loc["weeks_waited", "difference"] < -1 and table.loc["weeks_waited", "a"] > 1
+    assert {"lost_waiting", "helped", "helped_per_100_hours", "fatigue"} <= set(table.index)
+    assert sim.compare(usual, usual, seeds=[1], measure="helped")["difference"].tolist() == [0.0]
+    with pytest.raises(ValueError, match="seeds must be several numbers"):
+        sim.compare(usual, usual, seeds=1)  # type: ignore[arg-type]
+
+
 def test_a_file_that_fails_is_named(attune: Attune, written: Path) -> None:
     """A missing file, one with a mistake, and a rule that fails while the clinic runs: one line each, nothing written."""
     wrong(attune("run", "mine.yaml", "--with", "no.py"), "no.py", "cannot be read")
@@ -76,7 +122,7 @@ def test_the_template_of_a_clinic_checks(attune: Attune, tmp_path: Path) -> None
     assert attune("new", "mine", "--clinic").status == 0
     assert load(tmp_path / "mine.yaml").design == "clinic"
     assert attune("check", "mine.yaml").status == 0
-    plan = {"therapists": 2, "arrivals_per_week": 1, "weeks": 4}
+    plan = {"therapists": 2, "arrivals_per_week": 1, "weeks": 4, "intake_weeks": 4}
     small = load(tmp_path / "mine.yaml").but(replicates=1, sessions=2, clinic=plan)
     assert len(sim.run(small, seed=1).clinic) == 8
 
@@ -84,7 +130,8 @@ def test_the_template_of_a_clinic_checks(attune: Attune, tmp_path: Path) -> None
 def test_notes_say_what_comes_to_nothing(attune: Attune, written: Path) -> None:
     """No room, too many clients, a share to train without training."""
     for plan, said in (
-        ("therapists: 0", "has no room for anybody"),
+        ("therapists: 0", "has no therapists"),
+        ("capacity: 0", "has no room for anybody"),
         ("therapists: 1, arrivals_per_week: 9", "waiting lists grow"),
         ("trained_share: 0.5", "gives a share to be trained but no training"),
         ("matching: oracle", "upper bound"),

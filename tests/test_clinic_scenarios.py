@@ -48,7 +48,7 @@ REFUSED = [
     ("clinic: {arrivals_per_week: many}", "clinic.arrivals_per_week: must be a number between 0 and 100000, not 'many'"),
     ("clinic: {capacity: 201}", "clinic.capacity: must be a whole number between 0 and 200, not 201"),
     ("clinic: {session_every: 0}", "clinic.session_every: must be a whole number between 1 and 12, not 0"),
-    ("clinic: {matching: 3}", "clinic.matching: unknown matching rule 3; valid: first_free, random, least_loaded, similar, dissimilar, secure_to_insecure, oracle"),
+    ("clinic: {matching: 3}", "clinic.matching: unknown matching rule 3; valid: first_free, random, least_loaded, similar, dissimilar, secure_to_insecure, oracle, or one of your own with the file that adds it (--with FILE)"),
     ("clinic: {matching: randon}", "clinic.matching: unknown matching rule 'randon' - did you mean 'random'?"),
     ("clinic: {overbook: -1}", "clinic.overbook: must be a whole number between 0 and 200, not -1"),
     ("clinic: {overbook_after: 1.5}", "clinic.overbook_after: must be a whole number between 0 and 2600, not 1.5"),
@@ -161,7 +161,8 @@ def test_shipped_clinics_survive_the_way_to_yaml_and_back(path: Path, tmp_path: 
 def test_a_changed_copy() -> None:
     usual = load(SCENARIOS / "caseload_pressure.yaml")
     changed = usual.but(clinic={"therapists": 4, "weeks": 6}, replicates=2, quitting_base=-4)
-    assert plan(changed).therapists == 4 and plan(changed).turnover is False  # a key of the file is replaced as a whole
+    assert plan(changed).therapists == 4 and plan(changed).turnover is True  # what is not named stays as it was
+    assert plan(changed).arrivals_per_week == plan(usual).arrivals_per_week == 13
     assert plan(changed, 1).overbook == 5 and plan(changed, 4).therapists == 22  # what arms say stays
     assert changed.arms[0].parameters == {"quitting_base": -4} and plan(usual).therapists == 15
     with pytest.raises(ScenarioError, match=r"caseload_pressure: clinic.weeks: must be a whole number"):
@@ -191,8 +192,11 @@ def noted(**spec: Any) -> list[str]:
 
 def test_notes_say_what_comes_to_nothing_or_grows() -> None:
     assert noted() == []
-    assert noted(clinic={"therapists": 0}) == ["has no room for anybody, so that everybody waits"]
-    assert noted(clinic={"capacity": 0}) == noted(clinic={"therapists": 0}) == noted(therapist="none")[:1]
+    unseen = "has no therapists: what becomes of the same people when nobody is seen"
+    assert noted(clinic={"therapists": 0})[0] == noted(therapist="none")[0] == unseen
+    for plan in ({"capacity": 0}, {"leave_prob": 1}):
+        assert noted(clinic=plan)[0] == "has no room for anybody, so that everybody waits"
+    assert noted(clinic={"weeks": 12, "session_every": 2})[0].startswith("a course takes 40 weeks and the clinic is followed for 12")
     assert "about 600 sessions a week are asked for and there is room for 240" in noted(clinic={"arrivals_per_week": 30})[0]
     assert noted(clinic={"arrivals_per_week": 30, "session_every": 3}) == noted(clinic={"arrivals_per_week": 30})  # as many sessions
     assert noted(clinic={"trained_share": 0.5}) == ["gives a share to be trained but no training"]

@@ -7,6 +7,7 @@ luck, so differences are taken replicate by replicate, against the first arm tha
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -78,6 +79,7 @@ OF_ARMS = {
     "helped_of_all": Measured("helped by the end", "% of those who came", 1, 100.0, 0, 100),
     "helped_per_100_hours": Measured("helped per 100 therapist-hours", "clients", least=0),
     "fatigue": Measured("therapists' fatigue", "0-1", 3, least=0, most=1),
+    "insecurity_met": Measured("insecurity of the therapist a client gets", "ECR anxiety + avoidance, 2-14", least=2, most=14),
     **{
         f"distress_{n}_months": Measured(f"distress, arrival to {n} months later, seen or not", "CORE-OM points")
         for n in SINCE_ARRIVAL
@@ -91,7 +93,7 @@ OF_ARMS = {
 def by_replicate(run: Run) -> pd.DataFrame:
     """The measures of ``OF_ARMS`` in each arm and replicate (index), as they are computed: shares from 0 to 1."""
     everybody = people(run)
-    early = everybody[everybody["arrival_week"] <= max(last_beginning(run.scenario), 1)]
+    early = everybody[everybody["arrival_week"] <= last_beginning(run.scenario)]  # nobody, where no course can end in time
     done = finished(run, everybody)
     done = done.assign(dropped=done["state"].isin(LEFT), change=done["distress_end"] - done["distress_arrival"])
     treated, came = done.groupby(ONE_CLINIC), everybody.assign(lost=everybody["state"] == "lost waiting").groupby(ONE_CLINIC)
@@ -101,6 +103,7 @@ def by_replicate(run: Run) -> pd.DataFrame:
         "helped_of_all": early.groupby(ONE_CLINIC)["helped"].mean(),
         "helped_per_100_hours": 100.0 * treated["helped"].sum() / treated["sessions"].sum(),
         "fatigue": _by_clinic(run.therapists, "fatigue"),
+        "insecurity_met": _by_clinic(_insecurity_met(run), "insecurity"),
         **{f"distress_{n}_months": _distress_later(run, n) for n in SINCE_ARRIVAL},
     }  # fmt: skip
     unseen = [arm.name for arm in run.scenario.arms if not has_therapists(run.scenario, arm.name)]
@@ -115,6 +118,12 @@ def _by_clinic(table: pd.DataFrame, column: str) -> pd.Series:
     if table.empty or column not in table:
         return pd.Series(dtype=float, index=pd.MultiIndex.from_arrays([[], []], names=ONE_CLINIC))
     return table.assign(arm=table["arm"].astype("str")).groupby(ONE_CLINIC)[column].mean()
+
+
+def _insecurity_met(run: Run) -> pd.DataFrame:
+    """Latent anxiety plus avoidance of the therapist as every course begins: a rule also decides who carries the clients."""
+    rows = run.clients[run.clients["therapist"].notna()]
+    return rows.assign(insecurity=rows["therapist_anxiety_0_latent"] + rows["therapist_avoidance_0_latent"])
 
 
 def _distress_later(run: Run, months: int) -> pd.Series:
@@ -407,3 +416,22 @@ def handed_over(run: Run, against: str | None = None) -> pd.DataFrame:
                          "share": len(mine) / len(began), "gave_up": float((mine["state"] == GAVE_UP).mean())})  # fmt: skip
     columns = ["arm", "measure", "mean", "usual", "difference", "low", "high", "people", "share", "gave_up"]
     return pd.DataFrame(rows, columns=columns)
+
+
+# ------------------------------------------------------------------------------------------------ one number of a whole run
+
+
+def _whole(name: str) -> Callable[[Run], float]:
+    def measure(run: Run) -> float:
+        if run.scenario.design != "clinic":
+            return float("nan")
+        return float(OF_ARMS[name].scale * by_replicate(run)[name].mean())
+
+    measure.__doc__ = f"{OF_ARMS[name].title} ({OF_ARMS[name].unit}), mean over arms and replicates; of clinics only."
+    return measure
+
+
+#: Measures of a clinic as ``sim.compare`` takes them: one number a run, all its arms together.
+CLINIC_MEASURES: dict[str, Callable[[Run], float]] = {
+    name: _whole(name) for name in ("weeks_waited", "lost_waiting", "helped", "helped_per_100_hours", "fatigue")
+}

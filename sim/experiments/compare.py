@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from sim.experiments.clinic_measures import CLINIC_MEASURES
 from sim.experiments.intervals import mean_interval
 from sim.experiments.measures import MEASURES
 from sim.experiments.run import Run, run
@@ -20,9 +21,10 @@ Wanted = Measure | str | Iterable[Measure | str] | Mapping[str, Measure] | None
 
 
 def _named(name: str) -> Measure:
-    if name not in MEASURES:
-        raise ValueError(f"no measure '{name}'{nearest(name, MEASURES)}; known: {', '.join(MEASURES)}")
-    return MEASURES[name]
+    known = MEASURES | CLINIC_MEASURES
+    if name not in known:
+        raise ValueError(f"no measure '{name}'{nearest(name, known)}; known: {', '.join(known)}")
+    return known[name]
 
 
 def _value(name: str, function: Measure, found: Run) -> float:
@@ -33,11 +35,11 @@ def _value(name: str, function: Measure, found: Run) -> float:
         raise TypeError(f"measure '{name}' must return one number for a run, not {type(value).__name__}") from None
 
 
-def _measures(wanted: Wanted) -> dict[str, Measure]:
+def _measures(wanted: Wanted, clinic: bool) -> dict[str, Measure]:
     if isinstance(wanted, str):
         return {wanted: _named(wanted)}
     if wanted is None:
-        return dict(MEASURES)
+        return MEASURES | CLINIC_MEASURES if clinic else dict(MEASURES)
     if isinstance(wanted, Mapping):
         return dict(wanted)
     if callable(wanted):
@@ -61,14 +63,17 @@ def compare(
     """Run both scenarios on each seed and compare measures, b minus a, pair by pair.
 
     ``measure``: one function of a run, the name of one in ``sim.measures.MEASURES``, several of either, or a mapping of
-    names to functions; default: all of ``MEASURES``. ``model``: what both run on, if not the shipped one; ``model_b``:
+    names to functions; default: all of ``MEASURES``,
+    and of clinics also ``clinic_measures.CLINIC_MEASURES``. ``model``: what both run on, if not the shipped one; ``model_b``:
     what b runs on, if another, so that ``compare(usual, usual, seeds, model_b=mine)`` compares two models. ``how`` goes
     to ``sim.run`` (threads, chunk). Returns one row per measure: the difference with its 95 % interval over seeds, the
     means under a and b, the SD of a seed's difference, what it would be if the seeds were not shared, and the number of
     seeds. A seed shares all luck; the people are the same where both scenarios ask for the same kind of clients. Raises
     ``ValueError`` without seeds or for an unknown name, ``TypeError`` for a measure that gives no number.
     """
-    functions = _measures(measure)
+    functions = _measures(measure, clinic="clinic" in (a.design, b.design))
+    if isinstance(seeds, int):
+        raise ValueError(f"seeds must be several numbers, such as range(5), not {seeds}")
     found: dict[str, list[tuple[float, float]]] = {name: [] for name in functions}
     n = 0
     for seed in seeds:

@@ -83,10 +83,15 @@ class Arm(Frozen):
         said = []
         places = plan.most_places if self.therapist is not None else 0
         needed = plan.arrivals_per_week * self.sessions  # the same, however far apart they are
-        if not places:
+        if self.therapist is None or not plan.therapists:
+            said.append("has no therapists: what becomes of the same people when nobody is seen")
+        elif not places or plan.leave_prob == 1:
             said.append("has no room for anybody, so that everybody waits")
         elif needed > 1.3 * places:
             said.append(f"about {needed:.0f} sessions a week are asked for and there is room for {places}: waiting lists grow")
+        longest = self.sessions * plan.session_every
+        if places and longest > plan.weeks:
+            said.append(f"a course takes {longest} weeks and the clinic is followed for {plan.weeks}: nobody can finish")
         if plan.trained_share < 1 and not plan.training:
             said.append("gives a share to be trained but no training")
         if plan.matching == ORACLE:
@@ -122,13 +127,18 @@ class Scenario(Frozen):
     keep_assessments: bool = True
 
     def but(self, **changes: Any) -> Scenario:
-        """A changed copy: ``but(sessions=10)`` for a key of the file, ``but(trust_rate=0.2)`` for a number of the model."""
+        """A changed copy: ``but(sessions=10)`` for a key of the file, ``but(trust_rate=0.2)`` for a number of the model.
+
+        ``but(clinic={"capacity": 8})`` changes what is named of the clinic; any other key gets the value given.
+        """
         spec = dict(self.spec)
         for name, value in changes.items():
             if name not in KEYS and name not in NUMBERS:
                 close = nearest(name, (*KEYS, *NUMBERS))
                 raise ScenarioError(f"{self.name}: {name}: is neither a key of a scenario nor a parameter{close}")
-            if name in KEYS:
+            if name == "clinic" and isinstance(value, Mapping) and isinstance(spec.get(name), Mapping):
+                spec[name] = {**spec[name], **value}
+            elif name in KEYS:
                 spec[name] = value
         numbers = {name: value for name, value in changes.items() if name in NUMBERS}
         if numbers:
@@ -240,6 +250,8 @@ def _in_words(error: Any, at: Location) -> str:
             keys = _keys_beside(at)
             if at[0] == "arms" and at[-1] in KEYS and "clinic" not in at[:-1]:
                 return f"belongs to the whole scenario, not to one arm; an arm may say {', '.join(keys)}"
+            if at[-1] in ClinicFile.model_fields and "clinic" not in at[:-1]:
+                return f"is said under 'clinic:', as in clinic: {{{at[-1]}: ...}}"
             where = "of a scenario" if len(at) == 1 else "that can stand here"
             return f"is not a key {where}{hint(at[-1], keys)}"
         case "literal_error":

@@ -11,6 +11,7 @@ from sim.experiments.scenario_doing import listed
 from sim.experiments.scenario_file import Location, Wrong, hint, shown
 from sim.experiments.scenario_people import Frozen
 from sim.experiments.scenario_rules import Rule, Strict, between, number, whole
+from sim.theory.parameters import nearest
 from sim.therapy.matching import meaning, rule_names
 from sim.therapy.training import PROGRAMMES
 
@@ -45,7 +46,8 @@ class Plan(Frozen):
 
 def _matching(value: Any) -> str:
     if not isinstance(value, str) or value not in rule_names():
-        raise Wrong((), f"unknown matching rule {shown(value)}{hint(value, rule_names())}")
+        valid = f"; valid: {', '.join(rule_names())}, or one of your own with the file that adds it (--with FILE)"
+        raise Wrong((), f"unknown matching rule {shown(value)}{nearest(str(value), rule_names()) or valid}")
     return value
 
 

@@ -15,7 +15,6 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -27,13 +26,11 @@ import pyarrow.parquet as pq
 
 from sim import __version__
 from sim.compiling import compiled, sources_hash
+from sim.experiments import added
 from sim.experiments.columns import columns_of
 from sim.experiments.run import Run
 from sim.experiments.scenario import Scenario, ScenarioError, load
-from sim.therapy import matching
-from sim.therapy.model import SHIPPED, Model, what_it_does
-from sim.therapy.policies import POLICIES
-from sim.therapy.training import PROGRAMMES
+from sim.therapy.model import SHIPPED, Model
 
 ROW_GROUP = 65_536
 SYNTHETIC = "Synthetic data: simulated people, not real ones. Not a clinical tool."
@@ -69,26 +66,9 @@ def lock_hash() -> str:
     return hashlib.blake2b(json.dumps(versions(), sort_keys=True).encode(), digest_size=8).hexdigest()
 
 
-def _policies(scenario: Scenario) -> dict[str, dict[str, Any]]:
-    """What the policies of a scenario do; one may have been added by whoever ran it."""
-    named = dict.fromkeys(name for arm in scenario.arms for name in arm.policies if name in POLICIES)
-    return {name: asdict(POLICIES[name]) for name in named}
-
-
-def _service(scenario: Scenario) -> str:
-    """What matching rules and programmes of a clinic do that are not shipped (those are part of the sources)."""
-    plans = [arm.clinic for arm in scenario.arms if arm.clinic is not None]
-    rules = {plan.matching: matching.MATCHING[plan.matching] for plan in plans if plan.matching in matching.MATCHING}
-    shipped = [name for name, rule in rules.items() if (rule.__module__, rule.__name__) == (matching.__name__, name)]
-    own = {name: what_it_does(rule) for name, rule in rules.items() if name not in shipped}
-    taught = {name: asdict(PROGRAMMES[name]) for plan in plans for name in plan.training if name in PROGRAMMES}
-    return json.dumps([own, taught], sort_keys=True) if plans else ""
-
-
 def run_id(scenario: Scenario, seed: int, model: Model = SHIPPED) -> str:
     """The id of a run: made of the scenario as resolved, the seed, the sources, the versions and what is not shipped."""
-    added = json.dumps(_policies(scenario), sort_keys=True) + _service(scenario) + model.identity
-    parts = (scenario.to_yaml(), str(seed), sources_hash(), lock_hash(), added)
+    parts = (scenario.to_yaml(), str(seed), sources_hash(), lock_hash(), added.identity(scenario) + model.identity)
     return hashlib.blake2b("\0".join(parts).encode(), digest_size=6).hexdigest()
 
 
@@ -115,8 +95,8 @@ def write_table(table: pd.DataFrame, path: Path, about: dict[str, str]) -> None:
         b"synthetic": SYNTHETIC.encode(),
         **{k.encode(): v.encode() for k, v in about.items()},
     }
-    added = dict.fromkeys(arrow.schema.names, ("", "of a mechanism or instrument that was added"))
-    described = {**added, **columns_of(path.stem, clinic=True)}
+    unknown = dict.fromkeys(arrow.schema.names, ("", "of a mechanism or instrument that was added"))
+    described = {**unknown, **columns_of(path.stem, clinic=True)}
     arrow = arrow.cast(
         pa.schema([f.with_metadata({"unit": described[f.name][0], "meaning": described[f.name][1]}) for f in arrow.schema])
     )
@@ -145,7 +125,7 @@ def _manifest(run: Run) -> dict[str, Any]:
         "lock": lock_hash(),
         "arithmetic_fingerprint": arithmetic_fingerprint(),
         **({"model": run.model.own} if run.model.own else {}),
-        **({"policies": policies} if (policies := _policies(run.scenario)) else {}),
+        **added.in_manifest(run.scenario),
         "tables": {
             name: {"rows": len(table), "columns": list(table.columns), "values": values_hash(table)}
             for name, table in run.tables.items()
@@ -221,6 +201,7 @@ def open_run(folder: str | Path) -> Run:
         for name in ("scenario.yaml", *(f"{table}.parquet" for table in manifest["tables"])):
             if not (folder / name).is_file():
                 raise StoreError(f"{folder}: no whole result folder here ({name} is missing)")
+        added.restore(manifest)
         scenario = load(folder / "scenario.yaml", name=manifest["scenario"])
         tables = {name: pq.read_table(folder / f"{name}.parquet").to_pandas() for name in manifest["tables"]}
     except FileNotFoundError as e:

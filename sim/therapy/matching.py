@@ -150,6 +150,9 @@ MATCHING: dict[str, Rule] = {
     rule.__name__: rule for rule in (first_free, random, least_loaded, similar, dissimilar, secure_to_insecure)
 }
 
+#: The rules as shipped, whatever is added to ``MATCHING`` or put in place of one.
+SHIPPED = dict(MATCHING)
+
 
 def rule_names() -> tuple[str, ...]:
     """Every matching that a scenario can name, those that were added included."""

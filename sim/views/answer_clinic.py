@@ -33,6 +33,7 @@ from sim.views.answer_clinic_arms import (
 )
 from sim.views.answer_pairs import listed, signed_interval
 from sim.views.canvas import arm_name, number, percent, with_interval
+from sim.views.plots_claims import sure
 from sim.views.plots_clinic import (
     differs,
     follows_up,
@@ -90,7 +91,7 @@ def _who_is_seen(run: Run, arm: str) -> list[str]:
     ]
     if True in each and False in each:
         less = mean_interval((each[True] - each[False]).dropna())
-        if not np.isnan(less["mean"]):
+        if sure(less):
             told.append(
                 f"Those who are lost came with {'less' if less['mean'] < 0 else 'more'} distress than the others "
                 f"({signed_interval(less, 1)} CORE-OM points on a scale from 0 to 40)."

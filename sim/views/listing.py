@@ -73,11 +73,15 @@ def plan_of(scenario: Scenario) -> Table:
 def sizes_of(scenario: Scenario) -> str:
     """How much a scenario would simulate, in one sentence."""
     courses = sum(expected_clients(scenario, arm) for arm in scenario.arms) * scenario.replicates
-    treated = [arm for arm in scenario.arms if arm.therapist is not None]
-    most = sum(expected_clients(scenario, arm) * arm.sessions for arm in treated) * scenario.replicates
+    most = sum(_most_sessions(scenario, arm) for arm in scenario.arms if arm.therapist is not None) * scenario.replicates
     if scenario.design == "clinic":
         return f"About {courses:,} clients, at most {most:,} sessions."
     return f"{courses:,} courses, at most {most:,} sessions."
+
+
+def _most_sessions(scenario: Scenario, arm: Arm) -> int:
+    wanted = expected_clients(scenario, arm) * arm.sessions
+    return wanted if arm.clinic is None else min(wanted, arm.clinic.most_places * arm.clinic.weeks)
 
 
 def numbers_of(chosen: Sequence[Number], group: str) -> Table:

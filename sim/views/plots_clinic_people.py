@@ -136,7 +136,8 @@ def _share_said(effects: TherapistEffects) -> str:
 
 #: Outcome of a trial -> its title, unit on the axis, what it is multiplied by.
 TRIAL_OUTCOMES = {
-    "wai_client": ("Alliance", "WAI points", 1.0), "distress_end": ("Distress at the end", "CORE-OM points", 1.0),
+    "wai_client": ("Alliance at the last session", "WAI points", 1.0),
+    "distress_end": ("Distress at the end", "CORE-OM points", 1.0),
     "dropout": ("Dropout", "percentage points", 100.0),
 }  # fmt: skip
 

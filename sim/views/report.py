@@ -23,7 +23,7 @@ from matplotlib.figure import Figure
 
 from sim import __version__
 from sim.compiling import sources_hash
-from sim.experiments import measures
+from sim.experiments import added, measures
 from sim.experiments.run import Run
 from sim.experiments.store import run_id
 from sim.theory.claims import Source, sources
@@ -163,7 +163,9 @@ def commands(run: Run) -> str:
         changed = "; ".join(f"{what}: {of}" for what, of in run.own_model.items())
         file = repr(f"{run.scenario.name}.yaml")
         return f"# with the changed model ({changed})\nsim.run(sim.load({file}), seed={run.seed}, model=...)"
-    return f"attune check {file}\nattune run {file} --seed {run.seed}"
+    own = ", ".join(added.own_rules(run.scenario))
+    more = f" --with FILE   # the file that adds the matching rule {own}" if own else ""
+    return f"attune check {file}{more}\nattune run {file} --seed {run.seed}{more}"
 
 
 def cited(shown: list[Involved], numbers: list[Assumption]) -> list[Source]:

@@ -1,0 +1,38 @@
+"""One session told exchange by exchange, as the command line prints it."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+#: Columns of an exchange that tell its story, in order: heading, and what it means (all in 0..1).
+STORY = {
+    "exchange": ("exch.", ""),
+    "client_arousal_target": ("stirred", "how aroused the moment makes the client"),
+    "client_expression": ("shown", "what the client shows of it"),
+    "client_disclosure": ("said", "what the client says of it"),
+    "therapist_mirrored": ("mirror", "the therapist's mirror activity"),
+    "therapist_felt": ("felt", "what the therapist feels of it"),
+    "therapist_estimate": ("read as", "what the therapist takes the client's arousal to be"),
+    "therapist_fit": ("fit", "how well that fits the client's real arousal"),
+    "therapist_response": ("given", "how well the therapist responds"),
+    "client_expectation": ("hoped", "the response the client expects"),
+    "client_perceived": ("heard", "the response as the client perceives it"),
+    "client_labelling": ("named", "feelings the client puts into words"),
+    "client_arousal": ("calm?", "the client's arousal afterwards"),
+    "client_tension": ("tension", "disappointment built up; past the threshold the bond ruptures"),
+    "client_avoidance": ("avoid", "the client's avoidance of this therapist"),
+}
+
+
+def told(inside: pd.DataFrame) -> pd.DataFrame:
+    """The exchanges of one session under short headings, with what happened to the relationship in each."""
+    story = inside[list(STORY)].rename(columns={column: heading for column, (heading, _) in STORY.items()})
+    return story.assign(event=_events(inside))
+
+
+def _events(inside: pd.DataFrame) -> list[str]:
+    """What happened to the relationship in each exchange of a session."""
+    names = {"withdrawals": "withdrawal", "confrontations": "confrontation", "repairs": "repair"}
+    # Counts run on within a session; the first exchange starts from 0.
+    steps = {word: inside[column].diff().fillna(inside[column]) > 0 for column, word in names.items()}
+    return [", ".join(word for word in steps if steps[word].iloc[k]) for k in range(len(inside))]
