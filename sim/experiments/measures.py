@@ -311,10 +311,12 @@ def answer_table(run: Run) -> pd.DataFrame:
 def _clinic_table(run: Run) -> pd.DataFrame:
     names = [arm.name for arm in run.scenario.arms]
     came = people(run).groupby("arm").size().reindex(names, fill_value=0)
-    rows: list[dict[str, Any]] = [{"measure": "people who came", **came.astype(float)}]
+    rows: list[dict[str, Any]] = [{"measure": "people who came", **came.map("{:,}".format)}]
     for name, part in rules_compared(run).groupby("measure", sort=False):
         m = OF_ARMS[str(name)]
-        rows.append({"measure": f"{m.title} ({m.unit})", **part.set_index("arm")["mean"].reindex(names)})
+        means = part.set_index("arm")["mean"].reindex(names)
+        shown = {str(arm): "" if np.isnan(mean) else f"{mean:.{m.digits}f}" for arm, mean in means.items()}
+        rows.append({"measure": f"{m.title} ({m.unit})", **shown})
     return pd.DataFrame(rows)
 
 

@@ -168,7 +168,7 @@ def years(run: Run) -> list[str]:
     gains = [
         f"{arm_name(arm)} {signed_interval(_difference(rows['alliance', arm]))}"
         for arm in others(run)
-        if ("alliance", arm) in rows
+        if ("alliance", arm) in rows and not np.isnan(rows["alliance", arm]["difference"])
     ]
     told = [
         f"Therapists who began at anxiety {number(start['anxiety'], 1)} and avoidance {number(start['avoidance'], 1)} "
@@ -179,8 +179,9 @@ def years(run: Run) -> list[str]:
             f"Clients who began in year {last['alliance']} rate the alliance, against {arm_name(usual)} "
             f"({with_interval(rows['alliance', usual])}): {'; '.join(gains)} points."
         )
-    if said.has("dropout") and others(run):
-        apart = "; ".join(f"{arm_name(arm)} {apart_in(said, arm, *SHORT[1:])}" for arm in others(run))
+    with_clients = [arm for arm in others(run) if said.has("dropout") and not np.isnan(said.row("dropout", arm)["difference"])]
+    if with_clients:
+        apart = "; ".join(f"{arm_name(arm)} {apart_in(said, arm, *SHORT[1:])}" for arm in with_clients)
         told.append(f"Over all years they differ so (dropout in percentage points, distress in CORE-OM points): {apart}.")
     if any(arm.clinic is not None and arm.clinic.training for arm in run.scenario.arms):
         told.append("Training teaches skills as well as security, so that not all of its gain is earned security.")
