@@ -273,7 +273,7 @@ STYLES, DEFENCES = ["secure", "preoccupied", "dismissing", "fearful"], ["immatur
 
 
 def style_effects(one: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, float]:
-    """Of one sample: standardised effects of the four style ratings on distress, in all and with defences held, and R2 of both."""
+    """Of one sample: standardised effects of the four style ratings on distress, in all and with defences held, and R2."""
     z = standardised(one[["distress", *STYLES, *DEFENCES]])
     total = slopes(z["distress"], z[STYLES])
     every = slopes(z["distress"], z[[*STYLES, *DEFENCES]])

@@ -83,7 +83,8 @@ def pattern(row: Mapping[str, Any]) -> Pattern:
         refuse(isinstance(one.value, float) and one.low < one.value < one.high, "value must be a number inside low and high")
     else:
         refuse("low" not in row and "high" not in row, f"an interval belongs to calibrate, not to {one.tier}")
-    refuse(bool(one.expect) == (one.tier in ("direction", "contested")), "expect belongs to direction and contested rows, all of them")
+    signed = one.tier in ("direction", "contested")
+    refuse(bool(one.expect) == signed, "expect belongs to direction and contested rows, all of them")
     refuse(set(one.expect.values()) <= set(SIGNS), f"a sign must be one of {', '.join(SIGNS)}")
     refuse(("0" in one.expect.values()) == (one.zero_within > 0.0), "zero_within belongs to rows that expect 0, all of them")
     refuse(bool(one.informs) == (one.tier == "prior"), "informs belongs to prior rows, all of them")

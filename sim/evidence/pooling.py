@@ -93,7 +93,7 @@ def pooled_parts(table: pd.DataFrame) -> Simulated:
     parts = {}
     for name in table:
         one = mean_interval(table[name])
-        parts[str(name)] = (one["mean"], one["low"], one["high"])
+        parts[str(name)] = (float(one["mean"]), float(one["low"]), float(one["high"]))
     return Simulated(float("nan"), float("nan"), len(table), parts=parts)
 
 
@@ -123,7 +123,7 @@ def _heterogeneity(values: np.ndarray, sampling: np.ndarray) -> tuple[float, flo
 
 
 def slopes(y: Any, x: Any) -> np.ndarray:
-    """Slopes of least squares of ``y`` (n) on ``x`` (n, k), with a constant; missing where there are too few rows or no spread."""
+    """Slopes of least squares of ``y`` (n) on ``x`` (n, k), with a constant; missing where rows are too few or nothing varies."""
     y, x = np.asarray(y, float), np.asarray(x, float)
     kept = np.isfinite(y) & np.isfinite(x).all(axis=1)
     y, x = y[kept], x[kept]

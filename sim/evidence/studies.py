@@ -47,14 +47,15 @@ SETTINGS = (
 )
 CLIENTS = 4000  # who begin in each setting
 COMMUNITY, COMMUNITY_WEEKS = 22600, 6
-CLINICS = 6
+CLINICS = 10
 SPOKEN = {"much said": 0.8, "little said": 0.2}  # share of what people feel that they are made to say
 
 EARLY, CURRENT = 3, 18  # sessions: of an early rating, and of the pairs that have met for long
 RATINGS = ("wai_client", "wai_therapist", "empathy_client", "empathy_observer", "empathy_therapist")
 TIMES = ("early", "middle", "last", "mean")
 _KEPT = ["client", "therapist", "session", *RATINGS, "anxiety_to_therapist", "avoidance_to_therapist",
-         "ruptures_client_reported", "ruptures_observer_reported", "disclosure", "expression", "accuracy_correlation"]  # fmt: skip
+         "ruptures_client_reported", "ruptures_observer_reported", "disclosure", "expression",
+         "accuracy_correlation"]  # fmt: skip
 _AT_INTAKE = ["client", "therapist", "client_anxiety_0", "client_avoidance_0", "client_anxiety_end", "client_avoidance_end",
               "therapist_anxiety_0", "therapist_avoidance_0", "distress_0", "distress_end", "ending", "sessions_attended",
               "planned_sessions"]  # fmt: skip
@@ -175,7 +176,8 @@ class Studies:
     def practice(self) -> Mapping[str, pd.DataFrame]:
         """Clinics with caseloads in which therapists tire, as they are and with everybody in supervision: ``clients``,
         ``sessions`` and ``therapists`` of a run; a replicate is a clinic of 40 therapists."""
-        clinic = {"therapists": 40, "capacity": 8, "arrivals_per_week": 40.0, "weeks": 64, "intake_weeks": 56, "matching": "random"}
+        clinic = {"therapists": 40, "capacity": 8, "arrivals_per_week": 40.0, "weeks": 64, "intake_weeks": 56,
+                  "matching": "random"}  # fmt: skip
         scenario = self._scenario(
             "practice", {}, design="clinic", sessions=8, clinic=clinic, replicates=self._people(CLINICS, 4),
             arms={"usual": {}, "supervised": {"clinic": {"training": ["regular_supervision"]}}}, record={"assessments": False},

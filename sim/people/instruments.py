@@ -139,7 +139,9 @@ def ecr(
     return mean_mark(instrument, _scaled(instrument, share) + style, who, purpose, when, numbers.ecr_item_sd, luck)
 
 
-def dsq(scale: str, defences: np.ndarray, who: np.ndarray, purpose: str, when: int, numbers: Parameters, luck: Luck) -> np.ndarray:
+def dsq(
+    scale: str, defences: np.ndarray, who: np.ndarray, purpose: str, when: int, numbers: Parameters, luck: Luck
+) -> np.ndarray:
     """DSQ-40 score (1-9) of people with these immature or neurotic (``scale``) defences, in SD of the community."""
     mark = numbers.dsq_mean + numbers.dsq_sd * defences
     return mean_mark(DSQ[scale], mark, who, purpose, when, numbers.dsq_item_sd, luck)
