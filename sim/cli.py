@@ -1,4 +1,4 @@
-"""The command ``attune``: run, check, new, params, trace, report, claims, schema."""
+"""The command ``attune``: run, check, new, params, trace, report, claims, validate, schema."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from sim import __version__
+from sim.views import validation_command
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -385,6 +386,9 @@ def claims_command(
             sys.exit(1)
 
 
+app.command()(validation_command.validate)
+
+
 @app.command()
 def schema() -> None:
     """Print the JSON Schema of scenario files, for editors."""
@@ -395,13 +399,16 @@ def schema() -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command; expected errors become one line on stderr and exit status 2."""
+    from sim.evidence.patterns import PatternError
     from sim.experiments.scenario import ScenarioError
     from sim.people.population import PopulationError
     from sim.people.state import StateError
     from sim.theory.parameters import ParameterError
     from sim.therapy.matching import MatchingError
 
-    expected: tuple[type[Exception], ...] = (UserError, ScenarioError, ParameterError, PopulationError, MatchingError)
+    expected: tuple[type[Exception], ...] = (
+        UserError, ScenarioError, ParameterError, PopulationError, MatchingError, PatternError,
+    )  # fmt: skip
     try:
         app(args=arguments, prog_name="attune")
     except expected as e:

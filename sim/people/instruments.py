@@ -6,6 +6,7 @@ to the scale's points and its two ends. So reliability, rater style and ceiling 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,7 @@ from sim.luck import absorbed, normal, normal_at, occasion, purpose_code, unifor
 from sim.people.apply import applied
 from sim.theory import equations as eq
 from sim.theory.parameters import Parameters
+from sim.theory.styles import HIGHEST, LOWEST, STYLE_BOX
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,11 @@ WAI_SCALE = Instrument("WAI-SR subscale", 4, 1, 7, "Hatcher & Gillaspy 2006; mar
 EMPATHY = Instrument("rated empathy", 10, 1, 7, "after the usual 7-point empathy scales")
 ECR_SCALE = Instrument("ECR dimension", 18, 1, 7, "Brennan, Clark & Shaver 1998")
 TO_THERAPIST = Instrument("attachment to the therapist", 9, 1, 7, "after ECR items about one relationship")
+DSQ = {
+    "immature": Instrument("DSQ-40 immature defences", 24, 1, 9, "Andrews, Singh & Bond 1993"),
+    "neurotic": Instrument("DSQ-40 neurotic defences", 8, 1, 9, "Andrews, Singh & Bond 1993"),
+}
+RQ_ITEM = Instrument("Relationship Questionnaire, one style", 1, 1, 7, "Bartholomew & Horowitz 1991")
 CORE_OM = Instrument("CORE-OM", 34, 0, 4, "Evans et al. 2002; clinical score = mean mark x 10")
 
 
@@ -130,6 +137,38 @@ def ecr(
 ) -> np.ndarray:
     """ECR score (1-7) of people whose anxiety or avoidance is ``share`` (0..1); ``style`` in scale points."""
     return mean_mark(instrument, _scaled(instrument, share) + style, who, purpose, when, numbers.ecr_item_sd, luck)
+
+
+def dsq(
+    scale: str, defences: np.ndarray, who: np.ndarray, purpose: str, when: int, numbers: Parameters, luck: Luck
+) -> np.ndarray:
+    """DSQ-40 score (1-9) of people with these immature or neurotic (``scale``) defences, in SD of the community."""
+    mark = numbers.dsq_mean + numbers.dsq_sd * defences
+    return mean_mark(DSQ[scale], mark, who, purpose, when, numbers.dsq_item_sd, luck)
+
+
+def relationship_questionnaire(
+    anxiety: np.ndarray,
+    avoidance: np.ndarray,
+    style: Mapping[str, np.ndarray],
+    who: np.ndarray,
+    when: int,
+    numbers: Parameters,
+    luck: Luck,
+) -> dict[str, np.ndarray]:
+    """How well each of the four styles' descriptions fits (1-7, one item each), of people with these shares (0..1).
+
+    A description says something about either dimension, high or low [A1]; the mark is the mean of how well the two fit.
+    ``style``: how the person marks ECR items of anxiety and of avoidance, in scale points. Item noise as of the ECR.
+    """
+    marks = {}
+    for name, (low_anxiety, _, low_avoidance, _) in STYLE_BOX.items():
+        fits = []
+        for dimension, share, lowest in (("anxiety", anxiety, low_anxiety), ("avoidance", avoidance, low_avoidance)):
+            score = _scaled(ECR_SCALE, share) + style[dimension]
+            fits.append(score if lowest > LOWEST else LOWEST + HIGHEST - score)
+        marks[name] = mean_mark(RQ_ITEM, 0.5 * (fits[0] + fits[1]), who, f"rq_{name}", when, numbers.ecr_item_sd, luck)
+    return marks
 
 
 def rupture_report(
