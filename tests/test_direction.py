@@ -16,8 +16,9 @@ from sim import luck
 from sim.experiments.design import build
 from sim.experiments.run import Run, run
 from sim.experiments.scenario import from_spec
+from sim.people.instruments import Luck, dsq
 from sim.people.state import DYAD
-from sim.theory.parameters import NUMBERS
+from sim.theory.parameters import NUMBERS, Parameters
 from sim.therapy.compile import draws
 from sim.therapy.course import run_course
 from sim.therapy.exchange import EXCHANGE, Step
@@ -199,7 +200,9 @@ def test_without_effort_no_repair() -> None:
 LATENT = ["session", "week", "alliance_latent", "distress_latent", "disclosure", "labelling", "engagement", "ruptures", "repairs",
           "dropout_risk", "accuracy_correlation", "accuracy_level", "accuracy_bias", "perceived_response", "response", "fit",
           "shared_meaning", "capability", "regulation_client", "regulation_therapist", "anxiety_to_therapist_latent"]
-QUESTIONNAIRES = [name for name, number in NUMBERS.items() if number.group == "questionnaires"]
+#: Numbers of a questionnaire that no run asks, only the simulated studies of ``attune validate``.
+IN_STUDIES_ONLY = ["dsq_mean", "dsq_sd", "dsq_item_sd"]
+QUESTIONNAIRES = [name for name, number in NUMBERS.items() if number.group == "questionnaires" and name not in IN_STUDIES_ONLY]
 
 
 @pytest.mark.parametrize("name", QUESTIONNAIRES)
@@ -214,6 +217,18 @@ def test_questionnaires_only_look(name: str) -> None:
     same = plain.sessions.equals(changed.sessions) and plain.clients.equals(changed.clients)
     same &= plain.assessments.equals(changed.assessments)
     assert not same, f"{name} changes nothing at all"
+
+
+@pytest.mark.parametrize("name", IN_STUDIES_ONLY)
+def test_questionnaires_of_studies_move_their_marks_and_no_run(name: str) -> None:
+    number = NUMBERS[name]
+    other = number.default + 0.3 * (number.high - number.default)
+    plain, changed = ran("usual"), ran("usual", ((name, other),))
+    for table in ("clients", "sessions", "assessments"):
+        pd.testing.assert_frame_equal(getattr(plain, table), getattr(changed, table), check_exact=True)
+    level, who = np.linspace(-2, 2, 200), luck.person("client", np.arange(200))
+    marks = [dsq("immature", level, who, "dsq_immature", 0, Parameters(change), Luck(1, 0)) for change in ({}, {name: other})]
+    assert not np.array_equal(*marks)
 
 
 LIFE = ["life_event_prob", "life_event_moves_prob", "life_event_lasting_prob", "life_event_sd", "prototype_state_share",
