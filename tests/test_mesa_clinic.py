@@ -16,6 +16,7 @@ from sim.experiments.run import run_of_clinic
 from sim.experiments.scenario import Scenario
 from sim.therapy.clinic_book import STATES
 from sim.views.mesa_model import CLINIC_REPORTED, REPORTED, Client, Person, Therapist, TherapyModel
+from tests.test_mesa import values
 
 ROOT = Path(__file__).resolve().parents[1]
 BUSY = {"therapists": 3, "capacity": 3, "arrivals_per_week": 3, "weeks": 24, "turnover": True, "vacant_weeks": 3,
@@ -43,16 +44,6 @@ def whole(seed: int) -> sim.Run:
 def one(run: sim.Run, arm: str, replicate: int) -> dict[str, pd.DataFrame]:
     """What ``sim.run`` gives for one arm and replicate."""
     return {name: t[(t["arm"] == arm) & (t["replicate"] == replicate)] for name, t in run.tables.items()}
-
-
-def values(table: pd.DataFrame) -> dict[str, Any]:
-    """Every column's type and bytes."""
-    out = {}
-    for name, column in table.items():
-        codes = column.cat.codes if isinstance(column.dtype, pd.CategoricalDtype) else column
-        numbers = codes.fillna(-1).to_numpy() if codes.dtype == "Int64" else codes.to_numpy()
-        out[str(name)] = (str(column.dtype), numbers.tobytes())
-    return out
 
 
 @pytest.mark.parametrize(("arm", "replicate"), [("usual", 0), ("usual", 1), ("every other week", 1), ("nobody is seen", 0)])

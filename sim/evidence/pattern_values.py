@@ -23,17 +23,20 @@ from sim.evidence.pooling import (
 )
 from sim.evidence.studies import EARLY, SETTINGS, TIMES
 from sim.evidence.therapist_effects import random_intercepts
+from sim.experiments.clinic_people import RELIABLE_CHANGE
 
 #: Columns by which a study may have rated what it rated; studies take turns.
 _ALLIANCE = tuple(f"wai_{rater}_{time}" for time in TIMES for rater in ("client", "client", "therapist", "client"))
 _EMPATHY = tuple(
     f"empathy_{rater}_{time}" for time in TIMES for rater in ("client", "observer", "client", "therapist", "client", "observer")
 )
-_EARLY_OR_MIDDLE = ("early", "middle")
-RELIABLE_CHANGE = 5.0  # CORE-OM points
 GOOD_CASELOAD, THERAPISTS = 10, 40  # of studies of therapists
 SESSIONS_IN_TURN = (EARLY, EARLY + 1, EARLY + 2, EARLY + 3)  # of a study of dependability
 _CASELOADS = np.array([setting.caseload for setting in SETTINGS])
+
+
+def _early_or_middle(rating: str) -> list[str]:
+    return [f"{rating}_early", f"{rating}_middle"]
 
 
 def _mixed(cut: pd.DataFrame, columns: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
@@ -61,7 +64,7 @@ def client_avoidance_alliance_r(courses: pd.DataFrame) -> Simulated:
 
 def _attachment_alliance(courses: pd.DataFrame, dimension: str) -> Simulated:
     cut = studies(courses, 50)
-    rated, turn = _mixed(cut, [f"wai_client_{time}" for time in _EARLY_OR_MIDDLE])
+    rated, turn = _mixed(cut, _early_or_middle("wai_client"))
     return _correlated(cut, cut[f"client_{dimension}_0"].to_numpy(), rated, turn)
 
 
@@ -75,8 +78,8 @@ def empathy_outcome_r(courses: pd.DataFrame) -> Simulated:
 def perceived_empathy_alliance_r(courses: pd.DataFrame) -> Simulated:
     """Empathy as the client rates it with the client's alliance rating of the same session."""
     cut = studies(courses, 60)
-    empathy, turn = _mixed(cut, [f"empathy_client_{time}" for time in _EARLY_OR_MIDDLE])
-    return _correlated(cut, empathy, _mixed(cut, [f"wai_client_{time}" for time in _EARLY_OR_MIDDLE])[0], turn)
+    empathy, turn = _mixed(cut, _early_or_middle("empathy_client"))
+    return _correlated(cut, empathy, _mixed(cut, _early_or_middle("wai_client"))[0], turn)
 
 
 def alliance_outcome_r(courses: pd.DataFrame) -> Simulated:
@@ -211,15 +214,15 @@ def prepost_d(courses: pd.DataFrame) -> Simulated:
 def client_therapist_alliance_r(courses: pd.DataFrame) -> Simulated:
     """The two people's alliance ratings of one session, across pairs."""
     cut = studies(courses, 60)
-    client, turn = _mixed(cut, [f"wai_client_{time}" for time in _EARLY_OR_MIDDLE])
-    return _correlated(cut, client, _mixed(cut, [f"wai_therapist_{time}" for time in _EARLY_OR_MIDDLE])[0], turn)
+    client, turn = _mixed(cut, _early_or_middle("wai_client"))
+    return _correlated(cut, client, _mixed(cut, _early_or_middle("wai_therapist"))[0], turn)
 
 
 def client_minus_therapist_d(courses: pd.DataFrame) -> Simulated:
     """How far clients rate the alliance above their therapists. The sampling variance counts that the ratings are paired."""
     cut = studies(courses, 60)
-    client, turn = _mixed(cut, [f"wai_client_{time}" for time in _EARLY_OR_MIDDLE])
-    therapist = _mixed(cut, [f"wai_therapist_{time}" for time in _EARLY_OR_MIDDLE])[0]
+    client, turn = _mixed(cut, _early_or_middle("wai_client"))
+    therapist = _mixed(cut, _early_or_middle("wai_therapist"))[0]
     found, strata = [], []
     for _, one in cut.assign(c=client, t=therapist, turn=turn).dropna(subset=["c", "t"]).groupby("study"):
         c, t = one["c"].to_numpy(), one["t"].to_numpy()

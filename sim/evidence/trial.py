@@ -55,7 +55,7 @@ def _same_service(arm: Arm, trial: Arm, *, and_training: bool = False) -> bool:
     free = {"trained_share"} if and_training else {"trained_share", "training", "training_from"}
     assert arm.clinic is not None and trial.clinic is not None
     plans = [plan.model_dump(exclude=free) for plan in (arm.clinic, trial.clinic)]
-    return differ_only_in(arm, trial) and plans[0] == plans[1]
+    return differ_only_in(arm, trial, "clinic") and plans[0] == plans[1]
 
 
 # ------------------------------------------------------------------------------------------------------------ one trial

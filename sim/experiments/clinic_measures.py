@@ -28,6 +28,7 @@ from sim.experiments.clinic_people import (
     last_beginning,
     people,
     reference,
+    unseen_arms,
     without_therapists,
 )
 from sim.experiments.intervals import mean_interval
@@ -106,9 +107,8 @@ def by_replicate(run: Run) -> pd.DataFrame:
         "insecurity_met": _by_clinic(_insecurity_met(run), "insecurity"),
         **{f"distress_{n}_months": _distress_later(run, n) for n in SINCE_ARRIVAL},
     }  # fmt: skip
-    unseen = [arm.name for arm in run.scenario.arms if not has_therapists(run.scenario, arm.name)]
     helped = found["helped_of_all"]  # where nobody can be seen nobody is helped, by definition
-    found["helped_of_all"] = helped.where(~helped.index.get_level_values("arm").isin(unseen))
+    found["helped_of_all"] = helped.where(~helped.index.get_level_values("arm").isin(unseen_arms(run.scenario)))
     names = [arm.name for arm in run.scenario.arms]
     every = pd.MultiIndex.from_product([names, range(run.scenario.replicates)], names=ONE_CLINIC)
     return pd.DataFrame({name: values.reindex(every).astype(float) for name, values in found.items()}, index=every)
@@ -147,7 +147,7 @@ def rules_compared(run: Run) -> pd.DataFrame:
     Values are in the units of ``OF_ARMS`` (percentages, not shares). See ``compared`` for the columns.
     """
     table, parts = by_replicate(run), []
-    unseen = [arm.name for arm in run.scenario.arms if not has_therapists(run.scenario, arm.name)]
+    unseen = unseen_arms(run.scenario)
     for name, m in OF_ARMS.items():
         if table[name].notna().any():
             part = compared(m.scale * table[name], run.scenario).assign(measure=name)
@@ -347,6 +347,14 @@ def pair_fit(run: Run) -> pd.DataFrame:
     return compared(pd.Series(list(found.values()), index=index, dtype=float), run.scenario)
 
 
+def _outcomes(run: Run) -> pd.DataFrame:
+    """The people who could finish, with ``dropout`` (100 or 0) and ``distress_change`` from arrival to the end (CORE-OM)."""
+    done = finished(run)
+    return done.assign(
+        dropout=100.0 * done["state"].isin(LEFT), distress_change=done["distress_end"] - done["distress_arrival"]
+    )
+
+
 def off_track(run: Run) -> pd.DataFrame:
     """Dropout and change in distress of people at risk and of the others, the same people in every arm.
 
@@ -364,14 +372,11 @@ def off_track(run: Run) -> pd.DataFrame:
         s.pivot(index=["replicate", "client"], columns="session", values="distress").reindex(columns=[1, EARLY_SESSION]).dropna()
     )
     risk = (wide[EARLY_SESSION] >= wide[1]).rename("at_risk").reset_index()
-    done = finished(run)
+    done = _outcomes(run)
     asked = done[done["sessions"] >= EARLY_SESSION].groupby(["replicate", "client"])["arm"].nunique()
-    everywhere = asked[asked == len([arm for arm in run.scenario.arms if has_therapists(run.scenario, arm.name)])].index
+    everywhere = asked[asked == len(run.scenario.arms) - len(unseen_arms(run.scenario))].index
     done = done.merge(risk, on=["replicate", "client"])
     done = done[pd.MultiIndex.from_frame(done[["replicate", "client"]]).isin(everywhere)]
-    done = done.assign(
-        dropout=100.0 * done["state"].isin(LEFT), distress_change=done["distress_end"] - done["distress_arrival"]
-    )
     parts = []
     for group, at_risk in (("at risk", True), ("others", False)):
         mine = done[done["at_risk"] == at_risk]
@@ -393,11 +398,7 @@ def handed_over(run: Run, against: str | None = None) -> pd.DataFrame:
     had no other therapist. Alliance is over all sessions of a person, with either therapist; giving up between two counts as
     dropping out.
     """
-    done = finished(run)
-    done = done.assign(
-        dropout=100.0 * done["state"].isin(LEFT),
-        distress_change=done["distress_end"] - done["distress_arrival"],
-    )
+    done = _outcomes(run)
     key, measured, rows = ["replicate", "client"], ["alliance", "dropout", "distress_change"], []
     other = reference(run.scenario) if against is None else against
     usual = done[done["arm"] == other].set_index(key)

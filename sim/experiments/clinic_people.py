@@ -51,9 +51,14 @@ def has_therapists(scenario: Scenario, name: str) -> bool:
     return arm.therapist is not None and (arm.clinic is None or arm.clinic.most_places > 0)
 
 
+def unseen_arms(scenario: Scenario) -> list[str]:
+    """The arms in which nobody can be seen."""
+    return [arm.name for arm in scenario.arms if not has_therapists(scenario, arm.name)]
+
+
 def without_therapists(scenario: Scenario) -> str | None:
-    """The arm in which nobody is seen, if the scenario has one."""
-    return next((arm.name for arm in scenario.arms if not has_therapists(scenario, arm.name)), None)
+    """The arm in which nobody is seen, if the scenario has one; the first of several."""
+    return next(iter(unseen_arms(scenario)), None)
 
 
 def last_beginning(scenario: Scenario) -> int:

@@ -165,6 +165,12 @@ class Columns:
         part.declared, part.index, part.data = self.declared, self.index, self.data[:, rows]
         return part
 
+    def grown(self, n: int) -> Columns:
+        """These rows and more behind them, ``n`` in all; the new ones stand where columns start. A copy."""
+        more = Columns(self.declared, n)
+        more.data[:, : len(self)] = self.data
+        return more
+
     def __len__(self) -> int:
         return int(self.data.shape[1])
 

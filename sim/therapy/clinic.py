@@ -97,11 +97,6 @@ class Clinic:
         self.courses = 0  # dyad rows in use
         self.met = np.empty(0, np.int64)
 
-    @property
-    def lost(self) -> np.ndarray:
-        """Whether each client was lost while waiting."""
-        return self.state == LOST
-
     def live_a_week(self, order: tuple[ClinicVerb, ...] | None = None) -> None:
         """One week: every verb of ``CLINIC`` in turn. Raises ``StateError`` when a quantity leaves its range."""
         w = self.world
@@ -162,9 +157,7 @@ def _make_room(c: Clinic, courses: int) -> None:
     w = c.world
     if courses > len(w.dyads) - c.courses:
         more = max(courses, len(w.dyads) // 4 + 16)
-        dyads = Columns(w.dyads.declared, len(w.dyads) + more)
-        dyads.data[:, : len(w.dyads)] = w.dyads.data
-        w.dyads = dyads
+        w.dyads = w.dyads.grown(len(w.dyads) + more)
         for name in ("client_of", "therapist_of", "pair_code", "planned_sessions"):
             old = getattr(w, name)
             setattr(w, name, np.concatenate([old, np.zeros(more, old.dtype)]))
@@ -232,7 +225,7 @@ def come_and_go(c: Clinic) -> None:
     c.end_courses(rows, BETWEEN)
     c.in_post[gone] = False
     c.away[gone] = False
-    c.vacant += [w.week + max(s.vacant_weeks, 1)] * gone.size
+    c.vacant += [w.week + s.vacant_weeks] * gone.size
 
 
 def hire(c: Clinic, n: int) -> None:
@@ -242,9 +235,8 @@ def hire(c: Clinic, n: int) -> None:
     w = c.world
     numbers = np.arange(len(w.therapists), len(w.therapists) + n)
     people, code = c.draw_therapists(numbers)
-    together = Columns(w.therapists.declared, len(w.therapists) + n)
-    together.data[:, : len(w.therapists)], together.data[:, numbers] = w.therapists.data, people.data
-    w.therapists, w.therapist_code = together, np.concatenate([w.therapist_code, code])
+    w.therapists, w.therapist_code = w.therapists.grown(len(w.therapists) + n), np.concatenate([w.therapist_code, code])
+    w.therapists.data[:, numbers] = people.data
     c.chosen = np.concatenate([c.chosen, _by_lot(w, numbers, c.service.trained_share, exactly=False)])
     c.turns = np.concatenate([c.turns, np.zeros((n, c.service.every), np.int64)])
     c.in_post = np.concatenate([c.in_post, np.ones(n, bool)])
@@ -275,8 +267,7 @@ def match(c: Clinic) -> None:
     if s.matching == ORACLE:
         chosen = foreseen_matches(w, c.session, waiting, room, _sessions_left(c, waiting), c.brought(waiting))
     else:
-        seen = _seen(c, waiting, room)
-        chosen = choice(s.matching, seen)
+        chosen = choice(s.matching, _seen(c, waiting, room))
     clients, therapists = waiting[chosen >= 0], chosen[chosen >= 0]
     c.begin_courses(clients, therapists, _sessions_left(c, clients))
 

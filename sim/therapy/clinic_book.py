@@ -68,9 +68,7 @@ class Book:
     def make_room(self, courses: int) -> None:
         """Lines for so many courses."""
         if len(self.courses) < courses:
-            more = _blank(courses)
-            more.data[:, : len(self.courses)] = self.courses.data
-            self.courses = more
+            self.courses = self.courses.grown(courses)
 
     def note_arrival(self, w: World, new: np.ndarray) -> None:
         """The intake questionnaires of who comes this week: also the first of their monthly ones."""
@@ -162,14 +160,11 @@ def tables(c: Clinic) -> dict[str, dict[str, Any]]:
     """The tables as if everything ended now, as columns; nothing is changed by asking. Who is in therapy is censored."""
     w, b = c.world, c.book
     out: dict[str, dict[str, Any]] = {"clients": _clients(c)}
-    sessions = joined(b.sessions)
-    if sessions:
-        row = sessions.pop("row")
-        out["sessions"] = {"client": w.client_of[row], "therapist": w.therapist_of[row], **sessions}
-    exchanges = joined(b.exchanges)
-    if exchanges:
-        row = exchanges.pop("row")
-        out["exchanges"] = {"client": w.client_of[row], "therapist": w.therapist_of[row], **exchanges}
+    for name, parts in (("sessions", b.sessions), ("exchanges", b.exchanges)):
+        table = joined(parts)
+        if table:
+            row = table.pop("row")
+            out[name] = {"client": w.client_of[row], "therapist": w.therapist_of[row], **table}
     assessments = joined(b.assessments)
     if assessments:
         out["assessments"] = {"client": assessments.pop("row"), **assessments}
@@ -193,10 +188,11 @@ def _clients(c: Clinic) -> dict[str, Any]:
     had[w.client_of[: c.courses]] = True
     none = np.flatnonzero(~had)
     without = _blank(none.size)
-    without["ending"] = np.where(c.lost[none], LOST_WAITING, STILL_WAITING)
+    lost = c.state[none] == LOST
+    without["ending"] = np.where(lost, LOST_WAITING, STILL_WAITING)
     without["sessions_attended"], without["planned_sessions"] = 0.0, 0.0
-    without["weeks_waited"] = np.where(c.lost[none], c.since[none], w.week) - c.arrival[none]
-    without["end_week"] = np.where(c.lost[none], c.since[none], w.week)
+    without["end_week"] = np.where(lost, c.since[none], w.week)
+    without["weeks_waited"] = without.end_week - c.arrival[none]
     client = np.concatenate([w.client_of[: c.courses], none])
     therapist = np.concatenate([w.therapist_of[: c.courses], np.full(none.size, -1)])
     together = np.concatenate([lines.data, without.data], axis=1)
