@@ -118,6 +118,16 @@ def rated(
     return mean_mark(instrument, _scaled(instrument, share), who, purpose, when, item_sd, luck)
 
 
+def style_with(questionnaire: str, common: np.ndarray, sd: float, who: np.ndarray, numbers: Parameters, luck: Luck) -> np.ndarray:
+    """How favourably raters mark one questionnaire (logit): what all their ratings have in common, and what is this one's own.
+
+    ``common`` and the result have spread ``sd``; the number ``rating_style_shared_share`` says how much is common.
+    """
+    shared = numbers.rating_style_shared_share
+    own = sd * luck.normal(who, f"{questionnaire}_rating_style")
+    return np.sqrt(shared) * common + np.sqrt(1.0 - shared) * own
+
+
 def core_om(distress: np.ndarray, who: np.ndarray, purpose: str, when: int, numbers: Parameters, luck: Luck) -> np.ndarray:
     """CORE-OM clinical score (0-40) of people with this distress (community SD)."""
     week = numbers.core_week_sd * luck.normal(who, "core_week", when)

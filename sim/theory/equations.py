@@ -103,15 +103,17 @@ def bid(arousal, anxiety, avoidance, arousal_typical, anxiety_typical, avoidance
 
 
 @register_jitable
-def expression(arousal, anxiety, avoidance, trust, expression_gain, expression_offset, expression_avoidance_cost,
-               expression_anxiety_gain, expression_trust_gain, anxiety_typical, avoidance_typical):
+def expression(arousal, anxiety, avoidance, trust, arousal_typical, expression_gain, expression_flattening, expression_offset,
+               expression_avoidance_cost, expression_anxiety_gain, expression_trust_gain, anxiety_typical, avoidance_typical):
     """How much of their arousal a person shows without words.
 
-    S(g*S^-1(L) + o - dV*(v - v0) + dA*(a - a0) + dB*(trust - .5)). Limit: equals L for the typical person at
-    trust .5 (g = 1, o = 0); constant for g = 0. Deactivation hides, hyperactivation magnifies [A2, A4].
+    S(S^-1(L_typ) + g*(1 - f*(v - v0))+*(S^-1(L) - S^-1(L_typ)) + o - dV*(v - v0) + dA*(a - a0) + dB*(trust - .5)). Limit: equals
+    L for the typical person at trust .5 (g = 1, o = 0); constant for g = 0. Deactivation hides, and flattens: the face follows
+    what is felt less; hyperactivation magnifies [A2, A4].
     Both people show something all the time [K2]; the empathic chain begins here [K9]. Status: assumption.
     """
-    return logistic(expression_gain * logit(arousal) + expression_offset
+    follows = expression_gain * np.maximum(1.0 - expression_flattening * (avoidance - avoidance_typical), 0.0)
+    return logistic(logit(arousal_typical) + follows * (logit(arousal) - logit(arousal_typical)) + expression_offset
                     - expression_avoidance_cost * (avoidance - avoidance_typical)
                     + expression_anxiety_gain * (anxiety - anxiety_typical)
                     + expression_trust_gain * (trust - 0.5))
@@ -201,18 +203,18 @@ def estimate(felt, mentalising, self_other, ofc, arousal, partner_anxiety, partn
              avoidance_typical, self_other_leak, estimate_noise_sd):
     """What a person takes the other's arousal to be.
 
-    i*(1 + P*ofc*(exp(c*(dV*(v_p - v0) - dA*(a_p - a0))) - 1)) + (1 - T)*leak*L + sd*(1 - P)*luck, in 0..1.
+    (i + sd*(1 - P)*luck)*(1 + P*ofc*(exp(c*(dV*(v_p - v0) - dA*(a_p - a0))) - 1)) + (1 - T)*leak*L, in 0..1.
     Limit: the felt signal itself with a typical partner, intact self-other distinction and no noise. Mentalising
-    corrects for what this partner hides or magnifies, and guesses less; the picture of this person that it needs for
-    that is kept in the orbitofrontal cortex [K16]; without self-other distinction own arousal leaks in
+    corrects for what this partner hides or magnifies (with whatever error is in it), and guesses less; the picture of this
+    person that it needs for that is kept in the orbitofrontal cortex [K16]; without self-other distinction own arousal leaks in
     [K1, K3, K7, K9]. Status: assumption.
     """
     hidden = (expression_avoidance_cost * (partner_avoidance - avoidance_typical)
               - expression_anxiety_gain * (partner_anxiety - anxiety_typical))
-    corrected = felt * (1.0 + mentalising * ofc * (np.exp(estimate_correction * hidden) - 1.0))
+    guessed = felt + estimate_noise_sd * (1.0 - mentalising) * estimate_luck
+    corrected = guessed * (1.0 + mentalising * ofc * (np.exp(estimate_correction * hidden) - 1.0))
     leaked = (1.0 - self_other) * self_other_leak * arousal
-    guessed = estimate_noise_sd * (1.0 - mentalising) * estimate_luck
-    return np.minimum(np.maximum(corrected + leaked + guessed, 0.0), 1.0)
+    return np.minimum(np.maximum(corrected + leaked, 0.0), 1.0)
 
 
 @register_jitable
@@ -621,18 +623,30 @@ def engagement_target(alliance, distress, engagement_base, engagement_alliance_g
 
 
 @register_jitable
-def healing(distress, alliance, engagement, labelling, healing_rate, alliance_typical, healing_alliance_power,
-            engagement_typical, labelling_typical, healing_labelling_share, healthy_distress):
+def healing(distress, alliance, engagement, labelling, treatment_gain, partner_treatment_gain, healing_rate, alliance_typical,
+            healing_alliance_power, engagement_typical, labelling_typical, healing_labelling_share, healthy_distress):
     """Distress (SD) that one session takes away.
 
-    rate * (distress - healthy)+ * (A/A_typ)^k * (E/E_typ) * (1 + s*(l/l_typ - 1)). Limit: 0 without engagement;
-    rate*(distress - healthy) in a typical session, so gains slow down as in dose-response data.
-    Empathy and a secure base -> motivation -> effective treatment [K25]; naming feelings serves health [K20].
+    rate * (distress - healthy)+ * (A/A_typ)^k * (E/E_typ) * (1 + s*(l/l_typ - 1)) * exp(g_client + g_therapist). Limit: 0 without
+    engagement; rate*(distress - healthy) in a typical session, so gains slow down as in dose-response data.
+    Empathy and a secure base -> motivation -> effective treatment [K25]; naming feelings serves health [K20]. People differ in
+    what they gain from the same treatment, therapists in how well they carry it out (johns2019), beyond the alliance: g.
     Status: assumption.
     """
-    work = (np.exp(healing_alliance_power * np.log(np.maximum(alliance, _EDGE) / alliance_typical)) * engagement
+    work = (np.exp(healing_alliance_power * np.log(np.maximum(alliance, _EDGE) / alliance_typical)
+                   + treatment_gain + partner_treatment_gain) * engagement
             / engagement_typical * (1.0 + healing_labelling_share * (labelling / labelling_typical - 1.0)))
     return np.minimum(healing_rate * work, 1.0) * np.maximum(distress - healthy_distress, 0.0)
+
+
+@register_jitable
+def rupture_distress(open_rupture, rupture_distress_step):
+    """Distress (SD) that a rupture left open after the session adds: step*open.
+
+    Limit: nothing where all is mended. Treatment can harm: who is hurt and not met leaves worse than they came (lambert2013),
+    as insecurity with an attachment figure is itself distressing [K10, A8]. Status: assumption.
+    """
+    return rupture_distress_step * open_rupture
 
 
 @register_jitable

@@ -227,9 +227,16 @@ def form_alliance(world: World, rows: np.ndarray) -> None:
 
 
 def heal(world: World, rows: np.ndarray) -> None:
-    """Distress falls through alliance, engagement and words [K25, K20]. Writes the client's distress, set point, own part."""
-    lost = world.applied(eq.healing, rows, "client", labelling=world.dyads.mean_client_labelling[rows])
+    """Distress falls through alliance, engagement and words [K25, K20]; a rupture left open adds to it.
+
+    Writes the client's distress, set point, own part.
+    """
     who = world.client_of[rows]
+    lost = world.applied(
+        eq.healing, rows, "client", labelling=world.dyads.mean_client_labelling[rows],
+        treatment_gain=world.clients.treatment_gain[who],
+        partner_treatment_gain=world.therapists.treatment_gain[world.therapist_of[rows]],
+    ) - world.applied(eq.rupture_distress, rows, "client")  # fmt: skip
     world.clients.keep_within("distress", world.clients.distress[who] - lost, who)
     lasting = world.numbers.healing_lasting_share * lost
     world.clients.distress_own[who] -= lasting
@@ -265,12 +272,18 @@ def rate_alliance(world: World, rows: np.ndarray) -> None:
     """
     d, p, week, luck = world.dyads, world.numbers, world.week, world.luck
     client, pair = world.client_code[world.client_of[rows]], world.pair_code[rows]
-    style = {
-        "client": world.clients.rating_style[world.client_of[rows]],
-        "therapist": world.therapists.rating_style[world.therapist_of[rows]],
-        "observer": p.observer_rating_style_sd * luck.normal(pair, "observer_rating_style"),
+    raters = {  # whose style it is, and what all their ratings have in common
+        "client": (client, world.clients.rating_style[world.client_of[rows]]),
+        "therapist": (world.therapist_code[world.therapist_of[rows]], world.therapists.rating_style[world.therapist_of[rows]]),
+        "observer": (pair, p.observer_rating_style_sd * luck.normal(pair, "observer_rating_style")),
     }
+
+    def style(rater: str, questionnaire: str) -> np.ndarray:
+        who, common = raters[rater]
+        return ask.style_with(questionnaire, common, p.of(rater, "rating_style_sd"), who, p, luck)
+
     for role, who in (("client", client), ("therapist", pair)):
+        wai_style = style(role, "wai")
         scales = []
         for scale, column in (("bond", "bond"), ("task", "task"), ("goal", "goal")):
             scales.append(
@@ -279,7 +292,7 @@ def rate_alliance(world: World, rows: np.ndarray) -> None:
                     d[f"{role}_{column}"][rows],
                     p.alliance_typical,
                     who,
-                    style[role],
+                    wai_style,
                     f"{role}_wai_{scale}",
                     week,
                     role,
@@ -305,7 +318,17 @@ def rate_alliance(world: World, rows: np.ndarray) -> None:
             f"empathy_{rater}",
             rows,
             ask.rated(
-                ask.EMPATHY, level, typical, who, style[rater], f"{rater}_empathy", week, rater, p.empathy_item_sd, p, luck
+                ask.EMPATHY,
+                level,
+                typical,
+                who,
+                style(rater, "empathy"),
+                f"{rater}_empathy",
+                week,
+                rater,
+                p.empathy_item_sd,
+                p,
+                luck,
             ),
         )
     for name in ("anxiety", "avoidance"):

@@ -77,6 +77,7 @@ SESSION_RULES: tuple[SessionRule, ...] = (
         eq.healing, "distress", distress="client_distress", alliance="client_alliance", engagement="client_engagement",
         labelling="client_labelling",
     ),
+    _client(eq.rupture_distress, "distress", open_rupture="open_rupture"),
     _client(
         eq.dropout_probability, "dropout_risk", alliance="client_alliance", engagement="client_engagement",
         open_rupture="open_rupture", avoidance="client_avoidance", session="session",
