@@ -198,8 +198,9 @@ def rupture_and_style(courses: pd.DataFrame, ratings: pd.DataFrame) -> Simulated
     both = ratings[["setting", "client", "ruptures_observer_reported", "disclosure"]].merge(style, on=["setting", "client"])
     cut = studies(both, 250)
     keys = ["study", "secure"]
-    often = cut.groupby(keys)["ruptures_observer_reported"].mean().unstack()
-    said = cut[cut["ruptures_observer_reported"] == 1].groupby(keys)["disclosure"].mean().unstack()
+    kinds = [False, True]  # a study may have no rupture of one kind of client, or no client of one kind
+    often = cut.groupby(keys)["ruptures_observer_reported"].mean().unstack().reindex(columns=kinds)
+    said = cut[cut["ruptures_observer_reported"] == 1].groupby(keys)["disclosure"].mean().unstack().reindex(columns=kinds)
     return pooled_parts(pd.DataFrame({"occurrence": often[True] - often[False], "disclosure": said[True] - said[False]}))
 
 

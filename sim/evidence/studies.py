@@ -26,24 +26,26 @@ from sim.theory.parameters import NUMBERS
 @dataclass(frozen=True)
 class Setting:
     """Where studies are done. ``severity``: by how many SD of community distress people seek help later than elsewhere;
-    ``skill``: what its therapists have more of the capacity to mentalise."""
+    ``skill``: what its therapists have more of the capacity to mentalise; ``together``: how much more attachment anxiety and
+    avoidance go together among those it draws from (correlation; published ones run from -.05 to .67, row x8)."""
 
     name: str
     severity: float
     sessions: int
     caseload: int
     skill: float
+    together: float
 
 
 #: All are assumptions: the range of services that studies come from.
 SETTINGS = (
-    Setting("student counselling", -0.5, 8, 6, 0.0),
-    Setting("primary care", -0.25, 8, 20, 0.0),
-    Setting("training clinic", 0.0, 20, 4, -0.08),
-    Setting("outpatient clinic", 0.0, 16, 12, 0.0),
-    Setting("private practice", -0.25, 40, 5, 0.04),
-    Setting("community service", 0.25, 16, 25, 0.0),
-    Setting("specialist service", 0.5, 26, 10, 0.04),
+    Setting("student counselling", -0.5, 8, 6, 0.0, -0.15),
+    Setting("primary care", -0.25, 8, 20, 0.0, 0.0),
+    Setting("training clinic", 0.0, 20, 4, -0.08, -0.1),
+    Setting("outpatient clinic", 0.0, 16, 12, 0.0, 0.1),
+    Setting("private practice", -0.25, 40, 5, 0.04, -0.2),
+    Setting("community service", 0.25, 16, 25, 0.0, 0.25),
+    Setting("specialist service", 0.5, 26, 10, 0.04, 0.45),
 )
 CLIENTS = 4000  # who begin in each setting
 COMMUNITY, COMMUNITY_WEEKS = 22600, 6
@@ -135,6 +137,7 @@ class Studies:
             numbers = {
                 "help_seeking_threshold": self._number("help_seeking_threshold", setting.severity),
                 "therapist_skill_mean": self._number("therapist_skill_mean", setting.skill),
+                "anxiety_avoidance_r": self._number("anxiety_avoidance_r", setting.together),
             }
             scenario = self._scenario(
                 setting.name, numbers, sessions=setting.sessions, clients_per_arm=self._people(CLIENTS),
@@ -196,7 +199,7 @@ class Studies:
             name: {"force": [{"quantity": "client_disclosure", "session": 1, "value": value}]} for name, value in SPOKEN.items()
         }
         scenario = self._scenario(
-            "spoken", {}, client={"selected": False}, sessions=1, clients_per_arm=self._people(1200), arms=arms,
+            "spoken", {}, client={"selected": False}, sessions=1, clients_per_arm=self._people(2400), arms=arms,
         )  # fmt: skip
         sessions = run(scenario, self._seed(len(SETTINGS) + 2), threads=self.threads).sessions
         much, little = (sessions[sessions["arm"] == name].set_index("client") for name in SPOKEN)

@@ -1,0 +1,245 @@
+"""The ensemble: many sets of the free numbers that all agree with the published record, instead of one point.
+
+History matching. A design of points around the best fit is simulated; an emulator of the table learns from them (scikit-learn);
+sets of numbers that are plausible given the table and the priors are drawn with it (emcee); and every one of them is then
+simulated for itself, on luck of its own, and kept only where the joint score passes, no row misses by more than 2.5 and every
+direction that was looked at holds. The kept ones are a sample of what the evidence leaves open, not a set of best fits.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib import resources
+from io import StringIO
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from sim.evidence.bank import Bank, Found, Job
+from sim.evidence.calibrate import SIZE, Fit, misses, searched, shortfalls
+from sim.evidence.emulator import Emulator, learned
+from sim.evidence.free_numbers import FREE, Free, standings_of, values_at
+from sim.evidence.patterns import patterns
+from sim.evidence.validate import MOST_MISSED, sign_verdict
+
+FILE = "ensemble.csv"
+DESIGN, DESIGN_SEED, WIDER = 384, 9003, 1.6  # points, their luck, and how much wider than the fit's own uncertainty
+CANDIDATE_SEED = 9100  # luck of the candidates: each has its own
+WALKERS, STEPS, BURN = 64, 1500, 500
+
+
+@lru_cache(maxsize=1)
+def members() -> tuple[Mapping[str, float], ...]:
+    """The shipped sets of numbers, in their order; each has every free number."""
+    text = resources.files("sim.evidence").joinpath(FILE).read_text(encoding="utf-8")
+    rows = list(csv.DictReader(line for line in StringIO(text) if not line.startswith("#")))
+    return tuple({one.name: float(row[one.name]) for one in FREE} for row in rows)
+
+
+def standings(free: Sequence[Free] = FREE) -> np.ndarray:
+    """Where the members stand (members, numbers), in prior SD from the priors' centres."""
+    return np.array([standings_of(member, free) for member in members()])
+
+
+# ----------------------------------------------------------------------------------------------------- what agrees
+
+
+def limit(rows: int) -> float:
+    """What the joint score may be with so many rows."""
+    from scipy.stats import chi2
+
+    return float(chi2.ppf(0.95, rows))
+
+
+def disagreements(found: Found) -> list[str]:
+    """Why a table does not agree with the record; nothing where it agrees."""
+    missed = misses(found)
+    why = [f"{name} misses by {m:+.1f}" for name, m in missed.items() if not abs(m) <= MOST_MISSED]
+    score = sum(m**2 for m in missed.values())
+    if not score <= limit(len(missed)):
+        why.append(f"joint score {score:.1f}, at most {limit(len(missed)):.1f}")
+    for name, parts in found.parts.items():
+        p = patterns()[name]
+        if p.tier == "direction":
+            for part, sign in p.expect.items():
+                verdict = sign_verdict(sign, parts.get(part, (np.nan,) * 3), p.zero_within)
+                if verdict not in ("holds", "shown"):
+                    why.append(f"{name} {part} {verdict}")
+    return why
+
+
+# --------------------------------------------------------------------------------------------------------- building
+
+
+def _outputs(found: Found) -> tuple[list[str], np.ndarray]:
+    """What the emulator learns: every miss, and every shortfall before it is cut off at nothing."""
+    table = {**misses(found), **{f"{k}": v for k, v in _signed(found).items()}}
+    return list(table), np.array(list(table.values()))
+
+
+def _signed(found: Found) -> dict[str, float]:
+    """Direction parts in half-widths of their interval, signed so that larger is better; for "0" the room left."""
+    out = {}
+    for name in shortfalls(found):
+        row, part = name.split("/", 1)
+        p, (value, low, high) = patterns()[row], found.parts[row][part]
+        half = max((high - low) / 2.0, 1e-9)
+        match p.expect[part]:
+            case "+":
+                out[name] = value / half
+            case "-":
+                out[name] = -value / half
+            case "0":
+                out[name] = (p.zero_within - abs(value)) / half
+    return out
+
+
+def uncertainty(fit: Fit) -> np.ndarray:
+    """Covariance of the standings at the best fit, by its slopes (the priors are among them)."""
+    return np.linalg.inv(fit.slopes.T @ fit.slopes)
+
+
+def design(fit: Fit, points: int = DESIGN) -> np.ndarray:
+    """Points (points, numbers) spread evenly over a region around the fit, ``WIDER`` than its own uncertainty."""
+    from scipy.stats import norm, qmc
+
+    spread = uncertainty(fit)
+    sampler = qmc.Sobol(fit.standings.size, rng=np.random.default_rng(DESIGN_SEED))
+    flat = sampler.random_base2(int(np.ceil(np.log2(points))))[:points]
+    return np.clip(fit.standings + WIDER * norm.ppf(np.clip(flat, 1e-4, 1 - 1e-4)) @ np.linalg.cholesky(spread).T, -3.5, 3.5)
+
+
+def drawn(emulator: Emulator, fit: Fit, count: int, seed: int = 9004) -> np.ndarray:
+    """Sets of numbers (count, numbers) plausible by emulator and priors, by emcee's affine-invariant sampler."""
+    import emcee
+
+    names = list(emulator.outputs)
+    value = np.array([("/" not in name) for name in names])
+
+    def log_posterior(z: np.ndarray) -> np.ndarray:
+        mean, sd = emulator(z)
+        missed = (mean[:, value] ** 2 / (1.0 + sd[:, value] ** 2)).sum(axis=1)
+        short = (np.maximum(1.3 - mean[:, ~value], 0.0) ** 2).sum(axis=1)
+        far = (np.abs(z) > 3.5).any(axis=1)
+        return np.where(far, -np.inf, -0.5 * (missed + short + (z**2).sum(axis=1)))
+
+    rng = np.random.default_rng(seed)
+    begin = rng.multivariate_normal(fit.standings, 0.25 * uncertainty(fit), size=WALKERS)
+    sampler = emcee.EnsembleSampler(WALKERS, fit.standings.size, log_posterior, vectorize=True)
+    sampler.random_state = np.random.RandomState(seed).get_state()
+    sampler.run_mcmc(np.clip(begin, -3.4, 3.4), STEPS)
+    chain = sampler.get_chain(discard=BURN, flat=True)
+    return np.asarray(chain[rng.choice(len(chain), count, replace=False)])
+
+
+@dataclass(frozen=True)
+class Built:
+    """An ensemble as it was built: numbers of the kept sets, their tables, how many candidates were simulated, and why some fell."""
+
+    kept: tuple[Mapping[str, float], ...]
+    tables: tuple[Found, ...]
+    candidates: int
+    fell: tuple[str, ...]
+
+
+def rounded(values: Mapping[str, float]) -> dict[str, float]:
+    """Numbers with four significant digits, as they are shipped; what is simulated is what is shipped."""
+    return {name: float(f"{value:.4g}") for name, value in values.items()}
+
+
+def build(bank: Bank, fit: Fit, wanted: int = 250, most: int = 450, free: Sequence[Free] = FREE, size: float = SIZE,
+          points: int = DESIGN, candidate_size: float = 1.0, say: Callable[[str], None] = print) -> Built:  # fmt: skip
+    """Build an ensemble around a fit: design, emulator, candidates, and each candidate's own simulation."""
+    ids = searched()
+    at = design(fit, points)
+    jobs = [Job({"parameters": values_at(z, free)}, DESIGN_SEED, size, ids) for z in at]
+    tables = bank.ask(jobs, lambda done, total: say(f"design: {done} of {total}") if done % 32 == 0 else None)
+    names = _outputs(tables[0])[0]
+    emulator = learned(at, np.nan_to_num([_outputs(t)[1] for t in tables]), names, fit.standings, uncertainty(fit))
+    say(f"emulator of {len(names)} rows learned from {len(at)} tables")
+    candidates = [rounded(values_at(z, free)) for z in drawn(emulator, fit, most)]
+    kept: list[Mapping[str, float]] = []
+    of: list[Found] = []
+    fell: list[str] = []
+    tried = 0
+    for begin in range(0, most, 50):  # fixed blocks, so that the outcome does not depend on the processes
+        block = candidates[begin : begin + 50]
+        found = bank.ask([Job({"parameters": c}, CANDIDATE_SEED + begin + i, candidate_size, ids) for i, c in enumerate(block)])
+        for candidate, table in zip(block, found, strict=True):
+            why = disagreements(table)
+            tried += 1
+            if why:
+                fell.append("; ".join(why))
+            else:
+                kept.append(candidate)
+                of.append(table)
+        say(f"candidates: {len(kept)} of {tried} agree with the table")
+        if len(kept) >= wanted:
+            break
+    return Built(tuple(kept), tuple(of), tried, tuple(fell))
+
+
+def written(built: Built, about: str) -> str:
+    """The ensemble as the text of its file."""
+    names = [one.name for one in FREE]
+    lines = [f"# {line}" for line in about.splitlines()]
+    lines.append(",".join(["member", *names, "score"]))
+    for i, (member, table) in enumerate(zip(built.kept, built.tables, strict=True)):
+        score = sum(m**2 for m in misses(table).values())
+        lines.append(",".join([str(i), *(f"{member[name]:.6g}" for name in names), f"{score:.1f}"]))
+    return "\n".join(lines) + "\n"
+
+
+# ------------------------------------------------------------------------------------------------ what it says
+
+
+def pinned(free: Sequence[Free] = FREE, of: np.ndarray | None = None) -> pd.DataFrame:
+    """How far the evidence pins every free number down.
+
+    One row a number: its median and 90 % range in the ensemble, and ``left``: its spread there over that of its prior (1: the table
+    says nothing about it, 0: it is known).
+    """
+    z = standings(free) if of is None else of
+    rows = []
+    for k, one in enumerate(free):
+        low, middle, high = (one.value(float(q)) for q in np.quantile(z[:, k], (0.05, 0.5, 0.95)))
+        rows.append({"number": one.name, "median": middle, "low": low, "high": high, "left": float(z[:, k].std(ddof=1))})
+    return pd.DataFrame(rows)
+
+
+def would_pin(tables: Sequence[Found], z: np.ndarray, free: Sequence[Free] = FREE) -> pd.DataFrame:
+    """What an extra pattern would say about each number: the squared correlation, over the ensemble, of the number with every
+    quantity that the calibration did not use a value of. One row a number: the quantity that says most, and how much."""
+    quantities: dict[str, np.ndarray] = {}
+    for name in tables[0].parts:
+        for part in tables[0].parts[name]:
+            quantities[f"{name} {part}".replace("_", " ")] = np.array([t.parts[name][part][0] for t in tables])
+    rows = []
+    for k, one in enumerate(free):
+        shares = {name: float(np.corrcoef(z[:, k], values)[0, 1] ** 2) for name, values in quantities.items() if values.std() > 0}
+        best = max(shares, key=lambda name: shares[name])
+        rows.append({"number": one.name, "quantity": best, "share": shares[best]})
+    return pd.DataFrame(rows)
+
+
+def checked(bank: Bank, count: int, seed: int, size: float = 1.0, ids: Sequence[str] = (),
+            progress: Callable[[int, int], None] | None = None) -> list[dict[str, Any]]:  # fmt: skip
+    """Simulate ``count`` members anew on luck of ``seed`` that no search has used: member, score, and why it disagrees, if it does."""
+    every = members()
+    chosen = np.sort(np.random.default_rng(seed).choice(len(every), min(count, len(every)), replace=False))
+    wanted = tuple(ids) or tuple(p.id for p in patterns().values() if p.tier in ("calibrate", "direction"))
+    jobs = [Job({"parameters": dict(every[i])}, _unused(seed, int(i)), size, wanted) for i in chosen]
+    found = bank.ask(jobs, progress)
+    return [
+        {"member": int(i), "score": sum(m**2 for m in misses(table).values()), "why": disagreements(table), "table": table}
+        for i, table in zip(chosen, found, strict=True)
+    ]
+
+
+def _unused(seed: int, member: int) -> int:
+    """A seed that no search has used, of a verification's seed and a member."""
+    return int(np.random.SeedSequence((seed, member)).generate_state(1, np.uint64)[0] >> np.uint64(2)) + 100_000

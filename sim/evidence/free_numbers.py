@@ -1,0 +1,97 @@
+"""The numbers that the calibration may move: few, each with a reason and held by a prior. All others stay where they are.
+
+A prior is a normal distribution of the number itself, of its logarithm (positive numbers) or of its logit (shares). Its centre is
+what the model was first written with, or what a source suggests; its spread says how far one would go before seeing the table. So
+a pattern that says nothing about a number leaves it at its centre.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from sim.theory.parameters import NUMBERS, nearest
+
+
+@dataclass(frozen=True)
+class Free:
+    """One number that may move: prior ``centre`` (in the number's unit) and ``spread`` (on ``scale``), and why it is free."""
+
+    name: str
+    scale: str  # "as is", "log" or "logit"
+    centre: float
+    spread: float
+    reason: str
+
+    def __post_init__(self) -> None:
+        if self.name not in NUMBERS:
+            raise ValueError(f"there is no number '{self.name}'{nearest(self.name, NUMBERS)}")
+
+    def _scaled(self, value: float) -> float:
+        match self.scale:
+            case "log":
+                return float(np.log(value))
+            case "logit":
+                return float(np.log(value / (1.0 - value)))
+        return value
+
+    def standing(self, value: float) -> float:
+        """A value of the number as its distance from the prior's centre, in prior SD."""
+        return (self._scaled(value) - self._scaled(self.centre)) / self.spread
+
+    def value(self, standing: float) -> float:
+        """The number that stands so many prior SD from the centre, kept within its declared range."""
+        x = self._scaled(self.centre) + self.spread * standing
+        raw = np.exp(x) if self.scale == "log" else 1.0 / (1.0 + np.exp(-x)) if self.scale == "logit" else x
+        number = NUMBERS[self.name]
+        return float(np.clip(raw, number.low, number.high))
+
+
+#: All numbers that the calibration may move, in the order of the model.
+FREE: tuple[Free, ...] = (
+    Free(
+        "arousal_anxiety_gain", "log", 1.5, 0.35, "how much more aroused anxious people are in sessions is not measured directly"
+    ),
+    Free("threat_gain", "log", 0.5, 0.6, "how much alarm distorts what anxious people hear is known only as a direction"),
+    Free("expression_avoidance_cost", "log", 1.8, 0.4, "how much of arousal avoidant people hide is known only as a direction"),
+    Free("bond_security_gain", "log", 0.25, 0.5, "how much of general security enters a rated bond is not measured"),
+    Free("match_sd", "log", 0.5, 0.3, "lasting fit of two people has no measure of its own; it is what style does not explain"),
+    Free("trust_response_gain", "log", 1.3, 0.25, "how steeply trust follows being responded to is not measured"),
+    Free("client_rating_lift", "as is", 1.1, 0.3, "how far clients use the top of scales, apart from how good alliances are"),
+    Free("therapist_rating_lift", "as is", 0.5, 0.3, "the same for therapists"),
+    Free("client_rating_style_sd", "log", 0.55, 0.3, "how much ratings are the rater's, not the therapy's"),
+    Free("rating_style_shared_share", "logit", 0.6, 0.7, "how much of a rater's style all their questionnaires share"),
+    Free("healing_rate", "log", 0.025, 0.4, "the size of what a session does, of all that makes people change"),
+    Free(
+        "healing_alliance_power",
+        "log",
+        0.8,
+        0.4,
+        "how much the alliance matters for that: its correlation is known, not its effect",
+    ),
+    Free("rupture_distress_step", "log", 0.03, 0.6, "how much a rupture left open harms is not measured"),
+    Free("therapist_treatment_gain_sd", "log", 0.3, 0.4, "how far therapists differ beyond the alliance"),
+    Free("life_event_distress_sd", "log", 0.7, 0.5, "how hard life events hit is measured for other outcomes than the CORE-OM"),
+    Free("dropout_base", "as is", -5.4, 0.6, "the level of a hazard whose slopes are relative"),
+    Free("dropout_alliance_gain", "log", 4.5, 0.3, "how strongly the alliance keeps people"),
+    Free("prototype_state_share", "logit", 0.25, 0.6, "how much of attachment comes and goes within weeks"),
+    Free("distress_immature_path", "as is", 0.27, 0.08, "a path through other questionnaires than the source's"),
+    Free("distress_anxiety_path", "as is", 0.35, 0.06, "a path of latent scores, published for questionnaires with error"),
+)
+
+
+def centre(free: Iterable[Free] = FREE) -> dict[str, float]:
+    """The priors' centres, by name."""
+    return {one.name: one.centre for one in free}
+
+
+def values_at(standings: np.ndarray, free: Iterable[Free] = FREE) -> dict[str, float]:
+    """Numbers of the model at these standings (prior SD from the centre), by name."""
+    return {one.name: one.value(float(z)) for one, z in zip(free, standings, strict=True)}
+
+
+def standings_of(values: Mapping[str, float], free: Iterable[Free] = FREE) -> np.ndarray:
+    """Where these numbers stand, in prior SD from the centre; a number that is not given stands where its default does."""
+    return np.array([one.standing(values.get(one.name, NUMBERS[one.name].default)) for one in free])
