@@ -97,6 +97,29 @@ def anxiety_spread(r: Run) -> float:
     return float((r.clients["client_anxiety_end_latent"] - r.clients["client_anxiety_0_latent"]).std())
 
 
+def shown_range(r: Run) -> float:
+    """SD of what a client shows over the sessions, mean over clients: how far the face follows what is felt."""
+    return float(r.sessions.groupby("client")["expression"].std().mean())
+
+
+def ruptured_distress(r: Run) -> float:
+    """How much more distress those have at the end who had a rupture open most of the time, than the others."""
+    often = r.sessions.groupby("client")["open_rupture"].mean() > 0.5
+    ends = r.clients.set_index("client")["distress_end_latent"]
+    return float(ends[often].mean() - ends[~often].mean())
+
+
+def gain_spread(r: Run) -> float:
+    """SD over clients of how far their distress fell."""
+    return float((r.clients["distress_0_latent"] - r.clients["distress_end_latent"]).std())
+
+
+def halo(r: Run) -> float:
+    """Correlation of the alliance and empathy as the client rates them after session 1."""
+    one = r.sessions[r.sessions["session"] == 1]
+    return float(one["wai_client"].corr(one["empathy_client"]))
+
+
 #: (number, from (None: its default), to, kind of dyads, what is measured, measure, sign of its change). 0: not moved by a bit.
 TABLE: list[tuple[str, float | None, float, str, str, Measure, int]] = [
     ("avoidance_warmth_cost", None, 4.0, "dismissing therapists", "response", mean("response"), -1),
@@ -127,6 +150,9 @@ TABLE: list[tuple[str, float | None, float, str, str, Measure, int]] = [
     ("match_sd", None, 1.2, "usual", "spread of alliance", spread("alliance_latent"), +1),
     ("expression_gain", 0.5, 1.5, "usual", "accuracy", first("accuracy_correlation"), +1),
     ("expression_avoidance_cost", None, 5.0, "dismissing clients", "bias of accuracy", first("accuracy_bias"), -1),
+    ("expression_avoidance_cost", None, 5.0, "dismissing clients", "accuracy", first("accuracy_correlation"), -1),
+    ("expression_flattening", 0.0, 5.0, "dismissing clients", "range of what shows", shown_range, -1),
+    ("expression_flattening", 0.0, 5.0, "dismissing clients", "accuracy", first("accuracy_correlation"), -1),
     ("mirror_noise_sd", None, 1.5, "usual", "accuracy", first("accuracy_correlation"), -1),
     ("fit_width", None, 0.4, "usual", "fit", first("fit"), +1),
     ("therapist_skill_mean", None, 0.85, "dismissing clients", "fit", mean("fit"), +1),
@@ -152,6 +178,11 @@ TABLE: list[tuple[str, float | None, float, str, str, Measure, int]] = [
     ("engagement_base", None, 1.5, "usual", "distress at the end", distress_at_end, -1),
     ("healing_rate", None, 0.08, "usual", "distress at the end", distress_at_end, -1),
     ("healing_alliance_power", None, 4.0, "fearful clients", "distress at the end", distress_at_end, +1),
+    ("rupture_distress_step", 0.0, 0.2, "fearful clients", "distress at the end", distress_at_end, +1),
+    ("rupture_distress_step", 0.0, 0.2, "fearful clients", "distress of the ruptured", ruptured_distress, +1),
+    ("client_treatment_gain_sd", 0.0, 1.0, "usual", "spread of gains", gain_spread, +1),
+    ("therapist_treatment_gain_sd", 0.0, 1.0, "usual", "spread of gains", gain_spread, +1),
+    ("life_event_distress_sd", 0.0, 2.0, "untreated", "spread of changes of distress", gain_spread, +1),
     ("distress_return_rate", None, 0.3, "untreated", "distress at the end", distress_at_end, -1),
     ("life_event_sd", None, 0.3, "untreated", "change of attachment", anxiety_spread, +1),
     ("prototype_state_share", None, 0.8, "untreated", "change of attachment", anxiety_spread, +1),
@@ -159,12 +190,28 @@ TABLE: list[tuple[str, float | None, float, str, str, Measure, int]] = [
     ("help_seeking_threshold", None, 2.5, "untreated", "distress at intake", intake("distress_0_latent"), +1),
     ("client_rating_lift", None, 2.0, "usual", "WAI", mean("wai_client"), +1),
     ("therapist_rating_lift", None, 2.0, "usual", "WAI of therapists", mean("wai_therapist"), +1),
+    ("rating_style_shared_share", 0.0, 1.0, "usual", "halo", halo, +1),
+    ("cats_trust_gain", 0.0, 3.0, "usual", "spread of secure attachment (CATS)", spread("cats_secure"), +1),
+    ("cats_insecurity_gain", 0.0, 6.0, "dismissing clients", "avoidant attachment (CATS)", first("cats_avoidant"), +1),
+    ("cats_closeness_gain", 0.0, 3.0, "preoccupied clients", "preoccupied attachment (CATS)", first("cats_preoccupied"), +1),
+    ("bid_anxiety_gain", None, 6.0, "preoccupied clients", "preoccupied attachment (CATS)", first("cats_preoccupied"), +1),
+    ("bid_avoidance_cost", None, 6.0, "dismissing clients", "preoccupied attachment (CATS)", first("cats_preoccupied"), -1),
     ("client_false_report_prob", None, 0.4, "usual", "reported ruptures", mean("ruptures_client_reported"), +1),
     ("core_base", None, -0.5, "usual", "CORE-OM", mean("distress"), +1),
     # what must not move
     ("healing_rate", None, 0.08, "usual", "perceived in session 1", first("perceived_response"), 0),
     ("dropout_base", None, -4.0, "usual", "alliance in session 1", first("alliance_latent"), 0),
     ("life_event_prob", None, 0.0, "usual", "alliance in session 1", first("alliance_latent"), 0),
+    ("rupture_distress_step", None, 0.2, "usual", "alliance in session 1", first("alliance_latent"), 0),
+    ("rupture_distress_step", None, 0.2, "untreated", "distress at the end", distress_at_end, 0),
+    ("client_treatment_gain_sd", None, 1.0, "untreated", "distress at the end", distress_at_end, 0),
+    ("client_treatment_gain_sd", None, 1.0, "usual", "alliance in session 1", first("alliance_latent"), 0),
+    ("therapist_treatment_gain_sd", None, 1.0, "usual", "alliance in session 1", first("alliance_latent"), 0),
+    ("life_event_distress_sd", None, 2.0, "usual", "distress in session 1", first("distress_latent"), 0),
+    ("life_event_distress_sd", None, 2.0, "untreated", "distress at intake", intake("distress_0_latent"), 0),
+    ("expression_flattening", None, 5.0, "untreated", "distress at the end", distress_at_end, 0),
+    ("rating_style_shared_share", None, 1.0, "usual", "alliance", mean("alliance_latent"), 0),
+    ("rating_style_shared_share", None, 1.0, "usual", "CORE-OM", mean("distress"), 0),
     ("client_rating_lift", None, 2.0, "usual", "alliance", mean("alliance_latent"), 0),
     ("core_base", None, -0.5, "usual", "dropouts", dropouts, 0),
     ("ecr_item_sd", None, 2.5, "usual", "distress at the end", distress_at_end, 0),
@@ -232,7 +279,7 @@ def test_questionnaires_of_studies_move_their_marks_and_no_run(name: str) -> Non
 
 
 LIFE = ["life_event_prob", "life_event_moves_prob", "life_event_lasting_prob", "life_event_sd", "prototype_state_share",
-        "distress_return_rate"]
+        "distress_return_rate", "life_event_distress_sd"]
 
 
 @pytest.mark.parametrize("name", LIFE)
@@ -357,10 +404,10 @@ def test_another_kind_of_therapist_leaves_the_clients_as_they_came() -> None:
     first_look = ["client", "week", "distress", "distress_latent"]
     one, other = (r.sessions.query("session == 1")[first_look].reset_index(drop=True) for r in (secure, dismissing))
     pd.testing.assert_frame_equal(one, other, check_exact=True)
-    # What life does is the same luck: without healing, and with attachment that distress does not follow, distress goes
+    # What life does is the same luck: without healing or harm, and with attachment that distress does not follow, distress goes
     # the same way with either.
     paths = {name: 0.0 for name in NUMBERS if name.startswith("distress_") and name.endswith("_path")}
-    frozen = {"healing_rate": 0.0, "dropout_base": -12.0, "good_enough_prob": 0.0, **paths}
+    frozen = {"healing_rate": 0.0, "rupture_distress_step": 0.0, "dropout_base": -12.0, "good_enough_prob": 0.0, **paths}
     one, other = (small(therapist=t, parameters=frozen).assessments for t in ("secure", "dismissing"))
     waiting = small(therapist="none", parameters=frozen).assessments
     for treated in (one, other):

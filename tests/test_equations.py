@@ -35,7 +35,7 @@ RANGES = {
     "expectation": (0, 1), "surprise": (-1, 1), "learning_gate": (0, 1), "labelling": (0, 1), "control": (0, 1),
     "arousal_target": (0, 1), "confronted": (0, 1), "mean_perceived": (0, 1), "mean_fit": (0, 1), "progress": (-4, 6),
     "bond": (0, 1), "task": (0, 1), "goal": (0, 1), "alliance": (0, 1), "engagement": (0, 1), "level": (0, 1),
-    "level_typical": (0.05, 0.95), "attachment": (0, 1),
+    "level_typical": (0.05, 0.95), "attachment": (0, 1), "bid": (0, 1),
     "session": (1, 200), "tension": (0, 10), "match": (-3, 3), "anxiety_z": (-3, 3), "avoidance_z": (-3, 3),
     "anxiety_path": (-1, 1), "avoidance_path": (-1, 1), "own": (-3, 3),
     "population_sd": (0, 0.3), "style": (-3, 3), "noise": (-3, 3),
@@ -71,7 +71,7 @@ PLAIN = {
     "partner_disclosure": 0.4, "expectation": 0.6, "surprise": 0.1, "learning_gate": 0.9, "labelling": 0.3, "control": 0.3,
     "arousal_target": 0.5, "confronted": 0.0, "mean_perceived": 0.6, "mean_fit": 0.8, "progress": 0.2, "bond": 0.6, "task": 0.5,
     "goal": 0.5, "alliance": 0.55, "engagement": 0.55, "level": 0.6, "level_typical": 0.55, "session": 5.0,
-    "tension": 0.2, "match": 0.1,
+    "tension": 0.2, "match": 0.1, "bid": 0.5,
     "anxiety_z": 0.5, "avoidance_z": 0.5, "anxiety_path": 0.3, "avoidance_path": 0.1, "own": 0.2, "population_sd": 0.2,
     "style": 0.1, "noise": 0.1, "prototype": 0.4, "anchor": 0.5, "attachment": 0.45,
     "weeks_waiting": 4.0, "first_score": 18.0, "load": 1.2, "carried": 0.05, "open_ruptures": 0.2, "fresh": 0.4, "before": 0.7,
@@ -190,7 +190,8 @@ SHAPES = {
     "agreement_target": Shape(0, 1, "capability shared_meaning trust progress"),
     "alliance": Shape(0, 1, "bond task goal"),
     "engagement_target": Shape(0, 1, "alliance distress"),
-    "healing": Shape(0, 14, "distress alliance engagement labelling"),
+    "healing": Shape(0, 14, "distress alliance engagement labelling treatment_gain partner_treatment_gain"),
+    "rupture_distress": Shape(0, 1, "open_rupture"),
     "dropout_probability": Shape(0, 1, "open_rupture avoidance", "alliance engagement session"),
     "dyadic_fit": Shape(-INF, INF, "match_luck"),
     "waiting_loss_probability": Shape(0, 1, "weeks_waiting", "distress"),
@@ -205,6 +206,9 @@ SHAPES = {
     "insecurity": Shape(-2, 2, "anxiety avoidance"),
     "first_trust": Shape(0, 1, "", "anxiety avoidance"),
     "core_share": Shape(0, 1, "distress week_noise"),
+    "cats_secure_share": Shape(0, 1, "trust style", "anxiety avoidance"),
+    "cats_avoidant_share": Shape(0, 1, "avoidance", "trust style"),
+    "cats_preoccupied_share": Shape(0, 1, "bid"),
     "rated_share": Shape(0, 1, "level style noise"),
 }
 
@@ -212,6 +216,12 @@ SHAPES = {
 ONLY_WHERE: dict[tuple[str, str], Callable[[dict[str, np.ndarray]], np.ndarray]] = {
     # moving further is upward only while the target lies above
     ("toward", "rate"): lambda a: a["target"] >= a["value"],
+    # flattening draws what shows to the typical moment: down above it, up below it
+    ("expression", "avoidance"): lambda a: a["arousal"] >= a["arousal_typical"],
+    # a guess below nothing is carried further down
+    ("estimate", "partner_avoidance"): lambda a: (
+        a["felt"] + a["estimate_noise_sd"] * (1 - a["mentalising"]) * a["estimate_luck"] >= 0
+    ),
     # a path may have either sign
     ("defence", "anxiety_z"): lambda a: a["anxiety_path"] >= 0,
 }
@@ -361,6 +371,12 @@ def test_expression_limits() -> None:
     for level in grid():
         assert value(eq.expression, arousal=level, trust=0.5, expression_offset=0.0, **TYPICAL) == near(level, 1e-9)
         assert value(eq.expression, arousal=level, expression_gain=0.0) == value(eq.expression, arousal=0.5, expression_gain=0.0)
+    # The face of avoidant people follows what they feel less, and not at all from a third of a unit above the typical on.
+    hiding = {"expression_avoidance_cost": 0.0, "expression_flattening": 3.0, "trust": 0.5, "anxiety": P.anxiety_typical}
+    middle = eq.logit(plain("arousal_typical"))
+    for more, kept in ((-0.1, 1.3), (0.0, 1.0), (0.2, 0.4), (0.4, 0.0)):
+        shown = value(eq.expression, arousal=0.6, avoidance=P.avoidance_typical + more, expression_offset=0.0, **hiding)
+        assert eq.logit(shown) - middle == near(kept * (eq.logit(0.6) - middle), 1e-9)
 
 
 @promise(eq.disclosure)
@@ -429,6 +445,11 @@ def test_estimate_limits() -> None:
     assert value(eq.estimate, felt=0.2, self_other=1.0, partner_avoidance=0.8, mentalising=0.0) == near(0.2)
     assert value(eq.estimate, felt=0.2, self_other=1.0, partner_avoidance=0.8, mentalising=0.7) > 0.2
     assert value(eq.estimate, felt=0.2, self_other=1.0, partner_avoidance=0.8, mentalising=0.7, ofc=0.0) == near(0.2)
+    # The guess is corrected with whatever error is in it.
+    hidden = P.expression_avoidance_cost * (0.8 - P.avoidance_typical)
+    guessed = 0.2 + 0.5 * P.estimate_noise_sd * (1 - 0.7)
+    assert value(eq.estimate, felt=0.2, self_other=1.0, partner_avoidance=0.8, mentalising=0.7, estimate_luck=0.5) == near(
+        guessed * (1 + 0.7 * (np.exp(P.estimate_correction * hidden) - 1)), 1e-9)
 
 
 @promise(eq.fit)
@@ -760,6 +781,16 @@ def test_healing_limits() -> None:
     assert value(eq.healing, engagement=0.0) == value(eq.healing, distress=P.healthy_distress - 1) == 0.0
     assert value(eq.healing, distress=1.0, **{**typical, "alliance": 2 * P.alliance_typical}) == near(
         P.healing_rate * 1.8 * 2**P.healing_alliance_power)
+    # What the two make of the same treatment multiplies it.
+    assert value(eq.healing, distress=1.0, **typical, treatment_gain=0.3, partner_treatment_gain=-0.1) == near(
+        P.healing_rate * 1.8 * np.exp(0.2))
+
+
+@promise(eq.rupture_distress)
+def test_only_an_open_rupture_hurts() -> None:
+    """Nothing where all is mended; the step where one is left open."""
+    assert value(eq.rupture_distress, open_rupture=0.0) == 0.0
+    assert value(eq.rupture_distress, open_rupture=1.0, rupture_distress_step=0.07) == near(0.07)
 
 
 @promise(eq.dropout_probability)
@@ -900,6 +931,35 @@ def test_rating_limits() -> None:
         assert value(eq.rated_share, level=x, rating_gain=1.0, rating_lift=0.0, style=0.0, noise=0.0) == near(x, 1e-9)
     lifted = value(eq.rated_share, level=0.55, level_typical=0.55, rating_lift=0.8, style=0.1, noise=-0.2)
     assert lifted == near(eq.logistic(eq.logit(0.55) + 0.7), 1e-9)
+
+
+@promise(eq.cats_secure_share)
+def test_secure_attachment_of_the_typical_client() -> None:
+    """The base; trust, security and a favourable style each raise what is marked."""
+    base = value(eq.cats_secure_share, trust=P.trust_typical, style=0.0, **TYPICAL)
+    assert base == near(eq.logistic(P.cats_secure_base))
+    person = {"anxiety": P.anxiety_typical + 0.1, "avoidance": P.avoidance_typical - 0.3}
+    moved = value(eq.cats_secure_share, trust=0.8, style=0.2, **person)
+    trusting = P.cats_trust_gain * (eq.logit(0.8) - eq.logit(P.trust_typical))
+    assert eq.logit(moved) == near(P.cats_secure_base + trusting + 0.2 * P.cats_insecurity_gain + 0.2, 1e-9)
+
+
+@promise(eq.cats_avoidant_share)
+def test_avoidant_attachment_of_the_typical_client() -> None:
+    """The base; the mirror image of security in trust, avoidance and style, while anxiety does not enter."""
+    base = value(eq.cats_avoidant_share, trust=P.trust_typical, style=0.0, avoidance=P.avoidance_typical)
+    assert base == near(eq.logistic(P.cats_avoidant_base))
+    moved = value(eq.cats_avoidant_share, trust=0.8, style=0.2, avoidance=P.avoidance_typical + 0.3)
+    trusting = P.cats_trust_gain * (eq.logit(0.8) - eq.logit(P.trust_typical))
+    assert eq.logit(moved) == near(P.cats_avoidant_base - trusting + 0.3 * P.cats_insecurity_gain - 0.2, 1e-9)
+    assert "anxiety" not in arguments("cats_avoidant_share")
+
+
+@promise(eq.cats_preoccupied_share)
+def test_preoccupied_attachment_is_closeness_wanted() -> None:
+    """The base where bids are those of a typical moment; as far from it as they are."""
+    assert value(eq.cats_preoccupied_share, bid=0.5) == near(eq.logistic(P.cats_preoccupied_base))
+    assert eq.logit(value(eq.cats_preoccupied_share, bid=0.8)) == near(P.cats_preoccupied_base + np.log(4.0), 1e-9)
 
 
 # ---------------------------------------------------------------------------------- none is missing

@@ -91,7 +91,7 @@ WRITES: dict[str, set[str]] = {
     "rate_alliance": {f"ratings.{name}" for name in (
         *(f"wai_{role}{scale}" for role in ROLES for scale in ("", "_bond", "_task", "_goal")),
         *(f"empathy_{rater}" for rater in (*ROLES, "observer")), "anxiety_to_therapist", "avoidance_to_therapist",
-        "ruptures_client_reported", "ruptures_observer_reported")},
+        *(f"cats_{scale}" for scale in ask.CATS), "ruptures_client_reported", "ruptures_observer_reported")},
     "leave": {"dyads.dropout_risk", "ending"},
 }
 
@@ -226,14 +226,18 @@ def test_alliance_forms_by_hand() -> None:
 
 
 def test_healing_by_hand() -> None:
-    """Distress falls by rate * excess * alliance^k * engagement * words; the lasting share lowers the set point too."""
-    world = held(met(30), "heal", weeks=3)
+    """Distress falls by rate * excess * alliance^k * engagement * words * what both make of it, and rises where a rupture is
+    left open; the lasting share moves the set point too."""
+    world = held(met(30, rupture_threshold=0.1), "heal", weeks=3)
     d, p = world.dyads, world.numbers
     distress, set_point = world.clients.distress.copy(), world.clients.distress_set_point.copy()
     verbs.heal(world, np.arange(30))
     work = ((d.client_alliance / p.alliance_typical) ** p.healing_alliance_power * d.client_engagement / p.engagement_typical
-            * (1 + p.healing_labelling_share * (d.mean_client_labelling / p.labelling_typical - 1)))
-    lost = p.healing_rate * work * np.maximum(d.client_distress - p.healthy_distress, 0)
+            * (1 + p.healing_labelling_share * (d.mean_client_labelling / p.labelling_typical - 1))
+            * np.exp(world.clients.treatment_gain) * np.exp(world.therapists.treatment_gain))
+    healed = np.minimum(p.healing_rate * work, 1.0) * np.maximum(d.client_distress - p.healthy_distress, 0)
+    lost = healed - p.rupture_distress_step * d.open_rupture
+    assert 0 < d.open_rupture.sum() < 30 and np.ptp(world.clients.treatment_gain) > 0.5 < np.ptp(world.therapists.treatment_gain)
     np.testing.assert_allclose(distress - world.clients.distress, lost, atol=1e-12)
     np.testing.assert_allclose(set_point - world.clients.distress_set_point, p.healing_lasting_share * lost, atol=1e-12)
 
@@ -330,24 +334,33 @@ def people(selected: bool = False, n: int = 6000, seed: int = 1) -> tuple[Column
 
 
 def test_a_week_of_life_writes_what_it_says() -> None:
-    """Distress, its set point, defences, anxiety, avoidance, their anchors and the count of events; nothing else."""
+    """Distress, its set point and own part, defences, anxiety, avoidance, their anchors and the count of events; nothing else."""
     who, code = people(n=3000)
     before = {name: who[name].copy() for name in PERSON}
     live_a_week("client", who, code, 3, Parameters(), Luck(1, 0))
     got = {name for name in PERSON if not np.array_equal(before[name], who[name])}
     attachment = {"anxiety", "avoidance", "anxiety_anchor", "avoidance_anchor"}
-    assert got == attachment | {"distress", "distress_set_point", "immature", "neurotic", "life_events"}
+    assert got == attachment | {"distress", "distress_set_point", "distress_own", "immature", "neurotic", "life_events"}
 
 
 def test_a_week_of_distress_by_hand() -> None:
-    """Distress moves to its set point and is stirred by the addressed luck of that week."""
-    who, code = people(n=50)
-    p, luck = Parameters(), Luck(1, 0)
-    before, set_point = who.distress.copy(), who.distress_set_point.copy()
+    """Distress moves to its set point and is stirred by the addressed luck of that week; events move it too, and lasting
+    ones what it returns to."""
+    who, code = people(n=400)
+    p, luck = Parameters({"life_event_prob": 0.4}), Luck(1, 0)
+    before, set_point, own = who.distress.copy(), who.distress_set_point.copy(), who.distress_own.copy()
     live_a_week("client", who, code, 7, p, luck)
     sd = math.sqrt(p.distress_state_share * (1 - (1 - p.distress_return_rate) ** 2))
     by_hand = before + p.distress_return_rate * (set_point - before) + sd * luck.normal(code, "distress", 7)
-    np.testing.assert_allclose(who.distress, by_hand, atol=1e-12)
+    event = luck.uniform(code, "life_event", 7) <= 0.4
+    lasts = event & (luck.uniform(code, "life_event_kind", 7) <= p.life_event_lasting_prob)
+    blow = p.life_event_distress_sd * luck.normal(code, "life_event_distress", 7)
+    assert 100 < event.sum() < 300 and 20 < lasts.sum() < event.sum()
+    np.testing.assert_allclose(who.distress, by_hand + event * blow, atol=1e-12)
+    np.testing.assert_allclose(who.distress_own, own + lasts * blow, atol=1e-12)
+    calm, _ = people(n=400)  # the same week without what events do to distress
+    live_a_week("client", calm, code, 7, p.but(life_event_distress_sd=0.0), luck)
+    np.testing.assert_allclose(who.distress_set_point - calm.distress_set_point, lasts * blow, atol=1e-12)
 
 
 def test_life_events_come_move_and_last_as_often_as_stated() -> None:
@@ -478,6 +491,24 @@ def test_ruptures_are_reported_with_the_stated_chances() -> None:
                                       (none, 5.0, 1.0)):
         got = ask.observed_rupture(ruptures, np.full(n, tension), code, 1, p, luck)
         assert set(np.unique(got)) <= {0.0, 1.0} and got.mean() == near(chance)
+
+
+def test_attachment_to_the_therapist_is_marked_as_it_is() -> None:
+    """Each scale of the CATS follows its latent share; style lifts secure, lowers avoidant, leaves preoccupied."""
+    world = held(met(3000), weeks=1)
+    d, r, luck, p = world.dyads, world.ratings, world.luck, world.numbers
+    trust, bids = d.client_trust, d.mean_client_bid
+    avoidant = p.cats_avoidant_base - np.log(trust / (1 - trust)) + np.log(p.trust_typical / (1 - p.trust_typical)) \
+        + p.cats_insecurity_gain * (d.client_avoidance - p.avoidance_typical)
+    style = ask.style_with("cats", world.clients.rating_style, p.client_rating_style_sd, world.client_code, p, luck)
+    marked = ask.mean_mark(ask.CATS["avoidant"], 1 + 5 / (1 + np.exp(style - avoidant)), world.client_code, "cats_avoidant", 1,
+                           p.ecr_item_sd, luck)
+    np.testing.assert_array_equal(r["cats_avoidant"], marked)
+    assert np.corrcoef(r["cats_preoccupied"], bids)[0, 1] > 0.75
+    for scale, low, high in (("secure", 0.2, 0.6), ("avoidant", -0.6, -0.2), ("preoccupied", -0.05, 0.05)):
+        assert r[f"cats_{scale}"].min() >= 1 and r[f"cats_{scale}"].max() <= 6
+        assert low < np.corrcoef(r[f"cats_{scale}"], world.clients.rating_style)[0, 1] < high, scale
+    assert [(one.items, one.low, one.high) for one in ask.CATS.values()] == [(14, 1, 6), (12, 1, 6), (10, 1, 6)]
 
 
 def test_the_subscales_of_one_day_share_that_day() -> None:

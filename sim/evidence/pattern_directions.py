@@ -14,6 +14,7 @@ import pandas as pd
 from sim.evidence.pattern_values import STYLES, style_effects, therapist_shares, therapist_studies
 from sim.evidence.pooling import Simulated, grouped_correlations, pooled_parts, slopes, standardised, studies
 from sim.evidence.studies import EARLY, SETTINGS
+from sim.people.instruments import CATS
 from sim.theory.styles import HIGHEST, LOWEST, STYLE_CUT
 
 SERIES = 16  # sessions of a series, of whoever had as many
@@ -34,13 +35,10 @@ def styles_and_distress(community: pd.DataFrame) -> Simulated:
 
 
 def attachment_to_therapist(ratings: pd.DataFrame) -> Simulated:
-    """Attachment to the therapist with the alliance of the same session."""
+    """Attachment to the therapist (CATS) with the alliance of the same session."""
     cut = studies(ratings[ratings["session"] == EARLY], 60)
-    bond = {"secure": _security(cut["anxiety_to_therapist"], cut["avoidance_to_therapist"]),
-            "avoidant": cut["avoidance_to_therapist"], "preoccupied": cut["anxiety_to_therapist"]}  # fmt: skip
-    return pooled_parts(
-        pd.DataFrame({name: grouped_correlations(x, cut["wai_client"], cut["study"])["r"] for name, x in bond.items()})
-    )
+    found = {name: grouped_correlations(cut[f"cats_{name}"], cut["wai_client"], cut["study"])["r"] for name in CATS}
+    return pooled_parts(pd.DataFrame(found))
 
 
 def _detrended(series: np.ndarray) -> np.ndarray:

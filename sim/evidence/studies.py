@@ -55,7 +55,7 @@ SPOKEN = {"much said": 0.8, "little said": 0.2}  # share of what people feel tha
 EARLY, CURRENT = 3, 18  # sessions: of an early rating, and of the pairs that have met for long
 RATINGS = ("wai_client", "wai_therapist", "empathy_client", "empathy_observer", "empathy_therapist")
 TIMES = ("early", "middle", "last", "mean")
-_KEPT = ["client", "therapist", "session", *RATINGS, "anxiety_to_therapist", "avoidance_to_therapist",
+_KEPT = ["client", "therapist", "session", *RATINGS, "cats_secure", "cats_avoidant", "cats_preoccupied",
          "ruptures_client_reported", "ruptures_observer_reported", "disclosure", "expression",
          "accuracy_correlation"]  # fmt: skip
 _AT_INTAKE = ["client", "therapist", "client_anxiety_0", "client_avoidance_0", "client_anxiety_end", "client_avoidance_end",

@@ -35,6 +35,12 @@ WAI_SCALE = Instrument("WAI-SR subscale", 4, 1, 7, "Hatcher & Gillaspy 2006; mar
 EMPATHY = Instrument("rated empathy", 10, 1, 7, "after the usual 7-point empathy scales")
 ECR_SCALE = Instrument("ECR dimension", 18, 1, 7, "Brennan, Clark & Shaver 1998")
 TO_THERAPIST = Instrument("attachment to the therapist", 9, 1, 7, "after ECR items about one relationship")
+_CATS = "Mallinckrodt, Gantt & Coble 1995"
+CATS = {
+    "secure": Instrument("CATS secure", 14, 1, 6, _CATS),
+    "avoidant": Instrument("CATS avoidant-fearful", 12, 1, 6, _CATS),
+    "preoccupied": Instrument("CATS preoccupied-merger", 10, 1, 6, _CATS),
+}
 DSQ = {
     "immature": Instrument("DSQ-40 immature defences", 24, 1, 9, "Andrews, Singh & Bond 1993"),
     "neurotic": Instrument("DSQ-40 neurotic defences", 8, 1, 9, "Andrews, Singh & Bond 1993"),
@@ -147,6 +153,13 @@ def ecr(
 ) -> np.ndarray:
     """ECR score (1-7) of people whose anxiety or avoidance is ``share`` (0..1); ``style`` in scale points."""
     return mean_mark(instrument, _scaled(instrument, share) + style, who, purpose, when, numbers.ecr_item_sd, luck)
+
+
+def cats(
+    scale: str, share: np.ndarray, who: np.ndarray, when: int, numbers: Parameters, luck: Luck
+) -> np.ndarray:
+    """CATS score (1-6) on a ``scale`` of clients who mark this ``share`` of it; item noise as of the ECR."""
+    return mean_mark(CATS[scale], _scaled(CATS[scale], share), who, f"cats_{scale}", when, numbers.ecr_item_sd, luck)
 
 
 def dsq(

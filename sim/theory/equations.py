@@ -801,6 +801,43 @@ def core_share(distress, week_noise, core_base, core_distress_gain):
 
 
 @register_jitable
+def cats_secure_share(trust, anxiety, avoidance, style, cats_secure_base, cats_trust_gain, trust_typical,
+                      cats_insecurity_gain, anxiety_typical, avoidance_typical):
+    """What a client marks on secure attachment to this therapist (somebody to rely on, who understands), as a share of the scale.
+
+    S(b + gT*(S^-1(trust) - S^-1(trust_typ)) - gI*((a - a0) + (v - v0)) + style). Limit: S(b) for the typical client.
+    Items speak of a responsive, dependable, comforting presence (mallinckrodt1995): trust, and little of either insecurity.
+    Status: assumption.
+    """
+    return logistic(cats_secure_base + cats_trust_gain * (logit(trust) - logit(trust_typical))
+                    - cats_insecurity_gain * (anxiety - anxiety_typical + avoidance - avoidance_typical) + style)
+
+
+@register_jitable
+def cats_avoidant_share(trust, avoidance, style, cats_avoidant_base, cats_trust_gain, trust_typical, cats_insecurity_gain,
+                        avoidance_typical):
+    """What a client marks on avoidant-fearful attachment to this therapist (mistrust, distance), as a share of the scale.
+
+    S(b - gT*(S^-1(trust) - S^-1(trust_typ)) + gI*(v - v0) - style). Limit: S(b) for the typical client.
+    Items speak of suspicion, fear of disapproval and holding back (mallinckrodt1995): little trust, and avoidance. Who marks
+    the therapy favourably marks these low. Status: assumption.
+    """
+    return logistic(cats_avoidant_base - cats_trust_gain * (logit(trust) - logit(trust_typical))
+                    + cats_insecurity_gain * (avoidance - avoidance_typical) - style)
+
+
+@register_jitable
+def cats_preoccupied_share(bid, cats_preoccupied_base, cats_closeness_gain):
+    """What a client marks on preoccupied-merger attachment to this therapist (longing for more contact), as a share of the scale.
+
+    S(b + g*S^-1(bid)), bid = mean of the session. Limit: S(b) for bids of .5, those of the typical client at typical arousal.
+    Items wish for closeness, time and being at one (mallinckrodt1995): closeness that an anxious client wants and an avoidant
+    one does not, as bids express it [A2, A4]. None of them judges the therapist. Status: assumption.
+    """
+    return logistic(cats_preoccupied_base + cats_closeness_gain * logit(bid))
+
+
+@register_jitable
 def rated_share(level, rating_lift, rating_gain, level_typical, style, noise):
     """What a rater marks, as a share of the scale, of something latent.
 

@@ -266,9 +266,10 @@ def consolidate(world: World, rows: np.ndarray) -> None:
 
 
 def rate_alliance(world: World, rows: np.ndarray) -> None:
-    """Both fill in the WAI after the session, rate empathy, and report ruptures; an observer does too.
+    """Both fill in the WAI after the session, rate empathy, and report ruptures; an observer does too. The client also says
+    how attached to the therapist they are.
 
-    Writes the ratings ``wai_*``, ``empathy_*``, ``*_to_therapist`` and ``ruptures_*_reported``.
+    Writes the ratings ``wai_*``, ``empathy_*``, ``*_to_therapist``, ``cats_*`` and ``ruptures_*_reported``.
     """
     d, p, week, luck = world.dyads, world.numbers, world.week, world.luck
     client, pair = world.client_code[world.client_of[rows]], world.pair_code[rows]
@@ -338,6 +339,13 @@ def rate_alliance(world: World, rows: np.ndarray) -> None:
             rows,
             ask.ecr(d[f"client_{name}"][rows], marks, client, f"{name}_to_therapist", week, p, luck, ask.TO_THERAPIST),
         )
+    cats_style = style("client", "cats")  # not in preoccupied: longing for contact is neither praise nor complaint
+    for scale, share in (
+        ("secure", world.applied(eq.cats_secure_share, rows, "client", style=cats_style)),
+        ("avoidant", world.applied(eq.cats_avoidant_share, rows, "client", style=cats_style)),
+        ("preoccupied", world.applied(eq.cats_preoccupied_share, rows, "client", bid=d.mean_client_bid[rows])),
+    ):
+        world.rate(f"cats_{scale}", rows, ask.cats(scale, share, client, week, p, luck))
     ruptures = d.withdrawals[rows] + d.confrontations[rows]
     world.rate("ruptures_client_reported", rows, ask.rupture_report(ruptures, d.open_rupture[rows], client, week, p, luck))
     world.rate("ruptures_observer_reported", rows, ask.observed_rupture(ruptures, d.client_tension[rows], pair, week, p, luck))

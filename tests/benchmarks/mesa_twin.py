@@ -48,6 +48,7 @@ _LIFE_LUCK = (
     "life_event_avoidance",
     "life_event",
     "life_event_kind",
+    "life_event_distress",
 )
 
 
@@ -80,6 +81,7 @@ def _life_luck(seed, replicate, who, week, purposes):  # type: ignore[no-untyped
         normal_at(absorbed(here, purposes[4]), zero),
         uniform_at(absorbed(here, purposes[5]), zero),
         uniform_at(absorbed(here, purposes[6]), zero),
+        normal_at(absorbed(here, purposes[7]), zero),
     )
 
 
@@ -233,7 +235,9 @@ class Person(mesa.Agent):
             self.bond_anxiety,
             self.bond_avoidance,
             self.trust,
+            p.arousal_typical,
             p.expression_gain,
+            p.expression_flattening,
             p.expression_offset,
             p.expression_avoidance_cost,
             p.expression_anxiety_gain,
@@ -439,7 +443,7 @@ class Person(mesa.Agent):
     def live_a_week(self) -> None:
         """Life goes on: training fades, distress returns to its set point, attachment stirs, events happen."""
         p, model = self.p, self.model
-        (z_distress, z_anxiety, z_avoidance, event_anxiety, event_avoidance, event, kind) = model.life_luck(
+        (z_distress, z_anxiety, z_avoidance, event_anxiety, event_avoidance, event, kind, blow) = model.life_luck(
             model.seed_code, model.replicate_code, self.code, model.week_code, model.life_purposes
         )
         self.regulation = max(self.regulation * (1.0 - p.plasticity * (1.0 - p.regulation_week_keep)), 0.0)
@@ -469,6 +473,9 @@ class Person(mesa.Agent):
             p.avoidance_distress_gain,
         )
         if event <= p.life_event_prob:
+            self.distress = min(max(self.distress + p.life_event_distress_sd * blow, -6.0), 8.0)
+            if kind <= p.life_event_lasting_prob:
+                self.distress_own += p.life_event_distress_sd * blow
             for name, luck in (("anxiety", event_anxiety), ("avoidance", event_avoidance)):
                 step = min(max(p.plasticity * p.life_event_sd * luck, -0.25), 0.25)
                 if kind <= p.life_event_moves_prob:
@@ -714,7 +721,7 @@ class Client(Person):
 
         e, a, x = about_mean(estimates), about_mean(arousals), about_mean(shown)
         spread, spread_x = n * n * sum(v * v for v in e) * sum(v * v for v in a), n * sum(v * v for v in x)
-        varies = spread > 1e-12 and spread_x > 1e-12 * n * n
+        varies = spread > 1e-12 and spread_x > (0.02 * n) ** 2  # nothing can be read in a face that hardly moves
         together = n * sum(i * j for i, j in zip(e, a, strict=True))
         self.accuracy_correlation = min(max(together / math.sqrt(spread), -1.0), 1.0) if varies else 0.0
 
@@ -751,13 +758,15 @@ class Client(Person):
         self.engagement = eq.toward(self.engagement, engagement, p.engagement_rate)
 
     def heal(self) -> None:
-        """Distress falls, part of it for good."""
-        p = self.p
+        """Distress falls, or rises where a rupture is left open; part of it for good."""
+        p, therapist = self.p, self.partner
         lost = eq.healing(
             self.distress,
             self.alliance,
             self.engagement,
             self.means["labelling"],
+            self.treatment_gain,
+            therapist.treatment_gain,
             p.healing_rate,
             p.alliance_typical,
             p.healing_alliance_power,
@@ -766,9 +775,10 @@ class Client(Person):
             p.healing_labelling_share,
             p.healthy_distress,
         )
-        self.distress = max(self.distress - lost, -6.0)
+        lost -= eq.rupture_distress(self.open_rupture, p.rupture_distress_step)
+        self.distress = min(max(self.distress - lost, -6.0), 8.0)
         self.distress_own -= p.healing_lasting_share * lost
-        self.distress_set_point = max(self.distress_set_point - p.healing_lasting_share * lost, -6.0)
+        self.distress_set_point = min(max(self.distress_set_point - p.healing_lasting_share * lost, -6.0), 8.0)
 
     def perhaps_leave(self, drop_chance: float, enough_chance: float) -> None:
         """The planned end, dropping out, or being well enough."""
@@ -858,6 +868,7 @@ _OF_PERSON = (
     "regulation",
     "skill",
     "warmth_trait",
+    "treatment_gain",
     "fatigue",
 )
 _OF_BOND = {
