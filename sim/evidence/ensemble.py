@@ -8,12 +8,8 @@ direction that was looked at holds. The kept ones are a sample of what the evide
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from importlib import resources
-from io import StringIO
 from typing import Any
 
 import numpy as np
@@ -25,19 +21,11 @@ from sim.evidence.emulator import Emulator, learned
 from sim.evidence.free_numbers import FREE, Free, standings_of, values_at
 from sim.evidence.patterns import patterns
 from sim.evidence.validate import MOST_MISSED, sign_verdict
+from sim.theory.ensemble import members
 
-FILE = "ensemble.csv"
 DESIGN, DESIGN_SEED, WIDER = 384, 9003, 1.6  # points, their luck, and how much wider than the fit's own uncertainty
 CANDIDATE_SEED = 9100  # luck of the candidates: each has its own
 WALKERS, STEPS, BURN = 64, 1500, 500
-
-
-@lru_cache(maxsize=1)
-def members() -> tuple[Mapping[str, float], ...]:
-    """The shipped sets of numbers, in their order; each has every free number."""
-    text = resources.files("sim.evidence").joinpath(FILE).read_text(encoding="utf-8")
-    rows = list(csv.DictReader(line for line in StringIO(text) if not line.startswith("#")))
-    return tuple({one.name: float(row[one.name]) for one in FREE} for row in rows)
 
 
 def standings(free: Sequence[Free] = FREE) -> np.ndarray:

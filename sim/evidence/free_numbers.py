@@ -58,6 +58,7 @@ FREE: tuple[Free, ...] = (
     Free("expression_avoidance_cost", "log", 1.8, 0.4, "how much of arousal avoidant people hide is known only as a direction"),
     Free("bond_security_gain", "log", 0.25, 0.5, "how much of general security enters a rated bond is not measured"),
     Free("match_sd", "log", 0.5, 0.3, "lasting fit of two people has no measure of its own; it is what style does not explain"),
+    Free("trust_rate", "log", 0.2, 0.35, "how fast trust follows is known from early ratings at best"),
     Free("trust_response_gain", "log", 1.3, 0.25, "how steeply trust follows being responded to is not measured"),
     Free("client_rating_lift", "as is", 1.1, 0.3, "how far clients use the top of scales, apart from how good alliances are"),
     Free("therapist_rating_lift", "as is", 0.5, 0.3, "the same for therapists"),
@@ -78,7 +79,6 @@ FREE: tuple[Free, ...] = (
     Free("dropout_alliance_gain", "log", 4.5, 0.3, "how strongly the alliance keeps people"),
     Free("prototype_state_share", "logit", 0.25, 0.6, "how much of attachment comes and goes within weeks"),
     Free("distress_immature_path", "as is", 0.27, 0.08, "a path through other questionnaires than the source's"),
-    Free("distress_anxiety_path", "as is", 0.35, 0.06, "a path of latent scores, published for questionnaires with error"),
 )
 
 

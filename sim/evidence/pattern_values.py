@@ -13,6 +13,7 @@ import pandas as pd
 
 from sim.evidence.pooling import (
     Simulated,
+    few_per_therapist,
     grouped_correlations,
     pooled,
     pooled_correlation,
@@ -31,6 +32,7 @@ _EMPATHY = tuple(
     f"empathy_{rater}_{time}" for time in TIMES for rater in ("client", "observer", "client", "therapist", "client", "observer")
 )
 GOOD_CASELOAD, THERAPISTS = 10, 40  # of studies of therapists
+OF_A_THERAPIST = 3  # clients of one therapist in a study of two people's ratings
 SESSIONS_IN_TURN = (EARLY, EARLY + 1, EARLY + 2, EARLY + 3)  # of a study of dependability
 _CASELOADS = np.array([setting.caseload for setting in SETTINGS])
 
@@ -213,14 +215,14 @@ def prepost_d(courses: pd.DataFrame) -> Simulated:
 
 def client_therapist_alliance_r(courses: pd.DataFrame) -> Simulated:
     """The two people's alliance ratings of one session, across pairs."""
-    cut = studies(courses, 60)
+    cut = studies(few_per_therapist(courses, OF_A_THERAPIST), 60)
     client, turn = _mixed(cut, _early_or_middle("wai_client"))
     return _correlated(cut, client, _mixed(cut, _early_or_middle("wai_therapist"))[0], turn)
 
 
 def client_minus_therapist_d(courses: pd.DataFrame) -> Simulated:
     """How far clients rate the alliance above their therapists. The sampling variance counts that the ratings are paired."""
-    cut = studies(courses, 60)
+    cut = studies(few_per_therapist(courses, OF_A_THERAPIST), 60)
     client, turn = _mixed(cut, _early_or_middle("wai_client"))
     therapist = _mixed(cut, _early_or_middle("wai_therapist"))[0]
     found, strata = [], []

@@ -46,6 +46,13 @@ def studies(table: pd.DataFrame, size: int, least: int = LEAST) -> pd.DataFrame:
     return cut[counts >= least]
 
 
+def few_per_therapist(table: pd.DataFrame, most: int) -> pd.DataFrame:
+    """The first ``most`` clients of each therapist, numbered on without gaps, for studies that do not take whole caseloads."""
+    kept = table.sort_values(["setting", "client"], kind="stable")
+    kept = kept[kept.groupby(["setting", "therapist"]).cumcount() < most]
+    return kept.assign(client=kept.groupby("setting").cumcount())
+
+
 def grouped_correlations(x: Any, y: Any, study: Any) -> pd.DataFrame:
     """Pearson's ``r`` of each study and its ``n``, one row a study (index); pairs with a missing value are left out."""
     frame = pd.DataFrame({"x": np.asarray(x, float), "y": np.asarray(y, float), "study": np.asarray(study)}).dropna()

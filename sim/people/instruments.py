@@ -129,9 +129,8 @@ def style_with(questionnaire: str, common: np.ndarray, sd: float, who: np.ndarra
 
     ``common`` and the result have spread ``sd``; the number ``rating_style_shared_share`` says how much is common.
     """
-    shared = numbers.rating_style_shared_share
     own = sd * luck.normal(who, f"{questionnaire}_rating_style")
-    return np.sqrt(shared) * common + np.sqrt(1.0 - shared) * own
+    return np.asarray(eq.partly_shared(common, own, numbers.rating_style_shared_share))
 
 
 def core_om(distress: np.ndarray, who: np.ndarray, purpose: str, when: int, numbers: Parameters, luck: Luck) -> np.ndarray:

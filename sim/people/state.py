@@ -76,6 +76,7 @@ _PER_ROLE = [
     ("perceived_mean", 0.6, 0, 1, "share", "running mean of perceived responses"),
     ("unreliability", 0.05, 0, 1, "share", "running unreliability of the partner"),
     ("trust", 0.52, 0, 1, "share", "perceived trustworthiness of the partner"),
+    ("match", 0, -8, 8, "logit", "lasting fit of the partner as this person feels it, unrelated to style"),
 ]
 
 #: The quantity of an exchange that is a region's activity.
@@ -96,7 +97,6 @@ MEANS = (
 #: One row per dyad (course of therapy).
 DYAD = _columns([
     *((f"{role}_{name}", *rest) for role in ROLES for name, *rest in _PER_ROLE),
-    ("match", 0, -8, 8, "logit", "lasting fit of these two people, unrelated to style"),
     ("client_bond", 0.52, 0, 1, "share", "the bond of the alliance, client's view"),
     ("therapist_bond", 0.52, 0, 1, "share", "the bond of the alliance, therapist's view"),
     ("shared_meaning", 0.2, 0, 1, "share", "meaning made together"),

@@ -668,6 +668,15 @@ def dropout_probability(alliance, engagement, open_rupture, avoidance, session, 
 
 
 @register_jitable
+def partly_shared(common, own, shared_share):
+    """Luck (unit variance) that two views have partly in common: sqrt(s)*common + sqrt(1 - s)*own.
+
+    Limit: the same in both for s = 1, unrelated for s = 0; their correlation is s. Derived.
+    """
+    return shared_share**0.5 * common + (1.0 - shared_share) ** 0.5 * own
+
+
+@register_jitable
 def dyadic_fit(match_luck, anxiety, avoidance, partner_anxiety, partner_avoidance, match_sd, complementarity_gain,
                anxiety_mean, avoidance_mean, partner_anxiety_mean, partner_avoidance_mean):
     """Lasting fit of two people (logit): luck, and what it makes that they are alike or complement each other.

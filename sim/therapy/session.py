@@ -134,13 +134,16 @@ def meet_first(world: World, rows: np.ndarray, carried: Mapping[str, np.ndarray]
     who = world.client_of[rows]  # as they are in general, not with a therapist before
     names = [(f"{prefix}{name}_mean", role, f"{name}_mean") for prefix, role in (("", "client"), ("partner_", "therapist"))
              for name in ("anxiety", "avoidance")]  # fmt: skip
-    fit = world.applied(
-        eq.dyadic_fit, rows, "client", match_luck=world.luck.normal(world.pair_code[rows], "match"),
-        anxiety=world.clients.anxiety[who], avoidance=world.clients.avoidance[who],
-        partner_anxiety=d.therapist_anxiety[rows], partner_avoidance=d.therapist_avoidance[rows],
-        **{argument: (p.of(role, number) - 1.0) / 6.0 for argument, role, number in names},
-    )  # fmt: skip
-    d["match"][rows] = np.clip(fit, -8, 8)
+    pair = world.pair_code[rows]
+    for role in ("client", "therapist"):  # each feels it in their own way
+        luck = eq.partly_shared(world.luck.normal(pair, "match"), world.luck.normal(pair, f"{role}_match"), p.match_shared_share)
+        fit = world.applied(
+            eq.dyadic_fit, rows, "client", match_luck=luck,
+            anxiety=world.clients.anxiety[who], avoidance=world.clients.avoidance[who],
+            partner_anxiety=d.therapist_anxiety[rows], partner_avoidance=d.therapist_avoidance[rows],
+            **{argument: (p.of(role_of, number) - 1.0) / 6.0 for argument, role_of, number in names},
+        )  # fmt: skip
+        d[f"{role}_match"][rows] = np.clip(fit, -8, 8)
     d["distress_intake"][rows] = world.clients.distress[world.client_of[rows]]
 
 

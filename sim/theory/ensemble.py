@@ -1,0 +1,38 @@
+"""The sets of numbers that all agree with the published record (``ensemble.csv``), made by ``evidence/ensemble``.
+
+One best set hides how much the evidence leaves open; these show it. Each set gives every number that the calibration may move; all
+others stay at their defaults.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping
+from functools import lru_cache
+from importlib import resources
+from types import MappingProxyType
+
+from sim.theory.parameters import checked
+
+FILE = "ensemble.csv"
+#: Columns of the file that are no numbers of the model.
+NOT_NUMBERS = ("member", "score")
+
+
+@lru_cache(maxsize=1)
+def members() -> tuple[Mapping[str, float], ...]:
+    """The shipped sets of numbers, in the order of the file. Raises ``ParameterError`` where the file does not fit the model."""
+    text = resources.files("sim.theory").joinpath(FILE).read_text(encoding="utf-8")
+    rows = csv.DictReader(line for line in text.splitlines() if not line.startswith("#"))
+    return tuple(
+        MappingProxyType({name: checked(name, float(value)) for name, value in row.items() if name not in NOT_NUMBERS})
+        for row in rows
+    )
+
+
+def spread(count: int) -> tuple[int, ...]:
+    """Which members stand for the ensemble where ``count`` of them are wanted: evenly spaced, always the same."""
+    n = len(members())
+    if not 2 <= count <= n:
+        raise ValueError(f"the ensemble has {n} members; ask for 2 to {n}, not {count}")
+    return tuple(int(i * n / count) for i in range(count))
