@@ -18,7 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from sim import __version__
-from sim.views import validation_command
+from sim.views import calibration_command, validation_command
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -387,6 +387,8 @@ def claims_command(
 
 
 app.command()(validation_command.validate)
+app.command()(calibration_command.calibrate)
+app.command()(calibration_command.ensemble)
 
 
 @app.command()

@@ -131,6 +131,11 @@ class Bank:
         if whole != text:
             path.write_text(whole, encoding="utf-8")
 
+    @property
+    def kept(self) -> int:
+        """How many tables are kept."""
+        return len(self._kept)
+
     def __enter__(self) -> Bank:
         return self
 

@@ -60,7 +60,7 @@ def shortfall(pattern: Pattern, part: str, found: tuple[float, float, float]) ->
 
 def shortfalls(found: Found) -> dict[str, float]:
     """The same for every part of every direction row, by "row/part"."""
-    out = {}
+    out: dict[str, float] = {}
     for name, parts in found.parts.items():
         pattern = patterns()[name]
         if pattern.tier == "direction":
@@ -78,7 +78,7 @@ def mean_of(tables: Sequence[Found]) -> Found:
         for name, of in tables[0].parts.items()
     }
     between = {name: float(np.mean([t.between.get(name, np.nan) for t in tables])) for name in tables[0].between}
-    return Found(values, parts, between)  # type: ignore[arg-type]
+    return Found(values, parts, between)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,110 @@
+"""The commands ``attune calibrate`` and ``attune ensemble``. Everything heavy is imported when they are called."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+_WORKERS = typer.Option(min=1, help="Processes side by side; default: all cores. Does not change results.")
+_FOLDER = typer.Option(help="Folder for every simulated table and the result; a search that was stopped goes on from there.")
+
+
+def told(what: str) -> None:
+    """Progress as a line on stderr, so that it can be read in a log file too."""
+    typer.echo(what, err=True)
+
+
+def calibrate(
+    out: Annotated[Path, _FOLDER] = Path("results/calibration"),
+    rounds: Annotated[int, typer.Option(min=1, max=100, help="Steps at most.")] = 8,
+    start: Annotated[str, typer.Option(help="Where to begin: defaults, or centre (of the priors).")] = "centre",
+    size: Annotated[float, typer.Option(min=0.05, max=4.0, help="Share of the usual number of people in each table.")] = 0.5,
+    workers: Annotated[int | None, _WORKERS] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
+) -> None:
+    """Fit the free numbers to the published record, each held by its prior. Resumable; the same folder goes on where it stood."""
+    from sim.evidence.bank import Bank
+    from sim.evidence.calibrate import Search
+    from sim.evidence.free_numbers import centre
+    from sim.evidence.kept import fit_as_data, keep
+    from sim.views import calibration_page as page
+
+    if start not in ("defaults", "centre"):
+        raise typer.BadParameter(f"must be defaults or centre, not {start!r}", param_hint="--start")
+    with Bank(out, workers) as bank:
+        if bank.kept:
+            told(f"{bank.kept} tables are there already")
+        search = Search(bank, size=size, progress=told)
+        told(f"{len(search.free)} free numbers; a step asks for {len(search.seeds) * (len(search.free) + 1)} tables")
+        fit = search.run(centre() if start == "centre" else {}, rounds)
+    keep(out / "calibration.json", {**fit_as_data(fit), "seeds": search.seeds, "size": size, "start": start})
+    if as_json:
+        typer.echo((out / "calibration.json").read_text(encoding="utf-8"))
+        return
+    page.show(page.fit_table(fit))
+    typer.echo("\n".join([*page.fit_summary(fit), f"Written: {out / 'calibration.json'}"]))
+
+
+def ensemble(
+    verify: Annotated[int, typer.Option(min=0, max=1000, help="Simulate so many members anew, on luck no search has used.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Luck of the verification.")] = 1,
+    size: Annotated[float, typer.Option(min=0.05, max=4.0, help="Share of the usual number of people in each table.")] = 1.0,
+    build: Annotated[Path | None, typer.Option(help="Build an ensemble anew in this folder (long; resumable).")] = None,
+    wanted: Annotated[int, typer.Option(min=2, max=2000, help="Members wanted of a new one.")] = 250,
+    fit: Annotated[Path | None, typer.Option(help="The calibration to build around; default: the shipped one.")] = None,
+    workers: Annotated[int | None, _WORKERS] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
+) -> None:
+    """The sets of numbers that all agree with the record: what they leave open; verify a sample, or build them anew.
+
+    Exit status 1 where a member that was verified does not agree.
+    """
+    from sim.views import calibration_page as page
+
+    if build is not None:
+        _built(build, wanted, fit, workers)
+        return
+    if not verify:
+        if as_json:
+            typer.echo(page.pinned_data().to_json(orient="records", indent=2))
+        else:
+            page.show(page.pinned_table())
+            typer.echo(page.pinned_legend())
+        return
+    from sim.evidence.bank import Bank
+    from sim.evidence.ensemble import checked
+
+    with Bank(None, workers) as bank:
+        found = checked(bank, verify, seed, size, progress=lambda done, total: told(f"verified {done} of {total}"))
+    data = [{name: one[name] for name in ("member", "score", "why")} for one in found]
+    if as_json:
+        typer.echo(json.dumps(data, indent=2))
+    else:
+        page.show(page.verified_table(data))
+        typer.echo(page.verified_summary(data))
+    if any(one["why"] for one in data):
+        sys.exit(1)
+
+
+def _built(folder: Path, wanted: int, fit_file: Path | None, workers: int | None) -> None:
+    from sim.evidence import ensemble as of
+    from sim.evidence.bank import Bank
+    from sim.evidence.kept import fit_of, keep, kept, table_as_data
+    from sim.theory.ensemble import FILE
+
+    data: dict[str, Any] = kept("calibration") if fit_file is None else json.loads(fit_file.read_text(encoding="utf-8"))
+    with Bank(folder, workers) as bank:
+        built = of.build(bank, fit_of(data), wanted, say=told)
+    about = (
+        f"{len(built.kept)} sets of the free numbers that all agree with the published record; of {built.candidates} candidates\n"
+        "simulated, the others did not. Made by `attune ensemble --build`; how is said in sim/evidence/ensemble.py."
+    )
+    (folder / FILE).write_text(of.written(built, about), encoding="utf-8")
+    keep(folder / "ensemble.json", {
+        "candidates": built.candidates, "fell": list(built.fell), "tables": [table_as_data(t) for t in built.tables],
+    })  # fmt: skip
+    typer.echo(f"{len(built.kept)} of {built.candidates} candidates agree. Written: {folder / FILE}")
