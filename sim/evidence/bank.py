@@ -1,8 +1,8 @@
 """A bank of simulated tables of patterns: each set of numbers is simulated once, kept on disk, and never asked for again.
 
-Calibration, ensemble, leave-one-out and rivals all need the same thing: for many sets of numbers, what the simulated studies find.
-The bank answers in the order asked, with processes side by side, and appends every answer to a file at once. So a long search that
-was stopped goes on where it stood, and what comes out depends on neither the number of processes nor on how often it was stopped.
+Calibration, ensemble, leave-one-out and rivals all need the same thing: for many sets of numbers, what the simulated studies
+find. The bank answers in the order asked, with processes side by side, and appends every answer to a file at once. So a long
+search that was stopped goes on where it stood, and what comes out depends neither on the number of processes nor on the stops.
 """
 
 from __future__ import annotations

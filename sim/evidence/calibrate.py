@@ -160,9 +160,8 @@ class Search:
             found = self.tables([z])[0]
             out = self.residuals(z, found)
             self._round += 1
-            self._say(
-                f"round {self._round}: loss {0.5 * float(out @ out):.2f}, joint score {sum(m**2 for m in misses(found).values()):.1f}"
-            )
+            score = sum(m**2 for m in misses(found).values())
+            self._say(f"round {self._round}: loss {0.5 * float(out @ out):.2f}, joint score {score:.1f}")
             return out
 
         start_at = np.clip(standings_of(start or {}, self.free), -FURTHEST + 0.01, FURTHEST - 0.01)

@@ -245,8 +245,8 @@ def _arm(overlay: Mapping[str, Any]) -> _Arm:
     return json.dumps(overlay, sort_keys=True)
 
 
-def _scenario(arm: _Arm, clients: int, inside: bool, under: Mapping[str, Any]) -> Scenario:
-    spec = overlaid(table()["base"], json.loads(arm), under)
+def _scenario(arm: _Arm, clients: int, inside: bool, under: Mapping[str, Any], numbers: Mapping[str, float]) -> Scenario:
+    spec = overlaid(table()["base"], {"parameters": dict(numbers)}, json.loads(arm), under)
     usual = int(table()["base"]["clients_per_arm"])
     spec["clients_per_arm"] = clients * int(spec["clients_per_arm"]) // usual  # some contrasts need more
     if inside:
@@ -274,13 +274,15 @@ def findings(
     *,
     ablated: bool = True,
     under: Mapping[str, Any] | None = None,
+    numbers: Mapping[str, float] | None = None,
     threads: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[Finding]:
     """Run the contrasts of some claims (or all), each arm once, and say what came out.
 
     ``clients``: clients an arm (default: the table's). ``ablated``: also with the mechanism taken out. ``under``: an
-    overlay of every side, such as a changed number, under which the claims are put to the test. Raises ``UnknownClaim``.
+    overlay of every side, such as a changed number, under which the claims are put to the test. ``numbers``: what the model's
+    numbers are instead of their defaults, where a contrast does not say otherwise. Raises ``UnknownClaim``.
     """
     if threads is not None and threads < 1:
         raise ValueError("threads must be at least 1")
@@ -290,7 +292,7 @@ def findings(
 
     def lived(item: tuple[_Arm, set[str]]) -> tuple[_Arm, dict[str, Measured]]:
         arm, names = item
-        scenario = _scenario(arm, n, any(map(needs_exchanges, names)), under or {})
+        scenario = _scenario(arm, n, any(map(needs_exchanges, names)), under or {}, numbers or {})
         found = run(scenario, seed, threads=1)
         return arm, {name: measured(found, name) for name in sorted(names)}
 

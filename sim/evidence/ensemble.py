@@ -126,7 +126,7 @@ def drawn(emulator: Emulator, fit: Fit, count: int, seed: int = 9004) -> np.ndar
 
 @dataclass(frozen=True)
 class Built:
-    """An ensemble as it was built: numbers of the kept sets, their tables, how many candidates were simulated, and why some fell."""
+    """An ensemble as it was built: the kept sets, their tables, how many candidates were simulated, and why some fell."""
 
     kept: tuple[Mapping[str, float], ...]
     tables: tuple[Found, ...]
@@ -188,8 +188,8 @@ def written(built: Built, about: str) -> str:
 def pinned(free: Sequence[Free] = FREE, of: np.ndarray | None = None) -> pd.DataFrame:
     """How far the evidence pins every free number down.
 
-    One row a number: its median and 90 % range in the ensemble, and ``left``: its spread there over that of its prior (1: the table
-    says nothing about it, 0: it is known).
+    One row a number: its median and 90 % range in the ensemble, and ``left``: its spread there over that of its prior (1: the
+    table says nothing about it, 0: it is known).
     """
     z = standings(free) if of is None else of
     rows = []
@@ -214,12 +214,16 @@ def would_pin(tables: Sequence[Found], z: np.ndarray, free: Sequence[Free] = FRE
     return pd.DataFrame(rows)
 
 
-def checked(bank: Bank, count: int, seed: int, size: float = 1.0, ids: Sequence[str] = (),
+def checked(bank: Bank, count: int, seed: int, size: float = 1.0, of: Sequence[Mapping[str, float]] = (),
             progress: Callable[[int, int], None] | None = None) -> list[dict[str, Any]]:  # fmt: skip
-    """Simulate ``count`` members anew on luck of ``seed`` that no search has used: member, score, and why it disagrees, if it does."""
-    every = members()
+    """Simulate ``count`` members anew, all rows, on luck of ``seed`` that no search has used.
+
+    ``of``: an ensemble; default: the shipped one. One entry a member: its number, joint score, why it disagrees (nothing where it
+    agrees) and its table.
+    """
+    every = tuple(of) or members()
     chosen = np.sort(np.random.default_rng(seed).choice(len(every), min(count, len(every)), replace=False))
-    wanted = tuple(ids) or tuple(p.id for p in patterns().values() if p.tier in ("calibrate", "direction"))
+    wanted = tuple(p.id for p in patterns().values() if p.tier in ("calibrate", "direction"))
     jobs = [Job({"parameters": dict(every[i])}, _unused(seed, int(i)), size, wanted) for i in chosen]
     found = bank.ask(jobs, progress)
     return [

@@ -1,7 +1,7 @@
-"""What long computations found, kept as small files with the product, so that pages and tests can show it without an hour's work.
+"""What long computations found, kept as small files with the product: pages and tests show it without an hour's work.
 
-``kept/NAME.json`` each: the calibration, the rows foretold, the rivals, the ensemble's tables, the claims over the ensemble. Each says
-which model it was made with.
+``kept/NAME.json`` each: the calibration, the rows foretold, the rivals, the ensemble's tables, the claims over the ensemble. Each
+says which model it was made with.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def keep(path: Path, data: Mapping[str, Any]) -> None:
     handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as f:
-            f.write(json.dumps({"model": model_hash(), **_plain(data)}, indent=1) + "\n")
+            f.write(json.dumps({"model": model_hash(), **_plain(data)}, separators=(",", ":")) + "\n")
             f.flush()
             os.fsync(f.fileno())
         os.chmod(temporary, 0o644)

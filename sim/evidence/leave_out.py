@@ -1,8 +1,8 @@
 """The honest score: every row foretold by a model that was fitted without it.
 
-For each *calibrate* row the free numbers are fitted anew to all the others, from the shipped fit on; then that row is simulated on
-luck that no search has used. What comes out shows how far the row follows from the rest of the record and from the priors; a row that has
-a number almost to itself is foretold by that number's prior, and the table says so.
+For each *calibrate* row the free numbers are fitted anew to all the others, from the shipped fit on; then that row is simulated
+on luck that no search has used. What comes out shows how far the row follows from the rest of the record and from the priors; a
+row that has a number almost to itself is foretold by that number's prior, and the table says so.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ OWN_SHARE = 0.5  # a number whose information comes to this share from one row i
 
 @dataclass(frozen=True)
 class Foretold:
-    """One row: its miss where it was fitted too, its miss where it was not, the value foretold, and numbers that lean on it alone."""
+    """One row: its miss where it was fitted, where it was not, the value foretold, and numbers that lean on it alone."""
 
     id: str
     fitted_miss: float
@@ -43,7 +43,7 @@ def own_numbers(fit: Fit, search: Search, row: str) -> tuple[str, ...]:
 
 
 def foretold(search: Search, fit: Fit, ids: Sequence[str] = (), say: Callable[[str], None] = print) -> list[Foretold]:
-    """Every calibrate row (or some) foretold without it. ``fit``: the shipped fit with its slopes, from which each search starts."""
+    """Every calibrate row (or some) foretold without it. ``fit``: the shipped fit, from which each search starts."""
     rows = tuple(ids) or tuple(misses(fit.found))
     out = []
     base = search.bank.ask(_jobs(search, fit.standings))

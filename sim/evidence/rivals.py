@@ -1,7 +1,7 @@
 """Rival models of the whole: the same code with something else at work, refitted to the same table within the same budget.
 
-A rival is an overlay: numbers that are fixed (mostly at nothing), and numbers that it may move instead. What it cannot reproduce, however
-it is fitted, is what the mechanisms that it lacks are needed for; what it can is no evidence for them.
+A rival is an overlay: numbers that are fixed (mostly at nothing), and numbers that it may move instead. What it cannot
+reproduce, however it is fitted, is what the mechanisms that it lacks are needed for; what it can is no evidence for them.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ CHECK_SEED = 9401  # luck on which the refitted rivals are compared
 
 @dataclass(frozen=True)
 class Rival:
-    """One rival: what it says, the ``changes`` of the model (keys of a scenario), and what it may move beside the free numbers."""
+    """One rival: what it says, the ``changes`` of the model (keys of a scenario), and what else it may move."""
 
     name: str
     says: str
@@ -48,7 +48,7 @@ RIVALS: tuple[Rival, ...] = (
     Rival("shipped", "the model as it is"),
     Rival(
         "halo only",
-        "the alliance does nothing: neither it nor a rupture acts on distress, motivation, staying or attachment; ratings are halo",
+        "the alliance does nothing: neither it nor a rupture acts on distress, motivation, staying or attachment",
         _nothing(*_ALLIANCE_WORKS),
     ),
     Rival(

@@ -13,6 +13,9 @@ _WORKERS = typer.Option(min=1, help="Processes side by side; default: all cores.
 _FOLDER = typer.Option(help="Folder for every simulated table and the result; a search that was stopped goes on from there.")
 
 
+VERIFIED, VERIFY_SEED = 40, 2  # members of a new ensemble that are simulated anew at once, and their luck
+
+
 def told(what: str) -> None:
     """Progress as a line on stderr, so that it can be read in a log file too."""
     typer.echo(what, err=True)
@@ -99,6 +102,8 @@ def _built(folder: Path, wanted: int, fit_file: Path | None, workers: int | None
     data: dict[str, Any] = kept("calibration") if fit_file is None else json.loads(fit_file.read_text(encoding="utf-8"))
     with Bank(folder, workers) as bank:
         built = of.build(bank, fit_of(data), wanted, say=told)
+        told(f"{VERIFIED} of them are simulated anew")
+        again = of.checked(bank, VERIFIED, VERIFY_SEED, of=built.kept)
     about = (
         f"{len(built.kept)} sets of the free numbers that all agree with the published record; of {built.candidates} candidates\n"
         "simulated, the others did not. Made by `attune ensemble --build`; how is said in sim/evidence/ensemble.py."
@@ -106,5 +111,6 @@ def _built(folder: Path, wanted: int, fit_file: Path | None, workers: int | None
     (folder / FILE).write_text(of.written(built, about), encoding="utf-8")
     keep(folder / "ensemble.json", {
         "candidates": built.candidates, "fell": list(built.fell), "tables": [table_as_data(t) for t in built.tables],
+        "verified": [{**one, "table": table_as_data(one["table"])} for one in again], "verify_seed": VERIFY_SEED,
     })  # fmt: skip
     typer.echo(f"{len(built.kept)} of {built.candidates} candidates agree. Written: {folder / FILE}")

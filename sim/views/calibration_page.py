@@ -23,7 +23,8 @@ def show(table: Table) -> None:
     Console(width=None if sys.stdout.isatty() else 160, highlight=False).print(table)
 
 
-def _table(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -> Table:
+def text_table(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -> Table:
+    """A table for the screen: the first ``left`` columns to the left, the others to the right."""
     table = Table(title=title, title_justify="left")
     for i, head in enumerate(heads):
         table.add_column(head, justify="left" if i < left else "right", overflow="fold")
@@ -40,7 +41,7 @@ def fit_table(fit: Fit) -> Table:
         for one, z in zip(FREE, fit.standings, strict=True)
     ]  # fmt: skip
     heads = ["number", "prior centre", "scale", "prior SD", "fitted", "prior SD from centre", "default"]
-    return _table("Free numbers", heads, rows)
+    return text_table("Free numbers", heads, rows)
 
 
 def fit_summary(fit: Fit) -> list[str]:
@@ -78,21 +79,21 @@ def pinned_rows() -> tuple[list[str], list[list[str]]]:
 def pinned_table() -> Table:
     """The same for the screen."""
     heads, rows = pinned_rows()
-    return _table(f"The ensemble: {len(members())} sets of {len(FREE)} numbers", heads, rows)
+    return text_table(f"The ensemble: {len(members())} sets of {len(FREE)} numbers", heads, rows)
 
 
 def pinned_legend() -> str:
     """What the columns mean."""
     return (
         "spread left: SD over the sets in prior SD; 1 = the record says nothing about the number, 0 = it is known.\n"
-        "extra pattern: of what the calibration used no value of, the quantity that goes most closely with the number over the sets."
+        "extra pattern: of all of which the calibration used no value, the one that goes most closely with the number over the sets."
     )
 
 
 def verified_table(found: Sequence[Mapping[str, Any]]) -> Table:
     """Each member that was simulated anew."""
     rows = [[str(one["member"]), f"{one['score']:.1f}", "; ".join(one["why"]) or "agrees"] for one in found]
-    return _table("Members on new luck", ["member", "joint score", ""], rows)
+    return text_table("Members on new luck", ["member", "joint score", ""], rows)
 
 
 def verified_summary(found: Sequence[Mapping[str, Any]]) -> str:

@@ -5,9 +5,14 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from sim.evidence.validate import Validation
+
+_LONG = Path("results") / "validation"
 
 
 def validate(
@@ -18,8 +23,41 @@ def validate(
     size: Annotated[float, typer.Option(min=0.02, max=10.0, help="Share of the usual number of people: rougher below 1.")] = 1.0,
     threads: Annotated[int | None, typer.Option(min=1, help="Threads; default: all cores. Does not change results.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
+    foretell: Annotated[bool, typer.Option("--foretell", help="Fit without each row and foretell it (long).")] = False,
+    rivals: Annotated[bool, typer.Option("--rivals", help="Refit rival models and compare them (long).")] = False,
+    rival: Annotated[list[str] | None, typer.Option(help="With --rivals: only this one beside the shipped model.")] = None,
+    rounds: Annotated[int, typer.Option(min=1, max=50, help="With --rivals: steps that each refit may take.")] = 5,
+    claims_over: Annotated[int, typer.Option(min=0, max=1000, help="Put the claims to the test under so many members.")] = 0,
+    folder: Annotated[Path, typer.Option(help="Where long work keeps its tables, to go on from there.")] = _LONG,
+    workers: Annotated[int | None, typer.Option(min=1, help="Processes of long work. Does not change results.")] = None,
+    write: Annotated[bool, typer.Option("--write", help="Keep the result with the product and write docs/VALIDATION.md.")] = False,
 ) -> None:
     """Hold the model against published patterns: simulated as they were studied, with a joint score. Exit 1 where it fails."""
+    from sim.evidence.patterns import PatternError
+    from sim.views import validation_long as long
+
+    asked = sum(map(bool, (foretell, rivals, claims_over)))
+    if asked > 1:
+        raise PatternError("--foretell, --rivals and --claims-over are long; ask for one at a time")
+    if rival and not rivals:
+        raise PatternError("--rival belongs to --rivals")
+    if asked and (scenario is not None or (pattern and not foretell)):
+        raise PatternError("--scenario and --pattern belong to the plain table (--pattern to --foretell too)")
+    if write and (scenario is not None or pattern or rival or (not asked and (seed != 1 or size != 1.0))):
+        raise PatternError("docs/VALIDATION.md is on seed 1 with all patterns and rivals; leave out what changes that")
+    if foretell:
+        long.foretell(folder, pattern or (), workers, write, as_json)
+    elif rivals:
+        long.rivals(folder, rival or (), rounds, workers, write, as_json, out)
+    elif claims_over:
+        long.claims(claims_over, threads, write, as_json)
+    else:
+        _plain(seed, pattern, scenario, out, size, threads, as_json, write)
+
+
+def _plain(seed: int, pattern: list[str] | None, scenario: Path | None, out: Path | None, size: float, threads: int | None,
+           as_json: bool, write: bool) -> None:  # fmt: skip
+    """The table on one seed."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
@@ -30,7 +68,7 @@ def validate(
     from sim.views import validation_page as page
 
     wanted = [one.id for one in chosen(pattern or ())]
-    changes = changes_of(load(scenario)) if scenario is not None else {}
+    changes: dict[str, Any] = changes_of(load(scenario)) if scenario is not None else {}
     if out is not None:
         page.room_for(out)
     shown = Console(stderr=True)
@@ -44,9 +82,21 @@ def validate(
     if as_json:
         typer.echo(json.dumps(page.as_data(result), indent=2))
     else:
-        console = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
-        for table in page.tables(result):
-            console.print(table)
-        typer.echo("\n".join([*page.summary(result), page.legend(), *([f"Written: {out}"] if out is not None else [])]))
+        _shown(result, out)
+    if write:
+        from sim.views.validation_long import keep_and_write
+
+        keep_and_write("validation", page.as_data(result))
     if not result.passes:
         sys.exit(1)
+
+
+def _shown(result: Validation, out: Path | None) -> None:
+    from rich.console import Console
+
+    from sim.views import validation_page as page
+
+    console = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
+    for table in page.tables(result):
+        console.print(table)
+    typer.echo("\n".join([*page.summary(result), page.legend(), *([f"Written: {out}"] if out is not None else [])]))

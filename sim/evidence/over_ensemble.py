@@ -1,0 +1,59 @@
+"""Signs over the ensemble: in what share of the sets of numbers that agree with the record a direction, or a claim, holds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from sim.evidence.bank import Found
+from sim.evidence.claims import contrasts, findings
+from sim.evidence.patterns import patterns
+from sim.evidence.validate import sign_verdict
+from sim.theory.ensemble import members
+
+CLAIM_SEED, CLAIM_CLIENTS = 9501, 150
+
+
+def direction_shares(tables: Sequence[Found]) -> dict[str, dict[str, float]]:
+    """Row -> part -> share of the tables in which that part has its sign with the whole of its interval."""
+    shares: dict[str, dict[str, float]] = {}
+    for p in patterns().values():
+        if p.tier != "direction":
+            continue
+        of = [t.parts[p.id] for t in tables if p.id in t.parts]
+        if of:
+            shares[p.id] = {
+                part: float(np.mean([sign_verdict(sign, one.get(part, (np.nan,) * 3), p.zero_within) in ("holds", "shown")
+                                     for one in of]))
+                for part, sign in p.expect.items()
+            }  # fmt: skip
+    return shares
+
+
+def claim_shares(chosen: Sequence[int], clients: int = CLAIM_CLIENTS, seed: int = CLAIM_SEED, threads: int | None = None,
+                 say: Callable[[str], None] = print) -> list[dict[str, Any]]:  # fmt: skip
+    """Every contrast of the claims under these members' numbers, on the same people and luck.
+
+    One entry a contrast: share of members in which it is reproduced as stated, in which it goes the stated way with the whole of
+    its interval, and the middle effect with its range over members.
+    """
+    verdicts: dict[str, list[str]] = {c.id: [] for c in contrasts()}
+    effects: dict[str, list[float]] = {c.id: [] for c in contrasts()}
+    for done, number in enumerate(chosen, start=1):
+        for found in findings((), seed, clients, ablated=False, numbers=members()[number], threads=threads):
+            verdicts[found.contrast.id].append(found.verdict)
+            effects[found.contrast.id].append(found.effect.value)
+        say(f"claims: {done} of {len(chosen)} members")
+    return [_shares(c.id, c.claims, str(c.expected), verdicts[c.id], effects[c.id]) for c in contrasts()]
+
+
+def _shares(name: str, of: Sequence[str], expected: str, verdicts: Sequence[str], effects: Sequence[float]) -> dict[str, Any]:
+    low, middle, high = np.quantile(np.asarray(effects, float), (0.05, 0.5, 0.95))
+    return {
+        "contrast": name, "claims": list(of), "expected": expected, "members": len(verdicts),
+        "reproduced": float(np.mean([v == "reproduced" for v in verdicts])),
+        "sign": float(np.mean([v in ("reproduced", "weaker than stated", "not specific") for v in verdicts])),
+        "effect": float(middle), "low": float(low), "high": float(high),
+    }  # fmt: skip

@@ -1,0 +1,113 @@
+"""The long parts of ``attune validate``: rows foretold, rivals, claims over the ensemble. Each shows its result, and keeps it when told."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from sim.evidence.bank import Bank
+from sim.evidence.calibrate import Search, misses
+from sim.evidence.ensemble import disagreements
+from sim.evidence.kept import fit_of, keep, kept, path_of, table_as_data
+from sim.evidence.patterns import PatternError, chosen, patterns
+from sim.views import validation_doc
+from sim.views.calibration_command import told
+from sim.views.calibration_page import show, text_table
+
+
+def keep_and_write(name: str, data: Mapping[str, Any]) -> None:
+    """Keep a result with the product and write docs/VALIDATION.md anew, as far as everything it shows is there."""
+    if not validation_doc.PAGE.parent.is_dir():
+        raise FileNotFoundError(f"{validation_doc.PAGE.parent}: is not there; --write works in a clone of the project")
+    keep(path_of(name), data)
+    missing = [one for one in validation_doc.NEEDED if not path_of(one).exists()]
+    if missing:
+        told(f"Kept. {validation_doc.PAGE} needs {', '.join(missing)} as well, and was not written.")
+        return
+    validation_doc.PAGE.write_text(validation_doc.page(), encoding="utf-8")
+    told(f"Wrote {validation_doc.PAGE}")
+
+
+def foretell(folder: Path, ids: Sequence[str], workers: int | None, write: bool, as_json: bool) -> None:
+    """Every calibrate row (or some) foretold by a model fitted without it."""
+    from dataclasses import asdict
+
+    from sim.evidence.leave_out import foretold
+
+    rows = [one.id for one in chosen(ids)] if ids else []
+    for one in rows:
+        if patterns()[one].tier != "calibrate":
+            raise PatternError(f"pattern {one} has no value to foretell; those with one are of tier calibrate")
+    with Bank(folder, workers) as bank:
+        found = foretold(Search(bank), fit_of(kept("calibration")), rows, say=told)
+    data = {"rows": [asdict(one) for one in found]}
+    if as_json:
+        typer.echo(json.dumps(data, indent=2))
+    else:
+        lines = [[one.id, patterns()[one.id].name, f"{one.value:.3f} ± {one.error:.3f}", f"{patterns()[one.id].value:g}",
+                  f"{one.miss:+.1f}", f"{one.fitted_miss:+.1f}", ", ".join(one.own_numbers)] for one in found]  # fmt: skip
+        show(text_table("Foretold by a model that never saw the row",
+                        ["id", "pattern", "foretold", "published", "miss", "miss when fitted", "leans on"], lines, 2))  # fmt: skip
+    if write:
+        keep_and_write("foretold", data)
+
+
+def rivals(folder: Path, names: Sequence[str], rounds: int, workers: int | None, write: bool, as_json: bool,
+           out: Path | None) -> None:  # fmt: skip
+    """Rivals refitted within one budget, side by side."""
+    from sim.evidence import rivals as of
+    from sim.views.plots_rivals import RIVALS_FIGURE, rivals_figure, save
+
+    wanted = of.chosen(names)
+    if out is not None and (out / RIVALS_FIGURE).exists():
+        raise FileExistsError(f"{out / RIVALS_FIGURE}: already exists; choose another folder")
+    found: list[dict[str, Any]] = []
+    with Bank(folder, workers) as bank:
+        for rival in wanted:
+            one = of.refitted(rival, bank, rounds, say=told)
+            found.append({
+                "name": rival.name, "score": one.score, "misses": misses(one.table), "table": table_as_data(one.table),
+                "wrong": sorted({why.split()[0] for why in disagreements(one.table)
+                                 if patterns().get(why.split()[0]) is not None and patterns()[why.split()[0]].tier == "direction"}),
+                "numbers": dict(one.fit.values),
+            })  # fmt: skip
+    data = {"rounds": rounds, "rivals": found}
+    if as_json:
+        typer.echo(json.dumps(data, indent=2))
+    else:
+        ids = [p.id for p in patterns().values() if p.tier == "calibrate"]
+        lines = [[i, patterns()[i].name, *(f"{one['misses'][i]:+.1f}" for one in found)] for i in ids]
+        lines += [["", "joint score", *(f"{one['score']:.0f}" for one in found)],
+                  ["", "directions that do not hold", *(", ".join(one["wrong"]) or "–" for one in found)]]  # fmt: skip
+        show(text_table("Misses of each model after its refit", ["id", "pattern", *(one["name"] for one in found)], lines, 2))
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)
+        save(rivals_figure(found), out / RIVALS_FIGURE)
+        typer.echo(f"Written: {out / RIVALS_FIGURE}")
+    if write:
+        keep_and_write("rivals", data)
+
+
+def claims(count: int, threads: int | None, write: bool, as_json: bool) -> None:
+    """Every claim under the numbers of so many members."""
+    from sim.evidence.over_ensemble import claim_shares
+    from sim.theory.ensemble import spread
+
+    try:
+        chosen_members = spread(count)
+    except ValueError as e:
+        raise PatternError(str(e)) from None
+    found = claim_shares(chosen_members, threads=threads, say=told)
+    if as_json:
+        typer.echo(json.dumps(found, indent=2))
+    else:
+        lines = [[c["contrast"], ", ".join(c["claims"]), c["expected"], f"{c['effect']:+.2f}", f"{100 * c['sign']:.0f} %",
+                  f"{100 * c['reproduced']:.0f} %"] for c in found]  # fmt: skip
+        show(text_table(f"Claims under {count} members", ["contrast", "claims", "stated", "middle effect", "stated way", "as stated"],
+                        lines, 3))  # fmt: skip
+    if write:
+        keep_and_write("claims", {"contrasts": found})
