@@ -13,6 +13,7 @@ from sim.experiments.columns import CLINIC_TABLES, TABLES, columns_of
 from sim.experiments.measures import MEASURES, untreated_arm
 from sim.experiments.run import Run, chosen_arm, run
 from sim.experiments.scenario import Arm, Scenario
+from sim.people.state import StateError
 from sim.theory.parameters import nearest
 
 #: Units of the measures that ``sim.compare`` knows; those of clinics stand in ``OF_ARMS``.
@@ -45,7 +46,6 @@ class Outcome:
     minus: str | None
     function: Callable[[Run], float]
     parts: tuple[tuple[float, Scenario], ...]
-    threads: int = 1
 
     @property
     def arms(self) -> list[Arm]:
@@ -54,7 +54,10 @@ class Outcome:
 
     def __call__(self, numbers: Mapping[str, float], seed: int) -> float:
         """The measure with these numbers of the model, on this seed's people and luck."""
-        return sum(sign * float(self.function(run(_with(s, numbers), seed, threads=self.threads))) for sign, s in self.parts)
+        try:
+            return sum(sign * float(self.function(run(_with(s, numbers), seed, threads=1))) for sign, s in self.parts)
+        except StateError as e:
+            raise SensitivityError(f"with these ranges the simulation left what is possible ({e}); take a smaller --range") from e
 
 
 def _with(scenario: Scenario, numbers: Mapping[str, float]) -> Scenario:

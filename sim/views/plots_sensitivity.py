@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from sim.evidence.sensitivity import Screened
+from sim.evidence.indices import Screened
 from sim.views.canvas import BAND, INK, QUIET, in_style, nothing_to_show, picture, short, styled
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def screening(told: Told) -> Figure:
     left, right = fig.subplots(1, 2, width_ratios=(1.25, 1.0))
     fig.suptitle(short(f"What moves {what(told)}", 110), x=0.01, ha="left", fontweight="bold")
     left.set(title="How much: mean effect over a number's whole range", xlabel=f"mu* ({told.outcome.unit})")
-    right.set(title="How: the same everywhere, or not (high)", xlabel=f"mu* ({told.outcome.unit}), log scale",
+    right.set(title="How evenly: low is the same everywhere", xlabel=f"mu* ({told.outcome.unit}), log scale",
               ylabel=f"sigma ({told.outcome.unit}), log scale")  # fmt: skip
     if rows:
         _effects(left, rows)
@@ -109,9 +109,9 @@ def _spread(ax: Axes, rows: list[Screened], every: tuple[Screened, ...]) -> None
         axis.set_major_formatter(lambda value, _: f"{value:g}")
     for share in (1.0, 0.5, 0.1):
         ax.plot([least, most], [share * least, share * most], color=QUIET, linewidth=0.8, linestyle=(0, (4, 3)), marker="")
-        ax.annotate(f"sigma =\n{share:g} mu*", (1.0, np.log(share * most / least) / np.log(most / least)), xycoords="axes fraction",
-                    xytext=(4, 0), textcoords="offset points", va="center", fontsize=7.5, color=QUIET,
-                    annotation_clip=False)  # fmt: skip
+        end = (1.0, np.log(share * most / least) / np.log(most / least))
+        ax.annotate(f"sigma =\n{share:g} mu*", end, xycoords="axes fraction", xytext=(4, 0), textcoords="offset points",
+                    va="center", fontsize=7.5, color=QUIET, annotation_clip=False)  # fmt: skip
     at = {row.name: (row.mu_star, row.sigma) for row in drawn}
     _numbered(ax, [(rank, *at[row.name]) for rank, row in enumerate(rows, start=1) if row.name in at])
 

@@ -11,8 +11,9 @@ import typer
 
 if TYPE_CHECKING:
     from sim.evidence.free_numbers import Range
+    from sim.evidence.indices import Sensitivity
     from sim.evidence.outcome import Outcome
-    from sim.evidence.sensitivity import Sensitivity
+    from sim.views.sensitivity_page import Told
 
 _PARAMETERS = typer.Option(
     help="A number of the model, or a group of them (attune params lists both); may be repeated; default: all that are free."
@@ -88,12 +89,11 @@ def _found(measured: Outcome, ranges: tuple[Range, ...], seed: int, threads: int
         return evidence.sensitivity(measured, ranges, seed, threads=threads, progress=tell, **how)  # type: ignore[arg-type]
 
 
-def _show(told: object, out: Path | None) -> None:
+def _show(told: Told, out: Path | None) -> None:
     from rich.console import Console
 
     from sim.views import sensitivity_page as page
 
-    assert isinstance(told, page.Told)
     console = Console(width=None if sys.stdout.isatty() else 140, highlight=False)
     console.print(page.heading(told), style="bold", markup=False)
     for table in page.tables(told):

@@ -13,8 +13,9 @@ from rich.table import Table
 from sim import __version__
 from sim.compiling import sources_hash
 from sim.evidence.free_numbers import OF_WHAT_IT_MAY_BE
+from sim.evidence.indices import Luck, Screened, Sensitivity
 from sim.evidence.outcome import Outcome
-from sim.evidence.sensitivity import Luck, Screened, Sensitivity, Shared, quantile
+from sim.evidence.sensitivity import quantile
 from sim.experiments.scenario import Scenario
 from sim.experiments.store import SYNTHETIC, versions
 from sim.theory.parameters import NUMBERS
@@ -197,5 +198,3 @@ def write(told: Told, folder: Path) -> None:
         if rows:
             plots.saved(draw(told), folder / name)
 
-
-__all__ = ["Shared", "Told", "as_data", "heading", "ranked", "summary", "tables", "tidy", "what", "write"]
