@@ -157,13 +157,13 @@ def test_seed_0_is_a_seed() -> None:
         assert morris(first)[name] != morris(other)[name] and sobol(first)[name].total_error != sobol(other)[name].total_error
 
 
-SPEC = {"question": "What moves it?", "clients_per_arm": 3, "sessions": 2,
+SPEC = {"question": "What moves it?", "clients_per_arm": 3, "sessions": 4,
         "arms": {"with": {"therapist": "secure"}, "without": {"therapist": "none"}}}  # fmt: skip
 
 
 @lru_cache(maxsize=None)
 def tiny() -> Scenario:
-    """Three clients, two sessions."""
+    """Three clients, four sessions."""
     return from_spec(SPEC, "tiny")
 
 
@@ -186,6 +186,7 @@ def test_what_is_free_to_move() -> None:
     names = {r.name for r in ranges}
     assert names.isdisjoint(out) and names | set(out) == set(NUMBERS) and len(names) > 180
     assert {n.name for n in NUMBERS.values() if n.status == "derived"} <= set(out)
+    assert out["client_perceived_typical"] == "follow from other numbers, and stay as declared"
     assert {"forced_response_share", "eeg_noise_sd", "hand_over_share", "trust_typical", "dsq_mean"} <= set(out)
     for r in ranges:
         assert NUMBERS[r.name].low <= r.low <= r.value <= r.high <= NUMBERS[r.name].high and r.width > 0
@@ -222,8 +223,9 @@ def test_the_measure_is_that_of_the_run() -> None:
     assert difference({}, 5) == pytest.approx(rows["distress_end"].mean() - other["distress_end"].mean())
     changed = tiny().but(trust_start=0.5)
     for name in ("mean_alliance", "effect_over_untreated"):
-        expected = MEASURES[name](run(changed, 5))
-        assert outcome(tiny(), name)({"trust_start": 0.5}, 5) == pytest.approx(expected, nan_ok=True)
+        assert outcome(tiny(), name)({"trust_start": 0.5}, 5) == pytest.approx(MEASURES[name](run(changed, 5)))
+    own = tiny().but(arms={"with": {"therapist": "secure", "parameters": {"trust_start": 0.3}}})
+    assert outcome(own, "mean_alliance")({"trust_start": 0.5}, 5) == outcome(tiny(), "mean_alliance")({"trust_start": 0.5}, 5)
 
 
 def test_every_measure_has_a_unit() -> None:
@@ -284,7 +286,7 @@ def test_command_as_json(attune: Attune, small: Path) -> None:
         (["--measure", "mean_alliance", "--arm", "wit"], ["no arm 'wit'", "did you mean 'with'"]),
         (["--measure", "mean_alliance", "--minus", "with"], ["another arm"]),
         (["--measure", "alliance_share_between_arms", "--arm", "with"], ["all arms together"]),
-        (["--measure", "mean_alliance", "--trajectories", "3"], ["--trajectories must be at least 4, not 3"]),
+        (["--measure", "mean_alliance", "--trajectories", "3", "--parameters", "trust_rate"], ["at least 4, not 3"]),
         (["--measure", "mean_alliance", "--samples", "100"], ["power of two", "128", "100"]),
         (["--measure", "mean_alliance", "--samples", "0"], ["power of two", "such as 8"]),
         (["--measure", "mean_alliance", "--method", "sobel"], ["morris, sobol or both", "'sobel'"]),

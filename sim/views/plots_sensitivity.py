@@ -72,8 +72,10 @@ def _sign(row: Screened) -> str:
 
 def _effects(ax: Axes, rows: list[Screened]) -> None:
     """A row a number: the band is what luck could make, the point the effect; open where it is inside."""
-    luck = [row.luck for row in rows]
-    ax.barh(range(len(rows)), luck, height=0.7, color=BAND, alpha=0.55, linewidth=0, label="luck (95 %)")
+    edge = 1.5 * max(row.mu_star + row.mu_star_error for row in rows)
+    cut = any(row.luck > edge for row in rows)
+    ax.barh(range(len(rows)), [min(row.luck, edge) for row in rows], height=0.7, color=BAND, alpha=0.55, linewidth=0,
+            label=f"luck (95 %){', cut at the edge' if cut else ''}")  # fmt: skip
     for apart in (True, False):
         mine = [(y, row) for y, row in enumerate(rows) if _from_luck(row) is not apart]
         if mine:
@@ -84,9 +86,9 @@ def _effects(ax: Axes, rows: list[Screened]) -> None:
             )  # fmt: skip
     ax.set_yticks(range(len(rows)), [f"{short(row.name, 40)} {_sign(row)}  {rank}" for rank, row in enumerate(rows, start=1)])
     ax.set(ylim=(len(rows) - 0.4, -0.6))
-    ax.set_xlim(left=0)
+    ax.set_xlim(0, edge if cut else None)
     ax.grid(visible=False, axis="y")
-    ax.legend(loc="lower right")
+    ax.legend(loc="lower right", frameon=True, framealpha=1.0, edgecolor="none")
 
 
 def _spread(ax: Axes, rows: list[Screened], every: tuple[Screened, ...]) -> None:
@@ -138,7 +140,7 @@ def shares(told: Told) -> Figure:
     rows = sorted(told.found.sobol, key=lambda row: -row.total)[:_MOST]
     fig = picture(9.4, 1.9 + 0.42 * max(len(rows), 4))
     ax = fig.subplots()
-    fig.suptitle(short(f"Where the variance of {what(told)} comes from", 90), x=0.01, ha="left", fontweight="bold")
+    fig.suptitle(short(f"Shares of the variance of {what(told)}", 105), x=0.01, ha="left", fontweight="bold", fontsize=10)
     y = range(len(rows))
     ax.barh(y, [row.luck for row in rows], height=0.75, color=BAND, alpha=0.7, linewidth=0, label="part of ST that is luck")
     ax.errorbar([row.first for row in rows], [i - 0.15 for i in y], xerr=[row.first_error for row in rows], fmt="o", color=_BLUE,
