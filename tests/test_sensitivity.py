@@ -171,7 +171,7 @@ def test_threads_change_nothing() -> None:
     """The same result, to the last bit, with one thread and with two."""
     measured = outcome(tiny(), "mean_alliance")
     ranges, _ = free_numbers(tiny(), measured.arms, ["trust_start", "eeg_noise_sd"])
-    one, two = (sensitivity(measured, ranges, 0, trajectories=4, samples=8, replicates=1, threads=n) for n in (1, 2))
+    one, two = (sensitivity(measured, ranges, 0, trajectories=4, samples=8, replicates=1, top=1, threads=n) for n in (1, 2))
     assert one == two
     rows = morris(one)
     assert rows["trust_start"].mu_star > 0.05 and rows["eeg_noise_sd"].verdict == "moves nothing here"
@@ -270,7 +270,8 @@ def test_command_on_hello(attune: Attune, tmp_path: Path) -> None:
 
 def test_command_as_json(attune: Attune, small: Path) -> None:
     """Nothing but JSON, of a difference of two arms."""
-    done = attune("sensitivity", small, "--measure", "clients.distress_end", "--minus", "without", *TINY, "--json")
+    difference = ("--measure", "clients.distress_end", "--minus", "without", "--method", "morris")
+    done = attune("sensitivity", small, *TINY, *difference, "--json")
     data = json.loads(done.out)
     assert data["measure"]["minus"] == "without" and data["measure"]["unit"] == "CORE-OM 0-40" and len(data["morris"]) == 2
 
