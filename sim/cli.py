@@ -383,7 +383,7 @@ def schema() -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command; expected errors become one line on stderr and exit status 2."""
-    from sim.evidence.free_numbers import SensitivityError
+    from sim.evidence.movable_numbers import SensitivityError
     from sim.evidence.patterns import PatternError
     from sim.experiments.scenario import ScenarioError
     from sim.people.population import PopulationError

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from sim.evidence import sensitivity as evidence
-from sim.evidence.free_numbers import Range, SensitivityError, free_numbers, left_out, ranged
+from sim.evidence.movable_numbers import Range, SensitivityError, movable_numbers, left_out, ranged
 from sim.evidence.indices import Screened, Sensitivity, Shared
 from sim.evidence.outcome import UNITS, column_names, outcome
 from sim.evidence.sensitivity import sensitivity
@@ -170,7 +170,7 @@ def tiny() -> Scenario:
 def test_threads_change_nothing() -> None:
     """The same result, to the last bit, with one thread and with two."""
     measured = outcome(tiny(), "mean_alliance")
-    ranges, _ = free_numbers(tiny(), measured.arms, ["trust_start", "eeg_noise_sd"])
+    ranges, _ = movable_numbers(tiny(), measured.arms, ["trust_start", "eeg_noise_sd"])
     one, two = (sensitivity(measured, ranges, 0, trajectories=4, samples=8, replicates=1, top=1, threads=n) for n in (1, 2))
     assert one == two
     rows = morris(one)
@@ -182,7 +182,7 @@ def test_threads_change_nothing() -> None:
 
 def test_what_is_free_to_move() -> None:
     """Neither what follows from others nor switches nor a clinic's part; ranges hold the value and stay within what may be."""
-    ranges, out = free_numbers(tiny(), tiny().arms)
+    ranges, out = movable_numbers(tiny(), tiny().arms)
     names = {r.name for r in ranges}
     assert names.isdisjoint(out) and names | set(out) == set(NUMBERS) and len(names) > 180
     assert {n.name for n in NUMBERS.values() if n.status == "derived"} <= set(out)
@@ -205,11 +205,11 @@ def test_what_the_arms_differ_in_is_left_out() -> None:
     """And what a policy sets is the value around which a number is moved."""
     repair = load(Path(HELLO).with_name("rupture_repair.yaml"))
     assert "differ" in left_out(repair)["repair_effort"]
-    (alone,), _ = free_numbers(repair, [repair.arms[1]], ["repair_effort"])
+    (alone,), _ = movable_numbers(repair, [repair.arms[1]], ["repair_effort"])
     assert alone.value == repair.arms[1].parameters["repair_effort"]
     with pytest.raises(SensitivityError, match="repair_effort"):
-        free_numbers(repair, repair.arms[:2], ["repair_effort"])
-    group, out = free_numbers(repair, repair.arms, ["rupture and repair", "trust_rate"])
+        movable_numbers(repair, repair.arms[:2], ["repair_effort"])
+    group, out = movable_numbers(repair, repair.arms, ["rupture and repair", "trust_rate"])
     assert {"tension_keep", "trust_rate"} < {r.name for r in group} and "repair_effort" not in {r.name for r in group} and not out
 
 

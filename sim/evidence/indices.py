@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sim.evidence.free_numbers import Range
+from sim.evidence.movable_numbers import Range
 
 
 @dataclass(frozen=True)

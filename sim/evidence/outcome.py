@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sim.evidence.free_numbers import SensitivityError
+from sim.evidence.movable_numbers import SensitivityError
 from sim.experiments.clinic_measures import CLINIC_MEASURES, OF_ARMS
 from sim.experiments.columns import CLINIC_TABLES, TABLES, columns_of
 from sim.experiments.measures import MEASURES, untreated_arm

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from sim.evidence.free_numbers import Range, SensitivityError
+from sim.evidence.movable_numbers import Range, SensitivityError
 from sim.evidence.indices import Luck, Screened, Sensitivity, Shared
 
 Evaluate = Callable[[Mapping[str, float], int], float]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from sim.evidence.free_numbers import Range
+    from sim.evidence.movable_numbers import Range
     from sim.evidence.indices import Sensitivity
     from sim.evidence.outcome import Outcome
     from sim.views.sensitivity_page import Told
@@ -39,7 +39,7 @@ def sensitivity(
     as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
 ) -> None:
     """Which numbers move a measure of a scenario: Morris screening, then Sobol indices, each beside what is luck."""
-    from sim.evidence.free_numbers import SensitivityError, free_numbers
+    from sim.evidence.movable_numbers import SensitivityError, movable_numbers
     from sim.evidence.outcome import outcome
     from sim.evidence.sensitivity import checked
     from sim.experiments.run import fits_in_memory
@@ -52,7 +52,7 @@ def sensitivity(
     checked(method, seed, trajectories, samples, replicates, top)
     if method == "sobol" and not parameters:
         raise SensitivityError("--method sobol needs --parameters; to have the numbers screened first, use --method both")
-    ranges, left = free_numbers(wanted, measured.arms, parameters or (), width)
+    ranges, left = movable_numbers(wanted, measured.arms, parameters or (), width)
     for _, part in measured.parts:
         fits_in_memory(part)
     if out is not None:

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from sim import __version__
 from sim.compiling import sources_hash
-from sim.evidence.free_numbers import OF_WHAT_IT_MAY_BE
+from sim.evidence.movable_numbers import OF_WHAT_IT_MAY_BE
 from sim.evidence.indices import Luck, Screened, Sensitivity
 from sim.evidence.outcome import Outcome
 from sim.evidence.sensitivity import quantile

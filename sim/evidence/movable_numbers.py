@@ -83,7 +83,7 @@ def differing(arms: Iterable[Arm]) -> list[str]:
     return [name for name in NUMBERS if len({values[name] for values in sets}) > 1]
 
 
-def free_numbers(
+def movable_numbers(
     scenario: Scenario, arms: Iterable[Arm], wanted: Iterable[str] = (), width: float = WIDTH
 ) -> tuple[tuple[Range, ...], dict[str, str]]:
     """The ranges of the numbers to move, and why others are left out. ``wanted``: names, or groups of ``attune params``.
