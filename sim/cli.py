@@ -1,4 +1,4 @@
-"""The command ``attune``: run, check, new, params, trace, report, claims, validate, schema."""
+"""The command ``attune``: run, check, new, params, trace, report, claims, validate, sensitivity, schema."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from sim import __version__
-from sim.views import calibration_command, validation_command
+from sim.views import calibration_command, sensitivity_command, validation_command
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -115,7 +115,7 @@ def run_command(
 ) -> None:
     """Run a scenario, write its tables and report, and print the answer."""
     from sim.experiments.scenario import load
-    from sim.experiments.store import StoreError, open_run, run_id, save
+    from sim.experiments.store import StoreError, open_run, run_id, save, writable
 
     _added(with_files)
     started = time.perf_counter()
@@ -129,7 +129,7 @@ def run_command(
         _show(done, folder)
         typer.echo("Already run with this scenario, seed and version; read from disk.")
         return
-    _writable(folder)
+    writable(folder)
     try:
         result = _simulated(wanted, seed, threads)
     except KeyboardInterrupt:
@@ -153,23 +153,6 @@ def run_command(
     if failed:
         _fail(f"the tables are in {folder}, but the report failed ({failed[0]}); see report-error.txt there", 1)
     _show(result, folder)
-
-
-def _writable(folder: Path) -> None:
-    """Fail before the work rather than after it."""
-    from sim.experiments.store import whole
-
-    # Entering the block checks the place; leaving it by an exception removes what was made.
-    class _Enough(Exception):
-        pass
-
-    made = [p for p in folder.parents if not p.exists()]
-    try:
-        with whole(folder):
-            raise _Enough
-    except _Enough:
-        for parent in made:
-            parent.rmdir()
 
 
 def _show(run: Run, folder: Path) -> None:
@@ -389,6 +372,7 @@ def claims_command(
 app.command()(validation_command.validate)
 app.command()(calibration_command.calibrate)
 app.command()(calibration_command.ensemble)
+app.command()(sensitivity_command.sensitivity)
 
 
 @app.command()
@@ -401,6 +385,7 @@ def schema() -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command; expected errors become one line on stderr and exit status 2."""
+    from sim.evidence.movable_numbers import SensitivityError
     from sim.evidence.patterns import PatternError
     from sim.experiments.scenario import ScenarioError
     from sim.people.population import PopulationError
@@ -409,7 +394,7 @@ def main(arguments: list[str] | None = None) -> None:
     from sim.therapy.matching import MatchingError
 
     expected: tuple[type[Exception], ...] = (
-        UserError, ScenarioError, ParameterError, PopulationError, MatchingError, PatternError,
+        UserError, ScenarioError, ParameterError, PopulationError, MatchingError, PatternError, SensitivityError,
     )  # fmt: skip
     try:
         app(args=arguments, prog_name="attune")

@@ -169,6 +169,22 @@ def whole(folder: Path) -> Iterator[Path]:
         shutil.rmtree(partial, ignore_errors=True)
 
 
+def writable(folder: Path) -> None:
+    """Raise ``StoreError`` where a result folder could not be written, before the work rather than after it."""
+
+    # Entering the block checks the place; leaving it by an exception removes what was made.
+    class _Enough(Exception):
+        pass
+
+    made = [p for p in folder.parents if not p.exists()]
+    try:
+        with whole(folder):
+            raise _Enough
+    except _Enough:
+        for parent in made:
+            parent.rmdir()
+
+
 def save(run: Run, folder: Path, log: list[str] | None = None, report: Callable[[Run, Path], Any] | None = None) -> Path:
     """Write a run's tables, manifest, resolved scenario, log and (by ``report``) figures and report; whole or not at all.
 
