@@ -50,14 +50,26 @@ def disagreements(found: Found) -> list[str]:
     score = sum(m**2 for m in missed.values())
     if not score <= limit(len(missed)):
         why.append(f"joint score {score:.1f}, at most {limit(len(missed)):.1f}")
+    for name, part, verdict in _signs_amiss(found):
+        why.append(f"{name} {part} {verdict}")
+    return why
+
+
+def _signs_amiss(found: Found) -> list[tuple[str, str, str]]:
+    """Row, part and verdict of every part of a direction row that does not hold."""
+    amiss = []
     for name, parts in found.parts.items():
         p = patterns()[name]
-        if p.tier == "direction":
-            for part, sign in p.expect.items():
-                verdict = sign_verdict(sign, parts.get(part, (np.nan,) * 3), p.zero_within)
-                if verdict not in ("holds", "shown"):
-                    why.append(f"{name} {part} {verdict}")
-    return why
+        for part, sign in p.expect.items() if p.tier == "direction" else ():
+            verdict = sign_verdict(sign, parts.get(part, (np.nan,) * 3), p.zero_within)
+            if verdict not in ("holds", "shown"):
+                amiss.append((name, part, verdict))
+    return amiss
+
+
+def wrong_signs(found: Found) -> list[str]:
+    """Ids of the direction rows that do not hold."""
+    return list(dict.fromkeys(name for name, _, _ in _signs_amiss(found)))
 
 
 # --------------------------------------------------------------------------------------------------------- building

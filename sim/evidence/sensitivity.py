@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from sim.evidence.movable_numbers import Range, SensitivityError
 from sim.evidence.indices import Luck, Screened, Sensitivity, Shared
+from sim.evidence.movable_numbers import Range, SensitivityError
 
 Evaluate = Callable[[Mapping[str, float], int], float]
 Progress = Callable[[str, int, int], None]

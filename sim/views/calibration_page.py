@@ -86,7 +86,7 @@ def pinned_legend() -> str:
     """What the columns mean."""
     return (
         "spread left: SD over the sets in prior SD; 1 = the record says nothing about the number, 0 = it is known.\n"
-        "extra pattern: of all of which the calibration used no value, the one that goes most closely with the number over the sets."
+        "extra pattern: of all of which no value was used, the one that goes most closely with the number over the sets."
     )
 
 

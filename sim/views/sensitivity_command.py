@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from sim.evidence.movable_numbers import Range
     from sim.evidence.indices import Sensitivity
+    from sim.evidence.movable_numbers import Range
     from sim.evidence.outcome import Outcome
     from sim.views.sensitivity_page import Told
 

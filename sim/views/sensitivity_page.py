@@ -12,8 +12,8 @@ from rich.table import Table
 
 from sim import __version__
 from sim.compiling import sources_hash
-from sim.evidence.movable_numbers import OF_WHAT_IT_MAY_BE
 from sim.evidence.indices import Luck, Screened, Sensitivity
+from sim.evidence.movable_numbers import OF_WHAT_IT_MAY_BE
 from sim.evidence.outcome import Outcome
 from sim.evidence.sensitivity import quantile
 from sim.experiments.scenario import Scenario

@@ -1,4 +1,4 @@
-"""The long parts of ``attune validate``: rows foretold, rivals, claims over the ensemble. Each shows its result, and keeps it when told."""
+"""The long parts of ``attune validate``: rows foretold, rivals, claims over the ensemble. Each shows its result; some keep it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import typer
 
 from sim.evidence.bank import Bank
 from sim.evidence.calibrate import Search, misses
-from sim.evidence.ensemble import disagreements
+from sim.evidence.ensemble import wrong_signs
 from sim.evidence.kept import fit_of, keep, kept, path_of, table_as_data
 from sim.evidence.patterns import PatternError, chosen, patterns
 from sim.views import validation_doc
@@ -51,7 +51,7 @@ def foretell(folder: Path, ids: Sequence[str], workers: int | None, write: bool,
         lines = [[one.id, patterns()[one.id].name, f"{one.value:.3f} ± {one.error:.3f}", f"{patterns()[one.id].value:g}",
                   f"{one.miss:+.1f}", f"{one.fitted_miss:+.1f}", ", ".join(one.own_numbers)] for one in found]  # fmt: skip
         show(text_table("Foretold by a model that never saw the row",
-                        ["id", "pattern", "foretold", "published", "miss", "miss when fitted", "leans on"], lines, 2))  # fmt: skip
+                        ["id", "pattern", "foretold", "published", "miss", "when fitted", "leans on"], lines, 2))  # fmt: skip
     if write:
         keep_and_write("foretold", data)
 
@@ -70,10 +70,8 @@ def rivals(folder: Path, names: Sequence[str], rounds: int, workers: int | None,
         for rival in wanted:
             one = of.refitted(rival, bank, rounds, say=told)
             found.append({
-                "name": rival.name, "score": one.score, "misses": misses(one.table), "table": table_as_data(one.table),
-                "wrong": sorted({why.split()[0] for why in disagreements(one.table)
-                                 if patterns().get(why.split()[0]) is not None and patterns()[why.split()[0]].tier == "direction"}),
-                "numbers": dict(one.fit.values),
+                "name": rival.name, "score": one.score, "misses": misses(one.table), "wrong": wrong_signs(one.table),
+                "numbers": dict(one.fit.values), "table": table_as_data(one.table),
             })  # fmt: skip
     data = {"rounds": rounds, "rivals": found}
     if as_json:
@@ -107,7 +105,7 @@ def claims(count: int, threads: int | None, write: bool, as_json: bool) -> None:
     else:
         lines = [[c["contrast"], ", ".join(c["claims"]), c["expected"], f"{c['effect']:+.2f}", f"{100 * c['sign']:.0f} %",
                   f"{100 * c['reproduced']:.0f} %"] for c in found]  # fmt: skip
-        show(text_table(f"Claims under {count} members", ["contrast", "claims", "stated", "middle effect", "stated way", "as stated"],
-                        lines, 3))  # fmt: skip
+        heads = ["contrast", "claims", "stated", "middle effect", "stated way", "as stated"]
+        show(text_table(f"Claims under {count} members", heads, lines, 3))
     if write:
         keep_and_write("claims", {"contrasts": found})
