@@ -27,7 +27,7 @@ def validate(
     rivals: Annotated[bool, typer.Option("--rivals", help="Refit rival models and compare them (long).")] = False,
     rival: Annotated[list[str] | None, typer.Option(help="With --rivals: only this one beside the shipped model.")] = None,
     rounds: Annotated[int, typer.Option(min=1, max=50, help="With --rivals: steps that each refit may take.")] = 5,
-    claims_over: Annotated[int, typer.Option(min=0, max=1000, help="Put the claims to the test under N members.")] = 0,
+    claims_over: Annotated[int, typer.Option(min=0, max=1000, help="Test the claims under so many members.")] = 0,
     folder: Annotated[Path, typer.Option(help="Where long work keeps its tables, to go on from there.")] = _LONG,
     workers: Annotated[int | None, typer.Option(min=1, help="Processes of long work. Does not change results.")] = None,
     write: Annotated[bool, typer.Option("--write", help="Keep the result with the product and write docs/VALIDATION.md.")] = False,
