@@ -17,7 +17,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Emulator:
-    """Means and errors of every output at new points. ``outputs`` names them; ``noise`` is the SD of luck in one table."""
+    """What every output would be at new points, and how sure that is. ``noise``: SD of the luck of one table."""
 
     outputs: tuple[str, ...]
     centre: np.ndarray
@@ -27,14 +27,17 @@ class Emulator:
     scale: np.ndarray
     noise: np.ndarray
 
-    def __call__(self, standings: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Mean and SD (points, outputs) at ``standings`` (points, dimensions), without the luck of a single table."""
+    def means(self, standings: np.ndarray) -> np.ndarray:
+        """What the table would be (points, outputs) at ``standings`` (points, dimensions), without the luck of a single table."""
         x = (np.atleast_2d(standings) - self.centre) @ self.whitener
         line = np.column_stack([np.ones(len(x)), x]) @ self.lines.T
-        found = [process.predict(x, return_std=True) for process in self.processes]
-        mean = np.column_stack([m for m, _ in found]) * self.scale
-        sd = np.column_stack([s for _, s in found]) * self.scale
-        return line + mean, np.sqrt(np.maximum(sd**2 - self.noise**2, 0.0))
+        return np.asarray(line + np.column_stack([process.predict(x) for process in self.processes]) * self.scale)
+
+    def errors(self, standings: np.ndarray) -> np.ndarray:
+        """How sure that is: SD (points, outputs). Slower than the means."""
+        x = (np.atleast_2d(standings) - self.centre) @ self.whitener
+        sd = np.column_stack([process.predict(x, return_std=True)[1] for process in self.processes]) * self.scale
+        return np.sqrt(np.maximum(sd**2 - self.noise**2, 0.0))
 
 
 def learned(

@@ -30,7 +30,7 @@ def validate(
     claims_over: Annotated[int, typer.Option(min=0, max=1000, help="Test the claims under so many members.")] = 0,
     folder: Annotated[Path, typer.Option(help="Where long work keeps its tables, to go on from there.")] = _LONG,
     workers: Annotated[int | None, typer.Option(min=1, help="Processes of long work. Does not change results.")] = None,
-    write: Annotated[bool, typer.Option("--write", help="Keep the result with the product and write docs/VALIDATION.md.")] = False,
+    write: Annotated[bool, typer.Option("--write", help="Keep the result; write docs/VALIDATION.md anew.")] = False,
 ) -> None:
     """Hold the model against published patterns: simulated as they were studied, with a joint score. Exit 1 where it fails."""
     from sim.evidence.patterns import PatternError
