@@ -54,7 +54,7 @@ FREE: tuple[Free, ...] = (
     Free(
         "arousal_anxiety_gain", "log", 1.5, 0.35, "how much more aroused anxious people are in sessions is not measured directly"
     ),
-    Free("threat_gain", "log", 0.5, 0.6, "how much alarm distorts what anxious people hear is known only as a direction"),
+    Free("threat_gain", "log", 1.0, 0.6, "how much alarm distorts what anxious people hear is known only as a direction"),
     Free("expression_avoidance_cost", "log", 1.8, 0.4, "how much of arousal avoidant people hide is known only as a direction"),
     Free("bond_security_gain", "log", 0.25, 0.5, "how much of general security enters a rated bond is not measured"),
     Free("match_sd", "log", 0.5, 0.3, "lasting fit of two people has no measure of its own; it is what style does not explain"),

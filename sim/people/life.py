@@ -76,6 +76,7 @@ def live_a_week(role: str, people: Columns, code: np.ndarray, week: int, numbers
             prototype=people[name],
             anchor=people[anchor],
             distress=before,
+            population_mean=(numbers.of(role, f"{name}_mean") - 1.0) / 6.0,
             population_sd=numbers.of(role, f"{name}_sd") / 6.0,
             prototype_luck=luck.normal(code, f"prototype_{name}", week),
         )

@@ -782,16 +782,17 @@ def distress_drift(distress, distress_set_point, distress_luck, distress_return_
 
 
 @register_jitable
-def prototype_drift(prototype, anchor, prototype_luck, distress, population_sd, plasticity, anchor_rate,
+def prototype_drift(prototype, anchor, prototype_luck, distress, population_mean, population_sd, plasticity, anchor_rate,
                     prototype_state_share, distress_gain):
     """A person's general anxiety or avoidance one week on, life alone: pulled to the early anchor, stirred by small events.
 
-    x + plasticity*[k*(anchor - x) + (sd*luck + c*distress)*4x(1 - x)], sd = sd_pop*sqrt(share*(1 - (1 - k)^2)), in 0..1.
-    Limit: exactly still without plasticity. A prototype with an anchor fits adult data better than free drift
+    x + plasticity*[k*(anchor - x) + (sd*luck + c*distress)*4x(1 - x)], sd = sd_pop*sqrt(share*(1 - (1 - k)^2)) / 4m(1 - m), in
+    0..1; m: population mean, so that an average person is stirred by just the share. Limit: exactly still without plasticity. A prototype with an anchor fits adult data better than free drift
     (fraley2011); distress feeds insecurity [A8, K15]. Status: assumption.
     """
     kept = 1.0 - anchor_rate
     week_sd = population_sd * (prototype_state_share * (1.0 - kept * kept)) ** 0.5
+    week_sd = week_sd / (4.0 * population_mean * (1.0 - population_mean))
     step = week_sd * prototype_luck + distress_gain * distress
     moved = prototype + plasticity * (anchor_rate * (anchor - prototype) + step * 4.0 * prototype * (1.0 - prototype))
     return np.minimum(np.maximum(moved, 0.0), 1.0)
