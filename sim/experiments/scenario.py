@@ -283,7 +283,8 @@ def _arms(file: ScenarioFile) -> Iterable[Arm]:
     """The arms of ``design: arms`` and ``clinic``: each takes from the scenario what it does not say itself."""
     client = one_client(file.client, ("client",))
     therapist = one_therapist(file.therapist, ("therapist",))
-    common = {**numbers_set_by(file.policies), **file.parameters.numbers}
+    numbers = file.parameters.numbers
+    common = {**numbers_set_by(file.policies), **numbers}
     arms = file.arms or {"all": ArmFile.model_validate({})}
     sessions = {name: arm.sessions if arm.sessions is not None else file.sessions for name, arm in arms.items()}
     # What is forced for all must be possible in one of the arms that it holds for; in a shorter one it comes to nothing.
@@ -298,7 +299,7 @@ def _arms(file: ScenarioFile) -> Iterable[Arm]:
             client=one_client(arm.client, (*at, "client")) if "client" in said else client,
             therapist=one_therapist(arm.therapist, (*at, "therapist")) if "therapist" in said else therapist,
             # What an arm says, its policies first, goes before what the scenario says for all.
-            parameters={**(file.parameters.numbers if "policies" in said else common), **numbers_set_by(arm.policies), **arm.parameters},
+            parameters={**(numbers if "policies" in said else common), **numbers_set_by(arm.policies), **arm.parameters},
             lesions={**file.lesions, **arm.lesions},
             switch_off=arm.switch_off if "switch_off" in said else file.switch_off,
             cut={**file.cut, **arm.cut},

@@ -67,7 +67,7 @@ def _given(value: Any) -> Given:
 def _members(value: Any) -> int:
     most = len(ensemble.members())
     if isinstance(value, bool) or not isinstance(value, int) or not 2 <= value <= most:
-        raise Wrong((ENSEMBLE,), f"must be a whole number from 2 to {most}, the sets of numbers that there are, not {shown(value)}")
+        raise Wrong((ENSEMBLE,), f"must be a whole number from 2 to {most}, the sets of numbers there are, not {shown(value)}")
     return value
 
 
