@@ -124,8 +124,8 @@ def _share_interval(values: pd.Series) -> Mapping[str, float]:
 def _said_elsewhere(run: Run, name: str, arm: str, usual: str) -> bool:
     """Whether a difference is that of another row: from one untreated twin that both have, or between an arm and its own twin."""
     twins = {(measures.untreated_arm(run.scenario, one), measures.comparison_month(run, one)) for one in (arm, usual)}
-    shared = len(twins) == 1
-    return shared and (name == "minus_untreated" or (name == "distress_change" and measures.untreated_arm(run.scenario, arm) == arm))
+    own_twin = measures.untreated_arm(run.scenario, arm) == arm
+    return len(twins) == 1 and (name == "minus_untreated" or (name == "distress_change" and own_twin))
 
 
 # ------------------------------------------------------------------------------------------------- over the members

@@ -22,8 +22,8 @@ SETTLED = 0.95
 #: Measures whose title is no noun, in a sentence.
 NOUNS = {
     "dropout": "dropout", "distress_change": "the change of distress", "weeks_waited": "weeks on the waiting list",
-    "lost_waiting": "the share lost on the waiting list", "helped": "the share helped", "helped_of_all": "the share helped of all",
-    "helped_per_100_hours": "clients helped per 100 therapist-hours",
+    "lost_waiting": "the share lost on the waiting list", "helped": "the share helped",
+    "helped_of_all": "the share helped of all", "helped_per_100_hours": "clients helped per 100 therapist-hours",
 }  # fmt: skip
 #: More rows than this are no longer printed on a screen; then only differences are.
 MOST_PRINTED = 32

@@ -111,8 +111,8 @@ def _labels(run: Run, arms: list[str]) -> list[str]:
     """Names beside the bars; of pairings just the two kinds."""
     if run.scenario.design != "crossed":
         return [short(arm, 30) for arm in arms]
-    kinds = measures.arms(run.scenario).set_index("arm")
-    return [f"{short(kinds.loc[arm, 'client'], 18)} with {short(kinds.loc[arm, 'therapist'], 18)}" for arm in arms]
+    kinds = {row["arm"]: row for row in measures.arms(run.scenario).to_dict("records")}
+    return [f"{short(kinds[arm]['client'], 18)} with {short(kinds[arm]['therapist'], 18)}" for arm in arms]
 
 
 def _legend(n: int) -> list[Any]:
