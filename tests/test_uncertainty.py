@@ -165,6 +165,11 @@ def test_values_are_those_of_the_other_tables(run: sim.Run) -> None:
             assert row["value"] == pytest.approx(scale * pairings.loc[arm, column])
             if column != "dropout":
                 assert row["chance_low"] == pytest.approx(pairings.loc[arm, f"{column}_low"])
+    share = table.loc["dropout"]  # Wilson's interval, by hand
+    n, z, p = 24, 1.959964, share["value"] / 100
+    middle, half = (p + z**2 / (2 * n)) / (1 + z**2 / n), z / (1 + z**2 / n) * np.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
+    assert share["chance_low"].tolist() == pytest.approx((100 * (middle - half)).tolist(), abs=1e-3)
+    assert share["chance_high"].tolist() == pytest.approx((100 * (middle + half)).tolist(), abs=1e-3)
     paired = sim.measures.paired_differences(run).iloc[0]
     apart = table.loc[(f"alliance{DIFFERENCE}", "leave")]
     assert [apart[n] for n in ("value", "chance_low", "chance_high")] == pytest.approx(paired[["mean", "low", "high"]].tolist())

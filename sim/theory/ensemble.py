@@ -1,7 +1,7 @@
 """The sets of numbers that all agree with the published record (``ensemble.csv``), made by ``evidence/ensemble``.
 
-One best set hides how much the evidence leaves open; these show it. Each set gives every number that the calibration may move; all
-others stay at their defaults.
+One best set hides how much the evidence leaves open; these show it. Each set gives every number that the calibration may move;
+all others stay at their defaults.
 """
 
 from __future__ import annotations
