@@ -157,11 +157,13 @@ def run_command(
 
 def _show(run: Run, folder: Path) -> None:
     from sim.experiments import measures
-    from sim.views import answer
+    from sim.views import answer, listing
 
     console = _out()
     console.print(f"\n{run.scenario.question}\n", style="bold", markup=False)
     console.print(_table(measures.answer_table(run), "Simulated people, not real ones"))
+    for one in listing.intervals_of(run):
+        console.print(one)
     if run.scenario.design == "clinic":  # whose answer is not in its table
         typer.echo("\n" + answer.paragraph(run))
     typer.echo(f"\nReport: {folder / 'report.html'}\nTables: {folder}  (seed {run.seed})")

@@ -26,7 +26,7 @@ _KEPT = 6  # folders of earlier sources that are kept
 _ONE_AT_A_TIME = threading.RLock()  # threads of one process may ask for the same code at once
 
 
-_HASHED = {".py", ".yaml", ".j2", ".mplstyle"}
+_HASHED = {".py", ".yaml", ".csv", ".j2", ".mplstyle"}
 
 
 def _hash_of_sources() -> str:

@@ -67,8 +67,13 @@ _OF_THE_MODEL = ("parameters", "policies", "lesions", "switch_off", "cut")
 def changes_of(scenario: Scenario) -> dict[str, Any]:
     """What a scenario changes about the model, as keys of a scenario; its people, lengths and arms are the studies' own.
 
-    Raises ``ScenarioError`` where that is not one model: several arms that differ, or something held or forced.
+    Raises ``ScenarioError`` where that is not one model: several arms that differ, the ensemble, or something held or forced.
     """
+    if scenario.ensemble:
+        raise ScenarioError(
+            f"{scenario.name}: asks for the ensemble, which is {scenario.ensemble} models; validate one at a time, with "
+            "'parameters:' followed by its numbers (every member was held against the record when the ensemble was made)"
+        )
     found = []
     for arm in scenario.arms:
         if arm.hold or arm.force:

@@ -222,13 +222,24 @@ CLINIC: Described = {
     "sessions_held": ("sessions", "sessions held this week"),
 }
 
+#: What ``parameters: ensemble`` adds: a row per arm, member and measure (``uncertainty.over_members``).
+ENSEMBLE: Described = {
+    "arm": _WHO["arm"],
+    "member": ("number", "which of the shipped sets of numbers was run, from 0; people and luck are the same in all of them"),
+    "measure": ("label", "measure of the arm; ending in _difference: less that of the arm it is compared with"),
+    "value": ("see unit", "what this arm comes to with this set of numbers; shares in percent"),
+    "unit": ("label", "unit of the value"),
+}
+
 TABLES: dict[str, Described] = {"clients": CLIENTS, "sessions": SESSIONS, "assessments": ASSESSMENTS, "exchanges": EXCHANGES}
 #: What a clinic leaves behind beside those, and its own columns of the table of clients.
 CLINIC_TABLES: dict[str, Described] = {"therapists": THERAPISTS, "clinic": CLINIC}
+#: What is there only where the scenario asks for the ensemble.
+ENSEMBLE_TABLES: dict[str, Described] = {"ensemble": ENSEMBLE}
 
 
 def columns_of(table: str, clinic: bool = False) -> Described:
     """The columns of a table, in order; of a clinic's with what it adds."""
     if clinic and table == "clients":
         return {**CLIENTS, **CLINIC_CLIENTS}
-    return (TABLES | CLINIC_TABLES)[table]
+    return (TABLES | CLINIC_TABLES | ENSEMBLE_TABLES)[table]

@@ -68,12 +68,14 @@ def compare(
     what b runs on, if another, so that ``compare(usual, usual, seeds, model_b=mine)`` compares two models. ``how`` goes
     to ``sim.run`` (threads, chunk). Returns one row per measure: the difference with its 95 % interval over seeds, the
     means under a and b, the SD of a seed's difference, what it would be if the seeds were not shared, and the number of
-    seeds. A seed shares all luck; the people are the same where both scenarios ask for the same kind of clients. Raises
-    ``ValueError`` without seeds or for an unknown name, ``TypeError`` for a measure that gives no number.
+    seeds. A seed shares all luck; the people are the same where both scenarios ask for the same kind of clients. Of scenarios
+    that ask for the ensemble the default numbers are compared. Raises ``ValueError`` without seeds or for an unknown name,
+    ``TypeError`` for a measure that gives no number.
     """
     functions = _measures(measure, clinic="clinic" in (a.design, b.design))
     if isinstance(seeds, int):
         raise ValueError(f"seeds must be several numbers, such as range(5), not {seeds}")
+    a, b = (one.model_copy(update={"ensemble": 0}) for one in (a, b))
     found: dict[str, list[tuple[float, float]]] = {name: [] for name in functions}
     n = 0
     for seed in seeds:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -17,9 +17,19 @@ import pandas as pd
 
 from sim.experiments import design
 from sim.experiments.clinics import clinic_tables, simulated_clinic
-from sim.experiments.columns import ASSESSMENTS, CLIENTS, CLINIC_TABLES, SESSIONS, TABLES, THERAPISTS, columns_of
+from sim.experiments.columns import (
+    ASSESSMENTS,
+    CLIENTS,
+    CLINIC_TABLES,
+    ENSEMBLE_TABLES,
+    SESSIONS,
+    TABLES,
+    THERAPISTS,
+    columns_of,
+)
 from sim.experiments.frames import frame, frames, styles_of
 from sim.experiments.scenario import Arm, Scenario, ScenarioError
+from sim.experiments.uncertainty import over_members
 from sim.people.state import DYAD
 from sim.theory.parameters import nearest
 from sim.therapy.clinic import Clinic
@@ -36,7 +46,8 @@ class Run:
 
     ``clients`` one row per course, ``sessions`` one per session held, ``assessments`` one per person and month,
     ``exchanges`` one per exchange of the dyads that the scenario asks to trace. A clinic has two more: ``therapists``, one
-    row per therapist in post and week, and ``clinic``, one per week. Columns are described in docs/DESIGN.md.
+    row per therapist in post and week, and ``clinic``, one per week. With ``parameters: ensemble`` there is ``ensemble``, one row
+    per arm, set of numbers and measure; all other tables are of the default numbers. Columns are described in docs/DESIGN.md.
     """
 
     scenario: Scenario
@@ -49,6 +60,7 @@ class Run:
     made_with: Mapping[str, Any] = field(default_factory=dict)  # of a run read back: what its model had of its own
     therapists: pd.DataFrame = field(default_factory=pd.DataFrame)
     clinic: pd.DataFrame = field(default_factory=pd.DataFrame)
+    ensemble: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     @property
     def own_model(self) -> Mapping[str, Any]:
@@ -57,10 +69,11 @@ class Run:
 
     @property
     def tables(self) -> dict[str, pd.DataFrame]:
-        """The stored tables by name; ``exchanges`` only where something was traced, the clinic's only where there is one."""
+        """The stored tables by name; ``exchanges`` and ``ensemble`` only where asked for, a clinic's only where there is one."""
         clinic = self.scenario.design == "clinic"
         names = [name for name in TABLES if name != "exchanges" or len(self.exchanges)]
-        return {name: getattr(self, name) for name in (*names, *(CLINIC_TABLES if clinic else ()))}
+        more = [*(CLINIC_TABLES if clinic else ()), *(ENSEMBLE_TABLES if len(self.ensemble) else ())]
+        return {name: getattr(self, name) for name in (*names, *more)}
 
 
 @dataclass(frozen=True)
@@ -204,19 +217,39 @@ def run(
 
     ``threads`` (default: all cores) and ``chunk`` (clients simulated together) change speed only. ``progress`` is
     called with the number of tasks done and in all. ``model``: another than the shipped one
-    (``sim.Model``). Raises ``StateError`` when a quantity leaves its range.
+    (``sim.Model``). With ``parameters: ensemble`` the scenario is run once more with each of so many other sets of numbers, of
+    which only ``Run.ensemble`` is kept. Raises ``StateError`` when a quantity leaves its range.
     """
     seed = checked_seed(seed)
     if chunk < 1 or (threads is not None and threads < 1):
         raise ValueError("threads and chunk must be at least 1")
     fits_in_memory(scenario)
-    tasks = _tasks(scenario, chunk)
-    parts: list[dict[str, dict[str, Any]]] = []
+    total, done = len(_tasks(scenario, chunk)) * (1 + scenario.ensemble), 0
+
+    def one_more() -> None:
+        nonlocal done
+        done += 1
+        if progress is not None:
+            progress(done, total)
+
     with ThreadPoolExecutor(max_workers=threads or os.cpu_count() or 1) as pool:
-        for done, part in enumerate(pool.map(lambda task: _simulated(scenario, seed, task, model), tasks), start=1):
-            parts.append(part)
-            if progress is not None:
-                progress(done, len(tasks))
+
+        def simulated(one: Scenario) -> Run:
+            return _simulated_on(pool, one, seed, chunk, one_more, model)
+
+        # The members come first, while no tables are held that are kept.
+        ensemble = over_members(scenario, simulated) if scenario.ensemble else pd.DataFrame()
+        return replace(simulated(scenario), ensemble=ensemble)
+
+
+def _simulated_on(
+    pool: ThreadPoolExecutor, scenario: Scenario, seed: int, chunk: int, one_more: Callable[[], None], model: Model
+) -> Run:
+    """A scenario with one set of numbers, on these threads; ``one_more`` is called after every task."""
+    tasks, parts = _tasks(scenario, chunk), []
+    for part in pool.map(lambda task: _simulated(scenario, seed, task, model), tasks):
+        parts.append(part)
+        one_more()
     tagged = [(task.arm.name, part) for task, part in zip(tasks, parts, strict=True)]
     return Run(scenario, seed, **frames(tagged, [arm.name for arm in scenario.arms], scenario.design == "clinic"), model=model)
 

@@ -15,6 +15,7 @@ from typing import Any, Literal
 from pydantic import ValidationError
 
 from sim.experiments.scenario_clinic import ClinicFile, Plan, planned
+from sim.experiments.scenario_doing import ENSEMBLE
 from sim.experiments.scenario_file import Location, Reading, ScenarioError, Wrong, hint, plain, read, shown, to_text
 from sim.experiments.scenario_format import ARM_KEYS, KEYS, ArmFile, ExchangesFile, RecordFile, ScenarioFile, json_schema
 from sim.experiments.scenario_people import (
@@ -26,6 +27,7 @@ from sim.experiments.scenario_people import (
     one_client,
     one_therapist,
 )
+from sim.theory.ensemble import usual_count
 from sim.theory.parameters import NUMBERS, nearest
 from sim.theory.regions import CONTAINS
 from sim.theory.styles import STYLES
@@ -125,11 +127,13 @@ class Scenario(Frozen):
     spec: dict[str, Any]
     keep_sessions: bool = True
     keep_assessments: bool = True
+    ensemble: int = 0  # with how many other sets of numbers it is run besides
 
     def but(self, **changes: Any) -> Scenario:
         """A changed copy: ``but(sessions=10)`` for a key of the file, ``but(trust_rate=0.2)`` for a number of the model.
 
-        ``but(clinic={"capacity": 8})`` changes what is named of the clinic; any other key gets the value given.
+        ``but(clinic={"capacity": 8})`` changes what is named of the clinic; any other key gets the value given, as in
+        ``but(parameters="ensemble")``.
         """
         spec = dict(self.spec)
         for name, value in changes.items():
@@ -143,6 +147,7 @@ class Scenario(Frozen):
         numbers = {name: value for name, value in changes.items() if name in NUMBERS}
         if numbers:
             given = spec.get("parameters") or {}
+            given = {ENSEMBLE: usual_count()} if given == ENSEMBLE else given
             spec["parameters"] = {**given, **numbers} if isinstance(given, Mapping) else given
         return from_spec(spec, self.name)
 
@@ -195,6 +200,7 @@ def _built(reading: Reading, name: str) -> Scenario:
             spec=reading.spec,
             keep_sessions=file.record.sessions,
             keep_assessments=file.record.assessments,
+            ensemble=file.parameters.ensemble,
         )
     except ValidationError as error:
         raise _first(error, reading) from None
@@ -277,7 +283,8 @@ def _arms(file: ScenarioFile) -> Iterable[Arm]:
     """The arms of ``design: arms`` and ``clinic``: each takes from the scenario what it does not say itself."""
     client = one_client(file.client, ("client",))
     therapist = one_therapist(file.therapist, ("therapist",))
-    common = {**numbers_set_by(file.policies), **file.parameters}
+    numbers = file.parameters.numbers
+    common = {**numbers_set_by(file.policies), **numbers}
     arms = file.arms or {"all": ArmFile.model_validate({})}
     sessions = {name: arm.sessions if arm.sessions is not None else file.sessions for name, arm in arms.items()}
     # What is forced for all must be possible in one of the arms that it holds for; in a shorter one it comes to nothing.
@@ -292,7 +299,7 @@ def _arms(file: ScenarioFile) -> Iterable[Arm]:
             client=one_client(arm.client, (*at, "client")) if "client" in said else client,
             therapist=one_therapist(arm.therapist, (*at, "therapist")) if "therapist" in said else therapist,
             # What an arm says, its policies first, goes before what the scenario says for all.
-            parameters={**(file.parameters if "policies" in said else common), **numbers_set_by(arm.policies), **arm.parameters},
+            parameters={**(numbers if "policies" in said else common), **numbers_set_by(arm.policies), **arm.parameters},
             lesions={**file.lesions, **arm.lesions},
             switch_off=arm.switch_off if "switch_off" in said else file.switch_off,
             cut={**file.cut, **arm.cut},
@@ -357,7 +364,7 @@ def _crossed_arms(file: ScenarioFile) -> Iterable[Arm]:
                 name=f"{client_name} client, {'no' if therapist is None else therapist_name} therapist",
                 client=client,
                 therapist=therapist,
-                parameters={**numbers_set_by(file.policies), **file.parameters},
+                parameters={**numbers_set_by(file.policies), **file.parameters.numbers},
                 lesions=file.lesions,
                 switch_off=file.switch_off,
                 cut=file.cut,

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 from pydantic import Field
 
 from sim.experiments.scenario_file import Location, Wrong, hint, shown
 from sim.experiments.scenario_rules import SHARED, Rule, Strict, between, mapping, number, object_of
+from sim.theory import ensemble
 from sim.theory.parameters import NUMBERS, ParameterError, checked, nearest
 from sim.theory.regions import lesion_names
 from sim.therapy import interventions
@@ -18,14 +20,55 @@ from sim.therapy.policies import POLICIES
 _LAST = {"session": 520, "exchange": 60}  # longest course and longest session
 
 
-def _numbers(value: Any) -> dict[str, float]:
+#: Said in place of, or beside, numbers: run with many sets of them that all agree with the published record.
+ENSEMBLE = "ensemble"
+_EXAMPLE = "parameter names to numbers, such as trust_rate: 0.2"
+
+
+@dataclass(frozen=True)
+class Given:
+    """What a scenario says of the model's numbers: those that it fixes, and how many members of the ensemble (0 = none)."""
+
+    numbers: Mapping[str, float] = field(default_factory=dict)
+    ensemble: int = 0
+
+
+def _checked_numbers(value: Mapping[str, Any], others: tuple[str, ...] = ()) -> dict[str, float]:
+    """Numbers that exist, with values that they may have. ``others``: what else the author may have meant by a name."""
     found = {}
-    for name, one in mapping(value, "parameter names to numbers, such as trust_rate: 0.2").items():
+    for name, one in value.items():
+        if name not in NUMBERS:
+            raise Wrong((name,), f"unknown parameter '{name}'{nearest(name, (*NUMBERS, *others))}")
         try:
             found[name] = checked(name, one)
         except ParameterError as error:
             raise Wrong((name,), str(error)) from None
     return found
+
+
+def _numbers_of_arm(value: Any) -> dict[str, float]:
+    if value == ENSEMBLE or (isinstance(value, dict) and ENSEMBLE in value):
+        raise Wrong(() if value == ENSEMBLE else (ENSEMBLE,), "the ensemble belongs to the whole scenario, not to one arm; say "
+                    "'parameters: ensemble' there, and here the numbers that differ in this arm")  # fmt: skip
+    return _checked_numbers(mapping(value, _EXAMPLE))
+
+
+def _given(value: Any) -> Given:
+    if isinstance(value, str):
+        if value != ENSEMBLE:
+            close = nearest(value, (ENSEMBLE,))
+            raise Wrong((), f"must be a mapping of {_EXAMPLE}, or '{ENSEMBLE}', not {shown(value)}{close}")
+        return Given({}, ensemble.usual_count())
+    said = mapping(value, f"{_EXAMPLE}, or '{ENSEMBLE}'")
+    numbers = _checked_numbers({name: one for name, one in said.items() if name != ENSEMBLE}, (ENSEMBLE,))
+    return Given(numbers, _members(said[ENSEMBLE]) if ENSEMBLE in said else 0)
+
+
+def _members(value: Any) -> int:
+    most = len(ensemble.members())
+    if isinstance(value, bool) or not isinstance(value, int) or not 2 <= value <= most:
+        raise Wrong((ENSEMBLE,), f"must be a whole number from 2 to {most}, the sets of numbers there are, not {shown(value)}")
+    return value
 
 
 def _lesions(value: Any) -> dict[str, float]:
@@ -136,7 +179,8 @@ def _place(value: Any, last: int, at: Location) -> int:
     return value
 
 
-NUMBERS_RULE = Rule(_numbers, {SHARED: "parameters"})
+NUMBERS_RULE = Rule(_numbers_of_arm, {SHARED: "parameters"})
+GIVEN_RULE = Rule(_given, {SHARED: "parameters_or_ensemble"})
 _LESIONS = Rule(_lesions, {SHARED: "lesions"})
 POLICIES_RULE = Rule(_policies, {SHARED: "policies"})
 _SWITCH_OFF = Rule(_switch_off, {SHARED: "switch_off"})
@@ -185,6 +229,7 @@ def definitions() -> dict[str, Any]:
             ),
             "type": ["object", "null"],
         },
+        "parameters_or_ensemble": _parameters_or_ensemble(),
         "lesions": {
             **object_of({name: {"type": "number", "minimum": 0, "maximum": 1} for name in lesion_names()}),
             "type": ["object", "null"],
@@ -196,6 +241,13 @@ def definitions() -> dict[str, Any]:
             "items": {"oneOf": [{"const": name, "description": policy.meaning} for name, policy in POLICIES.items()]},
         },
     }
+
+
+def _parameters_or_ensemble() -> dict[str, Any]:
+    """What a whole scenario may say of numbers: what an arm may, or the ensemble, alone or with numbers that are fixed."""
+    count = {"type": "integer", "minimum": 2, "default": ensemble.USUAL, "description": "How many sets of numbers are run."}
+    numbers = {name: {"$ref": f"#/$defs/parameters/properties/{name}"} for name in NUMBERS}
+    return {"anyOf": [{"const": ENSEMBLE}, object_of({ENSEMBLE: count, **numbers}), {"type": "null"}]}
 
 
 def _interventions() -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from sim.experiments.scenario_clinic import YES_OR_NO, ClinicFile
-from sim.experiments.scenario_doing import NUMBERS_RULE, POLICIES_RULE, Doing, definitions
+from sim.experiments.scenario_doing import GIVEN_RULE, NUMBERS_RULE, POLICIES_RULE, Doing, Given, definitions
 from sim.experiments.scenario_file import Wrong, shown
 from sim.experiments.scenario_rules import POPULATION, SHARED, Rule, Strict, object_of, whole
 from sim.theory.styles import HIGHEST, LOWEST, STYLES
@@ -131,8 +131,10 @@ class ScenarioFile(Doing):
         1, description="How often the whole is repeated with fresh people and luck."
     )
     follow_up_months: Annotated[int, whole(0, 120)] = Field(0, description="Months of assessment after the planned end.")
-    parameters: Annotated[dict[str, float], NUMBERS_RULE] = Field(
-        {}, description="Numbers of the model that differ from their defaults."
+    parameters: Annotated[Given, GIVEN_RULE] = Field(
+        Given(),
+        description="Numbers of the model that differ from their defaults. ensemble: besides, run with many sets of numbers that "
+        "all agree with the published record; ensemble: 40 says how many, and numbers beside it are the same in all of them.",
     )
     policies: Annotated[tuple[str, ...], POLICIES_RULE] = Field((), description="What the therapists are told to do.")
     clinic: Annotated[ClinicFile | None, BeforeValidator(_empty_is_none_said)] = Field(

@@ -17,6 +17,8 @@ from sim.theory.parameters import checked
 FILE = "ensemble.csv"
 #: Columns of the file that are no numbers of the model.
 NOT_NUMBERS = ("member", "score")
+#: How many members stand for the ensemble where nobody says how many.
+USUAL = 20
 
 
 @lru_cache(maxsize=1)
@@ -28,6 +30,11 @@ def members() -> tuple[Mapping[str, float], ...]:
         MappingProxyType({name: checked(name, float(value)) for name, value in row.items() if name not in NOT_NUMBERS})
         for row in rows
     )
+
+
+def usual_count() -> int:
+    """How many members are run where nobody says how many: ``USUAL``, or all there are if they are fewer."""
+    return min(USUAL, len(members()))
 
 
 def spread(count: int) -> tuple[int, ...]:

@@ -15,7 +15,7 @@ import pandas as pd
 from sim.experiments import measures
 from sim.experiments.intervals import difference_interval, mean_interval
 from sim.experiments.run import Run
-from sim.views import answer_clinic, answer_experiments, answer_pairs
+from sim.views import answer_clinic, answer_ensemble, answer_experiments, answer_pairs
 from sim.views.canvas import arm_name, number, percent, with_interval
 
 #: Words for a difference by its size in SDs of single clients, after Cohen's convention.
@@ -118,6 +118,11 @@ def size_word(difference: float, spread: float) -> str:
 
 def paragraph(run: Run) -> str:
     """The answer in one paragraph with numbers and intervals, for somebody who has never seen the project."""
+    return " ".join([_paragraph(run), *answer_ensemble.sentence(run)])
+
+
+def _paragraph(run: Run) -> str:
+    """The answer with the default numbers."""
     if run.scenario.design == "clinic":
         return answer_clinic.paragraph(run)
     if run.sessions.empty:

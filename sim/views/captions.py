@@ -10,7 +10,7 @@ import pandas as pd
 
 from sim.experiments import measures
 from sim.experiments.run import Run
-from sim.views import captions_claims, captions_clinic
+from sim.views import captions_claims, captions_clinic, plots_ensemble
 from sim.views.canvas import number, panels
 from sim.views.plots import colour_range, months_shown
 from sim.views.plots_inside import events, traced_session
@@ -180,6 +180,7 @@ _TEXTS = {
     "distress_course": _distress,
     "attachment_plane": _plane,
     "one_session": _session,
+    "chance_and_evidence": plots_ensemble.caption,
     **captions_claims.TEXTS,
     **captions_clinic.TEXTS,
 }
@@ -287,6 +288,7 @@ _SEEN = {
     "distress_course": _seen_distress,
     "attachment_plane": _seen_plane,
     "one_session": _seen_session,
+    "chance_and_evidence": plots_ensemble.seen,
     **captions_claims.SEEN,
     **captions_clinic.SEEN,
 }

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from sim.evidence.stationary import exchanges_of
-from sim.experiments.columns import CLINIC_CLIENTS, CLINIC_TABLES, TABLES
+from sim.experiments.columns import CLINIC_CLIENTS, CLINIC_TABLES, ENSEMBLE_TABLES, TABLES
 from sim.people import instruments
 from sim.people.life import follow_attachment, live_a_week
 from sim.people.state import DYAD, PERSON, Column
@@ -249,7 +249,7 @@ def claims_table() -> str:
 
 
 def _tables() -> dict[str, dict[str, tuple[str, str]]]:
-    return {**TABLES, **CLINIC_TABLES, "clients": {**TABLES["clients"], **_of_clinics()}}
+    return {**TABLES, **CLINIC_TABLES, **ENSEMBLE_TABLES, "clients": {**TABLES["clients"], **_of_clinics()}}
 
 
 def _of_clinics() -> dict[str, tuple[str, str]]:

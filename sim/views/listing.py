@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from rich.table import Table
 
 from sim.experiments.design import arm_parameters, arm_weeks
+from sim.experiments.run import Run
 from sim.experiments.scenario import Arm, Scenario
 from sim.experiments.scenario_clinic import ClinicFile
 from sim.theory.parameters import Number
@@ -74,14 +75,33 @@ def sizes_of(scenario: Scenario) -> str:
     """How much a scenario would simulate, in one sentence."""
     courses = sum(expected_clients(scenario, arm) for arm in scenario.arms) * scenario.replicates
     most = sum(_most_sessions(scenario, arm) for arm in scenario.arms if arm.therapist is not None) * scenario.replicates
-    if scenario.design == "clinic":
-        return f"About {courses:,} clients, at most {most:,} sessions."
-    return f"{courses:,} courses, at most {most:,} sessions."
+    said = f"{courses:,} courses" if scenario.design != "clinic" else f"About {courses:,} clients"
+    return f"{said}, at most {most:,} sessions.{_of_the_ensemble(scenario)}"
+
+
+def _of_the_ensemble(scenario: Scenario) -> str:
+    n = scenario.ensemble
+    if not n:
+        return ""
+    return (
+        f" All this is done {n + 1} times and takes about {n + 1} times as long: with the default numbers, and with {n} sets of "
+        "numbers that agree with the published record, of which only the measures of the arms are kept."
+    )
 
 
 def _most_sessions(scenario: Scenario, arm: Arm) -> int:
     wanted = expected_clients(scenario, arm) * arm.sessions
     return wanted if arm.clinic is None else min(wanted, arm.clinic.most_places * arm.clinic.weeks)
+
+
+def intervals_of(run: Run) -> list[Table]:
+    """Chance and what the evidence leaves open, where the scenario asks for the ensemble; of many rows the differences only."""
+    from sim.views import answer_ensemble  # not wanted for a plan, and heavy
+
+    if not answer_ensemble.asks_for_the_ensemble(run):
+        return []
+    heads, rows = answer_ensemble.heads_and_rows(run, answer_ensemble.MOST_PRINTED)
+    return [_titled("Chance, and what the evidence leaves open (two kinds of interval; *: outside of it)", heads, rows)]
 
 
 def numbers_of(chosen: Sequence[Number], group: str) -> Table:

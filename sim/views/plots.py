@@ -45,6 +45,7 @@ from sim.views.canvas import (
 from sim.views.plots_change import attachment_plane, pairing_differences
 from sim.views.plots_claims import asks_for_sites, eeg_sites, lesion_table, pushes_corners, removes_regions, triangle
 from sim.views.plots_clinic import CLINIC_FIGURES, not_asked
+from sim.views.plots_ensemble import chance_and_evidence
 from sim.views.plots_inside import one_session
 from sim.views.plots_paths import affect_labelling, fixes_responses, learned_strategies, weakens_words
 from sim.views.plots_together import crosses_kinds, interaction
@@ -293,6 +294,7 @@ EXPERIMENTS: dict[str, tuple[Callable[..., Figure | SubFigure], Callable[[Run], 
     "eeg_sites": (eeg_sites, asks_for_sites),
     "interaction": (interaction, crosses_kinds),
     **CLINIC_FIGURES,
+    "chance_and_evidence": (chance_and_evidence, lambda run: len(run.ensemble) > 0),
 }
 
 _COURSES = ("pairing_differences", "alliance_curves", "still_attending", "distress_course", "attachment_plane")

@@ -27,7 +27,7 @@ from sim.experiments import added, measures
 from sim.experiments.run import Run
 from sim.experiments.store import run_id
 from sim.theory.claims import Source, sources
-from sim.views import answer, captions, captions_clinic, doubts, involved, plots, verdicts
+from sim.views import answer, answer_ensemble, captions, captions_clinic, doubts, involved, plots, verdicts
 from sim.views.canvas import number, percent, styled, with_interval
 from sim.views.involved import Assumption, Involved
 from sim.views.plots_inside import events
@@ -74,11 +74,12 @@ def pairings_table(run: Run) -> tuple[list[str], list[list[str]]]:
 
 def result_tables(run: Run) -> list[dict[str, Any]]:
     """The tables of a report: the pairings, or what a clinic's arms come to; each with id, title, heads, rows and caption."""
+    more = [answer_ensemble.table_of_intervals(run)] if answer_ensemble.asks_for_the_ensemble(run) else []
     if run.scenario.design == "clinic":
-        return captions_clinic.tables(run)
+        return [*captions_clinic.tables(run), *more]
     heads, rows = pairings_table(run)
     title = "Pairings in numbers" if run.scenario.design == "crossed" else "Arms in numbers"
-    return [{"id": "table-1", "title": title, "heads": heads, "rows": rows, "caption": captions.table_caption(run)}]
+    return [{"id": "table-1", "title": title, "heads": heads, "rows": rows, "caption": captions.table_caption(run)}, *more]
 
 
 def _ranged(row: Mapping[Any, Any], name: str, digits: int) -> str:
@@ -229,6 +230,7 @@ def write_report(run: Run, folder: str | Path) -> Path:
         verdicts=verdicts.said(),
         sources=sources(),
         chance=doubts.chance(run),
+        left_open=answer_ensemble.left_open(run),
         assumptions=numbers,
         conflicts=doubts.conflicts(run, shown),
         design=doubts.design(run),
