@@ -125,6 +125,7 @@ class Scenario(Frozen):
     spec: dict[str, Any]
     keep_sessions: bool = True
     keep_assessments: bool = True
+    keep_items: bool = False
 
     def but(self, **changes: Any) -> Scenario:
         """A changed copy: ``but(sessions=10)`` for a key of the file, ``but(trust_rate=0.2)`` for a number of the model.
@@ -195,6 +196,7 @@ def _built(reading: Reading, name: str) -> Scenario:
             spec=reading.spec,
             keep_sessions=file.record.sessions,
             keep_assessments=file.record.assessments,
+            keep_items=file.record.items,
         )
     except ValidationError as error:
         raise _first(error, reading) from None
