@@ -394,7 +394,8 @@ def test_who_did_not_fill_in_the_ecr_is_no_insecure_client() -> None:
     secure = np.arange(n) % 2 == 0
     courses = pd.DataFrame({"setting": 0, "client": np.arange(n), "client_avoidance_0": 2.0,
                             "client_anxiety_0": np.where(np.arange(n) < 50, np.nan, np.where(secure, 2.0, 6.0))})  # fmt: skip
-    ratings = courses[["setting", "client"]].assign(ruptures_observer_reported=(np.arange(n) < 50) * 1.0, disclosure=0.5)
+    ruptured = (np.arange(n) < 50) | (np.arange(n) % 4 < 2)  # all of these, and half of either kind
+    ratings = courses[["setting", "client"]].assign(ruptures_observer_reported=ruptured * 1.0, disclosure=0.5)
     assert directions.rupture_and_style(courses, ratings.assign(session=1)).parts["occurrence"][0] == 0.0
 
 
