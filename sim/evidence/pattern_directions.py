@@ -190,8 +190,9 @@ def supervision(practice: Mapping[str, pd.DataFrame]) -> Simulated:
 
 def rupture_and_style(courses: pd.DataFrame, ratings: pd.DataFrame) -> Simulated:
     """Secure minus insecure clients: how often an observer reports a rupture, and what they then say of their experience."""
-    style = courses[["setting", "client"]].assign(
-        secure=(courses["client_anxiety_0"] < STYLE_CUT) & (courses["client_avoidance_0"] < STYLE_CUT)
+    asked = courses.dropna(subset=["client_anxiety_0", "client_avoidance_0"])
+    style = asked[["setting", "client"]].assign(
+        secure=(asked["client_anxiety_0"] < STYLE_CUT) & (asked["client_avoidance_0"] < STYLE_CUT)
     )
     both = ratings[["setting", "client", "ruptures_observer_reported", "disclosure"]].merge(style, on=["setting", "client"])
     cut = studies(both, 250)

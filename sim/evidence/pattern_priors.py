@@ -59,7 +59,7 @@ def reported_ruptures(ratings: pd.DataFrame) -> Simulated:
 
 def community_styles(community: pd.DataFrame) -> Simulated:
     """Shares of secure, avoidant and anxious people by ECR scores."""
-    cut = _samples(community)
+    cut = _samples(community).dropna(subset=["anxiety", "avoidance"])
     secure = (cut["anxiety"] < STYLE_CUT) & (cut["avoidance"] < STYLE_CUT)
     avoidant = ~secure & (cut["avoidance"] >= cut["anxiety"])
     kinds = pd.DataFrame({"secure": secure, "avoidant": avoidant, "anxious": ~secure & ~avoidant}).astype(float)
@@ -79,7 +79,7 @@ def _therapists(courses: pd.DataFrame) -> pd.DataFrame:
 
 def secure_therapists(courses: pd.DataFrame) -> Simulated:
     """Share of therapists with both scores below the middle of the scale; samples are settings."""
-    one = _therapists(courses)
+    one = _therapists(courses).dropna()
     secure = (one["therapist_anxiety_0"] < STYLE_CUT) & (one["therapist_avoidance_0"] < STYLE_CUT)
     return pooled_parts(pd.DataFrame({"secure": secure.astype(float).groupby(one["setting"]).mean()}))
 

@@ -279,7 +279,7 @@ STYLES, DEFENCES = ["secure", "preoccupied", "dismissing", "fearful"], ["immatur
 
 def style_effects(one: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, float]:
     """Of one sample: standardised effects of the four style ratings on distress, in all and with defences held, and R2."""
-    z = standardised(one[["distress", *STYLES, *DEFENCES]])
+    z = standardised(one[["distress", *STYLES, *DEFENCES]].dropna())
     total = slopes(z["distress"], z[STYLES])
     every = slopes(z["distress"], z[[*STYLES, *DEFENCES]])
     left = z["distress"] - z[[*STYLES, *DEFENCES]].to_numpy() @ every

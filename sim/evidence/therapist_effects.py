@@ -145,7 +145,8 @@ def with_every_therapist(run: Run, arm: Arm, replicate: int, outcome: str, clien
 
     Each pair has a course in a world of its own, as the clients came and as the therapists were when they started (without
     later fatigue or training), held so; no waiting, no leave. Luck is addressed: a client has the same luck with everyone, a
-    pair its own. For ``alliance`` nobody leaves before the third session, so that everybody has rated it.
+    pair its own, and every questionnaire comes back whole. For ``alliance`` nobody leaves before the third session, so that
+    everybody has rated it.
     """
     clinic = _as_it_begins(run, arm, replicate, int(clients.max()))
     w = _every_pair(clinic, arm, clients, therapists)
@@ -197,7 +198,7 @@ def _every_pair(clinic: Clinic, arm: Arm, clients: np.ndarray, therapists: np.nd
     client, therapist = np.repeat(clients, therapists.size), np.tile(np.arange(therapists.size), clients.size)
     rows, client_code = np.arange(client.size), person("client", client)
     w = World(
-        luck=there.luck, numbers=there.numbers, clients=there.clients.rows(client), therapists=people.rows(therapist),
+        luck=there.luck.complete(), numbers=there.numbers, clients=there.clients.rows(client), therapists=people.rows(therapist),
         dyads=Columns(there.dyads.declared, rows.size), client_code=client_code, therapist_code=codes[therapist],
         client_of=rows, therapist_of=rows, pair_code=pair(client_code, codes[therapist]),
         planned_sessions=np.full(rows.size, there.planned_weeks), n_exchanges=there.n_exchanges,

@@ -79,7 +79,8 @@ def people(run: Run) -> pd.DataFrame:
     ``weeks_waited`` before the first course (or so far, or until lost), ``weeks_waited_in_all`` with those between therapists.
     ``begin_week`` of the first and ``end_week`` of the last course, ``courses``, ``sessions`` of all. Distress (CORE-OM) at
     arrival, at the end of the last course, and 6 and 12 months later. ``alliance``: mean client-rated WAI of all sessions.
-    ``helped``: had a session, and is better by ``RELIABLE_CHANGE`` or more from arrival to the end of the last course.
+    ``helped``: had a session, and is better by ``RELIABLE_CHANGE`` or more from arrival to the end of the last course; missing
+    where one of the two questionnaires is.
     """
     kept = run.__dict__.setdefault("_people", {})  # lives and goes with the run
     if "table" not in kept:
@@ -112,7 +113,10 @@ def _people(run: Run) -> pd.DataFrame:
         }
     )  # fmt: skip
     better = table["distress_arrival"] - table["distress_end"] >= RELIABLE_CHANGE
-    return table.assign(helped=better & (table["sessions"] > 0)).reset_index()
+    seen = table["sessions"] > 0
+    helped = better & seen
+    unknown = seen & table[["distress_arrival", "distress_end"]].isna().any(axis=1)
+    return table.assign(helped=helped.astype(float).where(~unknown) if unknown.any() else helped).reset_index()
 
 
 def finished(run: Run, everybody: pd.DataFrame | None = None) -> pd.DataFrame:

@@ -11,7 +11,7 @@ import numpy as np
 from sim import luck
 from sim.experiments.design import adapted_by_policies, arm_parameters
 from sim.experiments.scenario import Arm, Scenario
-from sim.people.instruments import Luck
+from sim.people.instruments import Luck, forms_of
 from sim.people.population import draw
 from sim.people.state import DYAD, PERSON, Columns
 from sim.theory.regions import lesioned
@@ -36,7 +36,8 @@ def build_clinic(scenario: Scenario, arm: Arm, replicate: int, seed: int, model:
     """The clinic of one arm and replicate, before its first week."""
     plan, kind = arm.clinic, arm.therapist
     assert plan is not None
-    numbers, here = arm_parameters(arm, model), Luck(seed, replicate)
+    numbers = arm_parameters(arm, model)
+    here = Luck(seed, replicate, forms_of(numbers, scenario.keep_items))
     arriving = arrivals(plan.arrivals_per_week, plan.intake_weeks, here)
     n = int(arriving.sum())
     code = luck.person("client", np.arange(n))

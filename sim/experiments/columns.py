@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sim.people.forms import MOST_ITEMS, OCCASIONS, RATERS
 from sim.people.state import DYAD
 from sim.theory.regions import REGIONS, ROLES
 from sim.therapy.compile import trace_columns
@@ -144,6 +145,22 @@ EXCHANGES: Described = {
     },
 }
 
+ITEMS: Described = {
+    "arm": _WHO["arm"],
+    "replicate": _WHO["replicate"],
+    "client": ("number", "the client, who fills it in or is the one it is about"),
+    "therapist": ("number", "the therapist of the course; missing where no course is meant (intake, month, follow-up)"),
+    "when": ("label", f"occasion: {', '.join(OCCASIONS)}"),
+    "week": ("number", "week in which it was filled in, 0 before the first; in a clinic week of the clinic"),
+    "session": ("number", "session of the course; missing where it was not filled in at a session"),
+    "rater": ("label", f"who filled it in: {', '.join(RATERS)}"),
+    "instrument": ("label", "the questionnaire; one that was not handed in has no row"),
+    **{
+        f"item_{k}": ("mark", f"mark of item {k}, scale after scale; missing where it was left out or there is none")
+        for k in range(1, MOST_ITEMS + 1)
+    },
+}
+
 _LATER = {"6_months": "half a year after therapy ended", "12_months": "a year after therapy ended"}
 _ASKED = {
     "distress": ("CORE-OM 0-40", "community SD", "distress"),
@@ -231,7 +248,8 @@ ENSEMBLE: Described = {
     "unit": ("label", "unit of the value"),
 }
 
-TABLES: dict[str, Described] = {"clients": CLIENTS, "sessions": SESSIONS, "assessments": ASSESSMENTS, "exchanges": EXCHANGES}
+TABLES: dict[str, Described] = {"clients": CLIENTS, "sessions": SESSIONS, "assessments": ASSESSMENTS, "exchanges": EXCHANGES,
+                                "items": ITEMS}  # fmt: skip
 #: What a clinic leaves behind beside those, and its own columns of the table of clients.
 CLINIC_TABLES: dict[str, Described] = {"therapists": THERAPISTS, "clinic": CLINIC}
 #: What is there only where the scenario asks for the ensemble.

@@ -6,7 +6,7 @@ import numpy as np
 
 from sim import luck
 from sim.experiments.scenario import Arm, Scenario
-from sim.people.instruments import Luck
+from sim.people.instruments import Luck, forms_of
 from sim.people.population import draw
 from sim.people.state import DYAD, PERSON, Columns
 from sim.theory.parameters import Parameters
@@ -58,6 +58,7 @@ def build(scenario: Scenario, arm: Arm, replicate: int, seed: int, clients: np.n
     world.surgery = Surgery(wanted, world.exchange_steps, world.numbers, world.dyads, world.n_exchanges)
     if wanted.hold:
         world.baseline = _world(scenario, arm.model_copy(update={"lesions": {}}), replicate, seed, clients, model)
+        world.baseline.luck = world.baseline.luck.not_kept()
         world.baseline.surgery = world.surgery.recorder()
         world.baseline.trace_row = np.full(len(world.dyads), -1)
     return world
@@ -72,7 +73,8 @@ def adapted_by_policies(therapists: Columns, arm: Arm) -> None:
 
 def _world(scenario: Scenario, arm: Arm, replicate: int, seed: int, clients: np.ndarray | None, model: Model) -> World:
     """People, dyads and numbers of one arm and replicate, nothing done to them."""
-    numbers, luck_here = arm_parameters(arm, model), Luck(seed, replicate)
+    numbers = arm_parameters(arm, model)
+    luck_here = Luck(seed, replicate, forms_of(numbers, scenario.keep_items))
     client = client_numbers(scenario, arm) if clients is None else np.asarray(clients, np.int64)
     client_code = luck.person("client", client)
     people = draw("client", arm.client, client_code, numbers, luck_here)

@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 
 from sim.experiments.columns import CLINIC_TABLES, TABLES, columns_of
+from sim.people.forms import OCCASIONS, RATERS
+from sim.people.instruments import INSTRUMENTS
 from sim.theory.styles import STYLES, style_index
 from sim.therapy.course import RUPTURE_TYPES
 from sim.therapy.session import ENDINGS
@@ -20,9 +22,18 @@ _COUNTS: Mapping[str, frozenset[str]] = {
                            "ruptures_observer_reported"}),
     "assessments": frozenset({"month", "life_events"}),
     "exchanges": frozenset({"session", "exchange", "repairs", "open_rupture"}),
+    "items": frozenset({"week"}),
     "therapists": frozenset({"therapist", "week", "caseload", "sessions_held"}),
     "clinic": frozenset(columns_of("clinic")) - {"arm", "replicate"},
 }  # fmt: skip
+#: Columns of whole numbers that may be missing, by table; of all others that of the therapist.
+_MAY_BE_MISSING: Mapping[str, frozenset[str]] = {
+    "therapists": frozenset(),
+    "items": frozenset({"therapist", "session", *(name for name in columns_of("items") if name.startswith("item_"))}),
+}
+#: Labels of the table of items; questionnaires that were added come behind the shipped ones.
+_OF_ITEMS = {"when": OCCASIONS, "rater": RATERS}
+_FORMS = tuple(dict.fromkeys(one.form for one in INSTRUMENTS))
 #: Parts of a task's tables: arm, then columns.
 Part = tuple[str, Mapping[str, Any]]
 
@@ -57,8 +68,12 @@ def frame(parts: list[Part], table: str, arms: Iterable[str], clinic: bool = Fal
     # An instrument that is first given late has no column where courses are shorter.
     for name in dict.fromkeys(name for _, p in parts for name in p):
         values = np.concatenate([p.get(name, np.full(p["replicate"].size, np.nan)) for _, p in parts])
-        if name == "therapist" and table != "therapists":
+        if name in _MAY_BE_MISSING.get(table, frozenset({"therapist"})):
             data[name] = pd.arrays.IntegerArray(np.where(values < 0, 0, values), values < 0)
+        elif table == "items" and name in _OF_ITEMS:
+            data[name] = _labelled(values, _OF_ITEMS[name])
+        elif table == "items" and name == "instrument":
+            data[name] = pd.Categorical(values, categories=list(dict.fromkeys([*_FORMS, *values])))
         elif name in ("client_style", "therapist_style"):
             data[name] = _labelled(values, [*STYLES, "none"])
         elif name == "ending":

@@ -167,7 +167,7 @@ def alliance_by_arm(run: Run) -> pd.DataFrame:
 
 def alliance_share_between_arms(run: Run) -> float:
     """Share of the differences between clients in late alliance that lies between the arms (eta squared, 0-1)."""
-    groups = [v.to_numpy() for v in late_alliance(run).values() if len(v)]
+    groups = [v.to_numpy() for v in (v.dropna() for v in late_alliance(run).values()) if len(v)]
     if not groups:
         return float("nan")
     every = np.concatenate(groups)

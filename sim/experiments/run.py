@@ -22,6 +22,7 @@ from sim.experiments.columns import (
     CLIENTS,
     CLINIC_TABLES,
     ENSEMBLE_TABLES,
+    ITEMS,
     SESSIONS,
     TABLES,
     THERAPISTS,
@@ -45,9 +46,10 @@ class Run:
     """What a scenario left behind: one table per level. All people in it are simulated.
 
     ``clients`` one row per course, ``sessions`` one per session held, ``assessments`` one per person and month,
-    ``exchanges`` one per exchange of the dyads that the scenario asks to trace. A clinic has two more: ``therapists``, one
-    row per therapist in post and week, and ``clinic``, one per week. With ``parameters: ensemble`` there is ``ensemble``, one row
-    per arm, set of numbers and measure; all other tables are of the default numbers. Columns are described in docs/DESIGN.md.
+    ``exchanges`` one per exchange of the dyads that the scenario asks to trace, ``items`` one per questionnaire where it asks for
+    every mark. A clinic has two more: ``therapists``, one row per therapist in post and week, and ``clinic``, one per week. With
+    ``parameters: ensemble`` there is ``ensemble``, one row per arm, set of numbers and measure; all other tables are of the
+    default numbers. Columns are described in docs/DESIGN.md.
     """
 
     scenario: Scenario
@@ -58,6 +60,7 @@ class Run:
     exchanges: pd.DataFrame
     model: Model = SHIPPED
     made_with: Mapping[str, Any] = field(default_factory=dict)  # of a run read back: what its model had of its own
+    items: pd.DataFrame = field(default_factory=pd.DataFrame)
     therapists: pd.DataFrame = field(default_factory=pd.DataFrame)
     clinic: pd.DataFrame = field(default_factory=pd.DataFrame)
     ensemble: pd.DataFrame = field(default_factory=pd.DataFrame)
@@ -69,9 +72,9 @@ class Run:
 
     @property
     def tables(self) -> dict[str, pd.DataFrame]:
-        """The stored tables by name; ``exchanges`` and ``ensemble`` only where asked for, a clinic's only where there is one."""
+        """The stored tables by name; ``exchanges``, ``items`` and ``ensemble`` only where asked for, a clinic's only of one."""
         clinic = self.scenario.design == "clinic"
-        names = [name for name in TABLES if name != "exchanges" or len(self.exchanges)]
+        names = [name for name in TABLES if name not in ("exchanges", "items") or len(getattr(self, name))]
         more = [*(CLINIC_TABLES if clinic else ()), *(ENSEMBLE_TABLES if len(self.ensemble) else ())]
         return {name: getattr(self, name) for name in (*names, *more)}
 
@@ -122,14 +125,18 @@ def _tables(course: Course, task: _Task, therapist: np.ndarray | None) -> dict[s
         ("sessions", course.sessions),
         ("assessments", course.assessments),
         ("exchanges", course.exchanges),
+        ("items", course.items),
     ):
         if not table:
             continue
         row = table["row"]
         who = {"replicate": np.full(row.size, task.replicate, np.int32), "client": task.clients[row]}
-        if name != "assessments":
+        if name == "items":  # whose therapist is meant is told row by row
+            known = table["therapist"] >= 0
+            who["therapist"] = np.where(known, -1 if therapist is None else therapist[row], -1)
+        elif name != "assessments":
             who["therapist"] = np.full(row.size, -1, np.int64) if therapist is None else therapist[row]
-        out[name] = {**who, **{k: v for k, v in table.items() if k != "row"}}
+        out[name] = {**who, **{k: v for k, v in table.items() if k != "row" and k not in who}}
     return out
 
 
@@ -143,6 +150,8 @@ def fits_in_memory(scenario: Scenario) -> None:
         rows = sum(arm.sessions for arm in scenario.arms if arm.therapist is not None) * each
         months = sum(design.arm_weeks(scenario, arm) // WEEKS_PER_MONTH + 1 for arm in scenario.arms) * each
         values = rows * len(SESSIONS) + months * len(ASSESSMENTS) + clients * len(CLIENTS)
+    if scenario.keep_items:  # nine questionnaires a session, two a month, five a course; a mark takes two bytes of eight
+        values += (9 * rows + 2 * months + 5 * clients) * len(ITEMS) // 4
     # Measured: about three times the tables themselves while they are put together.
     needed, there = 3.0 * 8.0 * values, float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
     if needed > 0.8 * there:
@@ -284,7 +293,7 @@ def traced_course(
     in_clinic = arm_here.clinic is not None
     if not in_clinic and not 0 <= client < scenario.clients_per_arm:
         raise ScenarioError(f"{scenario.name}: no client {client}; clients are numbered 0 to {scenario.clients_per_arm - 1}")
-    update: dict[str, Any] = {"traced": {chosen: (client,)}}
+    update: dict[str, Any] = {"traced": {chosen: (client,)}, "keep_items": False}
     if in_clinic:  # who shares therapists cannot be simulated alone
         update |= {"keep_sessions": True, "keep_assessments": False}
     numbers = np.empty(0, np.int64) if in_clinic else design.client_numbers(scenario, arm_here)[client : client + 1]

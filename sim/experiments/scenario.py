@@ -128,6 +128,7 @@ class Scenario(Frozen):
     keep_sessions: bool = True
     keep_assessments: bool = True
     ensemble: int = 0  # with how many other sets of numbers it is run besides
+    keep_items: bool = False
 
     def but(self, **changes: Any) -> Scenario:
         """A changed copy: ``but(sessions=10)`` for a key of the file, ``but(trust_rate=0.2)`` for a number of the model.
@@ -201,6 +202,7 @@ def _built(reading: Reading, name: str) -> Scenario:
             keep_sessions=file.record.sessions,
             keep_assessments=file.record.assessments,
             ensemble=file.parameters.ensemble,
+            keep_items=file.record.items,
         )
     except ValidationError as error:
         raise _first(error, reading) from None

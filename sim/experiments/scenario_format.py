@@ -101,6 +101,9 @@ class RecordFile(Strict):
     assessments: Annotated[bool, YES_OR_NO] = Field(
         True, description="Whether to keep the monthly questionnaires (design: clinic; off for very large ones)."
     )
+    items: Annotated[bool, YES_OR_NO] = Field(
+        False, description="Whether to keep every single mark of the questionnaires (a table items, one row a questionnaire)."
+    )
 
 
 class ScenarioFile(Doing):
@@ -144,7 +147,8 @@ class ScenarioFile(Doing):
         {}, description="The conditions to compare, by name."
     )
     record: Annotated[RecordFile, BeforeValidator(_empty_is_none_said)] = Field(
-        RecordFile(exchanges=None, sessions=True, assessments=True), description="What to keep beyond the usual tables."
+        RecordFile(exchanges=None, sessions=True, assessments=True, items=False),
+        description="What to keep beyond the usual tables.",
     )
 
 

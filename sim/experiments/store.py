@@ -80,7 +80,7 @@ def values_hash(table: pd.DataFrame) -> str:
         h.update(name.encode() + b"\0")
         if isinstance(column.dtype, pd.CategoricalDtype):
             h.update("\0".join(map(str, column.cat.categories)).encode() + np.asarray(column.cat.codes, np.int64).tobytes())
-        elif name == "therapist":
+        elif name == "therapist" or isinstance(column.array, pd.arrays.IntegerArray):  # whole numbers that may be missing
             h.update(column.fillna(-1).to_numpy(np.int64).tobytes())
         else:
             h.update(np.ascontiguousarray(column.to_numpy()).tobytes())
@@ -229,5 +229,6 @@ def open_run(folder: str | Path) -> Run:
     for name, table in tables.items():
         if values_hash(table) != manifest["tables"][name]["values"]:
             raise StoreError(f"{folder}/{name}.parquet: the values are not those that the manifest vouches for")
-    tables.setdefault("exchanges", pd.DataFrame())
+    for name in ("exchanges", "items"):
+        tables.setdefault(name, pd.DataFrame())
     return Run(scenario, int(manifest["seed"]), **tables, made_with=manifest.get("model", {}))

@@ -327,6 +327,8 @@ _TABLE: dict[str, list[tuple[str, float, str, float, float, str, str, str]]] = {
         ("dsq_mean", 4.0, "scale points", 1, 9, "assumption", "", "mark of the average person on the defence scales of the DSQ-40 (1-9)"),
         ("dsq_sd", 1.0, "scale points per SD", 0.05, 4, "assumption", "", "how defences show on them"),
         ("dsq_item_sd", 2.0, "scale points", 0, 8, "assumption", "", "noise of one of their items; reliability about .86 with 24 items and .67 with 8"),
+        ("missing_item_prob", 0.0, _SHARE, 0, 1, "assumption", "", "share of single items of questionnaires that are left out; 0 = none"),
+        ("missing_form_prob", 0.0, _SHARE, 0, 1, "assumption", "", "share of whole questionnaires that are not handed in; 0 = none"),
         ("client_rupture_report_prob", 0.65, _SHARE, 0, 1, "assumption", "safran_reviews", "chance that a client reports a rupture that was not repaired"),
         ("client_repaired_report_prob", 0.45, _SHARE, 0, 1, "assumption", "safran_reviews", "chance that a client reports a rupture that was repaired"),
         ("client_false_report_prob", 0.08, _SHARE, 0, 1, "assumption", "safran_reviews", "chance that a client reports one in a smooth session"),

@@ -286,19 +286,30 @@ def _sessions_left(c: Clinic, clients: np.ndarray) -> np.ndarray:
 
 
 def _seen(c: Clinic, waiting: np.ndarray, room: np.ndarray) -> Seen:
-    """What a real service could see of those who wait and of the therapists."""
+    """What a real service could see of those who wait and of the therapists.
+
+    Of who did not hand in a questionnaire it takes what is typical: the mean ECR of their role's population, and the CORE-OM of
+    the typical client.
+    """
     w, posts = c.world, np.flatnonzero(room > 0)
-    arrival = c.book.arrival
+    arrival, p = c.book.arrival, w.numbers
+    typical = applied(eq.core_share, p, distress=p.client_distress_typical, week_noise=0.0)
+    usual = {"anxiety": p.client_anxiety_mean, "avoidance": p.client_avoidance_mean,
+             "distress": 10.0 * ask.CORE_OM.high * typical}  # fmt: skip
+
+    def handed_in(marks: np.ndarray, otherwise: float) -> np.ndarray:
+        return np.where(np.isnan(marks), otherwise, marks)
+
     return Seen(
         week=w.week,
         client=waiting.copy(),  # what is handed out can be changed without changing anything here
-        client_anxiety=arrival["client_anxiety_arrival"][waiting],
-        client_avoidance=arrival["client_avoidance_arrival"][waiting],
-        client_distress=arrival["distress_arrival"][waiting],
+        client_anxiety=handed_in(arrival["client_anxiety_arrival"][waiting], usual["anxiety"]),
+        client_avoidance=handed_in(arrival["client_avoidance_arrival"][waiting], usual["avoidance"]),
+        client_distress=handed_in(arrival["distress_arrival"][waiting], usual["distress"]),
         weeks_waiting=w.week - c.since[waiting],
         therapist=posts,
-        therapist_anxiety=c.marks["anxiety"][posts],
-        therapist_avoidance=c.marks["avoidance"][posts],
+        therapist_anxiety=handed_in(c.marks["anxiety"][posts], p.therapist_anxiety_mean),
+        therapist_avoidance=handed_in(c.marks["avoidance"][posts], p.therapist_avoidance_mean),
         caseload=c.load[posts],
         room=room[posts],
         lot=lambda purpose: w.luck.uniform(w.client_code[waiting], f"matching {purpose}", w.week),  # no luck of the model's
@@ -306,14 +317,16 @@ def _seen(c: Clinic, waiting: np.ndarray, room: np.ndarray) -> Seen:
 
 
 def _ask_staff(c: Clinic) -> None:
-    """Therapists fill in the ECR for the service: at their start, and anew every half year."""
+    """Therapists fill in the ECR for the service: at their start, until they have, and anew every half year."""
+    c.world.ask_at("beginning")  # of no client
     w, anew = c.world, c.world.week % STAFF_QUESTIONNAIRES == 0
     for name, marks in c.marks.items():
         rows = np.flatnonzero(c.in_post & (np.isnan(marks) | anew))
         if rows.size:
             style = w.therapists[f"ecr_style_{name}"][rows]
             purpose = f"ecr_{name}_staff"
-            marks[rows] = ask.ecr(w.therapists[name][rows], style, w.therapist_code[rows], purpose, w.week, w.numbers, w.luck)
+            now = ask.ecr(w.therapists[name][rows], style, w.therapist_code[rows], purpose, w.week, w.numbers, w.luck)
+            marks[rows] = np.where(np.isnan(now), marks[rows], now)
 
 
 def hold_sessions(c: Clinic) -> None:
@@ -325,6 +338,7 @@ def hold_sessions(c: Clinic) -> None:
     c.met, c.held = rows, np.bincount(w.therapist_of[rows], minlength=c.in_post.size)
     if not rows.size:
         return
+    w.ask_after_session(rows)
     for verb in c.session:
         verb(w, rows)
     c.book.note_sessions(w, rows)

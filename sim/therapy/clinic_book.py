@@ -53,6 +53,7 @@ class Book:
     keep_sessions: bool = True
     keep_assessments: bool = True
     courses: Columns = field(default_factory=lambda: _blank(0))
+    rated: np.ndarray = field(default_factory=lambda: np.zeros(0))  # of each course, sessions whose alliance the client rated
     arrival: dict[str, np.ndarray] = field(default_factory=dict)
     sessions: list[dict[str, np.ndarray]] = field(default_factory=list)
     exchanges: list[dict[str, np.ndarray]] = field(default_factory=list)
@@ -69,6 +70,7 @@ class Book:
         """Lines for so many courses."""
         if len(self.courses) < courses:
             self.courses = self.courses.grown(courses)
+            self.rated = np.concatenate([self.rated, np.zeros(courses - self.rated.size)])
 
     def note_arrival(self, w: World, new: np.ndarray) -> None:
         """The intake questionnaires of who comes this week: also the first of their monthly ones."""
@@ -83,6 +85,7 @@ class Book:
         """What the client table says of a course's beginning."""
         w, b = c.world, self.courses
         distress = w.clients.distress[clients]
+        w.ask_at("beginning", clients, therapists)
         now = {
             **attachment_now(w, "client", "begin", clients), **attachment_now(w, "therapist", "begin", therapists),
             "distress_0": ask.core_om(distress, w.client_code[clients], "core_begin", w.week, w.numbers, w.luck),
@@ -103,9 +106,11 @@ class Book:
             return
         wai = w.ratings["wai_client"][rows]
         b.wai_client_3[rows] = np.where(number == 3, wai, b.wai_client_3[rows])
+        rows, wai = rows[~np.isnan(wai)], wai[~np.isnan(wai)]  # of those who handed it in
         b.wai_client_last[rows] = wai
+        self.rated[rows] += 1.0
         so_far = np.nan_to_num(b.wai_client_mean[rows])
-        b.wai_client_mean[rows] = so_far + (wai - so_far) / number
+        b.wai_client_mean[rows] = so_far + (wai - so_far) / self.rated[rows]
 
     def note_ends(self, w: World, rows: np.ndarray) -> None:
         """What the client table says of courses that end this week."""
@@ -116,6 +121,7 @@ class Book:
         """Clients ``who``, whose last course stands in ``rows``, are asked again some time after their therapy was over."""
         b = self.courses
         distress = w.clients.distress[who]
+        w.ask_at(when, who)
         b[f"distress_{when}"][rows] = ask.core_om(distress, w.client_code[who], "core_later", w.week, w.numbers, w.luck)
         b[f"distress_{when}_latent"][rows] = distress
         for key, values in attachment_now(w, "client", "later", who).items():
@@ -159,7 +165,14 @@ def counts(c: Clinic) -> dict[str, int]:
 def tables(c: Clinic) -> dict[str, dict[str, Any]]:
     """The tables as if everything ended now, as columns; nothing is changed by asking. Who is in therapy is censored."""
     w, b = c.world, c.book
+    forms = w.luck.forms
+    filled_in = len(forms) if forms is not None else 0
     out: dict[str, dict[str, Any]] = {"clients": _clients(c)}
+    items = forms.table() if forms is not None else {}
+    if forms is not None:
+        forms.forget_after(filled_in)
+    if items:
+        out["items"] = {"client": items.pop("row"), **items}
     for name, parts in (("sessions", b.sessions), ("exchanges", b.exchanges)):
         table = joined(parts)
         if table:

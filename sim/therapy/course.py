@@ -79,12 +79,13 @@ RUPTURE_TYPES = ("none", "withdrawal", "confrontation", "both")
 
 @dataclass
 class Course:
-    """What one arm and replicate leaves behind, as columns: clients, sessions, assessments, exchanges."""
+    """What one arm and replicate leaves behind, as columns: clients, sessions, assessments, exchanges, items."""
 
     clients: dict[str, np.ndarray] = field(default_factory=dict)
     sessions: dict[str, np.ndarray] = field(default_factory=dict)
     assessments: dict[str, np.ndarray] = field(default_factory=dict)
     exchanges: dict[str, np.ndarray] = field(default_factory=dict)
+    items: dict[str, np.ndarray] = field(default_factory=dict)
 
 
 class Running:
@@ -128,6 +129,7 @@ class Running:
     def _meet(self, rows: np.ndarray) -> None:
         """One session; where something is held, verb by verb beside the same session of the baseline."""
         world = self.world
+        world.ask_after_session(rows)
         if world.baseline is None or world.surgery is None:
             for verb in self.left:
                 verb(world, rows)
@@ -153,16 +155,21 @@ class Running:
         self.kept.sessions, self.kept.assessments, self.kept.exchanges = map(
             joined, (self._sessions, self._months, self._traces)
         )
+        if world.luck.forms is not None:
+            self.kept.items = world.luck.forms.table()
         return self.kept
 
     def so_far(self) -> Course:
         """What ``finish`` would leave behind if it came now. Nothing ends by asking: the course can go on."""
-        ending, kept = self.world.ending.copy(), self.kept
+        ending, kept, forms = self.world.ending.copy(), self.kept, self.world.luck.forms
+        filled_in = len(forms) if forms is not None else 0
         self.kept = Course(clients={name: values.copy() for name, values in kept.clients.items()})
         try:
             return self.finish()
         finally:
             self.world.ending[:], self.kept = ending, kept
+            if forms is not None:
+                forms.forget_after(filled_in)
 
 
 def run_course(world: World, weeks: int, session: tuple[Verb, ...] = SESSION) -> Course:
@@ -249,6 +256,7 @@ def assess(world: World, month: int, who: np.ndarray | None = None) -> dict[str,
     who = np.arange(len(world.clients)) if who is None else who
     c, n, code = world.clients.rows(who), who.size, world.client_code[who]
     in_therapy = np.isin(who, world.client_of[world.ending == IN_THERAPY])
+    world.ask_at("month" if month else "intake", who)
     when = world.week
     purpose = "month" if month else "0"  # the first assessment is the intake questionnaire itself
     out = {
@@ -271,6 +279,7 @@ def attachment_now(world: World, role: str, purpose: str, who: np.ndarray) -> di
     """ECR questionnaires of these people (rows of their table), and what the ECR tries to measure."""
     people, code = (world.clients, world.client_code) if role == "client" else (world.therapists, world.therapist_code)
     out = {}
+    world.ask_by(role)
     for name in ("anxiety", "avoidance"):
         out[f"{role}_{name}_{purpose}"] = ask.ecr(
             people[name][who],
@@ -282,16 +291,19 @@ def attachment_now(world: World, role: str, purpose: str, who: np.ndarray) -> di
             world.luck,
         )
         out[f"{role}_{name}_{purpose}_latent"] = ecr_score(people[name][who])
+    world.ask_by("")
     return out
 
 
 def intake(world: World) -> dict[str, np.ndarray]:
     """The client table as it stands at intake; what happens later is filled in when a course ends."""
     n = len(world.clients)
+    world.ask_at("intake")  # the same questionnaires as of the first assessment, and kept there
     out = attachment_now(world, "client", "0", np.arange(n))
     out["distress_0"] = ask.core_om(world.clients.distress, world.client_code, "core_0", 0, world.numbers, world.luck)
     out["distress_0_latent"] = world.clients.distress.copy()
     if len(world.dyads):
+        world.ask_at("beginning", world.client_of, world.therapist_of)
         out |= attachment_now(world, "therapist", "0", world.therapist_of)
     else:
         out |= {
@@ -309,18 +321,22 @@ def at_end(world: World, rows: np.ndarray, clients: dict[str, np.ndarray] | Colu
            by_course: bool = False) -> None:  # fmt: skip
     """Fill in the client table for courses that end this week; ``by_course``: one entry a course, not a client.
 
-    People who drop out fill in nothing more: their last distress rating stands for the end.
+    People who drop out fill in nothing more: their last distress rating stands for the end (missing where that is).
     """
     if ending is not None:
         world.ending[rows] = ending
     if not rows.size:
         return
     who = world.client_of[rows]
+    world.ask_at("end", who, world.therapist_of[rows])
     now = attachment_now(world, "client", "end", who) | attachment_now(world, "therapist", "end", world.therapist_of[rows])
     distress = world.clients.distress[who]
-    at_last = ask.core_om(distress, world.client_code[who], "core_end", world.week, world.numbers, world.luck)
-    last = world.ratings.get("distress", np.full(len(world.dyads), np.nan))
-    now["distress_end"] = np.where(world.ending[rows] == DROPOUT, last[rows], at_last)
+    now["distress_end"] = world.ratings.get("distress", np.full(len(world.dyads), np.nan))[rows]
+    stayed = world.ending[rows] != DROPOUT
+    world.ask_at("end", who[stayed], world.therapist_of[rows[stayed]])
+    now["distress_end"][stayed] = ask.core_om(
+        distress[stayed], world.client_code[who[stayed]], "core_end", world.week, world.numbers, world.luck
+    )
     now["distress_end_latent"] = distress
     now["planned_sessions"], now["sessions_attended"] = world.planned_sessions[rows], world.dyads.session[rows]
     now["ending"] = world.ending[rows]
@@ -330,7 +346,9 @@ def at_end(world: World, rows: np.ndarray, clients: dict[str, np.ndarray] | Colu
 
 def end_untreated(world: World, clients: dict[str, np.ndarray]) -> None:
     """Fill in the client table for people who had no therapy, at the time when therapy would have ended."""
-    clients |= attachment_now(world, "client", "end", np.arange(len(world.clients)))
+    everybody = np.arange(len(world.clients))
+    world.ask_at("end", everybody)
+    clients |= attachment_now(world, "client", "end", everybody)
     clients["distress_end"] = ask.core_om(
         world.clients.distress, world.client_code, "core_end", world.week, world.numbers, world.luck
     )

@@ -70,7 +70,8 @@ def _courses(world: World, session: tuple[Verb, ...], clients: np.ndarray, posts
     rows = np.arange(client.size)
     held = world.therapists.rows(therapist)
     w = World(
-        luck=world.luck, numbers=world.numbers, clients=world.clients.rows(client), therapists=world.therapists.rows(therapist),
+        luck=world.luck.not_kept(), numbers=world.numbers, clients=world.clients.rows(client),
+        therapists=world.therapists.rows(therapist),
         dyads=Columns(world.dyads.declared, rows.size), client_code=world.client_code[client],
         therapist_code=world.therapist_code[therapist], client_of=rows, therapist_of=rows,
         pair_code=pair(world.client_code[client], world.therapist_code[therapist]),

@@ -14,6 +14,7 @@ import numpy as np
 
 from sim.people import instruments as ask
 from sim.people.apply import applied
+from sim.people.forms import Occasion
 from sim.people.instruments import Luck
 from sim.people.state import Columns, StateError
 from sim.theory import equations as eq
@@ -62,10 +63,35 @@ class World:
             self.trace_row = np.full(n, -1)
 
     def rate(self, name: str, rows: np.ndarray, values: np.ndarray) -> None:
-        """Keep a rating of this week for the dyads ``rows``. Raises ``StateError`` for one that is no number."""
-        if not np.isfinite(values).all():
+        """Keep a rating of this week for the dyads ``rows``. Raises ``StateError`` for one that is no number, except where
+        questionnaires may be missing."""
+        missing = self.luck.forms is not None and self.luck.forms.missing
+        if not np.isfinite(values).all() and not (missing and not np.isinf(values).any()):
             raise StateError(f"week {self.week}: the rating {name} is not a number for some dyads")
         self.ratings.setdefault(name, np.full(len(self.dyads), np.nan))[rows] = values
+
+    def ask_at(
+        self, occasion: str, client: np.ndarray | None = None, therapist: np.ndarray | None = None, session: Any = -1
+    ) -> None:
+        """From now on questionnaires are of this occasion (``forms.OCCASIONS``) and of these people, rows of their tables, in
+        this order; without people they are not kept item by item."""
+        forms = self.luck.forms
+        if forms is not None and forms.keep and client is None:
+            forms.at(None)
+        elif forms is not None and forms.keep and client is not None:
+            whom = np.full(client.size, -1) if therapist is None else therapist
+            forms.at(Occasion(occasion, self.week, client, whom, np.full(client.size, session)))
+
+    def ask_after_session(self, rows: np.ndarray) -> None:
+        """From now on questionnaires are of the session that the dyads ``rows`` are about to have."""
+        if self.luck.forms is not None and self.luck.forms.keep:
+            number = self.dyads.session[rows].astype(np.int64) + 1
+            self.ask_at("session", self.client_of[rows], self.therapist_of[rows], number)
+
+    def ask_by(self, rater: str) -> None:
+        """From now on this rater fills in what does not say by whom; "" = the client again."""
+        if self.luck.forms is not None:
+            self.luck.forms.rater = rater
 
     def applied(self, equation: Callable[..., Any], rows: np.ndarray, role: str = "", **given: Any) -> Any:
         """An equation's value for the dyads ``rows``, wired by name (see ``people.apply``); links that are cut are not seen."""
@@ -287,27 +313,11 @@ def rate_alliance(world: World, rows: np.ndarray) -> None:
         return ask.style_with(questionnaire, common, p.of(rater, "rating_style_sd"), who, p, luck)
 
     for role, who in (("client", client), ("therapist", pair)):
-        wai_style = style(role, "wai")
-        scales = []
-        for scale, column in (("bond", "bond"), ("task", "task"), ("goal", "goal")):
-            scales.append(
-                ask.rated(
-                    ask.WAI_SCALE,
-                    d[f"{role}_{column}"][rows],
-                    p.alliance_typical,
-                    who,
-                    wai_style,
-                    f"{role}_wai_{scale}",
-                    week,
-                    role,
-                    p.wai_item_sd,
-                    p,
-                    luck,
-                    f"{role}_wai_day",
-                )
-            )
-            world.rate(f"wai_{role}_{scale}", rows, scales[-1])
-        world.rate(f"wai_{role}", rows, (scales[0] + scales[1] + scales[2]) / 3.0)
+        latent = {scale: d[f"{role}_{scale}"][rows] for scale in ask.WAI_SCALE.scales}
+        found = ask.working_alliance(latent, who, style(role, "wai"), week, role, p, luck)
+        for scale in latent:
+            world.rate(f"wai_{role}_{scale}", rows, found[scale])
+        world.rate(f"wai_{role}", rows, found["total"])
     seen = {
         "client": (d.mean_client_perceived[rows], p.client_perceived_typical, client),
         "therapist": (

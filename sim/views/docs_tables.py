@@ -207,9 +207,11 @@ def state_tables() -> str:
 
 
 def questionnaires_table() -> str:
-    """Every questionnaire: items, marks, source."""
-    found = [i for i in vars(instruments).values() if isinstance(i, instruments.Instrument)]
-    return table(("questionnaire", "items", "marks", "after"), ((i.name, i.items, f"{i.low}..{i.high}", i.source) for i in found))
+    """Every scale of every questionnaire: items, marks, source, who fills it in and when."""
+    return table(
+        ("questionnaire or scale", "items", "marks", "after", "filled in by, when"),
+        ((i.name, i.items, f"{i.low}..{i.high}", i.source, i.asked) for i in instruments.INSTRUMENTS),
+    )
 
 
 def policies_table() -> str:

@@ -1,0 +1,153 @@
+"""Questionnaires as they come back: what is left out of them and, on request, every single mark.
+
+A run that asks for neither has no :class:`Forms`, and pays nothing. Whether an item or a whole questionnaire is missing is
+luck at an address of its own, so that nothing else in a run depends on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from sim.luck import uniform
+
+#: Raters, and occasions on which people are asked, in the order of their numbers.
+RATERS = ("client", "therapist", "observer")
+OCCASIONS = ("intake", "beginning", "session", "month", "end", "6_months", "12_months")
+#: Items of the longest questionnaire that is kept.
+MOST_ITEMS = 36
+LEFT_OUT = -1  # an item without an answer, or one that a questionnaire does not have
+#: A scale is scored where at least this many of every so many of its items were answered (the usual rule: 80 %).
+ENOUGH, OF = 4, 5
+
+
+@dataclass(frozen=True)
+class Occasion:
+    """When people are asked: rows of clients and therapists (-1: no therapist is meant), number of the session (-1: of none)."""
+
+    name: str
+    week: int
+    client: np.ndarray
+    therapist: np.ndarray
+    session: np.ndarray
+
+
+@dataclass
+class _Form:
+    """One questionnaire that everybody of an occasion filled in, except those who are not among ``handed_in``."""
+
+    occasion: Occasion
+    rater: str
+    instrument: str
+    handed_in: np.ndarray
+    marks: np.ndarray  # (people, MOST_ITEMS)
+
+
+@dataclass
+class Forms:
+    """How questionnaires come back in one world. ``item_prob``, ``form_prob``: chances that a single item, or a whole
+    questionnaire, is missing; ``keep``: whether every mark is kept."""
+
+    item_prob: float = 0.0
+    form_prob: float = 0.0
+    keep: bool = False
+    rater: str = ""  # who fills in what is asked now, where its name does not say so
+    _occasion: Occasion | None = None
+    _filled: dict[tuple[int, str, str], _Form] = field(default_factory=dict)
+    _kept: list[_Form] = field(default_factory=list)
+
+    @property
+    def missing(self) -> bool:
+        """Whether anything can be missing."""
+        return self.item_prob > 0.0 or self.form_prob > 0.0
+
+    def not_kept(self) -> Forms:
+        """The same questionnaires, of which only scores are kept."""
+        return Forms(self.item_prob, self.form_prob)
+
+    def at(self, occasion: Occasion | None) -> None:
+        """What is asked from now on is asked on this occasion, of these people in this order; none = it is not kept."""
+        self._occasion = occasion
+        self._filled.clear()
+
+    def returned(
+        self, marks: np.ndarray, seed: int, replicate: int, who: np.ndarray, purpose: str, when: int, name: str,
+        scales: Mapping[str, int],
+    ) -> np.ndarray:  # fmt: skip
+        """The marks (people, items) of one scale as they come back: NaN where there is no answer.
+
+        ``purpose`` names what is asked and, among its words, the scale; the rest of it names the questionnaire, which is
+        handed in or not as a whole. ``scales``: where each scale's first item stands in the questionnaire ``name``.
+        """
+        words = purpose.split("_")
+        scale = next((word for word in words if word in scales), "")
+        whole = "_".join(word for word in words if word != scale)
+        handed_in = np.ones(who.size, bool)
+        if self.form_prob > 0.0:
+            handed_in = uniform(seed, replicate, who, f"{whole} not handed in", when) > self.form_prob
+        if self.item_prob > 0.0:
+            items = np.arange(marks.shape[1])
+            answered = uniform(seed, replicate, who[:, None], f"{purpose} left out", when, items[None, :]) > self.item_prob
+            marks = np.where(answered, marks, np.nan)
+        marks = np.where(handed_in[:, None], marks, np.nan)
+        if self.keep and self._occasion is not None:
+            rater = self.rater or (words[0] if words[0] in RATERS else "client")
+            self._file(self._occasion, rater, name, whole, handed_in, scales.get(scale, 0), marks)
+        return marks
+
+    def _file(self, occasion: Occasion, rater: str, name: str, whole: str, handed_in: np.ndarray, first: int,
+              marks: np.ndarray) -> None:  # fmt: skip
+        """Put one scale's marks to those of the same questionnaire on this occasion."""
+        if handed_in.size != occasion.client.size:
+            return  # asked of others than of everybody who is there: nobody can say of whom
+        key = (id(occasion), rater, whole)
+        if key not in self._filled:
+            blank = np.full((handed_in.size, MOST_ITEMS), LEFT_OUT, np.int8)
+            self._filled[key] = _Form(occasion, rater, name, handed_in, blank)
+            self._kept.append(self._filled[key])
+        into = self._filled[key].marks[:, first : first + marks.shape[1]]
+        into[:] = np.where(np.isnan(marks), LEFT_OUT, marks)[:, : into.shape[1]]
+
+    def table(self) -> dict[str, np.ndarray]:
+        """One row a questionnaire that was handed in, by client and then by time; categories are numbers."""
+        if not self._kept:
+            return {}
+        forms, has = self._kept, [np.flatnonzero(form.handed_in) for form in self._kept]
+        sizes = [rows.size for rows in has]
+        names = [form.instrument for form in forms]
+        known = list(dict.fromkeys(names))
+
+        def each(values: list[int]) -> np.ndarray:
+            return np.repeat(values, sizes)
+
+        row, therapist, session = (
+            np.concatenate([getattr(form.occasion, name)[rows] for form, rows in zip(forms, has, strict=True)])
+            for name in ("client", "therapist", "session")
+        )
+        marks = np.concatenate([form.marks[rows] for form, rows in zip(forms, has, strict=True)])
+        order = np.argsort(row, kind="stable")
+        columns = {
+            "row": row, "therapist": therapist, "when": each([OCCASIONS.index(form.occasion.name) for form in forms]),
+            "week": each([form.occasion.week for form in forms]), "session": session,
+            "rater": each([RATERS.index(form.rater) for form in forms]),
+            "instrument": np.array(known, object)[each([known.index(name) for name in names])],
+            **{f"item_{k + 1}": marks[:, k] for k in range(MOST_ITEMS)},
+        }  # fmt: skip
+        return {name: values[order] for name, values in columns.items()}
+
+    def forget_after(self, kept: int) -> None:
+        """Keep only the first ``kept`` questionnaires (of ``len``): what was asked since was asked for a look."""
+        del self._kept[kept:]
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+
+def scored(marks: np.ndarray) -> np.ndarray:
+    """Mean mark of each person (rows) over the items that were answered; NaN where fewer than 80 % were."""
+    answered = ~np.isnan(marks)
+    n = answered.sum(axis=1)
+    enough = OF * n >= ENOUGH * marks.shape[1]
+    return np.where(enough, np.where(answered, marks, 0.0).sum(axis=1) / np.maximum(n, 1), np.nan)
