@@ -51,22 +51,20 @@ def follow_attachment(people: Columns, p: Parameters) -> None:
 def live_a_week(role: str, people: Columns, code: np.ndarray, week: int, numbers: Parameters, luck: Luck) -> None:
     """One week of life for everybody: attachment can change at any age, and distress feeds insecurity [K15, A8].
 
-    Events move distress too, either way; those that last move what people return to.
-
-    Writes distress, its set point and own part, defences, anxiety, avoidance, both anchors and life_events.
+    Writes distress and its set point, defences, anxiety, avoidance, both anchors and life_events.
 
     ``code`` are the people's luck codes (see ``luck.person``).
     """
     before = people.distress.copy()
-    drifted = applied(eq.distress_drift, numbers, columns=people, distress_luck=luck.normal(code, "distress", week))
-    people.keep_within("distress", drifted)
     event = luck.uniform(code, "life_event", week) <= numbers.life_event_prob
     kind = luck.uniform(code, "life_event_kind", week)
     moves, lasts = event & (kind <= numbers.life_event_moves_prob), event & (kind <= numbers.life_event_lasting_prob)
     people["life_events"] += event
-    blow = numbers.life_event_distress_sd * luck.normal(code, "life_event_distress", week)
-    people.keep_within("distress", people.distress + np.where(event, blow, 0.0))
-    people["distress_own"] += np.where(lasts, blow, 0.0)  # the set point follows below
+    drifted = applied(
+        eq.distress_drift, numbers, columns=people, distress_luck=luck.normal(code, "distress", week), event=event,
+        event_luck=luck.normal(code, "life_event_distress", week),
+    )  # fmt: skip
+    people.keep_within("distress", drifted)
     for name in ("anxiety", "avoidance"):
         anchor = f"{name}_anchor"
         people[name] = applied(

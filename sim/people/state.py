@@ -52,7 +52,7 @@ PERSON = _columns([
     ("regulation", 0.35, 0, 1, "share", "trained prefrontal regulation (affect regulation of K21)"),
     ("fatigue", 0, 0, 1, "share", "tiredness from work"),
     ("repair_skill", 0, -6, 6, "logit", "trained readiness to mend ruptures; 0 = untrained"),
-    ("treatment_gain", 0, -6, 6, "log", "what this person makes of the same treatment, beyond the alliance; 0 = typical"),
+    ("treatment_gain", 0, -6, 6, "share; therapists: log", "what this person makes of the same treatment, beyond the alliance"),
     ("adaptation", 0, 0, 1, "share", "trained fitting of responses to the partner's attachment; 0 = untrained"),
     ("rating_style", 0, -6, 6, "logit", "how favourably this person rates the therapy"),
     ("ecr_style_anxiety", 0, -6, 6, "scale points", "how this person marks anxiety items"),

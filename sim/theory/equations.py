@@ -623,19 +623,20 @@ def engagement_target(alliance, distress, engagement_base, engagement_alliance_g
 
 
 @register_jitable
-def healing(distress, alliance, engagement, labelling, treatment_gain, partner_treatment_gain, healing_rate, alliance_typical,
-            healing_alliance_power, engagement_typical, labelling_typical, healing_labelling_share, healthy_distress):
+def healing(distress, alliance, engagement, labelling, treatment_gain, partner_treatment_gain, healing_rate,
+            alliance_typical, healing_alliance_power, engagement_typical, labelling_typical, healing_labelling_share,
+            healthy_distress):
     """Distress (SD) that one session takes away.
 
-    rate * (distress - healthy)+ * (A/A_typ)^k * (E/E_typ) * (1 + s*(l/l_typ - 1)) * exp(g_client + g_therapist). Limit: 0 without
-    engagement; rate*(distress - healthy) in a typical session, so gains slow down as in dose-response data.
-    Empathy and a secure base -> motivation -> effective treatment [K25]; naming feelings serves health [K20]. People differ in
-    what they gain from the same treatment, therapists in how well they carry it out (johns2019), beyond the alliance: g.
-    Status: assumption.
+    rate * (distress - healthy)+ * (A/A_typ)^k * (E/E_typ) * (1 + s*(l/l_typ - 1)) * (1 + g_client) * exp(g_therapist). Limit: 0
+    without engagement; rate*(distress - healthy) in a typical session, so gains slow down as in dose-response data.
+    Empathy and a secure base -> motivation -> effective treatment [K25]; naming feelings serves health [K20]. Clients differ in
+    what the same treatment does to them, a few are harmed by it (g < -1; lambert2013); therapists differ in how well they carry
+    it out, beyond the alliance (johns2019). Status: assumption.
     """
-    work = (np.exp(healing_alliance_power * np.log(np.maximum(alliance, _EDGE) / alliance_typical)
-                   + treatment_gain + partner_treatment_gain) * engagement
-            / engagement_typical * (1.0 + healing_labelling_share * (labelling / labelling_typical - 1.0)))
+    work = (np.exp(healing_alliance_power * np.log(np.maximum(alliance, _EDGE) / alliance_typical) + partner_treatment_gain)
+            * (1.0 + treatment_gain) * engagement / engagement_typical
+            * (1.0 + healing_labelling_share * (labelling / labelling_typical - 1.0)))
     return np.minimum(healing_rate * work, 1.0) * np.maximum(distress - healthy_distress, 0.0)
 
 
@@ -769,16 +770,20 @@ def expected_distress(anxiety_z, avoidance_z, immature, neurotic, distress_anxie
 
 
 @register_jitable
-def distress_drift(distress, distress_set_point, distress_luck, distress_return_rate, distress_state_share):
-    """Distress (SD) one week on, life alone.
+def distress_drift(distress, distress_set_point, distress_luck, event, event_luck, distress_return_rate, distress_state_share,
+                   life_event_prob, life_event_distress_share):
+    """Distress (SD) one week on, life alone: back toward the set point, stirred by small things and, rarely, by a life event.
 
-    x + k*(set point - x) + sqrt(share*(1 - (1 - k)^2))*luck. Closed form: stationary variance around the set point =
-    share. Regression to the mean without treatment.
-    Status: assumption.
+    x + k*(set point - x) + sqrt((1 - e)*v)*luck + event*sqrt(e*v/p)*event luck, v = share*(1 - (1 - k)^2), e: share of the stir
+    that comes in events, p: their chance. Closed form: stationary variance around the set point = share, whatever e (where events
+    can happen). Regression to the mean without treatment; events go either way and fade. Status: assumption.
     """
     kept = 1.0 - distress_return_rate
-    week_sd = (distress_state_share * (1.0 - kept * kept)) ** 0.5
-    return distress + distress_return_rate * (distress_set_point - distress) + week_sd * distress_luck
+    week_variance = distress_state_share * (1.0 - kept * kept)
+    small = ((1.0 - life_event_distress_share) * week_variance) ** 0.5
+    large = (life_event_distress_share * week_variance / np.maximum(life_event_prob, 1e-9)) ** 0.5
+    return (distress + distress_return_rate * (distress_set_point - distress) + small * distress_luck
+            + event * large * event_luck)
 
 
 @register_jitable
@@ -787,8 +792,9 @@ def prototype_drift(prototype, anchor, prototype_luck, distress, population_mean
     """A person's general anxiety or avoidance one week on, life alone: pulled to the early anchor, stirred by small events.
 
     x + plasticity*[k*(anchor - x) + (sd*luck + c*distress)*4x(1 - x)], sd = sd_pop*sqrt(share*(1 - (1 - k)^2)) / 4m(1 - m), in
-    0..1; m: population mean, so that an average person is stirred by just the share. Limit: exactly still without plasticity. A prototype with an anchor fits adult data better than free drift
-    (fraley2011); distress feeds insecurity [A8, K15]. Status: assumption.
+    0..1; m: population mean, so that an average person is stirred by just the share. Limit: exactly still without plasticity.
+    A prototype with an anchor fits adult data better than free drift (fraley2011); distress feeds insecurity [A8, K15].
+    Status: assumption.
     """
     kept = 1.0 - anchor_rate
     week_sd = population_sd * (prototype_state_share * (1.0 - kept * kept)) ** 0.5
