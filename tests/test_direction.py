@@ -149,7 +149,7 @@ TABLE: list[tuple[str, float | None, float, str, str, Measure, int]] = [
     ("match_sd", None, 1.2, "usual", "spread of perceived responses", spread("perceived_response"), +1),
     ("match_sd", None, 1.2, "usual", "spread of alliance", spread("alliance_latent"), +1),
     ("expression_gain", 0.5, 1.5, "usual", "accuracy", first("accuracy_correlation"), +1),
-    ("expression_avoidance_cost", None, 5.0, "dismissing clients", "bias of accuracy", first("accuracy_bias"), -1),
+    ("expression_avoidance_cost", None, 5.0, "dismissing clients", "expression", first("expression"), -1),
     ("expression_avoidance_cost", None, 5.0, "dismissing clients", "accuracy", first("accuracy_correlation"), -1),
     ("expression_flattening", 0.0, 5.0, "dismissing clients", "range of what shows", shown_range, -1),
     ("expression_flattening", 0.0, 5.0, "dismissing clients", "accuracy", first("accuracy_correlation"), -1),
@@ -182,7 +182,7 @@ TABLE: list[tuple[str, float | None, float, str, str, Measure, int]] = [
     ("rupture_distress_step", 0.0, 0.2, "fearful clients", "distress of the ruptured", ruptured_distress, +1),
     ("client_treatment_gain_sd", 0.0, 1.0, "usual", "spread of gains", gain_spread, +1),
     ("therapist_treatment_gain_sd", 0.0, 1.0, "usual", "spread of gains", gain_spread, +1),
-    ("life_event_distress_sd", 0.0, 2.0, "untreated", "spread of changes of distress", gain_spread, +1),
+    ("distress_state_share", 0.1, 0.5, "untreated", "spread of changes of distress", gain_spread, +1),
     ("distress_return_rate", None, 0.3, "untreated", "distress at the end", distress_at_end, -1),
     ("life_event_sd", None, 0.3, "untreated", "change of attachment", anxiety_spread, +1),
     ("prototype_state_share", None, 0.8, "untreated", "change of attachment", anxiety_spread, +1),
@@ -207,8 +207,8 @@ TABLE: list[tuple[str, float | None, float, str, str, Measure, int]] = [
     ("client_treatment_gain_sd", None, 1.0, "untreated", "distress at the end", distress_at_end, 0),
     ("client_treatment_gain_sd", None, 1.0, "usual", "alliance in session 1", first("alliance_latent"), 0),
     ("therapist_treatment_gain_sd", None, 1.0, "usual", "alliance in session 1", first("alliance_latent"), 0),
-    ("life_event_distress_sd", None, 2.0, "usual", "distress in session 1", first("distress_latent"), 0),
-    ("life_event_distress_sd", None, 2.0, "untreated", "distress at intake", intake("distress_0_latent"), 0),
+    ("life_event_distress_share", None, 0.9, "usual", "distress in session 1", first("distress_latent"), 0),
+    ("life_event_distress_share", None, 0.9, "untreated", "distress at intake", intake("distress_0_latent"), 0),
     ("expression_flattening", None, 5.0, "untreated", "distress at the end", distress_at_end, 0),
     ("rating_style_shared_share", None, 1.0, "usual", "alliance", mean("alliance_latent"), 0),
     ("rating_style_shared_share", None, 1.0, "usual", "CORE-OM", mean("distress"), 0),
@@ -279,7 +279,7 @@ def test_questionnaires_of_studies_move_their_marks_and_no_run(name: str) -> Non
 
 
 LIFE = ["life_event_prob", "life_event_moves_prob", "life_event_lasting_prob", "life_event_sd", "prototype_state_share",
-        "distress_return_rate", "life_event_distress_sd"]
+        "distress_return_rate", "life_event_distress_share"]
 
 
 @pytest.mark.parametrize("name", LIFE)

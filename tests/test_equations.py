@@ -41,7 +41,7 @@ RANGES = {
     "population_sd": (0, 0.3), "style": (-3, 3), "noise": (-3, 3),
     "prototype": (0, 1), "anchor": (0, 1), "conflict": (0, 1), "noticed": (0, 1), "partner_noticed": (0, 1),
     "week_noise": (-2, 2), "weeks_waiting": (0, 200), "first_score": (0, 40), "load": (0, 3), "carried": (-1, 1),
-    "open_ruptures": (0, 3), "fresh": (0, 1), "before": (0, 1),
+    "open_ruptures": (0, 3), "fresh": (0, 1), "before": (0, 1), "common": (-4, 4), "event": (0, 1), "population_mean": (0.05, 0.95),
     "partner_anxiety_mean": (0, 1), "partner_avoidance_mean": (0, 1),
 }
 
@@ -201,6 +201,7 @@ SHAPES = {
     "handed_over": Shape(0, 1, "fresh before"),
     "defence": Shape(-INF, INF, "anxiety_z own"),
     "expected_distress": Shape(-INF, INF, "anxiety_z avoidance_z immature neurotic"),
+    "partly_shared": Shape(-8, 8, "common own"),
     "distress_drift": Shape(-INF, INF, "distress distress_set_point distress_luck"),
     "prototype_drift": Shape(0, 1, "prototype anchor prototype_luck distress"),
     "insecurity": Shape(-2, 2, "anxiety avoidance"),
@@ -781,9 +782,10 @@ def test_healing_limits() -> None:
     assert value(eq.healing, engagement=0.0) == value(eq.healing, distress=P.healthy_distress - 1) == 0.0
     assert value(eq.healing, distress=1.0, **{**typical, "alliance": 2 * P.alliance_typical}) == near(
         P.healing_rate * 1.8 * 2**P.healing_alliance_power)
-    # What the two make of the same treatment multiplies it.
+    # What the two make of the same treatment multiplies it; a few clients are harmed by it.
     assert value(eq.healing, distress=1.0, **typical, treatment_gain=0.3, partner_treatment_gain=-0.1) == near(
-        P.healing_rate * 1.8 * np.exp(0.2))
+        P.healing_rate * 1.8 * 1.3 * np.exp(-0.1))
+    assert value(eq.healing, distress=1.0, **typical, treatment_gain=-1.5) == near(-0.5 * P.healing_rate * 1.8)
 
 
 @promise(eq.rupture_distress)
@@ -883,19 +885,35 @@ def test_expected_distress_is_a_sum_of_paths() -> None:
 @promise(eq.distress_drift)
 @pytest.mark.parametrize("rate", [0.02, 0.06, 0.5])
 def test_distress_has_the_variance_it_should(rate: float) -> None:
-    """Stationary variance around the set point equals the state share, whatever the pull; the mean is the set point."""
-    step = {"distress_return_rate": rate, "distress_state_share": 0.3, "distress_set_point": 1.0}
-    mean, variance = 4.0, 0.0
-    kept = value(eq.distress_drift, distress=1.0, **step) - value(eq.distress_drift, distress=0.0, **step)
-    noise = value(eq.distress_drift, distress_luck=1.0, **step) - value(eq.distress_drift, distress_luck=0.0, **step)
-    for _ in range(2000):
-        mean, variance = value(eq.distress_drift, distress=mean, **step), kept**2 * variance + noise**2
-    assert mean == near(1.0, 1e-9) and variance == near(0.3, 1e-9)
-    luck = np.random.default_rng(3).standard_normal((300, 4000))
-    x = np.full(4000, 1.0)
-    for week in luck:
-        x = value(eq.distress_drift, distress=x, distress_luck=week, **step)
-    assert x.mean() == near(1.0, 0.04) and x.var() == near(0.3, 0.03)
+    """Stationary variance around the set point equals the state share, whatever the pull and the share of events in it."""
+    for events in (0.0, 0.7):
+        step = {"distress_return_rate": rate, "distress_state_share": 0.3, "distress_set_point": 1.0, "life_event_prob": 0.05,
+                "life_event_distress_share": events, "event": 0.0, "event_luck": 0.0}  # fmt: skip
+        mean, variance = 4.0, 0.0
+        kept = value(eq.distress_drift, distress=1.0, **step) - value(eq.distress_drift, distress=0.0, **step)
+        small = value(eq.distress_drift, distress_luck=1.0, **step) - value(eq.distress_drift, distress_luck=0.0, **step)
+        hit = {**step, "event": 1.0}
+        large = value(eq.distress_drift, **{**hit, "event_luck": 1.0}) - value(eq.distress_drift, **hit)
+        for _ in range(2000):
+            mean, variance = value(eq.distress_drift, distress=mean, **step), kept**2 * variance + small**2 + 0.05 * large**2
+        assert mean == near(1.0, 1e-9) and variance == near(0.3, 1e-9)
+        rng = np.random.default_rng(3)
+        x = np.full(4000, 1.0)
+        for _ in range(300):
+            luck = {"distress_luck": rng.standard_normal(4000), "event_luck": rng.standard_normal(4000),
+                    "event": (rng.random(4000) < 0.05) * 1.0}  # fmt: skip
+            x = value(eq.distress_drift, distress=x, **{**step, **luck})
+        assert x.mean() == near(1.0, 0.05) and x.var() == near(0.3, 0.04)
+
+
+@promise(eq.partly_shared)
+def test_two_views_share_as_much_as_stated() -> None:
+    """Unit variance each, and their correlation is the share."""
+    rng = np.random.default_rng(5)
+    common, mine, theirs = rng.standard_normal((3, 100_000))
+    for shared in (0.0, 0.3, 1.0):
+        a, b = (eq.partly_shared(common, own, shared) for own in (mine, theirs))
+        assert a.std() == near(1.0, 0.01) and np.corrcoef(a, b)[0, 1] == near(shared, 0.01)
 
 
 @promise(eq.prototype_drift)

@@ -234,7 +234,7 @@ def test_healing_by_hand() -> None:
     verbs.heal(world, np.arange(30))
     work = ((d.client_alliance / p.alliance_typical) ** p.healing_alliance_power * d.client_engagement / p.engagement_typical
             * (1 + p.healing_labelling_share * (d.mean_client_labelling / p.labelling_typical - 1))
-            * np.exp(world.clients.treatment_gain) * np.exp(world.therapists.treatment_gain))
+            * (1 + world.clients.treatment_gain) * np.exp(world.therapists.treatment_gain))
     healed = np.minimum(p.healing_rate * work, 1.0) * np.maximum(d.client_distress - p.healthy_distress, 0)
     lost = healed - p.rupture_distress_step * d.open_rupture
     assert 0 < d.open_rupture.sum() < 30 and np.ptp(world.clients.treatment_gain) > 0.5 < np.ptp(world.therapists.treatment_gain)
@@ -334,33 +334,28 @@ def people(selected: bool = False, n: int = 6000, seed: int = 1) -> tuple[Column
 
 
 def test_a_week_of_life_writes_what_it_says() -> None:
-    """Distress, its set point and own part, defences, anxiety, avoidance, their anchors and the count of events; nothing else."""
+    """Distress, its set point, defences, anxiety, avoidance, their anchors and the count of events; nothing else."""
     who, code = people(n=3000)
     before = {name: who[name].copy() for name in PERSON}
     live_a_week("client", who, code, 3, Parameters(), Luck(1, 0))
     got = {name for name in PERSON if not np.array_equal(before[name], who[name])}
     attachment = {"anxiety", "avoidance", "anxiety_anchor", "avoidance_anchor"}
-    assert got == attachment | {"distress", "distress_set_point", "distress_own", "immature", "neurotic", "life_events"}
+    assert got == attachment | {"distress", "distress_set_point", "immature", "neurotic", "life_events"}
 
 
 def test_a_week_of_distress_by_hand() -> None:
-    """Distress moves to its set point and is stirred by the addressed luck of that week; events move it too, and lasting
-    ones what it returns to."""
+    """Distress moves to its set point and is stirred by the addressed luck of that week, in part by events."""
     who, code = people(n=400)
     p, luck = Parameters({"life_event_prob": 0.4}), Luck(1, 0)
-    before, set_point, own = who.distress.copy(), who.distress_set_point.copy(), who.distress_own.copy()
+    before, set_point = who.distress.copy(), who.distress_set_point.copy()
     live_a_week("client", who, code, 7, p, luck)
-    sd = math.sqrt(p.distress_state_share * (1 - (1 - p.distress_return_rate) ** 2))
-    by_hand = before + p.distress_return_rate * (set_point - before) + sd * luck.normal(code, "distress", 7)
+    variance = p.distress_state_share * (1 - (1 - p.distress_return_rate) ** 2)
+    small, large = (1 - p.life_event_distress_share) * variance, p.life_event_distress_share * variance / 0.4
     event = luck.uniform(code, "life_event", 7) <= 0.4
-    lasts = event & (luck.uniform(code, "life_event_kind", 7) <= p.life_event_lasting_prob)
-    blow = p.life_event_distress_sd * luck.normal(code, "life_event_distress", 7)
-    assert 100 < event.sum() < 300 and 20 < lasts.sum() < event.sum()
-    np.testing.assert_allclose(who.distress, by_hand + event * blow, atol=1e-12)
-    np.testing.assert_allclose(who.distress_own, own + lasts * blow, atol=1e-12)
-    calm, _ = people(n=400)  # the same week without what events do to distress
-    live_a_week("client", calm, code, 7, p.but(life_event_distress_sd=0.0), luck)
-    np.testing.assert_allclose(who.distress_set_point - calm.distress_set_point, lasts * blow, atol=1e-12)
+    by_hand = (before + p.distress_return_rate * (set_point - before) + math.sqrt(small) * luck.normal(code, "distress", 7)
+               + event * math.sqrt(large) * luck.normal(code, "life_event_distress", 7))  # fmt: skip
+    assert 100 < event.sum() < 300
+    np.testing.assert_allclose(who.distress, by_hand, atol=1e-12)
 
 
 def test_life_events_come_move_and_last_as_often_as_stated() -> None:
@@ -394,7 +389,7 @@ def test_a_population_stays_what_it_is_without_therapy(role: str) -> None:
         live_a_week(role, who, code, week, Parameters(), Luck(1, 0))
     for name, (mean, sd) in start.items():
         assert who[name].mean() == pytest.approx(mean, abs=0.08 * sd), name
-        assert who[name].std() == pytest.approx(sd, rel=0.06), name
+        assert who[name].std() == pytest.approx(sd, rel=0.08), name  # those near an end of the scale are stirred less
 
 
 # ------------------------------------------------------------------------------------------------ questionnaires
@@ -600,7 +595,7 @@ def test_early_anchors_and_distress_are_kept() -> None:
 def test_anchors_go_with_the_present() -> None:
     """Without a given history the anchor correlates with today and is regressed toward the mean of the role."""
     who, _ = people()
-    assert np.corrcoef(who.anxiety, who.anxiety_anchor)[0, 1] > 0.8
+    assert np.corrcoef(who.anxiety, who.anxiety_anchor)[0, 1] == pytest.approx(math.sqrt(1 - Parameters().prototype_state_share), abs=0.04)
     assert who.anxiety_anchor.std() < who.anxiety.std()
     assert who.anxiety_anchor.min() >= 0 and who.anxiety_anchor.max() <= 1
 

@@ -448,13 +448,25 @@ class Person(mesa.Agent):
         )
         self.regulation = max(self.regulation * (1.0 - p.plasticity * (1.0 - p.regulation_week_keep)), 0.0)
         before = self.distress
-        drifted = eq.distress_drift(before, self.distress_set_point, z_distress, p.distress_return_rate, p.distress_state_share)
+        happens = event <= p.life_event_prob
+        drifted = eq.distress_drift(
+            before,
+            self.distress_set_point,
+            z_distress,
+            1.0 if happens else 0.0,
+            blow,
+            p.distress_return_rate,
+            p.distress_state_share,
+            p.life_event_prob,
+            p.life_event_distress_share,
+        )
         self.distress = min(max(drifted, -6.0), 8.0)
         self.anxiety = eq.prototype_drift(
             self.anxiety,
             self.anxiety_anchor,
             z_anxiety,
             before,
+            (p.anxiety_mean - 1.0) / 6.0,
             p.anxiety_sd / 6.0,
             p.plasticity,
             p.anchor_rate,
@@ -466,16 +478,14 @@ class Person(mesa.Agent):
             self.avoidance_anchor,
             z_avoidance,
             before,
+            (p.avoidance_mean - 1.0) / 6.0,
             p.avoidance_sd / 6.0,
             p.plasticity,
             p.anchor_rate,
             p.prototype_state_share,
             p.avoidance_distress_gain,
         )
-        if event <= p.life_event_prob:
-            self.distress = min(max(self.distress + p.life_event_distress_sd * blow, -6.0), 8.0)
-            if kind <= p.life_event_lasting_prob:
-                self.distress_own += p.life_event_distress_sd * blow
+        if happens:
             for name, luck in (("anxiety", event_anxiety), ("avoidance", event_avoidance)):
                 step = min(max(p.plasticity * p.life_event_sd * luck, -0.25), 0.25)
                 if kind <= p.life_event_moves_prob:
@@ -596,8 +606,13 @@ class Client(Person):
         self.partner, therapist.partner = therapist, self
         self.planned_sessions = planned_sessions
         self.pair_code = np.uint64(pair([self.code], [therapist.code])[0])
-        luck = model.first_luck(model.seed_code, model.replicate_code, self.pair_code, purpose_code("match"))
-        self.match = min(max(self.p.match_sd * luck, -8.0), 8.0)
+        common, mine, theirs = (
+            model.first_luck(model.seed_code, model.replicate_code, self.pair_code, purpose_code(name))
+            for name in ("match", "client_match", "therapist_match")
+        )
+        for person, own in ((self, mine), (therapist, theirs)):
+            luck = eq.partly_shared(common, own, self.p.match_shared_share)
+            person.match = min(max(self.p.match_sd * luck, -8.0), 8.0)
         self.distress_intake = self.distress
         self.ending = "in therapy"
         self.engagement = DYAD["client_engagement"].start
@@ -679,7 +694,7 @@ class Client(Person):
             p.collaboration_engagement_gain,
             p.engagement_typical,
         )
-        therapist.receive(self.match)
+        therapist.receive(therapist.match)
         self.strain(number, confront, repair)
         self.remember()
         therapist.remember()
@@ -883,6 +898,7 @@ _OF_BOND = {
             "perceived_mean",
             "unreliability",
             "trust",
+            "match",
             "bond",
             "task",
             "goal",
@@ -891,7 +907,6 @@ _OF_BOND = {
     },
 }
 _OF_COURSE = (
-    "match",
     "client_engagement",
     "shared_meaning",
     "capability",
