@@ -78,7 +78,7 @@ def changed(before: dict[str, np.ndarray], after: dict[str, np.ndarray]) -> set[
 
 _LIFE = {f"{table}.{name}" for table in ("clients", "therapists") for name in (
     "regulation", "distress", "distress_set_point", "immature", "neurotic", "anxiety", "avoidance", "anxiety_anchor",
-    "avoidance_anchor", "distress_own")}  # fmt: skip
+    "avoidance_anchor")}  # fmt: skip
 #: verb -> what may change; sessions may change what the verbs of a session do.
 WRITES: dict[str, set[str]] = {
     "arrive": {"state", "since", "arrival", "arrived", "book.assessments",

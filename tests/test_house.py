@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[1]
 SIM = ROOT / "sim"
 FILES = sorted(SIM.rglob("*.py"))
 CLAIM_IDS = [f"K{i}" for i in range(1, 28)] + [f"A{i}" for i in range(1, 10)]
-STATUSES = {"empirical", "derived", "assumption"}
+STATUSES = {"empirical", "derived", "calibrated", "assumption"}
 
 
 def short(path: Path) -> str:

@@ -23,7 +23,7 @@ from sim.evidence.patterns import patterns
 from sim.evidence.validate import MOST_MISSED, sign_verdict
 from sim.theory.ensemble import members
 
-DESIGN, DESIGN_SEED, WIDER = 384, 9003, 1.6  # points, their luck, and how much wider than the fit's own uncertainty
+DESIGN, DESIGN_SEED, WIDER = 256, 9003, 1.6  # points, their luck, and how much wider than the fit's own uncertainty
 CANDIDATE_SEED = 9100  # luck of the candidates: each has its own
 WALKERS, STEPS, BURN = 64, 1500, 500
 

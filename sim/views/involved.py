@@ -360,7 +360,7 @@ def _arguments_of(functions: Iterable[Equation], words: Iterable[str]) -> list[N
 
 def _is_strength(n: Number) -> bool:
     """Whether a number is an assumption about how strongly something works, not a centre, a level or noise."""
-    return n.status == "assumption" and not n.name.endswith(("_base", "_offset", "_sd", "_typical", "_mean", "_start"))
+    return n.status in ("assumption", "calibrated") and not n.name.endswith(("_base", "_offset", "_sd", "_typical", "_mean", "_start"))
 
 
 def _changed(lever: Lever, scenario: Scenario) -> list[Assumption]:
