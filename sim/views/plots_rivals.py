@@ -30,7 +30,7 @@ def rivals_figure(found: Sequence[Mapping[str, Any]]) -> Figure:
     values = np.array([[one["misses"].get(i, np.nan) for one in found] for i in ids], float)
     shades = LinearSegmentedColormap.from_list("misses", ["#0072B2", "#FFFFFF", "#D55E00"])
     with styled():
-        figure, ax = plt.subplots(figsize=(2.8 + 1.15 * len(found), 1.6 + 0.27 * len(ids)), layout="constrained")
+        figure, ax = plt.subplots(figsize=(4.6 + 1.15 * len(found), 1.6 + 0.27 * len(ids)), layout="constrained")
         image = ax.imshow(values, cmap=shades, vmin=-_REACH, vmax=_REACH, aspect="auto")
         for (y, x), miss in np.ndenumerate(values):
             bold = abs(miss) > MOST_MISSED
@@ -38,7 +38,7 @@ def rivals_figure(found: Sequence[Mapping[str, Any]]) -> Figure:
                     color="white" if abs(miss) > 0.62 * _REACH else "black", weight="bold" if bold else "normal")  # fmt: skip
         ax.set_xticks(range(len(found)), [f"{one['name']}\nscore {one['score']:.0f}" for one in found], fontsize=8)
         ax.xaxis.tick_top()
-        ax.set_yticks(range(len(ids)), [short(f"{i}  {patterns()[i].name}", 52) for i in ids], fontsize=7.5)
+        ax.set_yticks(range(len(ids)), [short(f"{i}  {patterns()[i].name}", 74) for i in ids], fontsize=7.5)
         ax.tick_params(length=0)
         ax.grid(visible=False)
         for spine in ax.spines.values():
