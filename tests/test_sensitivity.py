@@ -12,8 +12,8 @@ import pandas as pd
 import pytest
 
 from sim.evidence import sensitivity as evidence
-from sim.evidence.movable_numbers import Range, SensitivityError, movable_numbers, left_out, ranged
 from sim.evidence.indices import Screened, Sensitivity, Shared
+from sim.evidence.movable_numbers import Range, SensitivityError, left_out, movable_numbers, ranged
 from sim.evidence.outcome import UNITS, column_names, outcome
 from sim.evidence.sensitivity import sensitivity
 from sim.experiments.clinic_measures import CLINIC_MEASURES

@@ -595,7 +595,8 @@ def test_early_anchors_and_distress_are_kept() -> None:
 def test_anchors_go_with_the_present() -> None:
     """Without a given history the anchor correlates with today and is regressed toward the mean of the role."""
     who, _ = people()
-    assert np.corrcoef(who.anxiety, who.anxiety_anchor)[0, 1] == pytest.approx(math.sqrt(1 - Parameters().prototype_state_share), abs=0.04)
+    expected = math.sqrt(1 - Parameters().prototype_state_share)
+    assert np.corrcoef(who.anxiety, who.anxiety_anchor)[0, 1] == pytest.approx(expected, abs=0.04)
     assert who.anxiety_anchor.std() < who.anxiety.std()
     assert who.anxiety_anchor.min() >= 0 and who.anxiety_anchor.max() <= 1
 
