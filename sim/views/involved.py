@@ -360,7 +360,8 @@ def _arguments_of(functions: Iterable[Equation], words: Iterable[str]) -> list[N
 
 def _is_strength(n: Number) -> bool:
     """Whether a number is an assumption about how strongly something works, not a centre, a level or noise."""
-    return n.status in ("assumption", "calibrated") and not n.name.endswith(("_base", "_offset", "_sd", "_typical", "_mean", "_start"))
+    levels = ("_base", "_offset", "_sd", "_typical", "_mean", "_start")
+    return n.status in ("assumption", "calibrated") and not n.name.endswith(levels)
 
 
 def _changed(lever: Lever, scenario: Scenario) -> list[Assumption]:
