@@ -7,6 +7,7 @@ search that was stopped goes on where it stood, and what comes out depends neith
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import multiprocessing
@@ -16,10 +17,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from functools import lru_cache
-from importlib import resources
+from importlib import metadata, resources
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, TextIO
 
 from sim.evidence.patterns import patterns
 from sim.evidence.studies import Studies
@@ -28,8 +29,11 @@ from sim.evidence.validate import Row, simulated
 LEDGER = "simulated.jsonl"
 #: Folders and files that decide what a simulated study finds.
 _DECIDES = ("luck.py", "theory", "people", "therapy", "experiments")
-_PATTERN_FILES = ("studies.py", "pooling.py", "pattern_values.py", "pattern_directions.py", "pattern_priors.py",
+_PATTERN_FILES = ("validate.py", "patterns.py", "bank.py", "studies.py", "pooling.py", "pattern_values.py", "pattern_directions.py", "pattern_priors.py",
                   "therapist_effects.py", "patterns.yaml")  # fmt: skip
+
+
+_LIBRARIES = ("numpy", "numba", "pandas", "scipy", "statsmodels")
 
 
 @dataclass(frozen=True)
@@ -63,11 +67,11 @@ class BankError(OSError):
 
 @lru_cache(maxsize=1)
 def model_hash() -> str:
-    """Hash of every file that decides what a simulated study finds; views and commands are not among them."""
+    """Hash of every file that decides what a simulated study finds, and of the libraries; views and commands are not among them."""
     package = Path(str(resources.files("sim")))
     files = [f for name in _DECIDES for f in ([package / name] if name.endswith(".py") else sorted((package / name).rglob("*")))]
     files += [package / "evidence" / name for name in _PATTERN_FILES]
-    h = hashlib.blake2b(digest_size=8)
+    h = hashlib.blake2b(" ".join(metadata.version(name) for name in _LIBRARIES).encode(), digest_size=8)
     for path in files:
         if path.suffix in (".py", ".yaml"):
             h.update(path.relative_to(package).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
@@ -117,32 +121,44 @@ class Bank:
 
     def __init__(self, folder: Path | None = None, workers: int | None = None) -> None:
         self._kept: dict[str, Any] = {}
-        self._path = None if folder is None else folder / LEDGER
+        self._file: TextIO | None = None
         self._pool: ProcessPoolExecutor | None = None
         self._workers = workers or os.cpu_count() or 1
         self.simulated = 0  # jobs that were not kept already
-        if self._path is not None:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._read(self._path)
+        if folder is not None:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._read(folder / LEDGER)
 
     def _read(self, path: Path) -> None:
-        """Take what an earlier search kept. A last line that was cut off by a crash is dropped."""
-        if not path.exists():
-            path.write_text(json.dumps({"model": model_hash()}) + "\n", encoding="utf-8")
-            return
-        text = path.read_text(encoding="utf-8")
-        whole = text[: text.rfind("\n") + 1]
-        lines = whole.splitlines()
+        """Take what an earlier search kept, and hold the ledger for this one. A last line cut off by a crash is dropped."""
+        self._file = path.open("a+", encoding="utf-8", errors="replace")
         try:
-            of = json.loads(lines[0])["model"]
-            entries = [json.loads(line) for line in lines[1:]]
-            self._kept = {entry["key"]: entry for entry in entries}
-        except (IndexError, ValueError, KeyError, TypeError) as e:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            self._file.close()
+            raise BankError(f"{path}: another search is writing it; wait for it, or use another folder") from None
+        self._file.seek(0)
+        text = self._file.read()
+        whole = text[: text.rfind("\n") + 1]
+        if not whole:
+            self._file.truncate(0)
+            self._append({"model": model_hash()})
+            return
+        try:
+            first, *entries = (json.loads(line) for line in whole.splitlines())
+            of, self._kept = first["model"], {entry["key"]: entry for entry in entries}
+        except (ValueError, KeyError, TypeError) as e:
             raise BankError(f"{path}: is no ledger of simulated tables ({e}); remove it to begin anew") from e
         if of != model_hash():
             raise BankError(f"{path}: was made with another version of the model; use another folder, or remove it to begin anew")
         if whole != text:
-            path.write_text(whole, encoding="utf-8")
+            self._file.truncate(len(whole.encode()))
+
+    def _append(self, entry: Mapping[str, Any]) -> None:
+        if self._file is not None:
+            self._file.write(json.dumps(entry) + "\n")
+            self._file.flush()
+            os.fsync(self._file.fileno())
 
     @property
     def kept(self) -> int:
@@ -156,6 +172,9 @@ class Bank:
         if self._pool is not None:
             self._pool.shutdown(wait=kind is None, cancel_futures=True)
             self._pool = None
+        if self._file is not None:
+            self._file.close()  # lets go of the ledger
+            self._file = None
 
     def ask(self, jobs: Sequence[Job], progress: Callable[[int, int], None] | None = None) -> list[Found]:
         """What each job finds, in the order of the jobs."""
@@ -164,6 +183,9 @@ class Bank:
         if wanted and self._workers == 1:
             for job in wanted.values():
                 self._keep(job, found_by(job))
+                done += 1
+                if progress is not None:
+                    progress(done, len(jobs))
         elif wanted:
             for job, kept in self._side_by_side(wanted.values()):
                 self._keep(job, kept)
@@ -186,8 +208,4 @@ class Bank:
         self.simulated += 1
         entry = {"key": job.key, "changes": dict(job.changes), "seed": job.seed, "size": job.size, **kept}
         self._kept[job.key] = entry
-        if self._path is not None:
-            with self._path.open("a", encoding="utf-8") as f:
-                f.write(json.dumps(entry) + "\n")
-                f.flush()
-                os.fsync(f.fileno())
+        self._append(entry)

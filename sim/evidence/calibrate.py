@@ -17,17 +17,17 @@ from typing import Any
 
 import numpy as np
 
+from sim.evidence import reserved
 from sim.evidence.bank import Bank, Found, Job
 from sim.evidence.free_numbers import FREE, Free, standings_of, values_at
 from sim.evidence.patterns import Pattern, patterns
 
-#: Luck of the search; validations use other seeds.
-SEEDS = (9001, 9002)
 SIZE = 0.5
 STEP = 0.3  # of a derivative, in prior SD: small against the prior, large against the luck that is left
 FURTHEST = 3.5  # prior SD that a number may go
+FAR_OFF = 10.0  # what a row counts that could not be computed
 ROOM = 1.3  # half-widths of its interval by which a sign should hold
-#: Rows that need the clinics of ``Studies.practice`` depend on no free number beyond what the others show, and cost most.
+#: Rows that need the clinics of ``Studies.practice``, which cost most; they are looked at afterwards.
 NOT_SEARCHED = ("15.1", "15.3", "15.5")
 
 
@@ -96,6 +96,7 @@ class Fit:
     slopes: np.ndarray
     rounds: int
     message: str
+    converged: bool = False
 
     @property
     def score(self) -> float:
@@ -111,7 +112,7 @@ class Search:
     free: tuple[Free, ...] = FREE
     changes: Mapping[str, Any] | None = None
     ids: tuple[str, ...] = ()
-    seeds: tuple[int, ...] = SEEDS
+    seeds: tuple[int, ...] = reserved.SEARCH
     size: float = SIZE
     without: tuple[str, ...] = ()  # rows that are simulated and not looked at
     known_slopes: np.ndarray | None = None  # of the table over the numbers, taken for the whole search (near its start)
@@ -137,7 +138,7 @@ class Search:
         """All that is to be small, in the order of :meth:`rows` and then the numbers. What could not be computed is far off."""
         table = [0.0 if name.split("/")[0] in self.without else value
                  for name, value in {**misses(found), **shortfalls(found)}.items()]  # fmt: skip
-        return np.nan_to_num(np.array([*table, *standings]), nan=10.0)
+        return np.nan_to_num(np.array([*table, *standings]), nan=FAR_OFF)
 
     def rows(self, found: Found) -> tuple[str, ...]:
         """Names of what is to be small, without the numbers."""
@@ -170,7 +171,7 @@ class Search:
         found = self.tables([done.x])[0]
         rows = self.rows(found)
         return Fit(values_at(done.x, self.free), done.x, found, float(done.cost), rows, np.asarray(done.jac), done.nfev,
-                   str(done.message))  # fmt: skip
+                   str(done.message), bool(done.status > 0))  # fmt: skip
 
     def _say(self, what: str) -> None:
         if self.progress is not None:

@@ -15,17 +15,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from sim.evidence import reserved
 from sim.evidence.bank import Bank, Found, Job
-from sim.evidence.calibrate import SIZE, Fit, misses, searched, shortfalls
+from sim.evidence.calibrate import FURTHEST, ROOM, SIZE, Fit, misses, searched, shortfalls
 from sim.evidence.emulator import Emulator, learned
 from sim.evidence.free_numbers import FREE, Free, standings_of, values_at
 from sim.evidence.patterns import patterns
-from sim.evidence.validate import MOST_MISSED, sign_verdict
+from sim.evidence.validate import LEVEL, MOST_MISSED, sign_verdict
 from sim.theory.ensemble import members
 
-DESIGN, DESIGN_SEED, WIDER = 256, 9003, 1.6  # points, their luck, and how much wider than the fit's own uncertainty
-CANDIDATE_SEED = 9100  # luck of the candidates: each has its own
-WALKERS, STEPS, BURN = 64, 1500, 500
+DESIGN, WIDER = 256, 1.6  # points, and how much wider than the fit's own uncertainty
+WALKERS, STEPS, BURN = 64, 2000, 600
+LUCK = 4.0  # what the luck of one table adds to its joint score, about
 
 
 def standings(free: Sequence[Free] = FREE) -> np.ndarray:
@@ -40,7 +41,7 @@ def limit(rows: int) -> float:
     """What the joint score may be with so many rows."""
     from scipy.stats import chi2
 
-    return float(chi2.ppf(0.95, rows))
+    return float(chi2.ppf(LEVEL, rows))
 
 
 def disagreements(found: Found) -> list[str]:
@@ -77,7 +78,7 @@ def wrong_signs(found: Found) -> list[str]:
 
 def _outputs(found: Found) -> tuple[list[str], np.ndarray]:
     """What the emulator learns: every miss, and every shortfall before it is cut off at nothing."""
-    table = {**misses(found), **{f"{k}": v for k, v in _signed(found).items()}}
+    table = {**misses(found), **_signed(found)}
     return list(table), np.array(list(table.values()))
 
 
@@ -103,37 +104,48 @@ def uncertainty(fit: Fit) -> np.ndarray:
     return np.linalg.inv(fit.slopes.T @ fit.slopes)
 
 
-def design(fit: Fit, points: int = DESIGN) -> np.ndarray:
+def design(fit: Fit, points: int = DESIGN, scramble: int = reserved.DESIGN) -> np.ndarray:
     """Points (points, numbers) spread evenly over a region around the fit, ``WIDER`` than its own uncertainty."""
     from scipy.stats import norm, qmc
 
     spread = uncertainty(fit)
-    sampler = qmc.Sobol(fit.standings.size, rng=np.random.default_rng(DESIGN_SEED))
+    sampler = qmc.Sobol(fit.standings.size, rng=np.random.default_rng(scramble))
     flat = sampler.random_base2(int(np.ceil(np.log2(points))))[:points]
-    return np.clip(fit.standings + WIDER * norm.ppf(np.clip(flat, 1e-4, 1 - 1e-4)) @ np.linalg.cholesky(spread).T, -3.5, 3.5)
+    return np.clip(fit.standings + WIDER * norm.ppf(np.clip(flat, 1e-4, 1 - 1e-4)) @ np.linalg.cholesky(spread).T, -FURTHEST, FURTHEST)
 
 
-def drawn(emulator: Emulator, fit: Fit, count: int, seed: int = 9004) -> np.ndarray:
-    """Sets of numbers (count, numbers) plausible by emulator and priors, by emcee's affine-invariant sampler."""
+def drawn(emulator: Emulator, fit: Fit, count: int, seed: int = reserved.DRAW) -> tuple[np.ndarray, float]:
+    """Sets of numbers (count, numbers) that the emulator says agree with the table, weighed by misses and priors, and how many
+    times its own memory (autocorrelation time) the sampler ran.
+
+    By emcee's affine-invariant sampler. Outside the joint score's limit, less what the luck of a table adds, nothing is drawn: a
+    set there would be refused anyway.
+    """
     import emcee
 
     value = np.array([("/" not in name) for name in emulator.outputs])
-    sd = emulator.errors(design(fit, 128)).mean(axis=0)  # much the same all over the region
+    sd = emulator.errors(design(fit, 128, scramble=seed)).mean(axis=0)  # between the points that it learned from
+    most = limit(int(value.sum())) - LUCK
 
     def log_posterior(z: np.ndarray) -> np.ndarray:
         mean = emulator.means(z)
-        missed = (mean[:, value] ** 2 / (1.0 + sd[value] ** 2)).sum(axis=1)
-        short = (np.maximum(1.3 - mean[:, ~value], 0.0) ** 2).sum(axis=1)
-        far = (np.abs(z) > 3.5).any(axis=1)
-        return np.where(far, -np.inf, -0.5 * (missed + short + (z**2).sum(axis=1)))
+        missed = mean[:, value]
+        short = np.maximum(ROOM - mean[:, ~value], 0.0)
+        out = (np.abs(z) > FURTHEST).any(axis=1) | ((missed**2).sum(axis=1) > most) | (np.abs(missed) > MOST_MISSED).any(axis=1)
+        weighed = (missed**2 / (1.0 + sd[value] ** 2)).sum(axis=1) + (short**2 / (1.0 + sd[~value] ** 2)).sum(axis=1)
+        return np.where(out, -np.inf, -0.5 * (weighed + (z**2).sum(axis=1)))
 
     rng = np.random.default_rng(seed)
-    begin = rng.multivariate_normal(fit.standings, 0.25 * uncertainty(fit), size=WALKERS)
+    begin = rng.multivariate_normal(fit.standings, 0.1 * uncertainty(fit), size=40 * WALKERS)
+    begin = begin[np.isfinite(log_posterior(begin))][:WALKERS]
+    if len(begin) < WALKERS:
+        raise ValueError("the emulator finds no sets of numbers around the fit that agree with the table")
     sampler = emcee.EnsembleSampler(WALKERS, fit.standings.size, log_posterior, vectorize=True)
     sampler.random_state = np.random.RandomState(seed).get_state()
-    sampler.run_mcmc(np.clip(begin, -3.4, 3.4), STEPS)
+    sampler.run_mcmc(begin, STEPS)
+    memory = float(np.max(sampler.get_autocorr_time(discard=BURN, quiet=True)))
     chain = sampler.get_chain(discard=BURN, flat=True)
-    return np.asarray(chain[rng.choice(len(chain), count, replace=False)])
+    return np.asarray(chain[rng.choice(len(chain), count, replace=False)]), (STEPS - BURN) / memory
 
 
 @dataclass(frozen=True)
@@ -144,6 +156,7 @@ class Built:
     tables: tuple[Found, ...]
     candidates: int
     fell: tuple[str, ...]
+    memories: float  # length of the sampler's chain in autocorrelation times
 
 
 def rounded(values: Mapping[str, float]) -> dict[str, float]:
@@ -151,24 +164,28 @@ def rounded(values: Mapping[str, float]) -> dict[str, float]:
     return {name: float(f"{value:.4g}") for name, value in values.items()}
 
 
-def build(bank: Bank, fit: Fit, wanted: int = 250, most: int = 450, free: Sequence[Free] = FREE, size: float = SIZE,
+def build(bank: Bank, fit: Fit, wanted: int = 220, most: int = 600, free: Sequence[Free] = FREE, size: float = SIZE,
           points: int = DESIGN, candidate_size: float = 1.0, say: Callable[[str], None] = print) -> Built:  # fmt: skip
     """Build an ensemble around a fit: design, emulator, candidates, and each candidate's own simulation."""
     ids = searched()
     at = design(fit, points)
-    jobs = [Job({"parameters": values_at(z, free)}, DESIGN_SEED, size, ids) for z in at]
+    jobs = [Job({"parameters": values_at(z, free)}, reserved.DESIGN, size, ids) for z in at]
     tables = bank.ask(jobs, lambda done, total: say(f"design: {done} of {total}") if done % 32 == 0 else None)
     names = _outputs(tables[0])[0]
-    emulator = learned(at, np.nan_to_num([_outputs(t)[1] for t in tables]), names, fit.standings, uncertainty(fit))
-    say(f"emulator of {len(names)} rows learned from {len(at)} tables")
-    candidates = [rounded(values_at(z, free)) for z in drawn(emulator, fit, most)]
+    rows = np.array([_outputs(t)[1] for t in tables])
+    whole = np.isfinite(rows).all(axis=1)  # a table with a row that could not be computed teaches nothing
+    emulator = learned(at[whole], rows[whole], names, fit.standings, uncertainty(fit))
+    say(f"emulator of {len(names)} rows learned from {int(whole.sum())} tables")
+    z, memories = drawn(emulator, fit, most)
+    say(f"sets drawn; the sampler's chain is {memories:.0f} times its memory")
+    candidates = [rounded(values_at(one, free)) for one in z]
     kept: list[Mapping[str, float]] = []
     of: list[Found] = []
     fell: list[str] = []
     tried = 0
     for begin in range(0, most, 50):  # fixed blocks, so that the outcome does not depend on the processes
         block = candidates[begin : begin + 50]
-        found = bank.ask([Job({"parameters": c}, CANDIDATE_SEED + begin + i, candidate_size, ids) for i, c in enumerate(block)])
+        found = bank.ask([Job({"parameters": c}, reserved.CANDIDATES[begin + i], candidate_size, ids) for i, c in enumerate(block)])
         for candidate, table in zip(block, found, strict=True):
             why = disagreements(table)
             tried += 1
@@ -180,7 +197,7 @@ def build(bank: Bank, fit: Fit, wanted: int = 250, most: int = 450, free: Sequen
         say(f"candidates: {len(kept)} of {tried} agree with the table")
         if len(kept) >= wanted:
             break
-    return Built(tuple(kept), tuple(of), tried, tuple(fell))
+    return Built(tuple(kept), tuple(of), tried, tuple(fell), memories)
 
 
 def written(built: Built, about: str) -> str:
@@ -212,8 +229,9 @@ def pinned(free: Sequence[Free] = FREE, of: np.ndarray | None = None) -> pd.Data
 
 
 def would_pin(tables: Sequence[Found], z: np.ndarray, free: Sequence[Free] = FREE) -> pd.DataFrame:
-    """What an extra pattern would say about each number: the squared correlation, over the ensemble, of the number with every
-    quantity that the calibration did not use a value of. One row a number: the quantity that says most, and how much."""
+    """What else would say something about each number: the squared correlation, over the ensemble, of the number with every part
+    of a direction row, of which the calibration used no value but at most a sign. One row a number: the quantity that says most,
+    and how much of the number's variance it would explain, were it measured without error. Below ``noise`` it is nothing."""
     quantities: dict[str, np.ndarray] = {}
     for name in tables[0].parts:
         for part in tables[0].parts[name]:
@@ -226,14 +244,14 @@ def would_pin(tables: Sequence[Found], z: np.ndarray, free: Sequence[Free] = FRE
     return pd.DataFrame(rows)
 
 
-def checked(bank: Bank, count: int, seed: int, size: float = 1.0, of: Sequence[Mapping[str, float]] = (),
+def checked(bank: Bank, count: int, seed: int, size: float = 1.0, of: Sequence[Mapping[str, float]] | None = None,
             progress: Callable[[int, int], None] | None = None) -> list[dict[str, Any]]:  # fmt: skip
     """Simulate ``count`` members anew, all rows, on luck of ``seed`` that no search has used.
 
     ``of``: an ensemble; default: the shipped one. One entry a member: its number, joint score, why it disagrees (nothing where it
     agrees) and its table.
     """
-    every = tuple(of) or members()
+    every = members() if of is None else tuple(of)
     chosen = np.sort(np.random.default_rng(seed).choice(len(every), min(count, len(every)), replace=False))
     wanted = tuple(p.id for p in patterns().values() if p.tier in ("calibrate", "direction"))
     jobs = [Job({"parameters": dict(every[i])}, _unused(seed, int(i)), size, wanted) for i in chosen]
@@ -246,4 +264,4 @@ def checked(bank: Bank, count: int, seed: int, size: float = 1.0, of: Sequence[M
 
 def _unused(seed: int, member: int) -> int:
     """A seed that no search has used, of a verification's seed and a member."""
-    return int(np.random.SeedSequence((seed, member)).generate_state(1, np.uint64)[0] >> np.uint64(2)) + 100_000
+    return int(np.random.SeedSequence((seed, member)).generate_state(1, np.uint64)[0] >> np.uint64(2)) + reserved.FROM_HASH

@@ -81,11 +81,11 @@ def fit_as_data(fit: Fit) -> dict[str, Any]:
     """A search's end as plain values."""
     return {
         "values": dict(fit.values), "standings": fit.standings, "loss": fit.loss, "rows": list(fit.rows), "slopes": fit.slopes,
-        "rounds": fit.rounds, "message": fit.message, "table": table_as_data(fit.found),
+        "rounds": fit.rounds, "message": fit.message, "converged": fit.converged, "table": table_as_data(fit.found),
     }  # fmt: skip
 
 
 def fit_of(data: Mapping[str, Any]) -> Fit:
     """A search's end from plain values."""
     return Fit(dict(data["values"]), np.array(data["standings"]), table_of(data["table"]), data["loss"], tuple(data["rows"]),
-               np.array(data["slopes"]), data["rounds"], data["message"])  # fmt: skip
+               np.array(data["slopes"]), data["rounds"], data["message"], data["converged"])  # fmt: skip

@@ -7,13 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from sim.evidence import reserved
 from sim.evidence.bank import Found
 from sim.evidence.claims import contrasts, findings
 from sim.evidence.patterns import patterns
 from sim.evidence.validate import sign_verdict
 from sim.theory.ensemble import members
-
-CLAIM_SEED, CLAIM_CLIENTS = 9501, 150
 
 
 def direction_shares(tables: Sequence[Found]) -> dict[str, dict[str, float]]:
@@ -32,21 +31,22 @@ def direction_shares(tables: Sequence[Found]) -> dict[str, dict[str, float]]:
     return shares
 
 
-def claim_shares(chosen: Sequence[int], clients: int = CLAIM_CLIENTS, seed: int = CLAIM_SEED, threads: int | None = None,
+def claim_shares(chosen: Sequence[int], seed: int = reserved.CLAIMS, threads: int | None = None,
                  say: Callable[[str], None] = print) -> list[dict[str, Any]]:  # fmt: skip
     """Every contrast of the claims under these members' numbers, on the same people and luck.
 
-    One entry a contrast: share of members in which it is reproduced as stated, in which it goes the stated way with the whole of
-    its interval, and the middle effect with its range over members.
+    One entry a contrast: what the defaults come to on that luck, share of members in which it is reproduced as stated, in which it
+    goes the stated way with the whole of its interval, and the middle effect with its range over members.
     """
+    usual = {found.contrast.id: found.verdict for found in findings((), seed, ablated=False, threads=threads)}
     verdicts: dict[str, list[str]] = {c.id: [] for c in contrasts()}
     effects: dict[str, list[float]] = {c.id: [] for c in contrasts()}
     for done, number in enumerate(chosen, start=1):
-        for found in findings((), seed, clients, ablated=False, numbers=members()[number], threads=threads):
+        for found in findings((), seed, ablated=False, numbers=members()[number], threads=threads):
             verdicts[found.contrast.id].append(found.verdict)
             effects[found.contrast.id].append(found.effect.value)
         say(f"claims: {done} of {len(chosen)} members")
-    return [_shares(c.id, c.claims, str(c.expected), verdicts[c.id], effects[c.id]) for c in contrasts()]
+    return [{**_shares(c.id, c.claims, str(c.expected), verdicts[c.id], effects[c.id]), "default": usual[c.id]} for c in contrasts()]
 
 
 def _shares(name: str, of: Sequence[str], expected: str, verdicts: Sequence[str], effects: Sequence[float]) -> dict[str, Any]:
