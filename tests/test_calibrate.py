@@ -13,13 +13,13 @@ import numpy as np
 import pytest
 
 from sim.evidence import bank as bank_module
-from sim.evidence import ensemble, leave_out, rivals
+from sim.evidence import ensemble, leave_out, reserved, rivals
 from sim.evidence.bank import LEDGER, Bank, BankError, Found, Job, found_by
 from sim.evidence.calibrate import ROOM, Fit, Search, mean_of, misses, searched, shortfall, shortfalls
 from sim.evidence.emulator import learned
-from sim.evidence.free_numbers import FREE, Free, centre, standings_of, values_at
+from sim.evidence.free_numbers import BY_HAND, FREE, Free, centre, standings_of, values_at
 from sim.evidence.kept import fit_of, kept
-from sim.evidence.patterns import patterns
+from sim.evidence.patterns import PatternError, patterns
 from sim.evidence.validate import Studies
 from sim.experiments.scenario import from_spec
 from sim.theory.ensemble import members, spread
@@ -58,9 +58,18 @@ def test_free_scales() -> None:
         Free("healing_rat", "log", 0.02, 0.5, "-")
 
 
-def test_no_free_number_acts_on_one_instrument_of_one_row() -> None:
-    """No pattern-specific knob: no free number's name is that of a noise of a questionnaire."""
-    assert not [one.name for one in FREE if one.name.endswith(("_item_sd", "_report_prob", "_session_sd", "_week_sd"))]
+def test_what_was_moved_by_hand_is_said() -> None:
+    """Every number moved by hand exists, is not among the free ones, and stands elsewhere than before."""
+    assert not set(BY_HAND) & {one.name for one in FREE}
+    for name, (before, why) in BY_HAND.items():
+        assert NUMBERS[name].default != before and len(why) > 5, name
+
+
+def test_reserved_seeds_are_each_for_one_thing() -> None:
+    """No check is on the luck of a fit."""
+    assert len(set(reserved.SINGLE)) == len(reserved.SINGLE) and not set(reserved.SINGLE) & set(reserved.CANDIDATES)
+    assert max(reserved.CANDIDATES) < reserved.FROM_HASH and reserved.reserved(9001) and not reserved.reserved(1)
+    assert min(ensemble._unused(seed, member) for seed in range(20) for member in range(5)) >= reserved.FROM_HASH
 
 
 # ------------------------------------------------------------------------------------------------------- the bank
@@ -99,9 +108,20 @@ def test_bank_after_a_crash(tmp_path: Path) -> None:
     ledger.write_text(json.dumps({"model": "another"}) + "\n")
     with pytest.raises(BankError, match="another version of the model"):
         Bank(tmp_path)
-    ledger.write_text("nonsense\n")
-    with pytest.raises(BankError, match="is no ledger"):
-        Bank(tmp_path)
+    for nonsense in (b"nonsense\n", b"\xff\xfe\n", b"[]\n"):
+        ledger.write_bytes(nonsense)
+        with pytest.raises(BankError, match="is no ledger"):
+            Bank(tmp_path)
+
+
+def test_two_searches_do_not_share_a_ledger(tmp_path: Path) -> None:
+    """The second is refused while the first is there, and comes in after it."""
+    with Bank(tmp_path, 1) as first:
+        first.ask([job(1)])
+        with pytest.raises(BankError, match="another search is writing it"):
+            Bank(tmp_path, 1)
+    with Bank(tmp_path, 1) as second:
+        assert second.kept == 1
 
 
 def test_bank_finds_what_validation_finds() -> None:
@@ -190,6 +210,7 @@ def test_left_out_row_has_no_say() -> None:
     a, b = matrix[rest], offset[rest]
     expected = matrix[3] @ -np.linalg.solve(a.T @ a + np.eye(4), a.T @ b) + 50.0
     assert told[VALUES[3]].miss == pytest.approx(expected, abs=0.02)
+    assert told[VALUES[3]].line == pytest.approx(expected, abs=0.02) and told[VALUES[3]].settled and told[VALUES[3]].moved > 0.1
     assert told[VALUES[3]].fitted_miss == pytest.approx(matrix[3] @ fit.standings + 50.0, abs=0.01)
     assert abs(told[VALUES[3]].miss) > abs(told[VALUES[3]].fitted_miss)
 
@@ -277,7 +298,8 @@ def test_ensemble_is_drawn_from_what_is_plausible(monkeypatch: pytest.MonkeyPatc
     tables = bank.ask([Job({"parameters": values_at(z, FEW)}, 1, 1.0, VALUES) for z in at])
     missed = np.array([list(misses(t).values()) for t in tables])
     emulator = learned(at, missed, VALUES[:8], fit.standings, ensemble.uncertainty(fit))
-    z = ensemble.drawn(emulator, fit, 3000)
+    z, memories = ensemble.drawn(emulator, fit, 3000)
+    assert memories > 10
     expected = np.linalg.inv(matrix.T @ matrix + np.eye(4))
     np.testing.assert_allclose(z.mean(axis=0), fit.standings, atol=0.08)
     np.testing.assert_allclose(z.std(axis=0), np.sqrt(np.diag(expected)), rtol=0.15)
@@ -326,7 +348,7 @@ def test_rivals_are_overlays_that_run() -> None:
         numbers = {**values_at(np.zeros(len(rival.free)), rival.free), **fixed}
         from_spec({"question": "?", **rival.changes, "parameters": numbers}, "r")
     assert {one.name for one in rivals.RIVALS[2].also_free} <= {one.name for one in rivals.RIVALS[2].free}
-    with pytest.raises(ValueError, match="did you mean 'halo only'"):
+    with pytest.raises(PatternError, match="did you mean 'halo only'"):
         rivals.chosen(["halo onl"])
     assert [r.name for r in rivals.chosen(["no plasticity"])] == ["shipped", "no plasticity"]
 
@@ -344,8 +366,12 @@ def test_a_rival_lacks_what_it_says() -> None:
 
 
 def test_defaults_are_what_the_calibration_found_rounded() -> None:
-    """Every free number's default is the kept result with three digits, and says that it is calibrated; no other number does."""
+    """Every free number's default is the kept result with three digits, and says that it is calibrated; no other number does.
+
+    The search began at the priors' centres, far from there, and settled.
+    """
     fit = fit_of(kept("calibration"))
+    assert kept("calibration")["start"] == "centre" and fit.converged and abs(fit.standings).max() > 0.5
     for one in FREE:
         assert NUMBERS[one.name].default == float(f"{fit.values[one.name]:.3g}"), one.name
     assert {n.name for n in NUMBERS.values() if n.status == "calibrated"} == {one.name for one in FREE}
@@ -428,6 +454,12 @@ def test_long_validation_says_what_is_wrong(attune: Attune, tmp_path: Path) -> N
     wrong(attune("validate", "--rival", "halo only"), "--rival belongs to --rivals")
     wrong(attune("validate", "--foretell", "--pattern", "9.6"), "9.6 has no value to foretell")
     wrong(attune("validate", "--write", "--seed", 3), "on seed 1")
+    wrong(attune("validate", "--rivals", "--rounds", 1, "--write"), "keeps rivals of 6 rounds")
+    wrong(attune("validate", "--write", "--claims-over", 2), "at least 10 members")
+    wrong(attune("validate", "--write"), "in the top folder of a clone")
+    (tmp_path / "bad.json").write_text("{}")
+    wrong(attune("ensemble", "--build", "new", "--fit", "bad.json"), "is no result of attune calibrate")
+    (tmp_path / "bad.json").unlink()
     wrong(attune("validate", "--rivals", "--rival", "halo onli"), "no rival 'halo onli'", "did you mean")
     wrong(attune("validate", "--claims-over", 5000), "ask for 2 to")
-    assert os.listdir(tmp_path) == []
+    assert os.listdir(tmp_path) == []  # nothing half-written

@@ -29,10 +29,8 @@ from sim.evidence.validate import Row, simulated
 LEDGER = "simulated.jsonl"
 #: Folders and files that decide what a simulated study finds.
 _DECIDES = ("luck.py", "theory", "people", "therapy", "experiments")
-_PATTERN_FILES = ("validate.py", "patterns.py", "bank.py", "studies.py", "pooling.py", "pattern_values.py", "pattern_directions.py", "pattern_priors.py",
-                  "therapist_effects.py", "patterns.yaml")  # fmt: skip
-
-
+_PATTERN_FILES = ("validate.py", "patterns.py", "bank.py", "studies.py", "pooling.py", "pattern_values.py",
+                  "pattern_directions.py", "pattern_priors.py", "therapist_effects.py", "patterns.yaml")  # fmt: skip
 _LIBRARIES = ("numpy", "numba", "pandas", "scipy", "statsmodels")
 
 
@@ -67,7 +65,7 @@ class BankError(OSError):
 
 @lru_cache(maxsize=1)
 def model_hash() -> str:
-    """Hash of every file that decides what a simulated study finds, and of the libraries; views and commands are not among them."""
+    """Hash of every file that decides what a simulated study finds, and of the libraries; not of views and commands."""
     package = Path(str(resources.files("sim")))
     files = [f for name in _DECIDES for f in ([package / name] if name.endswith(".py") else sorted((package / name).rglob("*")))]
     files += [package / "evidence" / name for name in _PATTERN_FILES]

@@ -111,7 +111,8 @@ def design(fit: Fit, points: int = DESIGN, scramble: int = reserved.DESIGN) -> n
     spread = uncertainty(fit)
     sampler = qmc.Sobol(fit.standings.size, rng=np.random.default_rng(scramble))
     flat = sampler.random_base2(int(np.ceil(np.log2(points))))[:points]
-    return np.clip(fit.standings + WIDER * norm.ppf(np.clip(flat, 1e-4, 1 - 1e-4)) @ np.linalg.cholesky(spread).T, -FURTHEST, FURTHEST)
+    away = WIDER * norm.ppf(np.clip(flat, 1e-4, 1 - 1e-4)) @ np.linalg.cholesky(spread).T
+    return np.clip(fit.standings + away, -FURTHEST, FURTHEST)
 
 
 def drawn(emulator: Emulator, fit: Fit, count: int, seed: int = reserved.DRAW) -> tuple[np.ndarray, float]:
@@ -185,7 +186,8 @@ def build(bank: Bank, fit: Fit, wanted: int = 220, most: int = 600, free: Sequen
     tried = 0
     for begin in range(0, most, 50):  # fixed blocks, so that the outcome does not depend on the processes
         block = candidates[begin : begin + 50]
-        found = bank.ask([Job({"parameters": c}, reserved.CANDIDATES[begin + i], candidate_size, ids) for i, c in enumerate(block)])
+        jobs = [Job({"parameters": c}, reserved.CANDIDATES[begin + i], candidate_size, ids) for i, c in enumerate(block)]
+        found = bank.ask(jobs)
         for candidate, table in zip(block, found, strict=True):
             why = disagreements(table)
             tried += 1

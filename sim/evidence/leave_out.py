@@ -61,8 +61,9 @@ def foretold(search: Search, fit: Fit, ids: Sequence[str] = (), say: Callable[[s
         p = patterns()[row]
         fitted = _mean([t.values[row] for t in base])[0]
         out.append(Foretold(
-            row, (fitted - p.value) / p.uncertainty, (value - p.value) / p.uncertainty, value, error, own_numbers(fit, search, row),
-            float(np.abs(refit.standings - fit.standings).max()), _on_a_line(fit, search, row), refit.converged,
+            row, (fitted - p.value) / p.uncertainty, (value - p.value) / p.uncertainty, value, error,
+            own_numbers(fit, search, row), float(np.abs(refit.standings - fit.standings).max()),
+            _on_a_line(fit, search, row), refit.converged,
         ))  # fmt: skip
         say(f"{row}: foretold {value:.3f}, published {p.value:g}, miss {out[-1].miss:+.1f} (fitted {out[-1].fitted_miss:+.1f})")
     return out

@@ -35,8 +35,8 @@ def claim_shares(chosen: Sequence[int], seed: int = reserved.CLAIMS, threads: in
                  say: Callable[[str], None] = print) -> list[dict[str, Any]]:  # fmt: skip
     """Every contrast of the claims under these members' numbers, on the same people and luck.
 
-    One entry a contrast: what the defaults come to on that luck, share of members in which it is reproduced as stated, in which it
-    goes the stated way with the whole of its interval, and the middle effect with its range over members.
+    One entry a contrast: what the defaults come to on that luck, share of members in which it is reproduced as stated, in which
+    it goes the stated way with the whole of its interval, and the middle effect with its range over members.
     """
     usual = {found.contrast.id: found.verdict for found in findings((), seed, ablated=False, threads=threads)}
     verdicts: dict[str, list[str]] = {c.id: [] for c in contrasts()}
@@ -46,7 +46,9 @@ def claim_shares(chosen: Sequence[int], seed: int = reserved.CLAIMS, threads: in
             verdicts[found.contrast.id].append(found.verdict)
             effects[found.contrast.id].append(found.effect.value)
         say(f"claims: {done} of {len(chosen)} members")
-    return [{**_shares(c.id, c.claims, str(c.expected), verdicts[c.id], effects[c.id]), "default": usual[c.id]} for c in contrasts()]
+    return [
+        {**_shares(c.id, c.claims, str(c.expected), verdicts[c.id], effects[c.id]), "default": usual[c.id]} for c in contrasts()
+    ]
 
 
 def _shares(name: str, of: Sequence[str], expected: str, verdicts: Sequence[str], effects: Sequence[float]) -> dict[str, Any]:

@@ -1,8 +1,8 @@
 """Rival models of the whole: the same code with something else at work, refitted to the same table within the same budget.
 
 A rival is an overlay: numbers that are fixed (mostly at nothing), and numbers that it may move instead. Every model, the shipped
-one included, starts at the priors' centres. What a rival cannot reproduce within the budget speaks for the mechanisms that it lacks;
-what it can is no evidence for them.
+one included, starts at the priors' centres. What a rival cannot reproduce within the budget speaks for the mechanisms that it
+lacks; what it can is no evidence for them.
 """
 
 from __future__ import annotations

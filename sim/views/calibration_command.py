@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -13,6 +13,7 @@ _WORKERS = typer.Option(min=1, help="Processes side by side; default: all cores.
 _FOLDER = typer.Option(help="Folder for every simulated table and the result; a search that was stopped goes on from there.")
 
 
+MOST_CANDIDATES = 1950  # as many have luck of their own
 VERIFIED, VERIFY_SEED = 40, 2  # members of a new ensemble that are simulated anew at once, and their luck
 
 
@@ -57,7 +58,7 @@ def ensemble(
     seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Luck of the verification.")] = 1,
     size: Annotated[float, typer.Option(min=0.05, max=4.0, help="Share of the usual number of people in each table.")] = 1.0,
     build: Annotated[Path | None, typer.Option(help="Build an ensemble anew in this folder (long; resumable).")] = None,
-    wanted: Annotated[int, typer.Option(min=2, max=2000, help="Members wanted of a new one.")] = 250,
+    wanted: Annotated[int, typer.Option(min=2, max=600, help="Members wanted of a new one.")] = 220,
     fit: Annotated[Path | None, typer.Option(help="The calibration to build around; default: the shipped one.")] = None,
     workers: Annotated[int | None, _WORKERS] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
@@ -96,21 +97,32 @@ def ensemble(
 def _built(folder: Path, wanted: int, fit_file: Path | None, workers: int | None) -> None:
     from sim.evidence import ensemble as of
     from sim.evidence.bank import Bank
+    from sim.evidence.free_numbers import FREE
     from sim.evidence.kept import fit_of, keep, kept, table_as_data
+    from sim.evidence.patterns import PatternError
     from sim.theory.ensemble import FILE
 
-    data: dict[str, Any] = kept("calibration") if fit_file is None else json.loads(fit_file.read_text(encoding="utf-8"))
+    try:
+        fit = fit_of(kept("calibration") if fit_file is None else json.loads(fit_file.read_text(encoding="utf-8")))
+    except (ValueError, KeyError, TypeError) as e:
+        raise PatternError(f"{fit_file}: is no result of attune calibrate ({e})") from None
+    if len(fit.standings) != len(FREE):
+        raise PatternError(f"{fit_file}: has {len(fit.standings)} numbers, the model {len(FREE)}; calibrate anew")
     with Bank(folder, workers) as bank:
-        built = of.build(bank, fit_of(data), wanted, say=told)
+        built = of.build(bank, fit, wanted, most=min(3 * wanted + 50, MOST_CANDIDATES), say=told)
+        if len(built.kept) < 2:
+            raise PatternError(f"of {built.candidates} candidates {len(built.kept)} agree with the table: no ensemble was made")
         told(f"{VERIFIED} of them are simulated anew")
         again = of.checked(bank, VERIFIED, VERIFY_SEED, of=built.kept)
     about = (
         f"{len(built.kept)} sets of the free numbers that all agree with the published record; of {built.candidates} candidates\n"
         "simulated, the others did not. Made by `attune ensemble --build`; how is said in sim/evidence/ensemble.py."
     )
-    (folder / FILE).write_text(of.written(built, about), encoding="utf-8")
     keep(folder / "ensemble.json", {
-        "candidates": built.candidates, "fell": list(built.fell), "tables": [table_as_data(t) for t in built.tables],
+        "candidates": built.candidates, "fell": list(built.fell), "memories": built.memories,
+        "tables": [table_as_data(t) for t in built.tables],
         "verified": [{**one, "table": table_as_data(one["table"])} for one in again], "verify_seed": VERIFY_SEED,
     })  # fmt: skip
-    typer.echo(f"{len(built.kept)} of {built.candidates} candidates agree. Written: {folder / FILE}")
+    (folder / FILE).write_text(of.written(built, about), encoding="utf-8")
+    short = "" if len(built.kept) >= wanted else f" (fewer than the {wanted} wanted)"
+    typer.echo(f"{len(built.kept)} of {built.candidates} candidates agree{short}. Written: {folder / FILE}")

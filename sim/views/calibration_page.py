@@ -52,7 +52,7 @@ def fit_summary(fit: Fit) -> list[str]:
         f"Joint score {fit.score:.1f}, at most {limit(n):.1f} with {n} rows, on the luck of the search; {len(FREE)} free numbers "
         f"against {n} values and the signs of the direction rows.",
         f"Does not agree: {'; '.join(why)}." if why else "Every row that was looked at agrees.",
-        f"The search ended after {fit.rounds} tables: {fit.message.rstrip('.')}.",
+        f"The search ended after {fit.rounds} rounds: {fit.message.rstrip('.')}.",
     ]
 
 

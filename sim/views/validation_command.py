@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from sim.evidence.validate import Validation
 
 _LONG = Path("results") / "validation"
+SHIPPED_ROUNDS, SHIPPED_MEMBERS = 6, 10  # of the results that are kept with the product
 
 
 def validate(
@@ -26,7 +27,7 @@ def validate(
     foretell: Annotated[bool, typer.Option("--foretell", help="Fit without each row and foretell it (long).")] = False,
     rivals: Annotated[bool, typer.Option("--rivals", help="Refit rival models and compare them (long).")] = False,
     rival: Annotated[list[str] | None, typer.Option(help="With --rivals: only this one beside the shipped model.")] = None,
-    rounds: Annotated[int, typer.Option(min=1, max=50, help="With --rivals: steps that each refit may take.")] = 5,
+    rounds: Annotated[int, typer.Option(min=1, max=50, help="With --rivals: steps that each refit may take.")] = SHIPPED_ROUNDS,
     claims_over: Annotated[int, typer.Option(min=0, max=1000, help="Test the claims under so many members.")] = 0,
     folder: Annotated[Path, typer.Option(help="Where long work keeps its tables, to go on from there.")] = _LONG,
     workers: Annotated[int | None, typer.Option(min=1, help="Processes of long work. Does not change results.")] = None,
@@ -45,6 +46,10 @@ def validate(
         raise PatternError("--scenario and --pattern belong to the plain table (--pattern to --foretell too)")
     if write and (scenario is not None or pattern or rival or (not asked and (seed != 1 or size != 1.0))):
         raise PatternError("docs/VALIDATION.md is on seed 1 with all patterns and rivals; leave out what changes that")
+    if write and ((rivals and rounds != SHIPPED_ROUNDS) or 0 < claims_over < SHIPPED_MEMBERS):
+        raise PatternError(f"--write keeps rivals of {SHIPPED_ROUNDS} rounds and claims over at least {SHIPPED_MEMBERS} members")
+    if write:
+        long.in_a_clone()
     if foretell:
         long.foretell(folder, pattern or (), workers, write, as_json)
     elif rivals:

@@ -21,15 +21,22 @@ from sim.views.calibration_page import show, text_table
 
 def keep_and_write(name: str, data: Mapping[str, Any]) -> None:
     """Keep a result with the product and write docs/VALIDATION.md anew, as far as everything it shows is there."""
-    if not validation_doc.PAGE.parent.is_dir():
-        raise FileNotFoundError(f"{validation_doc.PAGE.parent}: is not there; --write works in a clone of the project")
+    in_a_clone()
     keep(path_of(name), data)
     missing = [one for one in validation_doc.NEEDED if not path_of(one).exists()]
     if missing:
         told(f"Kept. {validation_doc.PAGE} needs {', '.join(missing)} as well, and was not written.")
         return
-    validation_doc.PAGE.write_text(validation_doc.page(), encoding="utf-8")
+    text = validation_doc.page()  # all of it before anything is written
+    validation_doc.PAGE.write_text(text, encoding="utf-8")
     told(f"Wrote {validation_doc.PAGE}")
+
+
+def in_a_clone() -> None:
+    """Raise ``FileNotFoundError`` where --write would not write into the clone whose package is running."""
+    root = path_of("validation").parents[3]
+    if not (root / "docs" / "DESIGN.md").is_file() or Path.cwd().resolve() != root.resolve():
+        raise FileNotFoundError(f"{Path.cwd()}: --write works in the top folder of a clone of the project")
 
 
 def foretell(folder: Path, ids: Sequence[str], workers: int | None, write: bool, as_json: bool) -> None:
@@ -71,7 +78,8 @@ def rivals(folder: Path, names: Sequence[str], rounds: int, workers: int | None,
             one = of.refitted(rival, bank, rounds, say=told)
             found.append({
                 "name": rival.name, "score": one.score, "misses": misses(one.table), "wrong": wrong_signs(one.table),
-                "numbers": dict(one.fit.values), "table": table_as_data(one.table),
+                "ended": one.fit.message, "loss": one.fit.loss, "numbers": dict(one.fit.values),
+                "table": table_as_data(one.table),
             })  # fmt: skip
     data = {"rounds": rounds, "rivals": found}
     if as_json:
