@@ -300,6 +300,7 @@ def test_ensemble_is_drawn_from_what_is_plausible(monkeypatch: pytest.MonkeyPatc
     emulator = learned(at, missed, VALUES[:8], fit.standings, ensemble.uncertainty(fit))
     z, memories = ensemble.drawn(emulator, fit, 3000)
     assert memories > 10
+    np.testing.assert_array_equal(ensemble.drawn(emulator, fit, 3000)[0], z)  # the same whenever it is drawn
     expected = np.linalg.inv(matrix.T @ matrix + np.eye(4))
     np.testing.assert_allclose(z.mean(axis=0), fit.standings, atol=0.08)
     np.testing.assert_allclose(z.std(axis=0), np.sqrt(np.diag(expected)), rtol=0.15)

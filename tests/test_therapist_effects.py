@@ -31,7 +31,8 @@ def warmth() -> Run:
     """Therapists who differ much, as usual, or not at all in warmth."""
     arms = {"usual": {}, "much": {"parameters": {"therapist_warmth_trait_sd": 2.5}}, "no therapist": {"therapist": "none"}}
     clinic = CLINIC | {"therapists": 12, "arrivals_per_week": 11, "capacity": 8}
-    return sim.run(small(clinic=clinic, arms=arms), seed=4)
+    alike = {"therapist_treatment_gain_sd": 0.0}  # in all but warmth
+    return sim.run(small(clinic=clinic, arms=arms, parameters=alike), seed=4)
 
 
 @pytest.fixture(scope="module")

@@ -142,7 +142,7 @@ def drawn(emulator: Emulator, fit: Fit, count: int, seed: int = reserved.DRAW) -
     if len(begin) < WALKERS:
         raise ValueError("the emulator finds no sets of numbers around the fit that agree with the table")
     sampler = emcee.EnsembleSampler(WALKERS, fit.standings.size, log_posterior, vectorize=True)
-    sampler.random_state = np.random.RandomState(seed).get_state()
+    sampler.random_state = np.random.MT19937(seed).state  # emcee draws from a generator of its own
     sampler.run_mcmc(begin, STEPS)
     memory = float(np.max(sampler.get_autocorr_time(discard=BURN, quiet=True)))
     chain = sampler.get_chain(discard=BURN, flat=True)
