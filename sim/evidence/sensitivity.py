@@ -13,6 +13,7 @@ import os
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -109,8 +110,11 @@ def _runs(how: _How, part: str, points: Sequence[Mapping[str, float]], seeds: Se
     """The measure at every point on its number of seeds (``how.seed`` onwards): a row a point, missing where not asked."""
     tasks = [(i, j) for i, n in enumerate(seeds) for j in range(n)]
     out = np.full((len(points), max(seeds)), np.nan)
-    with ThreadPoolExecutor(max_workers=how.threads) as pool:
-        values = pool.map(lambda task: how.evaluate(points[task[0]], how.seed + task[1]), tasks)
+    # Closing the results first calls off what has not begun, so that a fault is told at once.
+    with (
+        ThreadPoolExecutor(max_workers=how.threads) as pool,
+        closing(pool.map(lambda task: how.evaluate(points[task[0]], how.seed + task[1]), tasks)) as values,
+    ):
         for done, ((i, j), value) in enumerate(zip(tasks, values, strict=True), start=1):
             if not np.isfinite(value):
                 odd = ", ".join(f"{name}={v:.4g}" for name, v in list(points[i].items())[:3])

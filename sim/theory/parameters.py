@@ -306,7 +306,7 @@ _TABLE: dict[str, list[tuple[str, float, str, float, float, str, str, str]]] = {
         ("client_rating_lift", 1.08, _LOGIT, -4, 4, "calibrated", "trust_game", "clients use the top of the alliance scale"),
         ("therapist_rating_lift", 0.346, _LOGIT, -4, 4, "calibrated", "trust_game", "therapists do so less"),
         ("rating_gain", 1.3, "logit per logit", 0, 5, "assumption", "", "how far ratings spread what is rated"),
-        ("client_rating_style_sd", 0.617, _LOGIT, 0, 3, "calibrated", "", "spread of clients' rating style, shared by all they rate about the therapy"),
+        ("client_rating_style_sd", 0.617, _LOGIT, 0, 3, "calibrated", "", "spread of clients' rating style; rating_style_shared_share says how much of it all their questionnaires share"),
         ("therapist_rating_style_sd", 0.45, _LOGIT, 0, 3, "assumption", "", "the same for therapists"),
         ("observer_rating_style_sd", 0.35, _LOGIT, 0, 3, "assumption", "", "the same for observers"),
         ("rating_style_shared_share", 0.256, _SHARE, 0, 1, "calibrated", "", "share of the variance of a rater's style that all their questionnaires about the therapy have in common; the rest belongs to each questionnaire"),
