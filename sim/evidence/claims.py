@@ -245,8 +245,10 @@ def _arm(overlay: Mapping[str, Any]) -> _Arm:
     return json.dumps(overlay, sort_keys=True)
 
 
-def _scenario(arm: _Arm, clients: int, inside: bool, under: Mapping[str, Any], numbers: Mapping[str, float]) -> Scenario:
-    spec = overlaid(table()["base"], {"parameters": dict(numbers)}, json.loads(arm), under)
+def _scenario(
+    arm: _Arm, clients: int, inside: bool, under: Mapping[str, Any], numbers: Mapping[str, float] | None = None
+) -> Scenario:
+    spec = overlaid(table()["base"], {"parameters": dict(numbers or {})}, json.loads(arm), under)
     usual = int(table()["base"]["clients_per_arm"])
     spec["clients_per_arm"] = clients * int(spec["clients_per_arm"]) // usual  # some contrasts need more
     if inside:
@@ -292,7 +294,7 @@ def findings(
 
     def lived(item: tuple[_Arm, set[str]]) -> tuple[_Arm, dict[str, Measured]]:
         arm, names = item
-        scenario = _scenario(arm, n, any(map(needs_exchanges, names)), under or {}, numbers or {})
+        scenario = _scenario(arm, n, any(map(needs_exchanges, names)), under or {}, numbers)
         found = run(scenario, seed, threads=1)
         return arm, {name: measured(found, name) for name in sorted(names)}
 

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from scipy import stats
@@ -113,7 +113,7 @@ def _runs(how: _How, part: str, points: Sequence[Mapping[str, float]], seeds: Se
     # Closing the results first calls off what has not begun, so that a fault is told at once.
     with (
         ThreadPoolExecutor(max_workers=how.threads) as pool,
-        closing(pool.map(lambda task: how.evaluate(points[task[0]], how.seed + task[1]), tasks)) as values,
+        closing(cast(Any, pool.map(lambda task: how.evaluate(points[task[0]], how.seed + task[1]), tasks))) as values,
     ):
         for done, ((i, j), value) in enumerate(zip(tasks, values, strict=True), start=1):
             if not np.isfinite(value):

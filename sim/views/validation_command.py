@@ -74,7 +74,7 @@ def _plain(seed: int, pattern: list[str] | None, scenario: Path | None, out: Pat
     from sim.views import validation_page as page
 
     if reserved(seed):
-        typer.echo(f"Note: a search, or a check kept with the product, used seed {seed}; another one is luck of its own.", err=True)
+        typer.echo(f"Note: a search, or a check kept with the product, used seed {seed}; others are luck of their own.", err=True)
     wanted = [one.id for one in chosen(pattern or ())]
     changes: dict[str, Any] = changes_of(load(scenario)) if scenario is not None else {}
     if out is not None:
