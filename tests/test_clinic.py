@@ -177,7 +177,7 @@ def test_an_overfull_clinic_has_a_growing_queue_and_losses() -> None:
 def test_questionnaires_are_monthly_from_arrival_and_again_after_the_end() -> None:
     clinic = {"weeks": 70, "intake_weeks": 55, "arrivals_per_week": 5, "therapists": 6, "turnover": True,
               "vacant_weeks": 1}  # fmt: skip
-    done = run(made(clinic, parameters={"waiting_loss_base": -2.0, "quitting_base": -3.5}, sessions=7), 1)
+    done = run(made(clinic, parameters={"waiting_loss_base": -2.0, "quitting_base": -3.5}, sessions=7), 2)
     clients, asked = done.clients, done.assessments
     arrival = clients.groupby("client")["arrival_week"].first()
     months = asked.groupby("client")["month"].apply(list)

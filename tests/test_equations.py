@@ -42,7 +42,7 @@ RANGES = {
     "prototype": (0, 1), "anchor": (0, 1), "conflict": (0, 1), "noticed": (0, 1), "partner_noticed": (0, 1),
     "week_noise": (-2, 2), "weeks_waiting": (0, 200), "first_score": (0, 40), "load": (0, 3), "carried": (-1, 1),
     "open_ruptures": (0, 3), "fresh": (0, 1), "before": (0, 1), "common": (-4, 4), "event": (0, 1),
-    "population_mean": (0.05, 0.95), "shared_share": (0, 1),
+    "population_mean": (0.25, 0.75), "shared_share": (0, 1), "treatment_gain": (-1, 6),
     "partner_anxiety_mean": (0, 1), "partner_avoidance_mean": (0, 1),
 }
 
@@ -76,7 +76,8 @@ PLAIN = {
     "anxiety_z": 0.5, "avoidance_z": 0.5, "anxiety_path": 0.3, "avoidance_path": 0.1, "own": 0.2, "population_sd": 0.2,
     "style": 0.1, "noise": 0.1, "prototype": 0.4, "anchor": 0.5, "attachment": 0.45,
     "weeks_waiting": 4.0, "first_score": 18.0, "load": 1.2, "carried": 0.05, "open_ruptures": 0.2, "fresh": 0.4, "before": 0.7,
-    "partner_anxiety_mean": 0.3, "partner_avoidance_mean": 0.2,
+    "partner_anxiety_mean": 0.3, "partner_avoidance_mean": 0.2, "event": 0.0, "population_mean": 0.4, "common": 0.5,
+    "shared_share": 0.4,
 }
 
 

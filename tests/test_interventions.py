@@ -305,6 +305,9 @@ def test_with_every_link_into_healing_cut_it_is_the_same_for_all() -> None:
         begin(world)
         for verb in (meet, exchange, form_alliance):
             verb(world, rows)
+        for people in (world.clients, world.therapists):  # what people make of treatment is theirs, not a link
+            people["treatment_gain"] = 0.0
+        world.dyads["open_rupture"] = 0.0
         before = world.clients.distress.copy()
         heal(world, rows)
         lost.append(before - world.clients.distress)

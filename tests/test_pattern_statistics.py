@@ -39,7 +39,8 @@ def correlated(n: int, r: float, times: int = 1) -> tuple[np.ndarray, np.ndarray
 
 
 def people(n: int, setting: int = 0, **columns: object) -> pd.DataFrame:
-    return pd.DataFrame({"setting": np.full(n, setting), "client": np.arange(n), **columns})
+    """Clients of one setting, each with a therapist of their own."""
+    return pd.DataFrame({"setting": np.full(n, setting), "client": np.arange(n), "therapist": np.arange(n), **columns})
 
 
 # ------------------------------------------------------------------------------------------------------- pooling

@@ -207,7 +207,7 @@ def test_therapists_are_held_as_they_started(warmth: Run) -> None:
 
 def test_everybody_stays_to_rate_the_early_alliance(warmth: Run) -> None:
     arm, who = warmth.scenario.arms[0], np.arange(20)
-    leaving = arm.model_copy(update={"parameters": {"dropout_base": 4.0}})
+    leaving = arm.model_copy(update={"parameters": {**arm.parameters, "dropout_base": 4.0}})
     values, again = (with_every_therapist(warmth, one, 0, "alliance", who, who[:3])[0] for one in (arm, leaving))
     assert (values == again).all()
     after_one = with_every_therapist(warmth, leaving, 0, "distress", who, who[:3])[0]

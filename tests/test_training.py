@@ -244,7 +244,7 @@ def _interaction(gain: float) -> tuple[float, float, float]:
     alike = sum(score["client", name] * score["therapist", name] for name in ("anxiety", "avoidance"))
     x = np.column_stack([np.ones(alike.size), *score.values(), alike])
     slope = np.linalg.lstsq(x, world.dyads.client_alliance, rcond=None)[0][-1]
-    return float(slope), float(world.dyads.match.mean()), float(world.dyads.match.std())
+    return float(slope), float(world.dyads.client_match.mean()), float(world.dyads.client_match.std())
 
 
 def test_complementarity_turns_the_interaction_of_the_two_peoples_attachment() -> None:

@@ -637,7 +637,7 @@ def healing(distress, alliance, engagement, labelling, treatment_gain, partner_t
     work = (np.exp(healing_alliance_power * np.log(np.maximum(alliance, _EDGE) / alliance_typical) + partner_treatment_gain)
             * (1.0 + treatment_gain) * engagement / engagement_typical
             * (1.0 + healing_labelling_share * (labelling / labelling_typical - 1.0)))
-    return np.minimum(healing_rate * work, 1.0) * np.maximum(distress - healthy_distress, 0.0)
+    return np.minimum(np.maximum(healing_rate * work, -1.0), 1.0) * np.maximum(distress - healthy_distress, 0.0)
 
 
 @register_jitable

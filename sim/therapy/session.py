@@ -354,9 +354,9 @@ def rate_alliance(world: World, rows: np.ndarray) -> None:
         )
     cats_style = style("client", "cats")  # not in preoccupied: longing for contact is neither praise nor complaint
     for scale, share in (
-        ("secure", world.applied(eq.cats_secure_share, rows, "client", style=cats_style)),
-        ("avoidant", world.applied(eq.cats_avoidant_share, rows, "client", style=cats_style)),
-        ("preoccupied", world.applied(eq.cats_preoccupied_share, rows, "client", bid=d.mean_client_bid[rows])),
+        ("secure", applied(eq.cats_secure_share, p, "client", d, rows, style=cats_style)),
+        ("avoidant", applied(eq.cats_avoidant_share, p, "client", d, rows, style=cats_style)),
+        ("preoccupied", applied(eq.cats_preoccupied_share, p, "client", d, rows, bid=d.mean_client_bid[rows])),
     ):
         world.rate(f"cats_{scale}", rows, ask.cats(scale, share, client, week, p, luck))
     ruptures = d.withdrawals[rows] + d.confrontations[rows]
