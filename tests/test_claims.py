@@ -411,4 +411,4 @@ def test_session_wiring_is_what_verbs_do(monkeypatch: pytest.MonkeyPatch) -> Non
         declared.setdefault(rule.name, set()).update(rule.reads)
     assert set(seen) - first_meeting == set(declared)
     for name, reads in declared.items():
-        assert seen[name] - {"attachment"} == reads, name
+        assert seen[name] - {"attachment", "treatment_gain", "partner_treatment_gain"} == reads, name  # what people bring

@@ -42,7 +42,7 @@ RANGES = {
     "prototype": (0, 1), "anchor": (0, 1), "conflict": (0, 1), "noticed": (0, 1), "partner_noticed": (0, 1),
     "week_noise": (-2, 2), "weeks_waiting": (0, 200), "first_score": (0, 40), "load": (0, 3), "carried": (-1, 1),
     "open_ruptures": (0, 3), "fresh": (0, 1), "before": (0, 1), "common": (-4, 4), "event": (0, 1),
-    "population_mean": (0.25, 0.75), "shared_share": (0, 1), "treatment_gain": (-1, 6),
+    "population_mean": (0.4, 0.6), "shared_share": (0, 1), "treatment_gain": (-1, 6),
     "partner_anxiety_mean": (0, 1), "partner_avoidance_mean": (0, 1),
 }
 

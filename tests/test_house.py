@@ -204,7 +204,7 @@ def unaddressed_randomness(module: ast.Module) -> list[str]:
             found += [f"from {node.module}"] if re.match(r"(numpy\.)?random\b", node.module or "") else []
             found += ["from numpy import random" for a in node.names if (node.module, a.name) == ("numpy", "random")]
         elif isinstance(node, ast.Attribute) and re.fullmatch(r"(np|numpy)\.random\.\w+", dotted(node)):
-            allowed = node.attr in RANDOM_TYPES or (node.attr == "default_rng" and id(node) in seeded)
+            allowed = node.attr in RANDOM_TYPES or (node.attr in ("default_rng", "MT19937") and id(node) in seeded)
             found += [] if allowed else [dotted(node)]
     return found
 

@@ -14,7 +14,7 @@ from sim.experiments.run import run
 from sim.experiments.scenario import Scenario, ScenarioError, from_spec
 from sim.people.state import PERSON, Columns
 from sim.theory import equations as eq
-from sim.theory.parameters import ParameterError, Parameters
+from sim.theory.parameters import NUMBERS, ParameterError, Parameters
 from sim.therapy import clinic as verbs
 from sim.therapy.clinic import CLINIC, Clinic
 from sim.therapy.course import run_course
@@ -253,7 +253,7 @@ def test_complementarity_turns_the_interaction_of_the_two_peoples_attachment() -
     for _, mean, spread in (differ, alike, neither):
         assert abs(mean) < 0.1
         assert spread >= neither[2]
-    assert neither[2] == pytest.approx(0.5, abs=0.03)
+    assert neither[2] == pytest.approx(NUMBERS["match_sd"].default, abs=0.03)
 
 
 def test_without_complementarity_fit_is_luck_alone() -> None:

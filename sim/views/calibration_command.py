@@ -35,10 +35,11 @@ def calibrate(
     from sim.evidence.calibrate import Search
     from sim.evidence.free_numbers import centre
     from sim.evidence.kept import fit_as_data, keep
+    from sim.evidence.patterns import PatternError
     from sim.views import calibration_page as page
 
     if start not in ("defaults", "centre"):
-        raise typer.BadParameter(f"must be defaults or centre, not {start!r}", param_hint="--start")
+        raise PatternError(f"--start must be defaults or centre, not {start!r}")
     with Bank(out, workers) as bank:
         if bank.kept:
             told(f"{bank.kept} tables are there already")
