@@ -21,7 +21,7 @@ from sim.theory.parameters import nearest
 #: Everything by which the quality of the relationship does anything to distress or to staying.
 _ALLIANCE_WORKS = ("healing_alliance_power", "engagement_alliance_gain", "rupture_distress_step", "dropout_alliance_gain",
                    "dropout_rupture_gain", "alliance_security_rate")  # fmt: skip
-ROUNDS, SIZE = 6, 0.4
+ROUNDS, SIZE = 4, 0.4
 
 
 @dataclass(frozen=True)
