@@ -44,16 +44,22 @@ def limit(rows: int) -> float:
     return float(chi2.ppf(LEVEL, rows))
 
 
-def disagreements(found: Found) -> list[str]:
-    """Why a table does not agree with the record; nothing where it agrees."""
+def disagreements(found: Found, allow_luck: bool = False) -> list[str]:
+    """Why a table does not agree with the record; nothing where it agrees.
+
+    ``allow_luck``: of a single table some luck is its own, so that each miss counts in units of its uncertainty and its
+    Monte-Carlo error together, and a sign that is not shown (neither right nor wrong for certain) is no disagreement.
+    """
     missed = misses(found)
+    if allow_luck:
+        luck = {name: found.values[name][1] / patterns()[name].uncertainty for name in missed}
+        missed = {name: m / (1.0 + luck[name] ** 2) ** 0.5 for name, m in missed.items()}
     why = [f"{name} misses by {m:+.1f}" for name, m in missed.items() if not abs(m) <= MOST_MISSED]
     score = sum(m**2 for m in missed.values())
     if not score <= limit(len(missed)):
         why.append(f"joint score {score:.1f}, at most {limit(len(missed)):.1f}")
-    for name, part, verdict in _signs_amiss(found):
-        why.append(f"{name} {part} {verdict}")
-    return why
+    amiss = _signs_amiss(found)
+    return why + [f"{name} {part} {verdict}" for name, part, verdict in amiss if not (allow_luck and verdict == "not shown")]
 
 
 def _signs_amiss(found: Found) -> list[tuple[str, str, str]]:
@@ -259,7 +265,8 @@ def checked(bank: Bank, count: int, seed: int, size: float = 1.0, of: Sequence[M
     jobs = [Job({"parameters": dict(every[i])}, _unused(seed, int(i)), size, wanted) for i in chosen]
     found = bank.ask(jobs, progress)
     return [
-        {"member": int(i), "score": sum(m**2 for m in misses(table).values()), "why": disagreements(table), "table": table}
+        {"member": int(i), "score": sum(m**2 for m in misses(table).values()), "why": disagreements(table),
+         "beyond_luck": disagreements(table, allow_luck=True), "table": table}
         for i, table in zip(chosen, found, strict=True)
     ]
 

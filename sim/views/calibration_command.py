@@ -66,7 +66,7 @@ def ensemble(
 ) -> None:
     """The sets of numbers that all agree with the record: what they leave open; verify a sample, or build them anew.
 
-    Exit status 1 where a member that was verified does not agree.
+    Exit status 1 where a member that was verified disagrees by more than the luck of its table.
     """
     from sim.views import calibration_page as page
 
@@ -85,13 +85,13 @@ def ensemble(
 
     with Bank(None, workers) as bank:
         found = checked(bank, verify, seed, size, progress=lambda done, total: told(f"verified {done} of {total}"))
-    data = [{name: one[name] for name in ("member", "score", "why")} for one in found]
+    data = [{name: one[name] for name in ("member", "score", "why", "beyond_luck")} for one in found]
     if as_json:
         typer.echo(json.dumps(data, indent=2))
     else:
         page.show(page.verified_table(data))
         typer.echo(page.verified_summary(data))
-    if any(one["why"] for one in data):
+    if any(one["beyond_luck"] for one in data):
         sys.exit(1)
 
 

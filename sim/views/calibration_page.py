@@ -98,5 +98,8 @@ def verified_table(found: Sequence[Mapping[str, Any]]) -> Table:
 
 def verified_summary(found: Sequence[Mapping[str, Any]]) -> str:
     """How many agree."""
-    good = sum(not one["why"] for one in found)
-    return f"{good} of {len(found)} agree with the whole table on luck that no search has used. All people are simulated."
+    good, within = (sum(not one[kind] for one in found) for kind in ("why", "beyond_luck"))
+    return (
+        f"{within} of {len(found)} agree with the whole table on luck that no search has used, when that of a single table is "
+        f"allowed for (its Monte-Carlo error; signs that it does not show); {good} agree in every row. All people are simulated."
+    )
