@@ -195,7 +195,7 @@ def build(bank: Bank, fit: Fit, wanted: int = 220, most: int = 600, free: Sequen
         jobs = [Job({"parameters": c}, reserved.CANDIDATES[begin + i], candidate_size, ids) for i, c in enumerate(block)]
         found = bank.ask(jobs)
         for candidate, table in zip(block, found, strict=True):
-            why = disagreements(table)
+            why = ["drawn before"] if candidate in kept else disagreements(table)
             tried += 1
             if why:
                 fell.append("; ".join(why))
