@@ -154,7 +154,8 @@ def untreated_attachment_r(community: pd.DataFrame) -> Simulated:
     found = [
         grouped_correlations(cut[f"{name}_true"], cut[f"{name}_true_later"], cut["study"]) for name in ("anxiety", "avoidance")
     ]
-    both = np.tanh(np.mean([np.arctanh(one["r"].to_numpy()) for one in found], axis=0))
+    most = 1.0 - 1e-9  # where nothing moves at all the correlation is 1
+    both = np.tanh(np.mean([np.arctanh(np.clip(one["r"].to_numpy(), -most, most)) for one in found], axis=0))
     return pooled_correlation(both, found[0]["n"], np.zeros(both.size))
 
 

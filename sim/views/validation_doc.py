@@ -316,7 +316,7 @@ def _rivals(result: Mapping[str, Any], rows: Mapping[str, Any]) -> str:
     says = {rival.name: rival.says for rival in RIVALS}
     ids = [p.id for p in patterns().values() if p.tier == "calibrate"]
     lines = [[i, patterns()[i].name, *(_flagged(one["misses"].get(i)) for one in data)] for i in ids]
-    lines.append(["", "**joint score**", *(f"**{one['score']:.0f}**" for one in data)])
+    lines.append(["", "**joint score**", *(f"**{_number(one['score'], 0)}**" for one in data)])
     lines.append(["", "directions that do not hold", *(", ".join(one["wrong"]) or "–" for one in data)])
     return (
         "## Rivals\n\nThe same code with something else at work, each fitted to the same table from the priors' centres "
