@@ -463,7 +463,7 @@ def test_long_validation_says_what_is_wrong(attune: Attune, tmp_path: Path) -> N
     assert "used seed 9001" in attune("validate", "--seed", 9001, "--pattern", "16.2", "--size", 0.05).err
     wrong(attune("validate", "--write", "--seed", 3), "on seed 1")
     wrong(attune("validate", "--rivals", "--rounds", 1, "--write"), "keeps rivals of 4 rounds")
-    wrong(attune("validate", "--write", "--claims-over", 2), "at least 10 members")
+    wrong(attune("validate", "--write", "--claims-over", 2), "at least 6 members")
     wrong(attune("validate", "--write"), "in the top folder of a clone")
     (tmp_path / "bad.json").write_text("{}")
     wrong(attune("ensemble", "--build", "new", "--fit", "bad.json"), "is no result of attune calibrate")

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from sim.evidence.validate import Validation
 
 _LONG = Path("results") / "validation"
-SHIPPED_ROUNDS, SHIPPED_MEMBERS = 4, 10  # of the results that are kept with the product
+SHIPPED_ROUNDS, SHIPPED_MEMBERS = 4, 6  # of the results that are kept with the product
 
 
 def validate(

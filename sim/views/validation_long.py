@@ -93,7 +93,7 @@ def rivals(folder: Path, names: Sequence[str], rounds: int, workers: int | None,
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
         save(rivals_figure(found), out / RIVALS_FIGURE)
-        typer.echo(f"Written: {out / RIVALS_FIGURE}")
+        told(f"Written: {out / RIVALS_FIGURE}")
     if write:
         keep_and_write("rivals", data)
 
