@@ -42,7 +42,7 @@ WHY: Mapping[str, str] = {
     "10.2": "the share of attachment that comes and goes is one number for both dimensions",
     "11.1": "the interval is narrow (k = 669), so that a percentage point is two of its uncertainties",
     "11.2": "leaving depends on today's alliance; a study's early rating is two to thirty sessions older",
-    "12.10": "what makes people worse here is a rupture left open, and life; crises, medication, relapse and the course of a "
+    "12.10": "what makes people worse here is a rupture left open, a treatment that does not suit them, and life; crises, medication, relapse and the course of a "
     "disorder are not modelled",
     "13.1": "two people's ratings agree little early and much later, since both follow the same sessions; published studies do not "
     "show such a growth, so our studies differ where published ones do not",
@@ -207,7 +207,7 @@ def _directions(result: Mapping[str, Any], rows: Mapping[str, Any]) -> str:
     return (
         "## Directions\n\n" + table(heads, lines)
         + f"\nShares are of {len(again)} sets of numbers simulated anew on unused luck. The sets had been kept because the directions held "
-        + f"on their first luck, but for rows {', '.join(NOT_SEARCHED)}, which nothing was fitted or kept by.\n"
+        + f"on their first luck, but for rows {', '.join(NOT_SEARCHED)}, which no search and no choice of sets looked at (numbers were moved by hand for 15.3).\n"
     )
 
 
