@@ -57,6 +57,16 @@ def _labelled(codes: np.ndarray, labels: Iterable[str]) -> pd.Categorical[Any]:
     return pd.Categorical.from_codes(np.asarray(codes, np.int32), categories=pd.Index(list(labels), dtype="str"))
 
 
+def labels_of(table: str, arms: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """The labels of a table's columns that have a fixed list of them."""
+    found: dict[str, tuple[str, ...]] = {"arm": tuple(arms)}
+    if table == "items":
+        return {**found, **_OF_ITEMS, "instrument": _FORMS}
+    if table == "clients":
+        return {**found, "client_style": (*STYLES, "none"), "therapist_style": (*STYLES, "none"), "ending": tuple(ENDINGS[1:])}
+    return {**found, "rupture_type": tuple(RUPTURE_TYPES)} if table == "sessions" else found
+
+
 def frame(parts: list[Part], table: str, arms: Iterable[str], clinic: bool = False) -> pd.DataFrame:
     """One table from the parts of all tasks, in order, with labels and types."""
     arms, described = list(arms), columns_of(table, clinic)
