@@ -31,7 +31,7 @@ from sim.experiments.batch import (
 )
 from sim.experiments.chunks import NOTHING, SUMMARIES, Key, arms_of, conformed
 from sim.experiments.columns import columns_of
-from sim.experiments.frames import labels_of
+from sim.experiments.frames import labels_of, may_be_missing
 from sim.experiments.outcomes import known_outcomes, sd_of, together
 from sim.experiments.points import scenario_at, table_of, told
 from sim.experiments.store import (
@@ -248,13 +248,21 @@ def _kept(plan: Plan, chunks: Chunks, name: str, folder: Path) -> dict[str, Any]
     """A table of the runs themselves: the rows of every task, in order."""
     plain = _columns(plan, chunks, name)
     labels = labels_of(name, plan.arms)
-    schema = pa.schema([pa.field(f.name, _label(labels[f.name]) if f.name in labels else f.type) for f in plain])
+    schema = _as_frames_are(name, pa.schema([pa.field(f.name, _label(labels[f.name]) if f.name in labels else f.type) for f in plain]))
     writer = TableWriter(folder / f"{name}.parquet", name, schema, plan.seed)
     with contextlib.closing(writer._writer):
         for key in chunks.tasks:
             rows = conformed(chunks.rows(key, name), plain)
             writer.add(pa.table([_coded(rows.column(f.name), labels.get(f.name)) for f in plain], schema=schema))
         return writer.close()
+
+
+def _as_frames_are(name: str, schema: pa.Schema) -> pa.Schema:
+    """The schema with what pandas needs to read the same types back as those of a run in memory."""
+    whole = may_be_missing(name)
+    empty = schema.empty_table().to_pandas()
+    empty = empty.astype({column: "Int64" for column in whole if column in empty and column in schema.names})
+    return schema.with_metadata(pa.Schema.from_pandas(empty, preserve_index=False).metadata)
 
 
 def _columns(plan: Plan, chunks: Chunks, name: str) -> pa.Schema:

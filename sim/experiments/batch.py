@@ -351,8 +351,9 @@ def run_batch(
     workers cannot be, ``BatchStopped`` after a failure with ``on_error: stop``.
     """
     plan = planned(scenario, seed, keep=keep, on_error=on_error, model=model, added=added)
-    if chunk is not None and chunk < 1:
-        raise ValueError("chunk must be at least 1")
+    for name, count in (("chunk", chunk), ("workers", workers)):
+        if isinstance(count, int) and count < 1:
+            raise ValueError(f"{name} must be at least 1")
     folder = Path(folder)
     begun(folder, plan, anyway=anyway, anew=anew)
     if (folder / MANIFEST).exists():
@@ -360,8 +361,6 @@ def run_batch(
     with ledgers.held(folder) as ledger:
         if isinstance(workers, int) or workers is None:
             count = workers or os.cpu_count() or 1
-            if count < 1:
-                raise ValueError("workers must be at least 1")
             with contextlib.nullcontext(InThisProcess()) if count == 1 else Processes(count) as chosen:  # type: ignore[attr-defined]
                 _simulate(plan, folder, ledger, chosen, chunk, progress)
         else:

@@ -243,6 +243,8 @@ def _apart(scenario: Scenario, mine: np.ndarray, theirs: np.ndarray | None) -> n
 def _kept(scenario: Scenario, key: Key, name: str, parts: Sequence[tuple[str, Mapping[str, Any]]]) -> pa.Table:
     """One table of a task as it will be in the file, with the point before everything else; labels as text."""
     there = [(arm, tables[name]) for arm, tables in parts if name in tables]
+    if not there:  # all of it failed, or nobody has such rows
+        return pa.table({"point": pa.array([], pa.int32())})
     table = frame(there, name, arms_of(scenario), scenario.design == "clinic")
     table.insert(0, "point", np.full(len(table), key.point, np.int32))
     return plain_labels(pa.Table.from_pandas(table, preserve_index=False)).replace_schema_metadata()

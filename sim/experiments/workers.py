@@ -12,13 +12,15 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any, Protocol, TypeVar
 
 Given = TypeVar("Given")
 Made = TypeVar("Made")
 
+#: Seconds between two looks whether anybody is left to do the work, and looks in vain before it is given up.
+LOOK_EVERY, MOST_LOOKS = 10.0, 30
 #: How often a chunk is given out again when the worker that had it is gone.
 MOST_LOST = 3
 
@@ -59,9 +61,13 @@ class OnExecutor:
 
 
 def _flowing(
-    executor: Executor, work: Iterator[Given], do: Callable[[Given], Made], at_once: int
+    executor: Executor,
+    work: Iterator[Given],
+    do: Callable[[Given], Made],
+    at_once: int,
+    look: Callable[[], None] | None = None,
 ) -> Iterator[tuple[Given, Made]]:
-    """Keep ``at_once`` pieces under way; give each out as it is done."""
+    """Keep ``at_once`` pieces under way; give each out as it is done. ``look`` is called while nothing is finished."""
     waiting: dict[Future[Made], Given] = {}
     try:
         while True:
@@ -73,7 +79,9 @@ def _flowing(
                 waiting[executor.submit(do, one)] = one
             if not waiting:
                 return
-            finished, _ = wait(waiting, return_when=FIRST_COMPLETED)
+            finished, _ = wait(waiting, timeout=LOOK_EVERY, return_when=FIRST_COMPLETED)
+            if not finished and look is not None:
+                look()
             for future in finished:
                 one = waiting.pop(future)
                 yield one, future.result()
@@ -197,13 +205,26 @@ class OnCluster:
 
     def results(self, work: Iterable[Given], do: Callable[[Given], Made]) -> Iterator[tuple[Given, Made]]:
         """See ``Workers``. Raises ``WorkersError`` when a chunk was lost with its worker too often."""
-        from distributed.client import KilledWorker
+        from distributed import KilledWorker
 
-        threads = sum(self.client.nthreads().values())
+        threads, in_vain = sum(self.client.nthreads().values()), 0
+
+        def look() -> None:
+            nonlocal in_vain
+            there = self.client.status == "running" and self.client.nthreads()
+            in_vain = 0 if there else in_vain + 1
+            if in_vain >= MOST_LOOKS or self.client.status in ("closed", "closing"):
+                raise WorkersError("the cluster has no workers any more; what is finished is kept, and the same command goes on")
+
+        at_once = threads + max(1, threads // 4)
         try:
-            yield from _flowing(self.client.get_executor(pure=False), iter(work), do, threads + max(1, threads // 4))
+            yield from _flowing(self.client.get_executor(pure=False), iter(work), do, at_once, look)
         except KilledWorker as e:
             raise WorkersError(f"workers of the cluster were lost again and again ({e}); what is finished is kept") from e
+        except (CancelledError, OSError) as e:
+            if isinstance(e, WorkersError):
+                raise
+            raise WorkersError("the cluster is gone; what is finished is kept, and the same command goes on") from e
 
 
 def same_identity(here: dict[str, str], there: dict[str, str], who: str) -> None:
