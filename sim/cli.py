@@ -120,7 +120,7 @@ def run_command(
     keep: Annotated[
         list[str] | None, typer.Option(help="Of a batch: a table to keep beside the summaries (clients, sessions, ...).")
     ] = None,
-    chunk: Annotated[int | None, typer.Option(min=1, help="Of a batch: tasks given out together. Does not change results.")] = None,
+    chunk: Annotated[int | None, typer.Option(min=1, help="Of a batch: tasks given out together; changes no result.")] = None,
     cluster: Annotated[
         str | None, typer.Option(help="Of a batch: address of a Dask scheduler whose workers simulate, such as tcp://host:8786.")
     ] = None,
@@ -155,7 +155,8 @@ def _kept_tables(names: list[str] | None) -> list[str] | None:
 
     for name in names or ():
         if name not in TABLES_KEPT:
-            raise UserError(f"--keep {name}: there is no such table{nearest(name, TABLES_KEPT)}; tables: {', '.join(TABLES_KEPT)}")
+            known = ', '.join(TABLES_KEPT)
+            raise UserError(f"--keep {name}: there is no such table{nearest(name, TABLES_KEPT)}; tables: {known}")
     return None if names is None else [name for name in TABLES_KEPT if name in names]
 
 
@@ -239,6 +240,8 @@ def check(
     for arm in s.arms:
         for note in arm.notes():
             typer.echo(f"Note: {arm.name}: {note}.")
+    if s.batch is not None:
+        typer.echo(listing.batch_of(s))
     typer.echo(f"{scenario}: valid. {listing.sizes_of(s)}")
 
 
@@ -439,8 +442,8 @@ def schema() -> None:
 def main(arguments: list[str] | None = None) -> None:
     """Run the command; expected errors become one line on stderr and exit status 2."""
     from sim.evidence.movable_numbers import SensitivityError
-    from sim.experiments.batch import BatchStopped
     from sim.evidence.patterns import PatternError
+    from sim.experiments.batch import BatchStopped
     from sim.experiments.scenario import ScenarioError
     from sim.people.population import PopulationError
     from sim.people.state import StateError

@@ -51,7 +51,16 @@ class Cluster:
 
     def add_worker(self) -> None:
         """One more worker, with one thread and no nanny: killed it stays away."""
-        self._start("distributed.cli.dask_worker", self.address, "--no-nanny", "--nthreads", "1", "--no-dashboard", "--death-timeout", "60")
+        self._start(
+            "distributed.cli.dask_worker",
+            self.address,
+            "--no-nanny",
+            "--nthreads",
+            "1",
+            "--no-dashboard",
+            "--death-timeout",
+            "60",
+        )
         self._said(len(self.running) - 1, r"(Registered to)")
 
     def kill_worker(self) -> None:
@@ -123,7 +132,9 @@ def different_everywhere() -> dict[str, str]:
     return {**worker_identity(), "arithmetic": str(os.getpid())}
 
 
-def test_the_command_takes_an_address(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_command_takes_an_address(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """``attune run --cluster`` makes a batch of any scenario; a bad address ends with one line and exit status 2."""
     monkeypatch.chdir(tmp_path)
     file = tmp_path / "small.yaml"

@@ -107,7 +107,12 @@ def test_an_address_is_the_same_as_writing_it_into_the_file(changes: dict[str, A
 
 def test_a_clinic_and_its_arms_can_be_varied() -> None:
     """Capacity of all, matching rule of one arm."""
-    spec = {"question": "q", "design": "clinic", "clinic": {"weeks": 8, "arrivals_per_week": 1}, "arms": {"usual": {}, "more": {}}}
+    spec = {
+        "question": "q",
+        "design": "clinic",
+        "clinic": {"weeks": 8, "arrivals_per_week": 1},
+        "arms": {"usual": {}, "more": {}},
+    }
     batch = {"vary": {"clinic.capacity": [4, 8], "arms.more.clinic.matching": ["random", "similar"]}}
     points = points_of(sim.from_spec({**spec, "batch": batch}, "clinic"))
     last = scenario_at(sim.from_spec({**spec, "batch": batch}, "clinic"), points[-1].changes)

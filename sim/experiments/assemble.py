@@ -82,13 +82,15 @@ class Chunks:
             try:
                 self._open[name] = pa.ipc.open_file(pa.memory_map(str(self.folder / CHUNKS / name)))
             except (OSError, pa.ArrowException) as e:
-                raise StoreError(f"{self.folder / CHUNKS / name}: cannot be read ({e}); the same command simulates it again") from e
+                raise StoreError(
+                    f"{self.folder / CHUNKS / name}: cannot be read ({e}); the same command simulates it again"
+                ) from e
         self._open.move_to_end(name)
         return self._open[name]
 
 
 class TableWriter:
-    """A table's file, written row group by row group of fixed size, with the hash of its values; small, however long the table."""
+    """A table's file, written row group by row group of fixed size, and the hash of its values; small, however long the table."""
 
     def __init__(self, path: Path, table: str, schema: pa.Schema, seed: int) -> None:
         self.path = path
@@ -152,7 +154,7 @@ def assembled(plan: Plan, folder: Path, ledger: ledgers.Ledger) -> None:
         if isinstance(e, StoreError):
             raise
         raise StoreError(
-            f"{folder}: the tables could not be written ({e.strerror or e}); all chunks are kept, and the same command writes them"
+            f"{folder}: the tables could not be written ({e.strerror or e}); all chunks are kept, the same command writes them"
         ) from e
     finally:
         shutil.rmtree(making, ignore_errors=True)
@@ -220,21 +222,24 @@ def _summary(plan: Plan, chunks: Chunks, tasks: list[Key], schema: pa.Schema, me
         for arm, measure, minus, n, mean, squares in zip(
             *(rows[name] for name in ("arm", "measure", "minus", "n", "mean", "squares")), strict=True
         ):
-            parts.setdefault((minus, arm, measure), []).append((n, mean, squares))  # type: ignore[arg-type]
-    order = sorted(parts, key=lambda k: (k[0] != NOTHING, k[1], k[0], measures.index(k[2])))  # type: ignore[arg-type]
+            parts.setdefault((minus, arm, measure), []).append((n, mean, squares))
+    order = sorted(parts, key=lambda k: (k[0] != NOTHING, k[1], k[0], measures.index(k[2])))
     arms = {name: i for i, name in enumerate(plan.arms)}
     found = [together(parts[key]) for key in order]
     columns = {
         "point": np.full(len(order), tasks[0].point, np.int32),
         "replicate": np.full(len(order), tasks[0].replicate, np.int32),
         "arm": _labelled([arms[names[int(k[1])]] for k in order], plan.arms),
-        "measure": _labelled([measures.index(k[2]) for k in order], measures),  # type: ignore[arg-type]
+        "measure": _labelled([measures.index(k[2]) for k in order], measures),
         "minus": _labelled([0 if k[0] == NOTHING else 1 + arms[names[int(k[0])]] for k in order], ("", *plan.arms)),
         "n": [n for n, _, _ in found],
         "mean": [mean for _, mean, _ in found],
         "sd": [sd_of(n, squares) for n, _, squares in found],
     }
-    return pa.table([pa.array(columns[f.name]) if not isinstance(columns[f.name], pa.Array) else columns[f.name] for f in schema], schema=schema)
+    return pa.table(
+        [pa.array(columns[f.name]) if not isinstance(columns[f.name], pa.Array) else columns[f.name] for f in schema],
+        schema=schema,
+    )
 
 
 def _labelled(codes: list[int], labels: Iterable[str]) -> pa.Array:
@@ -248,7 +253,9 @@ def _kept(plan: Plan, chunks: Chunks, name: str, folder: Path) -> dict[str, Any]
     """A table of the runs themselves: the rows of every task, in order."""
     plain = _columns(plan, chunks, name)
     labels = labels_of(name, plan.arms)
-    schema = _as_frames_are(name, pa.schema([pa.field(f.name, _label(labels[f.name]) if f.name in labels else f.type) for f in plain]))
+    schema = _as_frames_are(
+        name, pa.schema([pa.field(f.name, _label(labels[f.name]) if f.name in labels else f.type) for f in plain])
+    )
     writer = TableWriter(folder / f"{name}.parquet", name, schema, plan.seed)
     with contextlib.closing(writer._writer):
         for key in chunks.tasks:
@@ -317,8 +324,7 @@ def _manifest(plan: Plan, ledger: ledgers.Ledger, tables: Mapping[str, Any]) -> 
         "question": plan.scenario.question,
         "seed": plan.seed,
         "points": len(plan.points),
-        "factors": {name: [told(v) for v in dict.fromkeys(_hashable(p.changes[name]) for p in plan.points if name in p.changes)][:20]
-                    for name in dict.fromkeys(n for p in plan.points for n in p.changes)},
+        "factors": {name: _levels(plan, name) for name in dict.fromkeys(n for p in plan.points for n in p.changes)},
         "luck": plan.batch.luck,
         "replicates": plan.scenario.replicates if until is None else until.model_dump(),
         "resolved_scenario": plan.scenario.spec,
@@ -332,6 +338,12 @@ def _manifest(plan: Plan, ledger: ledgers.Ledger, tables: Mapping[str, Any]) -> 
         **({"gone_on_although": mixed} if mixed else {}),
         "tables": dict(tables),
     }  # fmt: skip
+
+
+def _levels(plan: Plan, factor: str) -> list[str]:
+    """The levels of a factor, the first twenty."""
+    every = dict.fromkeys(_hashable(point.changes[factor]) for point in plan.points if factor in point.changes)
+    return [told(level) for level in list(every)[:20]]
 
 
 def _hashable(value: Any) -> Any:

@@ -23,16 +23,17 @@ from typing import Any
 
 import numpy as np
 
+from sim.compiling import sources_hash
 from sim.experiments import added as added_here
 from sim.experiments import ledger as ledgers
 from sim.experiments.chunks import BLOCK, Chunk, Done, Failure, Key, arms_of, perform, worker_identity
+from sim.experiments.design import COHORT_SIZE
 from sim.experiments.outcomes import together
 from sim.experiments.points import Point, points_of, scenario_at
-from sim.experiments.design import COHORT_SIZE
 from sim.experiments.run import Task, checked_seed, simulated_part
 from sim.experiments.scenario import Scenario, ScenarioError
 from sim.experiments.scenario_batch import Batch
-from sim.experiments.store import StoreError, arithmetic_fingerprint, lock_hash, sources_hash, versions
+from sim.experiments.store import StoreError, arithmetic_fingerprint, lock_hash, versions
 from sim.experiments.workers import InThisProcess, Processes, Workers, same_identity
 from sim.therapy.model import SHIPPED, Model
 
@@ -361,7 +362,7 @@ def run_batch(
     with ledgers.held(folder) as ledger:
         if isinstance(workers, int) or workers is None:
             count = workers or os.cpu_count() or 1
-            with contextlib.nullcontext(InThisProcess()) if count == 1 else Processes(count) as chosen:  # type: ignore[attr-defined]
+            with contextlib.nullcontext(InThisProcess()) if count == 1 else Processes(count) as chosen:
                 _simulate(plan, folder, ledger, chosen, chunk, progress)
         else:
             _simulate(plan, folder, ledger, workers, chunk, progress)
@@ -407,7 +408,8 @@ def _compared(folder: Path, ledger: ledgers.Ledger, first: Mapping[str, Any], no
         return
     if (folder / MANIFEST).exists():
         raise BatchChanged(
-            f"{folder}: holds a finished batch of something else ({'; '.join(changed)}); name another folder (--out), or begin anew (--anew)"
+            f"{folder}: holds a finished batch of something else ({'; '.join(changed)}); "
+            "name another folder (--out), or begin anew (--anew; what is there is moved aside)"
         )
     only_machine = changed == machine_differences(latest, now)
     if anyway and only_machine:
@@ -461,7 +463,7 @@ def finished_chunks(folder: Path, ledger: ledgers.Ledger) -> list[dict[str, Any]
 
 def _hash_of(path: Path) -> str:
     with path.open("rb") as f:
-        return hashlib.file_digest(f, lambda: hashlib.blake2b(digest_size=16)).hexdigest()  # type: ignore[arg-type]
+        return hashlib.file_digest(f, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
 
 
 def _simulate(
@@ -525,7 +527,9 @@ def _round(
         done |= set(given.tasks)
         told.done, told.failures = len(done), told.failures + len(made.failures)
         for failure in made.failures:
-            log.say(f"failed: {plan.points[failure.point].name}; arm '{failure.arm}', replicate {failure.replicate}: {failure.error}")
+            log.say(
+                f"failed: {plan.points[failure.point].name}; arm '{failure.arm}', replicate {failure.replicate}: {failure.error}"
+            )
         log.say(told.said, always=False)
         if progress is not None:
             progress(told)
@@ -584,9 +588,13 @@ def kept_chunk(plan: Plan, folder: Path, ledger: ledgers.Ledger, made: Done) -> 
             digest = hashlib.blake2b(data, digest_size=16).hexdigest()
             files[table] = {"file": path.name, "bytes": len(data), "hash": digest}
         _synced_folder(folder / CHUNKS)
-        ledger.append({"tasks": plan.runs(made.tasks), "files": files, "failures": [asdict(failure) for failure in made.failures]})
+        ledger.append(
+            {"tasks": plan.runs(made.tasks), "files": files, "failures": [asdict(failure) for failure in made.failures]}
+        )
     except OSError as e:
-        raise StoreError(f"{folder}: could not be written ({e.strerror or e}); what was finished before is kept, and the same command goes on") from e
+        raise StoreError(
+            f"{folder}: could not be written ({e.strerror or e}); what was finished before is kept, and the same command goes on"
+        ) from e
 
 
 def _written(path: Path, data: bytes) -> None:
@@ -622,4 +630,3 @@ def failures_in(ledger: ledgers.Ledger) -> list[Failure]:
 def remove_chunks(folder: Path) -> None:
     """Remove the chunks of a finished batch."""
     shutil.rmtree(folder / CHUNKS, ignore_errors=True)
-

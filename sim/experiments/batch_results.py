@@ -76,7 +76,9 @@ class BatchResults:
         """The file of a table. Raises ``StoreError`` for one that was not kept."""
         if name not in self.manifest["tables"]:
             kept = ", ".join(self.manifest["tables"])
-            raise StoreError(f"{self.folder}: the table '{name}' was not kept; there are: {kept} (batch.keep, or --keep, asks for more)")
+            raise StoreError(
+                f"{self.folder}: the table '{name}' was not kept; there are: {kept} (batch.keep, or --keep, asks for more)"
+            )
         return self.folder / f"{name}.parquet"
 
     def table(self, name: str, **how: Any) -> pd.DataFrame:
@@ -111,7 +113,7 @@ class BatchResults:
     def against(self, base: int = 0) -> pd.DataFrame:
         """Every point less another, replicate by replicate (``batch.luck: common`` gives both the same people and luck).
 
-        Columns: point, arm, measure, minus, difference, low, high, n (replicates that both have). No interval from fewer than two.
+        Columns: point, arm, measure, minus, difference, low, high, n (replicates of both). No interval from fewer than two.
         """
         return paired(self.summaries, self.summaries[self.summaries["point"] == base].drop(columns="point"), ONE)
 
@@ -123,7 +125,9 @@ def open_batch(folder: str | Path) -> BatchResults:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
     except FileNotFoundError:
         if (folder / "ledger.jsonl").exists():
-            raise StoreError(f"{folder}: this batch is not finished; the command that began it goes on (attune status {folder})") from None
+            raise StoreError(
+                f"{folder}: this batch is not finished; the command that began it goes on (attune status {folder})"
+            ) from None
         raise StoreError(f"{folder}: no batch here ({MANIFEST} is missing)") from None
     except (OSError, ValueError) as e:
         raise StoreError(f"{folder}: cannot be read ({e})") from e

@@ -92,7 +92,8 @@ class Done:
 
 def worker_identity() -> dict[str, str]:
     """What a worker's results depend on: sources, library versions, arithmetic."""
-    from sim.experiments.store import arithmetic_fingerprint, lock_hash, sources_hash
+    from sim.compiling import sources_hash
+    from sim.experiments.store import arithmetic_fingerprint, lock_hash
 
     return {"sources": sources_hash(), "lock": lock_hash(), "arithmetic": _once(arithmetic_fingerprint)}
 
@@ -137,8 +138,10 @@ def task_of(scenario: Scenario, arm: Arm, key: Key) -> Task:
 
 
 def perform(chunk: Chunk) -> Done:
-    """Simulate a chunk. A run that fails becomes a ``Failure`` (unless ``on_error`` is raise); running out of memory or a fault of
-    the machine is raised, for it says nothing about the run."""
+    """Simulate a chunk. A run that fails becomes a ``Failure`` (unless ``on_error`` is raise).
+
+    Running out of memory, or a fault of the machine, is raised: it says nothing about the run.
+    """
     for name, text in chunk.added:
         run_added(name, text)
     kept: dict[str, list[pa.Table]] = {name: [] for name in (SUMMARIES, *chunk.keep)}

@@ -75,7 +75,8 @@ def _parsed(data: bytes, path: Path) -> tuple[list[dict[str, Any]], str, int]:
         check = _chained(check, entry)
         if said != check:
             raise StoreError(
-                f"{path}:{i}: this line, or one before it, was changed after it was written; restore the file, or begin anew (--anew)"
+                f"{path}:{i}: this line, or one before it, was changed after it was written; "
+                "restore the file, or begin anew (--anew)"
             )
         lines.append(entry)
     return lines, check, len(whole)
@@ -103,7 +104,9 @@ def held(folder: Path) -> Iterator[Ledger]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            raise StoreError(f"{folder}: another run is writing here; wait for it (attune status {folder}), or use another folder") from None
+            raise StoreError(
+                f"{folder}: another run is writing here; wait for it (attune status {folder}), or use another folder"
+            ) from None
         file.seek(0)
         lines, check, whole = _parsed(file.read(), path)
         file.truncate(whole)  # a last line that a crash has cut off

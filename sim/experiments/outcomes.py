@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -219,8 +219,3 @@ def together(parts: list[tuple[int, float, float]]) -> tuple[int, float, float]:
 def sd_of(n: int, squares: float) -> float:
     """SD from number and sum of squared deviations; missing for fewer than two."""
     return float(np.sqrt(squares / (n - 1))) if n > 1 else float("nan")
-
-
-def described() -> list[dict[str, Any]]:
-    """Outcomes for a table: name, meaning, unit."""
-    return [{"measure": name, "meaning": one.title, "unit": one.unit} for name, one in OUTCOMES.items()]

@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sim.experiments.scenario import KEYS, Scenario, ScenarioError, from_spec
+from sim.experiments.scenario import Scenario, ScenarioError, from_spec
 from sim.experiments.scenario_batch import MOST_POINTS, Batch, changed
 from sim.experiments.scenario_file import Wrong
+from sim.experiments.scenario_format import KEYS
 
 #: The point in which nothing is changed.
 BASE = "as it stands"

@@ -82,7 +82,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Task:
-    """A part of a run that is simulated by itself: some clients of one arm and replicate (of a clinic all; ``clients`` is empty)."""
+    """A part of a run simulated by itself: some clients of one arm and replicate (of a clinic all; ``clients`` is empty)."""
 
     arm: Arm
     replicate: int

@@ -219,7 +219,7 @@ def _batch(batch: BatchFile, file: ScenarioFile, arms: tuple[Arm, ...], reading:
     if file.parameters.ensemble:
         raise Wrong(("parameters",), "'ensemble' and a batch do not go together; run the points that matter by themselves")
     if batch.until is not None and "replicates" in file.model_fields_set:
-        raise Wrong(("replicates",), "is given beside batch.until, which decides how often a point is repeated; leave one of them out")
+        raise Wrong(("replicates",), "is given beside batch.until, which decides how often; leave one of them out")
     for at, changes in each_change(batch):
         try:
             from_spec(changed(reading.spec, changes, KEYS), reading.name)

@@ -190,7 +190,9 @@ def _factor(name: str, value: Any) -> Factor:
         if not value:
             raise Wrong((name,), "has no levels; list at least one")
         for i, level in enumerate(value):
-            if level in value[:i] and any(level is other or (level == other and type(level) is type(other)) for other in value[:i]):
+            if level in value[:i] and any(
+                level is other or (level == other and type(level) is type(other)) for other in value[:i]
+            ):
                 raise Wrong((name, i), f"{shown(level)} stands twice in the list")
         return Levels(values=tuple(value))
     if isinstance(value, Mapping) and {"from", "to"} <= set(value):
@@ -243,7 +245,9 @@ def checked_batch(file: BatchFile, arms: tuple[str, ...], clinic: bool) -> Batch
     at: Location = ("batch",)
     if file.design == "cases":
         if file.vary:
-            raise Wrong((*at, "vary"), "does not belong to 'design: cases'; list the cases under 'cases', or choose another design")
+            raise Wrong(
+                (*at, "vary"), "does not belong to 'design: cases'; list the cases under 'cases', or choose another design"
+            )
         if not file.cases:
             raise Wrong((*at, "cases"), "is missing; 'design: cases' lists what each case changes, by name")
     elif file.cases:
@@ -311,7 +315,9 @@ def _in_arm(rest: str, spec: Mapping[str, Any], keys: tuple[str, ...]) -> tuple[
     arms = spec.get("arms") or {}
     named = [name for name in arms if rest == name or rest.startswith(f"{name}.")]
     if not named:
-        raise Wrong((), f"names no arm of the scenario{nearest(rest.split('.')[0], tuple(arms))}; arms are: {', '.join(arms) or 'none'}")
+        raise Wrong(
+            (), f"names no arm of the scenario{nearest(rest.split('.')[0], tuple(arms))}; arms are: {', '.join(arms) or 'none'}"
+        )
     arm = max(named, key=len)
     inner = rest[len(arm) + 1 :]
     if not inner:
@@ -334,7 +340,9 @@ def changed(spec: Mapping[str, Any], changes: Mapping[str, Any], keys: tuple[str
                 inner = at[key] = {}
             elif not isinstance(inner, dict):
                 said = ".".join(where[: i + 1])
-                raise Wrong((address,), f"'{said}' is {shown(inner)} in the scenario, which has no parts; vary '{said}' as a whole")
+                raise Wrong(
+                    (address,), f"'{said}' is {shown(inner)} in the scenario, which has no parts; vary '{said}' as a whole"
+                )
             at = inner
         at[where[-1]] = plain(value, (address,), {})
     return new

@@ -102,10 +102,12 @@ class ValuesHash:
 def _bytes_of(name: str, column: pd.Series) -> bytes:
     if isinstance(column.dtype, pd.CategoricalDtype):
         return np.asarray(column.cat.codes, np.int64).tobytes()
-    if name == "therapist" or isinstance(column.array, pd.arrays.IntegerArray):  # whole numbers that may be missing
+    whole = isinstance(column.array, pd.arrays.IntegerArray) or (name == "therapist" and column.dtype.kind in "iuf")
+    if whole:  # numbers that may be missing
         return column.fillna(-1).to_numpy(np.int64).tobytes()
     if column.dtype.kind == "O" or isinstance(column.dtype, pd.StringDtype):  # text, told apart by its length
-        return b"".join(len(text).to_bytes(8, "little") + text for text in ("" if v is None or v != v else str(v) for v in column) for text in [text.encode()])
+        texts = ("" if value is None or value != value else str(value) for value in column)
+        return b"".join(len(text).to_bytes(8, "little") + text for text in map(str.encode, texts))
     return np.ascontiguousarray(column.to_numpy()).tobytes()
 
 
@@ -117,14 +119,14 @@ def values_hash(table: pd.DataFrame) -> str:
 def described(schema: pa.Schema, table: str, about: dict[str, str]) -> pa.Schema:
     """The schema of a table's file: what each column means, and that all of it is synthetic."""
     notes = {**(schema.metadata or {}), b"synthetic": SYNTHETIC.encode(), **{k.encode(): v.encode() for k, v in about.items()}}
-    unknown = ("", "of a mechanism or instrument that was added")
+    unknown = ("", "factor of the design, by address" if table == "points" else "of a mechanism or instrument that was added")
     meanings = columns_of(table, clinic=True)
     fields = [f.with_metadata(dict(zip(("unit", "meaning"), meanings.get(f.name, unknown), strict=True))) for f in schema]
     return pa.schema(fields, metadata=notes)
 
 
 def write_options(schema: pa.Schema) -> dict[str, Any]:
-    """How every table is written: compressed, dictionaries for labels only (they slow numbers down), statistics for finding rows."""
+    """How every table is written: compressed, dictionaries for labels only (they slow numbers down), with statistics."""
     labels = [f.name for f in schema if pa.types.is_dictionary(f.type) or pa.types.is_string(f.type)]
     return {"compression": "zstd", "use_dictionary": labels, "write_statistics": True}
 

@@ -144,16 +144,8 @@ class Processes:
             self._pool = self._pool or self._start()
             given: list[Given] = []
 
-            def next_work(given: list[Given] = given) -> Iterator[Given]:
-                while again:
-                    given.append(again.pop())
-                    yield given[-1]
-                for one in coming:
-                    given.append(one)
-                    yield one
-
             try:
-                for one, made in _flowing(self._pool, next_work(), do, self.count + 1):
+                for one, made in _flowing(self._pool, _given(again, coming, given), do, self.count + 1):
                     given.remove(one)
                     yield one, made
                 return
@@ -166,6 +158,16 @@ class Processes:
                         "Run the same command with fewer --workers or a smaller --chunk"
                     ) from None
                 again += reversed(given)
+
+
+def _given(again: list[Given], coming: Iterator[Given], given: list[Given]) -> Iterator[Given]:
+    """Work that was lost before, then new work; each piece is noted as given out."""
+    while again:
+        given.append(again.pop())
+        yield given[-1]
+    for one in coming:
+        given.append(one)
+        yield one
 
 
 class OnCluster:
@@ -229,7 +231,11 @@ class OnCluster:
 
 def same_identity(here: dict[str, str], there: dict[str, str], who: str) -> None:
     """Raise ``WorkersError`` where a worker would not give the same bytes."""
-    what = {"sources": "other sources of Attune", "lock": "other library versions", "arithmetic": "another arithmetic (processor or libraries)"}
+    what = {
+        "sources": "other sources of Attune",
+        "lock": "other library versions",
+        "arithmetic": "another arithmetic (processor or libraries)",
+    }
     differ = [words for name, words in what.items() if here[name] != there.get(name)]
     if differ:
         raise WorkersError(f"{who} has {' and '.join(differ)}; its numbers would not be the same, so it is refused")

@@ -33,11 +33,12 @@ def answer(found: BatchResults) -> list[str]:
         if mine.empty:
             continue
         title, unit = title_and_unit(measure, found.clinic)
-        low, high = mine.loc[mine["mean"].idxmin()], mine.loc[mine["mean"].idxmax()]
+        ordered = mine.sort_values("mean", kind="stable")
+        low, high = ordered.iloc[0], ordered.iloc[-1]
         if len(mine) == 1:
             said.append(f"{_capital(title)} ({unit}): {ranged(low)}.")
             continue
-        where = [f"{ranged(row)} in arm “{row['arm']}”" + (f" where {points.at[row['point'], 'name']}" if n > 1 else "")
+        where = [f"{ranged(row)} in arm “{row['arm']}”" + (f" where {points.at[row['point'], 'name']!s}" if n > 1 else "")
                  for row in (low, high)]  # fmt: skip
         said.append(f"{_capital(title)} ({unit}) lies between {where[0]} and {where[1]}.")
     return said
@@ -95,7 +96,11 @@ def write_batch_report(found: BatchResults) -> Path:
     heads, rows = differences(found)
     batch = found.scenario.batch
     own_luck = batch is not None and batch.luck == "own"
-    luck = "Every point has luck of its own." if own_luck else "All points and arms share people and luck, so that they can be compared pair by pair."
+    luck = (
+        "Every point has luck of its own."
+        if own_luck
+        else "All points and arms share people and luck, so that they can be compared pair by pair."
+    )
     page_of: dict[str, Any] = {
         "scenario": found.scenario, "manifest": found.manifest, "runs": int(found.points["replicates"].sum()) * _arms(found),
         "answer": answer(found), "heads": list(table.columns), "rows": table.head(MOST_ROWS).to_numpy().tolist(),

@@ -82,7 +82,7 @@ def run(
     with_files: Sequence[Path] | None,
     **how: Any,
 ) -> None:
-    """Run a batch, or go on with it; print what it came to. ``how`` goes to ``run_batch`` (chunk, keep, on_error, anyway, anew)."""
+    """Run a batch, or go on with it; print what it came to. ``how`` goes to ``run_batch`` (chunk, keep, ...)."""
     from sim.experiments.batch import MANIFEST, run_batch
     from sim.experiments.batch_results import open_batch
 
@@ -128,13 +128,13 @@ def results_table(found: BatchResults, measures: Sequence[str] | None = None) ->
     plain = effects[effects["minus"].astype("str") == ""]
     shown = [m for m in measures or SHOWN if (plain["measure"] == m).any()]
     rows = []
-    points = found.points.set_index("point")
+    points, replicates = found.points.set_index("point"), dict(zip(found.points["point"], found.points["replicates"], strict=True))
     by = {key: part.set_index("measure") for key, part in plain.groupby(["point", "arm"], observed=True, sort=False)}
     for (point, arm), part in by.items():
         row: dict[str, Any] = {name: _level(points.at[point, name]) for name in found.factors}
         if found.scenario.batch is not None and found.scenario.batch.design == "cases":
             row = {"case": points.at[point, "name"]}
-        row |= {"arm": str(arm), "replicates": int(points.at[point, "replicates"])}
+        row |= {"arm": str(arm), "replicates": int(replicates[point])}
         for m in shown:
             row[m] = ranged(part.loc[m]) if m in part.index else ""
         rows.append(row)

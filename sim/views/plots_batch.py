@@ -63,7 +63,7 @@ def _panel(found: BatchResults, ax: Axes, table: pd.DataFrame, factor: str, arms
     levels = list(dict.fromkeys(here[factor]))
     numeric = factor != CASE and here[factor].dtype.kind == "f"
     place = {level: float(level) if numeric else float(i) for i, level in enumerate(sorted(levels) if numeric else levels)}
-    handles = []
+    handles: list[Any] = []
     step = _step(list(place.values()))
     for i, arm in enumerate(arms):
         mine, style = here[here["arm"].astype("str") == arm], look(i)

@@ -65,7 +65,13 @@ def seconds_with(workers: int, replicates: int) -> float:
     """Wall time of a batch from its first finished chunk to its last, so that starting processes is left out."""
     marks: list[tuple[float, int]] = []
     with tempfile.TemporaryDirectory() as place:
-        run_batch(study(replicates), 1, Path(place) / "b", workers=workers, progress=lambda p: marks.append((time.perf_counter(), p.done)))
+        run_batch(
+            study(replicates),
+            1,
+            Path(place) / "b",
+            workers=workers,
+            progress=lambda p: marks.append((time.perf_counter(), p.done)),
+        )
     (first, before), (last, after) = marks[workers - 1], marks[-1]
     return (last - first) / (after - before)
 
@@ -114,7 +120,8 @@ if __name__ == "__main__":
         run_batch(sim.from_spec(spec, "memory"), 1, Path(place) / "b", workers=workers, keep=keep)
         disk = sum(f.stat().st_size for f in Path(place).rglob("*") if f.is_file())
     mine, theirs = (resource.getrusage(who).ru_maxrss * 1024 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    print(json.dumps({"gb": (mine + (workers if workers > 1 else 0) * theirs) / 1e9, "seconds": time.perf_counter() - start, "disk": disk / 1e9}))
+    gb = (mine + (workers if workers > 1 else 0) * theirs) / 1e9
+    print(json.dumps({"gb": gb, "seconds": time.perf_counter() - start, "disk": disk / 1e9}))
 """
 
 
@@ -124,7 +131,9 @@ def memory(spec: dict[str, Any], workers: int, keep: list[str]) -> dict[str, flo
         script = Path(place) / "child.py"
         script.write_text(_CHILD)
         command = [sys.executable, str(script), json.dumps(spec), str(workers), json.dumps(keep)]
-        done = subprocess.run(command, check=True, capture_output=True, text=True, env={**__import__("os").environ, "PYTHONPATH": "."})
+        done = subprocess.run(
+            command, check=True, capture_output=True, text=True, env={**__import__("os").environ, "PYTHONPATH": "."}
+        )
     found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
     return found
 
@@ -159,7 +168,9 @@ def over_mesa(replicates: int, clients: int) -> float:
     vary = scenario.batch.vary if scenario.batch else {}
     asked = {**{name: list(f.levels) for name, f in vary.items()}, "rep": range(replicates), "arm": [0, 1]}
     start = time.perf_counter()
-    rows = mesa.batch_run(Study, asked, iterations=1, max_steps=21, number_processes=1, data_collection_period=-1, display_progress=False)
+    rows = mesa.batch_run(
+        Study, asked, iterations=1, max_steps=21, number_processes=1, data_collection_period=-1, display_progress=False
+    )
     theirs = time.perf_counter() - start
     assert len(rows) == 6 * replicates * 2
     start = time.perf_counter()
@@ -183,7 +194,10 @@ def main() -> int:
     two, counted = two_against_one(size)
     # Where the machine is busy two processes cannot be twice as fast; then what they reach of what is there is judged.
     good.append(two >= LEAST_FROM_TWO or two >= 0.9 * counted)
-    print(f"(a) two workers: {two:.2f} times one (two processes that only count: {counted:.2f}); at least {LEAST_FROM_TWO}", flush=True)
+    print(
+        f"(a) two workers: {two:.2f} times one (two processes that only count: {counted:.2f}); at least {LEAST_FROM_TWO}",
+        flush=True,
+    )
     over = overhead(size)
     good.append(over < MOST_OVERHEAD)
     print(f"(b) beyond the bare simulations: {100 * over:+.1f} % (less than {100 * MOST_OVERHEAD:.0f} %)", flush=True)
