@@ -95,7 +95,9 @@ def test_figures_show_what_was_measured(made: Callable[..., BatchResults], batch
     fig = plots_batch.over_factors(found, "alliance")
     factors = plots_batch.shown_factors(found)
     assert len(fig.axes) == max(len(factors), 1)
-    drawn = {round(float(y), 6) for line in fig.axes[0].get_lines() for y in line.get_ydata()}
+    ax = fig.axes[0]
+    lines = [container[0] for container in ax.containers] or ax.get_lines()  # not the caps of the intervals
+    drawn = {round(float(y), 6) for line in lines for y in line.get_ydata()}
     table = plots_batch.measured(found, "alliance")
     wanted = table[table[factors[0]].notna()] if factors else table
     assert {round(v, 6) for v in wanted["mean"]} <= drawn
