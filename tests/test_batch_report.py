@@ -177,7 +177,8 @@ def test_one_point_can_be_run_and_looked_into_alone(attune: Attune, tmp_path: Pa
     assert attune("run", file, "--seed", 5, "--point", 3, "--out", "alone").status == 0
     alone = sim.open_run(tmp_path / "alone")
     found = sim.open_batch(run_batch(small(), 5, tmp_path / "b", workers=1))
-    mean = found.summaries.query("point == 3 and replicate == 0 and arm == 'dismissing' and measure == 'sessions' and minus == ''")["mean"]
+    one = "point == 3 and replicate == 0 and arm == 'dismissing' and measure == 'sessions' and minus == ''"
+    mean = found.summaries.query(one)["mean"]
     clients = alone.clients.query("replicate == 0 and arm == 'dismissing'")
     assert clients["sessions_attended"].mean() == pytest.approx(mean.iloc[0])
     assert "client 0, session 1" in attune("trace", file, "--seed", 5, "--point", 3, "--arm", "dismissing").out
