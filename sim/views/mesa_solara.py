@@ -1,0 +1,79 @@
+"""The Mesa page itself, as Solara runs it: a scenario to choose, and Mesa's own page (``SolaraViz``) for its model.
+
+Needs the extra ``mesa-page``; nothing imports this but ``mesa_page``. Everything that belongs to a visitor is made inside
+a component: what stands at the level of this module is shared by all.
+"""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+import solara
+from mesa.visualization import SolaraViz
+from mesa.visualization.utils import update_counter
+
+from sim.experiments.scenario import ScenarioError
+from sim.views.mesa_panels import PANELS, Panel, image, week_in_words
+from sim.views.mesa_shown import PAIRING, Offer, Shown, choices, offered
+
+TITLE = "Attune with Mesa"
+#: SolaraViz names its pages "Page 0" and so on; there is one.
+_STYLE = ".v-tabs { display: none } .attune-panel { width: 100% }"
+
+
+@solara.component
+def Page() -> None:
+    """What a visitor sees."""
+    choice = solara.use_reactive(PAIRING)
+    solara.Title(TITLE)
+    solara.Style(_STYLE)
+    with solara.Sidebar(), solara.Card("Scenario"):
+        solara.Select("Scenario", values=choices(), value=choice)
+        solara.Text("Each button Step is a week. What you set below counts from the next Reset on.")
+    Chosen(choice.value).key(choice.value)  # another choice: everything below is made anew
+
+
+@solara.component
+def Chosen(choice: str) -> None:
+    """Mesa's page for one choice, or one sentence on why there is none."""
+    offer = solara.use_memo(lambda: _tried(choice), [choice])
+    if isinstance(offer, str):
+        solara.Error(offer)
+    else:
+        Running(offer)
+
+
+def _tried(choice: str) -> Offer | str:
+    try:
+        return offered(choice)
+    except (ScenarioError, OSError) as e:
+        return str(e)
+
+
+@solara.component
+def Running(offer: Offer) -> None:
+    """Mesa's page for a model of this visitor's own."""
+    first = solara.use_memo(offer.made, [])
+    model = solara.use_reactive(first)
+    Words(model.value)
+    SolaraViz(model, components=[(_shown(panel), 0) for panel in PANELS], model_params=offer.controls, name=TITLE)
+
+
+@solara.component
+def Words(model: Shown) -> None:
+    """The question, and this week in a sentence."""
+    update_counter.get()  # Mesa counts it up with every step: read here, it brings this component up to date
+    with solara.Column(gap="2px", style={"padding": "8px 16px 0"}):
+        solara.Text(f"{model.scenario.question} (“{model.arm.name}”, seed {model.seed})", style={"font-weight": "bold"})
+        solara.Text(week_in_words(model))
+        solara.Text("Everybody here is simulated. This is not a clinical tool, and says nothing about any real person.")
+
+
+def _shown(panel: Panel) -> Any:
+    def component(model: Shown) -> Any:
+        source = base64.b64encode(image(panel, model)).decode("ascii")
+        attributes = {"src": f"data:image/png;base64,{source}", "alt": panel.words(model)}
+        return solara.HTML("img", attributes=attributes, classes=["attune-panel"])
+
+    return component
