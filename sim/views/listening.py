@@ -34,7 +34,7 @@ def listening(host: str, port: int) -> socket.socket:
 
 def _why(error: OSError, host: str, port: int) -> str:
     if error.errno == errno.EADDRINUSE:
-        return f"--port: {port} is in use by another program (or by another Attune); choose another one, or 0 for any that is free"
+        return f"--port: {port} is in use by another program, or by another Attune; choose another, or 0 for any that is free"
     if error.errno == errno.EACCES:
         return f"--port: {port} may not be used by you; ports from 1024 up, or 0 for any that is free, may"
     if error.errno == errno.EADDRNOTAVAIL:

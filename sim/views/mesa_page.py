@@ -7,9 +7,11 @@ security policy lets the browser ask this server only.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
 import sys
+import warnings
 import webbrowser
 from collections.abc import Awaitable, Callable, MutableMapping
 from pathlib import Path
@@ -43,15 +45,14 @@ def serve(host: str, port: int, browser: bool) -> None:
         import uvicorn
 
         _compile()
+        warnings.filterwarnings("ignore", "Cookies with samesite", UserWarning)  # it is about pages inside of other pages
         server = uvicorn.Server(uvicorn.Config(application, log_level="critical", timeout_graceful_shutdown=_PATIENCE))
         address = address_of(listener)
         print(f"Attune with Mesa is at {address} (Ctrl-C stops it)", flush=True)
         if browser:
             webbrowser.open(address)
-        try:
+        with contextlib.suppress(KeyboardInterrupt):
             server.run(sockets=[listener])
-        except KeyboardInterrupt:
-            pass
 
 
 def _application() -> Any:

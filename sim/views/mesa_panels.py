@@ -66,14 +66,12 @@ def plane(model: Shown, ax: Axes) -> None:
         _points(ax, [c for c in clients if where(c) == stand], f"client, {stand}", marker=marker, s=26, edgecolor=colour,
                 facecolor=colour if filled else "white")  # fmt: skip
     _points(ax, some([t for t in model.therapists if t.in_post]), "therapist", marker="s", s=30, edgecolor=INK, facecolor="none")
-    if ax.get_legend_handles_labels()[0]:
-        ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=2, handletextpad=0.3)
+    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=3, handletextpad=0.2, columnspacing=1.2)
 
 
 def _points(ax: Axes, people: Sequence[Person], label: str, **how: Any) -> None:
-    if people:
-        x, y = np.array([(p.ecr_anxiety, p.ecr_avoidance) for p in people]).T
-        ax.scatter(x, y, linewidth=0.9, label=label, zorder=3, clip_on=False, **how)
+    points = np.array([(p.ecr_anxiety, p.ecr_avoidance) for p in people]).reshape(-1, 2)
+    ax.scatter(*points.T, linewidth=0.9, label=label, zorder=3, clip_on=False, **how)  # nobody, too: the legend stays the same
 
 
 def _over_weeks(model: Shown, ax: Axes, title: str, label: str) -> Any:
@@ -86,10 +84,11 @@ def _with_spread(model: Shown, ax: Axes, what: str, title: str, label: str, low:
     table = _over_weeks(model, ax, title, label)
     mean, edges = table[f"mean_{what}"], (table[f"{what}_low"], table[f"{what}_high"])
     if mean.isna().all():
-        nothing_to_show(ax, "nothing yet")
+        nothing_to_show(ax, "nobody has come yet" if not len(model.start) else "no sessions so far")
     colour = look(SPREAD.index(what))["color"]
     ax.fill_between(table.index, *edges, color=colour, alpha=0.18, linewidth=0, label="middle half of clients")
-    ax.plot(mean, color=colour, linestyle="-", marker="o", markersize=3 if len(mean) < 60 else 0, label="mean")
+    ax.plot(mean, color=colour, linestyle="-", marker="o", markersize=3 if len(mean) < 60 else 0, label="mean",
+            clip_on=False)  # fmt: skip
     ax.set_ylim(min(low, np.nanmin([low, *edges[0]])), max(high, np.nanmax([high, *edges[1]])))
     ax.legend(loc="upper right", ncols=2)
 
@@ -101,7 +100,7 @@ def alliance(model: Shown, ax: Axes) -> None:
 
 def distress(model: Shown, ax: Axes) -> None:
     """Latent distress, mean and middle half of all clients, in therapy or not, over the weeks."""
-    _with_spread(model, ax, "distress", "Distress of all clients, in therapy or not", "latent distress (community SDs)", -1.5, 3.5)
+    _with_spread(model, ax, "distress", "Distress of all clients, in therapy or not", "latent distress (SDs)", -1.5, 3.5)
 
 
 def attendance(model: Shown, ax: Axes) -> None:
@@ -143,7 +142,8 @@ def week_in_words(model: Shown) -> str:
     said = f"Week {model.steps} of {model.weeks}: {model.in_therapy} of {came} simulated clients are in therapy"
     if came:
         said += f", {model.dropouts} have dropped out ({percent(model.dropouts / came)})"
-    return f"{said}; {model.ruptures} ruptures in this week's sessions.{ended}"
+    met = f"{model.ruptures} ruptures in this week's sessions" if model.steps else "nobody has met yet"
+    return f"{said}; {met}.{ended}"
 
 
 PANELS = (
@@ -157,7 +157,7 @@ PANELS = (
 def image(panel: Panel, model: Shown) -> bytes:
     """A figure of the page as PNG, in the house style."""
     buffer = io.BytesIO()
-    with _ONE_AT_A_TIME, styled():
+    with _ONE_AT_A_TIME, model.lock, styled():
         fig = picture(5.2, 4.2)
         panel.draw(model, fig.subplots())
         note_on_figure(model, fig)

@@ -6,6 +6,7 @@ No Solara in here.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -35,18 +36,21 @@ class Shown(TherapyModel):
     """One arm of a scenario with what the page draws beside the usual: the spread of people, and where each one started.
 
     ``start``: shape (clients who have come, 2), attachment anxiety and avoidance (ECR, 1-7) of each when they came.
+    ``lock`` is held while a week is lived: Mesa's page can step in one thread and draw in another.
     """
 
     def __init__(self, scenario: Scenario, arm: str | None = None, seed: int = 1, replicate: int = 0) -> None:
         quartiles = {f"{what}_{edge}": _quartile(what, q) for what in SPREAD for edge, q in (("low", 0.25), ("high", 0.75))}
         super().__init__(scenario, arm, seed, replicate, model_reporters=quartiles)
+        self.lock = threading.Lock()
         self.start = np.empty((0, 2))
         self._note_who_came()
 
     def step(self) -> None:
         """Live one week. See ``TherapyModel.step``."""
-        super().step()
-        self._note_who_came()
+        with self.lock:
+            super().step()
+            self._note_who_came()
 
     def seen_now(self, what: str) -> np.ndarray:
         """One value a client: latent alliance of this week's sessions, or latent distress of all who have come."""

@@ -18,8 +18,16 @@ from sim.views.mesa_panels import PANELS, Panel, image, week_in_words
 from sim.views.mesa_shown import PAIRING, Offer, Shown, choices, offered
 
 TITLE = "Attune with Mesa"
-#: SolaraViz names its pages "Page 0" and so on; there is one.
-_STYLE = ".v-tabs { display: none } .attune-panel { width: 100% }"
+#: SolaraViz has a tab for each of its pages, and here is one. A slider's label stands above it, and its value below.
+_STYLE = """
+.v-tabs { display: none }
+.attune-panel { width: 100% }
+.v-input__slider .v-input__slot { flex-wrap: wrap }
+.v-input__slider .v-label { flex: 0 0 100%; height: auto !important }
+.v-input__slider .v-slider { min-height: 52px }
+.v-slider__thumb-container::after {
+  content: attr(aria-valuenow); position: absolute; top: 9px; left: 0; transform: translateX(-50%); font-size: 12px }
+"""
 
 
 @solara.component
@@ -28,9 +36,9 @@ def Page() -> None:
     choice = solara.use_reactive(PAIRING)
     solara.Title(TITLE)
     solara.Style(_STYLE)
-    with solara.Sidebar(), solara.Card("Scenario"):
+    with solara.Sidebar(), solara.Card("What to show"):
         solara.Select("Scenario", values=choices(), value=choice)
-        solara.Text("Each button Step is a week. What you set below counts from the next Reset on.")
+        solara.Text("A step is a week. What is set further down counts from the next Reset on.")
     Chosen(choice.value).key(choice.value)  # another choice: everything below is made anew
 
 
