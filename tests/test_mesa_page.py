@@ -1,25 +1,14 @@
-"""The Mesa page: what it offers and draws is the model's; it starts, keeps visitors apart, and asks nobody outside for anything.
-
-What needs the extra ``mesa-page`` and a browser runs with ``make test-mesa-page``, and is skipped where they are missing.
-"""
+"""The Mesa page without a browser: what it offers and draws is the model's. In a browser: ``test_mesa_browser``."""
 
 from __future__ import annotations
 
-import importlib.util
 import inspect
-import os
 import re
-import shutil
-import signal
 import socket
-import subprocess
 import sys
-import time
 import tomllib
-import urllib.error
-import urllib.request
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -258,7 +247,7 @@ def test_too_many_people_are_thinned_evenly(number: int) -> None:
     people: list[Any] = list(range(number))
     kept = some(people)
     assert len(kept) <= 300 and (number > 300 or kept == people)
-    assert len(kept) > min(number, 300) / 2 - 1 and len({b - a for a, b in zip(kept, kept[1:], strict=False)}) <= 1
+    assert len(kept) > min(number, 300) / 2 - 1 and len({b - a for a, b in pairwise(kept)}) <= 1
 
 
 def lines(panel: int, model: Shown) -> tuple[dict[str, Any], Any]:
@@ -310,221 +299,17 @@ def test_words_say_the_same() -> None:
         assert panel.words(Shown(clinic(), seed=1))  # before anybody has come
 
 
-@pytest.mark.parametrize("made", [clinic, lambda: scenario(arms={"waiting": {"therapist": "none"}}), scenario],
-                         ids=["clinic", "waiting", "therapy"])  # fmt: skip
-def test_every_figure_can_be_drawn_at_any_time_and_by_several_at_once(made: Any) -> None:
-    models = [after(Shown(made(), "waiting" if len(made().arms) == 1 and made().arms[0].name == "waiting" else None), weeks)
-              for weeks in (0, 2, 40)]  # fmt: skip
+@pytest.mark.parametrize(("arm", "weeks"), [(None, 0), (None, 40), ("waiting", 2), ("clinic", 0), ("clinic", 2)])
+def test_every_figure_can_be_drawn_at_any_time(arm: str | None, weeks: int) -> None:
+    both = scenario(arms={"waiting": {"therapist": "none"}, "seen": {}})
+    model = after(Shown(clinic()) if arm == "clinic" else Shown(both, arm), weeks)
     for panel in PANELS:
-        alone = [image(panel, model) for model in models]
-        assert all(png.startswith(b"\x89PNG") for png in alone)
-        with ThreadPoolExecutor(4) as threads:
-            assert list(threads.map(lambda model, p=panel: image(p, model), models * 2)) == alone * 2
+        assert image(panel, model).startswith(b"\x89PNG")
 
 
-# ------------------------------------------------------------------------------------- the page itself, in a real browser
-
-_NO_EXTRA = importlib.util.find_spec("solara") is None
-needs_extra = pytest.mark.skipif(_NO_EXTRA, reason="the extra mesa-page is not installed; `make test-mesa-page` runs this")
-
-#: A server that tells on standard error of every connection or look-up beyond this machine.
-SERVER = """
-import sys
-HERE = ("127.0.0.1", "localhost", "::1", "0.0.0.0", "", None)
-def told(event, args):
-    place = args[1] if event == "socket.connect" else args
-    if event in ("socket.connect", "socket.getaddrinfo") and isinstance(place, tuple) and place[0] not in HERE:
-        print("beyond this machine:", event, place[:2], file=sys.stderr, flush=True)
-sys.addaudithook(told)
-from sim.views.mesa_page import serve
-serve("127.0.0.1", 0, False)
-"""
-
-
-class Served:
-    """A Mesa page as a process of its own, started in a folder."""
-
-    def __init__(self, folder: Path) -> None:
-        self.errors = folder / "errors.txt"
-        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-        with self.errors.open("w") as errors:
-            self.process = subprocess.Popen([sys.executable, "-c", SERVER], cwd=folder, env=environment, text=True,
-                                            stdout=subprocess.PIPE, stderr=errors)  # fmt: skip
-        assert self.process.stdout is not None
-        said = self.process.stdout.readline()
-        found = re.search(r"http://127\.0\.0\.1:\d+/", said)
-        assert found, said + self.errors.read_text()
-        self.address = found[0]
-
-    def stop(self) -> int:
-        """Ctrl-C; the exit status."""
-        self.process.send_signal(signal.SIGINT)
-        try:
-            return self.process.wait(timeout=15)
-        finally:
-            self.process.kill()
-
-
-@pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    folder = tmp_path_factory.mktemp("page")
-    shutil.copytree(ROOT / "scenarios", folder / "scenarios")
-    (folder / "scenarios" / "broken.yaml").write_text("question: [")
-    server = Served(folder)
-    yield server
-    server.stop()
-    assert server.errors.read_text() == ""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if chromium is None:
-        said = "no Chromium here (Debian: apt install chromium)"
-        pytest.fail(said) if os.environ.get("CI") else pytest.skip(said)
-    from playwright.sync_api import sync_playwright
-
-    options = ["--no-sandbox", "--headless", "--disable-gpu", "--disable-background-networking"]
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=chromium, args=options)
-        yield started
-        started.close()
-
-
-class Visitor:
-    """One person's browser on the page; notes what goes wrong and where it asks."""
-
-    def __init__(self, browser: Any, address: str) -> None:
-        self.wrong: list[str] = []
-        self.context = browser.new_context(viewport={"width": 1366, "height": 768})
-        self.page = self.context.new_page()
-        self.page.set_default_timeout(20_000)
-        self.page.on("console", lambda said: self.wrong.append(said.text) if said.type == "error" else None)
-        self.page.on("pageerror", lambda error: self.wrong.append(str(error)))
-        self.page.on("request", lambda r: None if r.url.startswith((address, "data:", "blob:")) else self.wrong.append(r.url))
-        self.page.on("response", lambda r: self.wrong.append(f"{r.status} {r.url}") if r.status >= 400 else None)
-        self.page.goto(address)
-
-    def sees(self, text: str) -> None:
-        self.page.get_by_text(text).first.wait_for()
-
-    def press(self, label: str) -> None:
-        self.page.get_by_role("button", name=label, exact=True).click()
-
-    def choose(self, label: str, value: str) -> None:
-        self.page.locator(f'.v-select:has(label:text-is("{label}"))').click()
-        self.page.locator(".menuable__content__active .v-list-item").get_by_text(value, exact=True).click()
-
-
-@pytest.fixture
-def visitors(browser: Any, served: Served) -> Iterator[list[Visitor]]:
-    two = [Visitor(browser, served.address) for _ in range(2)]
-    yield two
-    for visitor in two:
-        visitor.context.close()
-        assert visitor.wrong == []
-
-
-@needs_extra
-def test_the_page_answers_and_allows_its_own_files_only(served: Served) -> None:
-    with urllib.request.urlopen(served.address, timeout=10) as answer:
-        policy = answer.headers["content-security-policy"]
-    assert "default-src 'self'" in policy and "http" not in policy
-    started = time.monotonic()
-    with pytest.raises(urllib.error.HTTPError, match="404"):  # not looked for elsewhere
-        urllib.request.urlopen(f"{served.address}_solara/cdn/vega@0.0.0/none.js", timeout=10)
-    assert time.monotonic() - started < 2
-
-
-@needs_extra
-def test_each_visitor_has_a_model_of_their_own(visitors: list[Visitor]) -> None:
-    one, other = visitors
-    mine = offered(PAIRING).made()
-    for visitor in visitors:
-        visitor.sees(week_in_words(mine))
-    other.choose("Therapists' style", "dismissing")
-    other.press("Reset")
-    theirs = Pairing(therapist="dismissing")
-    other.sees(theirs.scenario.question)
-    for _ in range(2):
-        mine.step()
-        one.press("Step")
-        one.sees(week_in_words(mine))
-    theirs.step()
-    other.press("Step")
-    other.sees(week_in_words(theirs))
-    one.sees(week_in_words(mine))
-    assert week_in_words(mine) != week_in_words(after(theirs, 1))
-    for panel in PANELS:
-        drawn = one.page.get_by_alt_text(panel.words(mine), exact=True)
-        drawn.wait_for()
-        assert drawn.evaluate("picture => picture.complete && picture.naturalWidth > 300")
-
-
-@needs_extra
-def test_a_scenario_is_played_to_its_end_and_reset(visitors: list[Visitor]) -> None:
-    one, other = visitors
-    one.choose("Scenario", "hello")
-    model = Shown(sim.load(ROOT / "scenarios" / "hello.yaml"))
-    one.sees(week_in_words(model))
-    one.choose("Arm", "dismissing therapist")
-    one.press("Reset")
-    model = Shown(model.scenario, "dismissing therapist")
-    one.sees(f"“{model.arm.name}”")
-    one.press("▶")
-    one.sees(week_in_words(after(model, 6)))
-    assert one.page.get_by_role("button", name="Step", exact=True).is_disabled()
-    one.press("Reset")
-    one.sees(week_in_words(Shown(model.scenario, "dismissing therapist")))
-    other.sees("Week 0 of 20")  # nothing of this is theirs
-
-
-@needs_extra
-def test_a_scenario_that_cannot_be_shown_is_said_to_be(visitors: list[Visitor]) -> None:
-    one, _ = visitors
-    one.choose("Scenario", "broken")
-    one.sees("broken.yaml:2: is not valid YAML")
-    one.choose("Scenario", "clinic_large")
-    one.sees(f"this page shows at most {MOST_PEOPLE:,}")
-    one.choose("Scenario", "clinic_first_free")
-    one.press("Step")
-    one.sees("Week 1 of 156")
-
-
-@needs_extra
-def test_everything_is_reached_by_keyboard_and_has_a_name(visitors: list[Visitor]) -> None:
-    one, _ = visitors
-    one.sees("Week 0 of 20")
-    slider = one.page.get_by_role("slider", name="Clients")
-    slider.press("ArrowRight")
-    assert slider.get_attribute("aria-valuenow") == "61"
-    one.page.get_by_role("button", name="Reset", exact=True).press("Enter")
-    one.sees(week_in_words(Pairing(clients=61)))
-
-
-@needs_extra
-def test_control_c_ends_it_quietly_with_a_page_open(browser: Any, tmp_path: Path) -> None:
-    server = Served(tmp_path)
-    visitor = Visitor(browser, server.address)
-    visitor.sees("Week 0 of 20")
-    visitor.press("▶")
-    visitor.sees("Week 1 of 20")
-    started = time.monotonic()
-    assert server.stop() == 0
-    assert time.monotonic() - started < 10
-    assert server.errors.read_text() == ""
-    visitor.sees("Server disconnected")
-    visitor.context.close()
-
-
-@needs_extra
-def test_without_its_files_the_page_does_not_start(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    code = (
-        "import sys; from pathlib import Path; from solara.server import settings\n"
-        f"settings.assets.proxy_cache_dir = Path({str(tmp_path)!r})\n"
-        "from sim.views.mesa_page import serve, MissingExtra\n"
-        "try: serve('127.0.0.1', 0, False)\n"
-        "except MissingExtra as e: sys.exit(f'told: {e}')\n"
-    )
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode == 1 and "told: the Mesa page needs packages" in done.stderr and "(solara-assets)" in done.stderr
+def test_several_visitors_figures_do_not_mix() -> None:
+    models = [after(Shown(scenario(), seed=seed), 2) for seed in (1, 2)]
+    alone = [image(panel, model) for panel in PANELS for model in models]
+    with ThreadPoolExecutor(4) as threads:
+        assert list(threads.map(image, *zip(*[(p, m) for p in PANELS for m in models], strict=True))) == alone
+    assert len(set(alone)) == len(alone)

@@ -33,13 +33,16 @@ _STYLE = """
 @solara.component
 def Page() -> None:
     """What a visitor sees."""
-    choice = solara.use_reactive(PAIRING)
+    choice, shown = solara.use_reactive(PAIRING), solara.use_reactive(PAIRING)
+    # Between two choices nothing is shown, so that Mesa's page is made anew: else its controls keep the last one's arguments.
+    solara.use_effect(lambda: shown.set(choice.value), [choice.value])
     solara.Title(TITLE)
     solara.Style(_STYLE)
     with solara.Sidebar(), solara.Card("What to show"):
         solara.Select("Scenario", values=choices(), value=choice)
         solara.Text("A step is a week. What is set further down counts from the next Reset on.")
-    Chosen(choice.value).key(choice.value)  # another choice: everything below is made anew
+    if shown.value == choice.value:
+        Chosen(choice.value)
 
 
 @solara.component
