@@ -6,10 +6,12 @@ import inspect
 import re
 import socket
 import sys
+import time
 import tomllib
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import numpy as np
@@ -22,7 +24,7 @@ from sim.views import mesa_page, mesa_shown
 from sim.views.canvas import picture, styled
 from sim.views.listening import AddressError, address_of, listening
 from sim.views.mesa_model import TherapyModel
-from sim.views.mesa_panels import PANELS, image, plane, some, week_in_words, where
+from sim.views.mesa_panels import PANELS, Panel, image, plane, some, week_in_words
 from sim.views.mesa_shown import MOST_PEOPLE, PAIRING, Offer, Pairing, Shown, choices, offered
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -231,12 +233,14 @@ def test_the_plane_shows_everybody_where_they_are() -> None:
         plane(model, ax)
     drawn = {c.get_label(): np.asarray(c.get_offsets()) for c in ax.collections if not c.get_label().startswith("_")}
     people = {"therapist": list(model.therapists)}
+    stands = {"censored": "in therapy", "planned": "finished", "improved": "finished", "dropout": "dropped out"}
+    ended = model.tables()["clients"].set_index("client")["ending"]
+    assert set(ended) == {"censored", "improved", "dropout"}  # else little is tested
     for stand in ("in therapy", "finished", "dropped out", "not in therapy"):
-        people[f"client, {stand}"] = [c for c in model.clients if where(c) == stand]
+        people[f"client, {stand}"] = [c for c in model.clients if stands[ended[c.number]] == stand]
     assert set(drawn) == set(people)
-    assert all(people[f"client, {stand}"] for stand in ("in therapy", "finished", "dropped out"))  # else little is tested
     for label, group in people.items():
-        assert np.allclose(drawn[label], np.reshape([(p.ecr_anxiety, p.ecr_avoidance) for p in group], (-1, 2))), label
+        assert np.array_equal(drawn[label], np.reshape([(p.ecr_anxiety, p.ecr_avoidance) for p in group], (-1, 2))), label
     (lines,) = (c for c in ax.collections if hasattr(c, "get_segments"))
     began, now = np.stack(lines.get_segments()).swapaxes(0, 1)
     assert np.allclose(began, model.start) and np.allclose(now, [(c.ecr_anxiety, c.ecr_avoidance) for c in model.clients])
@@ -305,11 +309,29 @@ def test_every_figure_can_be_drawn_at_any_time(arm: str | None, weeks: int) -> N
     model = after(Shown(clinic()) if arm == "clinic" else Shown(both, arm), weeks)
     for panel in PANELS:
         assert image(panel, model).startswith(b"\x89PNG")
+    said = {text.get_text() for text in lines(1, model)[1].texts}
+    empty = "nobody has come yet" if (arm, weeks) == ("clinic", 0) else "no sessions so far"
+    assert (empty in said) == (arm == "waiting" or (arm, weeks) == ("clinic", 0))
 
 
-def test_several_visitors_figures_do_not_mix() -> None:
-    models = [after(Shown(scenario(), seed=seed), 2) for seed in (1, 2)]
-    alone = [image(panel, model) for panel in PANELS for model in models]
+def test_figures_are_drawn_one_at_a_time_and_never_while_a_week_is_lived() -> None:
+    at_work, most = [0], [0]
+    models = [Shown(scenario(), seed=seed) for seed in (1, 2)]
+
+    def draw(model: Shown, ax: Any) -> None:
+        at_work[0] += 1
+        most[0] = max(most[0], at_work[0])
+        assert model.lock.locked()
+        time.sleep(0.02)
+        at_work[0] -= 1
+
     with ThreadPoolExecutor(4) as threads:
-        assert list(threads.map(image, *zip(*[(p, m) for p in PANELS for m in models], strict=True))) == alone
-    assert len(set(alone)) == len(alone)
+        assert len({*threads.map(lambda model: image(Panel(draw, week_in_words), model), models * 4)}) == 2
+    assert most == [1]
+    world, step = models[0].world, Thread(target=models[0].step, daemon=True)
+    with models[0].lock:  # as if it were being drawn
+        step.start()
+        step.join(timeout=0.5)
+        assert step.is_alive() and world.week == 0
+    step.join(timeout=60)
+    assert world.week == 1
