@@ -25,7 +25,7 @@ POLICY = (
     "img-src 'self' data: blob:; font-src 'self' data:; object-src 'none'; base-uri 'self'; form-action 'self'"
 )
 _COMPONENTS = "sim.views.mesa_solara"
-#: Seconds that open pages are given when the server stops.
+#: Seconds that open pages are given to answer when the server stops; without it one that sleeps would hold it up.
 _PATIENCE = 1
 
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
