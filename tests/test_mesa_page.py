@@ -22,7 +22,7 @@ from sim.experiments.scenario import ScenarioError
 from sim.theory.parameters import NUMBERS
 from sim.views import mesa_page, mesa_shown
 from sim.views.canvas import picture, styled
-from sim.views.listening import AddressError, address_of, listening
+from sim.views.listening import CannotListen, address_of, listening
 from sim.views.mesa_model import TherapyModel
 from sim.views.mesa_panels import PANELS, Panel, image, plane, some, week_in_words
 from sim.views.mesa_shown import MOST_PEOPLE, PAIRING, Offer, Pairing, Shown, choices, offered
@@ -70,7 +70,7 @@ def test_without_the_extra_the_command_that_installs_it_is_named(monkeypatch: py
 def test_a_port_that_is_taken_is_said_to_be() -> None:
     with listening("127.0.0.1", 0) as first:
         port = first.getsockname()[1]
-        with pytest.raises(AddressError, match=rf"--port: {port} is in use"):
+        with pytest.raises(CannotListen, match=rf"--port: {port} is in use"):
             listening("127.0.0.1", port)
     listening("127.0.0.1", port).close()  # and is free again
 
@@ -80,7 +80,7 @@ def test_a_port_that_is_taken_is_said_to_be() -> None:
     ("192.0.2.1", 0, "--host: '192.0.2.1' is not an address of this machine"), ("a" * 70 + ".b", 0, "--host"),
 ])  # fmt: skip
 def test_a_host_or_port_that_cannot_be_is_refused(host: str, port: int, said: str) -> None:
-    with pytest.raises(AddressError, match=re.escape(said)):
+    with pytest.raises(CannotListen, match=re.escape(said)):
         listening(host, port)
 
 
@@ -89,7 +89,7 @@ def test_a_host_or_port_that_cannot_be_is_refused(host: str, port: int, said: st
 def test_the_address_that_is_told_leads_there(host: str, shown: str | None) -> None:
     try:
         listener = listening(host, 0)
-    except AddressError:
+    except CannotListen:
         if host != "::1":
             raise
         pytest.skip("this machine has no IPv6")

@@ -10,26 +10,26 @@ from ipaddress import ip_address
 LOOPBACK = "127.0.0.1"
 
 
-class AddressError(ValueError):
+class CannotListen(ValueError):
     """A host or port at which nothing can be served; the message says why and what would do."""
 
 
 def listening(host: str, port: int) -> socket.socket:
     """A socket that listens at this host (name or address) and port (0: any that is free, else 1 to 65535).
 
-    Raises ``AddressError`` for a port that is no port or is taken, and for a host that is not this machine.
+    Raises ``CannotListen`` for a port that is no port or is taken, and for a host that is not this machine.
     """
     if not 0 <= port <= 65535:
-        raise AddressError(f"--port: must be a number from 0 (any that is free) to 65535, not {port}")
+        raise CannotListen(f"--port: must be a number from 0 (any that is free) to 65535, not {port}")
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except (OSError, UnicodeError) as e:
-        raise AddressError(f"--host: '{host}' is no name or address of this machine; {LOOPBACK} is this machine alone") from e
+        raise CannotListen(f"--host: '{host}' is no name or address of this machine; {LOOPBACK} is this machine alone") from e
     family, _, _, _, address = found[0]
     try:
         return socket.create_server(address, family=family, reuse_port=False)
     except OSError as e:
-        raise AddressError(_why(e, host, port)) from e
+        raise CannotListen(_why(e, host, port)) from e
 
 
 def _why(error: OSError, host: str, port: int) -> str:

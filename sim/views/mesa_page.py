@@ -38,7 +38,7 @@ class MissingExtra(ValueError):
 def serve(host: str, port: int, browser: bool) -> None:
     """Serve the Mesa page until Ctrl-C: at this host and port (0: any that is free), and open it if ``browser``.
 
-    Raises ``MissingExtra`` without the extra, and ``AddressError`` where nothing can be served (both are ``ValueError``).
+    Raises ``MissingExtra`` without the extra, and ``CannotListen`` where nothing can be served (both are ``ValueError``).
     """
     application = _application()
     with listening(host, port) as listener:
