@@ -18,7 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from sim import __version__
-from sim.views import batch_run, calibration_command, claims_command, sensitivity_command, validation_command
+from sim.views import batch_command, batch_run, calibration_command, claims_command, sensitivity_command, validation_command
 from sim.views.user_error import UserError
 
 if TYPE_CHECKING:
@@ -390,6 +390,11 @@ app.command()(validation_command.validate)
 app.command()(calibration_command.calibrate)
 app.command()(calibration_command.ensemble)
 app.command()(sensitivity_command.sensitivity)
+app.command()(batch_command.verify)
+app.command()(batch_command.export)
+app.command()(batch_command.compare)
+app.command()(batch_command.status)
+app.command()(batch_command.replay)
 
 
 @app.command()
