@@ -1,4 +1,4 @@
-"""Tables as netCDF-4, after the CF conventions where they say something: rows as variables, summaries as a labelled array."""
+"""Tables as netCDF-4, labels and what is missing after the CF conventions: rows as variables, summaries as a labelled array."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from sim.experiments.store import ROW_GROUP, StoreError
 #: Whole numbers that are missing, and labels that are.
 MISSING, NO_LABEL = -(2**31), -1
 _COMPRESSED: dict[str, Any] = {"zlib": True, "complevel": 4, "shuffle": True}
-#: Points whose summaries are held in memory at a time, at least.
+#: What there is of every measure: ending of the variable's name, and its meaning.
 _PARTS = (("", "mean of {}"), ("_sd", "SD between clients of {}"), ("_n", "clients who have a value of {}"))
 
 
@@ -54,7 +54,7 @@ def table(found: ResultFolder, name: str, path: Path) -> None:
         schema, rows = file.schema_arrow, file.metadata.num_rows
     try:
         with netcdf.Dataset(path, "x", format="NETCDF4") as data:
-            data.setncatts({"Conventions": "CF-1.11", **about(found), "table": name})
+            data.setncatts({**about(found), "table": name})
             data.createDimension("row", rows)
             variables: dict[str, Any] = {}
             at = 0
@@ -132,7 +132,7 @@ def summaries(found: ResultFolder, path: Path) -> None:
     replicates = int(points["replicates"].max())
     try:
         with netcdf.Dataset(path, "x", format="NETCDF4") as data:
-            data.setncatts({"Conventions": "CF-1.11", **about(found), "table": SUMMARIES})
+            data.setncatts({**about(found), "table": SUMMARIES})
             for name, size in (("point", len(points)), ("arm", len(arms)), ("minus", len(arms)), ("replicate", replicates)):
                 data.createDimension(name, size)
             factors = _coordinates(data, found, points, arms, replicates)

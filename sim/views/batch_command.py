@@ -114,7 +114,7 @@ def compare(
     _csv_written(csv, found)
     typer.echo("\n".join(f"{line}." for line in found.notes))
     typer.echo("")
-    typer.echo(_rows(compared_table(found).head(MOST_ROWS)))
+    _show(compared_table(found).head(MOST_ROWS))
     if len(found.table) > MOST_ROWS:
         typer.echo(f"... and {len(found.table) - MOST_ROWS} more rows; --measure shows one measure, --csv FILE writes all")
     typer.echo("\nB minus A, with 95 % intervals. Simulated people, not real ones.")
@@ -125,20 +125,29 @@ def compared_table(found: Compared) -> pd.DataFrame:
     import pandas as pd
 
     table = found.table
-    interval = [f"{low:+.3f} to {high:+.3f}" if low == low else "" for low, high in zip(table["low"], table["high"], strict=True)]
+    interval = [f"{low:+.3g} to {high:+.3g}" if low == low else "" for low, high in zip(table["low"], table["high"], strict=True)]
+    count = [over if "+" in over else f"{n} {over}" for n, over in zip(table["n"], table["over"], strict=True)]
     shown = pd.DataFrame({
         "point": table["where"], "arm": table["arm"], "less arm": table["minus"],
         "measure": [f"{m} ({found.unit(m)})" for m in table["measure"]],
         "A": table["a"].map("{:.3f}".format), "B": table["b"].map("{:.3f}".format),
-        "B - A": table["difference"].map("{:+.3f}".format), "95 %": interval,
-        "n": table["n"].astype(str).where(~table["over"].str.contains("+", regex=False), ""), "over": table["over"],
+        "B - A": table["difference"].map("{:+.3g}".format), "95 %": interval, "over": count,
     })  # fmt: skip
     alike = [name for name, few in (("point", "as it stands"), ("less arm", "")) if (shown[name] == few).all()]
     return shown.drop(columns=alike)
 
 
-def _rows(table: pd.DataFrame) -> str:
-    return table.to_string(index=False, justify="left", max_colwidth=60)
+def _show(rows: pd.DataFrame) -> None:
+    from rich.box import SIMPLE
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=SIMPLE, padding=0, collapse_padding=True, header_style="", pad_edge=False)
+    for name in rows.columns:
+        table.add_column(str(name), justify="right" if name in ("A", "B", "B - A") else "left")
+    for row in rows.itertuples(index=False):
+        table.add_row(*map(str, row))
+    Console(width=None if sys.stdout.isatty() else 180, highlight=False).print(table, markup=False)
 
 
 def _csv_written(path: Path | None, found: Compared) -> None:
@@ -213,8 +222,8 @@ def replay(
     write: Annotated[Path | None, typer.Option(help="Also write a scenario file that fails in the same way when run alone.")] = None,
 ) -> None:
     """Find, replay and understand a failed run of a batch: alone, on the same luck, narrowed down to who, when and what."""
-    from sim.experiments.replay import failures_of, replayed
     from sim.experiments.reopened import reopened
+    from sim.experiments.replay import failures_of, replayed
     from sim.experiments.store import StoreError
     from sim.views import replay_page as page
 
