@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-import sim
+from sim.compiling import sources_hash
 from sim.experiments import design
 from sim.experiments.clinic_measures import by_replicate
 from sim.experiments.clinic_people import reference as clinic_reference
@@ -93,7 +93,6 @@ class Done:
 
 def worker_identity() -> dict[str, str]:
     """What a worker's results depend on: sources, library versions, arithmetic."""
-    from sim.compiling import sources_hash
     from sim.experiments.store import arithmetic_fingerprint, lock_hash
 
     return {"sources": sources_hash(), "lock": lock_hash(), "arithmetic": _once(arithmetic_fingerprint)}
@@ -200,7 +199,7 @@ def _traced(error: BaseException, after: int) -> str:
 def _within(place: traceback.FrameSummary) -> traceback.FrameSummary:
     """A line of a traceback without the machine's own folders, which differ from worker to worker."""
     path, line = Path(place.filename), place.line
-    for root in (Path(sim.__file__).parents[1], *(Path(p) for p in sys.path if p)):
+    for root in (Path(__file__).parents[2], *(Path(p) for p in sys.path if p)):
         if path.is_absolute() and path.is_relative_to(root):
             path = path.relative_to(root)
             break

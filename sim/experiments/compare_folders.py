@@ -1,13 +1,13 @@
 """Two folders compared: what B comes to less what A does, with 95 % intervals, matched as closely as the two allow.
 
-Two single runs of the same people are matched client by client; all else replicate by replicate, where both had the same luck; and
-where they had not, the difference is that of two groups of different people (Welch).
+Two single runs of the same people are matched client by client; all else replicate by replicate, where both had the same luck;
+and where they had not, the difference is that of two groups of different people (Welch).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -39,10 +39,10 @@ _DIGITS = 12
 class Compared:
     """What B comes to less what A does.
 
-    ``table``: one row per point, arm, measure and ``minus`` (empty, or the arm whose value is taken off): the means ``a`` and ``b``
-    of what was matched, ``difference`` with ``low`` and ``high`` (95 %), ``n`` pairs and what they are (``over``: clients or
-    replicates; "A + B": two groups that were not matched). ``point`` is B's, ``where`` its name. ``notes``: how it was matched and
-    what was left out.
+    ``table``: one row per point, arm, measure and ``minus`` (empty, or the arm whose value is taken off): the means ``a`` and
+    ``b`` of what was matched, ``difference`` with ``low`` and ``high`` (95 %), ``n`` pairs and what they are (``over``: clients
+    or replicates; "5 + 7 clients": two groups that were not matched, of which ``n`` is the smaller). ``point`` and ``where``: the
+    point of B (of A, where only A has several) and its name. ``notes``: how it was matched and what was left out.
     """
 
     a: Path
@@ -141,9 +141,13 @@ def _summaries_of(run: Run) -> pd.DataFrame:
     if run.scenario.design == "clinic":
         for arm in run.scenario.arms:  # by itself, as a batch takes it
             tables = {name: table[table["arm"] == arm.name] for name, table in run.tables.items()}
-            alone = replace(run, scenario=run.scenario.model_copy(update={"arms": (arm,)}), **tables)
-            rows += [(0, at[1], arm.name, str(name), "", 1, float(value), np.nan)
-                     for at, line in by_replicate(alone).iterrows() for name, value in line.items() if value == value]  # fmt: skip
+            mine: dict[str, Any] = {"exchanges": run.exchanges, **tables}
+            alone = Run(run.scenario.model_copy(update={"arms": (arm,)}), run.seed, **mine)
+            values = by_replicate(alone)
+            for name in values.columns:
+                each = values[name].dropna()
+                replicates = each.index.get_level_values("replicate")
+                rows += [(0, r, arm.name, str(name), "", 1, v, np.nan) for r, v in zip(replicates, each, strict=True)]
     else:
         for arm in run.scenario.arms:
             for replicate in range(run.scenario.replicates):
@@ -167,7 +171,7 @@ def _by_replicate(a: _Side, b: _Side, arms: Sequence[str], measures: Sequence[st
     if table.empty:
         raise StoreError("nothing is in both: no measure has a value in the same arm and point of A and B")
     if all(common):
-        notes.append("paired: the same seed and luck, so replicate by replicate the same people, as far as both ask for the same kind")
+        notes.append("paired by replicate: the same seed and luck, and the same people as far as both ask for the same kind")
     elif not any(common):
         notes.append("not paired: seed or luck differ, so these are different people; intervals are those of two groups (Welch)")
     else:
@@ -189,14 +193,14 @@ def _points(a: _Side, b: _Side) -> tuple[list[tuple[int, int]], list[str]]:
     if a.points == 1:
         return [(0, p) for p in range(b.points)], ["A has one point: every point of B is compared with it"]
     if b.points == 1:
-        return [(p, 0) for p in range(a.points)], ["B has one point: it is compared with every point of A, whose numbers are shown"]
+        return [(p, 0) for p in range(a.points)], ["B has one point: it is compared with every point of A"]
     assert a.batch is not None and b.batch is not None
     exact = "own" in (a.batch.manifest["luck"], b.batch.manifest["luck"])
     keys = [{_key(p.changes, exact): p.number for p in side.batch.plan_points} for side in (a, b) if side.batch]
     both = [(number, keys[1][key]) for key, number in keys[0].items() if key in keys[1]]
     if not both:
-        said = ["; ".join(dict.fromkeys(n for p in s.batch.plan_points for n in p.changes)) or "nothing" for s in (a, b) if s.batch]
-        raise StoreError(f"no point has the same levels in both, so that nothing can be matched; A varies {said[0]}, B varies {said[1]}")
+        varied = [", ".join(dict.fromkeys(name for p in s.batch.plan_points for name in p.changes)) for s in (a, b) if s.batch]
+        raise StoreError(f"no point of A and B has the same levels: A varies {varied[0]}, B varies {varied[1]}")
     notes = [f"{len(both)} points matched by the levels of their factors"]
     for side, n in ((a, a.points - len(both)), (b, b.points - len(both))):
         if n:
@@ -252,7 +256,7 @@ def _replicates_told(tables: Sequence[pd.DataFrame], matched: Sequence[tuple[int
     differ = sum(counts[0].get(at, 0) != counts[1].get(other, 0) for at, other in matched)
     if not differ:
         return []
-    return [f"in {differ} of {len(matched)} points A and B have different numbers of replicates; pairs are of those that both have"]
+    return [f"in {differ} of {len(matched)} points A and B have different numbers of replicates; pairs are of what both have"]
 
 
 # --------------------------------------------------------------------------------------------------- client by client
@@ -265,7 +269,7 @@ def _values(run: Run, arm: Arm, replicate: int) -> dict[str, pd.Series]:
         table = run.tables[name]
         rows = table[(table["arm"] == arm.name) & (table["replicate"] == replicate)]
         if len(rows):
-            numbers = {column: rows[column].to_numpy() for column in rows if rows[column].dtype.kind in "fiu"}
+            numbers = {str(column): rows[column].to_numpy() for column in rows if rows[column].dtype.kind in "fiu"}
             tables[name] = numbers
             if name == "clients":  # as simulations number them
                 numbers["ending"] = rows["ending"].astype("str").map(ENDINGS.index).to_numpy()
@@ -314,7 +318,7 @@ def _runs_told(a: Run, b: Run, same: dict[str, bool]) -> list[str]:
     paired_arms, others = [name for name, yes in same.items() if yes], [name for name, yes in same.items() if not yes]
     if paired_arms:
         which = "" if not others else f" in {', '.join(paired_arms)}"
-        notes.append(f"paired{which}: the same seed and the same people, so client by client; who has no value in one of them is left out")
+        notes.append(f"paired by client{which}: the same seed and people; who has no value in one of them is left out")
     if others:
         which = "" if not paired_arms else f" in {', '.join(others)}"
         why = "the seeds differ" if a.seed != b.seed else "the seed is the same but not the people"

@@ -1,4 +1,4 @@
-"""The tables of a folder for other programs: CSV, or netCDF with labels and units. Row group by row group, whole or not at all."""
+"""The tables of a folder for other programs: CSV, or netCDF with labels and units. Row group by row group, whole or not."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ from sim import __version__
 from sim.experiments.chunks import SUMMARIES
 from sim.experiments.columns import POINTS
 from sim.experiments.outcomes import known_outcomes, title_and_unit
-from sim.experiments.result_folder import ResultFolder, opened
+from sim.experiments.result_folder import ResultFolder, TableError, opened
 from sim.experiments.store import SYNTHETIC, StoreError, whole
 from sim.theory.parameters import NUMBERS
 
 #: What can be exported to.
 FORMATS = ("csv", "netcdf")
+_ENDING = {"csv": "csv", "netcdf": "nc"}
 
 
 def export(
@@ -45,22 +46,34 @@ def export(
         from sim.experiments.export_netcdf import netcdf_there
 
         netcdf_there()
-    with whole(place) as making:
-        for name in names:
-            if to == "csv":
-                progress(f"{name}.csv")
-                csv_table(found, name, making / f"{name}.csv")
-            else:
-                from sim.experiments import export_netcdf
-
-                progress(f"{name}.nc")
-                if found.is_batch and name == SUMMARIES:
-                    export_netcdf.summaries(found, making / f"{name}.nc")
-                else:
-                    export_netcdf.table(found, name, making / f"{name}.nc")
-        _dictionary(found, names, making / "columns.csv")
-        _read_me(found, names, to, making)
+    unreadable: list[TableError] = []  # which is another thing than a place that cannot be written
+    try:
+        with whole(place) as making:
+            try:
+                _written(found, names, to, making, progress)
+            except TableError as e:
+                unreadable.append(e)
+                raise
+    except StoreError as e:
+        raise unreadable[0] if unreadable else e from None
     return place
+
+
+def _written(found: ResultFolder, names: Sequence[str], to: str, making: Path, progress: Callable[[str], None]) -> None:
+    """Every table, and what its columns mean."""
+    for name in names:
+        progress(f"{name}.{_ENDING[to]}")
+        if to == "csv":
+            csv_table(found, name, making / f"{name}.csv")
+            continue
+        from sim.experiments import export_netcdf
+
+        if found.is_batch and name == SUMMARIES:
+            export_netcdf.summaries(found, making / f"{name}.nc")
+        else:
+            export_netcdf.table(found, name, making / f"{name}.nc")
+    _dictionary(found, names, making / "columns.csv")
+    _read_me(found, names, to, making)
 
 
 # ----------------------------------------------------------------------------------------------------------------- CSV
@@ -136,22 +149,21 @@ def about(found: ResultFolder) -> dict[str, Any]:
 
 def _read_me(found: ResultFolder, names: Sequence[str], to: str, making: Path) -> None:
     told = about(found)
-    ending = "csv" if to == "csv" else "nc"
     lines = [
         told["synthetic"], "",
         f"Question: {told['title']}",
         f"Scenario {told['scenario']}, seed {told['seed']}; {told['source']}.", "",
-        *(f"{name}.{ending}: {found.manifest['tables'][name]['rows']:,} rows" for name in names),
+        *(f"{name}.{_ENDING[to]}: {found.manifest['tables'][name]['rows']:,} rows" for name in names),
         "columns.csv: unit and meaning of every column",
         "",
         "CSV: UTF-8; what is missing is an empty field." if to == "csv" else
-        "netCDF-4: one variable a column over the dimension 'row'; labels are numbers with flag_values and flag_meanings, and the\n"
-        "attribute 'labels' has them as they are; _FillValue marks what is missing.",
+        "netCDF-4: one variable a column over the dimension 'row'; labels are numbers with flag_values and flag_meanings,\n"
+        "and the attribute 'labels' has them as they are; _FillValue marks what is missing.",
     ]  # fmt: skip
     if found.is_batch:
         lines.append("'point' in every table is the row of that number in 'points', where the factors stand.")
         if to == "netcdf" and SUMMARIES in names:
-            lines.append("summaries.nc: every measure over (point, arm, replicate); its differences over (point, arm, minus, replicate).")
+            lines.append("summaries.nc: measures over (point, arm, replicate), differences over (point, arm, minus, replicate).")
     (making / "README.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 

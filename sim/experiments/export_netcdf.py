@@ -22,6 +22,7 @@ from sim.experiments.store import ROW_GROUP, StoreError
 MISSING, NO_LABEL = -(2**31), -1
 _COMPRESSED: dict[str, Any] = {"zlib": True, "complevel": 4, "shuffle": True}
 #: What there is of every measure: ending of the variable's name, and its meaning.
+_OVER = {False: ("point", "arm", "replicate"), True: ("point", "arm", "minus", "replicate")}  # whether it is a difference
 _PARTS = (("", "mean of {}"), ("_sd", "SD between clients of {}"), ("_n", "clients who have a value of {}"))
 
 
@@ -190,13 +191,12 @@ def _arrays(
     """A variable each for mean, SD and number of every measure, and of every difference."""
     made = {}
     for is_difference, names in ((False, measures), (True, differ)):
-        dimensions = ("point", "arm", "minus", "replicate") if is_difference else ("point", "arm", "replicate")
         for measure in names:
             title, unit = title_and_unit(measure, found.clinic)
             what = f"{title}, arm less the arm 'minus', person by person" if is_difference else title
             base, three = f"{measure}_difference" if is_difference else measure, []
             for ending, words in _PARTS:
-                one = data.createVariable(f"{base}{ending}", "i8" if ending == "_n" else "f8", dimensions,
+                one = data.createVariable(f"{base}{ending}", "i8" if ending == "_n" else "f8", _OVER[is_difference],
                                           fill_value=0 if ending == "_n" else np.nan, **_COMPRESSED)  # fmt: skip
                 one.long_name, one.units = words.format(what), "count" if ending == "_n" else unit
                 one.coordinates = " ".join(factors)
@@ -234,7 +234,7 @@ def _fill(made: dict[tuple[str, bool], tuple[Any, ...]], rows: pd.DataFrame, arm
         measure=rows["measure"].astype("str"), is_difference=minus != "",
     )  # fmt: skip
     for (measure, is_difference), part in coded.groupby(["measure", "is_difference"], sort=False):
-        at: tuple[Any, ...] = tuple(part[name].to_numpy(int) for name in (("point", "arm", "minus", "replicate") if is_difference else ("point", "arm", "replicate")))
+        at = tuple(part[name].to_numpy(int) for name in _OVER[bool(is_difference)])
         shape = (last - first + 1, len(arms), *((len(arms),) if is_difference else ()), replicates)
         for variable, column in zip(made[str(measure), bool(is_difference)], ("mean", "sd", "n"), strict=True):
             values = np.full(shape, 0 if column == "n" else np.nan)

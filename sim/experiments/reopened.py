@@ -47,8 +47,8 @@ class Reopened:
 def reopened(folder: str | Path, model: Model = SHIPPED, *, to_look: bool = False) -> Reopened:
     """A batch from its folder. What was added to it (``--with``) is run first, from the copies that the batch keeps.
 
-    ``model``: the one it was run on, where that was not the shipped one. ``to_look``: nothing will be simulated, so that what is not
-    here does not matter. Raises ``StoreError`` for a folder without a batch, and
+    ``model``: the one it was run on, where that was not the shipped one. ``to_look``: nothing will be simulated, so
+    that what is not here does not matter. Raises ``StoreError`` for a folder without a batch, and
     where added files or the model are not those that it was begun with.
     """
     folder = Path(folder)
@@ -67,8 +67,8 @@ def reopened(folder: str | Path, model: Model = SHIPPED, *, to_look: bool = Fals
     now = plan.identity
     if begun["added"] != now["added"] and not to_look:
         raise StoreError(
-            f"{folder}: was run on a model, or with policies or rules, that are not here now{_own(folder)}; a batch keeps only what "
-            "came with --with. From Python give what it ran on, as in replayed(folder, number, model=mine)"
+            f"{folder}: was run on a model, or with policies or rules, that are not here now{_own(folder)}; a batch keeps only "
+            "what came with --with. From Python give what it ran on, as in replayed(folder, number, model=mine)"
         )
     return Reopened(folder, plan, begun, ledger, tuple(differences(begun, now)))
 

@@ -61,7 +61,8 @@ class ResultFolder:
         """These tables, or all where none is named. Raises ``StoreError`` for one that is not there."""
         for name in names:
             if name not in self.tables:
-                raise StoreError(f"{self.folder}: has no table '{name}'{nearest(name, self.tables)}; there are: {', '.join(self.tables)}")
+                there = ", ".join(self.tables)
+                raise StoreError(f"{self.folder}: has no table '{name}'{nearest(name, self.tables)}; there are: {there}")
         return tuple(dict.fromkeys(names)) or self.tables
 
     def file(self, name: str) -> pq.ParquetFile:
@@ -94,8 +95,9 @@ class ResultFolder:
 
     def rows(self, name: str, **where: Any) -> pa.Table:
         """The rows of a table in which columns have these values. Raises ``TableError``."""
+        wanted = [(column, "==", value) for column, value in where.items()]
         try:
-            return pq.read_table(self.folder / f"{name}.parquet", filters=[(column, "==", value) for column, value in where.items()])
+            return pq.read_table(self.folder / f"{name}.parquet", filters=wanted)
         except (OSError, pa.ArrowException) as e:
             raise TableError(f"{self.folder / name}.parquet: cannot be read ({_short(e)})") from e
 
@@ -123,7 +125,7 @@ def opened(folder: str | Path) -> ResultFolder:
     path = folder / MANIFEST
     if not path.exists():
         if (folder / ledgers.LEDGER).exists():
-            raise StoreError(f"{folder}: this batch is not finished (attune status {folder} says how far it is, and how it goes on)")
+            raise StoreError(f"{folder}: this batch is not finished (attune status {folder} says how it goes on)")
         raise StoreError(f"{folder}: holds no results ({MANIFEST} is missing); name the folder that attune run wrote")
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))

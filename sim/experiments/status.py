@@ -98,8 +98,8 @@ def _of_batch(folder: Path) -> Status:
 
 def done_in(lines: Sequence[Mapping[str, Any]]) -> int:
     """How many tasks the lines of a ledger name; one that was simulated again counts once."""
-    places = {(point, place) for line in lines for point, first, count in line.get("tasks", ()) for place in range(first, first + count)}
-    return len(places)
+    runs = [run for line in lines for run in line.get("tasks", ())]
+    return len({(point, place) for point, first, count in runs for place in range(first, first + count)})
 
 
 def _told_total(lines: Sequence[str]) -> int | None:

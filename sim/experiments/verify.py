@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 
+from sim.compiling import sources_hash
 from sim.experiments import design
 from sim.experiments.assemble import Chunks, rows_written, summaries_written
 from sim.experiments.batch import CHUNKS, machine_differences
@@ -23,12 +24,17 @@ from sim.experiments.reopened import Reopened, reopened
 from sim.experiments.result_folder import ResultFolder, TableError, opened
 from sim.experiments.run import CHUNK, Task, simulated_part
 from sim.experiments.scenario import Scenario, ScenarioError, load
-from sim.experiments.store import StoreError, arithmetic_fingerprint, lock_hash, open_run, sources_hash, versions
+from sim.experiments.store import StoreError, arithmetic_fingerprint, lock_hash, open_run, versions
 from sim.therapy.model import SHIPPED, Model
 
 #: Columns by which a row is told, as far as a table has them.
 _KNOWN_BY = ("point", "arm", "replicate", "client", "therapist", "course", "week", "session", "exchange", "month", "when",
              "instrument", "measure", "minus")  # fmt: skip
+
+
+#: Blocks of clients up to which a replicate is simulated whole.
+MOST_BLOCKS = 5
+_SUMMARIES_LEFT = "summaries are of all blocks of a replicate together and were checked by hash only"
 
 
 @dataclass(frozen=True)
@@ -90,7 +96,9 @@ def verified(
         {"sources": sources_hash(), "lock": lock_hash(), "versions": versions(), "arithmetic": arithmetic_fingerprint()},
     )
     if apart and not anyway:
-        result.not_sampled.append(f"nothing was simulated anew: {'; '.join(apart)} since this was made, so it could differ for that alone")
+        result.not_sampled.append(
+            f"nothing was simulated anew: {'; '.join(apart)} since this was made, so it could differ for that alone (--anyway)"
+        )
         return result
     if any(one.table == "" for one in result.differs):
         result.not_sampled.append("nothing was simulated anew, since scenario and manifest do not belong together")
@@ -137,22 +145,23 @@ def _sampled_batch(
 ) -> None:
     again = reopened(found.folder, model)
     if again.mixed:
-        result.not_sampled.append(f"nothing was simulated anew: parts of the batch were made otherwise ({'; '.join(again.mixed)})")
+        result.not_sampled.append(f"nothing was simulated anew: parts were made by something else ({'; '.join(again.mixed)})")
         return
     replicates = _replicates(found, again)
-    whole_only = not again.plan.batch.keep
+    done: set[Key] = set()
     for key in chosen_tasks(again.plan.blocks, replicates, sample, result.seed):
         blocks = again.plan.blocks[key.point]
-        tasks = [Key(key.point, key.replicate, b) for b in range(blocks)] if whole_only else [key]
-        where = _where(again, key, whole_only or blocks == 1)
+        whole = blocks <= MOST_BLOCKS or not again.plan.batch.keep  # the summaries are of all blocks together
+        tasks = [Key(key.point, key.replicate, b) for b in range(blocks)] if whole else [key]
+        if tasks[0] in done:
+            continue
+        done.update(tasks)
+        where = _where(again, key, whole)
         progress(f"simulating {where}")
-        summaries_too = len(tasks) == blocks
-        if not summaries_too:
-            result.not_sampled.append(
-                f"summaries of {where}: they are of all {blocks} blocks of clients together; those were checked by hash"
-            )
-        _compare_batch(found, again, result, tasks, where, summaries_too)
+        _compare_batch(found, again, result, tasks, where, whole)
         result.sampled.append(where)
+        if not whole and _SUMMARIES_LEFT not in result.not_sampled:
+            result.not_sampled.append(_SUMMARIES_LEFT)
 
 
 def _replicates(found: ResultFolder, again: Reopened) -> list[int]:
@@ -252,7 +261,7 @@ def _sampled_run(found: ResultFolder, result: Verified, sample: int, model: Mode
     run = open_run(found.folder)
     if dict(run.made_with) != model.own:
         result.not_sampled.append(
-            "nothing was simulated anew: it was run on a model of its own, which is not kept; from Python: verified(folder, model=mine)"
+            "nothing was simulated anew: it was run on a model of its own; from Python: verified(folder, model=mine)"
         )
         return
     if any(name in ENSEMBLE_TABLES for name in found.tables):
@@ -262,7 +271,8 @@ def _sampled_run(found: ResultFolder, result: Verified, sample: int, model: Mode
     blocks = 1 if clinic else -(-scenario.clients_per_arm // CHUNK)
     for key in chosen_tasks([blocks] * len(arms), [scenario.replicates] * len(arms), sample, result.seed):
         arm = scenario.arms[key.point]
-        numbers = np.empty(0, np.int64) if clinic else design.client_numbers(scenario, arm)[key.block * CHUNK : (key.block + 1) * CHUNK]
+        block = slice(key.block * CHUNK, (key.block + 1) * CHUNK)
+        numbers = np.empty(0, np.int64) if clinic else design.client_numbers(scenario, arm)[block]
         where = f"arm '{arm.name}', replicate {key.replicate}" + (f", block {key.block}" if blocks > 1 else "")
         progress(f"simulating {where}")
         part = simulated_part(scenario, run.seed, Task(arm, key.replicate, numbers), model)
@@ -291,7 +301,8 @@ def _compare(result: Verified, table: str, where: str, kept: pd.DataFrame, now: 
         if row is not None:
             values = [_value(t, name, row) for t in (kept, now)]
             known = ", ".join(f"{k} {kept[k].iloc[row]}" for k in _KNOWN_BY if k in kept and not pd.isna(kept[k].iloc[row]))
-            result.differs.append(Differs(table, where, f"column {name}, {known}: {values[0]} was kept, and it is {values[1]} now"))
+            said = f"column {name}, {known}: {values[0]} was kept, and it is {values[1]} now"
+            result.differs.append(Differs(table, where, said))
             return
 
 

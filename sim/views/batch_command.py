@@ -1,4 +1,4 @@
-"""The commands that look into a folder of results: verify, export, compare, status, replay. Heavy imports come when they are called."""
+"""The commands that look into a folder of results: verify, export, compare, status, replay. Heavy imports come late."""
 
 from __future__ import annotations
 
@@ -23,7 +23,11 @@ if TYPE_CHECKING:
 #: Rows of a comparison that are printed; a file has all.
 MOST_ROWS = 60
 _FOLDER = typer.Argument(help="A result folder, of a run or a batch.")
-_WITH = typer.Option("--with", help="Python file that was given to attune run and adds to the model; a batch keeps its own copies.")
+_WITH = typer.Option("--with", help="Python file that was given to attune run; a batch keeps its own copies.")
+_SAMPLE = typer.Option(min=0, max=100_000, help="Parts to simulate anew and compare row by row; 0: hashes only.")
+_CHOSEN = typer.Option(min=0, max=2**63 - 1, help="Chooses the sample; default: by chance, and printed.")
+_OUT = typer.Option(help="Folder that is not there yet; default: beside the other, with the format in its name.")
+_WRITE = typer.Option(help="Also write a scenario file that fails in the same way when run alone.")
 
 
 def told(line: str) -> None:
@@ -43,8 +47,8 @@ def _added(files: list[Path] | None) -> None:
 
 def verify(
     folder: Annotated[Path, _FOLDER],
-    sample: Annotated[int, typer.Option(min=0, max=100_000, help="Parts to simulate anew and compare row by row; 0: hashes only.")] = 3,
-    seed: Annotated[int | None, typer.Option(min=0, max=2**63 - 1, help="Chooses the sample; default: by chance, and printed.")] = None,
+    sample: Annotated[int, _SAMPLE] = 3,
+    seed: Annotated[int | None, _CHOSEN] = None,
     anyway: Annotated[bool, typer.Option("--anyway", help="Simulate anew although program or machine are others now.")] = False,
     with_files: Annotated[list[Path] | None, _WITH] = None,
 ) -> None:
@@ -87,7 +91,7 @@ def verified_told(found: Verified) -> Iterator[str]:
 def export(
     folder: Annotated[Path, _FOLDER],
     to: Annotated[str, typer.Option(help="csv, or netcdf (labels, units, and summaries as an array over points).")],
-    out: Annotated[Path | None, typer.Option(help="Folder that is not there yet; default: beside the other, with the format in its name.")] = None,
+    out: Annotated[Path | None, _OUT] = None,
     table: Annotated[list[str] | None, typer.Option(help="Only this table; may be repeated.")] = None,
 ) -> None:
     """Write the tables of a run or batch for other programs, with units and meanings of every column."""
@@ -188,7 +192,9 @@ def status_told(found: Status) -> Iterator[str]:
     who = "" if found.scenario is None else f" of '{found.scenario}', seed {found.seed}"
     yield f"{found.folder}: {state} ({what}{who})"
     if found.done is not None:
-        total = "; how many in all, its log would tell" if found.total is None else f" of {'at least ' if found.at_least else ''}{found.total}"
+        total = f" of {'at least ' if found.at_least else ''}{found.total}"
+        if found.total is None:
+            total = " (its log does not tell of how many)"
         share = f" ({100 * found.done // found.total} %)" if found.total else ""
         yield f"Tasks:    {found.done}{total}{share}"
         yield f"Failures: {found.failures}"
@@ -219,7 +225,7 @@ def told_bytes(size: int) -> str:
 def replay(
     folder: Annotated[Path, typer.Argument(help="The folder of a batch, finished or not.")],
     failure: Annotated[int | None, typer.Option(min=0, help="Number of the failure, from 0; without it, all are listed.")] = None,
-    write: Annotated[Path | None, typer.Option(help="Also write a scenario file that fails in the same way when run alone.")] = None,
+    write: Annotated[Path | None, _WRITE] = None,
 ) -> None:
     """Find, replay and understand a failed run of a batch: alone, on the same luck, narrowed down to who, when and what."""
     from sim.experiments.reopened import reopened
@@ -237,8 +243,7 @@ def replay(
         else:
             typer.echo(f"{folder}: nothing has failed{'' if found.finished else ' so far'}.")
         return
-    told("simulating it again, alone")
-    again = replayed(folder, failure)
+    again = replayed(folder, failure, progress=told)
     typer.echo("\n".join(page.explained(again)))
     typer.echo("")
     if write is not None:

@@ -15,8 +15,9 @@ import pandas as pd
 
 if TYPE_CHECKING:
     from sim.experiments.chunks import Failure
+    from sim.experiments.followed import Fault
     from sim.experiments.points import Point
-    from sim.experiments.replay import Change, Fault, Replay
+    from sim.experiments.replay import Change, Replay
 
 #: Failures that are listed one by one.
 MOST_LISTED = 20
@@ -70,9 +71,9 @@ def _cut(text: str) -> str:
 
 
 def _level(value: Any) -> str:
-    if value is None:
-        return "not said"
-    return f"{value:.6g}" if isinstance(value, float) else value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    if isinstance(value, str):
+        return value
+    return f"{value:.6g}" if isinstance(value, float) else json.dumps(value, ensure_ascii=False)
 
 
 # --------------------------------------------------------------------------------------------------------- one of them
@@ -127,10 +128,10 @@ def _narrowed(found: Replay) -> Iterator[str]:
     if clinic:
         yield "People of a clinic share therapists and a queue, so it was simulated whole."
     elif found.client is None:
-        yield f"Nobody fails alone: it takes several of the {found.together} clients who were simulated together, or it fails after the simulation."
+        yield f"Nobody fails when simulated alone: it takes several of the {found.together} clients who were simulated together."
     else:
-        one = "The only client of this part" if found.together == 1 else f"Of the {found.together} clients who were simulated together, {_client(found)} is the first who"
-        yield f"{one} fails when simulated alone{_of_courses(found)}."
+        who = f"{_client(found)} is the first who fails when simulated alone (others may fail too)"
+        yield f"Of the {found.together} clients who were simulated together, {who}."
     if followed is None:
         return
     if followed.error is None:
@@ -158,15 +159,12 @@ def _client(found: Replay) -> str:
     return f"client {found.client}{place}"
 
 
-def _of_courses(found: Replay) -> str:
-    return "" if found.together == 1 else " (others may fail too)"
-
-
 def _fault(fault: Fault) -> str:
     number = "no number" if math.isnan(fault.value) else f"{fault.value:.6g}"
     exchange = "" if fault.exchange is None else f"; it left its range in exchange {fault.exchange} of that session"
     low, high = (f"{v:g}" for v in (fault.low, fault.high))
-    return f"{fault.name} ({fault.meaning}; of the {fault.whose}) is {number}, and must lie in {low}..{high} ({fault.unit}){exchange}."
+    what = f"{fault.name} ({fault.meaning}; of the {fault.whose})"
+    return f"{what} is {number}, and must lie in {low}..{high} ({fault.unit}){exchange}."
 
 
 def table(weeks: pd.DataFrame) -> str:
@@ -185,13 +183,18 @@ def _cell(value: Any) -> str:
 
 
 def written(found: Replay, path: Path) -> str:
-    """The scenario that fails alone, as a file; never over one that is there. Returns the command that runs it. Raises ``StoreError``."""
+    """The scenario that fails alone, as a file, never over one that is there. Returns its command. Raises ``StoreError``."""
     from sim.experiments.replay import alone
     from sim.experiments.store import StoreError
 
-    command = shlex.join(["attune", "run", str(path), "--seed", str(found.seed), *(w for f in found.files for w in ("--with", str(f)))])
+    files = [word for file in found.files for word in ("--with", str(file))]
+    command = shlex.join(["attune", "run", str(path), "--seed", str(found.seed), *files])
     failed = " ".join(found.failure.error.split())
-    head = [f"Failure {found.number} of the batch in {found.folder}: {failed}", "Replicates and clients are numbered from 0: those before the one meant are in it too. It fails with:", f"  {command}"]
+    head = [
+        f"Failure {found.number} of the batch in {found.folder}: {failed}",
+        "Replicates and clients are numbered from 0: those before the one meant are in it too. It fails with:",
+        f"  {command}",
+    ]
     text = "".join(f"# {line}\n" for line in head) + alone(found).to_yaml()
     try:
         with path.open("x", encoding="utf-8") as f:
