@@ -110,10 +110,8 @@ def columns_described(found: ResultFolder, table: str) -> Iterator[dict[str, str
         for field in file.schema_arrow:
             told = {key.decode(): value.decode() for key, value in (field.metadata or {}).items()}
             unit, meaning = told.get("unit", ""), told.get("meaning", "")
-            if table == "points" and field.name not in (*POINTS, "replicates"):
+            if table == "points" and field.name not in POINTS:
                 unit, meaning = factor_described(field.name)
-            elif table == "points" and field.name == "replicates":
-                unit, meaning = "count", "how often the point was repeated"
             yield {"table": table, "column": field.name, "unit": unit, "meaning": meaning}
 
 

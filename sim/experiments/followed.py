@@ -24,6 +24,8 @@ from sim.therapy.session import Verb, World, traced_quantities
 WEEKS_SHOWN = 6
 #: Columns of a session that tell how therapy went, beside the quantity at fault.
 _TOLD = ("session", "distress", "wai_client", "ruptures")
+#: What is shown of a client where no quantity is at fault.
+_STATE = ("client anxiety", "client avoidance", "client distress", "dyad client_alliance")
 #: Columns of a clinic's week that tell how it stood.
 _TOLD_OF_CLINIC = ("arrivals_total", "waiting", "in_therapy", "in_post", "away", "sessions_held")
 
@@ -59,6 +61,22 @@ class Followed:
 
 
 # ------------------------------------------------------------------------------------------------- one client, alone
+
+
+def at_fault(scenario: Scenario, arm: Arm, replicate: int, seed: int, clients: np.ndarray, model: Model) -> int | None:
+    """Whose quantity is out of range when these clients, simulated together, fail; missing where none is."""
+    world = None
+    try:
+        world = build(scenario, arm, replicate, seed, clients, model)
+        running = Running(world, model.session)
+        for _ in range(arm_weeks(scenario, arm)):
+            running.live_a_week()
+    except (MemoryError, OSError):
+        raise
+    except Exception as e:
+        faults = () if world is None else faults_in(world, str(e), len(world.dyads), len(world.clients))
+        return int(clients[faults[0].row]) if faults else None
+    return None
 
 
 def followed_client(scenario: Scenario, arm: Arm, replicate: int, seed: int, client: int, model: Model) -> Followed:
@@ -163,8 +181,8 @@ def _exchange(world: World, row: int, name: str, low: float, high: float) -> int
 
 
 def _weeks(running: Running, states: Sequence[dict[str, float]], faults: Sequence[Fault]) -> pd.DataFrame:
-    """The last weeks: what was told in sessions, and the quantities at fault (without any: latent distress)."""
-    shown = [f"{fault.whose} {fault.name}" for fault in faults] or ["client distress"]
+    """The last weeks: what was told in sessions, and the quantities at fault (without any: how the client was)."""
+    shown = [f"{fault.whose} {fault.name}" for fault in faults] or list(_STATE)
     table = pd.DataFrame(states)[["week", *(name for name in shown if name in states[-1])]].astype({"week": int})
     table = table.drop_duplicates("week", keep="last")
     sessions: dict[str, np.ndarray] = {}

@@ -14,7 +14,7 @@ from sim.experiments import ledger as ledgers
 from sim.experiments.batch import failures_in
 from sim.experiments.chunks import Failure, Key, outcomes_of, said, seed_at, task_of, told
 from sim.experiments.design import COHORT_SIZE
-from sim.experiments.followed import Followed, followed_client, followed_clinic
+from sim.experiments.followed import Followed, at_fault, followed_client, followed_clinic
 from sim.experiments.measures import arms as arms_and_kinds
 from sim.experiments.points import Point, scenario_at
 from sim.experiments.points import told as told_level
@@ -42,8 +42,8 @@ class Change:
 class Replay:
     """A failed run simulated again: what it was, whether it fails again and how, and how far it could be narrowed down.
 
-    ``error`` is missing where it runs well now. ``client``: the first client who fails when simulated alone, as numbered in the
-    tables; missing in a clinic, and where nobody fails alone. ``together``: clients who were simulated together.
+    ``error`` is missing where it runs well now. ``client``: the one whose quantity the error is about, else the first who
+    fails when simulated alone, as numbered in the tables; missing in a clinic, and where nobody fails alone. ``together``: clients who were simulated together.
     """
 
     folder: Path
@@ -135,7 +135,9 @@ def replayed(
     if error is not None and arm.clinic is not None:
         followed = followed_clinic(scenario, arm, task.replicate, seed, model)
     elif error is not None:
-        client = first_failing(task.clients, lambda clients: fails(clients) is not None)
+        client = at_fault(scenario, arm, task.replicate, seed, task.clients, model)
+        if client is None or fails(np.array([client])) is None:
+            client = first_failing(task.clients, lambda clients: fails(clients) is not None)
         if client is not None:
             followed = followed_client(scenario, arm, task.replicate, seed, client, model)
     return Replay(

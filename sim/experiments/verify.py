@@ -300,7 +300,8 @@ def _compare(result: Verified, table: str, where: str, kept: pd.DataFrame, now: 
         row = first_difference(_column(kept, name), _column(now, name))
         if row is not None:
             values = [_value(t, name, row) for t in (kept, now)]
-            known = ", ".join(f"{k} {kept[k].iloc[row]}" for k in _KNOWN_BY if k in kept and not pd.isna(kept[k].iloc[row]))
+            told = {k: kept[k].iloc[row] for k in _KNOWN_BY if k in kept}
+            known = ", ".join(f"{k} {value}" for k, value in told.items() if not pd.isna(value) and value != "")
             said = f"column {name}, {known}: {values[0]} was kept, and it is {values[1]} now"
             result.differs.append(Differs(table, where, said))
             return

@@ -130,7 +130,7 @@ def _narrowed(found: Replay) -> Iterator[str]:
     elif found.client is None:
         yield f"Nobody fails when simulated alone: it takes several of the {found.together} clients who were simulated together."
     else:
-        who = f"{_client(found)} is the first who fails when simulated alone (others may fail too)"
+        who = f"{_client(found)} fails when simulated alone (others may fail later)"
         yield f"Of the {found.together} clients who were simulated together, {who}."
     if followed is None:
         return
