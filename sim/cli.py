@@ -390,11 +390,8 @@ app.command()(validation_command.validate)
 app.command()(calibration_command.calibrate)
 app.command()(calibration_command.ensemble)
 app.command()(sensitivity_command.sensitivity)
-app.command()(batch_command.verify)
-app.command()(batch_command.export)
-app.command()(batch_command.compare)
-app.command()(batch_command.status)
-app.command()(batch_command.replay)
+for _command in batch_command.COMMANDS:
+    app.command()(_command)
 
 
 @app.command()

@@ -28,7 +28,8 @@ from sim.experiments.compare_folders import compare_folders
 from sim.experiments.design import build, client_numbers
 from sim.experiments.export import export
 from sim.experiments.followed import faults_in
-from sim.experiments.replay import alone, failures_of, first_failing, replayed
+from sim.experiments.points import Point
+from sim.experiments.replay import alone, failures_of, first_failing, replayed, where_they_lie
 from sim.experiments.run import Task, simulated_part
 from sim.experiments.store import StoreError, values_hash
 from sim.people.state import StateError
@@ -221,6 +222,10 @@ def test_a_damaged_folder_is_told_table_by_table(attune: Any, place: Path, tmp_p
     assert code == 1 and "2 of 4 tables hold" in out
     assert "clients.parquet: cannot be read" in out and "sessions.parquet: is missing" in out
     assert "scenario.yaml: is not the scenario that the manifest says" in out
+    whole = copied(place, "batch", tmp_path / "pointless")
+    (whole / "points.parquet").write_bytes(b"PAR1")
+    code, out, _ = attune("verify", whole)
+    assert code == 1 and "points.parquet: cannot be read" in out and "since the points are not those" in out
 
 
 def test_a_failure_that_is_gone_or_new_is_a_difference(place: Path, tmp_path: Path) -> None:
@@ -249,12 +254,14 @@ def test_csv_reads_back_as_it_was(place: Path, tmp_path: Path, name: str) -> Non
     told = pd.read_csv(folder / "columns.csv", keep_default_na=False)
     for table in found.tables:
         kept = pq.read_table(place / name / f"{table}.parquet").to_pandas()
+        text = pd.read_csv(folder / f"{table}.csv", dtype=str, keep_default_na=False)
         again = pd.read_csv(folder / f"{table}.csv", keep_default_na=False, na_values=[""])
         assert list(again.columns) == list(kept.columns) == list(told.loc[told["table"] == table, "column"][: len(kept.columns)])
         for column in kept:
             a, b = kept[column], again[column]
             if a.dtype.kind in "fiu":
                 np.testing.assert_array_equal(a.to_numpy(float), b.to_numpy(float), err_msg=f"{table}.{column}")
+                assert set(text.loc[a.isna(), column]) <= {""}
             else:
                 assert list(a.astype(object).where(a.notna() & (a != ""), None)) == list(b.astype(object).where(b.notna(), None))
     assert (told["meaning"] != "").all() and (told["unit"] != "").all()
@@ -285,6 +292,21 @@ def test_netcdf_reads_back_as_it_was(place: Path, tmp_path: Path, name: str) -> 
                     np.testing.assert_array_equal(np.ma.filled(values.astype(float), np.nan), a.to_numpy(float), err_msg=column)
 
 
+def test_a_label_that_is_missing_is_missing(place: Path, tmp_path: Path) -> None:
+    """Whoever has no label is not given the first one."""
+    folder = copied(place, "run", tmp_path / "unlabelled")
+    rows = pq.read_table(folder / "clients.parquet")
+    labels = rows.column("ending").to_pylist()
+    labels[1] = None
+    field = rows.schema.field("ending")
+    spoilt = rows.set_column(rows.schema.names.index("ending"), field, pa.array(labels, field.type))
+    pq.write_table(spoilt, folder / "clients.parquet")
+    again = pd.read_csv(export(folder, "csv", tmp_path / "c", ["clients"]) / "clients.csv")
+    assert again["ending"].isna().to_list()[:3] == [False, True, False]
+    with netCDF4.Dataset(export(folder, "netcdf", tmp_path / "n", ["clients"]) / "clients.nc") as data:
+        assert np.ma.getmaskarray(data["ending"][:3]).tolist() == [False, True, False]
+
+
 def test_summaries_are_an_array_over_points(place: Path, tmp_path: Path) -> None:
     """Every row of the table is at its place in the array, with the factors beside the points, and nothing else is there."""
     found = open_batch(place / "batch")
@@ -302,6 +324,8 @@ def test_summaries_are_an_array_over_points(place: Path, tmp_path: Path) -> None
         for name, variable in data.variables.items():
             if name.endswith("_n"):
                 there += int(np.ma.count(variable[:]))
+                empty = [np.ma.getmaskarray(data[one][:]) for one in (name, name.removesuffix("_n"))]
+                np.testing.assert_array_equal(*empty)
         assert there == len(rows)
         assert data["alliance"].units == "WAI, 1-7" and "trust_rate" in data["alliance"].coordinates
 
@@ -324,7 +348,7 @@ def test_export_is_whole_or_not_and_never_over_something(
     path = folder / "sessions.parquet"
     path.write_bytes(path.read_bytes()[:3000])
     code, _, err = attune("export", folder, "--to", "csv")
-    assert code == 2 and "sessions.parquet: cannot be read" in err.splitlines()[-1]
+    assert code == 2 and "sessions.parquet: cannot be read" in err.splitlines()[-1] and "could not be written" not in err
     assert sorted(p.name for p in tmp_path.iterdir()) == ["cut", "taken"]
     monkeypatch.setitem(sys.modules, "netCDF4", None)
     code, _, err = attune("export", place / "run", "--to", "netcdf", "--out", tmp_path / "out")
@@ -629,6 +653,38 @@ def test_the_written_scenario_fails_at_the_same_client(place: Path) -> None:
         simulated_part(small, found.seed, task, MINE)
     with pytest.raises(StateError, match="client_engagement"):
         sim.run(small, found.seed, model=MINE)
+
+
+def test_where_failures_lie_is_told_by_level_or_by_range() -> None:
+    """Counted level by level where there are few, else from where to where; a factor with one level says nothing."""
+    points = [Point(i, "", {"x": i / 20, "y": ["a", "b"][i % 2], "z": 1}) for i in range(20)]
+    failures = [chunks.Failure(p, 0, 0, "arm", "", "") for p in (13, 15, 19, 19)]
+    assert where_they_lie(points, failures) == {"x": "0.65 to 0.95 (all points: 0 to 0.95)", "y": "a: none, b: 4"}
+    assert where_they_lie(points[:1], failures[:0]) == {}
+
+
+def test_a_quantity_that_is_no_number_is_traced_to_the_verb_that_made_it(tmp_path: Path) -> None:
+    """Also where the error is about a rating that was only asked later; crossed designs are narrowed to one pairing."""
+
+    def lose_trust(world: World, rows: np.ndarray) -> None:
+        lost = (world.clients.anxiety[world.client_of[rows]] > 0.7) & (world.week == 3)
+        world.dyads.client_trust[rows] = np.where(lost, np.nan, world.dyads.client_trust[rows])
+
+    mine = Model().insert(lose_trust, after="form_alliance")
+    spec = {key: value for key, value in SPEC.items() if key != "arms"} | {
+        "design": "crossed", "client": ["secure", "preoccupied"], "therapist": ["secure", "dismissing", "none"], "replicates": 1,
+    }  # fmt: skip
+    run_batch(sim.from_spec(spec, "crossed"), 1, tmp_path / "crossed", workers=1, model=mine)
+    found = replayed(tmp_path / "crossed", 1, model=mine)
+    assert "rating" in found.failure.error and found.followed is not None
+    assert [fault.name for fault in found.followed.faults] == ["client_trust"]
+    assert list(found.followed.steps["verb"])[-1] == "lose_trust"
+    shown = "\n".join(replay_page.explained(found))
+    assert "client_trust" in shown and "is no number" in shown and re.search(r"lose_trust +no number", shown)
+    small = alone(found)
+    assert [arm.name for arm in small.arms] == [found.arm.name] and small.clients_per_arm == found.place + 1
+    with pytest.raises(StateError, match="week 3: the rating"):
+        sim.run(small, found.seed, model=mine)
 
 
 def test_narrowing_finds_the_first_and_admits_when_nobody_fails_alone() -> None:

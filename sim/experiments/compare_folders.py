@@ -72,11 +72,16 @@ class _Side:
     def points(self) -> int:
         return 1 if self.batch is None else len(self.batch.plan_points)
 
-    def summaries(self) -> pd.DataFrame:
-        if self.batch is not None:
-            return self.batch.summaries.astype({"arm": str, "measure": str, "minus": str})
-        assert self.run is not None
-        return _summaries_of(self.run)
+    def summaries(self, arms: Sequence[str], measures: Sequence[str]) -> dict[int, pd.DataFrame]:
+        """What there is of these arms and measures, by point."""
+        if self.batch is None:
+            assert self.run is not None
+            table = _summaries_of(self.run)
+        else:
+            table = self.batch.table("summaries", filters=[("measure", "in", list(measures))])
+        table = table.astype({"arm": str, "measure": str, "minus": str})
+        used = table["arm"].isin(arms) & table["minus"].isin(["", *arms]) & table["measure"].isin(measures)
+        return {int(part["point"].iloc[0]): part for _, part in table[used].groupby("point", sort=False)}
 
     def seeds(self) -> list[int]:
         """The seed of every point."""
@@ -160,14 +165,15 @@ def _summaries_of(run: Run) -> pd.DataFrame:
 
 def _by_replicate(a: _Side, b: _Side, arms: Sequence[str], measures: Sequence[str]) -> tuple[pd.DataFrame, list[str]]:
     matched, notes = _points(a, b)
-    tables = [_used(side.summaries(), arms, measures) for side in (a, b)]
+    tables = [side.summaries(arms, measures) for side in (a, b)]
     common = _same_luck(a, b, matched)
     parts = []
     for (at, other), same in zip(matched, common, strict=True):
-        mine, theirs = (table[table["point"] == p] for table, p in zip(tables, (at, other), strict=True))
-        found = _paired(mine, theirs) if same else _unpaired(mine, theirs)
+        if at not in tables[0] or other not in tables[1]:
+            continue
+        found = (_paired if same else _unpaired)(tables[0][at], tables[1][other])
         parts.append(found.assign(point=other if b.points > 1 or a.points == 1 else at, where=_named(a, b, at, other)))
-    table = pd.concat(parts)
+    table = pd.concat(parts) if parts else pd.DataFrame()
     if table.empty:
         raise StoreError("nothing is in both: no measure has a value in the same arm and point of A and B")
     if all(common):
@@ -180,10 +186,6 @@ def _by_replicate(a: _Side, b: _Side, arms: Sequence[str], measures: Sequence[st
     if table["low"].isna().all():
         notes.append("no intervals: they need two replicates or more that both have")
     return table[list(COLUMNS)], notes
-
-
-def _used(table: pd.DataFrame, arms: Sequence[str], measures: Sequence[str]) -> pd.DataFrame:
-    return table[table["arm"].isin(arms) & table["minus"].isin(["", *arms]) & table["measure"].isin(measures)]
 
 
 def _points(a: _Side, b: _Side) -> tuple[list[tuple[int, int]], list[str]]:
@@ -251,8 +253,8 @@ def _welch(a: np.ndarray, b: np.ndarray, over: str) -> dict[str, Any]:
             "high": apart["high"], "n": min(n), "over": f"{n[0]} + {n[1]} {over}"}  # fmt: skip
 
 
-def _replicates_told(tables: Sequence[pd.DataFrame], matched: Sequence[tuple[int, int]]) -> list[str]:
-    counts = [table.groupby("point")["replicate"].nunique() for table in tables]
+def _replicates_told(tables: Sequence[dict[int, pd.DataFrame]], matched: Sequence[tuple[int, int]]) -> list[str]:
+    counts = [{point: part["replicate"].nunique() for point, part in table.items()} for table in tables]
     differ = sum(counts[0].get(at, 0) != counts[1].get(other, 0) for at, other in matched)
     if not differ:
         return []

@@ -42,8 +42,9 @@ class Change:
 class Replay:
     """A failed run simulated again: what it was, whether it fails again and how, and how far it could be narrowed down.
 
-    ``error`` is missing where it runs well now. ``client``: the one whose quantity the error is about, else the first who
-    fails when simulated alone, as numbered in the tables; missing in a clinic, and where nobody fails alone. ``together``: clients who were simulated together.
+    ``error`` is missing where it runs well now. ``client``: the one whose quantity the error is about, else the first who fails when
+    simulated alone, as numbered in the tables; missing in a clinic, and where nobody fails alone. ``together``: clients who were
+    simulated together.
     """
 
     folder: Path
@@ -203,6 +204,8 @@ def alone(found: Replay) -> Scenario:
     Replicates are numbered from 0, and so are clients: those before the one who fails are in it.
     """
     spec = {key: value for key, value in found.scenario.spec.items() if key not in ("title", "record")}
+    if record := {key: value for key, value in (found.scenario.spec.get("record") or {}).items() if key != "exchanges"}:
+        spec["record"] = record
     where = f"point '{found.point.name}', arm '{found.arm.name}', replicate {found.failure.replicate}"
     who = "" if found.place is None else f", client {found.place}"
     changes: dict[str, Any] = {"question": f"Why does this fail: {where}{who}?", "replicates": found.failure.replicate + 1}

@@ -103,6 +103,9 @@ def verified(
     if any(one.table == "" for one in result.differs):
         result.not_sampled.append("nothing was simulated anew, since scenario and manifest do not belong together")
         return result
+    if found.is_batch and "points" not in result.hashed:
+        result.not_sampled.append("nothing was simulated anew, since the points are not those that the manifest vouches for")
+        return result
     (_sampled_batch if found.is_batch else _sampled_run)(found, result, sample, model, progress)
     return result
 

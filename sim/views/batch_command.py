@@ -251,3 +251,6 @@ def replay(
     elif again.error is not None:
         command = shlex.join(["attune", "replay", str(folder), "--failure", str(failure), "--write", "failing.yaml"])
         typer.echo(f"Next: {command}   writes a scenario of this alone")
+
+
+COMMANDS = (verify, export, compare, status, replay)

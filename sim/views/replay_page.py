@@ -168,9 +168,11 @@ def _fault(fault: Fault) -> str:
 
 
 def table(weeks: pd.DataFrame) -> str:
-    """A small table of numbers; what is missing is left empty."""
-    shown = weeks.rename(columns={"distress": "CORE-OM", "wai_client": "WAI client"})
-    return shown.map(_cell).to_string(index=False)
+    """A small table of numbers; what there is not is left empty, a quantity that is no number is called so."""
+    shown = weeks.map(_cell)
+    for column in shown.columns[shown.columns.str.startswith(("dyad ", "client ", "therapist "))]:
+        shown[column] = shown[column].where(shown[column] != "", "no number")
+    return shown.rename(columns={"distress": "CORE-OM", "wai_client": "WAI client"}).to_string(index=False)
 
 
 def _cell(value: Any) -> str:
