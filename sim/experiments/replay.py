@@ -42,8 +42,8 @@ class Change:
 class Replay:
     """A failed run simulated again: what it was, whether it fails again and how, and how far it could be narrowed down.
 
-    ``error`` is missing where it runs well now. ``client``: the one whose quantity the error is about, else the first who fails when
-    simulated alone, as numbered in the tables; missing in a clinic, and where nobody fails alone. ``together``: clients who were
+    ``error`` is missing where it runs well now. ``client``: the one whose quantity the error is about, else the first who fails
+    when simulated alone, as numbered in the tables; missing in a clinic, and where nobody fails alone. ``together``: clients who were
     simulated together.
     """
 
