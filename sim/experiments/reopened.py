@@ -13,7 +13,8 @@ from typing import Any
 
 from sim.experiments import added as added_here
 from sim.experiments import ledger as ledgers
-from sim.experiments.batch import MANIFEST, Plan, differences, header_of, planned
+from sim.experiments.batch_folder import MANIFEST, differences, header_of
+from sim.experiments.batch_plan import Plan, planned
 from sim.experiments.result_folder import is_folder
 from sim.experiments.scenario import ScenarioError, from_spec
 from sim.experiments.store import StoreError

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from sim.experiments import ledger as ledgers
-from sim.experiments.batch import failures_in
+from sim.experiments.batch_folder import failures_in
 from sim.experiments.chunks import Failure, Key, outcomes_of, said, seed_at, task_of, told
 from sim.experiments.design import COHORT_SIZE
 from sim.experiments.followed import Followed, at_fault, followed_client, followed_clinic
@@ -43,8 +43,8 @@ class Replay:
     """A failed run simulated again: what it was, whether it fails again and how, and how far it could be narrowed down.
 
     ``error`` is missing where it runs well now. ``client``: the one whose quantity the error is about, else the first who fails
-    when simulated alone, as numbered in the tables; missing in a clinic, and where nobody fails alone. ``together``: clients who were
-    simulated together.
+    when simulated alone, as numbered in the tables; missing in a clinic, and where nobody fails alone. ``together``: how many
+    clients were simulated together.
     """
 
     folder: Path

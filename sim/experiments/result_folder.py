@@ -12,7 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sim.experiments import ledger as ledgers
-from sim.experiments.batch import LOG, MANIFEST
+from sim.experiments.batch_folder import MANIFEST
+from sim.experiments.batch_progress import LOG
 from sim.experiments.store import StoreError, ValuesHash
 from sim.theory.parameters import nearest
 

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from sim.experiments import ledger as ledgers
-from sim.experiments.batch import LOG, MANIFEST, failures_in
+from sim.experiments.batch_folder import MANIFEST, failures_in
+from sim.experiments.batch_progress import LOG
 from sim.experiments.reopened import ADDED
 from sim.experiments.result_folder import RUN_LOG, is_folder, opened
 from sim.experiments.store import StoreError

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from sim.compiling import sources_hash
 from sim.experiments import design
 from sim.experiments.assemble import Chunks, rows_written, summaries_written
-from sim.experiments.batch import CHUNKS, machine_differences
+from sim.experiments.batch_folder import CHUNKS, machine_differences
 from sim.experiments.chunks import SUMMARIES, Chunk, Failure, Key, perform, task_of
 from sim.experiments.columns import ENSEMBLE_TABLES
 from sim.experiments.frames import frames

@@ -185,7 +185,7 @@ def status(
 
 def status_told(found: Status) -> Iterator[str]:
     """A status, line by line."""
-    from sim.experiments.batch import told_seconds
+    from sim.experiments.batch_progress import told_seconds
 
     state = {"stopped": "stopped, not finished"}.get(found.state, found.state)
     what = "batch" if found.kind == "batch" else "single run"
