@@ -7,7 +7,7 @@ import re
 import shlex
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -83,8 +83,8 @@ MINE = Model().insert(lose_heart, after="form_alliance")
 
 
 @pytest.fixture(scope="session")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A folder with finished results of every kind; what they add to the registries is taken out again."""
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with finished results of every kind; what they add to the registries is taken out again at once."""
     folder, before = tmp_path_factory.mktemp("results"), dict(MATCHING)
     run_batch(sim.from_spec(VARIED, "varied"), 1, folder / "batch", workers=1)
     run_batch(sim.from_spec(VARIED, "varied"), 2, folder / "other", workers=1)
@@ -95,10 +95,10 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     store.save(sim.run(sim.from_spec(SPEC, "single"), 1), folder / "run")
     usual = {key: value for key, value in CLINIC.items() if key != "batch"} | {"arms": {"usual": {}}}
     store.save(sim.run(sim.from_spec(usual, "usual"), 1), folder / "clinic-run")
-    yield folder
     MATCHING.clear()
     MATCHING.update(before)
     chunks.run_added.cache_clear()
+    return folder
 
 
 @pytest.fixture
