@@ -573,6 +573,12 @@ def test_the_command_that_status_gives_goes_on(attune: Any, place: Path, tmp_pat
     )
 
 
+def test_tasks_are_counted_once_each() -> None:
+    """A line names runs of neighbours; what was damaged and simulated again stands in two lines."""
+    lines = [{"begun": {}}, {"tasks": [[0, 0, 5], [1, 2, 3]]}, {"tasks": [[0, 3, 4]]}]
+    assert status.done_in(lines) == 5 + 3 + 2
+
+
 def test_with_until_the_total_is_at_least(tmp_path: Path) -> None:
     """How often points will be repeated is not known before."""
     until = {"measure": "alliance", "se": 1e-6, "every": 2, "most": 4}

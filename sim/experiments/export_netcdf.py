@@ -21,6 +21,8 @@ from sim.experiments.store import ROW_GROUP, StoreError
 #: Whole numbers that are missing, and labels that are.
 MISSING, NO_LABEL = -(2**31), -1
 _COMPRESSED: dict[str, Any] = {"zlib": True, "complevel": 4, "shuffle": True}
+#: Bytes of a variable that wait in memory; there may be a hundred of them, and the library's own choice is sixteen times this.
+_CACHE = 2**20
 #: What there is of every measure: ending of the variable's name, and its meaning.
 _OVER = {False: ("point", "arm", "replicate"), True: ("point", "arm", "minus", "replicate")}  # whether it is a difference
 _PARTS = (("", "mean of {}"), ("_sd", "SD between clients of {}"), ("_n", "clients who have a value of {}"))
@@ -87,6 +89,7 @@ def _variable(data: Any, name: str, field: pa.Field, first: pa.ChunkedArray, row
         made = data.createVariable(name, "i4" if kind.bit_width <= 32 else "i8", ("row",), fill_value=MISSING, **how)
     else:
         made = data.createVariable(name, str, ("row",))
+    made.set_var_chunk_cache(size=_CACHE)
     return made
 
 
@@ -200,6 +203,7 @@ def _arrays(
                                           fill_value=0 if ending == "_n" else np.nan, **_COMPRESSED)  # fmt: skip
                 one.long_name, one.units = words.format(what), "count" if ending == "_n" else unit
                 one.coordinates = " ".join(factors)
+                one.set_var_chunk_cache(size=_CACHE)
                 three.append(one)
             made[measure, is_difference] = tuple(three)
     return made
