@@ -20,6 +20,7 @@ import pytest
 from scipy import stats
 
 import sim
+from sim import luck
 from sim.cli import main
 from sim.experiments import chunks, ledger, measures, result_folder, status, store, verify
 from sim.experiments.batch import run_batch
@@ -651,7 +652,7 @@ def test_the_written_scenario_fails_at_the_same_client(place: Path) -> None:
     found = replayed(place / "heart", len(failures) - 1, model=MINE)
     small = alone(found)
     assert [arm.name for arm in small.arms] == [found.failure.arm] and small.clients_per_arm == found.client + 1
-    assert small.batch is None and found.seed != 1
+    assert small.batch is None and found.seed != 1 and small.replicates == found.failure.replicate + 1 > 1
     assert found.followed is not None
     (arm,), value = small.arms, found.followed.faults[0].value
     task = Task(arm, found.failure.replicate, client_numbers(small, arm))
@@ -732,6 +733,25 @@ def test_an_exchange_at_fault_is_told(place: Path) -> None:
     world.dyads["client_arousal"][0] = 1.5
     (fault,) = faults_in(world, "week 1, dyad 0: client_arousal is 1.5, outside 0..1", 1, 1)
     assert (fault.name, fault.exchange, fault.value) == ("client_arousal", 2, 1.5)
+    world.dyads["capability"][0] = 2.0
+    assert [f.name for f in faults_in(world, "week 1, dyad 0: client_arousal is 1.5, outside 0..1", 1, 1)] == ["client_arousal"]
+    assert {f.name for f in faults_in(world, "something else", 1, 1)} == {"client_arousal", "capability"}
+
+
+def test_whom_the_error_is_about_goes_before_who_comes_first(tmp_path: Path) -> None:
+    """Client 1 would fail later; the batch failed for client 3."""
+
+    def too_trusting(world: World, rows: np.ndarray) -> None:
+        who = world.client_code[world.client_of[rows]]
+        for number, week in ((1, 5), (3, 3)):
+            if world.week == week:
+                world.dyads.client_trust[rows[who == luck.person("client", np.array([number]))]] = 1.5
+
+    mine = Model().insert(too_trusting, after="form_alliance")
+    run_batch(sim.from_spec({**SPEC, "replicates": 1, "arms": {"a": {}}}, "two"), 1, tmp_path / "two", workers=1, model=mine)
+    found = replayed(tmp_path / "two", 0, model=mine)
+    assert "dyad row 3: client_trust is 1.5" in found.failure.error
+    assert found.client == 3 and found.followed is not None and found.followed.week == 3
 
 
 def test_replay_works_while_the_batch_is_not_finished(attune: Any, tmp_path: Path) -> None:
