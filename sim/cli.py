@@ -133,7 +133,7 @@ def run_command(
     from sim.experiments.scenario import load
 
     _added(with_files)
-    wanted = _at_point(load(scenario), point)
+    wanted, seed = _at_point(load(scenario), point, seed)
     asked = batch or cluster is not None
     if batch_run.is_batch(wanted, asked):
         batch_run.run(
@@ -148,17 +148,19 @@ def run_command(
     _run_alone(wanted, seed, out, workers)
 
 
-def _at_point(scenario: Scenario, point: int | None) -> Scenario:
-    """The scenario, or one point of its batch as a scenario of its own. Raises ``UserError`` for a point that is not there."""
+def _at_point(scenario: Scenario, point: int | None, seed: int) -> tuple[Scenario, int]:
+    """The scenario and the seed, or those of one point of its batch. Raises ``UserError`` for a point that is not there."""
+    from sim.experiments.chunks import seed_at
     from sim.experiments.points import points_of, scenario_at
 
     if point is None:
-        return scenario
+        return scenario, seed
     points = points_of(scenario)
     if scenario.batch is None or point >= len(points):
         has = f"points 0 to {len(points) - 1}" if scenario.batch is not None else "no batch"
         raise UserError(f"--point {point}: {scenario.name} has {has}")
-    return scenario_at(scenario, points[point].changes)
+    changes = points[point].changes
+    return scenario_at(scenario, changes), seed_at(seed, scenario.batch.luck, changes)
 
 
 def _kept_tables(names: list[str] | None) -> list[str] | None:
@@ -329,7 +331,7 @@ def trace(
     from sim.views import story
 
     _added(with_files)
-    s = _at_point(load(scenario), point)
+    s, seed = _at_point(load(scenario), point, seed)
     exchanges, sessions, chosen = traced_course(s, seed, arm, client, replicate)
     if session > len(sessions):
         ending = sessions.attrs["ending"]
