@@ -164,6 +164,10 @@ OUTCOMES: dict[str, Outcome] = {
 }  # fmt: skip
 
 
+#: Those that only people in therapy have.
+OF_THERAPY = frozenset(OUTCOMES) - {"distress_change", "anxiety_change", "avoidance_change"}
+
+
 def known_outcomes(clinic: bool | None = None) -> tuple[str, ...]:
     """Names of the outcomes: of a clinic (one value a replicate), of other designs, or of both."""
     people, clinics = tuple(OUTCOMES), tuple(OF_ARMS)
