@@ -137,9 +137,10 @@ class Outcome:
 OUTCOMES: dict[str, Outcome] = {
     "alliance": Outcome("late alliance, client-rated", "WAI, 1-7",
                         lambda b: b.session_mean("wai_client", b.late)),
-    "alliance_all_sessions": Outcome("alliance over all sessions, client-rated", "WAI, 1-7", lambda b: b.session_mean("wai_client")),
+    "alliance_all_sessions": Outcome("alliance, all sessions, client-rated", "WAI, 1-7", lambda b: b.session_mean("wai_client")),
     "alliance_growth": Outcome("growth of the alliance, first to last third", "WAI points", _growth),
-    "alliance_therapist": Outcome("late alliance, therapist-rated", "WAI, 1-7", lambda b: b.session_mean("wai_therapist", b.late)),
+    "alliance_therapist": Outcome("late alliance, therapist-rated", "WAI, 1-7",
+                                  lambda b: b.session_mean("wai_therapist", b.late)),
     "empathy": Outcome("empathy as the client rates it", "mean item 1-7", lambda b: b.session_mean("empathy_client")),
     "accuracy": Outcome("therapist's accuracy", "correlation", lambda b: b.session_mean("accuracy_correlation")),
     "ruptures": Outcome("ruptures per session", "count", lambda b: b.session_mean("ruptures")),
