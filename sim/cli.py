@@ -18,7 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from sim import __version__
-from sim.views import calibration_command, sensitivity_command, validation_command
+from sim.views import app_command, calibration_command, sensitivity_command, validation_command
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -375,6 +375,8 @@ app.command()(validation_command.validate)
 app.command()(calibration_command.calibrate)
 app.command()(calibration_command.ensemble)
 app.command()(sensitivity_command.sensitivity)
+app.command("app")(app_command.app)
+app.command()(app_command.handout)
 
 
 @app.command()
@@ -397,6 +399,7 @@ def main(arguments: list[str] | None = None) -> None:
 
     expected: tuple[type[Exception], ...] = (
         UserError, ScenarioError, ParameterError, PopulationError, MatchingError, PatternError, SensitivityError,
+        app_command.AppError,
     )  # fmt: skip
     try:
         app(args=arguments, prog_name="attune")

@@ -36,6 +36,7 @@ class Lesson:
     holds: Callable[[State], bool]
     claims: tuple[str, ...]
     sources: tuple[str, ...] = ()
+    lower: bool = False  # whether the option named is the pair that stands lower
 
 
 def _higher(smallest: float) -> Answer:
@@ -141,7 +142,7 @@ LESSONS: dict[str, Lesson] = {
                _higher(0.3), _opposites, ("A7",), ("tyrrell1999", "petrowski2011", "marmarosh2014")),
         Lesson("repair", {"a_repair": "early", "b_repair": "none", "seed": "52"}, "relief", CLEAR_RELIEF, "many",
                _helped, _repair, ("K22",), ("safran_reviews", "millerbottome2018")),
-        Lesson("naming", {"b_naming": "off", "seed": "17"}, "arousal", 0.01, "one", _lower(0.01), _naming, ("K20",), ("lieberman2007",)),
+        Lesson("naming", {"b_naming": "off", "seed": "17"}, "arousal", 0.01, "one", _lower(0.01), _naming, ("K20",), ("lieberman2007",), lower=True),
         Lesson("change", {"b_learning": "off", "follow_up": "12", "seed": "26"}, "security_gained", 0.1, "many",
                _gained, _change, ("K15", "K22"), ("fraley2011", "fraley2021")),
         Lesson("own_attachment", {"a_client": "preoccupied", "b_client": "preoccupied", "b_therapist": "preoccupied",

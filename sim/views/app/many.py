@@ -7,18 +7,30 @@ same people would look like with luck of their own is read off by comparing ever
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from sim.experiments.intervals import mean_interval, overlap
-from sim.theory.styles import STYLE_CUT
+from sim.experiments.scenario_people import STYLE_POINT
+from sim.theory.styles import STYLE_CUT, STYLES
 from sim.views.app.play import record_of
 from sim.views.app.record import Record
 from sim.views.app.state import Shared, Side, State
 from sim.views.app.words import words
+
+class Asks(Protocol):
+    """What of a lesson the fan needs to know."""
+
+    @property
+    def measure(self) -> str: ...
+    @property
+    def smallest(self) -> float: ...
+    @property
+    def answer(self) -> Callable[[Both], str]: ...
+
 
 Measure = Callable[[Record], np.ndarray]
 #: Fewer people than this are no fan.
@@ -109,10 +121,27 @@ def both_of(a: Side, b: Side, shared: Shared, measure: str) -> Both:
     return Both(*(MEASURES[measure](record_of(side, shared, shared.clients, False)) for side in (a, b)))
 
 
-def many_of(state: State, measure: str, smallest: float) -> dict[str, Any]:
-    """The fan of a state and what can be said of the two groups, for the page."""
-    found = _many(state.a, state.b, state.shared, measure, smallest)
-    return {**found, "seed": state.shared.seed}
+def many_of(state: State, lesson: Asks) -> dict[str, Any]:
+    """The fan of a state, what can be said of the two groups in a lesson's measure, and the option that came out."""
+    found = _many(state.a, state.b, state.shared, lesson.measure, lesson.smallest)
+    both = both_of(state.a, state.b, state.shared, lesson.measure)
+    return {**found, "seed": state.shared.seed, "answer": lesson.answer(both)}
+
+
+def map_of(state: State) -> dict[str, Any]:
+    """The alliance at the end, mean over clients, for every pairing of styles; all else as pair A has it."""
+    mean = [
+        [
+            round(float(alliance_end(record_of(_pairing(state.a, client, therapist), state.shared, state.shared.clients, False)).mean()), 3)
+            for therapist in STYLES
+        ]
+        for client in STYLES
+    ]
+    return {"styles": list(STYLES), "mean": mean, "n": state.shared.clients}
+
+
+def _pairing(side: Side, client: str, therapist: str) -> Side:
+    return replace(side, client=STYLE_POINT[client], therapist=STYLE_POINT[therapist], do=())
 
 
 @lru_cache(maxsize=128)
@@ -143,7 +172,11 @@ def _fan(record: Record) -> dict[str, Any]:
         [round(float(x), 3) for x in np.quantile(row[seen], (0.025, 0.25, 0.5, 0.75, 0.975))] if seen.sum() >= FEWEST else None
         for row, seen in zip(alliance, there, strict=True)
     ]
-    return {"bands": bands, "attending": [round(float(x), 3) for x in there.mean(axis=1)]}
+    return {
+        "bands": bands,
+        "attending": [round(float(x), 3) for x in there.mean(axis=1)],
+        "alliance_ends": _plain(alliance_end(record)),
+    }
 
 
 def _plain(value: Any) -> Any:

@@ -32,14 +32,14 @@ SIGNALS = {
 INSIDE = tuple(f"{role}_{quantity}" for role in ROLES for quantity in REGION_ACTIVITY.values())
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=96)
 def record_of(side: Side, shared: Shared, clients: int, traced: bool) -> Record:
     """The courses of a pair's first ``clients`` clients. Raises ``ScenarioError``, ``PopulationError`` or ``StateError``."""
     scenario = scenario_of(side, side, shared)
     return recorded(scenario, scenario.arms[0], shared.seed, clients, traced)
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=128)
 def side_of(side: Side, shared: Shared) -> dict[str, Any]:
     """The course of one pair (client 0) as the browser plays it."""
     record = record_of(side, shared, 1, True)

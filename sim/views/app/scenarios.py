@@ -32,6 +32,8 @@ def _arm(side: Side, exchanges: int) -> dict[str, Any]:
     lesions = dict(side.lesions)
     if side.naming != WORDS["naming"][0]:
         lesions["client.vlpfc"] = 0.0
+    if side.insula != WORDS["insula"][0]:
+        lesions["therapist.insula"] = 0.0
     arm: dict[str, Any] = {"client": _point(side.client), "therapist": _point(side.therapist)}
     if side.repair in _POLICY:
         arm["policies"] = [_POLICY[side.repair]]

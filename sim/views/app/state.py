@@ -28,7 +28,8 @@ _ACCURACY, _WARMTH = NUMBERS["therapist_skill_mean"], NUMBERS["therapist_warmth_
 #: Who meets whom where nothing else is said.
 _PERSON = {"client": "fearful", "therapist": "secure"}
 #: Choices of a side that are words: what may be said, the default first.
-WORDS = {"repair": ("usual", "early", "none"), "naming": ("on", "off"), "learning": ("on", "off")}
+WORDS = {"repair": ("usual", "early", "none"), "naming": ("on", "off"), "learning": ("on", "off"),
+         "insula": ("intact", "removed")}  # fmt: skip
 #: Which pairs fit better is contested: the number behind each reading (``complementarity_gain``).
 PAIRS = {"neither": 0.0, "differ": 4.0, "alike": -4.0}
 #: Whole numbers of the whole page: default, lowest, highest.
@@ -71,6 +72,7 @@ class Side:
     repair: str
     naming: str
     learning: str
+    insula: str
     lesions: tuple[tuple[str, float], ...] = ()
     do: tuple[Choice, ...] = ()
     numbers: tuple[tuple[str, float], ...] = ()

@@ -1,0 +1,90 @@
+// The lesson: hook, prediction, and, once played, what came out, the fan, the reason with its claim, and one limit.
+
+import { given, words, filled, number } from "./given.js";
+import { state, changed } from "./state.js";
+import { tag } from "./draw.js";
+
+const said = words.lesson_panel;
+
+/** Show the lesson. ``stage`` holds: guess, played (to the end), many (the fan, or null). ``acts``: what its buttons do. */
+export function showLesson(panel, play, stage, acts) {
+  const lesson = given.lessons[state.lesson];
+  const parts = [tag("h2", {}, lesson.title), tag("p", { className: "hook" }, lesson.hook)];
+  if (state.lesson === "sandbox") parts.push(tried(), ...given.handout ? [] : [button(said.map, "map", acts.map)]);
+  else {
+    parts.push(question(lesson, stage, acts), tag("h3", {}, said.notice), list(lesson.notice));
+    if (stage.played) parts.push(...revealed(lesson, play, stage, acts));
+    if (stage.many) parts.push(...explained(lesson, stage, acts));
+  }
+  if (changed() && state.lesson !== "sandbox") parts.push(tag("p", { className: "small" }, words.controls.changed));
+  const focus = panel.contains(document.activeElement) ? document.activeElement.id : "";
+  panel.replaceChildren(...parts);
+  if (focus) document.getElementById(focus)?.focus();
+}
+
+const list = (items) => tag("ul", {}, ...items.map((item) => tag("li", {}, item)));
+
+function button(text, id, act, primary = false) {
+  const made = tag("button", { type: "button", id: `lesson-${id}`, className: primary ? "primary" : "" }, text);
+  made.addEventListener("click", act);
+  return made;
+}
+
+function tried() {
+  return tag("div", {}, tag("p", {}, said.sandbox_hook), list(said.sandbox_try));
+}
+
+function question(lesson, stage, acts) {
+  const options = Object.entries(lesson.options).map(([key, text]) => {
+    const radio = tag("input", { type: "radio", name: "guess", id: `guess-${key}`, value: key, checked: stage.guess === key });
+    radio.addEventListener("change", () => acts.guess(key));
+    return tag("label", { className: "guess" }, radio, text);
+  });
+  return tag("fieldset", { className: "predict" }, tag("legend", {}, said.predict), tag("p", { className: "question" }, lesson.question), ...options);
+}
+
+/** What the play alone can say, and the way on to many clients. */
+function revealed(lesson, play, stage, acts) {
+  const measure = words.measures[play.outcome.measure];
+  const digits = Math.abs(play.outcome.a) < 2 && Math.abs(play.outcome.b) < 2 ? 2 : 1;
+  const outcome = filled(said.outcome, { measure: measure.name, a: number(play.outcome.a, digits), b: number(play.outcome.b, digits), unit: `(${measure.unit})` });
+  const parts = [tag("h3", {}, said.came_out), tag("p", { id: "outcome" }, outcome)];
+  if (play.outcome.answer) parts.push(verdict(lesson, stage.guess, play.outcome.answer, said.right, said.not_right));
+  if (!stage.many) {
+    parts.push(button(filled(said.next_many, { n: state.query.clients }), "many", acts.many, true), button(said.next_luck, "luck", acts.luck));
+  }
+  return parts;
+}
+
+function verdict(lesson, guess, answer, right, wrong) {
+  const text = guess ? `${said.your_guess}: ${lesson.options[guess]}. ${guess === answer ? right : wrong}` : `${said.no_guess} ${said.answer}: ${lesson.options[answer]}.`;
+  return tag("p", { id: "verdict", className: "verdict" }, text);
+}
+
+function explained(lesson, stage, acts) {
+  const parts = [tag("h3", {}, filled(words.many.title, { n: stage.many.n })), tag("p", { id: "many-outcome" }, ...manyWords(stage.many))];
+  if (stage.many.answer) parts.push(verdict(lesson, stage.guess, stage.many.answer, said.many_right, said.many_not_right));
+  parts.push(tag("p", { className: "lesson-sentence" }, lesson.sentence), tag("h3", {}, said.why), tag("p", {}, lesson.why));
+  for (const claim of lesson.claims) {
+    parts.push(tag("p", { className: "claim" }, filled(said.claim, claim), claim.disputed ? ` ${filled(said.disputed, { text: claim.disputed })}` : ""));
+  }
+  for (const source of lesson.sources) parts.push(tag("p", { className: "claim" }, source));
+  parts.push(tag("h3", {}, said.limit), tag("p", {}, lesson.limit));
+  const names = Object.keys(given.lessons), next = names[names.indexOf(state.lesson) + 1];
+  if (next && !given.handout) parts.push(button(said.next, "next", () => acts.lesson(next), true));
+  return parts;
+}
+
+/** What can be said of the two groups, in sentences. */
+export function manyWords(many) {
+  const measure = words.measures[many.measure], d = many.difference, said = words.many;
+  const digits = Math.abs(d.mean ?? 0) < 0.2 ? 3 : 2;
+  const share = many.overlap === null ? filled(said.no_share, { words: many.overlap_words }) : filled(said.overlap_share, { words: many.overlap_words, share: Math.round(100 * many.overlap) });
+  return [
+    `${measure.name}. `,
+    tag("strong", {}, share), " ",
+    filled(said.difference, { mean: number(d.mean, digits), unit: measure.unit, low: number(d.low, digits), high: number(d.high, digits) }), " ",
+    filled(said.won, { a: many.a_won, b: many.b_won, n: many.n }), " ",
+    filled(said.upset, { share: Math.round(100 * many.upset) }),
+  ];
+}

@@ -1,0 +1,126 @@
+"""The commands ``attune app`` and ``attune handout``: the classroom page, and a lesson of it as a file."""
+
+from __future__ import annotations
+
+import socket
+import sys
+import threading
+import webbrowser
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sim.theory.parameters import nearest
+
+if TYPE_CHECKING:
+    import uvicorn
+
+PORT = 8765
+
+
+class AppError(ValueError):
+    """The page cannot be served, or a handout not be written; the message says why and what would do."""
+
+
+def app(
+    host: Annotated[str, typer.Option(help="Address to listen on; others than 127.0.0.1 can be reached from the network.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 = any free one.")] = PORT,
+    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page in the browser.")] = True,
+    mesa: Annotated[bool, typer.Option("--mesa", help="Show the page for people who come from Mesa instead (an extra).")] = False,
+) -> None:
+    """Open the classroom page: two courses of therapy side by side, with lessons. Ctrl-C stops it."""
+    if mesa:
+        from sim.views import mesa_page
+
+        try:
+            mesa_page.serve(host, port, browser)
+        except mesa_page.MissingExtra as error:
+            raise AppError(str(error)) from None
+        return
+    with listening(host, port) as bound:
+        address = bound.getsockname()
+        url = f"http://{f'[{address[0]}]' if ':' in address[0] else address[0]}:{address[1]}/"
+        warm_up()
+        typer.echo(f"Attune's classroom page: {url}  (Ctrl-C stops it)")
+        if not _loopback(address[0]):
+            typer.echo("Note: everybody who reaches this computer through the network can open the page.", err=True)
+        if browser:
+            threading.Timer(0.3, webbrowser.open, [url]).start()
+        try:
+            served(address[0]).run(sockets=[bound])
+        except KeyboardInterrupt:
+            pass  # how one stops it
+    typer.echo("Stopped.")
+
+
+def _loopback(host: str) -> bool:
+    return host.startswith("127.") or host == "::1"
+
+
+def listening(host: str, port: int) -> socket.socket:
+    """A socket that listens there. Raises ``AppError`` where that is not possible."""
+    try:
+        family, kind, _, _, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+    except (OSError, UnicodeError):
+        raise AppError(f"--host {host[:60]}: is no address of this computer; 127.0.0.1 is the usual one") from None
+    bound = socket.socket(family, kind)
+    if sys.platform != "win32":  # there it would let two servers share a port
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        bound.bind(place)
+        bound.listen(128)
+    except OSError as error:
+        bound.close()
+        raise AppError(
+            f"port {port} of {host} cannot be used ({error.strerror}); name another with --port, or any free one with --port 0"
+        ) from None
+    return bound
+
+
+def warm_up() -> None:
+    """Compile the model before the first visitor comes; what only the chair needs is compiled meanwhile."""
+    from sim.views.app.lessons import FIRST, SETUPS
+    from sim.views.app.play import play_of
+    from sim.views.app.state import read
+
+    typer.echo("Getting ready (the first time, some ten seconds) ...")
+    play_of(read("", SETUPS, FIRST))
+    chosen = read("sessions=2&a_do=1.1.name_it", SETUPS, FIRST)
+    threading.Thread(target=play_of, args=(chosen,), daemon=True).start()
+
+
+def served(host: str) -> uvicorn.Server:
+    """The server of the page for an address, not yet running."""
+    import uvicorn
+
+    from sim.views.app.server import application
+
+    return uvicorn.Server(uvicorn.Config(
+        application(host), log_level="warning", access_log=False, server_header=False, lifespan="off",
+        timeout_graceful_shutdown=2, timeout_keep_alive=30, h11_max_incomplete_event_size=32_768,
+    ))  # fmt: skip
+
+
+def handout(
+    lesson: Annotated[str, typer.Argument(help="A lesson, such as secure_base.")],
+    out: Annotated[Path | None, typer.Option(help="File to write; default: attune-handout-<lesson>.html here.")] = None,
+) -> None:
+    """Write a lesson as one HTML file that needs no server: courses computed in advance, the same play controls."""
+    from sim.views.app.handout import handout_of
+    from sim.views.app.lessons import LESSONS
+
+    if lesson not in LESSONS:
+        raise AppError(f"there is no lesson '{lesson[:60]}'{nearest(lesson[:60], LESSONS)}; lessons are {', '.join(LESSONS)}")
+    path = out or Path(f"attune-handout-{lesson}.html")
+    if path.exists():
+        raise AppError(f"{path}: already exists{' and is a folder' if path.is_dir() else ''}; choose another name with --out")
+    text = handout_of(lesson)
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        raise AppError(f"{path}: already exists; choose another name with --out") from None
+    except OSError as error:
+        raise AppError(f"{path}: cannot be written ({error.strerror})") from error
+    typer.echo(f"Wrote {path} ({len(text.encode()) / 1e6:.1f} MB). Open it in a browser; it needs no server and no network.")
