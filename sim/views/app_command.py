@@ -79,15 +79,14 @@ def listening(host: str, port: int) -> socket.socket:
 
 
 def warm_up() -> None:
-    """Compile the model before the first visitor comes; what only the chair needs is compiled meanwhile."""
+    """Compile all that the page needs, before the first visitor comes."""
     from sim.views.app.lessons import FIRST, SETUPS
     from sim.views.app.play import play_of
     from sim.views.app.state import read
 
-    typer.echo("Getting ready (the first time, some ten seconds) ...")
+    typer.echo("Getting ready (the first time this takes half a minute) ...")
     play_of(read("", SETUPS, FIRST))
-    chosen = read("sessions=2&a_do=1.1.name_it", SETUPS, FIRST)
-    threading.Thread(target=play_of, args=(chosen,), daemon=True).start()
+    play_of(read("sessions=2&a_do=1.1.name_it", SETUPS, FIRST))  # what the chair does needs a form of its own
 
 
 def served(host: str) -> uvicorn.Server:

@@ -34,6 +34,7 @@ def futures(state: State, which: str, session: int, exchange: int) -> dict[str, 
 
 def _future(side: Side, state: State, session: int, exchange: int) -> dict[str, Any]:
     played = side_of(side, state.shared)
+    # What is chosen acts after the bond has ruptured, so the rupture is there in every future.
     here = next(one for one in played["ruptures"] if (one["session"], one["exchange"]) == (session, exchange))
     return {
         "alliance": played["alliance"],

@@ -100,8 +100,8 @@ class Both:
 
     @property
     def overlap(self) -> float:
-        """Share that the two groups have in common; nan where too few differ for a statement."""
-        return overlap(self.a, self.b)
+        """Share that the two groups have in common; nan where one of them does not spread, so that nothing can be said."""
+        return overlap(self.a, self.b) if self.a.std() > 0 and self.b.std() > 0 else float("nan")
 
     def won(self, smallest: float = 0.0) -> tuple[float, float]:
         """Shares of clients for whom A, and for whom B, came out higher by more than ``smallest``."""

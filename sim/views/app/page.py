@@ -40,6 +40,7 @@ def about() -> dict[str, str]:
         return known[key].citation if key in known else said[key]
 
     found = {name: f"{one['means']} ({source(one['source'])})" for name, one in said.items() if isinstance(one, dict)}
+    found["plane"] = f"{words()['plane']['note_long']} {found['anxiety']} {said['avoidance']['means']}"
     for region in REGIONS.values():
         claims = ", ".join(region.claims)
         found[f"region:{region.name}"] = f"{words()['regions'][region.name]['name']}: {region.process}. {words()['inside']['index']} ({claims})."

@@ -21,8 +21,9 @@ class Response:
 
 
 RESPONSES: dict[str, Response] = {
-    # Sees the strain for sure and says so; whether that mends it is still a matter of chance, as the model has it.
-    "name_it": Response({"therapist_noticed": 1.0}, {}),
+    # Sees the strain for sure, says so, and asks, so that the client says what is wrong. Whether that mends it is still a matter
+    # of chance, which rests on how well this therapist understands, and on their avoidance.
+    "name_it": Response({"therapist_noticed": 1.0, "client_noticed": 1.0, "client_disclosure": 0.8}, {}),
     # Turns to what the client needs now, without speaking of the strain: warmer, and nothing is mended for now.
     "change_course": Response({"repair_probability": 0.0}, {"therapist_warmth": 0.95}),
     # Goes on as planned, as if nothing had happened.

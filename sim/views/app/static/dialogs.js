@@ -67,7 +67,7 @@ export async function openResearch(many, set) {
 
 function pairedTable(many) {
   const said = words.research, d = many.difference, measure = words.measures[many.measure];
-  return table([said.measure, said.mean, said.interval, said.overlap], [[`${measure.name} (${measure.unit})`, number(d.mean, 3), `${number(d.low, 3)} - ${number(d.high, 3)}`, many.overlap === null ? "-" : number(many.overlap, 2)]]);
+  return table([said.measure, said.mean, said.interval, said.overlap], [[`${measure.name} (${measure.unit})`, number(d.mean, 3), `${number(d.low, 3)} ${words.play.to} ${number(d.high, 3)}`, many.overlap === null ? "-" : number(many.overlap, 2)]]);
 }
 
 function changedHere(set, many) {

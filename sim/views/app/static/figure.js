@@ -20,7 +20,7 @@ export function composed(play) {
     text(14, 24, given.lessons[state.lesson].title, 17, INK.text, 700));
   let x = 14;
   for (const side of SIDES) {
-    const said = `${side.toUpperCase()}: ${words.plane.client} ${play[side].client}, ${words.plane.therapist} ${play[side].therapist}`;
+    const said = `${side.toUpperCase()}: ${words.plane.client} ${play[side].client.toLowerCase()}, ${words.plane.therapist} ${play[side].therapist.toLowerCase()}`;
     svg.append(el("path", { d: `M${x} 44h26`, stroke: LOOK[side].stroke, "stroke-width": 3, "stroke-dasharray": LOOK[side].dash }), text(x + 32, 48, said, 13, LOOK[side].text, 600));
     x += 60 + 7.2 * said.length;
   }

@@ -16,21 +16,22 @@ const FOLDS = "M24 34C34 30 44 44 56 40M58 14C54 26 64 34 74 32M80 58C72 54 66 5
 export function drawInside(place, course, side, session, exchange, exchanges) {
   const { svg, w, h } = canvas(place, words.inside.index, "img");
   const at = Math.min(session, course.held);
-  if (at < 1) {
-    svg.append(label(w / 2, h / 2, words.inside.nothing, { "text-anchor": "middle", fill: INK.quiet, "font-size": size(1.1) }));
-    return svg;
-  }
   const stacked = w < 560, third = stacked ? w : w * 0.37;
-  const rows = course.inside[at - 1];
+  const nobody = Array.from({ length: exchanges }, () => new Array(18).fill(0));
+  const rows = at < 1 ? nobody : course.inside[at - 1];
   const boxes = stacked ? [[0, 0, w, h * 0.36], [0, h * 0.36, w, h * 0.36]] : [[0, 0, third, h], [w - third, 0, third, h]];
   ["client", "therapist"].forEach((role, k) => person(svg, boxes[k], role, k === 0, rows.map((row) => row.slice(9 * k, 9 * k + 9)), exchange, exchanges));
+  if (at < 1) {
+    words.inside.nothing.forEach((text, k) => svg.append(label(w / 2, h / 2 + k * size(1.6), text, { "text-anchor": "middle", fill: INK.text, "font-size": size(1.15) })));
+    return svg;
+  }
   signals(svg, stacked ? [0, h * 0.73, w, h * 0.27] : [third, 0, w - 2 * third, h], course, at, exchange, exchanges);
   return svg;
 }
 
 /** One person; the client looks to the right, toward the therapist. */
 function person(svg, [left, top, w, h], role, flipped, rows, exchange, exchanges) {
-  const title = size(1.6), box = Math.min(h - title - size(0.4), w * 0.46);
+  const title = size(1.6), box = Math.min(h - title - size(0.2), w * 0.48);
   const ox = left + (w - box) / 2, oy = top + title + (h - title - box) / 2;
   const px = (x) => ox + ((flipped ? 100 - x : x) / 100) * box, py = (y) => oy + (y / 100) * box;
   svg.append(label(left + w / 2, top + size(1.2), words.inside[role], { "text-anchor": "middle", "font-weight": 700 }));
@@ -42,7 +43,7 @@ function person(svg, [left, top, w, h], role, flipped, rows, exchange, exchanges
     const onRight = flipped === atFront;
     names.forEach((name, i) => {
       const values = rows.map((row) => row[order.indexOf(name)]);
-      const y = top + title + size(0.9) + ((h - title) / names.length) * (i + 0.25);
+      const y = top + title + size(0.8) + ((h - title - size(0.6)) / names.length) * (i + 0.14);
       const x = onRight ? ox + box + size(0.4) : ox - size(0.4);
       region(svg, { name, role, values, exchange, exchanges, at: [px(PLACES[name][0]), py(PLACES[name][1])], x, y, onRight, room: (w - box) / 2 - size(0.8) });
     });
@@ -55,7 +56,7 @@ function region(svg, { name, role, values, exchange, exchanges, at: [cx, cy], x,
   svg.append(el("circle", { cx, cy, r: size(0.35) + size(0.65) * Math.sqrt(share), fill: heat(share), stroke: INK.hot, "stroke-width": 1, "data-region": `${role}-${name}`, "data-share": share }));
   const group = el("g", { class: "about", "data-about": `region:${name}` });
   group.append(label(x + (onRight ? 1 : -1) * size(0.3), y + size(0.05), words.regions[name].short, { "text-anchor": anchor, "font-weight": 600, "font-size": size(0.95) }));
-  const start = onRight ? x + size(0.3) : x - size(0.3) - bars, step = bars / exchanges, tall = size(1);
+  const start = onRight ? x + size(0.3) : x - size(0.3) - bars, step = bars / exchanges, tall = size(1.35);
   values.forEach((value, k) => {
     const high = Math.max((tall * value) / 100, 0.8);
     group.append(el("rect", { x: start + k * step, y: y + size(0.45) + tall - high, width: Math.max(step - 1, 1), height: high, fill: k === exchange - 1 ? INK.hot : "#9fb3c5" }));

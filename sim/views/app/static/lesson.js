@@ -8,18 +8,25 @@ const said = words.lesson_panel;
 
 /** Show the lesson. ``stage`` holds: guess, played (to the end), many (the fan, or null). ``acts``: what its buttons do. */
 export function showLesson(panel, play, stage, acts) {
-  const lesson = given.lessons[state.lesson];
-  const parts = [tag("h2", {}, lesson.title), tag("p", { className: "hook" }, lesson.hook)];
+  const lesson = given.lessons[state.lesson], parts = [tag("h2", {}, lesson.title)];
+  if (state.query.a_do) parts.push(tag("p", { className: "verdict", id: "chosen" }, chosen()));
+  if (!stage.many || state.lesson === "sandbox") parts.push(tag("p", { className: "hook" }, lesson.hook));
   if (state.lesson === "sandbox") parts.push(tried(), ...given.handout ? [] : [button(said.map, "map", acts.map)]);
+  else if (!stage.played && !stage.many) parts.push(question(lesson, stage, acts), tag("h3", {}, said.notice), list(lesson.notice));
   else {
-    parts.push(question(lesson, stage, acts), tag("h3", {}, said.notice), list(lesson.notice));
-    if (stage.played) parts.push(...revealed(lesson, play, stage, acts));
-    if (stage.many) parts.push(...explained(lesson, stage, acts));
+    parts.push(tag("p", { className: "question" }, lesson.question));
+    parts.push(...(stage.many ? explained(lesson, stage, acts) : revealed(lesson, play, stage, acts)));
   }
   if (changed() && state.lesson !== "sandbox") parts.push(tag("p", { className: "small" }, words.controls.changed));
   const focus = panel.contains(document.activeElement) ? document.activeElement.id : "";
   panel.replaceChildren(...parts);
   if (focus) document.getElementById(focus)?.focus();
+}
+
+/** The last response that was chosen from the chair, in words. */
+function chosen() {
+  const [session, , response] = state.query.a_do.split(",").at(-1).split(".");
+  return filled(words.chair_panel.now, { response: words.chair_panel[response], session });
 }
 
 const list = (items) => tag("ul", {}, ...items.map((item) => tag("li", {}, item)));
@@ -50,9 +57,9 @@ function revealed(lesson, play, stage, acts) {
   const outcome = filled(said.outcome, { measure: measure.name, a: number(play.outcome.a, digits), b: number(play.outcome.b, digits), unit: `(${measure.unit})` });
   const parts = [tag("h3", {}, said.came_out), tag("p", { id: "outcome" }, outcome)];
   if (play.outcome.answer) parts.push(verdict(lesson, stage.guess, play.outcome.answer, said.right, said.not_right));
-  if (!stage.many) {
-    parts.push(button(filled(said.next_many, { n: state.query.clients }), "many", acts.many, true), button(said.next_luck, "luck", acts.luck));
-  }
+  if (lesson.setup.seed === state.query.seed) parts.push(tag("p", { className: "small" }, said.story));
+  parts.push(button(filled(said.next_many, { n: state.query.clients }), "many", acts.many, true), button(said.next_luck, "luck", acts.luck));
+  parts.push(tag("h3", {}, said.notice), list(lesson.notice));
   return parts;
 }
 
@@ -62,9 +69,11 @@ function verdict(lesson, guess, answer, right, wrong) {
 }
 
 function explained(lesson, stage, acts) {
-  const parts = [tag("h3", {}, filled(words.many.title, { n: stage.many.n })), tag("p", { id: "many-outcome" }, ...manyWords(stage.many))];
+  const parts = [];
   if (stage.many.answer) parts.push(verdict(lesson, stage.guess, stage.many.answer, said.many_right, said.many_not_right));
-  parts.push(tag("p", { className: "lesson-sentence" }, lesson.sentence), tag("h3", {}, said.why), tag("p", {}, lesson.why));
+  parts.push(tag("p", { className: "lesson-sentence" }, lesson.sentence));
+  parts.push(tag("h3", {}, filled(words.many.title, { n: stage.many.n })), tag("p", { id: "many-outcome" }, ...manyWords(stage.many)));
+  parts.push(tag("h3", {}, said.why), tag("p", {}, lesson.why));
   for (const claim of lesson.claims) {
     parts.push(tag("p", { className: "claim" }, filled(said.claim, claim), claim.disputed ? ` ${filled(said.disputed, { text: claim.disputed })}` : ""));
   }
@@ -73,6 +82,13 @@ function explained(lesson, stage, acts) {
   const names = Object.keys(given.lessons), next = names[names.indexOf(state.lesson) + 1];
   if (next && !given.handout) parts.push(button(said.next, "next", () => acts.lesson(next), true));
   return parts;
+}
+
+/** The two groups in a few words, beside the fan. */
+export function fewWords(many) {
+  const measure = words.measures[many.measure], share = many.overlap === null ? words.many.no_share : words.many.overlap_share;
+  return [tag("strong", {}, filled(share, { words: many.overlap_words, share: Math.round(100 * many.overlap) })), ` ${measure.name}: `,
+    filled(words.many.won, { a: many.a_won, b: many.b_won, n: many.n })];
 }
 
 /** What can be said of the two groups, in sentences. */

@@ -21,15 +21,15 @@ export function drawAlliance(place, play, many, at, ghost, pick) {
 export function drawBelow(place, play, many, at, ghost) {
   const { svg, w, h } = canvas(place, many ? words.distress.attending : words.distress.title, "img");
   if (many) {
-    const axes = frame(svg, w, h, play, [0, 100], 50, `${words.distress.attending} %`, size(5.5));
+    const axes = frame(svg, w, h, play, [0, 100], 100, `${words.distress.attending} %`, size(5.5), true);
     for (const one of SIDES) {
       const points = many[one].attending.map((share, k) => [axes.x(k), axes.y(100 * share)]);
       svg.append(line(points, one, { "data-attending": one }));
     }
     return svg;
   }
-  const strip = size(2.4);
-  const axes = frame(svg, w, h - strip, play, [0, 40], 10, words.distress.y, size(3.6), true);
+  const strip = size(3.4);
+  const axes = frame(svg, w, h - strip, play, [0, 40], 20, words.distress.y, size(3.6), true);
   for (const one of SIDES) {
     const points = play[one].distress.map((value, k) => [axes.x(k), axes.y(value)]);
     if (ghost) svg.append(line(points, one, { opacity: 0.22 }));
@@ -132,6 +132,7 @@ function legend(svg, axes) {
   let x = axes.right;
   for (const [kind, text] of items.reverse()) {
     x -= size(text.length * 0.52 + 2.2);
+    if (x < axes.left + size(4)) return;  // no room
     const mark = kind === "open" ? el("path", { d: `M${x - r} ${y - size(0.75)}l${2 * r} ${2 * r}M${x - r} ${y - size(0.75) + 2 * r}l${2 * r} ${-2 * r}`, stroke: INK.text, "stroke-width": 2 })
       : kind === "mended" ? el("circle", { cx: x, cy: y - size(0.35), r: r * 1.1, fill: INK.paper, stroke: INK.text, "stroke-width": 2 })
       : el("path", { d: `M${x - 1} ${y - size(0.8)}v${size(0.9)}M${x + 2} ${y - size(0.8)}v${size(0.9)}`, stroke: INK.text, "stroke-width": 2 });
@@ -141,10 +142,13 @@ function legend(svg, axes) {
 
 function attending(svg, play, at, axes, top) {
   SIDES.forEach((one, k) => {
-    const y = top + size(0.5) + k * size(1.05), held = Math.min(at, play[one].held);
-    svg.append(el("rect", { x: axes.x(0), y, width: Math.max(axes.x(held) - axes.x(0), 0), height: size(0.6), fill: one === "a" ? LOOK.a.fill : INK.paper, stroke: LOOK[one].stroke, "stroke-width": 1.5, "data-attends": one }));
-    const text = at >= play[one].held && play[one].held ? words.endings_short[play[one].ending] : "";
-    svg.append(label(axes.x(held) + size(0.5), y + size(0.65), text, { fill: LOOK[one].text, "font-size": size(0.9) }));
+    const y = top + size(0.4) + k * size(1.45), held = Math.min(at, play[one].held);
+    svg.append(el("rect", { x: axes.x(0), y, width: Math.max(axes.x(held) - axes.x(0), 0), height: size(1.15), fill: one === "a" ? LOOK.a.fill : INK.paper, stroke: LOOK[one].stroke, "stroke-width": 1.5, "data-attends": one }));
+    if (at < play[one].held) return;
+    const inside = held > play.weeks * 0.55, x = axes.x(held) + (inside ? -size(0.6) : size(0.5));
+    svg.append(label(x, y + size(0.85), words.endings_short[play[one].ending], {
+      fill: inside && one === "a" ? INK.paper : LOOK[one].text, "font-size": size(0.9), "font-weight": 600, "text-anchor": inside ? "end" : "start",
+    }));
   });
 }
 

@@ -8,7 +8,7 @@ import { drawPlane } from "./plane.js";
 import { drawAlliance, drawBelow } from "./lines.js";
 import { drawInside } from "./inside.js";
 import { showLog, sentence, notesOf } from "./log.js";
-import { showLesson, manyWords } from "./lesson.js";
+import { showLesson, fewWords } from "./lesson.js";
 import * as dialogs from "./dialogs.js";
 import { openFigure } from "./figure.js";
 
@@ -24,6 +24,7 @@ const ghost = () => state.lesson === "sandbox" || shown.far >= last();
 
 function draw() {
   const { play, many, at } = shown;
+  $("alliance-panel").classList.toggle("fan", Boolean(many));
   drawPlane($("plane"), play, at, given.handout ? null : moved);
   drawAlliance($("alliance"), play, many, at, ghost(), given.handout ? null : chair);
   drawBelow($("distress"), play, many, at, ghost());
@@ -32,17 +33,18 @@ function draw() {
   $("sentence").textContent = sentence(play, at);
   $("at").max = last();
   $("at").value = at;
+  $("at-word").textContent = play.weeks > play.sessions ? words.play.week : words.play.session;
   $("at-shown").textContent = at;
   $("last-shown").textContent = last();
   $("alliance-note").textContent = many ? words.many.note : words.alliance.note;
   $("fan-words").hidden = !many;
-  if (many) $("fan-words").replaceChildren(...manyWords(many));
+  if (many) $("fan-words").replaceChildren(...fewWords(many));
 }
 
 /** The inside alone: it moves with the exchanges. */
 function drawNow() {
   const course = shown.play[shown.side], session = Math.min(shown.at, course.held);
-  $("inside-title").textContent = filled(words.inside.title, { session, exchange: shown.exchange });
+  $("inside-title").textContent = session < 1 ? words.inside.idle : filled(words.inside.title, { session, exchange: shown.exchange });
   $("exchange").max = shown.play.exchanges;
   $("exchange").value = shown.exchange;
   $("exchange-shown").textContent = shown.exchange;
@@ -120,10 +122,9 @@ async function recompute() {
   shown.busy = true;
   const asked = performance.now();
   const done = await guarded(async () => {
-    const play = await askPlay();
+    const [play, many] = await Promise.all([askPlay(), state.query.many === "1" ? askMany() : null]);
     const answered = performance.now();
-    shown.play = play;
-    shown.many = state.query.many === "1" ? await askMany() : null;
+    Object.assign(shown, { play, many });
     shown.at = Math.min(shown.at, last());
     shown.exchange = Math.min(shown.exchange, play.exchanges);
     draw();
@@ -233,8 +234,8 @@ function chair(side, event) {
     }
     for (const key of Object.keys(state.query).filter((one) => one.startsWith(`${which}.`))) for (const to of ["a", "b"]) changes[to + key.slice(1)] = state.query[key];
     changes.a_do = choice;
+    state.lesson = "sandbox";
     shown.at = event.session;
-    shown.far = last();
     change(changes);
   }));
 }

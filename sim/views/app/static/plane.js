@@ -14,6 +14,7 @@ export function drawPlane(place, play, at, move) {
   frame(svg, x, y, side, pad);
   for (const one of SIDES) {
     trail(svg, play[one].to_therapist, at, x, y, one);
+    inGeneral(svg, play[one].general, at, x, y, one);
     for (const role of ["therapist", "client"]) person(svg, play[one], role, at, x, y, one);
   }
   if (move) rings(svg, play, x, y, move);
@@ -46,16 +47,21 @@ function trail(svg, points, at, x, y, side) {
 function person(svg, course, role, at, x, y, side) {
   const series = role === "client" ? course.to_therapist : course.to_client;
   const [a, v] = series[Math.min(at, series.length - 1)];
-  const r = size(0.75), look = { fill: LOOK[side].fill, stroke: LOOK[side].stroke, "stroke-width": 2.5, "data-person": `${side}_${role}`, "data-anxiety": a, "data-avoidance": v };
+  const r = size(0.75), look = { fill: side === "a" ? LOOK.a.fill : "none", stroke: LOOK[side].stroke, "stroke-width": 2.5, "data-person": `${side}_${role}`, "data-anxiety": a, "data-avoidance": v };
   const shape = role === "client"
     ? el("circle", { cx: x(a), cy: y(v), r, ...look })
     : el("rect", { x: x(a) - r, y: y(v) - r, width: 2 * r, height: 2 * r, ...look });
   shape.append(el("title", {}, `${side.toUpperCase()} ${words.plane[role]}: ${number(a)}, ${number(v)}`));
-  const towards = side === "a" ? -1 : 1;
-  svg.append(shape, label(x(a) + towards * size(1.3), y(v) + (role === "client" ? -size(0.6) : size(1.1)), `${side.toUpperCase()} ${words.plane[role]}`, {
-    "text-anchor": side === "a" ? "end" : "start", fill: LOOK[side].text, "font-weight": 600, "font-size": size(0.95),
-    stroke: INK.paper, "stroke-width": 3, "paint-order": "stroke",
+  const left = side === "a";
+  svg.append(shape, label(x(a) + (left ? -1 : 1) * size(1.1), y(v) + (left ? -size(0.7) : size(1.2)), side.toUpperCase(), {
+    "text-anchor": left ? "end" : "start", fill: LOOK[side].text, "font-weight": 700, "font-size": size(1.1), stroke: INK.paper, "stroke-width": 3, "paint-order": "stroke",
   }));
+}
+
+/** The client's attachment in general, which moves slowly, week by week. */
+function inGeneral(svg, points, at, x, y, side) {
+  const [a, v] = points[Math.min(at, points.length - 1)], r = size(0.55);
+  svg.append(el("path", { d: `M${x(a) - r} ${y(v)}h${2 * r}M${x(a)} ${y(v) - r}v${2 * r}`, stroke: LOOK[side].text, "stroke-width": 2.2, "data-general": side, "data-anxiety": a, "data-avoidance": v }));
 }
 
 /** Rings where people started: dragged with the pointer, or moved by the arrow keys. Two at one place move together. */
