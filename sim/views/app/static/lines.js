@@ -7,7 +7,10 @@ import { INK, LOOK, SIDES, canvas, el, label, path, scale, size } from "./draw.j
 export function drawAlliance(place, play, many, at, ghost, pick) {
   const { svg, w, h } = canvas(place, words.alliance.title, "group");
   const axes = frame(svg, w, h, play, [1, 7], 1, words.alliance.y, many ? size(5.5) : size(3.6));
-  if (many) for (const one of SIDES) fan(svg, many[one], one, axes);
+  if (many) {
+    for (const one of SIDES) bands(svg, many[one], one, axes);
+    for (const one of SIDES) svg.append(line(median(many[one], axes), one, { "data-median": one, "stroke-width": 3.4 }));
+  }
   else for (const one of SIDES) course(svg, play[one], one, at, ghost, axes, pick);
   if (many) ends(svg, many, axes, w);
   else {
@@ -152,13 +155,15 @@ function attending(svg, play, at, axes, top) {
   });
 }
 
-function fan(svg, group, side, axes) {
-  const held = group.bands.map((band, k) => [axes.x(k), band]).filter(([, band]) => band !== null);
+const inTherapy = (group, axes) => group.bands.map((band, k) => [axes.x(k), band]).filter(([, band]) => band !== null);
+const median = (group, axes) => inTherapy(group, axes).map(([x, band]) => [x, axes.y(band[2])]);
+
+function bands(svg, group, side, axes) {
+  const held = inTherapy(group, axes);
   const area = (low, high) => path([...held.map(([x, band]) => [x, axes.y(band[low])]), ...held.toReversed().map(([x, band]) => [x, axes.y(band[high])])]) + "Z";
   const edge = { stroke: LOOK[side].stroke, "stroke-width": 1, "stroke-dasharray": LOOK[side].dash, "stroke-opacity": 0.5 };
   svg.append(el("path", { d: area(0, 4), fill: LOOK[side].stroke, "fill-opacity": 0.1, ...edge, "data-band": `${side}95` }));
   svg.append(el("path", { d: area(1, 3), fill: LOOK[side].stroke, "fill-opacity": 0.2, ...edge, "data-band": `${side}50` }));
-  svg.append(line(held.map(([x, band]) => [x, axes.y(band[2])]), side, { "data-median": side, "stroke-width": 3.4 }));
 }
 
 /** A dot for each client's last session, beside the fan. */
