@@ -151,19 +151,11 @@ def _whole(part: Any) -> np.ndarray:
 
 
 def _drawn(kernel: Any, seed: int, replicate: int, who: Any, purpose: str, when: Any, exchange: Any) -> Any:
-    parts = [_whole(part) for part in (who, when, exchange)]
-    shape = np.broadcast_shapes(*(part.shape for part in parts))
-    columns = [part.reshape(-1) if part.shape == shape else _filled(part, shape) for part in parts]
-    out = np.empty(columns[0].size)
-    _machine(kernel)(np.uint64(seed), np.uint64(replicate), columns[0], columns[1], purpose_code(purpose), columns[2], out)
-    return out.reshape(shape) if shape else float(out[0])
-
-
-def _filled(part: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """A part of an address for every entry of ``shape``."""
-    whole = np.empty(shape, np.uint64)
-    whole[...] = part  # much faster for few people than np.broadcast_arrays
-    return whole.reshape(-1)
+    columns = np.broadcast_arrays(*(_whole(part) for part in (who, when, exchange)))
+    who_, when_, exchange_ = (np.array(c, order="C").reshape(-1) for c in columns)
+    out = np.empty(who_.size)
+    _machine(kernel)(np.uint64(seed), np.uint64(replicate), who_, when_, purpose_code(purpose), exchange_, out)
+    return out.reshape(columns[0].shape) if columns[0].ndim else float(out[0])
 
 
 def normal(seed: int, replicate: int, who: Any, purpose: str, when: Any = 0, exchange: Any = 0) -> Any:

@@ -57,6 +57,7 @@ function region(svg, { name, role, values, exchange, exchanges, at: [cx, cy], x,
   const group = el("g", { class: "about", "data-about": `region:${name}` });
   group.append(label(x + (onRight ? 1 : -1) * size(0.3), y + size(0.05), words.regions[name].short, { "text-anchor": anchor, "font-weight": 600, "font-size": size(0.95) }));
   const start = onRight ? x + size(0.3) : x - size(0.3) - bars, step = bars / exchanges, tall = size(1.35);
+  group.append(el("rect", { x: start, y: y - size(1), width: bars, height: size(2.9), fill: "transparent" }));  // to hover over
   values.forEach((value, k) => {
     const high = Math.max((tall * value) / 100, 0.8);
     group.append(el("rect", { x: start + k * step, y: y + size(0.45) + tall - high, width: Math.max(step - 1, 1), height: high, fill: k === exchange - 1 ? INK.hot : "#9fb3c5" }));
