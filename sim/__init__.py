@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from sim.experiments.batch import run_batch as run_batch
+    from sim.experiments.batch_results import open_batch as open_batch
     from sim.experiments.compare import compare as compare
     from sim.experiments.run import Run as Run
     from sim.experiments.run import run as run
@@ -35,6 +37,8 @@ _PLACES = {
     "run": "sim.experiments.run",
     "Run": "sim.experiments.run",
     "open_run": "sim.experiments.store",
+    "run_batch": "sim.experiments.batch",
+    "open_batch": "sim.experiments.batch_results",
     "compare": "sim.experiments.compare",
     "Parameters": "sim.theory.parameters",
     "Model": "sim.therapy.model",

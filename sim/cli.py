@@ -18,7 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from sim import __version__
-from sim.views import app_command, calibration_command, sensitivity_command, validation_command
+from sim.views import app_command, batch_run, calibration_command, sensitivity_command, validation_command
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -109,17 +109,68 @@ def _table(frame: pd.DataFrame, title: str, compact: bool = False) -> Table:
 def run_command(
     scenario: Annotated[Path, typer.Argument(help="A scenario file (YAML).")],
     seed: Annotated[int, _SEED] = 1,
-    out: Annotated[Path | None, typer.Option(help="Folder for the results; default: results/<scenario>/<id>.")] = None,
-    threads: Annotated[int | None, typer.Option(min=1, help="Threads; default: all cores. Does not change results.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for the results; default: in results/<scenario>/.")] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Threads, of a batch processes; default: all cores. Does not change results.")
+    ] = None,
     with_files: Annotated[list[Path] | None, _WITH] = None,
+    batch: Annotated[
+        bool, typer.Option("--batch", help="Run as a batch: kept chunk by chunk, goes on after a crash, summaries only.")
+    ] = False,
+    keep: Annotated[
+        list[str] | None, typer.Option(help="Of a batch: a table to keep beside the summaries (clients, sessions, ...).")
+    ] = None,
+    chunk: Annotated[int | None, typer.Option(min=1, help="Of a batch: tasks given out together; changes no result.")] = None,
+    cluster: Annotated[
+        str | None, typer.Option(help="Of a batch: address of a Dask scheduler whose workers simulate, such as tcp://host:8786.")
+    ] = None,
+    on_error: Annotated[str | None, typer.Option(help="Of a batch: what a failing run does: skip, stop or raise.")] = None,
+    anyway: Annotated[
+        bool, typer.Option("--anyway", help="Of a batch: go on although the program or the machine has changed.")
+    ] = False,
+    anew: Annotated[bool, typer.Option("--anew", help="Of a batch: begin again; what is there is moved aside.")] = False,
 ) -> None:
-    """Run a scenario, write its tables and report, and print the answer."""
+    """Run a scenario, write its tables and report, and print the answer. The same command goes on with an unfinished batch."""
     from sim.experiments.scenario import load
-    from sim.experiments.store import StoreError, open_run, run_id, save, writable
 
     _added(with_files)
-    started = time.perf_counter()
     wanted = load(scenario)
+    asked = batch or cluster is not None
+    if batch_run.is_batch(wanted, asked):
+        batch_run.run(
+            wanted, seed, out=out, workers=workers, cluster=cluster, with_files=with_files, chunk=chunk,
+            keep=_kept_tables(keep), on_error=_on_error(on_error), anyway=anyway, anew=anew,
+        )  # fmt: skip
+        return
+    of_batches = {"--keep": keep, "--chunk": chunk, "--on-error": on_error, "--anyway": anyway, "--anew": anew}
+    given = next((name for name, value in of_batches.items() if value), None)
+    if given is not None:
+        raise UserError(f"{given} belongs to a batch, and {scenario} has no 'batch:'; add --batch to run it as one")
+    _run_alone(wanted, seed, out, workers)
+
+
+def _kept_tables(names: list[str] | None) -> list[str] | None:
+    from sim.experiments.outcomes import TABLES_KEPT
+    from sim.theory.parameters import nearest
+
+    for name in names or ():
+        if name not in TABLES_KEPT:
+            known = ', '.join(TABLES_KEPT)
+            raise UserError(f"--keep {name}: there is no such table{nearest(name, TABLES_KEPT)}; tables: {known}")
+    return None if names is None else [name for name in TABLES_KEPT if name in names]
+
+
+def _on_error(given: str | None) -> str | None:
+    if given is not None and given not in ("skip", "stop", "raise"):
+        raise UserError(f"--on-error {given}: must be skip, stop or raise")
+    return given
+
+
+def _run_alone(wanted: Scenario, seed: int, out: Path | None, workers: int | None) -> None:
+    """A single run: whole or not at all."""
+    from sim.experiments.store import StoreError, open_run, run_id, save, writable
+
+    started = time.perf_counter()
     folder = out or Path("results") / wanted.name / run_id(wanted, seed)
     if out is None and (folder / "manifest.json").exists():
         try:
@@ -131,7 +182,7 @@ def run_command(
         return
     writable(folder)
     try:
-        result = _simulated(wanted, seed, threads)
+        result = _simulated(wanted, seed, workers)
     except KeyboardInterrupt:
         _fail("stopped; nothing was kept", 130)
     simulated = time.perf_counter()
@@ -181,13 +232,16 @@ def check(
 
     _added(with_files)
     s = load(scenario)
-    fits_in_memory(s)
+    if s.batch is None:
+        fits_in_memory(s)
     console = _out()
     console.print(s.question, style="bold", markup=False)
     console.print(listing.plan_of(s))
     for arm in s.arms:
         for note in arm.notes():
             typer.echo(f"Note: {arm.name}: {note}.")
+    if s.batch is not None:
+        typer.echo(listing.batch_of(s))
     typer.echo(f"{scenario}: valid. {listing.sizes_of(s)}")
 
 
@@ -391,6 +445,7 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the command; expected errors become one line on stderr and exit status 2."""
     from sim.evidence.movable_numbers import SensitivityError
     from sim.evidence.patterns import PatternError
+    from sim.experiments.batch import BatchStopped
     from sim.experiments.scenario import ScenarioError
     from sim.people.population import PopulationError
     from sim.people.state import StateError
@@ -405,6 +460,8 @@ def main(arguments: list[str] | None = None) -> None:
         app(args=arguments, prog_name="attune")
     except expected as e:
         _fail(str(e), 2)
+    except BatchStopped as e:
+        _fail(str(e), 1)
     except StateError as e:
         _fail(f"the simulation left its valid range: {e}", 1)
     except BrokenPipeError:

@@ -124,13 +124,15 @@ def _machine(function: Any) -> Any:
 
 
 def _normals(seed, replicate, who, when, purpose, exchange, out):
-    for i in range(who.size):
-        out[i] = normal_at(absorbed(occasion(seed, replicate, who[i], when[i]), purpose), exchange[i])
+    for i in range(who.size):  # a time or step that all have in common stands once
+        then, step = when[i if when.size > 1 else 0], exchange[i if exchange.size > 1 else 0]
+        out[i] = normal_at(absorbed(occasion(seed, replicate, who[i], then), purpose), step)
 
 
 def _uniforms(seed, replicate, who, when, purpose, exchange, out):
-    for i in range(who.size):
-        out[i] = uniform_at(absorbed(occasion(seed, replicate, who[i], when[i]), purpose), exchange[i])
+    for i in range(who.size):  # a time or step that all have in common stands once
+        then, step = when[i if when.size > 1 else 0], exchange[i if exchange.size > 1 else 0]
+        out[i] = uniform_at(absorbed(occasion(seed, replicate, who[i], then), purpose), step)
 
 
 def _pairs(client, therapist, out):
@@ -150,7 +152,18 @@ def _whole(part: Any) -> np.ndarray:
     return given.astype(np.uint64)
 
 
+@lru_cache(maxsize=1024)
+def _once(part: int) -> np.ndarray:
+    """A part of an address that all have in common, as a column of one."""
+    return _whole(part).reshape(1)
+
+
 def _drawn(kernel: Any, seed: int, replicate: int, who: Any, purpose: str, when: Any, exchange: Any) -> Any:
+    if type(when) is int and type(exchange) is int and isinstance(who, np.ndarray) and who.dtype == np.uint64 and who.ndim == 1:
+        out = np.empty(who.size)  # the usual case, without the cost of making everything as long as everything else
+        column = np.ascontiguousarray(who)
+        _machine(kernel)(np.uint64(seed), np.uint64(replicate), column, _once(when), purpose_code(purpose), _once(exchange), out)
+        return out
     columns = np.broadcast_arrays(*(_whole(part) for part in (who, when, exchange)))
     who_, when_, exchange_ = (np.array(c, order="C").reshape(-1) for c in columns)
     out = np.empty(who_.size)

@@ -68,7 +68,7 @@ def test_run_writes_everything_and_prints_the_answer(attune: Attune, tmp_path: P
     assert any((folder / "figures").glob("*.png"))
     again = attune("run", HELLO, "--seed", 7)
     assert again.status == 0 and "read from disk" in again.out
-    elsewhere = attune("run", HELLO, "--seed", 7, "--out", "here/and there", "--threads", 1)
+    elsewhere = attune("run", HELLO, "--seed", 7, "--out", "here/and there", "--workers", 1)
     assert elsewhere.status == 0
     for name in sorted(tables):
         assert (tmp_path / "here/and there" / name).read_bytes() == (folder / name).read_bytes()
@@ -175,7 +175,7 @@ def test_places_that_cannot_be_read_or_written(attune: Attune, tmp_path: Path) -
     (tmp_path / "file").write_text("")
     wrong(attune("run", HELLO, "--out", "file/out"), "cannot be written")
     assert attune("run", HELLO, "--seed", -1).status == 2
-    assert attune("run", HELLO, "--threads", 0).status == 2
+    assert attune("run", HELLO, "--workers", 0).status == 2
     assert attune("walk").status == 2
     assert [p.name for p in tmp_path.iterdir()] == ["file"]
 

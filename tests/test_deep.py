@@ -9,8 +9,11 @@ import pytest
 from scipy import stats
 
 import sim
+from sim.experiments.batch import run_batch
+from sim.experiments.points import scenario_at
 from sim.experiments.store import values_hash
 from sim.luck import normal, person
+from tests.test_batch import bytes_of, killed_and_resumed, small
 
 SCENARIOS = sorted((Path(__file__).parents[1] / "scenarios").glob("*.yaml"))
 
@@ -20,7 +23,7 @@ SCENARIOS = sorted((Path(__file__).parents[1] / "scenarios").glob("*.yaml"))
 def test_no_shipped_scenario_looks_absurd(path: Path) -> None:
     """At full size, on three seeds: scales kept, dropout and change where clinics find them, therapy above none."""
     for seed in (11, 12, 13):
-        run = sim.run(sim.load(path), seed=seed)
+        run = sim.run(scenario_at(sim.load(path), {}), seed=seed)  # of a batch the scenario as it stands
         assert run.sessions["wai_client"].between(1, 7).all() and run.clients["distress_0"].between(0, 40).all()
         if run.scenario.clients_per_arm < 100:
             continue
@@ -46,3 +49,14 @@ def test_twenty_million_normals() -> None:
     assert stats.kstest(z[::4], "norm").pvalue > 1e-5
     beyond = (np.abs(z) > 4).sum()
     assert abs(beyond - z.size * 6.334e-5) < 6 * np.sqrt(z.size * 6.334e-5)
+
+
+@pytest.mark.deep
+def test_kill_9_twenty_times(tmp_path: Path) -> None:
+    """Twenty random kills of a batch with two workers: byte for byte what an uninterrupted one gives."""
+    scenario = small(replicates=30)
+    whole = run_batch(scenario, 5, tmp_path / "whole", workers=1)
+    file = tmp_path / "small.yaml"
+    file.write_text(scenario.to_yaml())
+    assert killed_and_resumed(tmp_path / "b", file, 20, 3, 2) >= 15
+    assert bytes_of(tmp_path / "b") == bytes_of(whole)

@@ -15,6 +15,7 @@ import sim
 from sim.evidence import effects, factors, imaging
 from sim.experiments import measures
 from sim.experiments.intervals import mean_interval
+from sim.experiments.points import scenario_at
 from sim.experiments.run import Run
 from sim.views import answer, captions, plots, report
 from sim.views.answer_pairs import effect_in_sd
@@ -295,7 +296,7 @@ def test_both_crossed_scenarios_tell_the_interaction() -> None:
 
 @pytest.mark.parametrize("path", sorted(SCENARIOS.glob("*.yaml")), ids=lambda p: p.stem)
 def test_one_client_an_arm_gives_an_answer_without_intervals(path: Path) -> None:
-    loaded = sim.load(path)
+    loaded = scenario_at(sim.load(path), {})  # of a batch the scenario as it stands
     if loaded.design == "clinic":  # one who comes, and no other clinic to take an interval over
         plan = {**loaded.spec["clinic"], "therapists": 1, "weeks": 12, "intake_weeks": 1, "arrivals_per_week": 1.0}
         small = loaded.but(sessions=4, replicates=1, clinic=plan)

@@ -252,6 +252,34 @@ TABLES: dict[str, Described] = {"clients": CLIENTS, "sessions": SESSIONS, "asses
                                 "items": ITEMS}  # fmt: skip
 #: What a clinic leaves behind beside those, and its own columns of the table of clients.
 CLINIC_TABLES: dict[str, Described] = {"therapists": THERAPISTS, "clinic": CLINIC}
+#: The tables of a batch. What is kept of single runs has the columns above, with the point before them.
+POINT: Described = {"point": ("number", "point of the design, from 0; see the table of points")}
+POINTS: Described = {
+    **POINT,
+    "name": ("label", "the point as people read it; the other columns are its factors, by address"),
+}
+SUMMARIES: Described = {
+    **POINT,
+    "replicate": _WHO["replicate"],
+    "arm": _WHO["arm"],
+    "measure": ("label", "outcome of the clients of this arm and replicate"),
+    "minus": ("label", "empty, or the arm whose value is taken off, person by person (of a clinic: of the whole)"),
+    "n": ("count", "clients who have a value (of a clinic 1: the whole)"),
+    "mean": ("see measure", "mean of the outcome, or of the difference"),
+    "sd": ("see measure", "SD between clients; missing for fewer than two"),
+}
+FAILURES: Described = {
+    **POINT,
+    "name": ("label", "the point as people read it"),
+    "arm": _WHO["arm"],
+    "replicate": _WHO["replicate"],
+    "block": ("number", "which clients were simulated together, from 0; of a clinic all"),
+    "parameters": ("JSON", "what the point changes, by address"),
+    "error": ("text", "kind and message of the error"),
+    "traceback": ("text", "where it happened"),
+    "replay": ("text", "the command that runs this one alone and explains it"),
+}
+BATCH_TABLES: dict[str, Described] = {"points": POINTS, "summaries": SUMMARIES, "failures": FAILURES}
 #: What is there only where the scenario asks for the ensemble.
 ENSEMBLE_TABLES: dict[str, Described] = {"ensemble": ENSEMBLE}
 
@@ -260,4 +288,4 @@ def columns_of(table: str, clinic: bool = False) -> Described:
     """The columns of a table, in order; of a clinic's with what it adds."""
     if clinic and table == "clients":
         return {**CLIENTS, **CLINIC_CLIENTS}
-    return (TABLES | CLINIC_TABLES | ENSEMBLE_TABLES)[table]
+    return (TABLES | CLINIC_TABLES | ENSEMBLE_TABLES | BATCH_TABLES)[table]

@@ -57,6 +57,21 @@ def _labelled(codes: np.ndarray, labels: Iterable[str]) -> pd.Categorical[Any]:
     return pd.Categorical.from_codes(np.asarray(codes, np.int32), categories=pd.Index(list(labels), dtype="str"))
 
 
+def labels_of(table: str, arms: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """The labels of a table's columns that have a fixed list of them."""
+    found: dict[str, tuple[str, ...]] = {"arm": tuple(arms)}
+    if table == "items":
+        return {**found, **_OF_ITEMS, "instrument": _FORMS}
+    if table == "clients":
+        return {**found, "client_style": (*STYLES, "none"), "therapist_style": (*STYLES, "none"), "ending": tuple(ENDINGS[1:])}
+    return {**found, "rupture_type": tuple(RUPTURE_TYPES)} if table == "sessions" else found
+
+
+def may_be_missing(table: str) -> frozenset[str]:
+    """Columns of a table that hold whole numbers and may have none."""
+    return _MAY_BE_MISSING.get(table, frozenset({"therapist"}))
+
+
 def frame(parts: list[Part], table: str, arms: Iterable[str], clinic: bool = False) -> pd.DataFrame:
     """One table from the parts of all tasks, in order, with labels and types."""
     arms, described = list(arms), columns_of(table, clinic)
@@ -68,7 +83,7 @@ def frame(parts: list[Part], table: str, arms: Iterable[str], clinic: bool = Fal
     # An instrument that is first given late has no column where courses are shorter.
     for name in dict.fromkeys(name for _, p in parts for name in p):
         values = np.concatenate([p.get(name, np.full(p["replicate"].size, np.nan)) for _, p in parts])
-        if name in _MAY_BE_MISSING.get(table, frozenset({"therapist"})):
+        if name in may_be_missing(table):
             data[name] = pd.arrays.IntegerArray(np.where(values < 0, 0, values), values < 0)
         elif table == "items" and name in _OF_ITEMS:
             data[name] = _labelled(values, _OF_ITEMS[name])

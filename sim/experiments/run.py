@@ -41,6 +41,7 @@ from sim.therapy.session import ENDINGS
 #: Dyads simulated together; a matter of memory and speed only.
 CHUNK = 2000
 
+
 @dataclass(frozen=True)
 class Run:
     """What a scenario left behind: one table per level. All people in it are simulated.
@@ -80,17 +81,19 @@ class Run:
 
 
 @dataclass(frozen=True)
-class _Task:
+class Task:
+    """A part of a run simulated by itself: some clients of one arm and replicate (of a clinic all; ``clients`` is empty)."""
+
     arm: Arm
     replicate: int
     clients: np.ndarray
 
 
-def _tasks(scenario: Scenario, chunk: int) -> list[_Task]:
+def _tasks(scenario: Scenario, chunk: int) -> list[Task]:
     if scenario.design == "clinic":  # whoever shares therapists is simulated together
-        return [_Task(arm, replicate, np.empty(0, np.int64)) for arm in scenario.arms for replicate in range(scenario.replicates)]
+        return [Task(arm, replicate, np.empty(0, np.int64)) for arm in scenario.arms for replicate in range(scenario.replicates)]
     return [
-        _Task(arm, replicate, numbers[i : i + chunk])
+        Task(arm, replicate, numbers[i : i + chunk])
         for arm in scenario.arms
         for replicate in range(scenario.replicates)
         for numbers in (design.client_numbers(scenario, arm),)
@@ -98,7 +101,8 @@ def _tasks(scenario: Scenario, chunk: int) -> list[_Task]:
     ]
 
 
-def _simulated(scenario: Scenario, seed: int, task: _Task, model: Model) -> dict[str, dict[str, Any]]:
+def simulated_part(scenario: Scenario, seed: int, task: Task, model: Model = SHIPPED) -> dict[str, dict[str, Any]]:
+    """The tables of one part, as columns: name -> column -> values; names of categories are still numbers."""
     if task.arm.clinic is not None:
         return _of_clinic(simulated_clinic(scenario, task.arm, task.replicate, seed, model))
     world = design.build(scenario, task.arm, task.replicate, seed, task.clients, model)
@@ -111,7 +115,7 @@ def _of_clinic(part: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
     return {**part, "clients": {**part["clients"], **styles_of(part["clients"])}}
 
 
-def _tables(course: Course, task: _Task, therapist: np.ndarray | None) -> dict[str, dict[str, Any]]:
+def _tables(course: Course, task: Task, therapist: np.ndarray | None) -> dict[str, dict[str, Any]]:
     """The columns of one task's tables, with who they are about; names of categories are still numbers."""
     c = course.clients
     clients = {
@@ -201,7 +205,7 @@ def chosen_arm(scenario: Scenario, name: str | None, replicate: int) -> Arm:
 
 def run_of(scenario: Scenario, arm: Arm, replicate: int, seed: int, course: Course, model: Model = SHIPPED) -> Run:
     """What ``run`` would hold of one arm and replicate whose clients, all together, have had this course."""
-    task = _Task(arm, replicate, design.client_numbers(scenario, arm))
+    task = Task(arm, replicate, design.client_numbers(scenario, arm))
     therapist = design.therapist_numbers(scenario, arm, task.clients) if arm.therapist is not None else None
     part, arms = _tables(course, task, therapist), [a.name for a in scenario.arms]
     return Run(scenario, seed, **frames([(arm.name, part)], arms, clinic=False), model=model)
@@ -230,6 +234,8 @@ def run(
     which only ``Run.ensemble`` is kept. Raises ``StateError`` when a quantity leaves its range.
     """
     seed = checked_seed(seed)
+    if scenario.batch is not None:
+        raise ScenarioError(f"{scenario.name}: holds a batch of runs; run it with sim.run_batch or on the command line")
     if chunk < 1 or (threads is not None and threads < 1):
         raise ValueError("threads and chunk must be at least 1")
     fits_in_memory(scenario)
@@ -256,7 +262,7 @@ def _simulated_on(
 ) -> Run:
     """A scenario with one set of numbers, on these threads; ``one_more`` is called after every task."""
     tasks, parts = _tasks(scenario, chunk), []
-    for part in pool.map(lambda task: _simulated(scenario, seed, task, model), tasks):
+    for part in pool.map(lambda task: simulated_part(scenario, seed, task, model), tasks):
         parts.append(part)
         one_more()
     tagged = [(task.arm.name, part) for task, part in zip(tasks, parts, strict=True)]
@@ -298,7 +304,7 @@ def traced_course(
         update |= {"keep_sessions": True, "keep_assessments": False}
     numbers = np.empty(0, np.int64) if in_clinic else design.client_numbers(scenario, arm_here)[client : client + 1]
     client_number = client if in_clinic else int(numbers[0])
-    part = _simulated(scenario.model_copy(update=update), seed, _Task(arm_here, replicate, numbers), model)
+    part = simulated_part(scenario.model_copy(update=update), seed, Task(arm_here, replicate, numbers), model)
     if in_clinic and "exchanges" not in part:
         n = int(part["clinic"]["arrivals_total"][-1])
         what = "never had a session" if 0 <= client < n else f"does not exist; {n} came, numbered from 0"

@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
+from sim.experiments.scenario_batch import Batch, BatchFile, Until, changed, checked_batch, each_change
 from sim.experiments.scenario_clinic import ClinicFile, Plan, planned
 from sim.experiments.scenario_doing import ENSEMBLE
 from sim.experiments.scenario_file import Location, Reading, ScenarioError, Wrong, hint, plain, read, shown, to_text
@@ -129,6 +130,7 @@ class Scenario(Frozen):
     keep_assessments: bool = True
     ensemble: int = 0  # with how many other sets of numbers it is run besides
     keep_items: bool = False
+    batch: Batch | None = None
 
     def but(self, **changes: Any) -> Scenario:
         """A changed copy: ``but(sessions=10)`` for a key of the file, ``but(trust_rate=0.2)`` for a number of the model.
@@ -203,11 +205,29 @@ def _built(reading: Reading, name: str) -> Scenario:
             keep_assessments=file.record.assessments,
             ensemble=file.parameters.ensemble,
             keep_items=file.record.items,
+            batch=None if file.batch is None else _batch(file.batch, file, arms, reading),
         )
     except ValidationError as error:
         raise _first(error, reading) from None
     except Wrong as wrong:
         raise reading.error(wrong) from None
+
+
+def _batch(batch: BatchFile, file: ScenarioFile, arms: tuple[Arm, ...], reading: Reading) -> Batch:
+    """The batch, every level of every factor tried alone: a mistake shows now, with its line, not in the middle of the night."""
+    found = checked_batch(batch, tuple(arm.name for arm in arms), file.design == "clinic")
+    if file.parameters.ensemble:
+        raise Wrong(("parameters",), "'ensemble' and a batch do not go together; run the points that matter by themselves")
+    if batch.until is not None and "replicates" in file.model_fields_set:
+        raise Wrong(("replicates",), "is given beside batch.until, which decides how often; leave one of them out")
+    for at, changes in each_change(batch):
+        try:
+            from_spec(changed(reading.spec, changes, KEYS), reading.name)
+        except Wrong as wrong:
+            raise Wrong(at, str(wrong)) from None
+        except ScenarioError as error:
+            raise Wrong(at, str(error).removeprefix(f"{reading.name}: ")) from None
+    return found
 
 
 def _belongs(file: ScenarioFile) -> None:
@@ -276,6 +296,8 @@ def _keys_beside(at: Location) -> tuple[str, ...]:
         return tuple(ClinicFile.model_fields)
     if at[0] == "arms":
         return ARM_KEYS
+    if at[0] == "batch" and len(at) > 1:
+        return tuple((BatchFile if len(at) == 2 else Until).model_fields)
     if at[0] == "record" and len(at) > 1:
         return tuple((RecordFile if len(at) == 2 else ExchangesFile).model_fields)
     return (*KEYS, "extends")

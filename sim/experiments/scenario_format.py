@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
+from sim.experiments.scenario_batch import BatchFile
 from sim.experiments.scenario_clinic import YES_OR_NO, ClinicFile
 from sim.experiments.scenario_doing import GIVEN_RULE, NUMBERS_RULE, POLICIES_RULE, Doing, Given, definitions
 from sim.experiments.scenario_file import Wrong, shown
@@ -149,6 +150,9 @@ class ScenarioFile(Doing):
     record: Annotated[RecordFile, BeforeValidator(_empty_is_none_said)] = Field(
         RecordFile(exchanges=None, sessions=True, assessments=True, items=False),
         description="What to keep beyond the usual tables.",
+    )
+    batch: Annotated[BatchFile | None, BeforeValidator(_empty_is_none_said)] = Field(
+        None, description="Many runs from this file: what is varied, how often it is repeated, which tables are kept."
     )
 
 

@@ -72,43 +72,70 @@ def run_id(scenario: Scenario, seed: int, model: Model = SHIPPED) -> str:
     return hashlib.blake2b("\0".join(parts).encode(), digest_size=6).hexdigest()
 
 
+class ValuesHash:
+    """Hash of a table's values, column by column, whatever file they come from and in however many pieces they come."""
+
+    def __init__(self) -> None:
+        self._columns: dict[str, Any] = {}
+        self.rows = 0
+
+    def update(self, table: pd.DataFrame) -> ValuesHash:
+        """Take in the next rows. All pieces have the same columns, and labels the same list of categories."""
+        for name in table.columns:
+            column, name = table[name], str(name)
+            if name not in self._columns:
+                self._columns[name] = hashlib.blake2b(name.encode() + b"\0", digest_size=16)
+                if isinstance(column.dtype, pd.CategoricalDtype):
+                    self._columns[name].update("\0".join(map(str, column.cat.categories)).encode() + b"\0")
+            self._columns[name].update(_bytes_of(name, column))
+        self.rows += len(table)
+        return self
+
+    def hexdigest(self) -> str:
+        """The hash of everything taken in, as text."""
+        whole = hashlib.blake2b(digest_size=16)
+        for column in self._columns.values():
+            whole.update(column.digest())
+        return whole.hexdigest()
+
+
+def _bytes_of(name: str, column: pd.Series) -> bytes:
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        return np.asarray(column.cat.codes, np.int64).tobytes()
+    whole = isinstance(column.array, pd.arrays.IntegerArray) or (name == "therapist" and column.dtype.kind in "iuf")
+    if whole:  # numbers that may be missing
+        return column.fillna(-1).to_numpy(np.int64).tobytes()
+    if column.dtype.kind == "O" or isinstance(column.dtype, pd.StringDtype):  # text, told apart by its length
+        texts = ("" if value is None or value != value else str(value) for value in column)
+        return b"".join(len(text).to_bytes(8, "little") + text for text in map(str.encode, texts))
+    return np.ascontiguousarray(column.to_numpy()).tobytes()
+
+
 def values_hash(table: pd.DataFrame) -> str:
-    """Hash of a table's values, column by column, whatever file they come from."""
-    h = hashlib.blake2b(digest_size=16)
-    for name in table.columns:
-        column = table[name]
-        h.update(name.encode() + b"\0")
-        if isinstance(column.dtype, pd.CategoricalDtype):
-            h.update("\0".join(map(str, column.cat.categories)).encode() + np.asarray(column.cat.codes, np.int64).tobytes())
-        elif name == "therapist" or isinstance(column.array, pd.arrays.IntegerArray):  # whole numbers that may be missing
-            h.update(column.fillna(-1).to_numpy(np.int64).tobytes())
-        else:
-            h.update(np.ascontiguousarray(column.to_numpy()).tobytes())
-    return h.hexdigest()
+    """Hash of a table's values (``ValuesHash``)."""
+    return ValuesHash().update(table).hexdigest()
+
+
+def described(schema: pa.Schema, table: str, about: dict[str, str]) -> pa.Schema:
+    """The schema of a table's file: what each column means, and that all of it is synthetic."""
+    notes = {**(schema.metadata or {}), b"synthetic": SYNTHETIC.encode(), **{k.encode(): v.encode() for k, v in about.items()}}
+    unknown = ("", "factor of the design, by address" if table == "points" else "of a mechanism or instrument that was added")
+    meanings = columns_of(table, clinic=True)
+    fields = [f.with_metadata(dict(zip(("unit", "meaning"), meanings.get(f.name, unknown), strict=True))) for f in schema]
+    return pa.schema(fields, metadata=notes)
+
+
+def write_options(schema: pa.Schema) -> dict[str, Any]:
+    """How every table is written: compressed, dictionaries for labels only (they slow numbers down), with statistics."""
+    labels = [f.name for f in schema if pa.types.is_dictionary(f.type) or pa.types.is_string(f.type)]
+    return {"compression": "zstd", "use_dictionary": labels, "write_statistics": True}
 
 
 def write_table(table: pd.DataFrame, path: Path, about: dict[str, str]) -> None:
-    """Write a table as parquet: fixed row groups, no dictionaries for numbers, marked as synthetic."""
+    """Write a table as parquet: fixed row groups, marked as synthetic."""
     arrow = pa.Table.from_pandas(table, preserve_index=False)
-    notes = {
-        **(arrow.schema.metadata or {}),
-        b"synthetic": SYNTHETIC.encode(),
-        **{k.encode(): v.encode() for k, v in about.items()},
-    }
-    unknown = dict.fromkeys(arrow.schema.names, ("", "of a mechanism or instrument that was added"))
-    described = {**unknown, **columns_of(path.stem, clinic=True)}
-    arrow = arrow.cast(
-        pa.schema([f.with_metadata({"unit": described[f.name][0], "meaning": described[f.name][1]}) for f in arrow.schema])
-    )
-    labels = [f.name for f in arrow.schema if pa.types.is_dictionary(f.type)]
-    pq.write_table(
-        arrow.replace_schema_metadata(notes),
-        path,
-        row_group_size=ROW_GROUP,
-        compression="zstd",
-        use_dictionary=labels,
-        write_statistics=True,
-    )
+    schema = described(arrow.schema, path.stem, about)
+    pq.write_table(arrow.cast(schema), path, row_group_size=ROW_GROUP, **write_options(schema))
 
 
 def _manifest(run: Run) -> dict[str, Any]:

@@ -32,6 +32,8 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "matching": docs_clinic.matching_table,
     "programmes": docs_clinic.programmes_table,
     "tables": docs_tables.result_tables,
+    "batch_tables": docs_tables.batch_tables,
+    "outcomes": docs_tables.outcomes_tables,
     "parameters": docs_tables.parameters_table,
     "stationary": docs_runs.stationary_table,
     "histories": docs_runs.histories_table,

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from sim.evidence.stationary import exchanges_of
-from sim.experiments.columns import CLINIC_CLIENTS, CLINIC_TABLES, ENSEMBLE_TABLES, TABLES
+from sim.experiments.columns import BATCH_TABLES, CLINIC_CLIENTS, CLINIC_TABLES, ENSEMBLE_TABLES, TABLES
+from sim.experiments.outcomes import known_outcomes, title_and_unit
 from sim.people import instruments
 from sim.people.life import follow_attachment, live_a_week
 from sim.people.state import DYAD, PERSON, Column
@@ -264,6 +265,24 @@ def result_tables() -> str:
         f"**{name}.parquet**\n\n" + table(("column", "unit", "meaning"), ((f"`{c}`", *d) for c, d in columns.items()))
         for name, columns in _tables().items()
     )
+
+
+def batch_tables() -> str:
+    """Columns of the tables that only batches have."""
+    return "\n\n".join(
+        f"**{name}.parquet**\n\n" + table(("column", "unit", "meaning"), ((f"`{c}`", *d) for c, d in columns.items()))
+        for name, columns in BATCH_TABLES.items()
+    )
+
+
+def outcomes_tables() -> str:
+    """The measures of batches: of clients, and of clinics."""
+    parts = []
+    titles = {"Of clients (a mean over the clients who have a value)": False, "Of clinics (one value a replicate)": True}
+    for title, clinic in titles.items():
+        rows = ((f"`{name}`", *reversed(title_and_unit(name, clinic))) for name in known_outcomes(clinic))
+        parts.append(f"**{title}**\n\n" + table(("measure", "unit", "meaning"), rows))
+    return "\n\n".join(parts)
 
 
 def parameters_table() -> str:

@@ -71,8 +71,43 @@ def plan_of(scenario: Scenario) -> Table:
     return table
 
 
+#: Factors' levels and points are listed up to here.
+MOST_LISTED = 12
+
+
+def batch_of(scenario: Scenario) -> str:
+    """What a batch varies and how often it is repeated, in a few lines. Every point is checked. Raises ``ScenarioError``."""
+    from sim.experiments.batch import planned
+    from sim.experiments.points import told
+    from sim.experiments.scenario_batch import Range
+
+    plan = planned(scenario, 0)
+    batch, n = plan.batch, len(plan.points)
+    lines = [f"A batch ({batch.design.replace('_', ' ')}) of {n:,} point{'s' if n != 1 else ''}:"]
+    for name, factor in batch.vary.items():
+        if isinstance(factor, Range):
+            steps = f" in {factor.steps} steps" if factor.steps else ""
+            lines.append(f"  {name}: {told(factor.low)} to {told(factor.high)}{steps}{' (log scale)' if factor.log else ''}")
+        else:
+            more = f", ... ({len(factor.values)} levels)" if len(factor.values) > MOST_LISTED else ""
+            lines.append(f"  {name}: {', '.join(told(level) for level in factor.values[:MOST_LISTED])}{more}")
+    for name, changes in list(batch.cases.items())[:MOST_LISTED]:
+        lines.append(f"  {name}: {', '.join(f'{k} = {told(v)}' for k, v in changes.items()) or 'as it stands'}")
+    if batch.until is None:
+        tasks = sum(plan.blocks) * scenario.replicates
+        lines.append(f"Each repeated {scenario.replicates} time{'s' if scenario.replicates != 1 else ''}: {tasks:,} tasks.")
+    else:
+        u = batch.until
+        what = f"{'the difference in ' if u.difference else ''}{u.measure}{f' in {u.arm}' if u.arm else ''}"
+        fewest, most = (f"{sum(plan.blocks) * n:,}" for n in (u.every, u.most))
+        lines.append(f"Each repeated until the standard error of {what} is at most {u.se:g} (seen every {u.every} replicates, "
+                     f"at most {u.most}): {fewest} to {most} tasks.")  # fmt: skip
+    lines.append(f"Kept: summaries{''.join(f', {name}' for name in batch.keep)}. A task is one replicate of one point, all arms.")
+    return "\n".join(lines)
+
+
 def sizes_of(scenario: Scenario) -> str:
-    """How much a scenario would simulate, in one sentence."""
+    """How much a scenario (of a batch: one point) would simulate, in one sentence."""
     courses = sum(expected_clients(scenario, arm) for arm in scenario.arms) * scenario.replicates
     most = sum(_most_sessions(scenario, arm) for arm in scenario.arms if arm.therapist is not None) * scenario.replicates
     said = f"{courses:,} courses" if scenario.design != "clinic" else f"About {courses:,} clients"

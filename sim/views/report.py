@@ -132,7 +132,7 @@ def settle(figure: Figure) -> None:
             ax.apply_aspect()
 
 
-def _saved(figure: Figure, path: Path) -> str:
+def saved(figure: Figure, path: Path) -> str:
     """Save as SVG and PNG, with nothing in them that changes from day to day; the SVG as a data URI."""
     with styled():
         settle(figure)
@@ -178,12 +178,13 @@ def cited(shown: list[Involved], numbers: list[Assumption]) -> list[Source]:
 # ------------------------------------------------------------------------------------------------------- the report
 
 
-@lru_cache(maxsize=1)
-def _template() -> Any:
+@lru_cache(maxsize=None)
+def template(name: str = "report.html.j2") -> Any:
+    """A page's template, by its file."""
     place = Path(__file__).parent
     return Environment(
         loader=FileSystemLoader(place), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    ).get_template("report.html.j2")
+    ).get_template(name)
 
 
 def left_out(run: Run) -> list[str]:
@@ -200,7 +201,7 @@ def _shown_figures(run: Run, figures: Path) -> list[dict[str, Any]]:
     told, shown = told_session(run), []
     for name, figure in drawn(run).items():
         title, caption = captions.caption(run, name, told)
-        source = Markup(_saved(figure, figures / name))
+        source = Markup(saved(figure, figures / name))
         shown.append({"name": name, "title": title, "caption": caption, "alt": captions.seen(run, name, told), "source": source})
     return shown
 
@@ -212,7 +213,7 @@ def write_report(run: Run, folder: str | Path) -> Path:
     figures.mkdir(parents=True, exist_ok=True)
     tables = result_tables(run)
     shown, numbers = involved.involved(run.scenario), involved.assumptions(run.scenario)
-    page = _template().render(
+    page = template().render(
         scenario=run.scenario,
         seed=run.seed,
         origin=origin(run, folder),

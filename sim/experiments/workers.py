@@ -1,0 +1,241 @@
+"""Where chunks are simulated: processes here, any ``concurrent.futures`` executor, or a Dask cluster. Order never matters.
+
+Threads are not used: the compiled exchange lets others run, but the verbs around it are many short column operations that do not;
+two threads were measured at 1.0 to 1.5 times one, two processes at nearly twice.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Executor, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from typing import Any, Protocol, TypeVar
+
+Given = TypeVar("Given")
+Made = TypeVar("Made")
+
+#: Seconds between two looks whether anybody is left to do the work, and looks in vain before it is given up.
+LOOK_EVERY, MOST_LOOKS = 10.0, 30
+#: How often a chunk is given out again when the worker that had it is gone.
+MOST_LOST = 3
+
+
+class WorkersError(OSError):
+    """Workers that cannot be used, or that were lost again and again; the message says what to do."""
+
+
+class Workers(Protocol):
+    """Something that simulates chunks, a few at a time."""
+
+    def results(self, work: Iterable[Given], do: Callable[[Given], Made]) -> Iterator[tuple[Given, Made]]:
+        """What ``do`` makes of each piece of work, as it is finished. Work is taken only as fast as it is done."""
+        ...
+
+
+class InThisProcess:
+    """One after the other, here."""
+
+    def results(self, work: Iterable[Given], do: Callable[[Given], Made]) -> Iterator[tuple[Given, Made]]:
+        """See ``Workers``."""
+        for one in work:
+            yield one, do(one)
+
+
+class OnExecutor:
+    """On an executor that somebody else has made and will close, such as ``mpi4py.futures.MPIPoolExecutor()``.
+
+    ``at_once``: how many pieces of work are given out at a time.
+    """
+
+    def __init__(self, executor: Executor, at_once: int = 64) -> None:
+        self.executor, self.at_once = executor, at_once
+
+    def results(self, work: Iterable[Given], do: Callable[[Given], Made]) -> Iterator[tuple[Given, Made]]:
+        """See ``Workers``."""
+        yield from _flowing(self.executor, iter(work), do, self.at_once)
+
+
+def _flowing(
+    executor: Executor,
+    work: Iterator[Given],
+    do: Callable[[Given], Made],
+    at_once: int,
+    look: Callable[[], None] | None = None,
+) -> Iterator[tuple[Given, Made]]:
+    """Keep ``at_once`` pieces under way; give each out as it is done. ``look`` is called while nothing is finished."""
+    waiting: dict[Future[Made], Given] = {}
+    try:
+        while True:
+            while len(waiting) < at_once:
+                try:
+                    one = next(work)
+                except StopIteration:
+                    break
+                waiting[executor.submit(do, one)] = one
+            if not waiting:
+                return
+            finished, _ = wait(waiting, timeout=LOOK_EVERY, return_when=FIRST_COMPLETED)
+            if not finished and look is not None:
+                look()
+            for future in finished:
+                one = waiting.pop(future)
+                yield one, future.result()
+    finally:
+        for future in waiting:
+            future.cancel()
+
+
+def end_with_parent() -> None:
+    """End this worker when the process that asked is gone: a batch that was killed must not leave workers behind."""
+
+    def watch() -> None:
+        parent = multiprocessing.parent_process()
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def _worker_begins() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
+    end_with_parent()
+
+
+class Processes:
+    """Processes on this machine. One that dies is replaced and its work given out again, ``MOST_LOST`` times at most."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self._pool: ProcessPoolExecutor | None = None
+
+    def __enter__(self) -> Processes:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: Any) -> None:
+        self._end(gently=kind is None)
+
+    def _start(self) -> ProcessPoolExecutor:
+        # spawn, whatever the platform's habit: a forked process would share compiled state half-made
+        context = multiprocessing.get_context("spawn")
+        return ProcessPoolExecutor(self.count, mp_context=context, initializer=_worker_begins)
+
+    def _end(self, gently: bool) -> None:
+        if self._pool is None:
+            return
+        workers = list((self._pool._processes or {}).values())
+        self._pool.shutdown(wait=gently, cancel_futures=True)
+        if not gently:
+            for worker in workers:
+                with contextlib.suppress(OSError, ValueError):
+                    worker.terminate()
+        self._pool = None
+
+    def results(self, work: Iterable[Given], do: Callable[[Given], Made]) -> Iterator[tuple[Given, Made]]:
+        """See ``Workers``. Raises ``WorkersError`` when workers die again and again."""
+        coming, lost = iter(work), 0
+        again: list[Given] = []
+        while True:
+            self._pool = self._pool or self._start()
+            given: list[Given] = []
+
+            try:
+                for one, made in _flowing(self._pool, _given(again, coming, given), do, self.count + 1):
+                    given.remove(one)
+                    yield one, made
+                return
+            except BrokenProcessPool:
+                lost += 1
+                self._end(gently=False)
+                if lost > MOST_LOST:
+                    raise WorkersError(
+                        f"worker processes were lost {lost} times (killed, or out of memory); what is finished is kept. "
+                        "Run the same command with fewer --workers or a smaller --chunk"
+                    ) from None
+                again += reversed(given)
+
+
+def _given(again: list[Given], coming: Iterator[Given], given: list[Given]) -> Iterator[Given]:
+    """Work that was lost before, then new work; each piece is noted as given out."""
+    while again:
+        given.append(again.pop())
+        yield given[-1]
+    for one in coming:
+        given.append(one)
+        yield one
+
+
+class OnCluster:
+    """On the workers of a running Dask scheduler (``pip install 'attune[cluster]'``).
+
+    Every worker must have the same sources, versions and arithmetic as this process: ``identity`` is asked of all of them.
+    A worker that is lost is Dask's to replace: it gives the work to another. Raises ``WorkersError``.
+    """
+
+    def __init__(self, address: str, identity: Callable[[], dict[str, str]], seconds: float = 20.0) -> None:
+        try:
+            from distributed import Client
+        except ImportError:
+            raise WorkersError("a cluster needs the extra 'cluster': pip install 'attune[cluster]'") from None
+        try:
+            self.client = Client(address, timeout=seconds, set_as_default=False)
+            self.client.wait_for_workers(1, timeout=seconds)
+        except (OSError, ValueError, TimeoutError) as e:
+            raise WorkersError(f"--cluster {address}: no Dask scheduler with workers answers there ({e})") from e
+        try:
+            here, there = identity(), self.client.run(identity)
+        except Exception as e:
+            self.client.close()
+            raise WorkersError(f"--cluster {address}: a worker cannot run Attune ({type(e).__name__}: {e})") from e
+        for worker, said in there.items():
+            try:
+                same_identity(here, said, f"worker {worker}")
+            except WorkersError:
+                self.client.close()
+                raise
+
+    def __enter__(self) -> OnCluster:
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self.client.close()
+
+    def results(self, work: Iterable[Given], do: Callable[[Given], Made]) -> Iterator[tuple[Given, Made]]:
+        """See ``Workers``. Raises ``WorkersError`` when a chunk was lost with its worker too often."""
+        from distributed import KilledWorker
+
+        threads, in_vain = sum(self.client.nthreads().values()), 0
+
+        def look() -> None:
+            nonlocal in_vain
+            there = self.client.status == "running" and self.client.nthreads()
+            in_vain = 0 if there else in_vain + 1
+            if in_vain >= MOST_LOOKS or self.client.status in ("closed", "closing"):
+                raise WorkersError("the cluster has no workers any more; what is finished is kept, and the same command goes on")
+
+        at_once = threads + max(1, threads // 4)
+        try:
+            yield from _flowing(self.client.get_executor(pure=False), iter(work), do, at_once, look)
+        except KilledWorker as e:
+            raise WorkersError(f"workers of the cluster were lost again and again ({e}); what is finished is kept") from e
+        except (CancelledError, OSError) as e:
+            if isinstance(e, WorkersError):
+                raise
+            raise WorkersError("the cluster is gone; what is finished is kept, and the same command goes on") from e
+
+
+def same_identity(here: dict[str, str], there: dict[str, str], who: str) -> None:
+    """Raise ``WorkersError`` where a worker would not give the same bytes."""
+    what = {
+        "sources": "other sources of Attune",
+        "lock": "other library versions",
+        "arithmetic": "another arithmetic (processor or libraries)",
+    }
+    differ = [words for name, words in what.items() if here[name] != there.get(name)]
+    if differ:
+        raise WorkersError(f"{who} has {' and '.join(differ)}; its numbers would not be the same, so it is refused")

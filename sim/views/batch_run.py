@@ -1,0 +1,190 @@
+"""``attune run`` for batches: where it goes, who simulates, what is told on the way and at the end."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, TextColumn
+from rich.progress import Progress as Bar
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from sim.experiments.batch import Progress
+    from sim.experiments.batch_results import BatchResults
+    from sim.experiments.scenario import Scenario
+
+#: Rows of the table of results that are printed; the file has all.
+MOST_ROWS = 40
+#: Measures that are printed, as far as a batch has them.
+SHOWN = ("alliance", "dropout", "distress_change", "helped_of_all", "weeks_waited")
+
+
+def is_batch(scenario: Scenario, asked: bool) -> bool:
+    """Whether a scenario is run as a batch: it says so, or it was asked for."""
+    return asked or scenario.batch is not None
+
+
+def usual_folder(scenario: Scenario, seed: int) -> Path:
+    """Where a batch goes unless it is said: always the same, so that the same command goes on with what is there."""
+    return Path("results") / scenario.name / f"batch-seed-{seed}"
+
+
+def added_files(files: Sequence[Path] | None) -> tuple[tuple[str, str], ...]:
+    """Files that add to the registries, as name and text, for workers elsewhere."""
+    return tuple((file.name, file.read_text(encoding="utf-8")) for file in files or ())
+
+
+@contextlib.contextmanager
+def _told() -> Iterator[Callable[[Progress], None]]:
+    """Progress for people: a bar on a terminal, else a line now and then."""
+    import time
+
+    from sim.experiments.batch import TOLD_EVERY, told_seconds
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        last = [time.monotonic()]
+
+        def line(progress: Progress) -> None:
+            if time.monotonic() - last[0] >= TOLD_EVERY or progress.done == progress.total:
+                last[0] = time.monotonic()
+                typer.echo(progress.said, err=True)
+
+        yield line
+        return
+    columns = (TextColumn("simulating"), BarColumn(), TextColumn("{task.fields[said]}"))
+    with Bar(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("simulating", total=None, said="starting workers")
+
+        def moved(progress: Progress) -> None:
+            left = told_seconds(progress.remaining)
+            failed = f", {progress.failures} failed" if progress.failures else ""
+            said = f"{progress.done}/{progress.total} tasks, {progress.rate:.2f}/s, {left} left{failed}"
+            bar.update(task, completed=progress.done, total=progress.total, said=said)
+
+        yield moved
+
+
+def run(
+    scenario: Scenario,
+    seed: int,
+    *,
+    out: Path | None,
+    workers: int | None,
+    cluster: str | None,
+    with_files: Sequence[Path] | None,
+    **how: Any,
+) -> None:
+    """Run a batch, or go on with it; print what it came to. ``how`` goes to ``run_batch`` (chunk, keep, ...)."""
+    from sim.experiments.batch import MANIFEST, run_batch
+    from sim.experiments.batch_results import open_batch
+
+    folder = out or usual_folder(scenario, seed)
+    there = (folder / MANIFEST).exists() and not how.get("anew")
+    added = added_files(with_files)
+    try:
+        with _told() as progress, _workers(workers, cluster) as chosen:
+            run_batch(scenario, seed, folder, workers=chosen, added=added, progress=progress, **how)
+    except KeyboardInterrupt:
+        typer.echo(f"attune: stopped; what is finished is kept in {folder}, and the same command goes on from there", err=True)
+        sys.exit(130)
+    found = open_batch(folder)
+    if not there or not (folder / "report.html").exists():
+        from sim.views.batch_report import write_batch_report
+
+        write_batch_report(found)
+    show(found)
+    if there:
+        typer.echo("Already run with this scenario, seed and version; read from disk.")
+
+
+@contextlib.contextmanager
+def _workers(count: int | None, cluster: str | None) -> Iterator[Any]:
+    if cluster is None:
+        yield count
+        return
+    from sim.experiments.chunks import worker_identity
+    from sim.experiments.workers import OnCluster
+
+    with OnCluster(cluster, worker_identity) as chosen:
+        yield chosen
+
+
+# ------------------------------------------------------------------------------------------------------- what is said
+
+
+def results_table(found: BatchResults, measures: Sequence[str] | None = None) -> pd.DataFrame:
+    """One row per point and arm: the factors, replicates, and the main measures as mean [95 % interval]."""
+    import pandas as pd
+
+    effects = found.effects()
+    plain = effects[effects["minus"].astype("str") == ""]
+    shown = [m for m in measures or SHOWN if (plain["measure"] == m).any()]
+    rows = []
+    points, replicates = found.points.set_index("point"), dict(zip(found.points["point"], found.points["replicates"], strict=True))
+    by = {key: part.set_index("measure") for key, part in plain.groupby(["point", "arm"], observed=True, sort=False)}
+    for (point, arm), part in by.items():
+        row: dict[str, Any] = {name: _level(points.at[point, name]) for name in found.factors}
+        if found.scenario.batch is not None and found.scenario.batch.design == "cases":
+            row = {"case": points.at[point, "name"]}
+        row |= {"arm": str(arm), "replicates": int(replicates[point])}
+        for m in shown:
+            row[m] = ranged(part.loc[m]) if m in part.index else ""
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def _level(value: Any) -> str:
+    from sim.experiments.points import told
+
+    if value is None or value != value:
+        return "as it stands"
+    return f"{value:.4g}" if isinstance(value, float) else value if isinstance(value, str) else told(value)
+
+
+def ranged(row: Any) -> str:
+    """``5.31 [5.20, 5.42]``, as far as it has an interval."""
+    if row["mean"] != row["mean"]:
+        return ""
+    text = f"{row['mean']:.2f}"
+    return text if row["low"] != row["low"] else f"{text} [{row['low']:.2f}, {row['high']:.2f}]"
+
+
+def how_known(found: BatchResults) -> str:
+    """What the intervals are over, in one sentence."""
+    effects = found.effects()
+    if (effects["over"] == "clients").all():
+        return "Means with 95 % intervals over simulated clients (one replicate)."
+    if effects["low"].isna().all():
+        return "Means; one replicate of a clinic has no interval."
+    return "Means with 95 % intervals over replicates."
+
+
+def show(found: BatchResults) -> None:
+    """Print what a batch came to."""
+    from rich.table import Table
+
+    console = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
+    console.print(f"\n{found.scenario.question}\n", style="bold", markup=False)
+    rows = results_table(found)
+    table = Table(title="Simulated people, not real ones", title_justify="left", title_style="bold", header_style="")
+    for name in rows.columns:
+        table.add_column(str(name), justify="left")
+    for row in rows.head(MOST_ROWS).itertuples(index=False):
+        table.add_row(*(str(v) for v in row))
+    console.print(table)
+    if len(rows) > MOST_ROWS:
+        typer.echo(f"... and {len(rows) - MOST_ROWS} more rows; all are in {found.folder / 'summaries.parquet'}")
+    typer.echo(how_known(found))
+    failed = len(found.failures)
+    if failed:
+        runs = "1 run" if failed == 1 else f"{failed} runs"
+        typer.echo(f"{runs} failed and are not in the numbers above; attune replay {found.folder} lists and explains them.")
+    typer.echo(f"\nReport: {found.folder / 'report.html'}\nTables: {found.folder}  (seed {found.seed})")

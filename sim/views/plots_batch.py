@@ -1,0 +1,123 @@
+"""Figures of a batch: what each measure comes to over the points, factor by factor, arm by arm."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from sim.experiments.batch_results import BatchResults
+from sim.experiments.outcomes import title_and_unit
+from sim.views.canvas import MOST_LINES, QUIET, in_style, legend_above, look, nothing_to_show, picture, short
+
+#: More factors than this are not drawn; more levels than this are drawn as a cloud.
+MOST_FACTORS, MOST_LEVELS = 4, 12
+#: The column that stands for the factor where a design lists cases.
+CASE = "case"
+
+
+def shown_factors(found: BatchResults) -> list[str]:
+    """The factors that are drawn: those with more than one level, the first few."""
+    if found.scenario.batch is not None and found.scenario.batch.design == "cases":
+        return [CASE]
+    return [name for name in found.factors if found.points[name].nunique(dropna=False) > 1][:MOST_FACTORS]
+
+
+def measured(found: BatchResults, measure: str) -> pd.DataFrame:
+    """Every point's value of a measure with its interval, and the levels of its factors."""
+    effects = found.effects()
+    mine = effects[(effects["measure"] == measure) & (effects["minus"].astype("str") == "")]
+    points = found.points.rename(columns={"name": CASE})
+    return mine.merge(points, on="point")
+
+
+@in_style
+def over_factors(found: BatchResults, measure: str) -> Figure:
+    """One measure: a panel for each factor, a line for each arm; the points themselves pale where there are several factors."""
+    factors, table = shown_factors(found), measured(found, measure)
+    title, unit = title_and_unit(measure, found.clinic)
+    n = max(len(factors), 1)
+    fig = picture(max(4.2 * n, 6.4) if n < 4 else 13.0, 3.9)
+    axes = fig.subplots(1, n, sharey=True, squeeze=False)[0]
+    arms = list(dict.fromkeys(table["arm"].astype("str")))
+    handles: list[Any] = []
+    for ax, factor in zip(axes, factors, strict=False):
+        handles = _panel(found, ax, table, factor, arms[:MOST_LINES])
+    if not factors:
+        handles = _single(axes[0], table, arms)
+    axes[0].set_ylabel(f"{title}\n({unit})")
+    if len(handles) > 1:
+        legend_above(fig, handles)
+    more = f" · the first {MOST_LINES} of {len(arms)} arms" if len(arms) > MOST_LINES else ""
+    note = f"synthetic data: simulated people, not real ones · scenario {found.scenario.name}, seed {found.seed}{more}"
+    fig.supxlabel(note, x=0.01, ha="left", fontsize=7.5, color=QUIET)
+    return fig
+
+
+def _panel(found: BatchResults, ax: Axes, table: pd.DataFrame, factor: str, arms: list[str]) -> list[Any]:
+    """One factor: where it alone is varied with intervals, else the mean over all else as a line and the points as a cloud."""
+    here = _alone(found, table, factor)
+    levels = list(dict.fromkeys(here[factor]))
+    numeric = factor != CASE and here[factor].dtype.kind == "f"
+    place = {level: float(level) if numeric else float(i) for i, level in enumerate(sorted(levels) if numeric else levels)}
+    handles: list[Any] = []
+    step = _step(list(place.values()))
+    for i, arm in enumerate(arms):
+        mine, style = here[here["arm"].astype("str") == arm], look(i)
+        x = np.array([place[v] for v in mine[factor]]) + (i - (len(arms) - 1) / 2) * 0.06 * step
+        single = not mine.duplicated(factor).any()
+        line = "" if factor == CASE else style["linestyle"]
+        if single and len(levels) <= 3 * MOST_LEVELS:
+            order = np.argsort(x)
+            error = (mine["high"] - mine["mean"]).to_numpy()[order]
+            kept = {**style, "linestyle": line}
+            handles.append(ax.errorbar(x[order], mine["mean"].to_numpy()[order], error, label=short(arm), capsize=2, **kept))
+            continue
+        ax.plot(x, mine["mean"], linestyle="", marker=style["marker"], color=style["color"], markersize=3, alpha=0.3)
+        if len(levels) <= MOST_LEVELS:
+            means = mine.groupby(factor, sort=True)["mean"].mean()
+            at = [place[v] + (i - (len(arms) - 1) / 2) * 0.06 * step for v in means.index]
+            handles += ax.plot(at, means, label=short(arm), **style)
+        else:
+            handles += ax.plot([], [], linestyle="", marker=style["marker"], color=style["color"], label=short(arm))
+    if not numeric:
+        ax.set_xticks(range(len(levels)), [short(str(v), 22) for v in levels], rotation=30 if len(levels) > 3 else 0,
+                      ha="right" if len(levels) > 3 else "center")  # fmt: skip
+        ax.set_xlim(-0.5, len(levels) - 0.5)
+    ax.set_xlabel(_named(factor))
+    return handles
+
+
+def _named(factor: str) -> str:
+    from sim.theory.parameters import NUMBERS
+
+    name = factor.rpartition(".")[2] if factor.startswith("arms.") else factor
+    return f"{factor} ({NUMBERS[name].unit})" if name in NUMBERS and NUMBERS[name].unit else "" if factor == CASE else factor
+
+
+def _step(places: list[float]) -> float:
+    return float(np.min(np.diff(np.unique(places)))) if len(set(places)) > 1 else 1.0
+
+
+def _alone(found: BatchResults, table: pd.DataFrame, factor: str) -> pd.DataFrame:
+    """Of a design that varies one factor at a time, the points of this one; of others all."""
+    if factor == CASE:
+        return table
+    return table[table[factor].notna()]
+
+
+def _single(ax: Axes, table: pd.DataFrame, arms: list[str]) -> list[Any]:
+    """Without factors: each arm's value with its interval."""
+    if table.empty:
+        nothing_to_show(ax, "no arm has this measure")
+        return []
+    for i, arm in enumerate(arms):
+        row = table[table["arm"].astype("str") == arm].iloc[0]
+        style = look(i)
+        ax.errorbar([i], [row["mean"]], [row["high"] - row["mean"]], color=style["color"], marker=style["marker"], capsize=2)
+    ax.set_xticks(range(len(arms)), [short(a, 22) for a in arms])
+    ax.set_xlim(-0.5, len(arms) - 0.5)
+    return []

@@ -1,0 +1,665 @@
+"""Batches: the same bytes whatever the workers, chunks, order and accidents; and nothing wrong that is not noticed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import sim
+from sim.experiments import batch as batches
+from sim.experiments import chunks, ledger, measures, outcomes, workers
+from sim.experiments.batch import BatchChanged, BatchStopped, planned, run_batch
+from sim.experiments.clinic_measures import by_replicate
+from sim.experiments.store import StoreError, ValuesHash, values_hash
+from sim.people.state import StateError
+from sim.therapy.model import Model
+from sim.therapy.session import World
+
+ROOT = Path(__file__).parents[1]
+SPEC: dict[str, Any] = {
+    "question": "Does a batch hold?",
+    "clients_per_arm": 7,
+    "sessions": 5,
+    "exchanges": 3,
+    "replicates": 3,
+    "arms": {"secure": {"sessions": 4}, "dismissing": {"therapist": "dismissing"}, "nobody": {"therapist": "none"}},
+    "batch": {
+        "vary": {"therapist": ["secure", "fearful"], "trust_rate": [0.1, 0.3]},
+        "keep": ["clients", "sessions", "assessments"],
+    },
+}
+CLINIC: dict[str, Any] = {
+    "question": "Does a batch of clinics hold?",
+    "design": "clinic",
+    "sessions": 6,
+    "exchanges": 3,
+    "replicates": 2,
+    "clinic": {"therapists": 3, "weeks": 30, "intake_weeks": 12, "arrivals_per_week": 1.5},
+    "arms": {"usual": {}, "matched": {"clinic": {"matching": "similar"}}},
+    "batch": {"vary": {"clinic.capacity": [3, 6]}, "keep": ["clients", "therapists"]},
+}
+
+
+def small(**changes: Any) -> sim.Scenario:
+    """The small batch, with changes of its mapping."""
+    return sim.from_spec({**SPEC, **changes}, "small")
+
+
+def bytes_of(folder: Path) -> dict[str, str]:
+    """A hash of every file that a finished batch is known by."""
+    return {
+        path.name: hashlib.blake2b(path.read_bytes()).hexdigest()
+        for path in sorted(folder.iterdir())
+        if path.suffix == ".parquet" or path.name in ("manifest.json", "scenario.yaml")
+    }
+
+
+class Shuffled:
+    """Workers that do everything in another order."""
+
+    def __init__(self, seed: int) -> None:
+        self.rng = random.Random(seed)
+
+    def results(self, work: Iterable[Any], do: Callable[[Any], Any]) -> Iterator[tuple[Any, Any]]:
+        every = list(work)
+        self.rng.shuffle(every)
+        for one in every:
+            yield one, do(one)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The small batch, simulated one task after the other in this process."""
+    return run_batch(small(), 5, tmp_path_factory.mktemp("batch") / "whole", workers=1, chunk=1)
+
+
+# ------------------------------------------------------------------------------------------------------ the same bytes
+
+
+@pytest.mark.parametrize("count", [2, 4])
+def test_processes_change_no_byte(whole: Path, tmp_path: Path, count: int) -> None:
+    """Two and four workers, and a chunk size that divides nothing."""
+    assert bytes_of(run_batch(small(), 5, tmp_path / "b", workers=count, chunk=count + 1)) == bytes_of(whole)
+
+
+@pytest.mark.parametrize("chunk", [None, 2, 5, 1000])
+def test_order_and_chunks_change_no_byte(whole: Path, tmp_path: Path, chunk: int | None) -> None:
+    """Chunks of any size, done in any order."""
+    assert bytes_of(run_batch(small(), 5, tmp_path / "b", workers=Shuffled(chunk or 0), chunk=chunk)) == bytes_of(whole)
+
+
+def test_any_executor_will_do(whole: Path, tmp_path: Path) -> None:
+    """The plug that takes MPI takes a pool of threads."""
+    with ThreadPoolExecutor(3) as pool:
+        run_batch(small(), 5, tmp_path / "b", workers=workers.OnExecutor(pool, at_once=2), chunk=1)
+    assert bytes_of(tmp_path / "b") == bytes_of(whole)
+
+
+def test_another_seed_changes_them(whole: Path, tmp_path: Path) -> None:
+    """So the comparison above can fail."""
+    other = bytes_of(run_batch(small(), 6, tmp_path / "b", workers=1))
+    assert other["summaries.parquet"] != bytes_of(whole)["summaries.parquet"]
+
+
+def test_a_batch_of_clinics_too(tmp_path: Path) -> None:
+    """Clinics, in processes and here."""
+    scenario = sim.from_spec(CLINIC, "clinics")
+    one = run_batch(scenario, 3, tmp_path / "one", workers=1)
+    assert bytes_of(run_batch(scenario, 3, tmp_path / "two", workers=2, chunk=3)) == bytes_of(one)
+
+
+# ----------------------------------------------------------------------------------------------------- the right values
+
+
+def test_kept_tables_are_those_of_single_runs(whole: Path) -> None:
+    """At every point the kept rows are what ``sim.run`` gives for the point's scenario, in the batch's order."""
+    found = sim.open_batch(whole)
+    for point in found.plan_points:
+        run = sim.run(found.scenario_at(point.number), seed=5)
+        for name in ("clients", "sessions", "assessments"):
+            kept = found.table(name, filters=[("point", "=", point.number)]).drop(columns="point")
+            usual = run.tables[name].sort_values(["replicate", "arm"], kind="stable").reset_index(drop=True)
+            pd.testing.assert_frame_equal(kept, usual)
+
+
+def test_summaries_are_the_measures_of_single_runs(whole: Path) -> None:
+    """A second road to every outcome that the project measures elsewhere."""
+    found = sim.open_batch(whole)
+    run = sim.run(found.scenario_at(1), seed=5)
+    table = found.summaries.query("point == 1")
+
+    def mean(measure: str, arm: str, replicate: int, minus: str = "") -> Any:
+        row = table[
+            (table["measure"] == measure) & (table["arm"] == arm) & (table["replicate"] == replicate) & (table["minus"] == minus)
+        ]
+        return row.iloc[0] if len(row) else None
+
+    late, growth, untreated = measures.late_alliance(run), measures.growth_by_arm(run), measures.untreated_differences(run)
+    for arm in ("secure", "dismissing"):
+        for replicate in range(3):
+            only = run.clients[(run.clients["arm"] == arm) & (run.clients["replicate"] == replicate)]
+            sessions = run.sessions[(run.sessions["arm"] == arm) & (run.sessions["replicate"] == replicate)]
+            for values, measure in ((late[arm], "alliance"), (growth[arm], "alliance_growth"),
+                                    (measures.assessed_change(run, arm), "distress_change")):  # fmt: skip
+                here = values[values.index.get_level_values("replicate") == replicate].dropna()
+                row = mean(measure, arm, replicate)
+                assert row["n"] == len(here) and row["mean"] == pytest.approx(here.mean()), measure
+                assert row["sd"] == pytest.approx(here.std(ddof=1)), measure
+            assert mean("dropout", arm, replicate)["mean"] == pytest.approx((only["ending"] == "dropout").mean())
+            assert mean("sessions", arm, replicate)["mean"] == pytest.approx(only["sessions_attended"].mean())
+            assert mean("empathy", arm, replicate)["mean"] == pytest.approx(
+                sessions.groupby("client")["empathy_client"].mean().mean()
+            )
+            share = measures.repaired_share(sessions)
+            assert (mean("repaired", arm, replicate) is None) == share.empty
+            assert share.empty or mean("repaired", arm, replicate)["mean"] == pytest.approx(share.mean())
+            change = only["client_anxiety_end_latent"] - only["client_anxiety_0_latent"]
+            assert mean("anxiety_change", arm, replicate)["mean"] == pytest.approx(change.mean())
+            apart = untreated[arm][untreated[arm].index.get_level_values("replicate") == replicate]
+            assert mean("distress_change", arm, replicate, "nobody")["mean"] == pytest.approx(apart.mean())
+    apart = (late["dismissing"] - late["secure"]).xs(1, level="replicate")
+    row = mean("alliance", "dismissing", 1, "secure")
+    assert row["mean"] == pytest.approx(apart.mean()) and row["sd"] == pytest.approx(apart.std(ddof=1))
+
+
+def test_clinics_are_summed_up_as_they_are_elsewhere(tmp_path: Path) -> None:
+    """The measures of each replicate of a clinic, and the differences between arms."""
+    found = sim.open_batch(run_batch(sim.from_spec(CLINIC, "clinics"), 3, tmp_path / "c", workers=1))
+    usual = by_replicate(sim.run(found.scenario_at(1), seed=3))
+    table = found.summaries.query("point == 1").astype({"arm": "str", "measure": "str", "minus": "str"})
+    for arm in ("usual", "matched"):
+        for replicate in (0, 1):
+            rows = table[(table["arm"] == arm) & (table["replicate"] == replicate) & (table["minus"] == "")].set_index("measure")[
+                "mean"
+            ]
+            pd.testing.assert_series_equal(
+                rows, usual.loc[arm, replicate].dropna()[rows.index], check_names=False, check_index_type=False
+            )
+            assert len(rows) == usual.loc[arm, replicate].notna().sum() > 5
+    apart = table[(table["minus"] == "usual") & (table["replicate"] == 1)].set_index("measure")["mean"]
+    expected = usual.loc["matched", 1] - usual.loc["usual", 1]
+    assert apart["fatigue"] == pytest.approx(expected["fatigue"])
+
+
+def test_blocks_put_together_are_the_whole(tmp_path: Path) -> None:
+    """Clients beyond one block: number, mean and SD as over all of them at once."""
+    n = chunks.BLOCK + 150
+    spec = {"question": "q", "clients_per_arm": n, "sessions": 1, "exchanges": 2, "batch": {"keep": ["clients"]}}
+    found = sim.open_batch(run_batch(sim.from_spec(spec, "many"), 2, tmp_path / "m", workers=1))
+    row = found.summaries.set_index("measure").loc["anxiety_change"]
+    clients = found.table("clients")
+    change = clients["client_anxiety_end_latent"] - clients["client_anxiety_0_latent"]
+    assert (
+        row["n"] == n == len(clients) and row["mean"] == pytest.approx(change.mean()) and row["sd"] == pytest.approx(change.std())
+    )
+
+
+def test_moments_of_parts() -> None:
+    """Any cut of the values gives the moments of all; parts without values change nothing."""
+    values = np.random.default_rng(1).normal(3, 2, 100)
+    parts = [outcomes.moments(part) for part in (values[:7], values[:0], np.full(3, np.nan), values[7:60], values[60:])]
+    n, mean, squares = outcomes.together(parts)
+    assert n == 100 and mean == pytest.approx(values.mean()) and outcomes.sd_of(n, squares) == pytest.approx(values.std(ddof=1))
+    assert outcomes.together([]) == (0, pytest.approx(float("nan"), nan_ok=True), pytest.approx(float("nan"), nan_ok=True))
+
+
+def test_common_luck_makes_points_alike_and_own_luck_does_not(tmp_path: Path) -> None:
+    """Nobody's course without therapy depends on a trust rate; with luck of their own the points hold other people."""
+    vary = {"trust_rate": [0.1, 0.3]}
+    for luck, same in (("common", True), ("own", False)):
+        found = sim.open_batch(run_batch(small(batch={"vary": vary, "luck": luck}), 5, tmp_path / luck, workers=1))
+        mine = found.summaries[(found.summaries["arm"] == "nobody") & (found.summaries["minus"] == "")]
+        a, b = (mine.loc[mine["point"] == p, "mean"].to_numpy() for p in (0, 1))
+        assert np.array_equal(a, b) == same
+
+
+def test_effects_have_intervals_over_replicates_or_clients(whole: Path, tmp_path: Path) -> None:
+    """Against Student's t by hand; with one replicate over clients; between points pair by pair."""
+    found = sim.open_batch(whole)
+    values = found.summaries.query("point == 0 and arm == 'secure' and measure == 'alliance' and minus == ''")["mean"]
+    row = found.effects().query("point == 0 and arm == 'secure' and measure == 'alliance' and minus == ''").iloc[0]
+    by_hand = sim.experiments.intervals.mean_interval(values)
+    assert (row["mean"], row["low"], row["high"], row["n"]) == pytest.approx(
+        (*(by_hand[k] for k in ("mean", "low", "high")), 3)
+    )
+    assert row["over"] == "replicates"
+    once = sim.open_batch(run_batch(small(replicates=1, batch={}), 5, tmp_path / "once", workers=1))
+    row = once.effects().query("arm == 'secure' and measure == 'alliance' and minus == ''").iloc[0]
+    assert row["over"] == "clients" and row["n"] == 7 and row["low"] < row["mean"] < row["high"]
+    apart = found.against(0).query("arm == 'dismissing' and measure == 'alliance' and minus == '' and point == 2").iloc[0]
+    each = [
+        found.summaries.query(f"point == {p} and arm == 'dismissing' and measure == 'alliance' and minus == ''")[
+            "mean"
+        ].to_numpy()
+        for p in (2, 0)
+    ]
+    assert apart["difference"] == pytest.approx((each[0] - each[1]).mean()) and apart["n"] == 3
+
+
+# --------------------------------------------------------------------------------------------------- until it is enough
+
+
+def test_until_stops_at_a_checkpoint_that_depends_on_nothing_else(tmp_path: Path) -> None:
+    """Points get as many replicates as they need, the same whatever the chunks; at the checkpoint before it was not enough."""
+    until = {"measure": "alliance", "se": 0.16, "arm": "secure", "every": 4, "most": 40}
+    spec = {**SPEC, "batch": {"vary": {"clients_per_arm": [3, 12]}, "until": until}}
+    del spec["replicates"]
+    scenario = sim.from_spec(spec, "until")
+    one = run_batch(scenario, 5, tmp_path / "one", workers=1, chunk=1)
+    assert bytes_of(run_batch(scenario, 5, tmp_path / "two", workers=Shuffled(1), chunk=7)) == bytes_of(one)
+    found = sim.open_batch(one)
+    counts = found.points["replicates"].tolist()
+    assert all(n % 4 == 0 for n in counts) and 4 < max(counts) < 40 and len(set(counts)) == 2, counts
+    for point, n in enumerate(counts):
+        values = found.summaries.query(f"point == {point} and arm == 'secure' and measure == 'alliance' and minus == ''")[
+            "mean"
+        ].to_numpy()
+        error = [values[:k].std(ddof=1) / k**0.5 for k in range(4, n + 1, 4)]
+        assert error[-1] <= 0.16 and all(e > 0.16 for e in error[:-1]), error
+
+
+def test_until_gives_up_at_the_most(tmp_path: Path) -> None:
+    """A precision out of reach ends at ``most``, which need not be a multiple of ``every``."""
+    spec = {**SPEC, "batch": {"until": {"measure": "alliance", "se": 1e-6, "every": 3, "most": 5}}}
+    del spec["replicates"]
+    found = sim.open_batch(run_batch(sim.from_spec(spec, "until"), 5, tmp_path / "b", workers=1))
+    assert found.points["replicates"].tolist() == [5]
+
+
+# ------------------------------------------------------------------------------------------------------------ accidents
+
+
+def interrupted(folder: Path, after: int, **how: Any) -> None:
+    """Run the small batch and stop it after so many chunks."""
+
+    class Enough(Exception):
+        pass
+
+    def stop(progress: batches.Progress) -> None:
+        nonlocal after
+        after -= 1
+        if not after:
+            raise Enough
+
+    with pytest.raises(Enough):
+        run_batch(small(), 5, folder, progress=stop, **{"workers": 1, "chunk": 1, **how})
+
+
+@pytest.mark.parametrize("after", [1, 6, 11])
+def test_a_stopped_batch_goes_on(whole: Path, tmp_path: Path, after: int) -> None:
+    """What is finished is not simulated again, and the end is the same."""
+    folder = tmp_path / "b"
+    interrupted(folder, after)
+    assert not (folder / "manifest.json").exists()
+    told: list[tuple[int, int]] = []
+    run_batch(small(), 5, folder, workers=1, chunk=5, progress=lambda p: told.append((p.done, p.total)))
+    assert told[0][0] > after and told[-1] == (12, 12) and len(told) == -(-(12 - after) // 5)
+    assert bytes_of(folder) == bytes_of(whole) and not (folder / "chunks").exists()
+
+
+def killed_and_resumed(folder: Path, scenario: Path, times: int, seed: int, count: int) -> int:
+    """Run a batch from the command line, kill -9 it at random moments, and let it end. How often it was killed."""
+    rng, hit = random.Random(seed), 0
+    command = [
+        sys.executable,
+        "-m",
+        "sim",
+        "run",
+        str(scenario),
+        "--seed",
+        "5",
+        "--out",
+        str(folder),
+        "--workers",
+        str(count),
+        "--chunk",
+        "1",
+    ]
+    for _ in range(times):
+        before = len(lines_of(folder))
+        running = subprocess.Popen(
+            command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=ROOT, start_new_session=True
+        )
+        # Not before it has kept something new, then at any moment.
+        while running.poll() is None and len(lines_of(folder)) <= before:
+            time.sleep(0.01)
+        time.sleep(rng.uniform(0, 0.15))
+        if running.poll() is None:
+            running.kill()  # -9, the parent alone: the workers must notice
+            hit += 1
+        running.wait()
+        if (folder / "manifest.json").exists():
+            break
+    assert subprocess.run(command, capture_output=True, text=True, cwd=ROOT).returncode == 0
+    return hit
+
+
+def lines_of(folder: Path) -> list[str]:
+    path = folder / ledger.LEDGER
+    return path.read_text(errors="replace").splitlines() if path.exists() else []
+
+
+def test_kill_9_loses_nothing(whole: Path, tmp_path: Path) -> None:
+    """Killed three times at random moments (twenty in ``make deep``), with two worker processes; workers do not stay behind."""
+    file = tmp_path / "small.yaml"
+    file.write_text(small().to_yaml())
+    assert killed_and_resumed(tmp_path / "b", file, 3, 1, 2) >= 2
+    assert bytes_of(tmp_path / "b") == bytes_of(whole)
+
+
+def test_ctrl_c_is_answered_with_one_line(tmp_path: Path) -> None:
+    """Exit status 130, no traceback from parent or workers, and the same command goes on."""
+    file = tmp_path / "small.yaml"
+    file.write_text(small(replicates=200).to_yaml())
+    command = [sys.executable, "-m", "sim", "run", str(file), "--out", str(tmp_path / "b"), "--workers", "2", "--chunk", "1"]
+    running = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT, start_new_session=True
+    )
+    while running.poll() is None and len(lines_of(tmp_path / "b")) < 4:
+        time.sleep(0.02)
+    os.killpg(running.pid, signal.SIGINT)  # as a terminal does: to all of them
+    out, err = running.communicate(timeout=60)
+    assert running.returncode == 130 and "Traceback" not in err and out == "", err
+    assert err.strip().splitlines()[-1].startswith("attune: stopped; what is finished is kept")
+
+
+def test_a_ledger_line_that_was_cut_off_is_dropped(whole: Path, tmp_path: Path) -> None:
+    """Power lost in the middle of the last line: its chunk is simulated again."""
+    folder = tmp_path / "b"
+    interrupted(folder, 4)
+    path = folder / ledger.LEDGER
+    path.write_bytes(path.read_bytes()[:-20])
+    assert bytes_of(run_batch(small(), 5, folder, workers=1)) == bytes_of(whole)
+
+
+@pytest.mark.parametrize("edit", ["number", "removed", "moved", "garbage"])
+def test_an_edited_ledger_is_refused(tmp_path: Path, edit: str) -> None:
+    """Changed, removed or reordered lines: one message with the line, and nothing is written."""
+    folder = tmp_path / "b"
+    interrupted(folder, 4)
+    path = folder / ledger.LEDGER
+    lines = path.read_text().splitlines(keepends=True)
+    if edit == "number":
+        lines[2] = lines[2].replace('"bytes": ', '"bytes": 1')
+    elif edit == "removed":
+        del lines[2]
+    elif edit == "moved":
+        lines[2], lines[3] = lines[3], lines[2]
+    else:
+        lines[2] = "what?\n"
+    path.write_text("".join(lines))
+    before = {p: p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+    with pytest.raises(StoreError, match=r"ledger\.jsonl:3"):
+        run_batch(small(), 5, folder, workers=1)
+    assert {p: p.read_bytes() for p in folder.rglob("*") if p.is_file()} == before
+
+
+@pytest.mark.parametrize("damage", ["truncated", "one byte", "removed"])
+def test_a_damaged_chunk_is_simulated_again(whole: Path, tmp_path: Path, damage: str) -> None:
+    """Noticed by its hash, told in the log, and never a wrong table."""
+    folder = tmp_path / "b"
+    interrupted(folder, 4)
+    path = sorted((folder / "chunks").glob("*.clients.arrow"))[1]
+    data = path.read_bytes()
+    if damage == "removed":
+        path.unlink()
+    else:
+        path.write_bytes(data[:-50] if damage == "truncated" else bytes([data[0] ^ 1]) + data[1:])
+    assert bytes_of(run_batch(small(), 5, folder, workers=1, chunk=2)) == bytes_of(whole)
+    assert f"{path.name}: is damaged" in (folder / "progress.log").read_text()
+
+
+def test_a_full_disk_leaves_what_was_finished(whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the middle of a chunk, of the ledger, and of the final tables: a clear message, and the same command goes on."""
+    folder = tmp_path / "b"
+    written, count = batches._written, 0
+
+    def full(path: Path, data: bytes) -> None:
+        nonlocal count
+        count += 1
+        if count == 10:
+            path.with_suffix(".partial").write_bytes(data[:10])
+            raise OSError(28, "No space left on device")
+        written(path, data)
+
+    monkeypatch.setattr(batches, "_written", full)
+    with pytest.raises(StoreError, match=r"No space left on device.*the same command goes on"):
+        run_batch(small(), 5, folder, workers=1, chunk=1)
+    monkeypatch.setattr(ledger.os, "fsync", lambda handle: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    with pytest.raises(StoreError, match="No space left"):
+        run_batch(small(), 5, folder, workers=1, chunk=1)
+    monkeypatch.undo()
+    interrupted(folder, 2)
+    from sim.experiments import assemble
+
+    monkeypatch.setattr(
+        assemble.pq.ParquetWriter, "write_table", lambda *_, **__: (_ for _ in ()).throw(OSError(28, "No space left on device"))
+    )
+    with pytest.raises(StoreError, match=r"all chunks are kept"):
+        run_batch(small(), 5, folder, workers=1, chunk=1)
+    assert not (folder / "manifest.json").exists() and not (folder / ".making").exists()
+    monkeypatch.undo()
+    assert bytes_of(run_batch(small(), 5, folder, workers=1)) == bytes_of(whole)
+
+
+def test_a_real_limit_on_file_size_is_answered(tmp_path: Path) -> None:
+    """The shell's own limit (``ulimit -f``), as a disk would: exit status 2, one line; without it the command goes on."""
+    file = tmp_path / "small.yaml"
+    file.write_text(small(clients_per_arm=60).to_yaml())
+    command = f"exec {sys.executable} -m sim run {file} --out {tmp_path / 'b'} --workers 1 --chunk 12"
+    done = subprocess.run(["bash", "-c", f"ulimit -f 100; {command}"], capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 2 and len(done.stderr.strip().splitlines()) == 1, done.stderr
+    assert "could not be written" in done.stderr and "the same command goes on" in done.stderr
+    assert subprocess.run(["bash", "-c", command], capture_output=True, cwd=ROOT).returncode == 0
+
+
+def test_places_that_cannot_be_used(tmp_path: Path, whole: Path) -> None:
+    """A file, a folder of something else, a place under a file, a single run."""
+    (tmp_path / "file").write_text("")
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "thing").write_text("")
+    for place, said in (("file", "is a file"), ("other", "holds no batch"), ("file/under", "cannot be written")):
+        with pytest.raises(StoreError, match=said):
+            run_batch(small(), 5, tmp_path / place, workers=1)
+    assert (tmp_path / "other" / "thing").exists()
+    with pytest.raises(StoreError, match="no batch here"):
+        sim.open_batch(tmp_path / "other")
+    interrupted(tmp_path / "half", 2)
+    with pytest.raises(StoreError, match="not finished"):
+        sim.open_batch(tmp_path / "half")
+    with pytest.raises(StoreError, match="was not kept"):
+        sim.open_batch(whole).table("exchanges")
+
+
+def test_a_second_run_into_one_folder_is_refused(tmp_path: Path) -> None:
+    """While the first holds the ledger; afterwards it may."""
+    folder = tmp_path / "b"
+    interrupted(folder, 2)
+    with ledger.held(folder):
+        assert ledger.is_held(folder)
+        with pytest.raises(StoreError, match="another run is writing here"):
+            run_batch(small(), 5, folder, workers=1)
+    assert not ledger.is_held(folder)
+    run_batch(small(), 5, folder, workers=1)
+
+
+# -------------------------------------------------------------------------------------------------- what has changed
+
+
+def test_a_changed_batch_is_refused_and_says_what_changed(tmp_path: Path) -> None:
+    """Scenario, seed, tables to keep: another folder, or begin anew with what is there moved aside."""
+    folder = tmp_path / "b"
+    interrupted(folder, 2)
+    for scenario, seed, keep, said in (
+        (small(sessions=6), 5, None, r"scenario: sessions was 5 and is 6"),
+        (small(), 6, None, r"seed was 5 and is 6"),
+        (small(), 5, ["clients"], r"keep was \['clients', 'sessions', 'assessments'\] and is \['clients'\]"),
+    ):
+        for anyway in (False, True):  # these are never gone on with
+            with pytest.raises(BatchChanged, match=said):
+                run_batch(scenario, seed, folder, workers=1, keep=keep, anyway=anyway)
+    lines = lines_of(folder)
+    run_batch(small(sessions=6), 5, folder, workers=1, anew=True)
+    assert lines_of(tmp_path / "b.before-1") == lines
+    with pytest.raises(BatchChanged, match="finished batch of something else"):
+        run_batch(small(), 5, folder, workers=1)
+
+
+def test_changed_sources_and_versions_are_refused_unless_asked_for(
+    whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The manifest of one that was gone on with says so."""
+    folder = tmp_path / "b"
+    interrupted(folder, 2)
+    monkeypatch.setattr(batches, "sources_hash", lambda: "other")
+    monkeypatch.setattr(batches, "versions", lambda: {**sim.experiments.store.versions(), "numpy": "9.9"})
+    with pytest.raises(BatchChanged, match=r"sources have changed; versions: numpy .* -> 9\.9.*--anyway"):
+        run_batch(small(), 5, folder, workers=1)
+    run_batch(small(), 5, folder, workers=1, anyway=True)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    assert "sources have changed" in manifest["gone_on_although"][0]["changed"][0]
+    assert bytes_of(folder)["clients.parquet"] == bytes_of(whole)["clients.parquet"]
+
+
+# ----------------------------------------------------------------------------------------------------------- failures
+
+
+def breaks(world: World, rows: np.ndarray) -> None:
+    """Goes out of range for some people in the third week."""
+    if world.week == 3 and world.numbers.trust_rate > 0.2:
+        world.dyads["client_trust"][rows[world.client_code[world.client_of[rows]] % np.uint64(5) == 0]] = 7.0
+
+
+def failing() -> Model:
+    """The shipped model with a verb that breaks it."""
+    return Model().insert(breaks, after="heal")
+
+
+def test_a_failing_run_does_not_lose_the_batch(tmp_path: Path) -> None:
+    """Each failure is a row with all that is needed to find it; the others are as they would be; workers change nothing."""
+    one = run_batch(small(), 5, tmp_path / "one", workers=1, model=failing())
+    assert bytes_of(run_batch(small(), 5, tmp_path / "two", workers=2, chunk=5, model=failing())) == bytes_of(one)
+    found = sim.open_batch(one)
+    failures = found.failures
+    assert len(failures) and set(failures["point"]) <= {1, 3} and set(failures["arm"]) <= {"secure", "dismissing"}
+    first = failures.iloc[0]
+    assert "client_trust" in first["error"] and "StateError" in first["error"] and "check_range" in first["traceback"]
+    assert json.loads(first["parameters"])["trust_rate"] == 0.3 and "attune replay" in first["replay"]
+    broken = set(zip(failures["point"], failures["arm"], failures["replicate"], strict=True))
+    kept = found.table("clients")
+    there = set(zip(kept["point"], kept["arm"].astype("str"), kept["replicate"], strict=True))
+    assert not broken & there and len(broken) + len(there) == 4 * 3 * 3
+    usual = sim.open_batch(run_batch(small(), 5, tmp_path / "usual", workers=1)).summaries
+    same = usual.merge(found.summaries, on=["point", "replicate", "arm", "measure", "minus"], suffixes=("", "_now"))
+    untouched = same[same["point"].isin([0, 2])]
+    assert len(untouched) and np.array_equal(untouched["mean"], untouched["mean_now"], equal_nan=True)
+
+
+def test_stop_and_raise(tmp_path: Path) -> None:
+    """``stop`` keeps what is finished and says what failed; ``raise`` gives the error itself."""
+    with pytest.raises(BatchStopped, match=r"arm '(secure|dismissing)', replicate \d.*client_trust"):
+        run_batch(small(), 5, tmp_path / "stop", workers=1, chunk=1, on_error="stop", model=failing())
+    assert len(lines_of(tmp_path / "stop")) > 1
+    with pytest.raises(StateError, match="client_trust"):
+        run_batch(small(), 5, tmp_path / "raise", workers=1, chunk=1, on_error="raise", model=failing())
+    again = run_batch(small(), 5, tmp_path / "stop", workers=1, on_error="skip", model=failing())
+    assert bytes_of(again) == bytes_of(run_batch(small(), 5, tmp_path / "skip", workers=1, model=failing()))
+
+
+# ------------------------------------------------------------------------------------------------------------- workers
+
+
+def modules(_: int) -> list[str]:
+    """What a worker has imported after it has simulated something."""
+    chunks.perform(next(batches._chunks(planned(small(), 5), [chunks.Key(0, 0, 0)], 1)))
+    return sorted(sys.modules)
+
+
+def test_workers_import_neither_mesa_nor_figures() -> None:
+    """Importing Mesa would cost a second and change how processes are started."""
+    with workers.Processes(1) as pool:
+        (_, loaded), *_ = pool.results([0], modules)
+    assert "sim.experiments.chunks" in loaded
+    assert not {"mesa", "matplotlib", "typer", "sim.views"} & set(loaded)
+
+
+def dies_once(flag: str) -> str:
+    """Kills its own process the first time."""
+    if not Path(flag).exists():
+        Path(flag).touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return flag
+
+
+def dies(_: int) -> int:
+    """Kills its own process every time."""
+    os.kill(os.getpid(), signal.SIGKILL)
+    return 0
+
+
+def test_a_worker_that_dies_is_replaced(tmp_path: Path) -> None:
+    """Its work is given out again; one that always dies ends with what to do."""
+    work = [str(tmp_path / name) for name in "abc"]
+    Path(work[0]).touch()
+    with workers.Processes(2) as pool:
+        assert sorted(made for _, made in pool.results(work, dies_once)) == work
+    with pytest.raises(workers.WorkersError, match="fewer --workers"), workers.Processes(1) as pool:
+        list(pool.results([1], dies))
+
+
+def test_a_worker_with_other_arithmetic_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever comes back from it is not kept."""
+
+    class Foreign(Shuffled):
+        def results(self, work: Iterable[Any], do: Callable[[Any], Any]) -> Iterator[tuple[Any, Any]]:
+            for one, made in super().results(work, do):
+                made.worker = {**made.worker, "arithmetic": "other"}
+                yield one, made
+
+    with pytest.raises(workers.WorkersError, match="another arithmetic"):
+        run_batch(small(), 5, tmp_path / "b", workers=Foreign(1))
+    assert len(lines_of(tmp_path / "b")) == 1
+
+
+# --------------------------------------------------------------------------------------------------- hashes, bad input
+
+
+def test_the_hash_of_values_does_not_depend_on_the_pieces() -> None:
+    """Numbers, labels, text and whole numbers that may be missing; another value or order gives another hash."""
+    table = pd.DataFrame({
+        "x": [1.0, np.nan, 3.0], "label": pd.Categorical(["a", "b", "a"]), "text": ["ä", "", "b"],
+        "therapist": pd.array([1, None, 3], "Int64"),
+    })  # fmt: skip
+    pieces = ValuesHash()
+    for i in range(3):
+        pieces.update(table.iloc[i : i + 1])
+    assert pieces.hexdigest() == values_hash(table) and pieces.rows == 3
+    for column, value in (("x", 2.0), ("label", "b"), ("text", "b"), ("therapist", 2)):
+        other = table.copy()
+        other.loc[0, column] = value
+        assert values_hash(other) != values_hash(table), column
+    assert values_hash(table.rename(columns={"x": "y"})) != values_hash(table)
+
+
+def test_bad_calls_are_refused() -> None:
+    """Before anything is written."""
+    for how, said in (({"chunk": 0}, "chunk"), ({"workers": 0}, "workers")):
+        with pytest.raises(ValueError, match=said):
+            run_batch(small(), 5, "nowhere", **how)
+    assert not Path("nowhere").exists()
+    with pytest.raises(ValueError, match="seed"):
+        run_batch(small(), -1, "nowhere")
