@@ -94,15 +94,16 @@ def test_measures_of_the_page_are_those_of_the_run(measure: str) -> None:
         "ruptures": lambda: sessions.ruptures.mean(),
         "reached_security": lambda: sessions.apply(
             lambda s: float(((s.anxiety_to_therapist_latent < 4) & (s.avoidance_to_therapist_latent < 4)).any())),
-        "security_gained": lambda: insecure[months.month == 0].to_numpy() - insecure[months.month == months.month.max()].to_numpy(),
+        "security_gained": lambda: (insecure[months.month == 0].to_numpy()
+                                    - insecure[months.month == months.month.max()].to_numpy()),
     }  # fmt: skip
     if measure in expected:
         np.testing.assert_allclose(found, np.asarray(expected[measure]()), atol=1e-9)
     elif measure == "alliance_end":  # the same order as the latent alliance, on another scale
         latent = sessions.alliance_latent.last().to_numpy()
-        assert (np.argsort(found) == np.argsort(latent)).all() and 1 < found.min() and found.max() < 7
+        assert (np.argsort(found) == np.argsort(latent)).all() and found.min() > 1 and found.max() < 7
     else:
-        assert measure == "relief" and -40 < found.min() and found.max() < 40
+        assert measure == "relief" and found.min() > -40 and found.max() < 40
 
 
 def test_upsets_and_wins_are_counted_right() -> None:
@@ -121,5 +122,6 @@ def test_a_lesson_is_told_whole(lesson: str) -> None:
         assert claim in claims()
     assert all(key in sources() for key in LESSONS[lesson].sources)
     if lesson != "sandbox":
-        assert all(found[part] for part in ("title", "hook", "question", "options", "notice", "sentence", "why", "limit", "claims"))
+        parts = ("title", "hook", "question", "options", "notice", "sentence", "why", "limit", "claims")
+        assert all(found[part] for part in parts)
         assert len(found["options"]) >= 3

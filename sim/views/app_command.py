@@ -6,6 +6,7 @@ import socket
 import sys
 import threading
 import webbrowser
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -24,19 +25,14 @@ class AppError(ValueError):
 
 
 def app(
-    host: Annotated[str, typer.Option(help="Address to listen on; others than 127.0.0.1 can be reached from the network.")] = "127.0.0.1",
+    host: Annotated[str, typer.Option(help="Address to listen on; any but 127.0.0.1 is open to the network.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 = any free one.")] = PORT,
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page in the browser.")] = True,
     mesa: Annotated[bool, typer.Option("--mesa", help="Show the page for people who come from Mesa instead (an extra).")] = False,
 ) -> None:
     """Open the classroom page: two courses of therapy side by side, with lessons. Ctrl-C stops it."""
     if mesa:
-        from sim.views import mesa_page
-
-        try:
-            mesa_page.serve(host, port, browser)
-        except mesa_page.MissingExtra as error:
-            raise AppError(str(error)) from None
+        _mesa(host, port, browser)
         return
     with listening(host, port) as bound:
         address = bound.getsockname()
@@ -47,11 +43,18 @@ def app(
             typer.echo("Note: everybody who reaches this computer through the network can open the page.", err=True)
         if browser:
             threading.Timer(0.3, webbrowser.open, [url]).start()
-        try:
+        with suppress(KeyboardInterrupt):  # how one stops it
             served(address[0]).run(sockets=[bound])
-        except KeyboardInterrupt:
-            pass  # how one stops it
     typer.echo("Stopped.")
+
+
+def _mesa(host: str, port: int, browser: bool) -> None:
+    from sim.views import mesa_page
+
+    try:
+        mesa_page.serve(host, port, browser)
+    except mesa_page.MissingExtra as error:
+        raise AppError(str(error)) from None
 
 
 def _loopback(host: str) -> bool:

@@ -59,6 +59,11 @@ def home(browser: Any) -> Iterator[str]:
     process.wait(10)
 
 
+def bad(message: Any, expected: str) -> bool:
+    """Whether a line on the console is one that should not be there."""
+    return message.type in ("error", "warning") and not (expected and expected in message.text)
+
+
 @pytest.fixture
 def visit(browser: Any, home: str) -> Iterator[Callable[..., Any]]:
     """Opens a place of the page as a visitor of their own. At the end: no error on the console, nobody else was asked."""
@@ -71,7 +76,7 @@ def visit(browser: Any, home: str) -> Iterator[Callable[..., Any]]:
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(10_000)
-        page.on("console", lambda m: console.append(m.text) if m.type in ("error", "warning") and not (expected and expected in m.text) else None)
+        page.on("console", lambda m: console.append(m.text) if bad(m, expected) else None)
         page.on("pageerror", lambda error: console.append(f"{error}"))
         page.on("request", lambda r: foreign.append(r.url) if not r.url.startswith((home, "data:", "blob:", "file:")) else None)
         page.goto(place if place.startswith("file:") else home + place)

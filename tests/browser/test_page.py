@@ -73,7 +73,8 @@ def test_it_opens_on_charts_and_one_obvious_button(visit: Visit) -> None:
 @pytest.mark.parametrize(("width", "height"), [(1366, 768), (1920, 1080)])
 def test_it_fits_without_scrolling(visit: Visit, width: int, height: int) -> None:
     page = visit("/?at=40&many=1", width, height)
-    assert page.evaluate("() => [document.documentElement.scrollHeight <= innerHeight, document.documentElement.scrollWidth <= innerWidth]") == [True, True]
+    whole = "() => [document.documentElement.scrollHeight <= innerHeight, document.documentElement.scrollWidth <= innerWidth]"
+    assert page.evaluate(whole) == [True, True]
     boxes = {one: page.locator(f"#{one}").bounding_box() for one in
              ("controls", "plane-panel", "alliance-panel", "inside-panel", "lesson-panel", "log-panel")}  # fmt: skip
     names = list(boxes)
@@ -218,8 +219,11 @@ def test_the_focus_is_seen(visit: Visit) -> None:
     page = visit()
     for _ in range(6):
         page.keyboard.press("Tab")
-        outline = page.evaluate("() => { const s = getComputedStyle(document.activeElement); return [s.outlineStyle, Number.parseFloat(s.outlineWidth)]; }")
-        assert outline[0] != "none" and outline[1] >= 2
+        style, width = page.evaluate(
+            "() => { const s = getComputedStyle(document.activeElement);"
+            " return [s.outlineStyle, Number.parseFloat(s.outlineWidth)]; }"
+        )
+        assert style != "none" and width >= 2
 
 
 def test_less_motion_where_that_is_wished(visit: Visit) -> None:
@@ -293,7 +297,9 @@ def test_opposites_turns_over_by_its_switch(visit: Visit) -> None:
     won = {}
     for pairs in ("differ", "alike"):
         computed(page, lambda pairs=pairs: page.locator("[data-key=pairs]").select_option(pairs))
-        won[pairs] = [int(n) for n in re.search(r"for (\d+) of 40, B for (\d+)", page.locator("#fan-words").inner_text()).groups()]  # type: ignore[union-attr]
+        found = re.search(r"for (\d+) of 40, B for (\d+)", page.locator("#fan-words").inner_text())
+        assert found is not None
+        won[pairs] = [int(n) for n in found.groups()]
     assert won["differ"][0] > won["differ"][1] and won["alike"][0] < won["alike"][1]
 
 
@@ -430,7 +436,8 @@ def test_the_help_has_info_model_limits_and_keys(visit: Visit) -> None:
         expect(page.locator("#dialog-body")).to_contain_text(said)
 
 
-@pytest.mark.parametrize("query", ["seed=x&foo=1", "lesson=<img src=x onerror=window.hit=1>", "a_client=%3Cscript%3Ewindow.hit=1%3C/script%3E", "seed=" + "9" * 3900])
+@pytest.mark.parametrize("query", ["seed=x&foo=1", "lesson=<img src=x onerror=window.hit=1>", "seed=" + "9" * 3900,
+                                   "a_client=%3Cscript%3Ewindow.hit=1%3C/script%3E"])  # fmt: skip
 def test_a_bad_address_gets_a_message_and_a_page(visit: Visit, query: str) -> None:
     page = visit(f"/?{query}", expected="400 (Bad Request)")
     expect(page.locator("#message")).to_contain_text(SAID["page"]["wrong_address"])

@@ -63,6 +63,7 @@ def courses(state: State) -> dict[str, Any]:
                     plays[one][key] = side_of(side, there.shared)
                     outcomes[one][key] = round(measured_one(side, there, lesson.measure), 3)
     frame = {name: value for name, value in play_of(state).items() if name not in SIDES}
+    by = {"smallest": lesson.smallest, "lower": lesson.lower} if lesson.asked_of == "one" else None
     return {
         "grid": grid,
         "seeds": seeds,
@@ -70,7 +71,7 @@ def courses(state: State) -> dict[str, Any]:
         "outcomes": outcomes,
         "many": {seed: many_of(with_changes(state, seed=seed), lesson) for seed in seeds},
         "frame": {**frame, "measure": lesson.measure},
-        "answer_by": {"smallest": lesson.smallest, "lower": lesson.lower} if lesson.asked_of == "one" else None,
+        "answer_by": by,
     }
 
 
@@ -81,7 +82,7 @@ def _with_own(values: tuple[float, ...], own: float) -> list[float]:
 
 
 def bundle() -> str:
-    """All modules of the page as one classic script, each in a function of its own, in the order in which they need one another."""
+    """All modules of the page as one classic script, each in a function of its own, after those that it needs."""
     done: list[str] = []
     parts: list[str] = []
 

@@ -19,38 +19,34 @@ from sim.views.app.play import record_of
 from sim.views.app.state import State, with_changes
 from sim.views.app.words import words
 
-Answer = Callable[[Both], str]
-
 
 @dataclass(frozen=True)
 class Lesson:
-    """One lesson. ``measure`` is what it looks at, ``smallest`` the least difference that counts as one; ``asked_of`` "one"
-    where the question is about the courses that are played, "many" where it is about the fan. ``claims`` and ``sources`` are ids."""
+    """One lesson.
+
+    ``measure`` is what it looks at; ``holds`` says of a state whether its sentence is true there; ``claims`` and ``sources``
+    are ids. ``smallest`` is the least difference that counts as one. ``asked_of`` is "one" where the question is about the
+    courses that are played, "many" where it is about the fan. Which option came out is the pair that stands higher (or with
+    ``lower`` the one that stands lower), or what ``option`` makes of the fan.
+    """
 
     name: str
     setup: Mapping[str, str]
     measure: str
     smallest: float
-    asked_of: str
-    answer: Answer
     holds: Callable[[State], bool]
     claims: tuple[str, ...]
     sources: tuple[str, ...] = ()
-    lower: bool = False  # whether the option named is the pair that stands lower
+    asked_of: str = "one"
+    lower: bool = False
+    option: Callable[[Both], str] | None = None
 
-
-def _higher(smallest: float) -> Answer:
-    """Which pair stands higher in the mean, by at least ``smallest``."""
-
-    def answer(both: Both) -> str:
-        gap = float(np.mean(both.a - both.b))
-        return "a" if gap >= smallest else "b" if gap <= -smallest else "same"
-
-    return answer
-
-
-def _lower(smallest: float) -> Answer:
-    return lambda both: {"a": "b", "b": "a", "same": "same"}[_higher(smallest)(both)]
+    def answer(self, both: Both) -> str:
+        """The option that came out."""
+        if self.option is not None:
+            return self.option(both)
+        gap = float(np.mean(both.b - both.a if self.lower else both.a - both.b))
+        return "a" if gap >= self.smallest else "b" if gap <= -self.smallest else "same"
 
 
 def _of(state: State, measure: str, **changes: str) -> Both:
@@ -130,26 +126,28 @@ def _reached(both: Both) -> str:
     return "none" if share == 0 else "all" if share == 1 else "half"
 
 
+#: The pairs of the first lesson and of the last but one; its seed has a story in which much happens, as those of the others.
+_SECURE_OR_NOT = {"b_therapist": "dismissing", "seed": "9"}
+_PREOCCUPIED = {"a_client": "preoccupied", "b_client": "preoccupied", "b_therapist": "preoccupied"}
+
 LESSONS: dict[str, Lesson] = {
     lesson.name: lesson
     for lesson in (
-        Lesson("secure_base", {"b_therapist": "dismissing", "seed": "9"}, "alliance_end", 0.1, "one",
-               _higher(0.1), _secure_base, ("K4", "K14", "A4"), ("bordin1979",)),
-        Lesson("empathy", {"a_accuracy": "0.85", "a_warmth": "0.5", "b_accuracy": "0.3", "b_warmth": "0.9", "seed": "28"}, "alliance_end", 0.1,
-               "one", _higher(0.1), _empathy, ("K1", "K6")),
-        Lesson("opposites", {"a_client": "preoccupied", "b_client": "preoccupied", "a_therapist": "dismissing",
-                             "b_therapist": "preoccupied", "seed": "17"}, "alliance_end", 0.3, "many",
-               _higher(0.3), _opposites, ("A7",), ("tyrrell1999", "petrowski2011", "marmarosh2014")),
-        Lesson("repair", {"a_repair": "early", "b_repair": "none", "seed": "52"}, "relief", CLEAR_RELIEF, "many",
-               _helped, _repair, ("K22",), ("safran_reviews", "millerbottome2018")),
-        Lesson("naming", {"b_naming": "off", "seed": "17"}, "arousal", 0.01, "one", _lower(0.01), _naming, ("K20",), ("lieberman2007",), lower=True),
-        Lesson("change", {"b_learning": "off", "follow_up": "12", "seed": "26"}, "security_gained", 0.1, "many",
-               _gained, _change, ("K15", "K22"), ("fraley2011", "fraley2021")),
-        Lesson("own_attachment", {"a_client": "preoccupied", "b_client": "preoccupied", "b_therapist": "preoccupied",
-                                  "seed": "24"}, "ruptures", 0.05, "one", _higher(0.05), _own_attachment, ("K14", "A9"), ("cittern2017",)),
-        Lesson("luck", {"b_therapist": "dismissing", "seed": "9"}, "alliance_end", 0.1, "many", _upset, _luck, ("K13",)),
-        Lesson("puzzle", {"seed": "9"}, "reached_security", 0.5, "many", _reached, _puzzle, ("K12", "K22")),
-        Lesson("sandbox", {"b_therapist": "dismissing", "seed": "9"}, "alliance_end", 0.1, "one", _higher(0.1), lambda state: True, ()),
+        Lesson("secure_base", _SECURE_OR_NOT, "alliance_end", 0.1, _secure_base, ("K4", "K14", "A4"), ("bordin1979",)),
+        Lesson("empathy", {"a_accuracy": "0.85", "a_warmth": "0.5", "b_accuracy": "0.3", "b_warmth": "0.9", "seed": "28"},
+               "alliance_end", 0.1, _empathy, ("K1", "K6")),
+        Lesson("opposites", {**_PREOCCUPIED, "a_therapist": "dismissing", "seed": "17"}, "alliance_end", 0.3, _opposites,
+               ("A7",), ("tyrrell1999", "petrowski2011", "marmarosh2014"), asked_of="many"),
+        Lesson("repair", {"a_repair": "early", "b_repair": "none", "seed": "52"}, "relief", CLEAR_RELIEF, _repair,
+               ("K22",), ("safran_reviews", "millerbottome2018"), asked_of="many", option=_helped),
+        Lesson("naming", {"b_naming": "off", "seed": "17"}, "arousal", 0.01, _naming, ("K20",), ("lieberman2007",), lower=True),
+        Lesson("change", {"b_learning": "off", "follow_up": "12", "seed": "26"}, "security_gained", 0.1, _change,
+               ("K15", "K22"), ("fraley2011", "fraley2021"), asked_of="many", option=_gained),
+        Lesson("own_attachment", {**_PREOCCUPIED, "seed": "24"}, "ruptures", 0.05, _own_attachment, ("K14", "A9"),
+               ("cittern2017",)),
+        Lesson("luck", _SECURE_OR_NOT, "alliance_end", 0.1, _luck, ("K13",), asked_of="many", option=_upset),
+        Lesson("puzzle", {"seed": "9"}, "reached_security", 0.5, _puzzle, ("K12", "K22"), asked_of="many", option=_reached),
+        Lesson("sandbox", _SECURE_OR_NOT, "alliance_end", 0.1, lambda state: True, ()),
     )
 }  # fmt: skip
 FIRST = next(iter(LESSONS))

@@ -21,6 +21,7 @@ from sim.views.app.record import Record
 from sim.views.app.state import Shared, Side, State
 from sim.views.app.words import words
 
+
 class Asks(Protocol):
     """What of a lesson the fan needs to know."""
 
@@ -61,7 +62,7 @@ def relief(record: Record) -> np.ndarray:
 
 
 def security_gained(record: Record) -> np.ndarray:
-    """ECR points (1-7) by which general anxiety and avoidance, in the mean, are lower at the last week followed than at intake."""
+    """ECR points (1-7) by which general anxiety and avoidance, in the mean, have fallen from intake to the last week followed."""
     change = []
     for name in ("anxiety", "avoidance"):
         values = record.attachment("general", name)
@@ -82,8 +83,9 @@ def ruptures(record: Record) -> np.ndarray:
 
 
 #: What lessons look at, by name; labels and units stand in ``words.yaml``.
-MEASURES: dict[str, Measure] = {f.__name__: f for f in
-                                (alliance_end, arousal, relief, ruptures, security_gained, reached_security)}  # fmt: skip
+MEASURES: dict[str, Measure] = {
+    one.__name__: one for one in (alliance_end, arousal, relief, ruptures, security_gained, reached_security)
+}
 
 
 @dataclass(frozen=True)
@@ -130,13 +132,12 @@ def many_of(state: State, lesson: Asks) -> dict[str, Any]:
 
 def map_of(state: State) -> dict[str, Any]:
     """The alliance at the end, mean over clients, for every pairing of styles; all else as pair A has it."""
-    mean = [
-        [
-            round(float(alliance_end(record_of(_pairing(state.a, client, therapist), state.shared, state.shared.clients, False)).mean()), 3)
-            for therapist in STYLES
-        ]
-        for client in STYLES
-    ]
+
+    def mean_end(client: str, therapist: str) -> float:
+        pair = _pairing(state.a, client, therapist)
+        return round(float(alliance_end(record_of(pair, state.shared, state.shared.clients, False)).mean()), 3)
+
+    mean = [[mean_end(client, therapist) for therapist in STYLES] for client in STYLES]
     return {"styles": list(STYLES), "mean": mean, "n": state.shared.clients}
 
 

@@ -9,6 +9,7 @@ from importlib import resources
 from typing import Any
 
 from jinja2 import Environment
+from markupsafe import Markup
 
 from sim import __version__
 from sim.theory.claims import sources
@@ -19,8 +20,11 @@ from sim.views.app.words import words
 
 _FOLDER = resources.files("sim.views.app")
 #: Style and modules of the page, by name.
-STATIC = {file.name: file.read_text(encoding="utf-8") for file in sorted(_FOLDER.joinpath("static").iterdir(), key=lambda f: f.name)
-          if file.name.endswith((".js", ".css"))}  # fmt: skip
+STATIC = {
+    file.name: file.read_text(encoding="utf-8")
+    for file in sorted(_FOLDER.joinpath("static").iterdir(), key=lambda one: one.name)
+    if file.name.endswith((".js", ".css"))
+}
 
 
 @lru_cache(maxsize=1)
@@ -42,12 +46,14 @@ def about() -> dict[str, str]:
     found = {name: f"{one['means']} ({source(one['source'])})" for name, one in said.items() if isinstance(one, dict)}
     found["plane"] = f"{words()['plane']['note_long']} {found['anxiety']} {said['avoidance']['means']}"
     for region in REGIONS.values():
-        claims = ", ".join(region.claims)
-        found[f"region:{region.name}"] = f"{words()['regions'][region.name]['name']}: {region.process}. {words()['inside']['index']} ({claims})."
+        name, claims = words()["regions"][region.name]["name"], ", ".join(region.claims)
+        found[f"region:{region.name}"] = f"{name}: {region.process}. {words()['inside']['index']} ({claims})."
     return found
 
 
-def given(state: State, play: Mapping[str, Any], errors: tuple[str, ...] = (), handout: Mapping[str, Any] | None = None) -> dict[str, Any]:
+def given(
+    state: State, play: Mapping[str, Any], errors: tuple[str, ...] = (), handout: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     """Everything that the page's modules are given."""
     return {
         "version": __version__,
@@ -66,8 +72,7 @@ def given(state: State, play: Mapping[str, Any], errors: tuple[str, ...] = (), h
 
 def as_html(data: Mapping[str, Any], style: str, script: str, policy: str = "") -> str:
     """The page. ``style``, ``script`` and ``policy`` are HTML that is put into it as it is."""
-    from markupsafe import Markup
-
     # No "<" can end the block of data early.
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
-    return str(_template().render(words=words(), given=Markup(text), style=Markup(style), script=Markup(script), policy=Markup(policy)))
+    as_it_is = {"given": text, "style": style, "script": script, "policy": policy}
+    return str(_template().render(words=words(), **{name: Markup(one) for name, one in as_it_is.items()}))

@@ -69,7 +69,10 @@ class Record:
         return 10.0 * _on_scale(CORE_OM, share)
 
     def attachment(self, of: str, name: str) -> np.ndarray:
-        """Anxiety or avoidance as an ECR score, 1 to 7: ``of`` "general" by week, "client" or "therapist" (to the other) by session."""
+        """Anxiety or avoidance as an ECR score, 1 to 7.
+
+        ``of``: "general" (the client's, by week), "client" or "therapist" (to the other person, by session).
+        """
         values = self.week[name] if of == "general" else self.session[f"{of}_{name}"]
         return np.asarray(ecr_score(values))
 

@@ -114,8 +114,9 @@ def _as_json(found: Any) -> Response:
 
 def index(request: Request) -> Response:
     """The page, with the courses of its address already in it; a bad address gets a message and the first lesson."""
+    errors: tuple[str, ...] = ()
     try:
-        state, errors = read(request.url.query, SETUPS, FIRST), ()
+        state = read(request.url.query, SETUPS, FIRST)
         play = {**play_of(state), "outcome": outcome(state)}
     except (AddressError, ScenarioError, PopulationError, StateError) as error:
         errors = error.messages if isinstance(error, AddressError) else (str(error),)
@@ -213,7 +214,8 @@ def _address(request: Request, state: State) -> str:
 
 
 def _file(text: str, kind: str, name: str) -> Response:
-    return Response(text, headers={"content-type": f"{kind}; charset=utf-8", "content-disposition": f'attachment; filename="{name}"'})
+    headers = {"content-type": f"{kind}; charset=utf-8", "content-disposition": f'attachment; filename="{name}"'}
+    return Response(text, headers=headers)
 
 
 def nothing(request: Request, error: Exception | None = None) -> Response:
@@ -231,12 +233,16 @@ def application(host: str = LOOPBACK[0]) -> Starlette:
     routes = [
         Route("/", index),
         Route("/static/{name}", static),
-        *(Route(f"/api/{name}", answer) for name, answer in (
-            ("play", play), ("many", many), ("chair", take_chair), ("map", pairings), ("scenario", scenario), ("model", the_model))),
+        Route("/api/play", play),
+        Route("/api/many", many),
+        Route("/api/chair", take_chair),
+        Route("/api/map", pairings),
+        Route("/api/scenario", scenario),
+        Route("/api/model", the_model),
         Route("/data.csv", data_file),
         Route("/scenario.yaml", scenario_file),
         Route("/handout/{lesson}.html", handout_file),
-    ]  # fmt: skip
+    ]
     hosts = LOOPBACK if host in (*LOOPBACK, "::1") else None
     return Starlette(
         routes=routes,

@@ -283,7 +283,8 @@ class _Reader:
         for part in parts[:MOST_CHOICES]:
             place = part.split(".")
             if len(place) != 3 or not all(p.isascii() and p.isdigit() and 1 <= int(p[:4]) <= 200 for p in place[:2]):
-                self.wrong.append(f"{key}: {_shown(part)} is no choice; one is written like 12.4.name_it, for session 12, exchange 4")
+                example = "12.4.name_it, for session 12, exchange 4"
+                self.wrong.append(f"{key}: {_shown(part)} is no choice; one is written like {example}")
             elif place[2] not in RESPONSES:
                 self.wrong.append(f"{key}: there is no response {_shown(place[2])}; responses are {', '.join(RESPONSES)}")
             elif int(place[0]) in found:
