@@ -496,7 +496,8 @@ def test_a_handout_plays_and_snaps_without_a_server(visit: Visit, tmp_path: Path
 
 STATES = {
     "open": ("/", 1366, 768), "end": ("/?at=40", 1366, 768), "many": ("/?at=40&many=1", 1366, 768),
-    "sandbox": ("/?lesson=sandbox&at=12", 1366, 768), "projector": ("/?at=40&projector=1", 1920, 1080), "phone": ("/?at=20", 390, 844),
+    "sandbox": ("/?lesson=sandbox&at=12", 1366, 768), "projector": ("/?at=40&projector=1", 1920, 1080),
+    "phone": ("/?at=20", 390, 844),
 }  # fmt: skip
 
 
