@@ -138,9 +138,14 @@ def test_a_lesson_clicked_through(visit: Visit, lesson: str) -> None:
     assert (a, b) == (played["a"]["alliance"][-1], played["b"]["alliance"][-1])
     expect(page.locator("#outcome")).to_contain_text(SAID["measures"][came_out["measure"]]["name"])
     digits = 2 if abs(came_out["a"]) < 2 and abs(came_out["b"]) < 2 else 1
+    measure, text = SAID["measures"][came_out["measure"]], page.locator("#outcome").inner_text()
     for one in "ab":
-        shown = float(re.search(rf"{one.upper()} (−?[\d.]+)", page.locator("#outcome").inner_text())[1].replace("−", "-"))  # type: ignore[index]
-        assert shown == pytest.approx(came_out[one], abs=0.6 * 10**-digits)
+        found = re.search(rf"{one.upper()} (−?[\d.]+|{measure.get('yes')}|{measure.get('no')})", text)
+        assert found is not None
+        if "yes" in measure:
+            assert found[1] == measure["yes" if came_out[one] else "no"]
+        else:
+            assert float(found[1].rstrip(".").replace("−", "-")) == pytest.approx(came_out[one], abs=0.6 * 10**-digits)
     computed(page, page.locator("#lesson-many").click)
     expect(panel).to_contain_text(said["sentence"])
     expect(panel).to_contain_text(said["why"])
@@ -296,7 +301,7 @@ def test_opposites_turns_over_by_its_switch(visit: Visit) -> None:
     page.wait_for_function("() => document.documentElement.dataset.drawnMs")
     won = {}
     for pairs in ("differ", "alike"):
-        computed(page, lambda pairs=pairs: page.locator("[data-key=pairs]").select_option(pairs))
+        computed(page, lambda pairs=pairs: page.locator(f"#lesson-pairs-{pairs}").click())
         found = re.search(r"for (\d+) of 40, B for (\d+)", page.locator("#fan-words").inner_text())
         assert found is not None
         won[pairs] = [int(n) for n in found.groups()]

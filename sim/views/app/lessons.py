@@ -7,7 +7,7 @@ condition on numbers, and a test puts it to the model on many seeds. Where the m
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
@@ -40,6 +40,8 @@ class Lesson:
     asked_of: str = "one"
     lower: bool = False
     option: Callable[[Both], str] | None = None
+    asked_with: Mapping[str, str] = field(default_factory=dict)  # what the question supposes, beyond what the page shows
+    switch: bool = False  # whether the lesson offers the switch between readings that studies disagree on
 
     def answer(self, both: Both) -> str:
         """The option that came out."""
@@ -137,7 +139,7 @@ LESSONS: dict[str, Lesson] = {
         Lesson("empathy", {"a_accuracy": "0.85", "a_warmth": "0.5", "b_accuracy": "0.3", "b_warmth": "0.9", "seed": "28"},
                "alliance_end", 0.1, _empathy, ("K1", "K6")),
         Lesson("opposites", {**_PREOCCUPIED, "a_therapist": "dismissing", "seed": "17"}, "alliance_end", 0.3, _opposites,
-               ("A7",), ("tyrrell1999", "petrowski2011", "marmarosh2014"), asked_of="many"),
+               ("A7",), ("tyrrell1999", "petrowski2011", "marmarosh2014"), asked_of="many", switch=True),
         Lesson("repair", {"a_repair": "early", "b_repair": "none", "seed": "52"}, "relief", CLEAR_RELIEF, _repair,
                ("K22",), ("safran_reviews", "millerbottome2018"), asked_of="many", option=_helped),
         Lesson("naming", {"b_naming": "off", "seed": "17"}, "arousal", 0.01, _naming, ("K20",), ("lieberman2007",), lower=True),
@@ -146,7 +148,8 @@ LESSONS: dict[str, Lesson] = {
         Lesson("own_attachment", {**_PREOCCUPIED, "seed": "24"}, "ruptures", 0.05, _own_attachment, ("K14", "A9"),
                ("cittern2017",)),
         Lesson("luck", _SECURE_OR_NOT, "alliance_end", 0.1, _luck, ("K13",), asked_of="many", option=_upset),
-        Lesson("puzzle", {"seed": "9"}, "reached_security", 0.5, _puzzle, ("K12", "K22"), asked_of="many", option=_reached),
+        Lesson("puzzle", {"seed": "9"}, "reached_security", 0.5, _puzzle, ("K12", "K22"), asked_of="many", option=_reached,
+               asked_with=BEST),
         Lesson("sandbox", _SECURE_OR_NOT, "alliance_end", 0.1, lambda state: True, ()),
     )
 }  # fmt: skip
@@ -181,6 +184,7 @@ def told(name: str) -> dict[str, Any]:
         "setup": dict(lesson.setup),
         "measure": lesson.measure,
         "asked_of": lesson.asked_of,
+        "switch": lesson.switch,
         "claims": [
             {"id": one, "claim": claims()[one].claim, "disputed": claims()[one].disputed,
              "source": sources()[claims()[one].source].citation}

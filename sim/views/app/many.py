@@ -6,7 +6,7 @@ same people would look like with luck of their own is read off by comparing ever
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, Protocol
@@ -18,7 +18,7 @@ from sim.experiments.scenario_people import STYLE_POINT
 from sim.theory.styles import STYLE_CUT, STYLES
 from sim.views.app.play import record_of
 from sim.views.app.record import Record
-from sim.views.app.state import Shared, Side, State
+from sim.views.app.state import Shared, Side, State, with_changes
 from sim.views.app.words import words
 
 
@@ -29,6 +29,8 @@ class Asks(Protocol):
     def measure(self) -> str: ...
     @property
     def smallest(self) -> float: ...
+    @property
+    def asked_with(self) -> Mapping[str, str]: ...
     @property
     def answer(self) -> Callable[[Both], str]: ...
 
@@ -126,7 +128,8 @@ def both_of(a: Side, b: Side, shared: Shared, measure: str) -> Both:
 def many_of(state: State, lesson: Asks) -> dict[str, Any]:
     """The fan of a state, what can be said of the two groups in a lesson's measure, and the option that came out."""
     found = _many(state.a, state.b, state.shared, lesson.measure, lesson.smallest)
-    both = both_of(state.a, state.b, state.shared, lesson.measure)
+    asked = with_changes(state, **lesson.asked_with)
+    both = both_of(asked.a, asked.b, asked.shared, lesson.measure)
     return {**found, "seed": state.shared.seed, "answer": lesson.answer(both)}
 
 

@@ -11,6 +11,7 @@ export function showLesson(panel, play, stage, acts) {
   const lesson = given.lessons[state.lesson], parts = [tag("h2", {}, lesson.title)];
   if (state.query.a_do) parts.push(tag("p", { className: "verdict", id: "chosen" }, chosen()));
   if (!stage.many || state.lesson === "sandbox") parts.push(tag("p", { className: "hook" }, lesson.hook));
+  if (lesson.switch && !given.handout) parts.push(whoFits(acts));
   if (state.lesson === "sandbox") parts.push(tried(), ...given.handout ? [] : [button(said.map, "map", acts.map)]);
   else if (!stage.played && !stage.many) parts.push(question(lesson, stage, acts), tag("h3", {}, said.notice), list(lesson.notice));
   else {
@@ -41,6 +42,16 @@ function tried() {
   return tag("div", {}, tag("p", {}, said.sandbox_hook), list(said.sandbox_try));
 }
 
+/** The switch of a lesson on what studies disagree about: which reading is taken. */
+function whoFits(acts) {
+  const choices = Object.entries(words.controls.pairs_options).map(([value, text]) => {
+    const made = button(text, `pairs-${value}`, () => acts.pairs(value));
+    made.setAttribute("aria-pressed", String(state.query.pairs === value));
+    return made;
+  });
+  return tag("div", { role: "group", ariaLabel: words.controls.pairs }, tag("p", { className: "small" }, words.controls.pairs), ...choices);
+}
+
 function question(lesson, stage, acts) {
   const options = Object.entries(lesson.options).map(([key, text]) => {
     const radio = tag("input", { type: "radio", name: "guess", id: `guess-${key}`, value: key, checked: stage.guess === key });
@@ -54,7 +65,8 @@ function question(lesson, stage, acts) {
 function revealed(lesson, play, stage, acts) {
   const measure = words.measures[play.outcome.measure];
   const digits = Math.abs(play.outcome.a) < 2 && Math.abs(play.outcome.b) < 2 ? 2 : 1;
-  const outcome = filled(said.outcome, { measure: measure.name, a: number(play.outcome.a, digits), b: number(play.outcome.b, digits), unit: `(${measure.unit})` });
+  const shown = (value) => (measure.yes ? (value ? measure.yes : measure.no) : number(value, digits));
+  const outcome = filled(said.outcome, { measure: measure.name, a: shown(play.outcome.a), b: shown(play.outcome.b), unit: measure.unit && `(${measure.unit})` });
   const parts = [tag("h3", {}, said.came_out), tag("p", { id: "outcome" }, outcome)];
   if (play.outcome.answer) parts.push(verdict(lesson, stage.guess, play.outcome.answer, said.right, said.not_right));
   if (lesson.setup.seed === state.query.seed) parts.push(tag("p", { className: "small" }, said.story));
@@ -86,14 +98,23 @@ function explained(lesson, stage, acts) {
 
 /** The two groups in a few words, beside the fan. */
 export function fewWords(many) {
-  const measure = words.measures[many.measure], share = many.overlap === null ? words.many.no_share : words.many.overlap_share;
+  const measure = words.measures[many.measure];
+  if (measure.yes) return [counted(many)];
+  const share = many.overlap === null ? words.many.no_share : words.many.overlap_share;
   return [tag("strong", {}, filled(share, { words: many.overlap_words, share: Math.round(100 * many.overlap) })), ` ${measure.name}: `,
     filled(words.many.won, { a: many.a_won, b: many.b_won, n: many.n })];
+}
+
+/** Of something that is reached or not: for how many. */
+function counted(many) {
+  const count = (side) => many[side].ends.reduce((sum, value) => sum + value, 0);
+  return `${words.measures[many.measure].name}: ${filled(words.many.counted, { a: count("a"), b: count("b"), n: many.n })}`;
 }
 
 /** What can be said of the two groups, in sentences. */
 export function manyWords(many) {
   const measure = words.measures[many.measure], d = many.difference, said = words.many;
+  if (measure.yes) return [counted(many)];
   const digits = Math.abs(d.mean ?? 0) < 0.2 ? 3 : 2;
   const share = many.overlap === null ? filled(said.no_share, { words: many.overlap_words }) : filled(said.overlap_share, { words: many.overlap_words, share: Math.round(100 * many.overlap) });
   return [

@@ -58,6 +58,7 @@ function drawLesson() {
     guess: (key) => { shown.guess = key; },
     many: () => setMany(true),
     luck: newLuck,
+    pairs: (value) => change({ pairs: value }),
     map: () => guarded(() => dialogs.openMap(change)),
     lesson: toLesson,
   });
@@ -80,7 +81,6 @@ function showControls() {
     control.value = value;
   }
   for (const output of document.querySelectorAll("output[data-for]")) output.textContent = Number(state.query[output.dataset.for]).toFixed(2);
-  $("pairs-row").hidden = !["opposites", "sandbox"].includes(state.lesson) && state.query.pairs === "neither";
   $("many").textContent = filled(words.controls.many, { n: state.query.clients });
   $("many").setAttribute("aria-pressed", String(state.query.many === "1"));
   $("projector").setAttribute("aria-pressed", String(state.query.projector === "1"));
