@@ -20,9 +20,11 @@ import pandas as pd
 import pytest
 
 import sim
-from sim.experiments import batch as batches
-from sim.experiments import chunks, ledger, measures, outcomes, workers
-from sim.experiments.batch import BatchChanged, BatchStopped, planned, run_batch
+from sim.experiments import assemble, batch_folder, batch_plan, chunks, ledger, measures, outcomes, workers
+from sim.experiments.batch import BatchStopped, chunks_of, run_batch
+from sim.experiments.batch_folder import BatchChanged
+from sim.experiments.batch_plan import planned
+from sim.experiments.batch_progress import Progress
 from sim.experiments.clinic_measures import by_replicate
 from sim.experiments.store import StoreError, ValuesHash, values_hash
 from sim.people.state import StateError
@@ -289,7 +291,7 @@ def interrupted(folder: Path, after: int, **how: Any) -> None:
     class Enough(Exception):
         pass
 
-    def stop(progress: batches.Progress) -> None:
+    def stop(progress: Progress) -> None:
         nonlocal after
         after -= 1
         if not after:
@@ -426,7 +428,7 @@ def test_a_damaged_chunk_is_simulated_again(whole: Path, tmp_path: Path, damage:
 def test_a_full_disk_leaves_what_was_finished(whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In the middle of a chunk, of the ledger, and of the final tables: a clear message, and the same command goes on."""
     folder = tmp_path / "b"
-    written, count = batches._written, 0
+    written, count = batch_folder._written, 0
 
     def full(path: Path, data: bytes) -> None:
         nonlocal count
@@ -436,7 +438,7 @@ def test_a_full_disk_leaves_what_was_finished(whole: Path, tmp_path: Path, monke
             raise OSError(28, "No space left on device")
         written(path, data)
 
-    monkeypatch.setattr(batches, "_written", full)
+    monkeypatch.setattr(batch_folder, "_written", full)
     with pytest.raises(StoreError, match=r"No space left on device.*the same command goes on"):
         run_batch(small(), 5, folder, workers=1, chunk=1)
     monkeypatch.setattr(ledger.os, "fsync", lambda handle: (_ for _ in ()).throw(OSError(28, "No space left on device")))
@@ -444,8 +446,6 @@ def test_a_full_disk_leaves_what_was_finished(whole: Path, tmp_path: Path, monke
         run_batch(small(), 5, folder, workers=1, chunk=1)
     monkeypatch.undo()
     interrupted(folder, 2)
-    from sim.experiments import assemble
-
     monkeypatch.setattr(
         assemble.pq.ParquetWriter, "write_table", lambda *_, **__: (_ for _ in ()).throw(OSError(28, "No space left on device"))
     )
@@ -525,8 +525,8 @@ def test_changed_sources_and_versions_are_refused_unless_asked_for(
     """The manifest of one that was gone on with says so."""
     folder = tmp_path / "b"
     interrupted(folder, 2)
-    monkeypatch.setattr(batches, "sources_hash", lambda: "other")
-    monkeypatch.setattr(batches, "versions", lambda: {**sim.experiments.store.versions(), "numpy": "9.9"})
+    monkeypatch.setattr(batch_plan, "sources_hash", lambda: "other")
+    monkeypatch.setattr(batch_plan, "versions", lambda: {**sim.experiments.store.versions(), "numpy": "9.9"})
     with pytest.raises(BatchChanged, match=r"sources have changed; versions: numpy .* -> 9\.9.*--anyway"):
         run_batch(small(), 5, folder, workers=1)
     run_batch(small(), 5, folder, workers=1, anyway=True)
@@ -585,7 +585,7 @@ def test_stop_and_raise(tmp_path: Path) -> None:
 
 def modules(_: int) -> list[str]:
     """What a worker has imported after it has simulated something."""
-    chunks.perform(next(batches._chunks(planned(small(), 5), [chunks.Key(0, 0, 0)], 1)))
+    chunks.perform(next(chunks_of(planned(small(), 5), [chunks.Key(0, 0, 0)], 1)))
     return sorted(sys.modules)
 
 

@@ -17,7 +17,8 @@ import pytest
 import sim
 from sim.cli import main
 from sim.experiments import workers
-from sim.experiments.batch import Progress, run_batch
+from sim.experiments.batch import run_batch
+from sim.experiments.batch_progress import Progress
 from sim.experiments.chunks import worker_identity
 from sim.experiments.store import StoreError
 from tests.test_batch import bytes_of, small

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import sim
-from sim.experiments.batch import planned
+from sim.experiments.batch_plan import planned
 from sim.experiments.chunks import Key, seed_at
 from sim.experiments.points import BASE, points_of, scenario_at, table_of
 from sim.experiments.scenario import ScenarioError

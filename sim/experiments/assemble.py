@@ -20,15 +20,9 @@ import pyarrow.parquet as pq
 from sim import __version__
 from sim.experiments import added as added_here
 from sim.experiments import ledger as ledgers
-from sim.experiments.batch import (
-    CHUNKS,
-    MANIFEST,
-    Log,
-    Plan,
-    failures_in,
-    finished_chunks,
-    remove_chunks,
-)
+from sim.experiments.batch_folder import CHUNKS, MANIFEST, failures_in, finished_chunks, remove_chunks
+from sim.experiments.batch_plan import Plan
+from sim.experiments.batch_progress import Log
 from sim.experiments.chunks import NOTHING, SUMMARIES, Key, arms_of, conformed
 from sim.experiments.columns import columns_of
 from sim.experiments.frames import labels_of, may_be_missing

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from scipy import stats
 
 from sim.experiments import added
-from sim.experiments.batch import MANIFEST
+from sim.experiments.batch_folder import MANIFEST
 from sim.experiments.points import Point, points_of, scenario_at
 from sim.experiments.scenario import Scenario, ScenarioError, load
 from sim.experiments.store import StoreError

@@ -13,15 +13,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sim.theory.parameters import nearest
+from sim.views.user_error import UserError
 
 if TYPE_CHECKING:
     import uvicorn
 
 PORT = 8765
-
-
-class AppError(ValueError):
-    """The page cannot be served, or a handout not be written; the message says why and what would do."""
 
 
 def app(
@@ -54,7 +51,7 @@ def _mesa(host: str, port: int, browser: bool) -> None:
     try:
         mesa_page.serve(host, port, browser)
     except mesa_page.MissingExtra as error:
-        raise AppError(str(error)) from None
+        raise UserError(str(error)) from None
 
 
 def _loopback(host: str) -> bool:
@@ -62,11 +59,11 @@ def _loopback(host: str) -> bool:
 
 
 def listening(host: str, port: int) -> socket.socket:
-    """A socket that listens there. Raises ``AppError`` where that is not possible."""
+    """A socket that listens there. Raises ``UserError`` where that is not possible."""
     try:
         family, kind, _, _, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
     except (OSError, UnicodeError):
-        raise AppError(f"--host {host[:60]}: is no address of this computer; 127.0.0.1 is the usual one") from None
+        raise UserError(f"--host {host[:60]}: is no address of this computer; 127.0.0.1 is the usual one") from None
     bound = socket.socket(family, kind)
     if sys.platform != "win32":  # there it would let two servers share a port
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -75,7 +72,7 @@ def listening(host: str, port: int) -> socket.socket:
         bound.listen(128)
     except OSError as error:
         bound.close()
-        raise AppError(
+        raise UserError(
             f"port {port} of {host} cannot be used ({error.strerror}); name another with --port, or any free one with --port 0"
         ) from None
     return bound
@@ -113,16 +110,16 @@ def handout(
     from sim.views.app.lessons import LESSONS
 
     if lesson not in LESSONS:
-        raise AppError(f"there is no lesson '{lesson[:60]}'{nearest(lesson[:60], LESSONS)}; lessons are {', '.join(LESSONS)}")
+        raise UserError(f"there is no lesson '{lesson[:60]}'{nearest(lesson[:60], LESSONS)}; lessons are {', '.join(LESSONS)}")
     path = out or Path(f"attune-handout-{lesson}.html")
     if path.exists():
-        raise AppError(f"{path}: already exists{' and is a folder' if path.is_dir() else ''}; choose another name with --out")
+        raise UserError(f"{path}: already exists{' and is a folder' if path.is_dir() else ''}; choose another name with --out")
     text = handout_of(lesson)
     try:
         with path.open("x", encoding="utf-8") as file:
             file.write(text)
     except FileExistsError:
-        raise AppError(f"{path}: already exists; choose another name with --out") from None
+        raise UserError(f"{path}: already exists; choose another name with --out") from None
     except OSError as error:
-        raise AppError(f"{path}: cannot be written ({error.strerror})") from error
+        raise UserError(f"{path}: cannot be written ({error.strerror})") from error
     typer.echo(f"Wrote {path} ({len(text.encode()) / 1e6:.1f} MB). Open it in a browser; it needs no server and no network.")

@@ -16,7 +16,7 @@ from rich.progress import Progress as Bar
 if TYPE_CHECKING:
     import pandas as pd
 
-    from sim.experiments.batch import Progress
+    from sim.experiments.batch_progress import Progress
     from sim.experiments.batch_results import BatchResults
     from sim.experiments.scenario import Scenario
 
@@ -46,7 +46,7 @@ def _told() -> Iterator[Callable[[Progress], None]]:
     """Progress for people: a bar on a terminal, else a line now and then."""
     import time
 
-    from sim.experiments.batch import TOLD_EVERY, told_seconds
+    from sim.experiments.batch_progress import TOLD_EVERY, told_seconds
 
     console = Console(stderr=True)
     if not console.is_terminal:
@@ -83,7 +83,8 @@ def run(
     **how: Any,
 ) -> None:
     """Run a batch, or go on with it; print what it came to. ``how`` goes to ``run_batch`` (chunk, keep, ...)."""
-    from sim.experiments.batch import MANIFEST, run_batch
+    from sim.experiments.batch import run_batch
+    from sim.experiments.batch_folder import MANIFEST
     from sim.experiments.batch_results import open_batch
 
     folder = out or usual_folder(scenario, seed)
@@ -128,7 +129,8 @@ def results_table(found: BatchResults, measures: Sequence[str] | None = None) ->
     plain = effects[effects["minus"].astype("str") == ""]
     shown = [m for m in measures or SHOWN if (plain["measure"] == m).any()]
     rows = []
-    points, replicates = found.points.set_index("point"), dict(zip(found.points["point"], found.points["replicates"], strict=True))
+    points = found.points.set_index("point")
+    replicates = dict(points["replicates"])
     by = {key: part.set_index("measure") for key, part in plain.groupby(["point", "arm"], observed=True, sort=False)}
     for (point, arm), part in by.items():
         row: dict[str, Any] = {name: _level(points.at[point, name]) for name in found.factors}

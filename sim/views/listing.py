@@ -77,7 +77,7 @@ MOST_LISTED = 12
 
 def batch_of(scenario: Scenario) -> str:
     """What a batch varies and how often it is repeated, in a few lines. Every point is checked. Raises ``ScenarioError``."""
-    from sim.experiments.batch import planned
+    from sim.experiments.batch_plan import planned
     from sim.experiments.points import told
     from sim.experiments.scenario_batch import Range
 

@@ -24,7 +24,8 @@ from pathlib import Path
 from typing import Any
 
 import sim
-from sim.experiments.batch import planned, run_batch
+from sim.experiments.batch import run_batch
+from sim.experiments.batch_plan import planned
 from sim.experiments.chunks import Key, task_of
 from sim.experiments.outcomes import block_of, values_of
 from sim.experiments.points import scenario_at

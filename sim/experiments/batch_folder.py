@@ -1,0 +1,233 @@
+"""The folder of a batch: begun once, gone on with only by what began it, chunks kept whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from sim.experiments import ledger as ledgers
+from sim.experiments.batch_plan import Plan
+from sim.experiments.batch_progress import Log
+from sim.experiments.chunks import Done, Failure
+from sim.experiments.store import StoreError
+
+CHUNKS = "chunks"
+MANIFEST = "manifest.json"
+
+
+class BatchChanged(StoreError):
+    """A folder holds a batch that was begun with something else than what is here now."""
+
+
+# ------------------------------------------------------------------------------------------------- what has changed
+
+
+def header_of(folder: Path) -> dict[str, Any]:
+    """What the batch in a folder was begun with. Raises ``StoreError``."""
+    lines = ledgers.read(folder).lines
+    if not lines or "begun" not in lines[0]:
+        raise StoreError(f"{folder}: no batch was begun here")
+    return dict(lines[0]["begun"])
+
+
+def differences(begun: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """What is not as it was when the batch was begun, in words; the scenario's own changes first."""
+    said = []
+    for name in ("seed", "keep"):
+        if begun[name] != now[name]:
+            said.append(f"{name} was {begun[name]} and is {now[name]}")
+    said += [f"scenario: {line}" for line in _changes(begun["spec"], now["spec"])]
+    if begun["added"] != now["added"] or begun["files"] != now["files"]:
+        said.append("what is added to the model (--with, model) has changed")
+    said += machine_differences(begun, now)
+    return said
+
+
+def machine_differences(begun: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """What has changed of the program and the machine since a batch was begun."""
+    said = []
+    if begun["sources"] != now["sources"]:
+        said.append("the program's sources have changed")
+    other = [f"{name} {begun['versions'].get(name)} -> {version}" for name, version in now["versions"].items()
+             if begun["versions"].get(name) != version]  # fmt: skip
+    if other:
+        said.append(f"versions: {', '.join(other)}")
+    if begun["arithmetic"] != now["arithmetic"]:
+        said.append("this machine's arithmetic differs")
+    return said
+
+
+def _changes(before: Any, after: Any, at: str = "") -> list[str]:
+    if isinstance(before, Mapping) and isinstance(after, Mapping):
+        return [line for key in dict.fromkeys((*before, *after))
+                for line in _changes(before.get(key), after.get(key), f"{at}.{key}" if at else str(key))]  # fmt: skip
+    same = before == after and type(before) is type(after)
+    return [] if same else [f"{at} was {_short(before)} and is {_short(after)}"]
+
+
+def _short(value: Any) -> str:
+    text = "not said" if value is None else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 60 else f"{text[:56]} ..."
+
+
+# ------------------------------------------------------------------------------------------------------- beginning
+
+
+def begun(folder: Path, plan: Plan, *, anyway: bool, anew: bool) -> None:
+    """Make the folder a batch of this plan, where it is not already. Raises ``StoreError``, ``BatchChanged``."""
+    try:
+        if folder.exists() and not folder.is_dir():
+            raise StoreError(f"{folder}: is a file; name another folder")
+        there = folder.is_dir() and any(folder.iterdir())
+        if there and anew:
+            _moved_aside(folder)
+            there = False
+        if there and not (folder / ledgers.LEDGER).exists():
+            raise StoreError(f"{folder}: already exists, is not empty and holds no batch; name another folder")
+        (folder / CHUNKS).mkdir(parents=True, exist_ok=True)
+        now = plan.identity
+        with ledgers.held(folder) as ledger:
+            if not ledger.lines:
+                (folder / "scenario.yaml").write_text(plan.scenario.to_yaml(), encoding="utf-8")
+                _keep_added(folder, plan)
+                ledger.append({"begun": now})
+                Log(folder).say(f"begun: {plan.scenario.name}, seed {plan.seed}, {len(plan.points)} points")
+                return
+            first = ledger.lines[0].get("begun", {})
+            _compared(folder, ledger, first, now, anyway)
+    except StoreError:
+        raise
+    except OSError as e:
+        raise StoreError(f"{folder}: cannot be written ({e.strerror or e})") from e
+
+
+def _compared(folder: Path, ledger: ledgers.Ledger, first: Mapping[str, Any], now: dict[str, Any], anyway: bool) -> None:
+    """Raise ``BatchChanged`` where a batch cannot be gone on with; note it in the ledger where it is gone on with anyway."""
+    latest = next((line["anyway"] for line in reversed(ledger.lines) if "anyway" in line), first)
+    changed = differences(latest, now)
+    if not changed:
+        return
+    if (folder / MANIFEST).exists():
+        raise BatchChanged(
+            f"{folder}: holds a finished batch of something else ({'; '.join(changed)}); "
+            "name another folder (--out), or begin anew (--anew; what is there is moved aside)"
+        )
+    only_machine = changed == machine_differences(latest, now)
+    if anyway and only_machine:
+        ledger.append({"anyway": now, "changed": changed})
+        return
+    if only_machine:
+        raise BatchChanged(
+            f"{folder}: was begun with something else ({'; '.join(changed)}), so its parts would not belong together; "
+            "restore what it was begun with, begin anew (--anew), or go on all the same (--anyway; the manifest will say so)"
+        )
+    raise BatchChanged(
+        f"{folder}: holds an unfinished batch of something else ({'; '.join(changed)}); name another folder (--out), "
+        "or begin anew (--anew; what is there is moved aside)"
+    )
+
+
+def _moved_aside(folder: Path) -> None:
+    with ledgers.held(folder) if (folder / ledgers.LEDGER).exists() else contextlib.nullcontext():
+        for i in range(1, 10_000):
+            aside = folder.with_name(f"{folder.name}.before-{i}")
+            if not aside.exists():
+                folder.rename(aside)
+                return
+
+
+def _keep_added(folder: Path, plan: Plan) -> None:
+    if plan.added:
+        (folder / "with").mkdir(exist_ok=True)
+        for name, text in plan.added:
+            (folder / "with" / Path(name).name).write_text(text, encoding="utf-8")
+
+
+def finished_chunks(folder: Path, ledger: ledgers.Ledger) -> list[dict[str, Any]]:
+    """The chunks that the ledger names and whose files are there whole; a damaged one is told and simulated again."""
+    good = []
+    for line in ledger.lines:
+        if "tasks" not in line:
+            continue
+        for file in line["files"].values():
+            path = folder / CHUNKS / file["file"]
+            try:
+                if path.stat().st_size != file["bytes"] or hash_of(path) != file["hash"]:
+                    raise OSError("its content is not what was written")
+            except OSError as e:
+                Log(folder).say(f"{path.name}: is damaged ({e.strerror or e}); its tasks are simulated again")
+                break
+        else:
+            good.append(line)
+    return good
+
+
+def hash_of(path: Path) -> str:
+    with path.open("rb") as f:
+        return hashlib.file_digest(f, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+
+
+# ------------------------------------------------------------------------------------------------------- keeping
+
+
+def kept_chunk(plan: Plan, folder: Path, ledger: ledgers.Ledger, made: Done) -> None:
+    """Keep what came back: its files first, each whole or not at all, then the line in the ledger. Raises ``StoreError``."""
+    first = made.tasks[0]
+    name = f"{first.point:06d}-{first.replicate:06d}-{first.block:04d}"
+    files = {}
+    try:
+        for table, data in made.tables.items():
+            path = folder / CHUNKS / f"{name}.{table}.arrow"
+            _written(path, data)
+            digest = hashlib.blake2b(data, digest_size=16).hexdigest()
+            files[table] = {"file": path.name, "bytes": len(data), "hash": digest}
+        _synced_folder(folder / CHUNKS)
+        ledger.append(
+            {"tasks": plan.runs(made.tasks), "files": files, "failures": [asdict(failure) for failure in made.failures]}
+        )
+    except OSError as e:
+        raise StoreError(
+            f"{folder}: could not be written ({e.strerror or e}); what was finished before is kept, and the same command goes on"
+        ) from e
+
+
+def _written(path: Path, data: bytes) -> None:
+    partial = path.with_suffix(".partial")
+    try:
+        with partial.open("wb") as f:
+            f.write(data)
+            f.flush()
+            os.fsync(f.fileno())
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _synced_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def failures_in(ledger: ledgers.Ledger) -> list[Failure]:
+    """Every failure that the ledger tells of, in the order of tasks and arms."""
+    every = {}
+    for line in ledger.lines:
+        for told in line.get("failures", ()):
+            one = Failure(**told)
+            every[one.point, one.replicate, one.block, one.arm] = one
+    return [every[key] for key in sorted(every)]
+
+
+def remove_chunks(folder: Path) -> None:
+    """Remove the chunks of a finished batch."""
+    shutil.rmtree(folder / CHUNKS, ignore_errors=True)

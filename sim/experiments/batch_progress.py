@@ -1,0 +1,75 @@
+"""How far a batch is: for a progress bar, and for the log in its folder."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+#: Seconds between two lines of the progress log.
+TOLD_EVERY = 15.0
+LOG = "progress.log"
+
+
+@dataclass
+class Progress:
+    """How far a batch is: tasks, failures, and rate since this command began. ``said`` is one line for people and logs."""
+
+    total: int
+    done: int = 0
+    failures: int = 0
+    open_ended: bool = False  # until a measure is known well enough: the total may still grow
+    _at_start: int = 0
+    _began: float = field(default_factory=time.monotonic)
+
+    def begin(self) -> None:
+        """Count rate and remaining time from here."""
+        self._at_start, self._began = self.done, time.monotonic()
+
+    @property
+    def rate(self) -> float:
+        """Tasks a second since the beginning."""
+        return (self.done - self._at_start) / max(time.monotonic() - self._began, 1e-9)
+
+    @property
+    def remaining(self) -> float:
+        """Seconds that what is known to be missing will take at this rate."""
+        return (self.total - self.done) / self.rate if self.rate > 0 else float("nan")
+
+    @property
+    def said(self) -> str:
+        """One line: tasks, share, rate, remaining time, failures."""
+        total = f"{'at least ' if self.open_ended else ''}{self.total}"
+        share = f" ({100 * self.done // max(self.total, 1)} %)"
+        failed = f", {self.failures} failed run{'s' if self.failures != 1 else ''}"
+        rate = f", {self.rate:.2f} a second, about {told_seconds(self.remaining)} left" if self.done > self._at_start else ""
+        return f"{self.done} of {total} tasks{share}{rate}{failed}"
+
+
+def told_seconds(seconds: float) -> str:
+    """Seconds as people say them."""
+    if seconds != seconds:
+        return "an unknown time"
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"
+
+
+class Log:
+    """The progress log in the folder: a line when something happens, and one now and then. It may fail; the batch goes on."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path, self._last = folder / LOG, 0.0
+
+    def say(self, line: str, *, always: bool = True) -> bool:
+        """Write a line with the time; ``always`` false = only if the last is long enough ago. Returns whether it was written."""
+        now = time.monotonic()
+        if not always and now - self._last < TOLD_EVERY:
+            return False
+        self._last = now
+        with contextlib.suppress(OSError), self.path.open("a", encoding="utf-8") as f:
+            f.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {line}\n")
+        return True
