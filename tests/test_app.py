@@ -23,6 +23,7 @@ from sim.people.state import StateError
 from sim.theory.claims import sources
 from sim.theory.parameters import NUMBERS
 from sim.theory.regions import REGIONS
+from sim.therapy.session import ENDINGS
 from sim.views import app_command
 from sim.views.app import chair, handout, many, notes, page, server
 from sim.views.app.lessons import FIRST, LESSONS, SETUPS
@@ -405,6 +406,20 @@ def test_every_word_that_the_page_asks_for_is_there() -> None:
                 here = here[step] if isinstance(here, dict) and step in here else None
                 if here is None:
                     break
+
+
+def test_every_sentence_of_the_table_is_asked_for() -> None:
+    """No word without a reader: its key stands somewhere in the page's code."""
+    folder = Path(page.__file__).parent
+    files = [*folder.glob("*.py"), *folder.glob("*.j2"), *folder.glob("static/*.js")]
+    code = " ".join(file.read_text(encoding="utf-8") for file in files)
+    known = {*re.findall(r"\w+", code), *ENDINGS}
+
+    def unread(part: dict[str, Any]) -> list[str]:
+        found = [key for key in part if key not in known and not key.endswith(("_ends", "_options"))]
+        return found + [key for one in part.values() if isinstance(one, dict) for key in unread(one)]
+
+    assert unread(words()) == []
 
 
 def test_what_hovering_says_has_a_source() -> None:

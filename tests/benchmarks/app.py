@@ -36,7 +36,7 @@ def times_of_page(page: Any) -> dict[str, list[float]]:
         said = page.evaluate("() => ({...document.documentElement.dataset})")
         found["slider, end to end"].append(float(said["askedMs"]))
         found["slider, drawn"].append(float(said["drawnMs"]))
-    step = """() => { const start = performance.now(); document.getElementById("step").click(); return performance.now() - start; }"""
+    step = "() => { const start = performance.now(); document.getElementById('step').click(); return performance.now() - start; }"
     found["step"] = [page.evaluate(step) for _ in range(STEPS)]
     return found
 

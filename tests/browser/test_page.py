@@ -296,6 +296,15 @@ def test_two_visitors_do_not_see_each_other(visit: Visit) -> None:
     assert other.locator("#alliance").inner_html() == before
 
 
+def test_the_way_back_to_the_set_up(visit: Visit) -> None:
+    page = visit(f"/?lesson={FIRST}&b_warmth=0.3&seed=4")
+    expect(page.locator("#lesson-panel")).to_contain_text(SAID["controls"]["changed"])
+    computed(page, page.locator("#lesson-back").click)
+    assert dict(parse_qsl(urlsplit(page.url).query)) == {"lesson": FIRST}
+    expect(page.locator("[data-key=b_warmth]")).to_have_value("0.81")
+    expect(page.locator("#lesson-back")).to_have_count(0)
+
+
 def test_opposites_turns_over_by_its_switch(visit: Visit) -> None:
     page = visit("/?lesson=opposites&at=40&many=1")
     page.wait_for_function("() => document.documentElement.dataset.drawnMs")

@@ -19,6 +19,7 @@ export function showLesson(panel, play, stage, acts) {
     parts.push(...(stage.many ? explained(lesson, stage, acts) : revealed(lesson, play, stage, acts)));
   }
   if (changed() && state.lesson !== "sandbox") parts.push(tag("p", { className: "small" }, words.controls.changed));
+  if (changed(["seed"])) parts.push(button(words.controls.back, "back", acts.back));
   const focus = panel.contains(document.activeElement) ? document.activeElement.id : "";
   panel.replaceChildren(...parts);
   if (focus) document.getElementById(focus)?.focus();

@@ -1,7 +1,7 @@
 // The page: puts state, courses, drawings and controls together.
 
 import { given, words, filled } from "./given.js";
-import { state, put, begin, setup, address } from "./state.js";
+import { state, put, begin, address } from "./state.js";
 import { askPlay, askMany, Refused } from "./ask.js";
 import * as clock from "./clock.js";
 import { drawPlane } from "./plane.js";
@@ -61,8 +61,8 @@ function drawLesson() {
     pairs: (value) => change({ pairs: value }),
     map: () => guarded(() => dialogs.openMap(change)),
     lesson: toLesson,
+    back: () => { begin(state.lesson); showControls(); recompute(); },
   });
-  $("back").hidden = !Object.entries(setup(state.lesson)).some(([key, value]) => !["at", "many", "projector"].includes(key) && state.query[key] !== value);
 }
 
 /** Controls say what the state says. */
@@ -284,7 +284,6 @@ function listen() {
   for (const button of document.querySelectorAll("[data-show]")) button.addEventListener("click", () => { shown.side = button.dataset.show; drawNow(); });
   $("new-luck").addEventListener("click", newLuck);
   $("many").addEventListener("click", () => setMany(state.query.many !== "1"));
-  $("back").addEventListener("click", () => { begin(state.lesson); showControls(); recompute(); });
   $("projector").addEventListener("click", () => { put({ projector: state.query.projector === "1" ? "0" : "1" }); showControls(); draw(); });
   $("help").addEventListener("click", () => guarded(() => dialogs.openHelp()));
   $("research").addEventListener("click", () => guarded(() => dialogs.openResearch(shown.many, change)));

@@ -2,6 +2,9 @@
 
 import { given } from "./given.js";
 
+// Keys that only say how a picture is shown.
+const SHOWN = ["at", "many", "projector"];
+
 export const state = { lesson: given.lesson, query: { ...given.query } };
 
 /** What a lesson starts from. */
@@ -15,7 +18,7 @@ export function asQuery(changes = {}, computedOnly = false) {
   const base = setup(state.lesson);
   const said = new URLSearchParams({ lesson: state.lesson });
   for (const [key, value] of Object.entries(all)) {
-    if (computedOnly && ["at", "many", "projector"].includes(key)) continue;
+    if (computedOnly && SHOWN.includes(key)) continue;
     if (base[key] !== value) said.set(key, value);
   }
   return said.toString();
@@ -26,10 +29,10 @@ export function address(changes = {}) {
   return `${location.origin}${location.pathname}?${asQuery(changes)}`;
 }
 
-/** Whether what is computed differs from the lesson's set-up, luck apart. */
-export function changed() {
-  const base = setup(state.lesson);
-  return Object.entries(state.query).some(([key, value]) => !["seed", "at", "many", "projector", "clients"].includes(key) && base[key] !== value);
+/** Whether what is computed differs from the lesson's set-up: its luck (if named in ``also``) and number of clients apart. */
+export function changed(also = []) {
+  const base = setup(state.lesson), apart = [...SHOWN, "seed", "clients"].filter((key) => !also.includes(key));
+  return Object.entries(state.query).some(([key, value]) => !apart.includes(key) && base[key] !== value);
 }
 
 /** Change keys of the query, and the address with it. A value of null takes a key back. */
