@@ -208,6 +208,13 @@ def test_hostile_values_come_back_as_messages_and_as_text(client: TestClient, ke
     assert text.status_code == 400 and "<script>alert" not in text.text and "49" not in re.findall(r"'(\d+)'", text.text)
 
 
+@pytest.mark.parametrize("place", ["/", "/api/play", "/api/many", "/api/chair", "/data.csv", "/scenario.yaml"])
+@pytest.mark.parametrize("query", ["a=1&" * 900, "&" * 3000, "=" * 3000, "side=" + "x" * 4500, "seed=%ff", "%"])
+def test_odd_queries_are_answered_without_fault(client: TestClient, place: str, query: str) -> None:
+    answer = client.get(f"{place}?{query}")
+    assert answer.status_code in (200, 400) and "Traceback" not in answer.text
+
+
 @pytest.mark.parametrize("query", ["side=c&session=1&exchange=1", "side=a&session=x&exchange=1", "side=b", "session=1&exchange=1",
                                    "side=b&session=1&exchange=1", "side=a&session=99999999&exchange=1"])  # fmt: skip
 def test_the_chair_stands_at_ruptures_only(client: TestClient, query: str) -> None:

@@ -499,6 +499,10 @@ def test_a_handout_plays_and_snaps_without_a_server(visit: Visit, tmp_path: Path
     computed(page, page.locator("#new-luck").click)
     page.keyboard.press("ArrowRight")
     expect(page.locator("#at-shown")).to_have_text("1")
+    page.locator("[data-key=seed]").fill("5000")
+    computed(page, lambda: page.locator("[data-key=seed]").press("Enter"))
+    expect(page.locator("[data-key=seed]")).to_have_value(str(int(SETUPS[FIRST]["seed"]) + 2))
+    expect(page.locator("[data-key=a_client]")).to_be_disabled()
     page.locator("#read").click()
     expect(page.locator("#dialog")).to_be_visible()
     assert requests == []

@@ -65,7 +65,7 @@ def courses(state: State) -> dict[str, Any]:
     frame = {name: value for name, value in play_of(state).items() if name not in SIDES}
     by = {"smallest": lesson.smallest, "lower": lesson.lower} if lesson.asked_of == "one" else None
     return {
-        "grid": grid,
+        "grid": {**grid, "seed": [int(seed) for seed in seeds]},
         "seeds": seeds,
         "plays": plays,
         "outcomes": outcomes,

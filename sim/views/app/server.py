@@ -10,7 +10,6 @@ import json
 from collections.abc import Callable
 from functools import lru_cache, wraps
 from typing import Any
-from urllib.parse import parse_qsl, urlencode
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -82,13 +81,10 @@ def _bare(host: str) -> str:
 
 
 def _state(request: Request) -> tuple[State, dict[str, str]]:
-    """The state of a request's address, and what it asks besides."""
-    query = request.url.query
-    asked = {key: value for key, value in parse_qsl(query, keep_blank_values=True, max_num_fields=300) if key in _ASKED} \
-        if len(query) < 5000 else {}  # fmt: skip
-    if asked:
-        query = urlencode([(key, value) for key, value in parse_qsl(query, keep_blank_values=True) if key not in _ASKED])
-    return read(query, SETUPS, FIRST), asked
+    """The state of a request's address, and what it asks besides (as it stands there)."""
+    parts = [part.partition("=") for part in request.url.query.split("&")]
+    asked = {key: value for key, _, value in parts if key in _ASKED}
+    return read("&".join("".join(part) for part in parts if part[0] not in _ASKED), SETUPS, FIRST), asked
 
 
 def _said(work: Answer) -> Answer:

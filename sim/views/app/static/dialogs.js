@@ -124,13 +124,17 @@ export async function openChair(side, event, watch) {
       act(said.watch, () => { close(); watch(side, found[name].do); }, { className: "primary", id: "watch" }), tag("p", { className: "small" }, `${said.same_luck} ${said.assumption}`));
   };
   open(said.title, tag("p", {}, where), tag("p", { className: "question" }, said.ask),
-    tag("div", { className: "choices" }, ...choices.map((name) => act(said[name], () => chosen(name), { id: `do-${name}`, title: said.means[name] }))), results);
+    tag("div", { className: "choices" }, ...choices.map((name) => {
+      const choice = act("", () => chosen(name), { id: `do-${name}` });
+      choice.append(tag("strong", {}, said[name]), tag("span", { className: "small" }, said.means[name]));
+      return choice;
+    })), results);
 }
 
 function future(name, one, chosen) {
   const said = words.chair_panel;
   const mended = filled(one.mended ? said.mended : said.not_mended, { chance: Math.round(100 * one.chance) });
-  return tag("section", { className: chosen ? "future chosen" : "future", id: `future-${name}` }, tag("h3", {}, said[name]), tag("p", { className: "small" }, said.means[name]),
+  return tag("section", { className: chosen ? "future chosen" : "future", id: `future-${name}` }, tag("h3", {}, said[name]),
     tag("p", {}, filled(said.result, { mended, alliance: number(one.alliance.at(-1), 2), distress: number(one.distress_end), ending: one.ending_text })));
 }
 

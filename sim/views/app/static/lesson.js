@@ -100,6 +100,7 @@ function explained(lesson, stage, acts) {
 /** The two groups in a few words, beside the fan. */
 export function fewWords(many) {
   const measure = words.measures[many.measure];
+  if (given.handout && changed()) return [words.handout.fan];
   if (measure.yes) return [counted(many)];
   const share = many.overlap === null ? words.many.no_share : words.many.overlap_share;
   return [tag("strong", {}, filled(share, { words: many.overlap_words, share: Math.round(100 * many.overlap) })), ` ${measure.name}: `,

@@ -97,8 +97,7 @@ function marks(svg, one, side, at, axes, pick) {
   for (const [session, event] of bySession) {
     const x = axes.x(session), y = axes.y(one.alliance[session]);
     const kind = event.kind === "repair" ? "repair" : event.mended ? "mended" : "open";
-    const group = el("g", { "data-mark": `${side}-${session}`, "data-kind": kind, class: pick && event.kind !== "repair" ? "pick" : null });
-    group.append(el("title", {}, words.events[event.kind] instanceof Array ? words.events[event.kind][Number(event.mended)] : words.events.repair));
+    const group = el("g", { "data-mark": `${side}-${session}`, "data-kind": kind, "data-about": "rupture", class: pick && event.kind !== "repair" ? "pick" : null });
     if (kind === "open") {
       const d = `M${x - r} ${y - r}l${2 * r} ${2 * r}M${x - r} ${y + r}l${2 * r} ${-2 * r}`;
       group.append(el("path", { d, stroke: INK.paper, "stroke-width": 5 }), el("path", { d, stroke: LOOK[side].text, "stroke-width": 2.2 }));
@@ -146,7 +145,7 @@ function legend(svg, axes) {
 function attending(svg, play, at, axes, top) {
   SIDES.forEach((one, k) => {
     const y = top + size(0.4) + k * size(1.45), held = Math.min(at, play[one].held);
-    svg.append(el("rect", { x: axes.x(0), y, width: Math.max(axes.x(held) - axes.x(0), 0), height: size(1.15), fill: one === "a" ? LOOK.a.fill : INK.paper, stroke: LOOK[one].stroke, "stroke-width": 1.5, "data-attends": one }));
+    svg.append(el("rect", { x: axes.x(0), y, width: Math.max(axes.x(held) - axes.x(0), 0), height: size(1.15), fill: one === "a" ? LOOK.a.fill : INK.paper, stroke: LOOK[one].stroke, "stroke-width": 1.5, "data-attends": one, "data-about": "attending" }));
     if (at < play[one].held) return;
     const inside = held > play.weeks * 0.55, x = axes.x(held) + (inside ? -size(0.6) : size(0.5));
     svg.append(label(x, y + size(0.85), words.endings_short[play[one].ending], {

@@ -328,7 +328,10 @@ function explain() {
 }
 
 function start() {
-  if (given.handout) document.documentElement.classList.add("handout");
+  if (given.handout) {
+    document.documentElement.classList.add("handout");
+    for (const control of document.querySelectorAll("select.person")) control.disabled = true;
+  }
   shown.at = Math.min(Number(state.query.at), last());
   shown.far = shown.at;
   for (const [key, grid] of Object.entries(given.handout?.grid ?? {})) snapTo(document.querySelector(`[data-key="${key}"]`), grid);
