@@ -83,7 +83,7 @@ def _naming(state: State) -> bool:
 
 def _change(state: State) -> bool:
     both = _of(state, "security_gained")
-    return both.difference["low"] > 0 and both.a.mean() < 1.0 and not both.b.any()
+    return both.difference["low"] > 0 and 0.3 < both.a.mean() < 0.9 and not both.b.any()
 
 
 def _own_attachment(state: State) -> bool:
@@ -93,7 +93,7 @@ def _own_attachment(state: State) -> bool:
 
 def _luck(state: State) -> bool:
     end = _of(state, "alliance_end")
-    return end.won()[0] > 0.5 and 0.25 < end.upset < 0.5
+    return end.won()[0] > 0.5 and 0.27 < end.upset < 0.46
 
 
 #: Everything in the therapist at its best.
@@ -102,7 +102,7 @@ BEST = {"a_accuracy": "1", "a_warmth": "0.98", "a_repair": "early"}
 
 def _puzzle(state: State) -> bool:
     best, usual = _of(state, "reached_security", **BEST).a.mean(), _of(state, "reached_security").b.mean()
-    return 0.35 < best < 0.8 and usual < best
+    return 0.45 < best < 0.8 and 0.2 < usual < 0.5
 
 
 #: Points of the CORE-OM from which relief counts as clearly more.

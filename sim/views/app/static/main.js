@@ -31,6 +31,7 @@ function draw() {
   drawNow();
   showLog($("log"), play, at, (session) => goTo(session));
   $("sentence").textContent = sentence(play, at);
+  $("play").classList.toggle("primary", at < last());
   $("at").max = last();
   $("at").value = at;
   $("at-word").textContent = play.weeks > play.sessions ? words.play.week : words.play.session;
