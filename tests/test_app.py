@@ -151,7 +151,7 @@ def test_the_page_opens_on_a_story_that_is_already_there(client: TestClient) -> 
 
 
 ANSWERS = ["/", "/api/play", "/api/many?clients=10", "/api/scenario", "/api/model", "/data.csv?sessions=3", "/scenario.yaml",
-           "/static/main.js", "/static/page.css", "/nowhere", "/?seed=x", "/api/play?seed=x", "/static/../server.py"]  # fmt: skip
+           "/static/main.js", "/static/page.css", "/nowhere", "/?seed=x", "/api/play?seed=x", "/static/../server.py", "/static/server.py"]  # fmt: skip
 
 
 @pytest.mark.parametrize("place", ANSWERS)

@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl, urlencode
 
 from sim.experiments.scenario_people import STYLE_POINT
 from sim.theory.equations import logistic, logit
-from sim.theory.parameters import NUMBERS, ParameterError, checked, nearest
+from sim.theory.parameters import NUMBERS, nearest
 from sim.theory.regions import lesion_names
 from sim.theory.styles import HIGHEST, LOWEST, STYLES
 from sim.views.app.responses import RESPONSES
@@ -305,11 +305,7 @@ class _Reader:
             if name not in NUMBERS:
                 self.wrong.append(f"{_shown(key)}: the model has no number {_shown(name)}{nearest(name[:60], NUMBERS)}")
                 continue
-            value = self.number(key, self.query[key], NUMBERS[name].low, NUMBERS[name].high)
-            try:
-                found[name] = checked(name, value)
-            except ParameterError as error:
-                self.wrong.append(str(error))
+            found[name] = self.number(key, self.query[key], NUMBERS[name].low, NUMBERS[name].high)
         if len(keys) > MOST_NUMBERS:
             self.wrong.append(f"the address changes {len(keys)} numbers for {whose}; at most {MOST_NUMBERS} can be changed")
         return tuple(sorted(found.items()))

@@ -25,7 +25,8 @@ export function el(name, attributes = {}, ...children) {
 export function tag(name, properties = {}, ...children) {
   const made = document.createElement(name);
   for (const [key, value] of Object.entries(properties)) {
-    if (key in made && key !== "list") made[key] = value;
+    if (key.startsWith("aria")) made.setAttribute(`aria-${key.slice(4).toLowerCase()}`, value);
+    else if (key in made) made[key] = value;
     else made.setAttribute(key, value);
   }
   made.append(...children);

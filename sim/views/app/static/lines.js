@@ -159,7 +159,7 @@ const median = (group, axes) => inTherapy(group, axes).map(([x, band]) => [x, ax
 
 function bands(svg, group, side, axes) {
   const held = inTherapy(group, axes);
-  const area = (low, high) => path([...held.map(([x, band]) => [x, axes.y(band[low])]), ...held.toReversed().map(([x, band]) => [x, axes.y(band[high])])]) + "Z";
+  const area = (low, high) => path([...held.map(([x, band]) => [x, axes.y(band[low])]), ...[...held].reverse().map(([x, band]) => [x, axes.y(band[high])])]) + "Z";
   const edge = { stroke: LOOK[side].stroke, "stroke-width": 1, "stroke-dasharray": LOOK[side].dash, "stroke-opacity": 0.5 };
   svg.append(el("path", { d: area(0, 4), fill: LOOK[side].stroke, "fill-opacity": 0.1, ...edge, "data-band": `${side}95` }));
   svg.append(el("path", { d: area(1, 3), fill: LOOK[side].stroke, "fill-opacity": 0.2, ...edge, "data-band": `${side}50` }));

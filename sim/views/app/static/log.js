@@ -33,7 +33,7 @@ export function sentence(play, at) {
 /** The notes of a session of both pairs, side by side. */
 export function notesOf(play, at) {
   return tag("div", { className: "notes" }, ...SIDES.map((side) => {
-    const course = play[side], session = Math.min(Math.max(at, 1), course.held), note = course.notes[session - 1];
+    const course = play[side], session = Math.min(at, course.held), note = course.notes[session - 1];
     return tag("section", { className: `note side-${side}` },
       tag("h3", {}, `${words.controls[side]}: ${filled(words.log.notes, { session })}`),
       ...["happened", "client", "therapist"].flatMap((part) => [tag("h4", {}, words.log[part]), tag("p", {}, note[part])]));

@@ -291,7 +291,7 @@ function listen() {
   $("data").addEventListener("click", () => dialogs.openData(shown.many));
   $("figure").addEventListener("click", () => openFigure(shown.play));
   $("link").addEventListener("click", copyLink);
-  $("read").addEventListener("click", () => dialogs.open(words.log.readable, notesOf(shown.play, shown.at)));
+  $("read").addEventListener("click", () => dialogs.open(words.log.readable, shown.at < 1 ? words.log.empty : notesOf(shown.play, shown.at)));
   $("chair").addEventListener("click", chairAtLast);
   addEventListener("keydown", pressed);
   new ResizeObserver(() => draw()).observe($("alliance"));
