@@ -2,6 +2,7 @@
 # make test   set up with the test extras and run the tests (branch coverage over 90 %)
 # make lint   style and types
 # make deep   what is too slow for every commit: long tests, speed
+# make test-mesa-page  install the extra of the Mesa page in an environment of its own and test the page in a browser
 # make clean  remove the environment and everything that can be remade (results too)
 
 PYTHON ?= python3
@@ -9,12 +10,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input -q
 INSTALL := $(PIP) install -c constraints.txt
+MESA := $(VENV)/mesa-page
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint deep clean
+.PHONY: help run test lint deep test-mesa-page clean
 
 help:
-	@sed -n 's/^# //p' Makefile | head -5
+	@sed -n 's/^# //p' Makefile | head -6
 
 run: $(VENV)/.installed
 	$(BIN)/attune run scenarios/style_pairings.yaml
@@ -32,6 +34,9 @@ deep: $(VENV)/.installed-test
 	$(BIN)/python -m tests.benchmarks.clinic --check
 	$(BIN)/python -m tests.benchmarks.app --check
 	$(BIN)/python -m tests.benchmarks.batch --check
+
+test-mesa-page: $(MESA)/.installed
+	$(MESA)/bin/python -m pytest -p no:cacheprovider tests/test_mesa_browser.py
 
 clean:
 	rm -rf $(VENV) results build dist *.egg-info .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .hypothesis
@@ -61,4 +66,13 @@ $(VENV)/.installed: $(VENV)/.made pyproject.toml constraints.txt
 $(VENV)/.installed-test: $(VENV)/.installed
 	@echo "Installing the test extras (once)"
 	@$(INSTALL) --no-build-isolation -e '.[test]'
+	@touch $@
+
+# On top of the usual environment, which stays free of the extra: only what is new is installed here.
+$(MESA)/.installed: $(VENV)/.installed-test
+	@echo "Installing the extra of the Mesa page (once)"
+	@$(BIN)/python -m venv --clear --without-pip $(MESA)
+	@$(BIN)/python -c 'import sysconfig; print("import site; site.addsitedir(%r)" % sysconfig.get_path("purelib"))' \
+	  > $$($(MESA)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/usual.pth
+	@$(MESA)/bin/python -m pip --disable-pip-version-check --no-input -q install -c constraints.txt --no-build-isolation -e '.[mesa-page]'
 	@touch $@

@@ -38,6 +38,7 @@ app = typer.Typer(
 _WITH = typer.Option(
     "--with", help="Python file that is run first and adds matching rules, policies or programmes; may be repeated."
 )
+_POINT = typer.Option(min=0, help="Of a scenario with a batch: this point alone, as a single run with all its tables.")
 _SEED = typer.Option(min=0, max=2**63 - 1, help="Fixes all luck: the same seed gives the same tables.")
 
 def _added(files: list[Path] | None) -> None:
@@ -126,12 +127,13 @@ def run_command(
         bool, typer.Option("--anyway", help="Of a batch: go on although the program or the machine has changed.")
     ] = False,
     anew: Annotated[bool, typer.Option("--anew", help="Of a batch: begin again; what is there is moved aside.")] = False,
+    point: Annotated[int | None, _POINT] = None,
 ) -> None:
     """Run a scenario, write its tables and report, and print the answer. The same command goes on with an unfinished batch."""
     from sim.experiments.scenario import load
 
     _added(with_files)
-    wanted = load(scenario)
+    wanted = _at_point(load(scenario), point)
     asked = batch or cluster is not None
     if batch_run.is_batch(wanted, asked):
         batch_run.run(
@@ -144,6 +146,19 @@ def run_command(
     if given is not None:
         raise UserError(f"{given} belongs to a batch, and {scenario} has no 'batch:'; add --batch to run it as one")
     _run_alone(wanted, seed, out, workers)
+
+
+def _at_point(scenario: Scenario, point: int | None) -> Scenario:
+    """The scenario, or one point of its batch as a scenario of its own. Raises ``UserError`` for a point that is not there."""
+    from sim.experiments.points import points_of, scenario_at
+
+    if point is None:
+        return scenario
+    points = points_of(scenario)
+    if scenario.batch is None or point >= len(points):
+        has = f"points 0 to {len(points) - 1}" if scenario.batch is not None else "no batch"
+        raise UserError(f"--point {point}: {scenario.name} has {has}")
+    return scenario_at(scenario, points[point].changes)
 
 
 def _kept_tables(names: list[str] | None) -> list[str] | None:
@@ -305,6 +320,7 @@ def trace(
     seed: Annotated[int, _SEED] = 1,
     replicate: Annotated[int, typer.Option(min=0, help="Replicate, from 0.")] = 0,
     csv: Annotated[Path | None, typer.Option(help="Also write every quantity of every exchange to this CSV file.")] = None,
+    point: Annotated[int | None, _POINT] = None,
     with_files: Annotated[list[Path] | None, _WITH] = None,
 ) -> None:
     """Look inside one session: what happened in each exchange, step by step."""
@@ -313,7 +329,7 @@ def trace(
     from sim.views import story
 
     _added(with_files)
-    s = load(scenario)
+    s = _at_point(load(scenario), point)
     exchanges, sessions, chosen = traced_course(s, seed, arm, client, replicate)
     if session > len(sessions):
         ending = sessions.attrs["ending"]

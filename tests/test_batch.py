@@ -363,20 +363,27 @@ def test_kill_9_loses_nothing(whole: Path, tmp_path: Path) -> None:
     assert bytes_of(tmp_path / "b") == bytes_of(whole)
 
 
-def test_ctrl_c_is_answered_with_one_line(tmp_path: Path) -> None:
-    """Exit status 130, no traceback from parent or workers, and the same command goes on."""
+@pytest.mark.parametrize(("how", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_being_stopped_is_answered_with_one_line(tmp_path: Path, how: signal.Signals, status: int) -> None:
+    """By Ctrl-C (which a terminal sends to all of them) or by a queue (to the parent): no traceback, workers gone."""
     file = tmp_path / "small.yaml"
     file.write_text(small(replicates=200).to_yaml())
     command = [sys.executable, "-m", "sim", "run", str(file), "--out", str(tmp_path / "b"), "--workers", "2", "--chunk", "1"]
-    running = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT, start_new_session=True
-    )
+    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    running = subprocess.Popen(command, cwd=ROOT, start_new_session=True, **pipes)
     while running.poll() is None and len(lines_of(tmp_path / "b")) < 4:
         time.sleep(0.02)
-    os.killpg(running.pid, signal.SIGINT)  # as a terminal does: to all of them
+    if how == signal.SIGINT:
+        os.killpg(running.pid, how)
+    else:
+        running.terminate()
     out, err = running.communicate(timeout=60)
-    assert running.returncode == 130 and "Traceback" not in err and out == "", err
+    assert running.returncode == status and "Traceback" not in err and out == "", err
     assert err.strip().splitlines()[-1].startswith("attune: stopped; what is finished is kept")
+    with pytest.raises(ProcessLookupError):  # nobody of its group is left
+        for _ in range(100):
+            os.killpg(running.pid, 0)
+            time.sleep(0.1)
 
 
 def test_a_ledger_line_that_was_cut_off_is_dropped(whole: Path, tmp_path: Path) -> None:

@@ -170,6 +170,21 @@ def test_stopping_at_a_failure_is_status_1(attune: Attune, tmp_path: Path) -> No
     assert (tmp_path / "results" / "c" / "batch-seed-1" / "with" / "rules.py").exists()
 
 
+def test_one_point_can_be_run_and_looked_into_alone(attune: Attune, tmp_path: Path) -> None:
+    """As a single run with its report, and exchange by exchange; the values are those of the batch."""
+    file = tmp_path / "small.yaml"
+    file.write_text(small().to_yaml())
+    assert attune("run", file, "--seed", 5, "--point", 3, "--out", "alone").status == 0
+    alone = sim.open_run(tmp_path / "alone")
+    found = sim.open_batch(run_batch(small(), 5, tmp_path / "b", workers=1))
+    one = "point == 3 and replicate == 0 and arm == 'dismissing' and measure == 'sessions' and minus == ''"
+    mean = found.summaries.query(one)["mean"]
+    clients = alone.clients.query("replicate == 0 and arm == 'dismissing'")
+    assert clients["sessions_attended"].mean() == pytest.approx(mean.iloc[0])
+    assert "client 0, session 1" in attune("trace", file, "--seed", 5, "--point", 3, "--arm", "dismissing").out
+    wrong(attune("run", file, "--point", 4), "--point 4", "points 0 to 3")
+
+
 def test_main_is_the_command() -> None:
     """``attune run`` without a file says so."""
     with pytest.raises(SystemExit) as stop:

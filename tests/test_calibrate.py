@@ -20,7 +20,7 @@ from sim.evidence.emulator import learned
 from sim.evidence.free_numbers import BY_HAND, FREE, Free, centre, standings_of, values_at
 from sim.evidence.kept import fit_of, kept
 from sim.evidence.patterns import PatternError, patterns
-from sim.evidence.validate import Studies
+from sim.evidence.validate import Studies, score_limit
 from sim.experiments.scenario import from_spec
 from sim.theory.ensemble import members, spread
 from sim.theory.parameters import NUMBERS, ParameterError
@@ -417,7 +417,7 @@ def test_members_agree_when_simulated_anew() -> None:
             found = bank.ask([Job({"parameters": dict(members()[number])}, 424242 + number, 0.2, searched())])[0]
             p = patterns()
             score = sum(m**2 / (1 + (found.values[n][1] / p[n].uncertainty) ** 2) for n, m in misses(found).items())
-            assert score <= ensemble.limit(len(VALUES)), ensemble.disagreements(found)
+            assert score <= score_limit(len(VALUES)), ensemble.disagreements(found)
 
 
 def test_shipped_search_looks_at_every_row_but_those_of_the_clinics() -> None:

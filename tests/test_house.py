@@ -82,7 +82,7 @@ def test_luck_imports_nothing_of_ours() -> None:
 
 
 def test_import_sim_is_light() -> None:
-    heavy = ("mesa", "matplotlib", "starlette", "uvicorn")
+    heavy = ("mesa", "matplotlib", "starlette", "uvicorn", "solara")
     code = f"import sim, sys; print([m for m in {heavy!r} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

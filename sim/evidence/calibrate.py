@@ -11,6 +11,7 @@ All tables of one search use the same luck, so that a small change of a number m
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -44,18 +45,23 @@ def misses(found: Found) -> dict[str, float]:
             for name, v in found.values.items() if patterns()[name].tier == "calibrate"}  # fmt: skip
 
 
-def shortfall(pattern: Pattern, part: str, found: tuple[float, float, float]) -> float:
-    """How far a part of a direction row falls short of its sign, in half-widths of its interval; 0 with ``ROOM`` to spare."""
+def clearance(pattern: Pattern, part: str, found: tuple[float, float, float]) -> float:
+    """A part of a direction row in half-widths of its interval, signed so that larger is better; for "0" the room left."""
     value, low, high = found
     half = max((high - low) / 2.0, 1e-9)
     match pattern.expect[part]:
         case "+":
-            return max(ROOM - value / half, 0.0)
+            return value / half
         case "-":
-            return max(ROOM + value / half, 0.0)
+            return -value / half
         case "0":
-            return max((abs(value) - pattern.zero_within) / half + ROOM, 0.0)
-    return 0.0
+            return (pattern.zero_within - abs(value)) / half
+    return math.inf
+
+
+def shortfall(pattern: Pattern, part: str, found: tuple[float, float, float]) -> float:
+    """How far a part of a direction row falls short of its sign, in half-widths of its interval; 0 with ``ROOM`` to spare."""
+    return max(ROOM - clearance(pattern, part, found), 0.0)
 
 
 def shortfalls(found: Found) -> dict[str, float]:

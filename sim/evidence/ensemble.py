@@ -17,11 +17,11 @@ import pandas as pd
 
 from sim.evidence import reserved
 from sim.evidence.bank import Bank, Found, Job
-from sim.evidence.calibrate import FURTHEST, ROOM, SIZE, Fit, misses, searched, shortfalls
+from sim.evidence.calibrate import FURTHEST, ROOM, SIZE, Fit, clearance, misses, searched, shortfalls
 from sim.evidence.emulator import Emulator, learned
 from sim.evidence.free_numbers import FREE, Free, standings_of, values_at
 from sim.evidence.patterns import patterns
-from sim.evidence.validate import LEVEL, MOST_MISSED, sign_verdict
+from sim.evidence.validate import MOST_MISSED, score_limit, sign_verdict
 from sim.theory.ensemble import members
 
 DESIGN, WIDER = 256, 1.6  # points, and how much wider than the fit's own uncertainty
@@ -37,13 +37,6 @@ def standings(free: Sequence[Free] = FREE) -> np.ndarray:
 # ----------------------------------------------------------------------------------------------------- what agrees
 
 
-def limit(rows: int) -> float:
-    """What the joint score may be with so many rows."""
-    from scipy.stats import chi2
-
-    return float(chi2.ppf(LEVEL, rows))
-
-
 def disagreements(found: Found, allow_luck: bool = False) -> list[str]:
     """Why a table does not agree with the record; nothing where it agrees.
 
@@ -56,8 +49,8 @@ def disagreements(found: Found, allow_luck: bool = False) -> list[str]:
         missed = {name: m / (1.0 + luck[name] ** 2) ** 0.5 for name, m in missed.items()}
     why = [f"{name} misses by {m:+.1f}" for name, m in missed.items() if not abs(m) <= MOST_MISSED]
     score = sum(m**2 for m in missed.values())
-    if not score <= limit(len(missed)):
-        why.append(f"joint score {score:.1f}, at most {limit(len(missed)):.1f}")
+    if not score <= score_limit(len(missed)):
+        why.append(f"joint score {score:.1f}, at most {score_limit(len(missed)):.1f}")
     amiss = _signs_amiss(found)
     return why + [f"{name} {part} {verdict}" for name, part, verdict in amiss if not (allow_luck and verdict == "not shown")]
 
@@ -89,20 +82,9 @@ def _outputs(found: Found) -> tuple[list[str], np.ndarray]:
 
 
 def _signed(found: Found) -> dict[str, float]:
-    """Direction parts in half-widths of their interval, signed so that larger is better; for "0" the room left."""
-    out = {}
-    for name in shortfalls(found):
-        row, part = name.split("/", 1)
-        p, (value, low, high) = patterns()[row], found.parts[row][part]
-        half = max((high - low) / 2.0, 1e-9)
-        match p.expect[part]:
-            case "+":
-                out[name] = value / half
-            case "-":
-                out[name] = -value / half
-            case "0":
-                out[name] = (p.zero_within - abs(value)) / half
-    return out
+    """The clearance of every part of every direction row."""
+    rows = (name.split("/", 1) for name in shortfalls(found))
+    return {f"{row}/{part}": clearance(patterns()[row], part, found.parts[row][part]) for row, part in rows}
 
 
 def uncertainty(fit: Fit) -> np.ndarray:
@@ -132,7 +114,7 @@ def drawn(emulator: Emulator, fit: Fit, count: int, seed: int = reserved.DRAW) -
 
     value = np.array([("/" not in name) for name in emulator.outputs])
     sd = emulator.errors(design(fit, 128, scramble=seed)).mean(axis=0)  # between the points that it learned from
-    most = limit(int(value.sum())) - LUCK
+    most = score_limit(int(value.sum())) - LUCK
 
     def log_posterior(z: np.ndarray) -> np.ndarray:
         mean = emulator.means(z)

@@ -139,6 +139,13 @@ def sign_verdict(sign: str, part: tuple[float, float, float], zero_within: float
     return "holds" if low > 0.0 else "wrong sign" if high < 0.0 else "not shown"
 
 
+def score_limit(rows: int) -> float:
+    """What the joint score of so many rows may be: the 95 % point of chi-square with as many degrees of freedom."""
+    from scipy.stats import chi2
+
+    return float(chi2.ppf(LEVEL, rows)) if rows else 0.0
+
+
 @dataclass(frozen=True)
 class Validation:
     """What came out, row by row, and in all. ``changes``: what the model had beyond the defaults."""
@@ -164,11 +171,8 @@ class Validation:
 
     @property
     def limit(self) -> float:
-        """What the score may be: the 95 % point of chi-square with as many degrees of freedom as calibrate rows."""
-        from scipy.stats import chi2
-
-        n = len(self.of("calibrate"))
-        return float(chi2.ppf(LEVEL, n)) if n else 0.0
+        """What the score may be (``score_limit``)."""
+        return score_limit(len(self.of("calibrate")))
 
     @property
     def score_passes(self) -> bool:

@@ -84,9 +84,8 @@ def _figures(found: BatchResults, place: Path) -> list[dict[str, Any]]:
     for measure in (m for m in SHOWN if plain.loc[plain["measure"] == m, "mean"].notna().any()):
         source = saved(plots_batch.over_factors(found, measure), place / measure)
         title = title_and_unit(measure, found.clinic)[0]
-        many = len(plots_batch.shown_factors(found)) > 1
-        more = " Pale: single points; lines: means over the other factors." if many else " Bars: 95 % intervals."
-        shown.append({"source": Markup(source), "alt": _seen(found, measure), "caption": f"{_capital(title)}.{more}"})
+        more = plots_batch.how_to_read(found)
+        shown.append({"source": Markup(source), "alt": _seen(found, measure), "caption": f"{_capital(title)}. {more}"})
     return shown
 
 

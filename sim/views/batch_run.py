@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -91,11 +93,11 @@ def run(
     there = (folder / MANIFEST).exists() and not how.get("anew")
     added = added_files(with_files)
     try:
-        with _told() as progress, _workers(workers, cluster) as chosen:
+        with _told() as progress, _workers(workers, cluster) as chosen, _ended_gently():
             run_batch(scenario, seed, folder, workers=chosen, added=added, progress=progress, **how)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
         typer.echo(f"attune: stopped; what is finished is kept in {folder}, and the same command goes on from there", err=True)
-        sys.exit(130)
+        sys.exit(143 if isinstance(stop, _Ended) else 130)
     found = open_batch(folder)
     if not there or not (folder / "report.html").exists():
         from sim.views.batch_report import write_batch_report
@@ -104,6 +106,27 @@ def run(
     show(found)
     if there:
         typer.echo("Already run with this scenario, seed and version; read from disk.")
+
+
+class _Ended(KeyboardInterrupt):
+    """Somebody (a queue, the system) asked this process to end."""
+
+
+@contextlib.contextmanager
+def _ended_gently() -> Iterator[None]:
+    """SIGTERM stops a batch as Ctrl-C does."""
+
+    def stop(*_: Any) -> None:
+        raise _Ended
+
+    if threading.current_thread() is not threading.main_thread():  # where signals are not ours
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @contextlib.contextmanager

@@ -11,9 +11,10 @@ from rich.console import Console
 from rich.table import Table
 
 from sim.evidence.calibrate import Fit, misses
-from sim.evidence.ensemble import disagreements, limit, pinned, would_pin
+from sim.evidence.ensemble import disagreements, pinned, would_pin
 from sim.evidence.free_numbers import FREE
 from sim.evidence.kept import kept, table_of
+from sim.evidence.validate import score_limit
 from sim.theory.ensemble import members
 from sim.theory.parameters import NUMBERS
 
@@ -47,9 +48,10 @@ def fit_table(fit: Fit) -> Table:
 def fit_summary(fit: Fit) -> list[str]:
     """The joint score where the search ended, on its own luck, and what does not agree there."""
     n = len(misses(fit.found))
+    most = score_limit(n)
     why = disagreements(fit.found)
     return [
-        f"Joint score {fit.score:.1f}, at most {limit(n):.1f} with {n} rows, on the luck of the search; {len(FREE)} free numbers "
+        f"Joint score {fit.score:.1f}, at most {most:.1f} with {n} rows, on the luck of the search; {len(FREE)} free numbers "
         f"against {n} values and the signs of the direction rows.",
         f"Does not agree: {'; '.join(why)}." if why else "Every row that was looked at agrees.",
         f"The search ended after {fit.rounds} rounds: {fit.message.rstrip('.')}.",

@@ -57,32 +57,48 @@ def over_factors(found: BatchResults, measure: str) -> Figure:
     return fig
 
 
+def _one_by_one(found: BatchResults) -> bool:
+    """Whether points differ in one factor only, so that each can stand for a level."""
+    batch = found.scenario.batch
+    return len(shown_factors(found)) == 1 or (batch is not None and batch.design == "one_at_a_time")
+
+
+def how_to_read(found: BatchResults) -> str:
+    """What marks and bars in a figure are."""
+    if not shown_factors(found) or _one_by_one(found):
+        return "Bars: 95 % intervals."
+    if all(found.points[name].nunique() <= MOST_LEVELS for name in shown_factors(found)):
+        return "Pale marks: single points; full marks: means over the levels of the other factors."
+    return "Every mark is one point of the design; all factors vary at once."
+
+
 def _panel(found: BatchResults, ax: Axes, table: pd.DataFrame, factor: str, arms: list[str]) -> list[Any]:
-    """One factor: where it alone is varied with intervals, else the mean over all else as a line and the points as a cloud."""
-    here = _alone(found, table, factor)
+    """One factor: where it alone is varied, with intervals; else a cloud of points, and of few levels the mean over all else."""
+    here = table[table[factor].notna()]  # of a design that varies one factor at a time, the points of this one
     levels = list(dict.fromkeys(here[factor]))
     numeric = factor != CASE and here[factor].dtype.kind == "f"
     place = {level: float(level) if numeric else float(i) for i, level in enumerate(sorted(levels) if numeric else levels)}
     handles: list[Any] = []
     step = _step(list(place.values()))
+    alone = _one_by_one(found)
     for i, arm in enumerate(arms):
         mine, style = here[here["arm"].astype("str") == arm], look(i)
         x = np.array([place[v] for v in mine[factor]]) + (i - (len(arms) - 1) / 2) * 0.06 * step
-        single = not mine.duplicated(factor).any()
-        line = "" if factor == CASE else style["linestyle"]
-        if single and len(levels) <= 3 * MOST_LEVELS:
+        if alone:
             order = np.argsort(x)
             error = (mine["high"] - mine["mean"]).to_numpy()[order]
-            kept = {**style, "linestyle": line}
+            kept = {**style, "linestyle": style["linestyle"] if numeric else ""}  # between categories there is nothing
             handles.append(ax.errorbar(x[order], mine["mean"].to_numpy()[order], error, label=short(arm), capsize=2, **kept))
             continue
-        ax.plot(x, mine["mean"], linestyle="", marker=style["marker"], color=style["color"], markersize=3, alpha=0.3)
-        if len(levels) <= MOST_LEVELS:
-            means = mine.groupby(factor, sort=True)["mean"].mean()
+        few = len(levels) <= MOST_LEVELS
+        cloud = {"linestyle": "", "marker": style["marker"], "color": style["color"], "markersize": 3 if few else 4.5}
+        points = ax.plot(x, mine["mean"], alpha=0.3 if few else 0.75, label="" if few else short(arm), **cloud)
+        if few:
+            means = mine.groupby(factor, sort=False)["mean"].mean()
+            means = means[sorted(means.index, key=lambda level: place[level])]
             at = [place[v] + (i - (len(arms) - 1) / 2) * 0.06 * step for v in means.index]
-            handles += ax.plot(at, means, label=short(arm), **style)
-        else:
-            handles += ax.plot([], [], linestyle="", marker=style["marker"], color=style["color"], label=short(arm))
+            points = ax.plot(at, means, label=short(arm), **{**style, "linestyle": style["linestyle"] if numeric else ""})
+        handles += points
     if not numeric:
         ax.set_xticks(range(len(levels)), [short(str(v), 22) for v in levels], rotation=30 if len(levels) > 3 else 0,
                       ha="right" if len(levels) > 3 else "center")  # fmt: skip
@@ -100,13 +116,6 @@ def _named(factor: str) -> str:
 
 def _step(places: list[float]) -> float:
     return float(np.min(np.diff(np.unique(places)))) if len(set(places)) > 1 else 1.0
-
-
-def _alone(found: BatchResults, table: pd.DataFrame, factor: str) -> pd.DataFrame:
-    """Of a design that varies one factor at a time, the points of this one; of others all."""
-    if factor == CASE:
-        return table
-    return table[table[factor].notna()]
 
 
 def _single(ax: Axes, table: pd.DataFrame, arms: list[str]) -> list[Any]:
