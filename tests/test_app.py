@@ -24,7 +24,7 @@ from sim.theory.claims import sources
 from sim.theory.parameters import NUMBERS
 from sim.theory.regions import REGIONS
 from sim.therapy.session import ENDINGS
-from sim.views import app_command
+from sim.views import app_command, mesa_page
 from sim.views.app import chair, handout, many, notes, page, server
 from sim.views.app.lessons import FIRST, LESSONS, SETUPS
 from sim.views.app.play import play_of, record_of, side_of
@@ -33,6 +33,7 @@ from sim.views.app.responses import RESPONSES
 from sim.views.app.scenarios import scenario_of
 from sim.views.app.state import AddressError, State, read
 from sim.views.app.words import words
+from sim.views.listening import CannotListen
 
 HOME = "http://127.0.0.1:8765"
 
@@ -151,7 +152,8 @@ def test_the_page_opens_on_a_story_that_is_already_there(client: TestClient) -> 
 
 
 ANSWERS = ["/", "/api/play", "/api/many?clients=10", "/api/scenario", "/api/model", "/data.csv?sessions=3", "/scenario.yaml",
-           "/static/main.js", "/static/page.css", "/nowhere", "/?seed=x", "/api/play?seed=x", "/static/../server.py", "/static/server.py"]  # fmt: skip
+           "/static/main.js", "/static/page.css", "/nowhere", "/?seed=x", "/api/play?seed=x", "/static/../server.py",
+           "/static/server.py"]  # fmt: skip
 
 
 @pytest.mark.parametrize("place", ANSWERS)
@@ -514,13 +516,13 @@ def test_a_port_that_is_taken_is_named(capsys: pytest.CaptureFixture[str]) -> No
         with pytest.raises(SystemExit) as stop:
             cli.main(["app", "--no-browser", "--port", str(port)])
     assert stop.value.code == 2
-    assert f"port {port} of 127.0.0.1 cannot be used" in (said := capsys.readouterr().err) and "--port 0" in said
+    assert f"{port} is in use by another program" in capsys.readouterr().err
 
 
 def test_an_address_that_is_none_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stop:
         cli.main(["app", "--no-browser", "--host", "no such host"])
-    assert stop.value.code == 2 and "is no address of this computer" in capsys.readouterr().err
+    assert stop.value.code == 2 and "is no name or address of this machine" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("host", "warned"), [("127.0.0.1", False), ("0.0.0.0", True)])
@@ -535,8 +537,26 @@ def test_the_command_says_where_the_page_is_and_stops_quietly(
     monkeypatch.setattr(app_command, "served", lambda host: Stopped())
     _main(["app", "--no-browser", "--port", "0", "--host", host])
     said = capsys.readouterr()
-    assert re.search(rf"http://{re.escape(host)}:\d+/", said.out) and "Stopped." in said.out
+    assert re.search(r"http://127.0.0.1:\d+/", said.out) and "Stopped." in said.out
     assert ("through the network" in said.err) == warned
+
+
+@pytest.mark.parametrize("raised", [mesa_page.MissingExtra("pip install it"), CannotListen("--port: taken")])
+def test_mesas_page_is_shown_in_its_place_or_said_why_not(
+    raised: Exception, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[str, int, bool]] = []
+    monkeypatch.setattr(mesa_page, "serve", lambda *how: asked.append(how))
+    _main(["app", "--mesa", "--no-browser", "--port", "0"])
+    assert asked == [("127.0.0.1", 0, False)]
+
+    def refused(*how: Any) -> None:
+        raise raised
+
+    monkeypatch.setattr(mesa_page, "serve", refused)
+    with pytest.raises(SystemExit) as stop:
+        cli.main(["app", "--mesa"])
+    assert stop.value.code == 2 and str(raised) in capsys.readouterr().err
 
 
 def test_the_server_of_the_page_gives_little_away() -> None:

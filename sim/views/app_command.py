@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import socket
-import sys
 import threading
 import webbrowser
 from contextlib import suppress
+from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sim.theory.parameters import nearest
+from sim.views.listening import LOOPBACK, CannotListen, address_of, listening
 from sim.views.user_error import UserError
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ PORT = 8765
 
 
 def app(
-    host: Annotated[str, typer.Option(help="Address to listen on; any but 127.0.0.1 is open to the network.")] = "127.0.0.1",
+    host: Annotated[str, typer.Option(help="Address to listen on; any but 127.0.0.1 is open to the network.")] = LOOPBACK,
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 = any free one.")] = PORT,
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page in the browser.")] = True,
     mesa: Annotated[bool, typer.Option("--mesa", help="Show the page for people who come from Mesa instead (an extra).")] = False,
@@ -31,18 +32,24 @@ def app(
     if mesa:
         _mesa(host, port, browser)
         return
-    with listening(host, port) as bound:
-        address = bound.getsockname()
-        url = f"http://{f'[{address[0]}]' if ':' in address[0] else address[0]}:{address[1]}/"
+    with _listening(host, port) as bound:
+        url = address_of(bound)
         warm_up()
         typer.echo(f"Attune's classroom page: {url}  (Ctrl-C stops it)")
-        if not _loopback(address[0]):
+        if not ip_address(bound.getsockname()[0]).is_loopback:
             typer.echo("Note: everybody who reaches this computer through the network can open the page.", err=True)
         if browser:
             threading.Timer(0.3, webbrowser.open, [url]).start()
         with suppress(KeyboardInterrupt):  # how one stops it
-            served(address[0]).run(sockets=[bound])
+            served(bound.getsockname()[0]).run(sockets=[bound])
     typer.echo("Stopped.")
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    try:
+        return listening(host, port)
+    except CannotListen as error:
+        raise UserError(str(error)) from None
 
 
 def _mesa(host: str, port: int, browser: bool) -> None:
@@ -50,32 +57,8 @@ def _mesa(host: str, port: int, browser: bool) -> None:
 
     try:
         mesa_page.serve(host, port, browser)
-    except mesa_page.MissingExtra as error:
+    except (mesa_page.MissingExtra, CannotListen) as error:
         raise UserError(str(error)) from None
-
-
-def _loopback(host: str) -> bool:
-    return host.startswith("127.") or host == "::1"
-
-
-def listening(host: str, port: int) -> socket.socket:
-    """A socket that listens there. Raises ``UserError`` where that is not possible."""
-    try:
-        family, kind, _, _, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
-    except (OSError, UnicodeError):
-        raise UserError(f"--host {host[:60]}: is no address of this computer; 127.0.0.1 is the usual one") from None
-    bound = socket.socket(family, kind)
-    if sys.platform != "win32":  # there it would let two servers share a port
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        bound.bind(place)
-        bound.listen(128)
-    except OSError as error:
-        bound.close()
-        raise UserError(
-            f"port {port} of {host} cannot be used ({error.strerror}); name another with --port, or any free one with --port 0"
-        ) from None
-    return bound
 
 
 def warm_up() -> None:

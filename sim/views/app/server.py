@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from functools import lru_cache, wraps
+from ipaddress import ip_address
 from typing import Any
 
 from starlette.applications import Starlette
@@ -28,6 +29,7 @@ from sim.views.app.play import play_of
 from sim.views.app.scenarios import as_yaml, run_command
 from sim.views.app.state import AddressError, State, differences, read
 from sim.views.app.words import words
+from sim.views.listening import LOOPBACK
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; font-src 'self'; "
@@ -41,7 +43,8 @@ HEADERS = {
     "cross-origin-opener-policy": "same-origin",
     "cache-control": "no-store",
 }
-LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+#: Names under which a page that is bound to loopback is asked for.
+OWN_NAMES = ("127.0.0.1", "localhost", "[::1]")
 _TYPES = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8"}
 #: Keys of requests that are no part of the page's state.
 _ASKED = ("side", "session", "exchange")
@@ -224,8 +227,8 @@ def mistake(request: Request, error: Exception) -> Response:
     return JSONResponse({"error": [words()["page"]["mistake"]]}, 500)
 
 
-def application(host: str = LOOPBACK[0]) -> Starlette:
-    """The page as an ASGI application, for the address that it is bound to."""
+def application(host: str = LOOPBACK) -> Starlette:
+    """The page as an ASGI application, for the (IP) address that it is bound to."""
     routes = [
         Route("/", index),
         Route("/static/{name}", static),
@@ -239,7 +242,7 @@ def application(host: str = LOOPBACK[0]) -> Starlette:
         Route("/scenario.yaml", scenario_file),
         Route("/handout/{lesson}.html", handout_file),
     ]
-    hosts = LOOPBACK if host in (*LOOPBACK, "::1") else None
+    hosts = (*OWN_NAMES, host) if ip_address(host).is_loopback else None
     return Starlette(
         routes=routes,
         middleware=[Middleware(Guard, hosts=hosts)],
