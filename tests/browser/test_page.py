@@ -201,6 +201,20 @@ def test_it_plays_to_the_end_by_the_clock(visit: Visit) -> None:
     assert page.locator("#at").input_value() == page.locator("#at").get_attribute("max")
 
 
+def test_it_stops_at_ruptures_where_that_is_wished(visit: Visit) -> None:
+    page = visit()
+    played = play_of(read("", SETUPS, FIRST))
+    ruptures = [one["session"] for side in "ab" for one in played[side]["ruptures"] if one["kind"] != "repair"]
+    page.locator("#stop").check()
+    page.locator("#speed").select_option("fast")
+    for session in sorted(set(ruptures))[:2]:
+        page.locator("#play").click()
+        expect(page.locator("#at-shown")).to_have_text(str(session))
+        expect(page.locator("#play")).to_have_text(SAID["play"]["play"])
+    page.locator("#chair").click()
+    expect(page.locator("#dialog")).to_contain_text(f"session {sorted(set(ruptures))[1]},")
+
+
 def test_by_keyboard(visit: Visit) -> None:
     page = visit()
     page.keyboard.press("ArrowRight")

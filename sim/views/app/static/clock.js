@@ -8,7 +8,8 @@ export function run(from, last, speed, tick, done) {
   stop();
   let position = from, before = null;
   const frame = (now) => {
-    if (before !== null) position += ((now - before) / 1000) * PER_SECOND[speed()];
+    // Less than a session at a time, so that none is passed over where a frame comes late.
+    if (before !== null) position += Math.min(((now - before) / 1000) * PER_SECOND[speed()], 0.9);
     before = now;
     if (position >= last) {
       running = null;
@@ -16,8 +17,8 @@ export function run(from, last, speed, tick, done) {
       done(true);
       return;
     }
+    running = requestAnimationFrame(frame);  // before the tick, which may stop it
     tick(position);
-    running = requestAnimationFrame(frame);
   };
   running = requestAnimationFrame(frame);
 }

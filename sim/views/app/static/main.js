@@ -169,8 +169,12 @@ function reached() {
   if (shown.far >= last() && !before) drawLesson();
 }
 
+/** Whether either bond ruptured in a session. */
+const ruptured = (session) => ["a", "b"].some((side) => shown.play[side].ruptures.some((one) => one.session === session && one.kind !== "repair"));
+
 function halt() {
   clock.stop();
+  $("chair").classList.remove("primary");
   $("play").textContent = words.play.play;
   put({ at: shown.at });
 }
@@ -183,6 +187,7 @@ function playOrPause() {
   if (shown.many) setMany(false);
   if (shown.at >= last()) goTo(0);
   $("play").textContent = words.play.pause;
+  $("chair").classList.remove("primary");
   const exchanges = shown.play.exchanges;
   let exchange = 0;
   clock.run(shown.at, last(), () => $("speed").value, (position) => {
@@ -191,6 +196,10 @@ function playOrPause() {
       shown.at = at;
       shown.exchange = 1;
       reached();
+      if ($("stop").checked && ruptured(at)) {
+        halt();
+        $("chair").classList.add("primary");
+      }
       draw();
     } else if (now !== exchange && at > 0 && !matchMedia("(prefers-reduced-motion: reduce)").matches) {
       shown.exchange = now;
