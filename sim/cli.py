@@ -7,7 +7,6 @@ import sys
 import tempfile
 import time
 import traceback
-from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -18,7 +17,15 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from sim import __version__
-from sim.views import app_command, batch_run, calibration_command, claims_command, sensitivity_command, validation_command
+from sim.views import app_command, (
+    batch_command,
+    batch_run,
+    calibration_command,
+    claims_command,
+    new_command,
+    sensitivity_command,
+    validation_command,
+)
 from sim.views.user_error import UserError
 
 if TYPE_CHECKING:
@@ -133,7 +140,7 @@ def run_command(
     from sim.experiments.scenario import load
 
     _added(with_files)
-    wanted = _at_point(load(scenario), point)
+    wanted, seed = _at_point(load(scenario), point, seed)
     asked = batch or cluster is not None
     if batch_run.is_batch(wanted, asked):
         batch_run.run(
@@ -148,17 +155,19 @@ def run_command(
     _run_alone(wanted, seed, out, workers)
 
 
-def _at_point(scenario: Scenario, point: int | None) -> Scenario:
-    """The scenario, or one point of its batch as a scenario of its own. Raises ``UserError`` for a point that is not there."""
+def _at_point(scenario: Scenario, point: int | None, seed: int) -> tuple[Scenario, int]:
+    """The scenario and the seed, or those of one point of its batch. Raises ``UserError`` for a point that is not there."""
+    from sim.experiments.chunks import seed_at
     from sim.experiments.points import points_of, scenario_at
 
     if point is None:
-        return scenario
+        return scenario, seed
     points = points_of(scenario)
     if scenario.batch is None or point >= len(points):
         has = f"points 0 to {len(points) - 1}" if scenario.batch is not None else "no batch"
         raise UserError(f"--point {point}: {scenario.name} has {has}")
-    return scenario_at(scenario, points[point].changes)
+    changes = points[point].changes
+    return scenario_at(scenario, changes), seed_at(seed, scenario.batch.luck, changes)
 
 
 def _kept_tables(names: list[str] | None) -> list[str] | None:
@@ -257,29 +266,7 @@ def check(
     typer.echo(f"{scenario}: valid. {listing.sizes_of(s)}")
 
 
-@app.command()
-def new(
-    name: Annotated[str, typer.Argument(help="Name of the scenario to start.")],
-    clinic: Annotated[bool, typer.Option("--clinic", help="A clinic, with waiting list and caseloads.")] = False,
-) -> None:
-    """Write a commented scenario to start from."""
-    stem = name.removesuffix(".yaml")
-    if not stem or any(c in stem for c in "/\\\0") or stem.startswith("."):
-        raise UserError(f"'{name}' cannot be a scenario's name; use letters, digits, - and _")
-    folder = Path("scenarios") if Path("scenarios").is_dir() else Path()
-    path = folder / f"{stem}.yaml"
-    template = "new_clinic.yaml" if clinic else "new_scenario.yaml"
-    text = resources.files("sim.experiments").joinpath(template).read_text(encoding="utf-8")
-    if (folder / "schema.json").exists():
-        text = "# yaml-language-server: $schema=schema.json\n" + text
-    try:
-        with path.open("x", encoding="utf-8") as f:
-            f.write(text)
-    except FileExistsError:
-        raise UserError(f"{path}: already exists; choose another name") from None
-    except OSError as e:
-        raise UserError(f"{path}: cannot be written ({e.strerror})") from e
-    typer.echo(f"Wrote {path}. Edit it, then:\n  attune check {path}\n  attune run {path}")
+app.command()(new_command.new)
 
 
 @app.command()
@@ -329,7 +316,7 @@ def trace(
     from sim.views import story
 
     _added(with_files)
-    s = _at_point(load(scenario), point)
+    s, seed = _at_point(load(scenario), point, seed)
     exchanges, sessions, chosen = traced_course(s, seed, arm, client, replicate)
     if session > len(sessions):
         ending = sessions.attrs["ending"]
@@ -370,11 +357,18 @@ def report(
     folder: Annotated[Path, typer.Argument(help="A result folder.")],
     with_files: Annotated[list[Path] | None, _WITH] = None,
 ) -> None:
-    """Write the report of a result folder anew."""
+    """Write the report of a result folder anew, of a single run or of a batch."""
+    from sim.experiments.batch_results import open_batch
+    from sim.experiments.result_folder import opened
     from sim.experiments.store import open_run
     from sim.views.report import write_report
 
     _added(with_files)
+    if opened(folder).is_batch:
+        from sim.views.batch_report import write_batch_report
+
+        typer.echo(f"Report: {write_batch_report(open_batch(folder))}")
+        return
     run = open_run(folder)
     with tempfile.TemporaryDirectory(prefix=".report-", dir=folder) as beside:
         write_report(run, Path(beside))  # all of it first, so that a full disk leaves the old report whole
@@ -392,6 +386,8 @@ app.command()(calibration_command.ensemble)
 app.command()(sensitivity_command.sensitivity)
 app.command("app")(app_command.app)
 app.command()(app_command.handout)
+for _command in batch_command.COMMANDS:
+    app.command()(_command)
 
 
 @app.command()

@@ -185,6 +185,25 @@ def test_one_point_can_be_run_and_looked_into_alone(attune: Attune, tmp_path: Pa
     wrong(attune("run", file, "--point", 4), "--point 4", "points 0 to 3")
 
 
+def test_a_report_is_written_anew_and_its_faults_cost_no_table(
+    attune: Attune, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``attune report`` knows a batch; a fault in the report leaves the tables, a file that says where, and status 1."""
+    file = tmp_path / "small.yaml"
+    file.write_text(small(replicates=1).to_yaml())
+    real = batch_report.write_batch_report
+    monkeypatch.setattr(batch_report, "write_batch_report", lambda found: 1 / 0)
+    done = attune("run", file, "--workers", 1, "--out", "b")
+    assert done.status == 1 and "report failed (division by zero)" in done.err
+    assert "ZeroDivisionError" in (tmp_path / "b" / "report-error.txt").read_text()
+    monkeypatch.setattr(batch_report, "write_batch_report", real)
+    assert attune("run", file, "--workers", 1, "--out", "b").status == 0  # what was missing is made up for
+    page = tmp_path / "b" / "report.html"
+    before = page.read_bytes()
+    page.unlink()
+    assert attune("report", "b").status == 0 and page.read_bytes() == before
+
+
 def test_main_is_the_command() -> None:
     """``attune run`` without a file says so."""
     with pytest.raises(SystemExit) as stop:

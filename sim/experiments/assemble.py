@@ -134,8 +134,8 @@ def assembled(plan: Plan, folder: Path, ledger: ledgers.Ledger) -> None:
     try:
         shutil.rmtree(making, ignore_errors=True)
         making.mkdir()
-        tables = {"points": _points(plan, chunks, making), SUMMARIES: _summaries(plan, chunks, making)}
-        tables |= {name: _kept(plan, chunks, name, making) for name in plan.batch.keep}
+        tables = {"points": _points(plan, chunks, making), SUMMARIES: summaries_written(plan, chunks, making)}
+        tables |= {name: rows_written(plan, chunks, name, making) for name in plan.batch.keep}
         failures = failures_in(ledger)
         if failures:
             tables["failures"] = _written(making, "failures", _failures(plan, failures, folder), plan.seed)
@@ -178,7 +178,7 @@ def _points(plan: Plan, chunks: Chunks, folder: Path) -> dict[str, Any]:
 # ---------------------------------------------------------------------------------------------------------- summaries
 
 
-def _summaries(plan: Plan, chunks: Chunks, folder: Path) -> dict[str, Any]:
+def summaries_written(plan: Plan, chunks: Chunks, folder: Path) -> dict[str, Any]:
     """One row per point, replicate, arm and outcome, the blocks of clients put together."""
     schema = pa.schema([
         ("point", pa.int32()), ("replicate", pa.int32()), ("arm", _label(plan.arms)),
@@ -243,7 +243,7 @@ def _labelled(codes: list[int], labels: Iterable[str]) -> pa.Array:
 # --------------------------------------------------------------------------------------------------- tables of runs
 
 
-def _kept(plan: Plan, chunks: Chunks, name: str, folder: Path) -> dict[str, Any]:
+def rows_written(plan: Plan, chunks: Chunks, name: str, folder: Path) -> dict[str, Any]:
     """A table of the runs themselves: the rows of every task, in order."""
     plain = _columns(plan, chunks, name)
     labels = labels_of(name, plan.arms)
@@ -314,7 +314,7 @@ def _manifest(plan: Plan, ledger: ledgers.Ledger, tables: Mapping[str, Any]) -> 
     return {
         "synthetic": SYNTHETIC,
         "kind": "batch",
-        "scenario": plan.scenario.name,
+        "scenario": begun["scenario"],
         "question": plan.scenario.question,
         "seed": plan.seed,
         "points": len(plan.points),

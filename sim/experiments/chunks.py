@@ -10,8 +10,8 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import runpy
-import tempfile
+import linecache
+import sys
 import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
+from sim.compiling import sources_hash
 from sim.experiments import design
 from sim.experiments.clinic_measures import by_replicate
 from sim.experiments.clinic_people import reference as clinic_reference
@@ -92,7 +93,6 @@ class Done:
 
 def worker_identity() -> dict[str, str]:
     """What a worker's results depend on: sources, library versions, arithmetic."""
-    from sim.compiling import sources_hash
     from sim.experiments.store import arithmetic_fingerprint, lock_hash
 
     return {"sources": sources_hash(), "lock": lock_hash(), "arithmetic": _once(arithmetic_fingerprint)}
@@ -110,11 +110,9 @@ def _once(fingerprint: Any) -> str:
 @lru_cache(maxsize=None)
 def run_added(name: str, text: str) -> None:
     """Run a file that adds to the registries (``--with``), once in this process, whatever machine it came from."""
-    digest = hashlib.blake2b(text.encode(), digest_size=6).hexdigest()
-    with tempfile.TemporaryDirectory(prefix="attune-with-") as place:
-        path = Path(place) / (name if name.endswith(".py") else f"{digest}.py")
-        path.write_text(text, encoding="utf-8")
-        runpy.run_path(str(path), run_name="attune_with")
+    place = f"with/{Path(name).name}"  # the same in every process, so that tracebacks are
+    linecache.cache[place] = (len(text), None, text.splitlines(keepends=True), place)
+    exec(compile(text, place, "exec"), {"__name__": "attune_with", "__file__": place})
 
 
 def seed_at(seed: int, luck: str, changes: Mapping[str, Any]) -> int:
@@ -166,13 +164,13 @@ def _performed(chunk: Chunk, key: Key) -> tuple[dict[str, pa.Table], list[Failur
     for arm in scenario.arms:
         try:
             part = simulated_part(scenario, seed, task_of(scenario, arm, key), chunk.model)
-            values[arm.name] = _outcomes(scenario, arm, part)
+            values[arm.name] = outcomes_of(scenario, arm, part)
         except (MemoryError, OSError):
             raise
         except Exception as e:
             if chunk.on_error == "raise":
                 raise
-            failures.append(Failure(key.point, key.replicate, key.block, arm.name, _said(e), _told(e)))
+            failures.append(Failure(key.point, key.replicate, key.block, arm.name, said(e), told(e)))
         else:
             parts.append((arm.name, {name: part[name] for name in chunk.keep if name in part}))
     tables = {SUMMARIES: _summaries(scenario, key, values)}
@@ -181,17 +179,34 @@ def _performed(chunk: Chunk, key: Key) -> tuple[dict[str, pa.Table], list[Failur
     return tables, failures
 
 
-def _said(error: BaseException) -> str:
+def said(error: BaseException) -> str:
+    """An error in one line: its kind and message."""
     return f"{type(error).__name__}: {' '.join(str(error).split())}"
 
 
-def _told(error: BaseException) -> str:
-    """The traceback from where this module called the model on."""
-    frames_below = traceback.extract_tb(error.__traceback__)[1:]
+def told(error: BaseException) -> str:
+    """The traceback from where this module called the model on, what caused it first; paths are those within the program."""
+    cause = error.__cause__
+    before = "" if cause is None else f"{_traced(cause, 0)}\nand so:\n\n"
+    return before + _traced(error, 1)
+
+
+def _traced(error: BaseException, after: int) -> str:
+    frames_below = [_within(f) for f in traceback.extract_tb(error.__traceback__)[after:]]
     return "".join([*traceback.format_list(frames_below), *traceback.format_exception_only(error)])
 
 
-def _outcomes(scenario: Scenario, arm: Arm, part: Mapping[str, Any]) -> dict[str, np.ndarray]:
+def _within(place: traceback.FrameSummary) -> traceback.FrameSummary:
+    """A line of a traceback without the machine's own folders, which differ from worker to worker."""
+    path, line = Path(place.filename), place.line
+    for root in (Path(__file__).parents[2], *(Path(p) for p in sys.path if p)):
+        if path.is_absolute() and path.is_relative_to(root):
+            path = path.relative_to(root)
+            break
+    return traceback.FrameSummary(str(path), place.lineno, place.name, lookup_line=False, line=line)
+
+
+def outcomes_of(scenario: Scenario, arm: Arm, part: Mapping[str, Any]) -> dict[str, np.ndarray]:
     """Every outcome of one arm's part: a value a client, of a clinic one of the whole."""
     if arm.clinic is None:
         return values_of(block_of(part, arm))

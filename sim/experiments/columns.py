@@ -256,7 +256,8 @@ CLINIC_TABLES: dict[str, Described] = {"therapists": THERAPISTS, "clinic": CLINI
 POINT: Described = {"point": ("number", "point of the design, from 0; see the table of points")}
 POINTS: Described = {
     **POINT,
-    "name": ("label", "the point as people read it; the other columns are its factors, by address"),
+    "name": ("label", "the point as people read it"),
+    "replicates": ("count", "how often the point was repeated; the columns behind it are its factors, by address"),
 }
 SUMMARIES: Described = {
     **POINT,

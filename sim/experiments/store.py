@@ -27,7 +27,7 @@ import pyarrow.parquet as pq
 from sim import __version__
 from sim.compiling import compiled, sources_hash
 from sim.experiments import added
-from sim.experiments.columns import columns_of
+from sim.experiments.columns import POINT, columns_of
 from sim.experiments.run import Run
 from sim.experiments.scenario import Scenario, ScenarioError, load
 from sim.therapy.model import SHIPPED, Model
@@ -120,7 +120,7 @@ def described(schema: pa.Schema, table: str, about: dict[str, str]) -> pa.Schema
     """The schema of a table's file: what each column means, and that all of it is synthetic."""
     notes = {**(schema.metadata or {}), b"synthetic": SYNTHETIC.encode(), **{k.encode(): v.encode() for k, v in about.items()}}
     unknown = ("", "factor of the design, by address" if table == "points" else "of a mechanism or instrument that was added")
-    meanings = columns_of(table, clinic=True)
+    meanings = {**POINT, **columns_of(table, clinic=True)}
     fields = [f.with_metadata(dict(zip(("unit", "meaning"), meanings.get(f.name, unknown), strict=True))) for f in schema]
     return pa.schema(fields, metadata=notes)
 

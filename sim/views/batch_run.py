@@ -6,6 +6,7 @@ import contextlib
 import signal
 import sys
 import threading
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -100,12 +101,24 @@ def run(
         sys.exit(143 if isinstance(stop, _Ended) else 130)
     found = open_batch(folder)
     if not there or not (folder / "report.html").exists():
-        from sim.views.batch_report import write_batch_report
-
-        write_batch_report(found)
+        _report(found)
     show(found)
     if there:
         typer.echo("Already run with this scenario, seed and version; read from disk.")
+
+
+def _report(found: BatchResults) -> None:
+    """Write the report; a fault in it must not cost the tables."""
+    from sim.views.batch_report import write_batch_report
+
+    try:
+        write_batch_report(found)
+    except (OSError, MemoryError):
+        raise
+    except Exception as e:
+        (found.folder / "report-error.txt").write_text("".join(traceback.format_exception(e)), encoding="utf-8")
+        typer.echo(f"attune: the tables are in {found.folder}, but the report failed ({e}); see report-error.txt there", err=True)
+        sys.exit(1)
 
 
 class _Ended(KeyboardInterrupt):

@@ -131,10 +131,11 @@ function nameEnds(svg, play, name, at, axes, digits) {
 function legend(svg, axes) {
   const y = size(1.1), r = size(0.4);
   const items = [["open", words.alliance.open], ["mended", words.alliance.repair], ["left", words.alliance.left]];
+  const width = ([, text]) => size(text.length * 0.52 + 2.2);
+  while (items.reduce((sum, item) => sum + width(item), 0) > axes.right - axes.left - size(4)) items.pop();  // no room
   let x = axes.right;
   for (const [kind, text] of items.reverse()) {
-    x -= size(text.length * 0.52 + 2.2);
-    if (x < axes.left + size(4)) return;  // no room
+    x -= width([kind, text]);
     const mark = kind === "open" ? el("path", { d: `M${x - r} ${y - size(0.75)}l${2 * r} ${2 * r}M${x - r} ${y - size(0.75) + 2 * r}l${2 * r} ${-2 * r}`, stroke: INK.text, "stroke-width": 2 })
       : kind === "mended" ? el("circle", { cx: x, cy: y - size(0.35), r: r * 1.1, fill: INK.paper, stroke: INK.text, "stroke-width": 2 })
       : el("path", { d: `M${x - 1} ${y - size(0.8)}v${size(0.9)}M${x + 2} ${y - size(0.8)}v${size(0.9)}`, stroke: INK.text, "stroke-width": 2 });
