@@ -17,7 +17,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from sim import __version__
-from sim.views import app_command, (
+from sim.views import (
+    app_command,
     batch_command,
     batch_run,
     calibration_command,
