@@ -198,6 +198,19 @@ def test_what_does_not_go_together_is_refused() -> None:
         planned(sim.from_spec({**clinic, "batch": together}, "clinic"), 1)
 
 
+def test_a_rule_that_could_never_be_met_is_refused() -> None:
+    """A difference of the reference arm from itself; a measure of therapy where there is none."""
+    arms = {"usual": {}, "other": {"therapist": "fearful"}, "nobody": {"therapist": "none"}}
+    until = {"measure": "alliance", "se": 0.1}
+    for more, said in (({"difference": True, "arm": "usual"}, "'usual' is compared"), ({"arm": "nobody"}, "none in nobody")):
+        here = {name: arm for name, arm in arms.items() if more["arm"] == "nobody" or name != "nobody"}
+        with pytest.raises(ScenarioError, match=said):
+            planned(of({"until": {**until, **more}}, arms=here), 1)
+    assert planned(of({"until": {**until, "difference": True, "arm": "other"}}, arms=arms), 1).batch.until is not None
+    with pytest.raises(ScenarioError, match="no arm is compared"):
+        planned(of({"until": {**until, "difference": True}}, arms={"usual": {}}), 1)
+
+
 def test_luck_of_its_own_depends_on_what_a_point_changes_not_on_its_number() -> None:
     """So a point that is added changes nobody else's luck; common luck is the batch's seed."""
     changes = {"trust_rate": 0.2, "sessions": 4}

@@ -84,7 +84,7 @@ def test_report_is_written_anew(attune: Attune) -> None:
     Path("r/report.html").unlink()
     assert attune("report", "r").status == 0
     assert Path("r/report.html").read_bytes() == before
-    wrong(attune("report", "nowhere"), "nowhere", "manifest.json is missing")
+    wrong(attune("report", "nowhere"), "nowhere", "there is no such folder")
 
 
 def test_check_says_what_would_run(attune: Attune) -> None:

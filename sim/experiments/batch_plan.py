@@ -11,8 +11,8 @@ import numpy as np
 
 from sim.compiling import sources_hash
 from sim.experiments import added as added_here
-from sim.experiments.chunks import BLOCK, Key, arms_of
-from sim.experiments.outcomes import together
+from sim.experiments.chunks import BLOCK, Key, arms_of, compared_arms
+from sim.experiments.outcomes import OF_THERAPY, together
 from sim.experiments.points import Point, points_of, scenario_at
 from sim.experiments.run import checked_seed
 from sim.experiments.scenario import Scenario, ScenarioError
@@ -104,12 +104,31 @@ def planned(
     if on_error is not None:
         update["on_error"] = on_error
     batch = batch.model_copy(update=update)
+    _can_be_judged(scenario, batch)
     points, blocks, arms = points_of(scenario), [], dict[str, None]()
     for point in points:
         here = scenario_at(scenario, point.changes)
         blocks.append(1 if here.design == "clinic" else -(-here.clients_per_arm // BLOCK))
         arms.update(dict.fromkeys(arms_of(here)))
     return Plan(scenario, checked_seed(seed), batch, points, tuple(blocks), tuple(arms), model, tuple(added))
+
+
+def _can_be_judged(scenario: Scenario, batch: Batch) -> None:
+    """Raise ``ScenarioError`` for a rule to stop by that could never be met, since no arm that it looks at has the measure."""
+    until = batch.until
+    if until is None:
+        return
+    arms = [arm for arm in scenario.arms if until.arm in (None, arm.name)]
+    at = f"{scenario.name}: batch.until"
+    if until.difference:
+        compared = compared_arms(scenario)
+        if not any(compared[arm.name] for arm in arms):
+            which = f"'{until.arm}' is" if until.arm else "no arm is"
+            others = [name for name, against in compared.items() if against]
+            more = f"; compared are: {', '.join(others)}" if others else ""
+            raise ScenarioError(f"{at}: {which} compared with no other arm of the same people, so it has no difference{more}")
+    elif until.measure in OF_THERAPY and all(arm.therapist is None for arm in arms):
+        raise ScenarioError(f"{at}: '{until.measure}' is of people in therapy, and there is none in {until.arm or 'any arm'}")
 
 
 # ------------------------------------------------------------------------------------------------- when is it enough

@@ -135,11 +135,11 @@ class Outcome:
 
 #: Outcomes by name. Those that are also measures of arms elsewhere have the same names there (``uncertainty.OF_PEOPLE``).
 OUTCOMES: dict[str, Outcome] = {
-    "alliance": Outcome("late alliance (client, last third of sessions)", "WAI, 1-7",
+    "alliance": Outcome("late alliance, client-rated", "WAI, 1-7",
                         lambda b: b.session_mean("wai_client", b.late)),
-    "alliance_all_sessions": Outcome("alliance over all sessions (client)", "WAI, 1-7", lambda b: b.session_mean("wai_client")),
+    "alliance_all_sessions": Outcome("alliance over all sessions, client-rated", "WAI, 1-7", lambda b: b.session_mean("wai_client")),
     "alliance_growth": Outcome("growth of the alliance, first to last third", "WAI points", _growth),
-    "alliance_therapist": Outcome("late alliance (therapist)", "WAI, 1-7", lambda b: b.session_mean("wai_therapist", b.late)),
+    "alliance_therapist": Outcome("late alliance, therapist-rated", "WAI, 1-7", lambda b: b.session_mean("wai_therapist", b.late)),
     "empathy": Outcome("empathy as the client rates it", "mean item 1-7", lambda b: b.session_mean("empathy_client")),
     "accuracy": Outcome("therapist's accuracy", "correlation", lambda b: b.session_mean("accuracy_correlation")),
     "ruptures": Outcome("ruptures per session", "count", lambda b: b.session_mean("ruptures")),
@@ -149,9 +149,9 @@ OUTCOMES: dict[str, Outcome] = {
                         lambda b: np.where(b.treated, b.clients["sessions_attended"].astype(float), np.nan), 1),
     "dropout": Outcome("dropped out", "share of those treated", lambda b: _ended(b, DROPOUT)),
     "improved": Outcome("ended early, well enough", "share of those treated", lambda b: _ended(b, IMPROVED)),
-    "distress_change": Outcome("change of distress, intake to planned end, everybody", "CORE-OM points",
+    "distress_change": Outcome("change of distress to the planned end", "CORE-OM points",
                                lambda b: b.assessed_change("distress"), 1),
-    "distress_last_rating": Outcome("change of distress, intake to last rating", "CORE-OM points",
+    "distress_last_rating": Outcome("change of distress to the last rating", "CORE-OM points",
                                     lambda b: b.change("distress"), 1),
     "anxiety_change": Outcome("change of the client's attachment anxiety (latent)", "ECR points",
                               lambda b: b.change("client_anxiety_latent", treated=False)),
@@ -162,6 +162,10 @@ OUTCOMES: dict[str, Outcome] = {
     "therapist_avoidance_change": Outcome("change of the therapist's attachment avoidance (latent)", "ECR points",
                                           lambda b: b.change("therapist_avoidance_latent"), 3),
 }  # fmt: skip
+
+
+#: Those that only people in therapy have.
+OF_THERAPY = frozenset(OUTCOMES) - {"distress_change", "anxiety_change", "avoidance_change"}
 
 
 def known_outcomes(clinic: bool | None = None) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import Any
 
 import numpy as np
@@ -48,7 +49,7 @@ def over_factors(found: BatchResults, measure: str) -> Figure:
         handles = _panel(found, ax, table, factor, arms[:MOST_LINES])
     if not factors:
         handles = _single(axes[0], table, arms)
-    axes[0].set_ylabel(f"{title}\n({unit})")
+    axes[0].set_ylabel("\n".join(textwrap.wrap(f"{title} ({unit})", 34)))
     if len(handles) > 1:
         legend_above(fig, handles)
     more = f" · the first {MOST_LINES} of {len(arms)} arms" if len(arms) > MOST_LINES else ""
