@@ -418,15 +418,17 @@ def test_every_word_that_the_page_asks_for_is_there() -> None:
 
 
 def test_every_sentence_of_the_table_is_asked_for() -> None:
-    """No word without a reader: its key stands somewhere in the page's code."""
+    """No word without a reader: its key is asked for somewhere in the page's code."""
     folder = Path(page.__file__).parent
     files = [*folder.glob("*.py"), *folder.glob("*.j2"), *folder.glob("static/*.js")]
     code = " ".join(file.read_text(encoding="utf-8") for file in files)
-    known = {*re.findall(r"\w+", code), *ENDINGS}
+    known = {*re.findall(r"\.([a-z_]+)", code), *re.findall(r"[\"']([a-z_]+)[\"']", code), *ENDINGS}
 
     def unread(part: dict[str, Any]) -> list[str]:
         found = [key for key in part if key not in known and not key.endswith(("_ends", "_options"))]
-        return found + [key for one in part.values() if isinstance(one, dict) for key in unread(one)]
+        # The keys of a table of options are chosen by the page as it runs.
+        inner = [one for key, one in part.items() if isinstance(one, dict) and key != "speeds"]
+        return found + [key for one in inner for key in unread(one)]
 
     assert unread(words()) == []
 

@@ -16,7 +16,7 @@ import numpy as np
 from sim.theory.claims import claims, sources
 from sim.views.app.many import MEASURES, Both, both_of
 from sim.views.app.play import record_of
-from sim.views.app.state import State, with_changes
+from sim.views.app.state import Side, State, with_changes
 from sim.views.app.words import words
 
 
@@ -170,7 +170,7 @@ def outcome(state: State) -> dict[str, Any]:
     }
 
 
-def measured_one(side: Any, state: State, measure: str) -> float:
+def measured_one(side: Side, state: State, measure: str) -> float:
     """The measure of the one course that is played."""
     return float(MEASURES[measure](record_of(side, state.shared, 1, True))[0])
 
