@@ -51,17 +51,10 @@ _SEED = typer.Option(min=0, max=2**63 - 1, help="Fixes all luck: the same seed g
 
 def _added(files: list[Path] | None) -> None:
     """Run what adds to the model's registries before a scenario names it."""
-    import runpy
+    from sim.experiments.added import run_file
 
     for file in files or ():
-        try:
-            runpy.run_path(str(file), run_name="attune_with")
-        except OSError as e:
-            raise UserError(f"{file}: cannot be read ({e.strerror or e})") from e
-        except Exception as e:
-            lines = [entry.lineno for entry in traceback.extract_tb(e.__traceback__) if entry.filename == str(file)]
-            where = f"{file}:{lines[-1]}" if lines else str(file)
-            raise UserError(f"{where}: {type(e).__name__}: {e}") from e
+        run_file(file)
 
 
 def _out() -> Console:
@@ -146,7 +139,7 @@ def run_command(
     if batch_run.is_batch(wanted, asked):
         batch_run.run(
             wanted, seed, out=out, workers=workers, cluster=cluster, with_files=with_files, chunk=chunk,
-            keep=_kept_tables(keep), on_error=_on_error(on_error), anyway=anyway, anew=anew,
+            keep=keep, on_error=on_error, anyway=anyway, anew=anew,
         )  # fmt: skip
         return
     of_batches = {"--keep": keep, "--chunk": chunk, "--on-error": on_error, "--anyway": anyway, "--anew": anew}
@@ -169,23 +162,6 @@ def _at_point(scenario: Scenario, point: int | None, seed: int) -> tuple[Scenari
         raise UserError(f"--point {point}: {scenario.name} has {has}")
     changes = points[point].changes
     return scenario_at(scenario, changes), seed_at(seed, scenario.batch.luck, changes)
-
-
-def _kept_tables(names: list[str] | None) -> list[str] | None:
-    from sim.experiments.outcomes import TABLES_KEPT
-    from sim.theory.parameters import nearest
-
-    for name in names or ():
-        if name not in TABLES_KEPT:
-            known = ', '.join(TABLES_KEPT)
-            raise UserError(f"--keep {name}: there is no such table{nearest(name, TABLES_KEPT)}; tables: {known}")
-    return None if names is None else [name for name in TABLES_KEPT if name in names]
-
-
-def _on_error(given: str | None) -> str | None:
-    if given is not None and given not in ("skip", "stop", "raise"):
-        raise UserError(f"--on-error {given}: must be skip, stop or raise")
-    return given
 
 
 def _run_alone(wanted: Scenario, seed: int, out: Path | None, workers: int | None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
@@ -9,6 +10,7 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -29,6 +31,7 @@ from sim.experiments.clinic_measures import by_replicate
 from sim.experiments.store import StoreError, ValuesHash, values_hash
 from sim.people.state import StateError
 from sim.therapy.model import Model
+from sim.therapy.policies import POLICIES, Policy
 from sim.therapy.session import World
 
 ROOT = Path(__file__).parents[1]
@@ -432,6 +435,77 @@ def test_a_damaged_chunk_is_simulated_again(whole: Path, tmp_path: Path, damage:
     assert f"{path.name}: is damaged" in (folder / "progress.log").read_text()
 
 
+def test_a_chunk_that_is_lost_while_the_batch_runs_is_simulated_again(whole: Path, tmp_path: Path) -> None:
+    """Between being written and being put together: a finished batch is never one with holes."""
+    folder, lost = tmp_path / "b", []
+
+    def lose(progress: Progress) -> None:
+        if progress.done == 5 and not lost:
+            lost.extend(sorted((folder / "chunks").glob("*.arrow"))[:4])
+            for path in lost:
+                path.unlink()
+
+    run_batch(small(), 5, folder, workers=1, chunk=1, progress=lose)
+    assert len(lost) == 4 and bytes_of(folder) == bytes_of(whole)
+    assert "is damaged" in (folder / "progress.log").read_text()
+
+
+def test_killed_at_the_very_beginning_or_end(whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before the first line of the ledger, and between manifest and clearing up: the same command goes on."""
+    folder = tmp_path / "b"
+    real = batch_folder._written
+
+    class Killed(BaseException):
+        pass
+
+    def dies(path: Path, data: bytes) -> None:
+        raise Killed
+
+    monkeypatch.setattr(batch_folder, "_written", dies)
+    with pytest.raises(Killed):
+        run_batch(small(), 5, folder, workers=1)
+    monkeypatch.setattr(batch_folder, "_written", real)
+    assert lines_of(folder) == []
+
+    def dies_late(folder: Path) -> None:
+        raise Killed
+
+    monkeypatch.setattr(assemble, "remove_chunks", dies_late)
+    with pytest.raises(Killed):
+        run_batch(small(), 5, folder, workers=1)
+    assert (folder / "manifest.json").exists() and (folder / "chunks").exists()
+    run_batch(small(), 5, folder, workers=1)
+    assert not (folder / "chunks").exists() and bytes_of(folder) == bytes_of(whole)
+
+
+def test_a_ledger_that_cannot_be_written_stays_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The line that does not fit is not there in part, and the next one is whole."""
+    folder = tmp_path / "b"
+    interrupted(folder, 2)
+    before = (folder / ledger.LEDGER).read_bytes()
+    with ledger.held(folder) as book:
+        real = os.fsync
+        monkeypatch.setattr(os, "fsync", lambda handle: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+        with pytest.raises(OSError, match="No space"):
+            book.append({"x": 1})
+        monkeypatch.setattr(os, "fsync", real)
+        assert (folder / ledger.LEDGER).read_bytes() == before
+        book.append({"x": 2})
+    assert ledger.read(folder).lines[-1] == {"x": 2}
+
+
+def test_a_look_does_not_stop_a_run(tmp_path: Path) -> None:
+    """Somebody who holds the ledger for a moment (``attune status``) is waited for."""
+    folder = tmp_path / "b"
+    interrupted(folder, 2)
+    with (folder / ledger.LEDGER).open("rb") as look:
+        fcntl.flock(look, fcntl.LOCK_SH)
+        threading.Timer(0.3, lambda: fcntl.flock(look, fcntl.LOCK_UN)).start()
+        with ledger.held(folder) as book:
+            assert len(book.lines) == 3
+        time.sleep(0.1)
+
+
 def test_a_full_disk_leaves_what_was_finished(whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In the middle of a chunk, of the ledger, and of the final tables: a clear message, and the same command goes on."""
     folder = tmp_path / "b"
@@ -447,9 +521,6 @@ def test_a_full_disk_leaves_what_was_finished(whole: Path, tmp_path: Path, monke
 
     monkeypatch.setattr(batch_folder, "_written", full)
     with pytest.raises(StoreError, match=r"No space left on device.*the same command goes on"):
-        run_batch(small(), 5, folder, workers=1, chunk=1)
-    monkeypatch.setattr(ledger.os, "fsync", lambda handle: (_ for _ in ()).throw(OSError(28, "No space left on device")))
-    with pytest.raises(StoreError, match="No space left"):
         run_batch(small(), 5, folder, workers=1, chunk=1)
     monkeypatch.undo()
     interrupted(folder, 2)
@@ -576,6 +647,25 @@ def test_a_failing_run_does_not_lose_the_batch(tmp_path: Path) -> None:
     assert len(untouched) and np.array_equal(untouched["mean"], untouched["mean_now"], equal_nan=True)
 
 
+def test_a_failure_that_was_simulated_anew_is_gone(tmp_path: Path) -> None:
+    """Of a task that the ledger names twice the later line counts, for failures as for values."""
+    folder = tmp_path / "b"
+    with pytest.raises(BatchStopped):
+        run_batch(small(), 5, folder, workers=1, chunk=1, on_error="stop", model=failing())
+    lines = ledger.read(folder).lines
+    (told,) = [line for line in lines if line.get("failures")]
+    mended = {**told, "failures": []}
+    assert batch_folder.failures_in(lines) and batch_folder.failures_in([*lines, mended]) == []
+    assert batch_folder.failures_in([mended, *lines]) == batch_folder.failures_in(lines)
+
+
+def test_a_model_without_questionnaires_has_fewer_outcomes(tmp_path: Path) -> None:
+    """What a changed model does not ask is missing, and does not fail."""
+    found = sim.open_batch(run_batch(small(batch={}), 5, tmp_path / "b", workers=1, model=Model().without("rate_alliance")))
+    assert not len(found.failures) and "alliance" not in set(found.summaries["measure"])
+    assert "ruptures" in set(found.summaries["measure"])
+
+
 def test_stop_and_raise(tmp_path: Path) -> None:
     """``stop`` keeps what is finished and says what failed; ``raise`` gives the error itself."""
     with pytest.raises(BatchStopped, match=r"arm '(secure|dismissing)', replicate \d.*client_trust"):
@@ -660,6 +750,83 @@ def test_the_hash_of_values_does_not_depend_on_the_pieces() -> None:
         other.loc[0, column] = value
         assert values_hash(other) != values_hash(table), column
     assert values_hash(table.rename(columns={"x": "y"})) != values_hash(table)
+
+
+def test_what_is_added_is_part_of_what_a_batch_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A policy that only a point names, or a measure, that is another when the batch is gone on with: refused."""
+    scenario_of = lambda: small(batch={"vary": {"policies": [[], ["mine"]]}})  # noqa: E731
+    POLICIES["mine"] = Policy("Mine.", adds={"warmth_trait": 0.3})
+    folder = tmp_path / "b"
+
+    class Enough(Exception):
+        pass
+
+    def stop(progress: Progress) -> None:
+        raise Enough
+
+    with pytest.raises(Enough):
+        run_batch(scenario_of(), 5, folder, workers=1, chunk=1, progress=stop)
+    POLICIES["mine"] = Policy("Mine.", adds={"warmth_trait": 0.9})
+    with pytest.raises(BatchChanged, match="added to the model"):
+        run_batch(scenario_of(), 5, folder, workers=1)
+    POLICIES["mine"] = Policy("Mine.", adds={"warmth_trait": 0.3})
+    usual = outcomes.OUTCOMES["sessions"]
+    monkeypatch.setitem(outcomes.OUTCOMES, "sessions", outcomes.Outcome(usual.title, usual.unit, lambda b: b.held * 2.0))
+    with pytest.raises(BatchChanged, match="its measures"):
+        run_batch(scenario_of(), 5, folder, workers=1)
+    monkeypatch.undo()
+    run_batch(scenario_of(), 5, folder, workers=1)
+    del POLICIES["mine"]
+    assert sim.open_batch(folder).manifest["policies"]["mine"]["adds"] == {"warmth_trait": 0.3}
+
+
+def test_questionnaires_that_were_added_keep_their_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Item by item, as in a run in memory."""
+    scenario = small(batch={"keep": ["items"]}, replicates=1, record={"items": True})
+    found = sim.open_batch(run_batch(scenario, 5, tmp_path / "b", workers=1))
+    usual = sim.run(found.scenario_at(0), seed=5).items
+    kept = found.table("items").drop(columns="point")
+    assert kept["instrument"].notna().all() and set(kept["instrument"]) == set(usual["instrument"])
+    monkeypatch.setattr(assemble, "labels_of", lambda table, arms: {"arm": tuple(arms), "instrument": ("WAI",)})
+    plan = planned(scenario, 5)
+    made = chunks.perform(next(chunks_of(plan, plan.tasks(0, 0, 1), 1)))
+    place = tmp_path / "again"
+    (place / "chunks").mkdir(parents=True)
+    (place / "chunks" / "x").write_bytes(made.tables["items"])
+    line = {"tasks": plan.runs(made.tasks), "files": {"items": {"file": "x"}}}
+    assemble.rows_written(plan, assemble.Chunks(place, plan, [line]), "items", place)
+    again = pd.read_parquet(place / "items.parquet")
+    assert list(again["instrument"].astype("str")) == list(kept["instrument"].astype("str"))
+
+
+def test_what_cannot_be_kept_is_refused_before_anything_is_simulated(tmp_path: Path) -> None:
+    """Unknown tables, tables of other designs, tables that the scenario does not record; two added files of one name."""
+    wrong = {"client": "did you mean 'clients'", "therapists": "clinic' only", "items": "record: {items: true}",
+             "exchanges": "record: {exchanges"}  # fmt: skip
+    for name, said in wrong.items():
+        with pytest.raises(sim.ScenarioError, match=said):
+            run_batch(small(), 5, tmp_path / "b", keep=[name])
+    with pytest.raises(sim.ScenarioError, match="skip, stop or raise"):
+        run_batch(small(), 5, tmp_path / "b", on_error="stopp")
+    with pytest.raises(sim.ScenarioError, match="same name"):
+        run_batch(small(), 5, tmp_path / "b", added=[("x/a.py", ""), ("y/a.py", "")])
+    assert not (tmp_path / "b").exists()
+
+
+def test_chunks_are_sized_by_the_largest_point() -> None:
+    """Not by the first: a chunk must never become a batch of its own."""
+    batch = {"vary": {"clients_per_arm": [1, 2000]}}
+    assert planned(small(batch=batch), 5).courses == planned(small(batch=batch, clients_per_arm=2000), 5).courses
+
+
+def test_places_know_what_is_missing() -> None:
+    """Numbers of tasks, in any order and with holes."""
+    plan = planned(small(clients_per_arm=4500), 5)
+    places = batch_plan.Places(plan)
+    places.note([[0, 4, 3], [2, 0, 2]], 10, 1)
+    assert [places.get(0, p) for p in (3, 4, 6, 7)] == [-1, 10, 12, -1] and places.get(2, 1) == 14
+    assert places.missing(0, 0, 9).tolist() == [0, 1, 2, 3, 7, 8] and places.missing(3, 0, 2).tolist() == [0, 1]
+    assert len(places) == 5 and next(iter(places.keys())) == chunks.Key(0, 1, 1)
 
 
 def test_bad_calls_are_refused() -> None:

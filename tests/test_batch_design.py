@@ -211,6 +211,14 @@ def test_a_rule_that_could_never_be_met_is_refused() -> None:
         planned(of({"until": {**until, "difference": True}}, arms={"usual": {}}), 1)
 
 
+def test_points_that_look_the_same_when_rounded_have_names_of_their_own() -> None:
+    """And a level that is nothing is told from a factor that is left as it stands."""
+    points = points_of(of({"vary": {"trust_rate": [0.3, 0.30000001]}}))
+    assert len({p.name for p in points}) == 2
+    table = table_of(points_of(of({"design": "one_at_a_time", "vary": {"therapist": ["none", "secure"], "sessions": [3]}})))
+    assert table["therapist"].isna().tolist() == [True, False, False, True]
+
+
 def test_luck_of_its_own_depends_on_what_a_point_changes_not_on_its_number() -> None:
     """So a point that is added changes nobody else's luck; common luck is the batch's seed."""
     changes = {"trust_rate": 0.2, "sessions": 4}

@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import runpy
+import traceback
 from collections.abc import Mapping
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +20,10 @@ from sim.experiments.scenario import Scenario
 from sim.therapy import matching, training
 from sim.therapy.model import what_it_does
 from sim.therapy.policies import POLICIES, Policy
+
+
+class AddedError(OSError):
+    """A file that adds to the registries and cannot be used; the message says which line and why."""
 
 
 def policies_of(scenario: Scenario) -> dict[str, dict[str, Any]]:
@@ -66,3 +73,40 @@ def restore(manifest: Mapping[str, Any]) -> None:
 def _not_here(seen: matching.Seen) -> np.ndarray:
     """A rule whose code is not here, only its name in a run that was read back."""
     raise matching.MatchingError("its code is not kept with a run; give the file that adds it (--with FILE)")
+
+
+# ------------------------------------------------------------------------------------------------------ files (--with)
+
+#: Where a batch keeps the files that were given with ``--with``.
+ADDED = "with"
+
+
+def added_files(folder: Path, known: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """Run the files that a batch keeps from ``--with``, in their order; their names and texts.
+
+    Raises ``AddedError`` for one that is missing, was changed, or fails.
+    """
+    found = []
+    for name, digest in known.items():
+        path = folder / ADDED / Path(name).name
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, ValueError) as e:
+            raise AddedError(f"{path}: cannot be read ({getattr(e, 'strerror', None) or e}); the batch was run with it") from e
+        if hashlib.blake2b(text.encode(), digest_size=8).hexdigest() != digest:
+            raise AddedError(f"{path}: was changed after the batch was begun; restore it")
+        found.append((name, text))
+        run_file(path)
+    return tuple(found)
+
+
+def run_file(path: Path) -> None:
+    """Run a file that adds to the registries. Raises ``AddedError`` that names the line where it fails."""
+    try:
+        runpy.run_path(str(path), run_name="attune_with")
+    except OSError as e:
+        raise AddedError(f"{path}: cannot be read ({e.strerror or e})") from e
+    except Exception as e:
+        lines = [entry.lineno for entry in traceback.extract_tb(e.__traceback__) if entry.filename == str(path)]
+        where = f"{path}:{lines[-1]}" if lines else str(path)
+        raise AddedError(f"{where}: {type(e).__name__}: {e}") from e

@@ -7,23 +7,23 @@ import json
 import os
 import shutil
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from sim import __version__
 from sim.experiments import added as added_here
 from sim.experiments import ledger as ledgers
 from sim.experiments.batch_folder import CHUNKS, MANIFEST, failures_in, finished_chunks, remove_chunks
-from sim.experiments.batch_plan import Plan
+from sim.experiments.batch_plan import Places, Plan
 from sim.experiments.batch_progress import Log
-from sim.experiments.chunks import NOTHING, SUMMARIES, Key, arms_of, conformed
+from sim.experiments.chunks import NOTHING, SUMMARIES, Failure, Key, arms_of, conformed
 from sim.experiments.columns import columns_of
 from sim.experiments.frames import labels_of, may_be_missing
 from sim.experiments.outcomes import known_outcomes, sd_of, together
@@ -34,40 +34,45 @@ from sim.experiments.store import (
     StoreError,
     ValuesHash,
     described,
+    synced,
     write_options,
 )
 
 _OPEN_FILES = 32
+_LABEL = pa.dictionary(pa.int32(), pa.string())
 
 
-@dataclass
 class Chunks:
     """Where every task's rows lie, and reading them, a few files open at a time."""
 
-    folder: Path
-    plan: Plan
-    _where: dict[Key, tuple[Mapping[str, Any], int]] = field(default_factory=dict)
-    _open: OrderedDict[str, Any] = field(default_factory=OrderedDict)
+    def __init__(self, folder: Path, plan: Plan, lines: Sequence[Mapping[str, Any]]) -> None:
+        self.folder, self.plan, self.lines = folder, plan, lines
+        self._places = Places(plan)  # line of the ledger, and which of its tasks
+        self._open: OrderedDict[str, Any] = OrderedDict()
+        for number, line in enumerate(lines):
+            self._places.note(line["tasks"], number << 32, 1)
 
-    def add(self, line: Mapping[str, Any]) -> None:
-        """Note what a line of the ledger names."""
-        for i, key in enumerate(self.plan.tasks_in(line["tasks"])):
-            self._where[key] = (line["files"], i)
-
-    @property
-    def tasks(self) -> list[Key]:
+    def tasks(self) -> Iterator[Key]:
         """All tasks, in order."""
-        return sorted(self._where)
+        return self._places.keys()
+
+    def missing(self, target: Sequence[int]) -> int:
+        """How many tasks are not there of so many replicates of each point."""
+        blocks = self.plan.blocks
+        return sum(self._places.missing(p, 0, n * blocks[p]).size for p, n in enumerate(target))
 
     def rows(self, key: Key, table: str) -> pa.Table:
         """The rows of a task in a table."""
-        files, i = self._where[key]
-        return pa.Table.from_batches([self._reader(files[table]["file"]).get_batch(i)])
+        number = self._places.get(key.point, self.plan.place(key))
+        return pa.Table.from_batches([self._reader(self._file(number, table)).get_batch(number & 0xFFFFFFFF)])
 
     def schemas(self, table: str) -> Iterator[pa.Schema]:
-        """The columns of every chunk of a table, in the order of the tasks."""
-        for name in dict.fromkeys(self._where[key][0][table]["file"] for key in self.tasks):
-            yield self._reader(name).schema
+        """The columns of every chunk of a table."""
+        for line in self.lines:
+            yield self._reader(line["files"][table]["file"]).schema
+
+    def _file(self, number: int, table: str) -> str:
+        return str(self.lines[number >> 32]["files"][table]["file"])
 
     def _reader(self, name: str) -> Any:
         if name not in self._open:
@@ -122,28 +127,33 @@ class TableWriter:
         return {"rows": self.hash.rows, "columns": self.schema.names, "values": self.hash.hexdigest()}
 
 
-def assembled(plan: Plan, folder: Path, ledger: ledgers.Ledger) -> None:
-    """Write the tables and the manifest of a batch whose chunks are all there, then remove the chunks. Raises ``StoreError``.
+def assembled(plan: Plan, folder: Path, ledger: ledgers.Ledger, target: Sequence[int]) -> bool:
+    """Write the tables and the manifest of a batch, then remove its chunks. Raises ``StoreError``.
 
-    Each file is made beside its place and renamed; the manifest comes last, so a folder with a manifest is whole.
+    ``target``: replicates of each point. Where a chunk has been lost or damaged since it was written, nothing is written and
+    the answer is False: its tasks must be simulated again. Each file is made beside its place and renamed; the manifest comes
+    last, so a folder with a manifest is whole.
     """
-    chunks = Chunks(folder, plan)
-    for line in finished_chunks(folder, ledger):
-        chunks.add(line)
+    chunks = Chunks(folder, plan, finished_chunks(folder, ledger))
+    if chunks.missing(target):
+        return False
     making = folder / ".making"
     try:
         shutil.rmtree(making, ignore_errors=True)
         making.mkdir()
-        tables = {"points": _points(plan, chunks, making), SUMMARIES: summaries_written(plan, chunks, making)}
+        tables = {"points": _points(plan, target, making), SUMMARIES: summaries_written(plan, chunks, making)}
         tables |= {name: rows_written(plan, chunks, name, making) for name in plan.batch.keep}
-        failures = failures_in(ledger)
+        failures = failures_in(chunks.lines)
         if failures:
-            tables["failures"] = _written(making, "failures", _failures(plan, failures, folder), plan.seed)
+            tables["failures"] = _written(making, "failures", _failures(plan, failures), plan.seed)
         (making / MANIFEST).write_text(json.dumps(_manifest(plan, ledger, tables), indent=2) + "\n", encoding="utf-8")
-        for path in sorted(making.iterdir(), key=lambda p: p.name == MANIFEST):  # the manifest last
-            with path.open("rb") as f:
-                os.fsync(f.fileno())
-            os.replace(path, folder / path.name)
+        synced(making)
+        for path in sorted(making.iterdir()):
+            if path.name != MANIFEST:
+                os.replace(path, folder / path.name)
+        synced(folder, deep=False)  # the tables are there for good before the manifest says so
+        os.replace(making / MANIFEST, folder / MANIFEST)
+        synced(folder, deep=False)
     except OSError as e:
         if isinstance(e, StoreError):
             raise
@@ -154,6 +164,7 @@ def assembled(plan: Plan, folder: Path, ledger: ledgers.Ledger) -> None:
         shutil.rmtree(making, ignore_errors=True)
     remove_chunks(folder)
     Log(folder).say("finished: tables written")
+    return True
 
 
 def _written(folder: Path, name: str, table: pd.DataFrame, seed: int) -> dict[str, Any]:
@@ -165,13 +176,10 @@ def _written(folder: Path, name: str, table: pd.DataFrame, seed: int) -> dict[st
         return writer.close()
 
 
-def _points(plan: Plan, chunks: Chunks, folder: Path) -> dict[str, Any]:
+def _points(plan: Plan, target: Sequence[int], folder: Path) -> dict[str, Any]:
     """The points, each with the number of replicates that it got."""
     table = table_of(plan.points)
-    replicates = np.zeros(len(table), np.int32)
-    for key in chunks.tasks:
-        replicates[key.point] = max(replicates[key.point], key.replicate + 1)
-    table.insert(2, "replicates", replicates)
+    table.insert(2, "replicates", np.array(target, np.int32))
     return _written(folder, "points", table, plan.seed)
 
 
@@ -181,8 +189,7 @@ def _points(plan: Plan, chunks: Chunks, folder: Path) -> dict[str, Any]:
 def summaries_written(plan: Plan, chunks: Chunks, folder: Path) -> dict[str, Any]:
     """One row per point, replicate, arm and outcome, the blocks of clients put together."""
     schema = pa.schema([
-        ("point", pa.int32()), ("replicate", pa.int32()), ("arm", _label(plan.arms)),
-        ("measure", _label(known_outcomes(plan.clinic))), ("minus", _label(("", *plan.arms))),
+        ("point", pa.int32()), ("replicate", pa.int32()), ("arm", _LABEL), ("measure", _LABEL), ("minus", _LABEL),
         ("n", pa.int64()), ("mean", pa.float64()), ("sd", pa.float64()),
     ])  # fmt: skip
     writer = TableWriter(folder / f"{SUMMARIES}.parquet", SUMMARIES, schema, plan.seed)
@@ -192,14 +199,10 @@ def summaries_written(plan: Plan, chunks: Chunks, folder: Path) -> dict[str, Any
         return writer.close()
 
 
-def _label(labels: Iterable[str]) -> pa.DataType:
-    return pa.dictionary(pa.int32(), pa.string())
-
-
 def _replicates(chunks: Chunks) -> Iterator[list[Key]]:
     """The tasks of each point and replicate."""
     mine: list[Key] = []
-    for key in chunks.tasks:
+    for key in chunks.tasks():
         if mine and key[:2] != mine[-1][:2]:
             yield mine
             mine = []
@@ -247,15 +250,25 @@ def rows_written(plan: Plan, chunks: Chunks, name: str, folder: Path) -> dict[st
     """A table of the runs themselves: the rows of every task, in order."""
     plain = _columns(plan, chunks, name)
     labels = labels_of(name, plan.arms)
+    if "instrument" in labels:  # questionnaires that were added come behind the shipped ones
+        labels["instrument"] = tuple(dict.fromkeys((*labels["instrument"], *_found(chunks, name, "instrument"))))
     schema = _as_frames_are(
-        name, pa.schema([pa.field(f.name, _label(labels[f.name]) if f.name in labels else f.type) for f in plain])
+        name, pa.schema([pa.field(f.name, _LABEL if f.name in labels else f.type) for f in plain])
     )
     writer = TableWriter(folder / f"{name}.parquet", name, schema, plan.seed)
     with contextlib.closing(writer._writer):
-        for key in chunks.tasks:
+        for key in chunks.tasks():
             rows = conformed(chunks.rows(key, name), plain)
             writer.add(pa.table([_coded(rows.column(f.name), labels.get(f.name)) for f in plain], schema=schema))
         return writer.close()
+
+
+def _found(chunks: Chunks, table: str, column: str) -> Iterator[str]:
+    """The labels in a column, in the order of the tasks."""
+    for key in chunks.tasks():
+        rows = chunks.rows(key, table)
+        if column in rows.column_names:
+            yield from rows.column(column).unique().drop_null().to_pylist()
 
 
 def _as_frames_are(name: str, schema: pa.Schema) -> pa.Schema:
@@ -267,26 +280,26 @@ def _as_frames_are(name: str, schema: pa.Schema) -> pa.Schema:
 
 
 def _columns(plan: Plan, chunks: Chunks, name: str) -> pa.Schema:
-    """The columns of a table: those that are described, in their order, then what was added, as it first appears."""
+    """The columns of a table: those that are described, in their order, then what was added, by name."""
     every = pa.unify_schemas(list(chunks.schemas(name)), promote_options="permissive")
     order = ["point", *columns_of(name, plan.clinic)]
-    names = [n for n in order if n in every.names] + [n for n in every.names if n not in order]
+    names = [n for n in order if n in every.names] + sorted(n for n in every.names if n not in order)
     return pa.schema([every.field(n) for n in names])
 
 
 def _coded(column: pa.ChunkedArray, labels: tuple[str, ...] | None) -> Any:
     if labels is None:
         return column
-    import pyarrow.compute as pc
-
     codes = pc.index_in(column, value_set=pa.array(labels, pa.string()))
+    if codes.null_count > column.null_count:
+        raise StoreError(f"a label is none of {', '.join(labels)}; this is a fault of the program")
     return pa.DictionaryArray.from_arrays(codes.combine_chunks(), pa.array(labels, pa.string()))
 
 
 # ------------------------------------------------------------------------------------------------ failures, manifest
 
 
-def _failures(plan: Plan, failures: Iterable[Any], folder: Path) -> pd.DataFrame:
+def _failures(plan: Plan, failures: Iterable[Failure]) -> pd.DataFrame:
     rows = [
         {
             "point": np.int32(f.point),
@@ -328,7 +341,7 @@ def _manifest(plan: Plan, ledger: ledgers.Ledger, tables: Mapping[str, Any]) -> 
         "arithmetic_fingerprint": begun["arithmetic"],
         "files": identity["files"],
         **({"model": plan.model.own} if plan.model.own else {}),
-        **added_here.in_manifest(plan.scenario),
+        **added_here.in_manifest(plan.with_all_kinds),
         **({"gone_on_although": mixed} if mixed else {}),
         "tables": dict(tables),
     }  # fmt: skip

@@ -11,27 +11,32 @@ batch was stopped and taken up again: tasks have a fixed size, and the tables ar
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 
 from sim.experiments import ledger as ledgers
 from sim.experiments.assemble import assembled
-from sim.experiments.batch_folder import CHUNKS, MANIFEST, begun, finished_chunks, kept_chunk
-from sim.experiments.batch_plan import Plan, Repeats, planned
+from sim.experiments.batch_folder import CHUNKS, MANIFEST, begun, failures_in, finished_chunks, kept_chunk, remove_chunks
+from sim.experiments.batch_plan import Places, Plan, Repeats, planned
 from sim.experiments.batch_progress import Log, Progress
-from sim.experiments.chunks import BLOCK, Chunk, Key, perform, worker_identity
+from sim.experiments.chunks import Chunk, Key, perform, worker_identity
 from sim.experiments.design import COHORT_SIZE
 from sim.experiments.points import scenario_at
 from sim.experiments.run import Task, simulated_part
 from sim.experiments.scenario import Scenario
+from sim.experiments.store import StoreError
 from sim.experiments.workers import InThisProcess, Processes, Workers, same_identity
 from sim.therapy.model import SHIPPED, Model
 
 #: Client courses that a chunk holds unless it is said otherwise: a few seconds' work, so that giving it out costs nothing.
 COURSES = 4000
+#: How often chunks that were lost or damaged while the batch ran are simulated again before it is given up.
+MOST_TRIES = 3
 
 
 class BatchStopped(RuntimeError):
@@ -70,17 +75,24 @@ def run_batch(
             raise ValueError(f"{name} must be at least 1")
     folder = Path(folder)
     begun(folder, plan, anyway=anyway, anew=anew)
-    if (folder / MANIFEST).exists():
-        return folder
     with ledgers.held(folder) as ledger:
-        if isinstance(workers, int) or workers is None:
-            count = workers or os.cpu_count() or 1
-            with contextlib.nullcontext(InThisProcess()) if count == 1 else Processes(count) as chosen:
-                _simulate(plan, folder, ledger, chosen, chunk, progress)
-        else:
-            _simulate(plan, folder, ledger, workers, chunk, progress)
-        assembled(plan, folder, ledger)
-    return folder
+        if (folder / MANIFEST).exists():
+            remove_chunks(folder)  # of one that was stopped just after its manifest
+            return folder
+        for _ in range(MOST_TRIES):
+            with _chosen(workers) as chosen:
+                target = _simulate(plan, folder, ledger, chosen, chunk, progress)
+            if assembled(plan, folder, ledger, target):
+                return folder
+    raise StoreError(f"{folder}: chunks are lost or damaged as soon as they are written; is something else writing there?")
+
+
+def _chosen(workers: int | Workers | None) -> contextlib.AbstractContextManager[Workers]:
+    """Who simulates: so many processes (one: this one), or what was given."""
+    if not isinstance(workers, int) and workers is not None:
+        return contextlib.nullcontext(workers)
+    count = workers or os.cpu_count() or 1
+    return contextlib.nullcontext(InThisProcess()) if count == 1 else Processes(count)
 
 
 def _simulate(
@@ -90,37 +102,37 @@ def _simulate(
     workers: Workers,
     chunk: int | None,
     progress: Callable[[Progress], None] | None,
-) -> None:
-    """Simulate what is missing, round by round of replicates, until every point has enough."""
-    repeats, done, log = Repeats(plan), set[Key](), Log(folder)
+) -> list[int]:
+    """Simulate what is missing, round by round of replicates, until every point has enough; how many replicates each got."""
+    repeats, done, log = Repeats(plan), Places(plan), Log(folder)
     told = Progress(0, open_ended=plan.batch.until is not None)
-    for line in finished_chunks(folder, ledger):
-        done.update(plan.tasks_in(line["tasks"]))
-        told.failures += len(line["failures"])
-        if plan.batch.until is not None:
-            _take(repeats, folder / CHUNKS / line["files"]["summaries"]["file"])
-    told.begin()
-    size = chunk or _usual_chunk(plan)
+    kept = finished_chunks(folder, ledger)
+    for line in kept:
+        done.note(line["tasks"], 0, 0)
+        _take(repeats, folder / CHUNKS / line["files"]["summaries"]["file"])
+    told.failures = len(failures_in(kept))
+    size = chunk or max(1, COURSES // plan.courses)
     warm = False
     judged = [0] * len(plan.points)
     while True:
-        wanted = [key for p in range(len(plan.points)) for key in plan.tasks(p, judged[p], repeats.target[p])]
-        missing = [key for key in wanted if key not in done]
-        told.done, told.total = len(done), len(done) + len(missing)
-        if missing:
+        missing = {p: done.missing(p, judged[p] * blocks, repeats.target[p] * blocks) for p, blocks in enumerate(plan.blocks)}
+        there, count = len(done), sum(places.size for places in missing.values())
+        told.done, told.total = there, there + count
+        if count:
             if not warm:
                 warm = True
                 warmed_up(plan)
                 log.say(f"simulating: {told.done} of {told.total} tasks are there")
                 told.begin()
-            _round(plan, folder, ledger, workers, chunks_of(plan, missing, size), repeats, done, told, progress)
-        open_points = [p for p, enough in enumerate(repeats.enough) if not enough]
-        for p in open_points:
+            tasks = (plan.key(p, int(place)) for p, places in missing.items() for place in places)
+            _round(plan, folder, ledger, workers, chunks_of(plan, tasks, size), repeats, done, told, progress)
+        for p in [p for p, enough in enumerate(repeats.enough) if not enough]:
             judged[p] = repeats.target[p]
             repeats.judge(p)
         if all(repeats.enough):
             break
     log.say(f"simulated: {told.said}")
+    return repeats.target
 
 
 def _round(
@@ -130,7 +142,7 @@ def _round(
     workers: Workers,
     work: Iterator[Chunk],
     repeats: Repeats,
-    done: set[Key],
+    done: Places,
     told: Progress,
     progress: Callable[[Progress], None] | None,
 ) -> None:
@@ -139,10 +151,9 @@ def _round(
     for given, made in workers.results(work, perform):
         same_identity(here, dict(made.worker), "a worker")
         kept_chunk(plan, folder, ledger, made)
-        if plan.batch.until is not None:
-            _take(repeats, made.tables["summaries"])
-        done |= set(given.tasks)
-        told.done, told.failures = len(done), told.failures + len(made.failures)
+        _take(repeats, made.tables["summaries"])
+        done.note(plan.runs(given.tasks), 0, 0)
+        told.done, told.failures = told.done + len(given.tasks), told.failures + len(made.failures)
         for failure in made.failures:
             log.say(
                 f"failed: {plan.points[failure.point].name}; arm '{failure.arm}', replicate {failure.replicate}: {failure.error}"
@@ -159,23 +170,17 @@ def _round(
 
 
 def _take(repeats: Repeats, source: Path | bytes) -> None:
-    import pyarrow as pa
-
-    opened = pa.ipc.open_file(source if isinstance(source, bytes) else pa.OSFile(str(source)))
-    repeats.take(opened.read_all())
-
-
-def _usual_chunk(plan: Plan) -> int:
-    if plan.clinic:
-        return 1
-    first = scenario_at(plan.scenario, plan.points[0].changes)
-    return max(1, COURSES // (min(first.clients_per_arm, BLOCK) * len(first.arms)))
+    """Tell the rule to stop by, where there is one, of a chunk's summaries."""
+    if repeats.plan.batch.until is not None:
+        opened = pa.ipc.open_file(source if isinstance(source, bytes) else pa.OSFile(str(source)))
+        repeats.take(opened.read_all())
 
 
-def chunks_of(plan: Plan, tasks: Sequence[Key], size: int) -> Iterator[Chunk]:
+def chunks_of(plan: Plan, tasks: Iterable[Key], size: int) -> Iterator[Chunk]:
+    """Tasks as work to give out, ``size`` at a time."""
     bare = plan.scenario.model_copy(update={"arms": ()})  # what a worker needs is the mapping that it is made of
-    for i in range(0, len(tasks), size):
-        mine = tuple(tasks[i : i + size])
+    coming = iter(tasks)
+    while mine := tuple(itertools.islice(coming, size)):
         changes = {p: plan.points[p].changes for p in dict.fromkeys(key.point for key in mine)}
         yield Chunk(bare, plan.seed, mine, changes, plan.batch.luck, plan.batch.keep, plan.batch.on_error, plan.model, plan.added)
 

@@ -7,16 +7,17 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from sim.experiments import ledger as ledgers
+from sim.experiments.added import ADDED
 from sim.experiments.batch_plan import Plan
 from sim.experiments.batch_progress import Log
-from sim.experiments.chunks import Done, Failure
-from sim.experiments.store import StoreError
+from sim.experiments.chunks import Done, Failure, Key
+from sim.experiments.store import StoreError, synced
 
 CHUNKS = "chunks"
 MANIFEST = "manifest.json"
@@ -44,8 +45,8 @@ def differences(begun: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
         if begun[name] != now[name]:
             said.append(f"{name} was {begun[name]} and is {now[name]}")
     said += [f"scenario: {line}" for line in _changes(begun["spec"], now["spec"])]
-    if begun["added"] != now["added"] or begun["files"] != now["files"]:
-        said.append("what is added to the model (--with, model) has changed")
+    if any(begun.get(name) != now[name] for name in ("added", "files", "outcomes")):
+        said.append("what is added to the model or its measures (--with, model) has changed")
     said += machine_differences(begun, now)
     return said
 
@@ -91,13 +92,16 @@ def begun(folder: Path, plan: Plan, *, anyway: bool, anew: bool) -> None:
             there = False
         if there and not (folder / ledgers.LEDGER).exists():
             raise StoreError(f"{folder}: already exists, is not empty and holds no batch; name another folder")
-        (folder / CHUNKS).mkdir(parents=True, exist_ok=True)
         now = plan.identity
-        with ledgers.held(folder) as ledger:
+        folder.mkdir(parents=True, exist_ok=True)
+        with ledgers.held(folder) as ledger:  # made first: whatever is stopped from here on can be gone on with
+            if not (folder / MANIFEST).exists():
+                (folder / CHUNKS).mkdir(exist_ok=True)
             if not ledger.lines:
-                (folder / "scenario.yaml").write_text(plan.scenario.to_yaml(), encoding="utf-8")
+                _written(folder / "scenario.yaml", plan.scenario.to_yaml().encode())
                 _keep_added(folder, plan)
-                ledger.append({"begun": now})
+                synced(folder, deep=False)
+                ledger.append({"begun": now, "on_error": plan.batch.on_error})
                 Log(folder).say(f"begun: {plan.scenario.name}, seed {plan.seed}, {len(plan.points)} points")
                 return
             first = ledger.lines[0].get("begun", {})
@@ -145,9 +149,10 @@ def _moved_aside(folder: Path) -> None:
 
 def _keep_added(folder: Path, plan: Plan) -> None:
     if plan.added:
-        (folder / "with").mkdir(exist_ok=True)
+        (folder / ADDED).mkdir(exist_ok=True)
         for name, text in plan.added:
-            (folder / "with" / Path(name).name).write_text(text, encoding="utf-8")
+            _written(folder / ADDED / Path(name).name, text.encode())
+        synced(folder / ADDED, deep=False)
 
 
 def finished_chunks(folder: Path, ledger: ledgers.Ledger) -> list[dict[str, Any]]:
@@ -188,10 +193,9 @@ def kept_chunk(plan: Plan, folder: Path, ledger: ledgers.Ledger, made: Done) -> 
             _written(path, data)
             digest = hashlib.blake2b(data, digest_size=16).hexdigest()
             files[table] = {"file": path.name, "bytes": len(data), "hash": digest}
-        _synced_folder(folder / CHUNKS)
-        ledger.append(
-            {"tasks": plan.runs(made.tasks), "files": files, "failures": [asdict(failure) for failure in made.failures]}
-        )
+        synced(folder / CHUNKS, deep=False)
+        failures = [{**asdict(f), "place": plan.place(Key(f.point, f.replicate, f.block))} for f in made.failures]
+        ledger.append({"tasks": plan.runs(made.tasks), "files": files, "failures": failures})
     except OSError as e:
         raise StoreError(
             f"{folder}: could not be written ({e.strerror or e}); what was finished before is kept, and the same command goes on"
@@ -210,22 +214,17 @@ def _written(path: Path, data: bytes) -> None:
         partial.unlink(missing_ok=True)
 
 
-def _synced_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def failures_in(ledger: ledgers.Ledger) -> list[Failure]:
-    """Every failure that the ledger tells of, in the order of tasks and arms."""
-    every = {}
-    for line in ledger.lines:
+def failures_in(lines: Iterable[Mapping[str, Any]]) -> list[Failure]:
+    """The failures that lines of a ledger tell of, in the order of tasks and arms; of a task told twice those of the later."""
+    by_task: dict[tuple[int, int], list[Failure]] = {}
+    for line in lines:
+        for point, first, count in line.get("tasks", ()):
+            for place in range(first, first + count):
+                by_task.pop((point, place), None)
         for told in line.get("failures", ()):
-            one = Failure(**told)
-            every[one.point, one.replicate, one.block, one.arm] = one
-    return [every[key] for key in sorted(every)]
+            place, one = told["place"], Failure(**{name: value for name, value in told.items() if name != "place"})
+            by_task.setdefault((one.point, place), []).append(one)
+    return sorted((one for every in by_task.values() for one in every), key=lambda f: (f.point, f.replicate, f.block, f.arm))
 
 
 def remove_chunks(folder: Path) -> None:

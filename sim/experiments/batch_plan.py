@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from sim.compiling import sources_hash
 from sim.experiments import added as added_here
-from sim.experiments.chunks import BLOCK, Key, arms_of, compared_arms
-from sim.experiments.outcomes import OF_THERAPY, together
+from sim.experiments.chunks import BLOCK, NOTHING, Key, arms_of, reference_among
+from sim.experiments.intervals import standard_error
+from sim.experiments.outcomes import OF_THERAPY, Moments, outcomes_identity, together
 from sim.experiments.points import Point, points_of, scenario_at
 from sim.experiments.run import checked_seed
-from sim.experiments.scenario import Scenario, ScenarioError
-from sim.experiments.scenario_batch import Batch
+from sim.experiments.scenario import Arm, Scenario, ScenarioError
+from sim.experiments.scenario_batch import Batch, checked_keep, checked_on_error, may_be_kept
+from sim.experiments.scenario_file import Wrong
 from sim.experiments.store import arithmetic_fingerprint, lock_hash, versions
 from sim.therapy.model import SHIPPED, Model
 
@@ -31,6 +37,8 @@ class Plan:
     points: tuple[Point, ...]
     blocks: tuple[int, ...]  # of each point
     arms: tuple[str, ...]  # of all points, in order
+    kinds: tuple[Arm, ...]  # of all points, those that name other policies, programmes or rules
+    courses: int  # of the largest task, in courses of twenty sessions
     model: Model = SHIPPED
     added: tuple[tuple[str, str], ...] = ()
 
@@ -39,22 +47,25 @@ class Plan:
         """Whether it is a batch of clinics."""
         return self.scenario.design == "clinic"
 
-    @property
-    def tables(self) -> tuple[str, ...]:
-        """Names of the tables of runs that are kept, the summaries first."""
-        return ("summaries", *self.batch.keep)
-
     def tasks(self, point: int, first: int, last: int) -> Iterator[Key]:
         """The tasks of a point from one replicate up to, but without, another."""
         for replicate in range(first, last):
             for block in range(self.blocks[point]):
                 yield Key(point, replicate, block)
 
+    def place(self, key: Key) -> int:
+        """Which task of its point a task is."""
+        return key.replicate * self.blocks[key.point] + key.block
+
+    def key(self, point: int, place: int) -> Key:
+        """The task at a place of a point."""
+        return Key(point, *divmod(place, self.blocks[point]))
+
     def runs(self, tasks: Sequence[Key]) -> list[list[int]]:
         """Tasks as runs of neighbours, for the ledger: [point, place of the first within the point, how many]."""
         runs: list[list[int]] = []
         for key in tasks:
-            place = key.replicate * self.blocks[key.point] + key.block
+            place = self.place(key)
             if runs and runs[-1][0] == key.point and runs[-1][1] + runs[-1][2] == place:
                 runs[-1][2] += 1
             else:
@@ -65,7 +76,12 @@ class Plan:
         """The tasks of such runs, in the same order."""
         for point, first, count in runs:
             for place in range(first, first + count):
-                yield Key(point, *divmod(place, self.blocks[point]))
+                yield self.key(point, place)
+
+    @property
+    def with_all_kinds(self) -> Scenario:
+        """The scenario with every kind of arm of every point, for what is added to the registries."""
+        return self.scenario.model_copy(update={"arms": self.kinds})
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -79,7 +95,8 @@ class Plan:
             "lock": lock_hash(),
             "versions": versions(),
             "arithmetic": arithmetic_fingerprint(),
-            "added": added_here.identity(self.scenario) + self.model.identity,
+            "added": added_here.identity(self.with_all_kinds) + self.model.identity,
+            "outcomes": hashlib.blake2b(outcomes_identity().encode(), digest_size=8).hexdigest(),
             "files": {name: hashlib.blake2b(text.encode(), digest_size=8).hexdigest() for name, text in self.added},
         }
 
@@ -100,17 +117,37 @@ def planned(
     batch = scenario.batch or Batch()
     if scenario.ensemble:
         raise ScenarioError(f"{scenario.name}: 'parameters: ensemble' and a batch do not go together; run it without --batch")
-    update: dict[str, Any] = {} if keep is None else {"keep": tuple(keep)}
-    if on_error is not None:
-        update["on_error"] = on_error
-    batch = batch.model_copy(update=update)
+    batch = batch.model_copy(update=_asked(scenario, keep, on_error))
     _can_be_judged(scenario, batch)
-    points, blocks, arms = points_of(scenario), [], dict[str, None]()
+    names = [Path(name).name for name, _ in added]
+    if len(set(names)) < len(names):
+        raise ScenarioError(f"{scenario.name}: two files that are added have the same name; give one of them another")
+    points, blocks, arms, kinds, courses = points_of(scenario), [], dict[str, None](), dict[str, Arm](), 1
     for point in points:
         here = scenario_at(scenario, point.changes)
-        blocks.append(1 if here.design == "clinic" else -(-here.clients_per_arm // BLOCK))
+        clients = 1 if here.design == "clinic" else here.clients_per_arm
+        blocks.append(-(-clients // BLOCK))
         arms.update(dict.fromkeys(arms_of(here)))
-    return Plan(scenario, checked_seed(seed), batch, points, tuple(blocks), tuple(arms), model, tuple(added))
+        for arm in here.arms:
+            kinds.setdefault(json.dumps([arm.policies, *((arm.clinic.training, arm.clinic.matching) if arm.clinic else ())]), arm)
+        courses = max(courses, min(clients, BLOCK) * sum(arm.sessions for arm in here.arms) // 20)
+    return Plan(scenario, checked_seed(seed), batch, points, tuple(blocks), tuple(arms), tuple(kinds.values()), courses, model,
+                tuple(added))  # fmt: skip
+
+
+def _asked(scenario: Scenario, keep: Sequence[str] | None, on_error: str | None) -> dict[str, Any]:
+    """What is asked for in place of what the scenario says. Raises ``ScenarioError``."""
+    update: dict[str, Any] = {}
+    try:
+        if keep is not None:
+            update["keep"] = checked_keep(list(keep))
+        if on_error is not None:
+            update["on_error"] = checked_on_error(on_error)
+        kept = update.get("keep", scenario.batch.keep if scenario.batch else ())
+        may_be_kept(kept, scenario.design == "clinic", exchanges=bool(scenario.traced), items=scenario.keep_items)
+    except Wrong as wrong:
+        raise ScenarioError(f"{scenario.name}: {'keep' if keep is not None else 'batch.keep'}: {wrong}") from None
+    return update
 
 
 def _can_be_judged(scenario: Scenario, batch: Batch) -> None:
@@ -121,12 +158,12 @@ def _can_be_judged(scenario: Scenario, batch: Batch) -> None:
     arms = [arm for arm in scenario.arms if until.arm in (None, arm.name)]
     at = f"{scenario.name}: batch.until"
     if until.difference:
-        compared = compared_arms(scenario)
+        compared = reference_among(scenario)
         if not any(compared[arm.name] for arm in arms):
             which = f"'{until.arm}' is" if until.arm else "no arm is"
-            others = [name for name, against in compared.items() if against]
+            others = [name for name, reference in compared.items() if reference]
             more = f"; compared are: {', '.join(others)}" if others else ""
-            raise ScenarioError(f"{at}: {which} compared with no other arm of the same people, so it has no difference{more}")
+            raise ScenarioError(f"{at}: {which} compared with no reference arm of the same people, so it has no difference{more}")
     elif until.measure in OF_THERAPY and all(arm.therapist is None for arm in arms):
         raise ScenarioError(f"{at}: '{until.measure}' is of people in therapy, and there is none in {until.arm or 'any arm'}")
 
@@ -145,47 +182,88 @@ class Repeats:
     plan: Plan
     target: list[int] = field(default_factory=list)
     enough: list[bool] = field(default_factory=list)
-    error: list[float] = field(default_factory=list)
-    _values: dict[tuple[int, str, int], dict[int, tuple[int, float, float]]] = field(default_factory=dict)
+    #: point -> arm -> replicate -> block -> number, mean, squares
+    _values: dict[int, dict[str, dict[int, dict[int, Moments]]]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         until, n = self.plan.batch.until, len(self.plan.points)
-        self.target = [self.plan.scenario.replicates if until is None else min(until.every, until.most)] * n
+        self.target = [self.plan.scenario.replicates if until is None else until.every] * n
         self.enough = [until is None] * n
-        self.error = [float("nan")] * n
 
-    def take(self, parts: Any) -> None:
+    def take(self, parts: pa.Table) -> None:
         """Note what a chunk's summaries say of the measure that decides."""
         until = self.plan.batch.until
         if until is None:
             return
-        rows = parts.to_pandas()
-        rows = rows[(rows["measure"] == until.measure) & ((rows["minus"] >= 0) == until.difference)]
-        for row in rows.itertuples(index=False):
-            arm = self._arm_name(row.point, row.arm)
-            if until.arm is None or arm == until.arm:
-                key = (int(row.point), f"{arm}\0{row.minus}", int(row.replicate))
-                self._values.setdefault(key, {})[int(row.block)] = (int(row.n), float(row.mean), float(row.squares))
-
-    def _arm_name(self, point: int, arm: int) -> str:
-        return arms_of(scenario_at(self.plan.scenario, self.plan.points[point].changes))[arm]
+        rows = parts.filter(pc.equal(parts["measure"], until.measure)).to_pylist()
+        for row in rows:
+            scenario = scenario_at(self.plan.scenario, self.plan.points[row["point"]].changes)
+            arms = arms_of(scenario)
+            arm, minus = arms[row["arm"]], None if row["minus"] == NOTHING else arms[row["minus"]]
+            wanted = reference_among(scenario)[arm] if until.difference else None
+            if minus == wanted and (until.difference == (minus is not None)) and until.arm in (None, arm):
+                replicates = self._values.setdefault(row["point"], {}).setdefault(arm, {})
+                replicates.setdefault(row["replicate"], {})[row["block"]] = (row["n"], row["mean"], row["squares"])
 
     def judge(self, point: int) -> None:
         """At a checkpoint (all of ``target`` is there): is it enough, or how many replicates are wanted next?"""
         until = self.plan.batch.until
         if until is None or self.enough[point]:
             return
-        self.error[point] = self._error(point)
-        if self.error[point] <= until.se or self.target[point] >= until.most:
+        if self._error(point) <= until.se or self.target[point] >= until.most:
             self.enough[point] = True
+            self._values.pop(point, None)
         else:
             self.target[point] = min(self.target[point] + until.every, until.most)
 
     def _error(self, point: int) -> float:
         """The largest standard error of the mean over replicates, among the arms that have the measure."""
-        by_arm: dict[str, list[float]] = {}
-        for (at, arm, replicate), blocks in self._values.items():
-            if at == point and replicate < self.target[point]:
-                by_arm.setdefault(arm, []).append(together([blocks[b] for b in sorted(blocks)])[1])
-        errors = [float(np.std(v, ddof=1)) / len(v) ** 0.5 if len(v) > 1 else float("inf") for v in by_arm.values()]
+        errors = []
+        for replicates in self._values.get(point, {}).values():
+            wanted = [blocks for r, blocks in replicates.items() if r < self.target[point]]
+            means = [together([blocks[b] for b in sorted(blocks)])[1] for blocks in wanted]
+            spread = float(np.std(means, ddof=1)) if len(means) > 1 else float("inf")
+            errors.append(float(standard_error(spread, max(len(means), 1))))
         return max(errors, default=float("inf"))
+
+
+class Places:
+    """A whole number for every task that has one, in eight bytes a task."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self._of: dict[int, np.ndarray] = {}
+
+    def note(self, runs: Sequence[Sequence[int]], first_number: int, step: int) -> None:
+        """Give the tasks of these runs numbers, one after the other."""
+        number = first_number
+        for point, first, count in runs:
+            here = self._of.get(point)
+            if here is None or here.size < first + count:
+                grown = np.full(max(first + count, 2 * (0 if here is None else here.size)), -1, np.int64)
+                if here is not None:
+                    grown[: here.size] = here
+                here = self._of[point] = grown
+            here[first : first + count] = number + step * np.arange(count)
+            number += step * count
+
+    def get(self, point: int, place: int) -> int:
+        """The number of a task, or -1."""
+        here = self._of.get(point)
+        return -1 if here is None or place >= here.size else int(here[place])
+
+    def missing(self, point: int, first: int, last: int) -> np.ndarray:
+        """The places from one up to, but without, another that have no number."""
+        here = self._of.get(point, np.empty(0, np.int64))[first:last]
+        whole = np.full(last - first, -1, np.int64)
+        whole[: here.size] = here
+        return first + np.flatnonzero(whole < 0)
+
+    def __len__(self) -> int:
+        return sum(int((here >= 0).sum()) for here in self._of.values())
+
+    def keys(self) -> Iterator[Key]:
+        """All tasks that have a number, in order."""
+        for point in sorted(self._of):
+            for place in np.flatnonzero(self._of[point] >= 0):
+                yield self.plan.key(point, int(place))

@@ -13,10 +13,11 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-from scipy import stats
 
 from sim.experiments import added
+from sim.experiments.added import added_files
 from sim.experiments.batch_folder import MANIFEST
+from sim.experiments.intervals import half_width
 from sim.experiments.points import Point, points_of, scenario_at
 from sim.experiments.scenario import Scenario, ScenarioError, load
 from sim.experiments.store import StoreError
@@ -101,6 +102,10 @@ class BatchResults:
                 raise
             raise StoreError(f"{self.folder / name}.parquet: cannot be read ({e})") from e
 
+    @cached_property
+    def _effects(self) -> pd.DataFrame:
+        return intervals(self.summaries, ONE, self.clinic)
+
     def effects(self) -> pd.DataFrame:
         """What every measure comes to at every point: mean, 95 % interval, and over what it was taken.
 
@@ -108,7 +113,7 @@ class BatchResults:
         replicates or more the interval is over replicates (Student's t), with one it is over clients; of a clinic with one
         replicate there is none. ``n``: replicates, or clients.
         """
-        return intervals(self.summaries, ONE, self.clinic)
+        return self._effects
 
     def against(self, base: int = 0) -> pd.DataFrame:
         """Every point less another, replicate by replicate (``batch.luck: common`` gives both the same people and luck).
@@ -135,6 +140,7 @@ def open_batch(folder: str | Path) -> BatchResults:
         raise StoreError(f"{folder}: holds a single run, not a batch; read it with sim.open_run")
     try:
         added.restore(manifest)
+        added_files(folder, manifest["files"])
         scenario = load(folder / "scenario.yaml", name=manifest["scenario"])
         missing = [name for name in manifest["tables"] if not (folder / f"{name}.parquet").is_file()]
     except (KeyError, ScenarioError) as e:
@@ -166,5 +172,5 @@ def paired(table: pd.DataFrame, base: pd.DataFrame, by: list[str]) -> pd.DataFra
 
 
 def _with_interval(table: pd.DataFrame, of: str, spread: np.ndarray, n: np.ndarray) -> pd.DataFrame:
-    half = np.where(n > 1, stats.t.ppf(0.975, np.maximum(n - 1, 1)) * spread / np.sqrt(np.maximum(n, 1)), np.nan)
+    half = half_width(spread, n)
     return table.assign(low=table[of] - half, high=table[of] + half, n=n.astype(int))

@@ -199,7 +199,8 @@ def _traced(error: BaseException, after: int) -> str:
 def _within(place: traceback.FrameSummary) -> traceback.FrameSummary:
     """A line of a traceback without the machine's own folders, which differ from worker to worker."""
     path, line = Path(place.filename), place.line
-    for root in (Path(__file__).parents[2], *(Path(p) for p in sys.path if p)):
+    roots = {Path(__file__).parents[2], *(Path(p) for p in sys.path if p)}
+    for root in sorted(roots, key=lambda root: -len(root.parts)):  # the nearest comes first
         if path.is_absolute() and path.is_relative_to(root):
             path = path.relative_to(root)
             break
@@ -230,6 +231,13 @@ def compared_arms(scenario: Scenario) -> dict[str, list[str]]:
     return found
 
 
+def reference_among(scenario: Scenario) -> dict[str, str | None]:
+    """For each arm its reference, where another arm of the same people is one."""
+    reference = {arm.name: clinic_reference(scenario) if arm.clinic is not None else reference_arm(scenario, arm.name)
+                 for arm in scenario.arms}  # fmt: skip
+    return {name: reference[name] if reference[name] in others else None for name, others in compared_arms(scenario).items()}
+
+
 def _summaries(scenario: Scenario, key: Key, values: Mapping[str, Mapping[str, np.ndarray]]) -> pa.Table:
     """Number, mean and sum of squared deviations of every outcome of every arm, and of its differences person by person.
 
@@ -244,7 +252,7 @@ def _summaries(scenario: Scenario, key: Key, values: Mapping[str, Mapping[str, n
     for name, others in compared_arms(scenario).items():
         for other in others if name in values else ():
             for measure, numbers in values[name].items() if other in values else ():
-                apart = _apart(scenario, numbers, values[other].get(measure))
+                apart = _apart(numbers, values[other].get(measure))
                 if apart is not None and not np.isnan(apart).all():
                     rows.append((names.index(name), measure, names.index(other), *moments(apart)))
     columns = list(zip(*rows, strict=True)) if rows else [()] * 6
@@ -254,7 +262,7 @@ def _summaries(scenario: Scenario, key: Key, values: Mapping[str, Mapping[str, n
     )
 
 
-def _apart(scenario: Scenario, mine: np.ndarray, theirs: np.ndarray | None) -> np.ndarray | None:
+def _apart(mine: np.ndarray, theirs: np.ndarray | None) -> np.ndarray | None:
     return None if theirs is None or theirs.size != mine.size else mine - theirs
 
 

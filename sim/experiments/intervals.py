@@ -11,6 +11,17 @@ from scipy import stats
 LEAST_FOR_OVERLAP = 10
 
 
+def standard_error(sd: Any, n: Any) -> Any:
+    """SD / sqrt(n), of numbers or columns."""
+    return sd / np.sqrt(n)
+
+
+def half_width(sd: Any, n: Any) -> Any:
+    """Half the width of a 95 % interval of a mean (Student's t with n - 1), of numbers or columns; missing below two values."""
+    count = np.maximum(n, 2)
+    return np.where(np.asarray(n) > 1, stats.t.ppf(0.975, count - 1) * standard_error(sd, count), np.nan)
+
+
 def mean_interval(values: Any) -> dict[str, float]:
     """Mean, lower and upper end of its 95 % interval, standard deviation and number; missing values are left out."""
     x = np.asarray(values, dtype=float)
@@ -18,7 +29,7 @@ def mean_interval(values: Any) -> dict[str, float]:
     n = x.size
     mean = float(x.mean()) if n else np.nan
     sd = float(x.std(ddof=1)) if n > 1 else np.nan
-    half = float(stats.t.ppf(0.975, n - 1)) * sd / np.sqrt(n) if n > 1 else np.nan
+    half = float(half_width(sd, n))
     return {"mean": mean, "low": mean - half, "high": mean + half, "sd": sd, "n": n}
 
 

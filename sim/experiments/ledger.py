@@ -8,14 +8,17 @@ its chunk is simulated again. A line that was changed, removed or put elsewhere 
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import hashlib
 import json
 import os
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from io import FileIO
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from sim.experiments.store import StoreError
 
@@ -29,18 +32,18 @@ class Ledger:
 
     path: Path
     lines: list[dict[str, Any]] = field(default_factory=list)
-    _file: BinaryIO | None = None
+    _file: FileIO | None = None
     _check: str = ""
 
     def append(self, entry: Mapping[str, Any]) -> None:
         """Write one line so that it is on the disk when this returns. Where that fails the ledger stays as it was."""
         assert self._file is not None
         check = _chained(self._check, entry)
-        line = (json.dumps({**entry, _CHECK: check}) + "\n").encode()
+        line = memoryview((json.dumps({**entry, _CHECK: check}) + "\n").encode())
         end = self._file.seek(0, os.SEEK_END)
         try:
-            self._file.write(line)
-            self._file.flush()
+            while line:  # nothing is buffered, so that what fails leaves nothing behind
+                line = line[self._file.write(line) :]
             os.fsync(self._file.fileno())
         except OSError:
             with contextlib.suppress(OSError):
@@ -48,13 +51,6 @@ class Ledger:
             raise
         self._check = check
         self.lines.append(dict(entry))
-
-    def close(self) -> None:
-        """Let go of the file, so that another run may have it."""
-        if self._file is not None:
-            with contextlib.suppress(OSError):
-                self._file.close()
-            self._file = None
 
 
 def _chained(before: str, entry: Mapping[str, Any]) -> str:
@@ -97,16 +93,11 @@ def held(folder: Path) -> Iterator[Ledger]:
     """The ledger of a batch to write to, by this process alone. Raises ``StoreError`` when another has it."""
     path = folder / LEDGER
     try:
-        file = path.open("a+b")
+        file = path.open("a+b", buffering=0)
     except OSError as e:
         raise StoreError(f"{folder}: cannot be written ({e.strerror or e})") from e
     try:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise StoreError(
-                f"{folder}: another run is writing here; wait for it (attune status {folder}), or use another folder"
-            ) from None
+        _locked(file, folder)
         file.seek(0)
         lines, check, whole = _parsed(file.read(), path)
         file.truncate(whole)  # a last line that a crash has cut off
@@ -114,6 +105,27 @@ def held(folder: Path) -> Iterator[Ledger]:
         yield ledger
     finally:
         file.close()
+
+
+#: Seconds that a lock is waited for: somebody may be taking a look.
+_WAIT = 1.0
+
+
+def _locked(file: FileIO, folder: Path) -> None:
+    """Take the lock. Raises ``StoreError`` when another run has it, or locks do not work there."""
+    until = time.monotonic() + _WAIT
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except OSError as e:
+            if e.errno not in (errno.EWOULDBLOCK, errno.EACCES):
+                raise StoreError(f"{folder}: files cannot be locked there ({e.strerror or e}); use another disk") from e
+            if time.monotonic() > until:
+                raise StoreError(
+                    f"{folder}: another run is writing here; wait for it (attune status {folder}), or use another folder"
+                ) from None
+            time.sleep(0.05)
 
 
 def is_held(folder: Path) -> bool:

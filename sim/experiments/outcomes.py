@@ -6,6 +6,7 @@ client has none. So summaries need no table in memory, and a million clients are
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -16,6 +17,7 @@ import numpy as np
 from sim.experiments.clinic_measures import OF_ARMS
 from sim.experiments.columns import CLINIC_TABLES, TABLES
 from sim.therapy.course import WEEKS_PER_MONTH
+from sim.therapy.model import what_it_does
 from sim.therapy.session import DROPOUT, IMPROVED
 
 if TYPE_CHECKING:
@@ -64,7 +66,7 @@ class Block:
 
     def session_mean(self, column: str, among: np.ndarray | None = None) -> np.ndarray:
         """Each client's mean of a column over the sessions held, or ``among`` them (one truth value a session)."""
-        if not self._sessions:
+        if column not in self._sessions:  # nobody in therapy, or a changed model that has not got it
             return np.full(self.n, np.nan)
         values = self._sessions[column].astype(float)
         used = ~np.isnan(values) if among is None else ~np.isnan(values) & among
@@ -74,7 +76,7 @@ class Block:
 
     def session_sum(self, column: str) -> np.ndarray:
         """Each client's sum of a column over the sessions held."""
-        if not self._sessions:
+        if column not in self._sessions:
             return np.zeros(self.n)
         return np.bincount(self._row, weights=self._sessions[column].astype(float), minlength=self.n)
 
@@ -106,6 +108,8 @@ class Block:
         """Each client's change in a quantity of the table of clients, from ``_0`` to ``_end``."""
         kind = "_latent" if column.endswith("_latent") else ""
         name = column.removesuffix("_latent")
+        if not {f"{name}_0{kind}", f"{name}_end{kind}"} <= self.clients.keys():
+            return np.full(self.n, np.nan)
         values = np.asarray(self.clients[f"{name}_end{kind}"] - self.clients[f"{name}_0{kind}"], float)
         return np.where(self.treated, values, np.nan) if treated else values
 
@@ -137,9 +141,10 @@ class Outcome:
 OUTCOMES: dict[str, Outcome] = {
     "alliance": Outcome("late alliance, client-rated", "WAI, 1-7",
                         lambda b: b.session_mean("wai_client", b.late)),
-    "alliance_all_sessions": Outcome("alliance over all sessions, client-rated", "WAI, 1-7", lambda b: b.session_mean("wai_client")),
+    "alliance_all_sessions": Outcome("alliance, all sessions, client-rated", "WAI, 1-7", lambda b: b.session_mean("wai_client")),
     "alliance_growth": Outcome("growth of the alliance, first to last third", "WAI points", _growth),
-    "alliance_therapist": Outcome("late alliance, therapist-rated", "WAI, 1-7", lambda b: b.session_mean("wai_therapist", b.late)),
+    "alliance_therapist": Outcome("late alliance, therapist-rated", "WAI, 1-7",
+                                  lambda b: b.session_mean("wai_therapist", b.late)),
     "empathy": Outcome("empathy as the client rates it", "mean item 1-7", lambda b: b.session_mean("empathy_client")),
     "accuracy": Outcome("therapist's accuracy", "correlation", lambda b: b.session_mean("accuracy_correlation")),
     "ruptures": Outcome("ruptures per session", "count", lambda b: b.session_mean("ruptures")),
@@ -182,6 +187,11 @@ def title_and_unit(name: str, clinic: bool) -> tuple[str, str]:
     return OUTCOMES[name].title, OUTCOMES[name].unit
 
 
+def outcomes_identity() -> str:
+    """A text that differs where any outcome does, also one that was added or replaced in this process."""
+    return json.dumps([[name, one.title, one.unit, what_it_does(one.of)] for name, one in OUTCOMES.items()])
+
+
 def block_of(tables: Mapping[str, Columns], arm: Arm) -> Block:
     """A block from the columns that ``run`` makes of one arm's clients."""
     return Block(tables, arm.sessions // WEEKS_PER_MONTH)
@@ -192,7 +202,11 @@ def values_of(block: Block) -> dict[str, np.ndarray]:
     return {name: np.asarray(outcome.of(block), float) for name, outcome in OUTCOMES.items()}
 
 
-def moments(values: np.ndarray) -> tuple[int, float, float]:
+#: Number, mean, and sum of squared deviations from it.
+Moments = tuple[int, float, float]
+
+
+def moments(values: np.ndarray) -> Moments:
     """Number, mean, and sum of squared deviations of the values that are there."""
     there = values[~np.isnan(values)]
     if not there.size:
@@ -201,7 +215,7 @@ def moments(values: np.ndarray) -> tuple[int, float, float]:
     return int(there.size), mean, float(((there - mean) ** 2).sum())
 
 
-def together(parts: list[tuple[int, float, float]]) -> tuple[int, float, float]:
+def together(parts: list[Moments]) -> Moments:
     """Moments of all parts as one, put together in the order given.
 
     n = Σ nᵢ, mean and sum of squares by the pairwise update of Chan, Golub & LeVeque (1983).

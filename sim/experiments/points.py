@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -39,7 +40,8 @@ def points_of(scenario: Scenario) -> tuple[Point, ...]:
     if batch is None or not (batch.vary or batch.cases):
         return (Point(0, BASE, {}),)
     sets = _DESIGNS[batch.design](batch, scenario.name)
-    return tuple(Point(i, name, changes) for i, (name, changes) in enumerate(sets))
+    times = Counter(name for name, _ in sets)  # levels that look the same when they are rounded
+    return tuple(Point(i, f"{name} (#{i})" if times[name] > 1 else name, changes) for i, (name, changes) in enumerate(sets))
 
 
 Named = list[tuple[str, dict[str, Any]]]
@@ -117,10 +119,10 @@ def table_of(points: tuple[Point, ...]) -> pd.DataFrame:
         "name": pd.array([point.name for point in points], dtype="str"),
     }
     for factor in factors:
-        values = [point.changes.get(factor) for point in points]
-        given = [value for value in values if value is not None]
+        given = [point.changes[factor] for point in points if factor in point.changes]
         if all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in given):
-            table[factor] = np.array([np.nan if value is None else value for value in values], float)
+            table[factor] = np.array([point.changes.get(factor, np.nan) for point in points], float)
         else:
-            table[factor] = pd.array([None if value is None else told(value) for value in values], dtype="str")
+            levels = [told(point.changes[factor]) if factor in point.changes else None for point in points]
+            table[factor] = pd.array(levels, dtype="str")
     return pd.DataFrame(table)

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import runpy
-import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,9 +16,6 @@ from sim.experiments.result_folder import is_folder
 from sim.experiments.scenario import ScenarioError, from_spec
 from sim.experiments.store import StoreError
 from sim.therapy.model import SHIPPED, Model
-
-#: Where a batch keeps the files that were given with ``--with``.
-ADDED = "with"
 
 
 @dataclass(frozen=True)
@@ -60,7 +54,7 @@ def reopened(folder: str | Path, model: Model = SHIPPED, *, to_look: bool = Fals
     begun, ledger = header_of(folder), ledgers.read(folder)
     try:
         added_here.restore(_known(begun["added"]))
-        files = added_files(folder, begun["files"])
+        files = added_here.added_files(folder, begun["files"])
         scenario = from_spec(begun["spec"], begun["scenario"])
         plan = planned(scenario, begun["seed"], keep=begun["keep"], model=model, added=files)
     except (KeyError, TypeError, ScenarioError) as e:
@@ -87,34 +81,3 @@ def _known(identity: str) -> dict[str, Any]:
     """Policies, programmes and rules as ``added.identity`` tells them, in the form of a manifest."""
     told, _ = json.JSONDecoder().raw_decode(identity)
     return dict(zip(("policies", "training", "matching"), told, strict=True))
-
-
-def added_files(folder: Path, known: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
-    """Run the files that a batch keeps from ``--with``, in their order; their names and texts.
-
-    Raises ``StoreError`` for one that is missing, was changed, or fails.
-    """
-    found = []
-    for name, digest in known.items():
-        path = folder / ADDED / Path(name).name
-        try:
-            text = path.read_text(encoding="utf-8")
-        except (OSError, ValueError) as e:
-            raise StoreError(f"{path}: cannot be read ({getattr(e, 'strerror', None) or e}); the batch was run with it") from e
-        if hashlib.blake2b(text.encode(), digest_size=8).hexdigest() != digest:
-            raise StoreError(f"{path}: was changed after the batch was begun; restore it")
-        found.append((name, text))
-        run_file(path)
-    return tuple(found)
-
-
-def run_file(path: Path) -> None:
-    """Run a file that adds to the registries. Raises ``StoreError`` that names the line where it fails."""
-    try:
-        runpy.run_path(str(path), run_name="attune_with")
-    except OSError as e:
-        raise StoreError(f"{path}: cannot be read ({e.strerror or e})") from e
-    except Exception as e:
-        lines = [entry.lineno for entry in traceback.extract_tb(e.__traceback__) if entry.filename == str(path)]
-        where = f"{path}:{lines[-1]}" if lines else str(path)
-        raise StoreError(f"{where}: {type(e).__name__}: {e}") from e

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from sim.experiments import ledger as ledgers
+from sim.experiments.added import ADDED
 from sim.experiments.batch_folder import failures_in
 from sim.experiments.chunks import Failure, Key, outcomes_of, said, seed_at, task_of, told
 from sim.experiments.design import COHORT_SIZE
@@ -18,7 +19,7 @@ from sim.experiments.followed import Followed, at_fault, followed_client, follow
 from sim.experiments.measures import arms as arms_and_kinds
 from sim.experiments.points import Point, scenario_at
 from sim.experiments.points import told as told_level
-from sim.experiments.reopened import ADDED, reopened
+from sim.experiments.reopened import reopened
 from sim.experiments.run import Task, simulated_part
 from sim.experiments.scenario import Arm, Scenario, from_spec
 from sim.experiments.scenario_clinic import ClinicFile
@@ -77,7 +78,7 @@ class Replay:
 
 def failures_of(folder: str | Path) -> list[Failure]:
     """The failures of a batch so far, numbered by their place. Raises ``StoreError``."""
-    return failures_in(ledgers.read(Path(folder)))
+    return failures_in(ledgers.read(Path(folder)).lines)
 
 
 #: Levels of a factor up to which failures are counted level by level.
@@ -114,7 +115,7 @@ def replayed(
     each step. Raises ``StoreError`` where there is no such failure, or the batch cannot be planned again.
     """
     found = reopened(folder, model)
-    failures = failures_in(found.ledger)
+    failures = failures_in(found.ledger.lines)
     if not 0 <= number < len(failures):
         there = f"failures are numbered 0 to {len(failures) - 1}" if failures else "nothing has failed in it"
         raise StoreError(f"{folder}: has no failure {number}; {there}")

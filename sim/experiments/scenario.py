@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
-from sim.experiments.scenario_batch import Batch, BatchFile, Until, changed, checked_batch, each_change
+from sim.experiments.scenario_batch import Batch, BatchFile, Until, changed, checked_batch, each_change, may_be_kept
 from sim.experiments.scenario_clinic import ClinicFile, Plan, planned
 from sim.experiments.scenario_doing import ENSEMBLE
 from sim.experiments.scenario_file import Location, Reading, ScenarioError, Wrong, hint, plain, read, shown, to_text
@@ -218,6 +218,11 @@ def _batch(batch: BatchFile, file: ScenarioFile, arms: tuple[Arm, ...], reading:
     found = checked_batch(batch, tuple(arm.name for arm in arms), file.design == "clinic")
     if file.parameters.ensemble:
         raise Wrong(("parameters",), "'ensemble' and a batch do not go together; run the points that matter by themselves")
+    try:
+        traced = file.record.exchanges is not None
+        may_be_kept(batch.keep, file.design == "clinic", exchanges=traced, items=file.record.items)
+    except Wrong as wrong:
+        raise Wrong(("batch", "keep", *wrong.location), str(wrong)) from None
     if batch.until is not None and "replicates" in file.model_fields_set:
         raise Wrong(("replicates",), "is given beside batch.until, which decides how often; leave one of them out")
     for at, changes in each_change(batch):

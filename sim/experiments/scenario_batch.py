@@ -12,18 +12,21 @@ batch:
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from sim.experiments.columns import CLINIC_TABLES
 from sim.experiments.outcomes import TABLES_KEPT, known_outcomes
 from sim.experiments.scenario_file import Location, Wrong, hint, plain, shown
 from sim.experiments.scenario_people import Frozen
 from sim.experiments.scenario_rules import Rule, Strict, mapping, whole
 from sim.theory.parameters import NUMBERS, nearest
 
+#: What a failing run may do.
+ON_ERROR = ("skip", "stop", "raise")
 #: Designs that fill a space evenly, and so vary within ranges.
 FILLING = ("latin_hypercube", "sobol")
 MOST_POINTS = 100_000
@@ -132,7 +135,7 @@ class BatchFile(Strict):
     until: Until | None = Field(
         None, description="Repeat each point until a measure is known well enough, instead of `replicates` times."
     )
-    keep: Annotated[tuple[str, ...], Rule(lambda value: _keep(value), {
+    keep: Annotated[tuple[str, ...], Rule(lambda value: checked_keep(value), {
         "type": "array", "items": {"enum": list(TABLES_KEPT)}, "uniqueItems": True,
     })] = Field((), description="Tables to keep beside the summaries.")  # fmt: skip
     on_error: Literal["skip", "stop", "raise"] = Field(
@@ -170,7 +173,8 @@ def _measure(value: Any) -> str:
     return value
 
 
-def _keep(value: Any) -> tuple[str, ...]:
+def checked_keep(value: Any) -> tuple[str, ...]:
+    """Names of tables to keep, in their usual order. Raises ``Wrong``."""
     if not isinstance(value, list):
         raise Wrong((), f"must be a list of tables, such as [clients], not {shown(value)}")
     for i, name in enumerate(value):
@@ -179,6 +183,23 @@ def _keep(value: Any) -> tuple[str, ...]:
         if name in value[:i]:
             raise Wrong((i,), f"{shown(name)} stands twice in the list")
     return tuple(name for name in TABLES_KEPT if name in value)
+
+
+def checked_on_error(value: str) -> str:
+    """What a failing run does. Raises ``Wrong``."""
+    if value not in ON_ERROR:
+        raise Wrong((), f"on_error must be skip, stop or raise, not {shown(value)}")
+    return value
+
+
+def may_be_kept(tables: Sequence[str], clinic: bool, *, exchanges: bool, items: bool) -> None:
+    """Raise ``Wrong`` for a table that the runs of a scenario do not have."""
+    for i, name in enumerate(tables):
+        if name in CLINIC_TABLES and not clinic:
+            raise Wrong((i,), f"'{name}' is a table of 'design: clinic' only")
+        if (name == "exchanges" and not exchanges) or (name == "items" and not items):
+            asked = "exchanges: {clients: [0]}" if name == "exchanges" else "items: true"
+            raise Wrong((i,), f"no run has a table '{name}' unless the scenario asks for it (record: {{{asked}}})")
 
 
 def _vary(value: Any) -> dict[str, Factor]:
@@ -269,10 +290,6 @@ def checked_batch(file: BatchFile, arms: tuple[str, ...], clinic: bool) -> Batch
             raise Wrong((*at, "vary", name, "steps"), f"has no meaning in 'design: {file.design}', which chooses its own levels")
     if file.until is not None:
         _checked_until(file.until, arms, clinic)
-    if not clinic:
-        for i, name in enumerate(file.keep):
-            if name in ("therapists", "clinic"):
-                raise Wrong((*at, "keep", i), f"'{name}' is a table of 'design: clinic' only")
     return Batch(**{name: getattr(file, name) for name in BatchFile.model_fields})
 
 

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from sim.experiments import ledger as ledgers
+from sim.experiments.added import ADDED
 from sim.experiments.batch_folder import MANIFEST, failures_in
 from sim.experiments.batch_progress import LOG
-from sim.experiments.reopened import ADDED
 from sim.experiments.result_folder import RUN_LOG, is_folder, opened
 from sim.experiments.store import StoreError
 
@@ -78,11 +78,12 @@ def _of_run(folder: Path) -> Status:
 def _of_batch(folder: Path) -> Status:
     held = ledgers.is_held(folder)  # before anything is read, so that what is told of a running batch is not older
     ledger = ledgers.read(folder)
-    begun: Mapping[str, Any] = ledger.lines[0].get("begun", {}) if ledger.lines else {}
+    first = ledger.lines[0] if ledger.lines else {}
+    begun: Mapping[str, Any] = {**first["begun"], "on_error": first["on_error"]} if "begun" in first else {}
     finished = (folder / MANIFEST).exists()
     state = "running" if held else "finished" if finished else "stopped" if begun else "not begun"
     lines = _tail(folder / LOG, None)
-    done, failures = done_in(ledger.lines), len(failures_in(ledger))
+    done, failures = done_in(ledger.lines), len(failures_in(ledger.lines))
     total = max(done, _told_total(lines) or 0) if not finished else done
     began = _began(lines)
     rate = remaining = None
@@ -150,6 +151,8 @@ def command_of(folder: Path, begun: Mapping[str, Any]) -> str:
         words.append("--batch")
     if sorted(begun["keep"]) != sorted((batch or {}).get("keep") or ()):
         words += [word for name in begun["keep"] for word in ("--keep", name)]
+    if begun.get("on_error", "skip") != (batch or {}).get("on_error", "skip"):
+        words += ["--on-error", begun["on_error"]]
     words += [word for name in begun["files"] for word in ("--with", str(folder / ADDED / Path(name).name))]
     return shlex.join(words)
 

@@ -160,9 +160,10 @@ def _manifest(run: Run) -> dict[str, Any]:
     }
 
 
-def _synced(folder: Path) -> None:
+def synced(folder: Path, *, deep: bool = True) -> None:
+    """Have a folder's entries, and (``deep``) everything in it, on the disk when this returns."""
     # What is renamed must already be on the disk.
-    for path in [*folder.rglob("*"), folder]:
+    for path in [*(folder.rglob("*") if deep else ()), folder]:
         with contextlib.suppress(PermissionError):
             handle = os.open(path, os.O_RDONLY)
             try:
@@ -186,7 +187,7 @@ def whole(folder: Path) -> Iterator[Path]:
     try:
         yield partial
         partial.chmod(0o755)
-        _synced(partial)
+        synced(partial)
         if folder.exists():
             folder.rmdir()
         os.replace(partial, folder)

@@ -227,8 +227,8 @@ def _tables_of(
     (place / CHUNKS).mkdir()
     for name, data in made.items():
         (place / CHUNKS / f"{name}.arrow").write_bytes(data)
-    chunks = Chunks(place, again.plan)
-    chunks.add({"tasks": again.plan.runs(tasks), "files": {name: {"file": f"{name}.arrow"} for name in made}})
+    line = {"tasks": again.plan.runs(tasks), "files": {name: {"file": f"{name}.arrow"} for name in made}}
+    chunks = Chunks(place, again.plan, [line])
     for name in names:
         if name == SUMMARIES:
             summaries_written(again.plan, chunks, place)

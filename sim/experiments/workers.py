@@ -21,7 +21,7 @@ Made = TypeVar("Made")
 
 #: Seconds between two looks whether anybody is left to do the work, and looks in vain before it is given up.
 LOOK_EVERY, MOST_LOOKS = 10.0, 30
-#: How often a chunk is given out again when the worker that had it is gone.
+#: How often a piece of work is given out again when the worker that had it is gone.
 MOST_LOST = 3
 
 
@@ -138,24 +138,25 @@ class Processes:
 
     def results(self, work: Iterable[Given], do: Callable[[Given], Made]) -> Iterator[tuple[Given, Made]]:
         """See ``Workers``. Raises ``WorkersError`` when workers die again and again."""
-        coming, lost = iter(work), 0
-        again: list[Given] = []
+        coming, again = iter(work), list[Given]()
+        lost: dict[int, int] = {}  # by the identity of a piece of work, which is held here as long as it is not done
         while True:
             self._pool = self._pool or self._start()
             given: list[Given] = []
-
             try:
                 for one, made in _flowing(self._pool, _given(again, coming, given), do, self.count + 1):
                     given.remove(one)
+                    lost.pop(id(one), None)
                     yield one, made
                 return
             except BrokenProcessPool:
-                lost += 1
                 self._end(gently=False)
-                if lost > MOST_LOST:
+                for one in given:
+                    lost[id(one)] = lost.get(id(one), 0) + 1
+                if max(lost.values(), default=0) > MOST_LOST:
                     raise WorkersError(
-                        f"worker processes were lost {lost} times (killed, or out of memory); what is finished is kept. "
-                        "Run the same command with fewer --workers or a smaller --chunk"
+                        f"a worker process was lost {MOST_LOST + 1} times over the same work (killed, or out of memory); what is "
+                        "finished is kept. Run the same command with fewer --workers or a smaller --chunk"
                     ) from None
                 again += reversed(given)
 
@@ -207,7 +208,9 @@ class OnCluster:
 
     def results(self, work: Iterable[Given], do: Callable[[Given], Made]) -> Iterator[tuple[Given, Made]]:
         """See ``Workers``. Raises ``WorkersError`` when a chunk was lost with its worker too often."""
+        from distributed import CancelledError as FutureCancelledError
         from distributed import KilledWorker
+        from distributed.comm import CommClosedError
 
         threads, in_vain = sum(self.client.nthreads().values()), 0
 
@@ -223,9 +226,7 @@ class OnCluster:
             yield from _flowing(self.client.get_executor(pure=False), iter(work), do, at_once, look)
         except KilledWorker as e:
             raise WorkersError(f"workers of the cluster were lost again and again ({e}); what is finished is kept") from e
-        except (CancelledError, OSError) as e:
-            if isinstance(e, WorkersError):
-                raise
+        except (CancelledError, FutureCancelledError, CommClosedError) as e:
             raise WorkersError("the cluster is gone; what is finished is kept, and the same command goes on") from e
 
 

@@ -36,7 +36,7 @@ def told(line: str) -> None:
 
 
 def _added(files: list[Path] | None) -> None:
-    from sim.experiments.reopened import run_file
+    from sim.experiments.added import run_file
 
     for file in files or ():
         run_file(file)

@@ -106,7 +106,8 @@ def write_batch_report(found: BatchResults) -> Path:
         "caption": f"{how_known(found)} " + (f"The first {MOST_ROWS} of {len(table)} rows." if len(table) > MOST_ROWS else ""),
         "difference_heads": heads, "differences": rows[:MOST_ROWS],
         "cut": f"The first {MOST_ROWS} of {len(rows)} rows." if len(rows) > MOST_ROWS else "",
-        "failures": found.failures.to_dict("records") if len(found.failures) else [],
+        "failures": [{**f, "replay": f["replay"].replace("FOLDER", shlex.quote(str(found.folder)))}
+                     for f in (found.failures.to_dict("records") if len(found.failures) else [])],
         "luck": luck, "repeats": f"{_capital(_replicates(found))}.", "commands": _commands(found),
         "kept": [name for name in found.manifest["tables"] if name not in ("points", "summaries", "failures")],
         "yaml": found.scenario.to_yaml(), "title": TITLE, "authors": AUTHORS, "year": YEAR,
