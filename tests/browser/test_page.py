@@ -86,6 +86,17 @@ def test_it_fits_without_scrolling(visit: Visit, width: int, height: int) -> Non
             assert apart, f"{first} overlaps {second}"
 
 
+def test_no_sentence_is_cut_or_moves_the_page(visit: Visit) -> None:
+    """Session by session: both sentences fit on their line, and the charts stay where they are."""
+    page = visit()
+    top = page.locator("footer").bounding_box()["y"]
+    for _ in range(39):
+        page.keyboard.press("ArrowRight")
+        cut = page.locator("#sentence span").evaluate_all("(all) => all.filter((one) => one.scrollWidth > one.clientWidth).length")
+        assert cut == 0, page.locator("#sentence").inner_text()
+        assert page.locator("footer").bounding_box()["y"] == top
+
+
 def test_it_is_usable_on_a_phone(visit: Visit) -> None:
     page = visit("/", 390, 844, has_touch=True)
     assert page.evaluate("() => document.documentElement.scrollWidth") <= 390
@@ -297,7 +308,7 @@ def test_the_same_address_gives_the_same_picture(visit: Visit) -> None:
         assert again.locator(f"#{chart}").inner_html() == page.locator(f"#{chart}").inner_html()
     expect(again.locator("[data-key=a_accuracy]")).to_have_value("1")
     expect(again.locator("[data-key=b_client]")).to_have_value("5.5,5.2")
-    expect(again.locator("#sentence")).to_have_text(page.locator("#sentence").inner_text())
+    assert again.locator("#sentence").inner_html() == page.locator("#sentence").inner_html()
 
 
 def test_two_visitors_do_not_see_each_other(visit: Visit) -> None:

@@ -20,14 +20,14 @@ export function showLog(list, play, at, go) {
   list.replaceChildren(...items);
 }
 
-/** The sentence of a session, for both pairs. */
-export function sentence(play, at) {
-  if (at === 0) return words.play.before;
+/** The sentences of a session, one for each pair; before the first session one for both. */
+export function sentences(play, at) {
+  if (at === 0) return [words.play.before];
   return SIDES.map((side) => {
     const course = play[side];
     const text = at > course.held ? course.ending_text : course.notes[at - 1].short;
     return filled(words.play.ended, { side: side.toUpperCase(), text });
-  }).join("   ");
+  });
 }
 
 /** The notes of a session of both pairs, side by side. */

@@ -7,7 +7,7 @@ import * as clock from "./clock.js";
 import { drawPlane } from "./plane.js";
 import { drawAlliance, drawBelow } from "./lines.js";
 import { drawInside } from "./inside.js";
-import { showLog, sentence, notesOf } from "./log.js";
+import { showLog, sentences, notesOf } from "./log.js";
 import { showLesson, fewWords } from "./lesson.js";
 import * as dialogs from "./dialogs.js";
 import { openFigure } from "./figure.js";
@@ -30,7 +30,7 @@ function draw() {
   drawBelow($("distress"), play, many, at, ghost());
   drawNow();
   showLog($("log"), play, at, (session) => goTo(session));
-  $("sentence").textContent = sentence(play, at);
+  $("sentence").replaceChildren(...sentences(play, at).map((text) => Object.assign(document.createElement("span"), { textContent: text, title: text })));
   $("play").classList.toggle("primary", at < last());
   $("at").max = last();
   $("at").value = at;
