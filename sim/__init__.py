@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from sim.experiments.batch_results import open_batch as open_batch
     from sim.experiments.compare import compare as compare
     from sim.experiments.compare_folders import compare_folders as compare_folders
+    from sim.experiments.replay import replayed as replayed
     from sim.experiments.run import Run as Run
     from sim.experiments.run import run as run
     from sim.experiments.scenario import Scenario as Scenario
@@ -40,6 +41,7 @@ _PLACES = {
     "open_run": "sim.experiments.store",
     "run_batch": "sim.experiments.batch",
     "open_batch": "sim.experiments.batch_results",
+    "replayed": "sim.experiments.replay",
     "compare": "sim.experiments.compare",
     "compare_folders": "sim.experiments.compare_folders",
     "Parameters": "sim.theory.parameters",

@@ -239,7 +239,8 @@ def check(
         for note in arm.notes():
             typer.echo(f"Note: {arm.name}: {note}.")
     if s.batch is not None:
-        typer.echo(listing.batch_of(s))
+        typer.echo(f"{listing.batch_of(s)}\n{scenario}: valid. attune run tells how long it will take once it has begun.")
+        return
     typer.echo(f"{scenario}: valid. {listing.sizes_of(s)}")
 
 

@@ -15,6 +15,7 @@ import itertools
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -80,19 +81,19 @@ def run_batch(
             remove_chunks(folder)  # of one that was stopped just after its manifest
             return folder
         for _ in range(MOST_TRIES):
-            with _chosen(workers) as chosen:
+            with _chosen(workers, Log(folder).say) as chosen:
                 target = _simulate(plan, folder, ledger, chosen, chunk, progress)
             if assembled(plan, folder, ledger, target):
                 return folder
     raise StoreError(f"{folder}: chunks are lost or damaged as soon as they are written; is something else writing there?")
 
 
-def _chosen(workers: int | Workers | None) -> contextlib.AbstractContextManager[Workers]:
+def _chosen(workers: int | Workers | None, tell: Callable[[str], Any]) -> contextlib.AbstractContextManager[Workers]:
     """Who simulates: so many processes (one: this one), or what was given."""
     if not isinstance(workers, int) and workers is not None:
         return contextlib.nullcontext(workers)
     count = workers or os.cpu_count() or 1
-    return contextlib.nullcontext(InThisProcess()) if count == 1 else Processes(count)
+    return contextlib.nullcontext(InThisProcess()) if count == 1 else Processes(count, tell)
 
 
 def _simulate(
@@ -106,7 +107,7 @@ def _simulate(
     """Simulate what is missing, round by round of replicates, until every point has enough; how many replicates each got."""
     repeats, done, log = Repeats(plan), Places(plan), Log(folder)
     told = Progress(0, open_ended=plan.batch.until is not None)
-    kept = finished_chunks(folder, ledger)
+    kept = finished_chunks(folder, ledger, log.say)
     for line in kept:
         done.note(line["tasks"], 0, 0)
         _take(repeats, folder / CHUNKS / line["files"]["summaries"]["file"])
@@ -123,7 +124,6 @@ def _simulate(
                 warm = True
                 warmed_up(plan)
                 log.say(f"simulating: {told.done} of {told.total} tasks are there")
-                told.begin()
             tasks = (plan.key(p, int(place)) for p, places in missing.items() for place in places)
             _round(plan, folder, ledger, workers, chunks_of(plan, tasks, size), repeats, done, told, progress)
         for p in [p for p, enough in enumerate(repeats.enough) if not enough]:
@@ -147,13 +147,16 @@ def _round(
     progress: Callable[[Progress], None] | None,
 ) -> None:
     """Give out chunks and keep what comes back."""
-    here, log = worker_identity(), Log(folder)
+    here, log, first = worker_identity(), Log(folder), True
     for given, made in workers.results(work, perform):
         same_identity(here, dict(made.worker), "a worker")
         kept_chunk(plan, folder, ledger, made)
         _take(repeats, made.tables["summaries"])
         done.note(plan.runs(given.tasks), 0, 0)
         told.done, told.failures = told.done + len(given.tasks), told.failures + len(made.failures)
+        if first and not told.counting:
+            told.begin()  # workers have started: from here on their rate can be told
+        first = False
         for failure in made.failures:
             log.say(
                 f"failed: {plan.points[failure.point].name}; arm '{failure.arm}', replicate {failure.replicate}: {failure.error}"

@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -45,7 +45,11 @@ def differences(begun: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
         if begun[name] != now[name]:
             said.append(f"{name} was {begun[name]} and is {now[name]}")
     said += [f"scenario: {line}" for line in _changes(begun["spec"], now["spec"])]
-    if any(begun.get(name) != now[name] for name in ("added", "files", "outcomes")):
+    before, after = begun["files"], now["files"]
+    files = [name for name in dict.fromkeys((*before, *after)) if before.get(name) != after.get(name)]
+    if files:
+        said.append(f"files that are added (--with) have changed: {', '.join(files)}")
+    elif any(begun.get(name) != now[name] for name in ("added", "outcomes")):
         said.append("what is added to the model or its measures (--with, model) has changed")
     said += machine_differences(begun, now)
     return said
@@ -155,8 +159,8 @@ def _keep_added(folder: Path, plan: Plan) -> None:
         synced(folder / ADDED, deep=False)
 
 
-def finished_chunks(folder: Path, ledger: ledgers.Ledger) -> list[dict[str, Any]]:
-    """The chunks that the ledger names and whose files are there whole; a damaged one is told and simulated again."""
+def finished_chunks(folder: Path, ledger: ledgers.Ledger, tell: Callable[[str], Any] = lambda line: None) -> list[dict[str, Any]]:
+    """The chunks that the ledger names and whose files are there whole. ``tell`` is told of those that are not."""
     good = []
     for line in ledger.lines:
         if "tasks" not in line:
@@ -167,7 +171,7 @@ def finished_chunks(folder: Path, ledger: ledgers.Ledger) -> list[dict[str, Any]
                 if path.stat().st_size != file["bytes"] or hash_of(path) != file["hash"]:
                     raise OSError("its content is not what was written")
             except OSError as e:
-                Log(folder).say(f"{path.name}: is damaged ({e.strerror or e}); its tasks are simulated again")
+                tell(f"{path.name}: is damaged ({e.strerror or e}); its tasks are simulated again, where that is not done yet")
                 break
         else:
             good.append(line)
@@ -189,9 +193,9 @@ def kept_chunk(plan: Plan, folder: Path, ledger: ledgers.Ledger, made: Done) -> 
     files = {}
     try:
         for table, data in made.tables.items():
-            path = folder / CHUNKS / f"{name}.{table}.arrow"
-            _written(path, data)
             digest = hashlib.blake2b(data, digest_size=16).hexdigest()
+            path = folder / CHUNKS / f"{name}-{digest[:8]}.{table}.arrow"  # never the name of an earlier one with other tasks
+            _written(path, data)
             files[table] = {"file": path.name, "bytes": len(data), "hash": digest}
         synced(folder / CHUNKS, deep=False)
         failures = [{**asdict(f), "place": plan.place(Key(f.point, f.replicate, f.block))} for f in made.failures]

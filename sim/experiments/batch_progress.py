@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 #: Seconds between two lines of the progress log.
@@ -21,16 +21,22 @@ class Progress:
     failures: int = 0
     open_ended: bool = False  # until a measure is known well enough: the total may still grow
     _at_start: int = 0
-    _began: float = field(default_factory=time.monotonic)
+    _began: float = float("nan")
 
     def begin(self) -> None:
-        """Count rate and remaining time from here."""
+        """Count rate and remaining time from here: the first finished chunk (starting workers says nothing of the rest)."""
         self._at_start, self._began = self.done, time.monotonic()
 
     @property
+    def counting(self) -> bool:
+        """Whether there is something to tell a rate from."""
+        return self._began == self._began
+
+    @property
     def rate(self) -> float:
-        """Tasks a second since the beginning."""
-        return (self.done - self._at_start) / max(time.monotonic() - self._began, 1e-9)
+        """Tasks a second since the first finished chunk; 0 where that is not known yet."""
+        seconds = time.monotonic() - self._began
+        return (self.done - self._at_start) / seconds if seconds > 0 else 0.0
 
     @property
     def remaining(self) -> float:
@@ -43,7 +49,9 @@ class Progress:
         total = f"{'at least ' if self.open_ended else ''}{self.total}"
         share = f" ({100 * self.done // max(self.total, 1)} %)"
         failed = f", {self.failures} failed run{'s' if self.failures != 1 else ''}"
-        rate = f", {self.rate:.2f} a second, about {told_seconds(self.remaining)} left" if self.done > self._at_start else ""
+        known = self.counting and self.done > self._at_start
+        about = "at least" if self.open_ended else "about"
+        rate = f", {self.rate:.2f} a second, {about} {told_seconds(self.remaining)} left" if known else ""
         return f"{self.done} of {total} tasks{share}{rate}{failed}"
 
 

@@ -17,7 +17,9 @@ import pyarrow.parquet as pq
 from sim.experiments import added
 from sim.experiments.added import added_files
 from sim.experiments.batch_folder import MANIFEST
-from sim.experiments.intervals import half_width
+from sim.experiments.chunks import reference_among
+from sim.experiments.intervals import half_width, standard_error
+from sim.experiments.outcomes import ends_of
 from sim.experiments.points import Point, points_of, scenario_at
 from sim.experiments.scenario import Scenario, ScenarioError, load
 from sim.experiments.store import StoreError
@@ -104,14 +106,40 @@ class BatchResults:
 
     @cached_property
     def _effects(self) -> pd.DataFrame:
-        return intervals(self.summaries, ONE, self.clinic)
+        table = intervals(self.summaries, ONE, self.clinic)
+        ends = [ends_of(str(m), self.clinic) if not str(minus) else (-np.inf, np.inf)
+                for m, minus in zip(table["measure"], table["minus"], strict=True)]  # fmt: skip
+        least, most = np.array(ends).reshape(-1, 2).T
+        return table.assign(low=np.clip(table["low"], least, most), high=np.clip(table["high"], least, most))
+
+    def precision(self) -> pd.DataFrame:
+        """Of a batch with a rule to stop by: each point's standard error of what it looks at, and whether that is small enough.
+
+        Columns: point, replicates, se, enough. Empty where the number of replicates was fixed.
+        """
+        until = self.scenario.batch.until if self.scenario.batch is not None else None
+        if until is None:
+            return pd.DataFrame({"point": [], "replicates": [], "se": [], "enough": []})
+        rows = self.summaries[self.summaries["measure"] == until.measure]
+        rows = rows[(rows["minus"].astype("str") != "") == until.difference]
+        if until.arm is not None:
+            rows = rows[rows["arm"] == until.arm]
+        if until.difference:
+            against = {p.number: reference_among(self.scenario_at(p.number)) for p in self.plan_points}
+            pairs = zip(rows["point"], rows["arm"], rows["minus"], strict=True)
+            rows = rows[[str(minus) == against[point][str(arm)] for point, arm, minus in pairs]]
+        grouped = rows.groupby(["point", "arm"], observed=True)["mean"].agg(["std", "count"])
+        error = standard_error(grouped["std"], grouped["count"]).groupby(level="point").max()
+        found = self.points[["point", "replicates"]].assign(se=self.points["point"].map(error))
+        return found.assign(enough=found["se"] <= until.se)
 
     def effects(self) -> pd.DataFrame:
         """What every measure comes to at every point: mean, 95 % interval, and over what it was taken.
 
         One row per point, arm, measure and ``minus`` (empty, or the arm whose value is taken off, person by person). With two
         replicates or more the interval is over replicates (Student's t), with one it is over clients; of a clinic with one
-        replicate there is none. ``n``: replicates, or clients.
+        replicate there is none. Intervals are cut off at the ends of a measure's scale. ``n``: replicates (of which no run
+        failed), or clients.
         """
         return self._effects
 

@@ -7,6 +7,7 @@ client has none. So summaries need no table in memory, and a million clients are
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -134,38 +135,40 @@ class Outcome:
     title: str
     unit: str
     of: Callable[[Block], np.ndarray]
-    digits: int = 2
+    least: float = -math.inf
+    most: float = math.inf
 
 
 #: Outcomes by name. Those that are also measures of arms elsewhere have the same names there (``uncertainty.OF_PEOPLE``).
 OUTCOMES: dict[str, Outcome] = {
     "alliance": Outcome("late alliance, client-rated", "WAI, 1-7",
-                        lambda b: b.session_mean("wai_client", b.late)),
-    "alliance_all_sessions": Outcome("alliance, all sessions, client-rated", "WAI, 1-7", lambda b: b.session_mean("wai_client")),
+                        lambda b: b.session_mean("wai_client", b.late), 1, 7),
+    "alliance_all_sessions": Outcome("alliance, all sessions, client-rated", "WAI, 1-7",
+                                     lambda b: b.session_mean("wai_client"), 1, 7),
     "alliance_growth": Outcome("growth of the alliance, first to last third", "WAI points", _growth),
     "alliance_therapist": Outcome("late alliance, therapist-rated", "WAI, 1-7",
-                                  lambda b: b.session_mean("wai_therapist", b.late)),
-    "empathy": Outcome("empathy as the client rates it", "mean item 1-7", lambda b: b.session_mean("empathy_client")),
-    "accuracy": Outcome("therapist's accuracy", "correlation", lambda b: b.session_mean("accuracy_correlation")),
-    "ruptures": Outcome("ruptures per session", "count", lambda b: b.session_mean("ruptures")),
+                                  lambda b: b.session_mean("wai_therapist", b.late), 1, 7),
+    "empathy": Outcome("empathy as the client rates it", "mean item 1-7", lambda b: b.session_mean("empathy_client"), 1, 7),
+    "accuracy": Outcome("therapist's accuracy", "correlation", lambda b: b.session_mean("accuracy_correlation"), -1, 1),
+    "ruptures": Outcome("ruptures per session", "count", lambda b: b.session_mean("ruptures"), 0),
     "repaired": Outcome("share of ruptures repaired", "0-1",
-                        lambda b: _ratio(b.session_sum("repairs"), b.session_sum("ruptures"))),
+                        lambda b: _ratio(b.session_sum("repairs"), b.session_sum("ruptures")), 0, 1),
     "sessions": Outcome("sessions attended", "count",
-                        lambda b: np.where(b.treated, b.clients["sessions_attended"].astype(float), np.nan), 1),
-    "dropout": Outcome("dropped out", "share of those treated", lambda b: _ended(b, DROPOUT)),
-    "improved": Outcome("ended early, well enough", "share of those treated", lambda b: _ended(b, IMPROVED)),
+                        lambda b: np.where(b.treated, b.clients["sessions_attended"].astype(float), np.nan)),
+    "dropout": Outcome("dropped out", "share of those treated", lambda b: _ended(b, DROPOUT), 0, 1),
+    "improved": Outcome("ended early, well enough", "share of those treated", lambda b: _ended(b, IMPROVED), 0, 1),
     "distress_change": Outcome("change of distress to the planned end", "CORE-OM points",
-                               lambda b: b.assessed_change("distress"), 1),
+                               lambda b: b.assessed_change("distress")),
     "distress_last_rating": Outcome("change of distress to the last rating", "CORE-OM points",
-                                    lambda b: b.change("distress"), 1),
+                                    lambda b: b.change("distress")),
     "anxiety_change": Outcome("change of the client's attachment anxiety (latent)", "ECR points",
                               lambda b: b.change("client_anxiety_latent", treated=False)),
     "avoidance_change": Outcome("change of the client's attachment avoidance (latent)", "ECR points",
                                 lambda b: b.change("client_avoidance_latent", treated=False)),
     "therapist_anxiety_change": Outcome("change of the therapist's attachment anxiety (latent)", "ECR points",
-                                        lambda b: b.change("therapist_anxiety_latent"), 3),
+                                        lambda b: b.change("therapist_anxiety_latent")),
     "therapist_avoidance_change": Outcome("change of the therapist's attachment avoidance (latent)", "ECR points",
-                                          lambda b: b.change("therapist_avoidance_latent"), 3),
+                                          lambda b: b.change("therapist_avoidance_latent")),
 }  # fmt: skip
 
 
@@ -190,6 +193,13 @@ def title_and_unit(name: str, clinic: bool) -> tuple[str, str]:
 def outcomes_identity() -> str:
     """A text that differs where any outcome does, also one that was added or replaced in this process."""
     return json.dumps([[name, one.title, one.unit, what_it_does(one.of)] for name, one in OUTCOMES.items()])
+
+
+def ends_of(name: str, clinic: bool) -> tuple[float, float]:
+    """The ends of an outcome's scale, beyond which an interval says nothing."""
+    one = OF_ARMS[name] if clinic else OUTCOMES[name]
+    scale = OF_ARMS[name].scale if clinic else 1.0
+    return one.least / scale, one.most / scale
 
 
 def block_of(tables: Mapping[str, Columns], arm: Arm) -> Block:

@@ -63,7 +63,7 @@ def reopened(folder: str | Path, model: Model = SHIPPED, *, to_look: bool = Fals
     if begun["added"] != now["added"] and not to_look:
         raise StoreError(
             f"{folder}: was run on a model, or with policies or rules, that are not here now{_own(folder)}; a batch keeps only "
-            "what came with --with. From Python give what it ran on, as in replayed(folder, number, model=mine)"
+            "what came with --with. From Python give what it ran on, as in sim.replayed(folder, number, model=mine)"
         )
     return Reopened(folder, plan, begun, ledger, tuple(differences(begun, now)))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -85,8 +85,20 @@ def failures_of(folder: str | Path) -> list[Failure]:
 _FEW = 12
 
 
-def where_they_lie(points: Sequence[Point], failures: Sequence[Failure]) -> dict[str, str]:
-    """For the arm and every factor: at which levels the failures lie, in words. What says nothing is left out."""
+def tasks_at(folder: str | Path) -> Counter[int]:
+    """How many tasks of each point have been simulated so far."""
+    done: Counter[int] = Counter()
+    for line in ledgers.read(Path(folder)).lines:
+        for point, _, count in line.get("tasks", ()):
+            done[point] += count
+    return done
+
+
+def where_they_lie(points: Sequence[Point], failures: Sequence[Failure], tasks: Mapping[int, int], arms: int) -> dict[str, str]:
+    """For every factor: how many runs failed at each level, of how many so far, in words. What says nothing is left out.
+
+    ``tasks``: tasks of each point that were simulated; each holds a run of each of so many ``arms``.
+    """
     found = {}
     for name in dict.fromkeys(name for point in points for name in point.changes):
         every = [p.changes.get(name) for p in points]
@@ -96,8 +108,11 @@ def where_they_lie(points: Sequence[Point], failures: Sequence[Failure]) -> dict
             ends = [level(float(end(values))) for values in (np.array(failed), np.array(every)) for end in (np.min, np.max)]
             found[name] = f"{ends[0]} to {ends[1]} (all points: {ends[2]} to {ends[3]})"
         elif 1 < len(levels) <= _FEW:
-            counts = Counter(map(level, failed))
-            found[name] = ", ".join(f"{one}: {counts[one] or 'none'}" for one in levels)
+            counts, runs = Counter(map(level, failed)), Counter[str]()
+            for value, point in zip(every, points, strict=True):
+                runs[level(value)] += tasks.get(point.number, 0) * arms
+            of = {one: f"{counts[one] or 'none'} of {runs[one]}" if runs[one] else "not run yet" for one in levels}
+            found[name] = ", ".join(f"{one}: {said}" for one, said in of.items())
     return found
 
 

@@ -110,8 +110,8 @@ def _worker_begins() -> None:
 class Processes:
     """Processes on this machine. One that dies is replaced and its work given out again, ``MOST_LOST`` times at most."""
 
-    def __init__(self, count: int) -> None:
-        self.count = count
+    def __init__(self, count: int, tell: Callable[[str], Any] = lambda line: None) -> None:
+        self.count, self.tell = count, tell
         self._pool: ProcessPoolExecutor | None = None
 
     def __enter__(self) -> Processes:
@@ -151,6 +151,7 @@ class Processes:
                 return
             except BrokenProcessPool:
                 self._end(gently=False)
+                self.tell("a worker process was lost; its work is given out again")
                 for one in given:
                     lost[id(one)] = lost.get(id(one), 0) + 1
                 if max(lost.values(), default=0) > MOST_LOST:

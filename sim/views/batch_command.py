@@ -118,6 +118,9 @@ def compare(
     _csv_written(csv, found)
     typer.echo("\n".join(f"{line}." for line in found.notes))
     typer.echo("")
+    if len(found.table) and (found.table[["difference", "low", "high"]].fillna(0.0) == 0.0).all(axis=None):
+        typer.echo(f"Identical: none of the {len(found.table)} differences is anything but 0.")
+        return
     _show(compared_table(found).head(MOST_ROWS))
     if len(found.table) > MOST_ROWS:
         typer.echo(f"... and {len(found.table) - MOST_ROWS} more rows; --measure shows one measure, --csv FILE writes all")
@@ -239,7 +242,8 @@ def replay(
         found = reopened(folder, to_look=True)
         failures = failures_of(folder)
         if failures:
-            typer.echo("\n".join(page.listed(folder, found.plan.points, failures, not found.finished)))
+            arms = len(found.plan.scenario.arms)
+            typer.echo("\n".join(page.listed(folder, found.plan.points, failures, not found.finished, arms)))
         else:
             typer.echo(f"{folder}: nothing has failed{'' if found.finished else ' so far'}.")
         return

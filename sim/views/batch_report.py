@@ -28,6 +28,9 @@ def answer(found: BatchResults) -> list[str]:
     plain = effects[effects["minus"].astype("str") == ""]
     n = len(points)
     said = [f"{n} point{'s' if n != 1 else ''} of the design, {_replicates(found)}. {how_known(found)}"]
+    if len(found.failures):
+        said.append(f"{len(found.failures)} runs failed and are in none of the numbers; replicates are counted without them. "
+                    "Means over what did not fail may be biased where failing has to do with what is measured.")  # fmt: skip
     for measure in SHOWN:
         mine = plain[plain["measure"] == measure].dropna(subset="mean")
         if mine.empty:
@@ -65,8 +68,8 @@ def differences(found: BatchResults) -> tuple[list[str], list[list[str]]]:
         by = part.set_index("measure")
         values = [ranged(by.loc[m]) if m in by.index else "" for m in measures]
         if any(values):
-            rows.append([str(points.at[point, "name"]), f"{arm} minus {minus}", *values])
-    return ["point", "arms", *measures], rows
+            rows.append([str(point), str(points.at[point, "name"]), f"{arm} minus {minus}", *values])
+    return ["point", "", "arms", *measures], rows
 
 
 def _seen(found: BatchResults, measure: str) -> str:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 #: Rows of the table of results that are printed; the file has all.
 MOST_ROWS = 40
+#: Bytes beyond which a table is not read again only to see whether it is whole.
+LARGE = 200_000_000
 #: Measures that are printed, as far as a batch has them.
 SHOWN = ("alliance", "dropout", "distress_change", "helped_of_all", "weeks_waited")
 
@@ -89,9 +91,12 @@ def run(
     from sim.experiments.batch import run_batch
     from sim.experiments.batch_folder import MANIFEST
     from sim.experiments.batch_results import open_batch
+    from sim.experiments.ledger import LEDGER
 
     folder = out or usual_folder(scenario, seed)
     there = (folder / MANIFEST).exists() and not how.get("anew")
+    if (folder / LEDGER).exists() and not there and not how.get("anew"):
+        typer.echo(f"Going on in {folder}; what is there is checked first.", err=True)
     added = added_files(with_files)
     try:
         with _told() as progress, _workers(workers, cluster) as chosen, _ended_gently():
@@ -100,11 +105,28 @@ def run(
         typer.echo(f"attune: stopped; what is finished is kept in {folder}, and the same command goes on from there", err=True)
         sys.exit(143 if isinstance(stop, _Ended) else 130)
     found = open_batch(folder)
+    if there:
+        _still_whole(folder)
     if not there or not (folder / "report.html").exists():
         _report(found)
     show(found)
     if there:
         typer.echo("Already run with this scenario, seed and version; read from disk.")
+
+
+def _still_whole(folder: Path) -> None:
+    """Raise ``StoreError`` where a table of a finished batch is not what was written. Very large ones are left to ``verify``."""
+    from sim.experiments.result_folder import opened
+    from sim.experiments.store import StoreError
+
+    files = opened(folder)
+    for name, said in files.manifest["tables"].items():
+        path = folder / f"{name}.parquet"
+        if path.stat().st_size < LARGE and files.hash_of(name).hexdigest() != said["values"]:
+            raise StoreError(
+                f"{path}: the values are not those that were written (attune verify {folder} says more); "
+                "restore it, or begin anew (--anew)"
+            )
 
 
 def _report(found: BatchResults) -> None:
@@ -169,13 +191,16 @@ def results_table(found: BatchResults, measures: Sequence[str] | None = None) ->
     replicates = dict(points["replicates"])
     by = {key: part.set_index("measure") for key, part in plain.groupby(["point", "arm"], observed=True, sort=False)}
     for (point, arm), part in by.items():
+        here: dict[str, Any] = {"point": str(point)} if len(points) > 1 else {}
         row: dict[str, Any] = {name: _level(points.at[point, name]) for name in found.factors}
         if found.scenario.batch is not None and found.scenario.batch.design == "cases":
             row = {"case": points.at[point, "name"]}
-        row |= {"arm": str(arm), "replicates": int(replicates[point])}
+        whole, planned_here = int(part["n"].max()), int(replicates[point])
+        fewer = (part["over"] == "replicates").any() and whole < planned_here  # where runs have failed
+        row |= {"arm": str(arm), "replicates": f"{whole} of {planned_here}" if fewer else str(planned_here)}
         for m in shown:
             row[m] = ranged(part.loc[m]) if m in part.index else ""
-        rows.append(row)
+        rows.append({**here, **row})
     return pd.DataFrame(rows)
 
 
@@ -196,13 +221,30 @@ def ranged(row: Any) -> str:
 
 
 def how_known(found: BatchResults) -> str:
-    """What the intervals are over, in one sentence."""
+    """What the intervals are over, and whether a precision that was asked for was reached."""
     effects = found.effects()
+    if effects.empty:
+        return "No run gave a value."
     if (effects["over"] == "clients").all():
         return "Means with 95 % intervals over simulated clients (one replicate)."
     if effects["low"].isna().all():
         return "Means; one replicate of a clinic has no interval."
-    return "Means with 95 % intervals over replicates."
+    return f"Means with 95 % intervals over replicates.{_precision(found)}"
+
+
+def _precision(found: BatchResults) -> str:
+    """Whether every point reached the precision that was asked for."""
+    batch, reached = found.scenario.batch, found.precision()
+    if batch is None or batch.until is None:
+        return ""
+    until = batch.until
+    what = f"{'difference in ' if until.difference else ''}{until.measure}{f', {until.arm}' if until.arm else ''}"
+    short = int((~reached["enough"]).sum())
+    asked = f"the precision asked for (standard error of {what} at most {until.se:g})"
+    if not short:
+        return f" Every point reached {asked}."
+    return (f" {short} of {len(reached)} points did NOT reach {asked} within {until.most} replicates; "
+            f"the largest is {reached['se'].max():.3g}.")  # fmt: skip
 
 
 def show(found: BatchResults) -> None:
@@ -226,3 +268,6 @@ def show(found: BatchResults) -> None:
         runs = "1 run" if failed == 1 else f"{failed} runs"
         typer.echo(f"{runs} failed and are not in the numbers above; attune replay {found.folder} lists and explains them.")
     typer.echo(f"\nReport: {found.folder / 'report.html'}\nTables: {found.folder}  (seed {found.seed})")
+    if failed and not len(found.summaries):
+        typer.echo("attune: every run has failed", err=True)
+        sys.exit(1)

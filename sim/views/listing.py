@@ -78,7 +78,7 @@ MOST_LISTED = 12
 def batch_of(scenario: Scenario) -> str:
     """What a batch varies and how often it is repeated, in a few lines. Every point is checked. Raises ``ScenarioError``."""
     from sim.experiments.batch_plan import planned
-    from sim.experiments.points import told
+    from sim.experiments.points import scenario_at, told
     from sim.experiments.scenario_batch import Range
 
     plan = planned(scenario, 0)
@@ -93,15 +93,19 @@ def batch_of(scenario: Scenario) -> str:
             lines.append(f"  {name}: {', '.join(told(level) for level in factor.values[:MOST_LISTED])}{more}")
     for name, changes in list(batch.cases.items())[:MOST_LISTED]:
         lines.append(f"  {name}: {', '.join(f'{k} = {told(v)}' for k, v in changes.items()) or 'as it stands'}")
+    courses = sum(sum(expected_clients(here, arm) for arm in here.arms)
+                  for here in (scenario_at(scenario, point.changes) for point in plan.points))  # fmt: skip
     if batch.until is None:
         tasks = sum(plan.blocks) * scenario.replicates
-        lines.append(f"Each repeated {scenario.replicates} time{'s' if scenario.replicates != 1 else ''}: {tasks:,} tasks.")
+        times = f"{scenario.replicates} time{'s' if scenario.replicates != 1 else ''}"
+        lines.append(f"Each repeated {times}: {tasks:,} tasks, {courses * scenario.replicates:,} courses in all.")
     else:
         u = batch.until
         what = f"{'the difference in ' if u.difference else ''}{u.measure}{f' in {u.arm}' if u.arm else ''}"
         fewest, most = (f"{sum(plan.blocks) * n:,}" for n in (u.every, u.most))
         lines.append(f"Each repeated until the standard error of {what} is at most {u.se:g} (seen every {u.every} replicates, "
-                     f"at most {u.most}): {fewest} to {most} tasks.")  # fmt: skip
+                     f"at most {u.most}):")  # fmt: skip
+        lines.append(f"{fewest} to {most} tasks, {courses * u.every:,} to {courses * u.most:,} courses in all.")
     lines.append(f"Kept: summaries{''.join(f', {name}' for name in batch.keep)}. A task is one replicate of one point, all arms.")
     return "\n".join(lines)
 

@@ -12,10 +12,13 @@ from matplotlib.figure import Figure
 
 from sim.experiments.batch_results import BatchResults
 from sim.experiments.outcomes import title_and_unit
+from sim.experiments.scenario_batch import Range
 from sim.views.canvas import MOST_LINES, QUIET, in_style, legend_above, look, nothing_to_show, picture, short
 
 #: More factors than this are not drawn; more levels than this are drawn as a cloud.
 MOST_FACTORS, MOST_LEVELS = 4, 12
+#: Share of the distance between two levels by which arms are drawn apart.
+DODGE = 0.03
 #: The column that stands for the factor where a design lists cases.
 CASE = "case"
 
@@ -58,6 +61,12 @@ def over_factors(found: BatchResults, measure: str) -> Figure:
     return fig
 
 
+def _logarithmic(found: BatchResults, factor: str) -> bool:
+    """Whether a factor is varied evenly in its logarithm."""
+    varied = found.scenario.batch.vary.get(factor) if found.scenario.batch is not None else None
+    return isinstance(varied, Range) and varied.log
+
+
 def _one_by_one(found: BatchResults) -> bool:
     """Whether points differ in one factor only, so that each can stand for a level."""
     batch = found.scenario.batch
@@ -68,7 +77,7 @@ def how_to_read(found: BatchResults) -> str:
     """What marks and bars in a figure are."""
     if not shown_factors(found) or _one_by_one(found):
         return "Bars: 95 % intervals."
-    if all(found.points[name].nunique() <= MOST_LEVELS for name in shown_factors(found)):
+    if all(found.points[name].nunique() <= min(MOST_LEVELS, len(found.points) - 1) for name in shown_factors(found)):
         return "Pale marks: single points; full marks: means over the levels of the other factors."
     return "Every mark is one point of the design; all factors vary at once."
 
@@ -80,30 +89,33 @@ def _panel(found: BatchResults, ax: Axes, table: pd.DataFrame, factor: str, arms
     numeric = factor != CASE and here[factor].dtype.kind == "f"
     place = {level: float(level) if numeric else float(i) for i, level in enumerate(sorted(levels) if numeric else levels)}
     handles: list[Any] = []
-    step = _step(list(place.values()))
+    step = 0.0 if _logarithmic(found, factor) else _step(list(place.values()))
     alone = _one_by_one(found)
     for i, arm in enumerate(arms):
         mine, style = here[here["arm"].astype("str") == arm], look(i)
-        x = np.array([place[v] for v in mine[factor]]) + (i - (len(arms) - 1) / 2) * 0.06 * step
+        apart = (i - (len(arms) - 1) / 2) * DODGE * step
+        x = np.array([place[v] for v in mine[factor]]) + apart
         if alone:
             order = np.argsort(x)
             error = (mine["high"] - mine["mean"]).to_numpy()[order]
             kept = {**style, "linestyle": style["linestyle"] if numeric else ""}  # between categories there is nothing
             handles.append(ax.errorbar(x[order], mine["mean"].to_numpy()[order], error, label=short(arm), capsize=2, **kept))
             continue
-        few = len(levels) <= MOST_LEVELS
+        few = len(levels) <= MOST_LEVELS and len(levels) < len(mine)  # otherwise every level is one point
         cloud = {"linestyle": "", "marker": style["marker"], "color": style["color"], "markersize": 3 if few else 4.5}
         points = ax.plot(x, mine["mean"], alpha=0.3 if few else 0.75, label="" if few else short(arm), **cloud)
         if few:
             means = mine.groupby(factor, sort=False)["mean"].mean()
             means = means[sorted(means.index, key=lambda level: place[level])]
-            at = [place[v] + (i - (len(arms) - 1) / 2) * 0.06 * step for v in means.index]
+            at = [place[v] + apart for v in means.index]
             points = ax.plot(at, means, label=short(arm), **{**style, "linestyle": style["linestyle"] if numeric else ""})
         handles += points
     if not numeric:
         ax.set_xticks(range(len(levels)), [short(str(v), 22) for v in levels], rotation=30 if len(levels) > 3 else 0,
                       ha="right" if len(levels) > 3 else "center")  # fmt: skip
         ax.set_xlim(-0.5, len(levels) - 0.5)
+    elif _logarithmic(found, factor):
+        ax.set_xscale("log")
     ax.set_xlabel(_named(factor))
     return handles
 

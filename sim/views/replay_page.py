@@ -23,9 +23,11 @@ if TYPE_CHECKING:
 MOST_LISTED = 20
 
 
-def listed(folder: Path, points: Sequence[Point], failures: Sequence[Failure], unfinished: bool) -> Iterator[str]:
+def listed(
+    folder: Path, points: Sequence[Point], failures: Sequence[Failure], unfinished: bool, arms: int
+) -> Iterator[str]:
     """All failures of a batch: how many of each kind, at which levels they lie, and the first of them one by one."""
-    from sim.experiments.replay import where_they_lie
+    from sim.experiments.replay import tasks_at, where_they_lie
 
     runs = "1 run" if len(failures) == 1 else f"{len(failures)} runs"
     so_far = " so far (the batch is not finished; numbers may move when more fail)" if unfinished else ""
@@ -38,9 +40,9 @@ def listed(folder: Path, points: Sequence[Point], failures: Sequence[Failure], u
         for kind, which in sorted(kinds.items(), key=lambda item: -len(item[1])):
             yield f"  {len(which)} x {kind}   (first: {which[0]})"
         yield ""
-    lie = where_they_lie(points, failures)
+    lie = where_they_lie(points, failures, tasks_at(folder), arms)
     if lie:
-        yield "Where they lie (failures by level):"
+        yield "Where they lie (failed of those simulated so far, by level):"
         yield from (f"  {name}: {said}" for name, said in {**lie, "arm": _by_arm(failures)}.items())
         yield ""
     for i, failure in enumerate(failures[:MOST_LISTED]):
