@@ -92,7 +92,8 @@ def test_no_sentence_is_cut_or_moves_the_page(visit: Visit) -> None:
     top = page.locator("footer").bounding_box()["y"]
     for _ in range(39):
         page.keyboard.press("ArrowRight")
-        cut = page.locator("#sentence span").evaluate_all("(all) => all.filter((one) => one.scrollWidth > one.clientWidth).length")
+        spans = page.locator("#sentence span")
+        cut = spans.evaluate_all("(all) => all.filter((one) => one.scrollWidth > one.clientWidth).length")
         assert cut == 0, page.locator("#sentence").inner_text()
         assert page.locator("footer").bounding_box()["y"] == top
 
