@@ -32,6 +32,7 @@ deep: $(VENV)/.installed-test
 	$(BIN)/python -m pytest -m deep
 	$(BIN)/python -m tests.benchmarks.speed --check
 	$(BIN)/python -m tests.benchmarks.clinic --check
+	$(BIN)/python -m tests.benchmarks.app --check
 	$(BIN)/python -m tests.benchmarks.batch --check
 
 test-mesa-page: $(MESA)/.installed

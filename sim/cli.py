@@ -18,6 +18,7 @@ from rich.table import Table
 
 from sim import __version__
 from sim.views import (
+    app_command,
     batch_command,
     batch_run,
     calibration_command,
@@ -361,6 +362,8 @@ app.command()(validation_command.validate)
 app.command()(calibration_command.calibrate)
 app.command()(calibration_command.ensemble)
 app.command()(sensitivity_command.sensitivity)
+app.command("app")(app_command.app)
+app.command()(app_command.handout)
 for _command in batch_command.COMMANDS:
     app.command()(_command)
 

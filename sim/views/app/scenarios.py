@@ -1,0 +1,87 @@
+"""From a state of the page to the scenario that ``attune run`` reproduces: client 0 of arm A or B is the course that is shown."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+from sim import __version__
+from sim.experiments.scenario import Scenario, from_spec
+from sim.views.app.responses import forced
+from sim.views.app.state import PAIRS, SIDES, WORDS, Shared, Side, State, defaults, warmth_base
+from sim.views.app.words import words
+
+NAME = "classroom"
+_POLICY = {"early": "look_for_ruptures", "none": "leave_ruptures_alone"}
+
+
+def _point(place: tuple[float, float]) -> dict[str, float]:
+    return {"anxiety": place[0], "avoidance": place[1]}
+
+
+def _arm(side: Side, exchanges: int) -> dict[str, Any]:
+    """One arm as a scenario file says it; what is usual is not said."""
+    usual = defaults()
+    numbers = dict(side.numbers)
+    if side.accuracy != float(usual["a_accuracy"]):
+        numbers["therapist_skill_mean"] = side.accuracy
+    if side.warmth != float(usual["a_warmth"]):
+        numbers["therapist_warmth_base"] = warmth_base(side.warmth)
+    if side.learning != WORDS["learning"][0]:
+        numbers["plasticity"] = 0.0
+    lesions = dict(side.lesions)
+    if side.naming != WORDS["naming"][0]:
+        lesions["client.vlpfc"] = 0.0
+    if side.insula != WORDS["insula"][0]:
+        lesions["therapist.insula"] = 0.0
+    arm: dict[str, Any] = {"client": _point(side.client), "therapist": _point(side.therapist)}
+    if side.repair in _POLICY:
+        arm["policies"] = [_POLICY[side.repair]]
+    if numbers:
+        arm["parameters"] = numbers
+    if lesions:
+        arm["lesions"] = lesions
+    force = [one for choice in side.do for one in forced(choice.response, choice.session, choice.exchange, exchanges)]
+    return {**arm, "force": force} if force else arm
+
+
+def spec_of(a: Side, b: Side, shared: Shared) -> dict[str, Any]:
+    """The scenario of two pairs, with the keys of a scenario file."""
+    numbers = dict(shared.numbers)
+    if PAIRS[shared.pairs]:
+        numbers["complementarity_gain"] = PAIRS[shared.pairs]
+    spec: dict[str, Any] = {
+        "question": words()["export"]["question"],
+        "clients_per_arm": shared.clients,
+        "sessions": shared.sessions,
+        "exchanges": shared.exchanges,
+    }
+    if shared.follow_up:
+        spec["follow_up_months"] = shared.follow_up
+    if numbers:
+        spec["parameters"] = numbers
+    spec["arms"] = {name.upper(): _arm(side, shared.exchanges) for name, side in zip(SIDES, (a, b), strict=True)}
+    spec["record"] = {"exchanges": {"clients": [0]}}
+    return spec
+
+
+@lru_cache(maxsize=256)
+def scenario_of(a: Side, b: Side, shared: Shared) -> Scenario:
+    """The same, validated. Raises ``ScenarioError``."""
+    return from_spec(spec_of(a, b, shared), NAME)
+
+
+def as_yaml(state: State, address: str) -> str:
+    """The scenario file of a state, with what it is, the seed, and how to run it on top."""
+    said = words()["export"]
+    head = [
+        f"# Attune {__version__}. {said['stamp']}",
+        f"# {said['address'].format(address=address)}",
+        f"# {said['reproduce'].format(command=run_command(state))}",
+    ]
+    return "\n".join(head) + "\n" + scenario_of(state.a, state.b, state.shared).to_yaml()
+
+
+def run_command(state: State) -> str:
+    """The command line that gives the tables of a state from its scenario file."""
+    return f"attune run {NAME}.yaml --seed {state.shared.seed}"
