@@ -601,7 +601,8 @@ def test_failures_have_one_number_everywhere(attune: Any, place: Path) -> None:
         assert (failure.point, failure.arm, failure.replicate, failure.error) == (row.point, row.arm, row.replicate, row.error)
         assert row.replay.endswith(f"--failure {i}")
     code, out, _ = attune("replay", place / "clinic")
-    assert code == 0 and f"{len(listed)} runs failed" in out and "clinic.arrivals_per_week: 0.5: none of " in out and ", 3: 2 of " in out
+    assert code == 0 and f"{len(listed)} runs failed" in out
+    assert "clinic.arrivals_per_week: 0.5: none of " in out and ", 3: 2 of " in out
     assert "this rule knows what to do with 4" in out and f"--failure {0}" in out
 
 
@@ -666,12 +667,12 @@ def test_where_failures_lie_is_told_by_level_or_by_range() -> None:
     """Counted level by level where there are few, else from where to where; a factor with one level says nothing."""
     points = [Point(i, "", {"x": i / 20, "y": ["a", "b"][i % 2], "z": 1}) for i in range(20)]
     failures = [chunks.Failure(p, 0, 0, "arm", "", "") for p in (13, 15, 19, 19)]
-    tasks = {i: 3 for i in range(20)}
+    tasks = dict.fromkeys(range(20), 3)
     every = {"x": "0.65 to 0.95 (all points: 0 to 0.95)", "y": "a: none of 60, b: 4 of 60"}
     assert where_they_lie(points, failures, tasks, 2) == every
-    begun = {i: 3 for i in range(1, 20, 2)}  # of an unfinished batch
+    begun = dict.fromkeys(range(1, 20, 2), 3)  # of an unfinished batch
     assert where_they_lie(points, failures, begun, 2)["y"] == "a: not run yet, b: 4 of 60"
-    assert where_they_lie(points[:1], failures[:0]) == {}
+    assert where_they_lie(points[:1], failures[:0], {0: 1}, 2) == {}
 
 
 def test_a_quantity_that_is_no_number_is_traced_to_the_verb_that_made_it(tmp_path: Path) -> None:
