@@ -292,6 +292,12 @@ def test_overlap_has_known_answers() -> None:
     assert measures.overlap(x, x + 50) == pytest.approx(0, abs=1e-6)
     assert np.isnan(measures.overlap(x, x[:9]))
     assert measures.overlap(np.ones(10), np.ones(12)) == 1
+    # Counts with many zeros: 65 and 20 % of the two have none, and the others are alike.
+    some = np.linspace(0.5, 1.5, 65)
+    few, many = np.r_[np.zeros(65), some[:35]], np.r_[np.zeros(20), some[:35], some[:45]]
+    assert measures.overlap(few, many) == pytest.approx(0.55, abs=0.04)
+    assert measures.overlap(x[::200], x[::200] + 0.01) > 0.9  # ten people who all differ
+    assert measures.overlap(np.r_[np.zeros(30), x[:70] + 9], np.r_[np.zeros(50), x[:50] - 9]) == pytest.approx(0.3, abs=1e-6)
 
 
 def test_intervals_agree_with_scipy() -> None:

@@ -9,6 +9,8 @@ from scipy import stats
 
 #: Fewer people than this are too few for a statement about the overlap of two distributions.
 LEAST_FOR_OVERLAP = 10
+#: Share of a group that has just the same value from which on it is no matter of density.
+LEAST_TIED = 0.1
 
 
 def standard_error(sd: Any, n: Any) -> Any:
@@ -50,23 +52,39 @@ def difference_interval(a: Any, b: Any) -> dict[str, float]:
 def overlap(a: Any, b: Any) -> float:
     """Share that two distributions have in common: 1 = the same, 0 = apart (overlap coefficient).
 
-    The area under the lower of the two smoothed densities (normal kernel, Silverman's width). Missing below
-    ten values in either. For two normal distributions d SD apart it is 2*Phi(-d/2): 69 % at d = 0.8.
+    The area under the lower of the two smoothed densities (normal kernel, Silverman's width). A value that a tenth or more (at
+    least three) of either group have exactly, such as no rupture, or the end of a scale, is no density: it counts by the shares
+    that have it, and only the others are smoothed. Missing below ten values in either. For two normal distributions d SD apart it
+    is 2*Phi(-d/2): 69 % at d = 0.8.
     """
     x, y = (v[~np.isnan(v)] for v in (np.asarray(a, dtype=float), np.asarray(b, dtype=float)))
     if min(x.size, y.size) < LEAST_FOR_OVERLAP:
         return float("nan")
-    if x.std() == 0 or y.std() == 0:
-        points = np.union1d(x, y)
-        return float(sum(min((x == p).mean(), (y == p).mean()) for p in points))
+    points = np.union1d(*(_tied(v) for v in (x, y)))
+    common = float(sum(min((x == p).mean(), (y == p).mean()) for p in points))
+    smooth = [v[~np.isin(v, points)] for v in (x, y)]
+    if min(v.size for v in smooth) >= 2 and min(float(v.std()) for v in smooth) > 0:
+        shares = [v.size / whole.size for v, whole in zip(smooth, (x, y), strict=True)]
+        common += _common_area(*smooth, *shares)
+    return min(1.0, common)
+
+
+def _tied(values: np.ndarray) -> np.ndarray:
+    """The values that many have exactly."""
+    each, count = np.unique(values, return_counts=True)
+    return each[count >= max(3, LEAST_TIED * values.size)]
+
+
+def _common_area(x: np.ndarray, y: np.ndarray, x_share: float, y_share: float) -> float:
+    """The area under the lower of two smoothed densities, each with its share of its group as area."""
     widths = [0.9 * min(v.std(ddof=1), float(stats.iqr(v)) / 1.34 or np.inf) * v.size**-0.2 for v in (x, y)]
     low, high = min(x.min(), y.min()) - 4 * max(widths), max(x.max(), y.max()) + 4 * max(widths)
     grid = np.linspace(low, high, 256)
     density = [
-        np.exp(-0.5 * ((grid[:, None] - v) / h) ** 2).mean(axis=1) / (h * np.sqrt(2 * np.pi))
-        for v, h in zip((x, y), widths, strict=True)
+        share * np.exp(-0.5 * ((grid[:, None] - v) / h) ** 2).mean(axis=1) / (h * np.sqrt(2 * np.pi))
+        for v, h, share in zip((x, y), widths, (x_share, y_share), strict=True)
     ]
-    return float(min(1.0, np.trapezoid(np.minimum(*density), grid)))
+    return float(np.trapezoid(np.minimum(*density), grid))
 
 
 def single_differences(a: Any, b: Any) -> tuple[float, float]:
