@@ -32,8 +32,7 @@ function chosen(play) {
   const own = Object.keys(state.query).filter((key) => /^[ab][_.]/.test(key)).map((key) => key.slice(1)).filter((key) => key !== "_do");
   const alike = own.every((key) => state.query[`a${key}`] === state.query[`b${key}`]);
   const there = play.a.ruptures.some((one) => one.kind !== "repair" && one.session === Number(session) && one.exchange === Number(exchange));
-  const { now, still } = words.chair_panel;
-  return filled(alike && there ? now : still, { response: words.chair_panel[response], session });
+  return filled(alike && there ? words.chair_panel.now : words.chair_panel.still, { response: words.chair_panel[response], session });
 }
 
 const list = (items) => tag("ul", {}, ...items.map((item) => tag("li", {}, item)));
