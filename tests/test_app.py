@@ -23,15 +23,16 @@ from sim.people.state import StateError
 from sim.theory.claims import sources
 from sim.theory.parameters import NUMBERS
 from sim.theory.regions import REGIONS
+from sim.theory.styles import STYLES
 from sim.therapy.session import ENDINGS
 from sim.views import app_command, mesa_page
-from sim.views.app import chair, handout, many, notes, page, server
+from sim.views.app import chair, handout, many, notes, page, play, server
 from sim.views.app.lessons import FIRST, LESSONS, SETUPS
 from sim.views.app.play import play_of, record_of, side_of
 from sim.views.app.record import BY_SESSION
 from sim.views.app.responses import RESPONSES
 from sim.views.app.scenarios import scenario_of
-from sim.views.app.state import AddressError, State, read
+from sim.views.app.state import MOST_CHOICES, AddressError, State, read
 from sim.views.app.words import words
 from sim.views.listening import CannotListen
 
@@ -387,6 +388,46 @@ def test_a_choice_keeps_those_made_before() -> None:
     assert found["step_back"]["do"] == f"1.7.name_it,{rupture['session']}.{rupture['exchange']}.step_back"
 
 
+def test_a_session_has_one_choice_and_it_can_be_made_anew() -> None:
+    """At another rupture of a session in which a response was chosen, what would have been is not known: refused, in words."""
+    broken = _broken(state("b_do=35.2.press_on"))
+    assert (35, 2) in broken and (35, 9) in broken
+    with pytest.raises(AddressError, match="has a response in session 35 already, at exchange 2; one a session"):
+        chair.futures(state("b_do=35.2.press_on"), "b", 35, 9)
+    anew = chair.futures(state("b_do=35.2.press_on"), "b", 35, 2)["futures"]
+    assert anew["name_it"]["do"] == "35.2.name_it"
+
+
+def test_the_chair_offers_no_more_choices_than_an_address_can_hold() -> None:
+    quiet = [f"{session}.4.press_on" for session in (5, 11, 13, 15, 16, 17)]  # where nothing ruptures: they change nothing
+    session, exchange = _broken(state())[-1]
+    found = chair.futures(state(f"b_do={','.join(quiet[:-1])}"), "b", session, exchange)["futures"]["name_it"]["do"]
+    assert len(quiet) == MOST_CHOICES == len(state(f"b_do={found}").b.do)
+    with pytest.raises(AddressError, match=f"at most {MOST_CHOICES} can be chosen"):
+        chair.futures(state(f"b_do={','.join(quiet)}"), "b", session, exchange)
+
+
+def _broken(here: State) -> list[tuple[int, int]]:
+    """Sessions and exchanges in which the bond of pair B ruptures."""
+    return [(one["session"], one["exchange"]) for one in side_of(here.b, here.shared)["ruptures"] if one["kind"] != "repair"]
+
+
+def test_what_is_kept_of_courses_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(play, "MOST_BYTES", 400_000)
+    for seed in range(8):
+        here = state(f"seed={seed}&sessions=10&clients=60")
+        record = record_of(here.a, here.shared, 60, False)
+        assert record_of(here.a, here.shared, 60, False) is record  # the last one is kept, whatever its size
+        assert play.kept_bytes() <= max(400_000, record.nbytes)
+    assert 8 * record.nbytes > 2 * 400_000  # else nothing had to go
+
+
+def test_the_map_keeps_no_courses(client: TestClient) -> None:
+    before = play.kept_bytes()
+    assert client.get("/api/map?lesson=sandbox&clients=40&sessions=7&seed=333").status_code == 200
+    assert play.kept_bytes() == before
+
+
 def test_naming_mends_more_often_than_pressing_on_and_costs_nothing() -> None:
     """Over many ruptures: what the class can learn from the chair holds in the mean, not in each case."""
     mended, ends = {name: [] for name in ("name_it", "press_on")}, {name: [] for name in ("name_it", "press_on")}
@@ -421,16 +462,26 @@ def test_every_sentence_of_the_table_is_asked_for() -> None:
     """No word without a reader: its key is asked for somewhere in the page's code."""
     folder = Path(page.__file__).parent
     files = [*folder.glob("*.py"), *folder.glob("*.j2"), *folder.glob("static/*.js")]
-    code = " ".join(file.read_text(encoding="utf-8") for file in files)
-    known = {*re.findall(r"\.([a-z_]+)", code), *re.findall(r"[\"']([a-z_]+)[\"']", code), *ENDINGS}
+    code = {file.name: file.read_text(encoding="utf-8") for file in files}
 
-    def unread(part: dict[str, Any]) -> list[str]:
-        found = [key for key in part if key not in known and not key.endswith(("_ends", "_options"))]
-        # The keys of a table of options are chosen by the page as it runs.
-        inner = [one for key, one in part.items() if isinstance(one, dict) and key != "speeds"]
-        return found + [key for one in inner for key in unread(one)]
+    def asked_in(part: str, text: str) -> set[str]:
+        """Keys that a file may ask a part of the table for: what it names at all, less what it asks other parts for."""
+        if not re.search(rf"\bwords\.{part}\b|words\(\)\[[\"']{part}[\"']\]", text):
+            return set()
+        own = re.sub(rf"\bwords\.(?!{part}\b)[a-z_]+(\.[a-z_]+)*|\bArray\.\w+", "", text)
+        return {*re.findall(r"\.([a-z_]+)", own), *re.findall(r"[\"']([a-z_]+)[\"']", own)}
 
-    assert unread(words()) == []
+    # Chosen as the page runs, by names of the model that are no words of the page's code.
+    by_name = {"endings": ENDINGS, "endings_short": ENDINGS, "styles": STYLES, "regions": REGIONS, "measures": many.MEASURES,
+               "quantities": (*page.about(), "assumption")}  # fmt: skip
+    unread = {
+        f"{part}.{key}"
+        for part, table in words().items() if isinstance(table, dict) and part != "lessons"
+        for key in table
+        if key not in by_name.get(part, ()) and not key.endswith(("_ends", "_options"))
+        and not any(key in asked_in(part, text) for text in code.values())
+    }  # fmt: skip
+    assert unread == set()
 
 
 def test_what_hovering_says_has_a_source() -> None:
@@ -541,6 +592,19 @@ def test_the_command_says_where_the_page_is_and_stops_quietly(
     said = capsys.readouterr()
     assert re.search(r"http://127.0.0.1:\d+/", said.out) and "Stopped." in said.out
     assert ("through the network" in said.err) == warned
+
+
+@pytest.mark.parametrize(("host", "warned"), [("127.0.0.1", False), ("0.0.0.0", True)])
+def test_mesas_page_says_who_can_open_it(
+    host: str, warned: bool, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import uvicorn
+
+    monkeypatch.setattr(mesa_page, "_application", lambda: None)
+    monkeypatch.setattr(mesa_page, "_compile", lambda: None)
+    monkeypatch.setattr(uvicorn.Server, "run", lambda self, sockets: None)
+    _main(["app", "--mesa", "--no-browser", "--port", "0", "--host", host])
+    assert ("through the network" in capsys.readouterr().err) == warned
 
 
 @pytest.mark.parametrize("raised", [mesa_page.MissingExtra("pip install it"), CannotListen("--port: taken")])

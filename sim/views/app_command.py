@@ -6,14 +6,13 @@ import socket
 import threading
 import webbrowser
 from contextlib import suppress
-from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sim.theory.parameters import nearest
-from sim.views.listening import LOOPBACK, CannotListen, address_of, listening
+from sim.views.listening import LOOPBACK, OPEN_TO_OTHERS, CannotListen, address_of, is_open_to_others, listening
 from sim.views.user_error import UserError
 
 if TYPE_CHECKING:
@@ -36,8 +35,8 @@ def app(
         url = address_of(bound)
         warm_up()
         typer.echo(f"Attune's classroom page: {url}  (Ctrl-C stops it)")
-        if not ip_address(bound.getsockname()[0]).is_loopback:
-            typer.echo("Note: everybody who reaches this computer through the network can open the page.", err=True)
+        if is_open_to_others(bound):
+            typer.echo(OPEN_TO_OTHERS, err=True)
         if browser:
             threading.Timer(0.3, webbrowser.open, [url]).start()
         with suppress(KeyboardInterrupt):  # how one stops it

@@ -10,6 +10,10 @@ from ipaddress import ip_address
 LOOPBACK = "127.0.0.1"
 
 
+#: What is said where not only this machine can reach what is served.
+OPEN_TO_OTHERS = "Note: everybody who reaches this computer through the network can open the page."
+
+
 class CannotListen(ValueError):
     """A host or port at which nothing can be served; the message says why and what would do."""
 
@@ -40,6 +44,11 @@ def _why(error: OSError, host: str, port: int) -> str:
     if error.errno == errno.EADDRNOTAVAIL:
         return f"--host: '{host}' is not an address of this machine; {LOOPBACK} is this machine alone, 0.0.0.0 all its addresses"
     return f"--host, --port: nothing can be served at '{host}', port {port} ({error.strerror or error})"
+
+
+def is_open_to_others(listener: socket.socket) -> bool:
+    """Whether other machines can reach what is served there."""
+    return not ip_address(listener.getsockname()[0].partition("%")[0]).is_loopback
 
 
 def address_of(listener: socket.socket) -> str:

@@ -17,7 +17,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from pathlib import Path
 from typing import Any
 
-from sim.views.listening import address_of, listening
+from sim.views.listening import OPEN_TO_OTHERS, address_of, is_open_to_others, listening
 
 #: What the page may do in a browser. Solara compiles its templates there, which is what 'unsafe-eval' is for.
 POLICY = (
@@ -49,6 +49,8 @@ def serve(host: str, port: int, browser: bool) -> None:
         server = uvicorn.Server(uvicorn.Config(application, log_level="critical", timeout_graceful_shutdown=_PATIENCE))
         address = address_of(listener)
         print(f"Attune with Mesa is at {address} (Ctrl-C stops it)", flush=True)
+        if is_open_to_others(listener):
+            print(OPEN_TO_OTHERS, file=sys.stderr, flush=True)
         if browser:
             webbrowser.open(address)
         with contextlib.suppress(KeyboardInterrupt):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import os
 import re
@@ -13,7 +14,9 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from sim import __version__
+from sim.theory.parameters import NUMBERS
 from sim.views.app.lessons import FIRST, LESSONS, SETUPS, outcome
+from sim.views.app.many import many_of
 from sim.views.app.play import play_of
 from sim.views.app.state import read
 from sim.views.app.words import words
@@ -103,6 +106,9 @@ def test_it_is_usable_on_a_phone(visit: Visit) -> None:
     assert page.evaluate("() => document.documentElement.scrollWidth") <= 390
     expect(page.locator("#play")).to_be_in_viewport()
     expect(page.locator("#lesson-panel .predict")).to_be_in_viewport()
+    idle = page.locator("#inside text", has_text=SAID["inside"]["nothing"][0]).bounding_box()
+    regions = [one.bounding_box() for one in page.locator("#inside [data-region]").all()]
+    assert len(regions) == 18 and all(one["y"] + one["height"] < idle["y"] for one in regions)  # words lie over nobody's brain
     page.locator("#play").tap()
     expect(page.locator("#play")).to_have_text(SAID["play"]["pause"])
     no_findings(page)
@@ -246,6 +252,34 @@ def test_by_keyboard(visit: Visit) -> None:
     expect(page.locator("#dialog")).not_to_be_visible()
 
 
+def test_letters_choose_in_a_menu(visit: Visit) -> None:
+    page = visit("/?lesson=sandbox")
+    menu = page.locator("[data-key=a_client]")
+    menu.focus()
+    computed(page, lambda: page.keyboard.press("p"))
+    expect(menu).to_have_value("preoccupied")
+    assert "projector" not in page.url
+
+
+def test_new_luck_starts_anew_while_it_plays(visit: Visit) -> None:
+    page = visit("/?lesson=sandbox&at=20")
+    page.locator("#play").click()
+    page.wait_for_function("() => Number(document.getElementById('at').value) >= 21")
+    computed(page, page.locator("#new-luck").click)
+    expect(page.locator("#play")).to_have_text(SAID["play"]["play"])
+    page.wait_for_timeout(700)
+    expect(page.locator("#at-shown")).to_have_text("0")
+
+
+def test_a_course_that_gets_shorter_while_it_plays_ends_there(visit: Visit) -> None:
+    page = visit("/?lesson=sandbox&at=20")
+    page.locator("#play").click()
+    page.locator("[data-key=sessions]").evaluate("(one) => { one.value = 12; one.dispatchEvent(new Event('change')); }")
+    expect(page.locator("#last-shown")).to_have_text("12")
+    expect(page.locator("#play")).to_have_text(SAID["play"]["play"])
+    expect(page.locator("#at-shown")).to_have_text("12")
+
+
 def test_the_focus_is_seen(visit: Visit) -> None:
     page = visit()
     for _ in range(6):
@@ -290,6 +324,14 @@ def test_rings_on_the_plane_move_people(visit: Visit) -> None:
     computed(page, lambda: page.keyboard.press("ArrowUp"))
     assert dict(parse_qsl(urlsplit(page.url).query))["b_therapist"] == "2.6,5.1"
     expect(page.locator("[data-ring=b_therapist]")).to_be_focused()
+    for _ in range(12):  # a key that is held, while the page computes
+        page.keyboard.press("ArrowRight")
+        page.wait_for_timeout(30)
+    expect(page.locator("#at-shown")).to_have_text("0")
+    expect(page.locator("[data-ring=b_therapist]")).to_be_focused()
+    assert float(dict(parse_qsl(urlsplit(page.url).query))["b_therapist"].split(",")[0]) > 2.7
+    page.locator("[data-key=b_therapist]").select_option("dismissing")
+    computed(page, lambda: page.locator("[data-ring=b_therapist]").press("ArrowUp"))
     box = page.locator("[data-ring=b_therapist]").bounding_box()
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     page.mouse.down()
@@ -376,6 +418,39 @@ def test_a_rupture_on_the_chart_opens_the_chair(visit: Visit) -> None:
     page = visit("/?at=9")
     page.locator("#alliance [data-mark='b-9']").click()
     expect(page.locator("#dialog")).to_contain_text("session 9, exchange 7")
+    page.keyboard.press("Escape")
+    mark = page.locator("#alliance [data-mark='b-8']")
+    expect(mark).to_have_attribute("aria-label", re.compile("Pair B, rupture in session 8"))
+    mark.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#dialog")).to_contain_text("session 8, exchange 7")
+
+
+def test_the_chair_is_taken_at_the_latest_rupture_of_either_pair(visit: Visit) -> None:
+    page = visit("/?seed=15&at=15")
+    page.locator("#chair").click()
+    expect(page.locator("#dialog")).to_contain_text("Pair A, session 15, exchange 2")
+
+
+def test_a_second_choice_in_a_session_is_told_not_to_be_possible(visit: Visit) -> None:
+    page = visit("/?at=35&b_do=35.2.press_on", expected="400 (Bad Request)")
+    page.locator("#chair").click()
+    expect(page.locator("#dialog")).to_contain_text("session 35, exchange 9")
+    page.locator("#do-name_it").click()
+    expect(page.locator("#message")).to_contain_text("has a response in session 35 already")
+
+
+def test_a_choice_is_said_only_as_long_as_it_is_all_that_differs(visit: Visit) -> None:
+    page = visit("/?lesson=sandbox&a_therapist=dismissing&a_do=9.7.name_it&at=9")
+    said = SAID["chair_panel"]
+    named = {"response": said["name_it"], "session": 9}
+    expect(page.locator("#chosen")).to_have_text(said["now"].format(**named))
+    slider = page.locator("[data-key=b_warmth]")
+    slider.focus()
+    computed(page, lambda: page.keyboard.press("Home"))
+    expect(page.locator("#chosen")).to_have_text(said["still"].format(**named))
+    computed(page, page.locator("#many").click)
+    expect(page.locator("#fan-words")).to_contain_text(SAID["many"]["chosen"])
 
 
 def test_the_figure_is_kept_with_its_stamp(visit: Visit, tmp_path: Path) -> None:
@@ -391,6 +466,18 @@ def test_the_figure_is_kept_with_its_stamp(visit: Visit, tmp_path: Path) -> None
     text = next(tmp_path.glob("*.svg")).read_text(encoding="utf-8")
     assert f"Attune {__version__}, seed 9" in text and SAID["export"]["stamp"] in text
     assert "data-line" in text and "http://www.w3.org/2000/svg" in text
+
+
+def test_a_figure_holds_its_whole_address(visit: Visit, tmp_path: Path) -> None:
+    numbers = "&".join(f"both.{one}={NUMBERS[one].default:g}1" for one in ("trust_rate", "healing_rate", "repair_base"))
+    page = visit(f"/?lesson=sandbox&at=7&a_client=5.5,5.2&b_client=2.1,6.3&a_do=1.7.name_it&b_repair=none&{numbers}")
+    page.keyboard.press("ArrowRight")  # the address is written anew
+    page.locator("#figure").click()
+    with page.expect_download() as got:
+        page.locator("#save-svg").click()
+    got.value.save_as(tmp_path / "figure.svg")
+    texts = re.findall(r"<text[^>]*>([^<]*)</text>", (tmp_path / "figure.svg").read_text(encoding="utf-8"))
+    assert len(page.url) > 180 and page.url in html.unescape("".join(texts))
 
 
 def test_data_and_scenario_are_kept_with_their_stamp(visit: Visit, tmp_path: Path) -> None:
@@ -418,6 +505,11 @@ def test_the_researchers_tab_changes_any_number(visit: Visit) -> None:
     computed(page, row.locator("button").click)
     assert dict(parse_qsl(urlsplit(page.url).query))["b.trust_rate"] == "0.9"
     expect(page.locator("#changed-numbers")).to_contain_text("b.trust_rate = 0.9")
+    shown = many_of(read("lesson=sandbox&b.trust_rate=0.9", SETUPS, FIRST), LESSONS["sandbox"])["difference"]["mean"]
+    expect(page.locator(".research table").first).to_contain_text(f"{shown:.3f}".replace("-", "\u2212"))  # the fan of now
+    page.locator("#find").fill("plasticity")
+    expect(page.locator("#found tr", has_text="plasticity").first).to_contain_text(SAID["research"]["own_control"])
+    expect(page.locator("#found tr", has_text="plasticity").first.locator("input")).to_have_count(0)
     computed(page, page.locator("#changed-numbers button").click)
     assert "trust_rate" not in page.url
 
@@ -448,6 +540,29 @@ def test_hovering_says_what_it_is_and_from_where(visit: Visit) -> None:
     expect(page.locator("#about")).to_contain_text("Bordin")
     page.locator("[data-about='region:insula']").first.hover()
     expect(page.locator("#about")).to_contain_text("not a scan")
+
+
+@pytest.mark.parametrize(("place", "quantity"), [
+    ("#alliance-title", "alliance"), ("#distress", "distress"), ("#alliance [data-mark='b-4']", "rupture"),
+    ("[data-attends=a]", "attending"), ("#inside [data-about=read]", "read"),
+])  # fmt: skip
+def test_what_hovering_says_is_said_to_the_keyboard_too(visit: Visit, place: str, quantity: str) -> None:
+    page = visit("/?at=5")
+    page.locator(place).focus()
+    expect(page.locator("#about")).to_contain_text(SAID["quantities"][quantity]["means"])
+    expect(page.locator(place)).to_have_attribute("aria-describedby", "about")
+    expect(page.locator(place)).to_have_attribute("tabindex", "0")
+    if quantity == "read":  # drawn anew, it keeps the focus
+        page.keyboard.press("ArrowRight")
+        expect(page.locator("#at-shown")).to_have_text("6")
+        expect(page.locator(place)).to_be_focused()
+
+
+def test_below_the_fan_it_is_attendance_that_is_explained(visit: Visit) -> None:
+    page = visit("/?at=40&many=1")
+    expect(page.locator("#alliance [data-median=a]")).to_have_count(1)
+    page.locator("#distress").focus()
+    expect(page.locator("#about")).to_contain_text(SAID["quantities"]["attending"]["means"])
 
 
 # --------------------------------------------------------------------------------------------------- access, doubt, failure
@@ -489,15 +604,70 @@ def test_a_bad_address_gets_a_message_and_a_page(visit: Visit, query: str) -> No
 def test_a_server_that_is_gone_is_said_in_words(browser: Any) -> None:
     process, address = started()
     page = browser.new_page()
+    unforeseen: list[str] = []
+    page.on("pageerror", lambda error: unforeseen.append(f"{error}"))
     page.goto(f"{address}/?lesson=sandbox&at=3")
+    page.wait_for_function("() => document.documentElement.dataset.ready")
     process.terminate()
     process.wait(10)
+    page.locator("#chair").click()
+    page.locator("#do-name_it").click()
+    expect(page.locator("#dialog")).not_to_be_visible()
+    expect(page.locator("#message")).to_contain_text(SAID["page"]["lost"])
+    page.locator("#help").click()
+    page.locator("#dialog").get_by_role("button", name="Model", exact=True).click()
+    expect(page.locator("#dialog")).not_to_be_visible()
     page.locator("[data-key=a_therapist]").select_option("fearful")
     expect(page.locator("#message")).to_contain_text(SAID["page"]["lost"])
     page.keyboard.press("ArrowRight")  # what is there can still be played
     page.locator("#retry").click()
     expect(page.locator("#message")).to_contain_text(SAID["page"]["lost"])
     page.close()
+    assert unforeseen == []
+
+
+def test_a_number_that_cannot_be_locks_nobody_out(visit: Visit) -> None:
+    """The message is in sight, the number is not kept, and the next change works."""
+    page = visit("/?lesson=sandbox&at=9", expected="400 (Bad Request)")
+    page.locator("#research").click()
+    page.locator("#find").fill("trust_rate")
+    row = page.locator("#found tr", has_text="trust_rate").first
+    row.locator("input").fill("7")
+    row.locator("button").click()
+    expect(page.locator("#message")).to_contain_text("both.trust_rate is '7'")
+    expect(page.locator("#dialog")).not_to_be_visible()
+    expect(page.locator("#retry")).to_have_count(0)  # again would be refused again
+    assert "trust_rate" not in page.url and "at=9" in page.url
+    computed(page, lambda: page.locator("[data-key=a_therapist]").select_option("fearful"))
+    expect(page.locator("#message")).to_be_hidden()
+
+
+def test_the_latest_wish_counts_after_one_that_is_refused(visit: Visit) -> None:
+    page = visit("/?lesson=sandbox", expected="400 (Bad Request)")
+    page.locator("[data-key=seed]").evaluate("""(one) => {
+      for (const value of ["-5", "5"]) { one.value = value; one.dispatchEvent(new Event("change")); }
+    }""")
+    page.wait_for_function("() => document.documentElement.dataset.seed === '5'")
+    expect(page.locator("#message")).to_be_hidden()
+    assert dict(parse_qsl(urlsplit(page.url).query))["seed"] == "5"
+
+
+def test_an_answer_that_comes_too_late_is_not_shown_in_the_next_lesson(visit: Visit) -> None:
+    page = visit("/?lesson=change&at=88")
+    page.evaluate("""() => {
+      const panel = document.getElementById("lesson-panel");
+      window.seen = [];
+      new MutationObserver(() => window.seen.push(panel.textContent)).observe(panel, { childList: true });
+      for (const [place, value] of [["[data-key=seed]", "1234"], ["#lesson", "luck"]]) {
+        const control = document.querySelector(place);
+        control.value = value;
+        control.dispatchEvent(new Event("change"));
+      }
+    }""")
+    expect(page.locator("#lesson-panel")).to_contain_text(SAID["lessons"]["luck"]["title"])
+    expect(page.locator("#lesson-panel .predict")).to_be_visible()
+    texts = page.evaluate("() => window.seen")
+    assert len(texts) == 1 and "undefined" not in texts[0]
 
 
 # ------------------------------------------------------------------------------------------------------------- handout
@@ -512,11 +682,14 @@ def test_a_handout_plays_and_snaps_without_a_server(visit: Visit, tmp_path: Path
     requests: list[str] = []
     page.on("request", lambda request: requests.append(request.url))
     slider = page.locator("[data-key=b_warmth]")
+    shown = page.locator("output[data-for=b_warmth]")
     slider.focus()
     computed(page, lambda: page.keyboard.press("End"))
-    assert slider.input_value() == "0.95"
-    computed(page, lambda: slider.evaluate("(one) => { one.value = 0.5; one.dispatchEvent(new Event('input')); }"))
-    assert slider.input_value() == "0.4"
+    expect(shown).to_have_text("0.95")
+    for step in ("0.81", "0.40"):  # from one value that is there to the next
+        computed(page, lambda: page.keyboard.press("ArrowLeft"))
+        expect(shown).to_have_text(step)
+    assert slider.get_attribute("aria-valuetext") == "0.4"
     to_end(page)
     played = play_of(read("b_warmth=0.4", SETUPS, FIRST))
     assert end_values(page) == (played["a"]["alliance"][-1], played["b"]["alliance"][-1])

@@ -16,7 +16,7 @@ import numpy as np
 from sim.experiments.intervals import mean_interval, overlap
 from sim.experiments.scenario_people import STYLE_POINT
 from sim.theory.styles import STYLE_CUT, STYLES
-from sim.views.app.play import record_of
+from sim.views.app.play import record_of, simulated
 from sim.views.app.record import Record
 from sim.views.app.state import Shared, Side, State, with_changes
 from sim.views.app.words import words
@@ -136,12 +136,14 @@ def many_of(state: State, lesson: Asks) -> dict[str, Any]:
 def map_of(state: State) -> dict[str, Any]:
     """The alliance at the end, mean over clients, for every pairing of styles; all else as pair A has it."""
 
-    def mean_end(client: str, therapist: str) -> float:
-        pair = _pairing(state.a, client, therapist)
-        return round(float(alliance_end(record_of(pair, state.shared, state.shared.clients, False)).mean()), 3)
-
-    mean = [[mean_end(client, therapist) for therapist in STYLES] for client in STYLES]
+    mean = [[_mean_end(_pairing(state.a, client, therapist), state.shared) for therapist in STYLES] for client in STYLES]
     return {"styles": list(STYLES), "mean": mean, "n": state.shared.clients}
+
+
+@lru_cache(maxsize=512)
+def _mean_end(pair: Side, shared: Shared) -> float:
+    """One cell of the map. The courses behind it are not kept: there are sixteen of them, and nobody looks at them."""
+    return round(float(alliance_end(simulated(pair, shared, shared.clients, False)).mean()), 3)
 
 
 def _pairing(side: Side, client: str, therapist: str) -> Side:

@@ -15,7 +15,7 @@ from sim import __version__
 from sim.theory.claims import sources
 from sim.theory.regions import REGIONS
 from sim.views.app.lessons import LESSONS, told
-from sim.views.app.state import State, defaults
+from sim.views.app.state import CONTROLLED, State, defaults
 from sim.views.app.words import words
 
 _FOLDER = resources.files("sim.views.app")
@@ -61,6 +61,7 @@ def given(
         "about": about(),
         "defaults": defaults(),
         "lessons": {name: told(name) for name in LESSONS},
+        "controlled": {part: control for control, part in CONTROLLED.items()},
         "regions": [{"name": region.name} for region in REGIONS.values()],
         "lesson": state.lesson,
         "query": dict(state.query),

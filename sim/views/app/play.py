@@ -5,7 +5,9 @@ Everything is plain lists of rounded numbers. Series of sessions begin with how 
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from functools import lru_cache
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -25,18 +27,40 @@ SIGNALS = {
     "felt": "client_arousal",
     "read": "therapist_estimate",
     "given": "therapist_response",
-    "hoped": "client_expectation",
     "heard": "client_perceived",
 }
+#: Most bytes of records that are kept (200 clients and 60 sessions are some 3 MB). The one asked for longest ago goes first.
+MOST_BYTES = 64_000_000
+_kept: OrderedDict[tuple[Side, Shared, int, bool], Record] = OrderedDict()
+_lock = Lock()
 #: Regions of both people, in the order in which an exchange lists them.
 INSIDE = tuple(f"{role}_{quantity}" for role in ROLES for quantity in REGION_ACTIVITY.values())
 
 
-@lru_cache(maxsize=96)
-def record_of(side: Side, shared: Shared, clients: int, traced: bool) -> Record:
+def simulated(side: Side, shared: Shared, clients: int, traced: bool) -> Record:
     """The courses of a pair's first ``clients`` clients. Raises ``ScenarioError``, ``PopulationError`` or ``StateError``."""
     scenario = scenario_of(side, side, shared)
     return recorded(scenario, scenario.arms[0], shared.seed, clients, traced)
+
+
+def record_of(side: Side, shared: Shared, clients: int, traced: bool) -> Record:
+    """The same, kept for when it is asked for again, as long as there is room (``MOST_BYTES``)."""
+    key = (side, shared, clients, traced)
+    with _lock:
+        if key in _kept:
+            _kept.move_to_end(key)
+            return _kept[key]
+    record = simulated(side, shared, clients, traced)
+    with _lock:
+        _kept[key] = record
+        while len(_kept) > 1 and kept_bytes() > MOST_BYTES:
+            _kept.popitem(last=False)
+    return record
+
+
+def kept_bytes() -> int:
+    """Bytes that the kept records take."""
+    return sum(record.nbytes for record in _kept.values())
 
 
 @lru_cache(maxsize=128)
@@ -61,11 +85,6 @@ def side_of(side: Side, shared: Shared) -> dict[str, Any]:
         "to_therapist": _points(record, "client", held),
         "to_client": _points(record, "therapist", held),
         "general": _pairs(*(record.attachment("general", name)[: after + 1, 0] for name in ("anxiety", "avoidance"))),
-        "labelling": _rounded(record.session["mean_client_labelling"][:held, 0]),
-        "arousal": _rounded(record.session["mean_client_arousal"][:held, 0]),
-        "heard": _rounded(record.session["mean_client_perceived"][:held, 0]),
-        "risk": _rounded(record.session["dropout_risk"][:held, 0]),
-        "open": [int(x) for x in record.session["open_rupture"][:held, 0]],
         "ruptures": notes.ruptures(record),
         "inside": _whole(record.trace[:held, :, [TRACED.index(name) for name in INSIDE]]),
         "signals": {name: _whole(record.trace[:held, :, TRACED.index(quantity)]) for name, quantity in SIGNALS.items()},

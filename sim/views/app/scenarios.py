@@ -8,7 +8,7 @@ from typing import Any
 from sim import __version__
 from sim.experiments.scenario import Scenario, from_spec
 from sim.views.app.responses import forced
-from sim.views.app.state import PAIRS, SIDES, WORDS, Shared, Side, State, defaults, warmth_base
+from sim.views.app.state import CONTROLLED, PAIRS, SIDES, WORDS, Shared, Side, State, defaults, warmth_base
 from sim.views.app.words import words
 
 NAME = "classroom"
@@ -24,16 +24,16 @@ def _arm(side: Side, exchanges: int) -> dict[str, Any]:
     usual = defaults()
     numbers = dict(side.numbers)
     if side.accuracy != float(usual["a_accuracy"]):
-        numbers["therapist_skill_mean"] = side.accuracy
+        numbers[CONTROLLED["accuracy"]] = side.accuracy
     if side.warmth != float(usual["a_warmth"]):
-        numbers["therapist_warmth_base"] = warmth_base(side.warmth)
+        numbers[CONTROLLED["warmth"]] = warmth_base(side.warmth)
     if side.learning != WORDS["learning"][0]:
-        numbers["plasticity"] = 0.0
+        numbers[CONTROLLED["learning"]] = 0.0
     lesions = dict(side.lesions)
     if side.naming != WORDS["naming"][0]:
-        lesions["client.vlpfc"] = 0.0
+        lesions[CONTROLLED["naming"]] = 0.0
     if side.insula != WORDS["insula"][0]:
-        lesions["therapist.insula"] = 0.0
+        lesions[CONTROLLED["insula"]] = 0.0
     arm: dict[str, Any] = {"client": _point(side.client), "therapist": _point(side.therapist)}
     if side.repair in _POLICY:
         arm["policies"] = [_POLICY[side.repair]]
@@ -49,7 +49,7 @@ def spec_of(a: Side, b: Side, shared: Shared) -> dict[str, Any]:
     """The scenario of two pairs, with the keys of a scenario file."""
     numbers = dict(shared.numbers)
     if PAIRS[shared.pairs]:
-        numbers["complementarity_gain"] = PAIRS[shared.pairs]
+        numbers[CONTROLLED["pairs"]] = PAIRS[shared.pairs]
     spec: dict[str, Any] = {
         "question": words()["export"]["question"],
         "clients_per_arm": shared.clients,

@@ -7,6 +7,7 @@ another host's name are refused where the page is bound to loopback, so that no 
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Callable
 from functools import lru_cache, wraps
 from ipaddress import ip_address
@@ -195,12 +196,13 @@ def handout_file(request: Request) -> Response:
     name = request.path_params["lesson"]
     if name not in LESSONS:
         return nothing(request)
-    return _file(_handout(name), "text/html", f"attune-handout-{name}.html")
+    return _file(zlib.decompress(_handout(name)).decode(), "text/html", f"attune-handout-{name}.html")
 
 
-@lru_cache(maxsize=2)
-def _handout(name: str) -> str:
-    return handout.handout_of(name)
+@lru_cache(maxsize=len(LESSONS))
+def _handout(name: str) -> bytes:
+    """Each takes seconds to make, so all are kept, and packed: together they then take less than one of them as text."""
+    return zlib.compress(handout.handout_of(name).encode())
 
 
 def the_model(request: Request) -> Response:

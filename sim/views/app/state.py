@@ -24,13 +24,18 @@ SIDES = ("a", "b")
 MOST_CHARACTERS, MOST_NUMBERS, MOST_CHOICES = 4000, 40, 6
 MOST_MESSAGES = 5
 
-_ACCURACY, _WARMTH = NUMBERS["therapist_skill_mean"], NUMBERS["therapist_warmth_base"]
 #: Who meets whom where nothing else is said.
 _PERSON = {"client": "fearful", "therapist": "secure"}
 #: Choices of a side that are words: what may be said, the default first.
 WORDS = {"repair": ("usual", "early", "none"), "naming": ("on", "off"), "learning": ("on", "off"),
          "insula": ("intact", "removed")}  # fmt: skip
-#: Which pairs fit better is contested: the number behind each reading (``complementarity_gain``).
+#: Parts of the model that have a control of their own, by control: a number, or a region that it takes out. Said in two ways
+#: they could contradict one another, so an address says them by their control alone.
+CONTROLLED = {"accuracy": "therapist_skill_mean", "warmth": "therapist_warmth_base", "learning": "plasticity",
+              "pairs": "complementarity_gain", "naming": "client.vlpfc", "insula": "therapist.insula"}  # fmt: skip
+_CONTROL_OF = {part: control for control, part in CONTROLLED.items()}
+_ACCURACY, _WARMTH = NUMBERS[CONTROLLED["accuracy"]], NUMBERS[CONTROLLED["warmth"]]
+#: Which pairs fit better is contested: the number behind each reading.
 PAIRS = {"neither": 0.0, "differ": 4.0, "alike": -4.0}
 #: Whole numbers of the whole page: default, lowest, highest.
 WHOLE = {
@@ -174,8 +179,6 @@ def _checked(query: dict[str, str], lesson: str, wrong: list[str]) -> State:
     for name in SWITCHES:
         reader.word(name, ("0", "1"))
     reader.rest()
-    if shared.pairs != "neither" and any(name == "complementarity_gain" for name, _ in shared.numbers):
-        wrong.append("pairs and both.complementarity_gain say the same; give one of the two")
     for one, side in zip(SIDES, sides, strict=True):
         for choice in side.do:
             if choice.session > shared.sessions or choice.exchange > shared.exchanges:
@@ -184,6 +187,11 @@ def _checked(query: dict[str, str], lesson: str, wrong: list[str]) -> State:
     if wrong:
         raise AddressError(list(dict.fromkeys(wrong))[:MOST_MESSAGES])
     return State(lesson, sides[0], sides[1], shared, at, query)
+
+
+def _keys(control: str, whose: str) -> str:
+    """The keys of a query with which a control is changed for a side, or for both."""
+    return control if control == "pairs" else " and ".join(f"{one}_{control}" for one in SIDES if whose in (one, "both"))
 
 
 def _shown(value: str) -> str:
@@ -199,8 +207,7 @@ class _Reader:
         self.query, self.wrong, self.known = query, wrong, set(defaults())
 
     def side(self, one: str) -> Side:
-        numbers = self.numbers(one)
-        side = Side(
+        return Side(
             self.point(f"{one}_client"),
             self.point(f"{one}_therapist"),
             self.share(f"{one}_accuracy", _ACCURACY.low, _ACCURACY.high),
@@ -208,17 +215,8 @@ class _Reader:
             **{name: self.word(f"{one}_{name}", options) for name, options in WORDS.items()},
             lesions=self.lesions(f"{one}_lesions"),
             do=self.choices(f"{one}_do"),
-            numbers=numbers,
+            numbers=self.numbers(one),
         )
-        given = {name for name, _ in numbers}
-        for key, number, changed in (
-            ("accuracy", _ACCURACY.name, side.accuracy != float(defaults()[f"{one}_accuracy"])),
-            ("warmth", _WARMTH.name, side.warmth != float(defaults()[f"{one}_warmth"])),
-            ("learning", "plasticity", side.learning != WORDS["learning"][0]),
-        ):
-            if number in given and changed:
-                self.wrong.append(f"{one}_{key} and {one}.{number} say the same; give one of the two")
-        return side
 
     def number(self, key: str, text: str, low: float, high: float, what: str = "a number") -> float:
         """A finite number within limits, rounded to four digits behind the point."""
@@ -270,6 +268,8 @@ class _Reader:
             if name not in lesion_names():
                 hint = nearest(name[:60], lesion_names()) or "; one is written like therapist.insula:0"
                 self.wrong.append(f"{key}: there is no region {_shown(name)}{hint}")
+            elif name in _CONTROL_OF:
+                self.wrong.append(f"{key}: {name} has a control of its own; change {_keys(_CONTROL_OF[name], key[0])} instead")
             elif name in found:
                 self.wrong.append(f"{key} names {name} twice; keep one")
             else:
@@ -304,6 +304,9 @@ class _Reader:
             name = key.partition(".")[2]
             if name not in NUMBERS:
                 self.wrong.append(f"{_shown(key)}: the model has no number {_shown(name)}{nearest(name[:60], NUMBERS)}")
+                continue
+            if name in _CONTROL_OF:
+                self.wrong.append(f"{key}: {name} has a control of its own; change {_keys(_CONTROL_OF[name], whose)} instead")
                 continue
             found[name] = self.number(key, self.query[key], NUMBERS[name].low, NUMBERS[name].high)
         if len(keys) > MOST_NUMBERS:

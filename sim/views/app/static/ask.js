@@ -3,11 +3,12 @@
 import { given, words, filled } from "./given.js";
 import { state, asQuery } from "./state.js";
 
-/** What the server says is wrong: messages for people. */
+/** What the server says: messages for people. ``wrong``: what was asked cannot be, so asking again is of no use. */
 export class Refused extends Error {
-  constructor(messages) {
+  constructor(messages, wrong = false) {
     super(messages.join(" "));
     this.messages = messages;
+    this.wrong = wrong;
   }
 }
 
@@ -24,7 +25,7 @@ async function fetched(place, query) {
   } catch {
     throw new Refused([filled(words.page.busy, { status: answer.status })]);
   }
-  if (!answer.ok) throw new Refused(found.error ?? [filled(words.page.busy, { status: answer.status })]);
+  if (!answer.ok) throw new Refused(found.error ?? [filled(words.page.busy, { status: answer.status })], answer.status < 500);
   return found;
 }
 

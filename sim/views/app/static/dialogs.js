@@ -4,6 +4,7 @@ import { given, words, filled, number } from "./given.js";
 import { state, asQuery, address } from "./state.js";
 import { INK, heat, tag } from "./draw.js";
 import { askModel, askScenario, askMap, askChair } from "./ask.js";
+import { guarded } from "./message.js";
 
 const dialog = document.getElementById("dialog"), body = document.getElementById("dialog-body");
 document.getElementById("dialog-close").addEventListener("click", () => dialog.close());
@@ -16,11 +17,10 @@ export function open(title, ...content) {
   body.scrollTop = 0;
 }
 
-export const close = () => dialog.close();
-
+/** A button; what it does may be refused. */
 function act(text, run, properties = {}) {
   const made = tag("button", { type: "button", ...properties }, text);
-  made.addEventListener("click", run);
+  made.addEventListener("click", () => guarded(run));
   return made;
 }
 
@@ -30,15 +30,15 @@ function table(head, rows, properties = {}) {
 }
 
 /** Tabs of the help. */
-export function openHelp(tab = "info") {
+export async function openHelp(tab = "info") {
   const names = Object.keys(words.help.tabs).filter((name) => name !== "model" || !given.handout);
   const place = tag("div", { className: "help", tabIndex: 0 });
   const bar = tag("div", { className: "choice" }, ...names.map((name) => act(words.help.tabs[name], () => openHelp(name), { ariaPressed: String(name === tab) })));
   if (tab === "info") place.append(...words.help.info.flatMap(([head, text]) => [tag("h3", {}, head), tag("p", {}, text)]));
   if (tab === "limits") place.append(tag("ul", {}, ...words.help.limits.map((text) => tag("li", {}, text))));
   if (tab === "keys") place.append(table(["", ""], words.help.keys.map(([key, text]) => [tag("kbd", {}, key), text])));
-  if (tab === "model") fillModel(place);
   open(words.page.help_label, bar, place);
+  if (tab === "model") await fillModel(place);
 }
 
 async function fillModel(place) {
@@ -54,14 +54,17 @@ function numbersTable(numbers) {
   return table([said.name, said.default, said.unit, said.range, said.meaning], numbers.map((one) => [one.name, String(one.default), one.unit, `${one.low} - ${one.high}`, `${one.meaning} (${one.status}${one.source ? `, ${one.source}` : ""})`]));
 }
 
-/** The researcher's tab. ``set(changes)`` changes the state, ``many`` is the fan that was asked for last, or null. */
-export async function openResearch(many, set) {
+/** The researcher's tab. ``set(changes)`` changes the state and says whether that could be, ``fan()`` is what is shown, or null. */
+export async function openResearch(fan, set) {
   const said = words.research, place = tag("div", { className: "research", tabIndex: 0 }, tag("p", {}, words.page.loading));
   open(said.title, place);
+  const again = async (changes) => {
+    if (await set(changes)) await openResearch(fan, set);
+  };
   const [model, scenario] = await Promise.all([askModel(), askScenario()]);
-  const parts = [tag("h3", {}, said.reproduce), tag("p", { className: "pre", id: "command" }, scenario.command)];
+  const many = fan(), parts = [tag("h3", {}, said.reproduce), tag("p", { className: "pre", id: "command" }, scenario.command)];
   if (many) parts.push(tag("h3", {}, filled(said.paired, { n: many.n })), pairedTable(many));
-  parts.push(tag("details", {}, tag("summary", {}, said.scenario), tag("pre", { id: "yaml", tabIndex: 0 }, scenario.yaml)), tag("h3", {}, said.all), changedHere(set, many), finder(model.numbers, set, many));
+  parts.push(tag("details", {}, tag("summary", {}, said.scenario), tag("pre", { id: "yaml", tabIndex: 0 }, scenario.yaml)), tag("h3", {}, said.all), changedHere(again), finder(model.numbers, again));
   place.replaceChildren(...parts);
 }
 
@@ -70,38 +73,38 @@ function pairedTable(many) {
   return table([said.measure, said.mean, said.interval, said.overlap], [[`${measure.name} (${measure.unit})`, number(d.mean, 3), `${number(d.low, 3)} ${words.play.to} ${number(d.high, 3)}`, many.overlap === null ? "-" : number(many.overlap, 2)]]);
 }
 
-function changedHere(set, many) {
+function changedHere(set) {
   const keys = Object.keys(state.query).filter((key) => key.includes("."));
-  return tag("ul", { id: "changed-numbers" }, ...keys.map((key) => tag("li", {}, `${key} = ${state.query[key]} `, act(words.research.take_back, async () => { await set({ [key]: null }); openResearch(many, set); }))));
+  return tag("ul", { id: "changed-numbers" }, ...keys.map((key) => tag("li", {}, `${key} = ${state.query[key]} `, act(words.research.take_back, () => set({ [key]: null })))));
 }
 
 /** Find a number of the model and set it for A, B or both. */
-function finder(numbers, set, many) {
+function finder(numbers, set) {
   const said = words.research;
   const word = tag("input", { type: "search", id: "find", autocomplete: "off" }), found = tag("div", { id: "found" });
   const show = () => {
     const wanted = word.value.trim().toLowerCase();
     const hits = numbers.filter((one) => `${one.name} ${one.meaning}`.toLowerCase().includes(wanted)).slice(0, wanted ? 40 : 8);
-    found.replaceChildren(table([said.name, said.meaning, said.range, said.value], hits.map((one) => [tag("th", { scope: "row" }, one.name), one.meaning, `${one.low} - ${one.high} (${one.unit})`, setter(one, set, many)])));
+    found.replaceChildren(table([said.name, said.meaning, said.range, said.value], hits.map((one) => [tag("th", { scope: "row" }, one.name), one.meaning, `${one.low} - ${one.high} (${one.unit})`, one.name in given.controlled ? said.own_control : setter(one, set)])));
   };
   word.addEventListener("input", show);
   show();
   return tag("div", {}, tag("label", { className: "row" }, said.find, word), found);
 }
 
-function setter(one, set, many) {
+function setter(one, set) {
   const said = words.research;
   const value = tag("input", { type: "number", min: one.low, max: one.high, step: "any", value: one.default, ariaLabel: `${said.value}: ${one.name}` });
   const whom = tag("select", { ariaLabel: `${said.for}: ${one.name}` }, ...[["both", said.both], ["a", "A"], ["b", "B"]].map(([key, text]) => tag("option", { value: key }, text)));
-  return tag("span", { className: "setter" }, value, whom, act(said.set, async () => { await set({ [`${whom.value}.${one.name}`]: value.value }); openResearch(many, set); }));
+  return tag("span", { className: "setter" }, value, whom, act(said.set, () => set({ [`${whom.value}.${one.name}`]: value.value })));
 }
 
 /** Downloads of the data, or of the figure. */
-export function openData(many) {
-  const said = words.export, more = many ? { many: "1" } : {};
+export function openData() {
+  const said = words.export;
   const link = (text, place, query) => tag("a", { href: `${place}?${query}`, className: "download", download: "" }, text);
   open(said.heading_data, tag("p", {}, said.stamp),
-    tag("ul", {}, tag("li", {}, link(said.csv, "/data.csv", asQuery({ many: "0" }))), tag("li", {}, link(filled(said.csv_many, { n: state.query.clients }), "/data.csv", asQuery({ ...more, many: "1" }))), tag("li", {}, link(said.yaml, "/scenario.yaml", asQuery()))));
+    tag("ul", {}, tag("li", {}, link(said.csv, "/data.csv", asQuery({ many: "0" }))), tag("li", {}, link(filled(said.csv_many, { n: state.query.clients }), "/data.csv", asQuery({ many: "1" }))), tag("li", {}, link(said.yaml, "/scenario.yaml", asQuery()))));
 }
 
 /** The address of the picture, for copying by hand where the clipboard is not ours. */
@@ -121,7 +124,7 @@ export async function openChair(side, event, watch) {
   const chosen = async (name) => {
     found ??= (await askChair(side, event.session, event.exchange)).futures;
     results.replaceChildren(future(name, found[name], true), future("as_it_was", found.as_it_was, false),
-      act(said.watch, () => { close(); watch(side, found[name].do); }, { className: "primary", id: "watch" }), tag("p", { className: "small" }, `${said.same_luck} ${said.assumption}`));
+      act(said.watch, () => { dialog.close(); watch(side, found[name].do); }, { className: "primary", id: "watch" }), tag("p", { className: "small" }, `${said.same_luck} ${said.assumption}`));
   };
   open(said.title, tag("p", {}, where), tag("p", { className: "question" }, said.ask),
     tag("div", { className: "choices" }, ...choices.map((name) => {
@@ -146,7 +149,7 @@ export async function openMap(set) {
   const head = ["", ...map.styles.map((style) => words.styles[style])];
   const rows = map.styles.map((client, i) => [tag("th", { scope: "row" }, words.styles[client]), ...map.styles.map((therapist, j) => {
     const value = map.mean[i][j], share = high > low ? (value - low) / (high - low) : 0;
-    const cell = act(number(value, 2), () => { close(); set({ a_client: client, a_therapist: therapist }); }, { className: "cell", ariaLabel: `${words.styles[client]} - ${words.styles[therapist]}: ${number(value, 2)}` });
+    const cell = act(number(value, 2), () => { dialog.close(); set({ a_client: client, a_therapist: therapist }); }, { className: "cell", ariaLabel: `${words.styles[client]} - ${words.styles[therapist]}: ${number(value, 2)}` });
     cell.style.background = heat(0.15 + 0.75 * share);
     cell.style.color = share > 0.4 ? INK.paper : INK.text;
     return cell;

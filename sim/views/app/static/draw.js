@@ -54,6 +54,19 @@ export function canvas(place, name, role = "img") {
   return { svg, w, h };
 }
 
+/** Draw a place anew; what had the focus in the old drawing (by its ``data-focus``) has it in the new one. */
+export function refocused(place, draw) {
+  const held = place.contains(document.activeElement) && document.activeElement.dataset.focus?.split(" ")[0];
+  draw();
+  if (held) place.querySelector(`[data-focus~="${held}"]`)?.focus({ preventScroll: true });
+}
+
+/** A part of a drawing that says on hovering and on focus what it is; ``name`` is what it is called aloud. */
+export function explained(part, about, focus, name) {
+  for (const [key, value] of Object.entries({ "data-about": about, "data-focus": focus, "aria-label": name, tabindex: 0, role: "img" })) part.setAttribute(key, value);
+  return part;
+}
+
 /** A linear scale from data to px. */
 export function scale([low, high], [from, to]) {
   return (value) => from + ((value - low) / (high - low)) * (to - from);

@@ -11,7 +11,10 @@ const NAME = () => `attune-${state.lesson}-seed${state.query.seed}`;
 export function composed(play) {
   const parts = ["plane", "alliance", "distress"].map((id) => document.querySelector(`#${id} svg`).cloneNode(true));
   const [plane, alliance, distress] = parts.map((part) => ({ part, w: Number(part.getAttribute("width")), h: Number(part.getAttribute("height")) }));
-  const top = 64, left = plane.w + 20, w = left + alliance.w + 10, h = top + Math.max(plane.h, alliance.h + distress.h) + 58;
+  const top = 64, left = plane.w + 20, w = left + alliance.w + 10, below = top + Math.max(plane.h, alliance.h + distress.h);
+  // The whole address, however long: without all of it the picture cannot be made again.
+  const lines = given.handout ? [words.page.one_person] : address().match(new RegExp(`.{1,${Math.floor((w - 28) / 6)}}`, "g"));
+  const h = below + 46 + 12 * lines.length;
   place(plane.part, 0, top);
   place(alliance.part, left, top);
   place(distress.part, left, top + alliance.h);
@@ -25,7 +28,8 @@ export function composed(play) {
     x += 60 + 7.2 * said.length;
   }
   const stamp = filled(words.export.stamped, { version: given.version, seed: state.query.seed });
-  svg.append(plane.part, alliance.part, distress.part, text(14, h - 30, `${stamp}. ${words.export.stamp}`, 12, INK.text, 600), text(14, h - 12, given.handout ? words.page.one_person : address().slice(0, 180), 10, INK.quiet, 400));
+  svg.append(plane.part, alliance.part, distress.part, text(14, below + 28, `${stamp}. ${words.export.stamp}`, 12, INK.text, 600),
+    ...lines.map((line, k) => text(14, below + 46 + 12 * k, line, 10, INK.quiet, 400)));
   return svg;
 }
 
@@ -33,6 +37,7 @@ function place(part, x, y) {
   part.setAttribute("x", x);
   part.setAttribute("y", y);
   for (const ring of part.querySelectorAll(".ring")) ring.remove();
+  for (const still of part.querySelectorAll("[tabindex]")) still.removeAttribute("tabindex");  // nothing to do in a file
 }
 
 function text(x, y, content, size, fill, weight) {

@@ -1,7 +1,7 @@
 // The inside of one session: both people's regions on a labelled diagram, exchange by exchange, and what is felt and read.
 
 import { given, words, filled } from "./given.js";
-import { INK, canvas, el, heat, label, path, scale, size } from "./draw.js";
+import { INK, canvas, el, explained, heat, label, path, scale, size } from "./draw.js";
 
 // Places of the regions on a schematic side view that looks to the left, in a box of 100 x 100; and on which side the label stands.
 const PLACES = {
@@ -13,8 +13,8 @@ const OUTLINE = "M8 56C6 36 16 14 42 9C68 5 92 18 95 44C96 56 91 64 84 68C86 76 
 const FOLDS = "M24 34C34 30 44 44 56 40M58 14C54 26 64 34 74 32M80 58C72 54 66 58 56 58M84 68C76 68 70 74 68 81";
 
 /** Draw a session (from 1) of a pair at an exchange (from 1); session 0 says what will be here. */
-export function drawInside(place, course, side, session, exchange, exchanges) {
-  const { svg, w, h } = canvas(place, words.inside.index, "img");
+export function drawInside(place, course, session, exchange, exchanges) {
+  const { svg, w, h } = canvas(place, words.inside.index, "group");
   const at = Math.min(session, course.held);
   const stacked = w < 560, third = stacked ? w : w * 0.37;
   const nobody = Array.from({ length: exchanges }, () => new Array(18).fill(0));
@@ -22,7 +22,7 @@ export function drawInside(place, course, side, session, exchange, exchanges) {
   const boxes = stacked ? [[0, 0, w, h * 0.36], [0, h * 0.36, w, h * 0.36]] : [[0, 0, third, h], [w - third, 0, third, h]];
   ["client", "therapist"].forEach((role, k) => person(svg, boxes[k], role, k === 0, rows.map((row) => row.slice(9 * k, 9 * k + 9)), exchange, exchanges));
   if (at < 1) {
-    words.inside.nothing.forEach((text, k) => svg.append(label(w / 2, h / 2 + k * size(1.6), text, { "text-anchor": "middle", fill: INK.text, "font-size": size(1.15) })));
+    words.inside.nothing.forEach((text, k) => svg.append(label(w / 2, (stacked ? 0.8 : 0.5) * h + k * size(1.6), text, { "text-anchor": "middle", fill: INK.text, "font-size": size(1.15) })));
     return svg;
   }
   signals(svg, stacked ? [0, h * 0.73, w, h * 0.27] : [third, 0, w - 2 * third, h], course, at, exchange, exchanges);
@@ -54,7 +54,7 @@ function region(svg, { name, role, values, exchange, exchanges, at: [cx, cy], x,
   const share = values[exchange - 1] / 100, bars = Math.min(room, size(5.2)), anchor = onRight ? "start" : "end";
   svg.append(el("path", { d: `M${cx} ${cy}L${x} ${y}`, stroke: "#c3cad1", "stroke-width": 0.8 }));
   svg.append(el("circle", { cx, cy, r: size(0.35) + size(0.65) * Math.sqrt(share), fill: heat(share), stroke: INK.hot, "stroke-width": 1, "data-region": `${role}-${name}`, "data-share": share }));
-  const group = el("g", { class: "about", "data-about": `region:${name}` });
+  const group = explained(el("g", { class: "about" }), `region:${name}`, `${role}-${name}`, `${words.inside[role]}: ${words.regions[name].name}`);
   group.append(label(x + (onRight ? 1 : -1) * size(0.3), y + size(0.05), words.regions[name].short, { "text-anchor": anchor, "font-weight": 600, "font-size": size(0.95) }));
   const start = onRight ? x + size(0.3) : x - size(0.3) - bars, step = bars / exchanges, tall = size(1.35);
   group.append(el("rect", { x: start, y: y - size(1), width: bars, height: size(2.9), fill: "transparent" }));  // to hover over
@@ -79,7 +79,7 @@ function signals(svg, [left, top, w, h], course, session, exchange, exchanges) {
       svg.append(el("circle", { cx: x(exchange), cy: y(values[exchange - 1]), r: size(0.35), fill: i === 0 ? INK.text : INK.paper, stroke: INK.text, "stroke-width": 1.5 }));
       const row = y0 + size(1.05) + i * size(1.15);
       svg.append(el("path", { d: `M${from} ${row - size(0.3)}h${size(1.6)}`, ...look }));
-      svg.append(el("g", { class: "about", "data-about": name }, label(from + size(2), row, words.inside.signals[name], { fill: INK.text, "font-size": size(0.92) })));
+      svg.append(explained(el("g", { class: "about" }, label(from + size(2), row, words.inside.signals[name], { fill: INK.text, "font-size": size(0.92) })), name, name, words.inside.signals[name]));
     });
   });
   svg.append(label(left + w / 2, top + h - size(0.2), filled(words.inside.over, { n: exchanges }), { "text-anchor": "middle", fill: INK.quiet, "font-size": size(0.85) }));

@@ -9,7 +9,7 @@ const said = words.lesson_panel;
 /** Show the lesson. ``stage`` holds: guess, played (to the end), many (the fan, or null). ``acts``: what its buttons do. */
 export function showLesson(panel, play, stage, acts) {
   const lesson = given.lessons[state.lesson], parts = [tag("h2", {}, lesson.title)];
-  if (state.query.a_do) parts.push(tag("p", { className: "verdict", id: "chosen" }, chosen()));
+  if (state.query.a_do !== state.query.b_do && state.query.a_do) parts.push(tag("p", { className: "verdict", id: "chosen" }, chosen(play)));
   if (!stage.many || state.lesson === "sandbox") parts.push(tag("p", { className: "hook" }, lesson.hook));
   if (lesson.switch && !given.handout) parts.push(whoFits(acts));
   if (state.lesson === "sandbox") parts.push(tried(), ...given.handout ? [] : [button(said.map, "map", acts.map)]);
@@ -25,10 +25,14 @@ export function showLesson(panel, play, stage, acts) {
   if (focus) document.getElementById(focus)?.focus();
 }
 
-/** The last response that was chosen from the chair, in words. */
-function chosen() {
-  const [session, , response] = state.query.a_do.split(",").at(-1).split(".");
-  return filled(words.chair_panel.now, { response: words.chair_panel[response], session });
+/** The response that was chosen from the chair, and what it stands beside: only where the pairs differ in nothing else. */
+function chosen(play) {
+  const made = state.query.a_do.split(","), before = state.query.b_do.split(",");
+  const [session, exchange, response] = (made.find((one) => !before.includes(one)) ?? made.at(-1)).split(".");
+  const own = Object.keys(state.query).filter((key) => /^[ab][_.]/.test(key)).map((key) => key.slice(1)).filter((key) => key !== "_do");
+  const alike = own.every((key) => state.query[`a${key}`] === state.query[`b${key}`]);
+  const there = play.a.ruptures.some((one) => one.kind !== "repair" && one.session === Number(session) && one.exchange === Number(exchange));
+  return filled(alike && there ? words.chair_panel.now : words.chair_panel.still, { response: words.chair_panel[response], session });
 }
 
 const list = (items) => tag("ul", {}, ...items.map((item) => tag("li", {}, item)));
@@ -101,11 +105,14 @@ function explained(lesson, stage, acts) {
 export function fewWords(many) {
   const measure = words.measures[many.measure];
   if (given.handout && changed()) return [words.handout.fan];
-  if (measure.yes) return [counted(many)];
+  if (measure.yes) return [counted(many), ofTheChair()];
   const share = many.overlap === null ? words.many.no_share : words.many.overlap_share;
   return [tag("strong", {}, filled(share, { words: many.overlap_words, share: Math.round(100 * many.overlap) })), ` ${measure.name}: `,
-    filled(words.many.won, { a: many.a_won, b: many.b_won, n: many.n })];
+    filled(words.many.won, { a: many.a_won, b: many.b_won, n: many.n }), ofTheChair()];
 }
+
+/** What a response chosen at one client's rupture means for all clients of a fan. */
+const ofTheChair = () => (state.query.a_do || state.query.b_do ? ` ${words.many.chosen}` : "");
 
 /** Of something that is reached or not: for how many. */
 function counted(many) {
@@ -116,7 +123,7 @@ function counted(many) {
 /** What can be said of the two groups, in sentences. */
 export function manyWords(many) {
   const measure = words.measures[many.measure], d = many.difference, said = words.many;
-  if (measure.yes) return [counted(many)];
+  if (measure.yes) return [counted(many), ofTheChair()];
   const digits = Math.abs(d.mean ?? 0) < 0.2 ? 3 : 2;
   const share = many.overlap === null ? filled(said.no_share, { words: many.overlap_words }) : filled(said.overlap_share, { words: many.overlap_words, share: Math.round(100 * many.overlap) });
   return [
@@ -124,6 +131,6 @@ export function manyWords(many) {
     tag("strong", {}, share), " ",
     filled(said.difference, { mean: number(d.mean, digits), unit: measure.unit, low: number(d.low, digits), high: number(d.high, digits) }), " ",
     filled(said.won, { a: many.a_won, b: many.b_won, n: many.n }), " ",
-    filled(said.upset, { share: Math.round(100 * many.upset) }),
+    filled(said.upset, { share: Math.round(100 * many.upset) }), ofTheChair(),
   ];
 }

@@ -1,7 +1,7 @@
 // The alliance and, below it on the same sessions, distress and who still attends; one person each, or the fan of many.
 
 import { words, filled, number } from "./given.js";
-import { INK, LOOK, SIDES, canvas, el, label, path, scale, size } from "./draw.js";
+import { INK, LOOK, SIDES, canvas, el, explained, label, path, scale, size } from "./draw.js";
 
 /** Draw the alliance up to a session. ``ghost``: show faintly what is still to come. ``pick(side, rupture)`` on a rupture. */
 export function drawAlliance(place, play, many, at, ghost, pick) {
@@ -22,7 +22,7 @@ export function drawAlliance(place, play, many, at, ghost, pick) {
 
 /** Draw distress (one person), or the share that still attends (many). */
 export function drawBelow(place, play, many, at, ghost) {
-  const { svg, w, h } = canvas(place, many ? words.distress.attending : words.distress.title, "img");
+  const { svg, w, h } = canvas(place, many ? words.distress.attending : words.distress.title, "group");
   if (many) {
     const axes = frame(svg, w, h, play, [0, 100], 100, `${words.distress.attending} %`, size(5.5), true);
     for (const one of SIDES) {
@@ -97,16 +97,30 @@ function marks(svg, one, side, at, axes, pick) {
   for (const [session, event] of bySession) {
     const x = axes.x(session), y = axes.y(one.alliance[session]);
     const kind = event.kind === "repair" ? "repair" : event.mended ? "mended" : "open";
-    const group = el("g", { "data-mark": `${side}-${session}`, "data-kind": kind, "data-about": "rupture", class: pick && event.kind !== "repair" ? "pick" : null });
+    const name = filled(words.alliance.mark, { side: words.controls[side], session, kind: kind === "open" ? words.alliance.open : words.alliance.repair });
+    const group = explained(el("g", { "data-mark": `${side}-${session}`, "data-kind": kind }), "rupture", `${side}-${session}`, name);
     if (kind === "open") {
       const d = `M${x - r} ${y - r}l${2 * r} ${2 * r}M${x - r} ${y + r}l${2 * r} ${-2 * r}`;
       group.append(el("path", { d, stroke: INK.paper, "stroke-width": 5 }), el("path", { d, stroke: LOOK[side].text, "stroke-width": 2.2 }));
     } else {
       group.append(el("circle", { cx: x, cy: y, r: r * 1.1, fill: INK.paper, stroke: LOOK[side].text, "stroke-width": 2 }), el("circle", { cx: x, cy: y, r: r * 0.4, fill: LOOK[side].text }));
     }
-    if (pick && event.kind !== "repair") group.addEventListener("click", () => pick(side, event));
+    if (pick && event.kind !== "repair") pickable(group, () => pick(side, event));
     svg.append(group);
   }
+}
+
+/** A mark that is a button: for the pointer, and for Enter and the space bar. */
+function pickable(group, act) {
+  group.setAttribute("class", "pick");
+  group.setAttribute("role", "button");
+  group.addEventListener("click", act);
+  group.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" && event.key !== " ") return;
+    event.preventDefault();
+    event.stopPropagation();
+    act();
+  });
 }
 
 /** A and B and their values beside the ends of the lines, kept apart. */
@@ -146,7 +160,8 @@ function legend(svg, axes) {
 function attending(svg, play, at, axes, top) {
   SIDES.forEach((one, k) => {
     const y = top + size(0.4) + k * size(1.45), held = Math.min(at, play[one].held);
-    svg.append(el("rect", { x: axes.x(0), y, width: Math.max(axes.x(held) - axes.x(0), 0), height: size(1.15), fill: one === "a" ? LOOK.a.fill : INK.paper, stroke: LOOK[one].stroke, "stroke-width": 1.5, "data-attends": one, "data-about": "attending" }));
+    const bar = el("rect", { x: axes.x(0), y, width: Math.max(axes.x(held) - axes.x(0), 0), height: size(1.15), fill: one === "a" ? LOOK.a.fill : INK.paper, stroke: LOOK[one].stroke, "stroke-width": 1.5, "data-attends": one });
+    svg.append(explained(bar, "attending", `attends-${one}`, `${words.distress.attending}: ${words.controls[one]}`));
     if (at < play[one].held) return;
     const inside = held > play.weeks * 0.55, x = axes.x(held) + (inside ? -size(0.6) : size(0.5));
     svg.append(label(x, y + size(0.85), words.endings_short[play[one].ending], {

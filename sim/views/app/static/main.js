@@ -1,8 +1,10 @@
 // The page: puts state, courses, drawings and controls together.
 
 import { given, words, filled } from "./given.js";
-import { state, put, begin, address } from "./state.js";
+import { state, put, begin, kept, restore, address } from "./state.js";
 import { askPlay, askMany, Refused } from "./ask.js";
+import { tell, guarded, tryAgainWith } from "./message.js";
+import { refocused } from "./draw.js";
 import * as clock from "./clock.js";
 import { drawPlane } from "./plane.js";
 import { drawAlliance, drawBelow } from "./lines.js";
@@ -14,7 +16,9 @@ import { openFigure } from "./figure.js";
 
 const $ = (id) => document.getElementById(id);
 // What is shown: both courses, the fan (null = one person), session and exchange, whose inside, and how far the lesson is.
-const shown = { play: given.play, many: null, at: 0, exchange: 1, side: "b", far: 0, guess: null, busy: false, again: false };
+const shown = { play: given.play, many: null, at: 0, exchange: 1, side: "b", far: 0, guess: null };
+// The computing that is under way, whether something was wished since it began, and the last state that could be shown.
+const computing = { now: null, again: false, worked: kept() };
 
 // ---------------------------------------------------------------------------------------------------- drawing
 
@@ -25,9 +29,11 @@ const ghost = () => state.lesson === "sandbox" || shown.far >= last();
 function draw() {
   const { play, many, at } = shown;
   $("alliance-panel").classList.toggle("fan", Boolean(many));
-  drawPlane($("plane"), play, at, given.handout ? null : moved);
-  drawAlliance($("alliance"), play, many, at, ghost(), given.handout ? null : chair);
-  drawBelow($("distress"), play, many, at, ghost());
+  refocused($("plane"), () => drawPlane($("plane"), play, at, given.handout ? null : moved));
+  refocused($("alliance"), () => drawAlliance($("alliance"), play, many, at, ghost(), given.handout ? null : chair));
+  refocused($("distress"), () => drawBelow($("distress"), play, many, at, ghost()));
+  $("distress").dataset.about = many ? "attending" : "distress";
+  $("distress").setAttribute("aria-label", many ? words.distress.attending : words.distress.title);
   drawNow();
   showLog($("log"), play, at, (session) => goTo(session));
   $("sentence").replaceChildren(...sentences(play, at).map((text) => Object.assign(document.createElement("span"), { textContent: text, title: text })));
@@ -50,7 +56,7 @@ function drawNow() {
   $("exchange").value = shown.exchange;
   $("exchange-shown").textContent = shown.exchange;
   for (const button of document.querySelectorAll("[data-show]")) button.setAttribute("aria-pressed", String(button.dataset.show === shown.side));
-  drawInside($("inside"), course, shown.side, session, shown.exchange, shown.play.exchanges);
+  refocused($("inside"), () => drawInside($("inside"), course, session, shown.exchange, shown.play.exchanges));
 }
 
 function drawLesson() {
@@ -79,7 +85,9 @@ function showControls() {
         place.textContent = value.replace(",", " / ");
       }
     }
-    control.value = value;
+    const grid = control.type === "range" ? gridOf(control) : null;
+    control.value = grid ? grid.indexOf(Number(value)) : value;
+    if (grid) control.setAttribute("aria-valuetext", value);
   }
   for (const output of document.querySelectorAll("output[data-for]")) output.textContent = Number(state.query[output.dataset.for]).toFixed(2);
   $("many").textContent = filled(words.controls.many, { n: state.query.clients });
@@ -90,67 +98,60 @@ function showControls() {
 
 // ---------------------------------------------------------------------------------------------------- computing
 
-/** Say what went wrong, with a way to try again; nothing said takes the message away. */
-function tell(messages = [], retry = null) {
-  const place = $("message");
-  place.hidden = !messages.length;
-  place.replaceChildren(...messages.map((text) => Object.assign(document.createElement("p"), { textContent: text })));
-  if (retry) {
-    const button = Object.assign(document.createElement("button"), { type: "button", id: "retry", textContent: words.page.retry });
-    button.addEventListener("click", retry);
-    place.append(button);
-  }
+/** Compute anew and draw; returns whether it could be shown. While one answer is on its way only the latest wish is kept. */
+function recompute() {
+  computing.again = computing.now !== null;
+  computing.now ??= untilNothingIsWished();
+  return computing.now;
 }
 
-async function guarded(work) {
+async function untilNothingIsWished() {
+  let done = false;
   try {
-    await work();
-    return true;
+    do {
+      computing.again = false;
+      done = await guarded(compute);
+    } while (computing.again);
+  } finally {
+    computing.now = null;
+    if (computing.again) recompute();
+  }
+  return done;
+}
+
+async function compute() {
+  const asked = performance.now(), wish = kept();
+  let play, many;
+  try {
+    [play, many] = await Promise.all([askPlay(), state.query.many === "1" ? askMany() : null]);
   } catch (error) {
-    if (!(error instanceof Refused)) throw error;
-    dialogs.close();
-    tell(error.messages, () => recompute());
-    return false;
+    if (computing.again) return;  // what was refused is no longer wished
+    if (error instanceof Refused && error.wrong) {
+      restore(computing.worked);
+      showControls();
+    }
+    throw error;
   }
+  const answered = performance.now();
+  computing.worked = wish;
+  if (wish.lesson !== state.lesson) return;  // too late: another lesson is wished, and comes next
+  Object.assign(shown, { play, many });
+  shown.at = Math.min(shown.at, last());
+  shown.exchange = Math.min(shown.exchange, play.exchanges);
+  draw();
+  drawLesson();
+  tell();
+  const drawn = performance.now();
+  Object.assign(document.documentElement.dataset, { askedMs: (drawn - asked).toFixed(1), drawnMs: (drawn - answered).toFixed(1), seed: String(play.seed) });
 }
 
-/** Compute anew and draw. While one answer is on its way only the latest wish is kept. */
-async function recompute() {
-  if (shown.busy) {
-    shown.again = true;
-    return;
-  }
-  shown.busy = true;
-  const asked = performance.now();
-  const done = await guarded(async () => {
-    const [play, many] = await Promise.all([askPlay(), state.query.many === "1" ? askMany() : null]);
-    const answered = performance.now();
-    Object.assign(shown, { play, many });
-    shown.at = Math.min(shown.at, last());
-    shown.exchange = Math.min(shown.exchange, play.exchanges);
-    draw();
-    drawLesson();
-    tell();
-    const drawn = performance.now();
-    Object.assign(document.documentElement.dataset, { askedMs: (drawn - asked).toFixed(1), drawnMs: (drawn - answered).toFixed(1), seed: String(play.seed) });
-  });
-  shown.busy = false;
-  if (shown.again && done) {
-    shown.again = false;
-    await recompute();
-  }
-  shown.again = false;
-}
-
-async function change(changes) {
+function change(changes) {
   put(changes);
   showControls();
-  await recompute();
+  return recompute();
 }
 
-const moved = (keys, [anxiety, avoidance]) => change(Object.fromEntries(keys.map((key) => [key, `${anxiety},${avoidance}`]))).then(() => {
-  document.querySelector(`[data-ring="${keys[0]}"]`)?.focus({ preventScroll: true });
-});
+const moved = (keys, [anxiety, avoidance]) => change(Object.fromEntries(keys.map((key) => [key, `${anxiety},${avoidance}`])));
 
 // ---------------------------------------------------------------------------------------------------- playing
 
@@ -190,7 +191,7 @@ function playOrPause() {
   $("chair").classList.remove("primary");
   const exchanges = shown.play.exchanges;
   let exchange = 0;
-  clock.run(shown.at, last(), () => $("speed").value, (position) => {
+  clock.run(shown.at, last, () => $("speed").value, (position) => {
     const at = Math.floor(position), now = Math.min(Math.floor((position - at) * exchanges) + 1, exchanges);
     if (at !== shown.at) {
       shown.at = at;
@@ -209,11 +210,12 @@ function playOrPause() {
   }, () => { halt(); draw(); drawLesson(); });
 }
 
-async function setMany(on) {
-  await change({ many: on ? "1" : "0" });
+function setMany(on) {
+  return change({ many: on ? "1" : "0" });
 }
 
 function newLuck() {
+  halt();
   shown.far = 0;
   shown.at = 0;
   const seeds = given.handout?.seeds;
@@ -250,14 +252,14 @@ function chair(side, event) {
   }));
 }
 
+/** The chair at the latest rupture of either pair so far (of B where both have one), or else at the first to come. */
 function chairAtLast() {
-  for (const side of ["b", "a"]) {
-    const here = shown.play[side].ruptures.filter((one) => one.kind !== "repair" && one.session <= Math.max(shown.at, 1));
-    if (here.length) return chair(side, here.at(-1));
-  }
-  const any = ["b", "a"].find((side) => shown.play[side].ruptures.some((one) => one.kind !== "repair"));
-  if (!any) return dialogs.open(words.chair_panel.title, filled(words.chair_panel.none, { side: "A, B" }));
-  return chair(any, shown.play[any].ruptures.find((one) => one.kind !== "repair"));
+  const all = ["b", "a"].flatMap((side) => shown.play[side].ruptures.filter((one) => one.kind !== "repair").map((event) => ({ side, event })));
+  if (!all.length) return dialogs.open(words.chair_panel.title, filled(words.chair_panel.none, { side: "A, B" }));
+  const past = all.filter(({ event }) => event.session <= Math.max(shown.at, 1));
+  const later = (one, other) => other.event.session > one.event.session || (other.event.session === one.event.session && other.side === one.side);
+  const found = past.length ? past.reduce((one, other) => (later(one, other) ? other : one)) : all.reduce((one, other) => (other.event.session < one.event.session ? other : one));
+  return chair(found.side, found.event);
 }
 
 async function copyLink() {
@@ -270,9 +272,14 @@ async function copyLink() {
   }
 }
 
+/** The values of a control that a handout has courses for. */
+const gridOf = (control) => given.handout?.grid[control.dataset.key];
+
+/** The value that a control stands at. In a handout a slider holds its place in the grid, and what is typed goes to the nearest. */
 function snapped(control) {
-  const grid = given.handout?.grid[control.dataset.key];
+  const grid = gridOf(control);
   if (!grid) return control.value;
+  if (control.type === "range") return String(grid[control.value]);
   const nearest = grid.reduce((best, one) => (Math.abs(one - control.value) < Math.abs(best - control.value) ? one : best));
   return String(nearest);
 }
@@ -280,9 +287,7 @@ function snapped(control) {
 function listen() {
   for (const control of document.querySelectorAll("[data-key]")) {
     control.addEventListener(control.type === "range" ? "input" : "change", () => {
-      const value = snapped(control);
-      control.value = value;
-      change({ [control.dataset.key]: value });
+      change({ [control.dataset.key]: snapped(control) });
     });
   }
   $("lesson").addEventListener("change", () => toLesson($("lesson").value));
@@ -296,8 +301,8 @@ function listen() {
   $("many").addEventListener("click", () => setMany(state.query.many !== "1"));
   $("projector").addEventListener("click", () => { put({ projector: state.query.projector === "1" ? "0" : "1" }); showControls(); draw(); });
   $("help").addEventListener("click", () => guarded(() => dialogs.openHelp()));
-  $("research").addEventListener("click", () => guarded(() => dialogs.openResearch(shown.many, change)));
-  $("data").addEventListener("click", () => dialogs.openData(shown.many));
+  $("research").addEventListener("click", () => guarded(() => dialogs.openResearch(() => shown.many, change)));
+  $("data").addEventListener("click", () => dialogs.openData());
   $("figure").addEventListener("click", () => openFigure(shown.play));
   $("link").addEventListener("click", copyLink);
   $("read").addEventListener("click", () => dialogs.open(words.log.readable, shown.at < 1 ? words.log.empty : notesOf(shown.play, shown.at)));
@@ -314,7 +319,7 @@ function pressed(event) {
   if (!field && !onButton) acts[" "] = playOrPause;
   if (!field) Object.assign(acts, { ArrowRight: () => goTo(shown.at + 1), ArrowLeft: () => goTo(shown.at - 1) });
   const act = acts[event.key.length === 1 ? event.key.toLowerCase() : event.key];
-  if (!act || (field && field.type !== "range" && field.tagName !== "SELECT" && field.tagName !== "SUMMARY")) return;
+  if (!act || (field && field.type !== "range" && field.tagName !== "SUMMARY")) return;  // letters are for typing and choosing
   event.preventDefault();
   act();
 }
@@ -322,12 +327,16 @@ function pressed(event) {
 /** Hovering or focusing says what a quantity is, and where it comes from. */
 function explain() {
   const place = $("about");
+  let described = null;
   const show = (event) => {
     const target = event.target instanceof Element ? event.target.closest("[data-about]") : null;
     const said = target && given.about[target.dataset.about];
     place.hidden = !said;
+    described?.removeAttribute("aria-describedby");
+    described = said ? target : null;
     if (!said) return;
     place.textContent = said;
+    target.setAttribute("aria-describedby", "about");
     const box = target.getBoundingClientRect();
     place.style.left = `${Math.max(8, Math.min(box.left, innerWidth - place.offsetWidth - 8))}px`;
     place.style.top = `${box.bottom + 6 + place.offsetHeight > innerHeight ? Math.max(4, box.top - place.offsetHeight - 6) : box.bottom + 6}px`;
@@ -345,6 +354,7 @@ function start() {
   shown.at = Math.min(Number(state.query.at), last());
   shown.far = shown.at;
   for (const [key, grid] of Object.entries(given.handout?.grid ?? {})) snapTo(document.querySelector(`[data-key="${key}"]`), grid);
+  tryAgainWith(recompute);
   showControls();
   listen();
   explain();
@@ -355,15 +365,14 @@ function start() {
   document.documentElement.dataset.ready = performance.now().toFixed(0);
 }
 
-/** A slider of a handout: a tick for each value that is there. */
+/** A slider of a handout: it goes from one value that is there to the next, with a tick for each. */
 function snapTo(control, grid) {
   if (!control || control.tagName !== "INPUT" || control.type !== "range") return;
   const list = document.createElement("datalist");
   list.id = `grid-${control.dataset.key}`;
-  list.append(...grid.map((value) => Object.assign(document.createElement("option"), { value, label: String(value) })));
+  list.append(...grid.map((value, k) => Object.assign(document.createElement("option"), { value: k, label: String(value) })));
   control.setAttribute("list", list.id);
-  control.min = Math.min(...grid);
-  control.max = Math.max(...grid);
+  Object.assign(control, { min: 0, max: grid.length - 1, step: 1 });
   control.after(list);
 }
 

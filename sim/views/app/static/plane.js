@@ -76,7 +76,7 @@ function rings(svg, play, x, y, move) {
     const keys = sides.map((one) => `${one}_${role}`);
     const ring = el("circle", {
       cx: x(anxiety), cy: y(avoidance), r: size(1.25), fill: "transparent", stroke: sides.length > 1 ? INK.text : LOOK[sides[0]].stroke,
-      "stroke-width": 1.5, "stroke-dasharray": "2 2", class: "ring", tabindex: 0, role: "slider", "data-ring": keys[0],
+      "stroke-width": 1.5, "stroke-dasharray": "2 2", class: "ring", tabindex: 0, role: "slider", "data-ring": keys[0], "data-focus": keys.join(" "),
       "aria-label": `${sides.map((one) => words.controls[one]).join(", ")}: ${words.plane[role]}, ${words.plane.x}, ${words.plane.y}`,
       "aria-valuemin": LOW, "aria-valuemax": HIGH, "aria-valuenow": anxiety, "aria-valuetext": `${number(anxiety)}, ${number(avoidance)}`,
     });
@@ -92,9 +92,9 @@ function rings(svg, play, x, y, move) {
       event.preventDefault();
       const box = svg.getBoundingClientRect(), unit = x(LOW + 1) - x(LOW);
       const follow = (moved) => to([LOW + (moved.clientX - box.left - x(LOW)) / unit, LOW + (y(LOW) - (moved.clientY - box.top)) / unit]);
-      const release = () => { removeEventListener("pointermove", follow); removeEventListener("pointerup", release); };
+      const release = () => { removeEventListener("pointermove", follow); for (const end of ["pointerup", "pointercancel"]) removeEventListener(end, release); };
       addEventListener("pointermove", follow);
-      addEventListener("pointerup", release);
+      for (const end of ["pointerup", "pointercancel"]) addEventListener(end, release);
     });
     svg.append(ring);
   }

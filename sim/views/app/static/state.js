@@ -44,6 +44,17 @@ export function put(changes) {
   if (!given.handout) history.replaceState(null, "", `?${asQuery()}`);
 }
 
+/** The state as it is, to go back to. */
+export const kept = () => ({ lesson: state.lesson, query: { ...state.query } });
+
+/** Back to a state that was kept; which session is shown, and how, stays. */
+export function restore({ lesson, query }) {
+  const { at, projector } = state.query;
+  state.lesson = lesson;
+  state.query = { ...query, at, projector };
+  put({});
+}
+
 /** Another lesson from its set-up; how the page is shown stays. */
 export function begin(lesson) {
   const { projector } = state.query;
