@@ -28,7 +28,7 @@ from sim.views import app_command, mesa_page
 from sim.views.app import chair, handout, many, notes, page, server
 from sim.views.app.lessons import FIRST, LESSONS, SETUPS
 from sim.views.app.play import play_of, record_of, side_of
-from sim.views.app.record import BY_SESSION
+from sim.views.app.record import BY_SESSION, TRACED
 from sim.views.app.responses import RESPONSES
 from sim.views.app.scenarios import scenario_of
 from sim.views.app.state import AddressError, State, read
@@ -385,6 +385,43 @@ def test_a_choice_keeps_those_made_before() -> None:
     rupture = next(one for one in side_of(here.b, here.shared)["ruptures"] if one["kind"] != "repair" and one["session"] > 1)
     found = chair.futures(here, "b", rupture["session"], rupture["exchange"])["futures"]
     assert found["step_back"]["do"] == f"1.7.name_it,{rupture['session']}.{rupture['exchange']}.step_back"
+
+
+def _warmth_after(query: str, response: str | None) -> np.ndarray:
+    """The therapist's warmth in session 2 of pair B, exchange by exchange, with a response in exchange 4 or as it was."""
+    here = state(f"lesson=sandbox&{query}" + (f"&b_do=2.4.{response}" if response else ""))
+    record = record_of(here.b, here.shared, 1, True)
+    return record.trace[1, :, TRACED.index("therapist_warmth")]
+
+
+@pytest.mark.parametrize("query", ["", "b_warmth=0.05", "b_warmth=0.98", "b_therapist=secure&b_warmth=0.98", "b_therapist=fearful"])
+def test_changing_course_is_warmer_and_stepping_back_colder_whatever_the_therapist(query: str) -> None:
+    usual = _warmth_after(query, None)
+    for response, sign in (("change_course", 1), ("step_back", -1), ("press_on", 0)):
+        found = _warmth_after(query, response)
+        np.testing.assert_allclose(found[:4], usual[:4], atol=1e-12)
+        assert (np.sign(np.round(found[4:] - usual[4:], 3)) == sign).all(), response
+
+
+def test_naming_makes_the_client_say_more_and_never_less() -> None:
+    for openness, least in (("", 0.1), ("&both.disclosure_base=4", -0.01)):
+        said = [
+            record_of(here.b, here.shared, 1, True).trace[1, 3, TRACED.index("client_disclosure")]
+            for here in (state(f"lesson=sandbox{openness}{do}") for do in ("", "&b_do=2.4.name_it"))
+        ]
+        assert said[1] - said[0] > least
+        assert openness == "" or said[0] > 0.8
+
+
+def test_at_the_last_exchange_three_responses_are_one() -> None:
+    """As the words at the choice say."""
+    ends = {
+        name: side_of(state(f"b_do=2.10.{name}").b, state().shared)["alliance"]
+        for name in ("press_on", "change_course", "step_back", "name_it")
+    }
+    assert ends["press_on"] == ends["change_course"] == ends["step_back"]
+    earlier = {name: side_of(state(f"b_do=2.9.{name}").b, state().shared)["alliance"] for name in ("press_on", "step_back")}
+    assert earlier["press_on"] != earlier["step_back"]
 
 
 def test_naming_mends_more_often_than_pressing_on_and_costs_nothing() -> None:

@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from sim import __version__
-from sim.views.app.lessons import FIRST, LESSONS, SETUPS, outcome
+from sim.views.app.lessons import FIRST, LESSONS, SETUPS, outcome, told
 from sim.views.app.play import play_of
 from sim.views.app.state import read
 from sim.views.app.words import words
@@ -48,6 +48,12 @@ def end_values(page: Any) -> tuple[float, float]:
     return a, b
 
 
+def fan_is_there(page: Any) -> None:
+    """Wait for the fan, which is asked for after the page has been drawn, and for what the lesson says of it."""
+    expect(page.locator("#alliance [data-median=a]")).to_have_count(1)
+    expect(page.locator("#many-outcome")).to_have_count(1)
+
+
 def no_findings(page: Any) -> None:
     """axe has nothing to say."""
     from axe_playwright_python.sync_playwright import Axe
@@ -73,6 +79,7 @@ def test_it_opens_on_charts_and_one_obvious_button(visit: Visit) -> None:
 @pytest.mark.parametrize(("width", "height"), [(1366, 768), (1920, 1080)])
 def test_it_fits_without_scrolling(visit: Visit, width: int, height: int) -> None:
     page = visit("/?at=40&many=1", width, height)
+    fan_is_there(page)
     whole = "() => [document.documentElement.scrollHeight <= innerHeight, document.documentElement.scrollWidth <= innerWidth]"
     assert page.evaluate(whole) == [True, True]
     boxes = {one: page.locator(f"#{one}").bounding_box() for one in
@@ -138,7 +145,7 @@ def test_larger_type_for_the_projector(visit: Visit) -> None:
 def test_a_lesson_clicked_through(visit: Visit, lesson: str) -> None:
     """Predict, play to the end, see what came out (that of a direct run), ask whether it holds, read why, go on."""
     page = visit(f"/?lesson={lesson}")
-    said = SAID["lessons"][lesson]
+    said = told(lesson)
     panel = page.locator("#lesson-panel")
     guess = list(said["options"])[-1]
     page.locator(f"#guess-{guess}").check()
@@ -455,7 +462,10 @@ def test_hovering_says_what_it_is_and_from_where(visit: Visit) -> None:
 
 @pytest.mark.parametrize("place", ["/", "/?at=40&many=1", "/?lesson=sandbox&at=10", "/?projector=1&at=5"])
 def test_axe_finds_nothing(visit: Visit, place: str) -> None:
-    no_findings(visit(place))
+    page = visit(place)
+    if "many=1" in place:
+        fan_is_there(page)
+    no_findings(page)
 
 
 @pytest.mark.parametrize("opens", ["help", "research", "data", "figure", "read", "chair"])
@@ -521,7 +531,7 @@ def test_a_handout_plays_and_snaps_without_a_server(visit: Visit, tmp_path: Path
     played = play_of(read("b_warmth=0.4", SETUPS, FIRST))
     assert end_values(page) == (played["a"]["alliance"][-1], played["b"]["alliance"][-1])
     computed(page, page.locator("#lesson-many").click)
-    expect(page.locator("#lesson-panel")).to_contain_text(SAID["lessons"][FIRST]["sentence"])
+    expect(page.locator("#lesson-panel")).to_contain_text(told(FIRST)["sentence"])
     computed(page, page.locator("#new-luck").click)
     page.keyboard.press("ArrowRight")
     expect(page.locator("#at-shown")).to_have_text("1")

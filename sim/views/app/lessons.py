@@ -23,7 +23,6 @@ from sim.views.app.sentences import BEST, CLEAR_RELIEF, Found
 from sim.views.app.state import Side, State
 from sim.views.app.words import words
 
-
 Bounds = tuple[float, float]
 #: Upper bound of what can be any size, and lower bound of what must be more than nothing.
 ANY, SOME = math.inf, 1e-9
