@@ -31,7 +31,7 @@ from sim.views.app.play import play_of, record_of, side_of
 from sim.views.app.record import BY_SESSION, TRACED
 from sim.views.app.responses import RESPONSES
 from sim.views.app.scenarios import scenario_of
-from sim.views.app.state import AddressError, State, read
+from sim.views.app.state import PAIRS, AddressError, State, as_text, read
 from sim.views.app.words import words
 from sim.views.listening import CannotListen
 
@@ -394,7 +394,10 @@ def _warmth_after(query: str, response: str | None) -> np.ndarray:
     return record.trace[1, :, TRACED.index("therapist_warmth")]
 
 
-@pytest.mark.parametrize("query", ["", "b_warmth=0.05", "b_warmth=0.98", "b_therapist=secure&b_warmth=0.98", "b_therapist=fearful"])
+WHOEVER = ["", "b_warmth=0.05", "b_warmth=0.98", "b_therapist=secure&b_warmth=0.98", "b_therapist=fearful"]
+
+
+@pytest.mark.parametrize("query", WHOEVER)
 def test_changing_course_is_warmer_and_stepping_back_colder_whatever_the_therapist(query: str) -> None:
     usual = _warmth_after(query, None)
     for response, sign in (("change_course", 1), ("step_back", -1), ("press_on", 0)):
@@ -504,10 +507,24 @@ def test_courses_of_a_handout_are_those_of_the_page(one_file: Path) -> None:
     given = json.loads(re.search(r'id="given">(.*?)</script>', text, re.S)[1])  # type: ignore[index]
     plays = given["handout"]["plays"]
     seed = SETUPS["naming"]["seed"]
-    assert plays["a"][f"{seed}|0.65|0.81"] == given["play"]["a"]
+    assert plays["a"][f"{seed}|neither|0.65|0.81"] == given["play"]["a"]
     here = state(f"lesson=naming&seed={int(seed) + 1}&b_warmth=0.4&b_accuracy=0.9")
-    assert plays["b"][f"{int(seed) + 1}|0.9|0.4"] == json.loads(json.dumps(side_of(here.b, here.shared)))
-    assert set(given["handout"]["many"]) == set(given["handout"]["seeds"])
+    assert plays["b"][f"{int(seed) + 1}|neither|0.9|0.4"] == json.loads(json.dumps(side_of(here.b, here.shared)))
+    assert set(given["handout"]["many"]) == {f"{one}|neither" for one in given["handout"]["seeds"]}
+
+
+def test_a_handout_says_and_offers_only_what_it_can_do() -> None:
+    """Its switch has the courses of all three values; what needs a server is not among what to try."""
+    here = state("lesson=opposites")
+    found = handout.courses(here)
+    seed = SETUPS["opposites"]["seed"]
+    for pairs in PAIRS:
+        there = state(f"lesson=opposites&pairs={pairs}")
+        key = "|".join([seed, pairs, as_text(there.a.accuracy), as_text(there.a.warmth)])
+        assert found["plays"]["a"][key] == side_of(there.a, there.shared)
+        assert found["many"][f"{seed}|{pairs}"] == many.many_of(there, LESSONS["opposites"])
+    for name, said in words()["lessons"].items():
+        assert not re.search(r"chair|strain", " ".join(said["notice"])), name
 
 
 def test_the_grid_of_a_handout_holds_the_lessons_own_values() -> None:

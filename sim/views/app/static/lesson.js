@@ -11,7 +11,7 @@ export function showLesson(panel, play, stage, acts) {
   const lesson = given.lessons[state.lesson], parts = [tag("h2", {}, lesson.title)];
   if (state.query.a_do) parts.push(tag("p", { className: "verdict", id: "chosen" }, chosen()));
   if (!stage.many || state.lesson === "sandbox") parts.push(tag("p", { className: "hook" }, lesson.hook));
-  if (lesson.switch && !given.handout) parts.push(whoFits(acts));
+  if (lesson.switch) parts.push(whoFits(acts));
   if (state.lesson === "sandbox") parts.push(tried(), ...given.handout ? [] : [button(said.map, "map", acts.map)]);
   else if (!stage.played && !stage.many) parts.push(question(lesson, stage, acts), tag("h3", {}, said.notice), list(noticed(lesson)));
   else {
@@ -103,7 +103,7 @@ function explained(lesson, stage, acts) {
 /** The two groups in a few words, beside the fan. */
 export function fewWords(many) {
   const measure = words.measures[many.measure];
-  if (given.handout && changed()) return [words.handout.fan];
+  if (given.handout && changed([], ["pairs"])) return [words.handout.fan];
   if (measure.yes) return [counted(many)];
   const share = many.overlap === null ? words.many.no_share : words.many.overlap_share;
   return [tag("strong", {}, filled(share, { words: many.overlap_words, share: Math.round(100 * many.overlap) })), ` ${measure.name}: `,
