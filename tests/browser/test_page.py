@@ -173,6 +173,8 @@ def test_a_lesson_clicked_through(visit: Visit, lesson: str) -> None:
         expect(panel).to_contain_text(f"Claim {claim} ")
     expect(page.locator("#alliance [data-median=a]")).to_have_count(1)
     expect(page.locator("#verdict")).to_contain_text(said["options"][guess])
+    if LESSONS[lesson].asked_of == "many":
+        expect(page.locator("#verdict")).to_contain_text("40 clients")
     page.locator("#lesson-next").click()
     following = list(LESSONS)[list(LESSONS).index(lesson) + 1]
     expect(panel).to_contain_text(SAID["lessons"][following]["title"])
@@ -365,6 +367,7 @@ def test_taking_the_chair(visit: Visit) -> None:
     page = visit("/?at=9")
     page.locator("#chair").click()
     expect(page.locator("#dialog")).to_contain_text("Pair B, session 9, exchange 7")
+    expect(page.locator("#at-last")).to_have_count(0)
     for name in ("press_on", "step_back", "change_course", "name_it"):
         page.locator(f"#do-{name}").click()
         expect(page.locator(f"#future-{name}")).to_be_visible()
@@ -377,6 +380,13 @@ def test_taking_the_chair(visit: Visit) -> None:
     played = play_of(read(urlsplit(page.url).query, SETUPS, FIRST))
     assert end_values(page) == (played["a"]["alliance"][-1], played["b"]["alliance"][-1])
     assert played["a"]["alliance"][:9] == played["b"]["alliance"][:9] and played["a"]["alliance"] != played["b"]["alliance"]
+
+
+def test_the_chair_says_what_comes_to_nothing_at_the_last_exchange(visit: Visit) -> None:
+    page = visit("/?at=21")
+    page.locator("#alliance [data-mark='b-21']").click()
+    expect(page.locator("#dialog")).to_contain_text("session 21, exchange 10")
+    expect(page.locator("#at-last")).to_have_text(SAID["chair_panel"]["at_last"])
 
 
 def test_a_rupture_on_the_chart_opens_the_chair(visit: Visit) -> None:
@@ -544,6 +554,25 @@ def test_a_handout_plays_and_snaps_without_a_server(visit: Visit, tmp_path: Path
     assert requests == []
     page.keyboard.press("Escape")
     no_findings(page)
+
+
+def test_a_handout_has_its_switch_and_names_only_what_it_can_do(visit: Visit, tmp_path: Path) -> None:
+    from sim.views.app.handout import handout_of
+
+    for lesson in ("opposites", "repair"):
+        (tmp_path / f"{lesson}.html").write_text(handout_of(lesson), encoding="utf-8")
+    page = visit((tmp_path / "opposites.html").as_uri())
+    to_end(page)
+    for pairs in ("differ", "alike", "neither"):
+        computed(page, lambda pairs=pairs: page.locator(f"#lesson-pairs-{pairs}").click())
+        played = play_of(read(f"lesson=opposites&pairs={pairs}", SETUPS, FIRST))
+        assert end_values(page) == (played["a"]["alliance"][-1], played["b"]["alliance"][-1])
+    computed(page, page.locator("#lesson-many").click)
+    computed(page, page.locator("#lesson-pairs-differ").click)
+    expect(page.locator("#fan-words")).to_contain_text("of 40")
+    extra = told("repair")["notice_server"][0]
+    expect(visit("/?lesson=repair").locator("#lesson-panel")).to_contain_text(extra)
+    expect(visit((tmp_path / "repair.html").as_uri()).locator("#lesson-panel")).not_to_contain_text(extra)
 
 
 # ------------------------------------------------------------------------------------------------------- main states, as pictures
