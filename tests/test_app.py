@@ -29,10 +29,10 @@ from sim.views import app_command, mesa_page
 from sim.views.app import chair, handout, many, notes, page, play, server
 from sim.views.app.lessons import FIRST, LESSONS, SETUPS
 from sim.views.app.play import play_of, record_of, side_of
-from sim.views.app.record import BY_SESSION
+from sim.views.app.record import BY_SESSION, TRACED
 from sim.views.app.responses import RESPONSES
 from sim.views.app.scenarios import scenario_of
-from sim.views.app.state import MOST_CHOICES, AddressError, State, read
+from sim.views.app.state import MOST_CHOICES, PAIRS, AddressError, State, as_text, read
 from sim.views.app.words import words
 from sim.views.listening import CannotListen
 
@@ -428,6 +428,46 @@ def test_the_map_keeps_no_courses(client: TestClient) -> None:
     assert play.kept_bytes() == before
 
 
+def _warmth_after(query: str, response: str | None) -> np.ndarray:
+    """The therapist's warmth in session 2 of pair B, exchange by exchange, with a response in exchange 4 or as it was."""
+    here = state(f"lesson=sandbox&{query}" + (f"&b_do=2.4.{response}" if response else ""))
+    record = record_of(here.b, here.shared, 1, True)
+    return record.trace[1, :, TRACED.index("therapist_warmth")]
+
+
+WHOEVER = ["", "b_warmth=0.05", "b_warmth=0.98", "b_therapist=secure&b_warmth=0.98", "b_therapist=fearful"]
+
+
+@pytest.mark.parametrize("query", WHOEVER)
+def test_changing_course_is_warmer_and_stepping_back_colder_whatever_the_therapist(query: str) -> None:
+    usual = _warmth_after(query, None)
+    for response, sign in (("change_course", 1), ("step_back", -1), ("press_on", 0)):
+        found = _warmth_after(query, response)
+        np.testing.assert_allclose(found[:4], usual[:4], atol=1e-12)
+        assert (np.sign(np.round(found[4:] - usual[4:], 3)) == sign).all(), response
+
+
+def test_naming_makes_the_client_say_more_and_never_less() -> None:
+    for openness, least in (("", 0.1), ("&both.disclosure_base=4", -0.01)):
+        said = [
+            record_of(here.b, here.shared, 1, True).trace[1, 3, TRACED.index("client_disclosure")]
+            for here in (state(f"lesson=sandbox{openness}{do}") for do in ("", "&b_do=2.4.name_it"))
+        ]
+        assert said[1] - said[0] > least
+        assert openness == "" or said[0] > 0.8
+
+
+def test_at_the_last_exchange_three_responses_are_one() -> None:
+    """As the words at the choice say."""
+    ends = {
+        name: side_of(state(f"b_do=2.10.{name}").b, state().shared)["alliance"]
+        for name in ("press_on", "change_course", "step_back", "name_it")
+    }
+    assert ends["press_on"] == ends["change_course"] == ends["step_back"]
+    earlier = {name: side_of(state(f"b_do=2.9.{name}").b, state().shared)["alliance"] for name in ("press_on", "step_back")}
+    assert earlier["press_on"] != earlier["step_back"]
+
+
 def test_naming_mends_more_often_than_pressing_on_and_costs_nothing() -> None:
     """Over many ruptures: what the class can learn from the chair holds in the mean, not in each case."""
     mended, ends = {name: [] for name in ("name_it", "press_on")}, {name: [] for name in ("name_it", "press_on")}
@@ -518,10 +558,24 @@ def test_courses_of_a_handout_are_those_of_the_page(one_file: Path) -> None:
     given = json.loads(re.search(r'id="given">(.*?)</script>', text, re.S)[1])  # type: ignore[index]
     plays = given["handout"]["plays"]
     seed = SETUPS["naming"]["seed"]
-    assert plays["a"][f"{seed}|0.65|0.81"] == given["play"]["a"]
+    assert plays["a"][f"{seed}|neither|0.65|0.81"] == given["play"]["a"]
     here = state(f"lesson=naming&seed={int(seed) + 1}&b_warmth=0.4&b_accuracy=0.9")
-    assert plays["b"][f"{int(seed) + 1}|0.9|0.4"] == json.loads(json.dumps(side_of(here.b, here.shared)))
-    assert set(given["handout"]["many"]) == set(given["handout"]["seeds"])
+    assert plays["b"][f"{int(seed) + 1}|neither|0.9|0.4"] == json.loads(json.dumps(side_of(here.b, here.shared)))
+    assert set(given["handout"]["many"]) == {f"{one}|neither" for one in given["handout"]["seeds"]}
+
+
+def test_a_handout_says_and_offers_only_what_it_can_do() -> None:
+    """Its switch has the courses of all three values; what needs a server is not among what to try."""
+    here = state("lesson=opposites")
+    found = handout.courses(here)
+    seed = SETUPS["opposites"]["seed"]
+    for pairs in PAIRS:
+        there = state(f"lesson=opposites&pairs={pairs}")
+        key = "|".join([seed, pairs, as_text(there.a.accuracy), as_text(there.a.warmth)])
+        assert found["plays"]["a"][key] == side_of(there.a, there.shared)
+        assert found["many"][f"{seed}|{pairs}"] == many.many_of(there, LESSONS["opposites"])
+    for name, said in words()["lessons"].items():
+        assert not re.search(r"chair|strain", " ".join(said["notice"])), name
 
 
 def test_the_grid_of_a_handout_holds_the_lessons_own_values() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 from urllib.parse import urlencode
 
 import pytest
@@ -19,6 +20,7 @@ from sim.views.app.state import (
     PAIRS,
     WHOLE,
     AddressError,
+    Choice,
     State,
     defaults,
     differences,
@@ -183,15 +185,14 @@ def test_every_control_is_something_that_a_scenario_says(query: str, arm: dict[s
 @pytest.mark.parametrize("response", RESPONSES)
 def test_every_response_can_be_forced_at_the_last_exchange_and_the_first(response: str) -> None:
     for exchange in (1, 10):
-        assert all(exchange <= one["exchange"] <= 10 for one in forced(response, 3, exchange, 10))
+        assert all(exchange <= one["exchange"] <= 10 for one in forced(response, 3, exchange, 10, {}))
         found = state(f"a_do=3.{exchange}.{response}")
         assert scenarios.scenario_of(found.a, found.b, found.shared).arms[0].force
 
 
-def test_a_scenario_file_of_the_page_is_one_of_the_house() -> None:
-    """Numbers of the model that contradict one another are told by the scenario's own words."""
-    found = state("both.client_anxiety_sd=4&both.client_anxiety_mean=6.9")
-    try:
-        scenarios.scenario_of(found.a, found.b, found.shared)
-    except ScenarioError as error:
-        assert "classroom" in str(error)
+def test_what_a_scenario_refuses_is_refused_in_its_own_words() -> None:
+    """An address can be readable and yet make no scenario: then the scenario's own message says what is wrong."""
+    found = state("exchanges=8")
+    beyond = replace(found, a=replace(found.a, do=(Choice(3, 9, "press_on"),)))
+    with pytest.raises(ScenarioError, match=r"classroom.*exchange"):
+        scenarios.scenario_of(beyond.a, beyond.b, beyond.shared)

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import sim
 from sim.experiments.run import run
 from sim.theory.claims import claims, sources
-from sim.views.app.lessons import FIRST, LESSONS, SETUPS, outcome, told
+from sim.theory.parameters import NUMBERS
+from sim.views.app.lessons import ANY, FIRST, LESSONS, SETUPS, SOME, outcome, told
 from sim.views.app.many import MEASURES, Both, both_of, many_of
+from sim.views.app.play import record_of
 from sim.views.app.scenarios import scenario_of
 from sim.views.app.state import State, read
 from sim.views.app.words import words
 
 TAUGHT = [name for name in LESSONS if name != "sandbox"]
-#: Beside each lesson's own seed.
-SEEDS = (101, 202, 303)
+#: Beside each lesson's own seed: none of those on which the bounds were chosen (300 to 323, and 500 to 599).
+SEEDS = range(400, 406)
 
 
 def state(lesson: str, **changes: object) -> State:
@@ -24,28 +27,55 @@ def state(lesson: str, **changes: object) -> State:
 
 
 @pytest.mark.parametrize("lesson", TAUGHT)
-def test_the_sentence_holds_on_its_own_seed_and_on_others(lesson: str) -> None:
-    assert LESSONS[lesson].holds(state(lesson))
-    assert all(LESSONS[lesson].holds(state(lesson, seed=seed)) for seed in SEEDS)
+def test_every_number_of_a_lesson_holds_on_its_own_seed_and_on_others(lesson: str) -> None:
+    assert LESSONS[lesson].missed(state(lesson)) == {}
+    for seed in SEEDS:
+        assert LESSONS[lesson].missed(state(lesson, seed=seed)) == {}, seed
 
 
-#: A set-up with which each sentence must not hold, so that its check is seen to fail.
+#: Set-ups with which what a lesson says must not hold: for each quantity one in which its bounds are seen to fail.
 NOT_SO = {
-    "secure_base": {"b_therapist": "secure"},
-    "empathy": {"a_warmth": "0.95"},
-    "opposites": {"a_therapist": "preoccupied"},
-    "repair": {"a_repair": "none"},
-    "naming": {"b_naming": "on"},
-    "change": {"b_learning": "on"},
-    "own_attachment": {"b_therapist": "secure"},
-    "luck": {"b_therapist": "secure"},
-    "puzzle": {"sessions": "2"},
-}
+    "secure_base": {"won": {"b_therapist": "secure"}, "overlap": {"b_warmth": "0.02"}, "gap": {"b_therapist": "secure"}},
+    "empathy": {"won": {"a_warmth": "0.95"}, "gap": {"a_warmth": "0.95"}},
+    "opposites": {"neither": {"a_therapist": "preoccupied", "b_warmth": "0.05"}, "differ": {"a_therapist": "preoccupied"},
+                  "alike": {"a_therapist": "preoccupied"}},
+    "repair": {"helped": {"a_repair": "none"}, "harmed": {"a_repair": "none", "b_repair": "early"},
+               "neither": {"a_repair": "none"}},
+    "naming": {"calmer": {"b_naming": "on"}, "gap": {"b_warmth": "0.3"}},
+    "change": {"gained": {"a_learning": "off"}, "untreated": {"a.plasticity": "3"}},
+    "own_attachment": {one: {"b_therapist": "secure"} for one in ("broken", "lower", "flooded", "reads_less")},
+    "luck": {"won": {"b_therapist": "secure"}, "upset": {"b_therapist": "secure", "b_warmth": "0.05"}},
+    "puzzle": {"best": {"sessions": "2"}, "usual": {"sessions": "2"}, "more": {"sessions": "2"}},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("lesson", "quantity"), [(lesson, one) for lesson in TAUGHT for one in LESSONS[lesson].says])
+def test_what_a_lesson_says_can_fail(lesson: str, quantity: str) -> None:
+    assert quantity in LESSONS[lesson].missed(state(lesson, **NOT_SO[lesson][quantity]))
 
 
 @pytest.mark.parametrize("lesson", TAUGHT)
-def test_the_check_of_a_sentence_can_fail(lesson: str) -> None:
-    assert not LESSONS[lesson].holds(state(lesson, **NOT_SO[lesson]))
+def test_what_is_checked_is_what_is_said(lesson: str) -> None:
+    """Every bound stands in the lesson's words as a number, but for what goes without saying: 0, all, more than nothing."""
+    one, said = LESSONS[lesson], str(words()["lessons"][lesson])
+    assert one.found(state(lesson, clients=20)).keys() == one.says.keys()
+    for name, bounds in one.says.items():
+        for k, bound in enumerate(bounds):
+            assert f"{{{name}[{k}]:" in said or bound in (0, 1, SOME, ANY), f"{name}[{k}]"
+    assert "{" not in str([told(lesson)[part] for part in words()["lessons"][lesson] if part != "options"])
+    assert not any("{" in option for option in told(lesson)["options"].values())
+
+
+def test_the_numbers_of_a_sentence_are_filled_in() -> None:
+    low, high = LESSONS["luck"].says["upset"]
+    assert f"{100 * low:.0f}% to {100 * high:.0f}% of comparisons" in told("luck")["sentence"]
+
+
+@pytest.mark.parametrize(("helped", "option"), [(0, "few"), (4, "some"), (21, "some"), (24, "most"), (40, "most")])
+def test_an_option_means_the_share_that_it_names(helped: int, option: str) -> None:
+    """Of forty clients so many have clearly more relief with A: the options are below, within and above what is said."""
+    relief = np.where(np.arange(40) < helped, 1.0, 0.0)
+    assert LESSONS["repair"].answer(Both(relief, np.zeros(40))) == option
 
 
 @pytest.mark.parametrize("lesson", TAUGHT)
@@ -67,17 +97,34 @@ def test_what_comes_out_of_forty_agrees_with_the_lesson(lesson: str) -> None:
         assert many_of(state(lesson, seed=seed), LESSONS[lesson])["answer"] == right[lesson]
 
 
-def test_attachment_moves_nearly_as_far_without_therapy() -> None:
-    """What the lesson on change says of the same clients without any therapy (its limit), from the core itself."""
-    here = state("change")
-    treated = both_of(here.a, here.b, here.shared, "security_gained").a
+def test_who_is_untreated_is_who_a_direct_run_leaves_untreated() -> None:
+    """What the lesson on change says of the same clients without any therapy, from the tables of the core itself."""
+    here = state("change", seed=4, sessions=12, follow_up=3, clients=15)
     spec = dict(scenario_of(here.a, here.b, here.shared).spec)
     spec["arms"] = {"nobody": {"client": spec["arms"]["A"]["client"], "therapist": "none"}}
     del spec["record"]
     months = run(sim.from_spec(spec, "untreated"), here.shared.seed).assessments
     both = (months.anxiety_latent + months.avoidance_latent) / 2
     first, last = (both[months.month == month].to_numpy() for month in (0, months.month.max()))
-    assert 0.7 * treated.mean() < (first - last).mean() < 1.15 * treated.mean()
+    found = LESSONS["change"].found(here)
+    assert found["untreated"] * found["gained"] == pytest.approx((first - last).mean(), abs=1e-9)
+
+
+def _share(x: pd.Series) -> pd.Series:
+    return 1 / (1 + np.exp(-x))
+
+
+def _wai(latent: pd.Series) -> pd.Series:
+    """The WAI, 1 to 7, as a client of usual style marks a latent alliance: the formula of the model's description, anew."""
+    number = {name: NUMBERS[name].default for name in ("alliance_typical", "client_rating_lift", "rating_gain")}
+    typical = np.log(number["alliance_typical"] / (1 - number["alliance_typical"]))
+    beyond = np.log(latent / (1 - latent)) - typical
+    return 1 + 6 * _share(typical + number["rating_gain"] * beyond + number["client_rating_lift"])
+
+
+def _core(latent: pd.Series) -> pd.Series:
+    """The CORE-OM, 0 to 40, in an ordinary week, in the same way."""
+    return 40 * _share(NUMBERS["core_base"].default + NUMBERS["core_distress_gain"].default * latent)
 
 
 @pytest.mark.parametrize("measure", MEASURES)
@@ -89,6 +136,7 @@ def test_measures_of_the_page_are_those_of_the_run(measure: str) -> None:
     sessions = direct.sessions[direct.sessions.arm == "A"].groupby("client")
     months = direct.assessments[direct.assessments.arm == "A"]
     insecure = (months.anxiety_latent + months.avoidance_latent) / 2
+    stayed = (sessions.size() == 12).to_numpy()  # for them the week after the last session is that of the third month
     expected = {
         "arousal": lambda: sessions.client_limbic.mean(),
         "ruptures": lambda: sessions.ruptures.mean(),
@@ -96,14 +144,26 @@ def test_measures_of_the_page_are_those_of_the_run(measure: str) -> None:
             lambda s: float(((s.anxiety_to_therapist_latent < 4) & (s.avoidance_to_therapist_latent < 4)).any())),
         "security_gained": lambda: (insecure[months.month == 0].to_numpy()
                                     - insecure[months.month == months.month.max()].to_numpy()),
+        "alliance_end": lambda: _wai(sessions.alliance_latent.last()),
+        "relief": lambda: (_core(months.distress_latent[months.month == 0]).to_numpy()
+                           - _core(months.distress_latent[months.month == 3]).to_numpy())[stayed],
     }  # fmt: skip
-    if measure in expected:
-        np.testing.assert_allclose(found, np.asarray(expected[measure]()), atol=1e-9)
-    elif measure == "alliance_end":  # the same order as the latent alliance, on another scale
-        latent = sessions.alliance_latent.last().to_numpy()
-        assert (np.argsort(found) == np.argsort(latent)).all() and found.min() > 1 and found.max() < 7
-    else:
-        assert measure == "relief" and found.min() > -40 and found.max() < 40
+    if measure == "relief":
+        assert stayed.sum() > 5
+        found = found[stayed]
+    np.testing.assert_allclose(found, np.asarray(expected[measure]()), atol=1e-9)
+
+
+def test_the_pages_scales_are_what_the_questionnaires_come_to() -> None:
+    """Without the noise of marking, but on the same scales: over many people the run's marks lie around them
+    (on the WAI somewhat below, since its top cannot be passed)."""
+    here = state("secure_base", seed=5, sessions=8, clients=150)
+    sessions = run(scenario_of(here.a, here.b, here.shared), 5).sessions
+    rows = sessions[sessions.arm == "A"]
+    record = record_of(here.a, here.shared, 150, False)
+    alliance, distress = record.alliance()[rows.session - 1, rows.client], record.distress()[rows.session - 1, rows.client]
+    assert abs((rows.wai_client - alliance).mean()) < 0.4 and np.corrcoef(rows.wai_client, alliance)[0, 1] > 0.4
+    assert abs((rows.distress - distress).mean()) < 0.5 and np.corrcoef(rows.distress, distress)[0, 1] > 0.8
 
 
 def test_upsets_and_wins_are_counted_right() -> None:

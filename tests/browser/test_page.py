@@ -15,7 +15,7 @@ import pytest
 
 from sim import __version__
 from sim.theory.parameters import NUMBERS
-from sim.views.app.lessons import FIRST, LESSONS, SETUPS, outcome
+from sim.views.app.lessons import FIRST, LESSONS, SETUPS, outcome, told
 from sim.views.app.many import many_of
 from sim.views.app.play import play_of
 from sim.views.app.state import read
@@ -51,6 +51,12 @@ def end_values(page: Any) -> tuple[float, float]:
     return a, b
 
 
+def fan_is_there(page: Any) -> None:
+    """Wait for the fan, which is asked for after the page has been drawn, and for what the lesson says of it."""
+    expect(page.locator("#alliance [data-median=a]")).to_have_count(1)
+    expect(page.locator("#many-outcome")).to_have_count(1)
+
+
 def no_findings(page: Any) -> None:
     """axe has nothing to say."""
     from axe_playwright_python.sync_playwright import Axe
@@ -76,6 +82,7 @@ def test_it_opens_on_charts_and_one_obvious_button(visit: Visit) -> None:
 @pytest.mark.parametrize(("width", "height"), [(1366, 768), (1920, 1080)])
 def test_it_fits_without_scrolling(visit: Visit, width: int, height: int) -> None:
     page = visit("/?at=40&many=1", width, height)
+    fan_is_there(page)
     whole = "() => [document.documentElement.scrollHeight <= innerHeight, document.documentElement.scrollWidth <= innerWidth]"
     assert page.evaluate(whole) == [True, True]
     boxes = {one: page.locator(f"#{one}").bounding_box() for one in
@@ -144,7 +151,7 @@ def test_larger_type_for_the_projector(visit: Visit) -> None:
 def test_a_lesson_clicked_through(visit: Visit, lesson: str) -> None:
     """Predict, play to the end, see what came out (that of a direct run), ask whether it holds, read why, go on."""
     page = visit(f"/?lesson={lesson}")
-    said = SAID["lessons"][lesson]
+    said = told(lesson)
     panel = page.locator("#lesson-panel")
     guess = list(said["options"])[-1]
     page.locator(f"#guess-{guess}").check()
@@ -172,6 +179,8 @@ def test_a_lesson_clicked_through(visit: Visit, lesson: str) -> None:
         expect(panel).to_contain_text(f"Claim {claim} ")
     expect(page.locator("#alliance [data-median=a]")).to_have_count(1)
     expect(page.locator("#verdict")).to_contain_text(said["options"][guess])
+    if LESSONS[lesson].asked_of == "many":
+        expect(page.locator("#verdict")).to_contain_text("40 clients")
     page.locator("#lesson-next").click()
     following = list(LESSONS)[list(LESSONS).index(lesson) + 1]
     expect(panel).to_contain_text(SAID["lessons"][following]["title"])
@@ -400,6 +409,7 @@ def test_taking_the_chair(visit: Visit) -> None:
     page = visit("/?at=9")
     page.locator("#chair").click()
     expect(page.locator("#dialog")).to_contain_text("Pair B, session 9, exchange 7")
+    expect(page.locator("#at-last")).to_have_count(0)
     for name in ("press_on", "step_back", "change_course", "name_it"):
         page.locator(f"#do-{name}").click()
         expect(page.locator(f"#future-{name}")).to_be_visible()
@@ -412,6 +422,13 @@ def test_taking_the_chair(visit: Visit) -> None:
     played = play_of(read(urlsplit(page.url).query, SETUPS, FIRST))
     assert end_values(page) == (played["a"]["alliance"][-1], played["b"]["alliance"][-1])
     assert played["a"]["alliance"][:9] == played["b"]["alliance"][:9] and played["a"]["alliance"] != played["b"]["alliance"]
+
+
+def test_the_chair_says_what_comes_to_nothing_at_the_last_exchange(visit: Visit) -> None:
+    page = visit("/?at=21")
+    page.locator("#alliance [data-mark='b-21']").click()
+    expect(page.locator("#dialog")).to_contain_text("session 21, exchange 10")
+    expect(page.locator("#at-last")).to_have_text(SAID["chair_panel"]["at_last"])
 
 
 def test_a_rupture_on_the_chart_opens_the_chair(visit: Visit) -> None:
@@ -570,7 +587,10 @@ def test_below_the_fan_it_is_attendance_that_is_explained(visit: Visit) -> None:
 
 @pytest.mark.parametrize("place", ["/", "/?at=40&many=1", "/?lesson=sandbox&at=10", "/?projector=1&at=5"])
 def test_axe_finds_nothing(visit: Visit, place: str) -> None:
-    no_findings(visit(place))
+    page = visit(place)
+    if "many=1" in place:
+        fan_is_there(page)
+    no_findings(page)
 
 
 @pytest.mark.parametrize("opens", ["help", "research", "data", "figure", "read", "chair"])
@@ -694,7 +714,7 @@ def test_a_handout_plays_and_snaps_without_a_server(visit: Visit, tmp_path: Path
     played = play_of(read("b_warmth=0.4", SETUPS, FIRST))
     assert end_values(page) == (played["a"]["alliance"][-1], played["b"]["alliance"][-1])
     computed(page, page.locator("#lesson-many").click)
-    expect(page.locator("#lesson-panel")).to_contain_text(SAID["lessons"][FIRST]["sentence"])
+    expect(page.locator("#lesson-panel")).to_contain_text(told(FIRST)["sentence"])
     computed(page, page.locator("#new-luck").click)
     page.keyboard.press("ArrowRight")
     expect(page.locator("#at-shown")).to_have_text("1")
@@ -707,6 +727,25 @@ def test_a_handout_plays_and_snaps_without_a_server(visit: Visit, tmp_path: Path
     assert requests == []
     page.keyboard.press("Escape")
     no_findings(page)
+
+
+def test_a_handout_has_its_switch_and_names_only_what_it_can_do(visit: Visit, tmp_path: Path) -> None:
+    from sim.views.app.handout import handout_of
+
+    for lesson in ("opposites", "repair"):
+        (tmp_path / f"{lesson}.html").write_text(handout_of(lesson), encoding="utf-8")
+    page = visit((tmp_path / "opposites.html").as_uri())
+    to_end(page)
+    for pairs in ("differ", "alike", "neither"):
+        computed(page, lambda pairs=pairs: page.locator(f"#lesson-pairs-{pairs}").click())
+        played = play_of(read(f"lesson=opposites&pairs={pairs}", SETUPS, FIRST))
+        assert end_values(page) == (played["a"]["alliance"][-1], played["b"]["alliance"][-1])
+    computed(page, page.locator("#lesson-many").click)
+    computed(page, page.locator("#lesson-pairs-differ").click)
+    expect(page.locator("#fan-words")).to_contain_text("of 40")
+    extra = told("repair")["notice_server"][0]
+    expect(visit("/?lesson=repair").locator("#lesson-panel")).to_contain_text(extra)
+    expect(visit((tmp_path / "repair.html").as_uri()).locator("#lesson-panel")).not_to_contain_text(extra)
 
 
 # ------------------------------------------------------------------------------------------------------- main states, as pictures

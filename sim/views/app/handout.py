@@ -16,7 +16,7 @@ from sim.views.app import page
 from sim.views.app.lessons import FIRST, LESSONS, SETUPS, measured_one, outcome
 from sim.views.app.many import many_of
 from sim.views.app.play import play_of, side_of
-from sim.views.app.state import SIDES, Side, State, as_text, read, with_changes
+from sim.views.app.state import PAIRS, SIDES, Side, State, as_text, read, with_changes
 
 #: Values to which the sliders snap, beside the lesson's own; and how many seeds there are, the lesson's first.
 ACCURACY, WARMTH, SEEDS = (0.3, 0.65, 0.9), (0.4, 0.81, 0.95), 3
@@ -46,20 +46,24 @@ def _hash(text: str) -> str:
 
 
 def courses(state: State) -> dict[str, Any]:
-    """Every course of a lesson's grid by pair and key, the fan of each seed, and what the page needs to put them together."""
+    """Every course of a lesson's grid by pair and key, the fan of each luck, and what puts them together.
+
+    A lesson with the switch between readings has them for each of its values.
+    """
     lesson = LESSONS[state.lesson]
     seeds = [str(state.shared.seed + k) for k in range(SEEDS)]
     grid = {f"{one}_{name}": _with_own(values, getattr(getattr(state, one), name)) for one in SIDES
             for name, values in (("accuracy", ACCURACY), ("warmth", WARMTH))}  # fmt: skip
     plays: dict[str, dict[str, Any]] = {one: {} for one in SIDES}
     outcomes: dict[str, dict[str, float]] = {one: {} for one in SIDES}
-    for seed in seeds:
-        there = with_changes(state, seed=seed)
+    switch = tuple(PAIRS) if lesson.switch else (state.shared.pairs,)
+    places = [(seed, pairs, with_changes(state, seed=seed, pairs=pairs)) for seed in seeds for pairs in switch]
+    for seed, pairs, there in places:
         for one in SIDES:
             for accuracy in grid[f"{one}_accuracy"]:
                 for warmth in grid[f"{one}_warmth"]:
                     side: Side = replace(getattr(there, one), accuracy=accuracy, warmth=warmth)
-                    key = f"{seed}|{as_text(accuracy)}|{as_text(warmth)}"
+                    key = f"{seed}|{pairs}|{as_text(accuracy)}|{as_text(warmth)}"
                     plays[one][key] = side_of(side, there.shared)
                     outcomes[one][key] = round(measured_one(side, there, lesson.measure), 3)
     frame = {name: value for name, value in play_of(state).items() if name not in SIDES}
@@ -69,7 +73,7 @@ def courses(state: State) -> dict[str, Any]:
         "seeds": seeds,
         "plays": plays,
         "outcomes": outcomes,
-        "many": {seed: many_of(with_changes(state, seed=seed), lesson) for seed in seeds},
+        "many": {f"{seed}|{pairs}": many_of(there, lesson) for seed, pairs, there in places},
         "frame": {**frame, "measure": lesson.measure},
         "answer_by": by,
     }

@@ -1,11 +1,13 @@
-"""The lessons as data: the set-up of each, what is asked, and the check that its sentence holds. Their words: ``words.yaml``.
+"""The lessons as data: the set-up of each, what is asked, and the bounds that its words give. The words: ``words.yaml``.
 
-A lesson's ``answer`` says which option came out; ``holds`` states the lesson's sentence about the clients of a fan as a
-condition on numbers, and a test puts it to the model on many seeds. Where the model and a sentence disagree, the sentence goes.
+A lesson's ``answer`` says which option came out. ``says`` holds every number that its words give of the clients in the fan, as
+bounds on what ``sentences.py`` measures: the same two numbers are printed in the sentence and put to the model by a test, on
+many seeds. Where the model and a sentence disagree, the sentence goes.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -14,143 +16,105 @@ from typing import Any
 import numpy as np
 
 from sim.theory.claims import claims, sources
-from sim.views.app.many import MEASURES, Both, both_of
+from sim.views.app import sentences
+from sim.views.app.many import MEASURES, Both
 from sim.views.app.play import record_of
-from sim.views.app.state import Side, State, with_changes
+from sim.views.app.sentences import BEST, CLEAR_RELIEF, Found
+from sim.views.app.state import Side, State
 from sim.views.app.words import words
+
+Bounds = tuple[float, float]
+#: Upper bound of what can be any size, and lower bound of what must be more than nothing.
+ANY, SOME = math.inf, 1e-9
+
+
+@dataclass(frozen=True)
+class Graded:
+    """A question whose options are below, within and above the bounds that the lesson's words give to one quantity."""
+
+    quantity: str
+    value: Callable[[Both], float]
+    below: str
+    within: str
+    above: str
+
+    def option(self, both: Both, bounds: Bounds) -> str:
+        value = self.value(both)
+        return self.below if value < bounds[0] else self.within if value <= bounds[1] else self.above
 
 
 @dataclass(frozen=True)
 class Lesson:
     """One lesson.
 
-    ``measure`` is what it looks at; ``holds`` says of a state whether its sentence is true there; ``claims`` and ``sources``
-    are ids. ``smallest`` is the least difference that counts as one. ``asked_of`` is "one" where the question is about the
-    courses that are played, "many" where it is about the fan. Which option came out is the pair that stands higher (or with
-    ``lower`` the one that stands lower), or what ``option`` makes of the fan.
+    ``measure`` is what it looks at; ``found`` measures what its words speak of, ``says`` bounds each of these (both ends
+    included); ``claims`` and ``sources`` are ids. ``smallest`` is the least difference that counts as one. ``asked_of`` is "one"
+    where the question is about the courses that are played, "many" where it is about the fan. Which option came out is the pair
+    that stands higher (or with ``lower`` the one that stands lower), or where ``graded`` says so the size of a quantity.
     """
 
     name: str
     setup: Mapping[str, str]
     measure: str
     smallest: float
-    holds: Callable[[State], bool]
+    found: Callable[[State], Found]
+    says: Mapping[str, Bounds]
     claims: tuple[str, ...]
     sources: tuple[str, ...] = ()
     asked_of: str = "one"
     lower: bool = False
-    option: Callable[[Both], str] | None = None
+    graded: Graded | None = None
     asked_with: Mapping[str, str] = field(default_factory=dict)  # what the question supposes, beyond what the page shows
     switch: bool = False  # whether the lesson offers the switch between readings that studies disagree on
 
     def answer(self, both: Both) -> str:
         """The option that came out."""
-        if self.option is not None:
-            return self.option(both)
+        if self.graded is not None:
+            return self.graded.option(both, self.says[self.graded.quantity])
         gap = float(np.mean(both.b - both.a if self.lower else both.a - both.b))
         return "a" if gap >= self.smallest else "b" if gap <= -self.smallest else "same"
 
-
-def _of(state: State, measure: str, **changes: str) -> Both:
-    changed = with_changes(state, **changes)
-    return both_of(changed.a, changed.b, changed.shared, measure)
-
-
-def _secure_base(state: State) -> bool:
-    end = _of(state, "alliance_end")
-    return end.difference["low"] > 0 and end.won()[0] > 0.5 and end.overlap > 0.6
-
-
-def _empathy(state: State) -> bool:
-    end = _of(state, "alliance_end")
-    return end.difference["high"] < 0 and end.won()[1] > 0.5
-
-
-def _opposites(state: State) -> bool:
-    neither, differ, alike = (_of(state, "alliance_end", pairs=pairs) for pairs in ("neither", "differ", "alike"))
-    return abs(neither.difference["mean"]) < 0.3 and differ.difference["low"] > 0 and alike.difference["high"] < 0
-
-
-def _repair(state: State) -> bool:
-    helped, harmed = _of(state, "relief").won(CLEAR_RELIEF)
-    return 0.1 < helped < 0.5 and harmed < 0.15
-
-
-def _naming(state: State) -> bool:
-    calm, end = _of(state, "arousal"), _of(state, "alliance_end")
-    return calm.won()[1] > 0.8 and abs(end.difference["mean"]) < 0.25 and end.overlap > 0.8
-
-
-def _change(state: State) -> bool:
-    both = _of(state, "security_gained")
-    return both.difference["low"] > 0 and 0.3 < both.a.mean() < 0.9 and not both.b.any()
-
-
-def _own_attachment(state: State) -> bool:
-    end, broken = _of(state, "alliance_end"), _of(state, "ruptures")
-    return end.difference["low"] > 0 and end.won()[0] > 0.5 and broken.difference["high"] < 0
-
-
-def _luck(state: State) -> bool:
-    end = _of(state, "alliance_end")
-    return end.won()[0] > 0.5 and 0.27 < end.upset < 0.46
-
-
-#: Everything in the therapist at its best.
-BEST = {"a_accuracy": "1", "a_warmth": "0.98", "a_repair": "early"}
-
-
-def _puzzle(state: State) -> bool:
-    best, usual = _of(state, "reached_security", **BEST).a.mean(), _of(state, "reached_security").b.mean()
-    return 0.45 < best < 0.8 and 0.2 < usual < 0.5
-
-
-#: Points of the CORE-OM from which relief counts as clearly more.
-CLEAR_RELIEF = 0.5
-
-
-def _helped(both: Both) -> str:
-    share = both.won(CLEAR_RELIEF)[0]
-    return "few" if share < 0.1 else "some" if share < 0.55 else "most"
-
-
-def _gained(both: Both) -> str:
-    gain = float(both.a.mean())
-    return "much" if gain > 2.0 else "little" if gain > 0.1 else "no"
-
-
-def _upset(both: Both) -> str:
-    return "never" if both.upset < 0.06 else "seldom" if both.upset < 0.25 else "often"
-
-
-def _reached(both: Both) -> str:
-    share = float(both.a.mean())
-    return "none" if share == 0 else "all" if share == 1 else "half"
+    def missed(self, state: State) -> dict[str, float]:
+        """What of the lesson's words does not hold in a state: the quantities outside their bounds, with what they came to."""
+        found = self.found(state)
+        return {name: found[name] for name, (low, high) in self.says.items() if not low <= found[name] <= high}
 
 
 #: The pairs of the first lesson and of the last but one; its seed has a story in which much happens, as those of the others.
 _SECURE_OR_NOT = {"b_therapist": "dismissing", "seed": "9"}
 _PREOCCUPIED = {"a_client": "preoccupied", "b_client": "preoccupied", "b_therapist": "preoccupied"}
 
+#: WAI points by which two means may differ and still count as alike, where studies disagree.
+ALIKE = 0.3
+
 LESSONS: dict[str, Lesson] = {
     lesson.name: lesson
     for lesson in (
-        Lesson("secure_base", _SECURE_OR_NOT, "alliance_end", 0.1, _secure_base, ("K4", "K14", "A4"), ("bordin1979",)),
+        Lesson("secure_base", _SECURE_OR_NOT, "alliance_end", 0.1, sentences.secure_base,
+               {"won": (0.8, 1), "overlap": (0.7, 1), "gap": (0.2, 0.6)}, ("K4", "K14", "A4"), ("bordin1979",)),
         Lesson("empathy", {"a_accuracy": "0.85", "a_warmth": "0.5", "b_accuracy": "0.3", "b_warmth": "0.9", "seed": "28"},
-               "alliance_end", 0.1, _empathy, ("K1", "K6")),
-        Lesson("opposites", {**_PREOCCUPIED, "a_therapist": "dismissing", "seed": "17"}, "alliance_end", 0.3, _opposites,
+               "alliance_end", 0.1, sentences.empathy, {"won": (0.6, 1), "gap": (0.2, 1.0)}, ("K1", "K6")),
+        Lesson("opposites", {**_PREOCCUPIED, "a_therapist": "dismissing", "seed": "17"}, "alliance_end", ALIKE,
+               sentences.opposites, {"neither": (0, ALIKE), "differ": (0.4, 1.3), "alike": (0.3, 1.2)},
                ("A7",), ("tyrrell1999", "petrowski2011", "marmarosh2014"), asked_of="many", switch=True),
-        Lesson("repair", {"a_repair": "early", "b_repair": "none", "seed": "52"}, "relief", CLEAR_RELIEF, _repair,
-               ("K22",), ("safran_reviews", "millerbottome2018"), asked_of="many", option=_helped),
-        Lesson("naming", {"b_naming": "off", "seed": "17"}, "arousal", 0.01, _naming, ("K20",), ("lieberman2007",), lower=True),
-        Lesson("change", {"b_learning": "off", "follow_up": "12", "seed": "26"}, "security_gained", 0.1, _change,
-               ("K15", "K22"), ("fraley2011", "fraley2021"), asked_of="many", option=_gained),
-        Lesson("own_attachment", {**_PREOCCUPIED, "seed": "24"}, "ruptures", 0.05, _own_attachment, ("K14", "A9"),
+        Lesson("repair", {"a_repair": "early", "b_repair": "none", "seed": "52"}, "relief", CLEAR_RELIEF, sentences.repair,
+               {"helped": (0.1, 0.55), "harmed": (0, 0.1), "neither": (0.4, 0.9)}, ("K22",),
+               ("safran_reviews", "millerbottome2018"), asked_of="many",
+               graded=Graded("helped", lambda both: both.won(CLEAR_RELIEF)[0], "few", "some", "most")),
+        Lesson("naming", {"b_naming": "off", "seed": "17"}, "arousal", 0.01, sentences.naming,
+               {"calmer": (0.9, 1), "gap": (0, 0.15)}, ("K20",), ("lieberman2007",), lower=True),
+        Lesson("change", {"b_learning": "off", "follow_up": "12", "seed": "26"}, "security_gained", 0.1, sentences.change,
+               {"gained": (0.4, 1.0), "untreated": (0.85, 1.05)}, ("K15", "K22"), ("fraley2011", "fraley2021"), asked_of="many",
+               graded=Graded("gained", lambda both: float(both.a.mean()), "no", "little", "much")),
+        Lesson("own_attachment", {**_PREOCCUPIED, "seed": "24"}, "ruptures", 0.05, sentences.own_attachment,
+               {"broken": (0.2, 1.0), "lower": (0.65, 1), "flooded": (0.9, 1), "reads_less": (0.8, 1)}, ("K14", "A9"),
                ("cittern2017",)),
-        Lesson("luck", _SECURE_OR_NOT, "alliance_end", 0.1, _luck, ("K13",), asked_of="many", option=_upset),
-        Lesson("puzzle", {"seed": "9"}, "reached_security", 0.5, _puzzle, ("K12", "K22"), asked_of="many", option=_reached,
-               asked_with=BEST),
-        Lesson("sandbox", _SECURE_OR_NOT, "alliance_end", 0.1, lambda state: True, ()),
+        Lesson("luck", _SECURE_OR_NOT, "alliance_end", 0.1, sentences.luck, {"won": (0.8, 1), "upset": (0.3, 0.45)}, ("K13",),
+               asked_of="many", graded=Graded("upset", lambda both: both.upset, "seldom", "often", "mostly")),
+        Lesson("puzzle", {"seed": "9"}, "reached_security", 0.5, sentences.puzzle,
+               {"best": (0.3, 0.8), "usual": (0.1, 0.5), "more": (SOME, ANY)}, ("K12", "K22"), asked_of="many", asked_with=BEST,
+               graded=Graded("best", lambda both: float(both.a.mean()), "few", "half", "all")),
+        Lesson("sandbox", _SECURE_OR_NOT, "alliance_end", 0.1, sentences.nothing, {}, ()),
     )
 }  # fmt: skip
 FIRST = next(iter(LESSONS))
@@ -177,9 +141,9 @@ def measured_one(side: Side, state: State, measure: str) -> float:
 
 def told(name: str) -> dict[str, Any]:
     """A lesson as the page shows it: its words, its claims in full, and its set-up."""
-    lesson, said = LESSONS[name], words()["lessons"][name]
+    lesson = LESSONS[name]
     return {
-        **said,
+        **{part: _filled(said, lesson.says) for part, said in words()["lessons"][name].items()},
         "name": name,
         "setup": dict(lesson.setup),
         "measure": lesson.measure,
@@ -192,3 +156,12 @@ def told(name: str) -> dict[str, Any]:
         ],
         "sources": [sources()[one].citation for one in lesson.sources],
     }  # fmt: skip
+
+
+def _filled(said: Any, says: Mapping[str, Bounds]) -> Any:
+    """A lesson's words with the numbers that it gives."""
+    if isinstance(said, Mapping):
+        return {key: _filled(one, says) for key, one in said.items()}
+    if isinstance(said, list):
+        return [_filled(one, says) for one in said]
+    return str(said).format(**says, clear=CLEAR_RELIEF)

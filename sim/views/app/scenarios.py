@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
 from sim import __version__
 from sim.experiments.scenario import Scenario, from_spec
-from sim.views.app.responses import forced
+from sim.views.app.record import recorded
+from sim.views.app.responses import OWN, forced
 from sim.views.app.state import CONTROLLED, PAIRS, SIDES, WORDS, Shared, Side, State, defaults, warmth_base
 from sim.views.app.words import words
 
@@ -19,7 +22,7 @@ def _point(place: tuple[float, float]) -> dict[str, float]:
     return {"anxiety": place[0], "avoidance": place[1]}
 
 
-def _arm(side: Side, exchanges: int) -> dict[str, Any]:
+def _arm(side: Side, shared: Shared) -> dict[str, Any]:
     """One arm as a scenario file says it; what is usual is not said."""
     usual = defaults()
     numbers = dict(side.numbers)
@@ -41,8 +44,27 @@ def _arm(side: Side, exchanges: int) -> dict[str, Any]:
         arm["parameters"] = numbers
     if lesions:
         arm["lesions"] = lesions
-    force = [one for choice in side.do for one in forced(choice.response, choice.session, choice.exchange, exchanges)]
-    return {**arm, "force": force} if force else arm
+    if not side.do:
+        return arm
+    as_it_is = _as_it_is(replace(side, do=()), shared)
+    force = [
+        one
+        for choice in side.do
+        for one in forced(choice.response, choice.session, choice.exchange, shared.exchanges, as_it_is(choice.session))
+    ]
+    return {**arm, "force": force}
+
+
+def _as_it_is(side: Side, shared: Shared) -> Callable[[int], dict[str, float]]:
+    """What client 0's pair is like in a session without any choice: quantities that responses start from, by name."""
+    scenario = scenario_of(side, side, shared)
+    record = recorded(scenario, scenario.arms[0], shared.seed, 1)
+
+    def in_session(session: int) -> dict[str, float]:
+        at = min(session, int(record.held[0])) - 1  # a choice may keep somebody who would have left
+        return {name: float(record.session[column][at, 0]) for name, column in OWN.items()}
+
+    return in_session
 
 
 def spec_of(a: Side, b: Side, shared: Shared) -> dict[str, Any]:
@@ -60,7 +82,7 @@ def spec_of(a: Side, b: Side, shared: Shared) -> dict[str, Any]:
         spec["follow_up_months"] = shared.follow_up
     if numbers:
         spec["parameters"] = numbers
-    spec["arms"] = {name.upper(): _arm(side, shared.exchanges) for name, side in zip(SIDES, (a, b), strict=True)}
+    spec["arms"] = {name.upper(): _arm(side, shared) for name, side in zip(SIDES, (a, b), strict=True)}
     spec["record"] = {"exchanges": {"clients": [0]}}
     return spec
 

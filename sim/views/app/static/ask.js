@@ -31,7 +31,7 @@ async function fetched(place, query) {
 
 /** Key of a course in a handout. */
 export function courseKey(query, side) {
-  return [query.seed, query[`${side}_accuracy`], query[`${side}_warmth`]].join("|");
+  return [query.seed, query.pairs, query[`${side}_accuracy`], query[`${side}_warmth`]].join("|");
 }
 
 function fromHandout() {
@@ -53,9 +53,9 @@ export async function askPlay() {
   return given.handout ? fromHandout() : fetched("/api/play", asQuery({}, true));
 }
 
-/** The fan of the state; a handout has it for the lesson's own set-up. */
+/** The fan of the state; a handout has it for the lesson's own set-up, with each value of its switch. */
 export async function askMany() {
-  return given.handout ? given.handout.many[state.query.seed] : fetched("/api/many", asQuery({}, true));
+  return given.handout ? given.handout.many[`${state.query.seed}|${state.query.pairs}`] : fetched("/api/many", asQuery({}, true));
 }
 
 /** What each response at a rupture leads to. */

@@ -126,7 +126,8 @@ export async function openChair(side, event, watch) {
     results.replaceChildren(future(name, found[name], true), future("as_it_was", found.as_it_was, false),
       act(said.watch, () => { dialog.close(); watch(side, found[name].do); }, { className: "primary", id: "watch" }), tag("p", { className: "small" }, `${said.same_luck} ${said.assumption}`));
   };
-  open(said.title, tag("p", {}, where), tag("p", { className: "question" }, said.ask),
+  const atLast = event.exchange === Number(state.query.exchanges) ? [tag("p", { className: "small", id: "at-last" }, said.at_last)] : [];
+  open(said.title, tag("p", {}, where), tag("p", { className: "question" }, said.ask), ...atLast,
     tag("div", { className: "choices" }, ...choices.map((name) => {
       const choice = act("", () => chosen(name), { id: `do-${name}` });
       choice.append(tag("strong", {}, said[name]), tag("span", { className: "small" }, said.means[name]));

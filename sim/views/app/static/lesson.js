@@ -11,9 +11,9 @@ export function showLesson(panel, play, stage, acts) {
   const lesson = given.lessons[state.lesson], parts = [tag("h2", {}, lesson.title)];
   if (state.query.a_do !== state.query.b_do && state.query.a_do) parts.push(tag("p", { className: "verdict", id: "chosen" }, chosen(play)));
   if (!stage.many || state.lesson === "sandbox") parts.push(tag("p", { className: "hook" }, lesson.hook));
-  if (lesson.switch && !given.handout) parts.push(whoFits(acts));
+  if (lesson.switch) parts.push(whoFits(acts));
   if (state.lesson === "sandbox") parts.push(tried(), ...given.handout ? [] : [button(said.map, "map", acts.map)]);
-  else if (!stage.played && !stage.many) parts.push(question(lesson, stage, acts), tag("h3", {}, said.notice), list(lesson.notice));
+  else if (!stage.played && !stage.many) parts.push(question(lesson, stage, acts), tag("h3", {}, said.notice), list(noticed(lesson)));
   else {
     parts.push(tag("p", { className: "question" }, lesson.question));
     parts.push(...(stage.many ? explained(lesson, stage, acts) : revealed(lesson, play, stage, acts)));
@@ -34,6 +34,9 @@ function chosen(play) {
   const there = play.a.ruptures.some((one) => one.kind !== "repair" && one.session === Number(session) && one.exchange === Number(exchange));
   return filled(alike && there ? words.chair_panel.now : words.chair_panel.still, { response: words.chair_panel[response], session });
 }
+
+/** What to notice and to try; in a handout without what needs a server. */
+const noticed = (lesson) => [...lesson.notice, ...given.handout ? [] : lesson.notice_server ?? []];
 
 const list = (items) => tag("ul", {}, ...items.map((item) => tag("li", {}, item)));
 
@@ -76,7 +79,7 @@ function revealed(lesson, play, stage, acts) {
   if (play.outcome.answer) parts.push(verdict(lesson, stage.guess, play.outcome.answer, said.right, said.not_right));
   if (lesson.setup.seed === state.query.seed) parts.push(tag("p", { className: "small" }, said.story));
   parts.push(button(filled(said.next_many, { n: state.query.clients }), "many", acts.many, true), button(said.next_luck, "luck", acts.luck));
-  parts.push(tag("h3", {}, said.notice), list(lesson.notice));
+  parts.push(tag("h3", {}, said.notice), list(noticed(lesson)));
   return parts;
 }
 
@@ -87,7 +90,7 @@ function verdict(lesson, guess, answer, right, wrong) {
 
 function explained(lesson, stage, acts) {
   const parts = [];
-  if (stage.many.answer) parts.push(verdict(lesson, stage.guess, stage.many.answer, said.many_right, said.many_not_right));
+  if (stage.many.answer) parts.push(verdict(lesson, stage.guess, stage.many.answer, filled(said.many_right, stage.many), filled(said.many_not_right, stage.many)));
   parts.push(tag("p", { className: "lesson-sentence" }, lesson.sentence));
   parts.push(tag("h3", {}, filled(words.many.title, { n: stage.many.n })), tag("p", { id: "many-outcome" }, ...manyWords(stage.many)));
   parts.push(tag("h3", {}, said.why), tag("p", {}, lesson.why));
@@ -104,7 +107,7 @@ function explained(lesson, stage, acts) {
 /** The two groups in a few words, beside the fan. */
 export function fewWords(many) {
   const measure = words.measures[many.measure];
-  if (given.handout && changed()) return [words.handout.fan];
+  if (given.handout && changed([], ["pairs"])) return [words.handout.fan];
   if (measure.yes) return [counted(many), ofTheChair()];
   const share = many.overlap === null ? words.many.no_share : words.many.overlap_share;
   return [tag("strong", {}, filled(share, { words: many.overlap_words, share: Math.round(100 * many.overlap) })), ` ${measure.name}: `,

@@ -29,9 +29,9 @@ export function address(changes = {}) {
   return `${location.origin}${location.pathname}?${asQuery(changes)}`;
 }
 
-/** Whether what is computed differs from the lesson's set-up: its luck (if named in ``also``) and number of clients apart. */
-export function changed(also = []) {
-  const base = setup(state.lesson), apart = [...SHOWN, "seed", "clients"].filter((key) => !also.includes(key));
+/** Whether what is computed differs from the lesson's set-up: its luck (if named in ``also``), number of clients and ``but`` apart. */
+export function changed(also = [], but = []) {
+  const base = setup(state.lesson), apart = [...SHOWN, "seed", "clients", ...but].filter((key) => !also.includes(key));
   return Object.entries(state.query).some(([key, value]) => !apart.includes(key) && base[key] !== value);
 }
 
