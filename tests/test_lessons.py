@@ -42,7 +42,7 @@ NOT_SO = {
     "repair": {"helped": {"a_repair": "none"}, "harmed": {"a_repair": "none", "b_repair": "early"},
                "neither": {"a_repair": "none"}},
     "naming": {"calmer": {"b_naming": "on"}, "gap": {"b_warmth": "0.3"}},
-    "change": {"gained": {"a_learning": "off"}, "untreated": {"a.plasticity": "3"}},
+    "change": {"gained": {"a_learning": "off"}, "untreated": {"both.anchor_rate": "0"}},
     "own_attachment": {one: {"b_therapist": "secure"} for one in ("broken", "lower", "flooded", "reads_less")},
     "luck": {"won": {"b_therapist": "secure"}, "upset": {"b_therapist": "secure", "b_warmth": "0.05"}},
     "puzzle": {"best": {"sessions": "2"}, "usual": {"sessions": "2"}, "more": {"sessions": "2"}},

@@ -133,6 +133,27 @@ def test_words_twice_as_long_do_not_break_it(visit: Visit) -> None:
         expect(page.locator(f"#{name}")).to_be_in_viewport()
 
 
+def test_space_plays_after_a_prediction_was_clicked(visit: Visit) -> None:
+    """As the ten-minute script says; by keyboard the options stay the options' own."""
+    page = visit()
+    page.locator("label.guess").first.click()
+    expect(page.locator("#play")).to_be_focused()
+    page.keyboard.press(" ")
+    expect(page.locator("#play")).to_have_text(SAID["play"]["pause"])
+    page.locator("label.stop").click()
+    expect(page.locator("#play")).to_be_focused()
+
+
+def test_the_end_is_not_given_away_before_it_is_played(visit: Visit) -> None:
+    """A lesson's scrubber goes to the sessions planned until the end has been seen."""
+    page = visit()
+    held = max(play_of(read([], SETUPS, FIRST))[one]["held"] for one in "ab")
+    assert held < 40
+    expect(page.locator("#last-shown")).to_have_text("40")
+    to_end(page)
+    expect(page.locator("#last-shown")).to_have_text(str(held))
+
+
 def test_larger_type_for_the_projector(visit: Visit) -> None:
     page = visit()
     size = "() => Number.parseFloat(getComputedStyle(document.body).fontSize)"

@@ -64,7 +64,9 @@ function question(lesson, stage, acts) {
   const options = Object.entries(lesson.options).map(([key, text]) => {
     const radio = tag("input", { type: "radio", name: "guess", id: `guess-${key}`, value: key, checked: stage.guess === key });
     radio.addEventListener("change", () => acts.guess(key));
-    return tag("label", { className: "guess" }, radio, text);
+    const label = tag("label", { className: "guess" }, radio, text);
+    label.addEventListener("click", (event) => event.detail && setTimeout(() => document.getElementById("play").focus()));  // so that Space plays
+    return label;
   });
   return tag("fieldset", { className: "predict" }, tag("legend", {}, said.predict), tag("p", { className: "question" }, lesson.question), ...options);
 }

@@ -38,11 +38,12 @@ function draw() {
   showLog($("log"), play, at, (session) => goTo(session));
   $("sentence").replaceChildren(...sentences(play, at).map((text) => Object.assign(document.createElement("span"), { textContent: text, title: text })));
   $("play").classList.toggle("primary", at < last());
-  $("at").max = last();
+  const ends = ghost() ? last() : Math.max(play.sessions, play.weeks, at);  // when it ends is part of the future
+  $("at").max = ends;
   $("at").value = at;
   $("at-word").textContent = play.weeks > play.sessions ? words.play.week : words.play.session;
   $("at-shown").textContent = at;
-  $("last-shown").textContent = last();
+  $("last-shown").textContent = ends;
   $("alliance-note").textContent = many ? words.many.note : words.alliance.note;
   $("fan-words").hidden = !many;
   if (many) $("fan-words").replaceChildren(...fewWords(many));
@@ -308,6 +309,7 @@ function listen() {
   $("read").addEventListener("click", () => dialogs.open(words.log.readable, shown.at < 1 ? words.log.empty : notesOf(shown.play, shown.at)));
   $("chair").addEventListener("click", chairAtLast);
   addEventListener("keydown", pressed);
+  document.querySelector(".stop").addEventListener("click", (event) => event.detail && setTimeout(() => $("play").focus()));  // so that Space plays
   new ResizeObserver(() => draw()).observe($("alliance"));
 }
 
