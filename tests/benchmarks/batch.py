@@ -31,7 +31,7 @@ from sim.experiments.outcomes import block_of, values_of
 from sim.experiments.points import scenario_at
 from sim.experiments.run import simulated_part
 
-LEAST_FROM_TWO, MOST_OVERHEAD, MOST_GB, MOST_GROWTH, LEAST_OVER_MESA = 1.8, 0.05, 2.0, 1.1, 20.0
+LEAST_FROM_TWO, MOST_OVERHEAD, MOST_GB, MOST_GROWTH, LEAST_OVER_MESA = 1.8, 0.05, 2.0, 1.1, 10.0
 
 
 def study(replicates: int, clients: int = 400, **batch: Any) -> sim.Scenario:
