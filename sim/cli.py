@@ -49,14 +49,6 @@ _WITH = typer.Option(
 _POINT = typer.Option(min=0, help="Of a scenario with a batch: this point alone, as a single run with all its tables.")
 _SEED = typer.Option(min=0, max=2**63 - 1, help="Fixes all luck: the same seed gives the same tables.")
 
-def _added(files: list[Path] | None) -> None:
-    """Run what adds to the model's registries before a scenario names it."""
-    from sim.experiments.added import run_file
-
-    for file in files or ():
-        run_file(file)
-
-
 def _out() -> Console:
     # Wide when the output is not a terminal, so that tables in files are not folded.
     return Console(width=None if sys.stdout.isatty() else 140, highlight=False)
@@ -131,9 +123,10 @@ def run_command(
     point: Annotated[int | None, _POINT] = None,
 ) -> None:
     """Run a scenario, write its tables and report, and print the answer. The same command goes on with an unfinished batch."""
+    from sim.experiments.added import run_files
     from sim.experiments.scenario import load
 
-    _added(with_files)
+    run_files(with_files)
     wanted, seed = _at_point(load(scenario), point, seed)
     asked = batch or cluster is not None
     if batch_run.is_batch(wanted, asked):
@@ -224,11 +217,12 @@ def check(
     with_files: Annotated[list[Path] | None, _WITH] = None,
 ) -> None:
     """Check a scenario file and say what it would run."""
+    from sim.experiments.added import run_files
     from sim.experiments.run import fits_in_memory
     from sim.experiments.scenario import load
     from sim.views import listing
 
-    _added(with_files)
+    run_files(with_files)
     s = load(scenario)
     if s.batch is None:
         fits_in_memory(s)
@@ -289,11 +283,12 @@ def trace(
     with_files: Annotated[list[Path] | None, _WITH] = None,
 ) -> None:
     """Look inside one session: what happened in each exchange, step by step."""
+    from sim.experiments.added import run_files
     from sim.experiments.run import traced_course
     from sim.experiments.scenario import load
     from sim.views import story
 
-    _added(with_files)
+    run_files(with_files)
     s, seed = _at_point(load(scenario), point, seed)
     exchanges, sessions, chosen = traced_course(s, seed, arm, client, replicate)
     if session > len(sessions):
@@ -336,12 +331,13 @@ def report(
     with_files: Annotated[list[Path] | None, _WITH] = None,
 ) -> None:
     """Write the report of a result folder anew, of a single run or of a batch."""
+    from sim.experiments.added import run_files
     from sim.experiments.batch_results import open_batch
     from sim.experiments.result_folder import opened
     from sim.experiments.store import open_run
     from sim.views.report import write_report
 
-    _added(with_files)
+    run_files(with_files)
     if opened(folder).is_batch:
         from sim.views.batch_report import write_batch_report
 

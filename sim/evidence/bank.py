@@ -12,7 +12,6 @@ import hashlib
 import json
 import multiprocessing
 import os
-import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
@@ -25,6 +24,7 @@ from typing import Any, TextIO
 from sim.evidence.patterns import patterns
 from sim.evidence.studies import Studies
 from sim.evidence.validate import Row, simulated
+from sim.experiments.workers import end_with_parent
 
 LEDGER = "simulated.jsonl"
 #: Folders and files that decide what a simulated study finds.
@@ -89,18 +89,6 @@ def found_by(job: Job) -> dict[str, Any]:
         if row.simulated.i2 == row.simulated.i2:
             between[one.id] = row.simulated.i2
     return {"values": values, "parts": parts, "between": between}
-
-
-def _end_with_parent() -> None:
-    """End this worker when the process that asked is gone: a search that was killed must not leave workers behind."""
-
-    def watch() -> None:
-        parent = multiprocessing.parent_process()
-        if parent is not None:
-            parent.join()
-            os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
 
 
 def _found(kept: Mapping[str, Any]) -> Found:
@@ -197,7 +185,7 @@ class Bank:
     def _side_by_side(self, jobs: Iterable[Job]) -> Iterable[tuple[Job, dict[str, Any]]]:
         if self._pool is None:  # spawn, whatever the platform's habit: a forked process would share compiled state half-made
             context = multiprocessing.get_context("spawn")
-            self._pool = ProcessPoolExecutor(self._workers, mp_context=context, initializer=_end_with_parent)
+            self._pool = ProcessPoolExecutor(self._workers, mp_context=context, initializer=end_with_parent)
         waiting: dict[Future[dict[str, Any]], Job] = {self._pool.submit(found_by, job): job for job in jobs}
         for future in as_completed(waiting):
             yield waiting[future], future.result()

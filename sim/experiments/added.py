@@ -9,7 +9,7 @@ import hashlib
 import json
 import runpy
 import traceback
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -98,6 +98,12 @@ def added_files(folder: Path, known: Mapping[str, str]) -> tuple[tuple[str, str]
         found.append((name, text))
         run_file(path)
     return tuple(found)
+
+
+def run_files(paths: Iterable[Path] | None) -> None:
+    """Run files that add to the registries, one after the other. Raises ``AddedError``."""
+    for path in paths or ():
+        run_file(path)
 
 
 def run_file(path: Path) -> None:

@@ -319,7 +319,6 @@ def _failures(plan: Plan, failures: Iterable[Failure]) -> pd.DataFrame:
 
 
 def _manifest(plan: Plan, ledger: ledgers.Ledger, tables: Mapping[str, Any]) -> dict[str, Any]:
-    identity = plan.identity
     begun = ledger.lines[0]["begun"]
     mixed = [{"changed": line["changed"], "sources": line["anyway"]["sources"], "lock": line["anyway"]["lock"]}
              for line in ledger.lines if "anyway" in line]  # fmt: skip
@@ -339,7 +338,7 @@ def _manifest(plan: Plan, ledger: ledgers.Ledger, tables: Mapping[str, Any]) -> 
         "sources": begun["sources"],
         "lock": begun["lock"],
         "arithmetic_fingerprint": begun["arithmetic"],
-        "files": identity["files"],
+        "files": begun["files"],
         **({"model": plan.model.own} if plan.model.own else {}),
         **added_here.in_manifest(plan.with_all_kinds),
         **({"gone_on_although": mixed} if mixed else {}),

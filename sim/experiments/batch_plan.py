@@ -195,12 +195,13 @@ class Repeats:
         until = self.plan.batch.until
         if until is None:
             return
-        rows = parts.filter(pc.equal(parts["measure"], until.measure)).to_pylist()
-        for row in rows:
-            scenario = scenario_at(self.plan.scenario, self.plan.points[row["point"]].changes)
-            arms = arms_of(scenario)
+        points = {p: scenario_at(self.plan.scenario, self.plan.points[p].changes) for p in parts["point"].unique().to_pylist()}
+        names = {p: arms_of(here) for p, here in points.items()}
+        references = {p: reference_among(here) for p, here in points.items()}
+        for row in parts.filter(pc.equal(parts["measure"], until.measure)).to_pylist():
+            arms = names[row["point"]]
             arm, minus = arms[row["arm"]], None if row["minus"] == NOTHING else arms[row["minus"]]
-            wanted = reference_among(scenario)[arm] if until.difference else None
+            wanted = references[row["point"]][arm] if until.difference else None
             if minus == wanted and (until.difference == (minus is not None)) and until.arm in (None, arm):
                 replicates = self._values.setdefault(row["point"], {}).setdefault(arm, {})
                 replicates.setdefault(row["replicate"], {})[row["block"]] = (row["n"], row["mean"], row["squares"])

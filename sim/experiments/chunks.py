@@ -91,20 +91,12 @@ class Done:
     worker: Mapping[str, str] = field(default_factory=dict)
 
 
+@lru_cache(maxsize=1)  # every chunk says it, and a process does not change
 def worker_identity() -> dict[str, str]:
     """What a worker's results depend on: sources, library versions, arithmetic."""
     from sim.experiments.store import arithmetic_fingerprint, lock_hash
 
-    return {"sources": sources_hash(), "lock": lock_hash(), "arithmetic": _once(arithmetic_fingerprint)}
-
-
-_KNOWN: dict[str, str] = {}
-
-
-def _once(fingerprint: Any) -> str:
-    if "arithmetic" not in _KNOWN:
-        _KNOWN["arithmetic"] = fingerprint()
-    return _KNOWN["arithmetic"]
+    return {"sources": sources_hash(), "lock": lock_hash(), "arithmetic": arithmetic_fingerprint()}
 
 
 @lru_cache(maxsize=None)

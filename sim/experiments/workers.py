@@ -91,7 +91,7 @@ def _flowing(
 
 
 def end_with_parent() -> None:
-    """End this worker when the process that asked is gone: a batch that was killed must not leave workers behind."""
+    """End this worker when the process that asked is gone: a batch or search that was killed must not leave any."""
 
     def watch() -> None:
         parent = multiprocessing.parent_process()

@@ -35,13 +35,6 @@ def told(line: str) -> None:
     typer.echo(line, err=True)
 
 
-def _added(files: list[Path] | None) -> None:
-    from sim.experiments.added import run_file
-
-    for file in files or ():
-        run_file(file)
-
-
 # -------------------------------------------------------------------------------------------------------------- verify
 
 
@@ -56,9 +49,10 @@ def verify(
 
     Exit status 1 where something does not agree.
     """
+    from sim.experiments.added import run_files
     from sim.experiments.verify import verified
 
-    _added(with_files)
+    run_files(with_files)
     chosen = secrets.randbelow(2**32) if seed is None else seed
     found = verified(folder, sample, chosen, anyway=anyway, progress=told)
     typer.echo("\n".join(verified_told(found)))
