@@ -15,6 +15,7 @@ import json
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -93,18 +94,18 @@ def extras() -> Iterator[tuple[str, Callable[[int], dict[str, pd.DataFrame]]]]:
     """What no shipped scenario has: every mark with some missing, another model, one traced course."""
     hello = sim.load(SCENARIOS / "hello.yaml")
     items = hello.but(record={"items": True}, missing_item_prob=0.1, missing_form_prob=0.1, clients_per_arm=40)
-    yield "items and missing answers", lambda workers: tables_of(items, workers)
+    yield "items and missing answers", partial(tables_of, items)
     clinic = small(SCENARIOS / "clinic_first_free.yaml").but(
         record={"items": True, "exchanges": {"clients": [0, 3]}}, clinic={"turnover": True, "feedback": True}
     )
-    yield "clinic with everything", lambda workers: tables_of(clinic, workers)
+    yield "clinic with everything", partial(tables_of, clinic)
 
 
 def found(progress: Callable[[str], None] = lambda line: None) -> dict[str, dict[str, dict[str, str]]]:
     """Scenario -> table -> column -> hash. Raises ``AssertionError`` where two workers give something else than one."""
-    jobs = [(path.stem, lambda n, s=small(path): tables_of(s, n)) for path in sorted(SCENARIOS.glob("*.yaml"))]
+    jobs = {path.stem: partial(tables_of, small(path)) for path in sorted(SCENARIOS.glob("*.yaml"))}
     out = {}
-    for name, run in [*jobs, *extras()]:
+    for name, run in {**jobs, **dict(extras())}.items():
         one, two = ({t: {str(c): column_hash(f[c]) for c in f.columns} for t, f in run(workers).items()} for workers in (1, 2))
         assert one == two, f"{name}: one worker and two differ"
         out[name] = one
