@@ -14,40 +14,40 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from sim.experiments.batch import run_batch as run_batch
-    from sim.experiments.batch_results import open_batch as open_batch
-    from sim.experiments.compare import compare as compare
-    from sim.experiments.compare_folders import compare_folders as compare_folders
-    from sim.experiments.replay import replayed as replayed
-    from sim.experiments.run import Run as Run
-    from sim.experiments.run import run as run
-    from sim.experiments.scenario import Scenario as Scenario
-    from sim.experiments.scenario import ScenarioError as ScenarioError
-    from sim.experiments.scenario import from_spec as from_spec
-    from sim.experiments.scenario import load as load
-    from sim.experiments.store import open_run as open_run
+    from sim.batch.results import open_batch as open_batch
+    from sim.batch.run import run_batch as run_batch
+    from sim.folders.compare import compare_folders as compare_folders
+    from sim.folders.replay import replayed as replayed
+    from sim.report.figures import courses as plots  # noqa: F401
+    from sim.runs.compare import compare as compare
+    from sim.scenario.scenario import Scenario as Scenario
+    from sim.scenario.scenario import ScenarioError as ScenarioError
+    from sim.scenario.scenario import from_spec as from_spec
+    from sim.scenario.scenario import load as load
+    from sim.simulation.simulate import Run as Run
+    from sim.simulation.simulate import run as run
+    from sim.storage.store import open_run as open_run
     from sim.theory.parameters import Parameters as Parameters
     from sim.therapy.model import Model as Model
-    from sim.views import plots as plots
 
 # Loaded at first use, so that ``import sim`` is light.
 _PLACES = {
-    "load": "sim.experiments.scenario",
-    "from_spec": "sim.experiments.scenario",
-    "Scenario": "sim.experiments.scenario",
-    "ScenarioError": "sim.experiments.scenario",
-    "run": "sim.experiments.run",
-    "Run": "sim.experiments.run",
-    "open_run": "sim.experiments.store",
-    "run_batch": "sim.experiments.batch",
-    "open_batch": "sim.experiments.batch_results",
-    "replayed": "sim.experiments.replay",
-    "compare": "sim.experiments.compare",
-    "compare_folders": "sim.experiments.compare_folders",
+    "load": "sim.scenario.scenario",
+    "from_spec": "sim.scenario.scenario",
+    "Scenario": "sim.scenario.scenario",
+    "ScenarioError": "sim.scenario.scenario",
+    "run": "sim.simulation.simulate",
+    "Run": "sim.simulation.simulate",
+    "open_run": "sim.storage.store",
+    "run_batch": "sim.batch.run",
+    "open_batch": "sim.batch.results",
+    "replayed": "sim.folders.replay",
+    "compare": "sim.runs.compare",
+    "compare_folders": "sim.folders.compare",
     "Parameters": "sim.theory.parameters",
     "Model": "sim.therapy.model",
 }
-_MODULES = {"plots": "sim.views.plots", "measures": "sim.experiments.measures"}
+_MODULES = {"plots": "sim.report.figures.courses", "measures": "sim.measures"}
 
 __all__ = ["__version__", *_PLACES, *_MODULES]
 

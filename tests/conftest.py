@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sim.therapy.matching import MATCHING
+from sim.therapy.clinic.matching import MATCHING
 from sim.therapy.policies import POLICIES
 from sim.therapy.training import PROGRAMMES
 

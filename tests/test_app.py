@@ -17,24 +17,26 @@ import pytest
 from starlette.testclient import TestClient
 
 import sim
-from sim import cli
-from sim.experiments.run import run, traced_course
+from sim.classroom import chair, handout, page, server
+from sim.classroom.course import many, notes, play
+from sim.classroom.course.play import play_of, record_of, side_of
+from sim.classroom.course.record import BY_SESSION, TRACED
+from sim.classroom.course.responses import RESPONSES
+from sim.classroom.course.scenarios import scenario_of
+from sim.classroom.course.state import MOST_CHOICES, PAIRS, AddressError, State, as_text, read
+from sim.classroom.course.words import words
+from sim.classroom.lessons import FIRST, LESSONS, SETUPS
+from sim.cli import app as app_command
+from sim.cli import main as cli
+from sim.mesa import page as mesa_page
 from sim.people.state import StateError
+from sim.serving import CannotListen
+from sim.simulation.simulate import run, traced_course
 from sim.theory.claims import sources
 from sim.theory.parameters import NUMBERS
 from sim.theory.regions import REGIONS
 from sim.theory.styles import STYLES
 from sim.therapy.session import ENDINGS
-from sim.views import app_command, mesa_page
-from sim.views.app import chair, handout, many, notes, page, play, server
-from sim.views.app.lessons import FIRST, LESSONS, SETUPS
-from sim.views.app.play import play_of, record_of, side_of
-from sim.views.app.record import BY_SESSION, TRACED
-from sim.views.app.responses import RESPONSES
-from sim.views.app.scenarios import scenario_of
-from sim.views.app.state import MOST_CHOICES, PAIRS, AddressError, State, as_text, read
-from sim.views.app.words import words
-from sim.views.listening import CannotListen
 
 HOME = "http://127.0.0.1:8765"
 
@@ -501,7 +503,7 @@ def test_every_word_that_the_page_asks_for_is_there() -> None:
 def test_every_sentence_of_the_table_is_asked_for() -> None:
     """No word without a reader: its key is asked for somewhere in the page's code."""
     folder = Path(page.__file__).parent
-    files = [*folder.glob("*.py"), *folder.glob("*.j2"), *folder.glob("static/*.js")]
+    files = [*folder.rglob("*.py"), *folder.glob("*.j2"), *folder.glob("static/*.js")]
     code = {file.name: file.read_text(encoding="utf-8") for file in files}
 
     def asked_in(part: str, text: str) -> set[str]:

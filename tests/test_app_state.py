@@ -10,12 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sim.experiments.scenario import ScenarioError
-from sim.theory.parameters import NUMBERS
-from sim.views.app import scenarios
-from sim.views.app.lessons import FIRST, SETUPS
-from sim.views.app.responses import RESPONSES, forced
-from sim.views.app.state import (
+from sim.classroom.course import scenarios
+from sim.classroom.course.responses import RESPONSES, forced
+from sim.classroom.course.state import (
     MOST_CHARACTERS,
     PAIRS,
     WHOLE,
@@ -27,6 +24,9 @@ from sim.views.app.state import (
     read,
     with_changes,
 )
+from sim.classroom.lessons import FIRST, SETUPS
+from sim.scenario.scenario import ScenarioError
+from sim.theory.parameters import NUMBERS
 
 
 def state(query: str = "") -> State:

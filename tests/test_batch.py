@@ -22,14 +22,19 @@ import pandas as pd
 import pytest
 
 import sim
-from sim.experiments import assemble, batch_folder, batch_plan, chunks, ledger, measures, outcomes, workers
-from sim.experiments.batch import BatchStopped, chunks_of, run_batch
-from sim.experiments.batch_folder import BatchChanged
-from sim.experiments.batch_plan import planned
-from sim.experiments.batch_progress import Progress
-from sim.experiments.clinic_measures import by_replicate
-from sim.experiments.store import StoreError, ValuesHash, values_hash
+from sim import measures
+from sim.batch import assemble, chunks, workers
+from sim.batch import folder as batch_folder
+from sim.batch import plan as batch_plan
+from sim.batch.folder import BatchChanged
+from sim.batch.plan import planned
+from sim.batch.progress import Progress
+from sim.batch.run import BatchStopped, chunks_of, run_batch
+from sim.measures import outcomes
+from sim.measures.clinics import by_replicate
 from sim.people.state import StateError
+from sim.storage import ledger
+from sim.storage.store import StoreError, ValuesHash, values_hash
 from sim.therapy.model import Model
 from sim.therapy.policies import POLICIES, Policy
 from sim.therapy.session import World
@@ -237,7 +242,7 @@ def test_effects_have_intervals_over_replicates_or_clients(whole: Path, tmp_path
     found = sim.open_batch(whole)
     values = found.summaries.query("point == 0 and arm == 'secure' and measure == 'alliance' and minus == ''")["mean"]
     row = found.effects().query("point == 0 and arm == 'secure' and measure == 'alliance' and minus == ''").iloc[0]
-    by_hand = sim.experiments.intervals.mean_interval(values)
+    by_hand = sim.measures.intervals.mean_interval(values)
     assert (row["mean"], row["low"], row["high"], row["n"]) == pytest.approx(
         (*(by_hand[k] for k in ("mean", "low", "high")), 3)
     )
@@ -604,7 +609,7 @@ def test_changed_sources_and_versions_are_refused_unless_asked_for(
     folder = tmp_path / "b"
     interrupted(folder, 2)
     monkeypatch.setattr(batch_plan, "sources_hash", lambda: "other")
-    monkeypatch.setattr(batch_plan, "versions", lambda: {**sim.experiments.store.versions(), "numpy": "9.9"})
+    monkeypatch.setattr(batch_plan, "versions", lambda: {**sim.storage.store.versions(), "numpy": "9.9"})
     with pytest.raises(BatchChanged, match=r"sources have changed; versions: numpy .* -> 9\.9.*--anyway"):
         run_batch(small(), 5, folder, workers=1)
     run_batch(small(), 5, folder, workers=1, anyway=True)
@@ -690,8 +695,8 @@ def test_workers_import_neither_mesa_nor_figures() -> None:
     """Importing Mesa would cost a second and change how processes are started."""
     with workers.Processes(1) as pool:
         (_, loaded), *_ = pool.results([0], modules)
-    assert "sim.experiments.chunks" in loaded
-    assert not {"mesa", "matplotlib", "typer", "sim.views"} & set(loaded)
+    assert "sim.batch.chunks" in loaded
+    assert not {"mesa", "matplotlib", "typer", "sim.report", "sim.cli"} & set(loaded)
 
 
 def dies_once(flag: str) -> str:

@@ -15,12 +15,12 @@ from pathlib import Path
 import pytest
 
 import sim
-from sim.cli import main
-from sim.experiments import workers
-from sim.experiments.batch import run_batch
-from sim.experiments.batch_progress import Progress
-from sim.experiments.chunks import worker_identity
-from sim.experiments.store import StoreError
+from sim.batch import workers
+from sim.batch.chunks import worker_identity
+from sim.batch.progress import Progress
+from sim.batch.run import run_batch
+from sim.cli.main import main
+from sim.storage.store import StoreError
 from tests.test_batch import bytes_of, small
 
 distributed = pytest.importorskip("distributed", reason="needs the extra 'cluster'")

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 import sim
-from sim.experiments.batch_plan import planned
-from sim.experiments.chunks import Key, seed_at
-from sim.experiments.points import BASE, points_of, scenario_at, table_of
-from sim.experiments.scenario import ScenarioError
+from sim.batch.chunks import Key, seed_at
+from sim.batch.plan import planned
+from sim.scenario.points import BASE, points_of, scenario_at, table_of
+from sim.scenario.scenario import ScenarioError
 from sim.therapy.policies import POLICIES
 
 SPEC: dict[str, Any] = {

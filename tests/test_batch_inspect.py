@@ -20,25 +20,28 @@ import pytest
 from scipy import stats
 
 import sim
-from sim import luck
-from sim.cli import main
-from sim.experiments import chunks, ledger, measures, result_folder, status, store, verify
-from sim.experiments.batch import run_batch
-from sim.experiments.batch_results import open_batch
-from sim.experiments.compare_folders import compare_folders
-from sim.experiments.design import build, client_numbers
-from sim.experiments.export import export
-from sim.experiments.followed import faults_in
-from sim.experiments.points import Point
-from sim.experiments.replay import alone, failures_of, first_failing, replayed, where_they_lie
-from sim.experiments.run import Task, simulated_part
-from sim.experiments.store import StoreError, values_hash
+from sim import luck, measures
+from sim.batch import chunks
+from sim.batch.results import open_batch
+from sim.batch.run import run_batch
+from sim.cli import replay as replay_page
+from sim.cli.main import main
+from sim.export.files import export
+from sim.folders import status, verify
+from sim.folders.compare import compare_folders
+from sim.folders.faults import faults_in
+from sim.folders.replay import alone, failures_of, first_failing, replayed, where_they_lie
 from sim.people.state import StateError
+from sim.scenario.points import Point
+from sim.simulation.build import build, client_numbers
+from sim.simulation.simulate import Task, simulated_part
+from sim.storage import folder as result_folder
+from sim.storage import ledger, store
+from sim.storage.store import StoreError, values_hash
+from sim.therapy.clinic.matching import MATCHING
 from sim.therapy.course import Running
-from sim.therapy.matching import MATCHING
 from sim.therapy.model import Model
 from sim.therapy.session import World, traced_quantities
-from sim.views import replay_page
 
 SPEC: dict[str, Any] = {
     "question": "Can it be looked into?",
@@ -50,7 +53,7 @@ SPEC: dict[str, Any] = {
 }
 VARIED = {**SPEC, "batch": {"vary": {"trust_rate": [0.1, 0.3], "arms.secure.sessions": [6, 8]}, "keep": ["clients", "sessions"]}}
 RULES = '''"""A rule that knows nothing of long lists."""
-from sim.therapy.matching import MATCHING, least_loaded
+from sim.therapy.clinic.matching import MATCHING, least_loaded
 
 
 def short_lists(seen):

@@ -11,12 +11,13 @@ import matplotlib.pyplot as plt
 import pytest
 
 import sim
-from sim.cli import main
-from sim.experiments.batch import run_batch
-from sim.experiments.batch_results import BatchResults
-from sim.views import batch_report, plots_batch
-from sim.views.batch_run import MOST_ROWS, results_table
-from sim.views.canvas import number
+from sim.batch.results import BatchResults
+from sim.batch.run import run_batch
+from sim.cli.batch import MOST_ROWS, results_table
+from sim.cli.main import main
+from sim.report.drawing import number
+from sim.report.figures import sweep as plots_batch
+from sim.report.pages import batch as batch_report
 from tests.test_batch import CLINIC, SPEC, failing, small
 from tests.test_cli import Attune, attune, wrong
 
@@ -67,7 +68,7 @@ def test_any_scenario_can_be_a_batch(attune: Attune, tmp_path: Path) -> None:
 
 def test_failures_are_told_everywhere(made: Callable[..., BatchResults], capsys: pytest.CaptureFixture[str]) -> None:
     """On the screen, in the report with the replay command."""
-    from sim.views import batch_run
+    from sim.cli import batch as batch_run
 
     found = made(SPEC, model=failing())
     batch_run.show(found)
@@ -154,7 +155,7 @@ def test_wrong_options_are_one_line(attune: Attune, tmp_path: Path) -> None:
 def test_stopping_at_a_failure_is_status_1(attune: Attune, tmp_path: Path) -> None:
     """A policy from a file that raises for clinics; the message names the run and what to do."""
     (tmp_path / "rules.py").write_text(
-        "from sim.therapy.matching import MATCHING\n"
+        "from sim.therapy.clinic.matching import MATCHING\n"
         "def touchy(seen):\n"
         "    '''Fails.'''\n"
         "    raise RuntimeError('the rule is tired')\n"

@@ -12,16 +12,19 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sim.evidence import bank as bank_module
-from sim.evidence import ensemble, leave_out, reserved, rivals
-from sim.evidence.bank import LEDGER, Bank, BankError, Found, Job, found_by
-from sim.evidence.calibrate import ROOM, Fit, Search, mean_of, misses, searched, shortfall, shortfalls
-from sim.evidence.emulator import learned
-from sim.evidence.free_numbers import BY_HAND, FREE, Free, centre, standings_of, values_at
-from sim.evidence.kept import fit_of, kept
-from sim.evidence.patterns import PatternError, patterns
-from sim.evidence.validate import Studies, score_limit
-from sim.experiments.scenario import from_spec
+from sim.evidence.calibration import competing as rivals
+from sim.evidence.calibration import ensemble
+from sim.evidence.calibration import leave_one_out as leave_out
+from sim.evidence.calibration import seeds as reserved
+from sim.evidence.calibration import simulated as bank_module
+from sim.evidence.calibration.emulator import learned
+from sim.evidence.calibration.free import BY_HAND, FREE, Free, centre, standings_of, values_at
+from sim.evidence.calibration.search import ROOM, Fit, Search, mean_of, misses, searched, shortfall, shortfalls
+from sim.evidence.calibration.simulated import LEDGER, Bank, BankError, Found, Job, found_by
+from sim.evidence.calibration.stored import fit_of, kept
+from sim.evidence.patterns.published import PatternError, patterns
+from sim.evidence.patterns.validation import Studies, score_limit
+from sim.scenario.scenario import from_spec
 from sim.theory.ensemble import members, spread
 from sim.theory.parameters import NUMBERS, ParameterError
 from tests.test_cli import Attune, attune, wrong
@@ -128,22 +131,24 @@ def test_bank_finds_what_validation_finds() -> None:
     """A job's table is what the simulated studies of that seed and size say."""
     kept_values = found_by(job(3))["values"]
     studies = Studies(3, {"parameters": {}}, 0.06, threads=2)
-    from sim.evidence.validate import simulated
+    from sim.evidence.patterns.validation import simulated
 
     for name in SMALL:
         assert kept_values[name][0] == simulated(patterns()[name], studies).value
 
 
 def test_model_hash_is_of_what_decides(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Every folder that decides a result is in it; views are not."""
+    """Every room that decides a result is in it; reports are not."""
     import shutil
 
     package = tmp_path / "sim"
-    shutil.copytree(Path(bank_module.__file__).parents[1], package)
+    shutil.copytree(Path(bank_module.__file__).parents[2], package)
     monkeypatch.setattr(bank_module.resources, "files", lambda name: package)
     here = bank_module.model_hash.__wrapped__()
-    for name, changes in (("views/plots.py", False), ("theory/equations.py", True), ("evidence/studies.py", True),
-                          ("theory/claims.yaml", True), ("evidence/rivals.py", False), ("luck.py", True)):  # fmt: skip
+    for name, changes in {
+        "report/figures/courses.py": False, "theory/equations.py": True, "evidence/patterns/studies.py": True,
+        "theory/claims.yaml": True, "evidence/calibration/competing.py": False, "luck.py": True,
+    }.items():  # fmt: skip
         path = package / name
         before = path.read_text()
         path.write_text(before + "\n")

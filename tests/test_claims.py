@@ -10,22 +10,22 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from sim import cli
-from sim.evidence import claims as tested
-from sim.evidence.claim_measures import UnknownMeasure, measured, quantities
-from sim.evidence.claims import Contrast, Effect, Expected, Finding, UnknownClaim, contrasts, findings, overlaid
-from sim.evidence.effects import lesion_effects
+from sim.cli import main as cli
+from sim.cli.evidence import claims_page
+from sim.evidence.claims import contrasts as tested
+from sim.evidence.claims.contrasts import Contrast, Effect, Expected, Finding, UnknownClaim, contrasts, findings, overlaid
+from sim.evidence.claims.effects import lesion_effects
+from sim.evidence.claims.origins import distance, own_rules, rules
+from sim.evidence.claims.quantities import UnknownMeasure, measured, quantities
 from sim.evidence.imaging import correlation
-from sim.evidence.origins import distance, own_rules, rules
-from sim.experiments.run import run
-from sim.experiments.scenario import from_spec, load
 from sim.people.state import DYAD, PERSON
+from sim.scenario.scenario import from_spec, load
+from sim.simulation.simulate import run
 from sim.theory.claims import claims
 from sim.theory.parameters import NUMBERS
 from sim.theory.regions import REGIONS, ROLES
+from sim.therapy.links import SESSION_RULES
 from sim.therapy.session import World
-from sim.therapy.wiring import SESSION_RULES
-from sim.views import claims_page
 
 EVERY = contrasts()
 every_contrast = pytest.mark.parametrize("contrast", EVERY, ids=[c.id for c in EVERY])

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from sim import __version__
-from sim.cli import main
+from sim.cli.main import main
 from sim.theory.parameters import NUMBERS
 
 ROOT = Path(__file__).parents[1]
@@ -182,7 +182,7 @@ def test_places_that_cannot_be_read_or_written(attune: Attune, tmp_path: Path) -
 
 def test_a_crash_on_the_way_writes_nothing(attune: Attune, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """State out of range is status 1 and a sentence; Ctrl-C is 130; neither leaves a file."""
-    import sim.experiments.run as running
+    import sim.simulation.simulate as running
     from sim.people.state import StateError
 
     def out_of_range(*_: object, **__: object) -> None:

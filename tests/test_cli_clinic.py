@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 
 import sim
-from sim.experiments.run import traced_course
-from sim.experiments.scenario import load
-from sim.experiments.store import open_run
-from sim.therapy.matching import MATCHING, MatchingError
+from sim.scenario.scenario import load
+from sim.simulation.simulate import traced_course
+from sim.storage.store import open_run
+from sim.therapy.clinic.matching import MATCHING, MatchingError
 from sim.therapy.training import PROGRAMMES
 from tests.test_cli import Attune, attune, wrong
 
@@ -27,7 +27,7 @@ arms:
   mine: {clinic: {matching: calm_for_anxious}}
 """
 RULES = """import numpy as np
-from sim.therapy.matching import MATCHING, by_score
+from sim.therapy.clinic.matching import MATCHING, by_score
 MATCHING["calm_for_anxious"] = by_score(lambda seen: -np.outer(seen.front().client_anxiety, seen.therapist_anxiety))
 """
 
@@ -78,7 +78,7 @@ def test_a_report_that_fails_costs_no_tables(attune: Attune, written: Path, monk
     def broken(*_: object) -> None:
         raise ValueError("a fault")
 
-    monkeypatch.setattr("sim.views.report.write_report", broken)
+    monkeypatch.setattr("sim.report.pages.run.write_report", broken)
     done = attune("run", "mine.yaml", "--with", "rules.py", "--out", "kept")
     assert done.status == 1 and "the tables are in kept" in done.err and "a fault" in done.err
     assert len(open_run(written / "kept").clients)

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sim.experiments.clinics import build_clinic
-from sim.experiments.run import run, run_of_clinic
-from sim.experiments.scenario import Scenario, from_spec
-from sim.therapy import clinic as verbs
-from sim.therapy.clinic import BETWEEN, ENDED, LOST, TREATED, WAITING, Clinic
-from sim.therapy.matching import rule_names
+from sim.scenario.scenario import Scenario, from_spec
+from sim.simulation.clinics import build_clinic
+from sim.simulation.simulate import run, run_of_clinic
+from sim.therapy.clinic import week as verbs
+from sim.therapy.clinic.matching import rule_names
+from sim.therapy.clinic.week import BETWEEN, ENDED, LOST, TREATED, WAITING, Clinic
 from sim.therapy.model import Model
 from sim.therapy.session import IN_THERAPY
 from sim.therapy.training import PROGRAMMES

@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sim.experiments.clinics import build_clinic, simulated_clinic
-from sim.experiments.run import Run, run
-from sim.experiments.scenario import Scenario, from_spec
 from sim.people.state import PERSON
+from sim.scenario.scenario import Scenario, from_spec
+from sim.simulation.clinics import build_clinic, simulated_clinic
+from sim.simulation.simulate import Run, run
 from sim.theory.parameters import NUMBERS
-from sim.therapy.clinic import hire
+from sim.therapy.clinic.week import hire
 from sim.therapy.model import SHIPPED
 
 PLAN = {"therapists": 4, "capacity": 3, "arrivals_per_week": 3, "weeks": 16, "turnover": True, "vacant_weeks": 3}

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from sim.experiments.run import fits_in_memory, run, traced_course
-from sim.experiments.scenario import Scenario, ScenarioError, from_spec, json_schema, load
-from sim.experiments.scenario_clinic import ClinicFile, Plan
-from sim.therapy.clinic import Service
-from sim.therapy.matching import rule_names
+from sim.scenario.clinic import ClinicFile, Plan
+from sim.scenario.scenario import Scenario, ScenarioError, from_spec, json_schema, load
+from sim.simulation.simulate import fits_in_memory, run, traced_course
+from sim.therapy.clinic.matching import rule_names
+from sim.therapy.clinic.week import Service
 
 SCENARIOS = Path(__file__).parents[1] / "scenarios"
 HEAD = "question: Does it work?\ndesign: clinic\n"

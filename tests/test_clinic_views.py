@@ -15,11 +15,15 @@ from matplotlib.figure import Figure
 from scipy import stats
 
 import sim
-from sim.experiments import clinic_measures as cm
-from sim.experiments import measures
-from sim.experiments.run import Run
-from sim.views import answer, captions, doubts, involved, plots, report
-from sim.views.plots_clinic import CLINIC_FIGURES, not_asked
+from sim import measures
+from sim.measures import clinics as cm
+from sim.report.figures import courses as plots
+from sim.report.figures.clinic.service import CLINIC_FIGURES, not_asked
+from sim.report.pages import run as report
+from sim.report.words import answer, captions
+from sim.report.words import basis as involved
+from sim.report.words import caveats as doubts
+from sim.simulation.simulate import Run
 
 BASE: dict[str, Any] = {
     "question": "Q?", "design": "clinic", "sessions": 4, "exchanges": 2, "replicates": 2,

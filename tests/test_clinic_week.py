@@ -7,15 +7,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sim.experiments.clinics import arrivals, build_clinic
-from sim.experiments.run import run
-from sim.experiments.scenario import Scenario, from_spec
-from sim.people.instruments import Luck
+from sim.measurement.instruments import Luck
 from sim.people.state import Columns
+from sim.scenario.scenario import Scenario, from_spec
+from sim.simulation.clinics import arrivals, build_clinic
+from sim.simulation.simulate import run
 from sim.theory import equations as eq
 from sim.theory.parameters import Parameters
-from sim.therapy import clinic as verbs
-from sim.therapy.clinic import BETWEEN, CLINIC, ENDED, LOST, WAITING, Clinic
+from sim.therapy.clinic import week as verbs
+from sim.therapy.clinic.week import BETWEEN, CLINIC, ENDED, LOST, WAITING, Clinic
 from sim.therapy.session import IN_THERAPY, TRANSFERRED, World, meet_first
 
 

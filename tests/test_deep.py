@@ -9,10 +9,10 @@ import pytest
 from scipy import stats
 
 import sim
-from sim.experiments.batch import run_batch
-from sim.experiments.points import scenario_at
-from sim.experiments.store import values_hash
+from sim.batch.run import run_batch
 from sim.luck import normal, person
+from sim.scenario.points import scenario_at
+from sim.storage.store import values_hash
 from tests.test_batch import bytes_of, killed_and_resumed, small
 
 SCENARIOS = sorted((Path(__file__).parents[1] / "scenarios").glob("*.yaml"))

@@ -13,13 +13,13 @@ import pytest
 from numba.extending import register_jitable
 
 from sim import luck
-from sim.experiments.design import build
-from sim.experiments.run import Run, run
-from sim.experiments.scenario import from_spec
-from sim.people.instruments import Luck, dsq
+from sim.engine.compile import draws
+from sim.measurement.instruments import Luck, dsq
 from sim.people.state import DYAD
+from sim.scenario.scenario import from_spec
+from sim.simulation.build import build
+from sim.simulation.simulate import Run, run
 from sim.theory.parameters import NUMBERS, Parameters
-from sim.therapy.compile import draws
 from sim.therapy.course import run_course
 from sim.therapy.exchange import EXCHANGE, Step
 from sim.therapy.session import World
@@ -460,7 +460,7 @@ def test_what_is_called_warmer_is_warmer() -> None:
     """The change that the README and the commented scenario call warmer raises therapists' warmth, in every kind of therapist."""
     import sim
 
-    template = sim.load(Path(sim.__file__).parent / "experiments" / "new_scenario.yaml").but(clients_per_arm=60, sessions=3)
+    template = sim.load(Path(sim.__file__).parent / "scenario" / "templates" / "arms.yaml").but(clients_per_arm=60, sessions=3)
     worlds = {arm.name: build(template, arm, 0, 1) for arm in template.arms if arm.therapist is not None}
     for world in worlds.values():
         run_course(world, 3)

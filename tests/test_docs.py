@@ -8,12 +8,12 @@ from pathlib import Path
 import matplotlib
 import pytest
 
+from sim.engine.compile import source
 from sim.theory.claims import carriers, tags
-from sim.therapy.compile import source
+from sim.therapy.links import SESSION_RULES
 from sim.therapy.session import SESSION
-from sim.therapy.wiring import SESSION_RULES
-from sim.views.docs import BLOCKS, DOCS, refreshed
-from sim.views.docs_tables import session_wiring_table, wiring_table
+from tools.docs.__main__ import BLOCKS, DOCS, refreshed
+from tools.docs.tables import session_wiring_table, wiring_table
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted(DOCS.glob("*.md"))]
@@ -27,9 +27,9 @@ def written_by_hand(page: str) -> str:
 
 @pytest.mark.parametrize("page", sorted(DOCS.glob("*.md")), ids=lambda p: p.name)
 def test_generated_blocks_are_fresh(page: Path) -> None:
-    """``python -m sim.views.docs`` would change nothing."""
+    """``python -m tools.docs`` would change nothing."""
     text = page.read_text(encoding="utf-8")
-    assert refreshed(text) == text, "run: python -m sim.views.docs"
+    assert refreshed(text) == text, "run: python -m tools.docs"
 
 
 def test_every_block_is_on_a_page() -> None:
@@ -130,7 +130,7 @@ def test_python_blocks_run(page: Path, number: int, block: str, monkeypatch: pyt
 
 def test_the_commands_of_the_readme_exist() -> None:
     """Every ``attune`` verb that the README names is a verb."""
-    from sim.cli import app
+    from sim.cli.main import app
 
     verbs = {c.name or c.callback.__name__.replace("_command", "") for c in app.registered_commands}  # type: ignore[union-attr]
     named = set(re.findall(r"^\s+attune (\w+)", (ROOT / "README.md").read_text(), re.M))

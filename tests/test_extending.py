@@ -16,16 +16,16 @@ import pandas as pd
 import pytest
 
 import sim
-from sim.experiments import store
+from sim.engine.compile import WiringError
 from sim.people.state import Column, StateError
+from sim.report.pages.run import write_report
+from sim.storage import store
 from sim.theory import equations as eq
 from sim.theory.parameters import Number, ParameterError
-from sim.therapy.compile import WiringError
 from sim.therapy.exchange import client, therapist
 from sim.therapy.model import SHIPPED
 from sim.therapy.policies import POLICIES, Policy
 from sim.therapy.session import World
-from sim.views.report import write_report
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "EXTENDING.md").read_text(encoding="utf-8")

@@ -13,23 +13,23 @@ import pandas as pd
 import pytest
 
 import sim
-from sim.evidence import pattern_directions as directions
-from sim.evidence.validate import validate
-from sim.experiments import clinic_measures
-from sim.experiments.clinic_people import people
-from sim.experiments.clinics import build_clinic
-from sim.experiments.run import Run, run
-from sim.experiments.scenario import ScenarioError, from_spec
-from sim.experiments.store import open_run, save, values_hash
-from sim.people import instruments as ask
-from sim.people.forms import LEFT_OUT, MOST_ITEMS, Forms, scored
+from sim.evidence.patterns import directions
+from sim.evidence.patterns.validation import validate
+from sim.measurement import instruments as ask
+from sim.measurement.responses import LEFT_OUT, MOST_ITEMS, Forms, scored
+from sim.measures import clinics as clinic_measures
+from sim.measures.persons import people
 from sim.people.state import StateError
+from sim.report.pages.run import write_report
+from sim.scenario.scenario import ScenarioError, from_spec
+from sim.simulation.clinics import build_clinic
+from sim.simulation.simulate import Run, run
+from sim.storage.store import open_run, save, values_hash
 from sim.theory.parameters import Parameters
-from sim.therapy import clinic as verbs
+from sim.therapy.clinic import week as verbs
+from sim.therapy.clinic.feedback import heed_feedback
 from sim.therapy.course import Running
-from sim.therapy.feedback import heed_feedback
 from sim.therapy.session import ENDINGS
-from sim.views.report import write_report
 
 MISSING = {"missing_item_prob": 0.05, "missing_form_prob": 0.10}
 ARMS: dict[str, Any] = {
@@ -248,7 +248,7 @@ def test_items_come_back_from_the_folder(tmp_path: Path) -> None:
 def test_looking_files_nothing() -> None:
     """Tables of a course or clinic under way can be asked for again and again; who is still there is asked once at the end."""
     scenario = from_spec({**ARMS, "record": {"items": True}}, "s")
-    course = Running(sim.experiments.design.build(scenario, scenario.arms[0], 0, 3))
+    course = Running(sim.simulation.build.build(scenario, scenario.arms[0], 0, 3))
     for _ in range(3):
         course.live_a_week()
     once, twice = course.so_far().items, course.so_far().items
@@ -257,7 +257,7 @@ def test_looking_files_nothing() -> None:
     clinic = build_clinic(scenario, scenario.arms[0], 0, 3)
     for _ in range(20):
         clinic.live_a_week()
-    first, again = (sim.therapy.clinic_book.tables(clinic)["items"] for _ in range(2))
+    first, again = (sim.therapy.clinic.book.tables(clinic)["items"] for _ in range(2))
     assert all(np.array_equal(first[name], again[name]) for name in first)
     assert (first["week"] <= 20).all() and first["item_36"].min() == LEFT_OUT
 
@@ -369,8 +369,8 @@ def test_reports_and_measures_cope(design: str, tmp_path: Path) -> None:
     if design == "clinic":
         mine, theirs = (clinic_measures.people(r)["alliance"].mean() for r in (found, whole))
     else:
-        mine, theirs = sim.experiments.measures.alliance_growth(found), sim.experiments.measures.alliance_growth(whole)
-        assert 0 <= sim.experiments.measures.alliance_share_between_arms(found) <= 1
+        mine, theirs = sim.measures.therapy.alliance_growth(found), sim.measures.therapy.alliance_growth(whole)
+        assert 0 <= sim.measures.therapy.alliance_share_between_arms(found) <= 1
         again = found.scenario.but(avoidance_warmth_cost=0.2)
         effect = sim.compare(found.scenario.but(record={}), again.but(record={}), seeds=range(2))
         assert effect["difference"].notna().all()

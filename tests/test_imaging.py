@@ -11,9 +11,10 @@ import pytest
 from scipy import stats
 
 import sim
-from sim.evidence import effects, imaging
-from sim.experiments.run import Run
+from sim.evidence import imaging
+from sim.evidence.claims import effects
 from sim.people.state import REGION_ACTIVITY
+from sim.simulation.simulate import Run
 from sim.theory.regions import CONTAINS, REGIONS, ROLES, SITES
 from sim.theory.triangle import CORNERS
 

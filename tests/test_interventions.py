@@ -15,15 +15,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import sim
-from sim.experiments import design
-from sim.experiments.scenario import Scenario, from_spec, json_schema, load
+from sim.engine.compile import anatomy, kernel, trace_columns
 from sim.people.apply import applied
 from sim.people.state import DYAD
+from sim.scenario.scenario import Scenario, from_spec, json_schema, load
+from sim.simulation import build as design
 from sim.theory import equations as eq
 from sim.theory.styles import STYLES
 from sim.theory.triangle import CORNERS
 from sim.therapy import interventions
-from sim.therapy.compile import anatomy, kernel, trace_columns
 from sim.therapy.course import Running
 from sim.therapy.interventions import InterventionError, Interventions, Surgery
 from sim.therapy.session import DROPOUT, SESSION, World, begin, consolidate, exchange, form_alliance, heal, meet

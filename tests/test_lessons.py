@@ -7,15 +7,15 @@ import pandas as pd
 import pytest
 
 import sim
-from sim.experiments.run import run
+from sim.classroom.course.many import MEASURES, Both, both_of, many_of
+from sim.classroom.course.play import record_of
+from sim.classroom.course.scenarios import scenario_of
+from sim.classroom.course.state import State, read
+from sim.classroom.course.words import words
+from sim.classroom.lessons import ANY, FIRST, LESSONS, SETUPS, SOME, outcome, told
+from sim.simulation.simulate import run
 from sim.theory.claims import claims, sources
 from sim.theory.parameters import NUMBERS
-from sim.views.app.lessons import ANY, FIRST, LESSONS, SETUPS, SOME, outcome, told
-from sim.views.app.many import MEASURES, Both, both_of, many_of
-from sim.views.app.play import record_of
-from sim.views.app.scenarios import scenario_of
-from sim.views.app.state import State, read
-from sim.views.app.words import words
 
 TAUGHT = [name for name in LESSONS if name != "sandbox"]
 #: Beside each lesson's own seed: none of those on which the bounds were chosen (300 to 323, and 500 to 599).

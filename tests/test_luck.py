@@ -18,10 +18,10 @@ from scipy import stats
 import sim
 from sim import luck
 from sim.compiling import generated_module
-from sim.experiments import design
+from sim.engine import compile as wiring
 from sim.luck import normal, person, purpose_code, uniform
+from sim.simulation import build as design
 from sim.theory import equations as eq
-from sim.therapy import compile as wiring
 from sim.therapy.exchange import EXCHANGE, Step
 from sim.therapy.session import World, begin, meet
 

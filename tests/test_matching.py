@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sim.experiments.clinics import build_clinic
-from sim.experiments.run import run
-from sim.experiments.scenario import Scenario, ScenarioError, from_spec
-from sim.therapy import matching
-from sim.therapy.clinic import BETWEEN, CLINIC, Clinic, arrive, match
-from sim.therapy.foresight import foreseen_distress, foreseen_matches
-from sim.therapy.matching import MATCHING, ORACLE, MatchingError, Seen, by_score, checked_choice, meaning, rule_names
+from sim.scenario.scenario import Scenario, ScenarioError, from_spec
+from sim.simulation.clinics import build_clinic
+from sim.simulation.simulate import run
+from sim.therapy.clinic import matching
+from sim.therapy.clinic.foresight import foreseen_distress, foreseen_matches
+from sim.therapy.clinic.matching import MATCHING, ORACLE, MatchingError, Seen, by_score, checked_choice, meaning, rule_names
+from sim.therapy.clinic.week import BETWEEN, CLINIC, Clinic, arrive, match
 from sim.therapy.model import Model
 from sim.therapy.session import IN_THERAPY, TRANSFERRED
 
@@ -393,7 +393,7 @@ def test_foresight_in_parts_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None
     arrive(c)
     told = (c.world, c.session, np.arange(c.arrived), np.arange(4), np.full(c.arrived, 3))
     whole = foreseen_distress(*told)
-    monkeypatch.setattr("sim.therapy.foresight.MOST_AT_ONCE", 5)
+    monkeypatch.setattr("sim.therapy.clinic.foresight.MOST_AT_ONCE", 5)
     assert np.array_equal(whole, foreseen_distress(*told)) and whole.shape[0] > 3
 
 

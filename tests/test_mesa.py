@@ -14,15 +14,15 @@ import pandas as pd
 import pytest
 
 import sim
-from sim.experiments import design
-from sim.experiments.run import run_of
-from sim.experiments.scenario import Scenario
+from sim.mesa import model as mesa_model
+from sim.mesa.model import REPORTED, Client, Person, Therapist, TherapyModel
 from sim.people.population import ecr_score
 from sim.people.state import DYAD, PERSON
+from sim.scenario.scenario import Scenario
+from sim.simulation import build as design
+from sim.simulation.simulate import run_of
 from sim.theory.styles import STYLES
 from sim.therapy.course import Running, run_course
-from sim.views import mesa_model
-from sim.views.mesa_model import REPORTED, Client, Person, Therapist, TherapyModel
 
 ROOT = Path(__file__).resolve().parents[1]
 HELLO = ROOT / "scenarios" / "hello.yaml"

@@ -23,8 +23,8 @@ from typing import Any
 import pytest
 
 import sim
-from sim.views.mesa_panels import PANELS, week_in_words
-from sim.views.mesa_shown import MOST_PEOPLE, PAIRING, Pairing, Shown, offered
+from sim.mesa.choices import MOST_PEOPLE, PAIRING, Pairing, Shown, offered
+from sim.mesa.panels import PANELS, week_in_words
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -50,7 +50,7 @@ def told(event, args):
     if event in ("socket.connect", "socket.getaddrinfo") and isinstance(place, tuple) and place[0] not in HERE:
         print("beyond this machine:", event, place[:2], file=sys.stderr, flush=True)
 sys.addaudithook(told)
-from sim.views.mesa_page import serve
+from sim.mesa.page import serve
 serve("127.0.0.1", 0, False)
 """
 
@@ -242,7 +242,7 @@ def test_without_its_files_the_page_does_not_start(tmp_path: Path) -> None:
     code = (
         "import sys; from pathlib import Path; from solara.server import settings\n"
         f"settings.assets.proxy_cache_dir = Path({str(tmp_path)!r})\n"
-        "from sim.views.mesa_page import serve, MissingExtra\n"
+        "from sim.mesa.page import serve, MissingExtra\n"
         "try: serve('127.0.0.1', 0, False)\n"
         "except MissingExtra as e: sys.exit(f'told: {e}')\n"
     )

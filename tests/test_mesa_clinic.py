@@ -11,11 +11,11 @@ import pandas as pd
 import pytest
 
 import sim
-from sim.experiments.clinics import build_clinic
-from sim.experiments.run import run_of_clinic
-from sim.experiments.scenario import Scenario
-from sim.therapy.clinic_book import STATES
-from sim.views.mesa_model import CLINIC_REPORTED, REPORTED, Client, Person, Therapist, TherapyModel
+from sim.mesa.model import CLINIC_REPORTED, REPORTED, Client, Person, Therapist, TherapyModel
+from sim.scenario.scenario import Scenario
+from sim.simulation.clinics import build_clinic
+from sim.simulation.simulate import run_of_clinic
+from sim.therapy.clinic.book import STATES
 from tests.test_mesa import values
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -18,14 +18,15 @@ import numpy as np
 import pytest
 
 import sim
-from sim.experiments.scenario import ScenarioError
+from sim.mesa import choices as mesa_shown
+from sim.mesa import page as mesa_page
+from sim.mesa.choices import MOST_PEOPLE, PAIRING, Offer, Pairing, Shown, choices, offered
+from sim.mesa.model import TherapyModel
+from sim.mesa.panels import PANELS, Panel, image, plane, some, week_in_words
+from sim.report.drawing import picture, styled
+from sim.scenario.scenario import ScenarioError
+from sim.serving import CannotListen, address_of, listening
 from sim.theory.parameters import NUMBERS
-from sim.views import mesa_page, mesa_shown
-from sim.views.canvas import picture, styled
-from sim.views.listening import CannotListen, address_of, listening
-from sim.views.mesa_model import TherapyModel
-from sim.views.mesa_panels import PANELS, Panel, image, plane, some, week_in_words
-from sim.views.mesa_shown import MOST_PEOPLE, PAIRING, Offer, Pairing, Shown, choices, offered
 
 ROOT = Path(__file__).resolve().parents[1]
 LEAVING = {"dropout_base": -2.0, "good_enough_prob": 0.3, "good_enough_sessions": 2}

@@ -17,15 +17,16 @@ import pytest
 
 import sim
 from sim.compiling import generated_module
-from sim.experiments import design
-from sim.experiments.scenario import Attachment, Scenario
+from sim.engine import compile as wiring
 from sim.luck import pair, person
-from sim.people import instruments, population
-from sim.people.instruments import CORE_OM, ECR_SCALE, Luck
+from sim.measurement import instruments
+from sim.measurement.instruments import CORE_OM, ECR_SCALE, Luck
+from sim.people import population
 from sim.people.state import DYAD, Columns, StateError
+from sim.scenario.scenario import Attachment, Scenario
+from sim.simulation import build as design
 from sim.theory.parameters import Parameters
 from sim.theory.regions import ROLES
-from sim.therapy import compile as wiring
 from sim.therapy.course import run_course
 from sim.therapy.exchange import EXCHANGE
 from sim.therapy.session import ENDINGS, SESSION, World, begin, exchange, meet
@@ -336,7 +337,7 @@ from sim.people.state import DYAD, Columns
 from sim.theory import equations as eq
 from sim.theory.parameters import Parameters
 from sim.theory.regions import intact
-from sim.therapy.compile import kernel
+from sim.engine.compile import kernel
 from sim.therapy.exchange import client
 dyads, one = Columns(DYAD, 1), np.zeros(1, np.uint64)
 steps = (client(eq.expectation), client(eq.surprise), client(eq.tension))

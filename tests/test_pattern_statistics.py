@@ -8,10 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sim.evidence import pattern_directions as directions
-from sim.evidence import pattern_priors as priors
-from sim.evidence import pattern_values as values
-from sim.evidence.pooling import (
+from sim.evidence.patterns import directions, priors, values
+from sim.evidence.patterns.pooling import (
     Simulated,
     grouped_correlations,
     pooled,
@@ -20,7 +18,7 @@ from sim.evidence.pooling import (
     stratified_error,
     studies,
 )
-from sim.evidence.studies import SETTINGS, TIMES
+from sim.evidence.patterns.studies import SETTINGS, TIMES
 
 OUTPATIENT = next(i for i, one in enumerate(SETTINGS) if one.caseload == 12)  # sixteen sessions, caseload of 12
 SHARED = np.random.default_rng(7)

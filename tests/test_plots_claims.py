@@ -12,16 +12,19 @@ import pytest
 from matplotlib.figure import Figure
 
 import sim
-from sim.evidence import effects, factors, imaging
-from sim.experiments import measures
-from sim.experiments.intervals import mean_interval
-from sim.experiments.points import scenario_at
-from sim.experiments.run import Run
-from sim.views import answer, captions, plots, report
-from sim.views.answer_pairs import effect_in_sd
-from sim.views.canvas import number
-from sim.views.plots_claims import FULL_COLOUR, ranged, signed
-from sim.views.plots_paths import by_exchange, course_of, paired_arousal, words_arms
+from sim import measures
+from sim.evidence import imaging
+from sim.evidence.claims import effects, factors
+from sim.measures.intervals import mean_interval
+from sim.report.drawing import number
+from sim.report.figures import courses as plots
+from sim.report.figures.experiments.effects import FULL_COLOUR, ranged, signed
+from sim.report.figures.experiments.paths import by_exchange, course_of, paired_arousal, words_arms
+from sim.report.pages import run as report
+from sim.report.words import answer, captions
+from sim.report.words.pairs import effect_in_sd
+from sim.scenario.points import scenario_at
+from sim.simulation.simulate import Run
 
 SCENARIOS = Path(__file__).parents[1] / "scenarios"
 #: Which shipped scenarios have which figure, each made small.

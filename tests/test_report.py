@@ -14,17 +14,23 @@ import pytest
 from ruamel.yaml import YAML
 
 import sim
-from sim.evidence.claims import contrasts
-from sim.experiments import measures, store
-from sim.experiments.run import Run
-from sim.experiments.scenario import Scenario
+from sim import measures
+from sim.cli.evidence import claims_page
+from sim.evidence.claims import verdicts
+from sim.evidence.claims.contrasts import contrasts
+from sim.report.drawing import number
+from sim.report.pages import run as report
+from sim.report.words import answer, captions
+from sim.report.words import basis as involved
+from sim.report.words import caveats as doubts
+from sim.scenario.scenario import Scenario
+from sim.simulation.simulate import Run
+from sim.storage import store
 from sim.theory.claims import claims, sources, tags
 from sim.theory.parameters import NUMBERS
 from sim.theory.triangle import CORNERS
 from sim.therapy import session
 from sim.therapy.interventions import Forced
-from sim.views import answer, captions, claims_page, doubts, involved, report, verdicts
-from sim.views.canvas import number
 
 ROOT = Path(__file__).resolve().parents[1]
 SHIPPED = sorted((ROOT / "scenarios").glob("*.yaml"))

@@ -11,16 +11,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sim.evidence import sensitivity as evidence
-from sim.evidence.indices import Screened, Sensitivity, Shared
-from sim.evidence.movable_numbers import Range, SensitivityError, left_out, movable_numbers, ranged
-from sim.evidence.outcome import UNITS, column_names, outcome
-from sim.evidence.sensitivity import sensitivity
-from sim.experiments.clinic_measures import CLINIC_MEASURES
-from sim.experiments.measures import MEASURES
-from sim.experiments.run import run
-from sim.experiments.scenario import Scenario, from_spec, load
-from sim.experiments.store import StoreError
+from sim.evidence.sensitivity import analysis as evidence
+from sim.evidence.sensitivity.analysis import sensitivity
+from sim.evidence.sensitivity.indices import Screened, Sensitivity, Shared
+from sim.evidence.sensitivity.ranges import Range, SensitivityError, left_out, movable_numbers, ranged
+from sim.evidence.sensitivity.response import UNITS, column_names, outcome
+from sim.measures.clinics import CLINIC_MEASURES
+from sim.measures.therapy import MEASURES
+from sim.scenario.scenario import Scenario, from_spec, load
+from sim.simulation.simulate import run
+from sim.storage.store import StoreError
 from sim.theory.parameters import NUMBERS
 from tests.test_cli import HELLO, Attune, attune, wrong
 
@@ -314,7 +314,7 @@ def test_an_impossible_place_is_told_before_the_work(attune: Attune, small: Path
 
 def test_a_full_disk_leaves_nothing(attune: Attune, small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whole or not at all."""
-    from sim.views import plots_sensitivity
+    from sim.report.figures import sensitivity as plots_sensitivity
 
     def full(*_: object) -> None:
         raise StoreError("no space")

@@ -10,20 +10,20 @@ import numpy as np
 import pytest
 
 from sim import luck as addressed
-from sim.experiments.design import build
-from sim.experiments.run import run
-from sim.experiments.scenario import Attachment, from_spec
-from sim.people import instruments as ask
-from sim.people.instruments import Luck
+from sim.engine.compile import kernel
+from sim.measurement import instruments as ask
+from sim.measurement.instruments import Luck
 from sim.people.life import live_a_week
 from sim.people.population import PopulationError, draw, ecr_score
 from sim.people.state import DYAD, MEANS, PERSON, Columns, StateError
+from sim.scenario.scenario import Attachment, from_spec
+from sim.simulation.build import build
+from sim.simulation.simulate import run
 from sim.theory import equations as eq
 from sim.theory.parameters import NUMBERS, Parameters
 from sim.theory.regions import ROLES, lesion_names
 from sim.theory.styles import STYLES, style_name
 from sim.therapy import session as verbs
-from sim.therapy.compile import kernel
 from sim.therapy.course import run_course
 from sim.therapy.exchange import EXCHANGE
 from sim.therapy.session import DROPOUT, IMPROVED, IN_THERAPY, PLANNED, SESSION, World, begin

@@ -15,9 +15,9 @@ import pyarrow.parquet as pq
 import pytest
 
 import sim
-from sim.experiments import store
-from sim.experiments.columns import TABLES
+from sim.catalogue.columns import TABLES
 from sim.people.population import PopulationError
+from sim.storage import store
 
 ROOT = Path(__file__).parents[1]
 SPEC = {
@@ -141,7 +141,8 @@ def test_a_full_disk_leaves_nothing(tmp_path: Path) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, 60_000))
 
     code = (
-        "import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\nimport sys; from sim.cli import main; main(sys.argv[1:])"
+        "import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "import sys; from sim.cli.main import main; main(sys.argv[1:])"
     )
     done = subprocess.run(
         [sys.executable, "-c", code, "run", str(ROOT / "scenarios/hello.yaml"), "--out", str(tmp_path / "out")],
@@ -197,7 +198,7 @@ def test_compare_pairs_by_seed(run: sim.Run) -> None:
 
 def test_a_course_alone_is_the_course_in_the_run(run: sim.Run) -> None:
     """Tracing one client simulates them alone, exactly as among the others."""
-    from sim.experiments.run import traced_course
+    from sim.simulation.simulate import traced_course
 
     exchanges, sessions, arm = traced_course(run.scenario, 3, None, 0)
     assert arm == "therapy"

@@ -8,17 +8,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sim.experiments.clinics import build_clinic
-from sim.experiments.design import build
-from sim.experiments.run import run
-from sim.experiments.scenario import Scenario, ScenarioError, from_spec
 from sim.people.state import PERSON, Columns
+from sim.scenario.scenario import Scenario, ScenarioError, from_spec
+from sim.simulation.build import build
+from sim.simulation.clinics import build_clinic
+from sim.simulation.simulate import run
 from sim.theory import equations as eq
 from sim.theory.parameters import NUMBERS, ParameterError, Parameters
-from sim.therapy import clinic as verbs
-from sim.therapy.clinic import CLINIC, Clinic
+from sim.therapy.clinic import week as verbs
+from sim.therapy.clinic.feedback import heed_feedback, with_feedback
+from sim.therapy.clinic.week import CLINIC, Clinic
 from sim.therapy.course import run_course
-from sim.therapy.feedback import heed_feedback, with_feedback
 from sim.therapy.session import SESSION
 from sim.therapy.training import PROGRAMMES, Programme, teach
 

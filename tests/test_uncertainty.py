@@ -12,17 +12,21 @@ import pandas as pd
 import pytest
 
 import sim
-from sim.cli import main
-from sim.evidence.studies import changes_of
-from sim.experiments import store
-from sim.experiments.columns import ENSEMBLE
-from sim.experiments.run import traced_course
-from sim.experiments.scenario import Scenario, ScenarioError, json_schema
-from sim.experiments.uncertainty import DIFFERENCE, of_arms, two_intervals
+from sim.catalogue.columns import ENSEMBLE
+from sim.cli import listing
+from sim.cli.main import main
+from sim.evidence.patterns.studies import changes_of
+from sim.mesa.model import TherapyModel
+from sim.report.figures import uncertainty as plots_ensemble
+from sim.report.pages import run as report
+from sim.report.words import answer
+from sim.report.words import uncertainty as answer_ensemble
+from sim.runs.uncertainty import DIFFERENCE, of_arms, two_intervals
+from sim.scenario.scenario import Scenario, ScenarioError, json_schema
+from sim.simulation.simulate import traced_course
+from sim.storage import store
 from sim.theory import ensemble
 from sim.theory.parameters import NUMBERS
-from sim.views import answer, answer_ensemble, listing, plots_ensemble, report
-from sim.views.mesa_model import TherapyModel
 
 ARMS = {"usual": {}, "leave": {"policies": ["leave_ruptures_alone"]}, "waiting": {"therapist": "none"}}
 SPEC: dict[str, Any] = {"question": "Is it chance?", "clients_per_arm": 24, "sessions": 8, "exchanges": 4, "arms": ARMS}

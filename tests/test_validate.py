@@ -13,12 +13,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sim.evidence.patterns import TIERS, PatternError, chosen, pattern, patterns
-from sim.evidence.pooling import Simulated
-from sim.evidence.studies import SETTINGS, TIMES, Studies, changes_of, with_ratings
-from sim.evidence.validate import STATISTICS, Row, Validation, sign_verdict, validate
-from sim.experiments.scenario import ScenarioError, from_spec
-from sim.views import validation_page as page
+from sim.cli.evidence import patterns as page
+from sim.evidence.patterns.pooling import Simulated
+from sim.evidence.patterns.published import TIERS, PatternError, chosen, pattern, patterns
+from sim.evidence.patterns.studies import SETTINGS, TIMES, Studies, changes_of, with_ratings
+from sim.evidence.patterns.validation import STATISTICS, Row, Validation, sign_verdict, validate
+from sim.scenario.scenario import ScenarioError, from_spec
 from tests.test_cli import Attune, attune, wrong
 
 __all__ = ["attune"]  # the fixture

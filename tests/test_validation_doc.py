@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from sim.evidence.calibrate import misses
-from sim.evidence.kept import NAMES, keep, kept, path_of, table_as_data, table_of
-from sim.evidence.patterns import patterns
-from sim.evidence.validate import validate
-from sim.views import validation_doc as doc
+from sim.evidence.calibration.search import misses
+from sim.evidence.calibration.stored import NAMES, keep, kept, path_of, table_as_data, table_of
+from sim.evidence.patterns.published import patterns
+from sim.evidence.patterns.validation import validate
+from tools.docs import validation as doc
 
 PAGE = Path(__file__).parents[1] / doc.PAGE
 

@@ -20,12 +20,15 @@ from matplotlib.lines import Line2D
 from scipy import stats
 
 import sim
-from sim.experiments import intervals, measures
-from sim.experiments.run import Run
-from sim.views import answer, plots, report
-from sim.views.canvas import legend_above, number, panels, percent, picture
-from sim.views.plots import attendance
-from sim.views.plots_inside import events, traced_session
+from sim import measures
+from sim.measures import intervals
+from sim.report.drawing import legend_above, number, panels, percent, picture
+from sim.report.figures import courses as plots
+from sim.report.figures.courses import attendance
+from sim.report.figures.session import events, traced_session
+from sim.report.pages import run as report
+from sim.report.words import answer
+from sim.simulation.simulate import Run
 
 TRACE = {"exchanges": {"clients": [0]}}
 SPECS: dict[str, dict[str, Any]] = {
@@ -163,7 +166,7 @@ def test_figures_take_a_given_axis_and_leave_settings_alone() -> None:
 
 
 def test_figures_need_no_pyplot() -> None:
-    code = "import sys, sim.views.report; print('matplotlib.pyplot' in sys.modules)"
+    code = "import sys, sim.report.pages.run; print('matplotlib.pyplot' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=Path(__file__).parents[1])
     assert done.stdout.strip() == "False"
 

@@ -15,15 +15,15 @@ import pandas as pd
 from scipy import stats
 
 from sim import luck
-from sim.experiments.design import arm_parameters
-from sim.experiments.intervals import mean_interval
-from sim.experiments.measures import COURSE
-from sim.people.instruments import Luck
+from sim.measurement.instruments import Luck
+from sim.measures.intervals import mean_interval
+from sim.measures.therapy import COURSE
 from sim.people.state import REGION_ACTIVITY
+from sim.simulation.build import arm_parameters
 from sim.theory.regions import REGIONS, ROLES, SITES
 
 if TYPE_CHECKING:
-    from sim.experiments.run import Run
+    from sim.simulation.simulate import Run
 
 #: Whose signal: one person's, or the mean of both.
 WHOSE = (*ROLES, "both")

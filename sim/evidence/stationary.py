@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from sim.experiments.design import build
-from sim.experiments.scenario import Scenario, from_spec
+from sim.scenario.scenario import Scenario, from_spec
+from sim.simulation.build import build
 from sim.theory.parameters import NUMBERS, Parameters
 from sim.therapy.course import run_course
 from sim.therapy.session import SESSION, World

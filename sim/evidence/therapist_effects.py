@@ -16,22 +16,22 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from sim.experiments.clinics import build_clinic
-from sim.experiments.intervals import mean_interval
-from sim.experiments.run import chosen_arm
 from sim.luck import pair, person
-from sim.people import instruments as ask
+from sim.measurement import instruments as ask
+from sim.measures.intervals import mean_interval
 from sim.people.life import live_a_week
 from sim.people.state import Columns
+from sim.simulation.clinics import build_clinic
+from sim.simulation.simulate import chosen_arm
+from sim.therapy.clinic.foresight import without_questionnaires
 from sim.therapy.course import at_end, fading
-from sim.therapy.foresight import without_questionnaires
 from sim.therapy.interventions import Surgery
 from sim.therapy.session import CENSORED, IN_THERAPY, World, meet_first
 
 if TYPE_CHECKING:
-    from sim.experiments.run import Run
-    from sim.experiments.scenario import Arm
-    from sim.therapy.clinic import Clinic
+    from sim.scenario.scenario import Arm
+    from sim.simulation.simulate import Run
+    from sim.therapy.clinic.week import Clinic
 
 #: Courses that are over; not those handed over to another therapist or still under way.
 ENDED = ("planned", "improved", "dropout")

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from sim.evidence.effects import differ_only_in
+from sim.evidence.claims.effects import differ_only_in
 from sim.evidence.therapist_effects import ENDED, random_intercepts
-from sim.experiments.intervals import mean_interval
-from sim.experiments.run import Run
+from sim.measures.intervals import mean_interval
+from sim.simulation.simulate import Run
 
 if TYPE_CHECKING:
-    from sim.experiments.scenario import Arm, Scenario
+    from sim.scenario.scenario import Arm, Scenario
 
 #: Outcome -> what it is. Lower is better but for the alliance.
 OUTCOMES = {

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from sim.measurement.instruments import Luck
 from sim.people.apply import applied
-from sim.people.instruments import Luck
 from sim.people.state import Columns
 from sim.theory import equations as eq
 from sim.theory.parameters import Parameters

@@ -16,8 +16,8 @@ from scipy import stats
 
 from sim.compiling import compiled
 from sim.luck import absorbed, normal_at, occasion, purpose_code, uniform_at
+from sim.measurement.instruments import Luck
 from sim.people.apply import applied
-from sim.people.instruments import Luck
 from sim.people.life import keep_own_parts
 from sim.people.state import PERSON, Columns
 from sim.theory import equations as eq

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from sim.people import instruments as ask
+from sim.measurement import instruments as ask
 from sim.people.life import live_a_week
 from sim.people.population import ecr_score
 from sim.people.state import DYAD, REGION_ACTIVITY, Columns, StateError, check_range

@@ -24,12 +24,12 @@ from typing import Any
 
 import numpy as np
 
+from sim.engine.compile import Anatomy, anatomy, bounds
 from sim.people.state import DYAD, Columns
 from sim.theory.parameters import NUMBERS, Parameters, nearest
 from sim.theory.triangle import CORNERS
-from sim.therapy.compile import Anatomy, anatomy, bounds
 from sim.therapy.exchange import Step
-from sim.therapy.wiring import SESSION_LINKS, SESSION_RULES
+from sim.therapy.links import SESSION_LINKS, SESSION_RULES
 
 #: Verbs of a session that can be switched off.
 VERBS = ("form_alliance", "heal", "consolidate")

@@ -14,9 +14,9 @@ from dataclasses import dataclass, field, replace
 from types import CodeType
 from typing import Any
 
+from sim.engine.compile import WiringError, anatomy, trace_columns
 from sim.people.state import DYAD, Column
 from sim.theory.parameters import NUMBERS, Number, checked, nearest
-from sim.therapy.compile import WiringError, anatomy, trace_columns
 from sim.therapy.exchange import EXCHANGE, Step
 from sim.therapy.session import SESSION, Verb
 

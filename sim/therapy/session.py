@@ -12,15 +12,15 @@ from typing import Any
 
 import numpy as np
 
-from sim.people import instruments as ask
+from sim.engine.compile import kernel, trace_columns
+from sim.measurement import instruments as ask
+from sim.measurement.instruments import Luck
+from sim.measurement.responses import Occasion
 from sim.people.apply import applied
-from sim.people.forms import Occasion
-from sim.people.instruments import Luck
 from sim.people.state import Columns, StateError
 from sim.theory import equations as eq
 from sim.theory.parameters import Parameters
 from sim.theory.regions import intact
-from sim.therapy.compile import kernel, trace_columns
 from sim.therapy.exchange import EXCHANGE, Step
 from sim.therapy.interventions import Surgery
 

@@ -24,12 +24,12 @@ from pathlib import Path
 from typing import Any
 
 import sim
-from sim.experiments.batch import run_batch
-from sim.experiments.batch_plan import planned
-from sim.experiments.chunks import Key, task_of
-from sim.experiments.outcomes import block_of, values_of
-from sim.experiments.points import scenario_at
-from sim.experiments.run import simulated_part
+from sim.batch.chunks import Key, task_of
+from sim.batch.plan import planned
+from sim.batch.run import run_batch
+from sim.measures.outcomes import block_of, values_of
+from sim.scenario.points import scenario_at
+from sim.simulation.simulate import simulated_part
 
 LEAST_FROM_TWO, MOST_OVERHEAD, MOST_GB, MOST_GROWTH, LEAST_OVER_MESA = 1.8, 0.05, 2.0, 1.1, 10.0
 
@@ -113,7 +113,7 @@ _CHILD = """
 import json, resource, sys, tempfile, time
 from pathlib import Path
 import sim
-from sim.experiments.batch import run_batch
+from sim.batch.run import run_batch
 if __name__ == "__main__":
     spec, workers, keep = json.loads(sys.argv[1]), int(sys.argv[2]), json.loads(sys.argv[3])
     start = time.perf_counter()
@@ -144,7 +144,7 @@ def over_mesa(replicates: int, clients: int) -> float:
     import mesa
     from mesa.datacollection import DataCollector
 
-    from sim.experiments import design
+    from sim.simulation import build as design
     from tests.benchmarks.mesa_twin import Therapy
 
     scenario = study(replicates, clients)

@@ -33,11 +33,11 @@ from unittest import mock
 import numpy as np
 
 from sim.compiling import generated_module
-from sim.experiments import design
-from sim.experiments.scenario import from_spec
+from sim.engine import compile as wiring
 from sim.people.life import live_a_week
+from sim.scenario.scenario import from_spec
+from sim.simulation import build as design
 from sim.theory import equations as eq
-from sim.therapy import compile as wiring
 from sim.therapy.course import fading
 from sim.therapy.session import IN_THERAPY, SESSION, World, begin, meet
 

@@ -14,12 +14,12 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from sim import __version__
+from sim.classroom.course.many import many_of
+from sim.classroom.course.play import play_of
+from sim.classroom.course.state import read
+from sim.classroom.course.words import words
+from sim.classroom.lessons import FIRST, LESSONS, SETUPS, outcome, told
 from sim.theory.parameters import NUMBERS
-from sim.views.app.lessons import FIRST, LESSONS, SETUPS, outcome, told
-from sim.views.app.many import many_of
-from sim.views.app.play import play_of
-from sim.views.app.state import read
-from sim.views.app.words import words
 from tests.browser.conftest import started
 
 pytest.importorskip("playwright")
@@ -33,9 +33,14 @@ SECONDS_TO_CHARTS, MS_TO_DRAW, MS_TO_ANSWER = 6.0, 500.0, 3000.0
 
 
 def to_end(page: Any) -> None:
-    """Scrub to the last session."""
-    page.locator("#at").focus()
-    page.keyboard.press("End")
+    """Scrub to the last session until the page shows it: a key can be lost while the panel of a lesson is drawn anew."""
+    there = "() => Number(document.getElementById('at-shown').textContent) >= Number(document.getElementById('at').max)"
+    for _ in range(50):
+        page.locator("#at").press("End")
+        if page.evaluate(there):
+            return
+        page.wait_for_timeout(100)
+    raise AssertionError("the last session is not shown")
 
 
 def computed(page: Any, act: Callable[[], Any]) -> None:
@@ -715,7 +720,7 @@ def test_an_answer_that_comes_too_late_is_not_shown_in_the_next_lesson(visit: Vi
 
 
 def test_a_handout_plays_and_snaps_without_a_server(visit: Visit, tmp_path: Path) -> None:
-    from sim.views.app.handout import handout_of
+    from sim.classroom.handout import handout_of
 
     path = tmp_path / "lesson.html"
     path.write_text(handout_of(FIRST), encoding="utf-8")
@@ -751,7 +756,7 @@ def test_a_handout_plays_and_snaps_without_a_server(visit: Visit, tmp_path: Path
 
 
 def test_a_handout_has_its_switch_and_names_only_what_it_can_do(visit: Visit, tmp_path: Path) -> None:
-    from sim.views.app.handout import handout_of
+    from sim.classroom.handout import handout_of
 
     for lesson in ("opposites", "repair"):
         (tmp_path / f"{lesson}.html").write_text(handout_of(lesson), encoding="utf-8")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import sim
-from sim.experiments.store import arithmetic_fingerprint, lock_hash, values_hash
+from sim.storage.store import arithmetic_fingerprint, lock_hash, values_hash
 
 PATH = Path(__file__).with_name("hello.json")
 SCENARIO = Path(__file__).parents[2] / "scenarios" / "hello.yaml"

@@ -1,0 +1,303 @@
+"""A chunk: some tasks of a batch, simulated anywhere, and what comes back from there as bytes.
+
+A task is one point, one replicate and one block of clients, with all arms of the scenario, so that arms can be compared person by
+person where they hold the same people. Blocks have a fixed size: which tasks make a chunk, and where it is simulated, changes no
+number. This module is what a worker imports; it needs neither Mesa nor figures.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import linecache
+import sys
+import traceback
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from sim.compiling import sources_hash
+from sim.measures.clinics import by_replicate
+from sim.measures.outcomes import block_of, moments, values_of
+from sim.measures.persons import reference as clinic_reference
+from sim.measures.therapy import reference_arm, same_clients, untreated_arm
+from sim.scenario.points import scenario_at
+from sim.scenario.scenario import Arm, Scenario
+from sim.simulation import build as design
+from sim.simulation.simulate import Run, Task, simulated_part
+from sim.simulation.tidy import frame, frames
+from sim.therapy.model import SHIPPED, Model
+
+#: Clients of an arm simulated together. Not to be chosen: sums over a million clients are taken block by block.
+BLOCK = 2000
+SUMMARIES = "summaries"
+#: The one table that says what happened: replicate by replicate, arm by arm, outcome by outcome; parts of blocks still apart.
+_PARTS = pa.schema([
+    ("point", pa.int32()), ("replicate", pa.int32()), ("block", pa.int32()), ("arm", pa.int32()), ("measure", pa.string()),
+    ("minus", pa.int32()), ("n", pa.int64()), ("mean", pa.float64()), ("squares", pa.float64()),
+])  # fmt: skip
+#: What ``minus`` says where a value is not a difference.
+NOTHING = -1
+
+
+class Key(NamedTuple):
+    """Which task: point, replicate, block of clients."""
+
+    point: int
+    replicate: int
+    block: int
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """What a worker gets: tasks, and all that is needed to simulate them. Can be pickled where the model can."""
+
+    scenario: Scenario
+    seed: int
+    tasks: tuple[Key, ...]
+    changes: Mapping[int, Mapping[str, Any]]
+    luck: str = "common"
+    keep: tuple[str, ...] = ()
+    on_error: str = "skip"
+    model: Model = SHIPPED
+    added: tuple[tuple[str, str], ...] = ()  # files that add to the registries: name, text
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A run that failed: where, with what, and how. ``block`` tells which clients were simulated together."""
+
+    point: int
+    replicate: int
+    block: int
+    arm: str
+    error: str
+    traceback: str
+
+
+@dataclass
+class Done:
+    """What comes back: for each table the bytes of an Arrow file, one record batch a task; failures; by whom."""
+
+    tasks: tuple[Key, ...]
+    tables: dict[str, bytes] = field(default_factory=dict)
+    failures: list[Failure] = field(default_factory=list)
+    worker: Mapping[str, str] = field(default_factory=dict)
+
+
+@lru_cache(maxsize=1)  # every chunk says it, and a process does not change
+def worker_identity() -> dict[str, str]:
+    """What a worker's results depend on: sources, library versions, arithmetic."""
+    from sim.storage.store import arithmetic_fingerprint, lock_hash
+
+    return {"sources": sources_hash(), "lock": lock_hash(), "arithmetic": arithmetic_fingerprint()}
+
+
+@lru_cache(maxsize=None)
+def run_added(name: str, text: str) -> None:
+    """Run a file that adds to the registries (``--with``), once in this process, whatever machine it came from."""
+    place = f"with/{Path(name).name}"  # the same in every process, so that tracebacks are
+    linecache.cache[place] = (len(text), None, text.splitlines(keepends=True), place)
+    exec(compile(text, place, "exec"), {"__name__": "attune_with", "__file__": place})
+
+
+def seed_at(seed: int, luck: str, changes: Mapping[str, Any]) -> int:
+    """The seed of a point: the batch's, or (``luck: own``) one made of it and of what the point changes, whatever its number."""
+    if luck == "common":
+        return seed
+    said = f"{seed}\0{json.dumps(dict(changes), sort_keys=True)}"
+    return int.from_bytes(hashlib.blake2b(said.encode(), digest_size=8).digest(), "little") % 2**63
+
+
+def arms_of(scenario: Scenario) -> list[str]:
+    """Names of a scenario's arms."""
+    return [arm.name for arm in scenario.arms]
+
+
+def task_of(scenario: Scenario, arm: Arm, key: Key) -> Task:
+    """What is simulated of one arm for a task."""
+    if arm.clinic is not None:
+        return Task(arm, key.replicate, np.empty(0, np.int64))
+    return Task(arm, key.replicate, design.client_numbers(scenario, arm)[key.block * BLOCK : (key.block + 1) * BLOCK])
+
+
+def perform(chunk: Chunk) -> Done:
+    """Simulate a chunk. A run that fails becomes a ``Failure`` (unless ``on_error`` is raise).
+
+    Running out of memory, or a fault of the machine, is raised: it says nothing about the run.
+    """
+    for name, text in chunk.added:
+        run_added(name, text)
+    kept: dict[str, list[pa.Table]] = {name: [] for name in (SUMMARIES, *chunk.keep)}
+    done = Done(chunk.tasks, worker=worker_identity())
+    for key in chunk.tasks:
+        tables, failures = _performed(chunk, key)
+        done.failures += failures
+        for name, table in tables.items():
+            kept[name].append(table)
+    done.tables = {name: _file(tables) for name, tables in kept.items()}
+    return done
+
+
+def _performed(chunk: Chunk, key: Key) -> tuple[dict[str, pa.Table], list[Failure]]:
+    """One task: its summaries and the tables to keep, and what failed in it."""
+    changes = chunk.changes[key.point]
+    seed = seed_at(chunk.seed, chunk.luck, changes)
+    scenario = scenario_at(chunk.scenario, changes)
+    parts: list[tuple[str, dict[str, dict[str, Any]]]] = []
+    values: dict[str, dict[str, np.ndarray]] = {}
+    failures = []
+    for arm in scenario.arms:
+        try:
+            part = simulated_part(scenario, seed, task_of(scenario, arm, key), chunk.model)
+            values[arm.name] = outcomes_of(scenario, arm, part)
+        except (MemoryError, OSError):
+            raise
+        except Exception as e:
+            if chunk.on_error == "raise":
+                raise
+            failures.append(Failure(key.point, key.replicate, key.block, arm.name, said(e), told(e)))
+        else:
+            parts.append((arm.name, {name: part[name] for name in chunk.keep if name in part}))
+    tables = {SUMMARIES: _summaries(scenario, key, values)}
+    for name in chunk.keep:
+        tables[name] = _kept(scenario, key, name, parts)
+    return tables, failures
+
+
+def said(error: BaseException) -> str:
+    """An error in one line: its kind and message."""
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"
+
+
+def told(error: BaseException) -> str:
+    """The traceback from where this module called the model on, what caused it first; paths are those within the program."""
+    cause = error.__cause__
+    before = "" if cause is None else f"{_traced(cause, 0)}\nand so:\n\n"
+    return before + _traced(error, 1)
+
+
+def _traced(error: BaseException, after: int) -> str:
+    frames_below = [_within(f) for f in traceback.extract_tb(error.__traceback__)[after:]]
+    return "".join([*traceback.format_list(frames_below), *traceback.format_exception_only(error)])
+
+
+def _within(place: traceback.FrameSummary) -> traceback.FrameSummary:
+    """A line of a traceback without the machine's own folders, which differ from worker to worker."""
+    path, line = Path(place.filename), place.line
+    roots = {Path(__file__).parents[2], *(Path(p) for p in sys.path if p)}
+    for root in sorted(roots, key=lambda root: -len(root.parts)):  # the nearest comes first
+        if path.is_absolute() and path.is_relative_to(root):
+            path = path.relative_to(root)
+            break
+    return traceback.FrameSummary(str(path), place.lineno, place.name, lookup_line=False, line=line)
+
+
+def outcomes_of(scenario: Scenario, arm: Arm, part: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    """Every outcome of one arm's part: a value a client, of a clinic one of the whole."""
+    if arm.clinic is None:
+        return values_of(block_of(part, arm))
+    alone = scenario.model_copy(update={"arms": (arm,), "replicates": 1})  # the replicate is the unit, whatever its number
+    first = {name: {**table, "replicate": np.zeros_like(table["replicate"])} for name, table in part.items()}
+    run = Run(alone, 0, **frames([(arm.name, first)], [arm.name], clinic=True))
+    return {str(name): values.to_numpy(float) for name, values in by_replicate(run).items()}
+
+
+def compared_arms(scenario: Scenario) -> dict[str, list[str]]:
+    """For each arm the arms it is compared with: the reference, and its untreated twin; only arms of the same people."""
+    arms = {arm.name: arm for arm in scenario.arms}
+    found = {}
+    for name, arm in arms.items():
+        if scenario.design == "clinic":
+            others = [clinic_reference(scenario)]
+        else:
+            twin = untreated_arm(scenario, name) if arm.therapist is not None else None
+            others = [o for o in (reference_arm(scenario, name), twin) if o is not None and same_clients(arms[o], arm)]
+        found[name] = [other for other in dict.fromkeys(others) if other != name]
+    return found
+
+
+def reference_among(scenario: Scenario) -> dict[str, str | None]:
+    """For each arm its reference, where another arm of the same people is one."""
+    reference = {arm.name: clinic_reference(scenario) if arm.clinic is not None else reference_arm(scenario, arm.name)
+                 for arm in scenario.arms}  # fmt: skip
+    return {name: reference[name] if reference[name] in others else None for name, others in compared_arms(scenario).items()}
+
+
+def _summaries(scenario: Scenario, key: Key, values: Mapping[str, Mapping[str, np.ndarray]]) -> pa.Table:
+    """Number, mean and sum of squared deviations of every outcome of every arm, and of its differences person by person.
+
+    Arms are numbered within the scenario at this point.
+    """
+    names, rows = arms_of(scenario), []
+    for name, mine in values.items():
+        for measure, numbers in mine.items():
+            if np.isnan(numbers).all():
+                continue
+            rows.append((names.index(name), measure, NOTHING, *moments(numbers)))
+    for name, others in compared_arms(scenario).items():
+        for other in others if name in values else ():
+            for measure, numbers in values[name].items() if other in values else ():
+                apart = _apart(numbers, values[other].get(measure))
+                if apart is not None and not np.isnan(apart).all():
+                    rows.append((names.index(name), measure, names.index(other), *moments(apart)))
+    columns = list(zip(*rows, strict=True)) if rows else [()] * 6
+    head = [np.full(len(rows), number, np.int32) for number in (key.point, key.replicate, key.block)]
+    return pa.Table.from_arrays(
+        [pa.array(values, type=f.type) for values, f in zip((*head, *columns), _PARTS, strict=True)], schema=_PARTS
+    )
+
+
+def _apart(mine: np.ndarray, theirs: np.ndarray | None) -> np.ndarray | None:
+    return None if theirs is None or theirs.size != mine.size else mine - theirs
+
+
+def _kept(scenario: Scenario, key: Key, name: str, parts: Sequence[tuple[str, Mapping[str, Any]]]) -> pa.Table:
+    """One table of a task as it will be in the file, with the point before everything else; labels as text."""
+    there = [(arm, tables[name]) for arm, tables in parts if name in tables]
+    if not there:  # all of it failed, or nobody has such rows
+        return pa.table({"point": pa.array([], pa.int32())})
+    table = frame(there, name, arms_of(scenario), scenario.design == "clinic")
+    table.insert(0, "point", np.full(len(table), key.point, np.int32))
+    return plain_labels(pa.Table.from_pandas(table, preserve_index=False)).replace_schema_metadata()
+
+
+def plain_labels(table: pa.Table) -> pa.Table:
+    """The table with labels as text instead of numbers and a list, which may differ from task to task."""
+    return table.cast(pa.schema([
+        pa.field(f.name, pa.string() if pa.types.is_dictionary(f.type) or pa.types.is_large_string(f.type) else f.type)
+        for f in table.schema
+    ]))  # fmt: skip
+
+
+def _file(tables: Sequence[pa.Table]) -> bytes:
+    """An Arrow file with one record batch a table, whose columns are those of all."""
+    schema = pa.unify_schemas([table.schema for table in tables], promote_options="permissive")
+    sink = io.BytesIO()
+    options = pa.ipc.IpcWriteOptions(compression="zstd")
+    with pa.ipc.new_file(sink, schema, options=options) as writer:
+        for table in tables:
+            batches = conformed(table, schema).combine_chunks().to_batches()
+            writer.write_batch(batches[0] if batches else pa.RecordBatch.from_pylist([], schema=schema))
+    return sink.getvalue()
+
+
+def conformed(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """The table with the columns of ``schema``; those it has not are missing values."""
+    if table.schema.equals(schema):
+        return table
+    columns = [
+        table.column(f.name).cast(f.type) if f.name in table.schema.names else _missing(len(table), f.type) for f in schema
+    ]
+    return pa.table(columns, schema=schema)
+
+
+def _missing(n: int, kind: pa.DataType) -> pa.Array:
+    # Numbers that are missing in a frame are NaN, as they are in runs in memory.
+    return pa.array(np.full(n, np.nan), kind) if pa.types.is_floating(kind) else pa.nulls(n, kind)

@@ -1,0 +1,204 @@
+"""Reading a batch: its points, summaries, failures and kept tables, and what they come to with intervals."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from sim.batch.chunks import reference_among
+from sim.batch.folder import MANIFEST
+from sim.measures.intervals import half_width, standard_error
+from sim.measures.outcomes import ends_of
+from sim.scenario.points import Point, points_of, scenario_at
+from sim.scenario.scenario import Scenario, ScenarioError, load
+from sim.storage import added
+from sim.storage.added import added_files
+from sim.storage.store import StoreError
+
+#: What one value of a summary is known by beside its replicate.
+ONE = ["point", "arm", "measure", "minus"]
+
+
+@dataclass(frozen=True)
+class BatchResults:
+    """A finished batch. ``folder`` holds its files; tables are read when they are asked for."""
+
+    folder: Path
+    manifest: dict[str, Any] = field(repr=False)
+    scenario: Scenario = field(repr=False)
+
+    @property
+    def seed(self) -> int:
+        """The seed of all its luck."""
+        return int(self.manifest["seed"])
+
+    @property
+    def clinic(self) -> bool:
+        """Whether it is a batch of clinics."""
+        return self.scenario.design == "clinic"
+
+    @cached_property
+    def plan_points(self) -> tuple[Point, ...]:
+        """The points with what each changes."""
+        return points_of(self.scenario)
+
+    def scenario_at(self, point: int) -> Scenario:
+        """The scenario of one point, as it would stand in a file of its own."""
+        return scenario_at(self.scenario, self.plan_points[point].changes)
+
+    @property
+    def factors(self) -> list[str]:
+        """Addresses of what is varied."""
+        return [str(name) for name in self.points.columns[3:]]
+
+    @cached_property
+    def points(self) -> pd.DataFrame:
+        """One row a point: number, name, replicates, and the level of every factor."""
+        return self.table("points")
+
+    @cached_property
+    def summaries(self) -> pd.DataFrame:
+        """One row per point, replicate, arm and measure: number of clients, mean, SD. See docs/DESIGN.md."""
+        return self.table("summaries")
+
+    @cached_property
+    def failures(self) -> pd.DataFrame:
+        """One row per run that failed; empty where none did."""
+        return self.table("failures") if "failures" in self.manifest["tables"] else pd.DataFrame({"point": []})
+
+    def path(self, name: str) -> Path:
+        """The file of a table. Raises ``StoreError`` for one that was not kept."""
+        if name not in self.manifest["tables"]:
+            kept = ", ".join(self.manifest["tables"])
+            raise StoreError(
+                f"{self.folder}: the table '{name}' was not kept; there are: {kept} (batch.keep, or --keep, asks for more)"
+            )
+        return self.folder / f"{name}.parquet"
+
+    def table(self, name: str, **how: Any) -> pd.DataFrame:
+        """A whole table in memory. ``how`` goes to ``pyarrow.parquet.read_table`` (columns, filters)."""
+        try:
+            return pq.read_table(self.path(name), **how).to_pandas()
+        except (pa.ArrowException, OSError) as e:
+            if isinstance(e, StoreError):
+                raise
+            raise StoreError(f"{self.folder / name}.parquet: cannot be read ({e})") from e
+
+    def pieces(self, name: str) -> Iterator[pd.DataFrame]:
+        """A table row group by row group, however long it is."""
+        try:
+            with pq.ParquetFile(self.path(name)) as file:
+                for i in range(file.num_row_groups):
+                    yield file.read_row_group(i).to_pandas()
+        except (pa.ArrowException, OSError) as e:
+            if isinstance(e, StoreError):
+                raise
+            raise StoreError(f"{self.folder / name}.parquet: cannot be read ({e})") from e
+
+    @cached_property
+    def _effects(self) -> pd.DataFrame:
+        table = intervals(self.summaries, ONE, self.clinic)
+        ends = [ends_of(str(m), self.clinic) if not str(minus) else (-np.inf, np.inf)
+                for m, minus in zip(table["measure"], table["minus"], strict=True)]  # fmt: skip
+        least, most = np.array(ends).reshape(-1, 2).T
+        return table.assign(low=np.clip(table["low"], least, most), high=np.clip(table["high"], least, most))
+
+    def precision(self) -> pd.DataFrame:
+        """Of a batch with a rule to stop by: each point's standard error of what it looks at, and whether that is small enough.
+
+        Columns: point, replicates, se, enough. Empty where the number of replicates was fixed.
+        """
+        until = self.scenario.batch.until if self.scenario.batch is not None else None
+        if until is None:
+            return pd.DataFrame({"point": [], "replicates": [], "se": [], "enough": []})
+        rows = self.summaries[self.summaries["measure"] == until.measure]
+        rows = rows[(rows["minus"].astype("str") != "") == until.difference]
+        if until.arm is not None:
+            rows = rows[rows["arm"] == until.arm]
+        if until.difference:
+            against = {p.number: reference_among(self.scenario_at(p.number)) for p in self.plan_points}
+            pairs = zip(rows["point"], rows["arm"], rows["minus"], strict=True)
+            rows = rows[[str(minus) == against[point][str(arm)] for point, arm, minus in pairs]]
+        grouped = rows.groupby(["point", "arm"], observed=True)["mean"].agg(["std", "count"])
+        error = standard_error(grouped["std"], grouped["count"]).groupby(level="point").max()
+        found = self.points[["point", "replicates"]].assign(se=self.points["point"].map(error))
+        return found.assign(enough=found["se"] <= until.se)
+
+    def effects(self) -> pd.DataFrame:
+        """What every measure comes to at every point: mean, 95 % interval, and over what it was taken.
+
+        One row per point, arm, measure and ``minus`` (empty, or the arm whose value is taken off, person by person). With two
+        replicates or more the interval is over replicates (Student's t), with one it is over clients; of a clinic with one
+        replicate there is none. Intervals are cut off at the ends of a measure's scale. ``n``: replicates (of which no run
+        failed), or clients.
+        """
+        return self._effects
+
+    def against(self, base: int = 0) -> pd.DataFrame:
+        """Every point less another, replicate by replicate (``batch.luck: common`` gives both the same people and luck).
+
+        Columns: point, arm, measure, minus, difference, low, high, n (replicates of both). No interval from fewer than two.
+        """
+        return paired(self.summaries, self.summaries[self.summaries["point"] == base].drop(columns="point"), ONE)
+
+
+def open_batch(folder: str | Path) -> BatchResults:
+    """A finished batch from its folder. Raises ``StoreError`` for one that is not finished, or not whole."""
+    folder = Path(folder)
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        if (folder / "ledger.jsonl").exists():
+            raise StoreError(
+                f"{folder}: this batch is not finished; the command that began it goes on (attune status {folder})"
+            ) from None
+        raise StoreError(f"{folder}: no batch here ({MANIFEST} is missing)") from None
+    except (OSError, ValueError) as e:
+        raise StoreError(f"{folder}: cannot be read ({e})") from e
+    if manifest.get("kind") != "batch":
+        raise StoreError(f"{folder}: holds a single run, not a batch; read it with sim.open_run")
+    try:
+        added.restore(manifest)
+        added_files(folder, manifest["files"])
+        scenario = load(folder / "scenario.yaml", name=manifest["scenario"])
+        missing = [name for name in manifest["tables"] if not (folder / f"{name}.parquet").is_file()]
+    except (KeyError, ScenarioError) as e:
+        raise StoreError(f"{folder}: cannot be read ({e})") from e
+    if missing:
+        raise StoreError(f"{folder}: no whole batch here ({missing[0]}.parquet is missing)")
+    return BatchResults(folder, manifest, scenario)
+
+
+def intervals(summaries: pd.DataFrame, by: list[str], clinic: bool) -> pd.DataFrame:
+    """Means with their 95 % intervals over replicates, or over clients where there is one replicate."""
+    grouped = summaries.groupby(by, observed=True, sort=False)["mean"]
+    found = grouped.agg(mean="mean", spread="std", n="count").reset_index()
+    single = summaries.groupby(by, observed=True, sort=False)[["sd", "n"]].first().reset_index(drop=True)
+    once = (found["n"] == 1) & (not clinic)
+    found["over"] = np.where(once, "clients", "replicates")
+    spread, n = np.where(once, single["sd"], found["spread"]), np.where(once, single["n"], found["n"])
+    return _with_interval(found.drop(columns=["spread", "n"]), "mean", spread, n)
+
+
+def paired(table: pd.DataFrame, base: pd.DataFrame, by: list[str]) -> pd.DataFrame:
+    """Means of ``table`` less those of ``base``, matched on every column that both have but n, mean and SD; over replicates."""
+    on = [name for name in base.columns if name not in ("n", "mean", "sd")]
+    both = table.merge(base, on=on, suffixes=("", "_base"))
+    both["difference"] = both["mean"] - both["mean_base"]
+    grouped = both.groupby(by, observed=True, sort=False)["difference"]
+    found = grouped.agg(difference="mean", spread="std", n="count").reset_index()
+    return _with_interval(found.drop(columns=["spread", "n"]), "difference", found["spread"].to_numpy(), found["n"].to_numpy())
+
+
+def _with_interval(table: pd.DataFrame, of: str, spread: np.ndarray, n: np.ndarray) -> pd.DataFrame:
+    half = half_width(spread, n)
+    return table.assign(low=table[of] - half, high=table[of] + half, n=n.astype(int))

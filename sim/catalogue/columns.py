@@ -1,0 +1,292 @@
+"""Every column of the result tables: its order, unit and meaning. Docs and the files' own descriptions come from here."""
+
+from __future__ import annotations
+
+from sim.engine.compile import trace_columns
+from sim.measurement.responses import MOST_ITEMS, OCCASIONS, RATERS
+from sim.people.state import DYAD
+from sim.theory.regions import REGIONS, ROLES
+
+#: name -> (unit, meaning)
+Described = dict[str, tuple[str, str]]
+
+_WHO: Described = {
+    "arm": ("label", "arm of the scenario; in a crossed design one client style with one therapist style"),
+    "replicate": ("number", "repetition with other people and other luck, from 0"),
+    "client": ("number", "the client; in a crossed design each client style has its own million of numbers"),
+    "therapist": ("number", "the therapist, missing where there is none; outside clinics each dyad has its own copy"),
+}
+
+
+def _attachment(role: str) -> Described:
+    out: Described = {}
+    for when, words in (("0", "at intake"), ("end", "when the course ends")):
+        for name in ("anxiety", "avoidance"):
+            out[f"{role}_{name}_{when}"] = ("ECR 1-7", f"the {role}'s general attachment {name} {words}, questionnaire")
+    return out
+
+
+def _latent_attachment() -> Described:
+    return {
+        f"{name}_latent": (unit, meaning.replace("questionnaire", "latent"))
+        for role in ROLES
+        for name, (unit, meaning) in _attachment(role).items()
+    }
+
+
+def _wai(role: str) -> Described:
+    scales = {"": "the working alliance", "_bond": "the bond", "_task": "agreement on tasks", "_goal": "agreement on goals"}
+    return {
+        f"wai_{role}{key}": ("mean item 1-7", f"{words} as the {role} rates it after the session")
+        for key, words in scales.items()
+    }
+
+
+CLIENTS: Described = {
+    **_WHO,
+    "client_style": ("label", "region of the attachment plane in which the client's latent scores lie at intake"),
+    "therapist_style": ("label", "the same for the therapist; none without therapy"),
+    **_attachment("client"),
+    **_attachment("therapist"),
+    "distress_0": ("CORE-OM 0-40", "distress at intake, clinical score"),
+    "distress_end": (
+        "CORE-OM 0-40",
+        "distress at the end (untreated: when therapy would have ended); of dropouts the last rating",
+    ),
+    "planned_sessions": ("count", "sessions planned"),
+    "sessions_attended": ("count", "sessions held"),
+    "ending": (
+        "label",
+        "planned, improved (well enough to stop), dropout (against plan), censored (still in therapy), untreated; in a clinic "
+        "also transferred (handed over to another therapist), lost_waiting, waiting (had no session so far)",
+    ),
+    **_latent_attachment(),
+    "distress_0_latent": ("community SD", "latent distress at intake"),
+    "distress_end_latent": ("community SD", "latent distress at the end"),
+}
+
+SESSIONS: Described = {
+    **_WHO,
+    "session": ("number", "session of this course, from 1"),
+    "week": ("number", "week since intake, from 1; in a clinic week of the clinic"),
+    "distress": ("CORE-OM 0-40", "distress, rated before the session"),
+    **_wai("client"),
+    **_wai("therapist"),
+    "empathy_client": ("mean item 1-7", "the therapist's empathy as the client rates it"),
+    "empathy_therapist": ("mean item 1-7", "the therapist's empathy as the therapist rates it"),
+    "empathy_observer": ("mean item 1-7", "the therapist's empathy as an observer rates it"),
+    "accuracy_correlation": ("correlation", DYAD["accuracy_correlation"].meaning + "; 0 by rule where expression is constant"),
+    "accuracy_level": ("share", DYAD["accuracy_level"].meaning + "; high by itself when a client stays calm"),
+    "accuracy_bias": ("share", DYAD["accuracy_bias"].meaning),
+    "alliance_latent": ("share", DYAD["client_alliance"].meaning),
+    "distress_latent": ("community SD", "latent distress brought to the session"),
+    "disclosure": ("share", "how much the client said of what they felt, session mean"),
+    "labelling": ("share", "how much the client put feelings into words, session mean"),
+    "engagement": ("share", DYAD["client_engagement"].meaning),
+    "anxiety_to_therapist": ("ECR 1-7", "the client's anxiety with this therapist, questionnaire"),
+    "avoidance_to_therapist": ("ECR 1-7", "the client's avoidance of this therapist, questionnaire"),
+    "cats_secure": ("mean item 1-6", "the client's secure attachment to this therapist (CATS), questionnaire"),
+    "cats_avoidant": ("mean item 1-6", "the client's avoidant-fearful attachment to this therapist (CATS), questionnaire"),
+    "cats_preoccupied": ("mean item 1-6", "the client's preoccupied-merger attachment to this therapist (CATS), questionnaire"),
+    "ruptures": ("count", "ruptures in this session"),
+    "rupture_type": ("label", "none, withdrawal, confrontation or both"),
+    "ruptures_client_reported": ("0 or 1", "whether the client reports a rupture of this session"),
+    "ruptures_observer_reported": ("0 or 1", "whether an observer codes one"),
+    "repairs": ("count", DYAD["repairs"].meaning),
+    "dropout_risk": ("probability", DYAD["dropout_risk"].meaning),
+    "alliance_therapist_latent": ("share", DYAD["therapist_alliance"].meaning),
+    "anxiety_to_therapist_latent": ("ECR 1-7", "the client's anxiety with this therapist, latent"),
+    "avoidance_to_therapist_latent": ("ECR 1-7", "the client's avoidance of this therapist, latent"),
+    "anxiety_to_client_latent": ("ECR 1-7", "the therapist's anxiety with this client, latent"),
+    "avoidance_to_client_latent": ("ECR 1-7", "the therapist's avoidance of this client, latent"),
+    "bids": ("share", "bids for support, session mean"),
+    "response": ("share", "the therapist's response, session mean"),
+    "perceived_response": ("share", "the response as the client perceives it, session mean"),
+    "collaboration": ("share", "what the client gives back to the therapist (collaboration), session mean"),
+    "perceived_collaboration": ("share", "the collaboration as the therapist perceives it, session mean"),
+    "warmth": ("share", "warmth that the therapist conveys, session mean"),
+    "expression": ("share", "what the client shows without words, session mean"),
+    "therapist_expression": ("share", "what the therapist shows without words, session mean"),
+    "fit": ("share", "fit of the therapist's estimate with the client's arousal (attunement), session mean"),
+    "shared_meaning": ("share", DYAD["shared_meaning"].meaning),
+    "capability": ("share", DYAD["capability"].meaning),
+    "open_rupture": ("0 or 1", DYAD["open_rupture"].meaning),
+    "regulation_client": ("share", "the client's trained regulation"),
+    "regulation_therapist": ("share", "the therapist's trained regulation"),
+    **{
+        f"{role}_{region.name}": ("share", f"model index: {region.title} of the {role}, session mean activity; not a scan")
+        for role in ROLES
+        for region in REGIONS.values()
+    },
+}
+
+ASSESSMENTS: Described = {
+    "arm": _WHO["arm"],
+    "replicate": _WHO["replicate"],
+    "client": _WHO["client"],
+    "month": ("number", "months (of four weeks) since intake"),
+    "in_therapy": ("yes/no", "whether the client is in therapy at this time"),
+    "distress": ("CORE-OM 0-40", "distress, questionnaire"),
+    "anxiety": ("ECR 1-7", "general attachment anxiety, questionnaire"),
+    "avoidance": ("ECR 1-7", "general attachment avoidance, questionnaire"),
+    "life_events": ("count", "life events since the last assessment"),
+    "anxiety_latent": ("ECR 1-7", "general attachment anxiety, latent"),
+    "avoidance_latent": ("ECR 1-7", "general attachment avoidance, latent"),
+    "distress_latent": ("community SD", "distress, latent"),
+}
+
+EXCHANGES: Described = {
+    **_WHO,
+    "session": ("number", "session of this course, from 1"),
+    "exchange": ("number", "exchange of this session, from 1"),
+    **{
+        name: ("share", f"{name.replace('_', ' ')}, as the step of that name in sim/therapy/exchange.py computes it")
+        for name in trace_columns()
+    },
+}
+
+ITEMS: Described = {
+    "arm": _WHO["arm"],
+    "replicate": _WHO["replicate"],
+    "client": ("number", "the client, who fills it in or is the one it is about"),
+    "therapist": ("number", "the therapist of the course; missing where no course is meant (intake, month, follow-up)"),
+    "when": ("label", f"occasion: {', '.join(OCCASIONS)}"),
+    "week": ("number", "week in which it was filled in, 0 before the first; in a clinic week of the clinic"),
+    "session": ("number", "session of the course; missing where it was not filled in at a session"),
+    "rater": ("label", f"who filled it in: {', '.join(RATERS)}"),
+    "instrument": ("label", "the questionnaire; one that was not handed in has no row"),
+    **{
+        f"item_{k}": ("mark", f"mark of item {k}, scale after scale; missing where it was left out or there is none")
+        for k in range(1, MOST_ITEMS + 1)
+    },
+}
+
+_LATER = {"6_months": "half a year after therapy ended", "12_months": "a year after therapy ended"}
+_ASKED = {
+    "distress": ("CORE-OM 0-40", "community SD", "distress"),
+    "client_anxiety": ("ECR 1-7", "ECR 1-7", "the client's general attachment anxiety"),
+    "client_avoidance": ("ECR 1-7", "ECR 1-7", "the client's general attachment avoidance"),
+}
+
+
+def _asked_at(when: str, words: str) -> Described:
+    out: Described = {}
+    for name, (unit, latent_unit, what) in _ASKED.items():
+        out[f"{name}_{when}"] = (unit, f"{what} {words}, questionnaire")
+        out[f"{name}_{when}_latent"] = (latent_unit, f"{what} {words}, latent")
+    return out
+
+
+#: What ``design: clinic`` adds to the table of clients, one row a course there (and one for who had none).
+CLINIC_CLIENTS: Described = {
+    "course": ("number", "the client's course, from 1: another after a hand-over; missing for who had none"),
+    "arrival_week": ("week", "week of the clinic in which the client came, from 1"),
+    "weeks_waited": ("weeks", "weeks on the waiting list, or between two therapists, before this course"),
+    "begin_week": ("week", "week in which the course began; missing for who had none"),
+    "end_week": ("week", "week in which it ended, or the client was lost from the waiting list, or the simulation ended"),
+    **_asked_at("arrival", "at arrival"),
+    "wai_client_3": ("mean item 1-7", "working alliance as the client rates it after the third session of the course"),
+    "wai_client_last": ("mean item 1-7", "the same after the last session"),
+    "wai_client_mean": ("mean item 1-7", "the same, mean of all sessions of the course"),
+    "ruptures_total": ("count", "ruptures in the course"),
+    "repairs_total": ("count", "repairs in the course"),
+    "gave_up_between": ("0 or 1", "whether the client gave up waiting for another therapist after this course was handed over"),
+    "sessions_off_track": (
+        "count",
+        "sessions of the course in which the therapist knew that the client was off track; 0 without feedback",
+    ),
+    **{name: entry for when, words in _LATER.items() for name, entry in _asked_at(when, words).items()},
+}
+
+THERAPISTS: Described = {
+    "arm": _WHO["arm"],
+    "replicate": _WHO["replicate"],
+    "therapist": ("number", "the therapist; who is hired later has a higher number"),
+    "week": ("week", "week of the clinic, from 1; therapists in post at its end"),
+    "caseload": ("clients", "clients in therapy with this therapist at the end of the week"),
+    "sessions_held": ("sessions", "sessions held this week"),
+    "away": ("yes/no", "whether the therapist was away this week"),
+    "fatigue": ("share", "tiredness from work, latent"),
+    "anxiety": ("ECR 1-7", "general attachment anxiety, latent"),
+    "avoidance": ("ECR 1-7", "general attachment avoidance, latent"),
+    "mentalising": ("share", "capacity to mentalise when calm, as far as fatigue leaves it"),
+    "warmth": ("logit", "warmth beyond attachment"),
+    "repair_skill": ("logit", "trained readiness to mend ruptures"),
+    "adaptation": ("share", "trained fitting of responses to a client's attachment"),
+    "supervised": ("yes/no", "whether the therapist has begun supervision or training"),
+}
+
+CLINIC: Described = {
+    "arm": _WHO["arm"],
+    "replicate": _WHO["replicate"],
+    "week": ("week", "week of the clinic, from 1; all counts are at its end"),
+    "arrivals_total": (
+        "clients",
+        "clients who have come so far: waiting + in_therapy + between_therapists + lost_waiting + ended_total",
+    ),
+    "waiting": ("clients", "on the waiting list"),
+    "in_therapy": ("clients", "in therapy"),
+    "between_therapists": ("clients", "waiting for another therapist, since theirs has left"),
+    "lost_waiting": ("clients", "who gave up on the waiting list, so far"),
+    "ended_total": ("clients", "whose therapy is over, so far"),
+    "ended_planned": ("clients", "of these: as planned"),
+    "ended_improved": ("clients", "of these: well enough to stop"),
+    "ended_dropout": ("clients", "of these: against plan"),
+    "ended_between": ("clients", "of these: gave up between two therapists"),
+    "transferred_total": ("courses", "courses that were handed over, so far"),
+    "in_post": ("therapists", "therapists in post"),
+    "away": ("therapists", "of these: away this week"),
+    "sessions_held": ("sessions", "sessions held this week"),
+}
+
+#: What ``parameters: ensemble`` adds: a row per arm, member and measure (``uncertainty.over_members``).
+ENSEMBLE: Described = {
+    "arm": _WHO["arm"],
+    "member": ("number", "which of the shipped sets of numbers was run, from 0; people and luck are the same in all of them"),
+    "measure": ("label", "measure of the arm; ending in _difference: less that of the arm it is compared with"),
+    "value": ("see unit", "what this arm comes to with this set of numbers; shares in percent"),
+    "unit": ("label", "unit of the value"),
+}
+
+TABLES: dict[str, Described] = {"clients": CLIENTS, "sessions": SESSIONS, "assessments": ASSESSMENTS, "exchanges": EXCHANGES,
+                                "items": ITEMS}  # fmt: skip
+#: What a clinic leaves behind beside those, and its own columns of the table of clients.
+CLINIC_TABLES: dict[str, Described] = {"therapists": THERAPISTS, "clinic": CLINIC}
+#: The tables of a batch. What is kept of single runs has the columns above, with the point before them.
+POINT: Described = {"point": ("number", "point of the design, from 0; see the table of points")}
+POINTS: Described = {
+    **POINT,
+    "name": ("label", "the point as people read it"),
+    "replicates": ("count", "how often the point was repeated; the columns behind it are its factors, by address"),
+}
+SUMMARIES: Described = {
+    **POINT,
+    "replicate": _WHO["replicate"],
+    "arm": _WHO["arm"],
+    "measure": ("label", "outcome of the clients of this arm and replicate"),
+    "minus": ("label", "empty, or the arm whose value is taken off, person by person (of a clinic: of the whole)"),
+    "n": ("count", "clients who have a value (of a clinic 1: the whole)"),
+    "mean": ("see measure", "mean of the outcome, or of the difference"),
+    "sd": ("see measure", "SD between clients; missing for fewer than two"),
+}
+FAILURES: Described = {
+    **POINT,
+    "name": ("label", "the point as people read it"),
+    "arm": _WHO["arm"],
+    "replicate": _WHO["replicate"],
+    "block": ("number", "which clients were simulated together, from 0; of a clinic all"),
+    "parameters": ("JSON", "what the point changes, by address"),
+    "error": ("text", "kind and message of the error"),
+    "traceback": ("text", "where it happened"),
+    "replay": ("text", "the command that runs this one alone and explains it"),
+}
+BATCH_TABLES: dict[str, Described] = {"points": POINTS, "summaries": SUMMARIES, "failures": FAILURES}
+#: What is there only where the scenario asks for the ensemble.
+ENSEMBLE_TABLES: dict[str, Described] = {"ensemble": ENSEMBLE}
+
+
+def columns_of(table: str, clinic: bool = False) -> Described:
+    """The columns of a table, in order; of a clinic's with what it adds."""
+    if clinic and table == "clients":
+        return {**CLIENTS, **CLINIC_CLIENTS}
+    return (TABLES | CLINIC_TABLES | ENSEMBLE_TABLES | BATCH_TABLES)[table]

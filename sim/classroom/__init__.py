@@ -1,0 +1,1 @@
+"""The classroom page: served, or as one file."""

@@ -1,0 +1,192 @@
+"""Many clients at one place: the fan of both pairs' courses, how far the two groups overlap, and the paired difference.
+
+Client number i of A and of B is one simulated person with the same luck, so differences are taken client by client. What the
+same people would look like with luck of their own is read off by comparing every client of A with every other one of B.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any, Protocol
+
+import numpy as np
+
+from sim.classroom.course.play import record_of, simulated
+from sim.classroom.course.record import Record
+from sim.classroom.course.state import Shared, Side, State, with_changes
+from sim.classroom.course.words import words
+from sim.measures.intervals import mean_interval, overlap
+from sim.scenario.people import STYLE_POINT
+from sim.theory.styles import STYLE_CUT, STYLES
+
+
+class Asks(Protocol):
+    """What of a lesson the fan needs to know."""
+
+    @property
+    def measure(self) -> str: ...
+    @property
+    def smallest(self) -> float: ...
+    @property
+    def asked_with(self) -> Mapping[str, str]: ...
+    @property
+    def answer(self) -> Callable[[Both], str]: ...
+
+
+Measure = Callable[[Record], np.ndarray]
+#: Fewer people than this are no fan.
+FEWEST = 5
+#: Overlap of two groups in words: up to which share it is called what.
+SAID_OF_OVERLAP = ((0.35, "little"), (0.65, "half"), (0.85, "much"), (1.01, "nearly_all"))
+
+
+def _last(values: np.ndarray, held: np.ndarray) -> np.ndarray:
+    """The value of each client's last session."""
+    return np.asarray(values[held - 1, np.arange(held.size)])
+
+
+def alliance_end(record: Record) -> np.ndarray:
+    """Alliance after the last session held, on the WAI's scale (1-7)."""
+    return _last(record.alliance(), record.held)
+
+
+def arousal(record: Record) -> np.ndarray:
+    """The client's arousal (limbic system), mean of all sessions held."""
+    return np.asarray(np.nanmean(record.session["mean_client_arousal"], axis=0))
+
+
+def relief(record: Record) -> np.ndarray:
+    """Points of the CORE-OM (0-40) that distress has fallen from intake to the week of the last session."""
+    distress = record.distress()
+    return np.asarray(distress[0] - distress[record.held, np.arange(record.held.size)])
+
+
+def security_gained(record: Record) -> np.ndarray:
+    """ECR points (1-7) by which general anxiety and avoidance, in the mean, have fallen from intake to the last week followed."""
+    change = []
+    for name in ("anxiety", "avoidance"):
+        values = record.attachment("general", name)
+        last = (~np.isnan(values)).sum(axis=0) - 1
+        change.append(values[0] - values[last, np.arange(values.shape[1])])
+    return np.asarray(np.mean(change, axis=0))
+
+
+def reached_security(record: Record) -> np.ndarray:
+    """1 where the client's attachment to the therapist ever lay in the secure region after a session, else 0."""
+    anxiety, avoidance = (record.attachment("client", name) for name in ("anxiety", "avoidance"))
+    return np.asarray(((anxiety < STYLE_CUT) & (avoidance < STYLE_CUT)).any(axis=0).astype(float))
+
+
+def ruptures(record: Record) -> np.ndarray:
+    """Ruptures in a session, mean of all sessions held."""
+    return np.asarray(np.nanmean(record.session["withdrawals"] + record.session["confrontations"], axis=0))
+
+
+#: What lessons look at, by name; labels and units stand in ``words.yaml``.
+MEASURES: dict[str, Measure] = {
+    one.__name__: one for one in (alliance_end, arousal, relief, ruptures, security_gained, reached_security)
+}
+
+
+@dataclass(frozen=True)
+class Both:
+    """A measure of the same clients (n) with A and with B, one value each."""
+
+    a: np.ndarray
+    b: np.ndarray
+
+    @property
+    def difference(self) -> dict[str, float]:
+        """A less B, client by client: mean, low and high (95 % interval), sd, n."""
+        return mean_interval(self.a - self.b)
+
+    @property
+    def overlap(self) -> float:
+        """Share that the two groups have in common; nan where one of them does not spread, so that nothing can be said."""
+        return overlap(self.a, self.b) if self.a.std() > 0 and self.b.std() > 0 else float("nan")
+
+    def won(self, smallest: float = 0.0) -> tuple[float, float]:
+        """Shares of clients for whom A, and for whom B, came out higher by more than ``smallest``."""
+        d = self.a - self.b
+        return float((d > smallest).mean()), float((d < -smallest).mean())
+
+    @property
+    def upset(self) -> float:
+        """How often one client of B stands higher than another client of A: each with luck of their own."""
+        higher = self.b[None, :] > self.a[:, None]
+        np.fill_diagonal(higher, False)
+        return float(higher.sum() / (higher.size - len(higher)))
+
+
+def both_of(a: Side, b: Side, shared: Shared, measure: str) -> Both:
+    """A measure of all clients of both pairs."""
+    return Both(*(MEASURES[measure](record_of(side, shared, shared.clients, False)) for side in (a, b)))
+
+
+def many_of(state: State, lesson: Asks) -> dict[str, Any]:
+    """The fan of a state, what can be said of the two groups in a lesson's measure, and the option that came out."""
+    found = _many(state.a, state.b, state.shared, lesson.measure, lesson.smallest)
+    asked = with_changes(state, **lesson.asked_with)
+    both = both_of(asked.a, asked.b, asked.shared, lesson.measure)
+    return {**found, "seed": state.shared.seed, "answer": lesson.answer(both)}
+
+
+def map_of(state: State) -> dict[str, Any]:
+    """The alliance at the end, mean over clients, for every pairing of styles; all else as pair A has it."""
+
+    mean = [[_mean_end(_pairing(state.a, client, therapist), state.shared) for therapist in STYLES] for client in STYLES]
+    return {"styles": list(STYLES), "mean": mean, "n": state.shared.clients}
+
+
+@lru_cache(maxsize=512)
+def _mean_end(pair: Side, shared: Shared) -> float:
+    """One cell of the map. The courses behind it are not kept: there are sixteen of them, and nobody looks at them."""
+    return round(float(alliance_end(simulated(pair, shared, shared.clients, False)).mean()), 3)
+
+
+def _pairing(side: Side, client: str, therapist: str) -> Side:
+    return replace(side, client=STYLE_POINT[client], therapist=STYLE_POINT[therapist], do=())
+
+
+@lru_cache(maxsize=128)
+def _many(a: Side, b: Side, shared: Shared, measure: str, smallest: float) -> dict[str, Any]:
+    both = both_of(a, b, shared, measure)
+    won = both.won(smallest)
+    shared_share = both.overlap
+    how_much = next(name for most, name in SAID_OF_OVERLAP if not shared_share > most)
+    return {
+        "n": shared.clients,
+        "measure": measure,
+        "a": {**_fan(record_of(a, shared, shared.clients, False)), "ends": _plain(both.a)},
+        "b": {**_fan(record_of(b, shared, shared.clients, False)), "ends": _plain(both.b)},
+        "difference": {name: _plain(value) for name, value in both.difference.items()},
+        "overlap": _plain(shared_share),
+        "overlap_words": words()["many"]["overlap"][how_much] if shared_share == shared_share else words()["many"]["no_overlap"],
+        "a_won": round(won[0] * shared.clients),
+        "b_won": round(won[1] * shared.clients),
+        "upset": round(both.upset, 3),
+    }
+
+
+def _fan(record: Record) -> dict[str, Any]:
+    """Median and bands (50 %, 95 %) of the alliance of whoever is still in therapy, and the share that is."""
+    alliance = np.vstack([record.first_alliance(), record.alliance()])
+    there = ~np.isnan(alliance)
+    bands: list[list[float] | None] = [
+        [round(float(x), 3) for x in np.quantile(row[seen], (0.025, 0.25, 0.5, 0.75, 0.975))] if seen.sum() >= FEWEST else None
+        for row, seen in zip(alliance, there, strict=True)
+    ]
+    return {
+        "bands": bands,
+        "attending": [round(float(x), 3) for x in there.mean(axis=1)],
+        "alliance_ends": _plain(alliance_end(record)),
+    }
+
+
+def _plain(value: Any) -> Any:
+    """Numbers as JSON knows them: rounded, and None for what is missing."""
+    if isinstance(value, np.ndarray):
+        return [_plain(x) for x in value.tolist()]
+    return None if value != value else round(float(value), 4)

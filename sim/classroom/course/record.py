@@ -1,0 +1,132 @@
+"""Courses recorded for the page: the model's own verbs, week by week, without the questionnaires that the page does not show.
+
+Luck is addressed, so what is left out changes nothing else: a course here is that of ``sim.run``, number by number (a test
+compares them). What raters would mark is shown without the noise of marking, on the scale of the questionnaire.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from sim.engine.compile import trace_columns
+from sim.measurement.instruments import CORE_OM, WAI_SCALE, Instrument
+from sim.people.apply import applied
+from sim.people.population import ecr_score
+from sim.scenario.scenario import Arm, Scenario
+from sim.simulation import build as design
+from sim.theory import equations as eq
+from sim.theory.parameters import Parameters
+from sim.theory.regions import ROLES
+from sim.therapy.course import life_goes_on
+from sim.therapy.session import CENSORED, IN_THERAPY, SESSION, World, begin, rate_alliance, rate_distress
+
+#: A session without its questionnaires.
+_VERBS = tuple(verb for verb in SESSION if verb not in (rate_distress, rate_alliance))
+#: Dyad columns kept of every session, as they are at its end.
+BY_SESSION = (
+    "client_alliance", "therapist_alliance", "client_trust", "client_engagement", "withdrawals", "confrontations", "repairs",
+    "open_rupture", "dropout_risk", "accuracy_level", "accuracy_bias", "mean_client_perceived", "mean_therapist_response",
+    "mean_client_labelling", "mean_client_disclosure", "mean_client_arousal", "mean_therapist_arousal",
+    "mean_therapist_perceived", "mean_therapist_warmth",
+    *(f"{role}_{name}" for role in ROLES for name in ("anxiety", "avoidance")),
+)  # fmt: skip
+#: Columns of the client kept of every week, week 0 before the first session.
+BY_WEEK = ("distress", "anxiety", "avoidance")
+TRACED = tuple(trace_columns())
+
+
+@dataclass(frozen=True)
+class Record:
+    """The courses of some clients (n) in one arm.
+
+    ``session`` holds arrays (sessions, n), NaN after the end; ``week`` arrays (weeks + 1, n), NaN where nobody was followed;
+    ``first`` the dyads before the first session; ``trace`` (sessions, exchanges, quantities of ``TRACED``) of the first client,
+    empty where not asked for; ``held`` sessions held and ``ending`` how it ended (position in ``ENDINGS``), one per client.
+    """
+
+    numbers: Parameters
+    held: np.ndarray
+    ending: np.ndarray
+    session: dict[str, np.ndarray]
+    week: dict[str, np.ndarray]
+    first: dict[str, np.ndarray]
+    trace: np.ndarray
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all its arrays."""
+        tables = (self.session, self.week, self.first)
+        return sum(one.nbytes for one in (self.held, self.ending, self.trace, *(x for table in tables for x in table.values())))
+
+    def alliance(self, role: str = "client") -> np.ndarray:
+        """The alliance (sessions, n) on the WAI's scale, 1 to 7, without the noise of marking."""
+        return on_wai(self.numbers, role, self.session[f"{role}_alliance"])
+
+    def first_alliance(self) -> np.ndarray:
+        """The same at first sight, before the first session (n)."""
+        return on_wai(self.numbers, "client", self.first["client_alliance"])
+
+    def distress(self) -> np.ndarray:
+        """Distress (weeks + 1, n) on the CORE-OM's scale, 0 to 40, without the noise of marking."""
+        share = applied(eq.core_share, self.numbers, distress=self.week["distress"], week_noise=0.0)
+        return 10.0 * _on_scale(CORE_OM, share)
+
+    def attachment(self, of: str, name: str) -> np.ndarray:
+        """Anxiety or avoidance as an ECR score, 1 to 7.
+
+        ``of``: "general" (the client's, by week), "client" or "therapist" (to the other person, by session).
+        """
+        values = self.week[name] if of == "general" else self.session[f"{of}_{name}"]
+        return np.asarray(ecr_score(values))
+
+
+def on_wai(numbers: Parameters, role: str, level: np.ndarray) -> np.ndarray:
+    """A latent alliance (0..1) on the WAI's scale, as a rater of usual style marks it in the mean."""
+    share = applied(eq.rated_share, numbers, role, level=level, level_typical=numbers.alliance_typical, style=0.0, noise=0.0)
+    return _on_scale(WAI_SCALE, share)
+
+
+def _on_scale(instrument: Instrument, share: Any) -> np.ndarray:
+    return np.asarray(instrument.low + (instrument.high - instrument.low) * share)
+
+
+def recorded(scenario: Scenario, arm: Arm, seed: int, clients: int, traced: bool = False) -> Record:
+    """The courses of the first ``clients`` clients of an arm, followed until all have ended and the follow-up is over.
+
+    Raises ``StateError`` when a quantity leaves its range, ``PopulationError`` when nobody fits what the scenario wants.
+    """
+    numbers = design.client_numbers(scenario, arm)[:clients]
+    world = design.build(scenario, arm, 0, seed, numbers)
+    if not traced:
+        world.trace_row[:] = -1
+    begin(world)
+    weeks = design.arm_weeks(scenario, arm)
+    n, dyads = numbers.size, world.dyads
+    session = {name: np.full((arm.sessions, n), np.nan) for name in BY_SESSION}
+    week = {name: np.full((weeks + 1, n), np.nan) for name in BY_WEEK}
+    first = {name: dyads[name].copy() for name in BY_SESSION}
+    trace = np.full((arm.sessions if traced else 0, scenario.exchanges, len(TRACED)), np.nan)
+    followed = weeks > arm.sessions
+    _keep(week, world, 0)
+    while world.week < weeks and (followed or (world.ending == IN_THERAPY).any()):
+        world.week += 1
+        rows = np.flatnonzero(world.ending == IN_THERAPY)
+        if rows.size:
+            for verb in _VERBS:
+                verb(world, rows)
+            for name, values in session.items():
+                values[world.week - 1, rows] = dyads[name][rows]
+            if traced and rows[0] == 0:
+                trace[world.week - 1] = world.trace[0]
+        life_goes_on(world)
+        _keep(week, world, world.week)
+    ending = np.where(world.ending == IN_THERAPY, CENSORED, world.ending)
+    return Record(world.numbers, dyads.session.astype(np.int64), ending, session, week, first, trace)
+
+
+def _keep(week: dict[str, np.ndarray], world: World, at: int) -> None:
+    for name, values in week.items():
+        values[at] = world.clients[name]

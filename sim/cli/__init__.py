@@ -1,0 +1,1 @@
+"""The command ``attune``: one file a group of commands."""

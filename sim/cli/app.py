@@ -1,0 +1,107 @@
+"""The commands ``attune app`` and ``attune handout``: the classroom page, and a lesson of it as a file."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import webbrowser
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sim.errors import UserError
+from sim.serving import LOOPBACK, OPEN_TO_OTHERS, CannotListen, address_of, is_open_to_others, listening
+from sim.theory.parameters import nearest
+
+if TYPE_CHECKING:
+    import uvicorn
+
+PORT = 8765
+
+
+def app(
+    host: Annotated[str, typer.Option(help="Address to listen on; any but 127.0.0.1 is open to the network.")] = LOOPBACK,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 = any free one.")] = PORT,
+    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page in the browser.")] = True,
+    mesa: Annotated[bool, typer.Option("--mesa", help="Show the page for people who come from Mesa instead (an extra).")] = False,
+) -> None:
+    """Open the classroom page: two courses of therapy side by side, with lessons. Ctrl-C stops it."""
+    if mesa:
+        _mesa(host, port, browser)
+        return
+    with _listening(host, port) as bound:
+        url = address_of(bound)
+        warm_up()
+        typer.echo(f"Attune's classroom page: {url}  (Ctrl-C stops it)")
+        if is_open_to_others(bound):
+            typer.echo(OPEN_TO_OTHERS, err=True)
+        if browser:
+            threading.Timer(0.3, webbrowser.open, [url]).start()
+        with suppress(KeyboardInterrupt):  # how one stops it
+            served(bound.getsockname()[0]).run(sockets=[bound])
+    typer.echo("Stopped.")
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    try:
+        return listening(host, port)
+    except CannotListen as error:
+        raise UserError(str(error)) from None
+
+
+def _mesa(host: str, port: int, browser: bool) -> None:
+    from sim.mesa import page as mesa_page
+
+    try:
+        mesa_page.serve(host, port, browser)
+    except (mesa_page.MissingExtra, CannotListen) as error:
+        raise UserError(str(error)) from None
+
+
+def warm_up() -> None:
+    """Compile all that the page needs, before the first visitor comes."""
+    from sim.classroom.course.play import play_of
+    from sim.classroom.course.state import read
+    from sim.classroom.lessons import FIRST, SETUPS
+
+    typer.echo("Getting ready (the first time this takes half a minute) ...")
+    play_of(read("", SETUPS, FIRST))
+    play_of(read("sessions=2&a_do=1.1.name_it", SETUPS, FIRST))  # what the chair does needs a form of its own
+
+
+def served(host: str) -> uvicorn.Server:
+    """The server of the page for an address, not yet running."""
+    import uvicorn
+
+    from sim.classroom.server import application
+
+    return uvicorn.Server(uvicorn.Config(
+        application(host), log_level="warning", access_log=False, server_header=False, lifespan="off",
+        timeout_graceful_shutdown=2, timeout_keep_alive=30, h11_max_incomplete_event_size=32_768,
+    ))  # fmt: skip
+
+
+def handout(
+    lesson: Annotated[str, typer.Argument(help="A lesson, such as secure_base.")],
+    out: Annotated[Path | None, typer.Option(help="File to write; default: attune-handout-<lesson>.html here.")] = None,
+) -> None:
+    """Write a lesson as one HTML file that needs no server: courses computed in advance, the same play controls."""
+    from sim.classroom.handout import handout_of
+    from sim.classroom.lessons import LESSONS
+
+    if lesson not in LESSONS:
+        raise UserError(f"there is no lesson '{lesson[:60]}'{nearest(lesson[:60], LESSONS)}; lessons are {', '.join(LESSONS)}")
+    path = out or Path(f"attune-handout-{lesson}.html")
+    if path.exists():
+        raise UserError(f"{path}: already exists{' and is a folder' if path.is_dir() else ''}; choose another name with --out")
+    text = handout_of(lesson)
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        raise UserError(f"{path}: already exists; choose another name with --out") from None
+    except OSError as error:
+        raise UserError(f"{path}: cannot be written ({error.strerror})") from error
+    typer.echo(f"Wrote {path} ({len(text.encode()) / 1e6:.1f} MB). Open it in a browser; it needs no server and no network.")

@@ -1,0 +1,273 @@
+"""``attune run`` for batches: where it goes, who simulates, what is told on the way and at the end."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, TextColumn
+from rich.progress import Progress as Bar
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from sim.batch.progress import Progress
+    from sim.batch.results import BatchResults
+    from sim.scenario.scenario import Scenario
+
+#: Rows of the table of results that are printed; the file has all.
+MOST_ROWS = 40
+#: Bytes beyond which a table is not read again only to see whether it is whole.
+LARGE = 200_000_000
+#: Measures that are printed, as far as a batch has them.
+SHOWN = ("alliance", "dropout", "distress_change", "helped_of_all", "weeks_waited")
+
+
+def is_batch(scenario: Scenario, asked: bool) -> bool:
+    """Whether a scenario is run as a batch: it says so, or it was asked for."""
+    return asked or scenario.batch is not None
+
+
+def usual_folder(scenario: Scenario, seed: int) -> Path:
+    """Where a batch goes unless it is said: always the same, so that the same command goes on with what is there."""
+    return Path("results") / scenario.name / f"batch-seed-{seed}"
+
+
+def added_files(files: Sequence[Path] | None) -> tuple[tuple[str, str], ...]:
+    """Files that add to the registries, as name and text, for workers elsewhere."""
+    return tuple((file.name, file.read_text(encoding="utf-8")) for file in files or ())
+
+
+@contextlib.contextmanager
+def _told() -> Iterator[Callable[[Progress], None]]:
+    """Progress for people: a bar on a terminal, else a line now and then."""
+    import time
+
+    from sim.batch.progress import TOLD_EVERY, told_seconds
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        last = [time.monotonic()]
+
+        def line(progress: Progress) -> None:
+            if time.monotonic() - last[0] >= TOLD_EVERY or progress.done == progress.total:
+                last[0] = time.monotonic()
+                typer.echo(progress.said, err=True)
+
+        yield line
+        return
+    columns = (TextColumn("simulating"), BarColumn(), TextColumn("{task.fields[said]}"))
+    with Bar(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("simulating", total=None, said="starting workers")
+
+        def moved(progress: Progress) -> None:
+            left = told_seconds(progress.remaining)
+            failed = f", {progress.failures} failed" if progress.failures else ""
+            said = f"{progress.done}/{progress.total} tasks, {progress.rate:.2f}/s, {left} left{failed}"
+            bar.update(task, completed=progress.done, total=progress.total, said=said)
+
+        yield moved
+
+
+def run(
+    scenario: Scenario,
+    seed: int,
+    *,
+    out: Path | None,
+    workers: int | None,
+    cluster: str | None,
+    with_files: Sequence[Path] | None,
+    **how: Any,
+) -> None:
+    """Run a batch, or go on with it; print what it came to. ``how`` goes to ``run_batch`` (chunk, keep, ...)."""
+    from sim.batch.folder import MANIFEST
+    from sim.batch.results import open_batch
+    from sim.batch.run import run_batch
+    from sim.storage.ledger import LEDGER
+
+    folder = out or usual_folder(scenario, seed)
+    there = (folder / MANIFEST).exists() and not how.get("anew")
+    if (folder / LEDGER).exists() and not there and not how.get("anew"):
+        typer.echo(f"Going on in {folder}; what is there is checked first.", err=True)
+    added = added_files(with_files)
+    try:
+        with _told() as progress, _workers(workers, cluster) as chosen, _ended_gently():
+            run_batch(scenario, seed, folder, workers=chosen, added=added, progress=progress, **how)
+    except KeyboardInterrupt as stop:
+        typer.echo(f"attune: stopped; what is finished is kept in {folder}, and the same command goes on from there", err=True)
+        sys.exit(143 if isinstance(stop, _Ended) else 130)
+    found = open_batch(folder)
+    if there:
+        _still_whole(folder)
+    if not there or not (folder / "report.html").exists():
+        _report(found)
+    show(found)
+    if there:
+        typer.echo("Already run with this scenario, seed and version; read from disk.")
+
+
+def _still_whole(folder: Path) -> None:
+    """Raise ``StoreError`` where a table of a finished batch is not what was written. Very large ones are left to ``verify``."""
+    from sim.storage.folder import opened
+    from sim.storage.store import StoreError
+
+    files = opened(folder)
+    for name, said in files.manifest["tables"].items():
+        path = folder / f"{name}.parquet"
+        if path.stat().st_size < LARGE and files.hash_of(name).hexdigest() != said["values"]:
+            raise StoreError(
+                f"{path}: the values are not those that were written (attune verify {folder} says more); "
+                "restore it, or begin anew (--anew)"
+            )
+
+
+def _report(found: BatchResults) -> None:
+    """Write the report; a fault in it must not cost the tables."""
+    from sim.report.pages.batch import write_batch_report
+
+    try:
+        write_batch_report(found)
+    except (OSError, MemoryError):
+        raise
+    except Exception as e:
+        (found.folder / "report-error.txt").write_text("".join(traceback.format_exception(e)), encoding="utf-8")
+        typer.echo(f"attune: the tables are in {found.folder}, but the report failed ({e}); see report-error.txt there", err=True)
+        sys.exit(1)
+
+
+class _Ended(KeyboardInterrupt):
+    """Somebody (a queue, the system) asked this process to end."""
+
+
+@contextlib.contextmanager
+def _ended_gently() -> Iterator[None]:
+    """SIGTERM stops a batch as Ctrl-C does."""
+
+    def stop(*_: Any) -> None:
+        raise _Ended
+
+    if threading.current_thread() is not threading.main_thread():  # where signals are not ours
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@contextlib.contextmanager
+def _workers(count: int | None, cluster: str | None) -> Iterator[Any]:
+    if cluster is None:
+        yield count
+        return
+    from sim.batch.chunks import worker_identity
+    from sim.batch.workers import OnCluster
+
+    with OnCluster(cluster, worker_identity) as chosen:
+        yield chosen
+
+
+# ------------------------------------------------------------------------------------------------------- what is said
+
+
+def results_table(found: BatchResults, measures: Sequence[str] | None = None) -> pd.DataFrame:
+    """One row per point and arm: the factors, replicates, and the main measures as mean [95 % interval]."""
+    import pandas as pd
+
+    effects = found.effects()
+    plain = effects[effects["minus"].astype("str") == ""]
+    shown = [m for m in measures or SHOWN if (plain["measure"] == m).any()]
+    rows = []
+    points = found.points.set_index("point")
+    replicates = dict(points["replicates"])
+    by = {key: part.set_index("measure") for key, part in plain.groupby(["point", "arm"], observed=True, sort=False)}
+    for (point, arm), part in by.items():
+        here: dict[str, Any] = {"point": str(point)} if len(points) > 1 else {}
+        row: dict[str, Any] = {name: _level(points.at[point, name]) for name in found.factors}
+        if found.scenario.batch is not None and found.scenario.batch.design == "cases":
+            row = {"case": points.at[point, "name"]}
+        whole, planned_here = int(part["n"].max()), int(replicates[point])
+        fewer = (part["over"] == "replicates").any() and whole < planned_here  # where runs have failed
+        row |= {"arm": str(arm), "replicates": f"{whole} of {planned_here}" if fewer else str(planned_here)}
+        for m in shown:
+            row[m] = ranged(part.loc[m]) if m in part.index else ""
+        rows.append({**here, **row})
+    return pd.DataFrame(rows)
+
+
+def _level(value: Any) -> str:
+    from sim.scenario.points import told
+
+    if value is None or value != value:
+        return "as it stands"
+    return f"{value:.4g}" if isinstance(value, float) else value if isinstance(value, str) else told(value)
+
+
+def ranged(row: Any) -> str:
+    """``5.31 [5.20, 5.42]``, as far as it has an interval."""
+    if row["mean"] != row["mean"]:
+        return ""
+    text = f"{row['mean']:.2f}"
+    return text if row["low"] != row["low"] else f"{text} [{row['low']:.2f}, {row['high']:.2f}]"
+
+
+def how_known(found: BatchResults) -> str:
+    """What the intervals are over, and whether a precision that was asked for was reached."""
+    effects = found.effects()
+    if effects.empty:
+        return "No run gave a value."
+    if (effects["over"] == "clients").all():
+        return "Means with 95 % intervals over simulated clients (one replicate)."
+    if effects["low"].isna().all():
+        return "Means; one replicate of a clinic has no interval."
+    return f"Means with 95 % intervals over replicates.{_precision(found)}"
+
+
+def _precision(found: BatchResults) -> str:
+    """Whether every point reached the precision that was asked for."""
+    batch, reached = found.scenario.batch, found.precision()
+    if batch is None or batch.until is None:
+        return ""
+    until = batch.until
+    what = f"{'difference in ' if until.difference else ''}{until.measure}{f', {until.arm}' if until.arm else ''}"
+    short = int((~reached["enough"]).sum())
+    asked = f"the precision asked for (standard error of {what} at most {until.se:g})"
+    if not short:
+        return f" Every point reached {asked}."
+    return (f" {short} of {len(reached)} points did NOT reach {asked} within {until.most} replicates; "
+            f"the largest is {reached['se'].max():.3g}.")  # fmt: skip
+
+
+def show(found: BatchResults) -> None:
+    """Print what a batch came to."""
+    from rich.table import Table
+
+    console = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
+    console.print(f"\n{found.scenario.question}\n", style="bold", markup=False)
+    rows = results_table(found)
+    table = Table(title="Simulated people, not real ones", title_justify="left", title_style="bold", header_style="")
+    for name in rows.columns:
+        table.add_column(str(name), justify="left")
+    for row in rows.head(MOST_ROWS).itertuples(index=False):
+        table.add_row(*(str(v) for v in row))
+    console.print(table)
+    if len(rows) > MOST_ROWS:
+        typer.echo(f"... and {len(rows) - MOST_ROWS} more rows; all are in {found.folder / 'summaries.parquet'}")
+    typer.echo(how_known(found))
+    failed = len(found.failures)
+    if failed:
+        runs = "1 run" if failed == 1 else f"{failed} runs"
+        typer.echo(f"{runs} failed and are not in the numbers above; attune replay {found.folder} lists and explains them.")
+    typer.echo(f"\nReport: {found.folder / 'report.html'}\nTables: {found.folder}  (seed {found.seed})")
+    if failed and not len(found.summaries):
+        typer.echo("attune: every run has failed", err=True)
+        sys.exit(1)

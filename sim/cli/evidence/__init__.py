@@ -1,0 +1,1 @@
+"""The commands that hold the model against evidence."""

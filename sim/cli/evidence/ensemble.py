@@ -1,0 +1,107 @@
+"""How calibration and ensemble are shown on the screen and in docs/VALIDATION.md."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+from rich.console import Console
+from rich.table import Table
+
+from sim.evidence.calibration.ensemble import disagreements, pinned, would_pin
+from sim.evidence.calibration.free import FREE
+from sim.evidence.calibration.search import Fit, misses
+from sim.evidence.calibration.stored import kept, table_of
+from sim.evidence.patterns.validation import score_limit
+from sim.theory.ensemble import members
+from sim.theory.parameters import NUMBERS
+
+
+def show(table: Table) -> None:
+    """Print a table, as wide as the terminal, or wide enough where there is none."""
+    Console(width=None if sys.stdout.isatty() else 160, highlight=False).print(table)
+
+
+def text_table(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -> Table:
+    """A table for the screen: the first ``left`` columns to the left, the others to the right."""
+    table = Table(title=title, title_justify="left")
+    for i, head in enumerate(heads):
+        table.add_column(head, justify="left" if i < left else "right", overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def fit_table(fit: Fit) -> Table:
+    """Every free number: its prior, where the search ended, and how far that is from the prior."""
+    rows = [
+        [one.name, f"{one.centre:g}", one.scale, f"{one.spread:g}", f"{fit.values[one.name]:.3g}", f"{z:+.2f}",
+         f"{NUMBERS[one.name].default:g}"]
+        for one, z in zip(FREE, fit.standings, strict=True)
+    ]  # fmt: skip
+    heads = ["number", "prior centre", "scale", "prior SD", "fitted", "prior SD from centre", "default"]
+    return text_table("Free numbers", heads, rows)
+
+
+def fit_summary(fit: Fit) -> list[str]:
+    """The joint score where the search ended, on its own luck, and what does not agree there."""
+    n = len(misses(fit.found))
+    most = score_limit(n)
+    why = disagreements(fit.found)
+    return [
+        f"Joint score {fit.score:.1f}, at most {most:.1f} with {n} rows, on the luck of the search; {len(FREE)} free numbers "
+        f"against {n} values and the signs of the direction rows.",
+        f"Does not agree: {'; '.join(why)}." if why else "Every row that was looked at agrees.",
+        f"The search ended after {fit.rounds} rounds: {fit.message.rstrip('.')}.",
+    ]
+
+
+def pinned_data() -> pd.DataFrame:
+    """What the ensemble says of each free number: range, how much of the prior's spread is left, and what would say more."""
+    frame = pinned()
+    tables = [table_of(t) for t in kept("ensemble")["tables"]]
+    from sim.evidence.calibration.ensemble import standings
+
+    return frame.merge(would_pin(tables, standings()), on="number").sort_values("left", ignore_index=True)
+
+
+def pinned_rows() -> tuple[list[str], list[list[str]]]:
+    """The same as text, the best known number first."""
+    heads = ["number", "median", "90 % range", "spread left", "extra pattern that would say most", "of its variance"]
+    rows = [
+        [r["number"], f"{r['median']:.3g}", f"{r['low']:.3g} to {r['high']:.3g}", f"{r['left']:.2f}", r["quantity"],
+         f"{100 * r['share']:.0f} %"]
+        for r in pinned_data().to_dict("records")
+    ]  # fmt: skip
+    return heads, rows
+
+
+def pinned_table() -> Table:
+    """The same for the screen."""
+    heads, rows = pinned_rows()
+    return text_table(f"The ensemble: {len(members())} sets of {len(FREE)} numbers", heads, rows)
+
+
+def pinned_legend() -> str:
+    """What the columns mean."""
+    return (
+        "spread left: SD over the sets in prior SD; 1 = the record says nothing about the number, 0 = it is known.\n"
+        "extra pattern: of all of which no value was used, the one that goes most closely with the number over the sets."
+    )
+
+
+def verified_table(found: Sequence[Mapping[str, Any]]) -> Table:
+    """Each member that was simulated anew."""
+    rows = [[str(one["member"]), f"{one['score']:.1f}", "; ".join(one["why"]) or "agrees"] for one in found]
+    return text_table("Members on new luck", ["member", "joint score", ""], rows)
+
+
+def verified_summary(found: Sequence[Mapping[str, Any]]) -> str:
+    """How many agree."""
+    good, within = (sum(not one[kind] for one in found) for kind in ("why", "beyond_luck"))
+    return (
+        f"{within} of {len(found)} agree with the whole table on luck that no search has used, when that of a single table is "
+        f"allowed for (its Monte-Carlo error; signs that it does not show); {good} agree in every row. All people are simulated."
+    )

@@ -1,0 +1,200 @@
+"""What ``attune sensitivity`` shows: tables on the screen, as data and as files; its figures are in ``plots_sensitivity``."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+
+from sim import __version__
+from sim.compiling import sources_hash
+from sim.evidence.sensitivity.analysis import quantile
+from sim.evidence.sensitivity.indices import Luck, Screened, Sensitivity
+from sim.evidence.sensitivity.ranges import OF_WHAT_IT_MAY_BE
+from sim.evidence.sensitivity.response import Outcome
+from sim.scenario.scenario import Scenario
+from sim.storage.store import SYNTHETIC, versions
+from sim.theory.parameters import NUMBERS
+
+#: What is written into a folder.
+DATA, TABLE, MORRIS, SOBOL = "sensitivity.json", "sensitivity.csv", "morris.png", "sobol.png"
+#: Rows of a table on the screen; files have all.
+_MOST = 20
+
+
+@dataclass(frozen=True)
+class Told:
+    """An analysis with what it was about."""
+
+    scenario: Scenario
+    outcome: Outcome
+    found: Sensitivity
+    left_out: dict[str, str]
+    width: float
+    method: str
+    top: int
+
+
+def what(told: Told) -> str:
+    """The measure, of which arm, with its unit."""
+    o = told.outcome
+    return f"{o.measure} of {o.arm}{f' minus {o.minus}' if o.minus else ''} ({o.unit})"
+
+
+def heading(told: Told) -> str:
+    """What was asked."""
+    return f"What moves {what(told)}? Scenario {told.scenario.name}, seed {told.found.seed}"
+
+
+def ranked(rows: tuple[Screened, ...]) -> list[Screened]:
+    """The most influential first; those that differ in nothing stay in the model's order."""
+    return sorted(rows, key=lambda row: -row.mu_star)
+
+
+def shown(value: float) -> str:
+    """A number to three significant digits, without exponents for what people write without."""
+    return f"{value:.3g}" if value == 0 or 1e-4 <= abs(value) < 1e5 else f"{value:.1e}"
+
+
+def tables(told: Told) -> list[Table]:
+    """For the screen: the numbers that Morris found to move the measure most, and the shares of its variance."""
+    found, out = told.found, []
+    moved = [row for row in ranked(found.morris) if row.mu_star > 0][:_MOST]
+    ranges = {r.name: r for r in found.ranges}
+    if moved:
+        table = _table("Morris: change of the measure as a number goes over its whole range", "mu* ± 95 %", "mu", "sigma", "luck")
+        for row in moved:
+            table.add_row(*_range(ranges[row.name]), f"{shown(row.mu_star)} ± {row.mu_star_error:.2g}",
+                          shown(row.mu), shown(row.sigma), shown(row.luck), row.verdict)  # fmt: skip
+        out.append(table)
+    if found.sobol:
+        head = "Sobol: share of the measure's variance over these ranges"
+        table = _table(head, "alone, S1 ± 95 %", "in all, ST ± 95 %", "luck")
+        for one in sorted(found.sobol, key=lambda row: -row.total):
+            table.add_row(*_range(ranges[one.name]), f"{one.first:.2f} ± {one.first_error:.2f}",
+                          f"{one.total:.2f} ± {one.total_error:.2f}", f"{one.luck:.3f}", one.verdict)  # fmt: skip
+        out.append(table)
+    return out
+
+
+def _table(title: str, *columns: str) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold", header_style="")
+    table.add_column("number", no_wrap=True)
+    for name in ("value", "from", "to", *columns):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("", no_wrap=True)
+    return table
+
+
+def _range(r: Any) -> tuple[str, str, str, str]:
+    return r.name, shown(r.value), shown(r.low), shown(r.high)
+
+
+def summary(told: Told) -> list[str]:
+    """What the numbers mean, how large luck is, and what was left out and why."""
+    found, lines = told.found, []
+    if found.morris:
+        still = sum(row.mu_star == 0 for row in found.morris)
+        moving = sum(row.mu_star > row.luck for row in found.morris)
+        unclear = len(found.morris) - still - moving
+        said = f"{moving} move it, {unclear} cannot be distinguished from luck, {still} move nothing here"
+        rest = sum(row.mu_star > 0 for row in found.morris) - _MOST
+        more = f" The table shows the first {_MOST}; --out and --json give all." if rest > 0 else ""
+        lines.append(f"Of {len(found.morris)} numbers: {said}.{more}")
+    lines += [_luck_line(part, luck, found, told.outcome.unit) for part, luck in found.luck.items()]
+    if found.morris:
+        seeds = found.luck["morris"].seeds
+        lines.append(f"luck (Morris): {quantile(seeds):.1f} standard errors of one effect over {seeds} seeds, strict where they "
+                     "are few; --replicates adds some.")  # fmt: skip
+    if found.sobol:
+        lines.append("luck (Sobol): the part of ST that is luck in expectation.")
+    lines.append(
+        f"Ranges are an assumption: the value -/+ {100 * told.width:g} %, within what the number may be "
+        f"(of a value of 0: {100 * told.width * OF_WHAT_IT_MAY_BE:g} % of that). Indices hold for these ranges."
+    )
+    reasons: dict[str, list[str]] = {}
+    for name, why in told.left_out.items():
+        reasons.setdefault(why, []).append(name)
+    if reasons:
+        lines += ["Left out:", *(f"  {len(names)} that {why}: {', '.join(names)}" for why, names in reasons.items())]
+    lines.append("All people are simulated.")
+    return lines
+
+
+def _luck_line(part: str, luck: Luck, found: Sensitivity, unit: str) -> str:
+    if part == "base":
+        return (f"At the scenario's own numbers: {found.base:.3g} {unit}; SD {shown(luck.seed_sd)} between {luck.seeds} seeds, "
+                f"so a mean of {found.replicates} has a standard error of {shown(luck.error)}.")  # fmt: skip
+    return (f"At {luck.points} points of {part.title()}'s design: SD {shown(luck.seed_sd)} between seeds (mean of "
+            f"{found.replicates}: {shown(luck.error)}), {shown(luck.output_sd)} between points; of the variance between points "
+            f"{100 * luck.share:.1f} % is luck that shared seeds do not cancel.")  # fmt: skip
+
+
+# -------------------------------------------------------------------------------------------------------------- files
+
+
+def as_data(told: Told) -> dict[str, Any]:
+    """Everything as plain values, with what made it: scenario as resolved, seed, ranges, versions; missing numbers are None."""
+    found, o = told.found, told.outcome
+
+    def row(one: Any) -> dict[str, Any]:
+        return {key: None if value != value else value for key, value in asdict(one).items()}
+
+    return {
+        "synthetic": SYNTHETIC,
+        "scenario": told.scenario.name,
+        "question": told.scenario.question,
+        "seed": found.seed,
+        "measure": {"name": o.measure, "unit": o.unit, "meaning": o.meaning, "arm": o.arm, "minus": o.minus},
+        "design": {
+            "method": told.method, "trajectories": found.trajectories, "samples": found.samples, "top": told.top,
+            "replicates": found.replicates, "runs": found.runs,
+        },
+        "ranges": {
+            "assumption": "value -/+ width * value, within the declared range", "width": told.width,
+            "numbers": [{**row(r), "unit": NUMBERS[r.name].unit} for r in found.ranges],
+        },
+        "left_out": told.left_out,
+        "base": found.base,
+        "luck": {part: row(luck) for part, luck in found.luck.items()},
+        "morris": [{**row(one), "verdict": one.verdict} for one in ranked(found.morris)],
+        "sobol": [{**row(one), "verdict": one.verdict} for one in found.sobol],
+        "resolved_scenario": told.scenario.spec,
+        "versions": {**versions(), "SALib": metadata.version("SALib")},
+        "sources": sources_hash(),
+    }  # fmt: skip
+
+
+def tidy(found: Sensitivity) -> str:
+    """One row per number and index as CSV: method, number, index, value, half of its 95 % interval, and the part of luck."""
+    lines = ["method,number,index,value,interval_half,luck"]
+
+    def line(method: str, name: str, index: str, value: float, half: float | None, luck: float | None) -> None:
+        cells = ["" if v is None else repr(float(v)) for v in (value, half, luck)]
+        lines.append(",".join((method, name, index, *cells)))
+
+    for one in ranked(found.morris):
+        line("morris", one.name, "mu_star", one.mu_star, one.mu_star_error, one.luck)
+        line("morris", one.name, "mu", one.mu, None, None)
+        line("morris", one.name, "sigma", one.sigma, None, None)
+    for share in found.sobol:
+        line("sobol", share.name, "S1", share.first, share.first_error, None)
+        line("sobol", share.name, "ST", share.total, share.total_error, share.luck)
+    return "\n".join(lines) + "\n"
+
+
+def write(told: Told, folder: Path) -> None:
+    """Write table, data and figures into a folder that is there."""
+    from sim.report.figures import sensitivity as plots
+
+    about = f"# attune {__version__}: synthetic data, simulated people; {heading(told)}\n"
+    (folder / TABLE).write_text(about + tidy(told.found), encoding="utf-8")
+    (folder / DATA).write_text(json.dumps(as_data(told), indent=2) + "\n", encoding="utf-8")
+    for name, rows, draw in ((MORRIS, told.found.morris, plots.screening), (SOBOL, told.found.sobol, plots.shares)):
+        if rows:
+            plots.saved(draw(told), folder / name)
+

@@ -1,0 +1,119 @@
+"""The long parts of ``attune validate``: rows foretold, rivals, claims over the ensemble. Each shows its result; some keep it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from sim.cli.evidence.calibrate import told
+from sim.cli.evidence.ensemble import show, text_table
+from sim.evidence.calibration.ensemble import wrong_signs
+from sim.evidence.calibration.search import Search, misses
+from sim.evidence.calibration.simulated import Bank
+from sim.evidence.calibration.stored import fit_of, keep, kept, path_of, table_as_data
+from sim.evidence.patterns.published import PatternError, chosen, patterns
+from tools.docs import validation as validation_doc
+
+
+def keep_and_write(name: str, data: Mapping[str, Any]) -> None:
+    """Keep a result with the product and write docs/VALIDATION.md anew, as far as everything it shows is there."""
+    in_a_clone()
+    keep(path_of(name), data)
+    missing = [one for one in validation_doc.NEEDED if not path_of(one).exists()]
+    if missing:
+        told(f"Kept. {validation_doc.PAGE} needs {', '.join(missing)} as well, and was not written.")
+        return
+    text = validation_doc.page()  # all of it before anything is written
+    validation_doc.PAGE.write_text(text, encoding="utf-8")
+    told(f"Wrote {validation_doc.PAGE}")
+
+
+def in_a_clone() -> None:
+    """Raise ``FileNotFoundError`` where --write would not write into the clone whose package is running."""
+    root = path_of("validation").parents[3]
+    if not (root / "docs" / "DESIGN.md").is_file() or Path.cwd().resolve() != root.resolve():
+        raise FileNotFoundError(f"{Path.cwd()}: --write works in the top folder of a clone of the project")
+
+
+def foretell(folder: Path, ids: Sequence[str], workers: int | None, write: bool, as_json: bool) -> None:
+    """Every calibrate row (or some) foretold by a model fitted without it."""
+    from dataclasses import asdict
+
+    from sim.evidence.calibration.leave_one_out import foretold
+
+    rows = [one.id for one in chosen(ids)] if ids else []
+    for one in rows:
+        if patterns()[one].tier != "calibrate":
+            raise PatternError(f"pattern {one} has no value to foretell; those with one are of tier calibrate")
+    with Bank(folder, workers) as bank:
+        found = foretold(Search(bank), fit_of(kept("calibration")), rows, say=told)
+    data = {"rows": [asdict(one) for one in found]}
+    if as_json:
+        typer.echo(json.dumps(data, indent=2))
+    else:
+        lines = [[one.id, patterns()[one.id].name, f"{one.value:.3f} ± {one.error:.3f}", f"{patterns()[one.id].value:g}",
+                  f"{one.miss:+.1f}", f"{one.fitted_miss:+.1f}", ", ".join(one.own_numbers)] for one in found]  # fmt: skip
+        show(text_table("Foretold by a model that never saw the row",
+                        ["id", "pattern", "foretold", "published", "miss", "when fitted", "leans on"], lines, 2))  # fmt: skip
+    if write:
+        keep_and_write("foretold", data)
+
+
+def rivals(folder: Path, names: Sequence[str], rounds: int, workers: int | None, write: bool, as_json: bool,
+           out: Path | None) -> None:  # fmt: skip
+    """Rivals refitted within one budget, side by side."""
+    from sim.evidence.calibration import competing as of
+    from sim.report.figures.competing import RIVALS_FIGURE, rivals_figure, save
+
+    wanted = of.chosen(names)
+    if out is not None and (out / RIVALS_FIGURE).exists():
+        raise FileExistsError(f"{out / RIVALS_FIGURE}: already exists; choose another folder")
+    found: list[dict[str, Any]] = []
+    with Bank(folder, workers) as bank:
+        for rival in wanted:
+            one = of.refitted(rival, bank, rounds, say=told)
+            found.append({
+                "name": rival.name, "score": one.score, "misses": misses(one.table), "wrong": wrong_signs(one.table),
+                "ended": one.fit.message, "loss": one.fit.loss, "numbers": dict(one.fit.values),
+                "table": table_as_data(one.table),
+            })  # fmt: skip
+    data = {"rounds": rounds, "rivals": found}
+    if as_json:
+        typer.echo(json.dumps(data, indent=2))
+    else:
+        ids = [p.id for p in patterns().values() if p.tier == "calibrate"]
+        lines = [[i, patterns()[i].name, *(f"{one['misses'][i]:+.1f}" for one in found)] for i in ids]
+        lines += [["", "joint score", *(f"{one['score']:.0f}" for one in found)],
+                  ["", "directions that do not hold", *(", ".join(one["wrong"]) or "–" for one in found)]]  # fmt: skip
+        show(text_table("Misses of each model after its refit", ["id", "pattern", *(one["name"] for one in found)], lines, 2))
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)
+        save(rivals_figure(found), out / RIVALS_FIGURE)
+        told(f"Written: {out / RIVALS_FIGURE}")
+    if write:
+        keep_and_write("rivals", data)
+
+
+def claims(count: int, threads: int | None, write: bool, as_json: bool) -> None:
+    """Every claim under the numbers of so many members."""
+    from sim.evidence.calibration.signs import claim_shares
+    from sim.theory.ensemble import spread
+
+    try:
+        chosen_members = spread(count)
+    except ValueError as e:
+        raise PatternError(str(e)) from None
+    found = claim_shares(chosen_members, threads=threads, say=told)
+    if as_json:
+        typer.echo(json.dumps(found, indent=2))
+    else:
+        lines = [[c["contrast"], ", ".join(c["claims"]), c["expected"], f"{c['effect']:+.2f}", f"{100 * c['sign']:.0f} %",
+                  f"{100 * c['reproduced']:.0f} %"] for c in found]  # fmt: skip
+        heads = ["contrast", "claims", "stated", "middle effect", "stated way", "as stated"]
+        show(text_table(f"Claims under {count} members", heads, lines, 3))
+    if write:
+        keep_and_write("claims", {"contrasts": found})

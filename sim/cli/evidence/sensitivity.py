@@ -1,0 +1,101 @@
+"""The command ``attune sensitivity``. Everything heavy is imported when it is called."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from sim.cli.evidence.indices import Told
+    from sim.evidence.sensitivity.indices import Sensitivity
+    from sim.evidence.sensitivity.ranges import Range
+    from sim.evidence.sensitivity.response import Outcome
+
+_PARAMETERS = typer.Option(
+    help="A number of the model, or a group of them (attune params lists both); may be repeated; default: all that are free."
+)
+_RANGE = typer.Option("--range", help="Half the width of every range, as a share of the number's value (an assumption).")
+
+
+def sensitivity(
+    scenario: Annotated[Path, typer.Argument(help="A scenario file (YAML).")],
+    measure: Annotated[str, typer.Option(help="A measure (mean_alliance) or a column's mean (clients.distress_end).")],
+    parameters: Annotated[list[str] | None, _PARAMETERS] = None,
+    method: Annotated[str, typer.Option(help="morris (screening), sobol (shares of variance), or both.")] = "both",
+    trajectories: Annotated[int, typer.Option(help="Morris trajectories.")] = 10,
+    samples: Annotated[int, typer.Option(help="Sobol base samples, a power of two.")] = 128,
+    top: Annotated[int, typer.Option(help="How many of the numbers that Morris finds go on to Sobol.")] = 8,
+    replicates: Annotated[int, typer.Option(help="Seeds at every point; the output is their mean, and luck their spread.")] = 4,
+    width: Annotated[float, _RANGE] = 0.25,
+    seed: Annotated[int, typer.Option(help="Fixes all luck: the same seed gives the same table.")] = 1,
+    arm: Annotated[str | None, typer.Option(help="The arm to measure; default: the first with a therapist.")] = None,
+    minus: Annotated[str | None, typer.Option(help="Another arm: the measure is then the arm minus this one, same luck.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for tables (CSV, JSON) and figures; it must not exist.")] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="Threads; default: all cores. Does not change results.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
+) -> None:
+    """Which numbers move a measure of a scenario: Morris screening, then Sobol indices, each beside what is luck."""
+    from sim.cli.evidence import indices as page
+    from sim.evidence.sensitivity.analysis import checked
+    from sim.evidence.sensitivity.ranges import SensitivityError, movable_numbers
+    from sim.evidence.sensitivity.response import outcome
+    from sim.scenario.scenario import load
+    from sim.simulation.simulate import fits_in_memory
+    from sim.storage.store import whole, writable
+
+    wanted = load(scenario)
+    measured = outcome(wanted, measure, arm, minus)
+    checked(method, seed, trajectories, samples, replicates, top)
+    if method == "sobol" and not parameters:
+        raise SensitivityError("--method sobol needs --parameters; to have the numbers screened first, use --method both")
+    ranges, left = movable_numbers(wanted, measured.arms, parameters or (), width)
+    for _, part in measured.parts:
+        fits_in_memory(part)
+    if out is not None:
+        writable(out)
+    found = _found(measured, ranges, seed, threads, method=method, trajectories=trajectories, samples=samples,
+                   replicates=replicates, top=top)  # fmt: skip
+    told = page.Told(wanted, measured, found, left, width, method, top)
+    if out is not None:
+        with whole(out) as partial:
+            page.write(told, partial)
+    if as_json:
+        typer.echo(json.dumps(page.as_data(told), indent=2))
+    else:
+        _show(told, out)
+
+
+def _found(measured: Outcome, ranges: tuple[Range, ...], seed: int, threads: int | None, **how: object) -> Sensitivity:
+    """The analysis, with its progress on a terminal."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from sim.evidence.sensitivity import analysis as evidence
+
+    shown = Console(stderr=True)
+    with Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=shown,
+                  transient=True, disable=not shown.is_terminal) as progress:  # fmt: skip
+        bars: dict[str, int] = {}
+
+        def tell(part: str, done: int, total: int) -> None:
+            if part not in bars:
+                bars[part] = progress.add_task(part, total=total)
+            progress.update(bars[part], completed=done)  # type: ignore[arg-type]
+
+        return evidence.sensitivity(measured, ranges, seed, threads=threads, progress=tell, **how)  # type: ignore[arg-type]
+
+
+def _show(told: Told, out: Path | None) -> None:
+    from rich.console import Console
+
+    from sim.cli.evidence import indices as page
+
+    console = Console(width=None if sys.stdout.isatty() else 140, highlight=False)
+    console.print(page.heading(told), style="bold", markup=False)
+    for table in page.tables(told):
+        console.print(table)
+    typer.echo("\n".join([*page.summary(told), *([f"Written: {out}"] if out is not None else [])]))

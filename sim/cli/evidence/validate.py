@@ -1,0 +1,110 @@
+"""The command ``attune validate``. Everything heavy is imported when it is called."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from sim.evidence.patterns.validation import Validation
+
+_LONG = Path("results") / "validation"
+SHIPPED_ROUNDS, SHIPPED_MEMBERS = 4, 6  # of the results that are kept with the product
+
+
+def validate(
+    seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Fixes all luck: the same seed gives the same table.")] = 1,
+    pattern: Annotated[list[str] | None, typer.Option(help="A pattern by its id (5.1); may be repeated; default: all.")] = None,
+    scenario: Annotated[Path | None, typer.Option(help="Validate the model that this scenario file changes.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for the table (JSON) and the forest plot.")] = None,
+    size: Annotated[float, typer.Option(min=0.02, max=10.0, help="Share of the usual number of people: rougher below 1.")] = 1.0,
+    threads: Annotated[int | None, typer.Option(min=1, help="Threads; default: all cores. Does not change results.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
+    foretell: Annotated[bool, typer.Option("--foretell", help="Fit without each row and foretell it (long).")] = False,
+    rivals: Annotated[bool, typer.Option("--rivals", help="Refit rival models and compare them (long).")] = False,
+    rival: Annotated[list[str] | None, typer.Option(help="With --rivals: only this one beside the shipped model.")] = None,
+    rounds: Annotated[int, typer.Option(min=1, max=50, help="With --rivals: steps that each refit may take.")] = SHIPPED_ROUNDS,
+    claims_over: Annotated[int, typer.Option(min=0, max=1000, help="Test the claims under so many members.")] = 0,
+    folder: Annotated[Path, typer.Option(help="Where long work keeps its tables, to go on from there.")] = _LONG,
+    workers: Annotated[int | None, typer.Option(min=1, help="Processes of long work. Does not change results.")] = None,
+    write: Annotated[bool, typer.Option("--write", help="Keep the result; write docs/VALIDATION.md anew.")] = False,
+) -> None:
+    """Hold the model against published patterns: simulated as they were studied, with a joint score. Exit 1 where it fails."""
+    from sim.cli.evidence import refits as long
+    from sim.evidence.patterns.published import PatternError
+
+    asked = sum(map(bool, (foretell, rivals, claims_over)))
+    if asked > 1:
+        raise PatternError("--foretell, --rivals and --claims-over are long; ask for one at a time")
+    if rival and not rivals:
+        raise PatternError("--rival belongs to --rivals")
+    if asked and (scenario is not None or (pattern and not foretell)):
+        raise PatternError("--scenario and --pattern belong to the plain table (--pattern to --foretell too)")
+    if write and (scenario is not None or pattern or rival or (not asked and (seed != 1 or size != 1.0))):
+        raise PatternError("docs/VALIDATION.md is on seed 1 with all patterns and rivals; leave out what changes that")
+    if write and ((rivals and rounds != SHIPPED_ROUNDS) or 0 < claims_over < SHIPPED_MEMBERS):
+        raise PatternError(f"--write keeps rivals of {SHIPPED_ROUNDS} rounds and claims over at least {SHIPPED_MEMBERS} members")
+    if write:
+        long.in_a_clone()
+    if foretell:
+        long.foretell(folder, pattern or (), workers, write, as_json)
+    elif rivals:
+        long.rivals(folder, rival or (), rounds, workers, write, as_json, out)
+    elif claims_over:
+        long.claims(claims_over, threads, write, as_json)
+    else:
+        _plain(seed, pattern, scenario, out, size, threads, as_json, write)
+
+
+def _plain(seed: int, pattern: list[str] | None, scenario: Path | None, out: Path | None, size: float, threads: int | None,
+           as_json: bool, write: bool) -> None:  # fmt: skip
+    """The table on one seed."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    from sim.cli.evidence import patterns as page
+    from sim.evidence.calibration.seeds import reserved
+    from sim.evidence.patterns import validation as evidence
+    from sim.evidence.patterns.published import chosen
+    from sim.evidence.patterns.studies import changes_of
+    from sim.scenario.scenario import load
+
+    if reserved(seed):
+        typer.echo(f"Note: a search, or a check kept with the product, used seed {seed}; others are luck of their own.", err=True)
+    wanted = [one.id for one in chosen(pattern or ())]
+    changes: dict[str, Any] = changes_of(load(scenario)) if scenario is not None else {}
+    if out is not None:
+        page.room_for(out)
+    shown = Console(stderr=True)
+    with Progress(TextColumn("patterns"), BarColumn(), MofNCompleteColumn(), console=shown, transient=True,
+                  disable=not shown.is_terminal) as progress:  # fmt: skip
+        bar = progress.add_task("patterns", total=len(wanted))
+        result = evidence.validate(seed, wanted, changes, size=size, threads=threads,
+                                   progress=lambda done, total: progress.update(bar, completed=done, total=total))  # fmt: skip
+    if out is not None:
+        page.write(result, out)
+    if as_json:
+        typer.echo(json.dumps(page.as_data(result), indent=2))
+    else:
+        _shown(result, out)
+    if write:
+        from sim.cli.evidence.refits import keep_and_write
+
+        keep_and_write("validation", page.as_data(result))
+    if not result.passes:
+        sys.exit(1)
+
+
+def _shown(result: Validation, out: Path | None) -> None:
+    from rich.console import Console
+
+    from sim.cli.evidence import patterns as page
+
+    console = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
+    for table in page.tables(result):
+        console.print(table)
+    typer.echo("\n".join([*page.summary(result), page.legend(), *([f"Written: {out}"] if out is not None else [])]))

@@ -1,0 +1,254 @@
+"""The commands that look into a folder of results: verify, export, compare, status, replay. Heavy imports come late."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import shlex
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from sim.folders.compare import Compared
+    from sim.folders.status import Status
+    from sim.folders.verify import Verified
+
+#: Rows of a comparison that are printed; a file has all.
+MOST_ROWS = 60
+_FOLDER = typer.Argument(help="A result folder, of a run or a batch.")
+_WITH = typer.Option("--with", help="Python file that was given to attune run; a batch keeps its own copies.")
+_SAMPLE = typer.Option(min=0, max=100_000, help="Parts to simulate anew and compare row by row; 0: hashes only.")
+_CHOSEN = typer.Option(min=0, max=2**63 - 1, help="Chooses the sample; default: by chance, and printed.")
+_OUT = typer.Option(help="Folder that is not there yet; default: beside the other, with the format in its name.")
+_WRITE = typer.Option(help="Also write a scenario file that fails in the same way when run alone.")
+
+
+def told(line: str) -> None:
+    """Progress as a line on stderr."""
+    typer.echo(line, err=True)
+
+
+# -------------------------------------------------------------------------------------------------------------- verify
+
+
+def verify(
+    folder: Annotated[Path, _FOLDER],
+    sample: Annotated[int, _SAMPLE] = 3,
+    seed: Annotated[int | None, _CHOSEN] = None,
+    anyway: Annotated[bool, typer.Option("--anyway", help="Simulate anew although program or machine are others now.")] = False,
+    with_files: Annotated[list[Path] | None, _WITH] = None,
+) -> None:
+    """Does a folder still hold what was simulated? Every table's hash, and a sample simulated anew.
+
+    Exit status 1 where something does not agree.
+    """
+    from sim.folders.verify import verified
+    from sim.storage.added import run_files
+
+    run_files(with_files)
+    chosen = secrets.randbelow(2**32) if seed is None else seed
+    found = verified(folder, sample, chosen, anyway=anyway, progress=told)
+    typer.echo("\n".join(verified_told(found)))
+    if not found.well:
+        sys.exit(1)
+
+
+def verified_told(found: Verified) -> Iterator[str]:
+    """What was looked at and what was found, line by line."""
+    tables = len(found.hashed) + len({d.table for d in found.differs if d.table and not d.where})
+    yield f"{len(found.hashed)} of {tables} tables hold the values that the manifest vouches for."
+    if found.sampled:
+        parts = "1 part was" if len(found.sampled) == 1 else f"{len(found.sampled)} parts were"
+        yield f"{parts} simulated anew and {found.compared_rows:,} rows compared exactly; chosen by --seed {found.seed}:"
+        yield from (f"  {one}" for one in found.sampled)
+    yield from (f"Note: {line}." for line in found.not_sampled)
+    for one in found.differs:
+        where = f", {one.where}" if one.table and one.where else ""
+        yield f"DIFFERS: {f'{one.table}.parquet' if one.table else one.where}{where}: {one.what}"
+    if found.well:
+        checked = "everything that was looked at agrees" if found.sampled else "the hashes agree"
+        yield f"{found.folder}: {checked}."
+    else:
+        yield f"{found.folder}: {len(found.differs)} thing{'s do' if len(found.differs) != 1 else ' does'} not agree."
+
+
+# -------------------------------------------------------------------------------------------------------------- export
+
+
+def export(
+    folder: Annotated[Path, _FOLDER],
+    to: Annotated[str, typer.Option(help="csv, or netcdf (labels, units, and summaries as an array over points).")],
+    out: Annotated[Path | None, _OUT] = None,
+    table: Annotated[list[str] | None, typer.Option(help="Only this table; may be repeated.")] = None,
+) -> None:
+    """Write the tables of a run or batch for other programs, with units and meanings of every column."""
+    from sim.export.files import export as exported
+
+    place = exported(folder, to, out, tuple(table or ()), progress=told)
+    files = sorted(path.name for path in place.iterdir())
+    typer.echo(f"Written: {place} ({', '.join(files)})")
+
+
+# ------------------------------------------------------------------------------------------------------------- compare
+
+
+def compare(
+    a: Annotated[Path, typer.Argument(help="A result folder, of a run or a batch.")],
+    b: Annotated[Path, typer.Argument(help="Another; differences are B minus A.")],
+    measure: Annotated[list[str] | None, typer.Option(help="Only this measure; may be repeated.")] = None,
+    csv: Annotated[Path | None, typer.Option(help="Also write all rows to this CSV file.")] = None,
+) -> None:
+    """What B comes to less what A does, with 95 % intervals; paired where both had the same people and luck."""
+    from sim.folders.compare import compare_folders
+
+    found = compare_folders(a, b, measure)
+    _csv_written(csv, found)
+    typer.echo("\n".join(f"{line}." for line in found.notes))
+    typer.echo("")
+    if len(found.table) and (found.table[["difference", "low", "high"]].fillna(0.0) == 0.0).all(axis=None):
+        typer.echo(f"Identical: none of the {len(found.table)} differences is anything but 0.")
+        return
+    _show(compared_table(found).head(MOST_ROWS))
+    if len(found.table) > MOST_ROWS:
+        typer.echo(f"... and {len(found.table) - MOST_ROWS} more rows; --measure shows one measure, --csv FILE writes all")
+    typer.echo("\nB minus A, with 95 % intervals. Simulated people, not real ones.")
+
+
+def compared_table(found: Compared) -> pd.DataFrame:
+    """A comparison as one prints it: a row per point, arm and measure."""
+    import pandas as pd
+
+    table = found.table
+    interval = [f"{low:+.3g} to {high:+.3g}" if low == low else "" for low, high in zip(table["low"], table["high"], strict=True)]
+    count = [over if "+" in over else f"{n} {over}" for n, over in zip(table["n"], table["over"], strict=True)]
+    shown = pd.DataFrame({
+        "point": table["where"], "arm": table["arm"], "less arm": table["minus"],
+        "measure": [f"{m} ({found.unit(m)})" for m in table["measure"]],
+        "A": table["a"].map("{:.3f}".format), "B": table["b"].map("{:.3f}".format),
+        "B - A": table["difference"].map("{:+.3g}".format), "95 %": interval, "over": count,
+    })  # fmt: skip
+    alike = [name for name, few in (("point", "as it stands"), ("less arm", "")) if (shown[name] == few).all()]
+    return shown.drop(columns=alike)
+
+
+def _show(rows: pd.DataFrame) -> None:
+    from rich.box import SIMPLE
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=SIMPLE, padding=0, collapse_padding=True, header_style="", pad_edge=False)
+    for name in rows.columns:
+        table.add_column(str(name), justify="right" if name in ("A", "B", "B - A") else "left")
+    for row in rows.itertuples(index=False):
+        table.add_row(*map(str, row))
+    Console(width=None if sys.stdout.isatty() else 180, highlight=False).print(table, markup=False)
+
+
+def _csv_written(path: Path | None, found: Compared) -> None:
+    from sim.storage.store import SYNTHETIC, StoreError
+
+    if path is None:
+        return
+    try:
+        with path.open("x", encoding="utf-8", newline="") as f:
+            f.write("".join(f"# {line}\n" for line in (SYNTHETIC, "B minus A, 95 % intervals", *found.notes)))
+            found.table.assign(unit=[found.unit(m) for m in found.table["measure"]]).to_csv(f, index=False)
+    except FileExistsError:
+        raise StoreError(f"{path}: already exists; choose another name") from None
+    except OSError as e:
+        raise StoreError(f"{path}: cannot be written ({e.strerror or e})") from e
+
+
+# -------------------------------------------------------------------------------------------------------------- status
+
+
+def status(
+    folder: Annotated[Path, _FOLDER],
+    as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
+) -> None:
+    """How far a batch is, from any terminal: tasks, failures, rate, remaining time, and what to do next. Changes nothing."""
+    from sim.folders.status import status as looked_at
+
+    found = looked_at(folder)
+    typer.echo(json.dumps(asdict(found), indent=2) if as_json else "\n".join(status_told(found)))
+
+
+def status_told(found: Status) -> Iterator[str]:
+    """A status, line by line."""
+    from sim.batch.progress import told_seconds
+
+    state = {"stopped": "stopped, not finished"}.get(found.state, found.state)
+    what = "batch" if found.kind == "batch" else "single run"
+    who = "" if found.scenario is None else f" of '{found.scenario}', seed {found.seed}"
+    yield f"{found.folder}: {state} ({what}{who})"
+    if found.done is not None:
+        total = f" of {'at least ' if found.at_least else ''}{found.total}"
+        if found.total is None:
+            total = " (its log does not tell of how many)"
+        share = f" ({100 * found.done // found.total} %)" if found.total else ""
+        yield f"Tasks:    {found.done}{total}{share}"
+        yield f"Failures: {found.failures}"
+    if found.rate is not None and found.remaining is not None:
+        yield f"Rate:     {found.rate:.2f} tasks a second, about {told_seconds(found.remaining)} left"
+    if found.bytes:
+        yield f"On disk:  {told_bytes(found.bytes)}"
+    if found.log:
+        yield "Log:"
+        yield from (f"  {line}" for line in found.log)
+    yield f"Next:     {found.next_step}"
+    yield from (f"          {one}" for one in found.also)
+
+
+def told_bytes(size: int) -> str:
+    """Bytes as people say them."""
+    value, units = float(size), ("bytes", "kB", "MB", "GB", "TB")
+    for unit in units[:-1]:
+        if value < 1000:
+            return f"{value:.0f} {unit}" if unit == "bytes" else f"{value:.1f} {unit}"
+        value /= 1000
+    return f"{value:.1f} {units[-1]}"
+
+
+# -------------------------------------------------------------------------------------------------------------- replay
+
+
+def replay(
+    folder: Annotated[Path, typer.Argument(help="The folder of a batch, finished or not.")],
+    failure: Annotated[int | None, typer.Option(min=0, help="Number of the failure, from 0; without it, all are listed.")] = None,
+    write: Annotated[Path | None, _WRITE] = None,
+) -> None:
+    """Find, replay and understand a failed run of a batch: alone, on the same luck, narrowed down to who, when and what."""
+    from sim.cli import replay as page
+    from sim.folders.reopened import reopened
+    from sim.folders.replay import failures_of, replayed
+    from sim.storage.store import StoreError
+
+    if failure is None:
+        if write is not None:
+            raise StoreError("--write needs --failure: which one is to be written?")
+        found = reopened(folder, to_look=True)
+        failures = failures_of(folder)
+        if failures:
+            arms = len(found.plan.scenario.arms)
+            typer.echo("\n".join(page.listed(folder, found.plan.points, failures, not found.finished, arms)))
+        else:
+            typer.echo(f"{folder}: nothing has failed{'' if found.finished else ' so far'}.")
+        return
+    again = replayed(folder, failure, progress=told)
+    typer.echo("\n".join(page.explained(again)))
+    typer.echo("")
+    if write is not None:
+        typer.echo(f"Wrote {write}; it fails with:\n  {page.written(again, write)}")
+    elif again.error is not None:
+        command = shlex.join(["attune", "replay", str(folder), "--failure", str(failure), "--write", "failing.yaml"])
+        typer.echo(f"Next: {command}   writes a scenario of this alone")
+
+
+COMMANDS = (verify, export, compare, status, replay)

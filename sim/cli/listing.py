@@ -1,0 +1,182 @@
+"""What the command line lists: the plan of a scenario, the numbers of the model, policies, and what a clinic can say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from rich.table import Table
+
+from sim.scenario.clinic import ClinicFile
+from sim.scenario.scenario import Arm, Scenario
+from sim.simulation.build import arm_parameters, arm_weeks
+from sim.simulation.simulate import Run
+from sim.theory.parameters import Number
+from sim.therapy.clinic.matching import meaning, rule_names
+from sim.therapy.policies import POLICIES
+from sim.therapy.training import PROGRAMMES
+
+
+def _titled(title: str, headings: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold")
+    for heading in headings:
+        table.add_column(heading)
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def _changes(arm: Arm) -> str:
+    """What an arm does beyond the usual, in words."""
+    changes = [f"{k}={v:g}" for k, v in arm_parameters(arm).changes().items()]
+    changes += [f"{k} x {v:g}" for k, v in arm.lesions.items()]
+    changes += arm.interventions.in_words()
+    if arm.clinic is not None:
+        usual = {name: key.default for name, key in ClinicFile.model_fields.items()}
+        usual["intake_weeks"] = arm.clinic.weeks
+        changes += [f"{name}: {_said(v)}" for name, v in arm.clinic if v != usual[name] and name != "weeks"]
+    return ", ".join([*arm.policies, *changes]) or "-"
+
+
+def _said(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:g}" if isinstance(value, float) else " + ".join(value) if isinstance(value, tuple) else str(value)
+
+
+def expected_clients(scenario: Scenario, arm: Arm) -> int:
+    """Clients of an arm and replicate; in a clinic how many come on average."""
+    plan = arm.clinic
+    return scenario.clients_per_arm if plan is None else round(plan.arrivals_per_week * plan.intake_weeks)
+
+
+def plan_of(scenario: Scenario) -> Table:
+    """What a scenario would run, a row an arm."""
+    each = sorted({expected_clients(scenario, arm) for arm in scenario.arms})
+    who = f"{each[0]:,}" if len(each) == 1 else f"{each[0]:,} to {each[-1]:,}"
+    about = "about " if scenario.design == "clinic" else ""
+    title = f"{len(scenario.arms)} arm(s), {about}{who} clients each, {scenario.replicates} replicate(s)"
+    rows = [
+        (
+            arm.name,
+            arm.client.label,
+            "none" if arm.therapist is None else arm.therapist.label,
+            str(arm.sessions),
+            str(arm_weeks(scenario, arm)),
+            _changes(arm),
+        )
+        for arm in scenario.arms
+    ]
+    table = _titled(title, ("arm", "client", "therapist", "sessions", "weeks", "changed"), rows)
+    table.title_style = ""
+    return table
+
+
+#: Factors' levels and points are listed up to here.
+MOST_LISTED = 12
+
+
+def batch_of(scenario: Scenario) -> str:
+    """What a batch varies and how often it is repeated, in a few lines. Every point is checked. Raises ``ScenarioError``."""
+    from sim.batch.plan import planned
+    from sim.scenario.points import scenario_at, told
+    from sim.scenario.sweep import Range
+
+    plan = planned(scenario, 0)
+    batch, n = plan.batch, len(plan.points)
+    lines = [f"A batch ({batch.design.replace('_', ' ')}) of {n:,} point{'s' if n != 1 else ''}:"]
+    for name, factor in batch.vary.items():
+        if isinstance(factor, Range):
+            steps = f" in {factor.steps} steps" if factor.steps else ""
+            lines.append(f"  {name}: {told(factor.low)} to {told(factor.high)}{steps}{' (log scale)' if factor.log else ''}")
+        else:
+            more = f", ... ({len(factor.values)} levels)" if len(factor.values) > MOST_LISTED else ""
+            lines.append(f"  {name}: {', '.join(told(level) for level in factor.values[:MOST_LISTED])}{more}")
+    for name, changes in list(batch.cases.items())[:MOST_LISTED]:
+        lines.append(f"  {name}: {', '.join(f'{k} = {told(v)}' for k, v in changes.items()) or 'as it stands'}")
+    courses = sum(sum(expected_clients(here, arm) for arm in here.arms)
+                  for here in (scenario_at(scenario, point.changes) for point in plan.points))  # fmt: skip
+    if batch.until is None:
+        tasks = sum(plan.blocks) * scenario.replicates
+        times = f"{scenario.replicates} time{'s' if scenario.replicates != 1 else ''}"
+        lines.append(f"Each repeated {times}: {tasks:,} tasks, {courses * scenario.replicates:,} courses in all.")
+    else:
+        u = batch.until
+        what = f"{'the difference in ' if u.difference else ''}{u.measure}{f' in {u.arm}' if u.arm else ''}"
+        fewest, most = (f"{sum(plan.blocks) * n:,}" for n in (u.every, u.most))
+        lines.append(f"Each repeated until the standard error of {what} is at most {u.se:g} (seen every {u.every} replicates, "
+                     f"at most {u.most}):")  # fmt: skip
+        lines.append(f"{fewest} to {most} tasks, {courses * u.every:,} to {courses * u.most:,} courses in all.")
+    lines.append(f"Kept: summaries{''.join(f', {name}' for name in batch.keep)}. A task is one replicate of one point, all arms.")
+    return "\n".join(lines)
+
+
+def sizes_of(scenario: Scenario) -> str:
+    """How much a scenario (of a batch: one point) would simulate, in one sentence."""
+    courses = sum(expected_clients(scenario, arm) for arm in scenario.arms) * scenario.replicates
+    most = sum(_most_sessions(scenario, arm) for arm in scenario.arms if arm.therapist is not None) * scenario.replicates
+    said = f"{courses:,} courses" if scenario.design != "clinic" else f"About {courses:,} clients"
+    return f"{said}, at most {most:,} sessions.{_of_the_ensemble(scenario)}"
+
+
+def _of_the_ensemble(scenario: Scenario) -> str:
+    n = scenario.ensemble
+    if not n:
+        return ""
+    return (
+        f" All this is done {n + 1} times and takes about {n + 1} times as long: with the default numbers, and with {n} sets of "
+        "numbers that agree with the published record, of which only the measures of the arms are kept."
+    )
+
+
+def _most_sessions(scenario: Scenario, arm: Arm) -> int:
+    wanted = expected_clients(scenario, arm) * arm.sessions
+    return wanted if arm.clinic is None else min(wanted, arm.clinic.most_places * arm.clinic.weeks)
+
+
+def intervals_of(run: Run) -> list[Table]:
+    """Chance and what the evidence leaves open, where the scenario asks for the ensemble; of many rows the differences only."""
+    from sim.report.words import uncertainty as answer_ensemble
+
+    if not answer_ensemble.asks_for_the_ensemble(run):
+        return []
+    heads, rows = answer_ensemble.heads_and_rows(run, answer_ensemble.MOST_PRINTED)
+    return [_titled("Chance, and what the evidence leaves open (two kinds of interval; *: outside of it)", heads, rows)]
+
+
+def numbers_of(chosen: Sequence[Number], group: str) -> Table:
+    """The numbers of one group of the model."""
+    table = Table(title=group, title_justify="left", title_style="bold", show_lines=False)
+    for heading in ("name", "default", "range", "unit", "status", "source", "meaning"):
+        table.add_column(heading, overflow="fold", no_wrap=heading in ("name", "default", "range"))
+    for n in (n for n in chosen if n.group == group):
+        table.add_row(n.name, f"{n.default:g}", f"{n.low:g}..{n.high:g}", n.unit, n.status, n.source or "-", n.meaning)
+    return table
+
+
+def policies() -> Table:
+    """What therapists can be told to do."""
+    rows = []
+    for name, policy in POLICIES.items():
+        changes = [f"{k} = {v:g}" for k, v in policy.parameters.items()]
+        changes += [f"therapist's {k} {v:+g}" for k, v in policy.adds.items()]
+        rows.append((name, policy.meaning, ", ".join(changes), policy.source))
+    return _titled("policies: what therapists can be told to do", ("name", "meaning", "what it changes", "source"), rows)
+
+
+def clinic() -> list[Table]:
+    """Keys of ``clinic:``, matching rules and programmes."""
+    keys = [
+        (name, "all" if key.default is None else _said(key.default) or "none", str(key.description))
+        for name, key in ClinicFile.model_fields.items()
+    ]
+    rules = [(name, meaning(name)) for name in rule_names()]
+    taught = []
+    for name, programme in PROGRAMMES.items():
+        learned = [f"{k} {v:+g}" for k, v in programme.learned.items()]
+        weekly = [f"{k} {v:+g} every week" for k, v in programme.each_week.items()]
+        taught.append((name, programme.meaning, ", ".join([*learned, *weekly]), f"{programme.weeks} weeks", programme.source))
+    return [
+        _titled("clinic: how it is run", ("key", "default", "meaning"), keys),
+        _titled("matching: who meets whom", ("rule", "meaning"), rules),
+        _titled("training: supervision and programmes", ("name", "meaning", "what it adds", "takes", "source"), taught),
+    ]

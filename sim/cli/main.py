@@ -1,0 +1,409 @@
+"""The command ``attune``: run, check, new, params, trace, report, claims, validate, sensitivity, schema."""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+import time
+import traceback
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+from rich.box import SIMPLE
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from sim import __version__
+from sim.cli import app as app_command
+from sim.cli import batch as batch_run
+from sim.cli import folders as batch_command
+from sim.cli import new as new_command
+from sim.cli.evidence import calibrate as calibration_command
+from sim.cli.evidence import claims as claims_command
+from sim.cli.evidence import sensitivity as sensitivity_command
+from sim.cli.evidence import validate as validation_command
+from sim.errors import UserError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from sim.scenario.scenario import Scenario
+    from sim.simulation.simulate import Run
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="Attune: a simulated clinic for empathy, attachment and alliance. All people in it are simulated; "
+    "it is not a clinical tool.",
+)
+_WITH = typer.Option(
+    "--with", help="Python file that is run first and adds matching rules, policies or programmes; may be repeated."
+)
+_POINT = typer.Option(min=0, help="Of a scenario with a batch: this point alone, as a single run with all its tables.")
+_SEED = typer.Option(min=0, max=2**63 - 1, help="Fixes all luck: the same seed gives the same tables.")
+
+def _out() -> Console:
+    # Wide when the output is not a terminal, so that tables in files are not folded.
+    return Console(width=None if sys.stdout.isatty() else 140, highlight=False)
+
+
+def _version(value: bool) -> None:
+    if value:
+        typer.echo(f"attune {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _attune(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")] = False,
+) -> None:
+    pass
+
+
+def _simulated(scenario: Scenario, seed: int, threads: int | None) -> Run:
+    from sim.simulation.simulate import run
+
+    console = Console(stderr=True)
+    with Progress(
+        TextColumn("simulating"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    ) as progress:
+        bar = progress.add_task("simulating", total=None)
+        return run(
+            scenario, seed, threads=threads, progress=lambda done, total: progress.update(bar, completed=done, total=total)
+        )
+
+
+def _table(frame: pd.DataFrame, title: str, compact: bool = False) -> Table:
+    how: dict[str, Any] = {"box": SIMPLE, "padding": 0, "collapse_padding": True} if compact else {}
+    table = Table(title=title, title_justify="left", title_style="bold", header_style="", **how)
+    for name in frame.columns:
+        table.add_column(str(name), justify="right" if frame[name].dtype.kind in "fi" else "left")
+    for row in frame.itertuples(index=False):
+        table.add_row(*("" if v != v else f"{v:.2f}" if isinstance(v, float) else str(v) for v in row))
+    return table
+
+
+@app.command("run")
+def run_command(
+    scenario: Annotated[Path, typer.Argument(help="A scenario file (YAML).")],
+    seed: Annotated[int, _SEED] = 1,
+    out: Annotated[Path | None, typer.Option(help="Folder for the results; default: in results/<scenario>/.")] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Threads, of a batch processes; default: all cores. Does not change results.")
+    ] = None,
+    with_files: Annotated[list[Path] | None, _WITH] = None,
+    batch: Annotated[
+        bool, typer.Option("--batch", help="Run as a batch: kept chunk by chunk, goes on after a crash, summaries only.")
+    ] = False,
+    keep: Annotated[
+        list[str] | None, typer.Option(help="Of a batch: a table to keep beside the summaries (clients, sessions, ...).")
+    ] = None,
+    chunk: Annotated[int | None, typer.Option(min=1, help="Of a batch: tasks given out together; changes no result.")] = None,
+    cluster: Annotated[
+        str | None, typer.Option(help="Of a batch: address of a Dask scheduler whose workers simulate, such as tcp://host:8786.")
+    ] = None,
+    on_error: Annotated[str | None, typer.Option(help="Of a batch: what a failing run does: skip, stop or raise.")] = None,
+    anyway: Annotated[
+        bool, typer.Option("--anyway", help="Of a batch: go on although the program or the machine has changed.")
+    ] = False,
+    anew: Annotated[bool, typer.Option("--anew", help="Of a batch: begin again; what is there is moved aside.")] = False,
+    point: Annotated[int | None, _POINT] = None,
+) -> None:
+    """Run a scenario, write its tables and report, and print the answer. The same command goes on with an unfinished batch."""
+    from sim.scenario.scenario import load
+    from sim.storage.added import run_files
+
+    run_files(with_files)
+    wanted, seed = _at_point(load(scenario), point, seed)
+    asked = batch or cluster is not None
+    if batch_run.is_batch(wanted, asked):
+        batch_run.run(
+            wanted, seed, out=out, workers=workers, cluster=cluster, with_files=with_files, chunk=chunk,
+            keep=keep, on_error=on_error, anyway=anyway, anew=anew,
+        )  # fmt: skip
+        return
+    of_batches = {"--keep": keep, "--chunk": chunk, "--on-error": on_error, "--anyway": anyway, "--anew": anew}
+    given = next((name for name, value in of_batches.items() if value), None)
+    if given is not None:
+        raise UserError(f"{given} belongs to a batch, and {scenario} has no 'batch:'; add --batch to run it as one")
+    _run_alone(wanted, seed, out, workers)
+
+
+def _at_point(scenario: Scenario, point: int | None, seed: int) -> tuple[Scenario, int]:
+    """The scenario and the seed, or those of one point of its batch. Raises ``UserError`` for a point that is not there."""
+    from sim.batch.chunks import seed_at
+    from sim.scenario.points import points_of, scenario_at
+
+    if point is None:
+        return scenario, seed
+    points = points_of(scenario)
+    if scenario.batch is None or point >= len(points):
+        has = f"points 0 to {len(points) - 1}" if scenario.batch is not None else "no batch"
+        raise UserError(f"--point {point}: {scenario.name} has {has}")
+    changes = points[point].changes
+    return scenario_at(scenario, changes), seed_at(seed, scenario.batch.luck, changes)
+
+
+def _run_alone(wanted: Scenario, seed: int, out: Path | None, workers: int | None) -> None:
+    """A single run: whole or not at all."""
+    from sim.storage.store import StoreError, open_run, run_id, save, writable
+
+    started = time.perf_counter()
+    folder = out or Path("results") / wanted.name / run_id(wanted, seed)
+    if out is None and (folder / "manifest.json").exists():
+        try:
+            done = open_run(folder)
+        except StoreError as e:
+            raise UserError(f"{e}. Remove {folder} to run it anew.") from e
+        _show(done, folder)
+        typer.echo("Already run with this scenario, seed and version; read from disk.")
+        return
+    writable(folder)
+    try:
+        result = _simulated(wanted, seed, workers)
+    except KeyboardInterrupt:
+        _fail("stopped; nothing was kept", 130)
+    simulated = time.perf_counter()
+
+    failed: list[BaseException] = []
+
+    def report(run: Run, place: Path) -> None:
+        from sim.report.pages.run import write_report
+
+        try:
+            write_report(run, place)
+        except (OSError, MemoryError):
+            raise
+        except Exception as e:  # a fault in the report must not cost the tables
+            failed.append(e)
+            (place / "report-error.txt").write_text("".join(traceback.format_exception(e)), encoding="utf-8")
+
+    save(result, folder, [f"started {time.strftime('%Y-%m-%d %H:%M:%S')}", f"simulated in {simulated - started:.2f} s"], report)
+    if failed:
+        _fail(f"the tables are in {folder}, but the report failed ({failed[0]}); see report-error.txt there", 1)
+    _show(result, folder)
+
+
+def _show(run: Run, folder: Path) -> None:
+    from sim import measures
+    from sim.cli import listing
+    from sim.report.words import answer
+
+    console = _out()
+    console.print(f"\n{run.scenario.question}\n", style="bold", markup=False)
+    console.print(_table(measures.answer_table(run), "Simulated people, not real ones"))
+    for one in listing.intervals_of(run):
+        console.print(one)
+    if run.scenario.design == "clinic":  # whose answer is not in its table
+        typer.echo("\n" + answer.paragraph(run))
+    typer.echo(f"\nReport: {folder / 'report.html'}\nTables: {folder}  (seed {run.seed})")
+
+
+@app.command()
+def check(
+    scenario: Annotated[Path, typer.Argument(help="A scenario file (YAML).")],
+    with_files: Annotated[list[Path] | None, _WITH] = None,
+) -> None:
+    """Check a scenario file and say what it would run."""
+    from sim.cli import listing
+    from sim.scenario.scenario import load
+    from sim.simulation.simulate import fits_in_memory
+    from sim.storage.added import run_files
+
+    run_files(with_files)
+    s = load(scenario)
+    if s.batch is None:
+        fits_in_memory(s)
+    console = _out()
+    console.print(s.question, style="bold", markup=False)
+    console.print(listing.plan_of(s))
+    for arm in s.arms:
+        for note in arm.notes():
+            typer.echo(f"Note: {arm.name}: {note}.")
+    if s.batch is not None:
+        typer.echo(f"{listing.batch_of(s)}\n{scenario}: valid. attune run tells how long it will take once it has begun.")
+        return
+    typer.echo(f"{scenario}: valid. {listing.sizes_of(s)}")
+
+
+app.command()(new_command.new)
+
+
+@app.command()
+def params(
+    word: Annotated[str | None, typer.Argument(help="Show only numbers whose name, group or meaning contains this.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
+    policies: Annotated[bool, typer.Option("--policies", help="List what therapists can be told to do instead.")] = False,
+    clinic: Annotated[bool, typer.Option("--clinic", help="List what a clinic can say instead.")] = False,
+) -> None:
+    """List every number of the model: default, unit, range, source, status, meaning."""
+    from dataclasses import asdict
+
+    from sim.cli import listing
+    from sim.theory.parameters import NUMBERS, nearest
+
+    if policies or clinic:
+        for one in [*([listing.policies()] if policies else []), *(listing.clinic() if clinic else [])]:
+            _out().print(one)
+        return
+
+    chosen = [n for n in NUMBERS.values() if word is None or word.lower() in f"{n.name} {n.group} {n.meaning}".lower()]
+    if not chosen:
+        raise UserError(f"no number's name or meaning contains '{word}'{nearest(word or '', NUMBERS)}")
+    if as_json:
+        typer.echo(json.dumps([asdict(n) for n in chosen], indent=2))
+        return
+    for group in dict.fromkeys(n.group for n in chosen):
+        _out().print(listing.numbers_of(chosen, group))
+    typer.echo("Numbers that begin with client_ or therapist_ hold for that role alone, the others for both people.")
+
+
+@app.command()
+def trace(
+    scenario: Annotated[Path, typer.Argument(help="A scenario file (YAML).")],
+    arm: Annotated[str | None, typer.Option(help="Name of the arm; default: the first with a therapist.")] = None,
+    client: Annotated[int, typer.Option(min=0, help="Number of the client within the arm, from 0.")] = 0,
+    session: Annotated[int, typer.Option(min=1, help="Number of the session, from 1.")] = 1,
+    seed: Annotated[int, _SEED] = 1,
+    replicate: Annotated[int, typer.Option(min=0, help="Replicate, from 0.")] = 0,
+    csv: Annotated[Path | None, typer.Option(help="Also write every quantity of every exchange to this CSV file.")] = None,
+    point: Annotated[int | None, _POINT] = None,
+    with_files: Annotated[list[Path] | None, _WITH] = None,
+) -> None:
+    """Look inside one session: what happened in each exchange, step by step."""
+    from sim.cli import session as story
+    from sim.scenario.scenario import load
+    from sim.simulation.simulate import traced_course
+    from sim.storage.added import run_files
+
+    run_files(with_files)
+    s, seed = _at_point(load(scenario), point, seed)
+    exchanges, sessions, chosen = traced_course(s, seed, arm, client, replicate)
+    if session > len(sessions):
+        ending = sessions.attrs["ending"]
+        raise UserError(
+            f"client {client} of arm '{chosen}' had {len(sessions)} sessions ({ending}); --session must be 1 to {len(sessions)}"
+        )
+    _csv_written(csv, exchanges, s.name, seed)
+    inside = exchanges[exchanges["session"] == session]
+    now = sessions[sessions["session"] == session].iloc[0]
+    console = _out()
+    console.print(f"{chosen}: client {client}, session {session}, seed {seed} (simulated people)", style="bold", markup=False)
+    console.print(_table(story.told(inside), "all in 0..1; read from left to right", compact=True))
+    typer.echo("  ".join(f"{heading}: {meaning};" for heading, meaning in story.STORY.values() if meaning))
+    happened = f"{now['ruptures']} rupture(s) ({now['rupture_type']}), {now['repairs']} repair(s)"
+    typer.echo(
+        f"Client's WAI after the session {now['wai_client']:.2f}, therapist's {now['wai_therapist']:.2f} (1-7); "
+        f"CORE-OM before it {now['distress']:.1f} (0-40); {happened}; "
+        f"accuracy (correlation) {now['accuracy_correlation']:.2f}."
+    )
+
+
+def _csv_written(path: Path | None, exchanges: pd.DataFrame, scenario: str, seed: int) -> None:
+    """Every quantity of every exchange as CSV, never over a file that is there."""
+    if path is None:
+        return
+    try:
+        with path.open("x", encoding="utf-8", newline="") as f:
+            f.write(f"# attune {__version__}: synthetic data, simulated people; {scenario}, seed {seed}\n")
+            exchanges.to_csv(f, index=False)
+    except FileExistsError:
+        raise UserError(f"{path}: already exists{' and is a folder' if path.is_dir() else ''}; choose another name") from None
+    except OSError as e:
+        raise UserError(f"{path}: cannot be written ({e.strerror})") from e
+
+
+@app.command()
+def report(
+    folder: Annotated[Path, typer.Argument(help="A result folder.")],
+    with_files: Annotated[list[Path] | None, _WITH] = None,
+) -> None:
+    """Write the report of a result folder anew, of a single run or of a batch."""
+    from sim.batch.results import open_batch
+    from sim.report.pages.run import write_report
+    from sim.storage.added import run_files
+    from sim.storage.folder import opened
+    from sim.storage.store import open_run
+
+    run_files(with_files)
+    if opened(folder).is_batch:
+        from sim.report.pages.batch import write_batch_report
+
+        typer.echo(f"Report: {write_batch_report(open_batch(folder))}")
+        return
+    run = open_run(folder)
+    with tempfile.TemporaryDirectory(prefix=".report-", dir=folder) as beside:
+        write_report(run, Path(beside))  # all of it first, so that a full disk leaves the old report whole
+        (folder / "figures").mkdir(exist_ok=True)
+        for made in sorted(Path(beside).rglob("*")):
+            if made.is_file():
+                made.replace(folder / made.relative_to(beside))
+    typer.echo(f"Report: {folder / 'report.html'}")
+
+
+app.command()(claims_command.claims)
+app.command()(validation_command.validate)
+app.command()(calibration_command.calibrate)
+app.command()(calibration_command.ensemble)
+app.command()(sensitivity_command.sensitivity)
+app.command("app")(app_command.app)
+app.command()(app_command.handout)
+for _command in batch_command.COMMANDS:
+    app.command()(_command)
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of scenario files, for editors."""
+    from sim.scenario.scenario import json_schema
+
+    typer.echo(json.dumps(json_schema(), indent=2, ensure_ascii=False))
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command; expected errors become one line on stderr and exit status 2."""
+    from sim.batch.run import BatchStopped
+    from sim.evidence.patterns.published import PatternError
+    from sim.evidence.sensitivity.ranges import SensitivityError
+    from sim.people.population import PopulationError
+    from sim.people.state import StateError
+    from sim.scenario.scenario import ScenarioError
+    from sim.theory.parameters import ParameterError
+    from sim.therapy.clinic.matching import MatchingError
+
+    expected: tuple[type[Exception], ...] = (
+        UserError, ScenarioError, ParameterError, PopulationError, MatchingError, PatternError, SensitivityError,
+    )  # fmt: skip
+    try:
+        app(args=arguments, prog_name="attune")
+    except expected as e:
+        _fail(str(e), 2)
+    except BatchStopped as e:
+        _fail(str(e), 1)
+    except StateError as e:
+        _fail(f"the simulation left its valid range: {e}", 1)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(1)
+    except OSError as e:
+        _fail(str(e), 2)
+    except MemoryError:
+        _fail("not enough memory for this scenario; use fewer clients, sessions or replicates", 2)
+    except KeyboardInterrupt:
+        _fail("stopped; nothing was written", 130)
+
+
+def _fail(message: str, status: int) -> NoReturn:
+    typer.echo(f"attune: {' '.join(message.split())}", err=True)
+    sys.exit(status)

@@ -1,0 +1,35 @@
+"""The command ``attune new``."""
+
+from __future__ import annotations
+
+from importlib import resources
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sim.errors import UserError
+
+
+def new(
+    name: Annotated[str, typer.Argument(help="Name of the scenario to start.")],
+    clinic: Annotated[bool, typer.Option("--clinic", help="A clinic, with waiting list and caseloads.")] = False,
+) -> None:
+    """Write a commented scenario to start from."""
+    stem = name.removesuffix(".yaml")
+    if not stem or any(c in stem for c in "/\\\0") or stem.startswith("."):
+        raise UserError(f"'{name}' cannot be a scenario's name; use letters, digits, - and _")
+    folder = Path("scenarios") if Path("scenarios").is_dir() else Path()
+    path = folder / f"{stem}.yaml"
+    template = "clinic.yaml" if clinic else "arms.yaml"
+    text = resources.files("sim.scenario").joinpath("templates", template).read_text(encoding="utf-8")
+    if (folder / "schema.json").exists():
+        text = "# yaml-language-server: $schema=schema.json\n" + text
+    try:
+        with path.open("x", encoding="utf-8") as f:
+            f.write(text)
+    except FileExistsError:
+        raise UserError(f"{path}: already exists; choose another name") from None
+    except OSError as e:
+        raise UserError(f"{path}: cannot be written ({e.strerror})") from e
+    typer.echo(f"Wrote {path}. Edit it, then:\n  attune check {path}\n  attune run {path}")

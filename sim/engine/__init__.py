@@ -1,0 +1,1 @@
+"""How equations become a running week: wiring by name, and the compiled loop."""

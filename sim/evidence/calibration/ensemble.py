@@ -1,0 +1,258 @@
+"""The ensemble: many sets of the free numbers that all agree with the published record, instead of one point.
+
+History matching. A design of points around the best fit is simulated; an emulator of the table learns from them (scikit-learn);
+sets of numbers that are plausible given the table and the priors are drawn with it (emcee); and every one of them is then
+simulated for itself, on luck of its own, and kept only where the joint score passes, no row misses by more than 2.5 and every
+direction that was looked at holds. The kept ones are a sample of what the evidence leaves open, not a set of best fits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from sim.evidence.calibration import seeds as reserved
+from sim.evidence.calibration.emulator import Emulator, learned
+from sim.evidence.calibration.free import FREE, Free, standings_of, values_at
+from sim.evidence.calibration.search import FURTHEST, ROOM, SIZE, Fit, clearance, misses, searched, shortfalls
+from sim.evidence.calibration.simulated import Bank, Found, Job
+from sim.evidence.patterns.published import patterns
+from sim.evidence.patterns.validation import MOST_MISSED, score_limit, sign_verdict
+from sim.theory.ensemble import members
+
+DESIGN, WIDER = 256, 1.6  # points, and how much wider than the fit's own uncertainty
+WALKERS, STEPS, BURN = 64, 2000, 600
+LUCK = 4.0  # what the luck of one table adds to its joint score, about
+
+
+def standings(free: Sequence[Free] = FREE) -> np.ndarray:
+    """Where the members stand (members, numbers), in prior SD from the priors' centres."""
+    return np.array([standings_of(member, free) for member in members()])
+
+
+# ----------------------------------------------------------------------------------------------------- what agrees
+
+
+def disagreements(found: Found, allow_luck: bool = False) -> list[str]:
+    """Why a table does not agree with the record; nothing where it agrees.
+
+    ``allow_luck``: of a single table some luck is its own, so that each miss counts in units of its uncertainty and its
+    Monte-Carlo error together, and a sign that is not shown (neither right nor wrong for certain) is no disagreement.
+    """
+    missed = misses(found)
+    if allow_luck:
+        luck = {name: found.values[name][1] / patterns()[name].uncertainty for name in missed}
+        missed = {name: m / (1.0 + luck[name] ** 2) ** 0.5 for name, m in missed.items()}
+    why = [f"{name} misses by {m:+.1f}" for name, m in missed.items() if not abs(m) <= MOST_MISSED]
+    score = sum(m**2 for m in missed.values())
+    if not score <= score_limit(len(missed)):
+        why.append(f"joint score {score:.1f}, at most {score_limit(len(missed)):.1f}")
+    amiss = _signs_amiss(found)
+    return why + [f"{name} {part} {verdict}" for name, part, verdict in amiss if not (allow_luck and verdict == "not shown")]
+
+
+def _signs_amiss(found: Found) -> list[tuple[str, str, str]]:
+    """Row, part and verdict of every part of a direction row that does not hold."""
+    amiss = []
+    for name, parts in found.parts.items():
+        p = patterns()[name]
+        for part, sign in p.expect.items() if p.tier == "direction" else ():
+            verdict = sign_verdict(sign, parts.get(part, (np.nan,) * 3), p.zero_within)
+            if verdict not in ("holds", "shown"):
+                amiss.append((name, part, verdict))
+    return amiss
+
+
+def wrong_signs(found: Found) -> list[str]:
+    """Ids of the direction rows that do not hold."""
+    return list(dict.fromkeys(name for name, _, _ in _signs_amiss(found)))
+
+
+# --------------------------------------------------------------------------------------------------------- building
+
+
+def _outputs(found: Found) -> tuple[list[str], np.ndarray]:
+    """What the emulator learns: every miss, and every shortfall before it is cut off at nothing."""
+    table = {**misses(found), **_signed(found)}
+    return list(table), np.array(list(table.values()))
+
+
+def _signed(found: Found) -> dict[str, float]:
+    """The clearance of every part of every direction row."""
+    rows = (name.split("/", 1) for name in shortfalls(found))
+    return {f"{row}/{part}": clearance(patterns()[row], part, found.parts[row][part]) for row, part in rows}
+
+
+def uncertainty(fit: Fit) -> np.ndarray:
+    """Covariance of the standings at the best fit, by its slopes (the priors are among them)."""
+    return np.linalg.inv(fit.slopes.T @ fit.slopes)
+
+
+def design(fit: Fit, points: int = DESIGN, scramble: int = reserved.DESIGN) -> np.ndarray:
+    """Points (points, numbers) spread evenly over a region around the fit, ``WIDER`` than its own uncertainty."""
+    from scipy.stats import norm, qmc
+
+    spread = uncertainty(fit)
+    sampler = qmc.Sobol(fit.standings.size, rng=np.random.default_rng(scramble))
+    flat = sampler.random_base2(int(np.ceil(np.log2(points))))[:points]
+    away = WIDER * norm.ppf(np.clip(flat, 1e-4, 1 - 1e-4)) @ np.linalg.cholesky(spread).T
+    return np.clip(fit.standings + away, -FURTHEST, FURTHEST)
+
+
+def drawn(emulator: Emulator, fit: Fit, count: int, seed: int = reserved.DRAW) -> tuple[np.ndarray, float]:
+    """Sets of numbers (count, numbers) that the emulator says agree with the table, weighed by misses and priors, and how many
+    times its own memory (autocorrelation time) the sampler ran.
+
+    By emcee's affine-invariant sampler. Outside the joint score's limit, less what the luck of a table adds, nothing is drawn: a
+    set there would be refused anyway.
+    """
+    import emcee
+
+    value = np.array([("/" not in name) for name in emulator.outputs])
+    sd = emulator.errors(design(fit, 128, scramble=seed)).mean(axis=0)  # between the points that it learned from
+    most = score_limit(int(value.sum())) - LUCK
+
+    def log_posterior(z: np.ndarray) -> np.ndarray:
+        mean = emulator.means(z)
+        missed = mean[:, value]
+        short = np.maximum(ROOM - mean[:, ~value], 0.0)
+        out = (np.abs(z) > FURTHEST).any(axis=1) | ((missed**2).sum(axis=1) > most) | (np.abs(missed) > MOST_MISSED).any(axis=1)
+        weighed = (missed**2 / (1.0 + sd[value] ** 2)).sum(axis=1) + (short**2 / (1.0 + sd[~value] ** 2)).sum(axis=1)
+        return np.where(out, -np.inf, -0.5 * (weighed + (z**2).sum(axis=1)))
+
+    rng = np.random.default_rng(seed)
+    begin = rng.multivariate_normal(fit.standings, 0.1 * uncertainty(fit), size=40 * WALKERS)
+    begin = begin[np.isfinite(log_posterior(begin))][:WALKERS]
+    if len(begin) < WALKERS:
+        raise ValueError("the emulator finds no sets of numbers around the fit that agree with the table")
+    sampler = emcee.EnsembleSampler(WALKERS, fit.standings.size, log_posterior, vectorize=True)
+    sampler.random_state = np.random.MT19937(seed).state  # emcee draws from a generator of its own
+    sampler.run_mcmc(begin, STEPS)
+    memory = float(np.max(sampler.get_autocorr_time(discard=BURN, quiet=True)))
+    chain = sampler.get_chain(discard=BURN, flat=True)
+    return np.asarray(chain[rng.choice(len(chain), count, replace=False)]), (STEPS - BURN) / memory
+
+
+@dataclass(frozen=True)
+class Built:
+    """An ensemble as it was built: the kept sets, their tables, how many candidates were simulated, and why some fell."""
+
+    kept: tuple[Mapping[str, float], ...]
+    tables: tuple[Found, ...]
+    candidates: int
+    fell: tuple[str, ...]
+    memories: float  # length of the sampler's chain in autocorrelation times
+
+
+def rounded(values: Mapping[str, float]) -> dict[str, float]:
+    """Numbers with four significant digits, as they are shipped; what is simulated is what is shipped."""
+    return {name: float(f"{value:.4g}") for name, value in values.items()}
+
+
+def build(bank: Bank, fit: Fit, wanted: int = 220, most: int = 600, free: Sequence[Free] = FREE, size: float = SIZE,
+          points: int = DESIGN, candidate_size: float = 1.0, say: Callable[[str], None] = print) -> Built:  # fmt: skip
+    """Build an ensemble around a fit: design, emulator, candidates, and each candidate's own simulation."""
+    ids = searched()
+    at = design(fit, points)
+    jobs = [Job({"parameters": values_at(z, free)}, reserved.DESIGN, size, ids) for z in at]
+    tables = bank.ask(jobs, lambda done, total: say(f"design: {done} of {total}") if done % 32 == 0 else None)
+    names = _outputs(tables[0])[0]
+    rows = np.array([_outputs(t)[1] for t in tables])
+    whole = np.isfinite(rows).all(axis=1)  # a table with a row that could not be computed teaches nothing
+    emulator = learned(at[whole], rows[whole], names, fit.standings, uncertainty(fit))
+    say(f"emulator of {len(names)} rows learned from {int(whole.sum())} tables")
+    z, memories = drawn(emulator, fit, most)
+    say(f"sets drawn; the sampler's chain is {memories:.0f} times its memory")
+    candidates = [rounded(values_at(one, free)) for one in z]
+    kept: list[Mapping[str, float]] = []
+    of: list[Found] = []
+    fell: list[str] = []
+    tried = 0
+    for begin in range(0, most, 50):  # fixed blocks, so that the outcome does not depend on the processes
+        block = candidates[begin : begin + 50]
+        jobs = [Job({"parameters": c}, reserved.CANDIDATES[begin + i], candidate_size, ids) for i, c in enumerate(block)]
+        found = bank.ask(jobs)
+        for candidate, table in zip(block, found, strict=True):
+            why = ["drawn before"] if candidate in kept else disagreements(table)
+            tried += 1
+            if why:
+                fell.append("; ".join(why))
+            else:
+                kept.append(candidate)
+                of.append(table)
+        say(f"candidates: {len(kept)} of {tried} agree with the table")
+        if len(kept) >= wanted:
+            break
+    return Built(tuple(kept), tuple(of), tried, tuple(fell), memories)
+
+
+def written(built: Built, about: str) -> str:
+    """The ensemble as the text of its file."""
+    names = [one.name for one in FREE]
+    lines = [f"# {line}" for line in about.splitlines()]
+    lines.append(",".join(["member", *names, "score"]))
+    for i, (member, table) in enumerate(zip(built.kept, built.tables, strict=True)):
+        score = sum(m**2 for m in misses(table).values())
+        lines.append(",".join([str(i), *(f"{member[name]:.6g}" for name in names), f"{score:.1f}"]))
+    return "\n".join(lines) + "\n"
+
+
+# ------------------------------------------------------------------------------------------------ what it says
+
+
+def pinned(free: Sequence[Free] = FREE, of: np.ndarray | None = None) -> pd.DataFrame:
+    """How far the evidence pins every free number down.
+
+    One row a number: its median and 90 % range in the ensemble, and ``left``: its spread there over that of its prior (1: the
+    table says nothing about it, 0: it is known).
+    """
+    z = standings(free) if of is None else of
+    rows = []
+    for k, one in enumerate(free):
+        low, middle, high = (one.value(float(q)) for q in np.quantile(z[:, k], (0.05, 0.5, 0.95)))
+        rows.append({"number": one.name, "median": middle, "low": low, "high": high, "left": float(z[:, k].std(ddof=1))})
+    return pd.DataFrame(rows)
+
+
+def would_pin(tables: Sequence[Found], z: np.ndarray, free: Sequence[Free] = FREE) -> pd.DataFrame:
+    """What else would say something about each number: the squared correlation, over the ensemble, of the number with every part
+    of a direction row, of which the calibration used no value but at most a sign. One row a number: the quantity that says most,
+    and how much of the number's variance it would explain, were it measured without error. Below ``noise`` it is nothing."""
+    quantities: dict[str, np.ndarray] = {}
+    for name in tables[0].parts:
+        for part in tables[0].parts[name]:
+            quantities[f"{name} {part}".replace("_", " ")] = np.array([t.parts[name][part][0] for t in tables])
+    rows = []
+    for k, one in enumerate(free):
+        shares = {name: float(np.corrcoef(z[:, k], values)[0, 1] ** 2) for name, values in quantities.items() if values.std() > 0}
+        best = max(shares, key=lambda name: shares[name])
+        rows.append({"number": one.name, "quantity": best, "share": shares[best]})
+    return pd.DataFrame(rows)
+
+
+def checked(bank: Bank, count: int, seed: int, size: float = 1.0, of: Sequence[Mapping[str, float]] | None = None,
+            progress: Callable[[int, int], None] | None = None) -> list[dict[str, Any]]:  # fmt: skip
+    """Simulate ``count`` members anew, all rows, on luck of ``seed`` that no search has used.
+
+    ``of``: an ensemble; default: the shipped one. One entry a member: its number, joint score, why it disagrees (nothing where it
+    agrees) and its table.
+    """
+    every = members() if of is None else tuple(of)
+    chosen = np.sort(np.random.default_rng(seed).choice(len(every), min(count, len(every)), replace=False))
+    wanted = tuple(p.id for p in patterns().values() if p.tier in ("calibrate", "direction"))
+    jobs = [Job({"parameters": dict(every[i])}, _unused(seed, int(i)), size, wanted) for i in chosen]
+    found = bank.ask(jobs, progress)
+    return [
+        {"member": int(i), "score": sum(m**2 for m in misses(table).values()), "why": disagreements(table),
+         "beyond_luck": disagreements(table, allow_luck=True), "table": table}
+        for i, table in zip(chosen, found, strict=True)
+    ]
+
+
+def _unused(seed: int, member: int) -> int:
+    """A seed that no search has used, of a verification's seed and a member."""
+    return int(np.random.SeedSequence((seed, member)).generate_state(1, np.uint64)[0] >> np.uint64(2)) + reserved.FROM_HASH

@@ -1,0 +1,87 @@
+"""The honest score: every row foretold by a model that was fitted without it.
+
+For each *calibrate* row the free numbers are fitted anew to all the others, from the shipped fit on; then that row is simulated
+on luck that no search has used. What comes out shows how far the row follows from the rest of the record and from the priors; a
+row that has a number almost to itself is foretold by that number's prior, and the table says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from sim.evidence.calibration import seeds as reserved
+from sim.evidence.calibration.search import Fit, Search, misses
+from sim.evidence.calibration.simulated import Job
+from sim.evidence.patterns.published import patterns
+
+ROUNDS = 8
+OWN_SHARE = 0.5  # a number whose information comes to this share from one row is that row's own
+
+
+@dataclass(frozen=True)
+class Foretold:
+    """One row: its miss where it was fitted, where it was not, the value foretold (with the luck of reading it off), numbers that
+    lean on it alone, how far the refit moved (largest standing, prior SD), what a straight line would have foretold, and whether
+    the refit settled."""
+
+    id: str
+    fitted_miss: float
+    miss: float
+    value: float
+    error: float
+    own_numbers: tuple[str, ...]
+    moved: float
+    line: float
+    settled: bool
+
+
+def own_numbers(fit: Fit, search: Search, row: str) -> tuple[str, ...]:
+    """Free numbers about which this row says more than half of all that the table says."""
+    table = fit.slopes[: len(fit.rows)] ** 2
+    share = table[fit.rows.index(row)] / np.maximum(table.sum(axis=0), 1e-12)
+    return tuple(one.name for one, s, total in zip(search.free, share, table.sum(axis=0), strict=True)
+                 if s > OWN_SHARE and total > 0.1)  # fmt: skip
+
+
+def foretold(search: Search, fit: Fit, ids: Sequence[str] = (), say: Callable[[str], None] = print) -> list[Foretold]:
+    """Every calibrate row (or some) foretold without it. ``fit``: the shipped fit, from which each search starts."""
+    rows = tuple(ids) or tuple(misses(fit.found))
+    out = []
+    base = search.bank.ask(_jobs(search, fit.standings))
+    for row in rows:
+        slopes = fit.slopes.copy()
+        slopes[fit.rows.index(row)] = 0.0
+        one = replace(search, without=(row,), known_slopes=slopes, progress=None)
+        refit = one.run(fit.values, rounds=ROUNDS)
+        tables = search.bank.ask(_jobs(search, refit.standings))
+        value, error = _mean([t.values[row] for t in tables])
+        p = patterns()[row]
+        fitted = _mean([t.values[row] for t in base])[0]
+        out.append(Foretold(
+            row, (fitted - p.value) / p.uncertainty, (value - p.value) / p.uncertainty, value, error,
+            own_numbers(fit, search, row), float(np.abs(refit.standings - fit.standings).max()),
+            _on_a_line(fit, search, row), refit.converged,
+        ))  # fmt: skip
+        say(f"{row}: foretold {value:.3f}, published {p.value:g}, miss {out[-1].miss:+.1f} (fitted {out[-1].fitted_miss:+.1f})")
+    return out
+
+
+def _on_a_line(fit: Fit, search: Search, row: str) -> float:
+    """The row's miss without it, were the table a straight line around the fit: a second road to what is foretold."""
+    k = fit.rows.index(row)
+    residual = search.residuals(fit.standings, fit.found)
+    slopes, left = np.delete(fit.slopes, k, axis=0), np.delete(residual, k)
+    step = -np.linalg.solve(slopes.T @ slopes, slopes.T @ left)
+    return float(residual[k] + fit.slopes[k] @ step)
+
+
+def _jobs(search: Search, standings: np.ndarray) -> list[Job]:
+    return [replace(job, seed=seed, size=1.0) for seed in reserved.FORETOLD for job in search.jobs(standings)[:1]]
+
+
+def _mean(values: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    table = np.array(values)
+    return float(table[:, 0].mean()), float(np.sqrt((table[:, 1] ** 2).sum()) / len(table))

@@ -1,0 +1,184 @@
+"""The calibration: the free numbers at which the model meets the whole table at once, each held by its prior.
+
+A plain nonlinear least-squares problem for ``scipy.optimize.least_squares``. What is made small is the sum of squares of
+
+* every *calibrate* row's miss, in units of its own uncertainty (the joint score);
+* how far every *direction* part falls short of its sign, in half-widths of its interval; nothing where it holds with room;
+* every free number's distance from its prior's centre, in prior SD.
+
+All tables of one search use the same luck, so that a small change of a number makes a small change of the table.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from sim.evidence.calibration import seeds as reserved
+from sim.evidence.calibration.free import FREE, Free, standings_of, values_at
+from sim.evidence.calibration.simulated import Bank, Found, Job
+from sim.evidence.patterns.published import Pattern, patterns
+
+SIZE = 0.5
+STEP = 0.3  # of a derivative, in prior SD: small against the prior, large against the luck that is left
+FURTHEST = 3.5  # prior SD that a number may go
+FAR_OFF = 10.0  # what a row counts that could not be computed
+ROOM = 1.3  # half-widths of its interval by which a sign should hold
+#: Rows that need the clinics of ``Studies.practice``, which cost most; they are looked at afterwards.
+NOT_SEARCHED = ("15.1", "15.3", "15.5")
+
+
+def searched(left_out: Sequence[str] = ()) -> tuple[str, ...]:
+    """Ids of the rows that the search looks at."""
+    return tuple(
+        p.id for p in patterns().values() if p.tier in ("calibrate", "direction") and p.id not in (*NOT_SEARCHED, *left_out)
+    )
+
+
+def misses(found: Found) -> dict[str, float]:
+    """Every calibrate row's miss, in units of its own uncertainty."""
+    return {name: (v[0] - patterns()[name].value) / patterns()[name].uncertainty
+            for name, v in found.values.items() if patterns()[name].tier == "calibrate"}  # fmt: skip
+
+
+def clearance(pattern: Pattern, part: str, found: tuple[float, float, float]) -> float:
+    """A part of a direction row in half-widths of its interval, signed so that larger is better; for "0" the room left."""
+    value, low, high = found
+    half = max((high - low) / 2.0, 1e-9)
+    match pattern.expect[part]:
+        case "+":
+            return value / half
+        case "-":
+            return -value / half
+        case "0":
+            return (pattern.zero_within - abs(value)) / half
+    return math.inf
+
+
+def shortfall(pattern: Pattern, part: str, found: tuple[float, float, float]) -> float:
+    """How far a part of a direction row falls short of its sign, in half-widths of its interval; 0 with ``ROOM`` to spare."""
+    return max(ROOM - clearance(pattern, part, found), 0.0)
+
+
+def shortfalls(found: Found) -> dict[str, float]:
+    """The same for every part of every direction row, by "row/part"."""
+    out: dict[str, float] = {}
+    for name, parts in found.parts.items():
+        pattern = patterns()[name]
+        if pattern.tier == "direction":
+            out |= {f"{name}/{part}": shortfall(pattern, part, parts[part]) for part in pattern.expect if part in parts}
+    return out
+
+
+def mean_of(tables: Sequence[Found]) -> Found:
+    """One table from several of the same model with other luck."""
+    values = {name: (float(np.mean([t.values[name][0] for t in tables])),
+                     float(np.sqrt(np.sum([t.values[name][1] ** 2 for t in tables])) / len(tables)))
+              for name in tables[0].values}  # fmt: skip
+    parts = {
+        name: {part: tuple(np.mean([t.parts[name][part] for t in tables], axis=0)) for part in of}
+        for name, of in tables[0].parts.items()
+    }
+    between = {name: float(np.mean([t.between.get(name, np.nan) for t in tables])) for name in tables[0].between}
+    return Found(values, parts, between)
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Where a search ended: the free numbers, where they stand, what the table is there, what was made small, and the slopes.
+
+    ``slopes``: table (rows: ``rows``) over standings, at the end. ``loss``: half the sum of squares.
+    """
+
+    values: Mapping[str, float]
+    standings: np.ndarray
+    found: Found
+    loss: float
+    rows: tuple[str, ...]
+    slopes: np.ndarray
+    rounds: int
+    message: str
+    converged: bool = False
+
+    @property
+    def score(self) -> float:
+        """The joint score of the calibrate rows that were looked at."""
+        return float(sum(m**2 for m in misses(self.found).values()))
+
+
+@dataclass
+class Search:
+    """What a search needs: bank, free numbers, luck, rows, and what the model has beyond the free numbers (a rival's overlay)."""
+
+    bank: Bank
+    free: tuple[Free, ...] = FREE
+    changes: Mapping[str, Any] | None = None
+    ids: tuple[str, ...] = ()
+    seeds: tuple[int, ...] = reserved.SEARCH
+    size: float = SIZE
+    without: tuple[str, ...] = ()  # rows that are simulated and not looked at
+    known_slopes: np.ndarray | None = None  # of the table over the numbers, taken for the whole search (near its start)
+    progress: Callable[[str], None] | None = None
+
+    def __post_init__(self) -> None:
+        self.ids = self.ids or searched()
+        self._round = 0
+
+    def jobs(self, standings: np.ndarray) -> list[Job]:
+        """The tables to simulate for one set of numbers."""
+        changes = dict(self.changes or {})
+        numbers = {**{k: round(v, 10) for k, v in values_at(standings, self.free).items()}, **changes.pop("parameters", {})}
+        return [Job({**changes, "parameters": numbers}, seed, self.size, self.ids) for seed in self.seeds]
+
+    def tables(self, points: Sequence[np.ndarray]) -> list[Found]:
+        """The mean table of each set of numbers."""
+        every = self.bank.ask([job for point in points for job in self.jobs(point)])
+        n = len(self.seeds)
+        return [mean_of(every[i * n : (i + 1) * n]) for i in range(len(points))]
+
+    def residuals(self, standings: np.ndarray, found: Found) -> np.ndarray:
+        """All that is to be small, in the order of :meth:`rows` and then the numbers. What could not be computed is far off."""
+        table = [0.0 if name.split("/")[0] in self.without else value
+                 for name, value in {**misses(found), **shortfalls(found)}.items()]  # fmt: skip
+        return np.nan_to_num(np.array([*table, *standings]), nan=FAR_OFF)
+
+    def rows(self, found: Found) -> tuple[str, ...]:
+        """Names of what is to be small, without the numbers."""
+        return (*misses(found), *shortfalls(found))
+
+    def slopes(self, standings: np.ndarray) -> np.ndarray:
+        """Derivative of the residuals in every standing, by forward differences of ``STEP`` on the same luck."""
+        if self.known_slopes is not None:
+            return self.known_slopes
+        away = [standings + STEP * direction for direction in np.eye(standings.size)]
+        base, *others = self.tables([standings, *away])
+        at = self.residuals(standings, base)
+        return np.column_stack([(self.residuals(z, t) - at) / STEP for z, t in zip(away, others, strict=True)])
+
+    def run(self, start: Mapping[str, float] | None = None, rounds: int = 8) -> Fit:
+        """Search from ``start`` (default: the model's defaults) for at most ``rounds`` steps."""
+        from scipy.optimize import least_squares
+
+        def residuals(z: np.ndarray) -> np.ndarray:
+            found = self.tables([z])[0]
+            out = self.residuals(z, found)
+            self._round += 1
+            score = sum(m**2 for m in misses(found).values())
+            self._say(f"round {self._round}: loss {0.5 * float(out @ out):.2f}, joint score {score:.1f}")
+            return out
+
+        start_at = np.clip(standings_of(start or {}, self.free), -FURTHEST + 0.01, FURTHEST - 0.01)
+        done = least_squares(residuals, start_at, jac=self.slopes, bounds=(-FURTHEST, FURTHEST), max_nfev=rounds,
+                             xtol=1e-3, ftol=2e-3, gtol=1e-6)  # fmt: skip
+        found = self.tables([done.x])[0]
+        rows = self.rows(found)
+        return Fit(values_at(done.x, self.free), done.x, found, float(done.cost), rows, np.asarray(done.jac), done.nfev,
+                   str(done.message), bool(done.status > 0))  # fmt: skip
+
+    def _say(self, what: str) -> None:
+        if self.progress is not None:
+            self.progress(what)

@@ -1,0 +1,1 @@
+"""Every claim as a contrast, stated before it was run."""

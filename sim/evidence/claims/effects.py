@@ -1,0 +1,254 @@
+"""What one experiment does to another thing: paired effects, client by client, of arms in which something was done.
+
+An effect is the mean over clients of (this arm minus the reference arm) of the same people with the same luck. It is
+told in SD of clients in the reference arm; its 95 % interval is that of the mean difference, in the same unit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from sim.evidence.claims.origins import distance
+from sim.evidence.claims.quantities import quantities
+from sim.measures.intervals import difference_interval, mean_interval
+from sim.measures.therapy import arms, late_alliance, late_sessions, repaired_share, same_clients, sessions_in_order
+from sim.theory.regions import CONTAINS, REGIONS, ROLES
+from sim.theory.triangle import CORNERS, Corner
+
+if TYPE_CHECKING:
+    from sim.scenario.scenario import Arm, Scenario
+    from sim.simulation.simulate import Run
+
+#: What a lesion may change, in the order of the table: heading -> (columns of the session table, sign, sessions).
+PROCESSES: dict[str, tuple[tuple[str, ...], int, str]] = {
+    "accuracy": (("accuracy_correlation",), 1, "late"),
+    "fit": (("fit",), 1, "late"),
+    "response": (("response",), 1, "late"),
+    "client's arousal": (("client_limbic",), 1, "late"),
+    "therapist's arousal": (("therapist_limbic",), 1, "late"),
+    "client's regulation": (("regulation_client",), 1, "late"),
+    "therapist's regulation": (("regulation_therapist",), 1, "late"),
+    "client's security": (("anxiety_to_therapist_latent", "avoidance_to_therapist_latent"), -1, "late"),
+    "repair": (("repairs", "ruptures"), 1, "share"),
+    "alliance": (("alliance_latent",), 1, "late"),
+    "distress": (("distress_latent",), 1, "late"),
+}
+
+
+def late_means(run: Run, arm: Arm, columns: tuple[str, ...]) -> pd.Series:
+    """Each client's mean of these columns (each counts the same) over the late sessions."""
+    held = sessions_in_order(run)
+    rows = held[held["arm"] == arm.name]
+    rows = rows[late_sessions(rows)]
+    return rows[list(columns)].mean(axis=1).groupby([rows["replicate"], rows["client"]]).mean()
+
+
+def paired(here: pd.Series, there: pd.Series) -> dict[str, float]:
+    """Paired difference of two arms: in its own unit, and in SD of clients ``there`` with 95 % interval; who is in both."""
+    both = pd.concat([here, there], axis=1, join="inner", keys=["here", "there"]).dropna()
+    found = mean_interval(both["here"] - both["there"])
+    sd = float(both["there"].std(ddof=1)) if len(both) > 1 else np.nan
+    scale = sd if sd > 0 else np.nan
+    return {"n": found["n"], "difference": found["mean"], "sd": sd, "effect": found["mean"] / scale,
+            "low": found["low"] / scale, "high": found["high"] / scale}  # fmt: skip
+
+
+def undone(run: Run) -> Arm | None:
+    """The arm with therapy in which nothing is done to regions or inside the exchange: what others are compared with."""
+    return next((a for a in run.scenario.arms if a.therapist is not None and not a.lesions and not a.interventions), None)
+
+
+def differ_only_in(arm: Arm, other: Arm, *free: str) -> bool:
+    """Whether two arms have the same clients and differ in nothing but ``free``: fields of an arm, or numbers of the model."""
+    same = {"therapist", "policies", "sessions", "lesions", "interventions", "clinic"} - {*free}
+    numbers = [{name: value for name, value in a.parameters.items() if name not in free} for a in (arm, other)]
+    return same_clients(arm, other) and numbers[0] == numbers[1] and all(getattr(arm, n) == getattr(other, n) for n in same)
+
+
+def alike(arm: Arm, reference: Arm) -> bool:
+    """Whether two arms differ in nothing but what is done to regions or inside the exchange."""
+    return differ_only_in(arm, reference, "lesions", "interventions")
+
+
+# ------------------------------------------------------------------------------------------------------- the triangle
+
+
+def clamped(hold: Mapping[str, float]) -> tuple[str, str, str] | None:
+    """(pushed, held, free) if one corner of the triangle is pushed and a second held; else None."""
+    pushed, held = [name for name, by in hold.items() if by], [name for name, by in hold.items() if not by]
+    free = [name for name in CORNERS if name not in hold]
+    if set(hold) <= set(CORNERS) and (len(pushed), len(held), len(free)) == (1, 1, 1):
+        return pushed[0], held[0], free[0]
+    return None
+
+
+def corner_means(run: Run, arm: Arm, corner: Corner) -> pd.Series:
+    """Each client's late mean of a corner, in the corner's unit and direction."""
+    return corner.sign * corner.per_column * late_means(run, arm, corner.columns)
+
+
+def triangle(run: Run) -> pd.DataFrame:
+    """Directed effects between the corners, one row per arm that pushes one corner and holds another [K23].
+
+    ``by`` is the push in the corner's unit, ``push_sd`` what that came to in SD of clients; ``effect`` with ``low`` and
+    ``high`` is what the free corner did, in SD of clients; ``difference`` the same in its unit.
+    """
+    usual, rows = undone(run), []
+    for arm in run.scenario.arms:
+        roles = clamped(arm.hold)
+        if usual is None or roles is None or arm.lesions or not alike(arm, usual):
+            continue
+        pushed, held, free = roles
+        push = paired(corner_means(run, arm, CORNERS[pushed]), corner_means(run, usual, CORNERS[pushed]))
+        answer = paired(corner_means(run, arm, CORNERS[free]), corner_means(run, usual, CORNERS[free]))
+        rows.append({"arm": arm.name, "pushed": pushed, "by": arm.hold[pushed], "push_sd": push["effect"], "held": held,
+                     "free": free, **answer})  # fmt: skip
+    return pd.DataFrame(rows, columns=["arm", "pushed", "by", "push_sd", "held", "free", *_PAIRED])
+
+
+_PAIRED = ("n", "difference", "sd", "effect", "low", "high")
+
+
+# ------------------------------------------------------------------------------------------------------ lesion table
+
+
+def lesioned_region(arm: Arm) -> tuple[str, str, float] | None:
+    """(whose, region, what is left of it) if an arm weakens one region and does nothing else; else None."""
+    if len(arm.lesions) != 1 or arm.interventions or arm.therapist is None:
+        return None
+    ((name, left),) = arm.lesions.items()
+    role, _, region = name.partition(".")
+    return role, region, left
+
+
+def removed_effect(run: Run, arm: Arm, role: str, region: str) -> dict[str, float] | None:
+    """What a lesion of one region does to the late activity of another region of that person, in SD of clients."""
+    intact = undone(run)
+    columns = (f"{role}_{region}",)
+    return None if intact is None else paired(late_means(run, arm, columns), late_means(run, intact, columns))
+
+
+def region_order() -> tuple[tuple[str, int], ...]:
+    """Every region and whole with how deep it nests: parts stand below the whole that contains them."""
+    wholes = sorted(CONTAINS, key=lambda whole: -len(CONTAINS[whole]))
+    found: dict[str, int] = {}
+
+    def put(name: str, depth: int) -> None:
+        if name in found:
+            return
+        found[name] = depth
+        inner = [w for w in wholes if w != name and set(CONTAINS[w]) < set(CONTAINS.get(name, ()))]
+        for part in (*inner, *CONTAINS.get(name, ())):
+            put(part, depth + 1)
+
+    parts = {part for whole in CONTAINS.values() for part in whole}
+    for name in (*(r for r in REGIONS if r not in parts), *wholes):
+        put(name, 0)
+    return tuple(found.items())
+
+
+def _process(run: Run, arm: Arm, name: str) -> pd.Series:
+    columns, sign, when = PROCESSES[name]
+    if when == "share":
+        return repaired_share(run.sessions[run.sessions["arm"] == arm.name])
+    return sign * late_means(run, arm, columns)
+
+
+def lesion_effects(run: Run) -> pd.DataFrame:
+    """What weakening each region does to each process, one row per arm with one lesion and process [K24].
+
+    ``own`` marks processes that are the region's own activity, which says nothing; they have no effect here. ``coded``:
+    the process stands in an equation that takes the region, so the effect was coded in; elsewhere it emerges.
+    """
+    intact, rows = undone(run), []
+    places = {name: (k, depth) for k, (name, depth) in enumerate(region_order())}
+    before = {name: _process(run, intact, name) for name in PROCESSES} if intact is not None else {}
+    for arm in run.scenario.arms:
+        lesion = lesioned_region(arm)
+        if intact is None or lesion is None or not alike(arm, intact):
+            continue
+        role, region, left = lesion
+        parts = {f"{role}_{part}" for part in CONTAINS.get(region, (region,))}
+        for process, (columns, _, _) in PROCESSES.items():
+            own = bool(parts & set(columns))
+            shown = [quantity for column in columns for quantity in quantities(column)]
+            coded = not own and distance({"lesions": arm.lesions}, shown) == 1
+            found = dict.fromkeys(_PAIRED, np.nan) if own else paired(_process(run, arm, process), before[process])
+            rows.append({"arm": arm.name, "role": role, "region": region, "depth": places[region][1], "left": left,
+                         "place": (ROLES.index(role), places[region][0]), "process": process,
+                         "own": own, "coded": coded, **found})  # fmt: skip
+    columns_ = ["arm", "role", "region", "depth", "left", "place", "process", "own", "coded", *_PAIRED]
+    return pd.DataFrame(rows, columns=columns_).sort_values("place", kind="stable", ignore_index=True)
+
+
+# ------------------------------------------------------------------------------------- two people, beyond their sum
+
+#: All insecure kinds together, as a row of the interaction.
+EVERY = "all"
+
+
+def crossing(scenario: Scenario) -> dict[tuple[str, str], Arm]:
+    """Arms by (kind of client, kind of therapist) if each meets each and nothing else differs between arms; else empty.
+
+    Both references (``secure``, or the first kind) come first.
+    """
+    kinds = arms(scenario).to_dict("records")
+    treated = [(row, arm) for row, arm in zip(kinds, scenario.arms, strict=True) if arm.therapist is not None]
+    found = {(str(row["client"]), str(row["therapist"])): arm for row, arm in treated}
+    clients, therapists = (_secure_first(dict.fromkeys(pair[side] for pair in found)) for side in (0, 1))
+    whole = len(found) == len(treated) == len(clients) * len(therapists) and min(len(clients), len(therapists)) > 1
+    rest = ("parameters", "policies", "sessions", "lesions", "interventions")
+    if not whole or any(getattr(arm, name) != getattr(treated[0][1], name) for _, arm in treated for name in rest):
+        return {}
+    if any(not same_clients(found[c, t], found[c, therapists[0]]) for c in clients for t in therapists):
+        return {}
+    return {(c, t): found[c, t] for c in clients for t in therapists}
+
+
+def _secure_first(kinds: Mapping[str, None]) -> list[str]:
+    return sorted(kinds, key=lambda kind: kind != "secure")
+
+
+def interaction(run: Run) -> pd.DataFrame:
+    """What two insecure partners do together beyond either insecurity alone, per pair of kinds: late alliance and dropout.
+
+    (insecure, insecure) - (insecure, secure) - (secure, insecure) + (secure, secure). The difference between two therapists
+    is taken client by client; that of two kinds of client too where they have the same numbers (and so the same luck), else
+    between the two groups. ``alliance`` is in WAI points, ``dropout`` a share. A last row holds all pairs together.
+    """
+    cells = crossing(run.scenario)
+    rows = []
+    for measure, values in (("alliance", late_alliance(run)), ("dropout", _dropped_out(run))) if cells else ():
+        clients, therapists = (list(dict.fromkeys(pair[side] for pair in cells)) for side in (0, 1))
+        one = {pair: values[arm.name] for pair, arm in cells.items()}
+        # What another therapist than the reference changes for each client of a kind.
+        changed = {(c, t): (one[c, t] - one[c, therapists[0]]).dropna() for c in clients for t in therapists[1:]}
+        for c in clients:
+            changed[c, EVERY] = pd.concat([changed[c, t] for t in therapists[1:]]).groupby(level=[0, 1]).mean()
+        for c in clients[1:]:
+            for t in therapists[1:]:
+                rows.append({"client": c, "therapist": t, "measure": measure, **_beyond(changed[c, t], changed[clients[0], t])})
+        if len(cells) > 4:
+            every = pd.concat([changed[c, EVERY] for c in clients[1:]])
+            every = every.groupby(level=[0, 1]).mean()
+            found = _beyond(every, changed[clients[0], EVERY])
+            rows.append({"client": EVERY, "therapist": EVERY, "measure": measure, **found})
+    return pd.DataFrame(rows, columns=["client", "therapist", "measure", "mean", "low", "high", "n"])
+
+
+def _dropped_out(run: Run) -> dict[str, pd.Series]:
+    """For each arm: 1 for a client who dropped out, else 0."""
+    left = (run.clients.set_index(["replicate", "client"])["ending"] == "dropout").astype(float)
+    return {arm.name: left[(run.clients["arm"] == arm.name).to_numpy()] for arm in run.scenario.arms}
+
+
+def _beyond(here: pd.Series, there: pd.Series) -> dict[str, float]:
+    if here.index.equals(there.index):
+        found = mean_interval(here - there)
+    else:
+        found = {**difference_interval(here, there), "n": min(len(here), len(there))}
+    return {name: found[name] for name in ("mean", "low", "high", "n")}

@@ -1,0 +1,127 @@
+"""Whether an effect was coded in or emerges: how many equations lie between a mechanism and what is measured.
+
+An effect on a quantity that stands in the mechanism's own equation, on either side, is no finding: it was *coded in*.
+An effect further away *emerges*, so many equations on. The distance is found on the wiring: of the exchange as its tuple
+gives it, of the session as ``therapy/wiring.py`` declares it, of life between sessions as listed here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from sim.engine.compile import arguments, wiring_of
+from sim.theory import equations as eq
+from sim.theory.parameters import NUMBERS
+from sim.theory.regions import CONTAINS, REGIONS, ROLES
+from sim.therapy.interventions import Forced, held_quantities
+from sim.therapy.links import SESSION_RULES, SessionRule
+from sim.therapy.policies import POLICIES
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One equation in use: its name, the quantities, numbers and regions it reads, and the quantities it writes."""
+
+    name: str
+    reads: frozenset[str]
+    writes: frozenset[str]
+
+
+_ATTACHMENT = ("anxiety", "avoidance")  # general; with the partner it is client_anxiety and so on
+_STIRRED = ("anxiety_distress_gain", "avoidance_distress_gain", "life_event_prob", "life_event_sd", "distress")
+
+
+def _between_sessions() -> Iterable[Rule]:
+    """What happens to people between sessions: carried over, lived, defended against."""
+    for role in ROLES:
+        both = (*_ATTACHMENT, f"{role}_anxiety", f"{role}_avoidance")
+        yield _rule("carried", both, both, "plasticity", "session_carry_rate", "prototype_learning_rate")
+    yield _rule(eq.prototype_drift, _ATTACHMENT, _ATTACHMENT, *_STIRRED)
+    yield _rule(eq.distress_drift, ("distress",), ("distress",))
+    yield _rule(eq.defence, _ATTACHMENT, ("immature",), "immature_anxiety_path", "immature_avoidance_path")
+    yield _rule(eq.defence, _ATTACHMENT, ("neurotic",), "neurotic_anxiety_path")
+    yield _rule(eq.expected_distress, _ATTACHMENT, ("distress",))
+    yield _rule("meeting", ("distress",), ("client_distress", "therapist_distress"))
+    for role in ROLES:
+        yield _rule(eq.first_trust, (f"{role}_anxiety", f"{role}_avoidance"), (f"{role}_trust",))
+
+
+def _rule(what: Any, reads: Iterable[str], writes: Iterable[str], *numbers: str) -> Rule:
+    """A rule from an equation (whose other arguments are numbers) or, for what is no equation, from its name."""
+    name, taken = (what, []) if isinstance(what, str) else (what.__name__, arguments(what))
+    return Rule(name, frozenset([*reads, *numbers, *taken]), frozenset(writes))
+
+
+def _in_session(rule: SessionRule) -> Rule:
+    numbers = [a for a in arguments(rule.equation) if a not in rule.reads]
+    own = [f"{rule.whose}_{a}" for a in numbers]
+    return Rule(rule.name, frozenset([*rule.reads.values(), *numbers, *own, *rule.rates]), frozenset(rule.writes))
+
+
+@lru_cache(maxsize=1)
+def rules() -> tuple[Rule, ...]:
+    """Every equation in use, with what it reads and writes."""
+    exchange = [Rule(name, frozenset(reads), frozenset(writes)) for name, reads, writes in wiring_of()]
+    return (*exchange, *map(_in_session, SESSION_RULES), *_between_sessions())
+
+
+def handles(overlay: Mapping[str, Any]) -> tuple[set[str], set[str]]:
+    """What an overlay of a scenario takes hold of: names (numbers, regions, quantities), and steps that it names itself."""
+    names: set[str] = set()
+    steps: set[str] = set()
+    for number in overlay.get("parameters", {}):
+        names.add(number)
+        if not number.startswith(ROLES):
+            names |= {f"{role}_{number}" for role in ROLES if f"{role}_{number}" not in NUMBERS}
+    for lesion in overlay.get("lesions", {}):
+        role, _, region = lesion.partition(".")
+        names |= {f"{role}_{part}" for part in CONTAINS.get(region, (region,)) if part in REGIONS}
+    for policy in overlay.get("policies", ()):
+        names |= set(POLICIES[policy].parameters) | {f"therapist_{column}" for column in POLICIES[policy].adds}
+    for role in ROLES:
+        person = overlay.get(role)
+        if person is None or person == "none":
+            continue
+        only_distress = isinstance(person, Mapping) and set(person) == {"distress"}
+        # General attachment becomes attachment to this partner at the first meeting.
+        names |= {f"{role}_distress"} if only_distress else {f"{role}_anxiety", f"{role}_avoidance", "anxiety", "avoidance"}
+    names |= set(held_quantities(overlay.get("hold", {})))
+    names |= {one.get("quantity", Forced.quantity) for one in overlay.get("force", ())}
+    steps |= {link.rpartition(".")[0] for link in overlay.get("cut", {})} | set(overlay.get("switch_off", ()))
+    return names, steps
+
+
+#: Equations of each verb that can be switched off.
+_OF_VERBS = {
+    "form_alliance": ("trust_target", "felt_bond", "capability_target", "agreement_target", "alliance", "engagement_target"),
+    "heal": ("healing",),
+    "consolidate": ("carried", "secured"),
+}
+
+
+def own_rules(overlay: Mapping[str, Any]) -> list[Rule]:
+    """The mechanism's own equations: those that take what the overlay changes."""
+    names, steps = handles(overlay)
+    of_verbs = {name for step in steps for name in _OF_VERBS.get(step, ())}
+    return [r for r in rules() if r.reads & names or r.name in steps or r.name.rpartition(".")[2] in of_verbs]
+
+
+def distance(overlay: Mapping[str, Any], shown: Iterable[str]) -> int | None:
+    """Equations from the mechanism to what is measured, its own included; 1 = coded in, None = no way leads there."""
+    wanted, own = set(shown), own_rules(overlay)
+    reached = {name for rule in own for name in rule.writes}
+    # What is pushed itself stands in the mechanism, and so does what its own equations read.
+    if wanted & (reached | {name for rule in own for name in rule.reads}):
+        return 1
+    steps = 1
+    while True:
+        steps += 1
+        new = {name for rule in rules() if rule.reads & reached for name in rule.writes} - reached
+        if not new:
+            return None
+        reached |= new
+        if wanted & reached:
+            return steps

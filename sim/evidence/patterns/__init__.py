@@ -1,0 +1,1 @@
+"""The published patterns, and the simulated studies that are held against them."""

@@ -1,0 +1,92 @@
+"""Where simulated populations start, seen through the questionnaires, beside what was published. Nothing is required of these."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from sim.evidence.patterns.pooling import Simulated, grouped_correlations, pooled_parts, studies
+from sim.theory.styles import STYLE_CUT
+
+SAMPLE = 2000  # people of a sample
+
+
+def _samples(community: pd.DataFrame) -> pd.DataFrame:
+    return studies(community, SAMPLE)
+
+
+def _parallel_forms(community: pd.DataFrame, name: str) -> Simulated:
+    cut = _samples(community)
+    return pooled_parts(pd.DataFrame({"alpha": grouped_correlations(cut[name], cut[f"{name}_again"], cut["study"])["r"]}))
+
+
+def anxiety_reliability(community: pd.DataFrame) -> Simulated:
+    """Two forms of ECR anxiety filled in on one day."""
+    return _parallel_forms(community, "anxiety")
+
+
+def avoidance_reliability(community: pd.DataFrame) -> Simulated:
+    """Two forms of ECR avoidance filled in on one day."""
+    return _parallel_forms(community, "avoidance")
+
+
+def _mean_and_sd(community: pd.DataFrame, name: str) -> Simulated:
+    cut = _samples(community)
+    share = ((cut[name] - 1.0) / 6.0).groupby(cut["study"])
+    return pooled_parts(pd.DataFrame({"mean": share.mean(), "sd": share.std()}))
+
+
+def anxiety_distribution(community: pd.DataFrame) -> Simulated:
+    """ECR anxiety as a share of the range."""
+    return _mean_and_sd(community, "anxiety")
+
+
+def avoidance_distribution(community: pd.DataFrame) -> Simulated:
+    """ECR avoidance as a share of the range."""
+    return _mean_and_sd(community, "avoidance")
+
+
+def anxiety_with_avoidance(community: pd.DataFrame) -> Simulated:
+    """The two ECR scales with each other."""
+    cut = _samples(community)
+    return pooled_parts(pd.DataFrame({"r": grouped_correlations(cut["anxiety"], cut["avoidance"], cut["study"])["r"]}))
+
+
+def reported_ruptures(ratings: pd.DataFrame) -> Simulated:
+    """Share of sessions of which clients report a rupture."""
+    cut = studies(ratings, 100)
+    return pooled_parts(pd.DataFrame({"share": cut.groupby("study")["ruptures_client_reported"].mean()}))
+
+
+def community_styles(community: pd.DataFrame) -> Simulated:
+    """Shares of secure, avoidant and anxious people by ECR scores."""
+    cut = _samples(community).dropna(subset=["anxiety", "avoidance"])
+    secure = (cut["anxiety"] < STYLE_CUT) & (cut["avoidance"] < STYLE_CUT)
+    avoidant = ~secure & (cut["avoidance"] >= cut["anxiety"])
+    kinds = pd.DataFrame({"secure": secure, "avoidant": avoidant, "anxious": ~secure & ~avoidant}).astype(float)
+    return pooled_parts(kinds.groupby(cut["study"]).mean())
+
+
+def community_means(community: pd.DataFrame) -> Simulated:
+    """Means and SD of both ECR scales."""
+    by = _samples(community).groupby("study")[["anxiety", "avoidance"]]
+    return pooled_parts(pd.concat([by.mean(), by.std().add_suffix("_sd")], axis=1))
+
+
+def _therapists(courses: pd.DataFrame) -> pd.DataFrame:
+    """One row a therapist: the ECR filled in at the first client's intake, and in which setting."""
+    return courses.drop_duplicates(["setting", "therapist"])[["setting", "therapist_anxiety_0", "therapist_avoidance_0"]]
+
+
+def secure_therapists(courses: pd.DataFrame) -> Simulated:
+    """Share of therapists with both scores below the middle of the scale; samples are settings."""
+    one = _therapists(courses).dropna()
+    secure = (one["therapist_anxiety_0"] < STYLE_CUT) & (one["therapist_avoidance_0"] < STYLE_CUT)
+    return pooled_parts(pd.DataFrame({"secure": secure.astype(float).groupby(one["setting"]).mean()}))
+
+
+def therapist_means(courses: pd.DataFrame) -> Simulated:
+    """Therapists' means of both ECR scales; samples are settings."""
+    means = _therapists(courses).groupby("setting").mean()
+    return pooled_parts(pd.DataFrame({name: means[f"therapist_{name}_0"] for name in ("anxiety", "avoidance")}))
+
+

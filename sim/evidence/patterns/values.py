@@ -1,0 +1,310 @@
+"""What the simulated studies find for the patterns with a value: one function a pattern, from tables to one pooled number.
+
+A function's arguments are tables of ``studies.Studies`` (by name). Everything is read off questionnaires, but for the true
+scores of row 10.2. Sizes of studies, raters and times are said in ``patterns.yaml`` under ``design``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from sim.evidence.patterns.pooling import (
+    Simulated,
+    few_per_therapist,
+    grouped_correlations,
+    pooled,
+    pooled_correlation,
+    slopes,
+    standardised,
+    stratified_error,
+    studies,
+)
+from sim.evidence.patterns.studies import EARLY, SETTINGS, TIMES
+from sim.evidence.therapist_effects import random_intercepts
+from sim.measures.persons import RELIABLE_CHANGE
+
+#: Columns by which a study may have rated what it rated; studies take turns.
+_ALLIANCE = tuple(f"wai_{rater}_{time}" for time in TIMES for rater in ("client", "client", "therapist", "client"))
+_EMPATHY = tuple(
+    f"empathy_{rater}_{time}" for time in TIMES for rater in ("client", "observer", "client", "therapist", "client", "observer")
+)
+GOOD_CASELOAD, THERAPISTS = 10, 40  # of studies of therapists
+OF_A_THERAPIST = 3  # clients of one therapist in a study of two people's ratings
+SESSIONS_IN_TURN = (EARLY, EARLY + 1, EARLY + 2, EARLY + 3)  # of a study of dependability
+_CASELOADS = np.array([setting.caseload for setting in SETTINGS])
+
+
+def _early_or_middle(rating: str) -> list[str]:
+    return [f"{rating}_early", f"{rating}_middle"]
+
+
+def _mixed(cut: pd.DataFrame, columns: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Of each row what its study measured, studies taking turns among ``columns``, and which of them that was."""
+    turn = (cut["place"] % len(columns)).to_numpy()
+    return np.choose(turn, [cut[name].to_numpy(float) for name in columns]), turn
+
+
+def _correlated(cut: pd.DataFrame, x: np.ndarray, y: np.ndarray, turn: np.ndarray | int = 0) -> Simulated:
+    """Correlation in every study, pooled; strata are settings and turns."""
+    found = grouped_correlations(x, y, cut["study"])
+    stratum = pd.Series(cut["setting"].to_numpy() * 100 + turn).groupby(cut["study"].to_numpy()).first()
+    return pooled_correlation(found["r"], found["n"], stratum.reindex(found.index))
+
+
+def client_anxiety_alliance_r(courses: pd.DataFrame) -> Simulated:
+    """Attachment anxiety at intake with an alliance rating."""
+    return _attachment_alliance(courses, "anxiety")
+
+
+def client_avoidance_alliance_r(courses: pd.DataFrame) -> Simulated:
+    """Attachment avoidance at intake with an alliance rating."""
+    return _attachment_alliance(courses, "avoidance")
+
+
+def _attachment_alliance(courses: pd.DataFrame, dimension: str) -> Simulated:
+    cut = studies(courses, 50)
+    rated, turn = _mixed(cut, _early_or_middle("wai_client"))
+    return _correlated(cut, cut[f"client_{dimension}_0"].to_numpy(), rated, turn)
+
+
+def empathy_outcome_r(courses: pd.DataFrame) -> Simulated:
+    """Rated empathy with the state at the end (less distress is better)."""
+    cut = studies(courses, 75)
+    rated, turn = _mixed(cut, _EMPATHY)
+    return _correlated(cut, rated, -cut["distress_end"].to_numpy(), turn)
+
+
+def perceived_empathy_alliance_r(courses: pd.DataFrame) -> Simulated:
+    """Empathy as the client rates it with the client's alliance rating of the same session."""
+    cut = studies(courses, 60)
+    empathy, turn = _mixed(cut, _early_or_middle("empathy_client"))
+    return _correlated(cut, empathy, _mixed(cut, _early_or_middle("wai_client"))[0], turn)
+
+
+def alliance_outcome_r(courses: pd.DataFrame) -> Simulated:
+    """Alliance rating with the state at the end."""
+    cut = studies(courses, 100)
+    rated, turn = _mixed(cut, _ALLIANCE)
+    return _correlated(cut, rated, -cut["distress_end"].to_numpy(), turn)
+
+
+def therapist_studies(courses: pd.DataFrame) -> pd.DataFrame:
+    """Courses of settings with caseloads of 10 and more, cut into studies of 40 therapists."""
+    caseload = _CASELOADS[courses["setting"].to_numpy()]
+    parts = [
+        studies(courses[caseload == size], int(size) * THERAPISTS) for size in np.unique(caseload) if size >= GOOD_CASELOAD
+    ]
+    return pd.concat(parts) if parts else studies(courses.iloc[:0], 1)
+
+
+def therapist_shares(courses: pd.DataFrame, outcome: str, adjusted_for: Sequence[str]) -> pd.DataFrame:
+    """Share of ``outcome`` that lies between therapists in every study (REML), with its ``setting``."""
+    rows = []
+    for _, one in therapist_studies(courses).dropna(subset=[outcome, *adjusted_for]).groupby("study"):
+        fit = random_intercepts(one[outcome], one[list(adjusted_for)], one["therapist"])
+        rows.append({"share": np.nan if fit is None else fit.share, "setting": one["setting"].iloc[0]})
+    return pd.DataFrame(rows, columns=["share", "setting"])
+
+
+def therapist_share_outcome(courses: pd.DataFrame) -> Simulated:
+    """Share of the outcome, adjusted for intake, that lies between therapists."""
+    found = therapist_shares(courses, "distress_end", ["distress_0"])
+    return pooled(found["share"], found["setting"])
+
+
+def dependability(ratings: np.ndarray, therapist: np.ndarray) -> float:
+    """How far one rating says what a client's level is: variance of clients within therapists, over that plus the remainder.
+
+    ``ratings`` (clients, sessions) without missing values, ``therapist`` (clients). From mean squares; sessions may differ in
+    their mean.
+    """
+    clients, sessions = ratings.shape
+    labels, group = np.unique(therapist, return_inverse=True)
+    if clients - labels.size < 2 or sessions < 2:
+        return float("nan")
+    level = ratings.mean(axis=1)
+    left = ratings - level[:, None] - ratings.mean(axis=0) + ratings.mean()
+    remainder = float((left**2).sum()) / ((clients - 1) * (sessions - 1))
+    own = level - (np.bincount(group, level) / np.bincount(group))[group]
+    between = max(0.0, float((own**2).sum()) / (clients - labels.size) - remainder / sessions)
+    return between / (between + remainder) if between + remainder > 0.0 else float("nan")
+
+
+def alliance_dependability(ratings: pd.DataFrame) -> Simulated:
+    """Generalizability of one client-rated alliance, for clients within therapists."""
+    rows = ratings[ratings["session"].isin(SESSIONS_IN_TURN)]
+    wide = rows.pivot(index=["setting", "therapist", "client"], columns="session", values="wai_client").dropna().reset_index()
+    first = wide[wide.groupby(["setting", "therapist"]).cumcount() < 5]
+    first = first[first.groupby(["setting", "therapist"])["client"].transform("size") == 5]
+    place = first.groupby("setting")["therapist"].transform(lambda one: one.rank(method="dense") - 1).astype(int)
+    values, strata = [], []
+    for (setting, _), one in first.groupby([first["setting"], place // 9]):
+        if one["therapist"].nunique() == 9:
+            values.append(dependability(one[list(SESSIONS_IN_TURN)].to_numpy(float), one["therapist"].to_numpy()))
+            strata.append(setting)
+    return pooled(values, strata)
+
+
+def untreated_attachment_r(community: pd.DataFrame) -> Simulated:
+    """True attachment today with six weeks later, mean of both dimensions."""
+    cut = studies(community, 200)
+    found = [
+        grouped_correlations(cut[f"{name}_true"], cut[f"{name}_true_later"], cut["study"]) for name in ("anxiety", "avoidance")
+    ]
+    most = 1.0 - 1e-9  # where nothing moves at all the correlation is 1
+    both = np.tanh(np.mean([np.arctanh(np.clip(one["r"].to_numpy(), -most, most)) for one in found], axis=0))
+    return pooled_correlation(both, found[0]["n"], np.zeros(both.size))
+
+
+def dropout_share(courses: pd.DataFrame) -> Simulated:
+    """Share of courses begun that end against plan."""
+    cut = studies(courses, 125)
+    return _mean_of_studies(cut, (cut["ending"] == "dropout").to_numpy(float))
+
+
+def reliable_deterioration(courses: pd.DataFrame) -> Simulated:
+    """Share of those who began who are reliably worse at the end."""
+    cut = studies(courses.dropna(subset=["distress_0", "distress_end"]), 150)
+    return _mean_of_studies(cut, (cut["distress_end"] - cut["distress_0"] >= RELIABLE_CHANGE).to_numpy(float))
+
+
+def _mean_of_studies(cut: pd.DataFrame, values: np.ndarray) -> Simulated:
+    by = cut.assign(value=values).groupby("study").agg(value=("value", "mean"), setting=("setting", "first"))
+    return pooled(by["value"], by["setting"])
+
+
+def standardised_difference(a: np.ndarray, b: np.ndarray) -> tuple[float, float]:
+    """Mean of ``a`` minus mean of ``b`` over the pooled SD, and its sampling variance; missing below five values in either."""
+    a, b = a[~np.isnan(a)], b[~np.isnan(b)]
+    n, m = a.size, b.size
+    if min(n, m) < 5:
+        return float("nan"), float("nan")
+    sd = np.sqrt(((n - 1) * a.var(ddof=1) + (m - 1) * b.var(ddof=1)) / (n + m - 2))
+    d = float((a.mean() - b.mean()) / sd) if sd > 0.0 else float("nan")
+    return d, (n + m) / (n * m) + d * d / (2.0 * (n + m))
+
+
+def completers_minus_dropouts_d(courses: pd.DataFrame) -> Simulated:
+    """Early alliance of those who stayed minus those who left."""
+    cut = studies(courses, 120)
+    found, strata = [], []
+    for _, one in cut.groupby("study"):
+        left = (one["ending"] == "dropout").to_numpy()
+        stayed = one["ending"].isin(["planned", "improved"]).to_numpy()
+        rated = one["wai_client_early"].to_numpy(float)
+        found.append(standardised_difference(rated[stayed], rated[left]))
+        strata.append(one["setting"].iloc[0])
+    return _pooled_differences(found, strata)
+
+
+def _pooled_differences(found: Sequence[tuple[float, float]], strata: Sequence[int]) -> Simulated:
+    table = np.array(found, float).reshape(-1, 2)
+    return pooled(table[:, 0], strata, table[:, 1])
+
+
+def prepost_d(courses: pd.DataFrame) -> Simulated:
+    """Distress at intake minus at the end, over the SD at intake."""
+    cut = studies(courses.dropna(subset=["distress_0", "distress_end"]), 150)
+    by = cut.groupby("study").agg(
+        before=("distress_0", "mean"), sd=("distress_0", "std"), after=("distress_end", "mean"), setting=("setting", "first")
+    )
+    return pooled((by["before"] - by["after"]) / by["sd"], by["setting"])
+
+
+def client_therapist_alliance_r(courses: pd.DataFrame) -> Simulated:
+    """The two people's alliance ratings of one session, across pairs."""
+    cut = studies(few_per_therapist(courses, OF_A_THERAPIST), 60)
+    client, turn = _mixed(cut, _early_or_middle("wai_client"))
+    return _correlated(cut, client, _mixed(cut, _early_or_middle("wai_therapist"))[0], turn)
+
+
+def client_minus_therapist_d(courses: pd.DataFrame) -> Simulated:
+    """How far clients rate the alliance above their therapists. The sampling variance counts that the ratings are paired."""
+    cut = studies(few_per_therapist(courses, OF_A_THERAPIST), 60)
+    client, turn = _mixed(cut, _early_or_middle("wai_client"))
+    therapist = _mixed(cut, _early_or_middle("wai_therapist"))[0]
+    found, strata = [], []
+    for _, one in cut.assign(c=client, t=therapist, turn=turn).dropna(subset=["c", "t"]).groupby("study"):
+        c, t = one["c"].to_numpy(), one["t"].to_numpy()
+        d, _ = standardised_difference(c, t)
+        r = np.corrcoef(c, t)[0, 1] if c.size > 4 else np.nan
+        found.append((d, 2.0 * (1.0 - r) / c.size + d * d / (4.0 * c.size)))
+        strata.append(one["setting"].iloc[0] * 100 + one["turn"].iloc[0])
+    return _pooled_differences(found, strata)
+
+
+def community_avoidance_distress_r(community: pd.DataFrame) -> Simulated:
+    """Avoidance with distress in the community."""
+    cut = studies(community, 325)
+    return _correlated(cut, cut["avoidance"].to_numpy(), cut["distress"].to_numpy())
+
+
+def community_anxiety_distress_r(community: pd.DataFrame) -> Simulated:
+    """Attachment anxiety with distress in the community."""
+    cut = studies(community, 325)
+    return _correlated(cut, cut["anxiety"].to_numpy(), cut["distress"].to_numpy())
+
+
+def _current_pairs(courses: pd.DataFrame, rater: str) -> pd.DataFrame:
+    """Ratings as shares of the range, of pairs still meeting, cut into studies of 36: mean and SD of each with its setting."""
+    rows = courses.dropna(subset=[f"wai_{rater}_current"])
+    share = (rows[f"wai_{rater}_current"] - 1.0) / 6.0
+    place = rows.groupby("setting").cumcount() // 36
+    by = share.groupby([rows["setting"], place]).agg(["mean", "std", "size"])
+    return by[by["size"] == 36].reset_index()
+
+
+def client_alliance_mean(courses: pd.DataFrame) -> Simulated:
+    """Where clients put the alliance on the scale's range."""
+    by = _current_pairs(courses, "client")
+    return pooled(by["mean"], by["setting"])
+
+
+def client_alliance_sd(courses: pd.DataFrame) -> Simulated:
+    """How far clients differ on that range."""
+    by = _current_pairs(courses, "client")
+    return pooled(by["std"], by["setting"])
+
+
+def therapist_alliance_mean(courses: pd.DataFrame) -> Simulated:
+    """Where therapists put the alliance."""
+    by = _current_pairs(courses, "therapist")
+    return pooled(by["mean"], by["setting"])
+
+
+STYLES, DEFENCES = ["secure", "preoccupied", "dismissing", "fearful"], ["immature", "neurotic"]
+
+
+def style_effects(one: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, float]:
+    """Of one sample: standardised effects of the four style ratings on distress, in all and with defences held, and R2."""
+    z = standardised(one[["distress", *STYLES, *DEFENCES]].dropna())
+    total = slopes(z["distress"], z[STYLES])
+    every = slopes(z["distress"], z[[*STYLES, *DEFENCES]])
+    left = z["distress"] - z[[*STYLES, *DEFENCES]].to_numpy() @ every
+    return total, every[: len(STYLES)], 1.0 - float((left**2).sum() / (z["distress"] ** 2).sum())
+
+
+def distress_from_styles_and_defences(community: pd.DataFrame) -> Simulated:
+    """Share of the variance of distress that styles and defences explain."""
+    found = [style_effects(one)[2] for _, one in studies(community, 1129).groupby("study")]
+    return pooled(found, np.zeros(len(found)))
+
+
+def mediated_share(community: pd.DataFrame) -> Simulated:
+    """Share of what fearful and preoccupied styles do to distress that defences carry; a ratio of means over samples."""
+    whole, carried = [], []
+    for _, one in studies(community, 1129).groupby("study"):
+        total, direct, _ = style_effects(one)
+        both = [STYLES.index("fearful"), STYLES.index("preoccupied")]
+        whole.append(total[both].sum())
+        carried.append((total - direct)[both].sum())
+    if not whole:
+        return Simulated(float("nan"), float("nan"), 0)
+    value = float(np.mean(carried) / np.mean(whole))
+    off = (np.array(carried) - value * np.array(whole)) / np.mean(whole)
+    return Simulated(value, stratified_error(off, np.zeros(off.size)), len(whole))
+
+

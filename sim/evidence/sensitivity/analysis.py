@@ -1,0 +1,252 @@
+"""Which numbers move a measure: Morris screening, then Sobol indices over the most influential, with luck kept apart.
+
+Every point of a design is run on the same seeds (same people, same luck), so that points differ by the numbers alone. What
+is left of luck is that a number acts on these people and not on others: it is measured by running points on several seeds.
+Designs and indices are SALib's. They do not depend on the number of threads.
+
+Morris, M. D. (1991), doi:10.1080/00401706.1991.10484804; Saltelli, A. et al. (2010), doi:10.1016/j.cpc.2009.09.018.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+from scipy import stats
+
+from sim.evidence.sensitivity.indices import Luck, Screened, Sensitivity, Shared
+from sim.evidence.sensitivity.ranges import Range, SensitivityError
+
+Evaluate = Callable[[Mapping[str, float], int], float]
+Progress = Callable[[str, int, int], None]
+
+#: Steps of the grid on which Morris trajectories walk; with 4 a step is two thirds of the range.
+LEVELS = 4
+#: Fewer trajectories, or a smaller or other number of Sobol samples, tell nothing.
+LEAST_TRAJECTORIES, LEAST_SAMPLES = 4, 8
+#: Seeds on which the base point is run to see how far luck alone moves the measure.
+BASE_SEEDS = 20
+#: With one replicate, this many trajectories, and this share of the samples (at least 8), are run on a second seed as well.
+CHECKED_TRAJECTORIES, CHECKED_SHARE = 4, 1 / 8
+RESAMPLES = 1000
+
+
+# ----------------------------------------------------------------------------------------------------------- the whole
+
+
+def sensitivity(
+    evaluate: Evaluate,
+    ranges: Sequence[Range],
+    seed: int,
+    *,
+    method: str = "both",
+    trajectories: int = 10,
+    samples: int = 128,
+    replicates: int = 4,
+    top: int = 8,
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> Sensitivity:
+    """Screen the numbers (Morris), then share out the variance among the ``top`` most influential (Sobol).
+
+    ``evaluate(numbers, seed)`` gives the measure. ``method``: morris, sobol (all of ``ranges``) or both. Every point is the
+    mean over ``replicates`` seeds from ``seed`` on. ``progress`` is called with the part, runs done and runs in all. Raises
+    ``SensitivityError`` where the design is impossible or the measure is missing.
+    """
+    checked(method, seed, trajectories, samples, replicates, top)
+    how = _How(evaluate, seed, replicates, threads or os.cpu_count() or 1, progress or (lambda part, done, total: None))
+    base, luck = _at_the_base(how, ranges)
+    screened: tuple[Screened, ...] = ()
+    shared: tuple[Shared, ...] = ()
+    runs = max(BASE_SEEDS, replicates)
+    if method != "sobol":
+        screened, luck["morris"], n = _morris(how, ranges, trajectories)
+        runs += n
+        moved = sorted((one for one in screened if one.mu_star > 0), key=lambda one: -one.mu_star)[:top]
+        order = {one.name: i for i, one in enumerate(moved)}
+        ranges_left = sorted((r for r in ranges if r.name in order), key=lambda r: order[r.name])
+    else:
+        ranges_left = list(ranges)
+    if method != "morris" and ranges_left:
+        shared, luck["sobol"], n = _sobol(how, ranges_left, samples)
+        runs += n
+    return Sensitivity(tuple(ranges), seed, replicates, trajectories, samples, base, screened, shared, luck, runs)
+
+
+def checked(method: str, seed: int, trajectories: int, samples: int, replicates: int, top: int) -> None:
+    """Raise ``SensitivityError`` for a design that is impossible or tells nothing."""
+    if method not in ("morris", "sobol", "both"):
+        raise SensitivityError(f"--method must be morris, sobol or both, not '{method}'")
+    if trajectories < LEAST_TRAJECTORIES:
+        raise SensitivityError(f"--trajectories must be at least {LEAST_TRAJECTORIES}, not {trajectories}: fewer tell nothing")
+    if samples < LEAST_SAMPLES or samples & (samples - 1):
+        power = 2 ** max(round(np.log2(max(samples, 1))), 3)
+        raise SensitivityError(f"--samples must be a power of two from {LEAST_SAMPLES} on, such as {power}, not {samples}")
+    if replicates < 1 or top < 1:
+        raise SensitivityError(f"--replicates and --top must be at least 1, not {replicates} and {top}")
+    if not 0 <= seed <= 2**63 - max(replicates, BASE_SEEDS):
+        raise SensitivityError(f"--seed must leave room for {max(replicates, BASE_SEEDS)} seeds below 2^63, not {seed}")
+
+
+# --------------------------------------------------------------------------------------------------------------- runs
+
+
+@dataclass(frozen=True)
+class _How:
+    evaluate: Evaluate
+    seed: int
+    replicates: int
+    threads: int
+    progress: Progress
+
+
+def _runs(how: _How, part: str, points: Sequence[Mapping[str, float]], seeds: Sequence[int]) -> np.ndarray:
+    """The measure at every point on its number of seeds (``how.seed`` onwards): a row a point, missing where not asked."""
+    tasks = [(i, j) for i, n in enumerate(seeds) for j in range(n)]
+    out = np.full((len(points), max(seeds)), np.nan)
+    # Closing the results first calls off what has not begun, so that a fault is told at once.
+    with (
+        ThreadPoolExecutor(max_workers=how.threads) as pool,
+        closing(cast(Any, pool.map(lambda task: how.evaluate(points[task[0]], how.seed + task[1]), tasks))) as values,
+    ):
+        for done, ((i, j), value) in enumerate(zip(tasks, values, strict=True), start=1):
+            if not np.isfinite(value):
+                odd = ", ".join(f"{name}={v:.4g}" for name, v in list(points[i].items())[:3])
+                where = f"with {odd}{', ...' if len(points[i]) > 3 else ''}" if points[i] else "at the scenario's own numbers"
+                raise SensitivityError(
+                    f"the measure has no value {where} (seed {how.seed + j}); take another measure or arm, more clients, "
+                    "or a smaller --range"
+                )
+            out[i, j] = value
+            how.progress(part, done, len(tasks))
+    return out
+
+
+def _points(ranges: Sequence[Range], design: np.ndarray) -> list[dict[str, float]]:
+    """Rows of a design as numbers of the model, inside their ranges to the last bit."""
+    low, high = np.array([r.low for r in ranges]), np.array([r.high for r in ranges])
+    inside = np.clip(design, low, high)
+    return [dict(zip([r.name for r in ranges], map(float, row), strict=True)) for row in inside]
+
+
+def _design_runs(how: _How, part: str, ranges: Sequence[Range], design: np.ndarray, check: int) -> np.ndarray:
+    """Every point on all replicates; with a single one, the first ``check`` points on a second seed too, to see luck."""
+    n = len(design)
+    seeds = [how.replicates] * n if how.replicates > 1 else [2] * check + [1] * (n - check)
+    return _runs(how, part, _points(ranges, design), seeds)
+
+
+def _problem(ranges: Sequence[Range]) -> dict[str, Any]:
+    """The problem as SALib takes it; a new one each time, since SALib writes into it."""
+    return {"num_vars": len(ranges), "names": [r.name for r in ranges], "bounds": [[r.low, r.high] for r in ranges]}
+
+
+# --------------------------------------------------------------------------------------------------------------- luck
+
+
+def _at_the_base(how: _How, ranges: Sequence[Range]) -> tuple[float, dict[str, Luck]]:
+    """The measure at the scenario's own numbers, and how far it goes from seed to seed there."""
+    if not ranges:
+        raise SensitivityError("no number is left to move; name some by --parameters")
+    n = max(BASE_SEEDS, how.replicates)
+    values = _runs(how, "luck", [{}], [n])[0]
+    sd = float(values.std(ddof=1))
+    return float(values[: how.replicates].mean()), {"base": Luck(1, n, sd, sd / how.replicates**0.5)}
+
+
+def _luck_of(found: np.ndarray, output: np.ndarray, replicates: int) -> Luck:
+    """Luck at the points that were run on several seeds (a row a point, a column a seed).
+
+    Seeds shift all points together; that is cancelled. What is not is the interaction of points and seeds:
+    sum of (y - row mean - column mean + mean)^2 / ((points - 1)(seeds - 1)), as in a two-way table with one entry a cell.
+    """
+    block = found[np.isfinite(found).all(axis=1)]
+    points, seeds = block.shape
+    rest = block - block.mean(axis=1, keepdims=True) - block.mean(axis=0) + block.mean()
+    own = float((rest**2).sum() / ((points - 1) * (seeds - 1)))
+    sd = float(np.sqrt(block.var(axis=1, ddof=1).mean()))
+    spread = float(output.var(ddof=1))
+    share = min(own / replicates / spread, 1.0) if spread > 0 else 0.0
+    return Luck(points, seeds, sd, sd / replicates**0.5, spread**0.5, share)
+
+
+# ------------------------------------------------------------------------------------------------------------- Morris
+
+
+def _morris(how: _How, ranges: Sequence[Range], trajectories: int) -> tuple[tuple[Screened, ...], Luck, int]:
+    from SALib.analyze import morris as analysis
+    from SALib.sample import morris as sampling
+
+    design = sampling.sample(_problem(ranges), trajectories, num_levels=LEVELS, seed=how.seed)
+    found = _design_runs(how, "morris", ranges, design, CHECKED_TRAJECTORIES * (len(ranges) + 1))
+    output = found[:, : how.replicates].mean(axis=1)
+    index = analysis.analyze(
+        _problem(ranges), design, output, num_levels=LEVELS, num_resamples=RESAMPLES, seed=how.seed
+    )
+    each = elementary_effects(design, found, ranges)  # trajectory, number, seed
+    luck = quantile(found.shape[1]) * np.sqrt(np.nanmean(_variance(each), axis=0) / how.replicates)
+    columns = (np.asarray(index[key], dtype=float) for key in ("mu", "mu_star", "mu_star_conf", "sigma"))
+    rows = [Screened(r.name, *map(float, row)) for r, *row in zip(ranges, *columns, luck, strict=True)]
+    return tuple(rows), _luck_of(found, output, how.replicates), int(np.isfinite(found).sum())
+
+
+def elementary_effects(design: np.ndarray, found: np.ndarray, ranges: Sequence[Range]) -> np.ndarray:
+    """Change of the measure over a number's whole range, by trajectory, number and seed: (y' - y) / (x' - x) * (high - low)."""
+    k = len(ranges)
+    steps = np.diff(design.reshape(-1, k + 1, k), axis=1) / np.array([r.width for r in ranges])
+    moved = np.abs(steps).argmax(axis=2)  # one number a step
+    size = np.take_along_axis(steps, moved[..., None], axis=2)
+    change = np.diff(found.reshape(-1, k + 1, found.shape[1]), axis=1) / size
+    out = np.empty_like(change)
+    np.put_along_axis(out, moved[..., None], change, axis=1)
+    return out
+
+
+def quantile(seeds: int) -> float:
+    """Student's t of a 95 % interval over so many seeds. A seed's luck is the same in all trajectories, so only seeds count."""
+    return float(stats.t.ppf(0.975, seeds - 1))
+
+
+def _variance(values: np.ndarray) -> np.ndarray:
+    """Variance over seeds (last axis), missing where there are not all of them."""
+    return values.var(axis=-1, ddof=1)
+
+
+# -------------------------------------------------------------------------------------------------------------- Sobol
+
+
+def _sobol(how: _How, ranges: Sequence[Range], samples: int) -> tuple[tuple[Shared, ...], Luck, int]:
+    from SALib.analyze import sobol as analysis
+    from SALib.sample import sobol as sampling
+
+    block = len(ranges) + 2  # A, one number of B at a time in A, B
+    design = sampling.sample(_problem(ranges), samples, calc_second_order=False, seed=how.seed)
+    found = _design_runs(how, "sobol", ranges, design, block * max(LEAST_SAMPLES, int(samples * CHECKED_SHARE)))
+    output = found[:, : how.replicates].mean(axis=1)
+    luck, n = _luck_of(found, output, how.replicates), int(np.isfinite(found).sum())
+    if np.ptp(output) == 0:  # no variance, nothing to share out
+        return tuple(Shared(r.name, 0.0, 0.0, 0.0, 0.0, 0.0) for r in ranges), luck, n
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of resamples that happen to be constant
+        index = analysis.analyze(
+            _problem(ranges), output, calc_second_order=False, num_resamples=RESAMPLES,
+            seed=np.random.default_rng(how.seed),  # as a number, 0 would mean no seed
+        )  # fmt: skip
+    columns = (np.asarray(index[key], dtype=float) for key in ("S1", "S1_conf", "ST", "ST_conf"))
+    by_luck = luck_in_totals(found, output, block, how.replicates)
+    rows = [Shared(r.name, *map(float, row)) for r, *row in zip(ranges, *columns, by_luck, strict=True)]
+    return tuple(rows), luck, n
+
+
+def luck_in_totals(found: np.ndarray, output: np.ndarray, block: int, replicates: int) -> np.ndarray:
+    """What luck adds to each total index in expectation: half the error variance of (A - AB_i), over the variance of A and B."""
+    y = found.reshape(-1, block, found.shape[1])
+    difference = y[:, :1] - y[:, 1:-1]
+    mine = output.reshape(-1, block)[:, [0, -1]]
+    return 0.5 * np.nanmean(_variance(difference), axis=0) / replicates / mine.var()

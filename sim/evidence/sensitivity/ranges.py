@@ -1,0 +1,122 @@
+"""Which of the model's numbers are free to move in a scenario, and between which ends a sensitivity analysis moves them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sim.theory.parameters import NUMBERS, nearest
+
+if TYPE_CHECKING:
+    from sim.scenario.scenario import Arm, Scenario
+
+#: Half the width of every range, as a share of the number's value. An assumption: how uncertain the numbers are is not known.
+WIDTH = 0.25
+#: A number that is 0 is moved by ``WIDTH`` of this share of what it may be. An assumption too.
+OF_WHAT_IT_MAY_BE = 0.1
+
+#: Parts that only a clinic has, beside the whole group "service".
+_OF_CLINICS = ("fatigue_warmth_cost",)
+_DERIVED = "follow from other numbers, and stay as declared"
+_CENTRES = "say where terms are centred, by definition"
+_SWITCHES = "are an experimenter's switches"
+_UNASKED = "belong to instruments that no measure here asks"
+_CLINIC = "are of clinics only"
+_STUDIED = "are what the arms of this scenario differ in"
+
+
+class SensitivityError(ValueError):
+    """What was asked of a sensitivity analysis cannot be done; the message says what, where, and what would be valid."""
+
+
+@dataclass(frozen=True)
+class Range:
+    """A number of the model (in its own unit), its value in the scenario, and the ends between which it is moved."""
+
+    name: str
+    value: float
+    low: float
+    high: float
+
+    @property
+    def width(self) -> float:
+        """From end to end, in the number's unit."""
+        return self.high - self.low
+
+
+def ranged(name: str, value: float, width: float = WIDTH) -> Range:
+    """``value`` -/+ ``width`` of itself, cut to what the number may be: the one place where ranges are set (an assumption).
+
+    Where the value is 0, the step is ``width`` of a tenth of the declared range.
+    """
+    number = NUMBERS[name]
+    step = width * (abs(value) or OF_WHAT_IT_MAY_BE * (number.high - number.low))
+    return Range(name, value, max(value - step, number.low), min(value + step, number.high))
+
+
+def left_out(scenario: Scenario) -> dict[str, str]:
+    """Numbers that are not moved unless they are asked for, each with the reason (``"trust_typical": "say where ..."``)."""
+    found = {}
+    studied = set(differing(scenario.arms))
+    for number in NUMBERS.values():
+        name = number.name
+        if number.status == "derived":
+            found[name] = _DERIVED
+        elif name.endswith("_typical"):
+            found[name] = _CENTRES
+        elif name.startswith("forced_response_"):
+            found[name] = _SWITCHES
+        elif name.startswith(("eeg_", "dsq_")):
+            found[name] = _UNASKED
+        elif scenario.design != "clinic" and (number.group == "service" or name in _OF_CLINICS):
+            found[name] = _CLINIC
+        elif name in studied:
+            found[name] = _STUDIED
+    return found
+
+
+def differing(arms: Iterable[Arm]) -> list[str]:
+    """Numbers that are not the same in all of these arms, as files, policies or arms set them."""
+    sets = [{**{n.name: n.default for n in NUMBERS.values()}, **arm.parameters} for arm in arms]
+    return [name for name in NUMBERS if len({values[name] for values in sets}) > 1]
+
+
+def movable_numbers(
+    scenario: Scenario, arms: Iterable[Arm], wanted: Iterable[str] = (), width: float = WIDTH
+) -> tuple[tuple[Range, ...], dict[str, str]]:
+    """The ranges of the numbers to move, and why others are left out. ``wanted``: names, or groups of ``attune params``.
+
+    Raises ``SensitivityError`` for a name that is neither, for one that follows from others, and for a width of nothing.
+    """
+    if not (math.isfinite(width) and width > 0):
+        raise SensitivityError(f"--range must be a share above 0, such as {WIDTH:g}, not {width:g}")
+    arms, wanted, out = list(arms), tuple(wanted), left_out(scenario)
+    names = _named(wanted, out) or [name for name in NUMBERS if name not in out]
+    apart = [name for name in differing(arms) if name in names]
+    if apart:
+        raise SensitivityError(f"{scenario.name}: '{apart[0]}' differs between the arms that are measured together; leave it out")
+    values: Mapping[str, float] = arms[0].parameters
+    ranges = tuple(ranged(name, values.get(name, NUMBERS[name].default), width) for name in names)
+    return ranges, {} if wanted else out
+
+
+def _named(wanted: Iterable[str], out: Mapping[str, str]) -> list[str]:
+    """The numbers that were asked for, in the order of the model, each once."""
+    groups: dict[str, list[str]] = {}
+    for number in NUMBERS.values():
+        groups.setdefault(number.group, []).append(number.name)
+    found: set[str] = set()
+    for name in wanted:
+        if name in groups:
+            found |= {one for one in groups[name] if one not in out}
+        elif name not in NUMBERS:
+            raise SensitivityError(
+                f"no number or group of numbers '{name}'{nearest(name, (*NUMBERS, *groups))}; attune params lists them"
+            )
+        elif out.get(name) in (_DERIVED, _CENTRES):
+            raise SensitivityError(f"'{name}' cannot be moved by itself: numbers of its kind {out[name]}")
+        else:
+            found.add(name)
+    return [name for name in NUMBERS if name in found]

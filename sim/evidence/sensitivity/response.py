@@ -1,0 +1,136 @@
+"""A measure of a scenario as a plain function of the model's numbers and a seed, for analyses that move numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from sim.catalogue.columns import CLINIC_TABLES, TABLES, columns_of
+from sim.evidence.sensitivity.ranges import SensitivityError
+from sim.measures.clinics import CLINIC_MEASURES, OF_ARMS
+from sim.measures.therapy import MEASURES, untreated_arm
+from sim.people.state import StateError
+from sim.scenario.scenario import Arm, Scenario
+from sim.simulation.simulate import Run, chosen_arm, run
+from sim.theory.parameters import nearest
+
+#: Units of the measures that ``sim.compare`` knows; those of clinics stand in ``OF_ARMS``.
+UNITS = {
+    "mean_alliance": "WAI points",
+    "alliance_growth": "WAI points",
+    "alliance_share_between_arms": "share of variance, 0-1",
+    "dropout_share": "share of clients",
+    "sessions_attended": "sessions",
+    "ruptures_per_session": "ruptures per session",
+    "distress_change": "CORE-OM points",
+    "pre_post_d": "SD of intake distress",
+    "effect_over_untreated": "CORE-OM points",
+    "anxiety_change": "ECR points",
+    "avoidance_change": "ECR points",
+}
+#: A measure of all arms together: there is no arm to choose.
+OF_ALL_ARMS = ("alliance_share_between_arms",)
+_LABELS = ("label", "number", "yes/no")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A measure of one arm (or one minus another, or all), with its unit, as a function ``(numbers, seed) -> float``."""
+
+    measure: str
+    unit: str
+    meaning: str
+    arm: str
+    minus: str | None
+    function: Callable[[Run], float]
+    parts: tuple[tuple[float, Scenario], ...]
+
+    @property
+    def arms(self) -> list[Arm]:
+        """The arms that are simulated."""
+        return [arm for _, scenario in self.parts for arm in scenario.arms]
+
+    def __call__(self, numbers: Mapping[str, float], seed: int) -> float:
+        """The measure with these numbers of the model, on this seed's people and luck."""
+        try:
+            return sum(sign * float(self.function(run(_with(s, numbers), seed, threads=1))) for sign, s in self.parts)
+        except StateError as e:
+            raise SensitivityError(f"with these ranges the simulation left what is possible ({e}); take a smaller --range") from e
+
+
+def _with(scenario: Scenario, numbers: Mapping[str, float]) -> Scenario:
+    """The scenario with these numbers in every arm, over what the arm or its policies set."""
+    arms = tuple(arm.model_copy(update={"parameters": {**arm.parameters, **numbers}}) for arm in scenario.arms)
+    return scenario.model_copy(update={"arms": arms})
+
+
+def column_names(clinic: bool) -> dict[str, tuple[str, str]]:
+    """``table.column`` of every column that has a mean, with (unit, meaning)."""
+    tables = [name for name in (*TABLES, *(CLINIC_TABLES if clinic else ())) if name != "exchanges"]
+    return {
+        f"{table}.{column}": described
+        for table in tables
+        for column, described in columns_of(table, clinic).items()
+        if described[0] not in _LABELS
+    }
+
+
+def outcome(scenario: Scenario, measure: str, arm: str | None = None, minus: str | None = None) -> Outcome:
+    """The measure of an arm (default: the first with a therapist), or of it minus another arm, same people and luck.
+
+    ``measure``: a name that ``sim.compare`` knows, or ``table.column`` for the mean of a column of the result tables. Raises
+    ``SensitivityError`` for a name that is neither and ``ScenarioError`` for an arm that is not there.
+    """
+    function, unit, meaning = _measure(scenario, measure)
+    if measure in OF_ALL_ARMS:
+        if arm is not None or minus is not None:
+            raise SensitivityError(f"measure '{measure}' is of all arms together; leave out --arm and --minus")
+        parts: tuple[tuple[float, Scenario], ...] = ((1.0, scenario.model_copy(update={"traced": {}})),)
+        return Outcome(measure, unit, meaning, "all arms", None, function, parts)
+    wanted = chosen_arm(scenario, arm, 0)
+    parts = ((1.0, _alone(scenario, wanted, measure)),)
+    if minus is not None:
+        other = chosen_arm(scenario, minus, 0)
+        if other.name == wanted.name:
+            raise SensitivityError(f"{scenario.name}: '{minus}' minus itself is always 0; --minus must name another arm")
+        parts = (*parts, (-1.0, _alone(scenario, other, measure)))
+    return Outcome(measure, unit, meaning, wanted.name, minus, function, parts)
+
+
+def _alone(scenario: Scenario, arm: Arm, measure: str) -> Scenario:
+    """The scenario with nothing but this arm, and what the measure compares it with."""
+    twin = untreated_arm(scenario, arm.name) if measure == "effect_over_untreated" else None
+    arms = tuple(one for one in scenario.arms if one.name in (arm.name, twin))
+    return scenario.model_copy(update={"arms": arms, "traced": {}})
+
+
+def _measure(scenario: Scenario, name: str) -> tuple[Callable[[Run], float], str, str]:
+    """The function of a run that a name means, its unit, and what it says in words."""
+    clinic = scenario.design == "clinic"
+    known = {**MEASURES, **(CLINIC_MEASURES if clinic else {})}
+    if name in known:
+        unit = UNITS.get(name) or OF_ARMS[name].unit
+        return known[name], unit, " ".join((known[name].__doc__ or name).split()).split(". ")[0].rstrip(".")
+    columns = column_names(clinic)
+    if name in columns:
+        table, _, column = name.partition(".")
+        unit, meaning = columns[name]
+        return _column_mean(table, column), unit, f"mean over the rows of the table {table}: {meaning}"
+    if name in CLINIC_MEASURES:
+        raise SensitivityError(f"measure '{name}' is of clinics only, and {scenario.name} is none; known: {', '.join(known)}")
+    raise SensitivityError(
+        f"no measure '{name}'{nearest(name, (*known, *columns))}; known: {', '.join(known)}, "
+        "or a column of the result tables, such as sessions.wai_client or clients.distress_end"
+    )
+
+
+def _column_mean(table: str, column: str) -> Callable[[Run], float]:
+    def mean(found: Run) -> float:
+        values = getattr(found, table)
+        if column not in values or not values[column].notna().any():
+            return float("nan")
+        return float(np.nanmean(values[column].to_numpy(dtype=float)))
+
+    return mean

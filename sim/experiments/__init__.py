@@ -1,1 +1,0 @@
-"""Many runs: scenario files, designs, runs in memory, result folders, paired comparisons."""

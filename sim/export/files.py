@@ -1,0 +1,170 @@
+"""The tables of a folder for other programs: CSV, or netCDF with labels and units. Row group by row group, whole or not."""
+
+from __future__ import annotations
+
+import csv as csv_files
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv
+
+from sim import __version__
+from sim.batch.chunks import SUMMARIES
+from sim.catalogue.columns import POINTS
+from sim.measures.outcomes import known_outcomes, title_and_unit
+from sim.storage.folder import ResultFolder, TableError, opened
+from sim.storage.store import SYNTHETIC, StoreError, whole
+from sim.theory.parameters import NUMBERS
+
+#: What can be exported to.
+FORMATS = ("csv", "netcdf")
+_ENDING = {"csv": "csv", "netcdf": "nc"}
+
+
+def export(
+    folder: str | Path,
+    to: str,
+    out: str | Path | None = None,
+    tables: Sequence[str] = (),
+    progress: Callable[[str], None] = lambda line: None,
+) -> Path:
+    """Write the tables of a finished batch or run for other programs; returns the folder they are in.
+
+    ``to``: ``csv`` or ``netcdf``. ``out``: a folder that is not there yet; default: beside ``folder``, with the format in its
+    name. ``tables``: only these. ``progress`` is called with the name of each file. Memory does not grow with the tables. Raises
+    ``StoreError`` for a folder that cannot be read, a table that is not there, a place that is taken, and without netCDF4.
+    """
+    if to not in FORMATS:
+        raise StoreError(f"--to must be {' or '.join(FORMATS)}, not '{to}'")
+    found = opened(folder)
+    names = found.chosen(tuple(tables))
+    place = Path(out) if out is not None else found.folder.resolve().with_name(f"{found.folder.resolve().name}-{to}")
+    if to == "netcdf":
+        from sim.export.netcdf import netcdf_there
+
+        netcdf_there()
+    unreadable: list[TableError] = []  # which is another thing than a place that cannot be written
+    try:
+        with whole(place) as making:
+            try:
+                _written(found, names, to, making, progress)
+            except TableError as e:
+                unreadable.append(e)
+                raise
+    except StoreError as e:
+        raise unreadable[0] if unreadable else e from None
+    return place
+
+
+def _written(found: ResultFolder, names: Sequence[str], to: str, making: Path, progress: Callable[[str], None]) -> None:
+    """Every table, and what its columns mean."""
+    for name in names:
+        progress(f"{name}.{_ENDING[to]}")
+        if to == "csv":
+            csv_table(found, name, making / f"{name}.csv")
+            continue
+        from sim.export import netcdf as export_netcdf
+
+        if found.is_batch and name == SUMMARIES:
+            export_netcdf.summaries(found, making / f"{name}.nc")
+        else:
+            export_netcdf.table(found, name, making / f"{name}.nc")
+    _dictionary(found, names, making / "columns.csv")
+    _read_me(found, names, to, making)
+
+
+# ----------------------------------------------------------------------------------------------------------------- CSV
+
+
+def csv_table(found: ResultFolder, name: str, path: Path) -> None:
+    """A table as CSV: UTF-8, one line of names, labels as text, numbers with all their digits, what is missing left empty."""
+    with found.file(name) as file:
+        schema = pa.schema([_as_text(f) for f in file.schema_arrow])
+    with pyarrow.csv.CSVWriter(path, schema) as writer:
+        for piece in found.pieces(name):
+            if len(piece):
+                writer.write_table(pa.table([_plain(piece.column(f.name), f.type) for f in schema], schema=schema))
+
+
+def _as_text(column: pa.Field) -> pa.Field:
+    text = pa.types.is_dictionary(column.type) or pa.types.is_large_string(column.type)
+    return pa.field(column.name, pa.string() if text else column.type)
+
+
+def _plain(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
+    column = column.cast(kind)
+    if pa.types.is_floating(kind):
+        return pc.if_else(pc.is_nan(column), pa.scalar(None, kind), column)
+    return column
+
+
+# ------------------------------------------------------------------------------------------------------------ what it is
+
+
+def columns_described(found: ResultFolder, table: str) -> Iterator[dict[str, str]]:
+    """The columns of a table: name, unit and meaning, as the file itself tells them; factors of a batch by what they address."""
+    with found.file(table) as file:
+        for field in file.schema_arrow:
+            told = {key.decode(): value.decode() for key, value in (field.metadata or {}).items()}
+            unit, meaning = told.get("unit", ""), told.get("meaning", "")
+            if table == "points" and field.name not in POINTS:
+                unit, meaning = factor_described(field.name)
+            yield {"table": table, "column": field.name, "unit": unit, "meaning": meaning}
+
+
+def factor_described(address: str) -> tuple[str, str]:
+    """Unit and meaning of a factor: of a number of the model its own."""
+    number = NUMBERS.get(address.rpartition(".")[2])
+    if number is not None:
+        return number.unit, f"factor: {number.meaning}"
+    return "label", "factor: key of the scenario, by address; empty where a point leaves it as it stands"
+
+
+def _dictionary(found: ResultFolder, names: Sequence[str], path: Path) -> None:
+    """What every column means, and every measure of the summaries."""
+    rows = [row for name in names for row in columns_described(found, name)]
+    if found.is_batch and SUMMARIES in names:
+        for measure in known_outcomes(found.clinic):
+            meaning, unit = title_and_unit(measure, found.clinic)
+            rows.append({"table": SUMMARIES, "column": f"measure = {measure}", "unit": unit, "meaning": meaning})
+    with path.open("w", encoding="utf-8", newline="") as f:
+        writer = csv_files.DictWriter(f, ["table", "column", "unit", "meaning"])
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def about(found: ResultFolder) -> dict[str, Any]:
+    """What an exported file says of itself."""
+    m = found.manifest
+    return {
+        "title": str(m["question"]), "synthetic": SYNTHETIC, "scenario": str(m["scenario"]), "seed": str(found.seed),
+        "source": f"Attune {m['versions']['attune']}, sources {m['sources']}", "exported_by": f"Attune {__version__}",
+    }  # fmt: skip
+
+
+def _read_me(found: ResultFolder, names: Sequence[str], to: str, making: Path) -> None:
+    told = about(found)
+    lines = [
+        told["synthetic"], "",
+        f"Question: {told['title']}",
+        f"Scenario {told['scenario']}, seed {told['seed']}; {told['source']}.", "",
+        *(f"{name}.{_ENDING[to]}: {found.manifest['tables'][name]['rows']:,} rows" for name in names),
+        "columns.csv: unit and meaning of every column",
+        "",
+        "CSV: UTF-8; what is missing is an empty field." if to == "csv" else
+        "netCDF-4: one variable a column over the dimension 'row'; labels are numbers with flag_values and flag_meanings,\n"
+        "and the attribute 'labels' has them as they are; _FillValue marks what is missing.",
+    ]  # fmt: skip
+    if found.is_batch:
+        lines.append("'point' in every table is the row of that number in 'points', where the factors stand.")
+        if to == "netcdf" and SUMMARIES in names:
+            lines.append("summaries.nc: measures over (point, arm, replicate), differences over (point, arm, minus, replicate).")
+    (making / "README.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def unreadable(error: BaseException, path: Path) -> StoreError:
+    """An error of a library that writes files, as one of ours."""
+    return StoreError(f"{path.name}: could not be written ({' '.join(str(error).split())}); nothing was kept")

@@ -1,0 +1,36 @@
+"""What a mechanism, a policy, a programme, a matching rule or a worker of one's own is made of (docs/EXTENDING.md).
+
+>>> from sim.extend import Policy
+>>> Policy("listen more", {}, {"skill": 0.05}, "assumption").adds
+{'skill': 0.05}
+"""
+
+from __future__ import annotations
+
+from sim.batch.workers import OnExecutor
+from sim.measures.outcomes import OUTCOMES, Block, Outcome
+from sim.people.state import Column
+from sim.theory.parameters import Number
+from sim.therapy.clinic.matching import MATCHING, Seen, by_score
+from sim.therapy.exchange import Step, client, therapist
+from sim.therapy.policies import POLICIES, Policy
+from sim.therapy.training import PROGRAMMES, Programme
+
+__all__ = [
+    "MATCHING",
+    "OUTCOMES",
+    "POLICIES",
+    "PROGRAMMES",
+    "Block",
+    "Column",
+    "Number",
+    "OnExecutor",
+    "Outcome",
+    "Policy",
+    "Programme",
+    "Seen",
+    "Step",
+    "by_score",
+    "client",
+    "therapist",
+]

@@ -1,0 +1,1 @@
+"""Looking into folders of results: how far, still whole, compared, a failed run repeated."""

@@ -1,0 +1,170 @@
+"""How far a batch is, looked at from outside: nothing is written, and the ledger is locked no longer than a look."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import shlex
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sim.batch.folder import MANIFEST, failures_in
+from sim.batch.progress import LOG
+from sim.storage import ledger as ledgers
+from sim.storage.added import ADDED
+from sim.storage.folder import RUN_LOG, is_folder, opened
+from sim.storage.store import StoreError
+
+#: Lines of the log that are shown.
+LINES = 6
+#: Bytes of the log's end that are read: days of it.
+_TAIL = 8_000_000
+_TASKS = re.compile(r"(\d+) of (at least )?(\d+) tasks")
+_WHEN = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) ")
+
+
+@dataclass(frozen=True)
+class Status:
+    """How a folder stands.
+
+    ``state``: one of ``not begun``, ``running``, ``stopped`` (unfinished), ``finished``. ``total``: tasks in all (``at_least``:
+    what is known so far); missing where the log does not tell. ``rate``: tasks a second since this run began to simulate, and
+    ``remaining`` seconds at that rate; only while it runs. ``bytes``: size on disk. ``next_step``: a command, or a sentence.
+    """
+
+    folder: str
+    kind: str
+    state: str
+    scenario: str | None
+    seed: int | None
+    done: int | None
+    total: int | None
+    at_least: bool
+    failures: int
+    rate: float | None
+    remaining: float | None
+    bytes: int
+    log: tuple[str, ...]
+    next_step: str
+    also: tuple[str, ...] = ()
+
+
+def status(folder: str | Path) -> Status:
+    """How a batch or a single run in a folder stands. Raises ``StoreError`` for a folder of something else."""
+    folder = Path(folder)
+    is_folder(folder)
+    if (folder / ledgers.LEDGER).exists():
+        return _of_batch(folder)
+    if (folder / MANIFEST).exists():
+        return _of_run(folder)
+    if not any(folder.iterdir()):
+        return Status(str(folder), "batch", "not begun", None, None, None, None, False, 0, None, None, 0, (),
+                      f"attune run SCENARIO --out {shlex.quote(str(folder))}")  # fmt: skip
+    raise StoreError(f"{folder}: holds neither a batch nor a run; name the folder that attune run wrote")
+
+
+def _of_run(folder: Path) -> Status:
+    found = opened(folder)
+    name = shlex.quote(str(folder))
+    kind = "batch" if found.is_batch else "run"
+    return Status(str(folder), kind, "finished", found.manifest["scenario"], found.seed, None, None, False, 0, None, None,
+                  size_of(folder), _tail(folder / RUN_LOG), f"attune report {name}",
+                  (f"attune verify {name}", f"attune export {name} --to csv"))  # fmt: skip
+
+
+def _of_batch(folder: Path) -> Status:
+    held = ledgers.is_held(folder)  # before anything is read, so that what is told of a running batch is not older
+    ledger = ledgers.read(folder)
+    first = ledger.lines[0] if ledger.lines else {}
+    begun: Mapping[str, Any] = {**first["begun"], "on_error": first["on_error"]} if "begun" in first else {}
+    finished = (folder / MANIFEST).exists()
+    state = "running" if held else "finished" if finished else "stopped" if begun else "not begun"
+    lines = _tail(folder / LOG, None)
+    done, failures = done_in(ledger.lines), len(failures_in(ledger.lines))
+    total = max(done, _told_total(lines) or 0) if not finished else done
+    began = _began(lines)
+    rate = remaining = None
+    if held and began is not None and done > began[1] and (seconds := time.time() - began[0]) > 0:
+        rate = (done - began[1]) / seconds
+        remaining = (total - done) / rate
+    batch = begun.get("spec", {}).get("batch") or {}
+    known = finished or _told_total(lines) is not None
+    next_step, also = _next(folder, state, begun, failures)
+    return Status(str(folder), "batch", state, begun.get("scenario"), begun.get("seed"), done, total if known else None,
+                  "until" in batch and not finished, failures, rate, remaining, size_of(folder), lines[-LINES:], next_step,
+                  also)  # fmt: skip
+
+
+def done_in(lines: Sequence[Mapping[str, Any]]) -> int:
+    """How many tasks the lines of a ledger name; one that was simulated again counts once."""
+    runs = [run for line in lines for run in line.get("tasks", ())]
+    return len({(point, place) for point, first, count in runs for place in range(first, first + count)})
+
+
+def _told_total(lines: Sequence[str]) -> int | None:
+    """The number of tasks in all as the log told it last."""
+    for line in reversed(lines):
+        if match := _TASKS.search(line):
+            return int(match[3])
+    return None
+
+
+def _began(lines: Sequence[str]) -> tuple[float, int] | None:
+    """When simulating began last (seconds), and how many tasks there were then."""
+    for line in reversed(lines):
+        if " simulating: " in line and (when := _WHEN.match(line)) and (tasks := _TASKS.search(line)):
+            with contextlib.suppress(ValueError, OverflowError):
+                return time.mktime(time.strptime(when[1], "%Y-%m-%d %H:%M:%S")), int(tasks[1])
+    return None
+
+
+def _tail(path: Path, lines: int | None = LINES) -> tuple[str, ...]:
+    """The last lines of a log, as far as it can be read."""
+    try:
+        with path.open("rb") as f:
+            f.seek(max(0, path.stat().st_size - _TAIL))
+            text = f.read().decode("utf-8", errors="replace")
+    except OSError:
+        return ()
+    every = tuple(text.splitlines())
+    return every if lines is None else every[-lines:]
+
+
+def size_of(folder: Path) -> int:
+    """Bytes of all files in a folder; one that is gone while it is looked at counts nothing."""
+    total = 0
+    for path in folder.rglob("*"):
+        with contextlib.suppress(OSError):
+            if path.is_file():
+                total += path.stat().st_size
+    return total
+
+
+def command_of(folder: Path, begun: Mapping[str, Any]) -> str:
+    """The command that goes on with a batch, from what its folder keeps."""
+    words = ["attune", "run", str(folder / "scenario.yaml"), "--seed", str(begun["seed"]), "--out", str(folder)]
+    batch = begun["spec"].get("batch")
+    if batch is None:
+        words.append("--batch")
+    if sorted(begun["keep"]) != sorted((batch or {}).get("keep") or ()):
+        words += [word for name in begun["keep"] for word in ("--keep", name)]
+    if begun.get("on_error", "skip") != (batch or {}).get("on_error", "skip"):
+        words += ["--on-error", begun["on_error"]]
+    words += [word for name in begun["files"] for word in ("--with", str(folder / ADDED / Path(name).name))]
+    return shlex.join(words)
+
+
+def _next(folder: Path, state: str, begun: Mapping[str, Any], failures: int) -> tuple[str, tuple[str, ...]]:
+    """What to do next: first, and besides."""
+    name = shlex.quote(str(folder))
+    explain = (f"attune replay {name}",) if failures else ()
+    if state == "running":
+        return "wait; Ctrl-C or a kill where it runs loses only what is under way", explain
+    if state == "stopped":
+        return command_of(folder, begun), explain
+    if state == "finished":
+        return f"attune verify {name}", (*explain, f"attune export {name} --to csv")
+    return f"attune run SCENARIO --out {name}", ()

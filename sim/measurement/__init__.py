@@ -1,0 +1,1 @@
+"""What questionnaires make of a state: instruments, and answers with what is missing in them."""

@@ -1,0 +1,337 @@
+"""Questionnaires: how a latent state becomes what a study sees.
+
+Every instrument rates items on a scale: level, the rater's style, a good or bad day, and item noise, then rounding
+to the scale's points and its two ends. So reliability, rater style and ceiling come about as in real data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from sim.compiling import compiled
+from sim.luck import absorbed, normal, normal_at, occasion, purpose_code, uniform
+from sim.measurement.responses import Forms, scored
+from sim.people.apply import applied
+from sim.people.state import StateError
+from sim.theory import equations as eq
+from sim.theory.parameters import Parameters
+from sim.theory.styles import HIGHEST, LOWEST, STYLE_BOX
+
+
+@dataclass(frozen=True)
+class Instrument:
+    """A questionnaire (or one scale of it): number of items, lowest and highest mark, where it comes from.
+
+    ``form``: the questionnaire that it is a scale of; ``scales``: where the first item of each of them stands there. A scale is
+    told by a word of the purpose with which it is asked. ``asked``: who fills it in, and when.
+    """
+
+    name: str
+    items: int
+    low: int
+    high: int
+    source: str
+    asked: str = ""
+    form: str = ""
+    scales: Mapping[str, int] = field(default_factory=dict)
+
+
+_AFTER = "client, after each session"
+_CATS, _DSQ = "Mallinckrodt, Gantt & Coble 1995", "Andrews, Singh & Bond 1993"
+_STUDIES = "people of the community, in the simulated studies of `attune validate` only"
+WAI_SCALE = Instrument(
+    "WAI-SR subscale (bond, task, goal)", 4, 1, 7, "Hatcher & Gillaspy 2006; marks 1-7",
+    "client and therapist, after each session", "WAI-SR", {"bond": 0, "task": 4, "goal": 8},
+)  # fmt: skip
+EMPATHY = Instrument(
+    "rated empathy", 10, 1, 7, "after the usual 7-point empathy scales", "client, therapist and observer, after each session",
+    "empathy",
+)  # fmt: skip
+ECR_SCALE = Instrument(
+    "ECR dimension (anxiety, avoidance)", 18, 1, 7, "Brennan, Clark & Shaver 1998",
+    "client at intake, every month and at the end; therapist at the beginning and end of each course, and for the service of a "
+    "clinic", "ECR", {"anxiety": 0, "avoidance": 18},
+)  # fmt: skip
+TO_THERAPIST = Instrument(
+    "attachment to the therapist (anxiety, avoidance)", 9, 1, 7, "after ECR items about one relationship", _AFTER,
+    "ECR, this therapist", {"anxiety": 0, "avoidance": 9},
+)  # fmt: skip
+CATS = {
+    "secure": Instrument("CATS secure", 14, 1, 6, _CATS, _AFTER, "CATS", {"secure": 0}),
+    "avoidant": Instrument("CATS avoidant-fearful", 12, 1, 6, _CATS, _AFTER, "CATS", {"avoidant": 14}),
+    "preoccupied": Instrument("CATS preoccupied-merger", 10, 1, 6, _CATS, _AFTER, "CATS", {"preoccupied": 26}),
+}
+DSQ = {
+    "immature": Instrument("DSQ-40 immature defences", 24, 1, 9, _DSQ, _STUDIES, "DSQ-40", {"immature": 0}),
+    "neurotic": Instrument("DSQ-40 neurotic defences", 8, 1, 9, _DSQ, _STUDIES, "DSQ-40", {"neurotic": 24}),
+}
+RQ_ITEM = Instrument(
+    "Relationship Questionnaire, one style", 1, 1, 7, "Bartholomew & Horowitz 1991", _STUDIES, "RQ",
+    {style: place for place, style in enumerate(STYLE_BOX)},
+)  # fmt: skip
+CORE_OM = Instrument(
+    "CORE-OM", 34, 0, 4, "Evans et al. 2002; clinical score = mean mark x 10",
+    "client at intake, before each session, every month, at the end and at follow-up", "CORE-OM",
+)  # fmt: skip
+#: Every scale of every questionnaire.
+INSTRUMENTS = (WAI_SCALE, EMPATHY, ECR_SCALE, TO_THERAPIST, *CATS.values(), *DSQ.values(), RQ_ITEM, CORE_OM)
+
+
+def _marked(mark, who, seed, replicate, when, purpose, items, low, high, item_sd, out):  # type: ignore[no-untyped-def]
+    for i in range(mark.size):
+        stream = absorbed(occasion(seed, replicate, who[i], when), purpose)
+        total = 0.0
+        for item in range(items):
+            x = np.floor(mark[i] + item_sd * normal_at(stream, np.uint64(item)) + 0.5)
+            total += min(max(x, low), high)
+        out[i] = total / items
+
+
+def _each_marked(mark, who, seed, replicate, when, purpose, items, low, high, item_sd, out):  # type: ignore[no-untyped-def]
+    for i in range(mark.size):
+        stream = absorbed(occasion(seed, replicate, who[i], when), purpose)
+        for item in range(items):
+            x = np.floor(mark[i] + item_sd * normal_at(stream, np.uint64(item)) + 0.5)
+            out[i, item] = min(max(x, low), high)
+
+
+@dataclass(frozen=True)
+class Luck:
+    """Where a run's luck begins: seed and replicate.
+
+    ``forms`` says how questionnaires come back, where some are missing or every mark is kept.
+    """
+
+    seed: int
+    replicate: int
+    forms: Forms | None = None
+
+    def not_kept(self) -> Luck:
+        """The same luck for a look at what might be: whatever is missing there is missing, and no marks are kept."""
+        return self if self.forms is None else replace(self, forms=self.forms.not_kept() if self.forms.missing else None)
+
+    def complete(self) -> Luck:
+        """The same luck where every questionnaire comes back whole."""
+        return self if self.forms is None else replace(self, forms=None)
+
+    def normal(self, who: Any, purpose: str, when: Any = 0, exchange: Any = 0) -> Any:
+        """``luck.normal`` of this run."""
+        return normal(self.seed, self.replicate, who, purpose, when, exchange)
+
+    def uniform(self, who: Any, purpose: str, when: Any = 0, exchange: Any = 0) -> Any:
+        """``luck.uniform`` of this run."""
+        return uniform(self.seed, self.replicate, who, purpose, when, exchange)
+
+
+def forms_of(numbers: Parameters, keep: bool = False) -> Forms | None:
+    """How questionnaires come back with these numbers; none = whole, and only their scores are kept."""
+    forms = Forms(numbers.missing_item_prob, numbers.missing_form_prob, keep)
+    return forms if forms.missing or keep else None
+
+
+def mean_mark(
+    instrument: Instrument, mark: np.ndarray, who: np.ndarray, purpose: str, when: int, item_sd: float, luck: Luck
+) -> np.ndarray:
+    """Mean mark over an instrument's items for people whose true mark (scale points) is ``mark``.
+
+    NaN for whom a questionnaire, or too many of its items, are missing (``forms.scored``).
+    """
+    if luck.forms is not None:
+        return scored(marks_of(instrument, mark, who, purpose, when, item_sd, luck))
+    out = np.empty(mark.size)
+    compiled(_marked)(*_asked(instrument, mark, who, purpose, when, item_sd, luck), out)
+    return out
+
+
+def marks_of(
+    instrument: Instrument, mark: np.ndarray, who: np.ndarray, purpose: str, when: int, item_sd: float, luck: Luck
+) -> np.ndarray:
+    """Single marks (people, items) as they come back, NaN where there is no answer. Raises ``StateError`` for no true mark."""
+    if not np.isfinite(mark).all():
+        raise StateError(f"week {when}: what '{purpose}' asks about is not a number for somebody")
+    out = np.empty((mark.size, instrument.items))
+    compiled(_each_marked)(*_asked(instrument, mark, who, purpose, when, item_sd, luck), out)
+    if luck.forms is None:
+        return out
+    return luck.forms.returned(out, luck.seed, luck.replicate, who, purpose, when, instrument.form or instrument.name,
+                               instrument.scales)  # fmt: skip
+
+
+def _asked(
+    instrument: Instrument, mark: np.ndarray, who: np.ndarray, purpose: str, when: int, item_sd: float, luck: Luck
+) -> tuple[Any, ...]:
+    return (
+        np.ascontiguousarray(mark, np.float64),
+        who,
+        np.uint64(luck.seed),
+        np.uint64(luck.replicate),
+        np.uint64(when),
+        purpose_code(purpose),
+        instrument.items,
+        float(instrument.low),
+        float(instrument.high),
+        item_sd,
+    )
+
+
+def _scaled(instrument: Instrument, share: np.ndarray) -> np.ndarray:
+    return instrument.low + (instrument.high - instrument.low) * share
+
+
+def rated(
+    instrument: Instrument,
+    level: np.ndarray,
+    level_typical: float,
+    who: np.ndarray,
+    style: np.ndarray,
+    purpose: str,
+    when: int,
+    rater: str,
+    item_sd: float,
+    numbers: Parameters,
+    luck: Luck,
+    noise_purpose: str = "",
+) -> np.ndarray:
+    """A rating (mean mark) of something about the therapy by one rater; ``level`` is latent, 0..1.
+
+    ``noise_purpose`` names the day's noise, so that subscales filled in together can share it.
+    """
+    mark = _true_mark(instrument, level, level_typical, who, style, when, rater, numbers, luck, noise_purpose or f"{purpose}_day")
+    return mean_mark(instrument, mark, who, purpose, when, item_sd, luck)
+
+
+def _true_mark(
+    instrument: Instrument,
+    level: np.ndarray,
+    level_typical: float,
+    who: np.ndarray,
+    style: np.ndarray,
+    when: int,
+    rater: str,
+    numbers: Parameters,
+    luck: Luck,
+    noise_purpose: str,
+) -> np.ndarray:
+    noise = numbers.rating_session_sd * luck.normal(who, noise_purpose, when)
+    lift = numbers.client_rating_lift if rater == "client" else numbers.therapist_rating_lift
+    share = applied(eq.rated_share, numbers, level=level, level_typical=level_typical, rating_lift=lift, style=style, noise=noise)
+    return _scaled(instrument, share)
+
+
+def working_alliance(
+    latent: Mapping[str, np.ndarray], who: np.ndarray, style: np.ndarray, when: int, rater: str, numbers: Parameters, luck: Luck
+) -> dict[str, np.ndarray]:
+    """WAI-SR of one rater (1-7): a score for each scale of ``latent`` (shares 0..1), filled in on one day, and ``total``.
+
+    The total is the mean of all items, where at least 80 % of them were answered.
+    """
+    scores, marks = {}, []
+    for scale, level in latent.items():
+        mark = _true_mark(
+            WAI_SCALE, level, numbers.alliance_typical, who, style, when, rater, numbers, luck, f"{rater}_wai_day"
+        )
+        purpose = f"{rater}_wai_{scale}"
+        if luck.forms is None:
+            scores[scale] = mean_mark(WAI_SCALE, mark, who, purpose, when, numbers.wai_item_sd, luck)
+        else:
+            marks.append(marks_of(WAI_SCALE, mark, who, purpose, when, numbers.wai_item_sd, luck))
+            scores[scale] = scored(marks[-1])
+    if luck.forms is None:
+        return {**scores, "total": np.add.reduce(list(scores.values())) / float(len(scores))}
+    return {**scores, "total": scored(np.concatenate(marks, axis=1))}
+
+
+def style_with(questionnaire: str, common: np.ndarray, sd: float, who: np.ndarray, numbers: Parameters, luck: Luck) -> np.ndarray:
+    """How favourably raters mark one questionnaire (logit): what all their ratings have in common, and what is this one's own.
+
+    ``common`` and the result have spread ``sd``; the number ``rating_style_shared_share`` says how much is common.
+    """
+    own = sd * luck.normal(who, f"{questionnaire}_rating_style")
+    return np.asarray(eq.partly_shared(common, own, numbers.rating_style_shared_share))
+
+
+def core_om(distress: np.ndarray, who: np.ndarray, purpose: str, when: int, numbers: Parameters, luck: Luck) -> np.ndarray:
+    """CORE-OM clinical score (0-40) of people with this distress (community SD)."""
+    week = numbers.core_week_sd * luck.normal(who, "core_week", when)
+    share = applied(eq.core_share, numbers, distress=distress, week_noise=week)
+    return 10.0 * mean_mark(CORE_OM, _scaled(CORE_OM, share), who, purpose, when, numbers.core_item_sd, luck)
+
+
+def ecr(
+    share: np.ndarray,
+    style: np.ndarray,
+    who: np.ndarray,
+    purpose: str,
+    when: int,
+    numbers: Parameters,
+    luck: Luck,
+    instrument: Instrument = ECR_SCALE,
+) -> np.ndarray:
+    """ECR score (1-7) of people whose anxiety or avoidance is ``share`` (0..1); ``style`` in scale points."""
+    return mean_mark(instrument, _scaled(instrument, share) + style, who, purpose, when, numbers.ecr_item_sd, luck)
+
+
+def cats(
+    scale: str, share: np.ndarray, who: np.ndarray, when: int, numbers: Parameters, luck: Luck
+) -> np.ndarray:
+    """CATS score (1-6) on a ``scale`` of clients who mark this ``share`` of it; item noise as of the ECR."""
+    return mean_mark(CATS[scale], _scaled(CATS[scale], share), who, f"cats_{scale}", when, numbers.ecr_item_sd, luck)
+
+
+def dsq(
+    scale: str, defences: np.ndarray, who: np.ndarray, purpose: str, when: int, numbers: Parameters, luck: Luck
+) -> np.ndarray:
+    """DSQ-40 score (1-9) of people with these immature or neurotic (``scale``) defences, in SD of the community."""
+    mark = numbers.dsq_mean + numbers.dsq_sd * defences
+    return mean_mark(DSQ[scale], mark, who, purpose, when, numbers.dsq_item_sd, luck)
+
+
+def relationship_questionnaire(
+    anxiety: np.ndarray,
+    avoidance: np.ndarray,
+    style: Mapping[str, np.ndarray],
+    who: np.ndarray,
+    when: int,
+    numbers: Parameters,
+    luck: Luck,
+) -> dict[str, np.ndarray]:
+    """How well each of the four styles' descriptions fits (1-7, one item each), of people with these shares (0..1).
+
+    A description says something about either dimension, high or low [A1]; the mark is the mean of how well the two fit.
+    ``style``: how the person marks ECR items of anxiety and of avoidance, in scale points. Item noise as of the ECR.
+    """
+    marks = {}
+    for name, (low_anxiety, _, low_avoidance, _) in STYLE_BOX.items():
+        fits = []
+        for dimension, share, lowest in (("anxiety", anxiety, low_anxiety), ("avoidance", avoidance, low_avoidance)):
+            score = _scaled(ECR_SCALE, share) + style[dimension]
+            fits.append(score if lowest > LOWEST else LOWEST + HIGHEST - score)
+        marks[name] = mean_mark(RQ_ITEM, 0.5 * (fits[0] + fits[1]), who, f"rq_{name}", when, numbers.ecr_item_sd, luck)
+    return marks
+
+
+def rupture_report(
+    ruptures: np.ndarray, open_rupture: np.ndarray, who: np.ndarray, when: int, numbers: Parameters, luck: Luck
+) -> np.ndarray:
+    """Whether the client reports a rupture of this session (0 or 1): a direct item, not a rule on alliance drops."""
+    unrepaired = open_rupture > 0
+    prob = np.where(
+        ruptures > 0,
+        np.where(unrepaired, numbers.client_rupture_report_prob, numbers.client_repaired_report_prob),
+        numbers.client_false_report_prob,
+    )
+    return (luck.uniform(who, "client_rupture_report", when) <= prob).astype(np.float64)
+
+
+def observed_rupture(
+    ruptures: np.ndarray, tension: np.ndarray, who: np.ndarray, when: int, numbers: Parameters, luck: Luck
+) -> np.ndarray:
+    """Whether an observer codes a rupture in this session (0 or 1); observers also count tension that did not break."""
+    prob = np.where(
+        ruptures > 0, numbers.observer_rupture_report_prob, np.minimum(numbers.observer_tension_report_gain * tension, 1.0)
+    )
+    return (luck.uniform(who, "observer_rupture_report", when) <= prob).astype(np.float64)

@@ -1,0 +1,281 @@
+"""What all figures share: style, note, number formats, and lines with the spread of people shared out among panels."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import wraps
+from pathlib import Path
+from typing import Any, TypeVar
+
+import matplotlib.style
+import numpy as np
+import pandas as pd
+from matplotlib import rcParams
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure, SubFigure
+from matplotlib.lines import Line2D
+
+from sim import measures
+from sim.simulation.simulate import Run
+
+STYLE = Path(__file__).with_name("attune.mplstyle")
+INK, QUIET, BAND = "#333333", "#666666", "#bdbdbd"
+#: More lines than this cannot be told apart, more panels than this not be read.
+MOST_LINES, MOST_PANELS = 7, 8
+WAI = "client-rated alliance (WAI, 1-7)"
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Picture(Figure):
+    """A figure that a notebook shows by itself."""
+
+    def _repr_png_(self) -> bytes:
+        buffer = io.BytesIO()
+        with styled():
+            self.savefig(buffer, format="png", dpi=110)
+        return buffer.getvalue()
+
+
+class Panel(Axes):
+    """An axis that a notebook shows by itself."""
+
+    def _repr_png_(self) -> bytes | None:
+        return self.figure._repr_png_() if isinstance(self.figure, Picture) else None
+
+
+@contextmanager
+def styled() -> Iterator[None]:
+    """Draw in the house style; whatever style was set before is set again afterwards."""
+    with matplotlib.style.context(STYLE):
+        yield
+
+
+def in_style(draw: F) -> F:
+    """The same figure function, drawing in the house style."""
+
+    @wraps(draw)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        with styled():
+            return draw(*args, **kwargs)
+
+    return wrapped  # type: ignore[return-value]
+
+
+def picture(width: float, height: float) -> Picture:
+    """An empty figure of this size (inches), whose parts make room for each other."""
+    return Picture(figsize=(width, height), layout="constrained")
+
+
+def look(i: int) -> dict[str, Any]:
+    """Colour, line style and marker of the i-th line."""
+    cycle = list(rcParams["axes.prop_cycle"])
+    entry = cycle[i % len(cycle)]
+    return {"color": "#" + entry["color"].lstrip("#"), "linestyle": entry["linestyle"], "marker": entry["marker"]}
+
+
+def note_text(run: Run, more: str = "") -> str:
+    """What every figure says of itself."""
+    return f"synthetic data: simulated people, not real ones · scenario {run.scenario.name}, seed {run.seed}{more}"
+
+
+def note_on_figure(run: Run, fig: Figure | SubFigure, more: str = "") -> None:
+    """The note at the foot of a figure."""
+    fig.supxlabel(note_text(run, more), x=0.01, ha="left", fontsize=7.5, color=QUIET)
+
+
+def of_a_clinic(draw: F) -> F:
+    """The same figure function, in the house style, which says so where the run is of no clinic."""
+
+    @wraps(draw)
+    def wrapped(run: Run, fig: Figure | SubFigure | None = None) -> Any:
+        if run.scenario.design == "clinic":
+            return draw(run, fig)
+        fig = fig or picture(7.0, 3.0)
+        ax = fig.subplots()
+        ax.set_axis_off()
+        nothing_to_show(ax, "no arm of this scenario is a clinic")
+        note_on_figure(run, fig)
+        return fig
+
+    return in_style(wrapped)  # type: ignore[return-value]
+
+
+def own_axis(run: Run, ax: Axes | None, width: float, height: float) -> Axes:
+    """The given axis, or one on a figure of its own, with the note."""
+    if ax is None:
+        fig = picture(width, height)
+        note_on_figure(run, fig)
+        return fig.add_subplot(axes_class=Panel)
+    ax.annotate(
+        note_text(run),
+        xy=(0, 0),
+        xycoords=("axes fraction", ax.xaxis.label),
+        xytext=(0, -4),
+        textcoords="offset points",
+        ha="left",
+        va="top",
+        fontsize=6.5,
+        color=QUIET,
+    )
+    return ax
+
+
+def nothing_to_show(ax: Axes, why: str) -> None:
+    """Say in an empty axis why it is empty."""
+    ax.text(0.5, 0.5, why, transform=ax.transAxes, ha="center", va="center", color=QUIET)
+
+
+def number(value: float, digits: int = 2) -> str:
+    """A number for people; a dash where there is none. A true minus sign, and none before what rounds to nothing."""
+    if value is None or np.isnan(value):
+        return "–"
+    shown = f"{value:.{digits}f}"
+    return (shown if float(shown) else shown.lstrip("-")).replace("-", "−")
+
+
+def with_interval(row: Mapping[Any, Any], digits: int = 2) -> str:
+    """A mean with its 95 % interval, such as "5.25 [5.10, 5.40]"; the mean alone where one person gives no interval."""
+    said, low, high = (number(row[name], digits) for name in ("mean", "low", "high"))
+    # A no-break space: an interval that falls apart at the end of a line is hard to read.
+    return said if np.isnan(row["low"]) else f"{said} [{low},\N{NO-BREAK SPACE}{high}]"
+
+
+def arm_name(arm: str) -> str:
+    """An arm's name in a sentence."""
+    return f"“{arm}”"
+
+
+def percent(share: float) -> str:
+    """A share as a percentage; a dash where there is none."""
+    return "–" if np.isnan(share) else f"{100 * share:.0f} %"
+
+
+def short(text: str, most: int = 34) -> str:
+    """A name cut to what fits beside an axis."""
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
+# ------------------------------------------------------------------------------------------------ panels and lines
+
+#: (title of a panel, [(label of a line, its arm)])
+Panels = list[tuple[str, list[tuple[str, str]]]]
+
+
+def panels(run: Run, therapy_only: bool = False) -> tuple[Panels, str]:
+    """How lines are shared out among panels: one panel per kind of client in a crossed design; otherwise one panel,
+    or one per arm where there are too many, or the most telling ones. Also a remark where not everything fits."""
+    table = measures.arms(run.scenario)
+    if therapy_only:
+        table = table[table["therapist"] != "none"]
+    found: Panels
+    if run.scenario.design == "crossed":
+        table = table.assign(line=["no therapy" if t == "none" else f"{t} therapist" for t in table["therapist"]])
+        found = [
+            (f"{kind} clients", list(zip(part["line"], part["arm"], strict=True)))
+            for kind, part in table.groupby("client", sort=False)
+        ]
+    elif len(table) <= MOST_LINES:
+        found = [("", [(a, a) for a in table["arm"]])] if len(table) else []
+    elif len(table) <= MOST_PANELS:
+        found = [(a, [(a, a)]) for a in table["arm"]]
+    else:
+        some = _telling_arms(run, list(table["arm"]))
+        return [("", [(a, a) for a in some])], (
+            f" · {len(some)} of {len(table)} arms: the reference and those with the lowest and highest late alliance"
+        )
+    left_out = len(found) > MOST_PANELS or any(len(lines) > MOST_LINES for _, lines in found)
+    remark = f" · only the first {MOST_PANELS} panels and {MOST_LINES} lines are shown" if left_out else ""
+    return [(title, lines[:MOST_LINES]) for title, lines in found[:MOST_PANELS]], remark
+
+
+def _telling_arms(run: Run, names: list[str]) -> list[str]:
+    """Of many arms the reference, one without therapy, and those with the lowest and the highest late alliance."""
+    fixed = [measures.reference_arm(run.scenario, names[0])]
+    fixed += [arm.name for arm in run.scenario.arms if arm.therapist is None and arm.name in names][:1]
+    late = {name: values.mean() for name, values in measures.late_alliance(run).items() if len(values)}
+    others = sorted((name for name in late if name not in fixed), key=lambda name: late[name])
+    ends = (MOST_LINES - len(fixed)) // 2
+    chosen = {*fixed, *others[:ends], *others[len(others) - ends :]}
+    return [name for name in names if name in chosen]
+
+
+def panel_axes(fig: Figure | SubFigure, n: int) -> list[Axes]:
+    """As many axes as there are panels, in rows of two (four when there are many), sharing their scales."""
+    columns = _columns(n)
+    rows = -(-n // columns)
+    grid = fig.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
+    every = list(grid.flat)
+    for ax in every[n:]:
+        ax.remove()
+    return every[:n]
+
+
+def _columns(n: int) -> int:
+    return 1 if n == 1 else 2 if n <= 4 else 4
+
+
+def label_panels(axes: list[Axes], x: str, y: str) -> None:
+    """Name the axes of a grid of panels, at its outer edges only."""
+    columns = _columns(len(axes))
+    for i, ax in enumerate(axes):
+        lowest = i + columns >= len(axes)
+        ax.set(xlabel=x if lowest else "", ylabel=y if i % columns == 0 else "")
+        ax.tick_params(labelbottom=lowest)
+
+
+def panel_size(n: int) -> tuple[float, float]:
+    """Width and height (inches) of a figure with this many panels."""
+    return (9.0, 4.4) if n <= 1 else (9.6, 3.6 if n == 2 else 6.4)
+
+
+def spread(table: pd.DataFrame, by: str, value: str) -> pd.DataFrame:
+    """Mean and middle half (quartiles) of a value at each time."""
+    grouped = table.groupby(by)[value]
+    return pd.DataFrame(
+        {"mean": grouped.mean(), "low": grouped.quantile(0.25), "high": grouped.quantile(0.75), "n": grouped.size()}
+    )
+
+
+def lines_with_spread(
+    ax: Axes, table: pd.DataFrame, lines: list[tuple[str, str]], by: str, value: str, every: int
+) -> list[Line2D]:
+    """One mean line per arm, and the middle half of people: of each arm when there are one or two, else of all together."""
+    if len(lines) > 2:
+        band = spread(table[table["arm"].isin([arm for _, arm in lines])], by, value)
+        ax.fill_between(band.index, band["low"], band["high"], color=BAND, alpha=0.45, linewidth=0)
+    drawn = []
+    for i, (label, arm) in enumerate(lines):
+        mine = spread(table[table["arm"] == arm], by, value)
+        style = look(i)
+        if len(lines) <= 2 and len(mine):
+            ax.fill_between(mine.index, mine["low"], mine["high"], color=style["color"], alpha=0.18, linewidth=0)
+            for edge in ("low", "high"):
+                ax.plot(mine.index, mine[edge], color=style["color"], linestyle=style["linestyle"], marker="", linewidth=0.6)
+        drawn += ax.plot(mine.index, mine["mean"], label=short(label), markevery=(i % max(every, 1), every), **style)
+    return drawn
+
+
+#: Inches that a legend's sample of a line and one letter of its words take.
+_SAMPLE, _LETTER = 0.62, 0.072
+
+
+def legend_above(fig: Figure | SubFigure, handles: list[Any], columns: int = 4) -> None:
+    """One legend for all panels, above them, in as many columns as fit the width of the figure."""
+    if handles:
+        longest = max(len(str(handle.get_label())) for handle in handles)
+        width = fig.bbox.width / (fig.get_figure(root=True) or fig).dpi
+        fit = int(width / (_SAMPLE + _LETTER * longest))
+        fig.legend(handles=handles, loc="outside upper left", ncols=max(1, min(columns, len(handles), fit)))
+
+
+def courses_of(run: Run, arm: str) -> pd.DataFrame:
+    """The client table of one arm."""
+    return run.clients[run.clients["arm"] == arm]
+
+
+def planned_sessions(run: Run, arm: str) -> int:
+    """How many sessions an arm plans."""
+    return next(a.sessions for a in run.scenario.arms if a.name == arm)

@@ -1,0 +1,1 @@
+"""Figures: numbers and an axis in, the axis out."""

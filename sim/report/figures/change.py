@@ -1,0 +1,258 @@
+"""Figures of change: the same clients with another therapist, and movement on the attachment plane."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure, SubFigure
+from matplotlib.lines import Line2D
+
+from sim import measures
+from sim.report.drawing import (
+    BAND,
+    INK,
+    QUIET,
+    in_style,
+    legend_above,
+    look,
+    note_on_figure,
+    nothing_to_show,
+    number,
+    own_axis,
+    percent,
+    picture,
+    short,
+)
+from sim.simulation.simulate import Run
+from sim.theory.styles import HIGHEST, LOWEST, STYLE_CUT
+
+#: People drawn as dots on the attachment plane, per group and role; enough to show how groups overlap.
+MOST_DOTS = 60
+#: More groups than this cannot be told apart on the attachment plane.
+MOST_GROUPS = 7
+MOST_ROWS = 24
+
+
+# ------------------------------------------------------------------------------------ one client, several therapists
+
+
+@in_style
+def pairing_differences(run: Run, ax: Axes | None = None) -> Axes:
+    """Difference in late alliance for the same clients with another therapist, beside the spread of single clients."""
+    table = measures.paired_differences(run)
+    left_out = len(table) > MOST_ROWS
+    table = table.head(MOST_ROWS)
+    ax = own_axis(run, ax, 9.6, max(2.0 + 0.42 * len(table), 3.0))
+    crossed = run.scenario.design == "crossed"
+    reference = "the first arm with therapy"
+    if crossed:
+        kinds_met = list(run.scenario.spec["therapist"])
+        reference = f"the same clients with a {short('secure' if 'secure' in kinds_met else kinds_met[0])} therapist"
+    ax.set(xlabel="difference in late client-rated alliance (WAI points)", ylabel="pairing" if crossed else "arm")
+    if table.empty:
+        ax.set_xlim(-6, 6)
+        ax.set_yticks([])
+        nothing_to_show(ax, "no two arms with therapy hold the same clients")
+        return ax
+    labels = [
+        short(f"{r['client']} client: {r['therapist']} therapist" if run.scenario.design == "crossed" else r["arm"], 48)
+        for r in table.to_dict("records")
+    ]
+    groups = table["client"].ne(table["client"].shift()).cumsum() - 1
+    places = np.arange(len(table)) + 0.6 * groups.to_numpy()
+    farthest = float(np.nanmax(np.abs(table[["single_low", "single_high", "mean"]].to_numpy(float))))
+    reach = max(1.0, np.ceil(1.05 * farthest * 2) / 2)  # room between the longest bar and the frame
+    for y, row in zip(places, table.to_dict("records"), strict=True):
+        ax.plot(
+            [row["single_low"], row["single_high"]],
+            [y, y],
+            color=BAND,
+            linestyle="-",
+            marker="",
+            linewidth=6,
+            solid_capstyle="butt",
+        )
+        ax.plot(
+            [row["unpaired_low"], row["unpaired_high"]],
+            [y, y],
+            color="#56B4E9",
+            linestyle="-",
+            marker="|",
+            markersize=9,
+            linewidth=1,
+        )
+        ax.plot([row["low"], row["high"]], [y, y], color=INK, linestyle="-", marker="", linewidth=3)
+        ax.plot(row["mean"], y, color=INK, linestyle="none", marker="o")
+        ax.text(
+            1.01,
+            y,
+            f"{number(row['mean'])} [{number(row['low'])}, {number(row['high'])}], overlap {percent(row['overlap'])}",
+            transform=ax.get_yaxis_transform(),
+            va="center",
+            fontsize=8,
+            color=INK,
+        )
+    ax.axvline(0, color=QUIET, linewidth=0.9, linestyle="-")
+    ax.set_yticks(places, labels)
+    ax.set(xlim=(-reach, reach), ylim=(places[-1] + 0.6, -0.6))
+    ax.set_title(f"Compared with {reference}" + (f" (first {MOST_ROWS} rows)" if left_out else ""), pad=26)
+    kinds: list[tuple[str, dict[str, Any]]] = [
+        ("same clients: mean difference, 95 % interval", {"color": INK, "linewidth": 3, "marker": "o"}),
+        ("95 % interval had they been different clients", {"color": "#56B4E9", "linewidth": 1, "marker": "|", "markersize": 9}),
+        ("two single clients at random, middle 95 %", {"color": BAND, "linewidth": 6, "marker": ""}),
+    ]
+    ax.legend(
+        handles=[Line2D([], [], linestyle="-", label=label, **kind) for label, kind in kinds],
+        loc="lower center",
+        bbox_to_anchor=(0.5, 1.0),
+        ncols=3,
+        fontsize=7.5,
+        handlelength=2.0,
+        columnspacing=1.2,
+    )
+    return ax
+
+
+# ------------------------------------------------------------------------------------------------- attachment plane
+
+
+@in_style
+def attachment_plane(run: Run, fig: Figure | SubFigure | None = None) -> Figure | SubFigure:
+    """Where clients and therapists stand in attachment (latent), and how far groups move; both people.
+
+    Left: the whole plane at the start, with some single people. Right: the movement of group means, magnified, since
+    on the left it would be smaller than the markers.
+    """
+    fig = fig or picture(9.8, 5.6)
+    plane, moved = fig.subplots(1, 2)
+    table = measures.attachment_change(run)
+    groups = list(dict.fromkeys(table["group"])) if len(table) else []
+    shown = groups[:MOST_GROUPS]
+    quarters(plane)
+    for role in ("client", "therapist"):
+        _dots(run, plane, role, shown)
+    for row in table.to_dict("records"):
+        if row["group"] in shown:
+            _mean_place(plane, row, shown.index(row["group"]))
+    _movement(moved, table[table["group"].isin(shown)] if len(table) else table, shown)
+    legend_above(
+        fig,
+        [
+            *(
+                Line2D([], [], color=look(i)["color"], marker=look(i)["marker"], linestyle="none", label=short(g))
+                for i, g in enumerate(shown)
+            ),
+            Line2D([], [], color=INK, marker="o", linestyle="none", label="clients: filled"),
+            Line2D([], [], color=INK, marker="o", linestyle="none", markerfacecolor="white", label="therapists: hollow"),
+        ],
+        6,
+    )
+    note_on_figure(run, fig, f" · first {MOST_GROUPS} of {len(groups)} groups" if len(groups) > MOST_GROUPS else "")
+    return fig
+
+
+def quarters(ax: Axes) -> None:
+    """The attachment plane with its quarters named."""
+    ax.set(
+        xlim=(LOWEST, HIGHEST),
+        ylim=(LOWEST, HIGHEST),
+        aspect="equal",
+        title="Where they are at the start; large: means",
+        xlabel="attachment anxiety (ECR, 1-7)",
+        ylabel="attachment avoidance (ECR, 1-7)",
+    )
+    ax.axvline(STYLE_CUT, color=QUIET, linewidth=0.8, linestyle="-")
+    ax.axhline(STYLE_CUT, color=QUIET, linewidth=0.8, linestyle="-")
+    for name, x, y in (("secure", 0, 0), ("preoccupied", 1, 0), ("dismissing", 0, 1), ("fearful", 1, 1)):
+        ax.text(
+            0.98 * x + 0.01,
+            0.97 * y + 0.015,
+            name,
+            transform=ax.transAxes,
+            ha="right" if x else "left",
+            va="top" if y else "bottom",
+            color=QUIET,
+            style="italic",
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 1},
+        )
+
+
+def _dots(run: Run, ax: Axes, role: str, groups: list[str]) -> None:
+    """Some single people, evenly spaced through the table: of each group in a crossed design; of all arms together
+    otherwise, since the same people often stand in several arms."""
+    table = measures.arms(run.scenario)
+    crossed = run.scenario.design == "crossed"
+    places = [f"{role}_anxiety_0_latent", f"{role}_avoidance_0_latent"]
+    for i, group in enumerate(groups if crossed else [""]):
+        names = table.loc[table[role] == group, "arm"] if crossed else table["arm"]
+        people = run.clients.loc[run.clients["arm"].isin(names), places].dropna().drop_duplicates()
+        if people.empty:
+            continue
+        people = people.iloc[np.unique(np.linspace(0, len(people) - 1, min(MOST_DOTS, len(people))).astype(int))]
+        colour, marker = (look(i)["color"], look(i)["marker"]) if crossed else (QUIET, "o")
+        fill = colour if role == "client" else "none"
+        ax.scatter(
+            people[places[0]], people[places[1]], s=9, marker=marker, alpha=0.4, linewidth=0.6, facecolor=fill, edgecolor=colour
+        )
+
+
+def _mean_place(ax: Axes, row: dict[Any, Any], i: int) -> None:
+    style = look(i)
+    ax.plot(
+        row["anxiety_0"],
+        row["avoidance_0"],
+        linestyle="none",
+        marker=style["marker"],
+        markersize=9,
+        markeredgecolor=INK,
+        markerfacecolor=style["color"] if row["role"] == "client" else "white",
+        markeredgewidth=1.2,
+    )
+    if row["role"] == "therapist":
+        ax.plot(
+            row["anxiety_0"], row["avoidance_0"], linestyle="none", marker=style["marker"], markersize=4, color=style["color"]
+        )
+
+
+def _movement(ax: Axes, table: pd.DataFrame, shown: list[str]) -> None:
+    """Movement of each group's mean from its own start, with intervals; the scale is said in the title."""
+    reach = 0.1
+    if len(table):
+        edges = table[[f"{name}_{end}" for name in ("anxiety", "avoidance") for end in ("low", "high", "change")]].to_numpy(float)
+        reach = max(reach, float(np.ceil(np.nanmax(np.abs(edges)) * 20) / 20))
+    for row in table.to_dict("records"):
+        style, x, y = look(shown.index(row["group"])), row["anxiety_change"], row["avoidance_change"]
+        dashes = "-" if row["role"] == "client" else (0, (3, 2))
+        ax.plot([0, x], [0, y], color=style["color"], linestyle=dashes, marker="", linewidth=1.3)
+        ax.plot([row["anxiety_low"], row["anxiety_high"]], [y, y], color=style["color"], linestyle="-", marker="", linewidth=0.7)
+        ax.plot(
+            [x, x], [row["avoidance_low"], row["avoidance_high"]], color=style["color"], linestyle="-", marker="", linewidth=0.7
+        )
+        ax.plot(
+            x,
+            y,
+            linestyle="none",
+            marker=style["marker"],
+            markersize=7,
+            markeredgecolor=style["color"],
+            markeredgewidth=1.3,
+            markerfacecolor=style["color"] if row["role"] == "client" else "white",
+        )
+    ax.axvline(0, color=QUIET, linewidth=0.8, linestyle="-")
+    ax.axhline(0, color=QUIET, linewidth=0.8, linestyle="-")
+    ax.set(
+        xlim=(-reach, reach),
+        ylim=(-reach, reach),
+        aspect="equal",
+        xlabel="change in mean anxiety (ECR points)",
+        ylabel="change in mean avoidance (ECR points)",
+    )
+    ax.set_title(f"How far group means move, {3 / reach:.0f} times as large")
+    for text, x, y, ha, va in (
+        ("more anxious →", 0.99, 0.51, "right", "bottom"),
+        ("less avoidant ↓", 0.51, 0.01, "left", "bottom"),
+    ):
+        ax.text(x, y, text, transform=ax.transAxes, ha=ha, va=va, fontsize=7.5, color=QUIET)

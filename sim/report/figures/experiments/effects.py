@@ -1,0 +1,256 @@
+"""Figures of experiments on the model: the triangle, one region at a time, and sites of a simulated EEG."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure, SubFigure
+from matplotlib.patches import FancyArrowPatch, Rectangle
+
+from sim.evidence import imaging
+from sim.evidence.claims import effects
+from sim.report.drawing import INK, QUIET, in_style, look, note_on_figure, nothing_to_show, number, picture
+from sim.simulation.simulate import Run
+from sim.theory.regions import REGIONS, SITES
+
+POSITIVE, NEGATIVE, NONE = "#0072B2", "#D55E00", QUIET
+#: Where the corners stand, and how a push is written.
+_PLACES = {"empathy": (0.5, 0.9), "attachment": (0.17, 0.12), "alliance": (0.83, 0.12)}
+_PUSHES = {"empathy": "{} of the response scale", "attachment": "{} ECR points of security", "alliance": "{} WAI points"}
+#: The effect (SD) from which colours of the lesion table no longer change.
+FULL_COLOUR = 1.0
+
+
+def sure(row: Any) -> bool:
+    """Whether an effect's 95 % interval excludes 0."""
+    return bool(row["low"] > 0 or row["high"] < 0)
+
+
+def signed(value: float, digits: int = 2) -> str:
+    """A number with its sign; a dash where there is none, no sign on what rounds to nothing."""
+    shown = number(value, digits)
+    if np.isnan(value) or float(f"{value:.{digits}f}") == 0:
+        return shown.lstrip("−")
+    return f"+{shown}" if value > 0 else shown
+
+
+def ranged(row: Any) -> str:
+    """The interval of an effect, with a third digit where two would show next to no width."""
+    digits = 2 if row["high"] - row["low"] >= 0.01 else 3
+    low, high = (signed(row[end], digits).lstrip("+") for end in ("low", "high"))
+    return f"[{low}, {high}]"
+
+
+# -------------------------------------------------------------------------------------------------------- triangle
+
+
+def pushed_by(row: Any) -> str:
+    """What was pushed by how much, and what was held, in words."""
+    push = _PUSHES[row["pushed"]].format(f"{row['by']:+g}".replace("-", "−"))
+    return f"{push} ({signed(row['push_sd'])} SD), {row['held']} held"
+
+
+@in_style
+def triangle(run: Run, fig: Figure | SubFigure | None = None) -> Figure | SubFigure:
+    """Directed effects between empathy, attachment and alliance: one corner pushed, a second held, the third answers."""
+    table = effects.triangle(run)
+    fig = fig or picture(10.4, 4.8)
+    left, right = fig.subplots(1, 2, width_ratios=[1.05, 0.8])
+    left.set_axis_off()
+    left.set(xlim=(0, 1), ylim=(0, 1), title="Width of an arrow: effect on the corner it points to")
+    right.set(xlabel="effect (SD of clients)", title="The same effects, and what was done")
+    if table.empty:
+        left.set_title("")
+        right.set_yticks([])
+        nothing_to_show(right, "no arm pushes one corner and holds another")
+    else:
+        _arrows(left, table)
+        _effects(right, table)
+    note_on_figure(run, fig)
+    return fig
+
+
+def _colour(row: Any) -> tuple[str, Any]:
+    """Colour and line of an effect: up, down, or not told from nothing."""
+    if not sure(row):
+        return NONE, ":"
+    return (POSITIVE, "-") if row["effect"] > 0 else (NEGATIVE, (0, (3, 1.2)))
+
+
+def _arrows(ax: Axes, table: pd.DataFrame) -> None:
+    """Six arrows; each keeps to the right of its way, so that two opposite ones lie side by side."""
+    most = max(float(table["effect"].abs().max()), 1e-9)
+    for row in table.to_dict("records"):
+        start, end = (np.array(_PLACES[row[name]]) for name in ("pushed", "free"))
+        along = end - start
+        aside = np.array([along[1], -along[0]]) / np.hypot(*along)
+        flat = along[1] == 0
+        gap = 0.25 if flat else 0.12
+        colour, line = _colour(row)
+        width = max(0.8, 8.0 * abs(row["effect"]) / most)
+        ax.add_patch(
+            FancyArrowPatch(
+                tuple(start + gap * along + 0.03 * aside),
+                tuple(end - gap * along + 0.03 * aside),
+                arrowstyle=f"-|>,head_width={0.25 + 0.035 * width:.3f},head_length={0.45 + 0.05 * width:.3f}",
+                mutation_scale=11,
+                linewidth=width,
+                linestyle=line,
+                color=colour,
+                shrinkA=0,
+                shrinkB=0,
+                joinstyle="miter",
+                capstyle="butt",
+            )
+        )
+        # Inside the triangle there is room for one label at a height.
+        inside = (row["pushed"], row["free"]) in (("attachment", "empathy"), ("empathy", "alliance"))
+        share = 0.5 if flat or not inside else 0.27 if row["pushed"] == "attachment" else 0.52
+        x, y = start + share * along + (0.085 if flat else 0.055) * aside
+        side = "center" if flat else "left" if aside[0] > 0 else "right"
+        ax.text(x, y, f"{signed(row['effect'])}\n{ranged(row)}", ha=side, va="center", fontsize=8.5, linespacing=1.2, color=INK)
+    for name, (x, y) in _PLACES.items():
+        ax.text(x, y, name, ha="center", va="center", fontsize=11, fontweight="bold", color=INK,
+                bbox={"boxstyle": "round,pad=0.45", "facecolor": "white", "edgecolor": INK, "linewidth": 1.2})  # fmt: skip
+
+
+def _effects(ax: Axes, table: pd.DataFrame) -> None:
+    """A row for each arrow: effect with interval, and in words what was pushed and held."""
+    for y, row in enumerate(table.to_dict("records")):
+        colour, _ = _colour(row)
+        ax.plot([row["low"], row["high"]], [y, y], color=colour, linestyle="-", marker="|", markersize=8, linewidth=2)
+        ax.plot(row["effect"], y, color=colour, marker="o" if row["effect"] > 0 else "s", linestyle="none", markersize=5.5)
+    ax.axvline(0, color=QUIET, linewidth=0.9, linestyle="-")
+    low, high = min(0.0, float(table["low"].min())), max(0.0, float(table["high"].max()))
+    room = 0.08 * max(high - low, 0.05)
+    ax.set(xlim=(low - room, high + room), ylim=(len(table) - 0.5, -0.5))
+    labels = [f"{r['pushed']} → {r['free']}\n{pushed_by(r)}" for r in table.to_dict("records")]
+    ax.set_yticks(range(len(table)), labels, fontsize=7.5, linespacing=1.3)
+
+
+# ---------------------------------------------------------------------------------------------------- lesion table
+
+
+def region_words(region: str, depth: int, left: float) -> str:
+    """A row's name: indented below the whole that contains it; how much is left where it was not removed."""
+    title = REGIONS[region].title if region in REGIONS else f"{region.replace('_', ' ')} cortex (all below)"
+    return "      " * depth + title + (f", {100 * left:.0f} % left" if left else "")
+
+
+@in_style
+def lesion_table(run: Run, fig: Figure | SubFigure | None = None) -> Figure | SubFigure:
+    """Region by process: what removing each region of each person does, beside the same people with everything intact."""
+    table = effects.lesion_effects(run)
+    roles = [role for role in ("therapist", "client") if (table["role"] == role).any()]
+    counts = [table.loc[table["role"] == role, "arm"].nunique() for role in roles]
+    fig = fig or picture(10.4, 2.3 + 0.285 * sum(counts))
+    if table.empty:
+        ax = fig.subplots()
+        ax.set(xlabel="process", ylabel="region removed (SD of clients)", xticks=[], yticks=[])
+        nothing_to_show(ax, "no arm weakens one region and does nothing else")
+        note_on_figure(run, fig)
+        return fig
+    axes = list(np.atleast_1d(fig.subplots(len(roles), 1, sharex=True, height_ratios=counts)))
+    image: Any = None
+    for ax, role in zip(axes, roles, strict=True):
+        image = _heat(ax, table[table["role"] == role])
+        ax.set_title(f"Removed from the {role}", pad=6)
+        ax.tick_params(labelbottom=ax is axes[-1], length=0)
+    axes[-1].set_xlabel("process, as the session tables hold it; framed: coded in, without a frame: it emerges")
+    bar = fig.colorbar(image, ax=axes, fraction=0.02, pad=0.01, aspect=45, extend="both")
+    bar.set_label("effect (SD of clients with everything intact); colours are full from ±1 SD on")
+    bar.outline.set_visible(False)
+    note_on_figure(run, fig)
+    return fig
+
+
+def _heat(ax: Axes, table: pd.DataFrame) -> Any:
+    arms, processes = list(dict.fromkeys(table["arm"])), list(effects.PROCESSES)
+    values = table["effect"].to_numpy(float).reshape(len(arms), len(processes))
+    image = ax.imshow(values, cmap="PuOr", vmin=-FULL_COLOUR, vmax=FULL_COLOUR, aspect="auto")
+    for k, row in enumerate(table.to_dict("records")):
+        y, x = divmod(k, len(processes))
+        said = "own" if row["own"] else signed(row["effect"])
+        dark = not row["own"] and abs(row["effect"]) > 0.7 * FULL_COLOUR
+        colour = QUIET if row["own"] else "white" if dark else "black"
+        ax.text(x, y, said, ha="center", va="center", fontsize=8, color=colour, style="italic" if row["own"] else "normal",
+                fontweight="bold" if sure(row) else "normal")  # fmt: skip
+        if row["coded"]:  # a small frame: the equation was written to do this
+            ax.add_patch(Rectangle((x - 0.44, y - 0.38), 0.88, 0.76, fill=False, linewidth=1.1, linestyle="-",
+                                   edgecolor="white" if dark else "#333333"))  # fmt: skip
+    ax.set_xticks(range(len(processes)), [p.replace("'s ", "'s\n") for p in processes])
+    first = table.drop_duplicates("arm")
+    labels = [region_words(r["region"], r["depth"], r["left"]) for r in first.to_dict("records")]
+    ax.set_yticks(range(len(arms)), labels, ha="left")
+    ax.tick_params(axis="y", pad=172)
+    ax.set_xticks(np.arange(-0.5, len(processes)), minor=True)
+    ax.set_yticks(np.arange(-0.5, len(arms)), minor=True)
+    ax.grid(False)
+    ax.grid(True, which="minor", color="white", linewidth=1.2, linestyle="-")
+    ax.tick_params(which="minor", length=0)
+    for side in ax.spines.values():
+        side.set_visible(False)
+    return image
+
+
+# ----------------------------------------------------------------------------------------------------------- sites
+
+_WHOSE = {"client": "the client's signal", "therapist": "the therapist's signal", "both": "mean of both"}
+
+
+@in_style
+def eeg_sites(run: Run, fig: Figure | SubFigure | None = None) -> Figure | SubFigure:
+    """Correlation of a simulated EEG signal with the alliance, by site: between clients, and from session to session."""
+    fig = fig or picture(9.6, 4.0)
+    axes = fig.subplots(1, 2, sharey=True)
+    table = imaging.site_alliance(run)
+    table = table[table["arm"] == table["arm"].iloc[0]] if len(table) else table
+    heads = (("r", "low", "high", "between clients: mean signal and mean WAI"),
+             ("within", "within_low", "within_high", "within a client, session by session"))  # fmt: skip
+    ends = table[["low", "high", "within_low", "within_high"]].to_numpy(float)
+    reach = 0.5 if np.isfinite(ends).any() and np.nanmax(np.abs(ends)) < 0.5 else 1.0
+    for ax, (name, low, high, title) in zip(axes, heads, strict=True):
+        ax.set(title=title[0].upper() + title[1:], ylim=(-reach, reach), xlabel="site")
+        ax.set_xticks(range(len(SITES)), [s if s != "temporal" else "temporal\n(control)" for s in SITES])
+        ax.axhline(0, color=QUIET, linewidth=0.9, linestyle="-")
+        ax.axvspan(len(SITES) - 1.5, len(SITES) - 0.5, color="#eeeeee", linewidth=0, zorder=0)
+        for i, role in enumerate(imaging.WHOSE):
+            rows = table[table["role"] == role]
+            x = np.arange(len(rows)) + 0.22 * (i - 1)
+            style = look(i)
+            ax.vlines(x, rows[low], rows[high], color=style["color"], linewidth=1.8)
+            ax.plot(x, rows[name], color=style["color"], marker=style["marker"], linestyle="none", markersize=6,
+                    label=_WHOSE[role])  # fmt: skip
+        ax.set_xlim(-0.5, len(SITES) - 0.5)
+    axes[0].set_ylabel("correlation with the client's WAI (r)")
+    if len(table):
+        axes[0].legend(loc="upper right", fontsize=8)
+    else:
+        nothing_to_show(axes[0], "no session was held")
+    note_on_figure(run, fig, " · simulated signals, not recordings")
+    return fig
+
+
+# ----------------------------------------------------------------------------------------------------- when to draw
+
+#: Lesions of single regions from which they make a table.
+LEAST_LESIONS = 4
+
+
+def pushes_corners(run: Run) -> bool:
+    """Whether arms push one corner of the triangle and hold another."""
+    return not run.sessions.empty and not effects.triangle(run).empty
+
+
+def removes_regions(run: Run) -> bool:
+    """Whether so many arms weaken one region each that a table is worth it."""
+    lesions = [arm for arm in run.scenario.arms if effects.lesioned_region(arm) is not None]
+    return len(lesions) >= LEAST_LESIONS and not effects.lesion_effects(run).empty
+
+
+def asks_for_sites(run: Run) -> bool:
+    """Whether the scenario names the electrode noise, by which it asks for the read-out."""
+    return not run.sessions.empty and any("eeg_noise_sd" in arm.parameters for arm in run.scenario.arms)

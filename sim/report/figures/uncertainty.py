@@ -1,0 +1,153 @@
+"""The figure of two intervals: for every arm and measure a bar for chance and one for what the evidence leaves open."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure, SubFigure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.ticker import MaxNLocator
+
+from sim import measures
+from sim.report.drawing import INK, QUIET, in_style, note_on_figure, nothing_to_show, number, picture, short
+from sim.report.words.uncertainty import CHANCE, EVIDENCE, against, interval, main_row, measures_shown, members_of
+from sim.runs.uncertainty import DIFFERENCE, described, is_difference, two_intervals
+from sim.simulation.simulate import Run
+
+#: With more arms than this only differences are drawn; more than MOST_ROWS cannot be told apart.
+MOST_WITH_VALUES, MOST_ROWS = 6, 20
+#: Colour, hatch and place above or below the arm's line: told apart in grey print too.
+BARS: dict[str, dict[str, Any]] = {
+    "chance": {"color": "#0072B2", "hatch": None, "place": -0.19},
+    "evidence": {"color": "#E69F00", "hatch": "////", "place": 0.19},
+}
+HEIGHT = 0.3
+
+
+@in_style
+def chance_and_evidence(run: Run, fig: Figure | SubFigure | None = None) -> Figure | SubFigure:
+    """Chance (plain bar) and what the evidence leaves open (hatched bar) for every arm: values above, differences below."""
+    if not len(run.ensemble):
+        fig = fig or picture(7.0, 3.0)
+        nothing_to_show(_empty(fig), "this scenario does not ask for the ensemble (parameters: ensemble)")
+        note_on_figure(run, fig)
+        return fig
+    table = two_intervals(run)
+    rows = _rows(run, table)
+    fig = fig or picture(11.0, 1.6 + sum(0.55 + 0.46 * len(arms) for _, arms in rows))
+    columns = max(len(names) for names, _ in rows)
+    grid = fig.subplots(len(rows), columns, squeeze=False, height_ratios=[1.2 + len(arms) for _, arms in rows])
+    for axes, (names, arms) in zip(grid, rows, strict=True):
+        for ax, name in zip(axes, [*names, *[None] * (columns - len(names))], strict=True):
+            if name is None:
+                ax.remove()
+                continue
+            _panel(run, ax, table[table["measure"] == name], arms, name)
+            ax.tick_params(labelleft=ax is axes[0])
+        axes[0].set_ylabel("client with therapist" if run.scenario.design == "crossed" else "")
+    n = members_of(table)
+    fig.legend(handles=_legend(n), loc="outside upper left", ncols=3)
+    left = f" · first {MOST_ROWS} arms" if len(run.scenario.arms) > MOST_ROWS else ""
+    note_on_figure(run, fig, f" · the same people and luck in all {n} sets{left}")
+    return fig
+
+
+def _empty(fig: Figure | SubFigure) -> Axes:
+    ax = fig.subplots()
+    ax.set_axis_off()
+    return ax
+
+
+def _rows(run: Run, table: pd.DataFrame) -> list[tuple[list[str], list[str]]]:
+    """Rows of panels, each with its measures and arms: values (of few arms) above, differences below."""
+    shown = measures_shown(run)
+    there = set(table["measure"])
+    values = [m for m in shown if m in there and not is_difference(m)]
+    apart = [m for m in (*(f"{m}{DIFFERENCE}" for m in shown), "minus_untreated") if m in there and is_difference(m)]
+    found = [(names, _arms(run, table, names)[:MOST_ROWS]) for names in (values, dict.fromkeys(apart)) if names]
+    few = len(run.scenario.arms) <= MOST_WITH_VALUES or not apart
+    return [(list(names), arms) for names, arms in (found if few else found[-1:])]
+
+
+def _arms(run: Run, table: pd.DataFrame, measures: Any) -> list[str]:
+    with_value = set(table.loc[table["measure"].isin(list(measures)), "arm"])
+    return [arm.name for arm in run.scenario.arms if arm.name in with_value]
+
+
+def _panel(run: Run, ax: Axes, table: pd.DataFrame, arms: list[str], measure: str) -> None:
+    m, rows = described(run.scenario, measure), {row["arm"]: row for row in table.to_dict("records")}
+    for y, row in ((arms.index(arm), row) for arm, row in rows.items() if arm in arms):
+        for kind, look in BARS.items():
+            low, high = row[f"{kind}_low"], row[f"{kind}_high"]
+            if not np.isnan(low):
+                ax.barh(y + look["place"], high - low, left=low, height=HEIGHT, color=look["color"], hatch=look["hatch"],
+                        edgecolor="white" if look["hatch"] else look["color"], linewidth=0.6)  # fmt: skip
+                ax.plot([low, low, np.nan, high, high], [y + look["place"] + s * HEIGHT / 2 for s in (-1, 1, 0, -1, 1)],
+                        color=look["color"], linestyle="-", marker="", linewidth=1.4)  # fmt: skip
+        ends = [y + BARS["evidence"]["place"] + s * HEIGHT / 2 for s in (-1, 1)]
+        ax.plot([row["median"]] * 2, ends, color=INK, linestyle="-", marker="", linewidth=1.4)
+        ax.plot(row["value"], y, color=INK, linestyle="none", marker="o", markersize=4.5)
+    if is_difference(measure):
+        ax.axvline(0, color=QUIET, linewidth=0.9, linestyle="-", zorder=0.5)
+    reached = table[["value", "chance_low", "chance_high", "evidence_low", "evidence_high"]].to_numpy(float)
+    low, high = float(np.nanmin(reached)), float(np.nanmax(reached))
+    low, high = (min(low, 0.0), max(high, 0.0)) if is_difference(measure) else (low, high)
+    room = 0.06 * (high - low) or 0.05
+    ax.set(xlim=(low - room, high + room), ylim=(len(arms) - 0.4, -0.6), xlabel=f"{m.title}\n({table['unit'].iloc[0]})")
+    ax.xaxis.set_major_locator(MaxNLocator(4))
+    ax.set_yticks(range(len(arms)), _labels(run, arms))
+    if measure.endswith(DIFFERENCE):
+        usual = "reference therapist" if run.scenario.design == "crossed" else short(against(run.scenario), 28)
+        ax.set_title(f"less {usual}", fontsize=8.5)
+    elif measure == "minus_untreated":
+        ax.set_title("less no therapy", fontsize=8.5)
+
+
+def _labels(run: Run, arms: list[str]) -> list[str]:
+    """Names beside the bars; of pairings just the two kinds."""
+    if run.scenario.design != "crossed":
+        return [short(arm, 30) for arm in arms]
+    kinds = {row["arm"]: row for row in measures.arms(run.scenario).to_dict("records")}
+    return [f"{short(kinds[arm]['client'], 18)} with {short(kinds[arm]['therapist'], 18)}" for arm in arms]
+
+
+def _legend(n: int) -> list[Any]:
+    bars = [Patch(facecolor=BARS[kind]["color"], hatch=BARS[kind]["hatch"], edgecolor="white", label=label) for kind, label in (
+        ("chance", f"{CHANCE}: 95 % interval, other people and luck"),
+        ("evidence", f"{EVIDENCE}: middle 95 % of {n} sets of numbers (line: median)"))]  # fmt: skip
+    return [*bars, Line2D([], [], color=INK, linestyle="none", marker="o", markersize=4.5, label="default numbers")]
+
+
+# ------------------------------------------------------------------------------------------------------ caption, alt text
+
+
+def caption(run: Run, _: dict[str, Any]) -> tuple[str, str]:
+    """Title and caption."""
+    n = members_of(two_intervals(run))
+    over = "over replicates of the clinic" if run.scenario.design == "clinic" else "over simulated people"
+    return "Chance, and what the evidence leaves open", (
+        f"Blue: chance, the 95 % interval {over} with the default numbers (dot). Orange, hatched: what the evidence leaves "
+        f"open, the middle 95 % of {n} sets of numbers that all agree with the published record, for the same people with the "
+        f"same luck (line: their median). Differences are from {against(run.scenario)}. More people narrow the blue bar only."
+    )
+
+
+def seen(run: Run, _: dict[str, Any]) -> str:
+    """What is to be seen, with the numbers of the row that the answer speaks of and of its measure in other arms."""
+    table, row = two_intervals(run), main_row(run)
+    rows = table[table["measure"] == row["measure"]].to_dict("records")
+    m = described(run.scenario, row["measure"])
+    what = f"difference in {m.title}" if row["measure"].endswith(DIFFERENCE) else m.title
+    parts = "; ".join(
+        f"{r['arm']} {number(r['value'], m.digits)}, chance {interval(r, 'chance', m.digits)}, evidence "
+        f"{interval(r, 'evidence', m.digits)}"
+        for r in rows[:8]
+    )
+    return (
+        "Two bars for each arm and measure, chance above and what the evidence leaves open below. "
+        f"{what.capitalize()} ({row['unit']}): {parts}."
+    )

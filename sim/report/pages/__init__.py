@@ -1,0 +1,1 @@
+"""The report of a run and of a batch, each one file."""

@@ -1,0 +1,383 @@
+"""What a scenario puts to work: which claims of the sources, and which numbers, its comparison rests on.
+
+Read off the scenario and the model, in three steps. *Levers* are what the arms differ in, and what the scenario sets for
+all of them. Each lever has *equations*: those that take it as an argument, and, at one remove, those that read what these
+write. Equations name their *claims* in their docstrings ([K9, A2]), and numbers are their arguments.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from sim.people.life import live_a_week
+from sim.scenario.scenario import Arm, Attachment, Scenario
+from sim.theory import equations as eq
+from sim.theory.claims import Claim, claims, tags
+from sim.theory.parameters import NUMBERS, Number
+from sim.theory.regions import REGIONS, lesioned
+from sim.theory.styles import style_name
+from sim.theory.triangle import CORNERS
+from sim.therapy.exchange import EXCHANGE
+from sim.therapy.links import SESSION_RULES
+from sim.therapy.policies import POLICIES
+from sim.therapy.session import SESSION, begin
+from sim.therapy.training import PROGRAMMES
+
+Equation = Callable[..., Any]
+
+#: Most claims and numbers that are shown in full; a list that names everything explains nothing.
+MOST_CLAIMS = MOST_NUMBERS = 8
+#: How much a lever counts in which the arms differ, and one that is set for all of them.
+DIFFERS, SET = 3.0, 1.0
+#: What the second step of a chain counts beside the first, and the least share of the leading claim that is still shown.
+AT_ONE_REMOVE, LEAST_SHARE = 0.3, 0.1
+#: Whose attachment it is decides what is claimed about it; nearly every equation takes anxiety or avoidance.
+ABOUT_ATTACHMENT = {
+    "client": ("A1", "A2", "A3", "A4", "A5", "A6", "A7", "A8"),
+    "therapist": ("K14", "K13", "A9", "A7"),
+}
+ABOUT_STYLE = {"preoccupied": "A2", "fearful": "A3", "dismissing": "A4", "secure": "A5"}
+#: Words in the names of numbers that say what attachment does.
+PERSONAL = ("anxiety", "avoidance", "fearful", "reaching", "closeness")
+#: What stands for the whole of therapy, where some arms have none.
+ABOUT_THERAPY: tuple[Equation, ...] = (eq.healing, eq.engagement_target, eq.prototype_drift)
+#: Quantities that last: everything reads them, so following them would lead everywhere.
+LASTING = {"trust", "anxiety", "avoidance", "arousal"}
+#: What of a clinic's plan works through which equations (with those that take ``TOLD``, where therapists are told who is off
+#: track), and which assumed numbers say how strongly.
+SERVICE: dict[str, tuple[tuple[Equation, ...], tuple[str, ...]]] = {
+    "matching": ((eq.dyadic_fit,), ("complementarity_gain",)),
+    "feedback": (
+        (eq.expected_score,),
+        ("feedback_skill_step", "feedback_repair_step", "off_track_points", "expected_points"),
+    ),
+    "turnover": ((eq.quitting_probability, eq.handed_over), ("hand_over_share", "quitting_fatigue_gain", "quitting_base")),
+    **dict.fromkeys(("therapists", "capacity", "session_every", "overbook"), (
+        (eq.fatigue_after, eq.waiting_loss_probability),
+        ("fatigue_load_gain", "fatigue_carried_gain", "fatigue_rupture_gain", "waiting_loss_week_gain",
+         "waiting_loss_distress_gain"),
+    )),
+}  # fmt: skip
+TOLD = ("skill", "repair_skill")
+#: Prefixes by which one argument of an equation stands for several numbers (``task_agreement_trust_gain``).
+PREFIXES = ("client_", "therapist_", "observer_", "task_", "goal_", "anxiety_", "avoidance_", "immature_", "neurotic_")
+
+
+@dataclass(frozen=True)
+class Lever:
+    """One thing that a scenario sets; ``differs``: not the same in all arms with therapy."""
+
+    kind: str  # number, column, region, client, therapist, early, sessions, therapy, step, link, quantity, service
+    name: str
+    differs: bool
+
+    @property
+    def said(self) -> str:
+        """What it is, in a sentence."""
+        words = {
+            "client": "who the client is", "therapist": "who the therapist is", "early": "attachment early in life",
+            "sessions": "the number of sessions", "therapy": "whether there is therapy",
+            "column": f"the therapist's {self.name.replace('_', ' ')}", "region": f"the region {self.name.replace('_', ' ')}",
+            "service": f"the clinic's {self.name.replace('_', ' ')}",
+        }  # fmt: skip
+        return words.get(self.kind, self.name)
+
+
+@dataclass(frozen=True)
+class Involved:
+    """One claim at work: the equations through which, and what sets them going."""
+
+    claim: Claim
+    through: tuple[str, ...]
+    levers: tuple[str, ...]
+    weight: float
+
+
+@dataclass(frozen=True)
+class Assumption:
+    """One number without an empirical value that the comparison rests on."""
+
+    name: str
+    meaning: str
+    value: str
+    range: str
+    source: str
+
+
+IMAGING = "instruments that see activity"  # group of numbers
+
+# ---------------------------------------------------------------------------------------------------------- levers
+
+
+def set_by(arm: Arm) -> dict[tuple[str, str], Any]:
+    """Everything that an arm says beyond the usual model, by kind and name."""
+    said: dict[tuple[str, str], Any] = {
+        ("number", name): value
+        for name, value in arm.parameters.items()
+        # An instrument that is named is asked for, whatever its noise.
+        if value != NUMBERS[name].default or NUMBERS[name].group == IMAGING
+    }
+    for policy in arm.policies:
+        for column, amount in POLICIES[policy].adds.items():
+            said["column", column] = said.get(("column", column), 0.0) + amount
+    said |= {("region", name): strength for name, strength in lesioned(arm.lesions).items() if strength != 1.0}
+    said |= {("step", name): True for name in arm.switch_off}
+    said |= {("link", name): value for name, value in arm.cut.items()}
+    said |= {("quantity", name): value for name, value in arm.hold.items()}
+    said |= {("quantity", one.quantity): one for one in arm.force}
+    said |= _set_by_plan(arm)
+    for role, person in (("client", arm.client), ("therapist", arm.therapist)):
+        if person is not None and person.kind != "population":
+            said[role, role] = (person.kind, person.anxiety, person.avoidance)
+        if person is not None and person.early is not None:
+            said["early", role] = person.early
+    return said
+
+
+def _set_by_plan(arm: Arm) -> dict[tuple[str, str], Any]:
+    """What an arm's clinic decides that works through the model; training moves the therapists' columns."""
+    plan = arm.clinic
+    if plan is None:
+        return {}
+    said: dict[tuple[str, str], Any] = {("service", name): getattr(plan, name) for name in SERVICE if getattr(plan, name)}
+    for programme in (PROGRAMMES[name] for name in plan.training if name in PROGRAMMES):
+        for column, amount in programme.learned.items():
+            if column.partition("_")[0] not in ("anxiety", "avoidance"):  # everything takes those: see the programme's own row
+                said["column", column] = said.get(("column", column), 0.0) + amount * plan.trained_share
+    return said
+
+
+def levers(scenario: Scenario) -> tuple[Lever, ...]:
+    """What the scenario sets, in the order of its arms; differences between the arms first."""
+    treated = [arm for arm in scenario.arms if arm.therapist is not None]
+    compared = [set_by(arm) for arm in treated or scenario.arms]
+    found = [
+        Lever(*key, differs=any(said.get(key) != compared[0].get(key) for said in compared))
+        for key in dict.fromkeys(key for said in compared for key in said)
+    ]
+    found = [lever for lever in found if lever.kind != "service" or lever.differs]  # every clinic has a plan
+    if len({arm.sessions for arm in treated}) > 1:
+        found.append(Lever("sessions", "sessions", True))
+    if 0 < len(treated) < len(scenario.arms):
+        # Where the arms with therapy differ too, the untreated arm is only what they are measured against.
+        found.append(Lever("therapy", "therapy", differs=not any(lever.differs for lever in found)))
+    return tuple(sorted(found, key=lambda lever: not lever.differs))
+
+
+# ------------------------------------------------------------------------------------------------------- equations
+
+
+@lru_cache(maxsize=1)
+def _functions() -> tuple[Equation, ...]:
+    """Steps of the exchange in their order, then the other equations."""
+    others = [f for name, f in vars(eq).items() if inspect.isfunction(f) and not name.startswith("_")]
+    return tuple(dict.fromkeys([*(step.equation for step in EXCHANGE), *(f for f in others if f.__module__ == eq.__name__)]))
+
+
+@lru_cache(maxsize=None)
+def _takes(function: Equation) -> frozenset[str]:
+    return frozenset(inspect.signature(function).parameters)
+
+
+def _forms(number: str) -> set[str]:
+    """Names of arguments that may stand for a number."""
+    return {number} | {number.removeprefix(prefix) for prefix in PREFIXES if number.startswith(prefix)}
+
+
+def equations_of(lever: Lever) -> tuple[Equation, ...]:
+    """The equations (or, where none takes it, the verbs) that a lever moves directly."""
+    if lever.kind == "number":
+        found = tuple(f for f in _functions() if _forms(lever.name) & _takes(f))
+        # Some numbers are no argument: a rate with which something follows an equation, or one that only a verb uses.
+        rates = tuple(rule.equation for rule in SESSION_RULES if _forms(lever.name) & set(rule.rates))
+        verbs: tuple[Equation, ...] = (*SESSION, begin, live_a_week)
+        return found or tuple(dict.fromkeys(rates)) or tuple(v for v in verbs if f".{lever.name}" in inspect.getsource(v))
+    if lever.kind in ("column", "region"):
+        bare = lever.name.removeprefix("client_").removeprefix("therapist_")
+        return tuple(f for f in _functions() if bare in _takes(f))
+    if lever.kind == "service":
+        heeds = tuple(f for f in _functions() if set(TOLD) & _takes(f)) if lever.name == "feedback" else ()
+        return (*heeds, *SERVICE[lever.name][0])
+    if lever.kind in ABOUT_ATTACHMENT:
+        mine = [step.equation for step in EXCHANGE if step.role == lever.kind]
+        own = {f"{lever.kind}_anxiety", f"{lever.kind}_avoidance"}
+        later = [rule.equation for rule in SESSION_RULES if own & set(rule.reads.values())]
+        later += [eq.expected_distress] if lever.kind == "client" else []
+        return tuple(f for f in dict.fromkeys([*mine, *later]) if {"anxiety", "avoidance", "anxiety_z"} & _takes(f))
+    if lever.kind in ("step", "link"):
+        name = lever.name if lever.kind == "step" else lever.name.rpartition(".")[0]
+        steps = [step.equation for step in EXCHANGE if step.name == name] + [r.equation for r in SESSION_RULES if r.name == name]
+        return tuple(dict.fromkeys(steps)) or tuple(verb for verb in SESSION if verb.__name__ == name)
+    if lever.kind == "quantity":
+        moved = set(CORNERS[lever.name].moves) if lever.name in CORNERS else {lever.name}
+        written = [step.equation for step in EXCHANGE if moved & set(step.writes)]
+        return tuple(dict.fromkeys([*written, *(rule.equation for rule in SESSION_RULES if moved & set(rule.writes))]))
+    return {"early": (eq.prototype_drift,), "sessions": (eq.healing, eq.dropout_probability)}.get(lever.kind, ABOUT_THERAPY)
+
+
+def readers(equations: Iterable[Equation]) -> tuple[Equation, ...]:
+    """The equations that read what these write within an exchange; what lasts is not followed."""
+    direct = set(equations)
+    written = {
+        name.removeprefix("client_").removeprefix("therapist_")
+        for step in EXCHANGE if step.equation in direct for name in step.writes
+    } - LASTING  # fmt: skip
+    wanted = written | {f"partner_{name}" for name in written}
+    return tuple(f for f in _functions() if f not in direct and wanted & _takes(f))
+
+
+# ----------------------------------------------------------------------------------------------------------- claims
+
+
+def _styles(scenario: Scenario, role: str) -> set[str]:
+    """Styles of the people whom a scenario asks for in one role."""
+    people: list[Attachment | None] = [getattr(arm, role) for arm in scenario.arms]
+    return {
+        person.style or str(style_name(*(_middle(person.kind, pair) for pair in (person.anxiety, person.avoidance))))
+        for person in people
+        if person is not None and person.anxiety is not None and person.avoidance is not None
+    }
+
+
+def _middle(kind: str, pair: tuple[float, float]) -> float:
+    return pair[0] if kind == "normal" else (pair[0] + pair[1]) / 2
+
+
+def _weights(lever: Lever, scenario: Scenario) -> dict[str, tuple[float, tuple[str, ...]]]:
+    """Claims that one lever puts to work: how much (the strongest 1), and through which equations."""
+    direct = equations_of(lever)
+    shares: dict[str, float] = {}
+    through: dict[str, list[str]] = {}
+    allowed = _allowed(lever, scenario)
+    chain = [(f, 1.0) for f in direct]
+    if allowed is None and lever.kind in ("number", "column", "region", "step", "link", "quantity"):
+        chain += [(f, AT_ONE_REMOVE) for f in readers(direct)]
+    for function, share in chain:
+        for tag in tags(function):
+            if allowed is None or tag in allowed:
+                # An equation that names one claim says more about it than one that names six.
+                shares[tag] = shares.get(tag, 0.0) + share / (len(tags(function)) if allowed is None else 1)
+                through.setdefault(tag, []).append(function.__name__)
+    for tag in _named_claims(lever):
+        shares[tag] = shares.get(tag, 0.0) + max(shares.values(), default=1.0)
+        through.setdefault(tag, [])
+    most = max(shares.values(), default=1.0)
+    return {tag: (share / most, tuple(dict.fromkeys(through[tag]))) for tag, share in shares.items()}
+
+
+def _allowed(lever: Lever, scenario: Scenario) -> set[str] | None:
+    """For attachment: the claims about this role's attachment, of single styles only those that take part. Else None = all."""
+    if lever.kind not in ABOUT_ATTACHMENT:
+        return None
+    absent = {claim for style, claim in ABOUT_STYLE.items() if style not in _styles(scenario, "client")}
+    return set(ABOUT_ATTACHMENT[lever.kind]) - absent
+
+
+def _named_claims(lever: Lever) -> tuple[str, ...]:
+    """Claims that a region names itself; holding a corner of the triangle is about the triangle."""
+    if lever.kind == "region":
+        return REGIONS[lever.name.partition("_")[2]].claims
+    if lever.kind == "number" and NUMBERS[lever.name].group == IMAGING:
+        return ("K19", "K26")
+    return ("K23",) if lever.kind == "quantity" and lever.name in CORNERS else ()
+
+
+def involved(scenario: Scenario) -> list[Involved]:
+    """The claims that this scenario puts to work, the most involved first; at most ``MOST_CLAIMS``."""
+    weight: dict[str, float] = {}
+    through: dict[str, list[str]] = {}
+    because: dict[str, list[str]] = {}
+    for lever in levers(scenario):
+        for tag, (share, names) in _weights(lever, scenario).items():
+            weight[tag] = weight.get(tag, 0.0) + share * (DIFFERS if lever.differs else SET)
+            through.setdefault(tag, []).extend(names)
+            because.setdefault(tag, []).append(lever.said)
+    known = list(claims())
+    ranked = sorted(weight, key=lambda tag: (-weight[tag], known.index(tag)))[:MOST_CLAIMS]
+    return [
+        Involved(claims()[tag], tuple(dict.fromkeys(through[tag])), tuple(dict.fromkeys(because[tag])), weight[tag])
+        for tag in ranked
+        if weight[tag] >= LEAST_SHARE * weight[ranked[0]]
+    ]
+
+
+def also_at_work(scenario: Scenario) -> list[Claim]:
+    """The other claims that run as mechanisms whenever people meet (or, without therapy, whenever a week passes)."""
+    shown = {one.claim.id for one in involved(scenario)}
+    if any(arm.therapist is not None for arm in scenario.arms):
+        running: set[str] = set(claims())
+    else:
+        running = {tag for f in (eq.defence, eq.expected_distress, eq.prototype_drift) for tag in tags(f)}
+    return [c for c in claims().values() if c.kind == "mechanism" and c.id in running - shown]
+
+
+# ---------------------------------------------------------------------------------------------------------- numbers
+
+
+def assumptions(scenario: Scenario) -> list[Assumption]:
+    """The assumed numbers that the comparison rests on, at most ``MOST_NUMBERS``.
+
+    First the numbers (and columns) that the arms themselves change. Then, from each lever in turn, the arguments of its
+    equations that say how strongly it works, the largest first: for attachment those named after anxiety or avoidance;
+    otherwise all but centres, levels and noise.
+    """
+    moving = [lever for lever in levers(scenario) if lever.differs] or list(levers(scenario))
+    changed = [row for lever in moving if lever.kind in ("number", "column") for row in _changed(lever, scenario)]
+    queues = [strengths(lever, scenario) for lever in moving]
+    taken = {row.name: row for row in changed}
+    for rank in range(max((len(queue) for queue in queues), default=0)):
+        for n in (queue[rank] for queue in queues if rank < len(queue)):
+            taken.setdefault(n.name, _as_set(n))
+    return list(taken.values())[:MOST_NUMBERS]
+
+
+def strengths(lever: Lever, scenario: Scenario) -> list[Number]:
+    """Assumed numbers that say how strongly a lever works: of its own equations and of those that read them, in turn."""
+    direct, allowed = equations_of(lever), _allowed(lever, scenario)
+    if lever.kind == "service":
+        return [NUMBERS[name] for name in SERVICE[lever.name][1]]
+    if allowed is not None:
+        other = "therapist_" if lever.kind == "client" else "client_"
+        mine = [f for f in direct if allowed & set(tags(f))]
+        return [n for n in _arguments_of(mine, ()) if not n.name.startswith(other) and any(w in n.name for w in PERSONAL)]
+    words = [f.__name__.partition("_")[0] for f in direct]
+    near = _arguments_of(direct, words)
+    far = [n for n in _arguments_of(readers(direct), words) if n not in near]
+    pairs = [pair for k in range(max(len(near), len(far))) for pair in (near[k : k + 1], far[k : k + 1])]
+    return [n for pair in pairs for n in pair]
+
+
+def _arguments_of(functions: Iterable[Equation], words: Iterable[str]) -> list[Number]:
+    """Numbers that these take as gains, costs, rates or shares: those named after one of the words first, then by size."""
+    takes = {argument for f in functions for argument in _takes(f)}
+    found = [n for n in NUMBERS.values() if _forms(n.name) & takes and _is_strength(n)]
+    return sorted(found, key=lambda n: (not any(word in n.name for word in words), -abs(n.default)))
+
+
+def _is_strength(n: Number) -> bool:
+    """Whether a number is an assumption about how strongly something works, not a centre, a level or noise."""
+    levels = ("_base", "_offset", "_sd", "_typical", "_mean", "_start")
+    return n.status in ("assumption", "calibrated") and not n.name.endswith(levels)
+
+
+def _changed(lever: Lever, scenario: Scenario) -> list[Assumption]:
+    """A row for a number or column that the arms change, with its value in each."""
+    said = {arm.name: set_by(arm).get((lever.kind, lever.name)) for arm in scenario.arms if arm.therapist is not None}
+    given = "; ".join(f"{value:g} in “{arm}”" for arm, value in said.items() if value is not None)
+    if lever.kind == "column":
+        signed = "; ".join(f"{value:+g} in “{arm}”" for arm, value in said.items() if value is not None).replace("-", "−")
+        return [Assumption(lever.said, "what the arm's policy or training adds to it", signed, "–", "")]
+    n = NUMBERS[lever.name]
+    return [Assumption(n.name, n.meaning, f"{n.default:g}; {given}".replace("-", "−"), _range(n), n.source)]
+
+
+def _as_set(n: Number) -> Assumption:
+    return Assumption(n.name, n.meaning, f"{n.default:g}".replace("-", "−"), _range(n), n.source)
+
+
+def _range(n: Number) -> str:
+    return f"{n.low:g} to {n.high:g}".replace("-", "−")

@@ -1,0 +1,222 @@
+"""Chance and what the evidence leaves open, in words and as a table; the two intervals are labelled wherever they stand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from sim.report.drawing import arm_name, number, percent
+from sim.report.figures.clinic.service import panels_compared
+from sim.report.figures.experiments.effects import pushes_corners
+from sim.report.figures.experiments.paths import fixes_responses
+from sim.runs.uncertainty import DIFFERENCE, OF_PEOPLE, described, is_difference, reference, two_intervals
+from sim.scenario.scenario import Scenario
+from sim.simulation.simulate import Run
+
+CHANCE, EVIDENCE = "chance", "what the evidence leaves open"
+#: One interval counts as the larger from this ratio of the widths on.
+CLEARLY = 1.1
+#: A conclusion that fewer of the sets share than this is not one that the evidence settles.
+SETTLED = 0.95
+#: Measures whose title is no noun, in a sentence.
+NOUNS = {
+    "dropout": "dropout", "distress_change": "the change of distress", "weeks_waited": "weeks on the waiting list",
+    "lost_waiting": "the share lost on the waiting list", "helped": "the share helped",
+    "helped_of_all": "the share helped of all", "helped_per_100_hours": "clients helped per 100 therapist-hours",
+}  # fmt: skip
+#: More rows than this are no longer printed on a screen; then only differences are.
+MOST_PRINTED = 32
+
+Row = dict[Any, Any]
+
+
+def asks_for_the_ensemble(run: Run) -> bool:
+    """Whether the run holds what other sets of numbers give."""
+    return len(run.ensemble) > 0
+
+
+def measures_shown(run: Run) -> list[str]:
+    """Measures of arms by their weight: those of figures of arms; an alliance that was pushed is no result and comes last."""
+    if run.scenario.design == "clinic":
+        return panels_compared(run)
+    names = list(OF_PEOPLE)
+    return [*names[1:], names[0]] if pushes_corners(run) or fixes_responses(run) else names
+
+
+def title(scenario: Scenario, measure: str) -> str:
+    """What a row of the table is about, with its unit; of a difference also from what."""
+    m = described(scenario, measure)
+    if measure.endswith(DIFFERENCE):
+        unit = "percentage points" if m.unit.startswith("%") else m.unit
+        return f"{m.title}, difference ({unit})"
+    return f"{m.title} ({m.unit})"
+
+
+def interval(row: Row, kind: str, digits: int) -> str:
+    """One of the two intervals of a row (``chance`` or ``evidence``), in brackets; a dash where there is none."""
+    low, high = row[f"{kind}_low"], row[f"{kind}_high"]
+    return "–" if np.isnan(low) else f"[{number(low, digits)},\N{NO-BREAK SPACE}{number(high, digits)}]"
+
+
+def members_of(table: Any) -> int:
+    """How many sets of numbers were run."""
+    return int(table["members"].max())
+
+
+# ---------------------------------------------------------------------------------------------------------- the table
+
+
+def heads_and_rows(run: Run, most: int | None = None) -> tuple[list[str], list[list[str]]]:
+    """The table as shown, a row per arm and measure; of one longer than ``most`` only differences in the weightiest measures."""
+    table, s = two_intervals(run), run.scenario
+    n = members_of(table)
+    if most is not None and len(table) > most:
+        wanted = measures_shown(run)
+        table = table[[is_difference(m) and m.removesuffix(DIFFERENCE) in wanted for m in table["measure"]]]
+    heads = ["arm", "measure", "default numbers", f"{CHANCE}: 95 % interval", f"{EVIDENCE}: middle 95 % of {n} sets",
+             f"median of {n} sets", "sets on the same side of 0"]  # fmt: skip
+    rows = []
+    for r in table.to_dict("records"):
+        digits = described(s, r["measure"]).digits
+        mark = " *" if r["outside"] else ""
+        rows.append([
+            r["arm"], title(s, r["measure"]), number(r["value"], digits) + mark, interval(r, "chance", digits),
+            interval(r, "evidence", digits), number(r["median"], digits), percent(r["same_side"]),
+        ])  # fmt: skip
+    return heads, rows
+
+
+def table_of_intervals(run: Run) -> dict[str, Any]:
+    """The table for a report, with title and caption."""
+    heads, rows = heads_and_rows(run)
+    return {"id": "two-intervals", "title": "Chance, and what the evidence leaves open", "heads": heads, "rows": rows,
+            "caption": what_they_are(run), "names": 2}  # fmt: skip
+
+
+def what_they_are(run: Run) -> str:
+    """What the two intervals are, in three sentences, and what the mark means."""
+    n, clinic = members_of(two_intervals(run)), run.scenario.design == "clinic"
+    over = f"{run.scenario.replicates} replicates of the clinic" if clinic else "simulated people"
+    said = (
+        f"Chance: 95 % interval over {over} with the default numbers, that is, other people and other luck. What the "
+        f"evidence leaves open: the same people with the same luck under {n} sets of numbers that all agree with the published "
+        f"record, the middle 95 % of what they give. Differences are from {against(run.scenario)}; their last column is the "
+        "share of the sets in which the difference has the same sign."
+    )
+    if any(two_intervals(run)["outside"]):
+        said += " *: the value with the default numbers lies outside of what these sets give."
+    fixed = run.scenario.spec.get("parameters")
+    names = [name for name in fixed if name != "ensemble"] if isinstance(fixed, dict) else []
+    return said + (f" Fixed by the scenario, and the same in every set: {', '.join(names)}." if names else "")
+
+
+def against(scenario: Scenario) -> str:
+    """What differences are from, in a sentence."""
+    if scenario.design == "crossed":
+        return "the same clients with the reference therapist"
+    return arm_name(reference(scenario, scenario.arms[0].name))
+
+
+# -------------------------------------------------------------------------------------------------------- in sentences
+
+
+def main_row(run: Run) -> Row:
+    """The row that the answer speaks of: the largest difference in the weightiest measure that differs, else a value."""
+    table = two_intervals(run)
+    wanted = measures_shown(run)
+    for measures in ([f"{m}{DIFFERENCE}" for m in wanted], [m for m in wanted if is_difference(m)], wanted):
+        found = [table[table["measure"] == m] for m in measures]
+        sure = [part[(part["chance_low"] > 0) | (part["chance_high"] < 0)] for part in found]
+        # In a clinic the first measure that the arms certainly differ in; elsewhere the alliance comes first in any case.
+        for part in [*(sure if run.scenario.design == "clinic" else []), *found]:
+            if len(part):
+                return part.iloc[int(part["value"].abs().argmax())].to_dict()
+    return table.iloc[0].to_dict()
+
+
+def widths(row: Row) -> tuple[float, float]:
+    """Width of the interval of chance and of that of the evidence."""
+    return row["chance_high"] - row["chance_low"], row["evidence_high"] - row["evidence_low"]
+
+
+def which_is_larger(row: Row) -> str:
+    """Which of the two intervals is the wider, as the beginning of a sentence."""
+    by_chance, by_evidence = widths(row)
+    if np.isnan(by_chance):
+        return "Chance is not known here, what the evidence leaves open is"
+    if max(by_chance, by_evidence) <= CLEARLY * min(by_chance, by_evidence):
+        return "Chance and what the evidence leaves open are about as large"
+    larger, smaller = max(by_chance, by_evidence), min(by_chance, by_evidence)
+    times = f", {number(larger / smaller, 1)} times as wide," if smaller > 0 else ""
+    if by_evidence > by_chance:
+        return f"What the evidence leaves open is larger than chance{times}"
+    return f"Chance is larger than what the evidence leaves open{times}"
+
+
+def _about(run: Run, row: Row) -> str:
+    name = row["measure"].removesuffix(DIFFERENCE)
+    what = NOUNS.get(name, described(run.scenario, name).title)
+    if row["measure"].endswith(DIFFERENCE):
+        usual = reference(run.scenario, row["arm"])
+        return f"the difference in {what} between {arm_name(row['arm'])} and {arm_name(usual)}"
+    return f"{'the ' if is_difference(name) else ''}{what} in {arm_name(row['arm'])}"
+
+
+def _points(row: Row) -> str:
+    """The unit of a value, or of a difference, in a sentence."""
+    unit = str(row["unit"])
+    return "WAI points" if "WAI" in unit else unit
+
+
+def sentence(run: Run) -> list[str]:
+    """For the answer: which of the two is the larger for what was asked, and in what share of the sets the conclusion holds."""
+    if not asks_for_the_ensemble(run):
+        return []
+    row = main_row(run)
+    digits = described(run.scenario, row["measure"]).digits
+    said = (
+        f"{which_is_larger(row)} for {_about(run, row)} ({number(row['value'], digits)} {_points(row)}): chance "
+        f"{interval(row, 'chance', digits)}, what the evidence leaves open {interval(row, 'evidence', digits)}"
+    )
+    if not np.isnan(row["same_side"]):
+        sets = f"{row['members']} sets of numbers that agree with the record"
+        said += f"; its sign is the same in {percent(row['same_side'])} of {sets}"
+    return [f"{said}{', of which the default numbers lie outside' if row['outside'] else ''}."]
+
+
+def left_open(run: Run) -> list[str]:
+    """For those who read on: where the evidence is the larger doubt, what it does not settle, and what would help."""
+    if not asks_for_the_ensemble(run):
+        return []
+    table = two_intervals(run)
+    rows, n = table.to_dict("records"), members_of(table)
+    known = [row for row in rows if not np.isnan(row["chance_low"])]
+    wider = sum(by_evidence > by_chance for by_chance, by_evidence in map(widths, known))
+    said = [
+        f"The scenario was run once more with each of {n} sets of numbers that all agree with the published record, with the "
+        f"same people and luck. Of {len(known)} values and differences with both intervals, {wider} are left open more by the "
+        "evidence than by chance. More simulated people make chance smaller, not this; only better evidence does."
+    ]
+    # A conclusion is a difference that chance alone leaves on one side of 0; of others nobody would say which way they go.
+    concluded = [r for r in rows if not np.isnan(r["same_side"]) and not r["chance_low"] <= 0 <= r["chance_high"]]
+    unsettled = [row for row in concluded if row["same_side"] < SETTLED]
+    if unsettled:
+        listed = "; ".join(f"{_about(run, row)} ({percent(row['same_side'])})" for row in unsettled[:4])
+        more = f"; and {len(unsettled) - 4} more" if len(unsettled) > 4 else ""
+        said.append(
+            f"Of {len(concluded)} differences that chance leaves on one side of 0 the evidence does not settle the sign of "
+            f"{len(unsettled)}, which fewer than {percent(SETTLED)} of the sets share: {listed}{more}."
+        )
+    elif concluded:
+        said.append(
+            f"{len(concluded)} of {len(concluded)} differences that chance leaves on one side of 0 have the same sign in "
+            f"{percent(SETTLED)} or more of the sets."
+        )
+    outside = [row for row in rows if row["outside"]]
+    if outside:
+        said.append(
+            f"With the default numbers {len(outside)} of {len(rows)} values lie outside of what these sets give (marked * in the "
+            "table): there the defaults are one answer among others, and not the middle one."
+        )
+    return said

@@ -1,0 +1,1 @@
+"""Whole runs: a scenario on a seed, compared, and under other parameter sets."""

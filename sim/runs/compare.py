@@ -1,0 +1,106 @@
+"""Comparing two scenarios, or two models, on the same seeds: same people, same luck, one change."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from sim.measures.clinics import CLINIC_MEASURES
+from sim.measures.intervals import mean_interval
+from sim.measures.therapy import MEASURES
+from sim.scenario.scenario import Scenario
+from sim.simulation.simulate import Run, run
+from sim.theory.parameters import nearest
+from sim.therapy.model import SHIPPED, Model
+
+Measure = Callable[[Run], float]
+Wanted = Measure | str | Iterable[Measure | str] | Mapping[str, Measure] | None
+
+
+def _named(name: str) -> Measure:
+    known = MEASURES | CLINIC_MEASURES
+    if name not in known:
+        raise ValueError(f"no measure '{name}'{nearest(name, known)}; known: {', '.join(known)}")
+    return known[name]
+
+
+def _value(name: str, function: Measure, found: Run) -> float:
+    value = function(found)
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise TypeError(f"measure '{name}' must return one number for a run, not {type(value).__name__}") from None
+
+
+def _measures(wanted: Wanted, clinic: bool) -> dict[str, Measure]:
+    if isinstance(wanted, str):
+        return {wanted: _named(wanted)}
+    if wanted is None:
+        return MEASURES | CLINIC_MEASURES if clinic else dict(MEASURES)
+    if isinstance(wanted, Mapping):
+        return dict(wanted)
+    if callable(wanted):
+        return {getattr(wanted, "__name__", "measure"): wanted}
+    return {
+        m if isinstance(m, str) else getattr(m, "__name__", f"measure {i + 1}"): _named(m) if isinstance(m, str) else m
+        for i, m in enumerate(wanted)
+    }
+
+
+def compare(
+    a: Scenario,
+    b: Scenario,
+    seeds: Iterable[int],
+    measure: Wanted = None,
+    *,
+    model: Model = SHIPPED,
+    model_b: Model | None = None,
+    **how: Any,
+) -> pd.DataFrame:
+    """Run both scenarios on each seed and compare measures, b minus a, pair by pair.
+
+    ``measure``: one function of a run, the name of one in ``sim.measures.MEASURES``, several of either, or a mapping of
+    names to functions; default: all of ``MEASURES``,
+    and of clinics also ``clinic_measures.CLINIC_MEASURES``. ``model``: what both run on, if not the shipped one; ``model_b``:
+    what b runs on, if another, so that ``compare(usual, usual, seeds, model_b=mine)`` compares two models. ``how`` goes
+    to ``sim.run`` (threads, chunk). Returns one row per measure: the difference with its 95 % interval over seeds, the
+    means under a and b, the SD of a seed's difference, what it would be if the seeds were not shared, and the number of
+    seeds. A seed shares all luck; the people are the same where both scenarios ask for the same kind of clients. Of scenarios
+    that ask for the ensemble the default numbers are compared. Raises ``ValueError`` without seeds or for an unknown name,
+    ``TypeError`` for a measure that gives no number.
+    """
+    functions = _measures(measure, clinic="clinic" in (a.design, b.design))
+    if isinstance(seeds, int):
+        raise ValueError(f"seeds must be several numbers, such as range(5), not {seeds}")
+    a, b = (one.model_copy(update={"ensemble": 0}) for one in (a, b))
+    found: dict[str, list[tuple[float, float]]] = {name: [] for name in functions}
+    n = 0
+    for seed in seeds:
+        n += 1
+        run_a, run_b = run(a, seed, model=model, **how), run(b, seed, model=model if model_b is None else model_b, **how)
+        for name, function in functions.items():
+            found[name].append((_value(name, function, run_a), _value(name, function, run_b)))
+    if n == 0:
+        raise ValueError("compare needs at least one seed")
+    rows = []
+    for name, pairs in found.items():
+        values = np.asarray(pairs)
+        difference = mean_interval(values[:, 1] - values[:, 0])
+        spread = values.std(axis=0, ddof=1) if n > 1 else np.array([np.nan, np.nan])
+        rows.append(
+            {
+                "measure": name,
+                "difference": difference["mean"],
+                "low": difference["low"],
+                "high": difference["high"],
+                "a": values[:, 0].mean(),
+                "b": values[:, 1].mean(),
+                "sd_paired": difference["sd"],
+                "sd_if_unpaired": float(np.sqrt((spread**2).sum())),
+                "seeds": n,
+            }
+        )
+    return pd.DataFrame(rows)

@@ -1,0 +1,206 @@
+"""Two kinds of uncertainty, kept apart: chance, and what the evidence leaves open.
+
+*Chance*: other people and other luck, with the same numbers. The 95 % intervals that the project computes anyway, of the run with
+the default numbers: over simulated people, of a clinic over its replicates. More people make it smaller.
+
+*What the evidence leaves open*: the same people with the same luck, under different sets of numbers that all agree with the
+published record (``theory.ensemble``): the middle 95 % of what these sets give. More people hardly change it; only better
+evidence does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from sim import measures
+from sim.measures.clinics import OF_ARMS, Measured, rules_compared
+from sim.measures.intervals import difference_interval, mean_interval
+from sim.measures.persons import reference as clinic_reference
+from sim.theory import ensemble
+
+if TYPE_CHECKING:
+    from sim.scenario.scenario import Scenario
+    from sim.simulation.simulate import Run
+
+#: Measures of an arm outside clinics, those of the report's table of arms; of a clinic they are ``OF_ARMS``.
+OF_PEOPLE = {
+    "alliance": Measured("late alliance", "WAI, 1-7", least=1, most=7),
+    "dropout": Measured("dropped out", "%", 1, 100.0, 0, 100),
+    "distress_change": Measured("change of distress", "CORE-OM points"),
+    "minus_untreated": Measured("change minus untreated", "CORE-OM points"),
+}
+#: What the name of a difference from the reference arm ends in.
+DIFFERENCE = "_difference"
+#: What the evidence interval holds of the members' values.
+MIDDLE = (0.025, 0.975)
+COLUMNS = ["arm", "measure", "value", "low", "high", "unit"]
+
+
+def described(scenario: Scenario, measure: str) -> Measured:
+    """Title, unit and digits of a measure of an arm, or of the difference in it from the reference arm."""
+    return (OF_ARMS if scenario.design == "clinic" else OF_PEOPLE)[measure.removesuffix(DIFFERENCE)]
+
+
+def is_difference(measure: str) -> bool:
+    """Whether the sign of a measure says something: a difference from the reference arm, or from no therapy."""
+    return measure.endswith(DIFFERENCE) or measure == "minus_untreated"
+
+
+def reference(scenario: Scenario, arm: str) -> str:
+    """The arm that another is compared with, as everywhere in tables and reports."""
+    return clinic_reference(scenario) if scenario.design == "clinic" else measures.reference_arm(scenario, arm)
+
+
+# --------------------------------------------------------------------------------------------- measures of every arm
+
+
+def of_arms(run: Run) -> pd.DataFrame:
+    """One row per measure and arm, and per difference from the reference arm: value, ``low`` and ``high`` for chance, unit.
+
+    Shares are percentages. What does not exist in an arm (the alliance of people without therapy) has no row. Differences are
+    taken person by person where both arms hold the same people, of a clinic replicate by replicate. A difference that
+    another row says already is left out: with one untreated twin for both arms that in ``minus_untreated`` is that in
+    ``distress_change``, and that in ``distress_change`` between an arm and its twin is ``minus_untreated``.
+    """
+    table = rules_compared(run) if run.scenario.design == "clinic" else _of_people(run)
+    rows = []
+    for name, part in table.groupby("measure", sort=False):
+        unit = described(run.scenario, str(name)).unit
+        for ending, columns, of in (
+            ("", ("mean", "low", "high"), unit),
+            (DIFFERENCE, ("difference", "difference_low", "difference_high"), "percentage points" if unit[0] == "%" else unit),
+        ):
+            rows += [(arm, f"{name}{ending}", *ends, of) for arm, *ends in part[["arm", *columns]].itertuples(index=False)]
+    found = pd.DataFrame(rows, columns=COLUMNS)
+    return found[found["value"].notna()].reset_index(drop=True)
+
+
+def _people(run: Run) -> dict[str, dict[str, pd.Series]]:
+    """For each measure and arm the values of single people, who are known by replicate and number."""
+    treated = [arm.name for arm in run.scenario.arms if arm.therapist is not None]
+    left = run.clients.assign(left=(run.clients["ending"] == "dropout").astype(float)).set_index(["replicate", "client"])
+    return {
+        "alliance": measures.late_alliance(run),
+        "dropout": {arm: left.loc[left["arm"] == arm, "left"] for arm in treated},
+        "distress_change": {arm.name: measures.assessed_change(run, arm.name) for arm in run.scenario.arms},
+        "minus_untreated": measures.untreated_differences(run),
+    }
+
+
+def _of_people(run: Run) -> pd.DataFrame:
+    """The measures of arms outside clinics, in the columns of ``rules_compared``."""
+    scenario, rows = run.scenario, []
+    arms = {arm.name: arm for arm in scenario.arms}
+    for name, values in _people(run).items():
+        m = OF_PEOPLE[name]
+        for arm in arms:
+            usual, here = measures.reference_arm(scenario, arm), values.get(arm, pd.Series(dtype=float))
+            there = values.get(usual, pd.Series(dtype=float))
+            apart = {"mean": np.nan, "low": np.nan, "high": np.nan}
+            if arm != usual and len(here) and len(there) and not _said_elsewhere(run, name, arm, usual):
+                same = measures.same_clients(arms[arm], arms[usual])
+                apart = mean_interval(here - there) if same else difference_interval(here, there)
+                if name == "dropout" and apart["low"] == apart["high"]:  # not one person left in one arm only
+                    apart = {**apart, "low": np.nan, "high": np.nan}
+            known = _share_interval(here) if name == "dropout" else mean_interval(here)
+            rows.append((name, arm, *(m.scale * found[end] for found in (known, apart) for end in ("mean", "low", "high"))))
+    columns = ["measure", "arm", "mean", "low", "high", "difference", "difference_low", "difference_high"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _share_interval(values: pd.Series) -> Mapping[str, float]:
+    """A share with its 95 % interval (Wilson), which has a width also where nobody, or everybody, has left."""
+    if not len(values):
+        return mean_interval(values)
+    ends = stats.binomtest(int(values.sum()), len(values)).proportion_ci(method="wilson")
+    return {"mean": float(values.mean()), "low": float(ends.low), "high": float(ends.high)}
+
+
+def _said_elsewhere(run: Run, name: str, arm: str, usual: str) -> bool:
+    """Whether a difference is that of another row: from one untreated twin that both have, or between an arm and its own twin."""
+    twins = {(measures.untreated_arm(run.scenario, one), measures.comparison_month(run, one)) for one in (arm, usual)}
+    own_twin = measures.untreated_arm(run.scenario, arm) == arm
+    return len(twins) == 1 and (name == "minus_untreated" or (name == "distress_change" and own_twin))
+
+
+# ------------------------------------------------------------------------------------------------- over the members
+
+
+def with_numbers(scenario: Scenario, numbers: Mapping[str, float]) -> Scenario:
+    """The scenario with these numbers in place of the defaults.
+
+    What the scenario, its policies or an arm set goes before them, so that it is the same in every member. Only what the
+    measures of arms need is kept.
+    """
+    arms = tuple(arm.model_copy(update={"parameters": {**numbers, **arm.parameters}}) for arm in scenario.arms)
+    less = {"keep_sessions": False} if scenario.design == "clinic" else {}
+    return scenario.model_copy(update={"arms": arms, "ensemble": 0, "traced": {}, **less})
+
+
+def over_members(scenario: Scenario, simulated: Callable[[Scenario], Run]) -> pd.DataFrame:
+    """The measures of every arm under each chosen member of the ensemble: columns arm, member, measure, value, unit.
+
+    ``simulated`` runs one scenario, always on the same seed, so that all members have the same people and luck. One member is
+    run after another and only its measures are kept, so that memory does not grow with their number. ``member`` is its number
+    in the shipped ensemble.
+    """
+    sets, parts = ensemble.members(), []
+    for member in ensemble.spread(scenario.ensemble):
+        found = of_arms(simulated(with_numbers(scenario, sets[member])))
+        parts.append(found.assign(member=np.int32(member))[["arm", "member", "measure", "value", "unit"]])
+    table = pd.concat(parts, ignore_index=True)
+    labels = {"arm": [arm.name for arm in scenario.arms]}
+    for name in ("arm", "measure", "unit"):
+        categories = pd.Index(labels.get(name, list(dict.fromkeys(table[name]))), dtype="str")
+        table[name] = pd.Categorical(table[name], categories=categories)
+    return table.astype({"member": "int32", "value": "float64"})
+
+
+def two_intervals(run: Run) -> pd.DataFrame:
+    """Chance and what the evidence leaves open, side by side: one row per measure and arm, and per difference between arms.
+
+    - ``value``: with the default numbers (and those that the scenario fixes), as in all other tables of the run.
+    - ``chance_low``, ``chance_high``: 95 % interval of that value over other people and other luck with the same numbers: over
+      simulated people (Student's t; a share by Wilson; differences person by person where the arms hold the same people), of a
+      clinic over its replicates. Missing with one replicate of a clinic, and where just the same people drop out of both arms.
+      It says nothing about whether the numbers are right.
+    - ``evidence_low``, ``evidence_high``: the middle 95 % of the values that the members of the ensemble give, each for the same
+      people with the same luck. With few members that is nearly their whole range. Since luck is common to all of them,
+      a difference between members contains little of it: not none, for where numbers differ somebody may take another
+      turn, but what the people of this seed have in common moves all members alike, and is chance, not in this interval.
+    - ``median`` of the members, and ``outside``: whether the value with the defaults lies outside the evidence interval.
+    - ``same_side``: of a difference (from the reference arm, or from no therapy) the share of members on the same side of 0 as
+      the value with the defaults; missing for what is no difference, or none at all with the defaults.
+    - ``members``: how many of them have this measure.
+
+    Raises ``ValueError`` for a run whose scenario does not ask for the ensemble.
+    """
+    if not len(run.ensemble):
+        raise ValueError(f"{run.scenario.name}: was run with one set of numbers; give the scenario 'parameters: ensemble'")
+    table = run.ensemble.assign(arm=run.ensemble["arm"].astype("str"), measure=run.ensemble["measure"].astype("str"))
+    each = {key: part["value"].to_numpy(float) for key, part in table.groupby(["arm", "measure"])}
+    rows = []
+    for row in of_arms(run).to_dict("records"):
+        values = each.get((row["arm"], row["measure"]), np.empty(0))
+        low, middle, high = np.quantile(values, [MIDDLE[0], 0.5, MIDDLE[1]]) if values.size else (np.nan,) * 3
+        agree = values.size and row["value"] and is_difference(row["measure"])
+        rows.append(
+            {
+                **{name: row[name] for name in ("arm", "measure", "value")},
+                "chance_low": row["low"],
+                "chance_high": row["high"],
+                "evidence_low": float(low),
+                "evidence_high": float(high),
+                "median": float(middle),
+                "outside": bool(values.size and not low <= row["value"] <= high),
+                "same_side": float((np.sign(values) == np.sign(row["value"])).mean()) if agree else np.nan,
+                "members": values.size,
+                "unit": row["unit"],
+            }
+        )
+    return pd.DataFrame(rows)

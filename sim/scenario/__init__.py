@@ -1,0 +1,1 @@
+"""One file, one question: reading, checking and changing scenarios."""

@@ -1,0 +1,418 @@
+"""Scenarios: one YAML file, one question. Validated, frozen, and refused with one clear line where something is wrong.
+
+usual = load("scenarios/style_pairings.yaml")
+smaller = usual.but(clients_per_arm=50, avoidance_warmth_cost=0.2)
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import ValidationError
+
+from sim.scenario.changes import ENSEMBLE
+from sim.scenario.clinic import ClinicFile, Plan, planned
+from sim.scenario.fields import ARM_KEYS, KEYS, ArmFile, ExchangesFile, RecordFile, ScenarioFile, json_schema
+from sim.scenario.people import STYLE_POINT, Attachment, Frozen, crossed_people, of_style, one_client, one_therapist
+from sim.scenario.reading import Location, Reading, ScenarioError, Wrong, hint, plain, read, shown, to_text
+from sim.scenario.sweep import Batch, BatchFile, Until, changed, checked_batch, each_change, may_be_kept
+from sim.theory.ensemble import usual_count
+from sim.theory.parameters import NUMBERS, nearest
+from sim.theory.regions import CONTAINS
+from sim.theory.styles import STYLES
+from sim.therapy.clinic.matching import ORACLE
+from sim.therapy.interventions import Forced, Interventions, held_quantities, overlap
+from sim.therapy.policies import numbers_set_by
+
+__all__ = ["STYLE_POINT", "Arm", "Attachment", "Scenario", "ScenarioError", "from_spec", "json_schema", "load"]
+
+
+#: Sessions (millions) that the oracle foresees in about an hour on one core.
+AN_HOURS_FORESIGHT = 400
+
+
+class Arm(Frozen):
+    """One arm: who meets whom, with which changes to the model. ``therapist`` None means no therapy."""
+
+    name: str
+    client: Attachment
+    therapist: Attachment | None
+    parameters: dict[str, float]
+    lesions: dict[str, float]
+    policies: tuple[str, ...]
+    sessions: int
+    cohort: int
+    switch_off: tuple[str, ...] = ()
+    cut: dict[str, float] = {}
+    hold: dict[str, float] = {}
+    force: tuple[Forced, ...] = ()
+    clinic: Plan | None = None
+
+    def notes(self) -> list[str]:
+        """What is asked for and comes to nothing, or to something else than one might think."""
+        regions = [name for name in self.lesions if name.partition(".")[2] in CONTAINS]
+        inside = [
+            (whole, part) for whole in regions for part in self.lesions
+            if part.startswith(whole.partition(".")[0]) and part.partition(".")[2] in CONTAINS[whole.partition(".")[2]]
+        ]  # fmt: skip
+        said = self._clinic_notes()
+        said += [f"{part} lies in {whole}; what is left of it is the product of both" for whole, part in inside]
+        if self.therapist is None and (self.interventions or self.lesions):
+            said.append("has no therapist, so that interventions and lesions come to nothing")
+        held = held_quantities(self.hold)
+        both = dict.fromkeys(one.quantity for one in self.force if one.quantity in held)
+        said += [f"{quantity} is held and forced; force goes before hold" for quantity in both]
+        said += [
+            f"{link} is cut in a step that is switched off" for link in self.cut if link.rpartition(".")[0] in self.switch_off
+        ]
+        return said
+
+    def _clinic_notes(self) -> list[str]:
+        plan = self.clinic
+        if plan is None:
+            return []
+        said = []
+        places = plan.most_places if self.therapist is not None else 0
+        needed = plan.arrivals_per_week * self.sessions  # the same, however far apart they are
+        if self.therapist is None or not plan.therapists:
+            said.append("has no therapists: what becomes of the same people when nobody is seen")
+        elif not places or plan.leave_prob == 1:
+            said.append("has no room for anybody, so that everybody waits")
+        elif needed > 1.3 * places:
+            said.append(f"about {needed:.0f} sessions a week are asked for and there is room for {places}: waiting lists grow")
+        longest = self.sessions * plan.session_every
+        if places and longest > plan.weeks:
+            said.append(f"a course takes {longest} weeks and the clinic is followed for {plan.weeks}: nobody can finish")
+        if plan.trained_share < 1 and not plan.training:
+            said.append("gives a share to be trained but no training")
+        if plan.matching == ORACLE:
+            foreseen = plan.arrivals_per_week * plan.intake_weeks * plan.therapists * self.sessions / 1e6
+            if foreseen > AN_HOURS_FORESIGHT:
+                said.append(f"asks the oracle to foresee up to {foreseen:,.0f} million sessions: more than an hour on one core")
+            said.append("is matched by an oracle that knows what becomes of each pair: an upper bound, no service could do it")
+        return said
+
+    @property
+    def interventions(self) -> Interventions:
+        """What is done in this arm inside the exchange."""
+        return Interventions(self.switch_off, self.cut, self.hold, self.force)
+
+
+class Scenario(Frozen):
+    """A scenario as it will be run, all arms spelled out."""
+
+    name: str
+    question: str
+    title: str
+    design: Literal["arms", "crossed", "clinic"]
+    clients_per_arm: int
+    clients_per_therapist: int
+    sessions: int
+    exchanges: int
+    replicates: int
+    follow_up_months: int
+    arms: tuple[Arm, ...]
+    traced: dict[str, tuple[int, ...]]
+    spec: dict[str, Any]
+    keep_sessions: bool = True
+    keep_assessments: bool = True
+    ensemble: int = 0  # with how many other sets of numbers it is run besides
+    keep_items: bool = False
+    batch: Batch | None = None
+
+    def but(self, **changes: Any) -> Scenario:
+        """A changed copy: ``but(sessions=10)`` for a key of the file, ``but(trust_rate=0.2)`` for a number of the model.
+
+        ``but(clinic={"capacity": 8})`` changes what is named of the clinic; any other key gets the value given, as in
+        ``but(parameters="ensemble")``.
+        """
+        spec = dict(self.spec)
+        for name, value in changes.items():
+            if name not in KEYS and name not in NUMBERS:
+                close = nearest(name, (*KEYS, *NUMBERS))
+                raise ScenarioError(f"{self.name}: {name}: is neither a key of a scenario nor a parameter{close}")
+            if name == "clinic" and isinstance(value, Mapping) and isinstance(spec.get(name), Mapping):
+                spec[name] = {**spec[name], **value}
+            elif name in KEYS:
+                spec[name] = value
+        numbers = {name: value for name, value in changes.items() if name in NUMBERS}
+        if numbers:
+            given = spec.get("parameters") or {}
+            given = {ENSEMBLE: usual_count()} if given == ENSEMBLE else given
+            spec["parameters"] = {**given, **numbers} if isinstance(given, Mapping) else given
+        return from_spec(spec, self.name)
+
+    def to_yaml(self) -> str:
+        """The scenario as YAML that stands by itself (no ``extends``) and loads back as the same scenario."""
+        return to_text(self.spec, ("question", "title"))
+
+
+def load(path: str | Path, name: str | None = None) -> Scenario:
+    """A scenario from its file; it is called like the file unless ``name`` is given. Raises ``ScenarioError``."""
+    reading = read(path)
+    return _built(reading, name or reading.name)
+
+
+def from_spec(spec: Mapping[str, Any], name: str) -> Scenario:
+    """A scenario from a mapping with the keys of a scenario file, as in a notebook. Raises ``ScenarioError``."""
+    reading = Reading(name)
+    try:
+        if not isinstance(spec, Mapping):
+            raise Wrong((), f"must be a mapping with the keys of a scenario file, not {shown(spec)}")
+        reading.spec = plain(spec, (), reading.origins)
+        reading.origins.clear()
+        if "extends" in reading.spec:
+            raise Wrong(("extends",), "works in files only; load the other scenario and change it with .but()")
+    except Wrong as wrong:
+        reading.origins.clear()
+        raise reading.error(wrong) from None
+    return _built(reading, name)
+
+
+def _built(reading: Reading, name: str) -> Scenario:
+    """The scenario that was read, checked key by key."""
+    try:
+        file = ScenarioFile.model_validate(reading.spec)
+        _belongs(file)
+        arms = tuple(_crossed_arms(file) if file.design == "crossed" else _arms(file))
+        return Scenario(
+            name=name,
+            question=file.question,
+            title=file.title or re.sub(r"[_-]+", " ", name).capitalize(),
+            design=file.design,
+            clients_per_arm=file.clients_per_arm,
+            clients_per_therapist=file.clients_per_therapist,
+            sessions=file.sessions,
+            exchanges=file.exchanges,
+            replicates=file.replicates,
+            follow_up_months=file.follow_up_months,
+            arms=arms,
+            traced=_traced(file, arms),
+            spec=reading.spec,
+            keep_sessions=file.record.sessions,
+            keep_assessments=file.record.assessments,
+            ensemble=file.parameters.ensemble,
+            keep_items=file.record.items,
+            batch=None if file.batch is None else _batch(file.batch, file, arms, reading),
+        )
+    except ValidationError as error:
+        raise _first(error, reading) from None
+    except Wrong as wrong:
+        raise reading.error(wrong) from None
+
+
+def _batch(batch: BatchFile, file: ScenarioFile, arms: tuple[Arm, ...], reading: Reading) -> Batch:
+    """The batch, every level of every factor tried alone: a mistake shows now, with its line, not in the middle of the night."""
+    found = checked_batch(batch, tuple(arm.name for arm in arms), file.design == "clinic")
+    if file.parameters.ensemble:
+        raise Wrong(("parameters",), "'ensemble' and a batch do not go together; run the points that matter by themselves")
+    try:
+        traced = file.record.exchanges is not None
+        may_be_kept(batch.keep, file.design == "clinic", exchanges=traced, items=file.record.items)
+    except Wrong as wrong:
+        raise Wrong(("batch", "keep", *wrong.location), str(wrong)) from None
+    if batch.until is not None and "replicates" in file.model_fields_set:
+        raise Wrong(("replicates",), "is given beside batch.until, which decides how often; leave one of them out")
+    for at, changes in each_change(batch):
+        try:
+            from_spec(changed(reading.spec, changes, KEYS), reading.name)
+        except Wrong as wrong:
+            raise Wrong(at, str(wrong)) from None
+        except ScenarioError as error:
+            raise Wrong(at, str(error).removeprefix(f"{reading.name}: ")) from None
+    return found
+
+
+def _belongs(file: ScenarioFile) -> None:
+    """Raise ``Wrong`` for keys that have no meaning in the scenario's design."""
+    if file.design == "clinic":
+        for key, instead in (
+            ("clients_per_arm", "clinic.arrivals_per_week and clinic.weeks say how many come"),
+            ("clients_per_therapist", "clinic.capacity says how many a therapist sees"),
+            ("follow_up_months", "clinic.intake_weeks and clinic.weeks say how long people are followed"),
+        ):
+            if key in file.model_fields_set:
+                raise Wrong((key,), f"does not belong to a clinic; {instead}")
+        return
+    only = f"belongs to 'design: clinic'; this one is '{file.design}'"
+    if file.clinic is not None:
+        raise Wrong(("clinic",), only)
+    for name, arm in file.arms.items():
+        if arm.clinic is not None:
+            raise Wrong(("arms", name, "clinic"), only)
+    for key in ("sessions", "assessments"):
+        if not getattr(file.record, key):
+            raise Wrong(("record", key), only)
+
+
+def _plan(file: ScenarioFile, own: ClinicFile | None, at: Location) -> Plan | None:
+    return planned(file.clinic, own, at) if file.design == "clinic" else None
+
+
+def _first(error: ValidationError, reading: Reading) -> ScenarioError:
+    """Of all that is wrong the one to mention: a mistyped key before anything else, then what stands first in the file."""
+    found: list[tuple[bool, int, Location, Any]] = []
+    for e in error.errors(include_url=False):
+        inner = e.get("ctx", {}).get("error")
+        at: Location = (*e["loc"], *inner.location) if isinstance(inner, Wrong) else tuple(e["loc"])
+        found.append((e["type"] != "extra_forbidden", reading.origins.get(at, ("", 0))[1], at, e))
+    _, _, at, e = min(found, key=lambda entry: entry[:2])
+    return reading.error(Wrong(at, _in_words(e, at)))
+
+
+def _in_words(error: Any, at: Location) -> str:
+    """Pydantic's finding in plain English."""
+    match error["type"]:
+        case "value_error":
+            return str(error["ctx"]["error"])
+        case "missing":
+            return "is missing; it must be given" + (", as one sentence that the scenario answers" if at == ("question",) else "")
+        case "extra_forbidden":
+            keys = _keys_beside(at)
+            if at[0] == "arms" and at[-1] in KEYS and "clinic" not in at[:-1]:
+                return f"belongs to the whole scenario, not to one arm; an arm may say {', '.join(keys)}"
+            if at[-1] in ClinicFile.model_fields and "clinic" not in at[:-1]:
+                return f"is said under 'clinic:', as in clinic: {{{at[-1]}: ...}}"
+            where = "of a scenario" if len(at) == 1 else "that can stand here"
+            return f"is not a key {where}{hint(at[-1], keys)}"
+        case "literal_error":
+            given = error["input"]
+            return f"must be {error['ctx']['expected']}, not {shown(given)}{nearest(str(given), ('arms', 'crossed', 'clinic'))}"
+        case "dict_type" | "model_type":
+            return f"must be a mapping ('name: value' lines), not {shown(error['input'])}"
+    return f"{error['msg']}, not {shown(error['input'])}"
+
+
+def _keys_beside(at: Location) -> tuple[str, ...]:
+    """The keys that may stand where a file has an unknown one."""
+    if "clinic" in at[:-1]:
+        return tuple(ClinicFile.model_fields)
+    if at[0] == "arms":
+        return ARM_KEYS
+    if at[0] == "batch" and len(at) > 1:
+        return tuple((BatchFile if len(at) == 2 else Until).model_fields)
+    if at[0] == "record" and len(at) > 1:
+        return tuple((RecordFile if len(at) == 2 else ExchangesFile).model_fields)
+    return (*KEYS, "extends")
+
+
+def _arms(file: ScenarioFile) -> Iterable[Arm]:
+    """The arms of ``design: arms`` and ``clinic``: each takes from the scenario what it does not say itself."""
+    client = one_client(file.client, ("client",))
+    therapist = one_therapist(file.therapist, ("therapist",))
+    numbers = file.parameters.numbers
+    common = {**numbers_set_by(file.policies), **numbers}
+    arms = file.arms or {"all": ArmFile.model_validate({})}
+    sessions = {name: arm.sessions if arm.sessions is not None else file.sessions for name, arm in arms.items()}
+    # What is forced for all must be possible in one of the arms that it holds for; in a shorter one it comes to nothing.
+    meant = [sessions[name] for name, arm in arms.items() if "force" not in arm.model_fields_set]
+    if meant:
+        _within(file.force, (), max(meant), file.exchanges)
+    for name, arm in arms.items():
+        at: Location = ("arms", name)
+        said = arm.model_fields_set
+        yield Arm(
+            name=name,
+            client=one_client(arm.client, (*at, "client")) if "client" in said else client,
+            therapist=one_therapist(arm.therapist, (*at, "therapist")) if "therapist" in said else therapist,
+            # What an arm says, its policies first, goes before what the scenario says for all.
+            parameters={**(numbers if "policies" in said else common), **numbers_set_by(arm.policies), **arm.parameters},
+            lesions={**file.lesions, **arm.lesions},
+            switch_off=arm.switch_off if "switch_off" in said else file.switch_off,
+            cut={**file.cut, **arm.cut},
+            hold=_held_in(arm, at, file),
+            force=_within(arm.force, at, sessions[name], file.exchanges) if "force" in said else file.force,
+            policies=arm.policies if "policies" in said else file.policies,
+            sessions=sessions[name],
+            cohort=0,
+            clinic=_plan(file, arm.clinic, at),
+        )
+
+
+def _held_in(arm: ArmFile, at: Location, file: ScenarioFile) -> dict[str, float]:
+    """What an arm holds: what the scenario holds, and what the arm says, which must not be the same quantity twice."""
+    held = {**file.hold, **arm.hold}
+    if held and file.design == "clinic":
+        where = (*at, "hold") if arm.hold else ("hold",)
+        raise Wrong(where, "is not possible in a clinic, where who meets whom depends on the course; use 'design: arms'")
+    twice = overlap(held)
+    if twice is not None:
+        mine, other = twice if twice[0] in arm.hold else (twice[1], twice[0])
+        raise Wrong((*at, "hold", mine), f"holds a quantity that '{other}' of the whole scenario holds already; hold one of them")
+    return held
+
+
+def _within(force: tuple[Forced, ...], at: Location, sessions: int, exchanges: int) -> tuple[Forced, ...]:
+    """What is forced, if there are such sessions and exchanges."""
+    for i, one in enumerate(force):
+        for key, given, last in (("session", one.session, sessions), ("exchange", one.exchange, exchanges)):
+            if given is not None and given > last:
+                raise Wrong((*at, "force", i, key), f"there is no {key} {given}; the last is {last}")
+    return force
+
+
+def _cohort(name: str, client: Attachment) -> int:
+    """The number of a kind of client, the same whatever other kinds there are: a style's place, or a hash of the name."""
+    if client.style is not None and client == of_style(client.style, "client"):
+        return STYLES.index(client.style)
+    return len(STYLES) + int.from_bytes(hashlib.blake2b(name.encode(), digest_size=4).digest(), "little") % 1_000_000
+
+
+def _crossed_arms(file: ScenarioFile) -> Iterable[Arm]:
+    """The arms of ``design: crossed``: the same clients with every therapist."""
+    if file.arms:
+        raise Wrong(
+            ("arms",), "cannot be given in a crossed design, which makes its arms itself; leave it out or use 'design: arms'"
+        )
+    if file.clients_per_therapist != 1:
+        raise Wrong(("clients_per_therapist",), "belongs to 'design: arms'; in a crossed design each pair has its own therapist")
+    clients, therapists = (crossed_people(getattr(file, role), role) for role in ("client", "therapist"))
+    if all(therapist is None for therapist in therapists.values()):
+        raise Wrong(("therapist",), "must have at least one kind of therapist beside none")
+    cohorts: dict[int, str] = {}
+    for client_name, client in clients.items():
+        assert client is not None
+        cohort = _cohort(client_name, client)
+        other = cohorts.setdefault(cohort, client_name)
+        if other != client_name:
+            raise Wrong(("client", client_name), f"shares its number with '{other}' by chance; choose another name")
+        for therapist_name, therapist in therapists.items():
+            yield Arm(
+                name=f"{client_name} client, {'no' if therapist is None else therapist_name} therapist",
+                client=client,
+                therapist=therapist,
+                parameters={**numbers_set_by(file.policies), **file.parameters.numbers},
+                lesions=file.lesions,
+                switch_off=file.switch_off,
+                cut=file.cut,
+                hold=file.hold,
+                force=_within(file.force, (), file.sessions, file.exchanges),
+                policies=file.policies,
+                sessions=file.sessions,
+                cohort=cohort,
+            )
+
+
+def _traced(file: ScenarioFile, arms: tuple[Arm, ...]) -> dict[str, tuple[int, ...]]:
+    """Which clients of which arms are followed exchange by exchange. Arms without a therapist have no exchanges."""
+    wanted = file.record.exchanges
+    if wanted is None:
+        return {}
+    at: Location = ("record", "exchanges")
+    for i, client in enumerate(wanted.clients if file.design != "clinic" else ()):
+        if client >= file.clients_per_arm:
+            last = file.clients_per_arm - 1
+            raise Wrong((*at, "clients", i), f"there is no client {client}; the first is 0, the last {last}")
+    treated = {arm.name: arm.therapist is not None for arm in arms}
+    if wanted.arms is None:
+        return {name: wanted.clients for name, therapy in treated.items() if therapy and wanted.clients}
+    for i, name in enumerate(wanted.arms):
+        if name not in treated:
+            raise Wrong((*at, "arms", i), f"there is no arm {shown(name)}{nearest(name, treated)}")
+        if not treated[name]:
+            raise Wrong((*at, "arms", i), f"the arm '{name}' has no therapist, so there are no exchanges to record")
+    return {name: wanted.clients for name in wanted.arms if wanted.clients}

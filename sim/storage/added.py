@@ -1,0 +1,119 @@
+"""What whoever ran a scenario had added to the model's registries: policies, programmes, matching rules.
+
+Policies and programmes are data and are kept with a run; of a matching rule, which is code, a run knows its name and a hash.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import runpy
+import traceback
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sim.scenario.scenario import Scenario
+from sim.therapy import training
+from sim.therapy.clinic import matching
+from sim.therapy.model import what_it_does
+from sim.therapy.policies import POLICIES, Policy
+
+
+class AddedError(OSError):
+    """A file that adds to the registries and cannot be used; the message says which line and why."""
+
+
+def policies_of(scenario: Scenario) -> dict[str, dict[str, Any]]:
+    """What the policies of a scenario do; one may have been added by whoever ran it."""
+    named = dict.fromkeys(name for arm in scenario.arms for name in arm.policies if name in POLICIES)
+    return {name: asdict(POLICIES[name]) for name in named}
+
+
+def programmes_of(scenario: Scenario) -> dict[str, dict[str, Any]]:
+    """What the programmes of a clinic do; one may have been added."""
+    named = dict.fromkeys(name for arm in scenario.arms if arm.clinic for name in arm.clinic.training)
+    return {name: asdict(training.PROGRAMMES[name]) for name in named if name in training.PROGRAMMES}
+
+
+def own_rules(scenario: Scenario) -> dict[str, str]:
+    """Matching rules of a scenario that are not shipped, each with a hash of what it does."""
+    named = dict.fromkeys(arm.clinic.matching for arm in scenario.arms if arm.clinic is not None)
+    rules = {name: matching.MATCHING[name] for name in named if name in matching.MATCHING}
+    own = {name: rule for name, rule in rules.items() if rule is not matching.SHIPPED.get(name)}
+    return {name: hashlib.blake2b(what_it_does(rule).encode(), digest_size=8).hexdigest() for name, rule in own.items()}
+
+
+def in_manifest(scenario: Scenario) -> dict[str, Any]:
+    """What a run's manifest says of these; nothing where the scenario uses none."""
+    said = {"policies": policies_of(scenario), "training": programmes_of(scenario), "matching": own_rules(scenario)}
+    return {key: value for key, value in said.items() if value}
+
+
+def identity(scenario: Scenario) -> str:
+    """A text that differs where any of these does."""
+    return json.dumps([policies_of(scenario), programmes_of(scenario), own_rules(scenario)], sort_keys=True)
+
+
+def restore(manifest: Mapping[str, Any]) -> None:
+    """Make what a run had added known again, so that it can be read; what is registered already stays as it is.
+
+    Policies and programmes come back whole. In place of a matching rule comes one that says where it would have to come from.
+    """
+    for name, said in manifest.get("policies", {}).items():
+        POLICIES.setdefault(name, Policy(**said))
+    for name, said in manifest.get("training", {}).items():
+        training.PROGRAMMES.setdefault(name, training.Programme(**said))
+    for name in manifest.get("matching", {}):
+        matching.MATCHING.setdefault(name, _not_here)
+
+
+def _not_here(seen: matching.Seen) -> np.ndarray:
+    """A rule whose code is not here, only its name in a run that was read back."""
+    raise matching.MatchingError("its code is not kept with a run; give the file that adds it (--with FILE)")
+
+
+# ------------------------------------------------------------------------------------------------------ files (--with)
+
+#: Where a batch keeps the files that were given with ``--with``.
+ADDED = "with"
+
+
+def added_files(folder: Path, known: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """Run the files that a batch keeps from ``--with``, in their order; their names and texts.
+
+    Raises ``AddedError`` for one that is missing, was changed, or fails.
+    """
+    found = []
+    for name, digest in known.items():
+        path = folder / ADDED / Path(name).name
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, ValueError) as e:
+            raise AddedError(f"{path}: cannot be read ({getattr(e, 'strerror', None) or e}); the batch was run with it") from e
+        if hashlib.blake2b(text.encode(), digest_size=8).hexdigest() != digest:
+            raise AddedError(f"{path}: was changed after the batch was begun; restore it")
+        found.append((name, text))
+        run_file(path)
+    return tuple(found)
+
+
+def run_files(paths: Iterable[Path] | None) -> None:
+    """Run files that add to the registries, one after the other. Raises ``AddedError``."""
+    for path in paths or ():
+        run_file(path)
+
+
+def run_file(path: Path) -> None:
+    """Run a file that adds to the registries. Raises ``AddedError`` that names the line where it fails."""
+    try:
+        runpy.run_path(str(path), run_name="attune_with")
+    except OSError as e:
+        raise AddedError(f"{path}: cannot be read ({e.strerror or e})") from e
+    except Exception as e:
+        lines = [entry.lineno for entry in traceback.extract_tb(e.__traceback__) if entry.filename == str(path)]
+        where = f"{path}:{lines[-1]}" if lines else str(path)
+        raise AddedError(f"{where}: {type(e).__name__}: {e}") from e

@@ -1,0 +1,140 @@
+"""A folder of results, of a single run or of a batch, read without loading more than a row group of any table."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from sim.batch.folder import MANIFEST
+from sim.batch.progress import LOG
+from sim.storage import ledger as ledgers
+from sim.storage.store import StoreError, ValuesHash
+from sim.theory.parameters import nearest
+
+RUN_LOG = "run.log"
+#: What every manifest says; a file without these is none.
+_SAID = ("scenario", "seed", "resolved_scenario", "versions", "sources", "lock", "arithmetic_fingerprint", "tables")
+
+
+class TableError(StoreError):
+    """A table whose file is missing or cannot be read."""
+
+
+@dataclass(frozen=True)
+class ResultFolder:
+    """A finished run or batch: its manifest, and its tables row group by row group."""
+
+    folder: Path
+    manifest: dict[str, Any] = field(repr=False)
+
+    @property
+    def is_batch(self) -> bool:
+        """Whether it is a batch, not a single run."""
+        return self.manifest.get("kind") == "batch"
+
+    @property
+    def clinic(self) -> bool:
+        """Whether it is of clinics."""
+        return self.manifest["resolved_scenario"].get("design") == "clinic"
+
+    @property
+    def seed(self) -> int:
+        """The seed of all its luck."""
+        return int(self.manifest["seed"])
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """Names of its tables."""
+        return tuple(self.manifest["tables"])
+
+    @property
+    def log(self) -> Path:
+        """Where times and progress are told."""
+        return self.folder / (LOG if self.is_batch else RUN_LOG)
+
+    def chosen(self, names: tuple[str, ...]) -> tuple[str, ...]:
+        """These tables, or all where none is named. Raises ``StoreError`` for one that is not there."""
+        for name in names:
+            if name not in self.tables:
+                there = ", ".join(self.tables)
+                raise StoreError(f"{self.folder}: has no table '{name}'{nearest(name, self.tables)}; there are: {there}")
+        return tuple(dict.fromkeys(names)) or self.tables
+
+    def file(self, name: str) -> pq.ParquetFile:
+        """The opened file of a table. Raises ``TableError``."""
+        path = self.folder / f"{name}.parquet"
+        try:
+            return pq.ParquetFile(path)
+        except FileNotFoundError:
+            raise TableError(f"{path}: is missing") from None
+        except (OSError, pa.ArrowException) as e:
+            raise TableError(f"{path}: cannot be read ({_short(e)})") from e
+
+    def pieces(self, name: str) -> Iterator[pa.Table]:
+        """A table row group by row group; of an empty table one piece without rows. Raises ``TableError``."""
+        with self.file(name) as file:
+            try:
+                for i in range(file.num_row_groups):
+                    yield file.read_row_group(i)
+                if not file.num_row_groups:
+                    yield file.schema_arrow.empty_table()
+            except (OSError, pa.ArrowException) as e:
+                raise TableError(f"{self.folder / name}.parquet: cannot be read ({_short(e)})") from e
+
+    def hash_of(self, name: str) -> ValuesHash:
+        """The hash of a table's values as they lie in the file now. Raises ``TableError``."""
+        found = ValuesHash()
+        for piece in self.pieces(name):
+            found.update(piece.to_pandas())
+        return found
+
+    def rows(self, name: str, **where: Any) -> pa.Table:
+        """The rows of a table in which columns have these values. Raises ``TableError``."""
+        wanted = [(column, "==", value) for column, value in where.items()]
+        try:
+            return pq.read_table(self.folder / f"{name}.parquet", filters=wanted)
+        except (OSError, pa.ArrowException) as e:
+            raise TableError(f"{self.folder / name}.parquet: cannot be read ({_short(e)})") from e
+
+
+def _short(error: BaseException) -> str:
+    return " ".join(str(error).split())[:200]
+
+
+def is_folder(folder: Path) -> None:
+    """Raise ``StoreError`` where a path is no folder that can be looked into."""
+    try:
+        if folder.is_dir():
+            next(folder.iterdir(), None)
+            return
+        said = "is a file, not a folder of results" if folder.exists() else "there is no such folder"
+    except OSError as e:
+        said = f"cannot be read ({e.strerror or e})"
+    raise StoreError(f"{folder}: {said}; name the folder that attune run wrote")
+
+
+def opened(folder: str | Path) -> ResultFolder:
+    """A finished run or batch from its folder. Raises ``StoreError`` for another thing, and for a batch that is not finished."""
+    folder = Path(folder)
+    is_folder(folder)
+    path = folder / MANIFEST
+    if not path.exists():
+        if (folder / ledgers.LEDGER).exists():
+            raise StoreError(f"{folder}: this batch is not finished (attune status {folder} says how it goes on)")
+        raise StoreError(f"{folder}: holds no results ({MANIFEST} is missing); name the folder that attune run wrote")
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as e:
+        raise StoreError(f"{path}: cannot be read ({_short(e)})") from e
+    if not isinstance(manifest, dict) or (missing := [key for key in _SAID if key not in manifest]):
+        what = "it is no mapping" if not isinstance(manifest, dict) else f"'{missing[0]}' is missing"
+        raise StoreError(f"{path}: is no manifest of results ({what})")
+    if not isinstance(manifest["tables"], dict) or not isinstance(manifest["resolved_scenario"], dict):
+        raise StoreError(f"{path}: is no manifest of results (its tables or scenario are no mapping)")
+    return ResultFolder(folder, manifest)

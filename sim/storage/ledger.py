@@ -1,0 +1,140 @@
+"""The ledger of a batch: which chunks are finished, line by line, each line vouching for the one before.
+
+A chunk's files are written first (temporary name, flushed to the disk, renamed), then its line is appended and flushed. So what
+the ledger names is there whole, whatever happened in between. The last line may have been cut off by a crash; it is dropped, and
+its chunk is simulated again. A line that was changed, removed or put elsewhere is noticed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import hashlib
+import json
+import os
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from io import FileIO
+from pathlib import Path
+from typing import Any
+
+from sim.storage.store import StoreError
+
+LEDGER = "ledger.jsonl"
+_CHECK = "check"
+
+
+@dataclass
+class Ledger:
+    """The lines that stand in a ledger, and the open file to append to (only while a batch runs)."""
+
+    path: Path
+    lines: list[dict[str, Any]] = field(default_factory=list)
+    _file: FileIO | None = None
+    _check: str = ""
+
+    def append(self, entry: Mapping[str, Any]) -> None:
+        """Write one line so that it is on the disk when this returns. Where that fails the ledger stays as it was."""
+        assert self._file is not None
+        check = _chained(self._check, entry)
+        line = memoryview((json.dumps({**entry, _CHECK: check}) + "\n").encode())
+        end = self._file.seek(0, os.SEEK_END)
+        try:
+            while line:  # nothing is buffered, so that what fails leaves nothing behind
+                line = line[self._file.write(line) :]
+            os.fsync(self._file.fileno())
+        except OSError:
+            with contextlib.suppress(OSError):
+                self._file.truncate(end)
+            raise
+        self._check = check
+        self.lines.append(dict(entry))
+
+
+def _chained(before: str, entry: Mapping[str, Any]) -> str:
+    said = before + json.dumps(dict(entry), sort_keys=True)
+    return hashlib.blake2b(said.encode(), digest_size=8).hexdigest()
+
+
+def _parsed(data: bytes, path: Path) -> tuple[list[dict[str, Any]], str, int]:
+    """Lines, the last line's check, and how many bytes of the file are whole lines. Raises ``StoreError``."""
+    whole = data[: data.rfind(b"\n") + 1]
+    lines, check = [], ""
+    for i, text in enumerate(whole.splitlines(), 1):
+        try:
+            entry = json.loads(text)
+            said = entry.pop(_CHECK)
+        except (ValueError, KeyError, AttributeError, TypeError):
+            raise StoreError(f"{path}:{i}: is no line of a ledger; restore the file, or begin anew (--anew)") from None
+        check = _chained(check, entry)
+        if said != check:
+            raise StoreError(
+                f"{path}:{i}: this line, or one before it, was changed after it was written; "
+                "restore the file, or begin anew (--anew)"
+            )
+        lines.append(entry)
+    return lines, check, len(whole)
+
+
+def read(folder: Path) -> Ledger:
+    """The ledger of a batch, to look at. Raises ``StoreError``."""
+    path = folder / LEDGER
+    try:
+        data = path.read_bytes()
+    except OSError as e:
+        raise StoreError(f"{folder}: no batch here ({path.name}: {e.strerror or e})") from e
+    return Ledger(path, _parsed(data, path)[0])
+
+
+@contextlib.contextmanager
+def held(folder: Path) -> Iterator[Ledger]:
+    """The ledger of a batch to write to, by this process alone. Raises ``StoreError`` when another has it."""
+    path = folder / LEDGER
+    try:
+        file = path.open("a+b", buffering=0)
+    except OSError as e:
+        raise StoreError(f"{folder}: cannot be written ({e.strerror or e})") from e
+    try:
+        _locked(file, folder)
+        file.seek(0)
+        lines, check, whole = _parsed(file.read(), path)
+        file.truncate(whole)  # a last line that a crash has cut off
+        ledger = Ledger(path, lines, file, check)
+        yield ledger
+    finally:
+        file.close()
+
+
+#: Seconds that a lock is waited for: somebody may be taking a look.
+_WAIT = 1.0
+
+
+def _locked(file: FileIO, folder: Path) -> None:
+    """Take the lock. Raises ``StoreError`` when another run has it, or locks do not work there."""
+    until = time.monotonic() + _WAIT
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except OSError as e:
+            if e.errno not in (errno.EWOULDBLOCK, errno.EACCES):
+                raise StoreError(f"{folder}: files cannot be locked there ({e.strerror or e}); use another disk") from e
+            if time.monotonic() > until:
+                raise StoreError(
+                    f"{folder}: another run is writing here; wait for it (attune status {folder}), or use another folder"
+                ) from None
+            time.sleep(0.05)
+
+
+def is_held(folder: Path) -> bool:
+    """Whether a batch is being run in this folder now."""
+    try:
+        with (folder / LEDGER).open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    return False

@@ -1,0 +1,262 @@
+"""Result folders: written whole or not at all, with a manifest that says what made them.
+
+A folder is written beside its place under a temporary name and renamed when it is complete. No table and no
+manifest holds a time; times are in ``run.log``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import platform
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from sim import __version__
+from sim.catalogue.columns import POINT, columns_of
+from sim.compiling import compiled, sources_hash
+from sim.scenario.scenario import Scenario, ScenarioError, load
+from sim.simulation.simulate import Run
+from sim.storage import added
+from sim.therapy.model import SHIPPED, Model
+
+ROW_GROUP = 65_536
+SYNTHETIC = "Synthetic data: simulated people, not real ones. Not a clinical tool."
+_LOCKED = ("numpy", "numba", "llvmlite", "pandas", "pyarrow", "scipy", "pydantic", "matplotlib")
+
+
+class StoreError(OSError):
+    """A result folder that cannot be written or read; the message says which and why."""
+
+
+def _exps_and_logs(x, out):  # type: ignore[no-untyped-def]
+    for i in range(x.size):
+        out[2 * i] = np.exp(x[i])
+        out[2 * i + 1] = np.log(x[i] * x[i] + 0.5)
+
+
+def arithmetic_fingerprint() -> str:
+    """A hash of 1,000 exps and logs, in compiled code and on columns: the same here and there, the same bytes there too."""
+    x = np.linspace(-6.0, 6.0, 500)
+    out = np.empty(1000)
+    compiled(_exps_and_logs)(x, out)
+    columns = np.concatenate([np.exp(x), np.log(x * x + 0.5)])
+    return hashlib.blake2b(out.tobytes() + columns.tobytes(), digest_size=8).hexdigest()
+
+
+def versions() -> dict[str, str]:
+    """Versions of this program, of Python, and of the libraries that results depend on."""
+    return {"attune": __version__, "python": platform.python_version(), **{name: metadata.version(name) for name in _LOCKED}}
+
+
+def lock_hash() -> str:
+    """Hash of the versions in use."""
+    return hashlib.blake2b(json.dumps(versions(), sort_keys=True).encode(), digest_size=8).hexdigest()
+
+
+def run_id(scenario: Scenario, seed: int, model: Model = SHIPPED) -> str:
+    """The id of a run: made of the scenario as resolved, the seed, the sources, the versions and what is not shipped."""
+    parts = (scenario.to_yaml(), str(seed), sources_hash(), lock_hash(), added.identity(scenario) + model.identity)
+    return hashlib.blake2b("\0".join(parts).encode(), digest_size=6).hexdigest()
+
+
+class ValuesHash:
+    """Hash of a table's values, column by column, whatever file they come from and in however many pieces they come."""
+
+    def __init__(self) -> None:
+        self._columns: dict[str, Any] = {}
+        self.rows = 0
+
+    def update(self, table: pd.DataFrame) -> ValuesHash:
+        """Take in the next rows. All pieces have the same columns, and labels the same list of categories."""
+        for name in table.columns:
+            column, name = table[name], str(name)
+            if name not in self._columns:
+                self._columns[name] = hashlib.blake2b(name.encode() + b"\0", digest_size=16)
+                if isinstance(column.dtype, pd.CategoricalDtype):
+                    self._columns[name].update("\0".join(map(str, column.cat.categories)).encode() + b"\0")
+            self._columns[name].update(_bytes_of(name, column))
+        self.rows += len(table)
+        return self
+
+    def hexdigest(self) -> str:
+        """The hash of everything taken in, as text."""
+        whole = hashlib.blake2b(digest_size=16)
+        for column in self._columns.values():
+            whole.update(column.digest())
+        return whole.hexdigest()
+
+
+def _bytes_of(name: str, column: pd.Series) -> bytes:
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        return np.asarray(column.cat.codes, np.int64).tobytes()
+    whole = isinstance(column.array, pd.arrays.IntegerArray) or (name == "therapist" and column.dtype.kind in "iuf")
+    if whole:  # numbers that may be missing
+        return column.fillna(-1).to_numpy(np.int64).tobytes()
+    if column.dtype.kind == "O" or isinstance(column.dtype, pd.StringDtype):  # text, told apart by its length
+        texts = ("" if value is None or value != value else str(value) for value in column)
+        return b"".join(len(text).to_bytes(8, "little") + text for text in map(str.encode, texts))
+    return np.ascontiguousarray(column.to_numpy()).tobytes()
+
+
+def values_hash(table: pd.DataFrame) -> str:
+    """Hash of a table's values (``ValuesHash``)."""
+    return ValuesHash().update(table).hexdigest()
+
+
+def described(schema: pa.Schema, table: str, about: dict[str, str]) -> pa.Schema:
+    """The schema of a table's file: what each column means, and that all of it is synthetic."""
+    notes = {**(schema.metadata or {}), b"synthetic": SYNTHETIC.encode(), **{k.encode(): v.encode() for k, v in about.items()}}
+    unknown = ("", "factor of the design, by address" if table == "points" else "of a mechanism or instrument that was added")
+    meanings = {**POINT, **columns_of(table, clinic=True)}
+    fields = [f.with_metadata(dict(zip(("unit", "meaning"), meanings.get(f.name, unknown), strict=True))) for f in schema]
+    return pa.schema(fields, metadata=notes)
+
+
+def write_options(schema: pa.Schema) -> dict[str, Any]:
+    """How every table is written: compressed, dictionaries for labels only (they slow numbers down), with statistics."""
+    labels = [f.name for f in schema if pa.types.is_dictionary(f.type) or pa.types.is_string(f.type)]
+    return {"compression": "zstd", "use_dictionary": labels, "write_statistics": True}
+
+
+def write_table(table: pd.DataFrame, path: Path, about: dict[str, str]) -> None:
+    """Write a table as parquet: fixed row groups, marked as synthetic."""
+    arrow = pa.Table.from_pandas(table, preserve_index=False)
+    schema = described(arrow.schema, path.stem, about)
+    pq.write_table(arrow.cast(schema), path, row_group_size=ROW_GROUP, **write_options(schema))
+
+
+def _manifest(run: Run) -> dict[str, Any]:
+    return {
+        "synthetic": SYNTHETIC,
+        "scenario": run.scenario.name,
+        "question": run.scenario.question,
+        "seed": run.seed,
+        "replicates": run.scenario.replicates,
+        "id": run_id(run.scenario, run.seed, run.model),
+        "resolved_scenario": run.scenario.spec,
+        "versions": versions(),
+        "sources": sources_hash(),
+        "lock": lock_hash(),
+        "arithmetic_fingerprint": arithmetic_fingerprint(),
+        **({"model": run.model.own} if run.model.own else {}),
+        **added.in_manifest(run.scenario),
+        "tables": {
+            name: {"rows": len(table), "columns": list(table.columns), "values": values_hash(table)}
+            for name, table in run.tables.items()
+        },
+    }
+
+
+def synced(folder: Path, *, deep: bool = True) -> None:
+    """Have a folder's entries, and (``deep``) everything in it, on the disk when this returns."""
+    # What is renamed must already be on the disk.
+    for path in [*(folder.rglob("*") if deep else ()), folder]:
+        with contextlib.suppress(PermissionError):
+            handle = os.open(path, os.O_RDONLY)
+            try:
+                os.fsync(handle)
+            finally:
+                os.close(handle)
+
+
+@contextlib.contextmanager
+def whole(folder: Path) -> Iterator[Path]:
+    """A temporary sibling that becomes ``folder`` when the block ends well, and is removed when it does not."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise StoreError(
+            f"{folder}: {'already exists and is not empty' if folder.is_dir() else 'is a file'}; name another folder"
+        )
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}.partial-", dir=folder.parent))
+    except OSError as e:
+        raise StoreError(f"{folder}: cannot be written ({e.strerror or e})") from e
+    try:
+        yield partial
+        partial.chmod(0o755)
+        synced(partial)
+        if folder.exists():
+            folder.rmdir()
+        os.replace(partial, folder)
+    except OSError as e:
+        raise StoreError(f"{folder}: could not be written whole ({e.strerror or e}); nothing was kept") from e
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def writable(folder: Path) -> None:
+    """Raise ``StoreError`` where a result folder could not be written, before the work rather than after it."""
+
+    # Entering the block checks the place; leaving it by an exception removes what was made.
+    class _Enough(Exception):
+        pass
+
+    made = [p for p in folder.parents if not p.exists()]
+    try:
+        with whole(folder):
+            raise _Enough
+    except _Enough:
+        for parent in made:
+            parent.rmdir()
+
+
+def save(run: Run, folder: Path, log: list[str] | None = None, report: Callable[[Run, Path], Any] | None = None) -> Path:
+    """Write a run's tables, manifest, resolved scenario, log and (by ``report``) figures and report; whole or not at all.
+
+    Raises ``StoreError`` when the place exists already or cannot be written, or the disk is full.
+    """
+    with whole(folder) as partial:
+        about = {"seed": str(run.seed), "attune": __version__}
+        started = time.perf_counter()
+        for name, table in run.tables.items():
+            write_table(table, partial / f"{name}.parquet", about)
+        (partial / "manifest.json").write_text(json.dumps(_manifest(run), indent=2) + "\n", encoding="utf-8")
+        (partial / "scenario.yaml").write_text(run.scenario.to_yaml(), encoding="utf-8")
+        tables_written = time.perf_counter()
+        if report is not None:
+            report(run, partial)
+        lines = [
+            *(log or []),
+            f"tables written in {tables_written - started:.2f} s",
+            f"report written in {time.perf_counter() - tables_written:.2f} s",
+        ]
+        (partial / "run.log").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return folder
+
+
+def open_run(folder: str | Path) -> Run:
+    """Read a result folder back. Raises ``StoreError`` when something is missing or the values are not those of the manifest."""
+    folder = Path(folder)
+    try:
+        manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+        for name in ("scenario.yaml", *(f"{table}.parquet" for table in manifest["tables"])):
+            if not (folder / name).is_file():
+                raise StoreError(f"{folder}: no whole result folder here ({name} is missing)")
+        added.restore(manifest)
+        scenario = load(folder / "scenario.yaml", name=manifest["scenario"])
+        tables = {name: pq.read_table(folder / f"{name}.parquet").to_pandas() for name in manifest["tables"]}
+    except FileNotFoundError as e:
+        raise StoreError(f"{folder}: no whole result folder here (manifest.json is missing)") from e
+    except StoreError:
+        raise
+    except (OSError, ValueError, KeyError, ScenarioError, pa.ArrowException) as e:
+        raise StoreError(f"{folder}: cannot be read ({e})") from e
+    for name, table in tables.items():
+        if values_hash(table) != manifest["tables"][name]["values"]:
+            raise StoreError(f"{folder}/{name}.parquet: the values are not those that the manifest vouches for")
+    for name in ("exchanges", "items"):
+        tables.setdefault(name, pd.DataFrame())
+    return Run(scenario, int(manifest["seed"]), **tables, made_with=manifest.get("model", {}))

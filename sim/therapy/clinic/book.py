@@ -1,0 +1,224 @@
+"""What a clinic keeps: one line a course, what was asked at arrival, and the weekly state of therapists and of the whole.
+
+Nothing here changes anybody; verbs of ``clinic`` call it. All of it is written as the studies would: questionnaires with
+their error, and beside them the latent values.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sim.measurement import instruments as ask
+from sim.people.population import ecr_score
+from sim.people.state import Column, Columns
+from sim.therapy.course import WEEKS_PER_MONTH, assess, at_end, attachment_now, joined
+from sim.therapy.session import CENSORED, DROPOUT, IMPROVED, IN_THERAPY, LOST_WAITING, PLANNED, STILL_WAITING, TRANSFERRED, World
+
+if TYPE_CHECKING:
+    from sim.therapy.clinic.week import Clinic
+
+#: Where a client stands. The last is said in more detail by how their course ended.
+STATES = ("not yet there", "waiting", "in therapy", "between therapists", "lost while waiting", "ended")
+NOT_YET, WAITING, TREATED, BETWEEN, LOST, ENDED = range(len(STATES))
+#: Weeks after the end of therapy at which people are asked again, and how the tables call it.
+FOLLOW_UPS = {"6_months": 26, "12_months": 52}
+_ASKED_LATER = ("distress", "client_anxiety", "client_avoidance")
+_AT_TIMES = ("anxiety", "avoidance")
+
+#: One line of the book: a course, all in the units of the client table.
+COURSE = (
+    *(f"{role}_{name}_{when}{kind}" for role in ("client", "therapist") for name in _AT_TIMES for when in ("0", "end")
+      for kind in ("", "_latent")),
+    "distress_0", "distress_0_latent", "distress_end", "distress_end_latent", "planned_sessions", "sessions_attended", "ending",
+    "begin_week", "end_week", "weeks_waited", "course", "wai_client_3", "wai_client_last", "wai_client_mean",
+    "ruptures_total", "repairs_total", "sessions_off_track", "gave_up_between",
+    *(f"{name}_{when}{kind}" for when in FOLLOW_UPS for name in _ASKED_LATER for kind in ("", "_latent")),
+)  # fmt: skip
+#: What is asked of everybody at arrival.
+ARRIVAL = ("distress", "client_anxiety", "client_avoidance")
+
+
+def _blank(n: int) -> Columns:
+    return Columns({name: Column(name, float("nan"), -np.inf, np.inf, "", "") for name in COURSE}, n)
+
+
+@dataclass
+class Book:
+    """A clinic's records so far. ``courses``: one line a dyad row; ``arrival``: one entry a client; the rest week by week."""
+
+    n_clients: int
+    keep_sessions: bool = True
+    keep_assessments: bool = True
+    courses: Columns = field(default_factory=lambda: _blank(0))
+    rated: np.ndarray = field(default_factory=lambda: np.zeros(0))  # of each course, sessions whose alliance the client rated
+    arrival: dict[str, np.ndarray] = field(default_factory=dict)
+    sessions: list[dict[str, np.ndarray]] = field(default_factory=list)
+    exchanges: list[dict[str, np.ndarray]] = field(default_factory=list)
+    assessments: list[dict[str, np.ndarray]] = field(default_factory=list)
+    therapists: list[dict[str, np.ndarray]] = field(default_factory=list)
+    clinic: list[dict[str, np.ndarray]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        for name in ARRIVAL:
+            for kind in ("", "_latent"):
+                self.arrival[f"{name}_arrival{kind}"] = np.full(self.n_clients, np.nan)
+
+    def make_room(self, courses: int) -> None:
+        """Lines for so many courses."""
+        if len(self.courses) < courses:
+            self.courses = self.courses.grown(courses)
+            self.rated = np.concatenate([self.rated, np.zeros(courses - self.rated.size)])
+
+    def note_arrival(self, w: World, new: np.ndarray) -> None:
+        """The intake questionnaires of who comes this week: also the first of their monthly ones."""
+        table = assess(w, 0, new)
+        for name in ARRIVAL:
+            for kind in ("", "_latent"):
+                self.arrival[f"{name}_arrival{kind}"][new] = table[f"{name.removeprefix('client_')}{kind}"]
+        if self.keep_assessments:
+            self.assessments.append(table)
+
+    def note_beginning(self, c: Clinic, rows: np.ndarray, clients: np.ndarray, therapists: np.ndarray) -> None:
+        """What the client table says of a course's beginning."""
+        w, b = c.world, self.courses
+        distress = w.clients.distress[clients]
+        w.ask_at("beginning", clients, therapists)
+        now = {
+            **attachment_now(w, "client", "begin", clients), **attachment_now(w, "therapist", "begin", therapists),
+            "distress_0": ask.core_om(distress, w.client_code[clients], "core_begin", w.week, w.numbers, w.luck),
+            "distress_0_latent": distress, "begin_week": w.week, "weeks_waited": w.week - c.since[clients],
+        }  # fmt: skip
+        before = c.course[clients]
+        now["course"] = np.where(before >= 0, b.course[np.maximum(before, 0)] + 1.0, 1.0)
+        for name, values in now.items():
+            b[name.replace("_begin", "_0") if name != "begin_week" else name][rows] = values
+
+    def note_sessions(self, w: World, rows: np.ndarray) -> None:
+        """Alliance, ruptures, repairs and warnings of this week's sessions, added to their courses' lines."""
+        b, number = self.courses, w.dyads.session[rows]
+        b.ruptures_total[rows] = np.nan_to_num(b.ruptures_total[rows]) + w.dyads.withdrawals[rows] + w.dyads.confrontations[rows]
+        b.repairs_total[rows] = np.nan_to_num(b.repairs_total[rows]) + w.dyads.repairs[rows]
+        b.sessions_off_track[rows] = np.nan_to_num(b.sessions_off_track[rows]) + w.dyads.off_track[rows]
+        if "wai_client" not in w.ratings:
+            return
+        wai = w.ratings["wai_client"][rows]
+        b.wai_client_3[rows] = np.where(number == 3, wai, b.wai_client_3[rows])
+        rows, wai = rows[~np.isnan(wai)], wai[~np.isnan(wai)]  # of those who handed it in
+        b.wai_client_last[rows] = wai
+        self.rated[rows] += 1.0
+        so_far = np.nan_to_num(b.wai_client_mean[rows])
+        b.wai_client_mean[rows] = so_far + (wai - so_far) / self.rated[rows]
+
+    def note_ends(self, w: World, rows: np.ndarray) -> None:
+        """What the client table says of courses that end this week."""
+        at_end(w, rows, self.courses, by_course=True)
+        self.courses.end_week[rows], self.courses.gave_up_between[rows] = w.week, 0.0
+
+    def ask_later(self, w: World, who: np.ndarray, rows: np.ndarray, when: str) -> None:
+        """Clients ``who``, whose last course stands in ``rows``, are asked again some time after their therapy was over."""
+        b = self.courses
+        distress = w.clients.distress[who]
+        w.ask_at(when, who)
+        b[f"distress_{when}"][rows] = ask.core_om(distress, w.client_code[who], "core_later", w.week, w.numbers, w.luck)
+        b[f"distress_{when}_latent"][rows] = distress
+        for key, values in attachment_now(w, "client", "later", who).items():
+            b[key.replace("later", when)][rows] = values
+
+    def note_month(self, w: World, rows: np.ndarray, months: np.ndarray, in_therapy: np.ndarray) -> None:
+        """Monthly questionnaires of these clients."""
+        if self.keep_assessments and rows.size:
+            table = assess(w, 1, rows)
+            table["month"], table["in_therapy"] = months, in_therapy
+            self.assessments.append(table)
+
+    def note_week(self, c: Clinic) -> None:
+        """This week's rows of the tables of therapists and of the clinic."""
+        w, posts = c.world, np.flatnonzero(c.in_post)
+        t = w.therapists
+        self.therapists.append({
+            "therapist": posts, "week": np.full(posts.size, w.week), "caseload": c.load[posts], "sessions_held": c.held[posts],
+            "away": c.away[posts], "fatigue": t.fatigue[posts], "anxiety": ecr_score(t.anxiety[posts]),
+            "avoidance": ecr_score(t.avoidance[posts]), "mentalising": t.skill[posts] * (1.0 - t.fatigue[posts]),
+            "warmth": t.warmth_trait[posts], "repair_skill": t.repair_skill[posts], "adaptation": t.adaptation[posts],
+            "supervised": c.taken[posts] > 0,
+        })  # fmt: skip
+        now = {"week": w.week, **counts(c), "in_post": posts.size, "away": int(c.away.sum()), "sessions_held": int(c.held.sum())}
+        self.clinic.append({name: np.array([value]) for name, value in now.items()})
+
+
+def counts(c: Clinic) -> dict[str, int]:
+    """How many have come so far, and where they stand now; a person is counted once."""
+    in_state = np.bincount(c.state[: c.arrived], minlength=len(STATES))
+    waiting, treated, between, lost, ended = (int(in_state[k]) for k in (WAITING, TREATED, BETWEEN, LOST, ENDED))
+    how = np.bincount(c.ended[: c.arrived][c.state[: c.arrived] == ENDED], minlength=TRANSFERRED + 1)
+    return {
+        "arrivals_total": c.arrived, "waiting": waiting, "in_therapy": treated, "between_therapists": between,
+        "lost_waiting": lost, "ended_total": ended, "ended_planned": int(how[PLANNED]), "ended_improved": int(how[IMPROVED]),
+        "ended_dropout": int(how[DROPOUT]), "ended_between": int(how[TRANSFERRED]),
+        "transferred_total": int((c.world.ending[: c.courses] == TRANSFERRED).sum()),
+    }  # fmt: skip
+
+
+def tables(c: Clinic) -> dict[str, dict[str, Any]]:
+    """The tables as if everything ended now, as columns; nothing is changed by asking. Who is in therapy is censored."""
+    w, b = c.world, c.book
+    forms = w.luck.forms
+    filled_in = len(forms) if forms is not None else 0
+    out: dict[str, dict[str, Any]] = {"clients": _clients(c)}
+    items = forms.table() if forms is not None else {}
+    if forms is not None:
+        forms.forget_after(filled_in)
+    if items:
+        out["items"] = {"client": items.pop("row"), **items}
+    for name, parts in (("sessions", b.sessions), ("exchanges", b.exchanges)):
+        table = joined(parts)
+        if table:
+            row = table.pop("row")
+            out[name] = {"client": w.client_of[row], "therapist": w.therapist_of[row], **table}
+    assessments = joined(b.assessments)
+    if assessments:
+        out["assessments"] = {"client": assessments.pop("row"), **assessments}
+    for name in ("therapists", "clinic"):
+        parts = getattr(b, name)
+        if parts:
+            out[name] = {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
+    return out
+
+
+def _clients(c: Clinic) -> dict[str, Any]:
+    """One row a course, and one for everybody who came and has had none; by client, then course."""
+    w = c.world
+    still = np.flatnonzero(w.ending[: c.courses] == IN_THERAPY)
+    lines, endings = _blank(c.courses), w.ending.copy()
+    lines.data[:] = c.book.courses.data[:, : c.courses]
+    at_end(w, still, lines, CENSORED, by_course=True)
+    lines.end_week[still] = w.week
+    w.ending[:] = endings
+    had = np.zeros(c.arrived, bool)
+    had[w.client_of[: c.courses]] = True
+    none = np.flatnonzero(~had)
+    without = _blank(none.size)
+    lost = c.state[none] == LOST
+    without["ending"] = np.where(lost, LOST_WAITING, STILL_WAITING)
+    without["sessions_attended"], without["planned_sessions"] = 0.0, 0.0
+    without["end_week"] = np.where(lost, c.since[none], w.week)
+    without["weeks_waited"] = without.end_week - c.arrival[none]
+    client = np.concatenate([w.client_of[: c.courses], none])
+    therapist = np.concatenate([w.therapist_of[: c.courses], np.full(none.size, -1)])
+    together = np.concatenate([lines.data, without.data], axis=1)
+    order = np.lexsort((np.nan_to_num(together[lines.index["course"]]), client))
+    client = client[order]
+    return {
+        "client": client, "therapist": therapist[order], **{name: together[k][order] for name, k in lines.index.items()},
+        "arrival_week": c.arrival[client], **{name: values[client] for name, values in c.book.arrival.items()},
+    }  # fmt: skip
+
+
+def months_since(c: Clinic) -> tuple[np.ndarray, np.ndarray]:
+    """Clients whose monthly questionnaires are due (the first are filled in at arrival), and how many months ago they came."""
+    weeks = c.world.week - c.arrival[: c.arrived] + 1  # that they have lived since: this one is over
+    rows = np.flatnonzero(weeks % WEEKS_PER_MONTH == 0)
+    return rows, weeks[rows] // WEEKS_PER_MONTH

@@ -1,1 +1,0 @@
-"""What people see: plots and the report."""

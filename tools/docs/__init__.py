@@ -1,0 +1,1 @@
+"""Generators of the generated parts of the docs: ``python -m tools.docs``."""

@@ -1,0 +1,298 @@
+"""Tables of the docs that are read off the code: steps and their wiring, equations, verbs, state, numbers, claims."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from sim.catalogue.columns import BATCH_TABLES, CLINIC_CLIENTS, CLINIC_TABLES, ENSEMBLE_TABLES, TABLES
+from sim.engine.compile import _Wiring, arguments, draws, resolve
+from sim.evidence.stationary import exchanges_of
+from sim.measurement import instruments
+from sim.measures.outcomes import known_outcomes, title_and_unit
+from sim.people.life import follow_attachment, live_a_week
+from sim.people.state import DYAD, PERSON, Column
+from sim.theory import equations
+from sim.theory.claims import carriers, claims, public_equations, tags
+from sim.theory.parameters import NUMBERS
+from sim.theory.regions import CONTAINS, REGIONS
+from sim.therapy.exchange import EXCHANGE
+from sim.therapy.links import SESSION_RULES, SessionRule
+from sim.therapy.policies import POLICIES
+from sim.therapy.session import SESSION, begin
+
+
+def table(heads: Iterable[str], rows: Iterable[Iterable[Any]]) -> str:
+    """A table in Markdown."""
+
+    def cell(value: Any) -> str:
+        return str(value).replace("|", "\\|").replace("\n", " ")
+
+    lines = ["| " + " | ".join(heads) + " |"]
+    lines.append("|" + "---|" * (lines[0].count(" | ") + 1))
+    lines += ["| " + " | ".join(cell(v) for v in row) + " |" for row in rows]
+    return "\n".join(lines)
+
+
+def described(equation: Callable[..., Any]) -> tuple[str, str, str, str]:
+    """An equation's meaning, closed form, limit and claims, as its docstring says them."""
+    text = inspect.getdoc(equation) or ""
+    first, _, rest = text.partition("\n\n")
+    rest = " ".join(rest.split())
+    before, _, after = rest.partition("Limit:")
+    if not after:
+        before, _, after = rest.partition("Closed form:")
+    meaning = " ".join(first.split())
+    if re.search(r": .*[*(|]", meaning):  # a short formula may stand in the first line, behind a colon
+        meaning, _, before = meaning.partition(": ")
+        before, _, after_first = before.partition(" Limit: ")
+        after = after or after_first
+    formula = re.split(r"(?<=[)\]a-z0-9|])\. (?=[A-Z])|\s\[K|\s\[A", before.strip())[0].rstrip(".")
+    limit = re.split(r"\. (?=[A-Z])|\s\[", after.strip())[0].rstrip(".") if after else ""
+    return meaning.rstrip("."), formula if re.search(r"[*+(]| - ", formula) else "", limit, ", ".join(tags(equation))
+
+
+def _status(equation: Callable[..., Any]) -> str:
+    found = [w for w in ("empirical", "derived", "assumption") if re.search(w, inspect.getdoc(equation) or "", re.I)]
+    return found[0] if found else ""
+
+
+@lru_cache(maxsize=1)
+def _typical() -> dict[str, float]:
+    """Mean of every quantity over the exchanges of sessions 1-10 of typical dyads."""
+    return {name: float(np.mean(values)) for name, values in exchanges_of(clients=200, sessions=10).items()}
+
+
+def exchange_table() -> str:
+    """Every step of an exchange, in order."""
+    rows = []
+    for number, step in enumerate(EXCHANGE, start=1):
+        meaning, formula, limit, carried = described(step.equation)
+        regions = [
+            REGIONS[a.removeprefix("partner_")].name + (" (partner's)" if a.startswith("partner_") else "")
+            for a in arguments(step.equation)
+            if a.removeprefix("partner_") in REGIONS
+        ]
+        typical = _typical().get(step.writes[0], float("nan"))
+        bounds = "-1..1" if step.equation is equations.surprise else ">= 0" if step.writes[0].endswith("_tension") else "0..1"
+        rows.append(
+            (
+                number,
+                step.role,
+                f"`{step.equation.__name__}`",
+                meaning,
+                f"`{formula}`" if formula else "see below",
+                ", ".join(regions) or "-",
+                bounds,
+                f"{typical:.3f}",
+                limit or "-",
+                carried or "-",
+                _status(step.equation),
+            )
+        )
+    return table(
+        ("#", "who", "equation", "what", "closed form", "region", "bounds", "typical", "limit", "claims", "status"), rows
+    )
+
+
+def _names(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names) or "-"
+
+
+def wiring_table() -> str:
+    """What every step of an exchange reads, which numbers it takes and what it writes, by the rule of ``compile.resolve``."""
+    wiring, rows = _Wiring(), []
+    for number, step in enumerate(EXCHANGE, start=1):
+        variables = [resolve(step, a, wiring) for a in arguments(step.equation)]
+        given = [v.removeprefix("p_") for v in variables if v.startswith("p_")]  # numbers and strengths of regions
+        numbers = [name for name in given if name in NUMBERS]
+        luck = [v for v in variables if v in wiring.draws]
+        reads = [v for v in variables if not v.startswith("p_") and v not in luck]
+        regions = [name for name in given if name not in NUMBERS]
+        rows.append((number, f"`{step.name}`", _names(reads), _names(regions + luck), _names(numbers), _names(step.writes)))
+        wiring.written.update(dict.fromkeys(step.writes))
+    return table(("#", "step", "reads", "region, luck", "numbers", "writes"), rows)
+
+
+def _place(rule: SessionRule) -> tuple[int, int]:
+    """The verb that applies a rule's equation, counted from 1, and where in it. Raises ``LookupError`` where none does."""
+    name = rule.equation.__name__
+    for number, verb in enumerate(SESSION, start=1):
+        if name in verb.__code__.co_names:  # in the order in which the verb names them
+            return number, verb.__code__.co_names.index(name)
+    raise LookupError(f"no verb of the session applies {rule.name}")
+
+
+def session_wiring_table() -> str:
+    """What every equation of the session's verbs reads, which numbers it takes and what it writes, in the order of applying."""
+    rows = []
+    for rule in sorted(SESSION_RULES, key=_place):
+        number, _ = _place(rule)
+        reads, numbers = [], []
+        for argument in arguments(rule.equation):
+            if argument in rule.reads:
+                reads.append(rule.reads[argument])
+            elif f"{rule.whose}_{argument}" in NUMBERS or argument in NUMBERS:
+                numbers.append(f"{rule.whose}_{argument}" if f"{rule.whose}_{argument}" in NUMBERS else argument)
+            else:
+                reads += rule.writes  # what it changes, one after the other
+        verb = f"`{SESSION[number - 1].__name__}`"
+        rows.append((number, verb, f"`{rule.name}`", *map(_names, (reads, numbers, rule.writes, rule.rates))))
+    return table(("#", "verb", "equation", "reads", "numbers", "writes", "moves by"), rows)
+
+
+def other_equations() -> str:
+    """Equations that are used outside the exchange: session end, leaving, life, questionnaires."""
+    used = {step.equation for step in EXCHANGE}
+    rows = []
+    for function in public_equations():
+        if function not in used:
+            meaning, formula, limit, carried = described(function)
+            rows.append(
+                (
+                    f"`{function.__name__}`",
+                    meaning,
+                    f"`{formula}`" if formula else "-",
+                    _names(arguments(function)),
+                    limit or "-",
+                    carried or "-",
+                    _status(function),
+                )
+            )
+    return table(("equation", "what", "closed form", "arguments, in order", "limit", "claims", "status"), rows)
+
+
+def session_verbs() -> str:
+    """The verbs of a session, in order."""
+    return table(
+        ("#", "verb", "what it does, and what it writes"),
+        ((i, f"`{verb.__name__}`", " ".join((inspect.getdoc(verb) or "").split())) for i, verb in enumerate(SESSION, 1)),
+    )
+
+
+def regions_table() -> str:
+    """The one vocabulary of regions."""
+    rows = [(f"`{r.name}`", r.title, r.process, r.site, ", ".join(r.claims)) for r in REGIONS.values()]
+    rows += [
+        (f"`{whole}`", whole.replace("_", " "), "contains " + ", ".join(parts), "", "K24") for whole, parts in CONTAINS.items()
+    ]
+    return table(("name", "region", "process in the model", "EEG site", "claims"), rows)
+
+
+def draws_table() -> str:
+    """Every draw of an exchange and whose luck it is."""
+    return table(
+        ("draw", "whose luck", "kind"),
+        ((f"`{name}`", who, "normal" if name.endswith("_luck") else "uniform") for name, who in draws().items()),
+    )
+
+
+def _numbers_of(column: Column) -> tuple[str, str, str, str, str]:
+    return f"`{column.name}`", f"{column.start:g}", f"{column.low:g}..{column.high:g}", column.unit, column.meaning
+
+
+def state_tables() -> str:
+    """Columns of people and dyads."""
+    heads = ("column", "before it is set", "range", "unit", "meaning")
+    parts = []
+    for title, columns in (("Person", PERSON), ("Dyad", DYAD)):
+        rows = [_numbers_of(c) for c in columns.values() if not c.name.startswith("mean_")]
+        parts.append(f"**{title}**\n\n" + table(heads, rows))
+    kept = ", ".join(f"`{name}`" for name in DYAD if name.startswith("mean_"))
+    return "\n\n".join(parts) + f"\n\nSession means of quantities of the exchange: {kept}."
+
+
+def questionnaires_table() -> str:
+    """Every scale of every questionnaire: items, marks, source, who fills it in and when."""
+    return table(
+        ("questionnaire or scale", "items", "marks", "after", "filled in by, when"),
+        ((i.name, i.items, f"{i.low}..{i.high}", i.source, i.asked) for i in instruments.INSTRUMENTS),
+    )
+
+
+def policies_table() -> str:
+    """What therapists can be told to do, and what that sets or adds."""
+    rows = [
+        (
+            f"`{name}`",
+            policy.meaning,
+            ", ".join(
+                [f"`{n}` = {v:g}" for n, v in policy.parameters.items()] + [f"`{n}` {v:+g}" for n, v in policy.adds.items()]
+            ),
+            policy.source,
+        )
+        for name, policy in POLICIES.items()
+    ]
+    return table(("policy", "the instruction", "number it sets, or therapist's column it adds to", "source"), rows)
+
+
+def claims_table() -> str:
+    """Every claim, what carries it, and where it shows."""
+    steps = [step.equation for step in EXCHANGE if step.equation not in public_equations()]
+    among = [*public_equations(), *steps, begin, *SESSION, follow_attachment, live_a_week]
+    rows = [
+        (
+            c.id,
+            c.kind,
+            c.claim,
+            _names(carriers(c.id, among)),
+            _names(c.columns),
+            c.disputed or "-",
+        )
+        for c in claims().values()
+    ]
+    return table(
+        ("id", "kind", "claim", "equations, steps and verbs that carry it", "shows in", "to know before believing it"), rows
+    )
+
+
+def _tables() -> dict[str, dict[str, tuple[str, str]]]:
+    return {**TABLES, **CLINIC_TABLES, **ENSEMBLE_TABLES, "clients": {**TABLES["clients"], **_of_clinics()}}
+
+
+def _of_clinics() -> dict[str, tuple[str, str]]:
+    return {name: (unit, f"clinics only: {meaning}") for name, (unit, meaning) in CLINIC_CLIENTS.items()}
+
+
+def result_tables() -> str:
+    """Columns of the result tables."""
+    return "\n\n".join(
+        f"**{name}.parquet**\n\n" + table(("column", "unit", "meaning"), ((f"`{c}`", *d) for c, d in columns.items()))
+        for name, columns in _tables().items()
+    )
+
+
+def batch_tables() -> str:
+    """Columns of the tables that only batches have."""
+    return "\n\n".join(
+        f"**{name}.parquet**\n\n" + table(("column", "unit", "meaning"), ((f"`{c}`", *d) for c, d in columns.items()))
+        for name, columns in BATCH_TABLES.items()
+    )
+
+
+def outcomes_tables() -> str:
+    """The measures of batches: of clients, and of clinics."""
+    parts = []
+    titles = {"Of clients (a mean over the clients who have a value)": False, "Of clinics (one value a replicate)": True}
+    for title, clinic in titles.items():
+        rows = ((f"`{name}`", *reversed(title_and_unit(name, clinic))) for name in known_outcomes(clinic))
+        parts.append(f"**{title}**\n\n" + table(("measure", "unit", "meaning"), rows))
+    return "\n\n".join(parts)
+
+
+def parameters_table() -> str:
+    """Every number of the model."""
+    parts = []
+    for group in dict.fromkeys(n.group for n in NUMBERS.values()):
+        rows = [
+            (f"`{n.name}`", f"{n.default:g}", f"{n.low:g}..{n.high:g}", n.unit, n.status, n.source or "-", n.meaning)
+            for n in NUMBERS.values()
+            if n.group == group
+        ]
+        parts.append(f"**{group}**\n\n" + table(("name", "default", "range", "unit", "status", "source", "meaning"), rows))
+    return "\n\n".join(parts)
