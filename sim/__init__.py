@@ -11,17 +11,18 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from sim.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from sim.batch.results import open_batch as open_batch
     from sim.batch.run import run_batch as run_batch
+    from sim.errors import AttuneError as AttuneError
+    from sim.errors import ScenarioError as ScenarioError
     from sim.folders.compare import compare_folders as compare_folders
     from sim.folders.replay import replayed as replayed
     from sim.report.figures import courses as plots  # noqa: F401
     from sim.runs.compare import compare as compare
     from sim.scenario.scenario import Scenario as Scenario
-    from sim.scenario.scenario import ScenarioError as ScenarioError
     from sim.scenario.scenario import from_spec as from_spec
     from sim.scenario.scenario import load as load
     from sim.simulation.simulate import Run as Run
@@ -35,7 +36,8 @@ _PLACES = {
     "load": "sim.scenario.scenario",
     "from_spec": "sim.scenario.scenario",
     "Scenario": "sim.scenario.scenario",
-    "ScenarioError": "sim.scenario.scenario",
+    "AttuneError": "sim.errors",
+    "ScenarioError": "sim.errors",
     "run": "sim.simulation.simulate",
     "Run": "sim.simulation.simulate",
     "open_run": "sim.storage.store",

@@ -6,6 +6,8 @@ import errno
 import socket
 from ipaddress import ip_address
 
+from sim.errors import ServingError
+
 #: What a page is served at unless another machine is to see it.
 LOOPBACK = "127.0.0.1"
 
@@ -14,26 +16,22 @@ LOOPBACK = "127.0.0.1"
 OPEN_TO_OTHERS = "Note: everybody who reaches this computer through the network can open the page."
 
 
-class CannotListen(ValueError):
-    """A host or port at which nothing can be served; the message says why and what would do."""
-
-
 def listening(host: str, port: int) -> socket.socket:
     """A socket that listens at this host (name or address) and port (0: any that is free, else 1 to 65535).
 
-    Raises ``CannotListen`` for a port that is no port or is taken, and for a host that is not this machine.
+    Raises ``ServingError`` for a port that is no port or is taken, and for a host that is not this machine.
     """
     if not 0 <= port <= 65535:
-        raise CannotListen(f"--port: must be a number from 0 (any that is free) to 65535, not {port}")
+        raise ServingError(f"--port: must be a number from 0 (any that is free) to 65535, not {port}")
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except (OSError, UnicodeError) as e:
-        raise CannotListen(f"--host: '{host}' is no name or address of this machine; {LOOPBACK} is this machine alone") from e
+        raise ServingError(f"--host: '{host}' is no name or address of this machine; {LOOPBACK} is this machine alone") from e
     family, _, _, _, address = found[0]
     try:
         return socket.create_server(address, family=family, reuse_port=False)
     except OSError as e:
-        raise CannotListen(_why(e, host, port)) from e
+        raise ServingError(_why(e, host, port)) from e
 
 
 def _why(error: OSError, host: str, port: int) -> str:

@@ -23,14 +23,13 @@ from sim.classroom.course.play import play_of, record_of, side_of
 from sim.classroom.course.record import BY_SESSION, TRACED
 from sim.classroom.course.responses import RESPONSES
 from sim.classroom.course.scenarios import scenario_of
-from sim.classroom.course.state import MOST_CHOICES, PAIRS, AddressError, State, as_text, read
+from sim.classroom.course.state import MOST_CHOICES, PAIRS, State, as_text, read
 from sim.classroom.course.words import words
 from sim.classroom.lessons import FIRST, LESSONS, SETUPS
 from sim.cli import app as app_command
 from sim.cli import main as cli
+from sim.errors import AddressError, ServingError, StateError
 from sim.mesa import page as mesa_page
-from sim.people.state import StateError
-from sim.serving import CannotListen
 from sim.simulation.simulate import run, traced_course
 from sim.theory.claims import sources
 from sim.theory.parameters import NUMBERS
@@ -663,7 +662,7 @@ def test_mesas_page_says_who_can_open_it(
     assert ("through the network" in capsys.readouterr().err) == warned
 
 
-@pytest.mark.parametrize("raised", [mesa_page.MissingExtra("pip install it"), CannotListen("--port: taken")])
+@pytest.mark.parametrize("raised", [mesa_page.MissingExtra("pip install it"), ServingError("--port: taken")])
 def test_mesas_page_is_shown_in_its_place_or_said_why_not(
     raised: Exception, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,20 +12,9 @@ from hypothesis import strategies as st
 
 from sim.classroom.course import scenarios
 from sim.classroom.course.responses import RESPONSES, forced
-from sim.classroom.course.state import (
-    MOST_CHARACTERS,
-    PAIRS,
-    WHOLE,
-    AddressError,
-    Choice,
-    State,
-    defaults,
-    differences,
-    read,
-    with_changes,
-)
+from sim.classroom.course.state import MOST_CHARACTERS, PAIRS, WHOLE, Choice, State, defaults, differences, read, with_changes
 from sim.classroom.lessons import FIRST, SETUPS
-from sim.scenario.scenario import ScenarioError
+from sim.errors import AddressError, ScenarioError
 from sim.theory.parameters import NUMBERS
 
 

@@ -26,15 +26,14 @@ from sim import measures
 from sim.batch import assemble, chunks, workers
 from sim.batch import folder as batch_folder
 from sim.batch import plan as batch_plan
-from sim.batch.folder import BatchChanged
 from sim.batch.plan import planned
 from sim.batch.progress import Progress
-from sim.batch.run import BatchStopped, chunks_of, run_batch
+from sim.batch.run import chunks_of, run_batch
+from sim.errors import BatchChanged, BatchStopped, StateError, StoreError
 from sim.measures import outcomes
 from sim.measures.clinics import by_replicate
-from sim.people.state import StateError
 from sim.storage import ledger
-from sim.storage.store import StoreError, ValuesHash, values_hash
+from sim.storage.store import ValuesHash, values_hash
 from sim.therapy.model import Model
 from sim.therapy.policies import POLICIES, Policy
 from sim.therapy.session import World

@@ -20,7 +20,7 @@ from sim.batch.chunks import worker_identity
 from sim.batch.progress import Progress
 from sim.batch.run import run_batch
 from sim.cli.main import main
-from sim.storage.store import StoreError
+from sim.errors import StoreError
 from tests.test_batch import bytes_of, small
 
 distributed = pytest.importorskip("distributed", reason="needs the extra 'cluster'")

@@ -11,8 +11,8 @@ import pytest
 import sim
 from sim.batch.chunks import Key, seed_at
 from sim.batch.plan import planned
+from sim.errors import ScenarioError
 from sim.scenario.points import BASE, points_of, scenario_at, table_of
-from sim.scenario.scenario import ScenarioError
 from sim.therapy.policies import POLICIES
 
 SPEC: dict[str, Any] = {

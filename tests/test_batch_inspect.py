@@ -26,18 +26,18 @@ from sim.batch.results import open_batch
 from sim.batch.run import run_batch
 from sim.cli import replay as replay_page
 from sim.cli.main import main
+from sim.errors import StateError, StoreError
 from sim.export.files import export
 from sim.folders import status, verify
 from sim.folders.compare import compare_folders
 from sim.folders.faults import faults_in
 from sim.folders.replay import alone, failures_of, first_failing, replayed, where_they_lie
-from sim.people.state import StateError
 from sim.scenario.points import Point
 from sim.simulation.build import build, client_numbers
 from sim.simulation.simulate import Task, simulated_part
 from sim.storage import folder as result_folder
 from sim.storage import ledger, store
-from sim.storage.store import StoreError, values_hash
+from sim.storage.store import values_hash
 from sim.therapy.clinic.matching import MATCHING
 from sim.therapy.course import Running
 from sim.therapy.model import Model

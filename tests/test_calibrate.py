@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from sim.errors import EvidenceError, ParameterError, SearchError
 from sim.evidence.calibration import competing as rivals
 from sim.evidence.calibration import ensemble
 from sim.evidence.calibration import leave_one_out as leave_out
@@ -20,13 +21,13 @@ from sim.evidence.calibration import simulated as bank_module
 from sim.evidence.calibration.emulator import learned
 from sim.evidence.calibration.free import BY_HAND, FREE, Free, centre, standings_of, values_at
 from sim.evidence.calibration.search import ROOM, Fit, Search, mean_of, misses, searched, shortfall, shortfalls
-from sim.evidence.calibration.simulated import LEDGER, Bank, BankError, Found, Job, found_by
+from sim.evidence.calibration.simulated import LEDGER, Bank, Found, Job, found_by
 from sim.evidence.calibration.stored import fit_of, kept
-from sim.evidence.patterns.published import PatternError, patterns
+from sim.evidence.patterns.published import patterns
 from sim.evidence.patterns.validation import Studies, score_limit
 from sim.scenario.scenario import from_spec
 from sim.theory.ensemble import members, spread
-from sim.theory.parameters import NUMBERS, ParameterError
+from sim.theory.parameters import NUMBERS
 from tests.test_cli import Attune, attune, wrong
 
 __all__ = ["attune"]
@@ -109,11 +110,11 @@ def test_bank_after_a_crash(tmp_path: Path) -> None:
         assert bank.simulated == 1
     assert ledger.read_bytes() == whole
     ledger.write_text(json.dumps({"model": "another"}) + "\n")
-    with pytest.raises(BankError, match="another version of the model"):
+    with pytest.raises(SearchError, match="another version of the model"):
         Bank(tmp_path)
     for nonsense in (b"nonsense\n", b"\xff\xfe\n", b"[]\n"):
         ledger.write_bytes(nonsense)
-        with pytest.raises(BankError, match="is no ledger"):
+        with pytest.raises(SearchError, match="is no ledger"):
             Bank(tmp_path)
 
 
@@ -121,7 +122,7 @@ def test_two_searches_do_not_share_a_ledger(tmp_path: Path) -> None:
     """The second is refused while the first is there, and comes in after it."""
     with Bank(tmp_path, 1) as first:
         first.ask([job(1)])
-        with pytest.raises(BankError, match="another search is writing it"):
+        with pytest.raises(SearchError, match="another search is writing it"):
             Bank(tmp_path, 1)
     with Bank(tmp_path, 1) as second:
         assert second.kept == 1
@@ -360,7 +361,7 @@ def test_rivals_are_overlays_that_run() -> None:
         numbers = {**values_at(np.zeros(len(rival.free)), rival.free), **fixed}
         from_spec({"question": "?", **rival.changes, "parameters": numbers}, "r")
     assert {one.name for one in rivals.RIVALS[2].also_free} <= {one.name for one in rivals.RIVALS[2].free}
-    with pytest.raises(PatternError, match="did you mean 'halo only'"):
+    with pytest.raises(EvidenceError, match="did you mean 'halo only'"):
         rivals.chosen(["halo onl"])
     assert [r.name for r in rivals.chosen(["no plasticity"])] == ["shipped", "no plasticity"]
 

@@ -12,9 +12,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from sim import __version__
 from sim.cli.main import main
 from sim.theory.parameters import NUMBERS
+from sim.version import __version__
 
 ROOT = Path(__file__).parents[1]
 HELLO = str(ROOT / "scenarios" / "hello.yaml")
@@ -183,7 +183,7 @@ def test_places_that_cannot_be_read_or_written(attune: Attune, tmp_path: Path) -
 def test_a_crash_on_the_way_writes_nothing(attune: Attune, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """State out of range is status 1 and a sentence; Ctrl-C is 130; neither leaves a file."""
     import sim.simulation.simulate as running
-    from sim.people.state import StateError
+    from sim.errors import StateError
 
     def out_of_range(*_: object, **__: object) -> None:
         raise StateError("week 1, dyad 0: client_trust is nan")

@@ -8,10 +8,11 @@ import pandas as pd
 import pytest
 
 import sim
+from sim.errors import MatchingError
 from sim.scenario.scenario import load
 from sim.simulation.simulate import traced_course
 from sim.storage.store import open_run
-from sim.therapy.clinic.matching import MATCHING, MatchingError
+from sim.therapy.clinic.matching import MATCHING
 from sim.therapy.training import PROGRAMMES
 from tests.test_cli import Attune, attune, wrong
 

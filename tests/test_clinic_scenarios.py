@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from sim.errors import ScenarioError
 from sim.scenario.clinic import ClinicFile, Plan
-from sim.scenario.scenario import Scenario, ScenarioError, from_spec, json_schema, load
+from sim.scenario.scenario import Scenario, from_spec, json_schema, load
 from sim.simulation.simulate import fits_in_memory, run, traced_course
 from sim.therapy.clinic.matching import rule_names
 from sim.therapy.clinic.week import Service

@@ -16,12 +16,12 @@ import pandas as pd
 import pytest
 
 import sim
-from sim.engine.compile import WiringError
-from sim.people.state import Column, StateError
+from sim.errors import ParameterError, StateError, WiringError
+from sim.people.state import Column
 from sim.report.pages.run import write_report
 from sim.storage import store
 from sim.theory import equations as eq
-from sim.theory.parameters import Number, ParameterError
+from sim.theory.parameters import Number
 from sim.therapy.exchange import client, therapist
 from sim.therapy.model import SHIPPED
 from sim.therapy.policies import POLICIES, Policy

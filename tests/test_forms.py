@@ -13,15 +13,15 @@ import pandas as pd
 import pytest
 
 import sim
+from sim.errors import ScenarioError, StateError
 from sim.evidence.patterns import directions
 from sim.evidence.patterns.validation import validate
 from sim.measurement import instruments as ask
 from sim.measurement.responses import LEFT_OUT, MOST_ITEMS, Forms, scored
 from sim.measures import clinics as clinic_measures
 from sim.measures.persons import people
-from sim.people.state import StateError
 from sim.report.pages.run import write_report
-from sim.scenario.scenario import ScenarioError, from_spec
+from sim.scenario.scenario import from_spec
 from sim.simulation.clinics import build_clinic
 from sim.simulation.simulate import Run, run
 from sim.storage.store import open_run, save, values_hash

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 import sim
 from sim.engine.compile import anatomy, kernel, trace_columns
+from sim.errors import InterventionError
 from sim.people.apply import applied
 from sim.people.state import DYAD
 from sim.scenario.scenario import Scenario, from_spec, json_schema, load
@@ -25,7 +26,7 @@ from sim.theory.styles import STYLES
 from sim.theory.triangle import CORNERS
 from sim.therapy import interventions
 from sim.therapy.course import Running
-from sim.therapy.interventions import InterventionError, Interventions, Surgery
+from sim.therapy.interventions import Interventions, Surgery
 from sim.therapy.session import DROPOUT, SESSION, World, begin, consolidate, exchange, form_alliance, heal, meet
 
 PLACES = anatomy()

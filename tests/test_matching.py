@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sim.scenario.scenario import Scenario, ScenarioError, from_spec
+from sim.errors import MatchingError, ScenarioError
+from sim.scenario.scenario import Scenario, from_spec
 from sim.simulation.clinics import build_clinic
 from sim.simulation.simulate import run
 from sim.therapy.clinic import matching
 from sim.therapy.clinic.foresight import foreseen_distress, foreseen_matches
-from sim.therapy.clinic.matching import MATCHING, ORACLE, MatchingError, Seen, by_score, checked_choice, meaning, rule_names
+from sim.therapy.clinic.matching import MATCHING, ORACLE, Seen, by_score, checked_choice, meaning, rule_names
 from sim.therapy.clinic.week import BETWEEN, CLINIC, Clinic, arrive, match
 from sim.therapy.model import Model
 from sim.therapy.session import IN_THERAPY, TRANSFERRED

@@ -18,14 +18,14 @@ import numpy as np
 import pytest
 
 import sim
+from sim.errors import ScenarioError, ServingError
 from sim.mesa import choices as mesa_shown
 from sim.mesa import page as mesa_page
 from sim.mesa.choices import MOST_PEOPLE, PAIRING, Offer, Pairing, Shown, choices, offered
 from sim.mesa.model import TherapyModel
 from sim.mesa.panels import PANELS, Panel, image, plane, some, week_in_words
 from sim.report.drawing import picture, styled
-from sim.scenario.scenario import ScenarioError
-from sim.serving import CannotListen, address_of, listening
+from sim.serving import address_of, listening
 from sim.theory.parameters import NUMBERS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -71,7 +71,7 @@ def test_without_the_extra_the_command_that_installs_it_is_named(monkeypatch: py
 def test_a_port_that_is_taken_is_said_to_be() -> None:
     with listening("127.0.0.1", 0) as first:
         port = first.getsockname()[1]
-        with pytest.raises(CannotListen, match=rf"--port: {port} is in use"):
+        with pytest.raises(ServingError, match=rf"--port: {port} is in use"):
             listening("127.0.0.1", port)
     listening("127.0.0.1", port).close()  # and is free again
 
@@ -81,7 +81,7 @@ def test_a_port_that_is_taken_is_said_to_be() -> None:
     ("192.0.2.1", 0, "--host: '192.0.2.1' is not an address of this machine"), ("a" * 70 + ".b", 0, "--host"),
 ])  # fmt: skip
 def test_a_host_or_port_that_cannot_be_is_refused(host: str, port: int, said: str) -> None:
-    with pytest.raises(CannotListen, match=re.escape(said)):
+    with pytest.raises(ServingError, match=re.escape(said)):
         listening(host, port)
 
 
@@ -90,7 +90,7 @@ def test_a_host_or_port_that_cannot_be_is_refused(host: str, port: int, said: st
 def test_the_address_that_is_told_leads_there(host: str, shown: str | None) -> None:
     try:
         listener = listening(host, 0)
-    except CannotListen:
+    except ServingError:
         if host != "::1":
             raise
         pytest.skip("this machine has no IPv6")

@@ -18,11 +18,12 @@ import pytest
 import sim
 from sim.compiling import generated_module
 from sim.engine import compile as wiring
+from sim.errors import StateError
 from sim.luck import pair, person
 from sim.measurement import instruments
 from sim.measurement.instruments import CORE_OM, ECR_SCALE, Luck
 from sim.people import population
-from sim.people.state import DYAD, Columns, StateError
+from sim.people.state import DYAD, Columns
 from sim.scenario.scenario import Attachment, Scenario
 from sim.simulation import build as design
 from sim.theory.parameters import Parameters

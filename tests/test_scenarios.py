@@ -14,7 +14,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sim.scenario.scenario import STYLE_POINT, Attachment, Scenario, ScenarioError, from_spec, json_schema, load
+from sim.errors import ScenarioError
+from sim.scenario.scenario import STYLE_POINT, Attachment, Scenario, from_spec, json_schema, load
 from sim.theory.parameters import NUMBERS
 from sim.theory.styles import STYLE_BOX, STYLES, style_name
 

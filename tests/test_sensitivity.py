@@ -11,16 +11,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from sim.errors import EvidenceError, StoreError
 from sim.evidence.sensitivity import analysis as evidence
 from sim.evidence.sensitivity.analysis import sensitivity
 from sim.evidence.sensitivity.indices import Screened, Sensitivity, Shared
-from sim.evidence.sensitivity.ranges import Range, SensitivityError, left_out, movable_numbers, ranged
+from sim.evidence.sensitivity.ranges import Range, left_out, movable_numbers, ranged
 from sim.evidence.sensitivity.response import UNITS, column_names, outcome
 from sim.measures.clinics import CLINIC_MEASURES
 from sim.measures.therapy import MEASURES
 from sim.scenario.scenario import Scenario, from_spec, load
 from sim.simulation.simulate import run
-from sim.storage.store import StoreError
 from sim.theory.parameters import NUMBERS
 from tests.test_cli import HELLO, Attune, attune, wrong
 
@@ -207,7 +207,7 @@ def test_what_the_arms_differ_in_is_left_out() -> None:
     assert "differ" in left_out(repair)["repair_effort"]
     (alone,), _ = movable_numbers(repair, [repair.arms[1]], ["repair_effort"])
     assert alone.value == repair.arms[1].parameters["repair_effort"]
-    with pytest.raises(SensitivityError, match="repair_effort"):
+    with pytest.raises(EvidenceError, match="repair_effort"):
         movable_numbers(repair, repair.arms[:2], ["repair_effort"])
     group, out = movable_numbers(repair, repair.arms, ["rupture and repair", "trust_rate"])
     assert {"tension_keep", "trust_rate"} < {r.name for r in group} and "repair_effort" not in {r.name for r in group} and not out

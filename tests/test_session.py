@@ -11,11 +11,12 @@ import pytest
 
 from sim import luck as addressed
 from sim.engine.compile import kernel
+from sim.errors import PopulationError, StateError
 from sim.measurement import instruments as ask
 from sim.measurement.instruments import Luck
 from sim.people.life import live_a_week
-from sim.people.population import PopulationError, draw, ecr_score
-from sim.people.state import DYAD, MEANS, PERSON, Columns, StateError
+from sim.people.population import draw, ecr_score
+from sim.people.state import DYAD, MEANS, PERSON, Columns
 from sim.scenario.scenario import Attachment, from_spec
 from sim.simulation.build import build
 from sim.simulation.simulate import run

@@ -16,7 +16,7 @@ import pytest
 
 import sim
 from sim.catalogue.columns import TABLES
-from sim.people.population import PopulationError
+from sim.errors import PopulationError
 from sim.storage import store
 
 ROOT = Path(__file__).parents[1]

@@ -8,13 +8,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from sim.errors import ParameterError, ScenarioError
 from sim.people.state import PERSON, Columns
-from sim.scenario.scenario import Scenario, ScenarioError, from_spec
+from sim.scenario.scenario import Scenario, from_spec
 from sim.simulation.build import build
 from sim.simulation.clinics import build_clinic
 from sim.simulation.simulate import run
 from sim.theory import equations as eq
-from sim.theory.parameters import NUMBERS, ParameterError, Parameters
+from sim.theory.parameters import NUMBERS, Parameters
 from sim.therapy.clinic import week as verbs
 from sim.therapy.clinic.feedback import heed_feedback, with_feedback
 from sim.therapy.clinic.week import CLINIC, Clinic

@@ -15,6 +15,7 @@ import sim
 from sim.catalogue.columns import ENSEMBLE
 from sim.cli import listing
 from sim.cli.main import main
+from sim.errors import ScenarioError
 from sim.evidence.patterns.studies import changes_of
 from sim.mesa.model import TherapyModel
 from sim.report.figures import uncertainty as plots_ensemble
@@ -22,7 +23,7 @@ from sim.report.pages import run as report
 from sim.report.words import answer
 from sim.report.words import uncertainty as answer_ensemble
 from sim.runs.uncertainty import DIFFERENCE, of_arms, two_intervals
-from sim.scenario.scenario import Scenario, ScenarioError, json_schema
+from sim.scenario.scenario import Scenario, json_schema
 from sim.simulation.simulate import traced_course
 from sim.storage import store
 from sim.theory import ensemble

@@ -14,11 +14,12 @@ import pandas as pd
 import pytest
 
 from sim.cli.evidence import patterns as page
+from sim.errors import EvidenceError, ScenarioError
 from sim.evidence.patterns.pooling import Simulated
-from sim.evidence.patterns.published import TIERS, PatternError, chosen, pattern, patterns
+from sim.evidence.patterns.published import TIERS, chosen, pattern, patterns
 from sim.evidence.patterns.studies import SETTINGS, TIMES, Studies, changes_of, with_ratings
 from sim.evidence.patterns.validation import STATISTICS, Row, Validation, sign_verdict, validate
-from sim.scenario.scenario import ScenarioError, from_spec
+from sim.scenario.scenario import from_spec
 from tests.test_cli import Attune, attune, wrong
 
 __all__ = ["attune"]  # the fixture
@@ -71,7 +72,7 @@ SIGNED = {name: value for name, value in GOOD.items() if name not in ("low", "hi
     ],
 )
 def test_a_bad_row_is_refused(row: dict[str, Any], said: str) -> None:
-    with pytest.raises(PatternError, match="pattern z: ") as error:
+    with pytest.raises(EvidenceError, match="pattern z: ") as error:
         pattern(row)
     assert said in str(error.value)
 
@@ -84,7 +85,7 @@ def test_good_rows_are_taken() -> None:
 def test_chosen_keeps_the_order() -> None:
     assert [one.id for one in chosen(["5.1", "1.1", "5.1"])] == ["1.1", "5.1"]
     assert len(chosen()) == len(patterns()) and set(TIERS) == {one.tier for one in chosen()}
-    with pytest.raises(PatternError, match=r"no pattern '5\.11' - did you mean"):
+    with pytest.raises(EvidenceError, match=r"no pattern '5\.11' - did you mean"):
         chosen(["5.11"])
 
 

@@ -17,18 +17,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from sim import __version__
 from sim.batch.chunks import NOTHING, SUMMARIES, Failure, Key, arms_of, conformed
 from sim.batch.folder import CHUNKS, MANIFEST, failures_in, finished_chunks, remove_chunks
 from sim.batch.plan import Places, Plan
 from sim.batch.progress import Log
 from sim.catalogue.columns import columns_of
+from sim.errors import StoreError
 from sim.measures.outcomes import known_outcomes, sd_of, together
 from sim.scenario.points import scenario_at, table_of, told
 from sim.simulation.tidy import labels_of, may_be_missing
 from sim.storage import added as added_here
 from sim.storage import ledger as ledgers
-from sim.storage.store import ROW_GROUP, SYNTHETIC, StoreError, ValuesHash, described, synced, write_options
+from sim.storage.store import ROW_GROUP, SYNTHETIC, ValuesHash, described, synced, write_options
+from sim.version import __version__
 
 _OPEN_FILES = 32
 _LABEL = pa.dictionary(pa.int32(), pa.string())

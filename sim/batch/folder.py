@@ -15,16 +15,13 @@ from typing import Any
 from sim.batch.chunks import Done, Failure, Key
 from sim.batch.plan import Plan
 from sim.batch.progress import Log
+from sim.errors import BatchChanged, StoreError
 from sim.storage import ledger as ledgers
 from sim.storage.added import ADDED
-from sim.storage.store import StoreError, synced
+from sim.storage.store import synced
 
 CHUNKS = "chunks"
 MANIFEST = "manifest.json"
-
-
-class BatchChanged(StoreError):
-    """A folder holds a batch that was begun with something else than what is here now."""
 
 
 # ------------------------------------------------------------------------------------------------- what has changed

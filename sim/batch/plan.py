@@ -15,11 +15,12 @@ import pyarrow.compute as pc
 
 from sim.batch.chunks import BLOCK, NOTHING, Key, arms_of, reference_among
 from sim.compiling import sources_hash
+from sim.errors import ScenarioError
 from sim.measures.intervals import standard_error
 from sim.measures.outcomes import OF_THERAPY, Moments, outcomes_identity, together
 from sim.scenario.points import Point, points_of, scenario_at
 from sim.scenario.reading import Wrong
-from sim.scenario.scenario import Arm, Scenario, ScenarioError
+from sim.scenario.scenario import Arm, Scenario
 from sim.scenario.sweep import Batch, checked_keep, checked_on_error, may_be_kept
 from sim.simulation.simulate import checked_seed
 from sim.storage import added as added_here

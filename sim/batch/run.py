@@ -26,22 +26,18 @@ from sim.batch.folder import CHUNKS, MANIFEST, begun, failures_in, finished_chun
 from sim.batch.plan import Places, Plan, Repeats, planned
 from sim.batch.progress import Log, Progress
 from sim.batch.workers import InThisProcess, Processes, Workers, same_identity
+from sim.errors import BatchStopped, StoreError, UsageError
 from sim.scenario.points import scenario_at
 from sim.scenario.scenario import Scenario
 from sim.simulation.build import COHORT_SIZE
 from sim.simulation.simulate import Task, simulated_part
 from sim.storage import ledger as ledgers
-from sim.storage.store import StoreError
 from sim.therapy.model import SHIPPED, Model
 
 #: Client courses that a chunk holds unless it is said otherwise: a few seconds' work, so that giving it out costs nothing.
 COURSES = 4000
 #: How often chunks that were lost or damaged while the batch ran are simulated again before it is given up.
 MOST_TRIES = 3
-
-
-class BatchStopped(RuntimeError):
-    """A run failed in a batch that stops at the first failure (``on_error: stop``)."""
 
 
 def run_batch(
@@ -73,7 +69,7 @@ def run_batch(
     plan = planned(scenario, seed, keep=keep, on_error=on_error, model=model, added=added)
     for name, count in (("chunk", chunk), ("workers", workers)):
         if isinstance(count, int) and count < 1:
-            raise ValueError(f"{name} must be at least 1")
+            raise UsageError(f"{name} must be at least 1")
     folder = Path(folder)
     begun(folder, plan, anyway=anyway, anew=anew)
     with ledgers.held(folder) as ledger:

@@ -16,6 +16,8 @@ from concurrent.futures import FIRST_COMPLETED, CancelledError, Executor, Future
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any, Protocol, TypeVar
 
+from sim.errors import WorkersError
+
 Given = TypeVar("Given")
 Made = TypeVar("Made")
 
@@ -23,10 +25,6 @@ Made = TypeVar("Made")
 LOOK_EVERY, MOST_LOOKS = 10.0, 30
 #: How often a piece of work is given out again when the worker that had it is gone.
 MOST_LOST = 3
-
-
-class WorkersError(OSError):
-    """Workers that cannot be used, or that were lost again and again; the message says what to do."""
 
 
 class Workers(Protocol):

@@ -7,7 +7,8 @@ from typing import Any
 
 from sim.classroom.course.play import side_of
 from sim.classroom.course.responses import RESPONSES
-from sim.classroom.course.state import MOST_CHOICES, AddressError, Choice, Side, State
+from sim.classroom.course.state import MOST_CHOICES, Choice, Side, State
+from sim.errors import AddressError
 
 
 def futures(state: State, which: str, session: int, exchange: int) -> dict[str, Any]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import io
 
-from sim import __version__
 from sim.classroom.course.scenarios import run_command, scenario_of
 from sim.classroom.course.state import State
 from sim.classroom.course.words import words
 from sim.simulation.simulate import run
+from sim.version import __version__
 
 
 def name_of(state: State) -> str:

@@ -11,12 +11,12 @@ from typing import Any
 from jinja2 import Environment
 from markupsafe import Markup
 
-from sim import __version__
 from sim.classroom.course.state import CONTROLLED, State, defaults
 from sim.classroom.course.words import words
 from sim.classroom.lessons import LESSONS, told
 from sim.theory.claims import sources
 from sim.theory.regions import REGIONS
+from sim.version import __version__
 
 _FOLDER = resources.files("sim.classroom")
 #: Style and modules of the page, by name.

@@ -24,12 +24,10 @@ from sim.classroom import chair, export, handout, model, page
 from sim.classroom.course.many import many_of, map_of
 from sim.classroom.course.play import play_of
 from sim.classroom.course.scenarios import as_yaml, run_command
-from sim.classroom.course.state import AddressError, State, differences, read
+from sim.classroom.course.state import State, differences, read
 from sim.classroom.course.words import words
 from sim.classroom.lessons import FIRST, LESSONS, SETUPS, outcome
-from sim.people.population import PopulationError
-from sim.people.state import StateError
-from sim.scenario.scenario import ScenarioError
+from sim.errors import AddressError, PopulationError, ScenarioError, StateError
 from sim.serving import LOOPBACK
 
 POLICY = (

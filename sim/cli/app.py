@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import threading
 import webbrowser
 from contextlib import suppress
@@ -11,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sim.errors import UserError
-from sim.serving import LOOPBACK, OPEN_TO_OTHERS, CannotListen, address_of, is_open_to_others, listening
+from sim.errors import UsageError
+from sim.serving import LOOPBACK, OPEN_TO_OTHERS, address_of, is_open_to_others, listening
 from sim.theory.parameters import nearest
 
 if TYPE_CHECKING:
@@ -31,7 +30,7 @@ def app(
     if mesa:
         _mesa(host, port, browser)
         return
-    with _listening(host, port) as bound:
+    with listening(host, port) as bound:
         url = address_of(bound)
         warm_up()
         typer.echo(f"Attune's classroom page: {url}  (Ctrl-C stops it)")
@@ -44,20 +43,10 @@ def app(
     typer.echo("Stopped.")
 
 
-def _listening(host: str, port: int) -> socket.socket:
-    try:
-        return listening(host, port)
-    except CannotListen as error:
-        raise UserError(str(error)) from None
-
-
 def _mesa(host: str, port: int, browser: bool) -> None:
     from sim.mesa import page as mesa_page
 
-    try:
-        mesa_page.serve(host, port, browser)
-    except (mesa_page.MissingExtra, CannotListen) as error:
-        raise UserError(str(error)) from None
+    mesa_page.serve(host, port, browser)
 
 
 def warm_up() -> None:
@@ -92,16 +81,16 @@ def handout(
     from sim.classroom.lessons import LESSONS
 
     if lesson not in LESSONS:
-        raise UserError(f"there is no lesson '{lesson[:60]}'{nearest(lesson[:60], LESSONS)}; lessons are {', '.join(LESSONS)}")
+        raise UsageError(f"there is no lesson '{lesson[:60]}'{nearest(lesson[:60], LESSONS)}; lessons are {', '.join(LESSONS)}")
     path = out or Path(f"attune-handout-{lesson}.html")
     if path.exists():
-        raise UserError(f"{path}: already exists{' and is a folder' if path.is_dir() else ''}; choose another name with --out")
+        raise UsageError(f"{path}: already exists{' and is a folder' if path.is_dir() else ''}; choose another name with --out")
     text = handout_of(lesson)
     try:
         with path.open("x", encoding="utf-8") as file:
             file.write(text)
     except FileExistsError:
-        raise UserError(f"{path}: already exists; choose another name with --out") from None
+        raise UsageError(f"{path}: already exists; choose another name with --out") from None
     except OSError as error:
-        raise UserError(f"{path}: cannot be written ({error.strerror})") from error
+        raise UsageError(f"{path}: cannot be written ({error.strerror})") from error
     typer.echo(f"Wrote {path} ({len(text.encode()) / 1e6:.1f} MB). Open it in a browser; it needs no server and no network.")

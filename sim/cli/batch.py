@@ -116,8 +116,8 @@ def run(
 
 def _still_whole(folder: Path) -> None:
     """Raise ``StoreError`` where a table of a finished batch is not what was written. Very large ones are left to ``verify``."""
+    from sim.errors import StoreError
     from sim.storage.folder import opened
-    from sim.storage.store import StoreError
 
     files = opened(folder)
     for name, said in files.manifest["tables"].items():

@@ -152,7 +152,8 @@ def _show(rows: pd.DataFrame) -> None:
 
 
 def _csv_written(path: Path | None, found: Compared) -> None:
-    from sim.storage.store import SYNTHETIC, StoreError
+    from sim.errors import StoreError
+    from sim.storage.store import SYNTHETIC
 
     if path is None:
         return
@@ -226,9 +227,9 @@ def replay(
 ) -> None:
     """Find, replay and understand a failed run of a batch: alone, on the same luck, narrowed down to who, when and what."""
     from sim.cli import replay as page
+    from sim.errors import StoreError
     from sim.folders.reopened import reopened
     from sim.folders.replay import failures_of, replayed
-    from sim.storage.store import StoreError
 
     if failure is None:
         if write is not None:

@@ -16,7 +16,6 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from sim import __version__
 from sim.cli import app as app_command
 from sim.cli import batch as batch_run
 from sim.cli import folders as batch_command
@@ -25,7 +24,8 @@ from sim.cli.evidence import calibrate as calibration_command
 from sim.cli.evidence import claims as claims_command
 from sim.cli.evidence import sensitivity as sensitivity_command
 from sim.cli.evidence import validate as validation_command
-from sim.errors import UserError
+from sim.errors import AttuneError, UsageError
+from sim.version import __version__
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -136,12 +136,12 @@ def run_command(
     of_batches = {"--keep": keep, "--chunk": chunk, "--on-error": on_error, "--anyway": anyway, "--anew": anew}
     given = next((name for name, value in of_batches.items() if value), None)
     if given is not None:
-        raise UserError(f"{given} belongs to a batch, and {scenario} has no 'batch:'; add --batch to run it as one")
+        raise UsageError(f"{given} belongs to a batch, and {scenario} has no 'batch:'; add --batch to run it as one")
     _run_alone(wanted, seed, out, workers)
 
 
 def _at_point(scenario: Scenario, point: int | None, seed: int) -> tuple[Scenario, int]:
-    """The scenario and the seed, or those of one point of its batch. Raises ``UserError`` for a point that is not there."""
+    """The scenario and the seed, or those of one point of its batch. Raises ``UsageError`` for a point that is not there."""
     from sim.batch.chunks import seed_at
     from sim.scenario.points import points_of, scenario_at
 
@@ -150,14 +150,15 @@ def _at_point(scenario: Scenario, point: int | None, seed: int) -> tuple[Scenari
     points = points_of(scenario)
     if scenario.batch is None or point >= len(points):
         has = f"points 0 to {len(points) - 1}" if scenario.batch is not None else "no batch"
-        raise UserError(f"--point {point}: {scenario.name} has {has}")
+        raise UsageError(f"--point {point}: {scenario.name} has {has}")
     changes = points[point].changes
     return scenario_at(scenario, changes), seed_at(seed, scenario.batch.luck, changes)
 
 
 def _run_alone(wanted: Scenario, seed: int, out: Path | None, workers: int | None) -> None:
     """A single run: whole or not at all."""
-    from sim.storage.store import StoreError, open_run, run_id, save, writable
+    from sim.errors import StoreError
+    from sim.storage.store import open_run, run_id, save, writable
 
     started = time.perf_counter()
     folder = out or Path("results") / wanted.name / run_id(wanted, seed)
@@ -165,7 +166,7 @@ def _run_alone(wanted: Scenario, seed: int, out: Path | None, workers: int | Non
         try:
             done = open_run(folder)
         except StoreError as e:
-            raise UserError(f"{e}. Remove {folder} to run it anew.") from e
+            raise UsageError(f"{e}. Remove {folder} to run it anew.") from e
         _show(done, folder)
         typer.echo("Already run with this scenario, seed and version; read from disk.")
         return
@@ -260,7 +261,7 @@ def params(
 
     chosen = [n for n in NUMBERS.values() if word is None or word.lower() in f"{n.name} {n.group} {n.meaning}".lower()]
     if not chosen:
-        raise UserError(f"no number's name or meaning contains '{word}'{nearest(word or '', NUMBERS)}")
+        raise UsageError(f"no number's name or meaning contains '{word}'{nearest(word or '', NUMBERS)}")
     if as_json:
         typer.echo(json.dumps([asdict(n) for n in chosen], indent=2))
         return
@@ -292,7 +293,7 @@ def trace(
     exchanges, sessions, chosen = traced_course(s, seed, arm, client, replicate)
     if session > len(sessions):
         ending = sessions.attrs["ending"]
-        raise UserError(
+        raise UsageError(
             f"client {client} of arm '{chosen}' had {len(sessions)} sessions ({ending}); --session must be 1 to {len(sessions)}"
         )
     _csv_written(csv, exchanges, s.name, seed)
@@ -319,9 +320,9 @@ def _csv_written(path: Path | None, exchanges: pd.DataFrame, scenario: str, seed
             f.write(f"# attune {__version__}: synthetic data, simulated people; {scenario}, seed {seed}\n")
             exchanges.to_csv(f, index=False)
     except FileExistsError:
-        raise UserError(f"{path}: already exists{' and is a folder' if path.is_dir() else ''}; choose another name") from None
+        raise UsageError(f"{path}: already exists{' and is a folder' if path.is_dir() else ''}; choose another name") from None
     except OSError as e:
-        raise UserError(f"{path}: cannot be written ({e.strerror})") from e
+        raise UsageError(f"{path}: cannot be written ({e.strerror})") from e
 
 
 @app.command()
@@ -372,27 +373,11 @@ def schema() -> None:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command; expected errors become one line on stderr and exit status 2."""
-    from sim.batch.run import BatchStopped
-    from sim.evidence.patterns.published import PatternError
-    from sim.evidence.sensitivity.ranges import SensitivityError
-    from sim.people.population import PopulationError
-    from sim.people.state import StateError
-    from sim.scenario.scenario import ScenarioError
-    from sim.theory.parameters import ParameterError
-    from sim.therapy.clinic.matching import MatchingError
-
-    expected: tuple[type[Exception], ...] = (
-        UserError, ScenarioError, ParameterError, PopulationError, MatchingError, PatternError, SensitivityError,
-    )  # fmt: skip
+    """Run the command; what somebody can put right becomes one line on stderr and the error's exit status."""
     try:
         app(args=arguments, prog_name="attune")
-    except expected as e:
-        _fail(str(e), 2)
-    except BatchStopped as e:
-        _fail(str(e), 1)
-    except StateError as e:
-        _fail(f"the simulation left its valid range: {e}", 1)
+    except AttuneError as e:
+        _fail(f"{e.lead}{e}", e.status)
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(1)

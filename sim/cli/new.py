@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from sim.errors import UserError
+from sim.errors import UsageError
 
 
 def new(
@@ -18,7 +18,7 @@ def new(
     """Write a commented scenario to start from."""
     stem = name.removesuffix(".yaml")
     if not stem or any(c in stem for c in "/\\\0") or stem.startswith("."):
-        raise UserError(f"'{name}' cannot be a scenario's name; use letters, digits, - and _")
+        raise UsageError(f"'{name}' cannot be a scenario's name; use letters, digits, - and _")
     folder = Path("scenarios") if Path("scenarios").is_dir() else Path()
     path = folder / f"{stem}.yaml"
     template = "clinic.yaml" if clinic else "arms.yaml"
@@ -29,7 +29,7 @@ def new(
         with path.open("x", encoding="utf-8") as f:
             f.write(text)
     except FileExistsError:
-        raise UserError(f"{path}: already exists; choose another name") from None
+        raise UsageError(f"{path}: already exists; choose another name") from None
     except OSError as e:
-        raise UserError(f"{path}: cannot be written ({e.strerror})") from e
+        raise UsageError(f"{path}: cannot be written ({e.strerror})") from e
     typer.echo(f"Wrote {path}. Edit it, then:\n  attune check {path}\n  attune run {path}")

@@ -188,8 +188,8 @@ def _cell(value: Any) -> str:
 
 def written(found: Replay, path: Path) -> str:
     """The scenario that fails alone, as a file, never over one that is there. Returns its command. Raises ``StoreError``."""
+    from sim.errors import StoreError
     from sim.folders.replay import alone
-    from sim.storage.store import StoreError
 
     files = [word for file in found.files for word in ("--with", str(file))]
     command = shlex.join(["attune", "run", str(path), "--seed", str(found.seed), *files])

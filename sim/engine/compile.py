@@ -20,6 +20,7 @@ from numba.core.errors import NumbaError
 from numba.extending import register_jitable
 
 from sim.compiling import generated_module
+from sim.errors import WiringError
 from sim.luck import purpose_code
 from sim.people.state import DYAD, Column
 from sim.theory.parameters import NUMBERS, nearest
@@ -30,10 +31,6 @@ from sim.therapy.exchange import EXCHANGE, Step
 _CONSTANT_FACE = 0.02
 _ONE_AT_A_TIME = threading.Lock()  # threads of one run ask for the same code at once
 _CONTEXT = ("exchange",)  # known inside the loop without being a column
-
-
-class WiringError(TypeError):
-    """A step asks for a quantity that nothing provides."""
 
 
 @dataclass

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from sim.errors import UsageError
 from sim.luck import pair, person
 from sim.measurement import instruments as ask
 from sim.measures.intervals import mean_interval
@@ -279,10 +280,10 @@ def therapist_effects(run: Run, arm: str, outcome: str = "distress", *, least_cl
     It is of therapists as they started, so what training adds, and that some tire more than others, is in the estimate only.
 
     None where there is nothing to estimate: no clinic, no therapists, fewer than two with enough clients. Raises
-    ``ValueError`` for an unknown outcome, ``ScenarioError`` for an unknown arm. Asked twice, a run answers from memory.
+    ``UsageError`` for an unknown outcome, ``ScenarioError`` for an unknown arm. Asked twice, a run answers from memory.
     """
     if outcome not in OUTCOMES:
-        raise ValueError(f"no outcome '{outcome}'; known: {', '.join(OUTCOMES)}")
+        raise UsageError(f"no outcome '{outcome}'; known: {', '.join(OUTCOMES)}")
     kept = run.__dict__.setdefault("_therapist_effects", {})  # lives and goes with the run
     key = (arm, outcome, least_clients, most_therapists, most_clients)
     if key not in kept:

@@ -11,13 +11,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 
-from sim import __version__
 from sim.batch.chunks import SUMMARIES
 from sim.catalogue.columns import POINTS
+from sim.errors import StoreError, TableError
 from sim.measures.outcomes import known_outcomes, title_and_unit
-from sim.storage.folder import ResultFolder, TableError, opened
-from sim.storage.store import SYNTHETIC, StoreError, whole
+from sim.storage.folder import ResultFolder, opened
+from sim.storage.store import SYNTHETIC, whole
 from sim.theory.parameters import NUMBERS
+from sim.version import __version__
 
 #: What can be exported to.
 FORMATS = ("csv", "netcdf")

@@ -13,10 +13,11 @@ import pandas as pd
 import pyarrow as pa
 
 from sim.batch.chunks import SUMMARIES
+from sim.errors import StoreError
 from sim.export.files import about, columns_described, unreadable
 from sim.measures.outcomes import known_outcomes, title_and_unit
 from sim.storage.folder import ResultFolder
-from sim.storage.store import ROW_GROUP, StoreError
+from sim.storage.store import ROW_GROUP
 
 #: Whole numbers that are missing, and labels that are.
 MISSING, NO_LABEL = -(2**31), -1

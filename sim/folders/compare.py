@@ -16,6 +16,7 @@ import pandas as pd
 
 from sim.batch.chunks import seed_at
 from sim.batch.results import ONE, BatchResults, open_batch, paired
+from sim.errors import StoreError
 from sim.measures.clinics import by_replicate
 from sim.measures.intervals import difference_interval, mean_interval
 from sim.measures.outcomes import block_of, known_outcomes, moments, sd_of, title_and_unit, values_of
@@ -23,7 +24,7 @@ from sim.scenario.points import told
 from sim.scenario.scenario import Arm
 from sim.simulation.simulate import Run
 from sim.storage.folder import opened
-from sim.storage.store import StoreError, open_run
+from sim.storage.store import open_run
 from sim.theory.parameters import nearest
 from sim.therapy.session import ENDINGS
 

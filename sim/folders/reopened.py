@@ -10,11 +10,11 @@ from typing import Any
 
 from sim.batch.folder import MANIFEST, differences, header_of
 from sim.batch.plan import Plan, planned
-from sim.scenario.scenario import ScenarioError, from_spec
+from sim.errors import ScenarioError, StoreError
+from sim.scenario.scenario import from_spec
 from sim.storage import added as added_here
 from sim.storage import ledger as ledgers
 from sim.storage.folder import is_folder
-from sim.storage.store import StoreError
 from sim.therapy.model import SHIPPED, Model
 
 

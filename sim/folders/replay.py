@@ -12,6 +12,7 @@ import numpy as np
 
 from sim.batch.chunks import Failure, Key, outcomes_of, said, seed_at, task_of, told
 from sim.batch.folder import failures_in
+from sim.errors import StoreError
 from sim.folders.faults import Followed, at_fault, followed_client, followed_clinic
 from sim.folders.reopened import reopened
 from sim.measures.therapy import arms as arms_and_kinds
@@ -24,7 +25,6 @@ from sim.simulation.build import COHORT_SIZE
 from sim.simulation.simulate import Task, simulated_part
 from sim.storage import ledger as ledgers
 from sim.storage.added import ADDED
-from sim.storage.store import StoreError
 from sim.theory.parameters import NUMBERS
 from sim.theory.regions import ROLES
 from sim.therapy.model import SHIPPED, Model

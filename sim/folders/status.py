@@ -13,10 +13,10 @@ from typing import Any
 
 from sim.batch.folder import MANIFEST, failures_in
 from sim.batch.progress import LOG
+from sim.errors import StoreError
 from sim.storage import ledger as ledgers
 from sim.storage.added import ADDED
 from sim.storage.folder import RUN_LOG, is_folder, opened
-from sim.storage.store import StoreError
 
 #: Lines of the log that are shown.
 LINES = 6

@@ -17,14 +17,15 @@ from sim.batch.chunks import SUMMARIES, Chunk, Failure, Key, perform, task_of
 from sim.batch.folder import CHUNKS, machine_differences
 from sim.catalogue.columns import ENSEMBLE_TABLES
 from sim.compiling import sources_hash
+from sim.errors import ScenarioError, StoreError, TableError
 from sim.folders.reopened import Reopened, reopened
 from sim.scenario.points import scenario_at
-from sim.scenario.scenario import Scenario, ScenarioError, load
+from sim.scenario.scenario import Scenario, load
 from sim.simulation import build as design
 from sim.simulation.simulate import CHUNK, Task, simulated_part
 from sim.simulation.tidy import frames
-from sim.storage.folder import ResultFolder, TableError, opened
-from sim.storage.store import StoreError, arithmetic_fingerprint, lock_hash, open_run, versions
+from sim.storage.folder import ResultFolder, opened
+from sim.storage.store import arithmetic_fingerprint, lock_hash, open_run, versions
 from sim.therapy.model import SHIPPED, Model
 
 #: Columns by which a row is told, as far as a table has them.

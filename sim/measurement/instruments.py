@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 
 from sim.compiling import compiled
+from sim.errors import StateError
 from sim.luck import absorbed, normal, normal_at, occasion, purpose_code, uniform
 from sim.measurement.responses import Forms, scored
 from sim.people.apply import applied
-from sim.people.state import StateError
 from sim.theory import equations as eq
 from sim.theory.parameters import Parameters
 from sim.theory.styles import HIGHEST, LOWEST, STYLE_BOX

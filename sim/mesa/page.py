@@ -17,6 +17,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from pathlib import Path
 from typing import Any
 
+from sim.errors import MissingExtra
 from sim.serving import OPEN_TO_OTHERS, address_of, is_open_to_others, listening
 
 #: What the page may do in a browser. Solara compiles its templates there, which is what 'unsafe-eval' is for.
@@ -31,14 +32,10 @@ _PATIENCE = 1
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 
-class MissingExtra(ValueError):
-    """The packages of the Mesa page are not installed; the message holds the command that installs them."""
-
-
 def serve(host: str, port: int, browser: bool) -> None:
     """Serve the Mesa page until Ctrl-C: at this host and port (0: any that is free), and open it if ``browser``.
 
-    Raises ``MissingExtra`` without the extra, and ``CannotListen`` where nothing can be served (both are ``ValueError``).
+    Raises ``MissingExtra`` without the extra, and ``ServingError`` where nothing can be served (both are ``ValueError``).
     """
     application = _application()
     with listening(host, port) as listener:

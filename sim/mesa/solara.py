@@ -13,9 +13,9 @@ import solara
 from mesa.visualization import SolaraViz
 from mesa.visualization.utils import update_counter
 
+from sim.errors import ScenarioError
 from sim.mesa.choices import PAIRING, Offer, Shown, choices, offered
 from sim.mesa.panels import PANELS, Panel, image, week_in_words
-from sim.scenario.scenario import ScenarioError
 
 TITLE = "Attune with Mesa"
 #: SolaraViz has a tab for each of its pages, and here is one. A slider's label stands above it, and its value below.

@@ -15,6 +15,7 @@ from numba.extending import register_jitable
 from scipy import stats
 
 from sim.compiling import compiled
+from sim.errors import PopulationError
 from sim.luck import absorbed, normal_at, occasion, purpose_code, uniform_at
 from sim.measurement.instruments import Luck
 from sim.people.apply import applied
@@ -24,10 +25,6 @@ from sim.theory import equations as eq
 from sim.theory.parameters import Parameters
 
 MOST_ATTEMPTS = 200_000
-
-
-class PopulationError(ValueError):
-    """Nobody in the population fits what the scenario asks for."""
 
 
 class Wanted(Protocol):

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from sim.errors import StateError
 from sim.theory.regions import REGIONS, ROLES
 
 
@@ -174,10 +175,6 @@ class Columns:
 
     def __len__(self) -> int:
         return int(self.data.shape[1])
-
-
-class StateError(ArithmeticError):
-    """A state column left its valid range or became NaN: the model, or a mechanism added to it, is at fault."""
 
 
 def check_range(columns: Columns, names: Iterable[str] | None = None, where: str = "") -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from sim.errors import UsageError
 from sim.measures.clinics import CLINIC_MEASURES
 from sim.measures.intervals import mean_interval
 from sim.measures.therapy import MEASURES
@@ -23,7 +24,7 @@ Wanted = Measure | str | Iterable[Measure | str] | Mapping[str, Measure] | None
 def _named(name: str) -> Measure:
     known = MEASURES | CLINIC_MEASURES
     if name not in known:
-        raise ValueError(f"no measure '{name}'{nearest(name, known)}; known: {', '.join(known)}")
+        raise UsageError(f"no measure '{name}'{nearest(name, known)}; known: {', '.join(known)}")
     return known[name]
 
 
@@ -32,7 +33,7 @@ def _value(name: str, function: Measure, found: Run) -> float:
     try:
         return float(value)
     except (TypeError, ValueError):
-        raise TypeError(f"measure '{name}' must return one number for a run, not {type(value).__name__}") from None
+        raise UsageError(f"measure '{name}' must return one number for a run, not {type(value).__name__}") from None
 
 
 def _measures(wanted: Wanted, clinic: bool) -> dict[str, Measure]:
@@ -69,12 +70,12 @@ def compare(
     to ``sim.run`` (threads, chunk). Returns one row per measure: the difference with its 95 % interval over seeds, the
     means under a and b, the SD of a seed's difference, what it would be if the seeds were not shared, and the number of
     seeds. A seed shares all luck; the people are the same where both scenarios ask for the same kind of clients. Of scenarios
-    that ask for the ensemble the default numbers are compared. Raises ``ValueError`` without seeds or for an unknown name,
-    ``TypeError`` for a measure that gives no number.
+    that ask for the ensemble the default numbers are compared. Raises ``UsageError`` without seeds or for an unknown name,
+    ``UsageError`` for a measure that gives no number.
     """
     functions = _measures(measure, clinic="clinic" in (a.design, b.design))
     if isinstance(seeds, int):
-        raise ValueError(f"seeds must be several numbers, such as range(5), not {seeds}")
+        raise UsageError(f"seeds must be several numbers, such as range(5), not {seeds}")
     a, b = (one.model_copy(update={"ensemble": 0}) for one in (a, b))
     found: dict[str, list[tuple[float, float]]] = {name: [] for name in functions}
     n = 0
@@ -84,7 +85,7 @@ def compare(
         for name, function in functions.items():
             found[name].append((_value(name, function, run_a), _value(name, function, run_b)))
     if n == 0:
-        raise ValueError("compare needs at least one seed")
+        raise UsageError("compare needs at least one seed")
     rows = []
     for name, pairs in found.items():
         values = np.asarray(pairs)

@@ -18,6 +18,7 @@ import pandas as pd
 from scipy import stats
 
 from sim import measures
+from sim.errors import UsageError
 from sim.measures.clinics import OF_ARMS, Measured, rules_compared
 from sim.measures.intervals import difference_interval, mean_interval
 from sim.measures.persons import reference as clinic_reference
@@ -178,10 +179,10 @@ def two_intervals(run: Run) -> pd.DataFrame:
       the value with the defaults; missing for what is no difference, or none at all with the defaults.
     - ``members``: how many of them have this measure.
 
-    Raises ``ValueError`` for a run whose scenario does not ask for the ensemble.
+    Raises ``UsageError`` for a run whose scenario does not ask for the ensemble.
     """
     if not len(run.ensemble):
-        raise ValueError(f"{run.scenario.name}: was run with one set of numbers; give the scenario 'parameters: ensemble'")
+        raise UsageError(f"{run.scenario.name}: was run with one set of numbers; give the scenario 'parameters: ensemble'")
     table = run.ensemble.assign(arm=run.ensemble["arm"].astype("str"), measure=run.ensemble["measure"].astype("str"))
     each = {key: part["value"].to_numpy(float) for key, part in table.groupby(["arm", "measure"])}
     rows = []

@@ -9,10 +9,11 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from sim.engine.compile import anatomy
+from sim.errors import InterventionError, ParameterError
 from sim.scenario.reading import Location, Wrong, hint, shown
 from sim.scenario.rules import SHARED, Rule, Strict, between, mapping, number, object_of
 from sim.theory import ensemble
-from sim.theory.parameters import NUMBERS, ParameterError, checked, nearest
+from sim.theory.parameters import NUMBERS, checked, nearest
 from sim.theory.regions import lesion_names
 from sim.therapy import interventions
 from sim.therapy.policies import POLICIES
@@ -113,7 +114,7 @@ def _named(name: Any, check: Callable[[str], None], at: Location) -> str:
         raise Wrong(at, f"must be a name, not {shown(name)}")
     try:
         check(name)
-    except interventions.InterventionError as error:
+    except InterventionError as error:
         raise Wrong(at, str(error)) from None
     return name
 
@@ -123,7 +124,7 @@ def _cut(value: Any) -> dict[str, float]:
     for name, one in mapping(value, "links to what is seen in their place, such as therapist.response.warmth: typical").items():
         try:
             found[name] = interventions.cut_value(name, one)
-        except interventions.InterventionError as error:
+        except InterventionError as error:
             raise Wrong((name,), str(error)) from None
     return found
 
@@ -168,7 +169,7 @@ def _forced(one: Any, at: Location) -> interventions.Forced:
     quantity = _named(one.get("quantity", interventions.Forced.quantity), interventions.check_forced, (*at, "quantity"))
     try:
         return interventions.Forced(interventions.checked_value(quantity, one["value"]), quantity, **when)
-    except interventions.InterventionError as error:
+    except InterventionError as error:
         raise Wrong((*at, "value"), str(error)) from None
 
 

@@ -23,6 +23,7 @@ from ruamel.yaml.constructor import ConstructorError, DuplicateKeyError, RoundTr
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.scalarbool import ScalarBoolean
 
+from sim.errors import ScenarioError
 from sim.theory.parameters import nearest
 
 #: Where a value stands: ``("arms", "warm", "policies", 0)``.
@@ -33,13 +34,6 @@ MOST_ENTRIES = 100_000
 MOST_LEVELS = 12
 LARGEST = 10**15
 ENDINGS = (".yaml", ".yml")
-
-
-class ScenarioError(ValueError):
-    """Something is wrong with a scenario. The message is one line: ``file:line: key: what is wrong; what would be valid``."""
-
-    def __init__(self, message: str) -> None:
-        super().__init__(" ".join(message.splitlines()))
 
 
 class Wrong(ValueError):

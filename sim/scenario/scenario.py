@@ -14,11 +14,12 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
+from sim.errors import ScenarioError
 from sim.scenario.changes import ENSEMBLE
 from sim.scenario.clinic import ClinicFile, Plan, planned
 from sim.scenario.fields import ARM_KEYS, KEYS, ArmFile, ExchangesFile, RecordFile, ScenarioFile, json_schema
 from sim.scenario.people import STYLE_POINT, Attachment, Frozen, crossed_people, of_style, one_client, one_therapist
-from sim.scenario.reading import Location, Reading, ScenarioError, Wrong, hint, plain, read, shown, to_text
+from sim.scenario.reading import Location, Reading, Wrong, hint, plain, read, shown, to_text
 from sim.scenario.sweep import Batch, BatchFile, Until, changed, checked_batch, each_change, may_be_kept
 from sim.theory.ensemble import usual_count
 from sim.theory.parameters import NUMBERS, nearest

@@ -26,9 +26,10 @@ from sim.catalogue.columns import (
     THERAPISTS,
     columns_of,
 )
+from sim.errors import ScenarioError, UsageError
 from sim.people.state import DYAD
 from sim.runs.uncertainty import over_members
-from sim.scenario.scenario import Arm, Scenario, ScenarioError
+from sim.scenario.scenario import Arm, Scenario
 from sim.simulation import build as design
 from sim.simulation.clinics import clinic_tables, simulated_clinic
 from sim.simulation.tidy import frame, frames, styles_of
@@ -186,9 +187,9 @@ def _clinic_sizes(scenario: Scenario) -> tuple[int, int, int, int]:
 
 
 def checked_seed(seed: int) -> int:
-    """``seed`` if it is a whole number from 0 to 2^63 - 1. Raises ``ValueError``."""
+    """``seed`` if it is a whole number from 0 to 2^63 - 1. Raises ``UsageError``."""
     if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**63:
-        raise ValueError(f"seed must be a whole number from 0 to 2^63 - 1, not {seed!r}")
+        raise UsageError(f"seed must be a whole number from 0 to 2^63 - 1, not {seed!r}")
     return int(seed)
 
 
@@ -237,7 +238,7 @@ def run(
     if scenario.batch is not None:
         raise ScenarioError(f"{scenario.name}: holds a batch of runs; run it with sim.run_batch or on the command line")
     if chunk < 1 or (threads is not None and threads < 1):
-        raise ValueError("threads and chunk must be at least 1")
+        raise UsageError("threads and chunk must be at least 1")
     fits_in_memory(scenario)
     total, done = len(_tasks(scenario, chunk)) * (1 + scenario.ensemble), 0
 

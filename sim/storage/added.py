@@ -16,15 +16,12 @@ from typing import Any
 
 import numpy as np
 
+from sim.errors import AddedError, MatchingError
 from sim.scenario.scenario import Scenario
 from sim.therapy import training
 from sim.therapy.clinic import matching
 from sim.therapy.model import what_it_does
 from sim.therapy.policies import POLICIES, Policy
-
-
-class AddedError(OSError):
-    """A file that adds to the registries and cannot be used; the message says which line and why."""
 
 
 def policies_of(scenario: Scenario) -> dict[str, dict[str, Any]]:
@@ -73,7 +70,7 @@ def restore(manifest: Mapping[str, Any]) -> None:
 
 def _not_here(seen: matching.Seen) -> np.ndarray:
     """A rule whose code is not here, only its name in a run that was read back."""
-    raise matching.MatchingError("its code is not kept with a run; give the file that adds it (--with FILE)")
+    raise MatchingError("its code is not kept with a run; give the file that adds it (--with FILE)")
 
 
 # ------------------------------------------------------------------------------------------------------ files (--with)

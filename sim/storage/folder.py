@@ -13,17 +13,14 @@ import pyarrow.parquet as pq
 
 from sim.batch.folder import MANIFEST
 from sim.batch.progress import LOG
+from sim.errors import StoreError, TableError
 from sim.storage import ledger as ledgers
-from sim.storage.store import StoreError, ValuesHash
+from sim.storage.store import ValuesHash
 from sim.theory.parameters import nearest
 
 RUN_LOG = "run.log"
 #: What every manifest says; a file without these is none.
 _SAID = ("scenario", "seed", "resolved_scenario", "versions", "sources", "lock", "arithmetic_fingerprint", "tables")
-
-
-class TableError(StoreError):
-    """A table whose file is missing or cannot be read."""
 
 
 @dataclass(frozen=True)

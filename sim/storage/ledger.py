@@ -20,7 +20,7 @@ from io import FileIO
 from pathlib import Path
 from typing import Any
 
-from sim.storage.store import StoreError
+from sim.errors import StoreError
 
 LEDGER = "ledger.jsonl"
 _CHECK = "check"

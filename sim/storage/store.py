@@ -24,21 +24,18 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from sim import __version__
 from sim.catalogue.columns import POINT, columns_of
 from sim.compiling import compiled, sources_hash
-from sim.scenario.scenario import Scenario, ScenarioError, load
+from sim.errors import ScenarioError, StoreError
+from sim.scenario.scenario import Scenario, load
 from sim.simulation.simulate import Run
 from sim.storage import added
 from sim.therapy.model import SHIPPED, Model
+from sim.version import __version__
 
 ROW_GROUP = 65_536
 SYNTHETIC = "Synthetic data: simulated people, not real ones. Not a clinical tool."
 _LOCKED = ("numpy", "numba", "llvmlite", "pandas", "pyarrow", "scipy", "pydantic", "matplotlib")
-
-
-class StoreError(OSError):
-    """A result folder that cannot be written or read; the message says which and why."""
 
 
 def _exps_and_logs(x, out):  # type: ignore[no-untyped-def]

@@ -12,6 +12,7 @@ from functools import lru_cache
 from importlib import resources
 from types import MappingProxyType
 
+from sim.errors import UsageError
 from sim.theory.parameters import checked
 
 FILE = "ensemble.csv"
@@ -41,5 +42,5 @@ def spread(count: int) -> tuple[int, ...]:
     """Which members stand for the ensemble where ``count`` of them are wanted: evenly spaced, always the same."""
     n = len(members())
     if not 2 <= count <= n:
-        raise ValueError(f"the ensemble has {n} members; ask for 2 to {n}, not {count}")
+        raise UsageError(f"the ensemble has {n} members; ask for 2 to {n}, not {count}")
     return tuple(int(i * n / count) for i in range(count))

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from sim.errors import ParameterError
 from sim.theory.regions import intact
 
 
@@ -350,10 +351,6 @@ def nearest(name: str, known: Any) -> str:
     """`` - did you mean 'x'?`` for a mistyped name, or nothing."""
     close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
     return f" - did you mean '{close[0]}'?" if close else ""
-
-
-class ParameterError(ValueError):
-    """A parameter that does not exist, or a value it cannot have."""
 
 
 def checked(name: str, value: Any, numbers: Mapping[str, Number] = NUMBERS) -> float:

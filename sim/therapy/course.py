@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from sim.errors import StateError
 from sim.measurement import instruments as ask
 from sim.people.life import live_a_week
 from sim.people.population import ecr_score
-from sim.people.state import DYAD, REGION_ACTIVITY, Columns, StateError, check_range
+from sim.people.state import DYAD, REGION_ACTIVITY, Columns, check_range
 from sim.theory.regions import ROLES
 from sim.therapy.interventions import without
 from sim.therapy.session import (

@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 
 from sim.engine.compile import Anatomy, anatomy, bounds
+from sim.errors import InterventionError
 from sim.people.state import DYAD, Columns
 from sim.theory.parameters import NUMBERS, Parameters, nearest
 from sim.theory.triangle import CORNERS
@@ -35,10 +36,6 @@ from sim.therapy.links import SESSION_LINKS, SESSION_RULES
 VERBS = ("form_alliance", "heal", "consolidate")
 _FLAGS = ("ruptured", "confronted")  # what happens or does not, and is no column
 _MOST = 1000.0  # for quantities without a highest value, such as built-up tension
-
-
-class InterventionError(ValueError):
-    """An intervention on something that does not exist, or with a value it cannot have."""
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from sim.errors import ParameterError
 from sim.people.state import PERSON
-from sim.theory.parameters import ParameterError, checked, nearest
+from sim.theory.parameters import checked, nearest
 
 
 @dataclass(frozen=True)

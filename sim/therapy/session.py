@@ -13,11 +13,12 @@ from typing import Any
 import numpy as np
 
 from sim.engine.compile import kernel, trace_columns
+from sim.errors import StateError
 from sim.measurement import instruments as ask
 from sim.measurement.instruments import Luck
 from sim.measurement.responses import Occasion
 from sim.people.apply import applied
-from sim.people.state import Columns, StateError
+from sim.people.state import Columns
 from sim.theory import equations as eq
 from sim.theory.parameters import Parameters
 from sim.theory.regions import intact

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from sim.errors import ParameterError
 from sim.people.state import PERSON, Columns
-from sim.theory.parameters import ParameterError, nearest
+from sim.theory.parameters import nearest
 
 
 @dataclass(frozen=True)

@@ -13,13 +13,13 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from sim import __version__
 from sim.classroom.course.many import many_of
 from sim.classroom.course.play import play_of
 from sim.classroom.course.state import read
 from sim.classroom.course.words import words
 from sim.classroom.lessons import FIRST, LESSONS, SETUPS, outcome, told
 from sim.theory.parameters import NUMBERS
+from sim.version import __version__
 from tests.browser.conftest import started
 
 pytest.importorskip("playwright")

@@ -7,12 +7,12 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
-from sim import __version__
 from sim.classroom.course.record import recorded
 from sim.classroom.course.responses import OWN, forced
 from sim.classroom.course.state import CONTROLLED, PAIRS, SIDES, WORDS, Shared, Side, State, defaults, warmth_base
 from sim.classroom.course.words import words
 from sim.scenario.scenario import Scenario, from_spec
+from sim.version import __version__
 
 NAME = "classroom"
 _POLICY = {"early": "look_for_ruptures", "none": "leave_ruptures_alone"}

@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 from sim.classroom.course.responses import RESPONSES
+from sim.errors import AddressError
 from sim.scenario.people import STYLE_POINT
 from sim.theory.equations import logistic, logit
 from sim.theory.parameters import NUMBERS, nearest
@@ -47,14 +48,6 @@ WHOLE = {
     "at": (0, 0, 200),
 }
 SWITCHES = ("many", "projector")
-
-
-class AddressError(ValueError):
-    """An address that cannot be; ``messages`` says each thing that is wrong, and what would be valid."""
-
-    def __init__(self, messages: Iterable[str]) -> None:
-        self.messages = tuple(messages)
-        super().__init__("; ".join(self.messages))
 
 
 @dataclass(frozen=True)

@@ -32,14 +32,14 @@ def calibrate(
 ) -> None:
     """Fit the free numbers to the published record, each held by its prior. Resumable; the same folder goes on where it stood."""
     from sim.cli.evidence import ensemble as page
+    from sim.errors import EvidenceError
     from sim.evidence.calibration.free import centre
     from sim.evidence.calibration.search import Search
     from sim.evidence.calibration.simulated import Bank
     from sim.evidence.calibration.stored import fit_as_data, keep
-    from sim.evidence.patterns.published import PatternError
 
     if start not in ("defaults", "centre"):
-        raise PatternError(f"--start must be defaults or centre, not {start!r}")
+        raise EvidenceError(f"--start must be defaults or centre, not {start!r}")
     with Bank(out, workers) as bank:
         if bank.kept:
             told(f"{bank.kept} tables are there already")
@@ -96,23 +96,23 @@ def ensemble(
 
 
 def _built(folder: Path, wanted: int, fit_file: Path | None, workers: int | None) -> None:
+    from sim.errors import EvidenceError
     from sim.evidence.calibration import ensemble as of
     from sim.evidence.calibration.free import FREE
     from sim.evidence.calibration.simulated import Bank
     from sim.evidence.calibration.stored import fit_of, keep, kept, table_as_data
-    from sim.evidence.patterns.published import PatternError
     from sim.theory.ensemble import FILE
 
     try:
         fit = fit_of(kept("calibration") if fit_file is None else json.loads(fit_file.read_text(encoding="utf-8")))
     except (ValueError, KeyError, TypeError) as e:
-        raise PatternError(f"{fit_file}: is no result of attune calibrate ({e})") from None
+        raise EvidenceError(f"{fit_file}: is no result of attune calibrate ({e})") from None
     if len(fit.standings) != len(FREE):
-        raise PatternError(f"{fit_file}: has {len(fit.standings)} numbers, the model {len(FREE)}; calibrate anew")
+        raise EvidenceError(f"{fit_file}: has {len(fit.standings)} numbers, the model {len(FREE)}; calibrate anew")
     with Bank(folder, workers) as bank:
         built = of.build(bank, fit, wanted, most=min(3 * wanted + 50, MOST_CANDIDATES), say=told)
         if len(built.kept) < 2:
-            raise PatternError(f"of {built.candidates} candidates {len(built.kept)} agree with the table: no ensemble was made")
+            raise EvidenceError(f"of {built.candidates} candidates {len(built.kept)} agree with the table: no ensemble was made")
         told(f"{VERIFIED} of them are simulated anew")
         again = of.checked(bank, VERIFIED, VERIFY_SEED, of=built.kept)
     about = (

@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from sim.errors import UserError
+from sim.errors import UsageError
 
 
 def claims(
@@ -24,30 +24,27 @@ def claims(
 ) -> None:
     """Put the claims to the test: contrasts on the same people and luck, against what was expected beforehand."""
     from sim.cli.evidence import claims_page
-    from sim.evidence.claims.contrasts import UnknownClaim, findings
+    from sim.evidence.claims.contrasts import findings
 
     if (write or checking) and (seed != 1 or clients is not None):
-        raise UserError("docs/CLAIMS.md is on seed 1 with its own number of clients; leave out --seed and --clients")
+        raise UsageError("docs/CLAIMS.md is on seed 1 with its own number of clients; leave out --seed and --clients")
     if write and names:
-        raise UserError("--write writes the whole of docs/CLAIMS.md; leave out the names")
+        raise UsageError("--write writes the whole of docs/CLAIMS.md; leave out the names")
     page, count = claims_page.PAGE, claims_page.SEEDS if write else 1
     if checking and not page.is_file():
-        raise UserError(f"{page}: is not there; --check compares with it, and works in a clone of the project")
+        raise UsageError(f"{page}: is not there; --check compares with it, and works in a clone of the project")
     console = Console(stderr=True)
     with Progress(
         TextColumn("claims"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
         console=console, transient=True, disable=not console.is_terminal,
     ) as progress:  # fmt: skip
         bar = progress.add_task("claims", total=None)
-        try:
-            every = [
-                findings(names or (), one, clients, threads=threads, ablated=one == seed,
-                         progress=lambda done, total: progress.update(bar, completed=done, total=total))
-                for one in range(seed, seed + count)
-            ]  # fmt: skip
-            found = every[0]
-        except UnknownClaim as e:
-            raise UserError(str(e)) from None
+        every = [
+            findings(names or (), one, clients, threads=threads, ablated=one == seed,
+                     progress=lambda done, total: progress.update(bar, completed=done, total=total))
+            for one in range(seed, seed + count)
+        ]  # fmt: skip
+        found = every[0]
     if as_json:
         typer.echo(json.dumps(claims_page.as_data(found), indent=2))
     elif not checking:
@@ -56,7 +53,7 @@ def claims(
         try:
             page.write_text(claims_page.page(found, claims_page.over_seeds(every)), encoding="utf-8")
         except OSError as e:
-            raise UserError(f"{page}: cannot be written ({e.strerror})") from e
+            raise UsageError(f"{page}: cannot be written ({e.strerror})") from e
         typer.echo(f"Wrote {page}")
     if checking:
         differ = claims_page.differences(found, claims_page.kept(page.read_text(encoding="utf-8")))

@@ -10,7 +10,6 @@ from typing import Any
 
 from rich.table import Table
 
-from sim import __version__
 from sim.compiling import sources_hash
 from sim.evidence.sensitivity.analysis import quantile
 from sim.evidence.sensitivity.indices import Luck, Screened, Sensitivity
@@ -19,6 +18,7 @@ from sim.evidence.sensitivity.response import Outcome
 from sim.scenario.scenario import Scenario
 from sim.storage.store import SYNTHETIC, versions
 from sim.theory.parameters import NUMBERS
+from sim.version import __version__
 
 #: What is written into a folder.
 DATA, TABLE, MORRIS, SOBOL = "sensitivity.json", "sensitivity.csv", "morris.png", "sobol.png"

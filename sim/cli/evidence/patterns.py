@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
+from sim.errors import StoreError
 from sim.evidence.patterns.published import Pattern
 from sim.evidence.patterns.validation import MOST_MISSED, Row, Validation
 
@@ -146,7 +147,7 @@ def room_for(folder: Path) -> None:
     """Raise ``FileExistsError`` where something would be written over, before the work."""
     for name in (TABLE, FOREST):
         if (folder / name).exists():
-            raise FileExistsError(f"{folder / name}: already exists; choose another folder")
+            raise StoreError(f"{folder / name}: already exists; choose another folder")
     folder.mkdir(parents=True, exist_ok=True)
 
 

@@ -11,11 +11,12 @@ import typer
 
 from sim.cli.evidence.calibrate import told
 from sim.cli.evidence.ensemble import show, text_table
+from sim.errors import EvidenceError, StoreError
 from sim.evidence.calibration.ensemble import wrong_signs
 from sim.evidence.calibration.search import Search, misses
 from sim.evidence.calibration.simulated import Bank
 from sim.evidence.calibration.stored import fit_of, keep, kept, path_of, table_as_data
-from sim.evidence.patterns.published import PatternError, chosen, patterns
+from sim.evidence.patterns.published import chosen, patterns
 from tools.docs import validation as validation_doc
 
 
@@ -33,10 +34,10 @@ def keep_and_write(name: str, data: Mapping[str, Any]) -> None:
 
 
 def in_a_clone() -> None:
-    """Raise ``FileNotFoundError`` where --write would not write into the clone whose package is running."""
+    """Raise ``StoreError`` where --write would not write into the clone whose package is running."""
     root = path_of("validation").parents[3]
     if not (root / "docs" / "DESIGN.md").is_file() or Path.cwd().resolve() != root.resolve():
-        raise FileNotFoundError(f"{Path.cwd()}: --write works in the top folder of a clone of the project")
+        raise StoreError(f"{Path.cwd()}: --write works in the top folder of a clone of the project")
 
 
 def foretell(folder: Path, ids: Sequence[str], workers: int | None, write: bool, as_json: bool) -> None:
@@ -48,7 +49,7 @@ def foretell(folder: Path, ids: Sequence[str], workers: int | None, write: bool,
     rows = [one.id for one in chosen(ids)] if ids else []
     for one in rows:
         if patterns()[one].tier != "calibrate":
-            raise PatternError(f"pattern {one} has no value to foretell; those with one are of tier calibrate")
+            raise EvidenceError(f"pattern {one} has no value to foretell; those with one are of tier calibrate")
     with Bank(folder, workers) as bank:
         found = foretold(Search(bank), fit_of(kept("calibration")), rows, say=told)
     data = {"rows": [asdict(one) for one in found]}
@@ -71,7 +72,7 @@ def rivals(folder: Path, names: Sequence[str], rounds: int, workers: int | None,
 
     wanted = of.chosen(names)
     if out is not None and (out / RIVALS_FIGURE).exists():
-        raise FileExistsError(f"{out / RIVALS_FIGURE}: already exists; choose another folder")
+        raise StoreError(f"{out / RIVALS_FIGURE}: already exists; choose another folder")
     found: list[dict[str, Any]] = []
     with Bank(folder, workers) as bank:
         for rival in wanted:
@@ -103,11 +104,7 @@ def claims(count: int, threads: int | None, write: bool, as_json: bool) -> None:
     from sim.evidence.calibration.signs import claim_shares
     from sim.theory.ensemble import spread
 
-    try:
-        chosen_members = spread(count)
-    except ValueError as e:
-        raise PatternError(str(e)) from None
-    found = claim_shares(chosen_members, threads=threads, say=told)
+    found = claim_shares(spread(count), threads=threads, say=told)
     if as_json:
         typer.echo(json.dumps(found, indent=2))
     else:

@@ -40,8 +40,9 @@ def sensitivity(
 ) -> None:
     """Which numbers move a measure of a scenario: Morris screening, then Sobol indices, each beside what is luck."""
     from sim.cli.evidence import indices as page
+    from sim.errors import EvidenceError
     from sim.evidence.sensitivity.analysis import checked
-    from sim.evidence.sensitivity.ranges import SensitivityError, movable_numbers
+    from sim.evidence.sensitivity.ranges import movable_numbers
     from sim.evidence.sensitivity.response import outcome
     from sim.scenario.scenario import load
     from sim.simulation.simulate import fits_in_memory
@@ -51,7 +52,7 @@ def sensitivity(
     measured = outcome(wanted, measure, arm, minus)
     checked(method, seed, trajectories, samples, replicates, top)
     if method == "sobol" and not parameters:
-        raise SensitivityError("--method sobol needs --parameters; to have the numbers screened first, use --method both")
+        raise EvidenceError("--method sobol needs --parameters; to have the numbers screened first, use --method both")
     ranges, left = movable_numbers(wanted, measured.arms, parameters or (), width)
     for _, part in measured.parts:
         fits_in_memory(part)

@@ -35,19 +35,19 @@ def validate(
 ) -> None:
     """Hold the model against published patterns: simulated as they were studied, with a joint score. Exit 1 where it fails."""
     from sim.cli.evidence import refits as long
-    from sim.evidence.patterns.published import PatternError
+    from sim.errors import EvidenceError
 
     asked = sum(map(bool, (foretell, rivals, claims_over)))
     if asked > 1:
-        raise PatternError("--foretell, --rivals and --claims-over are long; ask for one at a time")
+        raise EvidenceError("--foretell, --rivals and --claims-over are long; ask for one at a time")
     if rival and not rivals:
-        raise PatternError("--rival belongs to --rivals")
+        raise EvidenceError("--rival belongs to --rivals")
     if asked and (scenario is not None or (pattern and not foretell)):
-        raise PatternError("--scenario and --pattern belong to the plain table (--pattern to --foretell too)")
+        raise EvidenceError("--scenario and --pattern belong to the plain table (--pattern to --foretell too)")
     if write and (scenario is not None or pattern or rival or (not asked and (seed != 1 or size != 1.0))):
-        raise PatternError("docs/VALIDATION.md is on seed 1 with all patterns and rivals; leave out what changes that")
+        raise EvidenceError("docs/VALIDATION.md is on seed 1 with all patterns and rivals; leave out what changes that")
     if write and ((rivals and rounds != SHIPPED_ROUNDS) or 0 < claims_over < SHIPPED_MEMBERS):
-        raise PatternError(f"--write keeps rivals of {SHIPPED_ROUNDS} rounds and claims over at least {SHIPPED_MEMBERS} members")
+        raise EvidenceError(f"--write keeps rivals of {SHIPPED_ROUNDS} rounds and claims over at least {SHIPPED_MEMBERS} members")
     if write:
         long.in_a_clone()
     if foretell:

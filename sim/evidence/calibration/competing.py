@@ -11,11 +11,12 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from sim.errors import EvidenceError
 from sim.evidence.calibration import seeds as reserved
 from sim.evidence.calibration.free import FREE, Free, centre
 from sim.evidence.calibration.search import Fit, Search, mean_of, misses
 from sim.evidence.calibration.simulated import Bank, Found, Job
-from sim.evidence.patterns.published import PatternError, patterns
+from sim.evidence.patterns.published import patterns
 from sim.theory.parameters import nearest
 
 #: Everything by which the quality of the relationship does anything to distress or to staying.
@@ -91,12 +92,12 @@ class Refitted:
 
 
 def chosen(names: Iterable[str] = ()) -> tuple[Rival, ...]:
-    """Rivals by name, the shipped model always first; without names all. Raises ``PatternError`` for one that is not there."""
+    """Rivals by name, the shipped model always first; without names all. Raises ``EvidenceError`` for one that is not there."""
     wanted = list(names)
     every = {rival.name: rival for rival in RIVALS}
     for name in wanted:
         if name not in every:
-            raise PatternError(f"no rival '{name}'{nearest(name, every)}; rivals are: {', '.join(every)}")
+            raise EvidenceError(f"no rival '{name}'{nearest(name, every)}; rivals are: {', '.join(every)}")
     return tuple(rival for rival in RIVALS if not wanted or rival.name in wanted or rival.name == "shipped")
 
 

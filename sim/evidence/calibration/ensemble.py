@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from sim.errors import UsageError
 from sim.evidence.calibration import seeds as reserved
 from sim.evidence.calibration.emulator import Emulator, learned
 from sim.evidence.calibration.free import FREE, Free, standings_of, values_at
@@ -128,7 +129,7 @@ def drawn(emulator: Emulator, fit: Fit, count: int, seed: int = reserved.DRAW) -
     begin = rng.multivariate_normal(fit.standings, 0.1 * uncertainty(fit), size=40 * WALKERS)
     begin = begin[np.isfinite(log_posterior(begin))][:WALKERS]
     if len(begin) < WALKERS:
-        raise ValueError("the emulator finds no sets of numbers around the fit that agree with the table")
+        raise UsageError("the emulator finds no sets of numbers around the fit that agree with the table")
     sampler = emcee.EnsembleSampler(WALKERS, fit.standings.size, log_posterior, vectorize=True)
     sampler.random_state = np.random.MT19937(seed).state  # emcee draws from a generator of its own
     sampler.run_mcmc(begin, STEPS)

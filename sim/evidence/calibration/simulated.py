@@ -22,6 +22,7 @@ from types import TracebackType
 from typing import Any, TextIO
 
 from sim.batch.workers import end_with_parent
+from sim.errors import SearchError
 from sim.evidence.patterns.published import patterns
 from sim.evidence.patterns.studies import Studies
 from sim.evidence.patterns.validation import Row, simulated
@@ -58,10 +59,6 @@ class Found:
     values: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     parts: Mapping[str, Mapping[str, tuple[float, float, float]]] = field(default_factory=dict)
     between: Mapping[str, float] = field(default_factory=dict)
-
-
-class BankError(OSError):
-    """A bank that cannot be used: the message says why."""
 
 
 @lru_cache(maxsize=1)
@@ -102,7 +99,7 @@ def _found(kept: Mapping[str, Any]) -> Found:
 class Bank:
     """Answers jobs from what is kept, and simulates the others. ``folder`` None keeps nothing beyond the process.
 
-    Use it as a context: its processes end with it. Raises ``BankError`` for a ledger that another model has written.
+    Use it as a context: its processes end with it. Raises ``SearchError`` for a ledger that another model has written.
     """
 
     def __init__(self, folder: Path | None = None, workers: int | None = None) -> None:
@@ -122,7 +119,7 @@ class Bank:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             self._file.close()
-            raise BankError(f"{path}: another search is writing it; wait for it, or use another folder") from None
+            raise SearchError(f"{path}: another search is writing it; wait for it, or use another folder") from None
         self._file.seek(0)
         text = self._file.read()
         whole = text[: text.rfind("\n") + 1]
@@ -134,9 +131,11 @@ class Bank:
             first, *entries = (json.loads(line) for line in whole.splitlines())
             of, self._kept = first["model"], {entry["key"]: entry for entry in entries}
         except (ValueError, KeyError, TypeError) as e:
-            raise BankError(f"{path}: is no ledger of simulated tables ({e}); remove it to begin anew") from e
+            raise SearchError(f"{path}: is no ledger of simulated tables ({e}); remove it to begin anew") from e
         if of != model_hash():
-            raise BankError(f"{path}: was made with another version of the model; use another folder, or remove it to begin anew")
+            raise SearchError(
+                f"{path}: was made with another version of the model; use another folder, or remove it to begin anew"
+            )
         if whole != text:
             self._file.truncate(len(whole.encode()))
 

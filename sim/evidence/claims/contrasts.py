@@ -21,6 +21,7 @@ import numpy as np
 import pandas as pd
 from ruamel.yaml import YAML
 
+from sim.errors import EvidenceError, UsageError
 from sim.evidence.claims.origins import distance
 from sim.evidence.claims.quantities import Measured, measured, needs_exchanges, quantities
 from sim.measures.intervals import mean_interval
@@ -31,10 +32,6 @@ from sim.theory.parameters import nearest
 
 _MERGED = ("parameters", "lesions", "cut", "hold")
 _FOLLOWED = 200  # clients followed exchange by exchange, where a measure looks inside sessions
-
-
-class UnknownClaim(ValueError):
-    """A name that is neither a claim nor a contrast."""
 
 
 #: Share of an effect that may be left once its mechanism is taken out.
@@ -195,14 +192,14 @@ def table() -> Mapping[str, Any]:
 def contrasts(wanted: Iterable[str] = ()) -> tuple[Contrast, ...]:
     """The contrasts of the claims named (``K7``) or named themselves (``insula_needed``); all without names.
 
-    Raises ``UnknownClaim``.
+    Raises ``EvidenceError``.
     """
     every = tuple(_contrast(row) for row in table()["contrasts"])
     known = [*claims(), *(c.id for c in every)]
     names = [name.upper() if name.upper() in claims() else name for name in wanted]
     for name in names:
         if name not in known:
-            raise UnknownClaim(f"no claim or contrast '{name}'{nearest(name, known)}; claims are K1 to K27 and A1 to A9")
+            raise EvidenceError(f"no claim or contrast '{name}'{nearest(name, known)}; claims are K1 to K27 and A1 to A9")
     return tuple(c for c in every if not names or c.id in names or set(c.claims) & set(names))
 
 
@@ -218,7 +215,7 @@ def _contrast(row: Mapping[str, Any]) -> Contrast:
     else:
         cells, differs = ((1.0, overlaid(usual)),), usual
     if row["measure"].startswith(("r.", "count.")) and len(cells) > 1:
-        raise ValueError(f"{row['id']}: {row['measure']} is one number of one side; it cannot be compared between sides")
+        raise UsageError(f"{row['id']}: {row['measure']} is one number of one side; it cannot be compared between sides")
     return Contrast(
         id=row["id"],
         claims=tuple(row["claims"]),
@@ -284,10 +281,10 @@ def findings(
 
     ``clients``: clients an arm (default: the table's). ``ablated``: also with the mechanism taken out. ``under``: an
     overlay of every side, such as a changed number, under which the claims are put to the test. ``numbers``: what the model's
-    numbers are instead of their defaults, where a contrast does not say otherwise. Raises ``UnknownClaim``.
+    numbers are instead of their defaults, where a contrast does not say otherwise. Raises ``EvidenceError``.
     """
     if threads is not None and threads < 1:
-        raise ValueError("threads must be at least 1")
+        raise UsageError("threads must be at least 1")
     chosen = contrasts(wanted)
     n = int(table()["base"]["clients_per_arm"]) if clients is None else clients
     arms = _wanted(chosen, ablated)

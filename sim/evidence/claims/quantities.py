@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from sim.errors import EvidenceError
 from sim.evidence.imaging import correlation, site_alliance
 from sim.measures.therapy import late_sessions, repaired_share
 from sim.people.state import REGION_ACTIVITY
@@ -89,10 +90,6 @@ PREFIXES = (
 )
 
 
-class UnknownMeasure(ValueError):
-    """A name that no measure has."""
-
-
 @dataclass(frozen=True)
 class Measured:
     """One measure in one arm: a value per client, or one value for the arm with its 95 % interval."""
@@ -124,7 +121,7 @@ def quantities(name: str) -> tuple[str, ...]:
 
 
 def measured(run: Run, name: str) -> Measured:
-    """A measure of a run of one arm. Raises ``UnknownMeasure``."""
+    """A measure of a run of one arm. Raises ``EvidenceError``."""
     prefix, _, rest = name.rpartition(".")
     if prefix in ("r", "count"):
         return _of_arm(run, rest)
@@ -143,14 +140,14 @@ def measured(run: Run, name: str) -> Measured:
 
 
 def _unknown(name: str) -> Measured:
-    raise UnknownMeasure(f"no measure '{name}'")
+    raise EvidenceError(f"no measure '{name}'")
 
 
 def _column(sessions: pd.DataFrame, name: str) -> pd.Series:
     if name in _BUILT:
         return _BUILT[name][0](sessions)
     if name not in sessions.columns:
-        raise UnknownMeasure(f"no measure '{name}'{nearest(name, [*sessions.columns, *_BUILT, *_MEASURED])}")
+        raise EvidenceError(f"no measure '{name}'{nearest(name, [*sessions.columns, *_BUILT, *_MEASURED])}")
     return sessions[name].astype(float)
 
 
@@ -163,7 +160,7 @@ def _over_sessions(run: Run, when: str, name: str) -> pd.Series:
     elif when == "late":
         values = values[late_sessions(sessions)]
     elif when:
-        raise UnknownMeasure(f"no measure '{when}.{name}'; known prefixes: late, first_session, first, change, moved, swing, r")
+        raise EvidenceError(f"no measure '{when}.{name}'; known prefixes: late, first_session, first, change, moved, swing, r")
     rows = sessions.loc[values.index]
     return values.groupby([rows["replicate"], rows["client"]]).mean()
 
@@ -175,7 +172,7 @@ def _change(run: Run, name: str) -> pd.Series:
         return rows.last() - rows.first()
     people = run.clients.set_index(_WHO)
     if f"{name}_end_latent" not in people:
-        raise UnknownMeasure(f"no measure 'change.{name}'")
+        raise EvidenceError(f"no measure 'change.{name}'")
     return people[f"{name}_end_latent"] - people[f"{name}_0_latent"]
 
 
@@ -195,7 +192,7 @@ def _inside(run: Run, kind: str, name: str) -> pd.Series:
         usual = rows[rows["session"] == session - 1].groupby(_WHO)["client_arousal"].mean()
         return then - usual
     if name not in rows.columns:
-        raise UnknownMeasure(f"no measure '{kind}.{name}'{nearest(name, rows.columns)}")
+        raise EvidenceError(f"no measure '{kind}.{name}'{nearest(name, rows.columns)}")
     if kind == "swing":
         return rows.groupby([*_WHO, "session"])[name].std().groupby(_WHO).mean()
     return rows[(rows["session"] == 1) & (rows["exchange"] == 1)].set_index(_WHO)[name]

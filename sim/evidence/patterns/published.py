@@ -12,6 +12,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
+from sim.errors import EvidenceError
 from sim.theory.parameters import NUMBERS, nearest
 
 #: What a row is for.
@@ -20,10 +21,6 @@ TIERS = ("calibrate", "direction", "contested", "prior")
 READ = ("yes", "computed", "no", "second-hand")
 #: What can be expected of one part of a result.
 SIGNS = ("+", "-", "0", "any")
-
-
-class PatternError(ValueError):
-    """A pattern that does not exist, or a row of the table that makes no sense."""
 
 
 @dataclass(frozen=True)
@@ -64,12 +61,12 @@ class Pattern:
 
 
 def pattern(row: Mapping[str, Any]) -> Pattern:
-    """One row of the table, checked. Raises ``PatternError``."""
+    """One row of the table, checked. Raises ``EvidenceError``."""
     row_id = row.get("id", "a row without id")
 
     def refuse(unless: object, why: str) -> None:
         if not unless:
-            raise PatternError(f"pattern {row_id}: {why}")
+            raise EvidenceError(f"pattern {row_id}: {why}")
 
     known = {one.name for one in fields(Pattern)}
     for key in row:
@@ -102,14 +99,14 @@ def patterns() -> Mapping[str, Pattern]:
     rows = [pattern(row) for row in YAML(typ="safe").load(text)["patterns"]]
     table = {row.id: row for row in rows}
     if len(table) < len(rows):
-        raise PatternError("an id stands twice in the table of patterns")
+        raise EvidenceError("an id stands twice in the table of patterns")
     return MappingProxyType(table)
 
 
 def chosen(ids: Iterable[str] = ()) -> tuple[Pattern, ...]:
-    """The patterns of these ids in the table's order; without ids all. Raises ``PatternError`` for one that is not there."""
+    """The patterns of these ids in the table's order; without ids all. Raises ``EvidenceError`` for one that is not there."""
     wanted = list(dict.fromkeys(ids))
     for name in wanted:
         if name not in patterns():
-            raise PatternError(f"no pattern '{name}'{nearest(name, patterns())}; ids are: {', '.join(patterns())}")
+            raise EvidenceError(f"no pattern '{name}'{nearest(name, patterns())}; ids are: {', '.join(patterns())}")
     return tuple(one for one in patterns().values() if not wanted or one.id in wanted)

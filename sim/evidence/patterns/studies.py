@@ -16,8 +16,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from sim.errors import ScenarioError, UsageError
 from sim.measurement import instruments as ask
-from sim.scenario.scenario import Scenario, ScenarioError, from_spec
+from sim.scenario.scenario import Scenario, from_spec
 from sim.simulation import build as design
 from sim.simulation.simulate import checked_seed, run
 from sim.theory.parameters import NUMBERS
@@ -100,7 +101,7 @@ class Studies:
     def __post_init__(self) -> None:
         self.seed = checked_seed(self.seed)
         if not 0.0 < self.size <= 10.0:
-            raise ValueError("size must be above 0 and at most 10")
+            raise UsageError("size must be above 0 and at most 10")
         self._ratings: pd.DataFrame | None = None
 
     def _scenario(self, name: str, numbers: Mapping[str, float], **keys: Any) -> Scenario:

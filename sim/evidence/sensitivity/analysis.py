@@ -20,8 +20,9 @@ from typing import Any, cast
 import numpy as np
 from scipy import stats
 
+from sim.errors import EvidenceError
 from sim.evidence.sensitivity.indices import Luck, Screened, Sensitivity, Shared
-from sim.evidence.sensitivity.ranges import Range, SensitivityError
+from sim.evidence.sensitivity.ranges import Range
 
 Evaluate = Callable[[Mapping[str, float], int], float]
 Progress = Callable[[str, int, int], None]
@@ -57,7 +58,7 @@ def sensitivity(
 
     ``evaluate(numbers, seed)`` gives the measure. ``method``: morris, sobol (all of ``ranges``) or both. Every point is the
     mean over ``replicates`` seeds from ``seed`` on. ``progress`` is called with the part, runs done and runs in all. Raises
-    ``SensitivityError`` where the design is impossible or the measure is missing.
+    ``EvidenceError`` where the design is impossible or the measure is missing.
     """
     checked(method, seed, trajectories, samples, replicates, top)
     how = _How(evaluate, seed, replicates, threads or os.cpu_count() or 1, progress or (lambda part, done, total: None))
@@ -80,18 +81,18 @@ def sensitivity(
 
 
 def checked(method: str, seed: int, trajectories: int, samples: int, replicates: int, top: int) -> None:
-    """Raise ``SensitivityError`` for a design that is impossible or tells nothing."""
+    """Raise ``EvidenceError`` for a design that is impossible or tells nothing."""
     if method not in ("morris", "sobol", "both"):
-        raise SensitivityError(f"--method must be morris, sobol or both, not '{method}'")
+        raise EvidenceError(f"--method must be morris, sobol or both, not '{method}'")
     if trajectories < LEAST_TRAJECTORIES:
-        raise SensitivityError(f"--trajectories must be at least {LEAST_TRAJECTORIES}, not {trajectories}: fewer tell nothing")
+        raise EvidenceError(f"--trajectories must be at least {LEAST_TRAJECTORIES}, not {trajectories}: fewer tell nothing")
     if samples < LEAST_SAMPLES or samples & (samples - 1):
         power = 2 ** max(round(np.log2(max(samples, 1))), 3)
-        raise SensitivityError(f"--samples must be a power of two from {LEAST_SAMPLES} on, such as {power}, not {samples}")
+        raise EvidenceError(f"--samples must be a power of two from {LEAST_SAMPLES} on, such as {power}, not {samples}")
     if replicates < 1 or top < 1:
-        raise SensitivityError(f"--replicates and --top must be at least 1, not {replicates} and {top}")
+        raise EvidenceError(f"--replicates and --top must be at least 1, not {replicates} and {top}")
     if not 0 <= seed <= 2**63 - max(replicates, BASE_SEEDS):
-        raise SensitivityError(f"--seed must leave room for {max(replicates, BASE_SEEDS)} seeds below 2^63, not {seed}")
+        raise EvidenceError(f"--seed must leave room for {max(replicates, BASE_SEEDS)} seeds below 2^63, not {seed}")
 
 
 # --------------------------------------------------------------------------------------------------------------- runs
@@ -119,7 +120,7 @@ def _runs(how: _How, part: str, points: Sequence[Mapping[str, float]], seeds: Se
             if not np.isfinite(value):
                 odd = ", ".join(f"{name}={v:.4g}" for name, v in list(points[i].items())[:3])
                 where = f"with {odd}{', ...' if len(points[i]) > 3 else ''}" if points[i] else "at the scenario's own numbers"
-                raise SensitivityError(
+                raise EvidenceError(
                     f"the measure has no value {where} (seed {how.seed + j}); take another measure or arm, more clients, "
                     "or a smaller --range"
                 )
@@ -153,7 +154,7 @@ def _problem(ranges: Sequence[Range]) -> dict[str, Any]:
 def _at_the_base(how: _How, ranges: Sequence[Range]) -> tuple[float, dict[str, Luck]]:
     """The measure at the scenario's own numbers, and how far it goes from seed to seed there."""
     if not ranges:
-        raise SensitivityError("no number is left to move; name some by --parameters")
+        raise EvidenceError("no number is left to move; name some by --parameters")
     n = max(BASE_SEEDS, how.replicates)
     values = _runs(how, "luck", [{}], [n])[0]
     sd = float(values.std(ddof=1))

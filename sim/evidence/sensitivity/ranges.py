@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from sim.errors import EvidenceError
 from sim.theory.parameters import NUMBERS, nearest
 
 if TYPE_CHECKING:
@@ -25,10 +26,6 @@ _SWITCHES = "are an experimenter's switches"
 _UNASKED = "belong to instruments that no measure here asks"
 _CLINIC = "are of clinics only"
 _STUDIED = "are what the arms of this scenario differ in"
-
-
-class SensitivityError(ValueError):
-    """What was asked of a sensitivity analysis cannot be done; the message says what, where, and what would be valid."""
 
 
 @dataclass(frozen=True)
@@ -88,15 +85,15 @@ def movable_numbers(
 ) -> tuple[tuple[Range, ...], dict[str, str]]:
     """The ranges of the numbers to move, and why others are left out. ``wanted``: names, or groups of ``attune params``.
 
-    Raises ``SensitivityError`` for a name that is neither, for one that follows from others, and for a width of nothing.
+    Raises ``EvidenceError`` for a name that is neither, for one that follows from others, and for a width of nothing.
     """
     if not (math.isfinite(width) and width > 0):
-        raise SensitivityError(f"--range must be a share above 0, such as {WIDTH:g}, not {width:g}")
+        raise EvidenceError(f"--range must be a share above 0, such as {WIDTH:g}, not {width:g}")
     arms, wanted, out = list(arms), tuple(wanted), left_out(scenario)
     names = _named(wanted, out) or [name for name in NUMBERS if name not in out]
     apart = [name for name in differing(arms) if name in names]
     if apart:
-        raise SensitivityError(f"{scenario.name}: '{apart[0]}' differs between the arms that are measured together; leave it out")
+        raise EvidenceError(f"{scenario.name}: '{apart[0]}' differs between the arms that are measured together; leave it out")
     values: Mapping[str, float] = arms[0].parameters
     ranges = tuple(ranged(name, values.get(name, NUMBERS[name].default), width) for name in names)
     return ranges, {} if wanted else out
@@ -112,11 +109,11 @@ def _named(wanted: Iterable[str], out: Mapping[str, str]) -> list[str]:
         if name in groups:
             found |= {one for one in groups[name] if one not in out}
         elif name not in NUMBERS:
-            raise SensitivityError(
+            raise EvidenceError(
                 f"no number or group of numbers '{name}'{nearest(name, (*NUMBERS, *groups))}; attune params lists them"
             )
         elif out.get(name) in (_DERIVED, _CENTRES):
-            raise SensitivityError(f"'{name}' cannot be moved by itself: numbers of its kind {out[name]}")
+            raise EvidenceError(f"'{name}' cannot be moved by itself: numbers of its kind {out[name]}")
         else:
             found.add(name)
     return [name for name in NUMBERS if name in found]

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from sim.catalogue.columns import CLINIC_TABLES, TABLES, columns_of
-from sim.evidence.sensitivity.ranges import SensitivityError
+from sim.errors import EvidenceError, StateError
 from sim.measures.clinics import CLINIC_MEASURES, OF_ARMS
 from sim.measures.therapy import MEASURES, untreated_arm
-from sim.people.state import StateError
 from sim.scenario.scenario import Arm, Scenario
 from sim.simulation.simulate import Run, chosen_arm, run
 from sim.theory.parameters import nearest
@@ -57,7 +56,7 @@ class Outcome:
         try:
             return sum(sign * float(self.function(run(_with(s, numbers), seed, threads=1))) for sign, s in self.parts)
         except StateError as e:
-            raise SensitivityError(f"with these ranges the simulation left what is possible ({e}); take a smaller --range") from e
+            raise EvidenceError(f"with these ranges the simulation left what is possible ({e}); take a smaller --range") from e
 
 
 def _with(scenario: Scenario, numbers: Mapping[str, float]) -> Scenario:
@@ -81,12 +80,12 @@ def outcome(scenario: Scenario, measure: str, arm: str | None = None, minus: str
     """The measure of an arm (default: the first with a therapist), or of it minus another arm, same people and luck.
 
     ``measure``: a name that ``sim.compare`` knows, or ``table.column`` for the mean of a column of the result tables. Raises
-    ``SensitivityError`` for a name that is neither and ``ScenarioError`` for an arm that is not there.
+    ``EvidenceError`` for a name that is neither and ``ScenarioError`` for an arm that is not there.
     """
     function, unit, meaning = _measure(scenario, measure)
     if measure in OF_ALL_ARMS:
         if arm is not None or minus is not None:
-            raise SensitivityError(f"measure '{measure}' is of all arms together; leave out --arm and --minus")
+            raise EvidenceError(f"measure '{measure}' is of all arms together; leave out --arm and --minus")
         parts: tuple[tuple[float, Scenario], ...] = ((1.0, scenario.model_copy(update={"traced": {}})),)
         return Outcome(measure, unit, meaning, "all arms", None, function, parts)
     wanted = chosen_arm(scenario, arm, 0)
@@ -94,7 +93,7 @@ def outcome(scenario: Scenario, measure: str, arm: str | None = None, minus: str
     if minus is not None:
         other = chosen_arm(scenario, minus, 0)
         if other.name == wanted.name:
-            raise SensitivityError(f"{scenario.name}: '{minus}' minus itself is always 0; --minus must name another arm")
+            raise EvidenceError(f"{scenario.name}: '{minus}' minus itself is always 0; --minus must name another arm")
         parts = (*parts, (-1.0, _alone(scenario, other, measure)))
     return Outcome(measure, unit, meaning, wanted.name, minus, function, parts)
 
@@ -119,8 +118,8 @@ def _measure(scenario: Scenario, name: str) -> tuple[Callable[[Run], float], str
         unit, meaning = columns[name]
         return _column_mean(table, column), unit, f"mean over the rows of the table {table}: {meaning}"
     if name in CLINIC_MEASURES:
-        raise SensitivityError(f"measure '{name}' is of clinics only, and {scenario.name} is none; known: {', '.join(known)}")
-    raise SensitivityError(
+        raise EvidenceError(f"measure '{name}' is of clinics only, and {scenario.name} is none; known: {', '.join(known)}")
+    raise EvidenceError(
         f"no measure '{name}'{nearest(name, (*known, *columns))}; known: {', '.join(known)}, "
         "or a column of the result tables, such as sessions.wai_client or clients.distress_end"
     )

@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 
+from sim.errors import UsageError
 from sim.people.state import REGION_ACTIVITY
 from sim.report.drawing import INK, in_style, look, note_on_figure, nothing_to_show, picture, short
 from sim.simulation.simulate import Run
@@ -52,7 +53,7 @@ def traced_session(run: Run, arm: str | None = None, client: int | None = None, 
         some = "; ".join(
             f"{a}: client {c}, sessions 1 to {n}" for a, c, n in list(known.reset_index().itertuples(index=False))[:6]
         )
-        raise ValueError(f"no trace of arm {arm!r}, client {client}, session {session}. Traced: {some}")
+        raise UsageError(f"no trace of arm {arm!r}, client {client}, session {session}. Traced: {some}")
     return found
 
 

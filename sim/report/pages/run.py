@@ -21,7 +21,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
-from sim import __version__, measures
+from sim import measures
 from sim.compiling import sources_hash
 from sim.evidence.claims import verdicts
 from sim.report.drawing import number, percent, styled, with_interval
@@ -37,6 +37,7 @@ from sim.simulation.simulate import Run
 from sim.storage import added
 from sim.storage.store import run_id
 from sim.theory.claims import Source, sources
+from sim.version import __version__
 
 #: How the program is cited; the same as in CITATION.cff, which is not part of an installed package. The year is the licence's.
 TITLE = "Attune: an agent-based simulation of alliance, empathy and attachment in psychotherapy"

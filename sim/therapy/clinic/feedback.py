@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from sim.errors import WiringError
 from sim.theory import equations as eq
 from sim.therapy.session import Verb, World
 
@@ -32,6 +33,6 @@ def with_feedback(session: tuple[Verb, ...]) -> tuple[Verb, ...]:
     """The verbs of a session with ``heed_feedback`` behind ``meet``. Raises ``ValueError`` where there is nothing to heed."""
     names = [verb.__name__ for verb in session]
     if "meet" not in names or "rate_distress" not in names[: names.index("meet") + 1]:
-        raise ValueError("feedback needs the verbs rate_distress and, behind it, meet")
+        raise WiringError("feedback needs the verbs rate_distress and, behind it, meet")
     at = names.index("meet") + 1
     return (*session[:at], heed_feedback, *session[at:])

@@ -14,12 +14,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from sim.errors import MatchingError
+
 #: The matching that no service could have (``foresight``).
 ORACLE = "oracle"
-
-
-class MatchingError(ValueError):
-    """A matching rule gave an answer that no service could carry out."""
 
 
 @dataclass(frozen=True)
