@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -200,3 +201,19 @@ def pair(client: Any, therapist: Any) -> np.ndarray:
     out = np.empty(client_.size, np.uint64)
     _machine(_pairs)(client_, therapist_, out)
     return out
+
+
+@dataclass(frozen=True)
+class Luck:
+    """Where the random draws of a run begin: seed and replicate."""
+
+    seed: int
+    replicate: int
+
+    def normal(self, who: Any, purpose: str, when: Any = 0, exchange: Any = 0) -> Any:
+        """:func:`normal` of this run."""
+        return normal(self.seed, self.replicate, who, purpose, when, exchange)
+
+    def uniform(self, who: Any, purpose: str, when: Any = 0, exchange: Any = 0) -> Any:
+        """:func:`uniform` of this run."""
+        return uniform(self.seed, self.replicate, who, purpose, when, exchange)

@@ -14,7 +14,8 @@ from numba.extending import register_jitable
 
 from sim import luck
 from sim.engine.compile import draws
-from sim.measurement.instruments import Luck, dsq
+from sim.measurement.instruments import dsq
+from sim.measurement.responses import SurveyLuck
 from sim.people.state import DYAD
 from sim.scenario.scenario import from_spec
 from sim.simulation.build import build
@@ -274,7 +275,7 @@ def test_questionnaires_of_studies_move_their_marks_and_no_run(name: str) -> Non
     for table in ("clients", "sessions", "assessments"):
         pd.testing.assert_frame_equal(getattr(plain, table), getattr(changed, table), check_exact=True)
     level, who = np.linspace(-2, 2, 200), luck.person("client", np.arange(200))
-    marks = [dsq("immature", level, who, "dsq_immature", 0, Parameters(change), Luck(1, 0)) for change in ({}, {name: other})]
+    marks = [dsq("immature", level, who, 0, Parameters(change), SurveyLuck(1, 0)) for change in ({}, {name: other})]
     assert not np.array_equal(*marks)
 
 

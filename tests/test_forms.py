@@ -17,7 +17,7 @@ from sim.errors import ScenarioError, StateError
 from sim.evidence.patterns import directions
 from sim.evidence.patterns.validation import validate
 from sim.measurement import instruments as ask
-from sim.measurement.responses import LEFT_OUT, MOST_ITEMS, Forms, scored
+from sim.measurement.responses import LEFT_OUT, MOST_ITEMS, Forms, SurveyLuck, scored
 from sim.measures import clinics as clinic_measures
 from sim.measures.persons import people
 from sim.report.pages.run import write_report
@@ -223,10 +223,10 @@ def test_the_usual_rule() -> None:
 
 def test_what_has_no_level_is_no_missing_answer() -> None:
     """A true mark that is no number is the model's fault, and said, also where answers may be missing."""
-    luck = ask.Luck(1, 0, Forms(0.1, 0.1))
+    luck = SurveyLuck(1, 0, Forms(0.1, 0.1))
     code = np.arange(3, dtype=np.uint64)
     with pytest.raises(StateError, match="week 4: what 'ecr_anxiety_0' asks about"):
-        ask.ecr(np.array([0.2, np.nan, 0.3]), np.zeros(3), code, "ecr_anxiety_0", 4, Parameters(), luck)
+        ask.ecr("anxiety", np.array([0.2, np.nan, 0.3]), np.zeros(3), code, "0", 4, Parameters(), luck)
 
 
 def test_items_come_back_from_the_folder(tmp_path: Path) -> None:
@@ -354,9 +354,9 @@ def test_who_is_helped_is_not_known_of_everybody() -> None:
 
 def test_foresight_keeps_no_marks() -> None:
     """What is only imagined is not filed, while what would be missing there is missing."""
-    luck = ask.Luck(1, 0, Forms(0.1, 0.2, keep=True))
-    assert luck.not_kept() == ask.Luck(1, 0, Forms(0.1, 0.2)) and luck.complete() == ask.Luck(1, 0)
-    assert ask.Luck(1, 0, Forms(keep=True)).not_kept().forms is None
+    luck = SurveyLuck(1, 0, Forms(0.1, 0.2, keep=True))
+    assert luck.not_kept() == SurveyLuck(1, 0, Forms(0.1, 0.2)) and luck.complete() == SurveyLuck(1, 0)
+    assert SurveyLuck(1, 0, Forms(keep=True)).not_kept().forms is None
 
 
 @pytest.mark.parametrize("design", ["arms", "clinic"])

@@ -13,7 +13,7 @@ from sim import luck as addressed
 from sim.engine.compile import kernel
 from sim.errors import PopulationError, StateError
 from sim.measurement import instruments as ask
-from sim.measurement.instruments import Luck
+from sim.measurement.responses import Asked, SurveyLuck
 from sim.people.life import live_a_week
 from sim.people.population import draw, ecr_score
 from sim.people.state import DYAD, MEANS, PERSON, Columns
@@ -323,7 +323,7 @@ def test_leaving_happens_as_often_as_its_risk_says() -> None:
 @lru_cache(maxsize=4)
 def _drawn(selected: bool, n: int, seed: int) -> tuple[Columns, np.ndarray]:
     code = addressed.person("client", np.arange(n))
-    return draw("client", Attachment(selected=selected), code, Parameters(), Luck(seed, 0)), code
+    return draw("client", Attachment(selected=selected), code, Parameters(), SurveyLuck(seed, 0)), code
 
 
 def people(selected: bool = False, n: int = 6000, seed: int = 1) -> tuple[Columns, np.ndarray]:
@@ -338,7 +338,7 @@ def test_a_week_of_life_writes_what_it_says() -> None:
     """Distress, its set point, defences, anxiety, avoidance, their anchors and the count of events; nothing else."""
     who, code = people(n=3000)
     before = {name: who[name].copy() for name in PERSON}
-    live_a_week("client", who, code, 3, Parameters(), Luck(1, 0))
+    live_a_week("client", who, code, 3, Parameters(), SurveyLuck(1, 0))
     got = {name for name in PERSON if not np.array_equal(before[name], who[name])}
     attachment = {"anxiety", "avoidance", "anxiety_anchor", "avoidance_anchor"}
     assert got == attachment | {"distress", "distress_set_point", "immature", "neurotic", "life_events"}
@@ -347,7 +347,7 @@ def test_a_week_of_life_writes_what_it_says() -> None:
 def test_a_week_of_distress_by_hand() -> None:
     """Distress moves to its set point and is stirred by the addressed luck of that week, in part by events."""
     who, code = people(n=400)
-    p, luck = Parameters({"life_event_prob": 0.4}), Luck(1, 0)
+    p, luck = Parameters({"life_event_prob": 0.4}), SurveyLuck(1, 0)
     before, set_point = who.distress.copy(), who.distress_set_point.copy()
     live_a_week("client", who, code, 7, p, luck)
     variance = p.distress_state_share * (1 - (1 - p.distress_return_rate) ** 2)
@@ -365,7 +365,7 @@ def test_life_events_come_move_and_last_as_often_as_stated() -> None:
     p = Parameters({"life_event_prob": 0.5, "prototype_state_share": 0.0, "anchor_rate": 0.0, "anxiety_distress_gain": 0.0,
                     "avoidance_distress_gain": 0.0})
     before = {name: who[name].copy() for name in PERSON}
-    live_a_week("client", who, code, 1, p, Luck(1, 0))
+    live_a_week("client", who, code, 1, p, SurveyLuck(1, 0))
     assert who.life_events.mean() == pytest.approx(0.5, abs=0.03)
     moved = who.anxiety != before["anxiety"]
     assert moved.sum() / who.life_events.sum() == pytest.approx(p.life_event_moves_prob, abs=0.05)
@@ -373,7 +373,7 @@ def test_life_events_come_move_and_last_as_often_as_stated() -> None:
     assert lasting.sum() / who.life_events.sum() == pytest.approx(p.life_event_lasting_prob, abs=0.05)
     assert not (lasting & ~moved).any()
     still, code = people(n=500)
-    live_a_week("client", still, code, 1, p.but(plasticity=0.0), Luck(1, 0))
+    live_a_week("client", still, code, 1, p.but(plasticity=0.0), SurveyLuck(1, 0))
     for name in ("anxiety", "avoidance", "anxiety_anchor", "avoidance_anchor"):
         np.testing.assert_array_equal(still[name], people(n=500)[0][name])
 
@@ -384,10 +384,10 @@ def test_a_population_stays_what_it_is_without_therapy(role: str) -> None:
     who, code = people(n=6000)
     if role == "therapist":
         code = addressed.person("therapist", np.arange(6000))
-        who = draw("therapist", Attachment(), code, Parameters(), Luck(1, 0))
+        who = draw("therapist", Attachment(), code, Parameters(), SurveyLuck(1, 0))
     start = {name: (who[name].mean(), who[name].std()) for name in ("anxiety", "avoidance", "distress")}
     for week in range(1, 105):
-        live_a_week(role, who, code, week, Parameters(), Luck(1, 0))
+        live_a_week(role, who, code, week, Parameters(), SurveyLuck(1, 0))
     for name, (mean, sd) in start.items():
         assert who[name].mean() == pytest.approx(mean, abs=0.08 * sd), name
         assert who[name].std() == pytest.approx(sd, rel=0.08), name  # those near an end of the scale are stirred less
@@ -401,7 +401,7 @@ def items_of(instrument: ask.Instrument, mark: np.ndarray, who: np.ndarray, purp
     sums = [np.zeros(mark.size)]
     for k in range(1, instrument.items + 1):
         shorter = ask.Instrument(instrument.name, k, instrument.low, instrument.high, "")
-        sums.append(k * ask.mean_mark(shorter, mark, who, purpose, 0, item_sd, Luck(1, 0)))
+        sums.append(k * ask.mean_mark(shorter, mark, who, Asked(purpose, purpose), 0, item_sd, SurveyLuck(1, 0)))
     return np.round(np.diff(np.array(sums), axis=0), 9)
 
 
@@ -416,36 +416,36 @@ def test_the_ecr_is_as_reliable_as_in_the_community(name: str) -> None:
     """Cronbach's alpha of an 18-item dimension near .92; items are whole marks from 1 to 7."""
     who, code = people()
     p = Parameters()
-    items = items_of(ask.ECR_SCALE, ecr_score(who[name]) + who[f"ecr_style_{name}"], code, f"ecr_{name}", p.ecr_item_sd)
+    items = items_of(ask.ECR_SCALE, ecr_score(who[name]) + who[f"ecr_style_{name}"], code, f"ecr_{name}_0", p.ecr_item_sd)
     assert set(np.unique(items)) == set(range(1, 8))
     assert cronbach_alpha(items) == pytest.approx(0.92, abs=0.02)
-    score = ask.ecr(who[name], who[f"ecr_style_{name}"], code, f"ecr_{name}", 0, p, Luck(1, 0))
+    score = ask.ecr(name, who[name], who[f"ecr_style_{name}"], code, "0", 0, p, SurveyLuck(1, 0))
     np.testing.assert_allclose(score, items.mean(axis=0), atol=1e-9)
 
 
 def test_every_questionnaire_keeps_to_its_scale() -> None:
     """Means lie between the lowest and highest mark, in steps of one item, however extreme the person."""
-    p, luck = Parameters(), Luck(1, 0)
+    p, luck = Parameters(), SurveyLuck(1, 0)
     code = addressed.person("client", np.arange(300))
     core = ask.core_om(np.linspace(-6, 8, 300), code, "core", 1, p, luck)
     assert core.min() >= 0 and core.max() <= 40 and np.corrcoef(core, np.linspace(-6, 8, 300))[0, 1] > 0.9
     np.testing.assert_allclose(core * 3.4, np.round(core * 3.4), atol=1e-9)
     level = np.linspace(0, 1, 300)
-    wai = ask.rated(ask.WAI_SCALE, level, 0.55, code, np.zeros(300), "w", 1, "client", p.wai_item_sd, p, luck)
+    wai = ask.rated(ask.WAI_SCALE, level, 0.55, code, np.zeros(300), Asked("w", "w"), 1, p.wai_item_sd, p, luck)
     assert wai.min() >= 1 and wai.max() == 7 and wai.min() < 2
     np.testing.assert_allclose(wai * 4, np.round(wai * 4), atol=1e-9)
-    ecr = ask.ecr(level, np.full(300, 5.0), code, "e", 1, p, luck)
+    ecr = ask.ecr("anxiety", level, np.full(300, 5.0), code, "e", 1, p, luck)
     assert ecr.min() >= 1 and ecr.max() <= 7
 
 
 def test_ratings_have_a_ceiling() -> None:
     """Clients use the top of the alliance scale: the same step moves high ratings less, and some mark 7 throughout."""
-    p, luck, n = Parameters(), Luck(1, 0), 3000
+    p, luck, n = Parameters(), SurveyLuck(1, 0), 3000
     code = addressed.person("client", np.arange(n))
 
     def rated(level: float, rater: str) -> np.ndarray:
-        return ask.rated(ask.WAI_SCALE, np.full(n, level), p.alliance_typical, code, np.zeros(n), "w", 1, rater, p.wai_item_sd,
-                         p, luck)
+        asked = Asked("w", "w", rater=rater)
+        return ask.rated(ask.WAI_SCALE, np.full(n, level), p.alliance_typical, code, np.zeros(n), asked, 1, p.wai_item_sd, p, luck)
 
     means = [rated(level, "client") for level in (0.3, 0.5, 0.7, 0.9)]
     low, middle, high, top = (m.mean() for m in means)
@@ -456,13 +456,13 @@ def test_ratings_have_a_ceiling() -> None:
 
 def test_ratings_of_one_person_share_their_style() -> None:
     """Alliance and empathy as one client rates them go together even where nothing differs; without style they do not."""
-    p, luck = Parameters(), Luck(1, 0)
+    p, luck = Parameters(), SurveyLuck(1, 0)
     who, code = people()
     level = np.full(code.size, 0.55)
 
     def correlation(style: np.ndarray) -> float:
-        wai = ask.rated(ask.WAI_SCALE, level, 0.55, code, style, "client_wai_bond", 1, "client", p.wai_item_sd, p, luck)
-        empathy = ask.rated(ask.EMPATHY, level, 0.55, code, style, "client_empathy", 1, "client", p.empathy_item_sd, p, luck)
+        wai = ask.rated(ask.WAI_SCALE, level, 0.55, code, style, Asked("client_wai_bond", "client_wai"), 1, p.wai_item_sd, p, luck)
+        empathy = ask.rated(ask.EMPATHY, level, 0.55, code, style, Asked("client_empathy", "client_empathy"), 1, p.empathy_item_sd, p, luck)
         return float(np.corrcoef(wai, empathy)[0, 1])
 
     assert correlation(who.rating_style) > 0.3
@@ -471,7 +471,7 @@ def test_ratings_of_one_person_share_their_style() -> None:
 
 def test_ruptures_are_reported_with_the_stated_chances() -> None:
     """Reports are 0 or 1; left open, repaired and smooth sessions are reported as often as declared."""
-    p, luck, n = Parameters(), Luck(1, 0), 20_000
+    p, luck, n = Parameters(), SurveyLuck(1, 0), 20_000
     code = addressed.person("client", np.arange(n))
     one, none = np.ones(n), np.zeros(n)
 
@@ -497,8 +497,8 @@ def test_attachment_to_the_therapist_is_marked_as_it_is() -> None:
     avoidant = p.cats_avoidant_base - np.log(trust / (1 - trust)) + np.log(p.trust_typical / (1 - p.trust_typical)) \
         + p.cats_insecurity_gain * (d.client_avoidance - p.avoidance_typical)
     style = ask.style_with("cats", world.clients.rating_style, p.client_rating_style_sd, world.client_code, p, luck)
-    marked = ask.mean_mark(ask.CATS["avoidant"], 1 + 5 / (1 + np.exp(style - avoidant)), world.client_code, "cats_avoidant", 1,
-                           p.ecr_item_sd, luck)
+    marked = ask.mean_mark(ask.CATS["avoidant"], 1 + 5 / (1 + np.exp(style - avoidant)), world.client_code,
+                           Asked("cats_avoidant", "cats"), 1, p.ecr_item_sd, luck)
     np.testing.assert_array_equal(r["cats_avoidant"], marked)
     assert np.corrcoef(r["cats_preoccupied"], bids)[0, 1] > 0.75
     for scale, low, high in (("secure", 0.2, 0.6), ("avoidant", -0.6, -0.2), ("preoccupied", -0.05, 0.05)):
@@ -535,10 +535,10 @@ def test_those_who_come_suffer_more() -> None:
 def test_attachment_and_distress_go_together_as_published() -> None:
     """As questionnaires measure them, anxiety correlates about .42 with distress in the community, avoidance about .28."""
     community, code = people()
-    p, luck = Parameters(), Luck(1, 0)
+    p, luck = Parameters(), SurveyLuck(1, 0)
     distress = ask.core_om(community.distress, code, "core", 0, p, luck)
     for name, published in (("anxiety", 0.42), ("avoidance", 0.28)):
-        score = ask.ecr(community[name], community[f"ecr_style_{name}"], code, f"ecr_{name}", 0, p, luck)
+        score = ask.ecr(name, community[name], community[f"ecr_style_{name}"], code, "0", 0, p, luck)
         assert np.corrcoef(score, distress)[0, 1] == pytest.approx(published, abs=0.04)
 
 
@@ -548,7 +548,7 @@ def test_the_community_is_where_it_was_measured(name: str, mean: float, sd: floa
     community, code = people()
     p = Parameters()
     assert ecr_score(community[name]).min() >= 1 and ecr_score(community[name]).max() <= 7
-    score = ask.ecr(community[name], community[f"ecr_style_{name}"], code, f"ecr_{name}", 0, p, Luck(1, 0))
+    score = ask.ecr(name, community[name], community[f"ecr_style_{name}"], code, "0", 0, p, SurveyLuck(1, 0))
     assert score.mean() == pytest.approx(mean, abs=0.06)
     assert score.std() == pytest.approx(sd, abs=0.06)
 
@@ -558,7 +558,7 @@ def place(client: Any, role: str = "client", n: int = 300, **numbers: float) -> 
     spec = {"question": "?", "clients_per_arm": n, "sessions": 1, role: client, "parameters": numbers}
     arm = from_spec({"client": "population", "therapist": "population"} | spec, "place").arms[0]
     wanted = arm.client if role == "client" else arm.therapist
-    return draw(role, wanted, addressed.person(role, np.arange(n)), Parameters(numbers), Luck(1, 0))
+    return draw(role, wanted, addressed.person(role, np.arange(n)), Parameters(numbers), SurveyLuck(1, 0))
 
 
 @pytest.mark.parametrize("role", ROLES)

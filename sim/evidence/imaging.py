@@ -15,7 +15,7 @@ import pandas as pd
 from scipy import stats
 
 from sim import luck
-from sim.measurement.instruments import Luck
+from sim.luck import Luck
 from sim.measures.intervals import mean_interval
 from sim.measures.therapy import COURSE
 from sim.people.state import REGION_ACTIVITY

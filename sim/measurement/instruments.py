@@ -7,15 +7,15 @@ to the scale's points and its two ends. So reliability, rater style and ceiling 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from sim.compiling import compiled
 from sim.errors import StateError
-from sim.luck import absorbed, normal, normal_at, occasion, purpose_code, uniform
-from sim.measurement.responses import Forms, scored
+from sim.luck import absorbed, normal_at, occasion, purpose_code
+from sim.measurement.responses import Asked, SurveyLuck, scored
 from sim.people.apply import applied
 from sim.theory import equations as eq
 from sim.theory.parameters import Parameters
@@ -26,8 +26,8 @@ from sim.theory.styles import HIGHEST, LOWEST, STYLE_BOX
 class Instrument:
     """A questionnaire (or one scale of it): number of items, lowest and highest mark, where it comes from.
 
-    ``form``: the questionnaire that it is a scale of; ``scales``: where the first item of each of them stands there. A scale is
-    told by a word of the purpose with which it is asked. ``asked``: who fills it in, and when.
+    ``form``: the questionnaire that it is a scale of; ``scales``: where the first item of each of them stands there.
+    ``asked``: who fills it in, and when.
     """
 
     name: str
@@ -99,70 +99,36 @@ def _each_marked(mark, who, seed, replicate, when, purpose, items, low, high, it
             out[i, item] = min(max(x, low), high)
 
 
-@dataclass(frozen=True)
-class Luck:
-    """Where a run's luck begins: seed and replicate.
-
-    ``forms`` says how questionnaires come back, where some are missing or every mark is kept.
-    """
-
-    seed: int
-    replicate: int
-    forms: Forms | None = None
-
-    def not_kept(self) -> Luck:
-        """The same luck for a look at what might be: whatever is missing there is missing, and no marks are kept."""
-        return self if self.forms is None else replace(self, forms=self.forms.not_kept() if self.forms.missing else None)
-
-    def complete(self) -> Luck:
-        """The same luck where every questionnaire comes back whole."""
-        return self if self.forms is None else replace(self, forms=None)
-
-    def normal(self, who: Any, purpose: str, when: Any = 0, exchange: Any = 0) -> Any:
-        """``luck.normal`` of this run."""
-        return normal(self.seed, self.replicate, who, purpose, when, exchange)
-
-    def uniform(self, who: Any, purpose: str, when: Any = 0, exchange: Any = 0) -> Any:
-        """``luck.uniform`` of this run."""
-        return uniform(self.seed, self.replicate, who, purpose, when, exchange)
-
-
-def forms_of(numbers: Parameters, keep: bool = False) -> Forms | None:
-    """How questionnaires come back with these numbers; none = whole, and only their scores are kept."""
-    forms = Forms(numbers.missing_item_prob, numbers.missing_form_prob, keep)
-    return forms if forms.missing or keep else None
-
-
 def mean_mark(
-    instrument: Instrument, mark: np.ndarray, who: np.ndarray, purpose: str, when: int, item_sd: float, luck: Luck
+    instrument: Instrument, mark: np.ndarray, who: np.ndarray, asked: Asked, when: int, item_sd: float, luck: SurveyLuck
 ) -> np.ndarray:
     """Mean mark over an instrument's items for people whose true mark (scale points) is ``mark``.
 
-    NaN for whom a questionnaire, or too many of its items, are missing (``forms.scored``).
+    NaN for whom a questionnaire, or too many of its items, are missing (``responses.scored``).
     """
     if luck.forms is not None:
-        return scored(marks_of(instrument, mark, who, purpose, when, item_sd, luck))
+        return scored(marks_of(instrument, mark, who, asked, when, item_sd, luck))
     out = np.empty(mark.size)
-    compiled(_marked)(*_asked(instrument, mark, who, purpose, when, item_sd, luck), out)
+    compiled(_marked)(*_arguments(instrument, mark, who, asked, when, item_sd, luck), out)
     return out
 
 
 def marks_of(
-    instrument: Instrument, mark: np.ndarray, who: np.ndarray, purpose: str, when: int, item_sd: float, luck: Luck
+    instrument: Instrument, mark: np.ndarray, who: np.ndarray, asked: Asked, when: int, item_sd: float, luck: SurveyLuck
 ) -> np.ndarray:
     """Single marks (people, items) as they come back, NaN where there is no answer. Raises ``StateError`` for no true mark."""
     if not np.isfinite(mark).all():
-        raise StateError(f"week {when}: what '{purpose}' asks about is not a number for somebody")
+        raise StateError(f"week {when}: what '{asked.purpose}' asks about is not a number for somebody")
     out = np.empty((mark.size, instrument.items))
-    compiled(_each_marked)(*_asked(instrument, mark, who, purpose, when, item_sd, luck), out)
+    compiled(_each_marked)(*_arguments(instrument, mark, who, asked, when, item_sd, luck), out)
     if luck.forms is None:
         return out
-    return luck.forms.returned(out, luck.seed, luck.replicate, who, purpose, when, instrument.form or instrument.name,
-                               instrument.scales)  # fmt: skip
+    name, first = instrument.form or instrument.name, instrument.scales.get(asked.scale, 0)
+    return luck.forms.returned(out, luck, who, asked, when, name, first)
 
 
-def _asked(
-    instrument: Instrument, mark: np.ndarray, who: np.ndarray, purpose: str, when: int, item_sd: float, luck: Luck
+def _arguments(
+    instrument: Instrument, mark: np.ndarray, who: np.ndarray, asked: Asked, when: int, item_sd: float, luck: SurveyLuck
 ) -> tuple[Any, ...]:
     return (
         np.ascontiguousarray(mark, np.float64),
@@ -170,7 +136,7 @@ def _asked(
         np.uint64(luck.seed),
         np.uint64(luck.replicate),
         np.uint64(when),
-        purpose_code(purpose),
+        purpose_code(asked.purpose),
         instrument.items,
         float(instrument.low),
         float(instrument.high),
@@ -188,20 +154,17 @@ def rated(
     level_typical: float,
     who: np.ndarray,
     style: np.ndarray,
-    purpose: str,
+    asked: Asked,
     when: int,
-    rater: str,
     item_sd: float,
     numbers: Parameters,
-    luck: Luck,
-    noise_purpose: str = "",
+    luck: SurveyLuck,
 ) -> np.ndarray:
-    """A rating (mean mark) of something about the therapy by one rater; ``level`` is latent, 0..1.
-
-    ``noise_purpose`` names the day's noise, so that subscales filled in together can share it.
-    """
-    mark = _true_mark(instrument, level, level_typical, who, style, when, rater, numbers, luck, noise_purpose or f"{purpose}_day")
-    return mean_mark(instrument, mark, who, purpose, when, item_sd, luck)
+    """A rating (mean mark) of something about the therapy by one rater; ``level`` is latent, 0..1."""
+    mark = _true_mark(
+        instrument, level, level_typical, who, style, when, asked.rater, numbers, luck, f"{asked.purpose}_day"
+    )
+    return mean_mark(instrument, mark, who, asked, when, item_sd, luck)
 
 
 def _true_mark(
@@ -213,7 +176,7 @@ def _true_mark(
     when: int,
     rater: str,
     numbers: Parameters,
-    luck: Luck,
+    luck: SurveyLuck,
     noise_purpose: str,
 ) -> np.ndarray:
     noise = numbers.rating_session_sd * luck.normal(who, noise_purpose, when)
@@ -223,7 +186,7 @@ def _true_mark(
 
 
 def working_alliance(
-    latent: Mapping[str, np.ndarray], who: np.ndarray, style: np.ndarray, when: int, rater: str, numbers: Parameters, luck: Luck
+    latent: Mapping[str, np.ndarray], who: np.ndarray, style: np.ndarray, when: int, rater: str, numbers: Parameters, luck: SurveyLuck
 ) -> dict[str, np.ndarray]:
     """WAI-SR of one rater (1-7): a score for each scale of ``latent`` (shares 0..1), filled in on one day, and ``total``.
 
@@ -234,18 +197,18 @@ def working_alliance(
         mark = _true_mark(
             WAI_SCALE, level, numbers.alliance_typical, who, style, when, rater, numbers, luck, f"{rater}_wai_day"
         )
-        purpose = f"{rater}_wai_{scale}"
+        asked = Asked(f"{rater}_wai_{scale}", f"{rater}_wai", scale, rater)
         if luck.forms is None:
-            scores[scale] = mean_mark(WAI_SCALE, mark, who, purpose, when, numbers.wai_item_sd, luck)
+            scores[scale] = mean_mark(WAI_SCALE, mark, who, asked, when, numbers.wai_item_sd, luck)
         else:
-            marks.append(marks_of(WAI_SCALE, mark, who, purpose, when, numbers.wai_item_sd, luck))
+            marks.append(marks_of(WAI_SCALE, mark, who, asked, when, numbers.wai_item_sd, luck))
             scores[scale] = scored(marks[-1])
     if luck.forms is None:
         return {**scores, "total": np.add.reduce(list(scores.values())) / float(len(scores))}
     return {**scores, "total": scored(np.concatenate(marks, axis=1))}
 
 
-def style_with(questionnaire: str, common: np.ndarray, sd: float, who: np.ndarray, numbers: Parameters, luck: Luck) -> np.ndarray:
+def style_with(questionnaire: str, common: np.ndarray, sd: float, who: np.ndarray, numbers: Parameters, luck: SurveyLuck) -> np.ndarray:
     """How favourably raters mark one questionnaire (logit): what all their ratings have in common, and what is this one's own.
 
     ``common`` and the result have spread ``sd``; the number ``rating_style_shared_share`` says how much is common.
@@ -254,40 +217,52 @@ def style_with(questionnaire: str, common: np.ndarray, sd: float, who: np.ndarra
     return np.asarray(eq.partly_shared(common, own, numbers.rating_style_shared_share))
 
 
-def core_om(distress: np.ndarray, who: np.ndarray, purpose: str, when: int, numbers: Parameters, luck: Luck) -> np.ndarray:
-    """CORE-OM clinical score (0-40) of people with this distress (community SD)."""
+def core_om(distress: np.ndarray, who: np.ndarray, purpose: str, when: int, numbers: Parameters, luck: SurveyLuck) -> np.ndarray:
+    """CORE-OM clinical score (0-40) of people with this distress (community SD); ``purpose``: which time it is asked."""
     week = numbers.core_week_sd * luck.normal(who, "core_week", when)
     share = applied(eq.core_share, numbers, distress=distress, week_noise=week)
-    return 10.0 * mean_mark(CORE_OM, _scaled(CORE_OM, share), who, purpose, when, numbers.core_item_sd, luck)
+    asked = Asked(purpose, purpose)
+    return 10.0 * mean_mark(CORE_OM, _scaled(CORE_OM, share), who, asked, when, numbers.core_item_sd, luck)
 
 
 def ecr(
+    dimension: str,
     share: np.ndarray,
     style: np.ndarray,
     who: np.ndarray,
-    purpose: str,
+    occasion: str,
     when: int,
     numbers: Parameters,
-    luck: Luck,
-    instrument: Instrument = ECR_SCALE,
+    luck: SurveyLuck,
+    rater: str = "client",
 ) -> np.ndarray:
-    """ECR score (1-7) of people whose anxiety or avoidance is ``share`` (0..1); ``style`` in scale points."""
-    return mean_mark(instrument, _scaled(instrument, share) + style, who, purpose, when, numbers.ecr_item_sd, luck)
+    """ECR score (1-7) of people whose anxiety or avoidance (``dimension``) is ``share`` (0..1); ``style`` in scale points."""
+    asked = Asked(f"ecr_{dimension}_{occasion}", f"ecr_{occasion}", dimension, rater)
+    return mean_mark(ECR_SCALE, _scaled(ECR_SCALE, share) + style, who, asked, when, numbers.ecr_item_sd, luck)
+
+
+def ecr_to_therapist(
+    dimension: str, share: np.ndarray, style: np.ndarray, who: np.ndarray, when: int, numbers: Parameters, luck: SurveyLuck
+) -> np.ndarray:
+    """The same of attachment to this therapist, as the client fills it in."""
+    asked = Asked(f"{dimension}_to_therapist", "to_therapist", dimension)
+    return mean_mark(TO_THERAPIST, _scaled(TO_THERAPIST, share) + style, who, asked, when, numbers.ecr_item_sd, luck)
 
 
 def cats(
-    scale: str, share: np.ndarray, who: np.ndarray, when: int, numbers: Parameters, luck: Luck
+    scale: str, share: np.ndarray, who: np.ndarray, when: int, numbers: Parameters, luck: SurveyLuck
 ) -> np.ndarray:
     """CATS score (1-6) on a ``scale`` of clients who mark this ``share`` of it; item noise as of the ECR."""
-    return mean_mark(CATS[scale], _scaled(CATS[scale], share), who, f"cats_{scale}", when, numbers.ecr_item_sd, luck)
+    asked = Asked(f"cats_{scale}", "cats", scale)
+    return mean_mark(CATS[scale], _scaled(CATS[scale], share), who, asked, when, numbers.ecr_item_sd, luck)
 
 
 def dsq(
-    scale: str, defences: np.ndarray, who: np.ndarray, purpose: str, when: int, numbers: Parameters, luck: Luck
+    scale: str, defences: np.ndarray, who: np.ndarray, when: int, numbers: Parameters, luck: SurveyLuck
 ) -> np.ndarray:
     """DSQ-40 score (1-9) of people with these immature or neurotic (``scale``) defences, in SD of the community."""
     mark = numbers.dsq_mean + numbers.dsq_sd * defences
-    return mean_mark(DSQ[scale], mark, who, purpose, when, numbers.dsq_item_sd, luck)
+    return mean_mark(DSQ[scale], mark, who, Asked(f"dsq_{scale}", "dsq", scale), when, numbers.dsq_item_sd, luck)
 
 
 def relationship_questionnaire(
@@ -297,7 +272,7 @@ def relationship_questionnaire(
     who: np.ndarray,
     when: int,
     numbers: Parameters,
-    luck: Luck,
+    luck: SurveyLuck,
 ) -> dict[str, np.ndarray]:
     """How well each of the four styles' descriptions fits (1-7, one item each), of people with these shares (0..1).
 
@@ -310,12 +285,13 @@ def relationship_questionnaire(
         for dimension, share, lowest in (("anxiety", anxiety, low_anxiety), ("avoidance", avoidance, low_avoidance)):
             score = _scaled(ECR_SCALE, share) + style[dimension]
             fits.append(score if lowest > LOWEST else LOWEST + HIGHEST - score)
-        marks[name] = mean_mark(RQ_ITEM, 0.5 * (fits[0] + fits[1]), who, f"rq_{name}", when, numbers.ecr_item_sd, luck)
+        asked = Asked(f"rq_{name}", "rq", name)
+        marks[name] = mean_mark(RQ_ITEM, 0.5 * (fits[0] + fits[1]), who, asked, when, numbers.ecr_item_sd, luck)
     return marks
 
 
 def rupture_report(
-    ruptures: np.ndarray, open_rupture: np.ndarray, who: np.ndarray, when: int, numbers: Parameters, luck: Luck
+    ruptures: np.ndarray, open_rupture: np.ndarray, who: np.ndarray, when: int, numbers: Parameters, luck: SurveyLuck
 ) -> np.ndarray:
     """Whether the client reports a rupture of this session (0 or 1): a direct item, not a rule on alliance drops."""
     unrepaired = open_rupture > 0
@@ -328,7 +304,7 @@ def rupture_report(
 
 
 def observed_rupture(
-    ruptures: np.ndarray, tension: np.ndarray, who: np.ndarray, when: int, numbers: Parameters, luck: Luck
+    ruptures: np.ndarray, tension: np.ndarray, who: np.ndarray, when: int, numbers: Parameters, luck: SurveyLuck
 ) -> np.ndarray:
     """Whether an observer codes a rupture in this session (0 or 1); observers also count tension that did not break."""
     prob = np.where(

@@ -6,12 +6,12 @@ luck at an address of its own, so that nothing else in a run depends on it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from sim.luck import uniform
+from sim.luck import Luck
+from sim.theory.parameters import Parameters
 
 #: Raters, and occasions on which people are asked, in the order of their numbers.
 RATERS = ("client", "therapist", "observer")
@@ -21,6 +21,20 @@ MOST_ITEMS = 36
 LEFT_OUT = -1  # an item without an answer, or one that a questionnaire does not have
 #: A scale is scored where at least this many of every so many of its items were answered (the usual rule: 80 %).
 ENOUGH, OF = 4, 5
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is asked of whom: one scale of one questionnaire.
+
+    ``purpose``: the address of the draws for its marks. ``form``: the questionnaire that is handed in, or not, as a whole.
+    ``scale``: which scale of it (empty where it has only one). ``rater``: who fills it in.
+    """
+
+    purpose: str
+    form: str
+    scale: str = ""
+    rater: str = "client"
 
 
 @dataclass(frozen=True)
@@ -53,7 +67,6 @@ class Forms:
     item_prob: float = 0.0
     form_prob: float = 0.0
     keep: bool = False
-    rater: str = ""  # who fills in what is asked now, where its name does not say so
     _occasion: Occasion | None = None
     _filled: dict[tuple[int, str, str], _Form] = field(default_factory=dict)
     _kept: list[_Form] = field(default_factory=list)
@@ -72,40 +85,33 @@ class Forms:
         self._occasion = occasion
         self._filled.clear()
 
-    def returned(
-        self, marks: np.ndarray, seed: int, replicate: int, who: np.ndarray, purpose: str, when: int, name: str,
-        scales: Mapping[str, int],
-    ) -> np.ndarray:  # fmt: skip
+    def returned(self, marks: np.ndarray, luck: Luck, who: np.ndarray, asked: Asked, when: int, name: str, first: int) -> np.ndarray:
         """The marks (people, items) of one scale as they come back: NaN where there is no answer.
 
-        ``purpose`` names what is asked and, among its words, the scale; the rest of it names the questionnaire, which is
-        handed in or not as a whole. ``scales``: where each scale's first item stands in the questionnaire ``name``.
+        ``name``: the questionnaire as tables call it; ``first``: where the scale's first item stands in it.
         """
-        words = purpose.split("_")
-        scale = next((word for word in words if word in scales), "")
-        whole = "_".join(word for word in words if word != scale)
         handed_in = np.ones(who.size, bool)
         if self.form_prob > 0.0:
-            handed_in = uniform(seed, replicate, who, f"{whole} not handed in", when) > self.form_prob
+            handed_in = luck.uniform(who, f"{asked.form} not handed in", when) > self.form_prob
         if self.item_prob > 0.0:
             items = np.arange(marks.shape[1])
-            answered = uniform(seed, replicate, who[:, None], f"{purpose} left out", when, items[None, :]) > self.item_prob
+            answered = luck.uniform(who[:, None], f"{asked.purpose} left out", when, items[None, :]) > self.item_prob
             marks = np.where(answered, marks, np.nan)
         marks = np.where(handed_in[:, None], marks, np.nan)
         if self.keep and self._occasion is not None:
-            rater = self.rater or (words[0] if words[0] in RATERS else "client")
-            self._file(self._occasion, rater, name, whole, handed_in, scales.get(scale, 0), marks)
+            self._file(self._occasion, asked, name, handed_in, first, marks)
         return marks
 
-    def _file(self, occasion: Occasion, rater: str, name: str, whole: str, handed_in: np.ndarray, first: int,
-              marks: np.ndarray) -> None:  # fmt: skip
+    def _file(
+        self, occasion: Occasion, asked: Asked, name: str, handed_in: np.ndarray, first: int, marks: np.ndarray
+    ) -> None:
         """Put one scale's marks to those of the same questionnaire on this occasion."""
         if handed_in.size != occasion.client.size:
             return  # asked of others than of everybody who is there: nobody can say of whom
-        key = (id(occasion), rater, whole)
+        key = (id(occasion), asked.rater, asked.form)
         if key not in self._filled:
             blank = np.full((handed_in.size, MOST_ITEMS), LEFT_OUT, np.int8)
-            self._filled[key] = _Form(occasion, rater, name, handed_in, blank)
+            self._filled[key] = _Form(occasion, asked.rater, name, handed_in, blank)
             self._kept.append(self._filled[key])
         into = self._filled[key].marks[:, first : first + marks.shape[1]]
         into[:] = np.where(np.isnan(marks), LEFT_OUT, marks)[:, : into.shape[1]]
@@ -143,6 +149,27 @@ class Forms:
 
     def __len__(self) -> int:
         return len(self._kept)
+
+
+@dataclass(frozen=True)
+class SurveyLuck(Luck):
+    """The random draws of a run, and how its questionnaires come back where some are missing or every mark is kept."""
+
+    forms: Forms | None = None
+
+    def not_kept(self) -> SurveyLuck:
+        """The same draws for a look at what might be: whatever is missing there is missing, and no marks are kept."""
+        return self if self.forms is None else replace(self, forms=self.forms.not_kept() if self.forms.missing else None)
+
+    def complete(self) -> SurveyLuck:
+        """The same draws where every questionnaire comes back whole."""
+        return self if self.forms is None else replace(self, forms=None)
+
+
+def forms_of(numbers: Parameters, keep: bool = False) -> Forms | None:
+    """How questionnaires come back with these parameters; none = whole, and only their scores are kept."""
+    forms = Forms(numbers.missing_item_prob, numbers.missing_form_prob, keep)
+    return forms if forms.missing or keep else None
 
 
 def scored(marks: np.ndarray) -> np.ndarray:

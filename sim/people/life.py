@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from sim.measurement.instruments import Luck
+from sim.luck import Luck
 from sim.people.apply import applied
 from sim.people.state import Columns
 from sim.theory import equations as eq

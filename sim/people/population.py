@@ -16,8 +16,7 @@ from scipy import stats
 
 from sim.compiling import compiled
 from sim.errors import PopulationError
-from sim.luck import absorbed, normal_at, occasion, purpose_code, uniform_at
-from sim.measurement.instruments import Luck
+from sim.luck import Luck, absorbed, normal_at, occasion, purpose_code, uniform_at
 from sim.people.apply import applied
 from sim.people.life import keep_own_parts
 from sim.people.state import PERSON, Columns

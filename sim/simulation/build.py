@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from sim import luck
-from sim.measurement.instruments import Luck, forms_of
+from sim.measurement.responses import SurveyLuck, forms_of
 from sim.people.population import draw
 from sim.people.state import DYAD, PERSON, Columns
 from sim.scenario.scenario import Arm, Scenario
@@ -74,7 +74,7 @@ def adapted_by_policies(therapists: Columns, arm: Arm) -> None:
 def _world(scenario: Scenario, arm: Arm, replicate: int, seed: int, clients: np.ndarray | None, model: Model) -> World:
     """People, dyads and numbers of one arm and replicate, nothing done to them."""
     numbers = arm_parameters(arm, model)
-    luck_here = Luck(seed, replicate, forms_of(numbers, scenario.keep_items))
+    luck_here = SurveyLuck(seed, replicate, forms_of(numbers, scenario.keep_items))
     client = client_numbers(scenario, arm) if clients is None else np.asarray(clients, np.int64)
     client_code = luck.person("client", client)
     people = draw("client", arm.client, client_code, numbers, luck_here)

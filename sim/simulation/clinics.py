@@ -10,7 +10,7 @@ import numpy as np
 
 from sim import luck
 from sim.engine.compile import trace_columns
-from sim.measurement.instruments import Luck, forms_of
+from sim.measurement.responses import SurveyLuck, forms_of
 from sim.people.population import draw
 from sim.people.state import DYAD, PERSON, Columns
 from sim.scenario.scenario import Arm, Scenario
@@ -24,7 +24,7 @@ from sim.therapy.model import SHIPPED, Model
 from sim.therapy.session import World
 
 
-def arrivals(per_week: float, weeks: int, here: Luck) -> np.ndarray:
+def arrivals(per_week: float, weeks: int, here: SurveyLuck) -> np.ndarray:
     """Arrivals of each week: Poisson, by addressed luck, so that more weeks change nothing about the earlier ones."""
     from scipy.stats import poisson
 
@@ -37,7 +37,7 @@ def build_clinic(scenario: Scenario, arm: Arm, replicate: int, seed: int, model:
     plan, kind = arm.clinic, arm.therapist
     assert plan is not None
     numbers = arm_parameters(arm, model)
-    here = Luck(seed, replicate, forms_of(numbers, scenario.keep_items))
+    here = SurveyLuck(seed, replicate, forms_of(numbers, scenario.keep_items))
     arriving = arrivals(plan.arrivals_per_week, plan.intake_weeks, here)
     n = int(arriving.sum())
     code = luck.person("client", np.arange(n))

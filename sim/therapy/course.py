@@ -267,9 +267,7 @@ def assess(world: World, month: int, who: np.ndarray | None = None) -> dict[str,
         "distress": ask.core_om(c.distress, code, f"core_{purpose}", when, world.numbers, world.luck),
     }
     for name in ("anxiety", "avoidance"):
-        out[name] = ask.ecr(
-            c[name], c[f"ecr_style_{name}"], code, f"ecr_{name}_{purpose}", when, world.numbers, world.luck
-        )
+        out[name] = ask.ecr(name, c[name], c[f"ecr_style_{name}"], code, purpose, when, world.numbers, world.luck)
     out |= {f"{name}_latent": ecr_score(c[name]) for name in ("anxiety", "avoidance")}
     out |= {"distress_latent": c.distress.copy(), "life_events": c.life_events.copy()}
     world.clients["life_events"][who] = 0.0
@@ -280,19 +278,12 @@ def attachment_now(world: World, role: str, purpose: str, who: np.ndarray) -> di
     """ECR questionnaires of these people (rows of their table), and what the ECR tries to measure."""
     people, code = (world.clients, world.client_code) if role == "client" else (world.therapists, world.therapist_code)
     out = {}
-    world.ask_by(role)
     for name in ("anxiety", "avoidance"):
+        style = people[f"ecr_style_{name}"][who]
         out[f"{role}_{name}_{purpose}"] = ask.ecr(
-            people[name][who],
-            people[f"ecr_style_{name}"][who],
-            code[who],
-            f"ecr_{name}_{purpose}",
-            world.week,
-            world.numbers,
-            world.luck,
+            name, people[name][who], style, code[who], purpose, world.week, world.numbers, world.luck, role
         )
         out[f"{role}_{name}_{purpose}_latent"] = ecr_score(people[name][who])
-    world.ask_by("")
     return out
 
 

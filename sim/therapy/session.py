@@ -15,8 +15,7 @@ import numpy as np
 from sim.engine.compile import kernel, trace_columns
 from sim.errors import StateError
 from sim.measurement import instruments as ask
-from sim.measurement.instruments import Luck
-from sim.measurement.responses import Occasion
+from sim.measurement.responses import Asked, Occasion, SurveyLuck
 from sim.people.apply import applied
 from sim.people.state import Columns
 from sim.theory import equations as eq
@@ -34,7 +33,7 @@ IN_THERAPY, PLANNED, IMPROVED, DROPOUT, CENSORED, UNTREATED, TRANSFERRED, LOST_W
 class World:
     """Everybody of one arm and replicate, and the week it is. Row ``i`` of the dyads is one course of therapy."""
 
-    luck: Luck
+    luck: SurveyLuck
     numbers: Parameters
     clients: Columns
     therapists: Columns
@@ -88,11 +87,6 @@ class World:
         if self.luck.forms is not None and self.luck.forms.keep:
             number = self.dyads.session[rows].astype(np.int64) + 1
             self.ask_at("session", self.client_of[rows], self.therapist_of[rows], number)
-
-    def ask_by(self, rater: str) -> None:
-        """From now on this rater fills in what does not say by whom; "" = the client again."""
-        if self.luck.forms is not None:
-            self.luck.forms.rater = rater
 
     def applied(self, equation: Callable[..., Any], rows: np.ndarray, role: str = "", **given: Any) -> Any:
         """An equation's value for the dyads ``rows``, wired by name (see ``people.apply``); links that are cut are not seen."""
@@ -338,9 +332,8 @@ def rate_alliance(world: World, rows: np.ndarray) -> None:
                 typical,
                 who,
                 style(rater, "empathy"),
-                f"{rater}_empathy",
+                Asked(f"{rater}_empathy", f"{rater}_empathy", rater=rater),
                 week,
-                rater,
                 p.empathy_item_sd,
                 p,
                 luck,
@@ -351,7 +344,7 @@ def rate_alliance(world: World, rows: np.ndarray) -> None:
         world.rate(
             f"{name}_to_therapist",
             rows,
-            ask.ecr(d[f"client_{name}"][rows], marks, client, f"{name}_to_therapist", week, p, luck, ask.TO_THERAPIST),
+            ask.ecr_to_therapist(name, d[f"client_{name}"][rows], marks, client, week, p, luck),
         )
     cats_style = style("client", "cats")  # not in preoccupied: longing for contact is neither praise nor complaint
     for scale, share in (

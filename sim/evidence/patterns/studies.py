@@ -175,9 +175,9 @@ class Studies:
         people, who, p, luck = world.clients, world.client_code, world.numbers, world.luck
         style = {name: people[f"ecr_style_{name}"] for name in ("anxiety", "avoidance")}
         for name in ("anxiety", "avoidance"):
-            out[f"{name}_again"] = ask.ecr(people[name], style[name], who, f"ecr_{name}_second_form", 0, p, luck)
+            out[f"{name}_again"] = ask.ecr(name, people[name], style[name], who, "second_form", 0, p, luck)
         for name in ask.DSQ:
-            out[name] = ask.dsq(name, people[name], who, f"dsq_{name}", 0, p, luck)
+            out[name] = ask.dsq(name, people[name], who, 0, p, luck)
         out |= ask.relationship_questionnaire(people.anxiety, people.avoidance, style, who, 0, p, luck)
         return pd.DataFrame(out)
 

@@ -324,8 +324,8 @@ def _ask_staff(c: Clinic) -> None:
         rows = np.flatnonzero(c.in_post & (np.isnan(marks) | anew))
         if rows.size:
             style = w.therapists[f"ecr_style_{name}"][rows]
-            purpose = f"ecr_{name}_staff"
-            now = ask.ecr(w.therapists[name][rows], style, w.therapist_code[rows], purpose, w.week, w.numbers, w.luck)
+            code = w.therapist_code[rows]
+            now = ask.ecr(name, w.therapists[name][rows], style, code, "staff", w.week, w.numbers, w.luck, "therapist")
             marks[rows] = np.where(np.isnan(now), marks[rows], now)
 
 
