@@ -242,9 +242,7 @@ def test_effects_have_intervals_over_replicates_or_clients(whole: Path, tmp_path
     values = found.summaries.query("point == 0 and arm == 'secure' and measure == 'alliance' and minus == ''")["mean"]
     row = found.effects().query("point == 0 and arm == 'secure' and measure == 'alliance' and minus == ''").iloc[0]
     by_hand = sim.measures.intervals.mean_interval(values)
-    assert (row["mean"], row["low"], row["high"], row["n"]) == pytest.approx(
-        (*(by_hand[k] for k in ("mean", "low", "high")), 3)
-    )
+    assert (row["mean"], row["low"], row["high"], row["n"]) == pytest.approx((*(by_hand[k] for k in ("mean", "low", "high")), 3))
     assert row["over"] == "replicates"
     once = sim.open_batch(run_batch(small(replicates=1, batch={}), 5, tmp_path / "once", workers=1))
     row = once.effects().query("arm == 'secure' and measure == 'alliance' and minus == ''").iloc[0]

@@ -76,6 +76,7 @@ def test_what_was_added_is_read_back_without_its_file(attune: Attune, written: P
 
 def test_a_report_that_fails_costs_no_tables(attune: Attune, written: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One line that says where the tables are, status 1, and what went wrong in a file beside them."""
+
     def broken(*_: object) -> None:
         raise ValueError("a fault")
 
@@ -88,8 +89,13 @@ def test_a_report_that_fails_costs_no_tables(attune: Attune, written: Path, monk
 
 def test_clinics_are_compared_on_what_matters_to_clinics() -> None:
     """Waiting, losses, who is helped, fatigue: by default and by name; of other designs there are none."""
-    spec = {"question": "q?", "design": "clinic", "sessions": 3, "exchanges": 2,
-            "clinic": {"therapists": 2, "capacity": 2, "arrivals_per_week": 3, "weeks": 14}}
+    spec = {
+        "question": "q?",
+        "design": "clinic",
+        "sessions": 3,
+        "exchanges": 2,
+        "clinic": {"therapists": 2, "capacity": 2, "arrivals_per_week": 3, "weeks": 14},
+    }
     usual = sim.from_spec(spec, "usual")
     table = sim.compare(usual, usual.but(clinic={"therapists": 4}), seeds=range(2)).set_index("measure")
     assert table.loc["weeks_waited", "difference"] < -1 and table.loc["weeks_waited", "a"] > 1
@@ -144,8 +150,14 @@ def test_notes_say_what_comes_to_nothing(attune: Attune, written: Path) -> None:
 
 def test_a_session_is_looked_into_across_a_hand_over(attune: Attune, written: Path) -> None:
     """Sessions of one client are numbered on when a therapist leaves; the traced course is the one of the run."""
-    spec = {"question": "q?", "design": "clinic", "sessions": 12, "exchanges": 3, "parameters": {"quitting_base": -2.0},
-            "clinic": {"therapists": 4, "arrivals_per_week": 1, "weeks": 30, "turnover": True, "vacant_weeks": 1}}
+    spec = {
+        "question": "q?",
+        "design": "clinic",
+        "sessions": 12,
+        "exchanges": 3,
+        "parameters": {"quitting_base": -2.0},
+        "clinic": {"therapists": 4, "arrivals_per_week": 1, "weeks": 30, "turnover": True, "vacant_weeks": 1},
+    }
     scenario = sim.from_spec(spec, "turnover")
     run = sim.run(scenario, seed=1)
     handed_over = int(run.clients.query("course > 1")["client"].iloc[0])

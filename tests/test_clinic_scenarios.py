@@ -197,9 +197,13 @@ def test_notes_say_what_comes_to_nothing_or_grows() -> None:
     assert noted(clinic={"therapists": 0})[0] == noted(therapist="none")[0] == unseen
     for plan in ({"capacity": 0}, {"leave_prob": 1}):
         assert noted(clinic=plan)[0] == "has no room for anybody, so that everybody waits"
-    assert noted(clinic={"weeks": 12, "session_every": 2})[0].startswith("a course takes 40 weeks and the clinic is followed for 12")
+    assert noted(clinic={"weeks": 12, "session_every": 2})[0].startswith(
+        "a course takes 40 weeks and the clinic is followed for 12"
+    )
     assert "about 600 sessions a week are asked for and there is room for 240" in noted(clinic={"arrivals_per_week": 30})[0]
-    assert noted(clinic={"arrivals_per_week": 30, "session_every": 3}) == noted(clinic={"arrivals_per_week": 30})  # as many sessions
+    assert noted(clinic={"arrivals_per_week": 30, "session_every": 3}) == noted(
+        clinic={"arrivals_per_week": 30}
+    )  # as many sessions
     assert noted(clinic={"trained_share": 0.5}) == ["gives a share to be trained but no training"]
     assert "upper bound" in noted(clinic={"matching": "oracle"})[0]
 

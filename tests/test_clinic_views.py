@@ -32,8 +32,12 @@ BASE: dict[str, Any] = {
 LEAVING = {"parameters": {"quitting_base": -2}}
 #: What is said differently, by name: clinics that ask for each figure, and awkward ones.
 SPECS: dict[str, dict[str, Any]] = {
-    "rules": {"arms": {name: {"clinic": {"matching": rule}} for name, rule in
-                       (("a", "first_free"), ("b", "secure_to_insecure"), ("o", "oracle"))}},
+    "rules": {
+        "arms": {
+            name: {"clinic": {"matching": rule}}
+            for name, rule in (("a", "first_free"), ("b", "secure_to_insecure"), ("o", "oracle"))
+        }
+    },
     "trial": {
         "clinic": {"training": ["regular_supervision"]},
         "arms": {"t": {"clinic": {"trained_share": 0.5}}, "n": {"clinic": {"training": []}}, "e": {}},
@@ -41,7 +45,9 @@ SPECS: dict[str, dict[str, Any]] = {
     "load": {"arms": {"wait": {}, "over": {"clinic": {"overbook": 2, "overbook_after": 0}}}, "clinic": {"weeks": 30}},
     "leaving": {"clinic": {"turnover": True}, "arms": {"stay": {"clinic": {"turnover": False}}, "go": LEAVING}},
     "feedback": {
-        "sessions": 6, "arms": {"n": {}, "f": {"clinic": {"feedback": True}}}, "record": {"exchanges": {"clients": [0]}},
+        "sessions": 6,
+        "arms": {"n": {}, "f": {"clinic": {"feedback": True}}},
+        "record": {"exchanges": {"clients": [0]}},
     },
     "readings": {"arms": {"d": {}, "x": {"parameters": {"complementarity_gain": 15}}}},
     "unseen": {"clinic": {"weeks": 44, "intake_weeks": 6}, "arms": {"seen": {}, "nobody": {"therapist": "none"}}},
@@ -87,7 +93,11 @@ def by_hand() -> Any:
     """Two arms and two replicates, written by hand."""
     clients = pd.DataFrame(ROWS, columns=NAMES).assign(
         gave_up_between=lambda t: ((t["arm"] == "b") & (t["ending"] == "transferred")).astype(float),
-        arrival_week=1, client_style="secure", therapist_style="secure", distress_6_months=np.nan, distress_12_months=np.nan
+        arrival_week=1,
+        client_style="secure",
+        therapist_style="secure",
+        distress_6_months=np.nan,
+        distress_12_months=np.nan,
     )
     clients["distress_0"] = clients["distress_arrival"]
     for name in ("anxiety", "avoidance"):

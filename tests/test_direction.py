@@ -245,9 +245,29 @@ def test_without_effort_no_repair() -> None:
 
 # ------------------------------------------------------------------------------- what a number must not touch
 
-LATENT = ["session", "week", "alliance_latent", "distress_latent", "disclosure", "labelling", "engagement", "ruptures", "repairs",
-          "dropout_risk", "accuracy_correlation", "accuracy_level", "accuracy_bias", "perceived_response", "response", "fit",
-          "shared_meaning", "capability", "regulation_client", "regulation_therapist", "anxiety_to_therapist_latent"]
+LATENT = [
+    "session",
+    "week",
+    "alliance_latent",
+    "distress_latent",
+    "disclosure",
+    "labelling",
+    "engagement",
+    "ruptures",
+    "repairs",
+    "dropout_risk",
+    "accuracy_correlation",
+    "accuracy_level",
+    "accuracy_bias",
+    "perceived_response",
+    "response",
+    "fit",
+    "shared_meaning",
+    "capability",
+    "regulation_client",
+    "regulation_therapist",
+    "anxiety_to_therapist_latent",
+]
 #: Numbers of a questionnaire that no run asks, only the simulated studies of ``attune validate``.
 IN_STUDIES_ONLY = ["dsq_mean", "dsq_sd", "dsq_item_sd"]
 QUESTIONNAIRES = [name for name, number in NUMBERS.items() if number.group == "questionnaires" and name not in IN_STUDIES_ONLY]
@@ -279,8 +299,15 @@ def test_questionnaires_of_studies_move_their_marks_and_no_run(name: str) -> Non
     assert not np.array_equal(*marks)
 
 
-LIFE = ["life_event_prob", "life_event_moves_prob", "life_event_lasting_prob", "life_event_sd", "prototype_state_share",
-        "distress_return_rate", "life_event_distress_share"]
+LIFE = [
+    "life_event_prob",
+    "life_event_moves_prob",
+    "life_event_lasting_prob",
+    "life_event_sd",
+    "prototype_state_share",
+    "distress_return_rate",
+    "life_event_distress_share",
+]
 
 
 @pytest.mark.parametrize("name", LIFE)
@@ -373,8 +400,10 @@ def _world(steps: tuple[Step, ...] = EXCHANGE) -> World:
 
 def test_a_new_draw_changes_nobodys_other_luck() -> None:
     """Steps that draw normals and uniforms of their own, at both ends and amid the exchange, leave every column as it was."""
-    before, amid, after = (Step(role, dream, (f"{role}_daydream_{place}",)) for role, place, dream in
-                           (("client", "first", daydream), ("therapist", "amid", daydream), ("client", "last", dream_on)))
+    before, amid, after = (
+        Step(role, dream, (f"{role}_daydream_{place}",))
+        for role, place, dream in (("client", "first", daydream), ("therapist", "amid", daydream), ("client", "last", dream_on))
+    )
     middle = len(EXCHANGE) // 2
     steps = (before, *EXCHANGE[:middle], amid, *EXCHANGE[middle:], after)
     own = {f"{role}_{draw}" for role in ("client", "therapist") for draw in ("daydream_luck", "wandering_chance")}
@@ -419,12 +448,20 @@ def test_another_kind_of_therapist_leaves_the_clients_as_they_came() -> None:
 
 def test_crossed_clients_meet_every_therapist_as_the_same_people() -> None:
     """In a crossed design the four courses of one client start from the same intake."""
-    spec = {"question": "?", "design": "crossed", "client": ["secure", "fearful"], "therapist": ["secure", "dismissing"],
-            "clients_per_arm": 30, "sessions": 3}
+    spec = {
+        "question": "?",
+        "design": "crossed",
+        "client": ["secure", "fearful"],
+        "therapist": ["secure", "dismissing"],
+        "clients_per_arm": 30,
+        "sessions": 3,
+    }
     crossed = run(from_spec(spec, "crossed"), seed=SEED, threads=1).clients
     for style in ("secure", "fearful"):
-        arms = [crossed[crossed["arm"] == f"{style} client, {therapist} therapist"].reset_index(drop=True)
-                for therapist in ("secure", "dismissing")]
+        arms = [
+            crossed[crossed["arm"] == f"{style} client, {therapist} therapist"].reset_index(drop=True)
+            for therapist in ("secure", "dismissing")
+        ]
         for column in ("client_anxiety_0", "client_avoidance_0", "distress_0", "distress_0_latent"):
             pd.testing.assert_series_equal(arms[0][column], arms[1][column])
 
@@ -436,8 +473,15 @@ def test_crossed_clients_meet_every_therapist_as_the_same_people() -> None:
 def _crossed() -> dict[tuple[str, str], float]:
     """Mean latent alliance in sessions 8 to 12 of every pairing; nobody leaves."""
     styles = ["secure", "preoccupied", "dismissing"]
-    spec = {"question": "?", "design": "crossed", "client": styles, "therapist": styles, "clients_per_arm": 800, "sessions": 12,
-            "parameters": {"dropout_base": -12.0, "good_enough_prob": 0.0}}
+    spec = {
+        "question": "?",
+        "design": "crossed",
+        "client": styles,
+        "therapist": styles,
+        "clients_per_arm": 800,
+        "sessions": 12,
+        "parameters": {"dropout_base": -12.0, "good_enough_prob": 0.0},
+    }
     table = run(from_spec(spec, "crossed"), seed=SEED).sessions.query("8 <= session <= 12")
     means = table.groupby("arm", observed=True)["alliance_latent"].mean()
     return {(c, t): float(means[f"{c} client, {t} therapist"]) for c in styles for t in styles}

@@ -45,7 +45,7 @@ def test_odd_has_the_headings_of_the_protocol() -> None:
         "1 Purpose and patterns", "2 Entities, state variables and scales", "3 Process overview and scheduling",
         "4 Design concepts", "5 Initialization", "6 Input data", "7 Submodels",
     ]  # fmt: skip
-    concepts = text[text.index("## 4 "):text.index("## 5 ")]
+    concepts = text[text.index("## 4 ") : text.index("## 5 ")]
     assert re.findall(r"^\*\*(\w[\w ]+)\.\*\*", concepts, re.M) == [
         "Basic principles", "Emergence", "Adaptation", "Objectives", "Learning", "Prediction", "Sensing", "Interaction",
         "Stochasticity", "Collectives", "Observation",
@@ -64,7 +64,7 @@ def test_names_in_the_odd_exist() -> None:
 def test_the_odd_tells_every_verb_and_every_equation_of_a_session() -> None:
     """A verb, or an equation that a verb applies, is told in the hand-written text of 7.3: a table alone is not enough."""
     text = written_by_hand("ODD.md")
-    told = text[text.index("### 7.3 "):text.index("### 7.4 ")]
+    told = text[text.index("### 7.3 ") : text.index("### 7.4 ")]
     wanted = [verb.__name__ for verb in SESSION] + [rule.equation.__name__ for rule in SESSION_RULES]
     assert {"consolidate", "secured"} <= set(wanted)
     assert [name for name in dict.fromkeys(wanted) if f"`{name}`" not in told] == []
@@ -73,7 +73,7 @@ def test_the_odd_tells_every_verb_and_every_equation_of_a_session() -> None:
 def test_consolidation_is_told_in_its_order() -> None:
     """The alliance works on attachment before it and the general model pull on each other."""
     text = written_by_hand("ODD.md")
-    told = text[text.index("*Consolidation*"):text.index("*Ratings*")]
+    told = text[text.index("*Consolidation*") : text.index("*Ratings*")]
     numbers = ("`secured`", "`session_carry_rate`", "`prototype_learning_rate`")
     assert sorted(numbers, key=told.index) == list(numbers)
 

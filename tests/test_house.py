@@ -37,9 +37,22 @@ every_file = pytest.mark.parametrize("path", FILES, ids=short)
 # ------------------------------------------------------------------------------------------------------- imports
 
 #: Folders read as a sentence; an import goes to the same place or an earlier one.
-ORDER = {name: level for level, names in enumerate((
-    ("luck", "compiling"), ("theory",), ("people",), ("therapy",), ("experiments",), ("evidence",), ("views",), ("cli",),
-)) for name in names}
+ORDER = {
+    name: level
+    for level, names in enumerate(
+        (
+            ("luck", "compiling"),
+            ("theory",),
+            ("people",),
+            ("therapy",),
+            ("experiments",),
+            ("evidence",),
+            ("views",),
+            ("cli",),
+        )
+    )
+    for name in names
+}
 FACE = ("__init__", "__main__")  # of the package itself: they stand above everything
 
 
@@ -51,7 +64,7 @@ def own_imports(path: Path) -> set[str]:
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
-            above = package[:len(package) - node.level + 1] if node.level else ()
+            above = package[: len(package) - node.level + 1] if node.level else ()
             base = ".".join((*above, *([node.module] if node.module else [])))
             if base == "sim":
                 for alias in node.names:
@@ -214,24 +227,46 @@ def test_no_unaddressed_randomness(path: Path) -> None:
     assert unaddressed_randomness(tree(path)) == []
 
 
-@pytest.mark.parametrize("text", ["import random", "from random import choice", "from numpy import random",
-                                  "import numpy.random as r", "np.random.seed(1)", "x = numpy.random.normal()",
-                                  "np.random.default_rng()"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "import random",
+        "from random import choice",
+        "from numpy import random",
+        "import numpy.random as r",
+        "np.random.seed(1)",
+        "x = numpy.random.normal()",
+        "np.random.default_rng()",
+    ],
+)
 def test_the_search_for_randomness_finds(text: str) -> None:
     assert unaddressed_randomness(ast.parse(text))
 
 
-@pytest.mark.parametrize("text", ["rng = np.random.default_rng(seed)", "def f(rng: np.random.Generator): ...",
-                                  "import numpy as np"])
+@pytest.mark.parametrize(
+    "text", ["rng = np.random.default_rng(seed)", "def f(rng: np.random.Generator): ...", "import numpy as np"]
+)
 def test_the_search_for_randomness_lets_pass(text: str) -> None:
     assert not unaddressed_randomness(ast.parse(text))
 
 
 #: Places of one machine, and hosts of package indexes. Split, so that this file does not find itself.
-FORBIDDEN = tuple("".join(parts) for parts in (
-    ("/wo", "rk/"), ("/ro", "ot/"), ("/tm", "p/v"), ("/opt/", "pypi"), ("https://", "pypi"), ("http://", "pypi"),
-    ("pypi.", "org"), ("files.", "pythonhosted"), ("/simp", "le/"), ("--index", "-url"), ("--extra-index", "-url"),
-))
+FORBIDDEN = tuple(
+    "".join(parts)
+    for parts in (
+        ("/wo", "rk/"),
+        ("/ro", "ot/"),
+        ("/tm", "p/v"),
+        ("/opt/", "pypi"),
+        ("https://", "pypi"),
+        ("http://", "pypi"),
+        ("pypi.", "org"),
+        ("files.", "pythonhosted"),
+        ("/simp", "le/"),
+        ("--index", "-url"),
+        ("--extra-index", "-url"),
+    )
+)
 
 
 def committed() -> list[Path]:
@@ -240,8 +275,18 @@ def committed() -> list[Path]:
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     if done.returncode == 0 and done.stdout:
         return [p for name in done.stdout.split("\0") if name and (p := ROOT / name).is_file()]
-    skipped = {".git", ".venv", "results", "build", "dist", "__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache",
-               ".hypothesis"}
+    skipped = {
+        ".git",
+        ".venv",
+        "results",
+        "build",
+        "dist",
+        "__pycache__",
+        ".pytest_cache",
+        ".mypy_cache",
+        ".ruff_cache",
+        ".hypothesis",
+    }
     return [p for p in ROOT.rglob("*") if p.is_file() and not skipped & set(p.relative_to(ROOT).parts)]
 
 

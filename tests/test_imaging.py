@@ -84,9 +84,13 @@ def test_without_noise_a_site_is_what_lies_under_it() -> None:
 @pytest.mark.parametrize(("arm", "moved"), [("client prefrontal", "prefrontal"), ("client tpj", "parietal")])
 def test_a_lesion_silences_its_site_and_never_the_control(arm: str, moved: str) -> None:
     run = a_run()
-    noise = signal(run, "intact", "client", moved) - run.sessions[run.sessions["arm"] == "intact"].sort_values(
-        ["client", "session"]
-    )[imaging.under("client", moved)].mean(axis=1).to_numpy()
+    noise = (
+        signal(run, "intact", "client", moved)
+        - run.sessions[run.sessions["arm"] == "intact"]
+        .sort_values(["client", "session"])[imaging.under("client", moved)]
+        .mean(axis=1)
+        .to_numpy()
+    )
     assert signal(run, arm, "client", moved) == pytest.approx(noise, abs=1e-12)  # nothing is left but the noise
     for role in ROLES:
         assert signal(run, arm, role, "temporal").tobytes() == signal(run, "intact", role, "temporal").tobytes()

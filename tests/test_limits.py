@@ -26,13 +26,21 @@ TYPICAL = {"anxiety": 3.7, "avoidance": 3.16}
 
 @lru_cache(maxsize=64)
 def _cached(clients: int, sessions: int, client: Any, therapist: Any, lesions: Any, numbers: Any) -> dict[str, np.ndarray]:
-    return dyads(clients, sessions, client=dict(client) or None, therapist=dict(therapist) or None, lesions=dict(lesions),
-                 **dict(numbers))
+    return dyads(
+        clients, sessions, client=dict(client) or None, therapist=dict(therapist) or None, lesions=dict(lesions), **dict(numbers)
+    )
 
 
-def course(clients: int = 1000, sessions: int = 10, client: Any = None, therapist: Any = None,
-           lesions: dict[str, float] | None = None, **numbers: float) -> dict[str, np.ndarray]:
+def course(
+    clients: int = 1000,
+    sessions: int = 10,
+    client: Any = None,
+    therapist: Any = None,
+    lesions: dict[str, float] | None = None,
+    **numbers: float,
+) -> dict[str, np.ndarray]:
     """``stationary.dyads``, remembered."""
+
     def key(d: Any) -> tuple[Any, ...]:
         return tuple(sorted((k, v) for k, v in (d or {}).items()))
 
@@ -89,8 +97,15 @@ def test_every_derived_number_is_checked() -> None:
 def test_attachment_is_exactly_still_without_plasticity_and_events() -> None:
     """No plasticity, no events, and bond = general model = anchor: nothing moves by a single bit in 12 weeks."""
     place = {"anxiety": 4.5, "avoidance": 2.8, "early": {"anxiety": 4.5, "avoidance": 2.8}}
-    world = people({"clients_per_arm": 60, "sessions": 12, "client": place, "therapist": place,
-                    "parameters": {"plasticity": 0.0, "life_event_prob": 0.0}})
+    world = people(
+        {
+            "clients_per_arm": 60,
+            "sessions": 12,
+            "client": place,
+            "therapist": place,
+            "parameters": {"plasticity": 0.0, "life_event_prob": 0.0},
+        }
+    )
     for role, table in (("client", world.clients), ("therapist", world.therapists)):
         for name, score in (("anxiety", 4.5), ("avoidance", 2.8)):
             start = np.full(60, (score - 1.0) / 6.0)
@@ -157,8 +172,10 @@ def places(found: dict[str, np.ndarray]) -> tuple[float, float]:
     return float(ecr_score(found["client_anxiety"][-1])), float(ecr_score(found["client_avoidance"][-1]))
 
 
-@pytest.mark.parametrize(("low", "high", "style"), [
-    (0.8, 0.8, "secure"), (0.25, 0.25, "dismissing"), (0.1, 0.9, "preoccupied"), (0.03, 0.45, "fearful")])
+@pytest.mark.parametrize(
+    ("low", "high", "style"),
+    [(0.8, 0.8, "secure"), (0.25, 0.25, "dismissing"), (0.1, 0.9, "preoccupied"), (0.03, 0.45, "fearful")],
+)
 def test_a_history_of_responses_makes_the_style(low: float, high: float, style: str) -> None:
     """Steady warm -> secure, steady cold -> dismissing, erratic -> preoccupied, harsh and erratic -> fearful."""
     anxiety, avoidance = places(history(low, high))
@@ -243,9 +260,16 @@ def test_without_orbitofrontal_cortex_arousal_is_not_held_down() -> None:
     assert lesion["client_regulation"].mean() == pytest.approx(intact["client_regulation"].mean(), abs=0.02)
 
 
-@pytest.mark.parametrize(("region", "activity"), [
-    ("mirror", "mirrored"), ("acc", "conflict"), ("tpj", "separation"), ("dmpfc", "mentalising"),
-    ("vmpfc", "felt_understanding")])
+@pytest.mark.parametrize(
+    ("region", "activity"),
+    [
+        ("mirror", "mirrored"),
+        ("acc", "conflict"),
+        ("tpj", "separation"),
+        ("dmpfc", "mentalising"),
+        ("vmpfc", "felt_understanding"),
+    ],
+)
 def test_a_removed_region_is_silent(region: str, activity: str) -> None:
     """Whoever loses a region shows no activity there; the other person still does."""
     assert REGION_ACTIVITY[region] == activity
@@ -267,9 +291,16 @@ def test_lesions_nest(role: str, whole: str) -> None:
 
 def test_a_technician_falls_short() -> None:
     """More skill without warmth reaches clients less than the usual therapist; the accuracy is there [K6]."""
+
     def arm(*policies: str) -> World:
-        return people({"clients_per_arm": 1000, "sessions": 10, "policies": list(policies),
-                       "parameters": {"dropout_base": -12.0, "good_enough_prob": 0.0}})
+        return people(
+            {
+                "clients_per_arm": 1000,
+                "sessions": 10,
+                "policies": list(policies),
+                "parameters": {"dropout_base": -12.0, "good_enough_prob": 0.0},
+            }
+        )
 
     usual, technician, warm = arm(), arm("rely_on_technique"), arm("train_warmth")
     assert technician.dyads.mean_therapist_mentalising.mean() > usual.dyads.mean_therapist_mentalising.mean() + 0.05
@@ -283,9 +314,22 @@ def test_a_technician_falls_short() -> None:
 
 def test_the_untreated_arm_holds_nothing_of_therapy() -> None:
     """No sessions, no therapist, no ending but 'untreated'; life goes on, whatever therapy's numbers say."""
+
     def waiting(**numbers: float) -> Run:
-        return run(from_spec({"question": "?", "clients_per_arm": 300, "sessions": 8, "client": "population",
-                              "therapist": "none", "parameters": numbers}, "waiting"), seed=1)
+        return run(
+            from_spec(
+                {
+                    "question": "?",
+                    "clients_per_arm": 300,
+                    "sessions": 8,
+                    "client": "population",
+                    "therapist": "none",
+                    "parameters": numbers,
+                },
+                "waiting",
+            ),
+            seed=1,
+        )
 
     plain = waiting()
     assert len(plain.sessions) == 0 and len(plain.exchanges) == 0 and len(plain.therapists) == 0
@@ -301,8 +345,12 @@ def test_the_untreated_arm_holds_nothing_of_therapy() -> None:
 @lru_cache(maxsize=1)
 def usual() -> Run:
     """2,000 clients from the population for up to 20 sessions."""
-    return run(from_spec({"question": "?", "clients_per_arm": 2000, "sessions": 20, "client": "population",
-                          "therapist": "population"}, "usual"), seed=1)
+    return run(
+        from_spec(
+            {"question": "?", "clients_per_arm": 2000, "sessions": 20, "client": "population", "therapist": "population"}, "usual"
+        ),
+        seed=1,
+    )
 
 
 def test_alliance_rises_among_those_who_stay() -> None:

@@ -160,7 +160,7 @@ def test_who_is_between_therapists_comes_before_who_waits() -> None:
             here = kept[-1]
             again = c.book.courses.data[c.book.courses.index["course"], : c.courses]
             more = np.bincount(c.world.client_of[: c.courses], minlength=c.arrived)[here.client]
-            begun_now = (c.world.client_of[: c.courses][c.book.courses.begin_week[: c.courses] == c.world.week])
+            begun_now = c.world.client_of[: c.courses][c.book.courses.begin_week[: c.courses] == c.world.week]
             before = more - np.isin(here.client, begun_now)  # courses that they have had already
             assert (np.diff((before > 0).astype(int)) <= 0).all()
             both += before.any() and not before.all()

@@ -281,8 +281,9 @@ def test_attachment_to_the_therapist() -> None:
     """Each scale of the CATS with the alliance of the third session; other sessions do not count."""
     a, b = circle(60)
     alliance, beside = np.tile(a, 2), np.tile(b, 2)
-    rows = people(120, cats_secure=alliance + beside, cats_avoidant=-alliance, cats_preoccupied=beside, wai_client=alliance,
-                  session=3)
+    rows = people(
+        120, cats_secure=alliance + beside, cats_avoidant=-alliance, cats_preoccupied=beside, wai_client=alliance, session=3
+    )
     parts = directions.attachment_to_therapist(pd.concat([rows, rows.assign(session=4, wai_client=99.0)])).parts
     assert parts["avoidant"][0] == pytest.approx(-1.0) and parts["preoccupied"][0] == pytest.approx(0.0, abs=1e-9)
     assert parts["secure"][0] == pytest.approx(np.sqrt(0.5))

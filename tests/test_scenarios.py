@@ -168,15 +168,20 @@ def test_named_people_in_a_crossed_design() -> None:
     arms = {arm.name: arm.cohort for arm in from_spec(spec, "s").arms}
     assert list(arms) == [f"{kind} client, secure therapist" for kind in ("mild", "typical", "changed")]
     assert arms["typical client, secure therapist"] == STYLES.index("fearful")
-    assert len(set(arms.values())) == 3 and min(arms["mild client, secure therapist"], arms["changed client, secure therapist"]) >= 4
+    assert (
+        len(set(arms.values())) == 3 and min(arms["mild client, secure therapist"], arms["changed client, secure therapist"]) >= 4
+    )
     more = {**spec, "client": {"new": {"anxiety": 6, "avoidance": 2}, **spec["client"]}}
     assert arms.items() <= {arm.name: arm.cohort for arm in from_spec(more, "s").arms}.items(), "another kind renumbers nobody"
 
 
 def test_what_an_arm_says_goes_before_what_the_scenario_says_for_all() -> None:
     """A policy of an arm is not undone by a number of the scenario; a number beside a policy goes before it."""
-    arms = {"usual": {}, "alone": {"policies": ["leave_ruptures_alone"]},
-            "half": {"policies": ["leave_ruptures_alone"], "parameters": {"repair_effort": 0.5}}}
+    arms = {
+        "usual": {},
+        "alone": {"policies": ["leave_ruptures_alone"]},
+        "half": {"policies": ["leave_ruptures_alone"], "parameters": {"repair_effort": 0.5}},
+    }
     scenario = from_spec({"question": "?", "parameters": {"repair_effort": 1.0}, "arms": arms}, "s")
     assert [arm.parameters["repair_effort"] for arm in scenario.arms] == [1.0, 0.0, 0.5]
 

@@ -32,8 +32,14 @@ from sim.therapy.session import DROPOUT, IMPROVED, IN_THERAPY, PLANNED, SESSION,
 
 def met(clients: int = 40, sessions: int = 20, seed: int = 5, shared_therapist: bool = False, **numbers: float) -> World:
     """A world whose dyads have just met (week 1), everybody drawn from the population."""
-    spec = {"question": "?", "clients_per_arm": clients, "sessions": sessions, "client": "population",
-            "therapist": "population", "parameters": numbers}
+    spec = {
+        "question": "?",
+        "clients_per_arm": clients,
+        "sessions": sessions,
+        "client": "population",
+        "therapist": "population",
+        "parameters": numbers,
+    }
     scenario = from_spec(spec, "session")
     world = build(scenario, scenario.arms[0], 0, seed)
     if shared_therapist:
@@ -57,8 +63,11 @@ def held(world: World, upto: str | None = None, weeks: int = 1) -> World:
 
 def state(world: World) -> dict[str, np.ndarray]:
     """A copy of everything that a verb could write."""
-    out = {f"{table}.{name}": columns[name].copy() for table, columns in
-           (("dyads", world.dyads), ("clients", world.clients), ("therapists", world.therapists)) for name in columns.declared}
+    out = {
+        f"{table}.{name}": columns[name].copy()
+        for table, columns in (("dyads", world.dyads), ("clients", world.clients), ("therapists", world.therapists))
+        for name in columns.declared
+    }
     out |= {f"ratings.{name}": values.copy() for name, values in world.ratings.items()}
     out |= {"ending": world.ending.copy(), "week": np.array([world.week])}
     return out
@@ -66,8 +75,9 @@ def state(world: World) -> dict[str, np.ndarray]:
 
 def changed(before: dict[str, np.ndarray], after: dict[str, np.ndarray]) -> set[str]:
     """Names of what differs or is new."""
-    return {name for name, values in after.items()
-            if name not in before or not np.array_equal(before[name], values, equal_nan=True)}
+    return {
+        name for name, values in after.items() if name not in before or not np.array_equal(before[name], values, equal_nan=True)
+    }
 
 
 def _sigmoid(x: float) -> float:
@@ -83,16 +93,25 @@ WRITES: dict[str, set[str]] = {
     "rate_distress": {"ratings.distress"},
     "meet": _of_both("distress", "skill", "warmth_trait", "regulation", "fatigue", "arousal", "perceived")
     | {f"dyads.{name}" for name in ("session", "withdrawals", "confrontations", "repairs")},
-    "exchange": {f"dyads.{q}" for step in EXCHANGE for q in step.writes if q in DYAD} | {f"dyads.mean_{name}" for name in MEANS}
+    "exchange": {f"dyads.{q}" for step in EXCHANGE for q in step.writes if q in DYAD}
+    | {f"dyads.mean_{name}" for name in MEANS}
     | {f"dyads.accuracy_{name}" for name in ("correlation", "level", "bias")},
     "form_alliance": _of_both("trust", "bond", "task", "goal", "alliance") | {"dyads.capability", "dyads.client_engagement"},
     "heal": {"clients.distress", "clients.distress_set_point", "clients.distress_own"},
     "consolidate": _of_both("anxiety", "avoidance")
     | {f"{table}.{name}" for table in ("clients", "therapists") for name in ("anxiety", "avoidance", "regulation")},
-    "rate_alliance": {f"ratings.{name}" for name in (
-        *(f"wai_{role}{scale}" for role in ROLES for scale in ("", "_bond", "_task", "_goal")),
-        *(f"empathy_{rater}" for rater in (*ROLES, "observer")), "anxiety_to_therapist", "avoidance_to_therapist",
-        *(f"cats_{scale}" for scale in ask.CATS), "ruptures_client_reported", "ruptures_observer_reported")},
+    "rate_alliance": {
+        f"ratings.{name}"
+        for name in (
+            *(f"wai_{role}{scale}" for role in ROLES for scale in ("", "_bond", "_task", "_goal")),
+            *(f"empathy_{rater}" for rater in (*ROLES, "observer")),
+            "anxiety_to_therapist",
+            "avoidance_to_therapist",
+            *(f"cats_{scale}" for scale in ask.CATS),
+            "ruptures_client_reported",
+            "ruptures_observer_reported",
+        )
+    },
     "leave": {"dyads.dropout_risk", "ending"},
 }
 
@@ -203,25 +222,36 @@ def test_alliance_forms_by_hand() -> None:
         for role in ROLES:
             m, t = b[f"mean_{role}_perceived"], p.of(role, "perceived_typical")
             security = (b[f"{role}_anxiety"] - p.anxiety_typical) + (b[f"{role}_avoidance"] - p.avoidance_typical)
-            target = _sigmoid(math.log(p.trust_typical / (1 - p.trust_typical))
-                              + p.trust_response_gain * (math.log(m / (1 - m)) - math.log(t / (1 - t))))
+            target = _sigmoid(
+                math.log(p.trust_typical / (1 - p.trust_typical))
+                + p.trust_response_gain * (math.log(m / (1 - m)) - math.log(t / (1 - t)))
+            )
             trust[role] = b[f"{role}_trust"] + p.trust_rate * (target - b[f"{role}_trust"])
             assert d[f"{role}_trust"][i] == pytest.approx(trust[role], abs=1e-12)
             bond = _sigmoid(math.log(trust[role] / (1 - trust[role])) - p.bond_security_gain * security)
             assert d[f"{role}_bond"][i] == pytest.approx(bond, abs=1e-12)
-        seems = _sigmoid(math.log(p.capability_typical / (1 - p.capability_typical))
-                         + p.capability_fit_gain * (b["mean_therapist_fit"] - p.fit_typical)
-                         + p.capability_progress_gain * progress + p.capability_trust_gain * (trust["client"] - p.trust_typical))
+        seems = _sigmoid(
+            math.log(p.capability_typical / (1 - p.capability_typical))
+            + p.capability_fit_gain * (b["mean_therapist_fit"] - p.fit_typical)
+            + p.capability_progress_gain * progress
+            + p.capability_trust_gain * (trust["client"] - p.trust_typical)
+        )
         capability = b["capability"] + p.capability_rate * (seems - b["capability"])
         assert d.capability[i] == pytest.approx(capability, abs=1e-12)
-        goal = _sigmoid(p.agreement_base + p.goal_agreement_capability_gain * (capability - p.capability_typical)
-                        + p.goal_agreement_meaning_gain * (b["shared_meaning"] - p.shared_meaning_typical)
-                        + p.goal_agreement_trust_gain * (trust["client"] - p.trust_typical)
-                        + p.goal_agreement_progress_gain * progress)
+        goal = _sigmoid(
+            p.agreement_base
+            + p.goal_agreement_capability_gain * (capability - p.capability_typical)
+            + p.goal_agreement_meaning_gain * (b["shared_meaning"] - p.shared_meaning_typical)
+            + p.goal_agreement_trust_gain * (trust["client"] - p.trust_typical)
+            + p.goal_agreement_progress_gain * progress
+        )
         assert d.client_goal[i] == pytest.approx(b["client_goal"] + p.agreement_rate * (goal - b["client_goal"]), abs=1e-12)
         assert d.client_alliance[i] == pytest.approx((d.client_bond[i] + d.client_task[i] + d.client_goal[i]) / 3, abs=1e-12)
-        pushed = _sigmoid(p.engagement_base + p.engagement_alliance_gain * (d.client_alliance[i] - p.alliance_typical)
-                          + p.engagement_distress_gain * (b["client_distress"] - p.client_distress_typical))
+        pushed = _sigmoid(
+            p.engagement_base
+            + p.engagement_alliance_gain * (d.client_alliance[i] - p.alliance_typical)
+            + p.engagement_distress_gain * (b["client_distress"] - p.client_distress_typical)
+        )
         engagement = b["client_engagement"] + p.engagement_rate * (pushed - b["client_engagement"])
         assert d.client_engagement[i] == pytest.approx(engagement, abs=1e-12)
 
@@ -233,9 +263,14 @@ def test_healing_by_hand() -> None:
     d, p = world.dyads, world.numbers
     distress, set_point = world.clients.distress.copy(), world.clients.distress_set_point.copy()
     verbs.heal(world, np.arange(30))
-    work = ((d.client_alliance / p.alliance_typical) ** p.healing_alliance_power * d.client_engagement / p.engagement_typical
-            * (1 + p.healing_labelling_share * (d.mean_client_labelling / p.labelling_typical - 1))
-            * (1 + world.clients.treatment_gain) * np.exp(world.therapists.treatment_gain))
+    work = (
+        (d.client_alliance / p.alliance_typical) ** p.healing_alliance_power
+        * d.client_engagement
+        / p.engagement_typical
+        * (1 + p.healing_labelling_share * (d.mean_client_labelling / p.labelling_typical - 1))
+        * (1 + world.clients.treatment_gain)
+        * np.exp(world.therapists.treatment_gain)
+    )
     healed = np.minimum(p.healing_rate * work, 1.0) * np.maximum(d.client_distress - p.healthy_distress, 0)
     lost = healed - p.rupture_distress_step * d.open_rupture
     assert 0 < d.open_rupture.sum() < 30 and np.ptp(world.clients.treatment_gain) > 0.5 < np.ptp(world.therapists.treatment_gain)
@@ -362,8 +397,15 @@ def test_a_week_of_distress_by_hand() -> None:
 def test_life_events_come_move_and_last_as_often_as_stated() -> None:
     """Events happen with their chance; half move attachment, a quarter the anchor too, none without plasticity."""
     who, code = people(n=6000)
-    p = Parameters({"life_event_prob": 0.5, "prototype_state_share": 0.0, "anchor_rate": 0.0, "anxiety_distress_gain": 0.0,
-                    "avoidance_distress_gain": 0.0})
+    p = Parameters(
+        {
+            "life_event_prob": 0.5,
+            "prototype_state_share": 0.0,
+            "anchor_rate": 0.0,
+            "anxiety_distress_gain": 0.0,
+            "avoidance_distress_gain": 0.0,
+        }
+    )
     before = {name: who[name].copy() for name in PERSON}
     live_a_week("client", who, code, 1, p, SurveyLuck(1, 0))
     assert who.life_events.mean() == pytest.approx(0.5, abs=0.03)
@@ -445,7 +487,9 @@ def test_ratings_have_a_ceiling() -> None:
 
     def rated(level: float, rater: str) -> np.ndarray:
         asked = Asked("w", "w", rater=rater)
-        return ask.rated(ask.WAI_SCALE, np.full(n, level), p.alliance_typical, code, np.zeros(n), asked, 1, p.wai_item_sd, p, luck)
+        return ask.rated(
+            ask.WAI_SCALE, np.full(n, level), p.alliance_typical, code, np.zeros(n), asked, 1, p.wai_item_sd, p, luck
+        )
 
     means = [rated(level, "client") for level in (0.3, 0.5, 0.7, 0.9)]
     low, middle, high, top = (m.mean() for m in means)
@@ -461,8 +505,12 @@ def test_ratings_of_one_person_share_their_style() -> None:
     level = np.full(code.size, 0.55)
 
     def correlation(style: np.ndarray) -> float:
-        wai = ask.rated(ask.WAI_SCALE, level, 0.55, code, style, Asked("client_wai_bond", "client_wai"), 1, p.wai_item_sd, p, luck)
-        empathy = ask.rated(ask.EMPATHY, level, 0.55, code, style, Asked("client_empathy", "client_empathy"), 1, p.empathy_item_sd, p, luck)
+        wai = ask.rated(
+            ask.WAI_SCALE, level, 0.55, code, style, Asked("client_wai_bond", "client_wai"), 1, p.wai_item_sd, p, luck
+        )
+        empathy = ask.rated(
+            ask.EMPATHY, level, 0.55, code, style, Asked("client_empathy", "client_empathy"), 1, p.empathy_item_sd, p, luck
+        )
         return float(np.corrcoef(wai, empathy)[0, 1])
 
     assert correlation(who.rating_style) > 0.3
@@ -478,13 +526,20 @@ def test_ruptures_are_reported_with_the_stated_chances() -> None:
     def near(share: float) -> Any:
         return pytest.approx(share, abs=4 * math.sqrt(share * (1 - share) / n) + 1e-12)
 
-    for ruptures, left_open, chance in ((one, one, p.client_rupture_report_prob), (one, none, p.client_repaired_report_prob),
-                                      (none, none, p.client_false_report_prob)):
+    for ruptures, left_open, chance in (
+        (one, one, p.client_rupture_report_prob),
+        (one, none, p.client_repaired_report_prob),
+        (none, none, p.client_false_report_prob),
+    ):
         got = ask.rupture_report(ruptures, left_open, code, 1, p, luck)
         assert set(np.unique(got)) == {0.0, 1.0} and got.mean() == near(chance)
     gain = p.observer_tension_report_gain
-    for ruptures, tension, chance in ((one, 0.0, p.observer_rupture_report_prob), (none, 0.3, 0.3 * gain), (none, 0.0, 0.0),
-                                      (none, 5.0, 1.0)):
+    for ruptures, tension, chance in (
+        (one, 0.0, p.observer_rupture_report_prob),
+        (none, 0.3, 0.3 * gain),
+        (none, 0.0, 0.0),
+        (none, 5.0, 1.0),
+    ):
         got = ask.observed_rupture(ruptures, np.full(n, tension), code, 1, p, luck)
         assert set(np.unique(got)) <= {0.0, 1.0} and got.mean() == near(chance)
 
@@ -494,11 +549,22 @@ def test_attachment_to_the_therapist_is_marked_as_it_is() -> None:
     world = held(met(3000), weeks=1)
     d, r, luck, p = world.dyads, world.ratings, world.luck, world.numbers
     trust, bids = d.client_trust, d.mean_client_bid
-    avoidant = p.cats_avoidant_base - np.log(trust / (1 - trust)) + np.log(p.trust_typical / (1 - p.trust_typical)) \
+    avoidant = (
+        p.cats_avoidant_base
+        - np.log(trust / (1 - trust))
+        + np.log(p.trust_typical / (1 - p.trust_typical))
         + p.cats_insecurity_gain * (d.client_avoidance - p.avoidance_typical)
+    )
     style = ask.style_with("cats", world.clients.rating_style, p.client_rating_style_sd, world.client_code, p, luck)
-    marked = ask.mean_mark(ask.CATS["avoidant"], 1 + 5 / (1 + np.exp(style - avoidant)), world.client_code,
-                           Asked("cats_avoidant", "cats"), 1, p.ecr_item_sd, luck)
+    marked = ask.mean_mark(
+        ask.CATS["avoidant"],
+        1 + 5 / (1 + np.exp(style - avoidant)),
+        world.client_code,
+        Asked("cats_avoidant", "cats"),
+        1,
+        p.ecr_item_sd,
+        luck,
+    )
     np.testing.assert_array_equal(r["cats_avoidant"], marked)
     assert np.corrcoef(r["cats_preoccupied"], bids)[0, 1] > 0.75
     for scale, low, high in (("secure", 0.2, 0.6), ("avoidant", -0.6, -0.2), ("preoccupied", -0.05, 0.05)):
@@ -653,8 +719,13 @@ def test_people_out_of_range_are_found_in_the_week() -> None:
 def test_every_number_may_take_both_ends_of_its_range(end: str) -> None:
     """What the format allows runs: no number at an end of its range makes the state leave its own."""
     for name, number in NUMBERS.items():
-        spec = {"question": "?", "clients_per_arm": 6, "sessions": 3, "client": {"distress": 1.0},
-                "parameters": {name: getattr(number, end)}}
+        spec = {
+            "question": "?",
+            "clients_per_arm": 6,
+            "sessions": 3,
+            "client": {"distress": 1.0},
+            "parameters": {name: getattr(number, end)},
+        }
         try:
             run(from_spec(spec, name), seed=1, threads=1)
         except PopulationError:

@@ -245,9 +245,7 @@ def rows_written(plan: Plan, chunks: Chunks, name: str, folder: Path) -> dict[st
     labels = labels_of(name, plan.arms)
     if "instrument" in labels:  # questionnaires that were added come behind the shipped ones
         labels["instrument"] = tuple(dict.fromkeys((*labels["instrument"], *_found(chunks, name, "instrument"))))
-    schema = _as_frames_are(
-        name, pa.schema([pa.field(f.name, _LABEL if f.name in labels else f.type) for f in plain])
-    )
+    schema = _as_frames_are(name, pa.schema([pa.field(f.name, _LABEL if f.name in labels else f.type) for f in plain]))
     writer = TableWriter(folder / f"{name}.parquet", name, schema, plan.seed)
     with contextlib.closing(writer._writer):
         for key in chunks.tasks():

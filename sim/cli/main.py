@@ -47,6 +47,7 @@ _WITH = typer.Option(
 _POINT = typer.Option(min=0, help="Of a scenario with a batch: this point alone, as a single run with all its tables.")
 _SEED = typer.Option(min=0, max=2**63 - 1, help="Fixes all luck: the same seed gives the same tables.")
 
+
 def _out() -> Console:
     # Wide when the output is not a terminal, so that tables in files are not folded.
     return Console(width=None if sys.stdout.isatty() else 140, highlight=False)

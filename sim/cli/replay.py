@@ -23,9 +23,7 @@ if TYPE_CHECKING:
 MOST_LISTED = 20
 
 
-def listed(
-    folder: Path, points: Sequence[Point], failures: Sequence[Failure], unfinished: bool, arms: int
-) -> Iterator[str]:
+def listed(folder: Path, points: Sequence[Point], failures: Sequence[Failure], unfinished: bool, arms: int) -> Iterator[str]:
     """All failures of a batch: how many of each kind, at which levels they lie, and the first of them one by one."""
     from sim.folders.replay import tasks_at, where_they_lie
 

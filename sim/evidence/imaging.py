@@ -96,9 +96,7 @@ def _correlations(rows: pd.DataFrame) -> dict[str, float]:
     people = rows.groupby(["replicate", "client"])[["signal", "wai_client"]]
     means = people.mean()
     r, low, high = correlation(means["signal"].to_numpy(), means["wai_client"].to_numpy())
-    single = [
-        pearson(one["signal"].to_numpy(), one["wai_client"].to_numpy()) for _, one in people if len(one) >= LEAST_SESSIONS
-    ]
+    single = [pearson(one["signal"].to_numpy(), one["wai_client"].to_numpy()) for _, one in people if len(one) >= LEAST_SESSIONS]
     inside = mean_interval(single)
     return {"r": r, "low": low, "high": high, "n": len(means),
             **dict(zip(_WITHIN, (inside[name] for name in ("mean", "low", "high", "n")), strict=True))}  # fmt: skip

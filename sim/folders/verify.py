@@ -144,9 +144,7 @@ def _scenario_kept(found: ResultFolder, result: Verified) -> None:
 # ------------------------------------------------------------------------------------------------------------- batches
 
 
-def _sampled_batch(
-    found: ResultFolder, result: Verified, sample: int, model: Model, progress: Callable[[str], None]
-) -> None:
+def _sampled_batch(found: ResultFolder, result: Verified, sample: int, model: Model, progress: Callable[[str], None]) -> None:
     again = reopened(found.folder, model)
     if again.mixed:
         result.not_sampled.append(f"nothing was simulated anew: parts were made by something else ({'; '.join(again.mixed)})")
@@ -238,9 +236,7 @@ def _tables_of(
     return {name: pq.read_table(place / f"{name}.parquet").to_pandas() for name in names}
 
 
-def _compare_failures(
-    found: ResultFolder, result: Verified, tasks: Sequence[Key], now: Sequence[Failure], where: str
-) -> None:
+def _compare_failures(found: ResultFolder, result: Verified, tasks: Sequence[Key], now: Sequence[Failure], where: str) -> None:
     kept: set[tuple[int, str, str]] = set()
     if "failures" in found.tables and "failures" in result.hashed:
         rows = found.rows("failures", point=tasks[0].point, replicate=tasks[0].replicate).to_pandas()

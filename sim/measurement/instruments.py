@@ -161,9 +161,7 @@ def rated(
     luck: SurveyLuck,
 ) -> np.ndarray:
     """A rating (mean mark) of something about the therapy by one rater; ``level`` is latent, 0..1."""
-    mark = _true_mark(
-        instrument, level, level_typical, who, style, when, asked.rater, numbers, luck, f"{asked.purpose}_day"
-    )
+    mark = _true_mark(instrument, level, level_typical, who, style, when, asked.rater, numbers, luck, f"{asked.purpose}_day")
     return mean_mark(instrument, mark, who, asked, when, item_sd, luck)
 
 
@@ -186,7 +184,13 @@ def _true_mark(
 
 
 def working_alliance(
-    latent: Mapping[str, np.ndarray], who: np.ndarray, style: np.ndarray, when: int, rater: str, numbers: Parameters, luck: SurveyLuck
+    latent: Mapping[str, np.ndarray],
+    who: np.ndarray,
+    style: np.ndarray,
+    when: int,
+    rater: str,
+    numbers: Parameters,
+    luck: SurveyLuck,
 ) -> dict[str, np.ndarray]:
     """WAI-SR of one rater (1-7): a score for each scale of ``latent`` (shares 0..1), filled in on one day, and ``total``.
 
@@ -194,9 +198,7 @@ def working_alliance(
     """
     scores, marks = {}, []
     for scale, level in latent.items():
-        mark = _true_mark(
-            WAI_SCALE, level, numbers.alliance_typical, who, style, when, rater, numbers, luck, f"{rater}_wai_day"
-        )
+        mark = _true_mark(WAI_SCALE, level, numbers.alliance_typical, who, style, when, rater, numbers, luck, f"{rater}_wai_day")
         asked = Asked(f"{rater}_wai_{scale}", f"{rater}_wai", scale, rater)
         if luck.forms is None:
             scores[scale] = mean_mark(WAI_SCALE, mark, who, asked, when, numbers.wai_item_sd, luck)
@@ -208,7 +210,9 @@ def working_alliance(
     return {**scores, "total": scored(np.concatenate(marks, axis=1))}
 
 
-def style_with(questionnaire: str, common: np.ndarray, sd: float, who: np.ndarray, numbers: Parameters, luck: SurveyLuck) -> np.ndarray:
+def style_with(
+    questionnaire: str, common: np.ndarray, sd: float, who: np.ndarray, numbers: Parameters, luck: SurveyLuck
+) -> np.ndarray:
     """How favourably raters mark one questionnaire (logit): what all their ratings have in common, and what is this one's own.
 
     ``common`` and the result have spread ``sd``; the number ``rating_style_shared_share`` says how much is common.
@@ -249,17 +253,13 @@ def ecr_to_therapist(
     return mean_mark(TO_THERAPIST, _scaled(TO_THERAPIST, share) + style, who, asked, when, numbers.ecr_item_sd, luck)
 
 
-def cats(
-    scale: str, share: np.ndarray, who: np.ndarray, when: int, numbers: Parameters, luck: SurveyLuck
-) -> np.ndarray:
+def cats(scale: str, share: np.ndarray, who: np.ndarray, when: int, numbers: Parameters, luck: SurveyLuck) -> np.ndarray:
     """CATS score (1-6) on a ``scale`` of clients who mark this ``share`` of it; item noise as of the ECR."""
     asked = Asked(f"cats_{scale}", "cats", scale)
     return mean_mark(CATS[scale], _scaled(CATS[scale], share), who, asked, when, numbers.ecr_item_sd, luck)
 
 
-def dsq(
-    scale: str, defences: np.ndarray, who: np.ndarray, when: int, numbers: Parameters, luck: SurveyLuck
-) -> np.ndarray:
+def dsq(scale: str, defences: np.ndarray, who: np.ndarray, when: int, numbers: Parameters, luck: SurveyLuck) -> np.ndarray:
     """DSQ-40 score (1-9) of people with these immature or neurotic (``scale``) defences, in SD of the community."""
     mark = numbers.dsq_mean + numbers.dsq_sd * defences
     return mean_mark(DSQ[scale], mark, who, Asked(f"dsq_{scale}", "dsq", scale), when, numbers.dsq_item_sd, luck)

@@ -85,7 +85,9 @@ class Forms:
         self._occasion = occasion
         self._filled.clear()
 
-    def returned(self, marks: np.ndarray, luck: Luck, who: np.ndarray, asked: Asked, when: int, name: str, first: int) -> np.ndarray:
+    def returned(
+        self, marks: np.ndarray, luck: Luck, who: np.ndarray, asked: Asked, when: int, name: str, first: int
+    ) -> np.ndarray:
         """The marks (people, items) of one scale as they come back: NaN where there is no answer.
 
         ``name``: the questionnaire as tables call it; ``first``: where the scale's first item stands in it.
@@ -102,9 +104,7 @@ class Forms:
             self._file(self._occasion, asked, name, handed_in, first, marks)
         return marks
 
-    def _file(
-        self, occasion: Occasion, asked: Asked, name: str, handed_in: np.ndarray, first: int, marks: np.ndarray
-    ) -> None:
+    def _file(self, occasion: Occasion, asked: Asked, name: str, handed_in: np.ndarray, first: int, marks: np.ndarray) -> None:
         """Put one scale's marks to those of the same questionnaire on this occasion."""
         if handed_in.size != occasion.client.size:
             return  # asked of others than of everybody who is there: nobody can say of whom

@@ -350,9 +350,7 @@ def pair_fit(run: Run) -> pd.DataFrame:
 def _outcomes(run: Run) -> pd.DataFrame:
     """The people who could finish, with ``dropout`` (100 or 0) and ``distress_change`` from arrival to the end (CORE-OM)."""
     done = finished(run)
-    return done.assign(
-        dropout=100.0 * done["state"].isin(LEFT), distress_change=done["distress_end"] - done["distress_arrival"]
-    )
+    return done.assign(dropout=100.0 * done["state"].isin(LEFT), distress_change=done["distress_end"] - done["distress_arrival"])
 
 
 def off_track(run: Run) -> pd.DataFrame:

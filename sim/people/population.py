@@ -211,8 +211,15 @@ def draw(role: str, wanted: Wanted, code: np.ndarray, p: Parameters, luck: Luck)
     _give_anchors(role, people, wanted, code, p, luck)
     z = {
         name: luck.normal(code, name)
-        for name in ("skill", "warmth_trait", "regulation", "rating_style", "ecr_style_anxiety", "ecr_style_avoidance",
-                     "treatment_gain")
+        for name in (
+            "skill",
+            "warmth_trait",
+            "regulation",
+            "rating_style",
+            "ecr_style_anxiety",
+            "ecr_style_avoidance",
+            "treatment_gain",
+        )
     }
     people["skill"] = np.clip(p.of(role, "skill_mean") + p.of(role, "skill_sd") * z["skill"], 0.02, 0.98)
     people["warmth_trait"] = np.clip(p.of(role, "warmth_trait_sd") * z["warmth_trait"], -6, 6)

@@ -153,9 +153,7 @@ class Running:
         if not len(world.dyads) and world.week < world.planned_weeks:
             end_untreated(world, self.kept.clients)
         at_end(world, np.flatnonzero(world.ending == IN_THERAPY), self.kept.clients, CENSORED)
-        self.kept.sessions, self.kept.assessments, self.kept.exchanges = map(
-            joined, (self._sessions, self._months, self._traces)
-        )
+        self.kept.sessions, self.kept.assessments, self.kept.exchanges = map(joined, (self._sessions, self._months, self._traces))
         if world.luck.forms is not None:
             self.kept.items = world.luck.forms.table()
         return self.kept

@@ -36,11 +36,13 @@ POLICIES: dict[str, Policy] = {
     "leave_ruptures_alone": Policy("Press on when the client seems hurt or withdraws.", parameters={"repair_effort": 0.0}),
     "look_for_ruptures": Policy("Watch for strain in the relationship and name it early.", parameters={"repair_base": -0.6}),
     "train_empathic_accuracy": Policy("Practise reading what the client feels, with feedback.", adds={"skill": 0.12}),
-    "train_warmth": Policy("Let the client feel that you care; drop the technique when it gets in the way.",
-                           adds={"warmth_trait": 0.4}),
+    "train_warmth": Policy(
+        "Let the client feel that you care; drop the technique when it gets in the way.", adds={"warmth_trait": 0.4}
+    ),
     "keep_your_distance": Policy("Stay neutral; show little of what you feel for the client.", adds={"warmth_trait": -0.8}),
-    "rely_on_technique": Policy("Understand accurately and apply the method; warmth is not part of the job.",
-                                adds={"skill": 0.12, "warmth_trait": -1.6}),
+    "rely_on_technique": Policy(
+        "Understand accurately and apply the method; warmth is not part of the job.", adds={"skill": 0.12, "warmth_trait": -1.6}
+    ),
 }
 
 

@@ -94,7 +94,7 @@ def test_it_fits_without_scrolling(visit: Visit, width: int, height: int) -> Non
              ("controls", "plane-panel", "alliance-panel", "inside-panel", "lesson-panel", "log-panel")}  # fmt: skip
     names = list(boxes)
     for i, first in enumerate(names):
-        for second in names[i + 1:]:
+        for second in names[i + 1 :]:
             a, b = boxes[first], boxes[second]
             apart = a["x"] + a["width"] <= b["x"] + 1 or b["x"] + b["width"] <= a["x"] + 1 or a["y"] + a["height"] <= b["y"] + 1 \
                 or b["y"] + b["height"] <= a["y"] + 1  # fmt: skip

@@ -124,7 +124,7 @@ def _verdict(result: Mapping[str, Any], rows: Mapping[str, Any]) -> str:
         f"{', '.join(beyond) or 'none'}. Directions that hold: {len(signs) - len(wrong)} of {len(signs)}"
         f"{' (not: ' + ', '.join(wrong) + ')' if wrong else ''}. {len(FREE)} numbers were free, each held by a prior, against "
         f"{len(values)} values and {sum(len(patterns()[r['id']].expect) for r in signs)} signs, and {len(BY_HAND)} more were moved by "
-        "hand with the table in sight (\"Free numbers\"): with so many a good fit is expected, and the next section is the score that "
+        'hand with the table in sight ("Free numbers"): with so many a good fit is expected, and the next section is the score that '
         f"counts. There {sum(abs(t['miss']) <= MOST_MISSED for t in told)} of {len(told)} rows are foretold within 2.5 of their "
         "uncertainty by a refit of the free numbers to all the others.\n"
     )
@@ -147,10 +147,27 @@ def _foretold(result: Mapping[str, Any], rows: Mapping[str, Any]) -> str:
         "## Each row foretold without it\n\nThe honest score: for each row the free numbers are fitted to everything else, and the model is "
         "then asked. Only they are refitted; what was changed by hand in the model's structure and numbers has seen every row, so the "
         "score is still too good by an unknown amount.\n\n"
-        + table(["id", "pattern", "published", "foretold ± luck of reading it off", "miss", "on a line", "miss when fitted", "moved (prior SD)",
-                 "numbers that lean on this row"], lines)
-        + ("" if all(t["settled"] for t in told) else "\nRefits that had not settled within their rounds: "
-           + ", ".join(t["id"] for t in told if not t["settled"]) + ".\n")
+        + table(
+            [
+                "id",
+                "pattern",
+                "published",
+                "foretold ± luck of reading it off",
+                "miss",
+                "on a line",
+                "miss when fitted",
+                "moved (prior SD)",
+                "numbers that lean on this row",
+            ],
+            lines,
+        )
+        + (
+            ""
+            if all(t["settled"] for t in told)
+            else "\nRefits that had not settled within their rounds: "
+            + ", ".join(t["id"] for t in told if not t["settled"])
+            + ".\n"
+        )
         + f"\nRoot mean square of the miss: {rms(told, 'miss')} foretold, {rms(told, 'fitted_miss')} fitted. Rows that have a number almost to "
         f"themselves are foretold by that number's prior and say little ({len(own)} rows, {rms(own, 'miss')}); the others follow from the "
         f"rest of the record ({len(shared)} rows, {rms(shared, 'miss')}).\n"
@@ -176,7 +193,8 @@ def _whole_table(result: Mapping[str, Any], rows: Mapping[str, Any]) -> str:
     heads = ["id", "pattern", "simulated", "published", "miss", "between studies", "", "source"]
     rough = [r["id"] for r in rows.values() if r["tier"] == "calibrate" and not r["precise"]]
     return (
-        "## The whole table\n\n" + table(heads, lines)
+        "## The whole table\n\n"
+        + table(heads, lines)
         + f"\nMonte-Carlo error is below a quarter of every interval{' but of ' + ', '.join(rough) if rough else ''}.\n"
     )
 
@@ -205,7 +223,8 @@ def _directions(result: Mapping[str, Any], rows: Mapping[str, Any]) -> str:
             ])  # fmt: skip
     heads = ["id", "pattern", "part", "sign", "simulated [95 %]", "", "sets of numbers in which it holds"]
     return (
-        "## Directions\n\n" + table(heads, lines)
+        "## Directions\n\n"
+        + table(heads, lines)
         + f"\nShares are of {len(again)} sets of numbers simulated anew on unused luck. The sets had been kept because the directions held "
         + f"on their first luck, but for rows {', '.join(NOT_SEARCHED)}, which no search and no choice of sets looked at (numbers were moved by hand for 15.3).\n"
     )
@@ -221,10 +240,16 @@ def _misgivings(result: Mapping[str, Any], rows: Mapping[str, Any]) -> str:
         if r["miss"] is None or abs(r["miss"]) >= NOTABLE:
             what.append(f"misses by {_signed(r['miss'])}")
         for kind, name in (("i2", "i2"), ("sd", "tau")):
-            if kind in p.spread and r[name] is not None and not _MEAGRE * p.spread[kind] <= r[name] <= max(_MUCH * p.spread[kind], 0.1):
+            if (
+                kind in p.spread
+                and r[name] is not None
+                and not _MEAGRE * p.spread[kind] <= r[name] <= max(_MUCH * p.spread[kind], 0.1)
+            ):
                 what.append(f"studies differ {'less' if r[name] < p.spread[kind] else 'more'} than published ({_between(r, p)})")
         if what:
-            lines.append(f"- **{p.id}, {p.name}**: {'; '.join(what)}. One might think: {WHY.get(p.id, 'nothing is known of why')}.")
+            lines.append(
+                f"- **{p.id}, {p.name}**: {'; '.join(what)}. One might think: {WHY.get(p.id, 'nothing is known of why')}."
+            )
     wrong = [r for r in rows.values() if r["tier"] == "direction" and r["verdict"] != "holds"]
     lines += [f"- **{r['id']}, {r['name']}**: {r['verdict']}." for r in wrong]
     return (
@@ -254,12 +279,16 @@ def _numbers(result: Mapping[str, Any], rows: Mapping[str, Any]) -> str:
         for one in FREE
     ]  # fmt: skip
     values = sum(p.tier == "calibrate" for p in patterns().values())
-    hand = [[f"`{name}`", "new" if was != was else f"{was:g}", f"{NUMBERS[name].default:g}", why] for name, (was, why) in BY_HAND.items()]
+    hand = [
+        [f"`{name}`", "new" if was != was else f"{was:g}", f"{NUMBERS[name].default:g}", why]
+        for name, (was, why) in BY_HAND.items()
+    ]
     heads = ["number", "prior centre", "prior SD (scale)", "default", "prior SD from the centre", "why it is free"]
     return (
         f"## Free numbers\n\n{len(FREE)} numbers, each held by its prior, and {len(BY_HAND)} moved by hand, against {values} values. No "
         f"questionnaire's noise differs between rows. {_leaning()} Priors are centred at the defaults that the model had before it was "
-        "held against the table (new numbers: a guess); their spreads are assumptions.\n\n" + table(heads, lines)
+        "held against the table (new numbers: a guess); their spreads are assumptions.\n\n"
+        + table(heads, lines)
         + "\nMoved by hand with the table in sight, for a row or to keep a claim:\n\n"
         + table(["number", "before", "default", "for"], hand)
         + "\nAlso made with the table in sight: the mechanisms that the changelog names as what the record asks for; that studies of two "
@@ -306,7 +335,18 @@ def _claims(result: Mapping[str, Any], rows: Mapping[str, Any]) -> str:
     return (
         f"## Claims over the ensemble\n\nEach of the {len(data)} contrasts of [CLAIMS.md](CLAIMS.md) as a paired test under {n} of the sets. "
         f"{len(data) - len(shaky)} go the stated way, with the whole of their interval, in every one. The others:\n\n"
-        + table(["contrast", "claims", "stated beforehand", "effect, middle (5 to 95 % of sets)", "the defaults on that luck", "stated way", "as large as stated"], lines)
+        + table(
+            [
+                "contrast",
+                "claims",
+                "stated beforehand",
+                "effect, middle (5 to 95 % of sets)",
+                "the defaults on that luck",
+                "stated way",
+                "as large as stated",
+            ],
+            lines,
+        )
     )
 
 
@@ -323,7 +363,8 @@ def _rivals(result: Mapping[str, Any], rows: Mapping[str, Any]) -> str:
         f"within the same budget ({kept('rivals')['rounds']} steps at most), the shipped model among them, then compared on unused luck. Misses "
         "beyond 2.5 in bold.\n\n"
         + "\n".join(f"- *{name}*: {says[name]}." for name in names)
-        + "\n\n" + table(["id", "pattern", *names], lines)
+        + "\n\n"
+        + table(["id", "pattern", *names], lines)
     )
 
 

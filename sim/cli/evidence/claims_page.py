@@ -179,10 +179,14 @@ def in_full(found: Sequence[Finding], names: Iterable[str] = ()) -> str:
                 f"   - {f.contrast.id}: {f.verdict} (told under {f.contrast.claims[0]})"
             ]  # fmt: skip
     good = sum(f.verdict == "reproduced" for f in found)
-    lines += [] if not found else [
-        f"{good} of {len(found)} contrasts come out as stated beforehand. Effects in SD of clients unless a unit is named.",
-        "'Coded in': the model was built to do just this, so it is no finding. All people are simulated.",
-    ]
+    lines += (
+        []
+        if not found
+        else [
+            f"{good} of {len(found)} contrasts come out as stated beforehand. Effects in SD of clients unless a unit is named.",
+            "'Coded in': the model was built to do just this, so it is no finding. All people are simulated.",
+        ]
+    )
     return "\n".join(lines)
 
 

@@ -197,4 +197,3 @@ def write(told: Told, folder: Path) -> None:
     for name, rows, draw in ((MORRIS, told.found.morris, plots.screening), (SOBOL, told.found.sobol, plots.shares)):
         if rows:
             plots.saved(draw(told), folder / name)
-

@@ -248,8 +248,13 @@ def checked(bank: Bank, count: int, seed: int, size: float = 1.0, of: Sequence[M
     jobs = [Job({"parameters": dict(every[i])}, _unused(seed, int(i)), size, wanted) for i in chosen]
     found = bank.ask(jobs, progress)
     return [
-        {"member": int(i), "score": sum(m**2 for m in misses(table).values()), "why": disagreements(table),
-         "beyond_luck": disagreements(table, allow_luck=True), "table": table}
+        {
+            "member": int(i),
+            "score": sum(m**2 for m in misses(table).values()),
+            "why": disagreements(table),
+            "beyond_luck": disagreements(table, allow_luck=True),
+            "table": table,
+        }
         for i, table in zip(chosen, found, strict=True)
     ]
 

@@ -200,9 +200,7 @@ def _inside(run: Run, kind: str, name: str) -> pd.Series:
 
 def _bond_minus_general(run: Run) -> pd.Series:
     """How much further attachment to the therapist moved than general attachment (ECR points, mean of both dimensions)."""
-    far = [
-        _change(run, f"{name}_to_therapist").abs() - _change(run, f"client_{name}").abs() for name in ("anxiety", "avoidance")
-    ]
+    far = [_change(run, f"{name}_to_therapist").abs() - _change(run, f"client_{name}").abs() for name in ("anxiety", "avoidance")]
     return (far[0] + far[1]) / 2.0
 
 

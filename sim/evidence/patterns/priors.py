@@ -88,5 +88,3 @@ def therapist_means(courses: pd.DataFrame) -> Simulated:
     """Therapists' means of both ECR scales; samples are settings."""
     means = _therapists(courses).groupby("setting").mean()
     return pooled_parts(pd.DataFrame({name: means[f"therapist_{name}_0"] for name in ("anxiety", "avoidance")}))
-
-

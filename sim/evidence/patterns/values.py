@@ -94,9 +94,7 @@ def alliance_outcome_r(courses: pd.DataFrame) -> Simulated:
 def therapist_studies(courses: pd.DataFrame) -> pd.DataFrame:
     """Courses of settings with caseloads of 10 and more, cut into studies of 40 therapists."""
     caseload = _CASELOADS[courses["setting"].to_numpy()]
-    parts = [
-        studies(courses[caseload == size], int(size) * THERAPISTS) for size in np.unique(caseload) if size >= GOOD_CASELOAD
-    ]
+    parts = [studies(courses[caseload == size], int(size) * THERAPISTS) for size in np.unique(caseload) if size >= GOOD_CASELOAD]
     return pd.concat(parts) if parts else studies(courses.iloc[:0], 1)
 
 
@@ -306,5 +304,3 @@ def mediated_share(community: pd.DataFrame) -> Simulated:
     value = float(np.mean(carried) / np.mean(whole))
     off = (np.array(carried) - value * np.array(whole)) / np.mean(whole)
     return Simulated(value, stratified_error(off, np.zeros(off.size)), len(whole))
-
-

@@ -187,9 +187,7 @@ def _morris(how: _How, ranges: Sequence[Range], trajectories: int) -> tuple[tupl
     design = sampling.sample(_problem(ranges), trajectories, num_levels=LEVELS, seed=how.seed)
     found = _design_runs(how, "morris", ranges, design, CHECKED_TRAJECTORIES * (len(ranges) + 1))
     output = found[:, : how.replicates].mean(axis=1)
-    index = analysis.analyze(
-        _problem(ranges), design, output, num_levels=LEVELS, num_resamples=RESAMPLES, seed=how.seed
-    )
+    index = analysis.analyze(_problem(ranges), design, output, num_levels=LEVELS, num_resamples=RESAMPLES, seed=how.seed)
     each = elementary_effects(design, found, ranges)  # trajectory, number, seed
     luck = quantile(found.shape[1]) * np.sqrt(np.nanmean(_variance(each), axis=0) / how.replicates)
     columns = (np.asarray(index[key], dtype=float) for key in ("mu", "mu_star", "mu_star_conf", "sigma"))

@@ -126,7 +126,7 @@ def trial_detail(run: Run) -> list[str]:
         "Therapists learn over weeks, so early clients see half-trained ones; the true effect is of the same mixture.",
         *([f"Between therapists lies {shares}."] if shares else []),
         f"For the alliance {percent(float(every['icc'].mean()))} of what is left of the differences lies between "
-        f"therapists, so that the intervals of an analysis that forgets them are {number(narrow, 1)} times too narrow."
+        f"therapists, so that the intervals of an analysis that forgets them are {number(narrow, 1)} times too narrow.",
     ]
 
 

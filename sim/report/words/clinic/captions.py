@@ -72,8 +72,7 @@ def _flow(run: Run, _: Told) -> tuple[str, str]:
     return "Flow and waiting", (
         "Weekly counts, mean over replicates, each person counted in one place. Lower right: weeks from arrival to "
         "the first course by the quarter in which people came, of those who began; quarters of which fewer than half "
-        "have begun are left out. "
-        + replicates_said(run)
+        "have begun are left out. " + replicates_said(run)
     )
 
 

@@ -69,8 +69,7 @@ def design(run: Run) -> list[str]:
         )
     if plans:
         said.append(
-            "How work tires therapists, and how tiredness works on clients, are assumed numbers (fatigue_...), not measured "
-            "ones."
+            "How work tires therapists, and how tiredness works on clients, are assumed numbers (fatigue_...), not measured ones."
         )
     if any(plan.turnover for plan in plans.values()):
         said.append(
@@ -79,8 +78,7 @@ def design(run: Run) -> list[str]:
         )
     if _somebody_waits(run):
         said.append(
-            "How many give up while they wait follows assumed numbers (waiting_loss_...); nobody seeks help elsewhere "
-            "meanwhile."
+            "How many give up while they wait follows assumed numbers (waiting_loss_...); nobody seeks help elsewhere meanwhile."
         )
     leave = {plan.leave_prob for plan in plans.values()}
     if plans and max(leave) > 0:
