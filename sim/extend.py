@@ -8,11 +8,12 @@
 from __future__ import annotations
 
 from sim.batch.workers import OnExecutor
+from sim.engine.wiring import Step
 from sim.measures.outcomes import OUTCOMES, Block, Outcome
 from sim.people.state import Column
 from sim.theory.parameters import Number
 from sim.therapy.clinic.matching import MATCHING, Seen, by_score
-from sim.therapy.exchange import Step, client, therapist
+from sim.therapy.exchange import client, therapist
 from sim.therapy.policies import POLICIES, Policy
 from sim.therapy.training import PROGRAMMES, Programme
 

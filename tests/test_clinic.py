@@ -15,7 +15,8 @@ from sim.simulation.clinics import build_clinic
 from sim.simulation.simulate import run, run_of_clinic
 from sim.therapy.clinic import week as verbs
 from sim.therapy.clinic.matching import rule_names
-from sim.therapy.clinic.week import BETWEEN, ENDED, LOST, TREATED, WAITING, Clinic
+from sim.therapy.clinic.states import BETWEEN, ENDED, LOST, TREATED, WAITING
+from sim.therapy.clinic.week import Clinic
 from sim.therapy.model import Model
 from sim.therapy.session import IN_THERAPY
 from sim.therapy.training import PROGRAMMES

@@ -14,7 +14,7 @@ from sim.scenario.clinic import ClinicFile, Plan
 from sim.scenario.scenario import Scenario, from_spec, json_schema, load
 from sim.simulation.simulate import fits_in_memory, run, traced_course
 from sim.therapy.clinic.matching import rule_names
-from sim.therapy.clinic.week import Service
+from sim.therapy.clinic.states import Service
 
 SCENARIOS = Path(__file__).parents[1] / "scenarios"
 HEAD = "question: Does it work?\ndesign: clinic\n"

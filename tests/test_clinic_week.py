@@ -15,7 +15,8 @@ from sim.simulation.simulate import run
 from sim.theory import equations as eq
 from sim.theory.parameters import Parameters
 from sim.therapy.clinic import week as verbs
-from sim.therapy.clinic.week import BETWEEN, CLINIC, ENDED, LOST, WAITING, Clinic
+from sim.therapy.clinic.states import BETWEEN, ENDED, LOST, WAITING
+from sim.therapy.clinic.week import CLINIC, Clinic
 from sim.therapy.session import IN_THERAPY, TRANSFERRED, World, meet_first
 
 

@@ -13,7 +13,7 @@ import pytest
 from numba.extending import register_jitable
 
 from sim import luck
-from sim.engine.compile import draws
+from sim.engine.wiring import Step, draws
 from sim.measurement.instruments import dsq
 from sim.measurement.responses import SurveyLuck
 from sim.people.state import DYAD
@@ -22,7 +22,7 @@ from sim.simulation.build import build
 from sim.simulation.simulate import Run, run
 from sim.theory.parameters import NUMBERS, Parameters
 from sim.therapy.course import run_course
-from sim.therapy.exchange import EXCHANGE, Step
+from sim.therapy.exchange import EXCHANGE
 from sim.therapy.session import World
 
 SEED = 4
@@ -407,7 +407,7 @@ def test_a_new_draw_changes_nobodys_other_luck() -> None:
     middle = len(EXCHANGE) // 2
     steps = (before, *EXCHANGE[:middle], amid, *EXCHANGE[middle:], after)
     own = {f"{role}_{draw}" for role in ("client", "therapist") for draw in ("daydream_luck", "wandering_chance")}
-    assert set(draws(steps)) - set(draws()) == own
+    assert set(draws(steps)) - set(draws(EXCHANGE)) == own
     plain, dreamt = _world(), _world(steps)
     for table in ("dyads", "clients", "therapists"):
         assert np.array_equal(getattr(plain, table).data, getattr(dreamt, table).data), table
@@ -418,7 +418,7 @@ def test_a_new_draw_changes_nobodys_other_luck() -> None:
 
 def test_no_two_draws_share_a_purpose() -> None:
     """Every draw of an exchange has a stream of its own: no two correlate, none is drawn twice under two names."""
-    names = list(draws())
+    names = list(draws(EXCHANGE))
     assert len(names) == len(set(names))
     code = luck.person("client", np.arange(3000))
     values = np.array([luck.normal(SEED, 0, code, name, 1, 0) for name in names])

@@ -8,8 +8,9 @@ from pathlib import Path
 import matplotlib
 import pytest
 
-from sim.engine.compile import source
+from sim.engine.loop import source
 from sim.theory.claims import carriers, tags
+from sim.therapy.exchange import EXCHANGE
 from sim.therapy.links import SESSION_RULES
 from sim.therapy.session import SESSION
 from tools.docs.__main__ import BLOCKS, DOCS, refreshed
@@ -101,7 +102,7 @@ def test_histories_are_told_as_they_end() -> None:
 
 def test_the_wiring_table_is_the_compiled_exchange() -> None:
     """The table's numbers and regions are those that the generated loop takes, in all and step by step in its order."""
-    calls = re.findall(r"^ +[\w, ]+ = \w+__(\w+)\((.*)\)$", source(), re.M)
+    calls = re.findall(r"^ +[\w, ]+ = \w+__(\w+)\((.*)\)$", source(EXCHANGE), re.M)
     rows = [[cell.strip() for cell in row.split(" | ")] for row in wiring_table().splitlines()[2:]]
     assert [row[1].partition(".")[2].strip("`") for row in rows] == [equation for equation, _ in calls]
     for row, (_, call) in zip(rows, calls, strict=True):

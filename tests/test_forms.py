@@ -257,7 +257,7 @@ def test_looking_files_nothing() -> None:
     clinic = build_clinic(scenario, scenario.arms[0], 0, 3)
     for _ in range(20):
         clinic.live_a_week()
-    first, again = (sim.therapy.clinic.book.tables(clinic)["items"] for _ in range(2))
+    first, again = (sim.therapy.clinic.book.tables(clinic, clinic.book)["items"] for _ in range(2))
     assert all(np.array_equal(first[name], again[name]) for name in first)
     assert (first["week"] <= 20).all() and first["item_36"].min() == LEFT_OUT
 

@@ -15,7 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import sim
-from sim.engine.compile import anatomy, kernel, trace_columns
+from sim.engine.loop import kernel
+from sim.engine.wiring import anatomy, trace_columns
 from sim.errors import InterventionError
 from sim.people.apply import applied
 from sim.people.state import DYAD
@@ -26,10 +27,11 @@ from sim.theory.styles import STYLES
 from sim.theory.triangle import CORNERS
 from sim.therapy import interventions
 from sim.therapy.course import Running
+from sim.therapy.exchange import EXCHANGE
 from sim.therapy.interventions import Interventions, Surgery
 from sim.therapy.session import DROPOUT, SESSION, World, begin, consolidate, exchange, form_alliance, heal, meet
 
-PLACES = anatomy()
+PLACES = anatomy(EXCHANGE)
 LINKS = interventions.links(PLACES)
 QUANTITIES = interventions.quantity_names(PLACES)
 CLIENTS = 5
@@ -322,7 +324,7 @@ def test_only_the_reader_that_is_cut_off_sees_the_value() -> None:
     first = [r.exchanges[r.exchanges["exchange"] == 1].set_index("client") for r in (cut, plain)]
     assert (first[0]["therapist_response"] < first[1]["therapist_response"]).all()
     order = [quantity for _, quantity in PLACES.writes]
-    before = [q for q in trace_columns() if len(order) - 1 - order[::-1].index(q) < order.index("therapist_response")]
+    before = [q for q in trace_columns(EXCHANGE) if len(order) - 1 - order[::-1].index(q) < order.index("therapist_response")]
     assert "therapist_warmth" in before
     assert (first[0][before] == first[1][before]).all().all()
 
@@ -512,7 +514,7 @@ def test_the_arguments_fit_the_kernel() -> None:
     assert cut.size == len(PLACES.links)
     assert touched.size == slot.size == shift.size == forced.shape[2] == len(PLACES.writes)
     assert base.shape == (CLIENTS, world.n_exchanges, touched.sum()) and not recording
-    assert kernel(surgical=True) is not kernel()
+    assert kernel(EXCHANGE, surgical=True) is not kernel(EXCHANGE)
     assert not Interventions() and Interventions(switch_off=("heal",))
 
 

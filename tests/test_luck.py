@@ -18,11 +18,12 @@ from scipy import stats
 import sim
 from sim import luck
 from sim.compiling import generated_module
-from sim.engine import compile as wiring
+from sim.engine import loop, wiring
+from sim.engine.wiring import Step
 from sim.luck import normal, person, purpose_code, uniform
 from sim.simulation import build as design
 from sim.theory import equations as eq
-from sim.therapy.exchange import EXCHANGE, Step
+from sim.therapy.exchange import EXCHANGE
 from sim.therapy.session import World, begin, meet
 
 SIGMAS, RARE = 7.0, 1e-9
@@ -354,7 +355,7 @@ def _after_one_session(steps: tuple[Step, ...] = EXCHANGE, **changed: np.uint64)
     world = _world()
     begin(world)
     meet(world, np.arange(3))
-    module, drawn = generated_module("exchange", wiring.source(steps)), []
+    module, drawn = generated_module("exchange", loop.source(steps)), []
 
     def noted(stream: np.uint64, step: np.uint64) -> float:
         drawn.append(luck.normal_at(stream, step))
@@ -385,7 +386,7 @@ def test_a_new_draw_changes_no_other() -> None:
 
 
 def test_another_purpose_changes_only_its_own_draws() -> None:
-    names = [name for name in wiring.draws() if name.endswith("_luck")]
+    names = [name for name in wiring.draws(EXCHANGE) if name.endswith("_luck")]
     usual, drawn = _after_one_session()
     for k, name in enumerate(names):
         state, other = _after_one_session(**{f"PURPOSE_{name}": purpose_code("something else")})

@@ -16,7 +16,8 @@ from sim.simulation.simulate import run
 from sim.therapy.clinic import matching
 from sim.therapy.clinic.foresight import foreseen_distress, foreseen_matches
 from sim.therapy.clinic.matching import MATCHING, ORACLE, Seen, by_score, checked_choice, meaning, rule_names
-from sim.therapy.clinic.week import BETWEEN, CLINIC, Clinic, arrive, match
+from sim.therapy.clinic.states import BETWEEN
+from sim.therapy.clinic.week import CLINIC, Clinic, arrive, match
 from sim.therapy.model import Model
 from sim.therapy.session import IN_THERAPY, TRANSFERRED
 

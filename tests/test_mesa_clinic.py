@@ -15,7 +15,7 @@ from sim.mesa.model import CLINIC_REPORTED, REPORTED, Client, Person, Therapist,
 from sim.scenario.scenario import Scenario
 from sim.simulation.clinics import build_clinic
 from sim.simulation.simulate import run_of_clinic
-from sim.therapy.clinic.book import STATES
+from sim.therapy.clinic.states import STATES
 from tests.test_mesa import values
 
 ROOT = Path(__file__).resolve().parents[1]

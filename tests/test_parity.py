@@ -17,7 +17,7 @@ import pytest
 
 import sim
 from sim.compiling import generated_module
-from sim.engine import compile as wiring
+from sim.engine import loop, wiring
 from sim.errors import StateError
 from sim.luck import pair, person
 from sim.measurement import instruments
@@ -135,13 +135,13 @@ def ready(seed: int = 1, scenario: Scenario = MIXED) -> World:
 @pytest.mark.parametrize("scenario", [MIXED, STRAINED], ids=["usual", "strained"])
 def test_compiled_exchange_equals_the_same_module_run_by_python(scenario: Scenario) -> None:
     compiled_world, plain_world = ready(5, scenario), ready(5, scenario)
-    trace = np.zeros((12, compiled_world.n_exchanges, len(wiring.trace_columns())))
+    trace = np.zeros((12, compiled_world.n_exchanges, len(wiring.trace_columns(EXCHANGE))))
     for world in (compiled_world, plain_world):
         world.trace, world.trace_row = trace.copy(), np.arange(12)
     exchange(compiled_world, np.arange(12))
     w = plain_world
     with np.errstate(over="ignore"):
-        where = generated_module("exchange", wiring.source()).sessions.py_func(
+        where = generated_module("exchange", loop.source(EXCHANGE)).sessions.py_func(
             w.dyads.data,
             np.arange(12),
             w.client_code,
@@ -269,7 +269,7 @@ def test_in_a_crossed_design_the_same_clients_meet_every_therapist() -> None:
 
 def read_by_the_exchange() -> list[str]:
     """Columns of a dyad that an exchange takes in."""
-    found = wiring._Wiring()
+    found = wiring.Wiring()
     for step in EXCHANGE:
         for argument in wiring.arguments(step.equation):
             wiring.resolve(step, argument, found)
@@ -339,7 +339,7 @@ from sim.people.state import DYAD, Columns
 from sim.theory import equations as eq
 from sim.theory.parameters import Parameters
 from sim.theory.regions import intact
-from sim.engine.compile import kernel
+from sim.engine.loop import kernel
 from sim.therapy.exchange import client
 dyads, one = Columns(DYAD, 1), np.zeros(1, np.uint64)
 steps = (client(eq.expectation), client(eq.surprise), client(eq.tension))

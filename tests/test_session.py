@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from sim import luck as addressed
-from sim.engine.compile import kernel
+from sim.engine.loop import kernel
 from sim.errors import PopulationError, StateError
 from sim.measurement import instruments as ask
 from sim.measurement.responses import Asked, SurveyLuck

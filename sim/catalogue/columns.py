@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from sim.engine.compile import trace_columns
+from sim.engine.wiring import trace_columns
 from sim.measurement.responses import MOST_ITEMS, OCCASIONS, RATERS
 from sim.people.state import DYAD
 from sim.theory.regions import REGIONS, ROLES
+from sim.therapy.exchange import EXCHANGE
 
 #: name -> (unit, meaning)
 Described = dict[str, tuple[str, str]]
@@ -141,7 +142,7 @@ EXCHANGES: Described = {
     "exchange": ("number", "exchange of this session, from 1"),
     **{
         name: ("share", f"{name.replace('_', ' ')}, as the step of that name in sim/therapy/exchange.py computes it")
-        for name in trace_columns()
+        for name in trace_columns(EXCHANGE)
     },
 }
 

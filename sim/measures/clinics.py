@@ -32,7 +32,7 @@ from sim.measures.persons import (
     unseen_arms,
     without_therapists,
 )
-from sim.therapy.clinic.book import FOLLOW_UPS
+from sim.therapy.clinic.states import FOLLOW_UPS
 from sim.therapy.course import WEEKS_PER_MONTH
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from sim.measures.intervals import mean_interval
-from sim.therapy.clinic.book import FOLLOW_UPS
+from sim.therapy.clinic.states import FOLLOW_UPS
 
 if TYPE_CHECKING:
     from sim.scenario.scenario import Scenario

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from sim.engine.compile import anatomy
+from sim.engine.wiring import anatomy
 from sim.errors import InterventionError, ParameterError
 from sim.scenario.reading import Location, Wrong, hint, shown
 from sim.scenario.rules import SHARED, Rule, Strict, between, mapping, number, object_of
@@ -16,6 +16,7 @@ from sim.theory import ensemble
 from sim.theory.parameters import NUMBERS, checked, nearest
 from sim.theory.regions import lesion_names
 from sim.therapy import interventions
+from sim.therapy.exchange import EXCHANGE
 from sim.therapy.policies import POLICIES
 
 _LAST = {"session": 520, "exchange": 60}  # longest course and longest session
@@ -253,7 +254,7 @@ def _parameters_or_ensemble() -> dict[str, Any]:
 
 def _interventions() -> dict[str, Any]:
     """The parts that describe what can be done inside an exchange."""
-    places = anatomy()
+    places = anatomy(EXCHANGE)
     cut: dict[str, Any] = {}
     for link, quantity in interventions.links(places).items():
         low, high = interventions.settable(quantity)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from sim import luck
-from sim.engine.compile import trace_columns
+from sim.engine.wiring import trace_columns
 from sim.measurement.responses import SurveyLuck, forms_of
 from sim.people.population import draw
 from sim.people.state import DYAD, PERSON, Columns
@@ -18,7 +18,8 @@ from sim.simulation.build import adapted_by_policies, arm_parameters
 from sim.theory.regions import lesioned
 from sim.therapy.clinic.book import tables
 from sim.therapy.clinic.feedback import with_feedback
-from sim.therapy.clinic.week import Clinic, Service
+from sim.therapy.clinic.states import Service
+from sim.therapy.clinic.week import Clinic
 from sim.therapy.interventions import Surgery
 from sim.therapy.model import SHIPPED, Model
 from sim.therapy.session import World
@@ -71,7 +72,7 @@ def build_clinic(scenario: Scenario, arm: Arm, replicate: int, seed: int, model:
 
 def clinic_tables(clinic: Clinic, replicate: int) -> dict[str, dict[str, Any]]:
     """The clinic's tables so far as columns, with the replicate."""
-    kept = tables(clinic)
+    kept = tables(clinic, clinic.book)
     return {name: {"replicate": np.full(_length(table), replicate, np.int32), **table} for name, table in kept.items()}
 
 

@@ -1,6 +1,6 @@
 """One exchange between client and therapist: the tuple ``EXCHANGE`` is the model, in order.
 
-Each step names a role and an equation. The equation's arguments are wired by name (see ``compile.resolve``): a
+Each step names a role and an equation. The equation's arguments are wired by name (see ``wiring.resolve``): a
 region, a draw, the partner's or one's own quantity, a number. Both people run the same equations in their role.
 The chain expression -> mirror -> limbic -> insula -> middle prefrontal cortex -> felt and understood [K9] can be
 read off the tuple.
@@ -9,26 +9,12 @@ read off the tuple.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from numba.extending import register_jitable
 
+from sim.engine.wiring import Step
 from sim.theory import equations as eq
-
-
-@dataclass(frozen=True)
-class Step:
-    """One step of an exchange: whose it is, what is computed, and which quantities it writes."""
-
-    role: str  # "client" or "therapist"; unprefixed arguments mean this person's quantities
-    equation: Callable[..., Any]
-    writes: tuple[str, ...]
-
-    @property
-    def name(self) -> str:
-        """``client.expression`` and the like."""
-        return f"{self.role}.{self.equation.__name__}"
 
 
 def client(equation: Callable[..., Any], *writes: str) -> Step:

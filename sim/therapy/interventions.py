@@ -1,7 +1,7 @@
 """What an experimenter can do inside an exchange that no therapist could: switch off, cut, hold, push, force.
 
 All of it is data of a scenario (beside ``lesions``), read by a form of the compiled exchange with a place to reach in at
-every link and quantity (``compile.source(surgical=True)``). It gives the same bytes as the usual one where nothing is asked.
+every link and quantity (``loop.source(surgical=True)``). It gives the same bytes as the usual one where nothing is asked.
 
 - ``switch_off``: a step of the exchange (``client.anxiety_learned``) or a verb of the session (``heal``). A step that
   changes a quantity which it reads, such as a learning rule, leaves it as it was; any other gives 0.
@@ -24,12 +24,12 @@ from typing import Any
 
 import numpy as np
 
-from sim.engine.compile import Anatomy, anatomy, bounds
+from sim.engine.wiring import Anatomy, Step, anatomy, bounds
 from sim.errors import InterventionError
 from sim.people.state import DYAD, Columns
 from sim.theory.parameters import NUMBERS, Parameters, nearest
 from sim.theory.triangle import CORNERS
-from sim.therapy.exchange import Step
+from sim.therapy.exchange import EXCHANGE
 from sim.therapy.links import SESSION_LINKS, SESSION_RULES
 
 #: Verbs of a session that can be switched off.
@@ -138,7 +138,7 @@ def settable(quantity: str) -> tuple[float, float]:
 
 def check_switch(name: str) -> None:
     """Raise ``InterventionError`` unless ``name`` can be switched off."""
-    known = step_names(anatomy())
+    known = step_names(anatomy(EXCHANGE))
     if name not in known:
         raise _unknown("step or verb", name, known, "client.anxiety_learned or heal")
 
@@ -157,7 +157,7 @@ def cut_value(link: str, value: Any) -> float:
 
     Raises ``InterventionError`` for an unknown link or a value that its quantity cannot have.
     """
-    known = links(anatomy())
+    known = links(anatomy(EXCHANGE))
     if link not in known:
         raise _unknown("link", link, list(known), "therapist.response.warmth (who.equation.what it reads)")
     quantity = known[link]
@@ -200,12 +200,12 @@ def most_added(name: str) -> float:
 
 def can_be_held() -> list[str]:
     """Corners of the triangle, and every quantity that can be held."""
-    return list(dict.fromkeys([*CORNERS, *quantity_names(anatomy()), *_SESSION_HELD]))
+    return list(dict.fromkeys([*CORNERS, *quantity_names(anatomy(EXCHANGE)), *_SESSION_HELD]))
 
 
 def check_forced(name: str) -> None:
     """Raise ``InterventionError`` unless ``name`` is a quantity that an exchange writes."""
-    known = quantity_names(anatomy())
+    known = quantity_names(anatomy(EXCHANGE))
     if name not in known:
         raise _unknown("quantity", name, known, "therapist_response")
 

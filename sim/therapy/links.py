@@ -1,6 +1,6 @@
 """How the equations of the session's verbs are wired: what each reads and writes, as data.
 
-The exchange's wiring is read off its tuple (``compile.wiring_of``). Verbs are plain functions, so theirs is declared here,
+The exchange's wiring is read off its tuple (``wiring.wiring_of``). Verbs are plain functions, so theirs is declared here,
 once, and a test compares it with what the verbs do. Links that can be cut and the distance between a mechanism and an
 effect are read from it.
 """

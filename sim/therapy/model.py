@@ -14,11 +14,11 @@ from dataclasses import dataclass, field, replace
 from types import CodeType
 from typing import Any
 
-from sim.engine.compile import anatomy, trace_columns
+from sim.engine.wiring import Step, anatomy, trace_columns
 from sim.errors import WiringError
 from sim.people.state import DYAD, Column
 from sim.theory.parameters import NUMBERS, Number, checked, nearest
-from sim.therapy.exchange import EXCHANGE, Step
+from sim.therapy.exchange import EXCHANGE
 from sim.therapy.session import SESSION, Verb
 
 

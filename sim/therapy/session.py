@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from sim.engine.compile import kernel, trace_columns
+from sim.engine.loop import kernel
+from sim.engine.wiring import Step, trace_columns
 from sim.errors import StateError
 from sim.measurement import instruments as ask
 from sim.measurement.responses import Asked, Occasion, SurveyLuck
@@ -21,7 +22,7 @@ from sim.people.state import Columns
 from sim.theory import equations as eq
 from sim.theory.parameters import Parameters
 from sim.theory.regions import intact
-from sim.therapy.exchange import EXCHANGE, Step
+from sim.therapy.exchange import EXCHANGE
 from sim.therapy.interventions import Surgery
 
 #: How a course can end. "in therapy" never reaches a table: it becomes "censored".

@@ -33,12 +33,13 @@ from unittest import mock
 import numpy as np
 
 from sim.compiling import generated_module
-from sim.engine import compile as wiring
+from sim.engine import loop
 from sim.people.life import live_a_week
 from sim.scenario.scenario import from_spec
 from sim.simulation import build as design
 from sim.theory import equations as eq
 from sim.therapy.course import fading
+from sim.therapy.exchange import EXCHANGE
 from sim.therapy.session import IN_THERAPY, SESSION, World, begin, meet
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -172,7 +173,7 @@ def count_calls() -> Counts:
     Not counted as needed: calls whose argument is the same in every exchange of every dyad (they depend on the numbers
     of the model only, and the compiler takes them out of the loop), and a call repeated within one exchange.
     """
-    module = generated_module("exchange", wiring.source())
+    module = generated_module("exchange", loop.source(EXCHANGE))
     world = make_world(4, 1)
     begin(world)
     rows = np.arange(4)
@@ -252,7 +253,7 @@ def bare_source(counts: Counts) -> str:
 
 def unchecked_source() -> str:
     """The generated module without the lines that check the range of the state."""
-    text, n = re.subn(r"^ *if not \(.*\):\n *return i, \d+\n", "", wiring.source(), flags=re.MULTILINE)
+    text, n = re.subn(r"^ *if not \(.*\):\n *return i, \d+\n", "", loop.source(EXCHANGE), flags=re.MULTILINE)
     if n == 0:
         raise SystemExit("found no range checks in the generated module: bring unchecked_source up to date")
     return text
@@ -267,7 +268,7 @@ class Kernels:
         self.rows = np.arange(dyads)
         meet(world, self.rows)
         self.world, self.start = world, world.dyads.data.copy()
-        self.checked = generated_module("exchange", wiring.source()).sessions
+        self.checked = generated_module("exchange", loop.source(EXCHANGE)).sessions
         self.unchecked = generated_module("exchange_unchecked", unchecked_source()).sessions
         self.bare = generated_module("bare_loop", bare_source(counts)).bare
         self.out = np.empty(dyads)

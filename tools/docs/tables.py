@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from sim.catalogue.columns import BATCH_TABLES, CLINIC_CLIENTS, CLINIC_TABLES, ENSEMBLE_TABLES, TABLES
-from sim.engine.compile import _Wiring, arguments, draws, resolve
+from sim.engine.wiring import Wiring, arguments, draws, resolve
 from sim.evidence.stationary import exchanges_of
 from sim.measurement import instruments
 from sim.measures.outcomes import known_outcomes, title_and_unit
@@ -105,8 +105,8 @@ def _names(names: Iterable[str]) -> str:
 
 
 def wiring_table() -> str:
-    """What every step of an exchange reads, which numbers it takes and what it writes, by the rule of ``compile.resolve``."""
-    wiring, rows = _Wiring(), []
+    """What every step of an exchange reads, which numbers it takes and what it writes, by the rule of ``wiring.resolve``."""
+    wiring, rows = Wiring(), []
     for number, step in enumerate(EXCHANGE, start=1):
         variables = [resolve(step, a, wiring) for a in arguments(step.equation)]
         given = [v.removeprefix("p_") for v in variables if v.startswith("p_")]  # numbers and strengths of regions
@@ -188,7 +188,7 @@ def draws_table() -> str:
     """Every draw of an exchange and whose luck it is."""
     return table(
         ("draw", "whose luck", "kind"),
-        ((f"`{name}`", who, "normal" if name.endswith("_luck") else "uniform") for name, who in draws().items()),
+        ((f"`{name}`", who, "normal" if name.endswith("_luck") else "uniform") for name, who in draws(EXCHANGE).items()),
     )
 
 

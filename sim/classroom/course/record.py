@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from sim.engine.compile import trace_columns
+from sim.engine.wiring import trace_columns
 from sim.measurement.instruments import CORE_OM, WAI_SCALE, Instrument
 from sim.people.apply import applied
 from sim.people.population import ecr_score
@@ -21,6 +21,7 @@ from sim.theory import equations as eq
 from sim.theory.parameters import Parameters
 from sim.theory.regions import ROLES
 from sim.therapy.course import life_goes_on
+from sim.therapy.exchange import EXCHANGE
 from sim.therapy.session import CENSORED, IN_THERAPY, SESSION, World, begin, rate_alliance, rate_distress
 
 #: A session without its questionnaires.
@@ -35,7 +36,7 @@ BY_SESSION = (
 )  # fmt: skip
 #: Columns of the client kept of every week, week 0 before the first session.
 BY_WEEK = ("distress", "anxiety", "avoidance")
-TRACED = tuple(trace_columns())
+TRACED = tuple(trace_columns(EXCHANGE))
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from sim.engine.compile import arguments, wiring_of
+from sim.engine.wiring import arguments, wiring_of
 from sim.theory import equations as eq
 from sim.theory.parameters import NUMBERS
 from sim.theory.regions import CONTAINS, REGIONS, ROLES
+from sim.therapy.exchange import EXCHANGE
 from sim.therapy.interventions import Forced, held_quantities
 from sim.therapy.links import SESSION_RULES, SessionRule
 from sim.therapy.policies import POLICIES
@@ -64,7 +65,7 @@ def _in_session(rule: SessionRule) -> Rule:
 @lru_cache(maxsize=1)
 def rules() -> tuple[Rule, ...]:
     """Every equation in use, with what it reads and writes."""
-    exchange = [Rule(name, frozenset(reads), frozenset(writes)) for name, reads, writes in wiring_of()]
+    exchange = [Rule(name, frozenset(reads), frozenset(writes)) for name, reads, writes in wiring_of(EXCHANGE)]
     return (*exchange, *map(_in_session, SESSION_RULES), *_between_sessions())
 
 

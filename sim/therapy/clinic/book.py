@@ -7,24 +7,17 @@ their error, and beside them the latent values.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from sim.measurement import instruments as ask
 from sim.people.population import ecr_score
 from sim.people.state import Column, Columns
-from sim.therapy.course import WEEKS_PER_MONTH, assess, at_end, attachment_now, joined
-from sim.therapy.session import CENSORED, DROPOUT, IMPROVED, IN_THERAPY, LOST_WAITING, PLANNED, STILL_WAITING, TRANSFERRED, World
+from sim.therapy.clinic.states import FOLLOW_UPS, LOST, Standing, counts
+from sim.therapy.course import assess, at_end, attachment_now, joined
+from sim.therapy.session import CENSORED, IN_THERAPY, LOST_WAITING, STILL_WAITING, World
 
-if TYPE_CHECKING:
-    from sim.therapy.clinic.week import Clinic
-
-#: Where a client stands. The last is said in more detail by how their course ended.
-STATES = ("not yet there", "waiting", "in therapy", "between therapists", "lost while waiting", "ended")
-NOT_YET, WAITING, TREATED, BETWEEN, LOST, ENDED = range(len(STATES))
-#: Weeks after the end of therapy at which people are asked again, and how the tables call it.
-FOLLOW_UPS = {"6_months": 26, "12_months": 52}
 _ASKED_LATER = ("distress", "client_anxiety", "client_avoidance")
 _AT_TIMES = ("anxiety", "avoidance")
 
@@ -81,7 +74,7 @@ class Book:
         if self.keep_assessments:
             self.assessments.append(table)
 
-    def note_beginning(self, c: Clinic, rows: np.ndarray, clients: np.ndarray, therapists: np.ndarray) -> None:
+    def note_beginning(self, c: Standing, rows: np.ndarray, clients: np.ndarray, therapists: np.ndarray) -> None:
         """What the client table says of a course's beginning."""
         w, b = c.world, self.courses
         distress = w.clients.distress[clients]
@@ -134,7 +127,7 @@ class Book:
             table["month"], table["in_therapy"] = months, in_therapy
             self.assessments.append(table)
 
-    def note_week(self, c: Clinic) -> None:
+    def note_week(self, c: Standing) -> None:
         """This week's rows of the tables of therapists and of the clinic."""
         w, posts = c.world, np.flatnonzero(c.in_post)
         t = w.therapists
@@ -149,25 +142,12 @@ class Book:
         self.clinic.append({name: np.array([value]) for name, value in now.items()})
 
 
-def counts(c: Clinic) -> dict[str, int]:
-    """How many have come so far, and where they stand now; a person is counted once."""
-    in_state = np.bincount(c.state[: c.arrived], minlength=len(STATES))
-    waiting, treated, between, lost, ended = (int(in_state[k]) for k in (WAITING, TREATED, BETWEEN, LOST, ENDED))
-    how = np.bincount(c.ended[: c.arrived][c.state[: c.arrived] == ENDED], minlength=TRANSFERRED + 1)
-    return {
-        "arrivals_total": c.arrived, "waiting": waiting, "in_therapy": treated, "between_therapists": between,
-        "lost_waiting": lost, "ended_total": ended, "ended_planned": int(how[PLANNED]), "ended_improved": int(how[IMPROVED]),
-        "ended_dropout": int(how[DROPOUT]), "ended_between": int(how[TRANSFERRED]),
-        "transferred_total": int((c.world.ending[: c.courses] == TRANSFERRED).sum()),
-    }  # fmt: skip
-
-
-def tables(c: Clinic) -> dict[str, dict[str, Any]]:
+def tables(c: Standing, b: Book) -> dict[str, dict[str, Any]]:
     """The tables as if everything ended now, as columns; nothing is changed by asking. Who is in therapy is censored."""
-    w, b = c.world, c.book
+    w = c.world
     forms = w.luck.forms
     filled_in = len(forms) if forms is not None else 0
-    out: dict[str, dict[str, Any]] = {"clients": _clients(c)}
+    out: dict[str, dict[str, Any]] = {"clients": _clients(c, b)}
     items = forms.table() if forms is not None else {}
     if forms is not None:
         forms.forget_after(filled_in)
@@ -188,12 +168,12 @@ def tables(c: Clinic) -> dict[str, dict[str, Any]]:
     return out
 
 
-def _clients(c: Clinic) -> dict[str, Any]:
+def _clients(c: Standing, b: Book) -> dict[str, Any]:
     """One row a course, and one for everybody who came and has had none; by client, then course."""
     w = c.world
     still = np.flatnonzero(w.ending[: c.courses] == IN_THERAPY)
     lines, endings = _blank(c.courses), w.ending.copy()
-    lines.data[:] = c.book.courses.data[:, : c.courses]
+    lines.data[:] = b.courses.data[:, : c.courses]
     at_end(w, still, lines, CENSORED, by_course=True)
     lines.end_week[still] = w.week
     w.ending[:] = endings
@@ -213,12 +193,5 @@ def _clients(c: Clinic) -> dict[str, Any]:
     client = client[order]
     return {
         "client": client, "therapist": therapist[order], **{name: together[k][order] for name, k in lines.index.items()},
-        "arrival_week": c.arrival[client], **{name: values[client] for name, values in c.book.arrival.items()},
+        "arrival_week": c.arrival[client], **{name: values[client] for name, values in b.arrival.items()},
     }  # fmt: skip
-
-
-def months_since(c: Clinic) -> tuple[np.ndarray, np.ndarray]:
-    """Clients whose monthly questionnaires are due (the first are filled in at arrival), and how many months ago they came."""
-    weeks = c.world.week - c.arrival[: c.arrived] + 1  # that they have lived since: this one is over
-    rows = np.flatnonzero(weeks % WEEKS_PER_MONTH == 0)
-    return rows, weeks[rows] // WEEKS_PER_MONTH

@@ -5,13 +5,12 @@ therapy is a dyad row; a therapist's row is shared by all their clients. Everybo
 addressed, so nobody's depends on who else comes) and lives from the week of arrival on.
 
 A person is counted once: in any week, arrivals so far = waiting + in therapy + between therapists + lost while
-waiting + ended. What is recorded is in ``clinic_book``.
+waiting + ended. What is recorded is in ``book``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -21,45 +20,31 @@ from sim.people.apply import applied
 from sim.people.life import live_a_week
 from sim.people.state import Columns, check_range
 from sim.theory import equations as eq
-from sim.therapy.clinic.book import BETWEEN, ENDED, FOLLOW_UPS, LOST, NOT_YET, TREATED, WAITING, Book, months_since
+from sim.therapy.clinic.book import Book
 from sim.therapy.clinic.foresight import foreseen_matches
 from sim.therapy.clinic.matching import ORACLE, Seen, choice
+from sim.therapy.clinic.states import (
+    BETWEEN,
+    ENDED,
+    FOLLOW_UPS,
+    LOST,
+    NOT_BEGUN,
+    TREATED,
+    WAITING,
+    Service,
+    Standing,
+    by_lot,
+    months_since,
+)
 from sim.therapy.course import CHECKED, exchange_rows, fading, session_rows
 from sim.therapy.interventions import without
 from sim.therapy.session import HANDED_OVER, IN_THERAPY, SESSION, TRANSFERRED, Verb, World, meet_first
 from sim.therapy.training import teach
 
-NOT_BEGUN = -1  # of a course
 STAFF_QUESTIONNAIRES = 26  # weeks between the questionnaires that therapists fill in for the service
 
 
-@dataclass(frozen=True)
-class Service:
-    """How a clinic is run: what a manager could decide.
-
-    ``arriving``: clients who arrive in each week, from the first. ``capacity``: sessions a week that a post has room for.
-    ``every``: weeks between a client's sessions, so that a full caseload is ``capacity * every``. ``matching``: a rule of
-    ``MATCHING``, or ``oracle``. ``overbook``: sessions a week beyond capacity that a post takes on while somebody has waited
-    longer than ``overbook_after`` weeks. ``leave_prob``: chance that a therapist is away in a week. ``turnover``: whether
-    therapists quit and, ``vacant_weeks`` later, are replaced. ``training``: programmes (``PROGRAMMES``), taken from week
-    ``training_from`` on by a share ``trained_share`` of the therapists, drawn by lot.
-    """
-
-    capacity: int
-    arriving: np.ndarray
-    every: int = 1
-    matching: str = "first_free"
-    overbook: int = 0
-    overbook_after: int = 12
-    leave_prob: float = 0.0
-    turnover: bool = False
-    vacant_weeks: int = 1
-    training: tuple[str, ...] = ()
-    trained_share: float = 1.0
-    training_from: int = 1
-
-
-class Clinic:
+class Clinic(Standing):
     """A clinic under way. One row a client, in the order of arrival; one row a therapist, those to come included.
 
     ``draw_therapists``: from numbers to people and their luck codes, for those who are hired later.
@@ -68,34 +53,13 @@ class Clinic:
     def __init__(self, world: World, service: Service, draw_therapists: Callable[[np.ndarray], tuple[Columns, np.ndarray]],
                  session: tuple[Verb, ...] = SESSION, *, keep_sessions: bool = True, keep_assessments: bool = True,
                  traced: tuple[int, ...] = ()) -> None:  # fmt: skip
-        n, m = len(world.clients), len(world.therapists)
-        self.world, self.service, self.draw_therapists = world, service, draw_therapists
+        super().__init__(world, service)
+        self.draw_therapists = draw_therapists
         self.session = without(session, () if world.surgery is None else world.surgery.verbs_off)
-        self.book = Book(n, keep_sessions, keep_assessments)
+        self.book = Book(len(world.clients), keep_sessions, keep_assessments)
         self.traced = np.array(traced, np.int64)
         world.ending[:] = NOT_BEGUN
         world.week = 0
-        # one entry a client
-        self.arrived = 0
-        self.state = np.full(n, NOT_YET)
-        self.since = np.zeros(n, np.int64)  # week since which a client is in this state
-        self.arrival = np.zeros(n, np.int64)
-        self.course = np.full(n, -1)  # dyad row of the course they are in, or were in last
-        self.turn = np.zeros(n, np.int64)  # week of the cycle in which they have their session
-        self.ended = np.zeros(n, np.int64)  # how the last course ended
-        # one entry a therapist
-        self.in_post = np.ones(m, bool)
-        self.away = np.zeros(m, bool)
-        self.load = np.zeros(m, np.int64)
-        self.turns = np.zeros((m, service.every), np.int64)  # clients by week of the cycle
-        self.held = np.zeros(m, np.int64)  # sessions this week
-        self.chosen = _by_lot(world, np.arange(m), service.trained_share, exactly=True)
-        self.taken = np.zeros(m, np.int64)  # weeks of training so far
-        self.marks = {name: np.full(m, np.nan) for name in ("anxiety", "avoidance")}  # staff questionnaires, as last filled in
-        self.vacant: list[int] = []  # weeks in which vacant posts will be filled
-        # one entry a course
-        self.courses = 0  # dyad rows in use
-        self.met = np.empty(0, np.int64)
 
     def live_a_week(self, order: tuple[ClinicVerb, ...] | None = None) -> None:
         """One week: every verb of ``CLINIC`` in turn. Raises ``StateError`` when a quantity leaves its range."""
@@ -167,16 +131,6 @@ def _make_room(c: Clinic, courses: int) -> None:
     c.book.make_room(len(w.dyads))
 
 
-def _by_lot(world: World, rows: np.ndarray, share: float, *, exactly: bool) -> np.ndarray:
-    """Whether each of these therapists is drawn: a share of them exactly, as in a trial, or each with that chance."""
-    lot = world.luck.uniform(world.therapist_code[rows], "training_lot")
-    if not exactly:
-        return np.asarray(lot <= share, bool)
-    drawn = np.zeros(rows.size, bool)
-    drawn[np.argsort(lot, kind="stable")[: int(share * rows.size + 0.5)]] = True
-    return drawn
-
-
 def arrive(c: Clinic) -> None:
     """This week's arrivals fill in the intake questionnaires and go on the waiting list."""
     w, s = c.world, c.service
@@ -237,7 +191,7 @@ def hire(c: Clinic, n: int) -> None:
     people, code = c.draw_therapists(numbers)
     w.therapists, w.therapist_code = w.therapists.grown(len(w.therapists) + n), np.concatenate([w.therapist_code, code])
     w.therapists.data[:, numbers] = people.data
-    c.chosen = np.concatenate([c.chosen, _by_lot(w, numbers, c.service.trained_share, exactly=False)])
+    c.chosen = np.concatenate([c.chosen, by_lot(w, numbers, c.service.trained_share, exactly=False)])
     c.turns = np.concatenate([c.turns, np.zeros((n, c.service.every), np.int64)])
     c.in_post = np.concatenate([c.in_post, np.ones(n, bool)])
     c.away = np.concatenate([c.away, np.zeros(n, bool)])

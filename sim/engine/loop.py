@@ -1,17 +1,15 @@
-"""From the tuple ``EXCHANGE`` to one compiled loop over dyads.
+"""From a tuple of steps to one compiled loop over dyads.
 
 The generated module is plain Python that can be read (it lies in the cache folder): it loads a dyad's columns into
 local variables, runs every step in order for each exchange, stores the columns and the session means, and checks
-that nothing left its range. Wiring is by name, see :func:`resolve`.
+that nothing left its range. Wiring is by name, see :func:`sim.engine.wiring.resolve`.
 """
 
 from __future__ import annotations
 
-import inspect
 import sys
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
@@ -20,157 +18,21 @@ from numba.core.errors import NumbaError
 from numba.extending import register_jitable
 
 from sim.compiling import generated_module
+from sim.engine.wiring import Step, Wired, arguments, bounds, trace_columns, whose_luck, wire
 from sim.errors import WiringError
 from sim.luck import purpose_code
 from sim.people.state import DYAD, Column
-from sim.theory.parameters import NUMBERS, nearest
-from sim.theory.regions import REGIONS, ROLES
-from sim.therapy.exchange import EXCHANGE, Step
+from sim.theory.parameters import NUMBERS
 
 #: Expression whose SD over a session is below this counts as constant: there is nothing to read in it.
 _CONSTANT_FACE = 0.02
 _ONE_AT_A_TIME = threading.Lock()  # threads of one run ask for the same code at once
-_CONTEXT = ("exchange",)  # known inside the loop without being a column
-
-
-@dataclass
-class _Wiring:
-    """What the generated function needs: parameters, region strengths, draws, columns read, quantities computed."""
-
-    numbers: dict[str, None] = field(default_factory=dict)
-    draws: dict[str, None] = field(default_factory=dict)
-    read: dict[str, None] = field(default_factory=dict)
-    written: dict[str, None] = field(default_factory=dict)
-
-
-def resolve(step: Step, argument: str, wiring: _Wiring, numbers: Iterable[str] = tuple(NUMBERS),
-            columns: Mapping[str, Column] = DYAD) -> str:  # fmt: skip
-    """The variable that an equation's argument means in a step.
-
-    In this order: a region of this person (``acc``) or of the partner (``partner_acc``); a draw (``x_luck`` normal,
-    ``x_chance`` uniform); the partner's quantity (``partner_x``); this person's quantity; a quantity of the dyad, or
-    one named in full (``client_x``); this role's number (``client_x`` where declared); a number of the model.
-    """
-    other = ROLES[1 - ROLES.index(step.role)]
-    whose, bare = (other, argument.removeprefix("partner_")) if argument.startswith("partner_") else (step.role, argument)
-    if bare in REGIONS:
-        wiring.numbers[f"{whose}_{bare}"] = None
-        return f"p_{whose}_{bare}"
-    if argument.endswith(("_luck", "_chance")):
-        name = f"{step.role}_{argument}"
-        wiring.draws[name] = None
-        return name
-    for quantity in (f"{whose}_{bare}",) if whose == other else (f"{step.role}_{argument}", argument):
-        if quantity in wiring.written or quantity in _CONTEXT:
-            return quantity
-        if quantity in columns:
-            wiring.read[quantity] = None
-            return quantity
-    for number in (f"{step.role}_{argument}", argument):
-        if number in numbers:
-            wiring.numbers[number] = None
-            return f"p_{number}"
-    known = [*numbers, *REGIONS, *columns, *(q.partition("_")[2] for q in columns), *wiring.written]
-    raise WiringError(f"step {step.name}: nothing provides '{argument}'{nearest(argument, known)}")
-
-
-def arguments(equation: Callable[..., Any]) -> list[str]:
-    """Names of an equation's arguments, in order."""
-    return list(inspect.signature(equation).parameters)
-
-
-def _who(draw: str) -> str:
-    # A client's own luck goes with them to every therapist; everything else belongs to the pair.
-    return "client" if draw.startswith("client_") else "pair"
-
-
-@dataclass(frozen=True)
-class Anatomy:
-    """The places of an exchange at which an experiment can reach in, in the order of computing.
-
-    ``links``: ``(step, argument, quantity)`` where an equation reads a quantity. ``writes``: ``(step, quantity)`` where
-    one is written. ``updates``: names of the steps that change a quantity which they read, such as learning rules.
-    """
-
-    links: tuple[tuple[str, str, str], ...]
-    writes: tuple[tuple[str, str], ...]
-    updates: frozenset[str]
-
-
-@dataclass(frozen=True)
-class _Wired:
-    """One step with its wiring resolved: which function, which variables, and which of them are quantities."""
-
-    step: Step
-    function: str
-    variables: tuple[str, ...]
-    quantities: tuple[bool, ...]
-
-    @property
-    def updates(self) -> bool:
-        return set(self.step.writes) <= set(self.variables)
-
-
-def _wired(steps: tuple[Step, ...], numbers: Iterable[str], columns: Mapping[str, Column]) -> tuple[list[_Wired], _Wiring]:
-    wiring, names = _Wiring(), tuple(numbers)
-    out: list[_Wired] = []
-    for step in steps:
-        if any(step.name == other.step.name for other in out):
-            raise WiringError(f"step {step.name} stands twice in the exchange; each step of a person needs a name of its own")
-        variables = tuple(resolve(step, a, wiring, names, columns) for a in arguments(step.equation))
-        known = {*wiring.written, *columns}
-        out.append(_Wired(step, _alias(step, out), variables, tuple(v in known for v in variables)))
-        wiring.written.update(dict.fromkeys(step.writes))
-    return out, wiring
-
-
-def _alias(step: Step, earlier: list[_Wired]) -> str:
-    """What the generated text calls a step's equation; two equations of one name get two."""
-    name = getattr(step.equation, "__name__", "")
-    if not name.isidentifier():
-        raise WiringError(f"an equation needs a name of its own (def ...), which {step.equation!r} has not")
-    alias = f"{step.equation.__module__.rpartition('.')[2]}__{name}"
-    others = {w.function for w in earlier if w.step.equation is not step.equation}
-    while alias in others:
-        alias += "_"
-    return alias
 
 
 def shipped(equation: Callable[..., Any]) -> bool:
     """Whether an equation is part of this package, so that generated text can import it."""
     module = sys.modules.get(equation.__module__)
     return equation.__module__.startswith("sim.") and getattr(module, equation.__name__, None) is equation
-
-
-@lru_cache(maxsize=8)
-def anatomy(steps: tuple[Step, ...] = EXCHANGE, numbers: tuple[str, ...] = tuple(NUMBERS),
-            columns: tuple[Column, ...] = tuple(DYAD.values())) -> Anatomy:  # fmt: skip
-    """Where an experiment can reach into these steps."""
-    wired, _ = _wired(steps, numbers, {c.name: c for c in columns})
-    return Anatomy(
-        links=tuple(
-            (w.step.name, argument, variable)
-            for w in wired
-            for argument, variable, quantity in zip(arguments(w.step.equation), w.variables, w.quantities, strict=True)
-            if quantity
-        ),
-        writes=tuple((w.step.name, quantity) for w in wired for quantity in w.step.writes),
-        updates=frozenset(w.step.name for w in wired if w.updates),
-    )
-
-
-@lru_cache(maxsize=1)
-def wiring_of(steps: tuple[Step, ...] = EXCHANGE) -> tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...]:
-    """Name of each step, what it reads (quantities, numbers, regions of a person such as ``client_acc``), what it writes."""
-    wired, _ = _wired(steps, tuple(NUMBERS), DYAD)
-    return tuple((w.step.name, tuple(v.removeprefix("p_") for v in w.variables), w.step.writes) for w in wired)
-
-
-def bounds(quantity: str, columns: Mapping[str, Column] = DYAD) -> tuple[float, float]:
-    """The lowest and highest value that a quantity of an exchange may have."""
-    if quantity in columns:
-        return columns[quantity].low, columns[quantity].high
-    return (-1.0, 1.0) if quantity.endswith("_surprise") else (0.0, 1.0)
 
 
 @register_jitable
@@ -194,13 +56,13 @@ def reached(natural, write, base, forced, slot, shift, recording, low, high):  #
     return seen(natural, forced[write])
 
 
-def _plain_lines(wired: list[_Wired]) -> Iterable[list[str]]:
+def _plain_lines(wired: list[Wired]) -> Iterable[list[str]]:
     """The lines of each step."""
     for w in wired:
         yield [f"{', '.join(w.step.writes)} = {w.function}({', '.join(w.variables)})"]
 
 
-def _surgical_lines(wired: list[_Wired], columns: Mapping[str, Column]) -> Iterable[list[str]]:
+def _surgical_lines(wired: list[Wired], columns: Mapping[str, Column]) -> Iterable[list[str]]:
     """The lines of each step where links may be cut, the step switched off, and what it writes be held or forced."""
     link = write = 0
     for number, w in enumerate(wired):
@@ -221,7 +83,7 @@ def _surgical_lines(wired: list[_Wired], columns: Mapping[str, Column]) -> Itera
         yield lines
 
 
-def source(steps: tuple[Step, ...] = EXCHANGE, numbers: Iterable[str] = tuple(NUMBERS),
+def source(steps: tuple[Step, ...], numbers: Iterable[str] = tuple(NUMBERS),
            columns: Mapping[str, Column] = DYAD, surgical: bool = False) -> str:  # fmt: skip
     """The text of the module that runs ``steps``.
 
@@ -230,7 +92,7 @@ def source(steps: tuple[Step, ...] = EXCHANGE, numbers: Iterable[str] = tuple(NU
     place to reach in at every link and every quantity (see ``interventions``); a function of its own, since that costs
     time.
     """
-    wired, wiring = _wired(steps, numbers, columns)
+    wired, wiring = wire(steps, numbers, columns)
     if surgical and "session" in columns:
         wiring.read["session"] = None
     reads = {"therapist_fit", "therapist_estimate", "client_arousal", "client_expression"} <= wiring.written.keys()
@@ -245,7 +107,7 @@ def source(steps: tuple[Step, ...] = EXCHANGE, numbers: Iterable[str] = tuple(NU
         "import numpy as np",
         "from numba import njit",
         "from sim.luck import absorbed, normal_at, occasion, uniform_at",
-        "from sim.engine.compile import reached, seen",
+        "from sim.engine.loop import reached, seen",
     ]
     ours = [w for w in wired if shipped(w.step.equation)]
     out += [f"from {w.step.equation.__module__} import {w.step.equation.__name__} as {w.function}" for w in ours]
@@ -265,7 +127,7 @@ def source(steps: tuple[Step, ...] = EXCHANGE, numbers: Iterable[str] = tuple(NU
         "        client_here = occasion(seed, replicate, client_who[i], week)",
         "        pair_here = occasion(seed, replicate, pair_who[i], week)",
     ]
-    out += [f"        stream_{d} = absorbed({_who(d)}_here, PURPOSE_{d})" for d in wiring.draws]
+    out += [f"        stream_{d} = absorbed({whose_luck(d)}_here, PURPOSE_{d})" for d in wiring.draws]
     out += [f"        {q} = data[{index[q]}, i]" for q in loaded]
     out += _range_checks(loaded, index, columns)  # what comes in
     if surgical:  # row 0 of what is forced is empty
@@ -335,13 +197,8 @@ def _range_checks(quantities: Iterable[str], index: Mapping[str, int], columns: 
     return lines
 
 
-def trace_columns(steps: tuple[Step, ...] = EXCHANGE) -> list[str]:
-    """Names of the quantities that a trace keeps, in the order of computing."""
-    return list(dict.fromkeys(q for step in steps for q in step.writes))
-
-
 @lru_cache(maxsize=16)
-def kernel(steps: tuple[Step, ...] = EXCHANGE, numbers: tuple[str, ...] = tuple(NUMBERS),
+def kernel(steps: tuple[Step, ...], numbers: tuple[str, ...] = tuple(NUMBERS),
            columns: tuple[Column, ...] = tuple(DYAD.values()), surgical: bool = False) -> Callable[..., Any]:  # fmt: skip
     """The compiled function ``sessions`` for these steps; the first use compiles (seconds) or loads from disk.
 
@@ -350,7 +207,7 @@ def kernel(steps: tuple[Step, ...] = EXCHANGE, numbers: tuple[str, ...] = tuple(
     """
     declared = {c.name: c for c in columns}
     text = source(steps, numbers, declared, surgical)
-    theirs = tuple((w.function, w.step) for w in _wired(steps, numbers, declared)[0] if not shipped(w.step.equation))
+    theirs = tuple((w.function, w.step) for w in wire(steps, numbers, declared)[0] if not shipped(w.step.equation))
     if theirs:
         with _ONE_AT_A_TIME:
             return _compiled_here(text, theirs)
@@ -371,8 +228,3 @@ def _compiled_here(text: str, theirs: tuple[tuple[str, Step], ...]) -> Callable[
         known[name] = equation
     exec(compile(text, "<exchange of a changed model>", "exec"), known)
     return known["sessions"]
-
-
-def draws(steps: tuple[Step, ...] = EXCHANGE) -> Mapping[str, str]:
-    """Every draw of an exchange: name -> whose luck it is (client or pair)."""
-    return {d: _who(d) for d in _wired(steps, tuple(NUMBERS), DYAD)[1].draws}
