@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from sim.folders.replay import replayed as replayed
     from sim.report.figures import courses as plots  # noqa: F401
     from sim.runs.compare import compare as compare
+    from sim.runs.run import run as run
     from sim.scenario.scenario import Scenario as Scenario
     from sim.scenario.scenario import from_spec as from_spec
     from sim.scenario.scenario import load as load
-    from sim.simulation.simulate import Run as Run
-    from sim.simulation.simulate import run as run
+    from sim.simulation.tables import Run as Run
     from sim.storage.store import open_run as open_run
     from sim.theory.parameters import Parameters as Parameters
     from sim.therapy.model import Model as Model
@@ -38,8 +38,8 @@ _PLACES = {
     "Scenario": "sim.scenario.scenario",
     "AttuneError": "sim.errors",
     "ScenarioError": "sim.errors",
-    "run": "sim.simulation.simulate",
-    "Run": "sim.simulation.simulate",
+    "run": "sim.runs.run",
+    "Run": "sim.simulation.tables",
     "open_run": "sim.storage.store",
     "run_batch": "sim.batch.run",
     "open_batch": "sim.batch.results",

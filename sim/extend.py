@@ -8,8 +8,9 @@
 from __future__ import annotations
 
 from sim.batch.workers import OnExecutor
+from sim.catalogue.measures import Measure
 from sim.engine.wiring import Step
-from sim.measures.outcomes import OUTCOMES, Block, Outcome
+from sim.measures.outcomes import Block, add_outcome
 from sim.people.state import Column
 from sim.theory.parameters import Number
 from sim.therapy.clinic.matching import MATCHING, Seen, by_score
@@ -19,18 +20,18 @@ from sim.therapy.training import PROGRAMMES, Programme
 
 __all__ = [
     "MATCHING",
-    "OUTCOMES",
     "POLICIES",
     "PROGRAMMES",
     "Block",
     "Column",
+    "Measure",
     "Number",
     "OnExecutor",
-    "Outcome",
     "Policy",
     "Programme",
     "Seen",
     "Step",
+    "add_outcome",
     "by_score",
     "client",
     "therapist",

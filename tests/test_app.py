@@ -30,7 +30,8 @@ from sim.cli import app as app_command
 from sim.cli import main as cli
 from sim.errors import AddressError, ServingError, StateError
 from sim.mesa import page as mesa_page
-from sim.simulation.simulate import run, traced_course
+from sim.runs.run import run
+from sim.simulation.trace import traced_course
 from sim.theory.claims import sources
 from sim.theory.parameters import NUMBERS
 from sim.theory.regions import REGIONS

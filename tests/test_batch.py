@@ -33,6 +33,7 @@ from sim.errors import BatchChanged, BatchStopped, StateError, StoreError
 from sim.measures import outcomes
 from sim.measures.clinics import by_replicate
 from sim.storage import ledger
+from sim.storage.names import LEDGER
 from sim.storage.store import ValuesHash, values_hash
 from sim.therapy.model import Model
 from sim.therapy.policies import POLICIES, Policy
@@ -356,7 +357,7 @@ def killed_and_resumed(folder: Path, scenario: Path, times: int, seed: int, coun
 
 
 def lines_of(folder: Path) -> list[str]:
-    path = folder / ledger.LEDGER
+    path = folder / LEDGER
     return path.read_text(errors="replace").splitlines() if path.exists() else []
 
 
@@ -395,7 +396,7 @@ def test_a_ledger_line_that_was_cut_off_is_dropped(whole: Path, tmp_path: Path) 
     """Power lost in the middle of the last line: its chunk is simulated again."""
     folder = tmp_path / "b"
     interrupted(folder, 4)
-    path = folder / ledger.LEDGER
+    path = folder / LEDGER
     path.write_bytes(path.read_bytes()[:-20])
     assert bytes_of(run_batch(small(), 5, folder, workers=1)) == bytes_of(whole)
 
@@ -405,7 +406,7 @@ def test_an_edited_ledger_is_refused(tmp_path: Path, edit: str) -> None:
     """Changed, removed or reordered lines: one message with the line, and nothing is written."""
     folder = tmp_path / "b"
     interrupted(folder, 4)
-    path = folder / ledger.LEDGER
+    path = folder / LEDGER
     lines = path.read_text().splitlines(keepends=True)
     if edit == "number":
         lines[2] = lines[2].replace('"bytes": ', '"bytes": 1')
@@ -484,14 +485,14 @@ def test_a_ledger_that_cannot_be_written_stays_as_it_was(tmp_path: Path, monkeyp
     """The line that does not fit is not there in part, and the next one is whole."""
     folder = tmp_path / "b"
     interrupted(folder, 2)
-    before = (folder / ledger.LEDGER).read_bytes()
+    before = (folder / LEDGER).read_bytes()
     with ledger.held(folder) as book:
         real = os.fsync
         monkeypatch.setattr(os, "fsync", lambda handle: (_ for _ in ()).throw(OSError(28, "No space left on device")))
         with pytest.raises(OSError, match="No space"):
             book.append({"x": 1})
         monkeypatch.setattr(os, "fsync", real)
-        assert (folder / ledger.LEDGER).read_bytes() == before
+        assert (folder / LEDGER).read_bytes() == before
         book.append({"x": 2})
     assert ledger.read(folder).lines[-1] == {"x": 2}
 
@@ -500,7 +501,7 @@ def test_a_look_does_not_stop_a_run(tmp_path: Path) -> None:
     """Somebody who holds the ledger for a moment (``attune status``) is waited for."""
     folder = tmp_path / "b"
     interrupted(folder, 2)
-    with (folder / ledger.LEDGER).open("rb") as look:
+    with (folder / LEDGER).open("rb") as look:
         fcntl.flock(look, fcntl.LOCK_SH)
         threading.Timer(0.3, lambda: fcntl.flock(look, fcntl.LOCK_UN)).start()
         with ledger.held(folder) as book:
@@ -772,8 +773,7 @@ def test_what_is_added_is_part_of_what_a_batch_is(tmp_path: Path, monkeypatch: p
     with pytest.raises(BatchChanged, match="added to the model"):
         run_batch(scenario_of(), 5, folder, workers=1)
     POLICIES["mine"] = Policy("Mine.", adds={"warmth_trait": 0.3})
-    usual = outcomes.OUTCOMES["sessions"]
-    monkeypatch.setitem(outcomes.OUTCOMES, "sessions", outcomes.Outcome(usual.title, usual.unit, lambda b: b.held * 2.0))
+    monkeypatch.setitem(outcomes.VALUES, "sessions", lambda b: b.held * 2.0)
     with pytest.raises(BatchChanged, match="its measures"):
         run_batch(scenario_of(), 5, folder, workers=1)
     monkeypatch.undo()

@@ -27,14 +27,14 @@ from sim.batch.run import run_batch
 from sim.cli import replay as replay_page
 from sim.cli.main import main
 from sim.errors import StateError, StoreError
-from sim.export.files import export
+from sim.export.folder import export
 from sim.folders import status, verify
 from sim.folders.compare import compare_folders
 from sim.folders.faults import faults_in
 from sim.folders.replay import alone, failures_of, first_failing, replayed, where_they_lie
 from sim.scenario.points import Point
 from sim.simulation.build import build, client_numbers
-from sim.simulation.simulate import Task, simulated_part
+from sim.simulation.tasks import Task, simulated_part
 from sim.storage import folder as result_folder
 from sim.storage import ledger, store
 from sim.storage.store import values_hash

@@ -13,11 +13,12 @@ import pytest
 import sim
 from sim.batch.results import BatchResults
 from sim.batch.run import run_batch
-from sim.cli.batch import MOST_ROWS, results_table
+from sim.cli.batch import MOST_ROWS
 from sim.cli.main import main
-from sim.report.drawing import number
 from sim.report.figures import sweep as plots_batch
 from sim.report.pages import batch as batch_report
+from sim.report.text import number
+from sim.report.words.sweep import results_table
 from tests.test_batch import CLINIC, SPEC, failing, small
 from tests.test_cli import Attune, attune, wrong
 

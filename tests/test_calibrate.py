@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from sim.errors import EvidenceError, ParameterError, SearchError
+from sim.evidence import stored
 from sim.evidence.calibration import competing as rivals
 from sim.evidence.calibration import ensemble
 from sim.evidence.calibration import leave_one_out as leave_out
@@ -20,11 +21,12 @@ from sim.evidence.calibration import seeds as reserved
 from sim.evidence.calibration import simulated as bank_module
 from sim.evidence.calibration.emulator import learned
 from sim.evidence.calibration.free import BY_HAND, FREE, Free, centre, standings_of, values_at
+from sim.evidence.calibration.plain import fit_of
 from sim.evidence.calibration.search import ROOM, Fit, Search, mean_of, misses, searched, shortfall, shortfalls
 from sim.evidence.calibration.simulated import LEDGER, Bank, Found, Job, found_by
-from sim.evidence.calibration.stored import fit_of, kept
 from sim.evidence.patterns.published import patterns
 from sim.evidence.patterns.validation import Studies, score_limit
+from sim.evidence.stored import kept
 from sim.scenario.scenario import from_spec
 from sim.theory.ensemble import members, spread
 from sim.theory.parameters import NUMBERS
@@ -144,8 +146,8 @@ def test_model_hash_is_of_what_decides(monkeypatch: pytest.MonkeyPatch, tmp_path
 
     package = tmp_path / "sim"
     shutil.copytree(Path(bank_module.__file__).parents[2], package)
-    monkeypatch.setattr(bank_module.resources, "files", lambda name: package)
-    here = bank_module.model_hash.__wrapped__()
+    monkeypatch.setattr(stored.resources, "files", lambda name: package)
+    here = stored.model_hash.__wrapped__()
     for name, changes in {
         "report/figures/courses.py": False, "theory/equations.py": True, "evidence/patterns/studies.py": True,
         "theory/claims.yaml": True, "evidence/calibration/competing.py": False, "luck.py": True,
@@ -153,7 +155,7 @@ def test_model_hash_is_of_what_decides(monkeypatch: pytest.MonkeyPatch, tmp_path
         path = package / name
         before = path.read_text()
         path.write_text(before + "\n")
-        assert (bank_module.model_hash.__wrapped__() != here) == changes, name
+        assert (stored.model_hash.__wrapped__() != here) == changes, name
         path.write_text(before)
 
 
@@ -463,17 +465,16 @@ def test_ensemble_by_command(attune: Attune, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_long_validation_says_what_is_wrong(attune: Attune, tmp_path: Path) -> None:
-    wrong(attune("validate", "--foretell", "--rivals"), "one at a time")
-    wrong(attune("validate", "--rival", "halo only"), "--rival belongs to --rivals")
-    wrong(attune("validate", "--foretell", "--pattern", "9.6"), "9.6 has no value to foretell")
+    wrong(attune("validate", "--leave-one-out", "--competing"), "one at a time")
+    wrong(attune("validate", "--model", "halo only"), "--model belongs to --competing")
+    wrong(attune("validate", "--leave-one-out", "--pattern", "9.6"), "9.6 has no value to foretell")
     assert "used seed 9001" in attune("validate", "--seed", 9001, "--pattern", "16.2", "--size", 0.05).err
-    wrong(attune("validate", "--write", "--seed", 3), "on seed 1")
-    wrong(attune("validate", "--rivals", "--rounds", 1, "--write"), "keeps rivals of 4 rounds")
-    wrong(attune("validate", "--write", "--claims-over", 2), "at least 6 members")
-    wrong(attune("validate", "--write"), "in the top folder of a clone")
+    wrong(attune("validate", "--keep", "--seed", 3), "on seed 1")
+    wrong(attune("validate", "--competing", "--rounds", 1, "--keep"), "keeps competing models of 4 rounds")
+    wrong(attune("validate", "--keep", "--claims-over", 2), "at least 6 members")
     (tmp_path / "bad.json").write_text("{}")
     wrong(attune("ensemble", "--build", "new", "--fit", "bad.json"), "is no result of attune calibrate")
     (tmp_path / "bad.json").unlink()
-    wrong(attune("validate", "--rivals", "--rival", "halo onli"), "no rival 'halo onli'", "did you mean")
+    wrong(attune("validate", "--competing", "--model", "halo onli"), "no rival 'halo onli'", "did you mean")
     wrong(attune("validate", "--claims-over", 900), "ask for 2 to")
     assert os.listdir(tmp_path) == []  # nothing half-written

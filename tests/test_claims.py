@@ -11,22 +11,25 @@ import numpy as np
 import pytest
 
 from sim.cli import main as cli
-from sim.cli.evidence import claims_page
 from sim.errors import EvidenceError
+from sim.evidence import stored
 from sim.evidence.claims import contrasts as tested
+from sim.evidence.claims import verdicts
 from sim.evidence.claims.contrasts import Contrast, Effect, Expected, Finding, contrasts, findings, overlaid
 from sim.evidence.claims.effects import lesion_effects
 from sim.evidence.claims.origins import distance, own_rules, rules
 from sim.evidence.claims.quantities import measured, quantities
 from sim.evidence.imaging import correlation
+from sim.evidence.stored import kept
 from sim.people.state import DYAD, PERSON
+from sim.runs.run import run
 from sim.scenario.scenario import from_spec, load
-from sim.simulation.simulate import run
 from sim.theory.claims import claims
 from sim.theory.parameters import NUMBERS
 from sim.theory.regions import REGIONS, ROLES
 from sim.therapy.links import SESSION_RULES
 from sim.therapy.session import World
+from tools.docs import claims as claims_doc
 
 EVERY = contrasts()
 every_contrast = pytest.mark.parametrize("contrast", EVERY, ids=[c.id for c in EVERY])
@@ -169,14 +172,14 @@ def test_rules_read_things_that_exist() -> None:
 # -------------------------------------------------------------------------------------------------- what comes out
 
 
-def test_the_page_is_fresh(found: Sequence[Finding]) -> None:
-    """docs/CLAIMS.md says what comes out now (``attune claims --write`` writes it anew)."""
-    text = claims_page.PAGE.read_text(encoding="utf-8")
-    assert claims_page.differences(found, claims_page.kept(text)) == []
-    assert set(claims_page.kept(text)) == {c.id for c in EVERY}
-    numbers = re.compile(r"[+-]?\d+(\.\d+)?(/\d+)?|±[\d.]+")  # the words are compared exactly, effects by --check
-    seeds = dict.fromkeys((c.id for c in EVERY), "5/5")
-    assert numbers.sub("#", claims_page.page(found, seeds)) == numbers.sub("#", text)
+def test_the_kept_results_are_fresh(found: Sequence[Finding]) -> None:
+    """What is kept is what comes out now (``attune claims --keep`` keeps it anew), of every contrast."""
+    data = kept("claims")
+    assert verdicts.differences(found, data) == []
+    assert [row["contrast"] for row in data["findings"]] == [c.id for c in EVERY]
+    again = verdicts.findings_of(data)
+    assert [f.contrast for f in again] == [f.contrast for f in found] and all(f.seed == 1 for f in again)
+    assert {f.contrast.id: f.verdict for f in again} == {row["contrast"]: row["verdict"] for row in data["findings"]}
 
 
 def test_taking_the_mechanism_out_takes_the_effect_away(found: Sequence[Finding]) -> None:
@@ -283,13 +286,14 @@ def test_correlation_interval() -> None:
 
 def test_differences_are_found(found: Sequence[Finding]) -> None:
     """A changed number, a changed verdict and a missing row are each named."""
-    page = claims_page.kept(claims_page.page(found, {}))
-    assert claims_page.differences(found, page) == []
+    data = verdicts.to_keep([found])
+    assert verdicts.differences(found, data) == []
     first, second, third = (f.contrast.id for f in found[:3])
-    wrong = {**page, first: claims_page.Kept(page[first].effect + 1.0, page[first].verdict),
-             second: claims_page.Kept(page[second].effect, "not reproduced")}  # fmt: skip
-    del wrong[third]
-    said = claims_page.differences(found, wrong)
+    rows = {row["contrast"]: row for row in data["findings"]}
+    rows[first]["effect"]["value"] += 1.0
+    rows[second]["verdict"] = "not specific"
+    del rows[third]
+    said = verdicts.differences(found, {"findings": list(rows.values())})
     assert [line.partition(":")[0] for line in said] == [first, second, third]
 
 
@@ -305,7 +309,7 @@ def test_command(capsys: pytest.CaptureFixture[str]) -> None:
         (["K99"], "no claim or contrast 'K99'"),
         (["insula_neded"], "did you mean 'insula_needed'"),
         (["--check", "--seed", "2"], "leave out --seed"),
-        (["--write", "K1"], "leave out the names"),
+        (["--keep", "K1"], "leave out the names"),
     ):
         with pytest.raises(SystemExit) as stop:
             cli.main(["claims", *bad])
@@ -313,19 +317,19 @@ def test_command(capsys: pytest.CaptureFixture[str]) -> None:
         assert message in capsys.readouterr().err
 
 
-def test_check_fails_where_the_page_differs(tmp_path, monkeypatch, capsys) -> None:  # type: ignore[no-untyped-def]
-    """Exit status 1 when a result is not that of the table; 2 without a table."""
-    text = claims_page.PAGE.read_text(encoding="utf-8")
-    page = tmp_path / "CLAIMS.md"
-    page.write_text(text, encoding="utf-8")
-    monkeypatch.setattr(claims_page, "PAGE", page)
+def test_check_fails_where_the_kept_results_differ(tmp_path, monkeypatch, capsys) -> None:  # type: ignore[no-untyped-def]
+    """Exit status 1 when a result is not the kept one; 2 where nothing is kept."""
+    text = stored.path_of("claims").read_text(encoding="utf-8")
+    there = tmp_path / "claims.json"
+    there.write_text(text, encoding="utf-8")
+    monkeypatch.setattr(stored, "path_of", lambda name: there)
     cli.app(["claims", "region_series_kept", "--check"], standalone_mode=False)
     assert "1 contrasts agree" in capsys.readouterr().out
-    page.write_text(text.replace("+18.00", "+17.00"), encoding="utf-8")
+    there.write_text(text.replace('"value":18,', '"value":17,'), encoding="utf-8")
     with pytest.raises(SystemExit) as stop:
         cli.main(["claims", "region_series_kept", "--check"])
     assert stop.value.code == 1 and "region_series_kept" in capsys.readouterr().out
-    page.unlink()
+    there.unlink()
     with pytest.raises(SystemExit) as stop:
         cli.main(["claims", "region_series_kept", "--check"])
     assert stop.value.code == 2
@@ -379,7 +383,7 @@ def test_no_contrast_stands_twice() -> None:
 
 def test_amended_rows_are_marked(found: Sequence[Finding]) -> None:
     """What was changed after the first run says so, in the table and on the page."""
-    text = claims_page.PAGE.read_text(encoding="utf-8")
+    text = claims_doc.page()
     for f in found:
         assert (f"`{f.contrast.id}`† |" in text) == bool(f.contrast.amended), f.contrast.id
 

@@ -182,7 +182,7 @@ def test_places_that_cannot_be_read_or_written(attune: Attune, tmp_path: Path) -
 
 def test_a_crash_on_the_way_writes_nothing(attune: Attune, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """State out of range is status 1 and a sentence; Ctrl-C is 130; neither leaves a file."""
-    import sim.simulation.simulate as running
+    import sim.runs.run as running
     from sim.errors import StateError
 
     def out_of_range(*_: object, **__: object) -> None:

@@ -10,7 +10,7 @@ import pytest
 import sim
 from sim.errors import MatchingError
 from sim.scenario.scenario import load
-from sim.simulation.simulate import traced_course
+from sim.simulation.trace import traced_course
 from sim.storage.store import open_run
 from sim.therapy.clinic.matching import MATCHING
 from sim.therapy.training import PROGRAMMES

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sim.runs.run import run
 from sim.scenario.scenario import Scenario, from_spec
 from sim.simulation.clinics import build_clinic
-from sim.simulation.simulate import run, run_of_clinic
-from sim.therapy.clinic import week as verbs
+from sim.simulation.tasks import run_of_clinic
 from sim.therapy.clinic.matching import rule_names
-from sim.therapy.clinic.states import BETWEEN, ENDED, LOST, TREATED, WAITING
+from sim.therapy.clinic.states import BETWEEN, ENDED, LOST, NOT_YET, TREATED, WAITING
 from sim.therapy.clinic.week import Clinic
 from sim.therapy.model import Model
 from sim.therapy.session import IN_THERAPY
@@ -68,7 +68,7 @@ def _is_in_order(c: Clinic, posts: int) -> None:
     """What must hold of the state at the end of every week."""
     w = c.world
     states = c.state[: c.arrived]
-    assert (c.state[c.arrived :] == verbs.NOT_YET).all()
+    assert (c.state[c.arrived :] == NOT_YET).all()
     assert sum((states == s).sum() for s in (WAITING, TREATED, BETWEEN, LOST, ENDED)) == c.arrived
     going = np.flatnonzero(w.ending[: c.courses] == IN_THERAPY)
     treated = np.flatnonzero(c.state == TREATED)

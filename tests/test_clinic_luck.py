@@ -9,9 +9,10 @@ import pandas as pd
 import pytest
 
 from sim.people.state import PERSON
+from sim.runs.run import run
 from sim.scenario.scenario import Scenario, from_spec
 from sim.simulation.clinics import build_clinic, simulated_clinic
-from sim.simulation.simulate import Run, run
+from sim.simulation.tables import Run
 from sim.theory.parameters import NUMBERS
 from sim.therapy.clinic.week import hire
 from sim.therapy.model import SHIPPED

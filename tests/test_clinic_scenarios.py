@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 
 from sim.errors import ScenarioError
+from sim.runs.run import run
 from sim.scenario.clinic import ClinicFile, Plan
 from sim.scenario.scenario import Scenario, from_spec, json_schema, load
-from sim.simulation.simulate import fits_in_memory, run, traced_course
+from sim.simulation.sizes import fits_in_memory
+from sim.simulation.trace import traced_course
 from sim.therapy.clinic.matching import rule_names
 from sim.therapy.clinic.states import Service
 

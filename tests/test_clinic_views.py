@@ -23,7 +23,7 @@ from sim.report.pages import run as report
 from sim.report.words import answer, captions
 from sim.report.words import basis as involved
 from sim.report.words import caveats as doubts
-from sim.simulation.simulate import Run
+from sim.simulation.tables import Run
 
 BASE: dict[str, Any] = {
     "question": "Q?", "design": "clinic", "sessions": 4, "exchanges": 2, "replicates": 2,

@@ -17,9 +17,10 @@ from sim.engine.wiring import Step, draws
 from sim.measurement.instruments import dsq
 from sim.measurement.responses import SurveyLuck
 from sim.people.state import DYAD
+from sim.runs.run import run
 from sim.scenario.scenario import from_spec
 from sim.simulation.build import build
-from sim.simulation.simulate import Run, run
+from sim.simulation.tables import Run
 from sim.theory.parameters import NUMBERS, Parameters
 from sim.therapy.course import run_course
 from sim.therapy.exchange import EXCHANGE

@@ -13,7 +13,7 @@ from sim.theory.claims import carriers, tags
 from sim.therapy.exchange import EXCHANGE
 from sim.therapy.links import SESSION_RULES
 from sim.therapy.session import SESSION
-from tools.docs.__main__ import BLOCKS, DOCS, refreshed
+from tools.docs.__main__ import BLOCKS, DOCS, WHOLE, refreshed
 from tools.docs.tables import session_wiring_table, wiring_table
 
 ROOT = Path(__file__).parents[1]
@@ -31,6 +31,12 @@ def test_generated_blocks_are_fresh(page: Path) -> None:
     """``python -m tools.docs`` would change nothing."""
     text = page.read_text(encoding="utf-8")
     assert refreshed(text) == text, "run: python -m tools.docs"
+
+
+@pytest.mark.parametrize("page", WHOLE, ids=lambda p: p.name)
+def test_generated_files_are_fresh(page: Path) -> None:
+    """Nor would it change what is made as a whole."""
+    assert WHOLE[page]() == page.read_text(encoding="utf-8"), "run: python -m tools.docs"
 
 
 def test_every_block_is_on_a_page() -> None:

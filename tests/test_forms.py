@@ -21,9 +21,10 @@ from sim.measurement.responses import LEFT_OUT, MOST_ITEMS, Forms, SurveyLuck, s
 from sim.measures import clinics as clinic_measures
 from sim.measures.persons import people
 from sim.report.pages.run import write_report
+from sim.runs.run import run
 from sim.scenario.scenario import from_spec
 from sim.simulation.clinics import build_clinic
-from sim.simulation.simulate import Run, run
+from sim.simulation.tables import Run
 from sim.storage.store import open_run, save, values_hash
 from sim.theory.parameters import Parameters
 from sim.therapy.clinic import week as verbs

@@ -13,6 +13,7 @@ import pytest
 
 from sim.theory.claims import KINDS, Claim, claims, sources
 from sim.theory.parameters import NUMBERS
+from tools.docs.house import MODULES, MOST_FILES, MOST_LINES, ROOMS, Room, circles, imports, place
 
 ROOT = Path(__file__).resolve().parents[1]
 SIM = ROOT / "sim"
@@ -34,64 +35,53 @@ def tree(path: Path) -> ast.Module:
 
 every_file = pytest.mark.parametrize("path", FILES, ids=short)
 
-# ------------------------------------------------------------------------------------------------------- imports
+# ------------------------------------------------------------------------------------------------------- rooms
 
-#: Folders read as a sentence; an import goes to the same place or an earlier one.
-ORDER = {
-    name: level
-    for level, names in enumerate(
-        (
-            ("luck", "compiling"),
-            ("theory",),
-            ("people",),
-            ("therapy",),
-            ("experiments",),
-            ("evidence",),
-            ("views",),
-            ("cli",),
-        )
-    )
-    for name in names
-}
-FACE = ("__init__", "__main__")  # of the package itself: they stand above everything
+every_room = pytest.mark.parametrize("room", ROOMS, ids=lambda room: room.name or "sim")
 
 
-def own_imports(path: Path) -> set[str]:
-    """Modules of ours that a file imports anywhere, as dotted names below ``sim`` ("" is the package's face)."""
-    package = path.relative_to(ROOT).parent.parts
-    found = set()
-    for node in ast.walk(tree(path)):
-        if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            above = package[: len(package) - node.level + 1] if node.level else ()
-            base = ".".join((*above, *([node.module] if node.module else [])))
-            if base == "sim":
-                for alias in node.names:
-                    is_module = (SIM / alias.name).is_dir() or (SIM / f"{alias.name}.py").exists()
-                    if is_module:
-                        found.add(f"sim.{alias.name}")
-                    elif alias.name != "__version__":
-                        found.add("sim")
-            else:
-                found.add(base)
-    return {name.removeprefix("sim").removeprefix(".") for name in found if name == "sim" or name.startswith("sim.")}
+@pytest.mark.parametrize("module", sorted(MODULES))
+def test_imports_only_go_up_the_page(module: str) -> None:
+    """A module imports from its own room and from earlier ones, at run time or for types alone."""
+    later = [other for other in imports(module) if place(other) > place(module)]
+    assert not later, f"{module} imports {', '.join(sorted(later))}, which come later on the page (tools/docs/house.py)"
 
 
-@every_file
-def test_imports_only_go_up_the_page(path: Path) -> None:
-    place = path.relative_to(SIM).parts[0].removesuffix(".py")
-    if place in FACE:
-        return
-    assert place in ORDER, f"{short(path)}: a new folder needs its place in ORDER"
-    for name in own_imports(path):
-        top = name.split(".")[0]
-        allowed = ORDER[top] <= ORDER[place] if top else place == "cli"
-        assert allowed, f"{short(path)} imports sim.{name}, which comes later on the page"
+def test_no_circle() -> None:
+    """Nobody imports, on any way, type-only imports included, what imports them."""
+    assert circles({name: imports(name) for name in MODULES}) == []
+
+
+def test_a_circle_is_found() -> None:
+    """Also one of three, beside what leads into it."""
+    assert circles({"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}, "e": set()}) == [["a", "b", "c"]]
+    assert circles({"a": {"b"}, "b": set()}) == []
+
+
+@every_room
+def test_a_room_can_be_surveyed(room: Room) -> None:
+    """At most so many files and lines in one folder, without its subfolders."""
+    assert room.files <= MOST_FILES, f"{room.name} has {room.files} files"
+    assert room.lines <= MOST_LINES, f"{room.name} has {room.lines} lines"
+
+
+@every_room
+def test_no_name_says_what_its_room_or_its_siblings_say(room: Room) -> None:
+    """No file begins with the name of its room, and no two in a room begin with the same word."""
+    stems = [stem for stem in room.stems if not stem.startswith("__")]
+    first = [stem.partition("_")[0] for stem in stems]
+    assert not [stem for stem in stems if "_" in stem and stem.startswith(f"{room.name.rpartition('/')[2]}_")]
+    assert not [word for word in set(first) if first.count(word) > 1], f"{room.name}: {sorted(stems)}"
+
+
+def test_every_folder_is_a_room() -> None:
+    """A new folder needs its place on the page."""
+    folders = {path.parent.relative_to(SIM).as_posix().removeprefix(".") for path in FILES}
+    assert folders == {room.name for room in ROOMS}
 
 
 def test_luck_imports_nothing_of_ours() -> None:
-    assert own_imports(SIM / "luck.py") == set()
+    assert imports("sim.luck") == set()
 
 
 def test_import_sim_is_light() -> None:
@@ -100,6 +90,28 @@ def test_import_sim_is_light() -> None:
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == "[]"
+
+
+def test_only_the_screen_draws_on_the_terminal() -> None:
+    """One module makes tables, progress bars and consoles."""
+    makes = re.compile(r"\b(Console|Table|Progress|Bar)\(")
+    who = {short(p) for p in FILES if "rich" in p.read_text(encoding="utf-8") and makes.search(p.read_text(encoding="utf-8"))}
+    assert who <= {"sim/cli/screen.py"}, who
+
+
+#: What writes a file, but for libraries that are handed a path in a folder that ``files.whole`` or ``files.replacing`` has made.
+WRITES = re.compile(
+    r"\.write_text\(|\.write_bytes\(|\bopen\([^)]*[\"'][rwxa]b?\+?b?[\"']|mkstemp|mkdtemp|os\.replace|os\.rename|shutil\.|\.mkdir\(|\.unlink\("
+)
+
+
+@every_file
+def test_only_files_writes(path: Path) -> None:
+    if short(path) == "sim/files.py":
+        return
+    text = path.read_text(encoding="utf-8")
+    found = [line.strip() for line in text.splitlines() if WRITES.search(line) and not re.search(r"[\"']rb?[\"']", line)]
+    assert found == [], f"{short(path)}: sim/files.py writes"
 
 
 # ------------------------------------------------------------------------------------------------------- numbers

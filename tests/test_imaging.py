@@ -14,7 +14,7 @@ import sim
 from sim.evidence import imaging
 from sim.evidence.claims import effects
 from sim.people.state import REGION_ACTIVITY
-from sim.simulation.simulate import Run
+from sim.simulation.tables import Run
 from sim.theory.regions import CONTAINS, REGIONS, ROLES, SITES
 from sim.theory.triangle import CORNERS
 

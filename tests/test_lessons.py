@@ -13,7 +13,7 @@ from sim.classroom.course.scenarios import scenario_of
 from sim.classroom.course.state import State, read
 from sim.classroom.course.words import words
 from sim.classroom.lessons import ANY, FIRST, LESSONS, SETUPS, SOME, outcome, told
-from sim.simulation.simulate import run
+from sim.runs.run import run
 from sim.theory.claims import claims, sources
 from sim.theory.parameters import NUMBERS
 

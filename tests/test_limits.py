@@ -12,9 +12,10 @@ import pytest
 from sim.evidence.stationary import _DERIVED, derived_numbers, dyads
 from sim.people.population import ecr_score
 from sim.people.state import REGION_ACTIVITY
+from sim.runs.run import run
 from sim.scenario.scenario import from_spec
 from sim.simulation.build import build
-from sim.simulation.simulate import Run, run
+from sim.simulation.tables import Run
 from sim.theory.parameters import NUMBERS, Parameters
 from sim.theory.regions import CONTAINS, ROLES, lesioned
 from sim.theory.styles import style_name

@@ -20,7 +20,7 @@ from sim.people.population import ecr_score
 from sim.people.state import DYAD, PERSON
 from sim.scenario.scenario import Scenario
 from sim.simulation import build as design
-from sim.simulation.simulate import run_of
+from sim.simulation.tasks import run_of
 from sim.theory.styles import STYLES
 from sim.therapy.course import Running, run_course
 

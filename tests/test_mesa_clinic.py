@@ -14,7 +14,7 @@ import sim
 from sim.mesa.model import CLINIC_REPORTED, REPORTED, Client, Person, Therapist, TherapyModel
 from sim.scenario.scenario import Scenario
 from sim.simulation.clinics import build_clinic
-from sim.simulation.simulate import run_of_clinic
+from sim.simulation.tasks import run_of_clinic
 from sim.therapy.clinic.states import STATES
 from tests.test_mesa import values
 

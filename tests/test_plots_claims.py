@@ -16,15 +16,14 @@ from sim import measures
 from sim.evidence import imaging
 from sim.evidence.claims import effects, factors
 from sim.measures.intervals import mean_interval
-from sim.report.drawing import number
 from sim.report.figures import courses as plots
-from sim.report.figures.experiments.effects import FULL_COLOUR, ranged, signed
+from sim.report.figures.experiments.effects import FULL_COLOUR
 from sim.report.figures.experiments.paths import by_exchange, course_of, paired_arousal, words_arms
 from sim.report.pages import run as report
+from sim.report.text import effect_in_sd, number, ranged, signed
 from sim.report.words import answer, captions
-from sim.report.words.pairs import effect_in_sd
 from sim.scenario.points import scenario_at
-from sim.simulation.simulate import Run
+from sim.simulation.tables import Run
 
 SCENARIOS = Path(__file__).parents[1] / "scenarios"
 #: Which shipped scenarios have which figure, each made small.

@@ -15,16 +15,16 @@ from ruamel.yaml import YAML
 
 import sim
 from sim import measures
-from sim.cli.evidence import claims_page
+from sim.evidence import stored
 from sim.evidence.claims import verdicts
 from sim.evidence.claims.contrasts import contrasts
-from sim.report.drawing import number
 from sim.report.pages import run as report
+from sim.report.text import number
 from sim.report.words import answer, captions
 from sim.report.words import basis as involved
 from sim.report.words import caveats as doubts
 from sim.scenario.scenario import Scenario
-from sim.simulation.simulate import Run
+from sim.simulation.tables import Run
 from sim.storage import store
 from sim.theory.claims import claims, sources, tags
 from sim.theory.parameters import NUMBERS
@@ -130,17 +130,17 @@ def test_distress_is_told_of_one_arm_not_of_a_mean_over_what_was_done() -> None:
 # ------------------------------------------------------------------------------------------------------- verdicts
 
 
-def test_verdicts_are_those_of_the_page(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, page: str) -> None:
-    kept = claims_page.kept(claims_page.PAGE.read_text(encoding="utf-8"))
+def test_verdicts_are_those_that_are_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, page: str) -> None:
+    kept = {row["contrast"]: row["verdict"] for row in stored.kept("claims")["findings"]}
     said = verdicts.said()
-    mine = {c.id: kept[c.id].verdict for c in contrasts(["A7"]) if c.id in kept}
+    mine = {c.id: kept[c.id] for c in contrasts(["A7"])}
     good = sum(v == "reproduced" for v in mine.values())
     assert said["A7"].startswith(f"reproduced in {good} of {len(mine)} contrasts")
     assert all(name in said["A7"] for name, verdict in mine.items() if verdict != "reproduced")
     text = html.unescape(page)
     shown = [one.claim.id for one in involved.involved(a_run().scenario)]
     assert all(f"<strong>In this model:</strong> {said[c]}." in text for c in shown if c in said) and "docs/CLAIMS.md" in text
-    monkeypatch.setattr(claims_page, "PAGE", tmp_path / "CLAIMS.md")
+    monkeypatch.setattr(stored, "path_of", lambda name: tmp_path / f"{name}.json")
     assert verdicts.said() == {}
     without = report.write_report(a_run(), tmp_path).read_text(encoding="utf-8")
     assert "<strong>In this model:" not in without and "docs/CLAIMS.md" not in without

@@ -19,8 +19,8 @@ from sim.evidence.sensitivity.ranges import Range, left_out, movable_numbers, ra
 from sim.evidence.sensitivity.response import UNITS, column_names, outcome
 from sim.measures.clinics import CLINIC_MEASURES
 from sim.measures.therapy import MEASURES
+from sim.runs.run import run
 from sim.scenario.scenario import Scenario, from_spec, load
-from sim.simulation.simulate import run
 from sim.theory.parameters import NUMBERS
 from tests.test_cli import HELLO, Attune, attune, wrong
 

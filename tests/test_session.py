@@ -17,9 +17,9 @@ from sim.measurement.responses import Asked, SurveyLuck
 from sim.people.life import live_a_week
 from sim.people.population import draw, ecr_score
 from sim.people.state import DYAD, MEANS, PERSON, Columns
+from sim.runs.run import run
 from sim.scenario.scenario import Attachment, from_spec
 from sim.simulation.build import build
-from sim.simulation.simulate import run
 from sim.theory import equations as eq
 from sim.theory.parameters import NUMBERS, Parameters
 from sim.theory.regions import ROLES, lesion_names

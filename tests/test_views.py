@@ -22,13 +22,14 @@ from scipy import stats
 import sim
 from sim import measures
 from sim.measures import intervals
-from sim.report.drawing import legend_above, number, panels, percent, picture
+from sim.report.drawing import legend_above, panels, picture
 from sim.report.figures import courses as plots
 from sim.report.figures.courses import attendance
 from sim.report.figures.session import events, traced_session
 from sim.report.pages import run as report
+from sim.report.text import number, percent
 from sim.report.words import answer
-from sim.simulation.simulate import Run
+from sim.simulation.tables import Run
 
 TRACE = {"exchanges": {"clients": [0]}}
 SPECS: dict[str, dict[str, Any]] = {

@@ -18,16 +18,18 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from sim.batch.chunks import NOTHING, SUMMARIES, Failure, Key, arms_of, conformed
-from sim.batch.folder import CHUNKS, MANIFEST, failures_in, finished_chunks, remove_chunks
+from sim.batch.folder import failures_in, finished_chunks, remove_chunks
 from sim.batch.plan import Places, Plan
 from sim.batch.progress import Log
 from sim.catalogue.columns import columns_of
+from sim.catalogue.measures import known_measures
 from sim.errors import StoreError
-from sim.measures.outcomes import known_outcomes, sd_of, together
+from sim.measures.outcomes import sd_of, together
 from sim.scenario.points import scenario_at, table_of, told
 from sim.simulation.tidy import labels_of, may_be_missing
 from sim.storage import added as added_here
 from sim.storage import ledger as ledgers
+from sim.storage.names import CHUNKS, MANIFEST
 from sim.storage.store import ROW_GROUP, SYNTHETIC, ValuesHash, described, synced, write_options
 from sim.version import __version__
 
@@ -188,7 +190,7 @@ def summaries_written(plan: Plan, chunks: Chunks, folder: Path) -> dict[str, Any
     writer = TableWriter(folder / f"{SUMMARIES}.parquet", SUMMARIES, schema, plan.seed)
     with contextlib.closing(writer._writer):
         for one in _replicates(chunks):
-            writer.add(_summary(plan, chunks, one, schema, known_outcomes(plan.clinic)))
+            writer.add(_summary(plan, chunks, one, schema, known_measures(plan.clinic)))
         return writer.close()
 
 

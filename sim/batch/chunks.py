@@ -26,11 +26,12 @@ from sim.compiling import sources_hash
 from sim.measures.clinics import by_replicate
 from sim.measures.outcomes import block_of, moments, values_of
 from sim.measures.persons import reference as clinic_reference
-from sim.measures.therapy import reference_arm, same_clients, untreated_arm
+from sim.scenario.arms import reference_arm, same_clients, untreated_arm
 from sim.scenario.points import scenario_at
 from sim.scenario.scenario import Arm, Scenario
 from sim.simulation import build as design
-from sim.simulation.simulate import Run, Task, simulated_part
+from sim.simulation.tables import Run
+from sim.simulation.tasks import Task, simulated_part
 from sim.simulation.tidy import frame, frames
 from sim.therapy.model import SHIPPED, Model
 

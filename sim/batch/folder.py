@@ -17,12 +17,8 @@ from sim.batch.plan import Plan
 from sim.batch.progress import Log
 from sim.errors import BatchChanged, StoreError
 from sim.storage import ledger as ledgers
-from sim.storage.added import ADDED
+from sim.storage.names import ADDED, CHUNKS, LEDGER, MANIFEST
 from sim.storage.store import synced
-
-CHUNKS = "chunks"
-MANIFEST = "manifest.json"
-
 
 # ------------------------------------------------------------------------------------------------- what has changed
 
@@ -91,7 +87,7 @@ def begun(folder: Path, plan: Plan, *, anyway: bool, anew: bool) -> None:
         if there and anew:
             _moved_aside(folder)
             there = False
-        if there and not (folder / ledgers.LEDGER).exists():
+        if there and not (folder / LEDGER).exists():
             raise StoreError(f"{folder}: already exists, is not empty and holds no batch; name another folder")
         now = plan.identity
         folder.mkdir(parents=True, exist_ok=True)
@@ -140,7 +136,7 @@ def _compared(folder: Path, ledger: ledgers.Ledger, first: Mapping[str, Any], no
 
 
 def _moved_aside(folder: Path) -> None:
-    with ledgers.held(folder) if (folder / ledgers.LEDGER).exists() else contextlib.nullcontext():
+    with ledgers.held(folder) if (folder / LEDGER).exists() else contextlib.nullcontext():
         for i in range(1, 10_000):
             aside = folder.with_name(f"{folder.name}.before-{i}")
             if not aside.exists():

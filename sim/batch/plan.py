@@ -14,15 +14,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sim.batch.chunks import BLOCK, NOTHING, Key, arms_of, reference_among
+from sim.catalogue.measures import ALSO_UNTREATED
 from sim.compiling import sources_hash
 from sim.errors import ScenarioError
 from sim.measures.intervals import standard_error
-from sim.measures.outcomes import OF_THERAPY, Moments, outcomes_identity, together
+from sim.measures.outcomes import Moments, outcomes_identity, together
 from sim.scenario.points import Point, points_of, scenario_at
 from sim.scenario.reading import Wrong
 from sim.scenario.scenario import Arm, Scenario
 from sim.scenario.sweep import Batch, checked_keep, checked_on_error, may_be_kept
-from sim.simulation.simulate import checked_seed
+from sim.simulation.tasks import checked_seed
 from sim.storage import added as added_here
 from sim.storage.store import arithmetic_fingerprint, lock_hash, versions
 from sim.therapy.model import SHIPPED, Model
@@ -165,7 +166,7 @@ def _can_be_judged(scenario: Scenario, batch: Batch) -> None:
             others = [name for name, reference in compared.items() if reference]
             more = f"; compared are: {', '.join(others)}" if others else ""
             raise ScenarioError(f"{at}: {which} compared with no reference arm of the same people, so it has no difference{more}")
-    elif until.measure in OF_THERAPY and all(arm.therapist is None for arm in arms):
+    elif until.measure not in ALSO_UNTREATED and all(arm.therapist is None for arm in arms):
         raise ScenarioError(f"{at}: '{until.measure}' is of people in therapy, and there is none in {until.arm or 'any arm'}")
 
 

@@ -7,9 +7,10 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from sim.storage.names import LOG
+
 #: Seconds between two lines of the progress log.
 TOLD_EVERY = 15.0
-LOG = "progress.log"
 
 
 @dataclass

@@ -15,14 +15,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sim.batch.chunks import reference_among
-from sim.batch.folder import MANIFEST
+from sim.catalogue.measures import ends_of
 from sim.errors import ScenarioError, StoreError
 from sim.measures.intervals import half_width, standard_error
-from sim.measures.outcomes import ends_of
 from sim.scenario.points import Point, points_of, scenario_at
 from sim.scenario.scenario import Scenario, load
 from sim.storage import added
 from sim.storage.added import added_files
+from sim.storage.names import MANIFEST
 
 #: What one value of a summary is known by beside its replicate.
 ONE = ["point", "arm", "measure", "minus"]

@@ -22,7 +22,7 @@ import pyarrow as pa
 
 from sim.batch.assemble import assembled
 from sim.batch.chunks import Chunk, Key, perform, worker_identity
-from sim.batch.folder import CHUNKS, MANIFEST, begun, failures_in, finished_chunks, kept_chunk, remove_chunks
+from sim.batch.folder import begun, failures_in, finished_chunks, kept_chunk, remove_chunks
 from sim.batch.plan import Places, Plan, Repeats, planned
 from sim.batch.progress import Log, Progress
 from sim.batch.workers import InThisProcess, Processes, Workers, same_identity
@@ -30,8 +30,9 @@ from sim.errors import BatchStopped, StoreError, UsageError
 from sim.scenario.points import scenario_at
 from sim.scenario.scenario import Scenario
 from sim.simulation.build import COHORT_SIZE
-from sim.simulation.simulate import Task, simulated_part
+from sim.simulation.tasks import Task, simulated_part
 from sim.storage import ledger as ledgers
+from sim.storage.names import CHUNKS, MANIFEST
 from sim.therapy.model import SHIPPED, Model
 
 #: Client courses that a chunk holds unless it is said otherwise: a few seconds' work, so that giving it out costs nothing.

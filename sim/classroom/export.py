@@ -7,7 +7,7 @@ import io
 from sim.classroom.course.scenarios import run_command, scenario_of
 from sim.classroom.course.state import State
 from sim.classroom.course.words import words
-from sim.simulation.simulate import run
+from sim.runs.run import run
 from sim.version import __version__
 
 

@@ -16,9 +16,9 @@ from rich.console import Console
 from rich.progress import BarColumn, TextColumn
 from rich.progress import Progress as Bar
 
-if TYPE_CHECKING:
-    import pandas as pd
+from sim.report.words.sweep import how_known, results_table
 
+if TYPE_CHECKING:
     from sim.batch.progress import Progress
     from sim.batch.results import BatchResults
     from sim.scenario.scenario import Scenario
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 MOST_ROWS = 40
 #: Bytes beyond which a table is not read again only to see whether it is whole.
 LARGE = 200_000_000
-#: Measures that are printed, as far as a batch has them.
-SHOWN = ("alliance", "dropout", "distress_change", "helped_of_all", "weeks_waited")
 
 
 def is_batch(scenario: Scenario, asked: bool) -> bool:
@@ -88,10 +86,9 @@ def run(
     **how: Any,
 ) -> None:
     """Run a batch, or go on with it; print what it came to. ``how`` goes to ``run_batch`` (chunk, keep, ...)."""
-    from sim.batch.folder import MANIFEST
     from sim.batch.results import open_batch
     from sim.batch.run import run_batch
-    from sim.storage.ledger import LEDGER
+    from sim.storage.names import LEDGER, MANIFEST
 
     folder = out or usual_folder(scenario, seed)
     there = (folder / MANIFEST).exists() and not how.get("anew")
@@ -177,74 +174,6 @@ def _workers(count: int | None, cluster: str | None) -> Iterator[Any]:
 
 
 # ------------------------------------------------------------------------------------------------------- what is said
-
-
-def results_table(found: BatchResults, measures: Sequence[str] | None = None) -> pd.DataFrame:
-    """One row per point and arm: the factors, replicates, and the main measures as mean [95 % interval]."""
-    import pandas as pd
-
-    effects = found.effects()
-    plain = effects[effects["minus"].astype("str") == ""]
-    shown = [m for m in measures or SHOWN if (plain["measure"] == m).any()]
-    rows = []
-    points = found.points.set_index("point")
-    replicates = dict(points["replicates"])
-    by = {key: part.set_index("measure") for key, part in plain.groupby(["point", "arm"], observed=True, sort=False)}
-    for (point, arm), part in by.items():
-        here: dict[str, Any] = {"point": str(point)} if len(points) > 1 else {}
-        row: dict[str, Any] = {name: _level(points.at[point, name]) for name in found.factors}
-        if found.scenario.batch is not None and found.scenario.batch.design == "cases":
-            row = {"case": points.at[point, "name"]}
-        whole, planned_here = int(part["n"].max()), int(replicates[point])
-        fewer = (part["over"] == "replicates").any() and whole < planned_here  # where runs have failed
-        row |= {"arm": str(arm), "replicates": f"{whole} of {planned_here}" if fewer else str(planned_here)}
-        for m in shown:
-            row[m] = ranged(part.loc[m]) if m in part.index else ""
-        rows.append({**here, **row})
-    return pd.DataFrame(rows)
-
-
-def _level(value: Any) -> str:
-    from sim.scenario.points import told
-
-    if value is None or value != value:
-        return "as it stands"
-    return f"{value:.4g}" if isinstance(value, float) else value if isinstance(value, str) else told(value)
-
-
-def ranged(row: Any) -> str:
-    """``5.31 [5.20, 5.42]``, as far as it has an interval."""
-    if row["mean"] != row["mean"]:
-        return ""
-    text = f"{row['mean']:.2f}"
-    return text if row["low"] != row["low"] else f"{text} [{row['low']:.2f}, {row['high']:.2f}]"
-
-
-def how_known(found: BatchResults) -> str:
-    """What the intervals are over, and whether a precision that was asked for was reached."""
-    effects = found.effects()
-    if effects.empty:
-        return "No run gave a value."
-    if (effects["over"] == "clients").all():
-        return "Means with 95 % intervals over simulated clients (one replicate)."
-    if effects["low"].isna().all():
-        return "Means; one replicate of a clinic has no interval."
-    return f"Means with 95 % intervals over replicates.{_precision(found)}"
-
-
-def _precision(found: BatchResults) -> str:
-    """Whether every point reached the precision that was asked for."""
-    batch, reached = found.scenario.batch, found.precision()
-    if batch is None or batch.until is None:
-        return ""
-    until = batch.until
-    what = f"{'difference in ' if until.difference else ''}{until.measure}{f', {until.arm}' if until.arm else ''}"
-    short = int((~reached["enough"]).sum())
-    asked = f"the precision asked for (standard error of {what} at most {until.se:g})"
-    if not short:
-        return f" Every point reached {asked}."
-    return (f" {short} of {len(reached)} points did NOT reach {asked} within {until.most} replicates; "
-            f"the largest is {reached['se'].max():.3g}.")  # fmt: skip
 
 
 def show(found: BatchResults) -> None:

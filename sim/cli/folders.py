@@ -89,7 +89,7 @@ def export(
     table: Annotated[list[str] | None, typer.Option(help="Only this table; may be repeated.")] = None,
 ) -> None:
     """Write the tables of a run or batch for other programs, with units and meanings of every column."""
-    from sim.export.files import export as exported
+    from sim.export.folder import export as exported
 
     place = exported(folder, to, out, tuple(table or ()), progress=told)
     files = sorted(path.name for path in place.iterdir())

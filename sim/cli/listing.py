@@ -9,7 +9,7 @@ from rich.table import Table
 from sim.scenario.clinic import ClinicFile
 from sim.scenario.scenario import Arm, Scenario
 from sim.simulation.build import arm_parameters, arm_weeks
-from sim.simulation.simulate import Run
+from sim.simulation.tables import Run
 from sim.theory.parameters import Number
 from sim.therapy.clinic.matching import meaning, rule_names
 from sim.therapy.policies import POLICIES

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from sim.scenario.scenario import Scenario
-    from sim.simulation.simulate import Run
+    from sim.simulation.tables import Run
 
 app = typer.Typer(
     add_completion=False,
@@ -67,7 +67,7 @@ def _attune(
 
 
 def _simulated(scenario: Scenario, seed: int, threads: int | None) -> Run:
-    from sim.simulation.simulate import run
+    from sim.runs.run import run
 
     console = Console(stderr=True)
     with Progress(
@@ -220,7 +220,7 @@ def check(
     """Check a scenario file and say what it would run."""
     from sim.cli import listing
     from sim.scenario.scenario import load
-    from sim.simulation.simulate import fits_in_memory
+    from sim.simulation.sizes import fits_in_memory
     from sim.storage.added import run_files
 
     run_files(with_files)
@@ -286,7 +286,7 @@ def trace(
     """Look inside one session: what happened in each exchange, step by step."""
     from sim.cli import session as story
     from sim.scenario.scenario import load
-    from sim.simulation.simulate import traced_course
+    from sim.simulation.trace import traced_course
     from sim.storage.added import run_files
 
     run_files(with_files)

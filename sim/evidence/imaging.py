@@ -23,7 +23,7 @@ from sim.simulation.build import arm_parameters
 from sim.theory.regions import REGIONS, ROLES, SITES
 
 if TYPE_CHECKING:
-    from sim.simulation.simulate import Run
+    from sim.simulation.tables import Run
 
 #: Whose signal: one person's, or the mean of both.
 WHOSE = (*ROLES, "both")

@@ -22,8 +22,8 @@ from sim.measurement import instruments as ask
 from sim.measures.intervals import mean_interval
 from sim.people.life import live_a_week
 from sim.people.state import Columns
+from sim.scenario.arms import chosen_arm
 from sim.simulation.clinics import build_clinic
-from sim.simulation.simulate import chosen_arm
 from sim.therapy.clinic.foresight import without_questionnaires
 from sim.therapy.course import at_end, fading
 from sim.therapy.interventions import Surgery
@@ -31,7 +31,7 @@ from sim.therapy.session import CENSORED, IN_THERAPY, World, meet_first
 
 if TYPE_CHECKING:
     from sim.scenario.scenario import Arm
-    from sim.simulation.simulate import Run
+    from sim.simulation.tables import Run
     from sim.therapy.clinic.week import Clinic
 
 #: Courses that are over; not those handed over to another therapist or still under way.

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from sim.evidence.claims.effects import differ_only_in
 from sim.evidence.therapist_effects import ENDED, random_intercepts
 from sim.measures.intervals import mean_interval
-from sim.simulation.simulate import Run
+from sim.scenario.arms import differ_only_in
+from sim.simulation.tables import Run
 
 if TYPE_CHECKING:
     from sim.scenario.scenario import Arm, Scenario

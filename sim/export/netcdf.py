@@ -13,9 +13,9 @@ import pandas as pd
 import pyarrow as pa
 
 from sim.batch.chunks import SUMMARIES
+from sim.catalogue.measures import known_measures, title_and_unit
 from sim.errors import StoreError
-from sim.export.files import about, columns_described, unreadable
-from sim.measures.outcomes import known_outcomes, title_and_unit
+from sim.export.described import about, columns_described, unreadable
 from sim.storage.folder import ResultFolder
 from sim.storage.store import ROW_GROUP
 
@@ -158,7 +158,7 @@ def _what_is_there(found: ResultFolder) -> tuple[list[str], list[str], list[str]
         minus = table["minus"].astype("str") != ""
         for is_difference in seen:
             seen[is_difference] |= set(table.loc[minus == is_difference, "measure"].astype("str").unique())
-    order = known_outcomes(found.clinic)
+    order = known_measures(found.clinic)
     return arms, [m for m in order if m in seen[False]], [m for m in order if m in seen[True]]
 
 
@@ -176,7 +176,7 @@ def _coordinates(data: Any, found: ResultFolder, points: pd.DataFrame, arms: lis
     replicate[:] = np.arange(replicates)
     replicate.long_name = "repetition with other people and other luck, from 0"
     columns = [column for column in points.columns if column != "point"]
-    names = variable_names([*known_outcomes(found.clinic), "point", "arm", "minus", "replicate", *columns])
+    names = variable_names([*known_measures(found.clinic), "point", "arm", "minus", "replicate", *columns])
     for column in columns:
         values = points[column]
         if values.dtype.kind in "iuf":

@@ -16,13 +16,14 @@ import pandas as pd
 
 from sim.batch.chunks import seed_at
 from sim.batch.results import ONE, BatchResults, open_batch, paired
+from sim.catalogue.measures import known_measures, title_and_unit
 from sim.errors import StoreError
 from sim.measures.clinics import by_replicate
 from sim.measures.intervals import difference_interval, mean_interval
-from sim.measures.outcomes import block_of, known_outcomes, moments, sd_of, title_and_unit, values_of
+from sim.measures.outcomes import block_of, moments, sd_of, values_of
 from sim.scenario.points import told
 from sim.scenario.scenario import Arm
-from sim.simulation.simulate import Run
+from sim.simulation.tables import Run
 from sim.storage.folder import opened
 from sim.storage.store import open_run
 from sim.theory.parameters import nearest
@@ -130,7 +131,7 @@ def _side(name: str, folder: Path) -> _Side:
 
 
 def _measures(wanted: str | Iterable[str] | None, clinic: bool) -> tuple[str, ...]:
-    known = known_outcomes(clinic)
+    known = known_measures(clinic)
     names = (wanted,) if isinstance(wanted, str) else tuple(wanted or ())
     for name in names:
         if name not in known:

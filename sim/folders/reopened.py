@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sim.batch.folder import MANIFEST, differences, header_of
+from sim.batch.folder import differences, header_of
 from sim.batch.plan import Plan, planned
 from sim.errors import ScenarioError, StoreError
 from sim.scenario.scenario import from_spec
 from sim.storage import added as added_here
 from sim.storage import ledger as ledgers
 from sim.storage.folder import is_folder
+from sim.storage.names import LEDGER, MANIFEST
 from sim.therapy.model import SHIPPED, Model
 
 
@@ -48,7 +49,7 @@ def reopened(folder: str | Path, model: Model = SHIPPED, *, to_look: bool = Fals
     """
     folder = Path(folder)
     is_folder(folder)
-    if not (folder / ledgers.LEDGER).exists():
+    if not (folder / LEDGER).exists():
         what = "a single run" if (folder / MANIFEST).exists() else "no batch"
         raise StoreError(f"{folder}: holds {what}; this is for batches (a scenario with batch:, or attune run --batch)")
     begun, ledger = header_of(folder), ledgers.read(folder)

@@ -15,16 +15,16 @@ from sim.batch.folder import failures_in
 from sim.errors import StoreError
 from sim.folders.faults import Followed, at_fault, followed_client, followed_clinic
 from sim.folders.reopened import reopened
-from sim.measures.therapy import arms as arms_and_kinds
+from sim.scenario.arms import arms as arms_and_kinds
 from sim.scenario.clinic import ClinicFile
 from sim.scenario.fields import ScenarioFile
 from sim.scenario.points import Point, scenario_at
 from sim.scenario.points import told as told_level
 from sim.scenario.scenario import Arm, Scenario, from_spec
 from sim.simulation.build import COHORT_SIZE
-from sim.simulation.simulate import Task, simulated_part
+from sim.simulation.tasks import Task, simulated_part
 from sim.storage import ledger as ledgers
-from sim.storage.added import ADDED
+from sim.storage.names import ADDED
 from sim.theory.parameters import NUMBERS
 from sim.theory.regions import ROLES
 from sim.therapy.model import SHIPPED, Model

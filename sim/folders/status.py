@@ -11,12 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sim.batch.folder import MANIFEST, failures_in
-from sim.batch.progress import LOG
+from sim.batch.folder import failures_in
 from sim.errors import StoreError
 from sim.storage import ledger as ledgers
-from sim.storage.added import ADDED
-from sim.storage.folder import RUN_LOG, is_folder, opened
+from sim.storage.folder import is_folder, opened
+from sim.storage.names import ADDED, LEDGER, LOG, MANIFEST, RUN_LOG
 
 #: Lines of the log that are shown.
 LINES = 6
@@ -56,7 +55,7 @@ def status(folder: str | Path) -> Status:
     """How a batch or a single run in a folder stands. Raises ``StoreError`` for a folder of something else."""
     folder = Path(folder)
     is_folder(folder)
-    if (folder / ledgers.LEDGER).exists():
+    if (folder / LEDGER).exists():
         return _of_batch(folder)
     if (folder / MANIFEST).exists():
         return _of_run(folder)

@@ -9,7 +9,6 @@ from sim.measures.therapy import (
     alliance_share_between_arms,
     answer_table,
     anxiety_change,
-    arms,
     assessed_change,
     attachment_change,
     avoidance_change,
@@ -26,16 +25,14 @@ from sim.measures.therapy import (
     paired_differences,
     pairings,
     pre_post_d,
-    reference_arm,
     repaired_share,
     ruptures_per_session,
-    same_clients,
     sessions_attended,
     sessions_in_order,
     treated,
-    untreated_arm,
     untreated_differences,
 )
+from sim.scenario.arms import arms, reference_arm, same_clients, untreated_arm
 
 __all__ = [
     "MEASURES",

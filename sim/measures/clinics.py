@@ -8,12 +8,12 @@ luck, so differences are taken replicate by replicate, against the first arm tha
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
+from sim.catalogue.measures import OF_CLINICS, SINCE_ARRIVAL
 from sim.measures.intervals import mean_interval
 from sim.measures.persons import (
     GAVE_UP,
@@ -36,63 +36,27 @@ from sim.therapy.clinic.states import FOLLOW_UPS
 from sim.therapy.course import WEEKS_PER_MONTH
 
 if TYPE_CHECKING:
-    from sim.simulation.simulate import Run
+    from sim.simulation.tables import Run
 
 __all__ = [
     "EARLY_SESSION",
-    "OF_ARMS", "RELIABLE_CHANGE", "SINCE_ARRIVAL", "WEEKS_PER_YEAR", "Measured",
+    "RELIABLE_CHANGE", "WEEKS_PER_YEAR",
     "by_replicate", "compared", "finished", "flow", "follow_up",
     "handed_over", "has_therapists", "last_beginning", "off_track", "over_years", "pair_fit", "people", "per_therapist",
     "reference", "rules_compared", "waiting_times", "without_therapists",
 ]  # fmt: skip
 
-#: Months after arrival at which everybody who came is compared, treated or not.
-SINCE_ARRIVAL = (6, 12)
 _COMPARED = ["arm", "mean", "low", "high", "n", "difference", "difference_low", "difference_high"]
 _BEGAN = ["therapist", "begin_week"]
 #: Session at which somebody who is no better than at the first counts as at risk.
 EARLY_SESSION = 4
 
 
-@dataclass(frozen=True)
-class Measured:
-    """One measure of an arm: title and unit as people read them, digits shown, what a value is multiplied by for that.
-
-    ``least`` and ``most``: the ends of its scale, beyond which no interval is drawn.
-    """
-
-    title: str
-    unit: str
-    digits: int = 2
-    scale: float = 1.0
-    least: float = -np.inf
-    most: float = np.inf
-
-
-#: Measures of ``rules_compared``. Those of treatment are of people who began early enough to finish before the clinic closes.
-OF_ARMS = {
-    "alliance": Measured("alliance", "client-rated WAI, 1-7", least=1, most=7),
-    "dropout": Measured("dropped out", "% of those who began", 1, 100.0, 0, 100),
-    "distress_change": Measured("distress, arrival to end", "CORE-OM points"),
-    "weeks_waited": Measured("on the waiting list, so far", "weeks", 1, least=0),
-    "lost_waiting": Measured("lost on the waiting list", "% of those who came", 1, 100.0, 0, 100),
-    "helped": Measured("helped", "% of those who began", 1, 100.0, 0, 100),
-    "helped_of_all": Measured("helped by the end", "% of those who came", 1, 100.0, 0, 100),
-    "helped_per_100_hours": Measured("helped per 100 therapist-hours", "clients", least=0),
-    "fatigue": Measured("therapists' fatigue", "0-1", 3, least=0, most=1),
-    "insecurity_met": Measured("insecurity of the therapist a client gets", "ECR anxiety + avoidance, 2-14", least=2, most=14),
-    **{
-        f"distress_{n}_months": Measured(f"distress, arrival to {n} months later, seen or not", "CORE-OM points")
-        for n in SINCE_ARRIVAL
-    },
-}
-
-
 # -------------------------------------------------------------------------------------------------------- arms compared
 
 
 def by_replicate(run: Run) -> pd.DataFrame:
-    """The measures of ``OF_ARMS`` in each arm and replicate (index), as they are computed: shares from 0 to 1."""
+    """The measures of ``OF_CLINICS`` in each arm and replicate (index), as they are computed: shares from 0 to 1."""
     everybody = people(run)
     early = everybody[everybody["arrival_week"] <= last_beginning(run.scenario)]  # nobody, where no course can end in time
     done = finished(run, everybody)
@@ -142,13 +106,13 @@ _ON_THE_LIST = ("weeks_waited", "lost_waiting")
 
 
 def rules_compared(run: Run) -> pd.DataFrame:
-    """One row per measure of ``OF_ARMS`` and arm: mean over replicates, interval, paired difference to the reference arm.
+    """One row per measure of ``OF_CLINICS`` and arm: mean over replicates, interval, paired difference to the reference arm.
 
-    Values are in the units of ``OF_ARMS`` (percentages, not shares). See ``compared`` for the columns.
+    Values are in the units of ``OF_CLINICS`` (percentages, not shares). See ``compared`` for the columns.
     """
     table, parts = by_replicate(run), []
     unseen = unseen_arms(run.scenario)
-    for name, m in OF_ARMS.items():
+    for name, m in OF_CLINICS.items():
         if table[name].notna().any():
             part = compared(m.scale * table[name], run.scenario).assign(measure=name)
             if name in _ON_THE_LIST:
@@ -424,9 +388,9 @@ def _whole(name: str) -> Callable[[Run], float]:
     def measure(run: Run) -> float:
         if run.scenario.design != "clinic":
             return float("nan")
-        return float(OF_ARMS[name].scale * by_replicate(run)[name].mean())
+        return float(OF_CLINICS[name].scale * by_replicate(run)[name].mean())
 
-    measure.__doc__ = f"{OF_ARMS[name].title} ({OF_ARMS[name].unit}), mean over arms and replicates; of clinics only."
+    measure.__doc__ = f"{OF_CLINICS[name].title} ({OF_CLINICS[name].unit}), mean over arms and replicates; of clinics only."
     return measure
 
 

@@ -7,7 +7,6 @@ client has none. So summaries need no table in memory, and a million clients are
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -15,8 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sim.catalogue.columns import CLINIC_TABLES, TABLES
-from sim.measures.clinics import OF_ARMS
+from sim.catalogue.measures import OF_CLIENTS, Measure
 from sim.therapy.course import WEEKS_PER_MONTH
 from sim.therapy.model import what_it_does
 from sim.therapy.session import DROPOUT, IMPROVED
@@ -24,8 +22,6 @@ from sim.therapy.session import DROPOUT, IMPROVED
 if TYPE_CHECKING:
     from sim.scenario.scenario import Arm
 
-#: Tables that a batch can keep beside the summaries.
-TABLES_KEPT = (*TABLES, *CLINIC_TABLES)
 Columns = Mapping[str, np.ndarray]
 
 
@@ -128,78 +124,42 @@ def _growth(block: Block) -> np.ndarray:
     return np.where(block.held >= 3, grown, np.nan)
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """One outcome: what it means, its unit, and the function that takes it from a block, one value a client."""
-
-    title: str
-    unit: str
-    of: Callable[[Block], np.ndarray]
-    least: float = -math.inf
-    most: float = math.inf
-
-
-#: Outcomes by name. Those that are also measures of arms elsewhere have the same names there (``uncertainty.OF_PEOPLE``).
-OUTCOMES: dict[str, Outcome] = {
-    "alliance": Outcome("late alliance, client-rated", "WAI, 1-7",
-                        lambda b: b.session_mean("wai_client", b.late), 1, 7),
-    "alliance_all_sessions": Outcome("alliance, all sessions, client-rated", "WAI, 1-7",
-                                     lambda b: b.session_mean("wai_client"), 1, 7),
-    "alliance_growth": Outcome("growth of the alliance, first to last third", "WAI points", _growth),
-    "alliance_therapist": Outcome("late alliance, therapist-rated", "WAI, 1-7",
-                                  lambda b: b.session_mean("wai_therapist", b.late), 1, 7),
-    "empathy": Outcome("empathy as the client rates it", "mean item 1-7", lambda b: b.session_mean("empathy_client"), 1, 7),
-    "accuracy": Outcome("therapist's accuracy", "correlation", lambda b: b.session_mean("accuracy_correlation"), -1, 1),
-    "ruptures": Outcome("ruptures per session", "count", lambda b: b.session_mean("ruptures"), 0),
-    "repaired": Outcome("share of ruptures repaired", "0-1",
-                        lambda b: _ratio(b.session_sum("repairs"), b.session_sum("ruptures")), 0, 1),
-    "sessions": Outcome("sessions attended", "count",
-                        lambda b: np.where(b.treated, b.clients["sessions_attended"].astype(float), np.nan)),
-    "dropout": Outcome("dropped out", "share of those treated", lambda b: _ended(b, DROPOUT), 0, 1),
-    "improved": Outcome("ended early, well enough", "share of those treated", lambda b: _ended(b, IMPROVED), 0, 1),
-    "distress_change": Outcome("change of distress to the planned end", "CORE-OM points",
-                               lambda b: b.assessed_change("distress")),
-    "distress_last_rating": Outcome("change of distress to the last rating", "CORE-OM points",
-                                    lambda b: b.change("distress")),
-    "anxiety_change": Outcome("change of the client's attachment anxiety (latent)", "ECR points",
-                              lambda b: b.change("client_anxiety_latent", treated=False)),
-    "avoidance_change": Outcome("change of the client's attachment avoidance (latent)", "ECR points",
-                                lambda b: b.change("client_avoidance_latent", treated=False)),
-    "therapist_anxiety_change": Outcome("change of the therapist's attachment anxiety (latent)", "ECR points",
-                                        lambda b: b.change("therapist_anxiety_latent")),
-    "therapist_avoidance_change": Outcome("change of the therapist's attachment avoidance (latent)", "ECR points",
-                                          lambda b: b.change("therapist_avoidance_latent")),
-}  # fmt: skip
+#: The value of every client, by the name of the measure in ``catalogue.measures.OF_CLIENTS``.
+VALUES: dict[str, Callable[[Block], np.ndarray]] = {
+    "alliance": lambda b: b.session_mean("wai_client", b.late),
+    "alliance_all_sessions": lambda b: b.session_mean("wai_client"),
+    "alliance_growth": _growth,
+    "alliance_therapist": lambda b: b.session_mean("wai_therapist", b.late),
+    "empathy": lambda b: b.session_mean("empathy_client"),
+    "accuracy": lambda b: b.session_mean("accuracy_correlation"),
+    "ruptures": lambda b: b.session_mean("ruptures"),
+    "repaired": lambda b: _ratio(b.session_sum("repairs"), b.session_sum("ruptures")),
+    "sessions": lambda b: np.where(b.treated, b.clients["sessions_attended"].astype(float), np.nan),
+    "dropout": lambda b: _ended(b, DROPOUT),
+    "improved": lambda b: _ended(b, IMPROVED),
+    "distress_change": lambda b: b.assessed_change("distress"),
+    "distress_last_rating": lambda b: b.change("distress"),
+    "anxiety_change": lambda b: b.change("client_anxiety_latent", treated=False),
+    "avoidance_change": lambda b: b.change("client_avoidance_latent", treated=False),
+    "therapist_anxiety_change": lambda b: b.change("therapist_anxiety_latent"),
+    "therapist_avoidance_change": lambda b: b.change("therapist_avoidance_latent"),
+}
 
 
-#: Those that only people in therapy have.
-OF_THERAPY = frozenset(OUTCOMES) - {"distress_change", "anxiety_change", "avoidance_change"}
+def add_outcome(name: str, measure: Measure, values: Callable[[Block], np.ndarray]) -> None:
+    """Have batches keep one more measure of every client, or another one under a name that is there.
 
+    ``values``: from a block of clients to one value a client, missing (NaN) where a client has none.
 
-def known_outcomes(clinic: bool | None = None) -> tuple[str, ...]:
-    """Names of the outcomes: of a clinic (one value a replicate), of other designs, or of both."""
-    people, clinics = tuple(OUTCOMES), tuple(OF_ARMS)
-    return clinics if clinic else people if clinic is False else tuple(dict.fromkeys((*people, *clinics)))
-
-
-def title_and_unit(name: str, clinic: bool) -> tuple[str, str]:
-    """What an outcome means, and its unit as it stands in the summaries (shares from 0 to 1)."""
-    if clinic:
-        one = OF_ARMS[name]
-        return one.title, one.unit.replace("%", "share") if one.scale != 1 else one.unit
-    return OUTCOMES[name].title, OUTCOMES[name].unit
+    >>> from sim.catalogue.measures import Measure, OF_CLIENTS
+    >>> add_outcome("sessions", OF_CLIENTS["sessions"], VALUES["sessions"])
+    """
+    OF_CLIENTS[name], VALUES[name] = measure, values
 
 
 def outcomes_identity() -> str:
     """A text that differs where any outcome does, also one that was added or replaced in this process."""
-    return json.dumps([[name, one.title, one.unit, what_it_does(one.of)] for name, one in OUTCOMES.items()])
-
-
-def ends_of(name: str, clinic: bool) -> tuple[float, float]:
-    """The ends of an outcome's scale, beyond which an interval says nothing."""
-    one = OF_ARMS[name] if clinic else OUTCOMES[name]
-    scale = OF_ARMS[name].scale if clinic else 1.0
-    return one.least / scale, one.most / scale
+    return json.dumps([[name, one.title, one.unit, what_it_does(VALUES[name])] for name, one in OF_CLIENTS.items()])
 
 
 def block_of(tables: Mapping[str, Columns], arm: Arm) -> Block:
@@ -209,7 +169,7 @@ def block_of(tables: Mapping[str, Columns], arm: Arm) -> Block:
 
 def values_of(block: Block) -> dict[str, np.ndarray]:
     """Every outcome's values, one a client."""
-    return {name: np.asarray(outcome.of(block), float) for name, outcome in OUTCOMES.items()}
+    return {name: np.asarray(of(block), float) for name, of in VALUES.items()}
 
 
 #: Number, mean, and sum of squared deviations from it.

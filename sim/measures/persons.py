@@ -15,7 +15,7 @@ from sim.therapy.clinic.states import FOLLOW_UPS
 
 if TYPE_CHECKING:
     from sim.scenario.scenario import Scenario
-    from sim.simulation.simulate import Run
+    from sim.simulation.tables import Run
 
 #: A person of a clinic is known by these, a clinic by the first two.
 ONE_PERSON = ["arm", "replicate", "client"]

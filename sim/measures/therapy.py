@@ -13,58 +13,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from sim.measures.clinics import OF_ARMS, people, rules_compared
+from sim.catalogue.measures import OF_CLINICS
+from sim.measures.clinics import people, rules_compared
 from sim.measures.intervals import difference_interval, mean_interval, single_differences
 from sim.measures.intervals import overlap as overlap
+from sim.scenario.arms import arm_named, arms, reference_arm, same_clients, untreated_arm
 from sim.therapy.course import WEEKS_PER_MONTH
 
 if TYPE_CHECKING:
-    from sim.scenario.scenario import Arm, Scenario
-    from sim.simulation.simulate import Run
+    from sim.simulation.tables import Run
 
 #: A course of therapy is known by these.
 COURSE = ["arm", "replicate", "client"]
-
-
-# ------------------------------------------------------------------------------------------------- who is in an arm
-
-
-def arms(scenario: Scenario) -> pd.DataFrame:
-    """One row per arm: its name, the kind of client and of therapist in it (therapist "none" = no therapy)."""
-    if scenario.design == "crossed":
-        kinds = [(client, therapist) for client in scenario.spec["client"] for therapist in scenario.spec["therapist"]]
-    else:
-        kinds = [(arm.client.label, arm.therapist.label if arm.therapist is not None else "none") for arm in scenario.arms]
-    return pd.DataFrame(
-        [(arm.name, *kind) for arm, kind in zip(scenario.arms, kinds, strict=True)], columns=["arm", "client", "therapist"]
-    )
-
-
-def reference_arm(scenario: Scenario, arm: str) -> str:
-    """The arm that another is compared with: the same clients with a secure therapist in a crossed design (or with
-    the first kind of therapist, if none is secure), else the first arm with therapy."""
-    if scenario.design == "crossed":
-        table = arms(scenario)
-        kind = table.loc[table["arm"] == arm, "client"].iloc[0]
-        mates = table[table["client"] == kind]
-        secure = mates[mates["therapist"] == "secure"]
-        return str((secure if len(secure) else mates)["arm"].iloc[0])
-    return next((a.name for a in scenario.arms if a.therapist is not None), scenario.arms[0].name)
-
-
-def untreated_arm(scenario: Scenario, arm: str) -> str | None:
-    """The arm in which the same people had no therapy, if the scenario has one."""
-    this = _arm(scenario, arm)
-    return next((a.name for a in scenario.arms if a.therapist is None and same_clients(a, this)), None)
-
-
-def same_clients(a: Arm, b: Arm) -> bool:
-    """Whether two arms hold the same simulated people, so that they can be compared person by person."""
-    return a.client == b.client and a.cohort == b.cohort
-
-
-def _arm(scenario: Scenario, name: str) -> Arm:
-    return next(a for a in scenario.arms if a.name == name)
 
 
 def treated(run: Run) -> pd.DataFrame:
@@ -213,7 +173,7 @@ def pre_post_d(run: Run) -> float:
 def comparison_month(run: Run, arm: str) -> int:
     """The month in which an arm is compared with the untreated course: the last assessment until its planned end."""
     months = run.assessments.loc[run.assessments["arm"] == arm, "month"]
-    planned = _arm(run.scenario, arm).sessions / WEEKS_PER_MONTH
+    planned = arm_named(run.scenario, arm).sessions / WEEKS_PER_MONTH
     return int(months[months <= planned].max()) if len(months) else 0
 
 
@@ -313,7 +273,7 @@ def _clinic_table(run: Run) -> pd.DataFrame:
     came = people(run).groupby("arm").size().reindex(names, fill_value=0)
     rows: list[dict[str, Any]] = [{"measure": "people who came", **came.map("{:,}".format)}]
     for name, part in rules_compared(run).groupby("measure", sort=False):
-        m = OF_ARMS[str(name)]
+        m = OF_CLINICS[str(name)]
         means = part.set_index("arm")["mean"].reindex(names)
         shown = {str(arm): "" if np.isnan(mean) else f"{mean:.{m.digits}f}" for arm, mean in means.items()}
         rows.append({"measure": f"{m.title} ({m.unit})", **shown})
@@ -331,7 +291,7 @@ def paired_differences(run: Run) -> pd.DataFrame:
     rows = []
     for arm in arms(run.scenario).to_dict("records"):
         reference = reference_arm(run.scenario, arm["arm"])
-        if arm["arm"] == reference or not same_clients(_arm(run.scenario, arm["arm"]), _arm(run.scenario, reference)):
+        if arm["arm"] == reference or not same_clients(arm_named(run.scenario, arm["arm"]), arm_named(run.scenario, reference)):
             continue
         here, there = late[arm["arm"]], late[reference]
         if here.empty or there.empty:

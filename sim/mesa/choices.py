@@ -16,9 +16,9 @@ import numpy as np
 from sim.errors import ScenarioError
 from sim.mesa.model import TherapyModel
 from sim.people.population import ecr_score
+from sim.scenario.arms import chosen_arm
 from sim.scenario.rules import POPULATION
 from sim.scenario.scenario import Scenario, from_spec, load
-from sim.simulation.simulate import chosen_arm
 from sim.theory.parameters import NUMBERS
 from sim.theory.styles import STYLES
 

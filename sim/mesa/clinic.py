@@ -11,7 +11,7 @@ import numpy as np
 
 from sim.scenario.scenario import Arm, Scenario
 from sim.simulation.clinics import build_clinic
-from sim.simulation.simulate import run_of_clinic
+from sim.simulation.tasks import run_of_clinic
 from sim.therapy.clinic.states import BETWEEN, LOST, STATES, WAITING, counts
 from sim.therapy.model import Model
 from sim.therapy.session import IN_THERAPY, LOST_WAITING, STILL_WAITING

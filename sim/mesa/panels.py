@@ -18,8 +18,8 @@ from matplotlib.ticker import MaxNLocator
 
 from sim.mesa.choices import SPREAD, Shown
 from sim.mesa.model import Client, Person
-from sim.report.drawing import INK, QUIET, look, note_on_figure, nothing_to_show, number, percent, picture, styled
-from sim.report.figures.change import quarters
+from sim.report.drawing import INK, QUIET, look, note_on_figure, nothing_to_show, picture, quarters, styled
+from sim.report.text import number, percent
 
 P = TypeVar("P", bound=Person)
 

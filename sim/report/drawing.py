@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
 from typing import Any, TypeVar
 
 import matplotlib.style
-import numpy as np
 import pandas as pd
 from matplotlib import rcParams
 from matplotlib.axes import Axes
@@ -18,7 +17,9 @@ from matplotlib.figure import Figure, SubFigure
 from matplotlib.lines import Line2D
 
 from sim import measures
-from sim.simulation.simulate import Run
+from sim.report.text import short
+from sim.simulation.tables import Run
+from sim.theory.styles import HIGHEST, LOWEST, STYLE_CUT
 
 STYLE = Path(__file__).with_name("attune.mplstyle")
 INK, QUIET, BAND = "#333333", "#666666", "#bdbdbd"
@@ -126,36 +127,6 @@ def own_axis(run: Run, ax: Axes | None, width: float, height: float) -> Axes:
 def nothing_to_show(ax: Axes, why: str) -> None:
     """Say in an empty axis why it is empty."""
     ax.text(0.5, 0.5, why, transform=ax.transAxes, ha="center", va="center", color=QUIET)
-
-
-def number(value: float, digits: int = 2) -> str:
-    """A number for people; a dash where there is none. A true minus sign, and none before what rounds to nothing."""
-    if value is None or np.isnan(value):
-        return "–"
-    shown = f"{value:.{digits}f}"
-    return (shown if float(shown) else shown.lstrip("-")).replace("-", "−")
-
-
-def with_interval(row: Mapping[Any, Any], digits: int = 2) -> str:
-    """A mean with its 95 % interval, such as "5.25 [5.10, 5.40]"; the mean alone where one person gives no interval."""
-    said, low, high = (number(row[name], digits) for name in ("mean", "low", "high"))
-    # A no-break space: an interval that falls apart at the end of a line is hard to read.
-    return said if np.isnan(row["low"]) else f"{said} [{low},\N{NO-BREAK SPACE}{high}]"
-
-
-def arm_name(arm: str) -> str:
-    """An arm's name in a sentence."""
-    return f"“{arm}”"
-
-
-def percent(share: float) -> str:
-    """A share as a percentage; a dash where there is none."""
-    return "–" if np.isnan(share) else f"{100 * share:.0f} %"
-
-
-def short(text: str, most: int = 34) -> str:
-    """A name cut to what fits beside an axis."""
-    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 # ------------------------------------------------------------------------------------------------ panels and lines
@@ -279,3 +250,33 @@ def courses_of(run: Run, arm: str) -> pd.DataFrame:
 def planned_sessions(run: Run, arm: str) -> int:
     """How many sessions an arm plans."""
     return next(a.sessions for a in run.scenario.arms if a.name == arm)
+
+
+#: People drawn as dots on the attachment plane, per group and role; enough to show how groups overlap.
+MOST_DOTS = 60
+
+
+def quarters(ax: Axes) -> None:
+    """The attachment plane with its quarters named."""
+    ax.set(
+        xlim=(LOWEST, HIGHEST),
+        ylim=(LOWEST, HIGHEST),
+        aspect="equal",
+        title="Where they are at the start; large: means",
+        xlabel="attachment anxiety (ECR, 1-7)",
+        ylabel="attachment avoidance (ECR, 1-7)",
+    )
+    ax.axvline(STYLE_CUT, color=QUIET, linewidth=0.8, linestyle="-")
+    ax.axhline(STYLE_CUT, color=QUIET, linewidth=0.8, linestyle="-")
+    for name, x, y in (("secure", 0, 0), ("preoccupied", 1, 0), ("dismissing", 0, 1), ("fearful", 1, 1)):
+        ax.text(
+            0.98 * x + 0.01,
+            0.97 * y + 0.015,
+            name,
+            transform=ax.transAxes,
+            ha="right" if x else "left",
+            va="top" if y else "bottom",
+            color=QUIET,
+            style="italic",
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 1},
+        )

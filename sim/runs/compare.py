@@ -12,8 +12,9 @@ from sim.errors import UsageError
 from sim.measures.clinics import CLINIC_MEASURES
 from sim.measures.intervals import mean_interval
 from sim.measures.therapy import MEASURES
+from sim.runs.run import run
 from sim.scenario.scenario import Scenario
-from sim.simulation.simulate import Run, run
+from sim.simulation.tables import Run
 from sim.theory.parameters import nearest
 from sim.therapy.model import SHIPPED, Model
 

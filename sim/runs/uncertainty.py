@@ -18,23 +18,17 @@ import pandas as pd
 from scipy import stats
 
 from sim import measures
+from sim.catalogue.measures import OF_CLINICS, OF_PEOPLE, Measure
 from sim.errors import UsageError
-from sim.measures.clinics import OF_ARMS, Measured, rules_compared
+from sim.measures.clinics import rules_compared
 from sim.measures.intervals import difference_interval, mean_interval
 from sim.measures.persons import reference as clinic_reference
 from sim.theory import ensemble
 
 if TYPE_CHECKING:
     from sim.scenario.scenario import Scenario
-    from sim.simulation.simulate import Run
+    from sim.simulation.tables import Run
 
-#: Measures of an arm outside clinics, those of the report's table of arms; of a clinic they are ``OF_ARMS``.
-OF_PEOPLE = {
-    "alliance": Measured("late alliance", "WAI, 1-7", least=1, most=7),
-    "dropout": Measured("dropped out", "%", 1, 100.0, 0, 100),
-    "distress_change": Measured("change of distress", "CORE-OM points"),
-    "minus_untreated": Measured("change minus untreated", "CORE-OM points"),
-}
 #: What the name of a difference from the reference arm ends in.
 DIFFERENCE = "_difference"
 #: What the evidence interval holds of the members' values.
@@ -42,9 +36,9 @@ MIDDLE = (0.025, 0.975)
 COLUMNS = ["arm", "measure", "value", "low", "high", "unit"]
 
 
-def described(scenario: Scenario, measure: str) -> Measured:
+def described(scenario: Scenario, measure: str) -> Measure:
     """Title, unit and digits of a measure of an arm, or of the difference in it from the reference arm."""
-    return (OF_ARMS if scenario.design == "clinic" else OF_PEOPLE)[measure.removesuffix(DIFFERENCE)]
+    return (OF_CLINICS if scenario.design == "clinic" else OF_PEOPLE)[measure.removesuffix(DIFFERENCE)]
 
 
 def is_difference(measure: str) -> bool:

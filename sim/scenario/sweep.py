@@ -19,7 +19,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from sim.catalogue.columns import CLINIC_TABLES
-from sim.measures.outcomes import TABLES_KEPT, known_outcomes
+from sim.catalogue.measures import TABLES_KEPT, known_measures
 from sim.scenario.people import Frozen
 from sim.scenario.reading import Location, Wrong, hint, plain, shown
 from sim.scenario.rules import Rule, Strict, mapping, whole
@@ -167,7 +167,7 @@ def _positive(value: Any) -> float:
 
 
 def _measure(value: Any) -> str:
-    known = known_outcomes()
+    known = known_measures()
     if not isinstance(value, str) or value not in known:
         raise Wrong((), f"unknown measure {shown(value)}{hint(value, known)}")
     return value
@@ -299,7 +299,7 @@ def _checked_until(until: Until, arms: tuple[str, ...], clinic: bool) -> None:
         raise Wrong((*at, "arm"), f"there is no arm {shown(until.arm)}{nearest(until.arm, arms)}; arms are: {', '.join(arms)}")
     if until.most < until.every:
         raise Wrong((*at, "most"), f"is {until.most}, fewer than the {until.every} replicates between two checkpoints")
-    known = known_outcomes(clinic)
+    known = known_measures(clinic)
     if until.measure not in known:
         raise Wrong((*at, "measure"), f"{shown(until.measure)} does not exist in this design{hint(until.measure, known)}")
 

@@ -18,6 +18,7 @@ import numpy as np
 
 from sim.errors import AddedError, MatchingError
 from sim.scenario.scenario import Scenario
+from sim.storage.names import ADDED
 from sim.therapy import training
 from sim.therapy.clinic import matching
 from sim.therapy.model import what_it_does
@@ -74,9 +75,6 @@ def _not_here(seen: matching.Seen) -> np.ndarray:
 
 
 # ------------------------------------------------------------------------------------------------------ files (--with)
-
-#: Where a batch keeps the files that were given with ``--with``.
-ADDED = "with"
 
 
 def added_files(folder: Path, known: Mapping[str, str]) -> tuple[tuple[str, str], ...]:

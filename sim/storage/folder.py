@@ -11,14 +11,11 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from sim.batch.folder import MANIFEST
-from sim.batch.progress import LOG
 from sim.errors import StoreError, TableError
-from sim.storage import ledger as ledgers
+from sim.storage.names import LEDGER, LOG, MANIFEST, RUN_LOG
 from sim.storage.store import ValuesHash
 from sim.theory.parameters import nearest
 
-RUN_LOG = "run.log"
 #: What every manifest says; a file without these is none.
 _SAID = ("scenario", "seed", "resolved_scenario", "versions", "sources", "lock", "arithmetic_fingerprint", "tables")
 
@@ -122,7 +119,7 @@ def opened(folder: str | Path) -> ResultFolder:
     is_folder(folder)
     path = folder / MANIFEST
     if not path.exists():
-        if (folder / ledgers.LEDGER).exists():
+        if (folder / LEDGER).exists():
             raise StoreError(f"{folder}: this batch is not finished (attune status {folder} says how it goes on)")
         raise StoreError(f"{folder}: holds no results ({MANIFEST} is missing); name the folder that attune run wrote")
     try:

@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import Any
 
 from sim.errors import StoreError
+from sim.storage.names import LEDGER
 
-LEDGER = "ledger.jsonl"
 _CHECK = "check"
 
 

@@ -28,7 +28,7 @@ from sim.catalogue.columns import POINT, columns_of
 from sim.compiling import compiled, sources_hash
 from sim.errors import ScenarioError, StoreError
 from sim.scenario.scenario import Scenario, load
-from sim.simulation.simulate import Run
+from sim.simulation.tables import Run
 from sim.storage import added
 from sim.therapy.model import SHIPPED, Model
 from sim.version import __version__

@@ -29,7 +29,7 @@ from sim.batch.plan import planned
 from sim.batch.run import run_batch
 from sim.measures.outcomes import block_of, values_of
 from sim.scenario.points import scenario_at
-from sim.simulation.simulate import simulated_part
+from sim.simulation.tasks import simulated_part
 
 LEAST_FROM_TWO, MOST_OVERHEAD, MOST_GB, MOST_GROWTH, LEAST_OVER_MESA = 1.8, 0.05, 2.0, 1.1, 10.0
 

@@ -1,45 +1,56 @@
 """The generated parts of the docs. ``python -m tools.docs`` writes them anew; a test keeps them fresh.
 
-A page holds a block between ``<!-- generated: NAME -->`` and ``<!-- end -->``; everything else in it is written by hand.
+A page holds a block between ``<!-- generated: NAME -->`` and ``<!-- end -->``; everything else in it is written by hand. Two
+pages are made as a whole, from results that are kept, and so is the schema of scenario files.
 """
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from tools.docs import clinic as docs_clinic
-from tools.docs import runs as docs_runs
-from tools.docs import tables as docs_tables
+from sim.scenario.fields import json_schema
+from tools.docs import claims, clinic, house, runs, tables, validation
 
-DOCS = Path(__file__).parents[2] / "docs"
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
 _BLOCK = re.compile(r"(<!-- generated: (\w+) -->\n)(.*?)(<!-- end -->)", re.S)
 
 BLOCKS: dict[str, Callable[[], str]] = {
-    "exchange": docs_tables.exchange_table,
-    "wiring": docs_tables.wiring_table,
-    "session": docs_tables.session_wiring_table,
-    "equations": docs_tables.other_equations,
-    "verbs": docs_tables.session_verbs,
-    "regions": docs_tables.regions_table,
-    "draws": docs_tables.draws_table,
-    "state": docs_tables.state_tables,
-    "questionnaires": docs_tables.questionnaires_table,
-    "policies": docs_tables.policies_table,
-    "claims": docs_tables.claims_table,
-    "clinic_week": docs_clinic.week_table,
-    "clinic_keys": docs_clinic.clinic_keys,
-    "matching": docs_clinic.matching_table,
-    "programmes": docs_clinic.programmes_table,
-    "tables": docs_tables.result_tables,
-    "batch_tables": docs_tables.batch_tables,
-    "outcomes": docs_tables.outcomes_tables,
-    "parameters": docs_tables.parameters_table,
-    "stationary": docs_runs.stationary_table,
-    "histories": docs_runs.histories_table,
-    "lesions": docs_runs.lesions_table,
+    "house": house.rooms_table,
+    "exchange": tables.exchange_table,
+    "wiring": tables.wiring_table,
+    "session": tables.session_wiring_table,
+    "equations": tables.other_equations,
+    "verbs": tables.session_verbs,
+    "regions": tables.regions_table,
+    "draws": tables.draws_table,
+    "state": tables.state_tables,
+    "questionnaires": tables.questionnaires_table,
+    "policies": tables.policies_table,
+    "claims": tables.claims_table,
+    "clinic_week": clinic.week_table,
+    "clinic_keys": clinic.clinic_keys,
+    "matching": clinic.matching_table,
+    "programmes": clinic.programmes_table,
+    "tables": tables.result_tables,
+    "batch_tables": tables.batch_tables,
+    "outcomes": tables.outcomes_tables,
+    "parameters": tables.parameters_table,
+    "stationary": runs.stationary_table,
+    "histories": runs.histories_table,
+    "lesions": runs.lesions_table,
+}
+
+
+#: Files that are made as a whole.
+WHOLE: dict[Path, Callable[[], str]] = {
+    DOCS / "CLAIMS.md": claims.page,
+    DOCS / "VALIDATION.md": validation.page,
+    ROOT / "scenarios" / "schema.json": lambda: json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n",
 }
 
 
@@ -49,10 +60,10 @@ def refreshed(text: str) -> str:
 
 
 def main() -> None:
-    """Write all generated blocks of all pages anew."""
-    for path in sorted(DOCS.glob("*.md")):
-        text = path.read_text(encoding="utf-8")
-        new = refreshed(text)
+    """Write all generated files, and all generated blocks of the other pages, anew."""
+    for path in sorted({*DOCS.glob("*.md"), *WHOLE}):
+        text = path.read_text(encoding="utf-8") if path.exists() else ""
+        new = WHOLE[path]() if path in WHOLE else refreshed(text)
         if new != text:
             path.write_text(new, encoding="utf-8")
             sys.stdout.write(f"refreshed {path.name}\n")

@@ -8,7 +8,7 @@ from sim.scenario.clinic import ClinicFile
 from sim.therapy.clinic.matching import meaning, rule_names
 from sim.therapy.clinic.week import CLINIC
 from sim.therapy.training import PROGRAMMES
-from tools.docs.tables import table
+from tools.docs.markdown import table
 
 
 def week_table() -> str:

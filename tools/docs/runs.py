@@ -7,7 +7,7 @@ import numpy as np
 from sim.evidence.stationary import dyads
 from sim.theory.regions import lesion_names
 from sim.theory.styles import style_name
-from tools.docs.tables import table
+from tools.docs.markdown import table
 
 
 def stationary_table() -> str:

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from sim.catalogue.columns import BATCH_TABLES, CLINIC_CLIENTS, CLINIC_TABLES, ENSEMBLE_TABLES, TABLES
+from sim.catalogue.measures import known_measures, title_and_unit
 from sim.engine.wiring import Wiring, arguments, draws, resolve
 from sim.evidence.stationary import exchanges_of
 from sim.measurement import instruments
-from sim.measures.outcomes import known_outcomes, title_and_unit
 from sim.people.life import follow_attachment, live_a_week
 from sim.people.state import DYAD, PERSON, Column
 from sim.theory import equations
@@ -25,18 +25,7 @@ from sim.therapy.exchange import EXCHANGE
 from sim.therapy.links import SESSION_RULES, SessionRule
 from sim.therapy.policies import POLICIES
 from sim.therapy.session import SESSION, begin
-
-
-def table(heads: Iterable[str], rows: Iterable[Iterable[Any]]) -> str:
-    """A table in Markdown."""
-
-    def cell(value: Any) -> str:
-        return str(value).replace("|", "\\|").replace("\n", " ")
-
-    lines = ["| " + " | ".join(heads) + " |"]
-    lines.append("|" + "---|" * (lines[0].count(" | ") + 1))
-    lines += ["| " + " | ".join(cell(v) for v in row) + " |" for row in rows]
-    return "\n".join(lines)
+from tools.docs.markdown import table
 
 
 def described(equation: Callable[..., Any]) -> tuple[str, str, str, str]:
@@ -280,7 +269,7 @@ def outcomes_tables() -> str:
     parts = []
     titles = {"Of clients (a mean over the clients who have a value)": False, "Of clinics (one value a replicate)": True}
     for title, clinic in titles.items():
-        rows = ((f"`{name}`", *reversed(title_and_unit(name, clinic))) for name in known_outcomes(clinic))
+        rows = ((f"`{name}`", *reversed(title_and_unit(name, clinic))) for name in known_measures(clinic))
         parts.append(f"**{title}**\n\n" + table(("measure", "unit", "meaning"), rows))
     return "\n\n".join(parts)
 

@@ -34,9 +34,10 @@ def calibrate(
     from sim.cli.evidence import ensemble as page
     from sim.errors import EvidenceError
     from sim.evidence.calibration.free import centre
+    from sim.evidence.calibration.plain import fit_as_data
     from sim.evidence.calibration.search import Search
     from sim.evidence.calibration.simulated import Bank
-    from sim.evidence.calibration.stored import fit_as_data, keep
+    from sim.evidence.stored import keep
 
     if start not in ("defaults", "centre"):
         raise EvidenceError(f"--start must be defaults or centre, not {start!r}")
@@ -99,8 +100,9 @@ def _built(folder: Path, wanted: int, fit_file: Path | None, workers: int | None
     from sim.errors import EvidenceError
     from sim.evidence.calibration import ensemble as of
     from sim.evidence.calibration.free import FREE
+    from sim.evidence.calibration.plain import fit_of, table_as_data
     from sim.evidence.calibration.simulated import Bank
-    from sim.evidence.calibration.stored import fit_of, keep, kept, table_as_data
+    from sim.evidence.stored import keep, kept
     from sim.theory.ensemble import FILE
 
     try:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import Annotated
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -12,27 +13,30 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from sim.errors import UsageError
 
+if TYPE_CHECKING:
+    from sim.evidence.claims.contrasts import Finding
+
 
 def claims(
     names: Annotated[list[str] | None, typer.Argument(help="Claims (K7) or contrasts; default: all.")] = None,
     seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Fixes all luck: the same seed gives the same tables.")] = 1,
     clients: Annotated[int | None, typer.Option(min=30, max=100_000, help="Simulated clients a side.")] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="Threads; default: all cores. Does not change results.")] = None,
-    checking: Annotated[bool, typer.Option("--check", help="Exit 1 where a result differs from docs/CLAIMS.md.")] = False,
-    write: Annotated[bool, typer.Option("--write", help="Write docs/CLAIMS.md anew.")] = False,
+    checking: Annotated[bool, typer.Option("--check", help="Exit 1 where a result differs from the kept one.")] = False,
+    keeping: Annotated[bool, typer.Option("--keep", help="Keep the results on five seeds, for reports and docs.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
 ) -> None:
     """Put the claims to the test: contrasts on the same people and luck, against what was expected beforehand."""
-    from sim.cli.evidence import claims_page
+    from sim.evidence.claims import verdicts
     from sim.evidence.claims.contrasts import findings
+    from sim.evidence.stored import keep_with_product, kept, path_of
 
-    if (write or checking) and (seed != 1 or clients is not None):
-        raise UsageError("docs/CLAIMS.md is on seed 1 with its own number of clients; leave out --seed and --clients")
-    if write and names:
-        raise UsageError("--write writes the whole of docs/CLAIMS.md; leave out the names")
-    page, count = claims_page.PAGE, claims_page.SEEDS if write else 1
-    if checking and not page.is_file():
-        raise UsageError(f"{page}: is not there; --check compares with it, and works in a clone of the project")
+    if (keeping or checking) and (seed != 1 or clients is not None):
+        raise UsageError("the kept results are on seed 1 with their own number of clients; leave out --seed and --clients")
+    if keeping and names:
+        raise UsageError("--keep keeps all contrasts; leave out the names")
+    if checking and not path_of("claims").is_file():
+        raise UsageError("there are no kept results to compare with; --keep makes them")
     console = Console(stderr=True)
     with Progress(
         TextColumn("claims"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
@@ -42,21 +46,58 @@ def claims(
         every = [
             findings(names or (), one, clients, threads=threads, ablated=one == seed,
                      progress=lambda done, total: progress.update(bar, completed=done, total=total))
-            for one in range(seed, seed + count)
+            for one in range(seed, seed + (verdicts.SEEDS if keeping else 1))
         ]  # fmt: skip
         found = every[0]
     if as_json:
-        typer.echo(json.dumps(claims_page.as_data(found), indent=2))
+        typer.echo(json.dumps(verdicts.as_data(found), indent=2))
     elif not checking:
-        typer.echo(claims_page.in_full(found, names or ()))
-    if write:
-        try:
-            page.write_text(claims_page.page(found, claims_page.over_seeds(every)), encoding="utf-8")
-        except OSError as e:
-            raise UsageError(f"{page}: cannot be written ({e.strerror})") from e
-        typer.echo(f"Wrote {page}")
+        typer.echo(in_full(found, names or ()))
+    if keeping:
+        typer.echo(
+            f"Kept: {keep_with_product('claims', verdicts.to_keep(every))}. python -m tools.docs makes docs/CLAIMS.md anew."
+        )
     if checking:
-        differ = claims_page.differences(found, claims_page.kept(page.read_text(encoding="utf-8")))
-        typer.echo("\n".join(differ) or f"{len(found)} contrasts agree with {page.name}.")
+        differ = verdicts.differences(found, kept("claims"))
+        typer.echo("\n".join(differ) or f"{len(found)} contrasts agree with the kept results.")
         if differ:
             sys.exit(1)
+
+
+def in_full(found: Sequence[Finding], names: Iterable[str] = ()) -> str:
+    """Everything that came out, claim by claim, for a terminal."""
+    from sim.evidence.claims.contrasts import claim_verdict, of_claim, table
+    from sim.theory.claims import claims
+
+    asked = [claim for claim in claims() if claim in {name.upper() for name in names}]
+    lines = []
+    for claim in claims().values():
+        mine = [f for f in of_claim(claim.id, found) if claim.id in asked or not asked]
+        if not mine:
+            if claim.id in asked:
+                lines += [f"{claim.id} ({claim.kind}): {claim.claim}", f"   {table()['taught'].get(claim.id, '')}"]
+            continue
+        lines += [f"{claim.id} ({claim.kind}): {claim_verdict(mine)}. {claim.claim}"]
+        lines += [f"   carried by {', '.join(claim.equations)}"] if claim.equations else []
+        for f in mine:
+            lines += ["   " + line for line in _told(f)] if f.contrast.claims[0] == claim.id or asked else [
+                f"   - {f.contrast.id}: {f.verdict} (told under {f.contrast.claims[0]})"
+            ]  # fmt: skip
+    good = sum(f.verdict == "reproduced" for f in found)
+    lines += [] if not found else [
+        f"{good} of {len(found)} contrasts come out as stated beforehand. Effects in SD of clients unless a unit is named.",
+        "'Coded in': the model was built to do just this, so it is no finding. All people are simulated.",
+    ]  # fmt: skip
+    return "\n".join(lines)
+
+
+def _told(f: Finding) -> list[str]:
+    """One contrast in a few lines."""
+    c = f.contrast
+    lines = [f"- {c.id}: {c.says}"]
+    without = "" if f.without is None else f"; with the mechanism taken out {f.without}"
+    unit = "" if c.unit == "SD" else f" {c.unit}"
+    lines += [f"    {c.measure}: {f.effect}{unit}; stated {c.expected}{without}"]
+    lines += [f"    must not change: {f.spared_said}"] if c.spares else []
+    why = f" {c.why_not}" if f.verdict != "reproduced" else ""
+    return [*lines, f"    {f.verdict}; {f.origin}.{why}"]

@@ -12,9 +12,10 @@ from rich.table import Table
 
 from sim.evidence.calibration.ensemble import disagreements, pinned, would_pin
 from sim.evidence.calibration.free import FREE
+from sim.evidence.calibration.plain import table_of
 from sim.evidence.calibration.search import Fit, misses
-from sim.evidence.calibration.stored import kept, table_of
 from sim.evidence.patterns.validation import score_limit
+from sim.evidence.stored import kept
 from sim.theory.ensemble import members
 from sim.theory.parameters import NUMBERS
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -12,10 +12,9 @@ from rich.table import Table
 
 from sim.compiling import sources_hash
 from sim.evidence.sensitivity.analysis import quantile
-from sim.evidence.sensitivity.indices import Luck, Screened, Sensitivity
+from sim.evidence.sensitivity.indices import Luck, Sensitivity
 from sim.evidence.sensitivity.ranges import OF_WHAT_IT_MAY_BE
-from sim.evidence.sensitivity.response import Outcome
-from sim.scenario.scenario import Scenario
+from sim.evidence.sensitivity.study import Told, heading, ranked
 from sim.storage.store import SYNTHETIC, versions
 from sim.theory.parameters import NUMBERS
 from sim.version import __version__
@@ -24,35 +23,6 @@ from sim.version import __version__
 DATA, TABLE, MORRIS, SOBOL = "sensitivity.json", "sensitivity.csv", "morris.png", "sobol.png"
 #: Rows of a table on the screen; files have all.
 _MOST = 20
-
-
-@dataclass(frozen=True)
-class Told:
-    """An analysis with what it was about."""
-
-    scenario: Scenario
-    outcome: Outcome
-    found: Sensitivity
-    left_out: dict[str, str]
-    width: float
-    method: str
-    top: int
-
-
-def what(told: Told) -> str:
-    """The measure, of which arm, with its unit."""
-    o = told.outcome
-    return f"{o.measure} of {o.arm}{f' minus {o.minus}' if o.minus else ''} ({o.unit})"
-
-
-def heading(told: Told) -> str:
-    """What was asked."""
-    return f"What moves {what(told)}? Scenario {told.scenario.name}, seed {told.found.seed}"
-
-
-def ranked(rows: tuple[Screened, ...]) -> list[Screened]:
-    """The most influential first; those that differ in nothing stay in the model's order."""
-    return sorted(rows, key=lambda row: -row.mu_star)
 
 
 def shown(value: float) -> str:

@@ -204,7 +204,7 @@ def forest(result: Validation, fig: Figure | SubFigure | None = None) -> Figure 
 
 
 def _label(row: Row, more: str = "") -> str:
-    from sim.report.drawing import short
+    from sim.report.text import short
 
     return short(f"{row.pattern.id}  {more or row.pattern.name}", 52)
 

@@ -13,34 +13,19 @@ from sim.cli.evidence.calibrate import told
 from sim.cli.evidence.ensemble import show, text_table
 from sim.errors import EvidenceError, StoreError
 from sim.evidence.calibration.ensemble import wrong_signs
+from sim.evidence.calibration.plain import fit_of, table_as_data
 from sim.evidence.calibration.search import Search, misses
 from sim.evidence.calibration.simulated import Bank
-from sim.evidence.calibration.stored import fit_of, keep, kept, path_of, table_as_data
 from sim.evidence.patterns.published import chosen, patterns
-from tools.docs import validation as validation_doc
+from sim.evidence.stored import keep_with_product, kept
 
 
-def keep_and_write(name: str, data: Mapping[str, Any]) -> None:
-    """Keep a result with the product and write docs/VALIDATION.md anew, as far as everything it shows is there."""
-    in_a_clone()
-    keep(path_of(name), data)
-    missing = [one for one in validation_doc.NEEDED if not path_of(one).exists()]
-    if missing:
-        told(f"Kept. {validation_doc.PAGE} needs {', '.join(missing)} as well, and was not written.")
-        return
-    text = validation_doc.page()  # all of it before anything is written
-    validation_doc.PAGE.write_text(text, encoding="utf-8")
-    told(f"Wrote {validation_doc.PAGE}")
+def keep_as(name: str, data: Mapping[str, Any]) -> None:
+    """Keep a result with the product; docs/VALIDATION.md is made of what is kept."""
+    told(f"Kept: {keep_with_product(name, data)}. python -m tools.docs makes docs/VALIDATION.md anew.")
 
 
-def in_a_clone() -> None:
-    """Raise ``StoreError`` where --write would not write into the clone whose package is running."""
-    root = path_of("validation").parents[3]
-    if not (root / "docs" / "DESIGN.md").is_file() or Path.cwd().resolve() != root.resolve():
-        raise StoreError(f"{Path.cwd()}: --write works in the top folder of a clone of the project")
-
-
-def foretell(folder: Path, ids: Sequence[str], workers: int | None, write: bool, as_json: bool) -> None:
+def leave_one_out(folder: Path, ids: Sequence[str], workers: int | None, keeping: bool, as_json: bool) -> None:
     """Every calibrate row (or some) foretold by a model fitted without it."""
     from dataclasses import asdict
 
@@ -60,11 +45,11 @@ def foretell(folder: Path, ids: Sequence[str], workers: int | None, write: bool,
                   f"{one.miss:+.1f}", f"{one.fitted_miss:+.1f}", ", ".join(one.own_numbers)] for one in found]  # fmt: skip
         show(text_table("Foretold by a model that never saw the row",
                         ["id", "pattern", "foretold", "published", "miss", "when fitted", "leans on"], lines, 2))  # fmt: skip
-    if write:
-        keep_and_write("foretold", data)
+    if keeping:
+        keep_as("foretold", data)
 
 
-def rivals(folder: Path, names: Sequence[str], rounds: int, workers: int | None, write: bool, as_json: bool,
+def rivals(folder: Path, names: Sequence[str], rounds: int, workers: int | None, keeping: bool, as_json: bool,
            out: Path | None) -> None:  # fmt: skip
     """Rivals refitted within one budget, side by side."""
     from sim.evidence.calibration import competing as of
@@ -95,11 +80,11 @@ def rivals(folder: Path, names: Sequence[str], rounds: int, workers: int | None,
         out.mkdir(parents=True, exist_ok=True)
         save(rivals_figure(found), out / RIVALS_FIGURE)
         told(f"Written: {out / RIVALS_FIGURE}")
-    if write:
-        keep_and_write("rivals", data)
+    if keeping:
+        keep_as("rivals", data)
 
 
-def claims(count: int, threads: int | None, write: bool, as_json: bool) -> None:
+def claims(count: int, threads: int | None, keeping: bool, as_json: bool) -> None:
     """Every claim under the numbers of so many members."""
     from sim.evidence.calibration.signs import claim_shares
     from sim.theory.ensemble import spread
@@ -112,5 +97,5 @@ def claims(count: int, threads: int | None, write: bool, as_json: bool) -> None:
                   f"{100 * c['reproduced']:.0f} %"] for c in found]  # fmt: skip
         heads = ["contrast", "claims", "stated", "middle effect", "stated way", "as stated"]
         show(text_table(f"Claims under {count} members", heads, lines, 3))
-    if write:
-        keep_and_write("claims", {"contrasts": found})
+    if keeping:
+        keep_as("claims_over_ensemble", {"contrasts": found})

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sim.evidence.sensitivity.study import heading
+
 if TYPE_CHECKING:
-    from sim.cli.evidence.indices import Told
     from sim.evidence.sensitivity.indices import Sensitivity
     from sim.evidence.sensitivity.ranges import Range
     from sim.evidence.sensitivity.response import Outcome
+    from sim.evidence.sensitivity.study import Told
 
 _PARAMETERS = typer.Option(
     help="A number of the model, or a group of them (attune params lists both); may be repeated; default: all that are free."
@@ -44,8 +46,9 @@ def sensitivity(
     from sim.evidence.sensitivity.analysis import checked
     from sim.evidence.sensitivity.ranges import movable_numbers
     from sim.evidence.sensitivity.response import outcome
+    from sim.evidence.sensitivity.study import Told
     from sim.scenario.scenario import load
-    from sim.simulation.simulate import fits_in_memory
+    from sim.simulation.sizes import fits_in_memory
     from sim.storage.store import whole, writable
 
     wanted = load(scenario)
@@ -60,7 +63,7 @@ def sensitivity(
         writable(out)
     found = _found(measured, ranges, seed, threads, method=method, trajectories=trajectories, samples=samples,
                    replicates=replicates, top=top)  # fmt: skip
-    told = page.Told(wanted, measured, found, left, width, method, top)
+    told = Told(wanted, measured, found, left, width, method, top)
     if out is not None:
         with whole(out) as partial:
             page.write(told, partial)
@@ -96,7 +99,7 @@ def _show(told: Told, out: Path | None) -> None:
     from sim.cli.evidence import indices as page
 
     console = Console(width=None if sys.stdout.isatty() else 140, highlight=False)
-    console.print(page.heading(told), style="bold", markup=False)
+    console.print(heading(told), style="bold", markup=False)
     for table in page.tables(told):
         console.print(table)
     typer.echo("\n".join([*page.summary(told), *([f"Written: {out}"] if out is not None else [])]))

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from sim.errors import UsageError
+
 if TYPE_CHECKING:
     from sim.evidence.patterns.validation import Validation
 
@@ -24,44 +26,43 @@ def validate(
     size: Annotated[float, typer.Option(min=0.02, max=10.0, help="Share of the usual number of people: rougher below 1.")] = 1.0,
     threads: Annotated[int | None, typer.Option(min=1, help="Threads; default: all cores. Does not change results.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
-    foretell: Annotated[bool, typer.Option("--foretell", help="Fit without each row and foretell it (long).")] = False,
-    rivals: Annotated[bool, typer.Option("--rivals", help="Refit rival models and compare them (long).")] = False,
-    rival: Annotated[list[str] | None, typer.Option(help="With --rivals: only this one beside the shipped model.")] = None,
-    rounds: Annotated[int, typer.Option(min=1, max=50, help="With --rivals: steps that each refit may take.")] = SHIPPED_ROUNDS,
+    leave_one_out: Annotated[bool, typer.Option("--leave-one-out", help="Predict each row by a fit without it (long).")] = False,
+    competing: Annotated[bool, typer.Option("--competing", help="Refit competing models and compare them (long).")] = False,
+    model: Annotated[list[str] | None, typer.Option(help="With --competing: only this one beside the shipped model.")] = None,
+    rounds: Annotated[int, typer.Option(min=1, max=50, help="With --competing: steps of each refit.")] = SHIPPED_ROUNDS,
     claims_over: Annotated[int, typer.Option(min=0, max=1000, help="Test the claims under so many members.")] = 0,
     folder: Annotated[Path, typer.Option(help="Where long work keeps its tables, to go on from there.")] = _LONG,
     workers: Annotated[int | None, typer.Option(min=1, help="Processes of long work. Does not change results.")] = None,
-    write: Annotated[bool, typer.Option("--write", help="Keep the result; write docs/VALIDATION.md anew.")] = False,
+    keeping: Annotated[bool, typer.Option("--keep", help="Keep the result with the product, for docs/VALIDATION.md.")] = False,
 ) -> None:
     """Hold the model against published patterns: simulated as they were studied, with a joint score. Exit 1 where it fails."""
     from sim.cli.evidence import refits as long
-    from sim.errors import EvidenceError
 
-    asked = sum(map(bool, (foretell, rivals, claims_over)))
+    asked = sum(map(bool, (leave_one_out, competing, claims_over)))
     if asked > 1:
-        raise EvidenceError("--foretell, --rivals and --claims-over are long; ask for one at a time")
-    if rival and not rivals:
-        raise EvidenceError("--rival belongs to --rivals")
-    if asked and (scenario is not None or (pattern and not foretell)):
-        raise EvidenceError("--scenario and --pattern belong to the plain table (--pattern to --foretell too)")
-    if write and (scenario is not None or pattern or rival or (not asked and (seed != 1 or size != 1.0))):
-        raise EvidenceError("docs/VALIDATION.md is on seed 1 with all patterns and rivals; leave out what changes that")
-    if write and ((rivals and rounds != SHIPPED_ROUNDS) or 0 < claims_over < SHIPPED_MEMBERS):
-        raise EvidenceError(f"--write keeps rivals of {SHIPPED_ROUNDS} rounds and claims over at least {SHIPPED_MEMBERS} members")
-    if write:
-        long.in_a_clone()
-    if foretell:
-        long.foretell(folder, pattern or (), workers, write, as_json)
-    elif rivals:
-        long.rivals(folder, rival or (), rounds, workers, write, as_json, out)
+        raise UsageError("--leave-one-out, --competing and --claims-over are long; ask for one at a time")
+    if model and not competing:
+        raise UsageError("--model belongs to --competing")
+    if asked and (scenario is not None or (pattern and not leave_one_out)):
+        raise UsageError("--scenario and --pattern belong to the plain table (--pattern to --leave-one-out too)")
+    if keeping and (scenario is not None or pattern or model or (not asked and (seed != 1 or size != 1.0))):
+        raise UsageError("what is kept is on seed 1 with all patterns and models; leave out what changes that")
+    if keeping and ((competing and rounds != SHIPPED_ROUNDS) or 0 < claims_over < SHIPPED_MEMBERS):
+        raise UsageError(
+            f"--keep keeps competing models of {SHIPPED_ROUNDS} rounds and claims over at least {SHIPPED_MEMBERS} members"
+        )
+    if leave_one_out:
+        long.leave_one_out(folder, pattern or (), workers, keeping, as_json)
+    elif competing:
+        long.rivals(folder, model or (), rounds, workers, keeping, as_json, out)
     elif claims_over:
-        long.claims(claims_over, threads, write, as_json)
+        long.claims(claims_over, threads, keeping, as_json)
     else:
-        _plain(seed, pattern, scenario, out, size, threads, as_json, write)
+        _plain(seed, pattern, scenario, out, size, threads, as_json, keeping)
 
 
 def _plain(seed: int, pattern: list[str] | None, scenario: Path | None, out: Path | None, size: float, threads: int | None,
-           as_json: bool, write: bool) -> None:  # fmt: skip
+           as_json: bool, keeping: bool) -> None:  # fmt: skip
     """The table on one seed."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
@@ -91,10 +92,10 @@ def _plain(seed: int, pattern: list[str] | None, scenario: Path | None, out: Pat
         typer.echo(json.dumps(page.as_data(result), indent=2))
     else:
         _shown(result, out)
-    if write:
-        from sim.cli.evidence.refits import keep_and_write
+    if keeping:
+        from sim.cli.evidence.refits import keep_as
 
-        keep_and_write("validation", page.as_data(result))
+        keep_as("validation", page.as_data(result))
     if not result.passes:
         sys.exit(1)
 

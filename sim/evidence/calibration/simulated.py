@@ -15,8 +15,6 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
-from functools import lru_cache
-from importlib import metadata, resources
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TextIO
@@ -26,14 +24,10 @@ from sim.errors import SearchError
 from sim.evidence.patterns.published import patterns
 from sim.evidence.patterns.studies import Studies
 from sim.evidence.patterns.validation import Row, simulated
+from sim.evidence.stored import model_hash
 
 LEDGER = "simulated.jsonl"
 #: Folders and files that decide what a simulated study finds.
-_DECIDES = (
-    "luck.py", "theory", "people", "measurement", "engine", "therapy", "catalogue", "scenario", "simulation", "measures", "runs",
-    "evidence/patterns", "evidence/therapist_effects.py", "evidence/calibration/simulated.py",
-)  # fmt: skip
-_LIBRARIES = ("numpy", "numba", "pandas", "scipy", "statsmodels")
 
 
 @dataclass(frozen=True)
@@ -59,18 +53,6 @@ class Found:
     values: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     parts: Mapping[str, Mapping[str, tuple[float, float, float]]] = field(default_factory=dict)
     between: Mapping[str, float] = field(default_factory=dict)
-
-
-@lru_cache(maxsize=1)
-def model_hash() -> str:
-    """Hash of every file that decides what a simulated study finds, and of the libraries; not of views and commands."""
-    package = Path(str(resources.files("sim")))
-    files = [f for name in _DECIDES for f in ([package / name] if name.endswith(".py") else sorted((package / name).rglob("*")))]
-    h = hashlib.blake2b(" ".join(metadata.version(name) for name in _LIBRARIES).encode(), digest_size=8)
-    for path in files:
-        if path.suffix in (".py", ".yaml"):
-            h.update(path.relative_to(package).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
-    return h.hexdigest()
 
 
 def found_by(job: Job) -> dict[str, Any]:

@@ -25,8 +25,8 @@ from sim.errors import EvidenceError, UsageError
 from sim.evidence.claims.origins import distance
 from sim.evidence.claims.quantities import Measured, measured, needs_exchanges, quantities
 from sim.measures.intervals import mean_interval
+from sim.runs.run import run
 from sim.scenario.scenario import Scenario, from_spec
-from sim.simulation.simulate import run
 from sim.theory.claims import claims
 from sim.theory.parameters import nearest
 
@@ -146,6 +146,12 @@ class Finding:
         """What should not have changed and did."""
         limits = self.contrast.spares
         return tuple(n for n, e in self.spared.items() if not -limits[n] <= e.low <= e.value <= e.high <= limits[n])
+
+    @property
+    def spared_said(self) -> str:
+        """What must not change, how far it moved, and how far it may."""
+        limits = self.contrast.spares
+        return "; ".join(f"{name} {e.value:+.2f} (±{limits[name]:g})" for name, e in self.spared.items())
 
     @property
     def depends(self) -> bool | None:
@@ -331,6 +337,11 @@ def _effect(sides: Sequence[tuple[float, Mapping[str, Measured]]], name: str, un
     found = mean_interval(together.sum(axis=1) / unit)
     value, low, high = found["mean"], found["low"], found["high"]
     return Effect(value, *(value if np.isnan(end) else end for end in (low, high)))
+
+
+def of_claim(claim: str, found: Iterable[Finding]) -> list[Finding]:
+    """The findings that test a claim."""
+    return [f for f in found if claim in f.contrast.claims]
 
 
 def claim_verdict(found: Sequence[Finding]) -> str:

@@ -15,13 +15,14 @@ import pandas as pd
 from sim.evidence.claims.origins import distance
 from sim.evidence.claims.quantities import quantities
 from sim.measures.intervals import difference_interval, mean_interval
-from sim.measures.therapy import arms, late_alliance, late_sessions, repaired_share, same_clients, sessions_in_order
+from sim.measures.therapy import late_alliance, late_sessions, repaired_share, sessions_in_order
+from sim.scenario.arms import arms, differ_only_in, same_clients
 from sim.theory.regions import CONTAINS, REGIONS, ROLES
 from sim.theory.triangle import CORNERS, Corner
 
 if TYPE_CHECKING:
     from sim.scenario.scenario import Arm, Scenario
-    from sim.simulation.simulate import Run
+    from sim.simulation.tables import Run
 
 #: What a lesion may change, in the order of the table: heading -> (columns of the session table, sign, sessions).
 PROCESSES: dict[str, tuple[tuple[str, ...], int, str]] = {
@@ -60,13 +61,6 @@ def paired(here: pd.Series, there: pd.Series) -> dict[str, float]:
 def undone(run: Run) -> Arm | None:
     """The arm with therapy in which nothing is done to regions or inside the exchange: what others are compared with."""
     return next((a for a in run.scenario.arms if a.therapist is not None and not a.lesions and not a.interventions), None)
-
-
-def differ_only_in(arm: Arm, other: Arm, *free: str) -> bool:
-    """Whether two arms have the same clients and differ in nothing but ``free``: fields of an arm, or numbers of the model."""
-    same = {"therapist", "policies", "sessions", "lesions", "interventions", "clinic"} - {*free}
-    numbers = [{name: value for name, value in a.parameters.items() if name not in free} for a in (arm, other)]
-    return same_clients(arm, other) and numbers[0] == numbers[1] and all(getattr(arm, n) == getattr(other, n) for n in same)
 
 
 def alike(arm: Arm, reference: Arm) -> bool:

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from sim.evidence.claims.effects import differ_only_in, late_means
+from sim.evidence.claims.effects import late_means
 from sim.measures.intervals import mean_interval
 from sim.measures.therapy import assessed_change, late_alliance
+from sim.scenario.arms import differ_only_in
 
 if TYPE_CHECKING:
     from sim.scenario.scenario import Arm, Scenario
-    from sim.simulation.simulate import Run
+    from sim.simulation.tables import Run
 
 
 def factors(scenario: Scenario) -> dict[str, Arm]:

@@ -19,7 +19,7 @@ from sim.errors import EvidenceError
 from sim.evidence.imaging import correlation, site_alliance
 from sim.measures.therapy import late_sessions, repaired_share
 from sim.people.state import REGION_ACTIVITY
-from sim.simulation.simulate import Run
+from sim.simulation.tables import Run
 from sim.theory.parameters import nearest
 from sim.theory.regions import ROLES
 from sim.therapy.course import LATENT, REGION_COLUMNS

@@ -1,26 +1,113 @@
-"""What docs/CLAIMS.md says of a claim: in how many contrasts it was reproduced in this model, and which it was not."""
+"""What the claims came to: findings as plain values, kept with the product, compared with, and told."""
 
 from __future__ import annotations
 
-from sim.cli.evidence import claims_page
-from sim.evidence.claims.contrasts import contrasts
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from sim.evidence.claims.contrasts import Contrast, Effect, Finding, contrasts
+from sim.evidence.stored import kept
+from sim.theory.claims import claims
+
+#: How far an effect may lie from the kept one before it counts as changed: processors differ in the last digits, which
+#: a rounding or a chance event close to its threshold can magnify.
+TOLERANCE = 0.03
+SEEDS = 5  # on which the kept findings were made
+
+
+def as_data(found: Iterable[Finding]) -> list[dict[str, Any]]:
+    """The findings as plain values."""
+
+    def plain(effect: Effect | None) -> dict[str, float] | None:
+        return None if effect is None else {"value": effect.value, "low": effect.low, "high": effect.high}
+
+    return [
+        {
+            "contrast": f.contrast.id,
+            "claims": list(f.contrast.claims),
+            "kinds": [claims()[claim].kind for claim in f.contrast.claims],
+            "says": f.contrast.says,
+            "measure": f.contrast.measure,
+            "unit": f.contrast.unit,
+            "expected": {f.contrast.expected.kind: f.contrast.expected.size},
+            "because": f.contrast.because,
+            "effect": plain(f.effect),
+            "without": plain(f.without),
+            "must_not_change": {n: {**(plain(e) or {}), "limit": f.contrast.spares[n]} for n, e in f.spared.items()},
+            "moved": list(f.touched),
+            "origin": f.origin,
+            "verdict": f.verdict,
+            "same_people": f.contrast.same_people,
+            "amended": list(f.contrast.amended),
+            "seed": f.seed,
+        }
+        for f in found
+    ]
+
+
+def to_keep(runs: Sequence[Sequence[Finding]]) -> dict[str, Any]:
+    """What is kept of the findings on several seeds: those of the first, and on how many each came out as stated."""
+    good = {f.contrast.id: 0 for f in runs[0]}
+    for found in runs:
+        for f in found:
+            good[f.contrast.id] += f.verdict == "reproduced"
+    return {
+        "seeds": len(runs),
+        "findings": [
+            {name: row[name] for name in ("contrast", "effect", "without", "must_not_change", "verdict", "seed")}
+            | {"reproduced_on": good[row["contrast"]]}
+            for row in as_data(runs[0])
+        ],
+    }
+
+
+def findings_of(data: Mapping[str, Any]) -> list[Finding]:
+    """The kept findings, each with its contrast; those whose contrast is no longer there are left out."""
+    known = {contrast.id: contrast for contrast in contrasts()}
+    return [_finding(known[row["contrast"]], row) for row in data["findings"] if row["contrast"] in known]
+
+
+def _finding(contrast: Contrast, row: Mapping[str, Any]) -> Finding:
+    def effect(of: Mapping[str, float] | None) -> Effect | None:
+        return None if of is None else Effect(*(float("nan") if of[n] is None else of[n] for n in ("value", "low", "high")))
+
+    main = effect(row["effect"])
+    assert main is not None
+    spared = {name: found for name, of in row["must_not_change"].items() if (found := effect(of)) is not None}
+    return Finding(contrast, main, effect(row["without"]), spared, row["seed"])
+
+
+def differences(found: Iterable[Finding], data: Mapping[str, Any]) -> list[str]:
+    """Where results differ from the kept ones, in words; empty = they agree."""
+    was = {row["contrast"]: row for row in data["findings"]}
+    out = []
+    for f in found:
+        name, value = f.contrast.id, f.effect.value
+        if name not in was:
+            out.append(f"{name}: is not among the kept results")
+            continue
+        effect, verdict = float(was[name]["effect"]["value"]), was[name]["verdict"]
+        if abs(value - effect) > TOLERANCE * max(1.0, abs(effect)) or f.verdict != verdict:
+            out.append(f"{name}: {value:+.2f}, {f.verdict}; kept is {effect:+.2f}, {verdict}")
+    return out
 
 
 def said() -> dict[str, str]:
-    """By claim, its verdict in a sentence; empty where the page is not there (installed without the docs)."""
+    """By claim, its verdict in this model in a sentence, as kept; empty where nothing is kept."""
     try:
-        kept = claims_page.kept(claims_page.PAGE.read_text(encoding="utf-8"))
+        data = kept("claims")
     except OSError:
         return {}
+    verdicts = {row["contrast"]: row["verdict"] for row in data["findings"]}
     tested: dict[str, dict[str, str]] = {}
     for contrast in contrasts():
-        if contrast.id in kept:
+        if contrast.id in verdicts:
             for claim in contrast.claims:
-                tested.setdefault(claim, {})[contrast.id] = kept[contrast.id].verdict
+                tested.setdefault(claim, {})[contrast.id] = verdicts[contrast.id]
     return {claim: sentence(found) for claim, found in tested.items()}
 
 
-def sentence(found: dict[str, str]) -> str:
+def sentence(found: Mapping[str, str]) -> str:
     """The verdicts of a claim's contrasts, by contrast, in one sentence."""
     good = sum(verdict == "reproduced" for verdict in found.values())
     others = [

@@ -18,9 +18,10 @@ import pandas as pd
 
 from sim.errors import ScenarioError, UsageError
 from sim.measurement import instruments as ask
+from sim.runs.run import run
 from sim.scenario.scenario import Scenario, from_spec
 from sim.simulation import build as design
-from sim.simulation.simulate import checked_seed, run
+from sim.simulation.tasks import checked_seed
 from sim.theory.parameters import NUMBERS
 
 

@@ -8,14 +8,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from sim.catalogue.columns import CLINIC_TABLES, TABLES, columns_of
+from sim.catalogue.measures import OF_CLINICS
 from sim.errors import EvidenceError, StateError
-from sim.measures.clinics import CLINIC_MEASURES, OF_ARMS
-from sim.measures.therapy import MEASURES, untreated_arm
+from sim.measures.clinics import CLINIC_MEASURES
+from sim.measures.therapy import MEASURES
+from sim.runs.run import run
+from sim.scenario.arms import chosen_arm, untreated_arm
 from sim.scenario.scenario import Arm, Scenario
-from sim.simulation.simulate import Run, chosen_arm, run
+from sim.simulation.tables import Run
 from sim.theory.parameters import nearest
 
-#: Units of the measures that ``sim.compare`` knows; those of clinics stand in ``OF_ARMS``.
+#: Units of the measures that ``sim.compare`` knows; those of clinics stand in ``OF_CLINICS``.
 UNITS = {
     "mean_alliance": "WAI points",
     "alliance_growth": "WAI points",
@@ -110,7 +113,7 @@ def _measure(scenario: Scenario, name: str) -> tuple[Callable[[Run], float], str
     clinic = scenario.design == "clinic"
     known = {**MEASURES, **(CLINIC_MEASURES if clinic else {})}
     if name in known:
-        unit = UNITS.get(name) or OF_ARMS[name].unit
+        unit = UNITS.get(name) or OF_CLINICS[name].unit
         return known[name], unit, " ".join((known[name].__doc__ or name).split()).split(". ")[0].rstrip(".")
     columns = column_names(clinic)
     if name in columns:

@@ -14,23 +14,20 @@ from sim import measures
 from sim.report.drawing import (
     BAND,
     INK,
+    MOST_DOTS,
     QUIET,
     in_style,
     legend_above,
     look,
     note_on_figure,
     nothing_to_show,
-    number,
     own_axis,
-    percent,
     picture,
-    short,
+    quarters,
 )
-from sim.simulation.simulate import Run
-from sim.theory.styles import HIGHEST, LOWEST, STYLE_CUT
+from sim.report.text import number, percent, short
+from sim.simulation.tables import Run
 
-#: People drawn as dots on the attachment plane, per group and role; enough to show how groups overlap.
-MOST_DOTS = 60
 #: More groups than this cannot be told apart on the attachment plane.
 MOST_GROUPS = 7
 MOST_ROWS = 24
@@ -152,32 +149,6 @@ def attachment_plane(run: Run, fig: Figure | SubFigure | None = None) -> Figure 
     )
     note_on_figure(run, fig, f" · first {MOST_GROUPS} of {len(groups)} groups" if len(groups) > MOST_GROUPS else "")
     return fig
-
-
-def quarters(ax: Axes) -> None:
-    """The attachment plane with its quarters named."""
-    ax.set(
-        xlim=(LOWEST, HIGHEST),
-        ylim=(LOWEST, HIGHEST),
-        aspect="equal",
-        title="Where they are at the start; large: means",
-        xlabel="attachment anxiety (ECR, 1-7)",
-        ylabel="attachment avoidance (ECR, 1-7)",
-    )
-    ax.axvline(STYLE_CUT, color=QUIET, linewidth=0.8, linestyle="-")
-    ax.axhline(STYLE_CUT, color=QUIET, linewidth=0.8, linestyle="-")
-    for name, x, y in (("secure", 0, 0), ("preoccupied", 1, 0), ("dismissing", 0, 1), ("fearful", 1, 1)):
-        ax.text(
-            0.98 * x + 0.01,
-            0.97 * y + 0.015,
-            name,
-            transform=ax.transAxes,
-            ha="right" if x else "left",
-            va="top" if y else "bottom",
-            color=QUIET,
-            style="italic",
-            bbox={"facecolor": "white", "edgecolor": "none", "pad": 1},
-        )
 
 
 def _dots(run: Run, ax: Axes, role: str, groups: list[str]) -> None:

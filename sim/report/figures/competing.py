@@ -24,7 +24,8 @@ def rivals_figure(found: Sequence[Mapping[str, Any]]) -> Figure:
     import matplotlib.pyplot as plt
     from matplotlib.colors import LinearSegmentedColormap
 
-    from sim.report.drawing import QUIET, short, styled
+    from sim.report.drawing import QUIET, styled
+    from sim.report.text import short
 
     ids = [p.id for p in patterns().values() if p.tier == "calibrate"]
     values = np.array([[one["misses"].get(i, np.nan) for one in found] for i in ids], float)

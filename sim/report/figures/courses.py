@@ -30,15 +30,12 @@ from sim.report.drawing import (
     look,
     note_on_figure,
     nothing_to_show,
-    number,
     own_axis,
     panel_axes,
     panel_size,
     panels,
-    percent,
     picture,
     planned_sessions,
-    short,
 )
 from sim.report.figures.change import attachment_plane, pairing_differences
 from sim.report.figures.clinic.service import CLINIC_FIGURES, not_asked
@@ -54,7 +51,8 @@ from sim.report.figures.experiments.pairs import crosses_kinds, interaction
 from sim.report.figures.experiments.paths import affect_labelling, fixes_responses, learned_strategies, weakens_words
 from sim.report.figures.session import one_session
 from sim.report.figures.uncertainty import chance_and_evidence
-from sim.simulation.simulate import Run
+from sim.report.text import number, percent, short
+from sim.simulation.tables import Run
 from sim.therapy.course import WEEKS_PER_MONTH
 
 # ------------------------------------------------------------------------------------------------------- alliance

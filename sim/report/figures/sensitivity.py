@@ -10,10 +10,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from sim.evidence.sensitivity.indices import Screened
-from sim.report.drawing import BAND, INK, QUIET, in_style, nothing_to_show, picture, short, styled
+from sim.report.drawing import BAND, INK, QUIET, in_style, nothing_to_show, picture, styled
+from sim.report.text import short
 
 if TYPE_CHECKING:
-    from sim.cli.evidence.indices import Told
+    from sim.evidence.sensitivity.study import Told
 
 #: More rows than this cannot be read.
 _MOST = 20
@@ -38,7 +39,7 @@ def _note(told: Told, fig: Figure, design: str) -> None:
 @in_style
 def screening(told: Told) -> Figure:
     """Left: the largest mean effects with intervals and what luck could make. Right: mean effect against its spread."""
-    from sim.cli.evidence.indices import ranked, what
+    from sim.evidence.sensitivity.study import ranked, what
 
     rows = [row for row in ranked(told.found.morris) if row.mu_star > 0][:_MOST]
     fig = picture(12.0, 2.6 + 0.24 * max(len(rows), 6))
@@ -135,7 +136,7 @@ def _numbered(ax: Axes, points: list[tuple[int, float, float]]) -> None:
 @in_style
 def shares(told: Told) -> Figure:
     """Every number's share of the variance: alone and in all, with intervals, and what luck adds."""
-    from sim.cli.evidence.indices import what
+    from sim.evidence.sensitivity.study import what
 
     rows = sorted(told.found.sobol, key=lambda row: -row.total)[:_MOST]
     fig = picture(9.4, 1.9 + 0.42 * max(len(rows), 4))

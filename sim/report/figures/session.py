@@ -11,8 +11,9 @@ from matplotlib.figure import Figure, SubFigure
 
 from sim.errors import UsageError
 from sim.people.state import REGION_ACTIVITY
-from sim.report.drawing import INK, in_style, look, note_on_figure, nothing_to_show, picture, short
-from sim.simulation.simulate import Run
+from sim.report.drawing import INK, in_style, look, note_on_figure, nothing_to_show, picture
+from sim.report.text import short
+from sim.simulation.tables import Run
 from sim.theory.regions import REGIONS
 
 # ------------------------------------------------------------------------------------------------------- one session

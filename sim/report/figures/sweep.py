@@ -11,8 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from sim.batch.results import BatchResults
-from sim.measures.outcomes import title_and_unit
-from sim.report.drawing import MOST_LINES, QUIET, in_style, legend_above, look, nothing_to_show, picture, short
+from sim.catalogue.measures import title_and_unit
+from sim.report.drawing import MOST_LINES, QUIET, in_style, legend_above, look, nothing_to_show, picture
+from sim.report.text import short
 from sim.scenario.sweep import Range
 
 #: More factors than this are not drawn; more levels than this are drawn as a cloud.

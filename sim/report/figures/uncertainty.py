@@ -13,11 +13,17 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
 from sim import measures
-from sim.report.drawing import INK, QUIET, in_style, note_on_figure, nothing_to_show, number, picture, short
-from sim.report.words.uncertainty import CHANCE, EVIDENCE, against, interval, main_row, measures_shown, members_of
-from sim.runs.uncertainty import DIFFERENCE, described, is_difference, two_intervals
-from sim.simulation.simulate import Run
+from sim.catalogue.measures import OF_PEOPLE
+from sim.report.drawing import INK, QUIET, in_style, note_on_figure, nothing_to_show, picture
+from sim.report.figures.clinic.service import panels_compared
+from sim.report.figures.experiments.effects import pushes_corners
+from sim.report.figures.experiments.paths import fixes_responses
+from sim.report.text import Row, arm_name, number, short
+from sim.runs.uncertainty import DIFFERENCE, described, is_difference, reference, two_intervals
+from sim.scenario.scenario import Scenario
+from sim.simulation.tables import Run
 
+CHANCE, EVIDENCE = "chance", "what the evidence leaves open"
 #: With more arms than this only differences are drawn; more than MOST_ROWS cannot be told apart.
 MOST_WITH_VALUES, MOST_ROWS = 6, 20
 #: Colour, hatch and place above or below the arm's line: told apart in grey print too.
@@ -26,6 +32,46 @@ BARS: dict[str, dict[str, Any]] = {
     "evidence": {"color": "#E69F00", "hatch": "////", "place": 0.19},
 }
 HEIGHT = 0.3
+
+
+def measures_shown(run: Run) -> list[str]:
+    """Measures of arms by their weight: those of figures of arms; an alliance that was pushed is no result and comes last."""
+    if run.scenario.design == "clinic":
+        return panels_compared(run)
+    names = list(OF_PEOPLE)
+    return [*names[1:], names[0]] if pushes_corners(run) or fixes_responses(run) else names
+
+
+def interval(row: Row, kind: str, digits: int) -> str:
+    """One of the two intervals of a row (``chance`` or ``evidence``), in brackets; a dash where there is none."""
+    low, high = row[f"{kind}_low"], row[f"{kind}_high"]
+    return "–" if np.isnan(low) else f"[{number(low, digits)},\N{NO-BREAK SPACE}{number(high, digits)}]"
+
+
+def members_of(table: Any) -> int:
+    """How many sets of numbers were run."""
+    return int(table["members"].max())
+
+
+def against(scenario: Scenario) -> str:
+    """What differences are from, in a sentence."""
+    if scenario.design == "crossed":
+        return "the same clients with the reference therapist"
+    return arm_name(reference(scenario, scenario.arms[0].name))
+
+
+def main_row(run: Run) -> Row:
+    """The row that the answer speaks of: the largest difference in the weightiest measure that differs, else a value."""
+    table = two_intervals(run)
+    wanted = measures_shown(run)
+    for names in ([f"{m}{DIFFERENCE}" for m in wanted], [m for m in wanted if is_difference(m)], wanted):
+        found = [table[table["measure"] == m] for m in names]
+        sure = [part[(part["chance_low"] > 0) | (part["chance_high"] < 0)] for part in found]
+        # In a clinic the first measure that the arms certainly differ in; elsewhere the alliance comes first in any case.
+        for part in [*(sure if run.scenario.design == "clinic" else []), *found]:
+            if len(part):
+                return part.iloc[int(part["value"].abs().argmax())].to_dict()
+    return table.iloc[0].to_dict()
 
 
 @in_style

@@ -12,64 +12,14 @@ from typing import Any
 from markupsafe import Markup
 
 from sim.batch.results import BatchResults
-from sim.cli.batch import SHOWN, how_known, ranged, results_table
-from sim.measures.outcomes import title_and_unit
-from sim.report.drawing import number
+from sim.catalogue.measures import title_and_unit
 from sim.report.figures import sweep as plots_batch
 from sim.report.pages.run import AUTHORS, TITLE, YEAR, saved, template
+from sim.report.text import number
+from sim.report.words.sweep import SHOWN, answer, capital, differences, how_known, replicates_said, results_table
 
 #: Rows of a table in the report; the files have all.
 MOST_ROWS = 200
-
-
-def answer(found: BatchResults) -> list[str]:
-    """What a batch came to, in sentences made from its numbers: the range of each main measure over the points, per arm."""
-    effects, points = found.effects(), found.points.set_index("point")
-    plain = effects[effects["minus"].astype("str") == ""]
-    n = len(points)
-    said = [f"{n} point{'s' if n != 1 else ''} of the design, {_replicates(found)}. {how_known(found)}"]
-    if len(found.failures):
-        said.append(f"{len(found.failures)} runs failed and are in none of the numbers; replicates are counted without them. "
-                    "Means over what did not fail may be biased where failing has to do with what is measured.")  # fmt: skip
-    for measure in SHOWN:
-        mine = plain[plain["measure"] == measure].dropna(subset="mean")
-        if mine.empty:
-            continue
-        title, unit = title_and_unit(measure, found.clinic)
-        ordered = mine.sort_values("mean", kind="stable")
-        low, high = ordered.iloc[0], ordered.iloc[-1]
-        if len(mine) == 1:
-            said.append(f"{_capital(title)} ({unit}): {ranged(low)}.")
-            continue
-        where = [f"{ranged(row)} in arm “{row['arm']}”" + (f" where {points.at[row['point'], 'name']!s}" if n > 1 else "")
-                 for row in (low, high)]  # fmt: skip
-        said.append(f"{_capital(title)} ({unit}) lies between {where[0]} and {where[1]}.")
-    return said
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
-
-
-def _replicates(found: BatchResults) -> str:
-    counts = found.points["replicates"]
-    if counts.min() == counts.max():
-        return f"each repeated {counts.min()} time{'s' if counts.min() != 1 else ''}"
-    return f"each repeated {counts.min()} to {counts.max()} times, until the measure named was known well enough"
-
-
-def differences(found: BatchResults) -> tuple[list[str], list[list[str]]]:
-    """Heads and rows of the differences between arms: the main measures, with intervals."""
-    effects, points = found.effects(), found.points.set_index("point")
-    apart = effects[effects["minus"].astype("str") != ""]
-    measures = [m for m in SHOWN if (apart["measure"] == m).any()]
-    rows = []
-    for (point, arm, minus), part in apart.groupby(["point", "arm", "minus"], observed=True, sort=False):
-        by = part.set_index("measure")
-        values = [ranged(by.loc[m]) if m in by.index else "" for m in measures]
-        if any(values):
-            rows.append([str(point), str(points.at[point, "name"]), f"{arm} minus {minus}", *values])
-    return ["point", "", "arms", *measures], rows
 
 
 def _seen(found: BatchResults, measure: str) -> str:
@@ -88,7 +38,7 @@ def _figures(found: BatchResults, place: Path) -> list[dict[str, Any]]:
         source = saved(plots_batch.over_factors(found, measure), place / measure)
         title = title_and_unit(measure, found.clinic)[0]
         more = plots_batch.how_to_read(found)
-        shown.append({"source": Markup(source), "alt": _seen(found, measure), "caption": f"{_capital(title)}. {more}"})
+        shown.append({"source": Markup(source), "alt": _seen(found, measure), "caption": f"{capital(title)}. {more}"})
     return shown
 
 
@@ -111,7 +61,7 @@ def write_batch_report(found: BatchResults) -> Path:
         "cut": f"The first {MOST_ROWS} of {len(rows)} rows." if len(rows) > MOST_ROWS else "",
         "failures": [{**f, "replay": f["replay"].replace("FOLDER", shlex.quote(str(found.folder)))}
                      for f in (found.failures.to_dict("records") if len(found.failures) else [])],
-        "luck": luck, "repeats": f"{_capital(_replicates(found))}.", "commands": _commands(found),
+        "luck": luck, "repeats": f"{capital(replicates_said(found))}.", "commands": _commands(found),
         "kept": [name for name in found.manifest["tables"] if name not in ("points", "summaries", "failures")],
         "yaml": found.scenario.to_yaml(), "title": TITLE, "authors": AUTHORS, "year": YEAR,
     }  # fmt: skip

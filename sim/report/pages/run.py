@@ -24,16 +24,17 @@ from matplotlib.figure import Figure
 from sim import measures
 from sim.compiling import sources_hash
 from sim.evidence.claims import verdicts
-from sim.report.drawing import number, percent, styled, with_interval
+from sim.report.drawing import styled
 from sim.report.figures import courses as plots
 from sim.report.figures.session import events
+from sim.report.text import number, percent, with_interval
 from sim.report.words import answer, captions
 from sim.report.words import basis as involved
 from sim.report.words import caveats as doubts
 from sim.report.words import uncertainty as answer_ensemble
 from sim.report.words.basis import Assumption, Involved
 from sim.report.words.clinic import captions as captions_clinic
-from sim.simulation.simulate import Run
+from sim.simulation.tables import Run
 from sim.storage import added
 from sim.storage.store import run_id
 from sim.theory.claims import Source, sources

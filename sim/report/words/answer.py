@@ -14,12 +14,12 @@ import pandas as pd
 
 from sim import measures
 from sim.measures.intervals import difference_interval, mean_interval
-from sim.report.drawing import arm_name, number, percent, with_interval
+from sim.report.text import arm_name, number, percent, with_interval
 from sim.report.words import experiments as answer_experiments
 from sim.report.words import pairs as answer_pairs
 from sim.report.words import uncertainty as answer_ensemble
 from sim.report.words.clinic import answer as answer_clinic
-from sim.simulation.simulate import Run
+from sim.simulation.tables import Run
 
 #: Words for a difference by its size in SDs of single clients, after Cohen's convention.
 SIZES = ((0.1, "next to nothing"), (0.2, "very small"), (0.5, "small"), (0.8, "of medium size"), (np.inf, "large"))

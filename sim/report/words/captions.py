@@ -9,13 +9,14 @@ import numpy as np
 import pandas as pd
 
 from sim import measures
-from sim.report.drawing import number, panels
+from sim.report.drawing import panels
 from sim.report.figures import uncertainty as plots_ensemble
 from sim.report.figures.courses import colour_range, months_shown
 from sim.report.figures.session import events, traced_session
+from sim.report.text import number
 from sim.report.words import effects as captions_claims
 from sim.report.words.clinic import captions as captions_clinic
-from sim.simulation.simulate import Run
+from sim.simulation.tables import Run
 
 LATE = (
     "Late alliance is a client's mean WAI rating over the last third of the sessions that this client came to, "

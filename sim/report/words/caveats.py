@@ -8,13 +8,13 @@ from collections.abc import Iterable
 import numpy as np
 
 from sim import measures
-from sim.report.drawing import arm_name, number, percent
+from sim.report.text import arm_name, number, percent
 from sim.report.words.answer import Contrast, alliance_contrasts, untreated_contrasts
 from sim.report.words.basis import Involved, levers
 from sim.report.words.clinic import caveats as doubts_clinic
 from sim.report.words.experiments import pushed
 from sim.scenario.scenario import Attachment, Scenario
-from sim.simulation.simulate import Run
+from sim.simulation.tables import Run
 
 #: Half the width of an interval shrinks with the root of the number of clients.
 TO_HALVE = 4

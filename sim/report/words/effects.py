@@ -7,10 +7,10 @@ from typing import Any
 
 from sim.evidence import imaging
 from sim.evidence.claims import effects
-from sim.report.drawing import number, with_interval
-from sim.report.figures.experiments.effects import pushed_by, ranged, signed, sure
+from sim.report.figures.experiments.effects import pushed_by
 from sim.report.figures.experiments.paths import course_of, history_arms, paired_arousal, words_arms
-from sim.simulation.simulate import Run
+from sim.report.text import number, ranged, signed, sure, with_interval
+from sim.simulation.tables import Run
 from sim.theory.regions import CONTAINS, REGIONS, SITES
 
 _PAIRED = (

@@ -17,12 +17,11 @@ from sim import measures
 from sim.evidence import imaging
 from sim.evidence.claims import effects, factors
 from sim.measures.intervals import mean_interval
-from sim.report.drawing import arm_name, number, with_interval
 from sim.report.figures.courses import EXPERIMENTS
-from sim.report.figures.experiments.effects import signed, sure
 from sim.report.figures.experiments.paths import history_arms, words_arms
-from sim.report.words.pairs import Row, brackets, effect_in_sd, listed, no_learning, signed_interval, two_numbers
-from sim.simulation.simulate import Run
+from sim.report.text import Row, arm_name, brackets, effect_in_sd, listed, number, signed, signed_interval, sure, with_interval
+from sim.report.words.pairs import no_learning, two_numbers
+from sim.simulation.tables import Run
 from sim.theory.regions import CONTAINS, REGIONS
 from sim.theory.styles import STYLE_CUT, style_name
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pandas as pd
@@ -11,34 +10,12 @@ import pandas as pd
 from sim import measures
 from sim.evidence.claims import effects, factors
 from sim.measures.intervals import mean_interval
-from sim.report.drawing import arm_name, percent, with_interval
 from sim.report.figures.courses import EXPERIMENTS
-from sim.report.figures.experiments.effects import ranged, signed, sure
-from sim.simulation.simulate import Run
+from sim.report.text import Row, arm_name, listed, percent, signed_interval, sure, with_interval
+from sim.simulation.tables import Run
 
-Row = Mapping[Any, Any]
 #: Words of a question that ask what two people are together, beyond what each of them is.
 _TOGETHER = re.compile(r"\b(together|beyond|interact\w*)\b", re.I)
-
-
-def listed(parts: Iterable[str]) -> str:
-    *most, last = parts
-    return f"{', '.join(most)} and {last}" if most else last
-
-
-def effect_in_sd(row: Row) -> str:
-    """An effect in SD with its interval; a third digit where the interval would show next to no width."""
-    narrow = row["high"] - row["low"] < 0.01
-    return f"{signed(row['effect'], 3 if narrow else 2)}{brackets(row)}"
-
-
-def brackets(row: Row) -> str:
-    return f" {ranged(row).replace(', ', ',' + chr(160))}" if row["low"] == row["low"] else ""
-
-
-def signed_interval(row: Row, digits: int = 2) -> str:
-    """A difference with its sign and interval."""
-    return ("+" if float(f"{row['mean']:.{digits}f}") > 0 else "") + with_interval(row, digits)
 
 
 # ------------------------------------------------------------------------------------------------ two at a time

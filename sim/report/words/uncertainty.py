@@ -6,15 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from sim.report.drawing import arm_name, number, percent
-from sim.report.figures.clinic.service import panels_compared
-from sim.report.figures.experiments.effects import pushes_corners
-from sim.report.figures.experiments.paths import fixes_responses
-from sim.runs.uncertainty import DIFFERENCE, OF_PEOPLE, described, is_difference, reference, two_intervals
+from sim.report.figures.uncertainty import CHANCE, EVIDENCE, against, interval, main_row, measures_shown, members_of
+from sim.report.text import Row, arm_name, number, percent
+from sim.runs.uncertainty import DIFFERENCE, described, is_difference, reference, two_intervals
 from sim.scenario.scenario import Scenario
-from sim.simulation.simulate import Run
+from sim.simulation.tables import Run
 
-CHANCE, EVIDENCE = "chance", "what the evidence leaves open"
 #: One interval counts as the larger from this ratio of the widths on.
 CLEARLY = 1.1
 #: A conclusion that fewer of the sets share than this is not one that the evidence settles.
@@ -28,20 +25,10 @@ NOUNS = {
 #: More rows than this are no longer printed on a screen; then only differences are.
 MOST_PRINTED = 32
 
-Row = dict[Any, Any]
-
 
 def asks_for_the_ensemble(run: Run) -> bool:
     """Whether the run holds what other sets of numbers give."""
     return len(run.ensemble) > 0
-
-
-def measures_shown(run: Run) -> list[str]:
-    """Measures of arms by their weight: those of figures of arms; an alliance that was pushed is no result and comes last."""
-    if run.scenario.design == "clinic":
-        return panels_compared(run)
-    names = list(OF_PEOPLE)
-    return [*names[1:], names[0]] if pushes_corners(run) or fixes_responses(run) else names
 
 
 def title(scenario: Scenario, measure: str) -> str:
@@ -51,17 +38,6 @@ def title(scenario: Scenario, measure: str) -> str:
         unit = "percentage points" if m.unit.startswith("%") else m.unit
         return f"{m.title}, difference ({unit})"
     return f"{m.title} ({m.unit})"
-
-
-def interval(row: Row, kind: str, digits: int) -> str:
-    """One of the two intervals of a row (``chance`` or ``evidence``), in brackets; a dash where there is none."""
-    low, high = row[f"{kind}_low"], row[f"{kind}_high"]
-    return "–" if np.isnan(low) else f"[{number(low, digits)},\N{NO-BREAK SPACE}{number(high, digits)}]"
-
-
-def members_of(table: Any) -> int:
-    """How many sets of numbers were run."""
-    return int(table["members"].max())
 
 
 # ---------------------------------------------------------------------------------------------------------- the table
@@ -111,28 +87,7 @@ def what_they_are(run: Run) -> str:
     return said + (f" Fixed by the scenario, and the same in every set: {', '.join(names)}." if names else "")
 
 
-def against(scenario: Scenario) -> str:
-    """What differences are from, in a sentence."""
-    if scenario.design == "crossed":
-        return "the same clients with the reference therapist"
-    return arm_name(reference(scenario, scenario.arms[0].name))
-
-
 # -------------------------------------------------------------------------------------------------------- in sentences
-
-
-def main_row(run: Run) -> Row:
-    """The row that the answer speaks of: the largest difference in the weightiest measure that differs, else a value."""
-    table = two_intervals(run)
-    wanted = measures_shown(run)
-    for measures in ([f"{m}{DIFFERENCE}" for m in wanted], [m for m in wanted if is_difference(m)], wanted):
-        found = [table[table["measure"] == m] for m in measures]
-        sure = [part[(part["chance_low"] > 0) | (part["chance_high"] < 0)] for part in found]
-        # In a clinic the first measure that the arms certainly differ in; elsewhere the alliance comes first in any case.
-        for part in [*(sure if run.scenario.design == "clinic" else []), *found]:
-            if len(part):
-                return part.iloc[int(part["value"].abs().argmax())].to_dict()
-    return table.iloc[0].to_dict()
 
 
 def widths(row: Row) -> tuple[float, float]:

@@ -14,8 +14,9 @@ from matplotlib.figure import Figure, SubFigure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
+from sim.catalogue.measures import OF_CLINICS, Measure
 from sim.measures import clinics as cm
-from sim.report.drawing import INK, MOST_LINES, QUIET, legend_above, note_on_figure, nothing_to_show, of_a_clinic, picture, short
+from sim.report.drawing import INK, MOST_LINES, QUIET, legend_above, note_on_figure, nothing_to_show, of_a_clinic, picture
 from sim.report.figures.clinic.therapists import (
     clinic_at_risk,
     clinic_follow_up,
@@ -26,8 +27,8 @@ from sim.report.figures.clinic.therapists import (
     therapist_effects_of,
     treating,
 )
-from sim.report.figures.experiments.effects import signed
-from sim.simulation.simulate import Run
+from sim.report.text import short, signed
+from sim.simulation.tables import Run
 
 #: Fewer weeks than this are no years of work.
 LEAST_YEARS = 4
@@ -112,7 +113,7 @@ def clinic_arms(run: Run, fig: Figure | SubFigure | None = None) -> Figure | Sub
     fig = fig or picture(11.0, max(2.3 + 0.5 * len(arms), 3.2))
     axes = fig.subplots(1, len(shown), sharey=True)
     for ax, measure in zip(axes, shown, strict=True):
-        m = cm.OF_ARMS[measure]
+        m = OF_CLINICS[measure]
         rows = {row["arm"]: row for row in table[table["measure"] == measure].to_dict("records")}
         _compared(ax, [rows.get(arm) for arm in arms], m)
         ax.set(xlabel=f"{m.title}\n({m.unit})")
@@ -131,7 +132,7 @@ def clinic_arms(run: Run, fig: Figure | SubFigure | None = None) -> Figure | Sub
     return fig
 
 
-def _compared(ax: Axes, rows: list[dict[Any, Any] | None], m: cm.Measured) -> None:
+def _compared(ax: Axes, rows: list[dict[Any, Any] | None], m: Measure) -> None:
     known = [row for row in rows if row is not None and not np.isnan(row["mean"])]
     if not known:
         nothing_to_show(ax, "no values")

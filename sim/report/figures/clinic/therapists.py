@@ -25,13 +25,11 @@ from sim.report.drawing import (
     look,
     note_on_figure,
     nothing_to_show,
-    number,
     of_a_clinic,
     picture,
-    short,
 )
-from sim.report.figures.experiments.effects import signed
-from sim.simulation.simulate import Run
+from sim.report.text import number, short, signed
+from sim.simulation.tables import Run
 
 if TYPE_CHECKING:
     from sim.evidence.therapist_effects import TherapistEffects

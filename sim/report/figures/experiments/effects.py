@@ -12,8 +12,9 @@ from matplotlib.patches import FancyArrowPatch, Rectangle
 
 from sim.evidence import imaging
 from sim.evidence.claims import effects
-from sim.report.drawing import INK, QUIET, in_style, look, note_on_figure, nothing_to_show, number, picture
-from sim.simulation.simulate import Run
+from sim.report.drawing import INK, QUIET, in_style, look, note_on_figure, nothing_to_show, picture
+from sim.report.text import ranged, signed, sure
+from sim.simulation.tables import Run
 from sim.theory.regions import REGIONS, SITES
 
 POSITIVE, NEGATIVE, NONE = "#0072B2", "#D55E00", QUIET
@@ -22,26 +23,6 @@ _PLACES = {"empathy": (0.5, 0.9), "attachment": (0.17, 0.12), "alliance": (0.83,
 _PUSHES = {"empathy": "{} of the response scale", "attachment": "{} ECR points of security", "alliance": "{} WAI points"}
 #: The effect (SD) from which colours of the lesion table no longer change.
 FULL_COLOUR = 1.0
-
-
-def sure(row: Any) -> bool:
-    """Whether an effect's 95 % interval excludes 0."""
-    return bool(row["low"] > 0 or row["high"] < 0)
-
-
-def signed(value: float, digits: int = 2) -> str:
-    """A number with its sign; a dash where there is none, no sign on what rounds to nothing."""
-    shown = number(value, digits)
-    if np.isnan(value) or float(f"{value:.{digits}f}") == 0:
-        return shown.lstrip("−")
-    return f"+{shown}" if value > 0 else shown
-
-
-def ranged(row: Any) -> str:
-    """The interval of an effect, with a third digit where two would show next to no width."""
-    digits = 2 if row["high"] - row["low"] >= 0.01 else 3
-    low, high = (signed(row[end], digits).lstrip("+") for end in ("low", "high"))
-    return f"[{low}, {high}]"
 
 
 # -------------------------------------------------------------------------------------------------------- triangle

@@ -6,9 +6,10 @@ import numpy as np
 from matplotlib.figure import Figure, SubFigure
 
 from sim.evidence.claims import effects
-from sim.report.drawing import INK, QUIET, in_style, note_on_figure, nothing_to_show, picture, short
-from sim.report.figures.experiments.effects import NEGATIVE, POSITIVE, signed, sure
-from sim.simulation.simulate import Run
+from sim.report.drawing import INK, QUIET, in_style, note_on_figure, nothing_to_show, picture
+from sim.report.figures.experiments.effects import NEGATIVE, POSITIVE
+from sim.report.text import short, signed, sure
+from sim.simulation.tables import Run
 
 
 def crosses_kinds(run: Run) -> bool:

@@ -12,11 +12,21 @@ from matplotlib.ticker import MaxNLocator
 
 from sim.evidence.claims.effects import alike, late_means, undone
 from sim.measures.intervals import mean_interval
-from sim.report.drawing import INK, QUIET, in_style, legend_above, look, note_on_figure, nothing_to_show, number, picture, short
-from sim.report.figures.change import MOST_DOTS, quarters
-from sim.report.figures.experiments.effects import signed
+from sim.report.drawing import (
+    INK,
+    MOST_DOTS,
+    QUIET,
+    in_style,
+    legend_above,
+    look,
+    note_on_figure,
+    nothing_to_show,
+    picture,
+    quarters,
+)
+from sim.report.text import number, short, signed
 from sim.scenario.scenario import Arm
-from sim.simulation.simulate import Run
+from sim.simulation.tables import Run
 from sim.theory.regions import lesioned
 
 # ------------------------------------------------------------------------------------------------ affect labelling

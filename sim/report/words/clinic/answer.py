@@ -12,7 +12,6 @@ import numpy as np
 from sim.measures import clinics as cm
 from sim.measures.intervals import mean_interval
 from sim.measures.persons import GAVE_UP
-from sim.report.drawing import arm_name, number, percent, with_interval
 from sim.report.figures.clinic.service import (
     differs,
     follows_up,
@@ -22,7 +21,7 @@ from sim.report.figures.clinic.service import (
     puts_work_to_the_test,
 )
 from sim.report.figures.clinic.therapists import therapist_effects_of, treating
-from sim.report.figures.experiments.effects import sure
+from sim.report.text import arm_name, listed, number, percent, signed_interval, sure, with_interval
 from sim.report.words.clinic.arms import (
     SHORT,
     Said,
@@ -41,8 +40,7 @@ from sim.report.words.clinic.arms import (
     trial_told,
     years,
 )
-from sim.report.words.pairs import listed, signed_interval
-from sim.simulation.simulate import Run
+from sim.simulation.tables import Run
 
 ALONE = (
     "With one replicate of the clinic there are no intervals over clinics; its clients share therapists and a queue, "

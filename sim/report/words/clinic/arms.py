@@ -7,14 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from sim.catalogue.measures import OF_CLINICS, SINCE_ARRIVAL
 from sim.evidence import trial
 from sim.measures import clinics as cm
-from sim.report.drawing import arm_name, number, percent, with_interval
 from sim.report.figures.clinic.service import remark_on
 from sim.report.figures.clinic.therapists import TRIAL_OUTCOMES, therapist_effects_of, treating
-from sim.report.figures.experiments.effects import sure
-from sim.report.words.pairs import Row, listed, signed_interval
-from sim.simulation.simulate import Run
+from sim.report.text import Row, arm_name, listed, number, percent, signed_interval, sure, with_interval
+from sim.simulation.tables import Run
 from sim.therapy.clinic.matching import ORACLE
 
 #: Rules that no service should or could follow are told apart from the others.
@@ -42,7 +41,7 @@ class Said:
 
     def value(self, measure: str, arm: str) -> str:
         """Mean with interval."""
-        return with_interval(self.rows[measure, arm], cm.OF_ARMS[measure].digits)
+        return with_interval(self.rows[measure, arm], OF_CLINICS[measure].digits)
 
     def row(self, measure: str, arm: str) -> dict[str, float]:
         """The difference from the first arm, as mean, low and high."""
@@ -51,7 +50,7 @@ class Said:
 
     def apart(self, measure: str, arm: str) -> str:
         """The difference from the first arm with its sign and interval."""
-        return signed_interval(self.row(measure, arm), cm.OF_ARMS[measure].digits)
+        return signed_interval(self.row(measure, arm), OF_CLINICS[measure].digits)
 
 
 def others(run: Run) -> list[str]:
@@ -210,7 +209,7 @@ def _ends(said: Said, measure: str, run: Run, arms: Iterable[str] | None = None)
     """Lowest to highest value of a measure, with the arms."""
     found = {arm: said.mean(measure, arm) for arm in (treating(run) if arms is None else arms)}
     ends = [pick(found, key=lambda arm: found[arm]) for pick in (min, max)]
-    return " to ".join(f"{number(found[arm], cm.OF_ARMS[measure].digits)} ({arm_name(arm)})" for arm in ends)
+    return " to ".join(f"{number(found[arm], OF_CLINICS[measure].digits)} ({arm_name(arm)})" for arm in ends)
 
 
 def rules(run: Run) -> list[str]:
@@ -323,7 +322,7 @@ def _where(run: Run) -> str:
 def load(run: Run) -> list[str]:
     """Whether it is better to let people wait, from what becomes of everybody who came; waits and fatigue."""
     said, usual, told = Said(run), cm.reference(run.scenario), []
-    times = [n for n in cm.SINCE_ARRIVAL if said.has(f"distress_{n}_months")]
+    times = [n for n in SINCE_ARRIVAL if said.has(f"distress_{n}_months")]
     if times:
         told.append(f"{'; '.join(_better_and_worse(run, said, n) for n in times)}.")
         falls = listed(f"{_fall(said, usual, n)} within {n} months" for n in times)
@@ -358,10 +357,10 @@ def load_detail(run: Run) -> list[str]:
     said = Said(run)
     long = [
         arm_name(arm.name) for arm in run.scenario.arms if arm.clinic is not None and arm.name in treating(run)
-        and arm.sessions * arm.clinic.session_every > 4 * min(cm.SINCE_ARRIVAL)
+        and arm.sessions * arm.clinic.session_every > 4 * min(SINCE_ARRIVAL)
     ]  # fmt: skip
     after = (
-        [f"A full course lasts longer than {min(cm.SINCE_ARRIVAL)} months in {listed(long)}: look at the later comparison."]
+        [f"A full course lasts longer than {min(SINCE_ARRIVAL)} months in {listed(long)}: look at the later comparison."]
         if long
         else []
     )

@@ -5,12 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from sim.measures import clinics as cm
-from sim.report.drawing import arm_name, number
 from sim.report.figures.clinic.therapists import treating
-from sim.report.figures.experiments.effects import sure
+from sim.report.text import arm_name, number, sure
 from sim.report.words.clinic.answer import is_contested
 from sim.scenario.clinic import Plan
-from sim.simulation.simulate import Run
+from sim.simulation.tables import Run
 from sim.therapy.clinic.matching import ORACLE
 from sim.therapy.training import PROGRAMMES
 

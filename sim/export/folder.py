@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import csv as csv_files
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 
 from sim.batch.chunks import SUMMARIES
-from sim.catalogue.columns import POINTS
+from sim.catalogue.measures import known_measures, title_and_unit
 from sim.errors import StoreError, TableError
-from sim.measures.outcomes import known_outcomes, title_and_unit
+from sim.export import netcdf
+from sim.export.described import about, columns_described
 from sim.storage.folder import ResultFolder, opened
-from sim.storage.store import SYNTHETIC, whole
-from sim.theory.parameters import NUMBERS
-from sim.version import __version__
+from sim.storage.store import whole
 
 #: What can be exported to.
 FORMATS = ("csv", "netcdf")
@@ -44,9 +42,7 @@ def export(
     names = found.chosen(tuple(tables))
     place = Path(out) if out is not None else found.folder.resolve().with_name(f"{found.folder.resolve().name}-{to}")
     if to == "netcdf":
-        from sim.export.netcdf import netcdf_there
-
-        netcdf_there()
+        netcdf.netcdf_there()
     unreadable: list[TableError] = []  # which is another thing than a place that cannot be written
     try:
         with whole(place) as making:
@@ -67,12 +63,10 @@ def _written(found: ResultFolder, names: Sequence[str], to: str, making: Path, p
         if to == "csv":
             csv_table(found, name, making / f"{name}.csv")
             continue
-        from sim.export import netcdf as export_netcdf
-
         if found.is_batch and name == SUMMARIES:
-            export_netcdf.summaries(found, making / f"{name}.nc")
+            netcdf.summaries(found, making / f"{name}.nc")
         else:
-            export_netcdf.table(found, name, making / f"{name}.nc")
+            netcdf.table(found, name, making / f"{name}.nc")
     _dictionary(found, names, making / "columns.csv")
     _read_me(found, names, to, making)
 
@@ -105,45 +99,17 @@ def _plain(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
 # ------------------------------------------------------------------------------------------------------------ what it is
 
 
-def columns_described(found: ResultFolder, table: str) -> Iterator[dict[str, str]]:
-    """The columns of a table: name, unit and meaning, as the file itself tells them; factors of a batch by what they address."""
-    with found.file(table) as file:
-        for field in file.schema_arrow:
-            told = {key.decode(): value.decode() for key, value in (field.metadata or {}).items()}
-            unit, meaning = told.get("unit", ""), told.get("meaning", "")
-            if table == "points" and field.name not in POINTS:
-                unit, meaning = factor_described(field.name)
-            yield {"table": table, "column": field.name, "unit": unit, "meaning": meaning}
-
-
-def factor_described(address: str) -> tuple[str, str]:
-    """Unit and meaning of a factor: of a number of the model its own."""
-    number = NUMBERS.get(address.rpartition(".")[2])
-    if number is not None:
-        return number.unit, f"factor: {number.meaning}"
-    return "label", "factor: key of the scenario, by address; empty where a point leaves it as it stands"
-
-
 def _dictionary(found: ResultFolder, names: Sequence[str], path: Path) -> None:
     """What every column means, and every measure of the summaries."""
     rows = [row for name in names for row in columns_described(found, name)]
     if found.is_batch and SUMMARIES in names:
-        for measure in known_outcomes(found.clinic):
+        for measure in known_measures(found.clinic):
             meaning, unit = title_and_unit(measure, found.clinic)
             rows.append({"table": SUMMARIES, "column": f"measure = {measure}", "unit": unit, "meaning": meaning})
     with path.open("w", encoding="utf-8", newline="") as f:
         writer = csv_files.DictWriter(f, ["table", "column", "unit", "meaning"])
         writer.writeheader()
         writer.writerows(rows)
-
-
-def about(found: ResultFolder) -> dict[str, Any]:
-    """What an exported file says of itself."""
-    m = found.manifest
-    return {
-        "title": str(m["question"]), "synthetic": SYNTHETIC, "scenario": str(m["scenario"]), "seed": str(found.seed),
-        "source": f"Attune {m['versions']['attune']}, sources {m['sources']}", "exported_by": f"Attune {__version__}",
-    }  # fmt: skip
 
 
 def _read_me(found: ResultFolder, names: Sequence[str], to: str, making: Path) -> None:
@@ -164,8 +130,3 @@ def _read_me(found: ResultFolder, names: Sequence[str], to: str, making: Path) -
         if to == "netcdf" and SUMMARIES in names:
             lines.append("summaries.nc: measures over (point, arm, replicate), differences over (point, arm, minus, replicate).")
     (making / "README.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
-
-
-def unreadable(error: BaseException, path: Path) -> StoreError:
-    """An error of a library that writes files, as one of ours."""
-    return StoreError(f"{path.name}: could not be written ({' '.join(str(error).split())}); nothing was kept")

@@ -1,0 +1,71 @@
+"""Running a scenario in memory: every arm, replicate and chunk of clients, on threads, to tidy tables."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import pandas as pd
+
+from sim.errors import ScenarioError, UsageError
+from sim.runs.uncertainty import over_members
+from sim.scenario.scenario import Scenario
+from sim.simulation.sizes import fits_in_memory
+from sim.simulation.tables import Run
+from sim.simulation.tasks import CHUNK, checked_seed, simulated_part, tasks_of
+from sim.simulation.tidy import frames
+from sim.therapy.model import SHIPPED, Model
+
+
+def run(
+    scenario: Scenario,
+    seed: int,
+    *,
+    threads: int | None = None,
+    chunk: int = CHUNK,
+    progress: Callable[[int, int], None] | None = None,
+    model: Model = SHIPPED,
+) -> Run:
+    """Simulate a scenario. ``seed`` (an integer >= 0) fixes all luck; the same seed gives the same tables, exactly.
+
+    ``threads`` (default: all cores) and ``chunk`` (clients simulated together) change speed only. ``progress`` is
+    called with the number of tasks done and in all. ``model``: another than the shipped one
+    (``sim.Model``). With ``parameters: ensemble`` the scenario is run once more with each of so many other sets of numbers, of
+    which only ``Run.ensemble`` is kept. Raises ``StateError`` when a quantity leaves its range.
+    """
+    seed = checked_seed(seed)
+    if scenario.batch is not None:
+        raise ScenarioError(f"{scenario.name}: holds a batch of runs; run it with sim.run_batch or on the command line")
+    if chunk < 1 or (threads is not None and threads < 1):
+        raise UsageError("threads and chunk must be at least 1")
+    fits_in_memory(scenario)
+    total, done = len(tasks_of(scenario, chunk)) * (1 + scenario.ensemble), 0
+
+    def one_more() -> None:
+        nonlocal done
+        done += 1
+        if progress is not None:
+            progress(done, total)
+
+    with ThreadPoolExecutor(max_workers=threads or os.cpu_count() or 1) as pool:
+
+        def simulated(one: Scenario) -> Run:
+            return _simulated_on(pool, one, seed, chunk, one_more, model)
+
+        # The members come first, while no tables are held that are kept.
+        ensemble = over_members(scenario, simulated) if scenario.ensemble else pd.DataFrame()
+        return replace(simulated(scenario), ensemble=ensemble)
+
+
+def _simulated_on(
+    pool: ThreadPoolExecutor, scenario: Scenario, seed: int, chunk: int, one_more: Callable[[], None], model: Model
+) -> Run:
+    """A scenario with one set of numbers, on these threads; ``one_more`` is called after every task."""
+    tasks, parts = tasks_of(scenario, chunk), []
+    for part in pool.map(lambda task: simulated_part(scenario, seed, task, model), tasks):
+        parts.append(part)
+        one_more()
+    tagged = [(task.arm.name, part) for task, part in zip(tasks, parts, strict=True)]
+    return Run(scenario, seed, **frames(tagged, [arm.name for arm in scenario.arms], scenario.design == "clinic"), model=model)
