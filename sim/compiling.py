@@ -12,15 +12,15 @@ import hashlib
 import importlib.util
 import os
 import platform
-import shutil
 import sys
-import tempfile
 import threading
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+
+from sim.files import folder_at, lasting_temporary, removed, temporary, write_over
 
 _KEPT = 6  # folders of earlier sources that are kept
 _ONE_AT_A_TIME = threading.RLock()  # threads of one process may ask for the same code at once
@@ -59,15 +59,14 @@ def cache_folder() -> Path:
     root = Path(os.environ.get("ATTUNE_CACHE") or Path.home() / ".cache" / "attune")
     folder = root / name
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
+        with temporary("try-", folder_at(folder)):
             pass
     except OSError:
-        return Path(tempfile.mkdtemp(prefix="attune-"))
+        return lasting_temporary()
     with contextlib.suppress(FileNotFoundError):  # another process is removing the same ones
         earlier = sorted((p for p in root.iterdir() if p.is_dir() and p != folder), key=lambda p: p.stat().st_mtime)
         for path in earlier[:-_KEPT]:
-            shutil.rmtree(path, ignore_errors=True)
+            removed(path)
     return folder
 
 
@@ -98,11 +97,7 @@ def generated_module(name: str, text: str) -> ModuleType:
         digest = hashlib.blake2b(text.encode(), digest_size=6).hexdigest()
         path = cache_folder() / f"{name}_{digest}.py"
         if not path.exists():
-            # Written beside and renamed: another process may be doing the same.
-            handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
-            with os.fdopen(handle, "w") as f:
-                f.write(text)
-            os.replace(temporary, path)
+            write_over(path, text)  # beside and renamed: another process may be doing the same
         full_name = f"attune_generated_{name}_{digest}"
         if full_name in sys.modules:
             return sys.modules[full_name]

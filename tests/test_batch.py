@@ -456,7 +456,7 @@ def test_a_chunk_that_is_lost_while_the_batch_runs_is_simulated_again(whole: Pat
 def test_killed_at_the_very_beginning_or_end(whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Before the first line of the ledger, and between manifest and clearing up: the same command goes on."""
     folder = tmp_path / "b"
-    real = batch_folder._written
+    real = batch_folder.write_over
 
     class Killed(BaseException):
         pass
@@ -464,10 +464,10 @@ def test_killed_at_the_very_beginning_or_end(whole: Path, tmp_path: Path, monkey
     def dies(path: Path, data: bytes) -> None:
         raise Killed
 
-    monkeypatch.setattr(batch_folder, "_written", dies)
+    monkeypatch.setattr(batch_folder, "write_over", dies)
     with pytest.raises(Killed):
         run_batch(small(), 5, folder, workers=1)
-    monkeypatch.setattr(batch_folder, "_written", real)
+    monkeypatch.setattr(batch_folder, "write_over", real)
     assert lines_of(folder) == []
 
     def dies_late(folder: Path) -> None:
@@ -512,7 +512,7 @@ def test_a_look_does_not_stop_a_run(tmp_path: Path) -> None:
 def test_a_full_disk_leaves_what_was_finished(whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In the middle of a chunk, of the ledger, and of the final tables: a clear message, and the same command goes on."""
     folder = tmp_path / "b"
-    written, count = batch_folder._written, 0
+    written, count = batch_folder.write_over, 0
 
     def full(path: Path, data: bytes) -> None:
         nonlocal count
@@ -522,7 +522,7 @@ def test_a_full_disk_leaves_what_was_finished(whole: Path, tmp_path: Path, monke
             raise OSError(28, "No space left on device")
         written(path, data)
 
-    monkeypatch.setattr(batch_folder, "_written", full)
+    monkeypatch.setattr(batch_folder, "write_over", full)
     with pytest.raises(StoreError, match=r"No space left on device.*the same command goes on"):
         run_batch(small(), 5, folder, workers=1, chunk=1)
     monkeypatch.undo()

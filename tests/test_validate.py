@@ -18,6 +18,7 @@ from sim.errors import EvidenceError, ScenarioError
 from sim.evidence.patterns.pooling import Simulated
 from sim.evidence.patterns.published import TIERS, chosen, pattern, patterns
 from sim.evidence.patterns.studies import SETTINGS, TIMES, Studies, changes_of, with_ratings
+from sim.report.figures.forest import forest
 from sim.evidence.patterns.validation import STATISTICS, Row, Validation, sign_verdict, validate
 from sim.scenario.scenario import from_spec
 from tests.test_cli import Attune, attune, wrong
@@ -295,7 +296,7 @@ def test_page_shows_what_failed() -> None:
     assert "uncertainty: 1.1, 5.1, x1" in text and "interval: 5.1, x1" in text and "9.6 (wrong sign), 1.7 (not shown)" in text
     assert "0 of 2 hold" in text and "does not hold" in text
     assert json.loads(json.dumps(page.as_data(result)))["score"] is None
-    fig = page.forest(result)
+    fig = forest(result)
     assert len(fig.axes) == 2
     assert [tick.get_text().split()[0] for tick in fig.axes[0].get_yticklabels()] == ["1.1", "5.1", "x1"]
 

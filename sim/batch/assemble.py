@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
-import shutil
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -24,13 +22,14 @@ from sim.batch.progress import Log
 from sim.catalogue.columns import columns_of
 from sim.catalogue.measures import known_measures
 from sim.errors import StoreError
+from sim.files import folder_at, put_in_place, removed, synced, write_here
 from sim.measures.outcomes import sd_of, together
 from sim.scenario.points import scenario_at, table_of, told
 from sim.simulation.tidy import labels_of, may_be_missing
 from sim.storage import added as added_here
 from sim.storage import ledger as ledgers
 from sim.storage.names import CHUNKS, MANIFEST
-from sim.storage.store import ROW_GROUP, SYNTHETIC, ValuesHash, described, synced, write_options
+from sim.storage.store import ROW_GROUP, SYNTHETIC, ValuesHash, described, write_options
 from sim.version import __version__
 
 _OPEN_FILES = 32
@@ -134,20 +133,20 @@ def assembled(plan: Plan, folder: Path, ledger: ledgers.Ledger, target: Sequence
         return False
     making = folder / ".making"
     try:
-        shutil.rmtree(making, ignore_errors=True)
-        making.mkdir()
+        removed(making)
+        folder_at(making)
         tables = {"points": _points(plan, target, making), SUMMARIES: summaries_written(plan, chunks, making)}
         tables |= {name: rows_written(plan, chunks, name, making) for name in plan.batch.keep}
         failures = failures_in(chunks.lines)
         if failures:
             tables["failures"] = _written(making, "failures", _failures(plan, failures), plan.seed)
-        (making / MANIFEST).write_text(json.dumps(_manifest(plan, ledger, tables), indent=2) + "\n", encoding="utf-8")
+        write_here(making / MANIFEST, json.dumps(_manifest(plan, ledger, tables), indent=2) + "\n")
         synced(making)
         for path in sorted(making.iterdir()):
             if path.name != MANIFEST:
-                os.replace(path, folder / path.name)
+                put_in_place(path, folder / path.name)
         synced(folder, deep=False)  # the tables are there for good before the manifest says so
-        os.replace(making / MANIFEST, folder / MANIFEST)
+        put_in_place(making / MANIFEST, folder / MANIFEST)
         synced(folder, deep=False)
     except OSError as e:
         if isinstance(e, StoreError):
@@ -156,7 +155,7 @@ def assembled(plan: Plan, folder: Path, ledger: ledgers.Ledger, target: Sequence
             f"{folder}: the tables could not be written ({e.strerror or e}); all chunks are kept, the same command writes them"
         ) from e
     finally:
-        shutil.rmtree(making, ignore_errors=True)
+        removed(making)
     remove_chunks(folder)
     Log(folder).say("finished: tables written")
     return True

@@ -5,8 +5,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
-import shutil
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -16,9 +14,9 @@ from sim.batch.chunks import Done, Failure, Key
 from sim.batch.plan import Plan
 from sim.batch.progress import Log
 from sim.errors import BatchChanged, StoreError
+from sim.files import folder_at, moved_aside, removed, synced, write_over
 from sim.storage import ledger as ledgers
-from sim.storage.names import ADDED, CHUNKS, LEDGER, MANIFEST
-from sim.storage.store import synced
+from sim.storage.names import ADDED, CHUNKS, LEDGER, MANIFEST, SCENARIO
 
 # ------------------------------------------------------------------------------------------------- what has changed
 
@@ -90,12 +88,12 @@ def begun(folder: Path, plan: Plan, *, anyway: bool, anew: bool) -> None:
         if there and not (folder / LEDGER).exists():
             raise StoreError(f"{folder}: already exists, is not empty and holds no batch; name another folder")
         now = plan.identity
-        folder.mkdir(parents=True, exist_ok=True)
+        folder_at(folder)
         with ledgers.held(folder) as ledger:  # made first: whatever is stopped from here on can be gone on with
             if not (folder / MANIFEST).exists():
-                (folder / CHUNKS).mkdir(exist_ok=True)
+                folder_at(folder / CHUNKS)
             if not ledger.lines:
-                _written(folder / "scenario.yaml", plan.scenario.to_yaml().encode())
+                write_over(folder / SCENARIO, plan.scenario.to_yaml())
                 _keep_added(folder, plan)
                 synced(folder, deep=False)
                 ledger.append({"begun": now, "on_error": plan.batch.on_error})
@@ -137,18 +135,14 @@ def _compared(folder: Path, ledger: ledgers.Ledger, first: Mapping[str, Any], no
 
 def _moved_aside(folder: Path) -> None:
     with ledgers.held(folder) if (folder / LEDGER).exists() else contextlib.nullcontext():
-        for i in range(1, 10_000):
-            aside = folder.with_name(f"{folder.name}.before-{i}")
-            if not aside.exists():
-                folder.rename(aside)
-                return
+        moved_aside(folder)
 
 
 def _keep_added(folder: Path, plan: Plan) -> None:
     if plan.added:
-        (folder / ADDED).mkdir(exist_ok=True)
+        folder_at(folder / ADDED)
         for name, text in plan.added:
-            _written(folder / ADDED / Path(name).name, text.encode())
+            write_over(folder / ADDED / Path(name).name, text)
         synced(folder / ADDED, deep=False)
 
 
@@ -188,7 +182,7 @@ def kept_chunk(plan: Plan, folder: Path, ledger: ledgers.Ledger, made: Done) -> 
         for table, data in made.tables.items():
             digest = hashlib.blake2b(data, digest_size=16).hexdigest()
             path = folder / CHUNKS / f"{name}-{digest[:8]}.{table}.arrow"  # never the name of an earlier one with other tasks
-            _written(path, data)
+            write_over(path, data)
             files[table] = {"file": path.name, "bytes": len(data), "hash": digest}
         synced(folder / CHUNKS, deep=False)
         failures = [{**asdict(f), "place": plan.place(Key(f.point, f.replicate, f.block))} for f in made.failures]
@@ -197,18 +191,6 @@ def kept_chunk(plan: Plan, folder: Path, ledger: ledgers.Ledger, made: Done) -> 
         raise StoreError(
             f"{folder}: could not be written ({e.strerror or e}); what was finished before is kept, and the same command goes on"
         ) from e
-
-
-def _written(path: Path, data: bytes) -> None:
-    partial = path.with_suffix(".partial")
-    try:
-        with partial.open("wb") as f:
-            f.write(data)
-            f.flush()
-            os.fsync(f.fileno())
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def failures_in(lines: Iterable[Mapping[str, Any]]) -> list[Failure]:
@@ -226,4 +208,4 @@ def failures_in(lines: Iterable[Mapping[str, Any]]) -> list[Failure]:
 
 def remove_chunks(folder: Path) -> None:
     """Remove the chunks of a finished batch."""
-    shutil.rmtree(folder / CHUNKS, ignore_errors=True)
+    removed(folder / CHUNKS)

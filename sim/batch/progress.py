@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from sim.files import appending
 from sim.storage.names import LOG
 
 #: Seconds between two lines of the progress log.
@@ -79,6 +80,6 @@ class Log:
         if not always and now - self._last < TOLD_EVERY:
             return False
         self._last = now
-        with contextlib.suppress(OSError), self.path.open("a", encoding="utf-8") as f:
-            f.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {line}\n")
+        with contextlib.suppress(OSError), appending(self.path) as f:
+            f.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {line}\n".encode())
         return True

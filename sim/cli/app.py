@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sim import screen
 from sim.errors import UsageError
+from sim.files import must_be_free, write_new
 from sim.serving import LOOPBACK, OPEN_TO_OTHERS, address_of, is_open_to_others, listening
 from sim.theory.parameters import nearest
 
@@ -33,14 +35,14 @@ def app(
     with listening(host, port) as bound:
         url = address_of(bound)
         warm_up()
-        typer.echo(f"Attune's classroom page: {url}  (Ctrl-C stops it)")
+        screen.say(f"Attune's classroom page: {url}  (Ctrl-C stops it)")
         if is_open_to_others(bound):
-            typer.echo(OPEN_TO_OTHERS, err=True)
+            screen.note(OPEN_TO_OTHERS)
         if browser:
             threading.Timer(0.3, webbrowser.open, [url]).start()
         with suppress(KeyboardInterrupt):  # how one stops it
             served(bound.getsockname()[0]).run(sockets=[bound])
-    typer.echo("Stopped.")
+    screen.say("Stopped.")
 
 
 def _mesa(host: str, port: int, browser: bool) -> None:
@@ -55,7 +57,7 @@ def warm_up() -> None:
     from sim.classroom.course.state import read
     from sim.classroom.lessons import FIRST, SETUPS
 
-    typer.echo("Getting ready (the first time this takes half a minute) ...")
+    screen.say("Getting ready (the first time this takes half a minute) ...")
     play_of(read("", SETUPS, FIRST))
     play_of(read("sessions=2&a_do=1.1.name_it", SETUPS, FIRST))  # what the chair does needs a form of its own
 
@@ -83,14 +85,7 @@ def handout(
     if lesson not in LESSONS:
         raise UsageError(f"there is no lesson '{lesson[:60]}'{nearest(lesson[:60], LESSONS)}; lessons are {', '.join(LESSONS)}")
     path = out or Path(f"attune-handout-{lesson}.html")
-    if path.exists():
-        raise UsageError(f"{path}: already exists{' and is a folder' if path.is_dir() else ''}; choose another name with --out")
+    must_be_free(path, advice := "choose another name with --out")
     text = handout_of(lesson)
-    try:
-        with path.open("x", encoding="utf-8") as file:
-            file.write(text)
-    except FileExistsError:
-        raise UsageError(f"{path}: already exists; choose another name with --out") from None
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be written ({error.strerror})") from error
-    typer.echo(f"Wrote {path} ({len(text.encode()) / 1e6:.1f} MB). Open it in a browser; it needs no server and no network.")
+    write_new(path, text, advice)
+    screen.say(f"Wrote {path} ({len(text.encode()) / 1e6:.1f} MB). Open it in a browser; it needs no server and no network.")

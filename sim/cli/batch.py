@@ -6,16 +6,14 @@ import contextlib
 import signal
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import typer
-from rich.console import Console
-from rich.progress import BarColumn, TextColumn
-from rich.progress import Progress as Bar
-
+from sim import screen
+from sim.files import write_here
 from sim.report.words.sweep import how_known, results_table
 
 if TYPE_CHECKING:
@@ -47,31 +45,26 @@ def added_files(files: Sequence[Path] | None) -> tuple[tuple[str, str], ...]:
 @contextlib.contextmanager
 def _told() -> Iterator[Callable[[Progress], None]]:
     """Progress for people: a bar on a terminal, else a line now and then."""
-    import time
-
     from sim.batch.progress import TOLD_EVERY, told_seconds
 
-    console = Console(stderr=True)
-    if not console.is_terminal:
+    if not screen.is_terminal():
         last = [time.monotonic()]
 
         def line(progress: Progress) -> None:
             if time.monotonic() - last[0] >= TOLD_EVERY or progress.done == progress.total:
                 last[0] = time.monotonic()
-                typer.echo(progress.said, err=True)
+                screen.note(progress.said)
 
         yield line
         return
-    columns = (TextColumn("simulating"), BarColumn(), TextColumn("{task.fields[said]}"))
-    with Bar(*columns, console=console, transient=True) as bar:
-        task = bar.add_task("simulating", total=None, said="starting workers")
+    with screen.progress() as tell:
 
         def moved(progress: Progress) -> None:
-            left = told_seconds(progress.remaining)
             failed = f", {progress.failures} failed" if progress.failures else ""
-            said = f"{progress.done}/{progress.total} tasks, {progress.rate:.2f}/s, {left} left{failed}"
-            bar.update(task, completed=progress.done, total=progress.total, said=said)
+            also = f"tasks, {progress.rate:.2f}/s, {told_seconds(progress.remaining)} left{failed}"
+            tell(progress.done, progress.total, also=also)
 
+        tell(0, None, also="starting workers")
         yield moved
 
 
@@ -93,13 +86,13 @@ def run(
     folder = out or usual_folder(scenario, seed)
     there = (folder / MANIFEST).exists() and not how.get("anew")
     if (folder / LEDGER).exists() and not there and not how.get("anew"):
-        typer.echo(f"Going on in {folder}; what is there is checked first.", err=True)
+        screen.note(f"Going on in {folder}; what is there is checked first.")
     added = added_files(with_files)
     try:
         with _told() as progress, _workers(workers, cluster) as chosen, _ended_gently():
             run_batch(scenario, seed, folder, workers=chosen, added=added, progress=progress, **how)
     except KeyboardInterrupt as stop:
-        typer.echo(f"attune: stopped; what is finished is kept in {folder}, and the same command goes on from there", err=True)
+        screen.note(f"attune: stopped; what is finished is kept in {folder}, and the same command goes on from there")
         sys.exit(143 if isinstance(stop, _Ended) else 130)
     found = open_batch(folder)
     if there:
@@ -108,7 +101,7 @@ def run(
         _report(found)
     show(found)
     if there:
-        typer.echo("Already run with this scenario, seed and version; read from disk.")
+        screen.say("Already run with this scenario, seed and version; read from disk.")
 
 
 def _still_whole(folder: Path) -> None:
@@ -135,8 +128,8 @@ def _report(found: BatchResults) -> None:
     except (OSError, MemoryError):
         raise
     except Exception as e:
-        (found.folder / "report-error.txt").write_text("".join(traceback.format_exception(e)), encoding="utf-8")
-        typer.echo(f"attune: the tables are in {found.folder}, but the report failed ({e}); see report-error.txt there", err=True)
+        write_here(found.folder / "report-error.txt", "".join(traceback.format_exception(e)))
+        screen.note(f"attune: the tables are in {found.folder}, but the report failed ({e}); see report-error.txt there")
         sys.exit(1)
 
 
@@ -178,25 +171,19 @@ def _workers(count: int | None, cluster: str | None) -> Iterator[Any]:
 
 def show(found: BatchResults) -> None:
     """Print what a batch came to."""
-    from rich.table import Table
-
-    console = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
-    console.print(f"\n{found.scenario.question}\n", style="bold", markup=False)
+    screen.heading(f"\n{found.scenario.question}\n")
     rows = results_table(found)
-    table = Table(title="Simulated people, not real ones", title_justify="left", title_style="bold", header_style="")
-    for name in rows.columns:
-        table.add_column(str(name), justify="left")
-    for row in rows.head(MOST_ROWS).itertuples(index=False):
-        table.add_row(*(str(v) for v in row))
-    console.print(table)
+    screen.show(
+        screen.table("Simulated people, not real ones", map(str, rows.columns), rows.head(MOST_ROWS).itertuples(index=False))
+    )
     if len(rows) > MOST_ROWS:
-        typer.echo(f"... and {len(rows) - MOST_ROWS} more rows; all are in {found.folder / 'summaries.parquet'}")
-    typer.echo(how_known(found))
+        screen.say(f"... and {len(rows) - MOST_ROWS} more rows; all are in {found.folder / 'summaries.parquet'}")
+    screen.say(how_known(found))
     failed = len(found.failures)
     if failed:
         runs = "1 run" if failed == 1 else f"{failed} runs"
-        typer.echo(f"{runs} failed and are not in the numbers above; attune replay {found.folder} lists and explains them.")
-    typer.echo(f"\nReport: {found.folder / 'report.html'}\nTables: {found.folder}  (seed {found.seed})")
+        screen.say(f"{runs} failed and are not in the numbers above; attune replay {found.folder} lists and explains them.")
+    screen.say(f"\nReport: {found.folder / 'report.html'}\nTables: {found.folder}  (seed {found.seed})")
     if failed and not len(found.summaries):
-        typer.echo("attune: every run has failed", err=True)
+        screen.note("attune: every run has failed")
         sys.exit(1)

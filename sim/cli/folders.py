@@ -13,6 +13,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sim import screen
+from sim.files import write_new
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -32,7 +35,7 @@ _WRITE = typer.Option(help="Also write a scenario file that fails in the same wa
 
 def told(line: str) -> None:
     """Progress as a line on stderr."""
-    typer.echo(line, err=True)
+    screen.note(line)
 
 
 # -------------------------------------------------------------------------------------------------------------- verify
@@ -55,7 +58,7 @@ def verify(
     run_files(with_files)
     chosen = secrets.randbelow(2**32) if seed is None else seed
     found = verified(folder, sample, chosen, anyway=anyway, progress=told)
-    typer.echo("\n".join(verified_told(found)))
+    screen.say("\n".join(verified_told(found)))
     if not found.well:
         sys.exit(1)
 
@@ -93,7 +96,7 @@ def export(
 
     place = exported(folder, to, out, tuple(table or ()), progress=told)
     files = sorted(path.name for path in place.iterdir())
-    typer.echo(f"Written: {place} ({', '.join(files)})")
+    screen.say(f"Written: {place} ({', '.join(files)})")
 
 
 # ------------------------------------------------------------------------------------------------------------- compare
@@ -110,15 +113,15 @@ def compare(
 
     found = compare_folders(a, b, measure)
     _csv_written(csv, found)
-    typer.echo("\n".join(f"{line}." for line in found.notes))
-    typer.echo("")
+    screen.say("\n".join(f"{line}." for line in found.notes))
+    screen.say("")
     if len(found.table) and (found.table[["difference", "low", "high"]].fillna(0.0) == 0.0).all(axis=None):
-        typer.echo(f"Identical: none of the {len(found.table)} differences is anything but 0.")
+        screen.say(f"Identical: none of the {len(found.table)} differences is anything but 0.")
         return
     _show(compared_table(found).head(MOST_ROWS))
     if len(found.table) > MOST_ROWS:
-        typer.echo(f"... and {len(found.table) - MOST_ROWS} more rows; --measure shows one measure, --csv FILE writes all")
-    typer.echo("\nB minus A, with 95 % intervals. Simulated people, not real ones.")
+        screen.say(f"... and {len(found.table) - MOST_ROWS} more rows; --measure shows one measure, --csv FILE writes all")
+    screen.say("\nB minus A, with 95 % intervals. Simulated people, not real ones.")
 
 
 def compared_table(found: Compared) -> pd.DataFrame:
@@ -139,32 +142,18 @@ def compared_table(found: Compared) -> pd.DataFrame:
 
 
 def _show(rows: pd.DataFrame) -> None:
-    from rich.box import SIMPLE
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(box=SIMPLE, padding=0, collapse_padding=True, header_style="", pad_edge=False)
-    for name in rows.columns:
-        table.add_column(str(name), justify="right" if name in ("A", "B", "B - A") else "left")
-    for row in rows.itertuples(index=False):
-        table.add_row(*map(str, row))
-    Console(width=None if sys.stdout.isatty() else 180, highlight=False).print(table, markup=False)
+    heads = [screen.Head(str(name), right=name in ("A", "B", "B - A")) for name in rows.columns]
+    screen.show(screen.table("", heads, rows.itertuples(index=False), compact=True), width=180)
 
 
 def _csv_written(path: Path | None, found: Compared) -> None:
-    from sim.errors import StoreError
     from sim.storage.store import SYNTHETIC
 
     if path is None:
         return
-    try:
-        with path.open("x", encoding="utf-8", newline="") as f:
-            f.write("".join(f"# {line}\n" for line in (SYNTHETIC, "B minus A, 95 % intervals", *found.notes)))
-            found.table.assign(unit=[found.unit(m) for m in found.table["measure"]]).to_csv(f, index=False)
-    except FileExistsError:
-        raise StoreError(f"{path}: already exists; choose another name") from None
-    except OSError as e:
-        raise StoreError(f"{path}: cannot be written ({e.strerror or e})") from e
+    note = "".join(f"# {line}\n" for line in (SYNTHETIC, "B minus A, 95 % intervals", *found.notes))
+    table = found.table.assign(unit=[found.unit(m) for m in found.table["measure"]])
+    write_new(path, note + table.to_csv(index=False))
 
 
 # -------------------------------------------------------------------------------------------------------------- status
@@ -178,7 +167,7 @@ def status(
     from sim.folders.status import status as looked_at
 
     found = looked_at(folder)
-    typer.echo(json.dumps(asdict(found), indent=2) if as_json else "\n".join(status_told(found)))
+    screen.say(json.dumps(asdict(found), indent=2) if as_json else "\n".join(status_told(found)))
 
 
 def status_told(found: Status) -> Iterator[str]:
@@ -238,18 +227,18 @@ def replay(
         failures = failures_of(folder)
         if failures:
             arms = len(found.plan.scenario.arms)
-            typer.echo("\n".join(page.listed(folder, found.plan.points, failures, not found.finished, arms)))
+            screen.say("\n".join(page.listed(folder, found.plan.points, failures, not found.finished, arms)))
         else:
-            typer.echo(f"{folder}: nothing has failed{'' if found.finished else ' so far'}.")
+            screen.say(f"{folder}: nothing has failed{'' if found.finished else ' so far'}.")
         return
     again = replayed(folder, failure, progress=told)
-    typer.echo("\n".join(page.explained(again)))
-    typer.echo("")
+    screen.say("\n".join(page.explained(again)))
+    screen.say("")
     if write is not None:
-        typer.echo(f"Wrote {write}; it fails with:\n  {page.written(again, write)}")
+        screen.say(f"Wrote {write}; it fails with:\n  {page.written(again, write)}")
     elif again.error is not None:
         command = shlex.join(["attune", "replay", str(folder), "--failure", str(failure), "--write", "failing.yaml"])
-        typer.echo(f"Next: {command}   writes a scenario of this alone")
+        screen.say(f"Next: {command}   writes a scenario of this alone")
 
 
 COMMANDS = (verify, export, compare, status, replay)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-
-from rich.table import Table
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from sim.scenario.clinic import ClinicFile
 from sim.scenario.scenario import Arm, Scenario
+from sim.screen import Head, table
 from sim.simulation.build import arm_parameters, arm_weeks
 from sim.simulation.tables import Run
 from sim.theory.parameters import Number
@@ -15,14 +15,8 @@ from sim.therapy.clinic.matching import meaning, rule_names
 from sim.therapy.policies import POLICIES
 from sim.therapy.training import PROGRAMMES
 
-
-def _titled(title: str, headings: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
-    table = Table(title=title, title_justify="left", title_style="bold")
-    for heading in headings:
-        table.add_column(heading)
-    for row in rows:
-        table.add_row(*row)
-    return table
+if TYPE_CHECKING:
+    from sim.screen import Table
 
 
 def _changes(arm: Arm) -> str:
@@ -66,9 +60,7 @@ def plan_of(scenario: Scenario) -> Table:
         )
         for arm in scenario.arms
     ]
-    table = _titled(title, ("arm", "client", "therapist", "sessions", "weeks", "changed"), rows)
-    table.title_style = ""
-    return table
+    return table(title, ("arm", "client", "therapist", "sessions", "weeks", "changed"), rows, quiet=True)
 
 
 #: Factors' levels and points are listed up to here.
@@ -140,17 +132,24 @@ def intervals_of(run: Run) -> list[Table]:
     if not answer_ensemble.asks_for_the_ensemble(run):
         return []
     heads, rows = answer_ensemble.heads_and_rows(run, answer_ensemble.MOST_PRINTED)
-    return [_titled("Chance, and what the evidence leaves open (two kinds of interval; *: outside of it)", heads, rows)]
+    return [table("Chance, and what the evidence leaves open (two kinds of interval; *: outside of it)", heads, rows)]
 
 
 def numbers_of(chosen: Sequence[Number], group: str) -> Table:
     """The numbers of one group of the model."""
-    table = Table(title=group, title_justify="left", title_style="bold", show_lines=False)
-    for heading in ("name", "default", "range", "unit", "status", "source", "meaning"):
-        table.add_column(heading, overflow="fold", no_wrap=heading in ("name", "default", "range"))
-    for n in (n for n in chosen if n.group == group):
-        table.add_row(n.name, f"{n.default:g}", f"{n.low:g}..{n.high:g}", n.unit, n.status, n.source or "-", n.meaning)
-    return table
+    heads: list[str | Head] = [
+        *(Head(name, wrap=False) for name in ("name", "default", "range")),
+        "unit",
+        "status",
+        "source",
+        "meaning",
+    ]
+    rows = [
+        (n.name, f"{n.default:g}", f"{n.low:g}..{n.high:g}", n.unit, n.status, n.source or "-", n.meaning)
+        for n in chosen
+        if n.group == group
+    ]
+    return table(group, heads, rows)
 
 
 def policies() -> Table:
@@ -160,7 +159,7 @@ def policies() -> Table:
         changes = [f"{k} = {v:g}" for k, v in policy.parameters.items()]
         changes += [f"therapist's {k} {v:+g}" for k, v in policy.adds.items()]
         rows.append((name, policy.meaning, ", ".join(changes), policy.source))
-    return _titled("policies: what therapists can be told to do", ("name", "meaning", "what it changes", "source"), rows)
+    return table("policies: what therapists can be told to do", ("name", "meaning", "what it changes", "source"), rows)
 
 
 def clinic() -> list[Table]:
@@ -176,7 +175,7 @@ def clinic() -> list[Table]:
         weekly = [f"{k} {v:+g} every week" for k, v in programme.each_week.items()]
         taught.append((name, programme.meaning, ", ".join([*learned, *weekly]), f"{programme.weeks} weeks", programme.source))
     return [
-        _titled("clinic: how it is run", ("key", "default", "meaning"), keys),
-        _titled("matching: who meets whom", ("rule", "meaning"), rules),
-        _titled("training: supervision and programmes", ("name", "meaning", "what it adds", "takes", "source"), taught),
+        table("clinic: how it is run", ("key", "default", "meaning"), keys),
+        table("matching: who meets whom", ("rule", "meaning"), rules),
+        table("training: supervision and programmes", ("name", "meaning", "what it adds", "takes", "source"), taught),
     ]

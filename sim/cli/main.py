@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
-import tempfile
 import time
 import traceback
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
-from rich.box import SIMPLE
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
+from sim import screen
 from sim.cli import app as app_command
 from sim.cli import batch as batch_run
 from sim.cli import folders as batch_command
@@ -25,6 +21,7 @@ from sim.cli.evidence import claims as claims_command
 from sim.cli.evidence import sensitivity as sensitivity_command
 from sim.cli.evidence import validate as validation_command
 from sim.errors import AttuneError, UsageError
+from sim.files import replacing, write_here, write_new
 from sim.version import __version__
 
 if TYPE_CHECKING:
@@ -48,14 +45,9 @@ _POINT = typer.Option(min=0, help="Of a scenario with a batch: this point alone,
 _SEED = typer.Option(min=0, max=2**63 - 1, help="Fixes all luck: the same seed gives the same tables.")
 
 
-def _out() -> Console:
-    # Wide when the output is not a terminal, so that tables in files are not folded.
-    return Console(width=None if sys.stdout.isatty() else 140, highlight=False)
-
-
 def _version(value: bool) -> None:
     if value:
-        typer.echo(f"attune {__version__}")
+        screen.say(f"attune {__version__}")
         raise typer.Exit
 
 
@@ -69,30 +61,8 @@ def _attune(
 def _simulated(scenario: Scenario, seed: int, threads: int | None) -> Run:
     from sim.runs.run import run
 
-    console = Console(stderr=True)
-    with Progress(
-        TextColumn("simulating"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    ) as progress:
-        bar = progress.add_task("simulating", total=None)
-        return run(
-            scenario, seed, threads=threads, progress=lambda done, total: progress.update(bar, completed=done, total=total)
-        )
-
-
-def _table(frame: pd.DataFrame, title: str, compact: bool = False) -> Table:
-    how: dict[str, Any] = {"box": SIMPLE, "padding": 0, "collapse_padding": True} if compact else {}
-    table = Table(title=title, title_justify="left", title_style="bold", header_style="", **how)
-    for name in frame.columns:
-        table.add_column(str(name), justify="right" if frame[name].dtype.kind in "fi" else "left")
-    for row in frame.itertuples(index=False):
-        table.add_row(*("" if v != v else f"{v:.2f}" if isinstance(v, float) else str(v) for v in row))
-    return table
+    with screen.progress() as tell:
+        return run(scenario, seed, threads=threads, progress=tell)
 
 
 @app.command("run")
@@ -159,7 +129,8 @@ def _at_point(scenario: Scenario, point: int | None, seed: int) -> tuple[Scenari
 def _run_alone(wanted: Scenario, seed: int, out: Path | None, workers: int | None) -> None:
     """A single run: whole or not at all."""
     from sim.errors import StoreError
-    from sim.storage.store import open_run, run_id, save, writable
+    from sim.files import writable
+    from sim.storage.store import open_run, run_id, save
 
     started = time.perf_counter()
     folder = out or Path("results") / wanted.name / run_id(wanted, seed)
@@ -169,7 +140,7 @@ def _run_alone(wanted: Scenario, seed: int, out: Path | None, workers: int | Non
         except StoreError as e:
             raise UsageError(f"{e}. Remove {folder} to run it anew.") from e
         _show(done, folder)
-        typer.echo("Already run with this scenario, seed and version; read from disk.")
+        screen.say("Already run with this scenario, seed and version; read from disk.")
         return
     writable(folder)
     try:
@@ -189,7 +160,7 @@ def _run_alone(wanted: Scenario, seed: int, out: Path | None, workers: int | Non
             raise
         except Exception as e:  # a fault in the report must not cost the tables
             failed.append(e)
-            (place / "report-error.txt").write_text("".join(traceback.format_exception(e)), encoding="utf-8")
+            write_here(place / "report-error.txt", "".join(traceback.format_exception(e)))
 
     save(result, folder, [f"started {time.strftime('%Y-%m-%d %H:%M:%S')}", f"simulated in {simulated - started:.2f} s"], report)
     if failed:
@@ -202,14 +173,11 @@ def _show(run: Run, folder: Path) -> None:
     from sim.cli import listing
     from sim.report.words import answer
 
-    console = _out()
-    console.print(f"\n{run.scenario.question}\n", style="bold", markup=False)
-    console.print(_table(measures.answer_table(run), "Simulated people, not real ones"))
-    for one in listing.intervals_of(run):
-        console.print(one)
+    screen.heading(f"\n{run.scenario.question}\n")
+    screen.show(screen.table_of(measures.answer_table(run), "Simulated people, not real ones"), *listing.intervals_of(run))
     if run.scenario.design == "clinic":  # whose answer is not in its table
-        typer.echo("\n" + answer.paragraph(run))
-    typer.echo(f"\nReport: {folder / 'report.html'}\nTables: {folder}  (seed {run.seed})")
+        screen.say("\n" + answer.paragraph(run))
+    screen.say(f"\nReport: {folder / 'report.html'}\nTables: {folder}  (seed {run.seed})")
 
 
 @app.command()
@@ -227,16 +195,15 @@ def check(
     s = load(scenario)
     if s.batch is None:
         fits_in_memory(s)
-    console = _out()
-    console.print(s.question, style="bold", markup=False)
-    console.print(listing.plan_of(s))
+    screen.heading(s.question)
+    screen.show(listing.plan_of(s))
     for arm in s.arms:
         for note in arm.notes():
-            typer.echo(f"Note: {arm.name}: {note}.")
+            screen.say(f"Note: {arm.name}: {note}.")
     if s.batch is not None:
-        typer.echo(f"{listing.batch_of(s)}\n{scenario}: valid. attune run tells how long it will take once it has begun.")
+        screen.say(f"{listing.batch_of(s)}\n{scenario}: valid. attune run tells how long it will take once it has begun.")
         return
-    typer.echo(f"{scenario}: valid. {listing.sizes_of(s)}")
+    screen.say(f"{scenario}: valid. {listing.sizes_of(s)}")
 
 
 app.command()(new_command.new)
@@ -256,19 +223,17 @@ def params(
     from sim.theory.parameters import NUMBERS, nearest
 
     if policies or clinic:
-        for one in [*([listing.policies()] if policies else []), *(listing.clinic() if clinic else [])]:
-            _out().print(one)
+        screen.show(*([listing.policies()] if policies else []), *(listing.clinic() if clinic else []))
         return
 
     chosen = [n for n in NUMBERS.values() if word is None or word.lower() in f"{n.name} {n.group} {n.meaning}".lower()]
     if not chosen:
         raise UsageError(f"no number's name or meaning contains '{word}'{nearest(word or '', NUMBERS)}")
     if as_json:
-        typer.echo(json.dumps([asdict(n) for n in chosen], indent=2))
+        screen.say(json.dumps([asdict(n) for n in chosen], indent=2))
         return
-    for group in dict.fromkeys(n.group for n in chosen):
-        _out().print(listing.numbers_of(chosen, group))
-    typer.echo("Numbers that begin with client_ or therapist_ hold for that role alone, the others for both people.")
+    screen.show(*(listing.numbers_of(chosen, group) for group in dict.fromkeys(n.group for n in chosen)))
+    screen.say("Numbers that begin with client_ or therapist_ hold for that role alone, the others for both people.")
 
 
 @app.command()
@@ -300,12 +265,11 @@ def trace(
     _csv_written(csv, exchanges, s.name, seed)
     inside = exchanges[exchanges["session"] == session]
     now = sessions[sessions["session"] == session].iloc[0]
-    console = _out()
-    console.print(f"{chosen}: client {client}, session {session}, seed {seed} (simulated people)", style="bold", markup=False)
-    console.print(_table(story.told(inside), "all in 0..1; read from left to right", compact=True))
-    typer.echo("  ".join(f"{heading}: {meaning};" for heading, meaning in story.STORY.values() if meaning))
+    screen.heading(f"{chosen}: client {client}, session {session}, seed {seed} (simulated people)")
+    screen.show(screen.table_of(story.told(inside), "all in 0..1; read from left to right", compact=True))
+    screen.say("  ".join(f"{heading}: {meaning};" for heading, meaning in story.STORY.values() if meaning))
     happened = f"{now['ruptures']} rupture(s) ({now['rupture_type']}), {now['repairs']} repair(s)"
-    typer.echo(
+    screen.say(
         f"Client's WAI after the session {now['wai_client']:.2f}, therapist's {now['wai_therapist']:.2f} (1-7); "
         f"CORE-OM before it {now['distress']:.1f} (0-40); {happened}; "
         f"accuracy (correlation) {now['accuracy_correlation']:.2f}."
@@ -316,14 +280,8 @@ def _csv_written(path: Path | None, exchanges: pd.DataFrame, scenario: str, seed
     """Every quantity of every exchange as CSV, never over a file that is there."""
     if path is None:
         return
-    try:
-        with path.open("x", encoding="utf-8", newline="") as f:
-            f.write(f"# attune {__version__}: synthetic data, simulated people; {scenario}, seed {seed}\n")
-            exchanges.to_csv(f, index=False)
-    except FileExistsError:
-        raise UsageError(f"{path}: already exists{' and is a folder' if path.is_dir() else ''}; choose another name") from None
-    except OSError as e:
-        raise UsageError(f"{path}: cannot be written ({e.strerror})") from e
+    note = f"# attune {__version__}: synthetic data, simulated people; {scenario}, seed {seed}\n"
+    write_new(path, note + exchanges.to_csv(index=False))
 
 
 @app.command()
@@ -342,16 +300,12 @@ def report(
     if opened(folder).is_batch:
         from sim.report.pages.batch import write_batch_report
 
-        typer.echo(f"Report: {write_batch_report(open_batch(folder))}")
+        screen.say(f"Report: {write_batch_report(open_batch(folder))}")
         return
     run = open_run(folder)
-    with tempfile.TemporaryDirectory(prefix=".report-", dir=folder) as beside:
-        write_report(run, Path(beside))  # all of it first, so that a full disk leaves the old report whole
-        (folder / "figures").mkdir(exist_ok=True)
-        for made in sorted(Path(beside).rglob("*")):
-            if made.is_file():
-                made.replace(folder / made.relative_to(beside))
-    typer.echo(f"Report: {folder / 'report.html'}")
+    with replacing(folder) as beside:
+        write_report(run, beside)
+    screen.say(f"Report: {folder / 'report.html'}")
 
 
 app.command()(claims_command.claims)
@@ -370,7 +324,7 @@ def schema() -> None:
     """Print the JSON Schema of scenario files, for editors."""
     from sim.scenario.scenario import json_schema
 
-    typer.echo(json.dumps(json_schema(), indent=2, ensure_ascii=False))
+    screen.say(json.dumps(json_schema(), indent=2, ensure_ascii=False))
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -391,5 +345,5 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _fail(message: str, status: int) -> NoReturn:
-    typer.echo(f"attune: {' '.join(message.split())}", err=True)
+    screen.note(f"attune: {' '.join(message.split())}")
     sys.exit(status)

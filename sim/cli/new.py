@@ -8,7 +8,9 @@ from typing import Annotated
 
 import typer
 
+from sim import screen
 from sim.errors import UsageError
+from sim.files import write_new
 
 
 def new(
@@ -25,11 +27,5 @@ def new(
     text = resources.files("sim.scenario").joinpath("templates", template).read_text(encoding="utf-8")
     if (folder / "schema.json").exists():
         text = "# yaml-language-server: $schema=schema.json\n" + text
-    try:
-        with path.open("x", encoding="utf-8") as f:
-            f.write(text)
-    except FileExistsError:
-        raise UsageError(f"{path}: already exists; choose another name") from None
-    except OSError as e:
-        raise UsageError(f"{path}: cannot be written ({e.strerror})") from e
-    typer.echo(f"Wrote {path}. Edit it, then:\n  attune check {path}\n  attune run {path}")
+    write_new(path, text)
+    screen.say(f"Wrote {path}. Edit it, then:\n  attune check {path}\n  attune run {path}")

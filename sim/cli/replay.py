@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from sim.files import write_new
+
 if TYPE_CHECKING:
     from sim.batch.chunks import Failure
     from sim.folders.faults import Fault
@@ -186,7 +188,6 @@ def _cell(value: Any) -> str:
 
 def written(found: Replay, path: Path) -> str:
     """The scenario that fails alone, as a file, never over one that is there. Returns its command. Raises ``StoreError``."""
-    from sim.errors import StoreError
     from sim.folders.replay import alone
 
     files = [word for file in found.files for word in ("--with", str(file))]
@@ -198,11 +199,5 @@ def written(found: Replay, path: Path) -> str:
         f"  {command}",
     ]
     text = "".join(f"# {line}\n" for line in head) + alone(found).to_yaml()
-    try:
-        with path.open("x", encoding="utf-8") as f:
-            f.write(text)
-    except FileExistsError:
-        raise StoreError(f"{path}: already exists; choose another name") from None
-    except OSError as e:
-        raise StoreError(f"{path}: cannot be written ({e.strerror or e})") from e
+    write_new(path, text)
     return command

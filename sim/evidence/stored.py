@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Mapping
 from functools import lru_cache
 from importlib import metadata, resources
@@ -18,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from sim.errors import StoreError
+from sim.files import folder_at, write_over
 
 #: What is kept: the calibration, every row predicted without it, the competing models, the ensemble's tables, the validation, the
 #: claims, and the claims over the ensemble.
@@ -54,18 +53,8 @@ def kept(name: str) -> dict[str, Any]:
 
 def keep(path: Path, data: Mapping[str, Any]) -> None:
     """Write a result whole or not at all, with the model that made it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as f:
-            f.write(json.dumps({"model": model_hash(), **_plain(data)}, separators=(",", ":")) + "\n")
-            f.flush()
-            os.fsync(f.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    folder_at(path.parent)
+    write_over(path, json.dumps({"model": model_hash(), **_plain(data)}, separators=(",", ":")) + "\n")
 
 
 def keep_with_product(name: str, data: Mapping[str, Any]) -> Path:

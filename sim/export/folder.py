@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv as csv_files
+import io
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -15,8 +16,8 @@ from sim.catalogue.measures import known_measures, title_and_unit
 from sim.errors import StoreError, TableError
 from sim.export import netcdf
 from sim.export.described import about, columns_described
+from sim.files import whole, write_here
 from sim.storage.folder import ResultFolder, opened
-from sim.storage.store import whole
 
 #: What can be exported to.
 FORMATS = ("csv", "netcdf")
@@ -106,10 +107,11 @@ def _dictionary(found: ResultFolder, names: Sequence[str], path: Path) -> None:
         for measure in known_measures(found.clinic):
             meaning, unit = title_and_unit(measure, found.clinic)
             rows.append({"table": SUMMARIES, "column": f"measure = {measure}", "unit": unit, "meaning": meaning})
-    with path.open("w", encoding="utf-8", newline="") as f:
-        writer = csv_files.DictWriter(f, ["table", "column", "unit", "meaning"])
-        writer.writeheader()
-        writer.writerows(rows)
+    text = io.StringIO()
+    writer = csv_files.DictWriter(text, ["table", "column", "unit", "meaning"])
+    writer.writeheader()
+    writer.writerows(rows)
+    write_here(path, text.getvalue())
 
 
 def _read_me(found: ResultFolder, names: Sequence[str], to: str, making: Path) -> None:
@@ -129,4 +131,4 @@ def _read_me(found: ResultFolder, names: Sequence[str], to: str, making: Path) -
         lines.append("'point' in every table is the row of that number in 'points', where the factors stand.")
         if to == "netcdf" and SUMMARIES in names:
             lines.append("summaries.nc: measures over (point, arm, replicate), differences over (point, arm, minus, replicate).")
-    (making / "README.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    write_here(making / "README.txt", "\n".join(lines) + "\n")

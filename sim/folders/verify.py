@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +17,7 @@ from sim.batch.folder import machine_differences
 from sim.catalogue.columns import ENSEMBLE_TABLES
 from sim.compiling import sources_hash
 from sim.errors import ScenarioError, StoreError, TableError
+from sim.files import folder_at, temporary, write_over
 from sim.folders.reopened import Reopened, reopened
 from sim.scenario.points import scenario_at
 from sim.scenario.scenario import Scenario, load
@@ -203,8 +203,8 @@ def _compare_batch(
     ))  # fmt: skip
     _compare_failures(found, result, tasks, done.failures, where)
     names = ([SUMMARIES] if summaries_too else []) + list(plan.batch.keep)
-    with tempfile.TemporaryDirectory(prefix="attune-verify-") as place:
-        now = _tables_of(again, tasks, done.tables, Path(place), names)
+    with temporary("attune-verify-") as place:
+        now = _tables_of(again, tasks, done.tables, place, names)
         clients = np.concatenate([_clients(plan.scenario, plan.points[point].changes, key) for key in tasks])
         for name in names:
             if name not in result.hashed:
@@ -224,9 +224,9 @@ def _tables_of(
     again: Reopened, tasks: list[Key], made: Mapping[str, bytes], place: Path, names: Sequence[str]
 ) -> dict[str, pd.DataFrame]:
     """The tables that a batch of these tasks alone would have."""
-    (place / CHUNKS).mkdir()
+    chunks_here = folder_at(place / CHUNKS)
     for name, data in made.items():
-        (place / CHUNKS / f"{name}.arrow").write_bytes(data)
+        write_over(chunks_here / f"{name}.arrow", data)
     line = {"tasks": again.plan.runs(tasks), "files": {name: {"file": f"{name}.arrow"} for name in made}}
     chunks = Chunks(place, again.plan, [line])
     for name in names:

@@ -17,6 +17,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from pathlib import Path
 from typing import Any
 
+from sim import screen
 from sim.errors import MissingExtra
 from sim.serving import OPEN_TO_OTHERS, address_of, is_open_to_others, listening
 
@@ -45,9 +46,9 @@ def serve(host: str, port: int, browser: bool) -> None:
         warnings.filterwarnings("ignore", "Cookies with samesite", UserWarning)  # it is about pages inside of other pages
         server = uvicorn.Server(uvicorn.Config(application, log_level="critical", timeout_graceful_shutdown=_PATIENCE))
         address = address_of(listener)
-        print(f"Attune with Mesa is at {address} (Ctrl-C stops it)", flush=True)
+        screen.say(f"Attune with Mesa is at {address} (Ctrl-C stops it)")
         if is_open_to_others(listener):
-            print(OPEN_TO_OTHERS, file=sys.stderr, flush=True)
+            screen.note(OPEN_TO_OTHERS)
         if browser:
             webbrowser.open(address)
         with contextlib.suppress(KeyboardInterrupt):

@@ -1,1 +1,1 @@
-"""Who takes part: state columns, populations, life outside therapy, questionnaires."""
+"""Who takes part: state columns, populations, life outside therapy."""

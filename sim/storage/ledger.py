@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from sim.errors import StoreError
+from sim.files import appending
 from sim.storage.names import LEDGER
 
 _CHECK = "check"
@@ -93,7 +94,7 @@ def held(folder: Path) -> Iterator[Ledger]:
     """The ledger of a batch to write to, by this process alone. Raises ``StoreError`` when another has it."""
     path = folder / LEDGER
     try:
-        file = path.open("a+b", buffering=0)
+        file = appending(path)
     except OSError as e:
         raise StoreError(f"{folder}: cannot be written ({e.strerror or e})") from e
     try:

@@ -6,15 +6,11 @@ manifest holds a time; times are in ``run.log``.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
-import os
 import platform
-import shutil
-import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -27,9 +23,11 @@ import pyarrow.parquet as pq
 from sim.catalogue.columns import POINT, columns_of
 from sim.compiling import compiled, sources_hash
 from sim.errors import ScenarioError, StoreError
+from sim.files import whole, write_here
 from sim.scenario.scenario import Scenario, load
 from sim.simulation.tables import Run
 from sim.storage import added
+from sim.storage.names import MANIFEST, RUN_LOG, SCENARIO
 from sim.therapy.model import SHIPPED, Model
 from sim.version import __version__
 
@@ -157,59 +155,6 @@ def _manifest(run: Run) -> dict[str, Any]:
     }
 
 
-def synced(folder: Path, *, deep: bool = True) -> None:
-    """Have a folder's entries, and (``deep``) everything in it, on the disk when this returns."""
-    # What is renamed must already be on the disk.
-    for path in [*(folder.rglob("*") if deep else ()), folder]:
-        with contextlib.suppress(PermissionError):
-            handle = os.open(path, os.O_RDONLY)
-            try:
-                os.fsync(handle)
-            finally:
-                os.close(handle)
-
-
-@contextlib.contextmanager
-def whole(folder: Path) -> Iterator[Path]:
-    """A temporary sibling that becomes ``folder`` when the block ends well, and is removed when it does not."""
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise StoreError(
-            f"{folder}: {'already exists and is not empty' if folder.is_dir() else 'is a file'}; name another folder"
-        )
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}.partial-", dir=folder.parent))
-    except OSError as e:
-        raise StoreError(f"{folder}: cannot be written ({e.strerror or e})") from e
-    try:
-        yield partial
-        partial.chmod(0o755)
-        synced(partial)
-        if folder.exists():
-            folder.rmdir()
-        os.replace(partial, folder)
-    except OSError as e:
-        raise StoreError(f"{folder}: could not be written whole ({e.strerror or e}); nothing was kept") from e
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-
-
-def writable(folder: Path) -> None:
-    """Raise ``StoreError`` where a result folder could not be written, before the work rather than after it."""
-
-    # Entering the block checks the place; leaving it by an exception removes what was made.
-    class _Enough(Exception):
-        pass
-
-    made = [p for p in folder.parents if not p.exists()]
-    try:
-        with whole(folder):
-            raise _Enough
-    except _Enough:
-        for parent in made:
-            parent.rmdir()
-
-
 def save(run: Run, folder: Path, log: list[str] | None = None, report: Callable[[Run, Path], Any] | None = None) -> Path:
     """Write a run's tables, manifest, resolved scenario, log and (by ``report``) figures and report; whole or not at all.
 
@@ -220,8 +165,8 @@ def save(run: Run, folder: Path, log: list[str] | None = None, report: Callable[
         started = time.perf_counter()
         for name, table in run.tables.items():
             write_table(table, partial / f"{name}.parquet", about)
-        (partial / "manifest.json").write_text(json.dumps(_manifest(run), indent=2) + "\n", encoding="utf-8")
-        (partial / "scenario.yaml").write_text(run.scenario.to_yaml(), encoding="utf-8")
+        write_here(partial / MANIFEST, json.dumps(_manifest(run), indent=2) + "\n")
+        write_here(partial / SCENARIO, run.scenario.to_yaml())
         tables_written = time.perf_counter()
         if report is not None:
             report(run, partial)
@@ -230,7 +175,7 @@ def save(run: Run, folder: Path, log: list[str] | None = None, report: Callable[
             f"tables written in {tables_written - started:.2f} s",
             f"report written in {time.perf_counter() - tables_written:.2f} s",
         ]
-        (partial / "run.log").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        write_here(partial / RUN_LOG, "\n".join(lines) + "\n")
     return folder
 
 
@@ -238,12 +183,12 @@ def open_run(folder: str | Path) -> Run:
     """Read a result folder back. Raises ``StoreError`` when something is missing or the values are not those of the manifest."""
     folder = Path(folder)
     try:
-        manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-        for name in ("scenario.yaml", *(f"{table}.parquet" for table in manifest["tables"])):
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        for name in (SCENARIO, *(f"{table}.parquet" for table in manifest["tables"])):
             if not (folder / name).is_file():
                 raise StoreError(f"{folder}: no whole result folder here ({name} is missing)")
         added.restore(manifest)
-        scenario = load(folder / "scenario.yaml", name=manifest["scenario"])
+        scenario = load(folder / SCENARIO, name=manifest["scenario"])
         tables = {name: pq.read_table(folder / f"{name}.parquet").to_pandas() for name in manifest["tables"]}
     except FileNotFoundError as e:
         raise StoreError(f"{folder}: no whole result folder here (manifest.json is missing)") from e

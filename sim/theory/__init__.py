@@ -1,1 +1,1 @@
-"""What the science says: equations, numbers, regions, styles, claims and sources."""
+"""What the science says: equations, parameters, regions, styles, claims and sources."""

@@ -1,1 +1,1 @@
-"""What happens: one exchange, one session, one course, and the compiler that makes it fast."""
+"""What happens: one exchange, one session, one course, and what therapists and experimenters can do in them."""

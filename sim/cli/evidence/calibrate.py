@@ -9,6 +9,9 @@ from typing import Annotated
 
 import typer
 
+from sim import screen
+from sim.files import write_over
+
 _WORKERS = typer.Option(min=1, help="Processes side by side; default: all cores. Does not change results.")
 _FOLDER = typer.Option(help="Folder for every simulated table and the result; a search that was stopped goes on from there.")
 
@@ -19,7 +22,7 @@ VERIFIED, VERIFY_SEED = 40, 2  # members of a new ensemble that are simulated an
 
 def told(what: str) -> None:
     """Progress as a line on stderr, so that it can be read in a log file too."""
-    typer.echo(what, err=True)
+    screen.note(what)
 
 
 def calibrate(
@@ -49,10 +52,10 @@ def calibrate(
         fit = search.run(centre() if start == "centre" else {}, rounds)
     keep(out / "calibration.json", {**fit_as_data(fit), "seeds": search.seeds, "size": size, "start": start})
     if as_json:
-        typer.echo((out / "calibration.json").read_text(encoding="utf-8"))
+        screen.say((out / "calibration.json").read_text(encoding="utf-8"))
         return
-    page.show(page.fit_table(fit))
-    typer.echo("\n".join([*page.fit_summary(fit), f"Written: {out / 'calibration.json'}"]))
+    screen.show(page.fit_table(fit))
+    screen.say("\n".join([*page.fit_summary(fit), f"Written: {out / 'calibration.json'}"]))
 
 
 def ensemble(
@@ -76,10 +79,10 @@ def ensemble(
         return
     if not verify:
         if as_json:
-            typer.echo(page.pinned_data().to_json(orient="records", indent=2))
+            screen.say(page.pinned_data().to_json(orient="records", indent=2))
         else:
-            page.show(page.pinned_table())
-            typer.echo(page.pinned_legend())
+            screen.show(page.pinned_table())
+            screen.say(page.pinned_legend())
         return
     from sim.evidence.calibration.ensemble import checked
     from sim.evidence.calibration.simulated import Bank
@@ -88,10 +91,10 @@ def ensemble(
         found = checked(bank, verify, seed, size, progress=lambda done, total: told(f"verified {done} of {total}"))
     data = [{name: one[name] for name in ("member", "score", "why", "beyond_luck")} for one in found]
     if as_json:
-        typer.echo(json.dumps(data, indent=2))
+        screen.say(json.dumps(data, indent=2))
     else:
-        page.show(page.verified_table(data))
-        typer.echo(page.verified_summary(data))
+        screen.show(page.verified_table(data))
+        screen.say(page.verified_summary(data))
     if any(one["beyond_luck"] for one in data):
         sys.exit(1)
 
@@ -126,6 +129,6 @@ def _built(folder: Path, wanted: int, fit_file: Path | None, workers: int | None
         "tables": [table_as_data(t) for t in built.tables],
         "verified": [{**one, "table": table_as_data(one["table"])} for one in again], "verify_seed": VERIFY_SEED,
     })  # fmt: skip
-    (folder / FILE).write_text(of.written(built, about), encoding="utf-8")
+    write_over(folder / FILE, of.written(built, about))
     short = "" if len(built.kept) >= wanted else f" (fewer than the {wanted} wanted)"
-    typer.echo(f"{len(built.kept)} of {built.candidates} candidates agree{short}. Written: {folder / FILE}")
+    screen.say(f"{len(built.kept)} of {built.candidates} candidates agree{short}. Written: {folder / FILE}")

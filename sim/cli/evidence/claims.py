@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from sim import screen
 from sim.errors import UsageError
 
 if TYPE_CHECKING:
@@ -37,29 +37,23 @@ def claims(
         raise UsageError("--keep keeps all contrasts; leave out the names")
     if checking and not path_of("claims").is_file():
         raise UsageError("there are no kept results to compare with; --keep makes them")
-    console = Console(stderr=True)
-    with Progress(
-        TextColumn("claims"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
-        console=console, transient=True, disable=not console.is_terminal,
-    ) as progress:  # fmt: skip
-        bar = progress.add_task("claims", total=None)
+    with screen.progress() as tell:
         every = [
-            findings(names or (), one, clients, threads=threads, ablated=one == seed,
-                     progress=lambda done, total: progress.update(bar, completed=done, total=total))
+            findings(names or (), one, clients, threads=threads, ablated=one == seed, progress=partial(tell, what="claims"))
             for one in range(seed, seed + (verdicts.SEEDS if keeping else 1))
-        ]  # fmt: skip
-        found = every[0]
+        ]
+    found = every[0]
     if as_json:
-        typer.echo(json.dumps(verdicts.as_data(found), indent=2))
+        screen.say(json.dumps(verdicts.as_data(found), indent=2))
     elif not checking:
-        typer.echo(in_full(found, names or ()))
+        screen.say(in_full(found, names or ()))
     if keeping:
-        typer.echo(
+        screen.say(
             f"Kept: {keep_with_product('claims', verdicts.to_keep(every))}. python -m tools.docs makes docs/CLAIMS.md anew."
         )
     if checking:
         differ = verdicts.differences(found, kept("claims"))
-        typer.echo("\n".join(differ) or f"{len(found)} contrasts agree with the kept results.")
+        screen.say("\n".join(differ) or f"{len(found)} contrasts agree with the kept results.")
         if differ:
             sys.exit(1)
 

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
-from rich.console import Console
-from rich.table import Table
 
 from sim.evidence.calibration.ensemble import disagreements, pinned, would_pin
 from sim.evidence.calibration.free import FREE
@@ -16,23 +13,17 @@ from sim.evidence.calibration.plain import table_of
 from sim.evidence.calibration.search import Fit, misses
 from sim.evidence.patterns.validation import score_limit
 from sim.evidence.stored import kept
+from sim.screen import Head, table
 from sim.theory.ensemble import members
 from sim.theory.parameters import NUMBERS
 
-
-def show(table: Table) -> None:
-    """Print a table, as wide as the terminal, or wide enough where there is none."""
-    Console(width=None if sys.stdout.isatty() else 160, highlight=False).print(table)
+if TYPE_CHECKING:
+    from sim.screen import Table
 
 
 def text_table(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -> Table:
     """A table for the screen: the first ``left`` columns to the left, the others to the right."""
-    table = Table(title=title, title_justify="left")
-    for i, head in enumerate(heads):
-        table.add_column(head, justify="left" if i < left else "right", overflow="fold")
-    for row in rows:
-        table.add_row(*row)
-    return table
+    return table(title, [Head(head, right=i >= left) for i, head in enumerate(heads)], rows)
 
 
 def fit_table(fit: Fit) -> Table:

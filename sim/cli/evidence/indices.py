@@ -6,18 +6,21 @@ import json
 from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
-from typing import Any
-
-from rich.table import Table
+from typing import TYPE_CHECKING, Any
 
 from sim.compiling import sources_hash
 from sim.evidence.sensitivity.analysis import quantile
 from sim.evidence.sensitivity.indices import Luck, Sensitivity
 from sim.evidence.sensitivity.ranges import OF_WHAT_IT_MAY_BE
 from sim.evidence.sensitivity.study import Told, heading, ranked
+from sim.files import write_here
+from sim.screen import Head, table
 from sim.storage.store import SYNTHETIC, versions
 from sim.theory.parameters import NUMBERS
 from sim.version import __version__
+
+if TYPE_CHECKING:
+    from sim.screen import Table
 
 #: What is written into a folder.
 DATA, TABLE, MORRIS, SOBOL = "sensitivity.json", "sensitivity.csv", "morris.png", "sobol.png"
@@ -33,31 +36,31 @@ def shown(value: float) -> str:
 def tables(told: Told) -> list[Table]:
     """For the screen: the numbers that Morris found to move the measure most, and the shares of its variance."""
     found, out = told.found, []
+    lines: list[tuple[str, ...]]
     moved = [row for row in ranked(found.morris) if row.mu_star > 0][:_MOST]
     ranges = {r.name: r for r in found.ranges}
     if moved:
-        table = _table("Morris: change of the measure as a number goes over its whole range", "mu* ± 95 %", "mu", "sigma", "luck")
-        for row in moved:
-            table.add_row(*_range(ranges[row.name]), f"{shown(row.mu_star)} ± {row.mu_star_error:.2g}",
-                          shown(row.mu), shown(row.sigma), shown(row.luck), row.verdict)  # fmt: skip
-        out.append(table)
+        title = "Morris: change of the measure as a number goes over its whole range"
+        lines = [
+            (*_range(ranges[row.name]), f"{shown(row.mu_star)} ± {row.mu_star_error:.2g}", shown(row.mu), shown(row.sigma),
+             shown(row.luck), row.verdict)
+            for row in moved
+        ]  # fmt: skip
+        out.append(table(title, _heads("mu* ± 95 %", "mu", "sigma", "luck"), lines))
     if found.sobol:
-        head = "Sobol: share of the measure's variance over these ranges"
-        table = _table(head, "alone, S1 ± 95 %", "in all, ST ± 95 %", "luck")
-        for one in sorted(found.sobol, key=lambda row: -row.total):
-            table.add_row(*_range(ranges[one.name]), f"{one.first:.2f} ± {one.first_error:.2f}",
-                          f"{one.total:.2f} ± {one.total_error:.2f}", f"{one.luck:.3f}", one.verdict)  # fmt: skip
-        out.append(table)
+        title = "Sobol: share of the measure's variance over these ranges"
+        lines = [
+            (*_range(ranges[one.name]), f"{one.first:.2f} ± {one.first_error:.2f}", f"{one.total:.2f} ± {one.total_error:.2f}",
+             f"{one.luck:.3f}", one.verdict)
+            for one in sorted(found.sobol, key=lambda row: -row.total)
+        ]  # fmt: skip
+        out.append(table(title, _heads("alone, S1 ± 95 %", "in all, ST ± 95 %", "luck"), lines))
     return out
 
 
-def _table(title: str, *columns: str) -> Table:
-    table = Table(title=title, title_justify="left", title_style="bold", header_style="")
-    table.add_column("number", no_wrap=True)
-    for name in ("value", "from", "to", *columns):
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("", no_wrap=True)
-    return table
+def _heads(*columns: str) -> list[Head]:
+    numbers = [Head(name, right=True, wrap=False) for name in ("value", "from", "to", *columns)]
+    return [Head("number", wrap=False), *numbers, Head("", wrap=False)]
 
 
 def _range(r: Any) -> tuple[str, str, str, str]:
@@ -162,8 +165,8 @@ def write(told: Told, folder: Path) -> None:
     from sim.report.figures import sensitivity as plots
 
     about = f"# attune {__version__}: synthetic data, simulated people; {heading(told)}\n"
-    (folder / TABLE).write_text(about + tidy(told.found), encoding="utf-8")
-    (folder / DATA).write_text(json.dumps(as_data(told), indent=2) + "\n", encoding="utf-8")
+    write_here(folder / TABLE, about + tidy(told.found))
+    write_here(folder / DATA, json.dumps(as_data(told), indent=2) + "\n")
     for name, rows, draw in ((MORRIS, told.found.morris, plots.screening), (SOBOL, told.found.sobol, plots.shares)):
         if rows:
             plots.saved(draw(told), folder / name)

@@ -7,17 +7,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import typer
-
+from sim import screen
 from sim.cli.evidence.calibrate import told
-from sim.cli.evidence.ensemble import show, text_table
-from sim.errors import EvidenceError, StoreError
+from sim.cli.evidence.ensemble import text_table
+from sim.errors import EvidenceError
 from sim.evidence.calibration.ensemble import wrong_signs
 from sim.evidence.calibration.plain import fit_of, table_as_data
 from sim.evidence.calibration.search import Search, misses
 from sim.evidence.calibration.simulated import Bank
 from sim.evidence.patterns.published import chosen, patterns
 from sim.evidence.stored import keep_with_product, kept
+from sim.files import folder_at, must_be_free
+from sim.screen import show
 
 
 def keep_as(name: str, data: Mapping[str, Any]) -> None:
@@ -39,7 +40,7 @@ def leave_one_out(folder: Path, ids: Sequence[str], workers: int | None, keeping
         found = foretold(Search(bank), fit_of(kept("calibration")), rows, say=told)
     data = {"rows": [asdict(one) for one in found]}
     if as_json:
-        typer.echo(json.dumps(data, indent=2))
+        screen.say(json.dumps(data, indent=2))
     else:
         lines = [[one.id, patterns()[one.id].name, f"{one.value:.3f} ± {one.error:.3f}", f"{patterns()[one.id].value:g}",
                   f"{one.miss:+.1f}", f"{one.fitted_miss:+.1f}", ", ".join(one.own_numbers)] for one in found]  # fmt: skip
@@ -56,8 +57,8 @@ def rivals(folder: Path, names: Sequence[str], rounds: int, workers: int | None,
     from sim.report.figures.competing import RIVALS_FIGURE, rivals_figure, save
 
     wanted = of.chosen(names)
-    if out is not None and (out / RIVALS_FIGURE).exists():
-        raise StoreError(f"{out / RIVALS_FIGURE}: already exists; choose another folder")
+    if out is not None:
+        must_be_free(out / RIVALS_FIGURE, "choose another folder")
     found: list[dict[str, Any]] = []
     with Bank(folder, workers) as bank:
         for rival in wanted:
@@ -69,7 +70,7 @@ def rivals(folder: Path, names: Sequence[str], rounds: int, workers: int | None,
             })  # fmt: skip
     data = {"rounds": rounds, "rivals": found}
     if as_json:
-        typer.echo(json.dumps(data, indent=2))
+        screen.say(json.dumps(data, indent=2))
     else:
         ids = [p.id for p in patterns().values() if p.tier == "calibrate"]
         lines = [[i, patterns()[i].name, *(f"{one['misses'][i]:+.1f}" for one in found)] for i in ids]
@@ -77,8 +78,7 @@ def rivals(folder: Path, names: Sequence[str], rounds: int, workers: int | None,
                   ["", "directions that do not hold", *(", ".join(one["wrong"]) or "–" for one in found)]]  # fmt: skip
         show(text_table("Misses of each model after its refit", ["id", "pattern", *(one["name"] for one in found)], lines, 2))
     if out is not None:
-        out.mkdir(parents=True, exist_ok=True)
-        save(rivals_figure(found), out / RIVALS_FIGURE)
+        save(rivals_figure(found), folder_at(out) / RIVALS_FIGURE)
         told(f"Written: {out / RIVALS_FIGURE}")
     if keeping:
         keep_as("rivals", data)
@@ -91,7 +91,7 @@ def claims(count: int, threads: int | None, keeping: bool, as_json: bool) -> Non
 
     found = claim_shares(spread(count), threads=threads, say=told)
     if as_json:
-        typer.echo(json.dumps(found, indent=2))
+        screen.say(json.dumps(found, indent=2))
     else:
         lines = [[c["contrast"], ", ".join(c["claims"]), c["expected"], f"{c['effect']:+.2f}", f"{100 * c['sign']:.0f} %",
                   f"{100 * c['reproduced']:.0f} %"] for c in found]  # fmt: skip

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from sim import screen
 from sim.evidence.sensitivity.study import heading
 
 if TYPE_CHECKING:
@@ -47,9 +47,9 @@ def sensitivity(
     from sim.evidence.sensitivity.ranges import movable_numbers
     from sim.evidence.sensitivity.response import outcome
     from sim.evidence.sensitivity.study import Told
+    from sim.files import whole, writable
     from sim.scenario.scenario import load
     from sim.simulation.sizes import fits_in_memory
-    from sim.storage.store import whole, writable
 
     wanted = load(scenario)
     measured = outcome(wanted, measure, arm, minus)
@@ -68,38 +68,24 @@ def sensitivity(
         with whole(out) as partial:
             page.write(told, partial)
     if as_json:
-        typer.echo(json.dumps(page.as_data(told), indent=2))
+        screen.say(json.dumps(page.as_data(told), indent=2))
     else:
         _show(told, out)
 
 
-def _found(measured: Outcome, ranges: tuple[Range, ...], seed: int, threads: int | None, **how: object) -> Sensitivity:
+def _found(measured: Outcome, ranges: tuple[Range, ...], seed: int, threads: int | None, **how: Any) -> Sensitivity:
     """The analysis, with its progress on a terminal."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from sim.evidence.sensitivity import analysis
 
-    from sim.evidence.sensitivity import analysis as evidence
-
-    shown = Console(stderr=True)
-    with Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=shown,
-                  transient=True, disable=not shown.is_terminal) as progress:  # fmt: skip
-        bars: dict[str, int] = {}
-
-        def tell(part: str, done: int, total: int) -> None:
-            if part not in bars:
-                bars[part] = progress.add_task(part, total=total)
-            progress.update(bars[part], completed=done)  # type: ignore[arg-type]
-
-        return evidence.sensitivity(measured, ranges, seed, threads=threads, progress=tell, **how)  # type: ignore[arg-type]
+    with screen.progress() as tell:
+        return analysis.sensitivity(
+            measured, ranges, seed, threads=threads, progress=lambda part, done, total: tell(done, total, part), **how
+        )
 
 
 def _show(told: Told, out: Path | None) -> None:
-    from rich.console import Console
-
     from sim.cli.evidence import indices as page
 
-    console = Console(width=None if sys.stdout.isatty() else 140, highlight=False)
-    console.print(heading(told), style="bold", markup=False)
-    for table in page.tables(told):
-        console.print(table)
-    typer.echo("\n".join([*page.summary(told), *([f"Written: {out}"] if out is not None else [])]))
+    screen.heading(heading(told))
+    screen.show(*page.tables(told))
+    screen.say(*page.summary(told), *([f"Written: {out}"] if out is not None else []))

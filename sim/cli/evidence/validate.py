@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from sim import screen
 from sim.errors import UsageError
 
 if TYPE_CHECKING:
@@ -64,8 +66,6 @@ def validate(
 def _plain(seed: int, pattern: list[str] | None, scenario: Path | None, out: Path | None, size: float, threads: int | None,
            as_json: bool, keeping: bool) -> None:  # fmt: skip
     """The table on one seed."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
     from sim.cli.evidence import patterns as page
     from sim.evidence.calibration.seeds import reserved
@@ -75,21 +75,17 @@ def _plain(seed: int, pattern: list[str] | None, scenario: Path | None, out: Pat
     from sim.scenario.scenario import load
 
     if reserved(seed):
-        typer.echo(f"Note: a search, or a check kept with the product, used seed {seed}; others are luck of their own.", err=True)
+        screen.note(f"Note: a search, or a check kept with the product, used seed {seed}; others are luck of their own.")
     wanted = [one.id for one in chosen(pattern or ())]
     changes: dict[str, Any] = changes_of(load(scenario)) if scenario is not None else {}
     if out is not None:
         page.room_for(out)
-    shown = Console(stderr=True)
-    with Progress(TextColumn("patterns"), BarColumn(), MofNCompleteColumn(), console=shown, transient=True,
-                  disable=not shown.is_terminal) as progress:  # fmt: skip
-        bar = progress.add_task("patterns", total=len(wanted))
-        result = evidence.validate(seed, wanted, changes, size=size, threads=threads,
-                                   progress=lambda done, total: progress.update(bar, completed=done, total=total))  # fmt: skip
+    with screen.progress() as tell:
+        result = evidence.validate(seed, wanted, changes, size=size, threads=threads, progress=partial(tell, what="patterns"))
     if out is not None:
         page.write(result, out)
     if as_json:
-        typer.echo(json.dumps(page.as_data(result), indent=2))
+        screen.say(json.dumps(page.as_data(result), indent=2))
     else:
         _shown(result, out)
     if keeping:
@@ -101,11 +97,7 @@ def _plain(seed: int, pattern: list[str] | None, scenario: Path | None, out: Pat
 
 
 def _shown(result: Validation, out: Path | None) -> None:
-    from rich.console import Console
-
     from sim.cli.evidence import patterns as page
 
-    console = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
-    for table in page.tables(result):
-        console.print(table)
-    typer.echo("\n".join([*page.summary(result), page.legend(), *([f"Written: {out}"] if out is not None else [])]))
+    screen.show(*page.tables(result))
+    screen.say(*page.summary(result), page.legend(), *([f"Written: {out}"] if out is not None else []))

@@ -15,9 +15,10 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
+from io import FileIO
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TextIO
+from typing import Any
 
 from sim.batch.workers import end_with_parent
 from sim.errors import SearchError
@@ -25,6 +26,7 @@ from sim.evidence.patterns.published import patterns
 from sim.evidence.patterns.studies import Studies
 from sim.evidence.patterns.validation import Row, simulated
 from sim.evidence.stored import model_hash
+from sim.files import appending, folder_at
 
 LEDGER = "simulated.jsonl"
 #: Folders and files that decide what a simulated study finds.
@@ -86,24 +88,23 @@ class Bank:
 
     def __init__(self, folder: Path | None = None, workers: int | None = None) -> None:
         self._kept: dict[str, Any] = {}
-        self._file: TextIO | None = None
+        self._file: FileIO | None = None
         self._pool: ProcessPoolExecutor | None = None
         self._workers = workers or os.cpu_count() or 1
         self.simulated = 0  # jobs that were not kept already
         if folder is not None:
-            folder.mkdir(parents=True, exist_ok=True)
-            self._read(folder / LEDGER)
+            self._read(folder_at(folder) / LEDGER)
 
     def _read(self, path: Path) -> None:
         """Take what an earlier search kept, and hold the ledger for this one. A last line cut off by a crash is dropped."""
-        self._file = path.open("a+", encoding="utf-8", errors="replace")
+        self._file = appending(path)
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             self._file.close()
             raise SearchError(f"{path}: another search is writing it; wait for it, or use another folder") from None
         self._file.seek(0)
-        text = self._file.read()
+        text = self._file.read().decode("utf-8", errors="replace")
         whole = text[: text.rfind("\n") + 1]
         if not whole:
             self._file.truncate(0)
@@ -123,8 +124,7 @@ class Bank:
 
     def _append(self, entry: Mapping[str, Any]) -> None:
         if self._file is not None:
-            self._file.write(json.dumps(entry) + "\n")
-            self._file.flush()
+            self._file.write(json.dumps(entry).encode() + b"\n")
             os.fsync(self._file.fileno())
 
     @property

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import shlex
-import shutil
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +10,7 @@ from markupsafe import Markup
 
 from sim.batch.results import BatchResults
 from sim.catalogue.measures import title_and_unit
+from sim.files import folder_at, replacing, write_here
 from sim.report.figures import sweep as plots_batch
 from sim.report.pages.run import AUTHORS, TITLE, YEAR, saved, template
 from sim.report.text import number
@@ -65,14 +63,10 @@ def write_batch_report(found: BatchResults) -> Path:
         "kept": [name for name in found.manifest["tables"] if name not in ("points", "summaries", "failures")],
         "yaml": found.scenario.to_yaml(), "title": TITLE, "authors": AUTHORS, "year": YEAR,
     }  # fmt: skip
-    with tempfile.TemporaryDirectory(prefix=".report-", dir=found.folder) as beside:
-        figures = Path(beside) / "figures"
-        figures.mkdir()
+    with replacing(found.folder) as beside:
+        figures = folder_at(beside / "figures")
         page = template("batch_report.html.j2").render(figures=_figures(found, figures), **page_of)
-        (Path(beside) / "report.html").write_text(page, encoding="utf-8")
-        shutil.rmtree(found.folder / "figures", ignore_errors=True)
-        os.replace(figures, found.folder / "figures")
-        os.replace(Path(beside) / "report.html", found.folder / "report.html")
+        write_here(beside / "report.html", page)
     return found.folder / "report.html"
 
 

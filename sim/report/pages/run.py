@@ -24,6 +24,7 @@ from matplotlib.figure import Figure
 from sim import measures
 from sim.compiling import sources_hash
 from sim.evidence.claims import verdicts
+from sim.files import folder_at, write_here
 from sim.report.drawing import styled
 from sim.report.figures import courses as plots
 from sim.report.figures.session import events
@@ -218,7 +219,7 @@ def write_report(run: Run, folder: str | Path) -> Path:
     """Write ``report.html`` and ``figures/`` into a folder; the same run gives the same bytes. Returns the report's path."""
     folder = Path(folder)
     figures = folder / "figures"
-    figures.mkdir(parents=True, exist_ok=True)
+    folder_at(figures)
     tables = result_tables(run)
     shown, numbers = involved.involved(run.scenario), involved.assumptions(run.scenario)
     page = template().render(
@@ -251,6 +252,4 @@ def write_report(run: Run, folder: str | Path) -> Path:
         year=YEAR,
         cited=cited(shown, numbers),
     )
-    path = folder / "report.html"
-    path.write_text(page, encoding="utf-8")
-    return path
+    return write_here(folder / "report.html", page)

@@ -1,0 +1,191 @@
+"""The only place that writes: files and folders whole or not at all, never over what is there unless that is meant.
+
+Messages name the path and what would do. Nothing here knows what is in a file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from io import FileIO
+from pathlib import Path
+
+from sim.errors import StoreError
+
+
+def expanded(path: str | Path) -> Path:
+    """A path as the user of a shell means it: ``~`` is the home folder."""
+    return Path(path).expanduser()
+
+
+def must_be_free(path: Path, advice: str = "choose another name") -> None:
+    """Raise ``StoreError`` where something is already there, before the work rather than after it."""
+    if path.exists():
+        raise StoreError(f"{path}: already exists{' and is a folder' if path.is_dir() else ''}", valid=advice)
+
+
+def write_new(path: Path, text: str, advice: str = "choose another name") -> Path:
+    """Write a file that must not be there yet, as UTF-8; what cannot be written whole is removed. Raises ``StoreError``."""
+    try:
+        with path.open("x", encoding="utf-8", newline="") as file:
+            try:
+                file.write(text)
+                file.flush()
+            except OSError:
+                path.unlink(missing_ok=True)
+                raise
+    except FileExistsError:
+        must_be_free(path, advice)
+        raise
+    except OSError as e:
+        raise StoreError(f"{path}: cannot be written ({e.strerror or e})") from e
+    return path
+
+
+def write_over(path: Path, data: str | bytes) -> Path:
+    """Write a file whole or not at all, in place of what is there: beside its place, to the disk, then renamed.
+
+    Raises ``OSError`` where that fails; what was there is there still.
+    """
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".partial")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data.encode("utf-8") if isinstance(data, str) else data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o666 & ~_umask())
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    return path
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def write_here(path: Path, text: str) -> Path:
+    """Write a file into a folder that is still being made (``whole``, ``replacing``, ``temporary``)."""
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def folder_at(path: Path) -> Path:
+    """The folder, made with its parents where it is not there. Raises ``StoreError``."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as e:
+        raise StoreError(f"{path}: cannot be written ({e.strerror or e})") from e
+    return path
+
+
+def appending(path: Path) -> FileIO:
+    """A file to read and to append to, unbuffered, made where it is not there."""
+    return path.open("a+b", buffering=0)
+
+
+def temporary(prefix: str = "attune-", folder: Path | None = None) -> contextlib.AbstractContextManager[Path]:
+    """A folder for the time of a ``with`` block."""
+
+    @contextlib.contextmanager
+    def made() -> Iterator[Path]:
+        with tempfile.TemporaryDirectory(prefix=prefix, dir=folder) as place:
+            yield Path(place)
+
+    return made()
+
+
+def lasting_temporary(prefix: str = "attune-") -> Path:
+    """A folder of this process that nobody removes."""
+    return Path(tempfile.mkdtemp(prefix=prefix))
+
+
+def removed(folder: Path) -> None:
+    """A folder and all that is in it, as far as that can be removed."""
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def moved_aside(folder: Path) -> Path:
+    """Rename a folder to the first of ``NAME.before-1``, ``NAME.before-2``, ... that is free; returns its new place."""
+    for i in range(1, 10_000):
+        aside = folder.with_name(f"{folder.name}.before-{i}")
+        if not aside.exists():
+            return folder.rename(aside)
+    raise StoreError(f"{folder}: has been moved aside too often; remove some of {folder.name}.before-*")
+
+
+def put_in_place(path: Path, place: Path) -> None:
+    """Rename a finished file or folder to its place; a folder that is there makes room first."""
+    if path.is_dir() and place.is_dir():
+        removed(place)
+    os.replace(path, place)
+
+
+def synced(folder: Path, *, deep: bool = True) -> None:
+    """Have a folder's entries, and (``deep``) everything in it, on the disk when this returns."""
+    # What is renamed must already be on the disk.
+    for path in [*(folder.rglob("*") if deep else ()), folder]:
+        with contextlib.suppress(PermissionError):
+            handle = os.open(path, os.O_RDONLY)
+            try:
+                os.fsync(handle)
+            finally:
+                os.close(handle)
+
+
+@contextlib.contextmanager
+def whole(folder: Path) -> Iterator[Path]:
+    """A temporary sibling that becomes ``folder`` when the block ends well, and is removed when it does not."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        what = "already exists and is not empty" if folder.is_dir() else "is a file"
+        raise StoreError(f"{folder}: {what}", valid="name another folder")
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}.partial-", dir=folder.parent))
+    except OSError as e:
+        raise StoreError(f"{folder}: cannot be written ({e.strerror or e})") from e
+    try:
+        yield partial
+        partial.chmod(0o755)
+        synced(partial)
+        if folder.exists():
+            folder.rmdir()
+        os.replace(partial, folder)
+    except OSError as e:
+        raise StoreError(f"{folder}: could not be written whole ({e.strerror or e}); nothing was kept") from e
+    finally:
+        removed(partial)
+
+
+def writable(folder: Path) -> None:
+    """Raise ``StoreError`` where a result folder could not be written, before the work rather than after it."""
+
+    # Entering the block checks the place; leaving it by an exception removes what was made.
+    class _Enough(Exception):
+        pass
+
+    made = [p for p in folder.parents if not p.exists()]
+    try:
+        with whole(folder):
+            raise _Enough
+    except _Enough:
+        for parent in made:
+            parent.rmdir()
+
+
+@contextlib.contextmanager
+def replacing(folder: Path) -> Iterator[Path]:
+    """A temporary folder whose files and folders take the place of those in ``folder`` when the block ends well.
+
+    All of it is there first, so that a full disk leaves what was there whole.
+    """
+    with temporary(".new-", folder) as beside:
+        yield beside
+        for made in sorted(beside.iterdir()):
+            put_in_place(made, folder / made.name)

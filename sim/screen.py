@@ -1,0 +1,124 @@
+"""The only place that draws on the terminal: lines, tables of plain text, and progress.
+
+What is in a cell is shown as it is, whatever it looks like. Where the output is no terminal, tables are wide enough not to be
+folded.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from rich.table import Table as Table
+
+#: How wide tables may be where the output is no terminal.
+WIDE = 160
+
+
+def say(*lines: str) -> None:
+    """Print lines for whoever reads the output, person or program."""
+    sys.stdout.write("".join(f"{line}\n" for line in lines))
+    sys.stdout.flush()
+
+
+def note(*lines: str) -> None:
+    """Print lines that are no result: progress, remarks, what went wrong (stderr)."""
+    sys.stderr.write("".join(f"{line}\n" for line in lines))
+    sys.stderr.flush()
+
+
+@dataclass(frozen=True)
+class Head:
+    """The head of a column: numbers stand to the ``right``; ``wrap`` false: never folded; ``share``: of what room is left."""
+
+    name: str
+    right: bool = False
+    wrap: bool = True
+    share: int | None = None
+    least: int | None = None
+
+
+def table(
+    title: str, heads: Iterable[str | Head], rows: Iterable[Sequence[object]], *, compact: bool = False, quiet: bool = False
+) -> Table:
+    """A table for the screen. ``compact``: without lines, for many columns; ``quiet``: its title is no heading."""
+    from rich.box import SIMPLE
+    from rich.table import Table
+    from rich.text import Text
+
+    how: dict[str, Any] = {"box": SIMPLE, "padding": 0, "collapse_padding": True, "pad_edge": False} if compact else {}
+    made = Table(
+        title=Text(title) if title else None, title_justify="left", title_style="" if quiet else "bold", header_style="", **how
+    )
+    for one in heads:
+        head = one if isinstance(one, Head) else Head(one)
+        made.add_column(
+            Text(head.name),
+            justify="right" if head.right else "left",
+            overflow="fold",
+            no_wrap=not head.wrap,
+            ratio=head.share,
+            min_width=head.least,
+        )
+    for row in rows:
+        made.add_row(*(Text(str(cell)) for cell in row))
+    return made
+
+
+def table_of(frame: pd.DataFrame, title: str, *, compact: bool = False) -> Table:
+    """A data frame for the screen: numbers to the right, with two digits; what is missing is left empty."""
+    heads = [Head(str(name), right=frame[name].dtype.kind in "fi") for name in frame.columns]
+    rows = (
+        ["" if v != v else f"{v:.2f}" if isinstance(v, float) else str(v) for v in row] for row in frame.itertuples(index=False)
+    )
+    return table(title, heads, rows, compact=compact)
+
+
+def show(*shown: Table, width: int = WIDE) -> None:
+    """Print tables, as wide as the terminal, or ``width`` where there is none."""
+    from rich.console import Console
+
+    console = Console(width=None if sys.stdout.isatty() else width, highlight=False, markup=False)
+    for one in shown:
+        console.print(one)
+
+
+def heading(text: str) -> None:
+    """Print a line as a heading."""
+    from rich.console import Console
+    from rich.text import Text
+
+    Console(width=None if sys.stdout.isatty() else WIDE, highlight=False, markup=False).print(Text(text, style="bold"))
+
+
+@contextmanager
+def progress() -> Iterator[Callable[..., None]]:
+    """Progress bars on a terminal, and nothing elsewhere. Yields ``tell(done, total, what="simulating", also="")``.
+
+    ``what`` names the bar, of which there may be several; ``also`` is written behind it.
+    """
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    what, also = TextColumn("{task.description}"), TextColumn("{task.fields[also]}")
+    columns = (what, BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), also)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as drawn:
+        bars: dict[str, Any] = {}
+
+        def tell(done: int, total: int | None, what: str = "simulating", also: str = "") -> None:
+            if what not in bars:
+                bars[what] = drawn.add_task(what, total=total, also=also)
+            drawn.update(bars[what], completed=done, total=total, also=also)
+
+        yield tell
+
+
+def is_terminal() -> bool:
+    """Whether somebody watches stderr."""
+    return sys.stderr.isatty()
