@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from sim.files import appending
-from sim.storage.names import LOG
+from sim.files import appending, write_over
+from sim.storage.names import CHUNKS, LOG, PROGRESS
 
 #: Seconds between two lines of the progress log.
 TOLD_EVERY = 15.0
@@ -66,6 +67,35 @@ def told_seconds(seconds: float) -> str:
     if seconds < 5400:
         return f"{seconds / 60:.0f} min"
     return f"{seconds / 3600:.1f} h"
+
+
+@dataclass(frozen=True)
+class Noted:
+    """What a running batch notes in its folder for those who ask how far it is: the tasks themselves stand in the ledger.
+
+    ``total``: tasks in all as far as known; ``open_ended``: may still grow. ``began``: when simulating began last (seconds since
+    1970), and ``began_with``, the tasks that were there then.
+    """
+
+    total: int
+    open_ended: bool
+    began: float
+    began_with: int
+
+
+def note(folder: Path, told: Progress) -> None:
+    """Note in a batch's folder that simulating begins, and with how much. It may fail; the batch goes on."""
+    noted = Noted(told.total, told.open_ended, time.time(), told.done)
+    with contextlib.suppress(OSError):
+        write_over(folder / CHUNKS / PROGRESS, json.dumps(asdict(noted)) + "\n")
+
+
+def noted(folder: Path) -> Noted | None:
+    """What a batch noted last; missing where it has noted nothing (or nothing that can be read)."""
+    try:
+        return Noted(**json.loads((folder / CHUNKS / PROGRESS).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
 
 
 class Log:

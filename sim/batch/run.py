@@ -24,7 +24,7 @@ from sim.batch.assemble import assembled
 from sim.batch.chunks import Chunk, Key, perform, worker_identity
 from sim.batch.folder import begun, failures_in, finished_chunks, kept_chunk, remove_chunks
 from sim.batch.plan import Places, Plan, Repeats, planned
-from sim.batch.progress import Log, Progress
+from sim.batch.progress import Log, Progress, note
 from sim.batch.workers import InThisProcess, Processes, Workers, same_identity
 from sim.errors import BatchStopped, StoreError, UsageError
 from sim.scenario.points import scenario_at
@@ -121,6 +121,7 @@ def _simulate(
                 warm = True
                 warmed_up(plan)
                 log.say(f"simulating: {told.done} of {told.total} tasks are there")
+            note(folder, told)
             tasks = (plan.key(p, int(place)) for p, places in missing.items() for place in places)
             _round(plan, folder, ledger, workers, chunks_of(plan, tasks, size), repeats, done, told, progress)
         for p in [p for p, enough in enumerate(repeats.enough) if not enough]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import re
 import shlex
 import time
 from collections.abc import Mapping, Sequence
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from sim.batch.folder import failures_in
+from sim.batch.progress import noted
 from sim.errors import StoreError
 from sim.storage import ledger as ledgers
 from sim.storage.folder import is_folder, opened
@@ -19,10 +19,8 @@ from sim.storage.names import ADDED, LEDGER, LOG, MANIFEST, RUN_LOG
 
 #: Lines of the log that are shown.
 LINES = 6
-#: Bytes of the log's end that are read: days of it.
-_TAIL = 8_000_000
-_TASKS = re.compile(r"(\d+) of (at least )?(\d+) tasks")
-_WHEN = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) ")
+#: Bytes of the log's end that are read.
+_TAIL = 100_000
 
 
 @dataclass(frozen=True)
@@ -30,7 +28,7 @@ class Status:
     """How a folder stands.
 
     ``state``: one of ``not begun``, ``running``, ``stopped`` (unfinished), ``finished``. ``total``: tasks in all (``at_least``:
-    what is known so far); missing where the log does not tell. ``rate``: tasks a second since this run began to simulate, and
+    what is known so far); missing where nothing is simulated yet. ``rate``: tasks a second since this run began to simulate, and
     ``remaining`` seconds at that rate; only while it runs. ``bytes``: size on disk. ``next_step``: a command, or a sentence.
     """
 
@@ -81,19 +79,16 @@ def _of_batch(folder: Path) -> Status:
     begun: Mapping[str, Any] = {**first["begun"], "on_error": first["on_error"]} if "begun" in first else {}
     finished = (folder / MANIFEST).exists()
     state = "running" if held else "finished" if finished else "stopped" if begun else "not begun"
-    lines = _tail(folder / LOG, None)
     done, failures = done_in(ledger.lines), len(failures_in(ledger.lines))
-    total = max(done, _told_total(lines) or 0) if not finished else done
-    began = _began(lines)
+    told = noted(folder)
+    total = done if finished else max(done, told.total) if told else None
     rate = remaining = None
-    if held and began is not None and done > began[1] and (seconds := time.time() - began[0]) > 0:
-        rate = (done - began[1]) / seconds
+    if held and told and total is not None and done > told.began_with and (seconds := time.time() - told.began) > 0:
+        rate = (done - told.began_with) / seconds
         remaining = (total - done) / rate
-    batch = begun.get("spec", {}).get("batch") or {}
-    known = finished or _told_total(lines) is not None
     next_step, also = _next(folder, state, begun, failures)
-    return Status(str(folder), "batch", state, begun.get("scenario"), begun.get("seed"), done, total if known else None,
-                  "until" in batch and not finished, failures, rate, remaining, size_of(folder), lines[-LINES:], next_step,
+    return Status(str(folder), "batch", state, begun.get("scenario"), begun.get("seed"), done, total,
+                  bool(told and told.open_ended), failures, rate, remaining, size_of(folder), _tail(folder / LOG), next_step,
                   also)  # fmt: skip
 
 
@@ -103,24 +98,7 @@ def done_in(lines: Sequence[Mapping[str, Any]]) -> int:
     return len({(point, place) for point, first, count in runs for place in range(first, first + count)})
 
 
-def _told_total(lines: Sequence[str]) -> int | None:
-    """The number of tasks in all as the log told it last."""
-    for line in reversed(lines):
-        if match := _TASKS.search(line):
-            return int(match[3])
-    return None
-
-
-def _began(lines: Sequence[str]) -> tuple[float, int] | None:
-    """When simulating began last (seconds), and how many tasks there were then."""
-    for line in reversed(lines):
-        if " simulating: " in line and (when := _WHEN.match(line)) and (tasks := _TASKS.search(line)):
-            with contextlib.suppress(ValueError, OverflowError):
-                return time.mktime(time.strptime(when[1], "%Y-%m-%d %H:%M:%S")), int(tasks[1])
-    return None
-
-
-def _tail(path: Path, lines: int | None = LINES) -> tuple[str, ...]:
+def _tail(path: Path) -> tuple[str, ...]:
     """The last lines of a log, as far as it can be read."""
     try:
         with path.open("rb") as f:
@@ -128,8 +106,7 @@ def _tail(path: Path, lines: int | None = LINES) -> tuple[str, ...]:
             text = f.read().decode("utf-8", errors="replace")
     except OSError:
         return ()
-    every = tuple(text.splitlines())
-    return every if lines is None else every[-lines:]
+    return tuple(text.splitlines())[-LINES:]
 
 
 def size_of(folder: Path) -> int:
