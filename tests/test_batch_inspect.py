@@ -735,15 +735,16 @@ def test_an_exchange_at_fault_is_told(place: Path) -> None:
     scenario = sim.from_spec({**SPEC, "record": {"exchanges": {"clients": [0], "arms": ["secure"]}}}, "traced")
     world = build(scenario, scenario.arms[0], 0, 1, np.array([0]))
     Running(world).live_a_week()
-    assert faults_in(world, "", len(world.dyads), len(world.clients)) == ()
+    assert faults_in(world, None, len(world.dyads), len(world.clients)) == ()
     k = list(traced_quantities(world)).index("client_arousal")
     world.trace[0, 1:, k] = 1.5
     world.dyads["client_arousal"][0] = 1.5
-    (fault,) = faults_in(world, "week 1, dyad 0: client_arousal is 1.5, outside 0..1", 1, 1)
+    told = StateError("week 1, dyad 0: client_arousal is 1.5, outside 0..1", ["client_arousal"])
+    (fault,) = faults_in(world, told, 1, 1)
     assert (fault.name, fault.exchange, fault.value) == ("client_arousal", 2, 1.5)
     world.dyads["capability"][0] = 2.0
-    assert [f.name for f in faults_in(world, "week 1, dyad 0: client_arousal is 1.5, outside 0..1", 1, 1)] == ["client_arousal"]
-    assert {f.name for f in faults_in(world, "something else", 1, 1)} == {"client_arousal", "capability"}
+    assert [f.name for f in faults_in(world, told, 1, 1)] == ["client_arousal"]
+    assert {f.name for f in faults_in(world, ValueError("client_arousal"), 1, 1)} == {"client_arousal", "capability"}
 
 
 def test_whom_the_error_is_about_goes_before_who_comes_first(tmp_path: Path) -> None:

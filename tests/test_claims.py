@@ -21,14 +21,17 @@ from sim.evidence.claims.origins import distance, own_rules, rules
 from sim.evidence.claims.quantities import measured, quantities
 from sim.evidence.imaging import correlation
 from sim.evidence.stored import kept
+from sim.people.life import live_a_week
 from sim.people.state import DYAD, PERSON
+from sim.report.words.basis import forms_of
 from sim.runs.run import run
 from sim.scenario.scenario import from_spec, load
+from sim.theory import equations as eq
 from sim.theory.claims import claims
 from sim.theory.parameters import NUMBERS
 from sim.theory.regions import REGIONS, ROLES
-from sim.therapy.links import SESSION_RULES
-from sim.therapy.session import World
+from sim.therapy.links import SESSION_RULES, TAKEN_BY_VERBS
+from sim.therapy.session import SESSION, World
 from tools.docs import claims as claims_doc
 
 EVERY = contrasts()
@@ -417,3 +420,11 @@ def test_session_wiring_is_what_verbs_do(monkeypatch: pytest.MonkeyPatch) -> Non
     assert set(seen) - first_meeting == set(declared)
     for name, reads in declared.items():
         assert seen[name] - {"attachment", "treatment_gain", "partner_treatment_gain"} == reads, name  # what people bring
+
+
+def test_numbers_that_verbs_take_themselves_are_declared() -> None:
+    """Each number that a verb names and no equation takes stands in ``TAKEN_BY_VERBS`` under that verb, and nothing else does."""
+    taken = {n for f in vars(eq).values() if inspect.isfunction(f) for n in inspect.signature(f).parameters}
+    alone = {name for name in NUMBERS if not forms_of(name) & taken} - {rate for rule in SESSION_RULES for rate in rule.rates}
+    found = {verb.__name__: alone & {*verb.__code__.co_names} for verb in (*SESSION, live_a_week)}
+    assert {name: set(numbers) for name, numbers in TAKEN_BY_VERBS.items()} == {n: some for n, some in found.items() if some}

@@ -256,7 +256,7 @@ def rate_nothing(world: World, rows: np.ndarray) -> None:
 
 
 def test_an_instrument_cannot_take_a_column_or_give_no_number() -> None:
-    with pytest.raises(StateError, match="the session table has a column 'week' of its own"):
+    with pytest.raises(WiringError, match="the session table has a column 'week' of its own"):
         sim.run(SMALL, 1, model=sim.Model().insert(rate_week, after="heal"))
     with pytest.raises(StateError, match="the rating nothing is not a number"):
         sim.run(SMALL, 1, model=sim.Model().insert(rate_nothing, after="heal"))

@@ -15,6 +15,7 @@ from ruamel.yaml import YAML
 
 import sim
 from sim import measures
+from sim.errors import ScenarioError
 from sim.evidence import stored
 from sim.evidence.claims import verdicts
 from sim.evidence.claims.contrasts import contrasts
@@ -99,6 +100,7 @@ def test_contrast_of_arms_is_the_paired_difference() -> None:
 
 def test_contrast_of_kinds_averages_over_the_others() -> None:
     clients, therapists = answer.alliance_contrasts(crossed_run())
+    assert (clients.role, therapists.role) == ("client", "therapist") and {clients.high, clients.low} == {"secure", "fearful"}
     late = measures.late_alliance(crossed_run())
     mean = {who: np.mean([v.mean() for arm, v in late.items() if who in arm]) for who in ("secure client", "fearful client")}
     assert clients.n == 24  # a client with two therapists is one person
@@ -106,6 +108,16 @@ def test_contrast_of_kinds_averages_over_the_others() -> None:
     secure, other = ([v for arm, v in late.items() if f"{kind} therapist" in arm] for kind in ("secure", "dismissing"))
     paired = np.concatenate([a.to_numpy() - b.to_numpy() for a, b in zip(secure, other, strict=True)])
     assert abs(therapists.mean) == pytest.approx(abs(paired.mean())) and therapists.n == paired.size
+
+
+def test_the_interaction_is_told_first_where_the_scenario_asks_for_it() -> None:
+    """Whatever the question says: the key decides, and only in a crossed design."""
+    asked = sim.run(crossed_run().scenario.but(report="interaction"), seed=2)
+    worded = sim.run(crossed_run().scenario.but(question="What do two do together, beyond each of them?"), seed=2)
+    assert answer.paragraph(asked).startswith("In this model, together two insecure partners")
+    assert answer.paragraph(worded) == answer.paragraph(crossed_run()) != answer.paragraph(asked)
+    with pytest.raises(ScenarioError, match="report: 'interaction' belongs to 'design: crossed'; this one is 'arms'"):
+        scenario(report="interaction")
 
 
 def test_sizes_have_words() -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from sim.errors import StateError
 from sim.people.state import Columns
 from sim.scenario.scenario import Arm, Scenario
 from sim.simulation.build import COHORT_SIZE, arm_weeks, build
@@ -74,7 +75,7 @@ def at_fault(scenario: Scenario, arm: Arm, replicate: int, seed: int, clients: n
     except (MemoryError, OSError):
         raise
     except Exception as e:
-        faults = () if world is None else faults_in(world, str(e), len(world.dyads), len(world.clients))
+        faults = () if world is None else faults_in(world, e, len(world.dyads), len(world.clients))
         return int(clients[faults[0].row]) if faults else None
     return None
 
@@ -97,7 +98,7 @@ def followed_client(scenario: Scenario, arm: Arm, replicate: int, seed: int, cli
     if world is None or running is None or error is None:
         return Followed(error, 0, client=client)
     states.append(_state(world))
-    faults = faults_in(world, str(error), len(world.dyads), len(world.clients))
+    faults = faults_in(world, error, len(world.dyads), len(world.clients))
 
     def again(watched: Model) -> None:
         second = Running(build(scenario, arm, replicate, seed, np.array([client], np.int64), watched), watched.session)
@@ -155,7 +156,7 @@ def _of(world: World, dyads: int, clients: int) -> tuple[tuple[str, Columns], ..
     return ("dyad", world.dyads.first(dyads)), ("client", world.clients.first(clients)), ("therapist", world.therapists)
 
 
-def faults_in(world: World, error: str, dyads: int, clients: int) -> tuple[Fault, ...]:
+def faults_in(world: World, error: Exception | None, dyads: int, clients: int) -> tuple[Fault, ...]:
     """The quantities of a world that are no number or outside their range; where the error names some of them, these alone."""
     found = []
     for whose, columns in _of(world, dyads, clients):
@@ -166,8 +167,8 @@ def faults_in(world: World, error: str, dyads: int, clients: int) -> tuple[Fault
                 row, value = int(wrong[0]), float(values[wrong[0]])
                 exchange = _exchange(world, row, name, column.low, column.high) if whose == "dyad" else None
                 found.append(Fault(whose, row, name, value, column.low, column.high, column.unit, column.meaning, exchange))
-    named = [fault for fault in found if fault.name in error.replace(":", " ").replace(",", " ").split()]
-    return tuple(named or found)
+    named = error.quantities if isinstance(error, StateError) else ()
+    return tuple([fault for fault in found if fault.name in named] or found)
 
 
 def _exchange(world: World, row: int, name: str, low: float, high: float) -> int | None:
@@ -215,7 +216,7 @@ def followed_clinic(scenario: Scenario, arm: Arm, replicate: int, seed: int, mod
         error = e
     if clinic is None or error is None:
         return Followed(error, 0)
-    faults = faults_in(clinic.world, str(error), clinic.courses, clinic.arrived)
+    faults = faults_in(clinic.world, error, clinic.courses, clinic.arrived)
     of_clients = [int(clinic.world.client_of[f.row]) if f.whose == "dyad" else f.row for f in faults if f.whose != "therapist"]
     client = of_clients[0] if of_clients else None
     table = pd.DataFrame()

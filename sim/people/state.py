@@ -184,4 +184,4 @@ def check_range(columns: Columns, names: Iterable[str] | None = None, where: str
         if values.size and not (values.min() >= column.low and values.max() <= column.high):
             row = int(np.flatnonzero(~((values >= column.low) & (values <= column.high)))[0])
             raise StateError(f"{where}row {row}: {name} is {values[row]}; "
-                             f"it must lie in {column.low:g}..{column.high:g} ({column.unit})")
+                             f"it must lie in {column.low:g}..{column.high:g} ({column.unit})", [name])

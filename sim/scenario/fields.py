@@ -151,6 +151,11 @@ class ScenarioFile(Doing):
         RecordFile(exchanges=None, sessions=True, assessments=True, items=False),
         description="What to keep beyond the usual tables.",
     )
+    report: Literal["usual", "interaction"] = Field(
+        "usual",
+        description="What the report answers first. usual: how arms or kinds of people differ. interaction "
+        "(design: crossed): what two people do together beyond what each of them does.",
+    )
     batch: Annotated[BatchFile | None, BeforeValidator(_empty_is_none_said)] = Field(
         None, description="Many runs from this file: what is varied, how often it is repeated, which tables are kept."
     )

@@ -123,6 +123,7 @@ class Scenario(Frozen):
     keep_assessments: bool = True
     ensemble: int = 0  # with how many other sets of numbers it is run besides
     keep_items: bool = False
+    report: Literal["usual", "interaction"] = "usual"  # what its report answers first
     batch: Batch | None = None
 
     def but(self, **changes: Any) -> Scenario:
@@ -198,6 +199,7 @@ def _built(reading: Reading, name: str) -> Scenario:
             keep_assessments=file.record.assessments,
             ensemble=file.parameters.ensemble,
             keep_items=file.record.items,
+            report=file.report,
             batch=None if file.batch is None else _batch(file.batch, file, arms, reading),
         )
     except ValidationError as error:
@@ -230,6 +232,8 @@ def _batch(batch: BatchFile, file: ScenarioFile, arms: tuple[Arm, ...], reading:
 
 def _belongs(file: ScenarioFile) -> None:
     """Raise ``Wrong`` for keys that have no meaning in the scenario's design."""
+    if file.report == "interaction" and file.design != "crossed":
+        raise Wrong(("report",), f"'interaction' belongs to 'design: crossed'; this one is '{file.design}'")
     if file.design == "clinic":
         for key, instead in (
             ("clients_per_arm", "clinic.arrivals_per_week and clinic.weeks say how many come"),

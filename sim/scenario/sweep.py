@@ -34,6 +34,7 @@ MOST_POINTS = 100_000
 _FIXED = {
     "question": "it is one question",
     "title": "it is only shown",
+    "report": "it says what is told first",
     "design": "tables of different designs have different columns",
     "record": "batch.keep says what is kept",
     "replicates": "every point has the same; batch.until lets precision decide",

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from sim.errors import StateError
+from sim.errors import WiringError
 from sim.measurement import instruments as ask
 from sim.people.life import live_a_week
 from sim.people.population import ecr_score
@@ -217,7 +217,7 @@ def session_rows(world: World, rows: np.ndarray) -> dict[str, np.ndarray]:
     own = [name for name in d.declared if name not in DYAD]  # of added mechanisms
     taken = {*out, *LATENT, *REGION_COLUMNS} & {*world.ratings, *own} or world.ratings.keys() & {*own}
     if taken:
-        raise StateError(f"the session table has a column '{min(taken)}' of its own; give the rating or column another name")
+        raise WiringError(f"the session table has a column '{min(taken)}' of its own; give the rating or column another name")
     out |= {name: values[rows] for name, values in world.ratings.items()}
     out |= {name: d[column][rows].copy() for name, column in LATENT.items()}
     out |= {name: d[column][rows].copy() for name, column in REGION_COLUMNS.items()}

@@ -1,7 +1,7 @@
 """How the equations of the session's verbs are wired: what each reads and writes, as data.
 
 The exchange's wiring is read off its tuple (``wiring.wiring_of``). Verbs are plain functions, so theirs is declared here,
-once, and a test compares it with what the verbs do. Links that can be cut and the distance between a mechanism and an
+once, and tests compare it with what the verbs do. Links that can be cut and the distance between a mechanism and an
 effect are read from it.
 """
 
@@ -83,6 +83,15 @@ SESSION_RULES: tuple[SessionRule, ...] = (
         open_rupture="open_rupture", avoidance="client_avoidance", session="session",
     ),
 )  # fmt: skip
+
+#: Numbers that a verb uses itself, because no equation takes them: verb -> numbers.
+TAKEN_BY_VERBS: dict[str, tuple[str, ...]] = {
+    "consolidate": ("session_carry_rate", "prototype_learning_rate"),
+    "heal": ("healing_lasting_share",),
+    "leave": ("good_enough_distress", "good_enough_sessions", "good_enough_prob"),
+    "rate_alliance": ("observer_rating_style_sd", "empathy_item_sd"),
+    "live_a_week": ("life_event_moves_prob", "life_event_lasting_prob", "life_event_sd"),
+}
 
 #: Links of the session that can be cut: ``client.felt_bond.trust`` -> the quantity that it carries.
 SESSION_LINKS: dict[str, str] = {

@@ -68,7 +68,7 @@ class World:
         questionnaires may be missing."""
         missing = self.luck.forms is not None and self.luck.forms.missing
         if not np.isfinite(values).all() and not (missing and not np.isinf(values).any()):
-            raise StateError(f"week {self.week}: the rating {name} is not a number for some dyads")
+            raise StateError(f"week {self.week}: the rating {name} is not a number for some dyads", [name])
         self.ratings.setdefault(name, np.full(len(self.dyads), np.nan))[rows] = values
 
     def ask_at(
@@ -218,7 +218,8 @@ def exchange(world: World, rows: np.ndarray) -> None:
         at_fault = columns[column]
         raise StateError(
             f"week {world.week}, dyad {row}: {at_fault.name} is {world.dyads[at_fault.name][row]}, outside "
-            f"{at_fault.low:g}..{at_fault.high:g} ({at_fault.unit})"
+            f"{at_fault.low:g}..{at_fault.high:g} ({at_fault.unit})",
+            [at_fault.name],
         )
 
 

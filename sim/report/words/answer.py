@@ -6,7 +6,7 @@ Everything is made from the numbers by the rules below; nothing is written by ha
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -39,6 +39,7 @@ class Contrast:
     highest: float
     n: int
     unit: str
+    role: str = ""  # whose kinds are compared, where kinds of people are
     picked_from: int = 2  # from how many groups the two extremes were picked
 
     @property
@@ -82,8 +83,8 @@ def _between_kinds(run: Run, late: Mapping[str, pd.Series], role: str) -> Contra
     groups: dict[str, pd.Series] = {}
     for kind, part in table[table["arm"].isin(late)].groupby(role, sort=False):
         together = pd.concat([late[arm] for arm in part["arm"]])
-        groups[f"{kind} {role}s"] = together.groupby(level=[0, 1]).mean()
-    return _between(groups, len(groups), role == "therapist") if len(groups) > 1 else None
+        groups[str(kind)] = together.groupby(level=[0, 1]).mean()
+    return replace(_between(groups, len(groups), role == "therapist"), role=role) if len(groups) > 1 else None
 
 
 def _between(groups: Mapping[str, pd.Series], n_groups: int, paired: bool) -> Contrast:
@@ -93,7 +94,7 @@ def _between(groups: Mapping[str, pd.Series], n_groups: int, paired: bool) -> Co
         row = mean_interval((groups[high] - groups[low]).to_numpy())
     else:
         row = {**difference_interval(groups[high], groups[low]), "n": min(len(groups[high]), len(groups[low]))}
-    return Contrast(high, low, row["mean"], row["low"], row["high"], int(row["n"]), "points", n_groups)
+    return Contrast(high, low, row["mean"], row["low"], row["high"], int(row["n"]), "points", picked_from=n_groups)
 
 
 def untreated_contrasts(run: Run) -> list[Contrast]:
@@ -150,7 +151,7 @@ def _usual(run: Run) -> list[str]:
 
 def _each_alone(run: Run) -> list[str]:
     """How much it matters who the client is, and who the therapist is, in half a sentence each."""
-    sides = [f"{c.high} and {c.low} by {c.said}" for c in alliance_contrasts(run)]
+    sides = [f"{c.high} and {c.low} {c.role}s by {c.said}" for c in alliance_contrasts(run)]
     both = " points, and between ".join(sides)
     return [f"What each does alone: the late alliance (WAI, 1 to 7) differs between {both} points."]
 
@@ -186,11 +187,11 @@ def _alliance(run: Run) -> list[str]:
 
 def _which_side(found: list[Contrast]) -> list[str]:
     """Whether it matters more who the client or who the therapist is; the weightier side first."""
-    sides = {c.high.rpartition(" ")[2].removesuffix("s"): c for c in found}
+    sides = {c.role: c for c in found}
     parts = {
-        role: f"{c.high} rate it {c.said} points higher than {c.low.removesuffix(' clients')} ones"
+        role: f"{c.high} clients rate it {c.said} points higher than {c.low} ones"
         if role == "client"
-        else f"the same clients rate it {c.said} points higher with {c.high} than with {c.low.removesuffix(' therapists')} ones"
+        else f"the same clients rate it {c.said} points higher with {c.high} therapists than with {c.low} ones"
         for role, c in sides.items()
     }
     topic = "The alliance late in therapy, as clients rate it from 1 to 7,"

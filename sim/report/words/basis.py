@@ -22,9 +22,9 @@ from sim.theory.regions import REGIONS, lesioned
 from sim.theory.styles import style_name
 from sim.theory.triangle import CORNERS
 from sim.therapy.exchange import EXCHANGE
-from sim.therapy.links import SESSION_RULES
+from sim.therapy.links import SESSION_RULES, TAKEN_BY_VERBS
 from sim.therapy.policies import POLICIES
-from sim.therapy.session import SESSION, begin
+from sim.therapy.session import SESSION
 from sim.therapy.training import PROGRAMMES
 
 Equation = Callable[..., Any]
@@ -183,7 +183,7 @@ def _takes(function: Equation) -> frozenset[str]:
     return frozenset(inspect.signature(function).parameters)
 
 
-def _forms(number: str) -> set[str]:
+def forms_of(number: str) -> set[str]:
     """Names of arguments that may stand for a number."""
     return {number} | {number.removeprefix(prefix) for prefix in PREFIXES if number.startswith(prefix)}
 
@@ -191,11 +191,12 @@ def _forms(number: str) -> set[str]:
 def equations_of(lever: Lever) -> tuple[Equation, ...]:
     """The equations (or, where none takes it, the verbs) that a lever moves directly."""
     if lever.kind == "number":
-        found = tuple(f for f in _functions() if _forms(lever.name) & _takes(f))
+        found = tuple(f for f in _functions() if forms_of(lever.name) & _takes(f))
         # Some numbers are no argument: a rate with which something follows an equation, or one that only a verb uses.
-        rates = tuple(rule.equation for rule in SESSION_RULES if _forms(lever.name) & set(rule.rates))
-        verbs: tuple[Equation, ...] = (*SESSION, begin, live_a_week)
-        return found or tuple(dict.fromkeys(rates)) or tuple(v for v in verbs if f".{lever.name}" in inspect.getsource(v))
+        rates = tuple(rule.equation for rule in SESSION_RULES if forms_of(lever.name) & set(rule.rates))
+        verbs: tuple[Equation, ...] = (*SESSION, live_a_week)
+        taken = tuple(verb for verb in verbs if lever.name in TAKEN_BY_VERBS.get(verb.__name__, ()))
+        return found or tuple(dict.fromkeys(rates)) or taken
     if lever.kind in ("column", "region"):
         bare = lever.name.removeprefix("client_").removeprefix("therapist_")
         return tuple(f for f in _functions() if bare in _takes(f))
@@ -354,7 +355,7 @@ def strengths(lever: Lever, scenario: Scenario) -> list[Number]:
 def _arguments_of(functions: Iterable[Equation], words: Iterable[str]) -> list[Number]:
     """Numbers that these take as gains, costs, rates or shares: those named after one of the words first, then by size."""
     takes = {argument for f in functions for argument in _takes(f)}
-    found = [n for n in NUMBERS.values() if _forms(n.name) & takes and _is_strength(n)]
+    found = [n for n in NUMBERS.values() if forms_of(n.name) & takes and _is_strength(n)]
     return sorted(found, key=lambda n: (not any(word in n.name for word in words), -abs(n.default)))
 
 

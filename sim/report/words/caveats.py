@@ -53,7 +53,9 @@ def _each(scenario: Scenario) -> str:
 
 def _chance_of(run: Run, c: Contrast) -> str:
     digits = 2 if c.unit == "points" else 1
-    between = f"{arm_name(c.high)} and {arm_name(c.low)}" if run.scenario.design == "arms" else f"{c.high} and {c.low}"
+    between = f"{c.high} and {c.low}{f' {c.role}s' if c.role else ''}"
+    if run.scenario.design == "arms":
+        between = f"{arm_name(c.high)} and {arm_name(c.low)}"
     n = run.scenario.clients_per_arm
     said = f"Between {between} the interval reaches {number(c.half, digits)} {c.unit} either way"
     if not c.clear:

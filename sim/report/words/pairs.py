@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import pandas as pd
@@ -13,10 +12,6 @@ from sim.measures.intervals import mean_interval
 from sim.report.figures.courses import EXPERIMENTS
 from sim.report.text import Row, arm_name, listed, percent, signed_interval, sure, with_interval
 from sim.simulation.tables import Run
-
-#: Words of a question that ask what two people are together, beyond what each of them is.
-_TOGETHER = re.compile(r"\b(together|beyond|interact\w*)\b", re.I)
-
 
 # ------------------------------------------------------------------------------------------------ two at a time
 
@@ -77,8 +72,8 @@ def no_learning(run: Run) -> list[str]:
 
 
 def asks_together(run: Run) -> bool:
-    """Whether the question asks for what two people do together beyond what each of them does."""
-    return bool(_TOGETHER.search(run.scenario.question)) and EXPERIMENTS["interaction"][1](run)
+    """Whether the scenario asks for what two people do together beyond what each of them does, and its arms can say."""
+    return run.scenario.report == "interaction" and EXPERIMENTS["interaction"][1](run)
 
 
 def together(run: Run) -> list[str]:
