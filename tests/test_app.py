@@ -345,7 +345,7 @@ def test_notes_tell_ruptures_readings_and_what_was_heard() -> None:
     assert f"exchange {first['exchange']} " in note["happened"]
     assert (said["not_mended"] in note["happened"]) or (said["mended"] in note["happened"])
     for session, note in enumerate(played["notes"]):
-        bias = record.session["accuracy_bias"][session, 0]
+        bias = record.session["directional_bias"][session, 0]
         read_as = said["read_low"] if bias < -notes.READ else said["read_high"] if bias > notes.READ else said["read_right"]
         assert note["therapist"].startswith(read_as.split("(")[0])
 

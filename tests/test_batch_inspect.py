@@ -442,7 +442,7 @@ def test_the_same_seed_with_other_people_is_not_paired(place: Path, tmp_path: Pa
 def test_batches_are_paired_by_replicate_point_by_point(place: Path, tmp_path: Path) -> None:
     """Points meet by their levels whatever their order; the interval is over replicates; what has no partner is told."""
     varied = {"vary": {"arms.secure.sessions": [8, 7], "trust_rate": [0.3, 0.1]}}
-    spec = {**SPEC, "parameters": {"match_sd": 0.2}, "batch": varied}
+    spec = {**SPEC, "parameters": {"compatibility_sd": 0.2}, "batch": varied}
     run_batch(sim.from_spec(spec, "b"), 1, tmp_path / "b", workers=1)
     found = compare_folders(place / "batch", tmp_path / "b")
     assert sorted(found.table["point"].unique()) == [0, 1]

@@ -160,7 +160,7 @@ def test_rules_read_things_that_exist() -> None:
     named = {"x", "share", "step", *NUMBERS, *(n.partition("_")[2] for n in NUMBERS), *written}
     named |= {f"{role}_{region}" for role in ROLES for region in REGIONS} | set(PERSON) | set(DYAD)
     named |= {f"{role}_{number}" for role in ROLES for number in NUMBERS} | {c.partition("_")[2] for c in DYAD}
-    ends = ("_luck", "_chance", "exchange", "_z", "_path", "own", "progress", "mean_perceived", "mean_fit", "anchor", "prototype",
+    ends = ("_luck", "_chance", "exchange", "_z", "_path", "own", "progress", "mean_perceived", "mean_attunement", "anchor", "prototype",
             "population_sd", "population_mean", "distress_gain", "attachment", "typical", "treatment_gain", "event", "common",
             "shared_share")  # fmt: skip
     for rule in rules():
@@ -413,7 +413,7 @@ def test_session_wiring_is_what_verbs_do(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(World, "applied", watched)
     run(from_spec({"question": "q", "clients_per_arm": 5, "sessions": 2}, "wiring"), 1)
     first_meeting = {f"{role}.{name}" for role in ROLES for name in ("expectation", "first_trust", "expression")}
-    first_meeting.add("client.dyadic_fit")
+    first_meeting.add("client.dyadic_compatibility")
     declared: dict[str, set[str]] = {}
     for rule in SESSION_RULES:
         declared.setdefault(rule.name, set()).update(rule.reads)

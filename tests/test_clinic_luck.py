@@ -204,8 +204,8 @@ def test_a_pair_has_the_same_lasting_fit_wherever_it_meets() -> None:
             who = (int(w.client_of[row]), int(w.therapist_of[row]))
             if who in fits:
                 shared += 1
-                assert fits[who] == w.dyads["client_match"][row]
-            fits[who] = float(w.dyads["client_match"][row])
+                assert fits[who] == w.dyads["client_compatibility"][row]
+            fits[who] = float(w.dyads["client_compatibility"][row])
     assert shared > 0 and len(set(fits.values())) == len(fits)
 
 

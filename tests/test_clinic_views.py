@@ -199,7 +199,7 @@ def test_alike_is_found_where_it_was_put() -> None:
     product = (c * t).sum(axis=0)
     rated = [clients.assign(wai_client_mean=c[0] + sign * product) for sign in (1, -1, 0)]
     mine = [SimpleNamespace(scenario=scenario, clients=table) for table in rated]
-    similar, dissimilar, neither = (cm.pair_fit(one).set_index("arm").loc["d", "mean"] for one in mine)  # type: ignore[arg-type]
+    similar, dissimilar, neither = (cm.pair_compatibility(one).set_index("arm").loc["d", "mean"] for one in mine)  # type: ignore[arg-type]
     assert similar > 0.9 and dissimilar < -0.9 and (np.isnan(neither) or abs(neither) < 0.2)
 
 

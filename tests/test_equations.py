@@ -30,13 +30,13 @@ P = Parameters()
 RANGES = {
     "x": (-30, 30), "share": (0, 1), "step": (-0.25, 0.25), "value": (-6, 8), "target": (-6, 8), "rate": (0, 1),
     "limbic": (0, 1), "mirrored": (0, 1), "felt": (0, 1), "mentalising": (0, 1), "self_other": (0, 1), "estimate": (0, 1),
-    "fit": (0, 1), "partner_fit": (0, 1), "felt_understanding": (0, 1), "warmth": (0, 1), "partner_warmth": (0, 1),
+    "attunement": (0, 1), "partner_attunement": (0, 1), "felt_understanding": (0, 1), "warmth": (0, 1), "partner_warmth": (0, 1),
     "partner_bid": (0, 1), "response": (0, 1), "partner_response": (0, 1), "disclosure": (0, 1), "partner_disclosure": (0, 1),
     "expectation": (0, 1), "surprise": (-1, 1), "learning_gate": (0, 1), "labelling": (0, 1), "control": (0, 1),
-    "arousal_target": (0, 1), "confronted": (0, 1), "mean_perceived": (0, 1), "mean_fit": (0, 1), "progress": (-4, 6),
+    "arousal_target": (0, 1), "confronted": (0, 1), "mean_perceived": (0, 1), "mean_attunement": (0, 1), "progress": (-4, 6),
     "bond": (0, 1), "task": (0, 1), "goal": (0, 1), "alliance": (0, 1), "engagement": (0, 1), "level": (0, 1),
     "level_typical": (0.05, 0.95), "attachment": (0, 1), "bid": (0, 1),
-    "session": (1, 200), "tension": (0, 10), "match": (-3, 3), "anxiety_z": (-3, 3), "avoidance_z": (-3, 3),
+    "session": (1, 200), "tension": (0, 10), "compatibility": (-3, 3), "anxiety_z": (-3, 3), "avoidance_z": (-3, 3),
     "anxiety_path": (-1, 1), "avoidance_path": (-1, 1), "own": (-3, 3),
     "population_sd": (0, 0.3), "style": (-3, 3), "noise": (-3, 3),
     "prototype": (0, 1), "anchor": (0, 1), "conflict": (0, 1), "noticed": (0, 1), "partner_noticed": (0, 1),
@@ -67,12 +67,12 @@ def lies(argument: str) -> tuple[float, float]:
 PLAIN = {
     "conflict": 0.1, "noticed": 0.7, "partner_noticed": 0.8, "week_noise": 0.0,
     "x": 0.3, "share": 0.4, "step": 0.1, "value": 1.0, "target": 2.0, "rate": 0.2, "mirrored": 0.4, "felt": 0.3,
-    "mentalising": 0.6, "self_other": 0.9, "estimate": 0.3, "fit": 0.8, "partner_fit": 0.8, "felt_understanding": 0.8,
+    "mentalising": 0.6, "self_other": 0.9, "estimate": 0.3, "attunement": 0.8, "partner_attunement": 0.8, "felt_understanding": 0.8,
     "warmth": 0.7, "partner_warmth": 0.7, "partner_bid": 0.5, "response": 0.6, "partner_response": 0.6, "disclosure": 0.4,
     "partner_disclosure": 0.4, "expectation": 0.6, "surprise": 0.1, "learning_gate": 0.9, "labelling": 0.3, "control": 0.3,
-    "arousal_target": 0.5, "confronted": 0.0, "mean_perceived": 0.6, "mean_fit": 0.8, "progress": 0.2, "bond": 0.6, "task": 0.5,
+    "arousal_target": 0.5, "confronted": 0.0, "mean_perceived": 0.6, "mean_attunement": 0.8, "progress": 0.2, "bond": 0.6, "task": 0.5,
     "goal": 0.5, "alliance": 0.55, "engagement": 0.55, "level": 0.6, "level_typical": 0.55, "session": 5.0,
-    "tension": 0.2, "match": 0.1, "bid": 0.5,
+    "tension": 0.2, "compatibility": 0.1, "bid": 0.5,
     "anxiety_z": 0.5, "avoidance_z": 0.5, "anxiety_path": 0.3, "avoidance_path": 0.1, "own": 0.2, "population_sd": 0.2,
     "style": 0.1, "noise": 0.1, "prototype": 0.4, "anchor": 0.5, "attachment": 0.45,
     "weeks_waiting": 4.0, "first_score": 18.0, "load": 1.2, "carried": 0.05, "open_ruptures": 0.2, "fresh": 0.4, "before": 0.7,
@@ -158,16 +158,16 @@ SHAPES = {
     "mentalising": Shape(0, 1, "dmpfc skill", "arousal avoidance fatigue"),
     "self_other": Shape(0, 1, "tpj", "arousal"),
     "estimate": Shape(0, 1, "partner_avoidance arousal felt", "self_other"),
-    "fit": Shape(0, 1),
+    "attunement": Shape(0, 1),
     "separation": Shape(0, 1, "self_other felt"),
-    "felt_understanding": Shape(0, 1, "vmpfc fit felt"),
-    "response": Shape(0, 1, "fit felt_understanding warmth trust partner_bid", "timing_luck avoidance"),
+    "felt_understanding": Shape(0, 1, "vmpfc attunement felt"),
+    "response": Shape(0, 1, "attunement felt_understanding warmth trust partner_bid", "timing_luck avoidance"),
     "response_given": Shape(0, 1, "response"),
     "collaboration": Shape(0, 1, "disclosure trust engagement"),
     "expectation": Shape(0, 1, "", "anxiety avoidance"),
-    "perceived": Shape(0, 1, "partner_response expectation match", "estimate arousal"),
+    "perceived": Shape(0, 1, "partner_response expectation compatibility", "estimate arousal"),
     "surprise": Shape(-1, 1, "perceived", "expectation"),
-    "unreliability": Shape(0, 1, "unreliability"),
+    "inconsistency": Shape(0, 1, "inconsistency"),
     "perceived_mean": Shape(0, 1, "perceived perceived_mean"),
     "conflict": Shape(0, 1, "acc"),
     "calmed_arousal": Shape(0, 1, "arousal", "perceived"),
@@ -175,27 +175,27 @@ SHAPES = {
     "labelled_arousal": Shape(0, 1, "arousal", "labelling control"),
     "learning_gate": Shape(0, 1),
     "avoidance_learned": Shape(0, 1, "avoidance", "surprise"),
-    "anxiety_learned": Shape(0, 1, "anxiety unreliability", "surprise"),
+    "anxiety_learned": Shape(0, 1, "anxiety inconsistency", "surprise"),
     "regulation_learned": Shape(0, 1, "regulation labelling perceived learning_gate"),
-    "shared_meaning": Shape(0, 1, "shared_meaning partner_fit disclosure", "arousal"),
+    "shared_meaning": Shape(0, 1, "shared_meaning partner_attunement disclosure", "arousal"),
     "tension": Shape(0, INF, "tension", "surprise"),
     "confrontation_probability": Shape(0, 1, "anxiety", "avoidance"),
     "noticed": Shape(0, 1, "acc conflict"),
-    "repair_probability": Shape(0, 1, "noticed partner_noticed mentalising fit partner_disclosure confronted repair_skill",
+    "repair_probability": Shape(0, 1, "noticed partner_noticed mentalising attunement partner_disclosure confronted repair_skill",
                                 "avoidance"),
     "moved_share": Shape(0, 1, "share step"),
     "trust_target": Shape(0, 1, "mean_perceived"),
     "felt_bond": Shape(0, 1, "trust", "anxiety avoidance"),
     "secured": Shape(0, 1, "attachment", "alliance"),
     "toward": Shape(-6, 8, "value target rate"),
-    "capability_target": Shape(0, 1, "mean_fit progress trust"),
+    "capability_target": Shape(0, 1, "mean_attunement progress trust"),
     "agreement_target": Shape(0, 1, "capability shared_meaning trust progress"),
     "alliance": Shape(0, 1, "bond task goal"),
     "engagement_target": Shape(0, 1, "alliance distress"),
     "healing": Shape(0, 14, "distress alliance engagement labelling treatment_gain partner_treatment_gain"),
     "rupture_distress": Shape(0, 1, "open_rupture"),
     "dropout_probability": Shape(0, 1, "open_rupture avoidance", "alliance engagement session"),
-    "dyadic_fit": Shape(-INF, INF, "match_luck"),
+    "dyadic_compatibility": Shape(-INF, INF, "compatibility_luck"),
     "waiting_loss_probability": Shape(0, 1, "weeks_waiting", "distress"),
     "expected_score": Shape(-INF, 40, "first_score", "session"),
     "fatigue_after": Shape(0, 1, "fatigue load carried open_ruptures"),
@@ -455,14 +455,14 @@ def test_estimate_limits() -> None:
         guessed * (1 + 0.7 * (np.exp(P.estimate_correction * hidden) - 1)), 1e-9)
 
 
-@promise(eq.fit)
-def test_fit_limits() -> None:
+@promise(eq.attunement)
+def test_attunement_limits() -> None:
     """1 for a perfect estimate, 1/e one width off on either side, never more for a larger miss."""
     for level in grid():
-        assert value(eq.fit, estimate=level, partner_arousal=level) == 1.0
-    for off in (-P.fit_width, P.fit_width):
-        assert value(eq.fit, estimate=0.5 + off, partner_arousal=0.5) == near(1 / np.e)
-    misses = value(eq.fit, estimate=np.linspace(0, 1, 30), partner_arousal=0.0)
+        assert value(eq.attunement, estimate=level, partner_arousal=level) == 1.0
+    for off in (-P.attunement_width, P.attunement_width):
+        assert value(eq.attunement, estimate=0.5 + off, partner_arousal=0.5) == near(1 / np.e)
+    misses = value(eq.attunement, estimate=np.linspace(0, 1, 30), partner_arousal=0.0)
     assert (np.diff(misses) < 0).all()
 
 
@@ -474,16 +474,16 @@ def test_separation_limit() -> None:
 
 @promise(eq.felt_understanding)
 def test_felt_understanding_limits() -> None:
-    """The fit itself once enough is felt; nothing without a felt signal or the ventral medial cortex."""
-    assert value(eq.felt_understanding, fit=0.7, felt=0.5) == 0.7
-    assert value(eq.felt_understanding, fit=0.7, felt=P.felt_enough / 2) == near(0.35)
+    """The attunement itself once enough is felt; nothing without a felt signal or the ventral medial cortex."""
+    assert value(eq.felt_understanding, attunement=0.7, felt=0.5) == 0.7
+    assert value(eq.felt_understanding, attunement=0.7, felt=P.felt_enough / 2) == near(0.35)
     assert value(eq.felt_understanding, felt=0.0) == value(eq.felt_understanding, vmpfc=0.0) == 0.0
 
 
 @promise(eq.response)
 def test_response_limits() -> None:
     """S(r0) in a typical moment; a lapse only beyond the threshold; only an avoidant therapist depends on bids."""
-    typical = {"fit": P.fit_typical, "felt_understanding": P.felt_understanding_typical, "warmth": P.warmth_typical,
+    typical = {"attunement": P.attunement_typical, "felt_understanding": P.felt_understanding_typical, "warmth": P.warmth_typical,
                "trust": 0.5, "avoidance": P.avoidance_typical, "partner_bid": 0.5}
     base = eq.logistic(P.response_base)
     assert value(eq.response, **typical) == near(base)
@@ -527,7 +527,7 @@ def test_the_typical_person_expects_the_typical_response() -> None:
 @promise(eq.perceived)
 def test_perceived_limits() -> None:
     """The response itself without pull and at typical arousal and estimate; the expectation alone under full pull."""
-    still = {"match": 0.0, "arousal": P.client_arousal_typical, "estimate": P.client_estimate_typical,
+    still = {"compatibility": 0.0, "arousal": P.client_arousal_typical, "estimate": P.client_estimate_typical,
              "partner_warmth": P.warmth_typical, "perception_pull_gain": 0.0, "perception_mentalising_gain": 0.0}
     for given in grid():
         assert value(eq.perceived, partner_response=given, perception_pull_base=0.0, **still) == near(given, 1e-9)
@@ -543,17 +543,17 @@ def test_surprise_is_a_difference() -> None:
     assert eq.surprise(0.7, 0.5) == near(0.2) and eq.surprise(0.5, 0.5) == 0.0
 
 
-@promise(eq.unreliability)
+@promise(eq.inconsistency)
 def test_a_steady_partner_becomes_reliable() -> None:
     """Tends to 0 for a steady partner whatever the level, and to the mean absolute deviation of an erratic one."""
     for level in (0.1, 0.9):
         u = 0.4
         for _ in range(400):
-            u = eq.unreliability(u, level, level, 0.05)
+            u = eq.inconsistency(u, level, level, 0.05)
         assert u == near(0.0, 1e-8)
     u = 0.0
     for k in range(400):
-        u = eq.unreliability(u, 0.9 if k % 2 else 0.1, 0.5, 0.05)
+        u = eq.inconsistency(u, 0.9 if k % 2 else 0.1, 0.5, 0.05)
     assert u == near(0.4, 1e-8)
 
 
@@ -637,13 +637,13 @@ def test_avoidance_learned_limits() -> None:
 @promise(eq.anxiety_learned)
 def test_anxiety_learned_limits() -> None:
     """Unchanged without plasticity; as reliable as usual and as expected: still; by hand for an erratic partner."""
-    still = {"unreliability": P.client_unreliability_typical, "surprise": 0.0}
+    still = {"inconsistency": P.client_inconsistency_typical, "surprise": 0.0}
     for a in grid():
         assert value(eq.anxiety_learned, anxiety=a, plasticity=0.0) == a
         assert value(eq.anxiety_learned, anxiety=a, **still) == near(a)
-        assert value(eq.anxiety_learned, anxiety=a, vmpfc=0.0, unreliability=0.4) == a
-    worth = P.self_model_reliability_gain * (P.client_unreliability_typical - 0.3) + P.self_model_surprise_gain * 0.1
-    got = value(eq.anxiety_learned, anxiety=0.5, learning_gate=0.8, unreliability=0.3, surprise=0.1)
+        assert value(eq.anxiety_learned, anxiety=a, vmpfc=0.0, inconsistency=0.4) == a
+    worth = P.self_model_reliability_gain * (P.client_inconsistency_typical - 0.3) + P.self_model_surprise_gain * 0.1
+    got = value(eq.anxiety_learned, anxiety=0.5, learning_gate=0.8, inconsistency=0.3, surprise=0.1)
     assert got == near(0.5 - P.client_self_model_rate * 0.8 * worth)
 
 
@@ -655,14 +655,14 @@ def test_hebbian_weight_settles_where_it_should(activity: float, keep: float, kn
         w = start
         for _ in range(2000):
             w = value(eq.regulation_learned, regulation=w, learning_gate=1.0, labelling=0.0, perceived=activity,
-                      regulation_attunement_share=1.0, regulation_keep=keep, regulation_rate=0.05)
+                      regulation_perceived_share=1.0, regulation_keep=keep, regulation_rate=0.05)
         assert w == near(activity**2 / (1 - keep + activity**2), 1e-9) and w == near(known, 5e-4)
     assert value(eq.regulation_learned, regulation=0.4, plasticity=0.0) == 0.4
 
 
 @promise(eq.shared_meaning)
 def test_shared_meaning_tends_to_its_limit() -> None:
-    """Tends to fit * said * calm."""
+    """Tends to attunement * said * calm."""
     m = 0.9
     for _ in range(400):
         m = eq.shared_meaning(m, 0.8, 0.5, 0.25, 0.1)
@@ -696,7 +696,7 @@ def test_repair_limits() -> None:
     whole, without = value(eq.repair_probability, **sure), value(eq.repair_probability, noticed=1.0, partner_noticed=0.0)
     assert without / whole == near(1 - P.repair_client_share)
     by_hand = eq.logistic(P.repair_base + P.repair_understanding_gain * 0.6 * 0.5 + P.repair_confrontation_gain)
-    assert value(eq.repair_probability, mentalising=0.6, fit=0.5, confronted=1.0, avoidance=P.avoidance_typical,
+    assert value(eq.repair_probability, mentalising=0.6, attunement=0.5, confronted=1.0, avoidance=P.avoidance_typical,
                  partner_disclosure=P.disclosure_typical, **sure) == near(by_hand)
 
 
@@ -751,7 +751,7 @@ def test_the_bond_of_the_typical_person_is_their_trust() -> None:
 @promise(eq.capability_target)
 def test_capability_of_the_typical_therapist() -> None:
     """The typical value when understood and trusted as usual and nothing has changed yet."""
-    seems = value(eq.capability_target, mean_fit=P.fit_typical, progress=0.0, trust=P.trust_typical)
+    seems = value(eq.capability_target, mean_attunement=P.attunement_typical, progress=0.0, trust=P.trust_typical)
     assert seems == near(P.capability_typical, 1e-9)
 
 
@@ -808,18 +808,18 @@ def test_dropout_limits() -> None:
     assert later == near(eq.logistic(P.dropout_base + P.dropout_early_gain / np.e))
 
 
-@promise(eq.dyadic_fit)
-def test_dyadic_fit_is_luck_alone_unless_a_reading_is_chosen() -> None:
-    """Luck alone at gain 0 and for a partner at the mean of their role; above 0 unlike pairs fit better, below 0 alike ones."""
+@promise(eq.dyadic_compatibility)
+def test_dyadic_compatibility_is_luck_alone_unless_a_reading_is_chosen() -> None:
+    """Luck alone at gain 0 and for a partner at the mean of their role; above 0 unlike pairs get on better, below 0 alike ones."""
     mean = {"anxiety_mean": 0.4, "avoidance_mean": 0.3, "partner_anxiety_mean": 0.3, "partner_avoidance_mean": 0.2}
     for a, v, pa, pv in ((0.9, 0.1, 0.2, 0.8), (0.1, 0.9, 0.9, 0.9)):
         here = {"anxiety": a, "avoidance": v, "partner_anxiety": pa, "partner_avoidance": pv, **mean}
-        assert value(eq.dyadic_fit, match_luck=1.5, complementarity_gain=0.0, **here) == near(1.5 * P.match_sd)
+        assert value(eq.dyadic_compatibility, compatibility_luck=1.5, complementarity_gain=0.0, **here) == near(1.5 * P.compatibility_sd)
     still = {"partner_anxiety": 0.3, "partner_avoidance": 0.2, "anxiety": 0.9, "avoidance": 0.9, **mean}
-    assert value(eq.dyadic_fit, match_luck=0.0, complementarity_gain=20.0, **still) == 0.0
+    assert value(eq.dyadic_compatibility, compatibility_luck=0.0, complementarity_gain=20.0, **still) == 0.0
     alike = {"anxiety": 0.7, "partner_anxiety": 0.6, "avoidance": 0.3, "partner_avoidance": 0.2, **mean}
-    assert value(eq.dyadic_fit, match_luck=0.0, complementarity_gain=10.0, **alike) == near(-0.9)
-    assert value(eq.dyadic_fit, match_luck=0.0, complementarity_gain=-10.0, **alike) == near(0.9)
+    assert value(eq.dyadic_compatibility, compatibility_luck=0.0, complementarity_gain=10.0, **alike) == near(-0.9)
+    assert value(eq.dyadic_compatibility, compatibility_luck=0.0, complementarity_gain=-10.0, **alike) == near(0.9)
 
 
 @promise(eq.waiting_loss_probability)
@@ -948,8 +948,8 @@ def test_an_anchored_prototype_keeps_its_past(rho: float, weeks: int, known: flo
 def test_rating_limits() -> None:
     """The level itself with gain 1 and nothing added; a lift alone for the typical level."""
     for x in grid():
-        assert value(eq.rated_share, level=x, rating_gain=1.0, rating_lift=0.0, style=0.0, noise=0.0) == near(x, 1e-9)
-    lifted = value(eq.rated_share, level=0.55, level_typical=0.55, rating_lift=0.8, style=0.1, noise=-0.2)
+        assert value(eq.rated_share, level=x, rating_gain=1.0, leniency=0.0, style=0.0, noise=0.0) == near(x, 1e-9)
+    lifted = value(eq.rated_share, level=0.55, level_typical=0.55, leniency=0.8, style=0.1, noise=-0.2)
     assert lifted == near(eq.logistic(eq.logit(0.55) + 0.7), 1e-9)
 
 
@@ -988,7 +988,7 @@ def test_preoccupied_attachment_is_closeness_wanted() -> None:
 def test_every_equation_has_its_promise_and_its_shape() -> None:
     """No public equation is left without a test of its limit and a line in the table of shapes."""
     assert set(PROMISES) == set(EQUATIONS) == set(SHAPES)
-    assert all(SHAPES[name].rises or SHAPES[name].falls or name in ("fit", "learning_gate") for name in SHAPES)
+    assert all(SHAPES[name].rises or SHAPES[name].falls or name in ("attunement", "learning_gate") for name in SHAPES)
 
 
 def test_typical_numbers_in_a_typical_moment_stand_still() -> None:

@@ -116,10 +116,10 @@ def _share(x: pd.Series) -> pd.Series:
 
 def _wai(latent: pd.Series) -> pd.Series:
     """The WAI, 1 to 7, as a client of usual style marks a latent alliance: the formula of the model's description, anew."""
-    number = {name: NUMBERS[name].default for name in ("alliance_typical", "client_rating_lift", "rating_gain")}
+    number = {name: NUMBERS[name].default for name in ("alliance_typical", "client_leniency", "rating_gain")}
     typical = np.log(number["alliance_typical"] / (1 - number["alliance_typical"]))
     beyond = np.log(latent / (1 - latent)) - typical
-    return 1 + 6 * _share(typical + number["rating_gain"] * beyond + number["client_rating_lift"])
+    return 1 + 6 * _share(typical + number["rating_gain"] * beyond + number["client_leniency"])
 
 
 def _core(latent: pd.Series) -> pd.Series:

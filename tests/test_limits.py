@@ -117,8 +117,8 @@ def test_attachment_is_exactly_still_without_plasticity_and_events() -> None:
 
 def test_a_constant_face_leaves_nothing_to_read() -> None:
     """Without expression the correlation of estimate and arousal is exactly 0, for everybody in every session."""
-    assert (course(300, 6, expression_gain=0.0)["accuracy_correlation"] == 0.0).all()
-    assert course(300, 6)["accuracy_correlation"].min() > 0.25
+    assert (course(300, 6, expression_gain=0.0)["tracking_accuracy"] == 0.0).all()
+    assert course(300, 6)["tracking_accuracy"].min() > 0.25
 
 
 SECURE = [{"anxiety": 2.2, "avoidance": 2.0}, {"anxiety": 2.8, "avoidance": 2.5}]
@@ -232,7 +232,7 @@ def test_the_chain_breaks_at_every_link(region: str) -> None:
     lesion = without(f"therapist.{region}")
     assert (lesion["mean_therapist_felt"] == 0.0).all()
     assert (lesion["mean_therapist_felt_understanding"] == 0.0).all()
-    assert abs(lesion["accuracy_correlation"].mean()) < 0.12 < course()["accuracy_correlation"].mean()
+    assert abs(lesion["tracking_accuracy"].mean()) < 0.12 < course()["tracking_accuracy"].mean()
     if region == "insula":  # mirror activity goes on, and changes nothing
         assert lesion["mean_therapist_mirrored"].mean() > 0.2
 
@@ -248,7 +248,7 @@ def test_without_ventrolateral_cortex_nothing_is_put_into_words() -> None:
     """Labelling is 0; disclosure goes on; accuracy stays; regulation is trained less [K20]."""
     intact, lesion = course(1000, 20), without("client.vlpfc", sessions=20)
     assert (lesion["mean_client_labelling"] == 0.0).all() and lesion["mean_client_disclosure"].mean() > 0.3
-    assert lesion["accuracy_correlation"].mean() == pytest.approx(intact["accuracy_correlation"].mean(), abs=0.03)
+    assert lesion["tracking_accuracy"].mean() == pytest.approx(intact["tracking_accuracy"].mean(), abs=0.03)
     assert lesion["client_regulation"][-1] < intact["client_regulation"][-1] - 0.03
     assert lesion["mean_client_arousal"].mean() > intact["mean_client_arousal"].mean() + 0.02
 
@@ -338,7 +338,7 @@ def test_the_untreated_arm_holds_nothing_of_therapy() -> None:
     assert (plain.clients["sessions_attended"] == 0).all()
     assert not plain.assessments["in_therapy"].any() and set(plain.assessments["month"]) == {0, 1, 2}
     assert plain.clients["distress_end_latent"].mean() != plain.clients["distress_0_latent"].mean()
-    other = waiting(healing_rate=0.4, trust_rate=0.9, client_other_model_rate=0.2, repair_effort=0.0, match_sd=2.0)
+    other = waiting(healing_rate=0.4, trust_rate=0.9, client_other_model_rate=0.2, repair_effort=0.0, compatibility_sd=2.0)
     pd.testing.assert_frame_equal(plain.clients, other.clients)
     pd.testing.assert_frame_equal(plain.assessments, other.assessments)
 
@@ -392,7 +392,7 @@ def test_every_measure_keeps_to_its_range() -> None:
     assert sessions["distress"].between(0, 40).all()
     for name in ("alliance_latent", "disclosure", "labelling", "engagement", "dropout_risk", "accuracy_level", "fit"):
         assert sessions[name].between(0, 1).all(), name
-    assert sessions["accuracy_correlation"].between(-1, 1).all()
+    assert sessions["tracking_accuracy"].between(-1, 1).all()
     assert (sessions["repairs"] <= sessions["ruptures"] + 1).all()
     assert not sessions.isna().any().any()
     assert Parameters().changes() == {}

@@ -326,8 +326,8 @@ def test_a_bad_column_outside_the_exchange_is_named_in_the_same_week(name: str) 
 def test_a_bad_person_is_named(role: str) -> None:
     world = world_of(MIXED, 1)
     people = world.clients if role == "client" else world.therapists
-    people["rating_style"][3] = 99.0
-    with pytest.raises(StateError, match=rf"{role} row 3: rating_style is 99"):
+    people["response_style"][3] = 99.0
+    with pytest.raises(StateError, match=rf"{role} row 3: response_style is 99"):
         run_course(world, 1)
 
 

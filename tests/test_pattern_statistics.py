@@ -353,7 +353,7 @@ def test_empathy_and_expressivity() -> None:
     expression = np.tile([0.1, 0.9], n // 2)
     accuracy = 0.5 - 0.1 * (avoidance - 3.0) * (expression > 0.5)
     parts = directions.empathy_and_expressivity(
-        people(n, therapist_avoidance_0=avoidance), people(n, session=3, expression=expression, accuracy_correlation=accuracy)
+        people(n, therapist_avoidance_0=avoidance), people(n, session=3, expression=expression, tracking_accuracy=accuracy)
     ).parts
     sd = avoidance[:300].std(ddof=1)
     assert parts["expressive"][0] == pytest.approx(0.1 * sd) and parts["reserved"][0] == pytest.approx(0.0, abs=1e-12)

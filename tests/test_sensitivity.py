@@ -283,7 +283,10 @@ def test_command_as_json(attune: Attune, small: Path) -> None:
         (["--measure", "sessions.wai_clint"], ["did you mean 'sessions.wai_client'"]),
         (["--measure", "fatigue"], ["of clinics only"]),
         (["--measure", "mean_alliance", "--parameters", "trust_rte"], ["trust_rte", "did you mean 'trust_rate'"]),
-        (["--measure", "mean_alliance", "--parameters", "fit_typical"], ["fit_typical", "follow from other numbers"]),
+        (
+            ["--measure", "mean_alliance", "--parameters", "attunement_typical"],
+            ["attunement_typical", "follow from other numbers"],
+        ),
         (["--measure", "mean_alliance", "--arm", "wit"], ["no arm 'wit'", "did you mean 'with'"]),
         (["--measure", "mean_alliance", "--minus", "with"], ["another arm"]),
         (["--measure", "alliance_share_between_arms", "--arm", "with"], ["all arms together"]),

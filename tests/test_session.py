@@ -169,7 +169,7 @@ def test_first_impressions_come_from_history() -> None:
             assert d[f"{role}_perceived_mean"][i] == d[f"{role}_perceived"][i]
             bond = _sigmoid(math.log(trust / (1 - trust)) - p.bond_security_gain * insecurity)
             assert d[f"{role}_alliance"][i] == pytest.approx((bond + 2 * p.agreement_start) / 3, abs=1e-12)
-            assert d[f"{role}_unreliability"][i] == p.of(role, "unreliability_typical")
+            assert d[f"{role}_inconsistency"][i] == p.of(role, "inconsistency_typical")
     np.testing.assert_array_equal(d.distress_intake, world.clients.distress)
 
 
@@ -204,8 +204,8 @@ def test_one_exchange_means_are_the_moment_itself() -> None:
     d = world.dyads
     for name in ("client_expression", "client_perceived", "therapist_perceived"):
         np.testing.assert_array_equal(d[f"mean_{name}"], d[name])
-    assert (d.accuracy_correlation == 0).all()  # one moment has no correlation
-    np.testing.assert_allclose(np.abs(d.accuracy_bias), 1 - d.accuracy_level, atol=1e-12)
+    assert (d.tracking_accuracy == 0).all()  # one moment has no correlation
+    np.testing.assert_allclose(np.abs(d.directional_bias), 1 - d.accuracy_level, atol=1e-12)
     assert kernel(world.exchange_steps, tuple(world.numbers)) is kernel(EXCHANGE, tuple(world.numbers))
 
 
@@ -232,7 +232,7 @@ def test_alliance_forms_by_hand() -> None:
             assert d[f"{role}_bond"][i] == pytest.approx(bond, abs=1e-12)
         seems = _sigmoid(
             math.log(p.capability_typical / (1 - p.capability_typical))
-            + p.capability_fit_gain * (b["mean_therapist_fit"] - p.fit_typical)
+            + p.capability_attunement_gain * (b["mean_therapist_attunement"] - p.attunement_typical)
             + p.capability_progress_gain * progress
             + p.capability_trust_gain * (trust["client"] - p.trust_typical)
         )
@@ -458,10 +458,12 @@ def test_the_ecr_is_as_reliable_as_in_the_community(name: str) -> None:
     """Cronbach's alpha of an 18-item dimension near .92; items are whole marks from 1 to 7."""
     who, code = people()
     p = Parameters()
-    items = items_of(ask.ECR_SCALE, ecr_score(who[name]) + who[f"ecr_style_{name}"], code, f"ecr_{name}_0", p.ecr_item_sd)
+    items = items_of(
+        ask.ECR_SCALE, ecr_score(who[name]) + who[f"ecr_response_style_{name}"], code, f"ecr_{name}_0", p.ecr_item_sd
+    )
     assert set(np.unique(items)) == set(range(1, 8))
     assert cronbach_alpha(items) == pytest.approx(0.92, abs=0.02)
-    score = ask.ecr(name, who[name], who[f"ecr_style_{name}"], code, "0", 0, p, SurveyLuck(1, 0))
+    score = ask.ecr(name, who[name], who[f"ecr_response_style_{name}"], code, "0", 0, p, SurveyLuck(1, 0))
     np.testing.assert_allclose(score, items.mean(axis=0), atol=1e-9)
 
 
@@ -513,7 +515,7 @@ def test_ratings_of_one_person_share_their_style() -> None:
         )
         return float(np.corrcoef(wai, empathy)[0, 1])
 
-    assert correlation(who.rating_style) > 0.3
+    assert correlation(who.response_style) > 0.3
     assert abs(correlation(np.zeros(code.size))) < 0.05
 
 
@@ -555,7 +557,7 @@ def test_attachment_to_the_therapist_is_marked_as_it_is() -> None:
         + np.log(p.trust_typical / (1 - p.trust_typical))
         + p.cats_insecurity_gain * (d.client_avoidance - p.avoidance_typical)
     )
-    style = ask.style_with("cats", world.clients.rating_style, p.client_rating_style_sd, world.client_code, p, luck)
+    style = ask.style_with("cats", world.clients.response_style, p.client_response_style_sd, world.client_code, p, luck)
     marked = ask.mean_mark(
         ask.CATS["avoidant"],
         1 + 5 / (1 + np.exp(style - avoidant)),
@@ -569,7 +571,7 @@ def test_attachment_to_the_therapist_is_marked_as_it_is() -> None:
     assert np.corrcoef(r["cats_preoccupied"], bids)[0, 1] > 0.75
     for scale, low, high in (("secure", 0.2, 0.6), ("avoidant", -0.6, -0.2), ("preoccupied", -0.05, 0.05)):
         assert r[f"cats_{scale}"].min() >= 1 and r[f"cats_{scale}"].max() <= 6
-        assert low < np.corrcoef(r[f"cats_{scale}"], world.clients.rating_style)[0, 1] < high, scale
+        assert low < np.corrcoef(r[f"cats_{scale}"], world.clients.response_style)[0, 1] < high, scale
     assert [(one.items, one.low, one.high) for one in ask.CATS.values()] == [(14, 1, 6), (12, 1, 6), (10, 1, 6)]
 
 
@@ -579,8 +581,10 @@ def test_the_subscales_of_one_day_share_that_day() -> None:
     r = world.ratings
     mean = (r["wai_client_bond"] + r["wai_client_task"] + r["wai_client_goal"]) / 3
     np.testing.assert_allclose(r["wai_client"], mean, atol=1e-12)
-    level = held(met(3000, client_rating_style_sd=0.0, match_sd=0.0, rating_gain=0.0), weeks=1).ratings
-    alone = held(met(3000, client_rating_style_sd=0.0, match_sd=0.0, rating_gain=0.0, rating_session_sd=0.0), weeks=1).ratings
+    level = held(met(3000, client_response_style_sd=0.0, compatibility_sd=0.0, rating_gain=0.0), weeks=1).ratings
+    alone = held(
+        met(3000, client_response_style_sd=0.0, compatibility_sd=0.0, rating_gain=0.0, rating_session_sd=0.0), weeks=1
+    ).ratings
     assert np.corrcoef(level["wai_client_bond"], level["wai_client_task"])[0, 1] > 0.15
     assert abs(np.corrcoef(alone["wai_client_bond"], alone["wai_client_task"])[0, 1]) < 0.06
 
@@ -604,7 +608,7 @@ def test_attachment_and_distress_go_together_as_published() -> None:
     p, luck = Parameters(), SurveyLuck(1, 0)
     distress = ask.core_om(community.distress, code, "core", 0, p, luck)
     for name, published in (("anxiety", 0.42), ("avoidance", 0.28)):
-        score = ask.ecr(name, community[name], community[f"ecr_style_{name}"], code, "0", 0, p, luck)
+        score = ask.ecr(name, community[name], community[f"ecr_response_style_{name}"], code, "0", 0, p, luck)
         assert np.corrcoef(score, distress)[0, 1] == pytest.approx(published, abs=0.04)
 
 
@@ -614,7 +618,7 @@ def test_the_community_is_where_it_was_measured(name: str, mean: float, sd: floa
     community, code = people()
     p = Parameters()
     assert ecr_score(community[name]).min() >= 1 and ecr_score(community[name]).max() <= 7
-    score = ask.ecr(name, community[name], community[f"ecr_style_{name}"], code, "0", 0, p, SurveyLuck(1, 0))
+    score = ask.ecr(name, community[name], community[f"ecr_response_style_{name}"], code, "0", 0, p, SurveyLuck(1, 0))
     assert score.mean() == pytest.approx(mean, abs=0.06)
     assert score.std() == pytest.approx(sd, abs=0.06)
 

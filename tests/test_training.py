@@ -158,7 +158,7 @@ def test_fitting_responses_to_attachment_takes_away_what_attachment_costs() -> N
     """With full adaptation the receiver perceives as with no threat and no cost of closeness; halfway, half of it (in logits)."""
     p = Parameters({})
     given = {"partner_response": 0.6, "expectation": 0.5, "anxiety": 0.8, "avoidance": 0.7, "arousal": 0.6, "mentalising": 0.4,
-             "estimate": 0.3, "partner_warmth": 0.8, "match": 0.1}  # fmt: skip
+             "estimate": 0.3, "partner_warmth": 0.8, "compatibility": 0.1}  # fmt: skip
     numbers = {name: p.of("client", name) for name in (
         "perception_pull_base", "perception_pull_gain", "perception_mentalising_gain", "mentalising_typical", "threat_gain",
         "arousal_typical", "closeness_cost", "tension_reading_gain", "estimate_typical", "avoidance_typical", "warmth_typical",
@@ -245,7 +245,7 @@ def _interaction(gain: float) -> tuple[float, float, float]:
     alike = sum(score["client", name] * score["therapist", name] for name in ("anxiety", "avoidance"))
     x = np.column_stack([np.ones(alike.size), *score.values(), alike])
     slope = np.linalg.lstsq(x, world.dyads.client_alliance, rcond=None)[0][-1]
-    return float(slope), float(world.dyads.client_match.mean()), float(world.dyads.client_match.std())
+    return float(slope), float(world.dyads.client_compatibility.mean()), float(world.dyads.client_compatibility.std())
 
 
 def test_complementarity_turns_the_interaction_of_the_two_peoples_attachment() -> None:
@@ -254,15 +254,18 @@ def test_complementarity_turns_the_interaction_of_the_two_peoples_attachment() -
     for _, mean, spread in (differ, alike, neither):
         assert abs(mean) < 0.1
         assert spread >= neither[2]
-    assert neither[2] == pytest.approx(NUMBERS["match_sd"].default, abs=0.03)
+    assert neither[2] == pytest.approx(NUMBERS["compatibility_sd"].default, abs=0.03)
 
 
 def test_without_complementarity_fit_is_luck_alone() -> None:
     means = {"anxiety_mean": 0.4, "avoidance_mean": 0.4, "partner_anxiety_mean": 0.3, "partner_avoidance_mean": 0.3}
     for a, b in ((0.1, 0.9), (0.9, 0.9)):
         people = {"anxiety": a, "avoidance": a, "partner_anxiety": b, "partner_avoidance": b}
-        assert eq.dyadic_fit(match_luck=1.3, match_sd=0.5, complementarity_gain=0.0, **people, **means) == 0.5 * 1.3
-    fit = eq.dyadic_fit(match_luck=0.0, match_sd=0.5, complementarity_gain=10.0, **people, **means)
+        assert (
+            eq.dyadic_compatibility(compatibility_luck=1.3, compatibility_sd=0.5, complementarity_gain=0.0, **people, **means)
+            == 0.5 * 1.3
+        )
+    fit = eq.dyadic_compatibility(compatibility_luck=0.0, compatibility_sd=0.5, complementarity_gain=10.0, **people, **means)
     assert fit == pytest.approx(-10 * 2 * 0.5 * 0.6)
     usual, zero = run(made(), 1), run(made(parameters={"complementarity_gain": 0}), 1)
     for name, table in usual.tables.items():

@@ -87,10 +87,10 @@ def test_a_member_is_a_plain_run_with_its_numbers(spec: Mapping[str, Any]) -> No
 
 
 def test_what_is_fixed_wins_over_the_members(monkeypatch: pytest.MonkeyPatch) -> None:
-    shipped(monkeypatch, {"trust_rate": 0.1, "client_rating_lift": 0.9}, {"trust_rate": 0.5, "client_rating_lift": 0.9})
+    shipped(monkeypatch, {"trust_rate": 0.1, "client_leniency": 0.9}, {"trust_rate": 0.5, "client_leniency": 0.9})
     fixed = sim.run(scenario(parameters={"ensemble": 2, "trust_rate": 0.3}), seed=5)
     assert (widths(fixed, "evidence") == 0).all()
-    plain = of_arms(sim.run(scenario(parameters={"trust_rate": 0.3, "client_rating_lift": 0.9}), seed=5))
+    plain = of_arms(sim.run(scenario(parameters={"trust_rate": 0.3, "client_leniency": 0.9}), seed=5))
     first = fixed.ensemble[fixed.ensemble["member"] == 0]
     assert first["value"].tolist() == plain["value"].tolist()
     assert (widths(sim.run(scenario(parameters={"ensemble": 2}), seed=5), "evidence") > 0).any()
@@ -142,9 +142,9 @@ def test_the_same_numbers_again_leave_nothing_open(monkeypatch: pytest.MonkeyPat
 
 
 def test_wider_members_widen_what_the_evidence_leaves_open_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
-    usual, found = NUMBERS["client_rating_lift"].default, []
+    usual, found = NUMBERS["client_leniency"].default, []
     for half in (0.05, 0.4):
-        shipped(monkeypatch, *({"client_rating_lift": usual + x * half} for x in (-1, 0, 1)))
+        shipped(monkeypatch, *({"client_leniency": usual + x * half} for x in (-1, 0, 1)))
         found.append(sim.run(scenario(parameters="ensemble"), seed=5))
     near, far = (widths(one, "evidence")["alliance"] for one in found)
     assert (far > 4 * near).all() and (near > 0).all()
@@ -154,7 +154,7 @@ def test_wider_members_widen_what_the_evidence_leaves_open_and_nothing_else(monk
 def test_more_people_make_chance_smaller_and_not_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
     shipped(monkeypatch, *({"trust_rate": x, "bond_security_gain": x} for x in (0.05, 0.15, 0.3)))
     few, many = (sim.run(scenario(parameters="ensemble", clients_per_arm=n), seed=5) for n in (100, 1600))
-    for measure in ("alliance", f"alliance{DIFFERENCE}", "minus_untreated"):
+    for measure in ("alliance", f"alliance{DIFFERENCE}", "difference_from_no_treatment"):
         chance, evidence = (widths(many, kind)[measure] / widths(few, kind)[measure] for kind in ("chance", "evidence"))
         assert chance.between(0.15, 0.40).all(), measure  # a quarter, with sixteen times as many
         assert evidence.between(0.6, 1.6).all(), measure
@@ -163,7 +163,12 @@ def test_more_people_make_chance_smaller_and_not_the_other(monkeypatch: pytest.M
 def test_values_are_those_of_the_other_tables(run: sim.Run) -> None:
     table = two_intervals(run).set_index(["measure", "arm"])
     pairings = sim.measures.pairings(run).set_index("arm")
-    columns = {"alliance": "wai", "distress_change": "change", "minus_untreated": "minus_untreated", "dropout": "dropout"}
+    columns = {
+        "alliance": "wai",
+        "distress_change": "change",
+        "difference_from_no_treatment": "difference_from_no_treatment",
+        "dropout": "dropout",
+    }
     for measure, column in columns.items():
         scale = 100 if column == "dropout" else 1
         for arm, row in table.loc[measure].iterrows():
@@ -179,7 +184,7 @@ def test_values_are_those_of_the_other_tables(run: sim.Run) -> None:
     apart = table.loc[(f"alliance{DIFFERENCE}", "leave")]
     assert [apart[n] for n in ("value", "chance_low", "chance_high")] == pytest.approx(paired[["mean", "low", "high"]].tolist())
     # Rows that would say the same once more are left out.
-    assert f"minus_untreated{DIFFERENCE}" not in table.index.levels[0]
+    assert f"difference_from_no_treatment{DIFFERENCE}" not in table.index.levels[0]
     assert (f"distress_change{DIFFERENCE}", "waiting") not in table.index
 
 
@@ -191,7 +196,7 @@ def test_shares_medians_and_what_lies_outside(run: sim.Run) -> None:
         assert (row["median"], row["members"]) == (2.0, 3)
         assert (row["evidence_low"], row["evidence_high"]) == pytest.approx((1.05, 3.9))
         assert row["outside"] == (not 1.05 <= row["value"] <= 3.9)
-        if row["measure"] in (f"alliance{DIFFERENCE}", "minus_untreated"):
+        if row["measure"] in (f"alliance{DIFFERENCE}", "difference_from_no_treatment"):
             assert row["same_side"] == float(row["value"] > 0)
         elif DIFFERENCE not in row["measure"]:
             assert np.isnan(row["same_side"])

@@ -56,7 +56,7 @@ OF_PEOPLE: dict[str, Measure] = {
     "alliance": Measure("late alliance", "WAI, 1-7", least=1, most=7),
     "dropout": Measure("dropped out", "%", 1, 100.0, 0, 100),
     "distress_change": Measure("change of distress", "CORE-OM points"),
-    "minus_untreated": Measure("change minus untreated", "CORE-OM points"),
+    "difference_from_no_treatment": Measure("change minus untreated", "CORE-OM points"),
 }
 
 #: Months after arrival at which everybody who came to a clinic is compared, treated or not.

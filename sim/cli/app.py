@@ -13,8 +13,8 @@ import typer
 from sim import screen
 from sim.errors import UsageError
 from sim.files import must_be_free, write_new
+from sim.naming import nearest
 from sim.serving import LOOPBACK, OPEN_TO_OTHERS, address_of, is_open_to_others, listening
-from sim.theory.parameters import nearest
 
 if TYPE_CHECKING:
     import uvicorn

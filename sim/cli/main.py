@@ -22,6 +22,7 @@ from sim.cli.evidence import sensitivity as sensitivity_command
 from sim.cli.evidence import validate as validation_command
 from sim.errors import AttuneError, UsageError
 from sim.files import replacing, write_here, write_new
+from sim.naming import nearest
 from sim.version import __version__
 
 if TYPE_CHECKING:
@@ -220,7 +221,7 @@ def params(
     from dataclasses import asdict
 
     from sim.cli import listing
-    from sim.theory.parameters import NUMBERS, nearest
+    from sim.theory.parameters import NUMBERS
 
     if policies or clinic:
         screen.show(*([listing.policies()] if policies else []), *(listing.clinic() if clinic else []))
@@ -272,7 +273,7 @@ def trace(
     screen.say(
         f"Client's WAI after the session {now['wai_client']:.2f}, therapist's {now['wai_therapist']:.2f} (1-7); "
         f"CORE-OM before it {now['distress']:.1f} (0-40); {happened}; "
-        f"accuracy (correlation) {now['accuracy_correlation']:.2f}."
+        f"accuracy (correlation) {now['tracking_accuracy']:.2f}."
     )
 
 

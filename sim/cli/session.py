@@ -13,7 +13,7 @@ STORY = {
     "therapist_mirrored": ("mirror", "the therapist's mirror activity"),
     "therapist_felt": ("felt", "what the therapist feels of it"),
     "therapist_estimate": ("read as", "what the therapist takes the client's arousal to be"),
-    "therapist_fit": ("fit", "how well that fits the client's real arousal"),
+    "therapist_attunement": ("attunement", "how well that agrees with the client's real arousal"),
     "therapist_response": ("given", "how well the therapist responds"),
     "client_expectation": ("hoped", "the response the client expects"),
     "client_perceived": ("heard", "the response as the client perceives it"),

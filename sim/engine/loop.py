@@ -95,7 +95,7 @@ def source(steps: tuple[Step, ...], numbers: Iterable[str] = tuple(NUMBERS),
     wired, wiring = wire(steps, numbers, columns)
     if surgical and "session" in columns:
         wiring.read["session"] = None
-    reads = {"therapist_fit", "therapist_estimate", "client_arousal", "client_expression"} <= wiring.written.keys()
+    reads = {"therapist_attunement", "therapist_estimate", "client_arousal", "client_expression"} <= wiring.written.keys()
     index = {name: i for i, name in enumerate(columns)}
     kept = [q for q in wiring.written if q in columns]
     loaded = list(dict.fromkeys([*wiring.read, *kept]))
@@ -147,7 +147,7 @@ def source(steps: tuple[Step, ...], numbers: Iterable[str] = tuple(NUMBERS),
     out += [f"            {d} = {'normal_at' if d.endswith('_luck') else 'uniform_at'}(stream_{d}, step)" for d in wiring.draws]
     for w, lines in zip(wired, _surgical_lines(wired, columns) if surgical else _plain_lines(wired), strict=True):
         out += [f"            {line}" for line in lines]
-        if reads and w.step.writes == ("therapist_fit",):  # the moment at which the therapist reads the client
+        if reads and w.step.writes == ("therapist_attunement",):  # the moment at which the therapist reads the client
             out += [
                 "            miss = therapist_estimate - client_arousal",
                 "            s_e += therapist_estimate; s_l += client_arousal; s_miss += abs(miss)",
@@ -181,9 +181,9 @@ def _accuracy(index: Mapping[str, int]) -> list[str]:
         "        # 0 by rule where expression is constant",
         f"        if spread > 1e-12 and n * s_xx - s_x * s_x > {_CONSTANT_FACE**2!r} * n * n:",
         "            r_el = min(max((n * s_el - s_e * s_l) / math.sqrt(spread), -1.0), 1.0)",
-        f"        data[{index['accuracy_correlation']}, i] = r_el",
+        f"        data[{index['tracking_accuracy']}, i] = r_el",
         f"        data[{index['accuracy_level']}, i] = 1.0 - s_miss / n",
-        f"        data[{index['accuracy_bias']}, i] = (s_e - s_l) / n",
+        f"        data[{index['directional_bias']}, i] = (s_e - s_l) / n",
     ]
 
 

@@ -9,8 +9,9 @@ from functools import lru_cache
 from typing import Any
 
 from sim.errors import WiringError
+from sim.naming import nearest
 from sim.people.state import DYAD, Column
-from sim.theory.parameters import NUMBERS, nearest
+from sim.theory.parameters import NUMBERS
 from sim.theory.regions import REGIONS, ROLES
 
 _CONTEXT = ("exchange",)  # known inside the loop without being a column

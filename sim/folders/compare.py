@@ -21,12 +21,12 @@ from sim.errors import StoreError
 from sim.measures.clinics import by_replicate
 from sim.measures.intervals import difference_interval, mean_interval
 from sim.measures.outcomes import block_of, moments, sd_of, values_of
+from sim.naming import nearest
 from sim.scenario.points import told
 from sim.scenario.scenario import Arm
 from sim.simulation.tables import Run
 from sim.storage.folder import opened
 from sim.storage.store import open_run
-from sim.theory.parameters import nearest
 from sim.therapy.session import ENDINGS
 
 #: What makes two clients of one number the same person: what they brought, in full.

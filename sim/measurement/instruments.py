@@ -178,8 +178,8 @@ def _true_mark(
     noise_purpose: str,
 ) -> np.ndarray:
     noise = numbers.rating_session_sd * luck.normal(who, noise_purpose, when)
-    lift = numbers.client_rating_lift if rater == "client" else numbers.therapist_rating_lift
-    share = applied(eq.rated_share, numbers, level=level, level_typical=level_typical, rating_lift=lift, style=style, noise=noise)
+    lift = numbers.client_leniency if rater == "client" else numbers.therapist_leniency
+    share = applied(eq.rated_share, numbers, level=level, level_typical=level_typical, leniency=lift, style=style, noise=noise)
     return _scaled(instrument, share)
 
 
@@ -215,10 +215,10 @@ def style_with(
 ) -> np.ndarray:
     """How favourably raters mark one questionnaire (logit): what all their ratings have in common, and what is this one's own.
 
-    ``common`` and the result have spread ``sd``; the number ``rating_style_shared_share`` says how much is common.
+    ``common`` and the result have spread ``sd``; the number ``response_style_shared_share`` says how much is common.
     """
     own = sd * luck.normal(who, f"{questionnaire}_rating_style")
-    return np.asarray(eq.partly_shared(common, own, numbers.rating_style_shared_share))
+    return np.asarray(eq.partly_shared(common, own, numbers.response_style_shared_share))
 
 
 def core_om(distress: np.ndarray, who: np.ndarray, purpose: str, when: int, numbers: Parameters, luck: SurveyLuck) -> np.ndarray:

@@ -42,7 +42,7 @@ __all__ = [
     "EARLY_SESSION",
     "RELIABLE_CHANGE", "WEEKS_PER_YEAR",
     "by_replicate", "compared", "finished", "flow", "follow_up",
-    "handed_over", "has_therapists", "last_beginning", "off_track", "over_years", "pair_fit", "people", "per_therapist",
+    "handed_over", "has_therapists", "last_beginning", "off_track", "over_years", "pair_compatibility", "people", "per_therapist",
     "reference", "rules_compared", "waiting_times", "without_therapists",
 ]  # fmt: skip
 
@@ -289,7 +289,7 @@ def over_years(run: Run) -> pd.DataFrame:
 # --------------------------------------------------------------------------------------------- pairs, and who is at risk
 
 
-def pair_fit(run: Run) -> pd.DataFrame:
+def pair_compatibility(run: Run) -> pd.DataFrame:
     """Whether people who are alike in attachment do better together: one row per arm, columns of ``compared``.
 
     In each replicate the correlation of the alliance of a course with the product of both people's attachment (anxiety times

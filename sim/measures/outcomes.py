@@ -131,7 +131,7 @@ VALUES: dict[str, Callable[[Block], np.ndarray]] = {
     "alliance_growth": _growth,
     "alliance_therapist": lambda b: b.session_mean("wai_therapist", b.late),
     "empathy": lambda b: b.session_mean("empathy_client"),
-    "accuracy": lambda b: b.session_mean("accuracy_correlation"),
+    "accuracy": lambda b: b.session_mean("tracking_accuracy"),
     "ruptures": lambda b: b.session_mean("ruptures"),
     "repaired": lambda b: _ratio(b.session_sum("repairs"), b.session_sum("ruptures")),
     "sessions": lambda b: np.where(b.treated, b.clients["sessions_attended"].astype(float), np.nan),

@@ -213,7 +213,7 @@ def effect_over_untreated(run: Run) -> float:
 def pairings(run: Run) -> pd.DataFrame:
     """One row per arm: late alliance with interval, SD and overlap with the reference arm; dropout; change in distress.
 
-    ``overlap`` is with ``reference_arm``; ``minus_untreated`` is missing where no arm leaves the same people untreated.
+    ``overlap`` is with ``reference_arm``; ``difference_from_no_treatment`` is missing where no arm leaves the same people untreated.
     """
     late, untreated = late_alliance(run), untreated_differences(run)
     rows = []
@@ -238,7 +238,7 @@ def pairings(run: Run) -> pd.DataFrame:
                 "change": change["mean"],
                 "change_low": change["low"],
                 "change_high": change["high"],
-                "minus_untreated": effect["mean"],
+                "difference_from_no_treatment": effect["mean"],
                 "minus_untreated_low": effect["low"],
                 "minus_untreated_high": effect["high"],
             }
@@ -263,7 +263,7 @@ def answer_table(run: Run) -> pd.DataFrame:
         "overlap": "overlap with reference",
         "dropout": "dropout share",
         "change": "distress change (CORE-OM)",
-        "minus_untreated": "minus untreated",
+        "difference_from_no_treatment": "minus untreated",
     }
     return table[[*who, *names]].rename(columns=names).dropna(axis="columns", how="all")
 

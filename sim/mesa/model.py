@@ -22,6 +22,7 @@ from mesa.agent import AgentSet
 
 from sim.catalogue.columns import CLINIC
 from sim.mesa.clinic import InClinic
+from sim.naming import nearest
 from sim.people.population import ecr_score
 from sim.people.state import Columns
 from sim.scenario.arms import chosen_arm
@@ -29,7 +30,6 @@ from sim.scenario.scenario import Arm, Scenario, load
 from sim.simulation import build as design
 from sim.simulation.sizes import fits_in_memory
 from sim.simulation.tasks import checked_seed, run_of
-from sim.theory.parameters import nearest
 from sim.theory.styles import HIGHEST, LOWEST, style_name
 from sim.therapy.course import Running
 from sim.therapy.model import SHIPPED, Model

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
+from sim.naming import nearest
 from sim.people.state import Columns
-from sim.theory.parameters import Parameters, nearest
+from sim.theory.parameters import Parameters
 
 
 @lru_cache(maxsize=None)

@@ -209,24 +209,14 @@ def draw(role: str, wanted: Wanted, code: np.ndarray, p: Parameters, luck: Luck)
     people.keep_within("distress_set_point", out[5])
     keep_own_parts(people, p)
     _give_anchors(role, people, wanted, code, p, luck)
-    z = {
-        name: luck.normal(code, name)
-        for name in (
-            "skill",
-            "warmth_trait",
-            "regulation",
-            "rating_style",
-            "ecr_style_anxiety",
-            "ecr_style_avoidance",
-            "treatment_gain",
-        )
-    }
+    names = ("skill", "warmth_trait", "regulation", "rating_style", "ecr_style_anxiety", "ecr_style_avoidance", "treatment_gain")
+    z = {name: luck.normal(code, name) for name in names}  # addresses of draws, which keep their names for good
     people["skill"] = np.clip(p.of(role, "skill_mean") + p.of(role, "skill_sd") * z["skill"], 0.02, 0.98)
     people["warmth_trait"] = np.clip(p.of(role, "warmth_trait_sd") * z["warmth_trait"], -6, 6)
     people["treatment_gain"] = np.clip(p.of(role, "treatment_gain_sd") * z["treatment_gain"], -6, 6)
-    people["rating_style"] = np.clip(p.of(role, "rating_style_sd") * z["rating_style"], -6, 6)
-    for name in ("ecr_style_anxiety", "ecr_style_avoidance"):
-        people[name] = np.clip(p.ecr_style_sd * z[name], -6, 6)
+    people["response_style"] = np.clip(p.of(role, "response_style_sd") * z["rating_style"], -6, 6)
+    for name in ("anxiety", "avoidance"):
+        people[f"ecr_response_style_{name}"] = np.clip(p.ecr_response_style_sd * z[f"ecr_style_{name}"], -6, 6)
     insecurity = applied(eq.insecurity, p, columns=people)
     start = p.regulation_start - p.regulation_start_security_gain * insecurity + p.regulation_start_sd * z["regulation"]
     people["regulation"] = np.clip(start, 0.0, 1.0)

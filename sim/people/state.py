@@ -55,9 +55,9 @@ PERSON = _columns([
     ("repair_skill", 0, -6, 6, "logit", "trained readiness to mend ruptures; 0 = untrained"),
     ("treatment_gain", 0, -6, 6, "share; therapists: log", "what this person makes of the same treatment, beyond the alliance"),
     ("adaptation", 0, 0, 1, "share", "trained fitting of responses to the partner's attachment; 0 = untrained"),
-    ("rating_style", 0, -6, 6, "logit", "how favourably this person rates the therapy"),
-    ("ecr_style_anxiety", 0, -6, 6, "scale points", "how this person marks anxiety items"),
-    ("ecr_style_avoidance", 0, -6, 6, "scale points", "how this person marks avoidance items"),
+    ("response_style", 0, -6, 6, "logit", "how favourably this person rates the therapy"),
+    ("ecr_response_style_anxiety", 0, -6, 6, "scale points", "how this person marks anxiety items"),
+    ("ecr_response_style_avoidance", 0, -6, 6, "scale points", "how this person marks avoidance items"),
     ("life_events", 0, 0, _INF, "events", "life events since the last assessment"),
 ])
 
@@ -75,9 +75,9 @@ _PER_ROLE = [
     ("expression", 0.2, 0, 1, "share", "what was shown in the last exchange"),
     ("perceived", 0.6, 0, 1, "share", "the partner's last response as perceived"),
     ("perceived_mean", 0.6, 0, 1, "share", "running mean of perceived responses"),
-    ("unreliability", 0.05, 0, 1, "share", "running unreliability of the partner"),
+    ("inconsistency", 0.05, 0, 1, "share", "running inconsistency of the partner"),
     ("trust", 0.52, 0, 1, "share", "perceived trustworthiness of the partner"),
-    ("match", 0, -8, 8, "logit", "lasting fit of the partner as this person feels it, unrelated to style"),
+    ("compatibility", 0, -8, 8, "logit", "lasting compatibility with the partner as this person feels it, unrelated to style"),
 ]
 
 #: The quantity of an exchange that is a region's activity.
@@ -87,7 +87,7 @@ REGION_ACTIVITY = {
 }
 assert list(REGION_ACTIVITY) == list(REGIONS)
 
-_ALSO_KEPT = ("perceived", "response", "estimate", "fit", "disclosure", "expression")
+_ALSO_KEPT = ("perceived", "response", "estimate", "attunement", "disclosure", "expression")
 
 #: Quantities of an exchange whose session mean is kept.
 MEANS = (
@@ -119,9 +119,9 @@ DYAD = _columns([
     ("distress_first_rated", 0, 0, 40, "CORE-OM 0-40", "distress as rated before the first session of this course"),
     ("off_track", 0, 0, 1, "0 or 1", "whether the therapist has been told that this client is off track"),
     ("dropout_risk", 0, 0, 1, "probability", "chance of leaving after this session"),
-    ("accuracy_correlation", 0, -1, 1, "correlation", "of the therapist's estimate with the client's arousal"),
+    ("tracking_accuracy", 0, -1, 1, "correlation", "of the therapist's estimate with the client's arousal"),
     ("accuracy_level", 0, 0, 1, "share", "1 - mean absolute error of that estimate"),
-    ("accuracy_bias", 0, -1, 1, "share", "mean error of that estimate; below 0: arousal is missed"),
+    ("directional_bias", 0, -1, 1, "share", "mean error of that estimate; below 0: arousal is missed"),
     *((f"mean_{name}", 0, 0, 1, "share", f"session mean of {name}") for name in MEANS),
 ])
 

@@ -12,10 +12,10 @@ from sim.errors import UsageError
 from sim.measures.clinics import CLINIC_MEASURES
 from sim.measures.intervals import mean_interval
 from sim.measures.therapy import MEASURES
+from sim.naming import nearest
 from sim.runs.run import run
 from sim.scenario.scenario import Scenario
 from sim.simulation.tables import Run
-from sim.theory.parameters import nearest
 from sim.therapy.model import SHIPPED, Model
 
 Measure = Callable[[Run], float]

@@ -43,7 +43,7 @@ def described(scenario: Scenario, measure: str) -> Measure:
 
 def is_difference(measure: str) -> bool:
     """Whether the sign of a measure says something: a difference from the reference arm, or from no therapy."""
-    return measure.endswith(DIFFERENCE) or measure == "minus_untreated"
+    return measure.endswith(DIFFERENCE) or measure == "difference_from_no_treatment"
 
 
 def reference(scenario: Scenario, arm: str) -> str:
@@ -59,8 +59,8 @@ def of_arms(run: Run) -> pd.DataFrame:
 
     Shares are percentages. What does not exist in an arm (the alliance of people without therapy) has no row. Differences are
     taken person by person where both arms hold the same people, of a clinic replicate by replicate. A difference that
-    another row says already is left out: with one untreated twin for both arms that in ``minus_untreated`` is that in
-    ``distress_change``, and that in ``distress_change`` between an arm and its twin is ``minus_untreated``.
+    another row says already is left out: with one untreated twin for both arms that in ``difference_from_no_treatment`` is that in
+    ``distress_change``, and that in ``distress_change`` between an arm and its twin is ``difference_from_no_treatment``.
     """
     table = rules_compared(run) if run.scenario.design == "clinic" else _of_people(run)
     rows = []
@@ -83,7 +83,7 @@ def _people(run: Run) -> dict[str, dict[str, pd.Series]]:
         "alliance": measures.late_alliance(run),
         "dropout": {arm: left.loc[left["arm"] == arm, "left"] for arm in treated},
         "distress_change": {arm.name: measures.assessed_change(run, arm.name) for arm in run.scenario.arms},
-        "minus_untreated": measures.untreated_differences(run),
+        "difference_from_no_treatment": measures.untreated_differences(run),
     }
 
 
@@ -120,7 +120,7 @@ def _said_elsewhere(run: Run, name: str, arm: str, usual: str) -> bool:
     """Whether a difference is that of another row: from one untreated twin that both have, or between an arm and its own twin."""
     twins = {(measures.untreated_arm(run.scenario, one), measures.comparison_month(run, one)) for one in (arm, usual)}
     own_twin = measures.untreated_arm(run.scenario, arm) == arm
-    return len(twins) == 1 and (name == "minus_untreated" or (name == "distress_change" and own_twin))
+    return len(twins) == 1 and (name == "difference_from_no_treatment" or (name == "distress_change" and own_twin))
 
 
 # ------------------------------------------------------------------------------------------------- over the members

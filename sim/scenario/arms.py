@@ -5,8 +5,8 @@ from __future__ import annotations
 import pandas as pd
 
 from sim.errors import ScenarioError
+from sim.naming import nearest
 from sim.scenario.scenario import Arm, Scenario
-from sim.theory.parameters import nearest
 
 
 def arms(scenario: Scenario) -> pd.DataFrame:

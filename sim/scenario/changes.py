@@ -10,10 +10,11 @@ from pydantic import Field
 
 from sim.engine.wiring import anatomy
 from sim.errors import InterventionError, ParameterError
+from sim.naming import nearest
 from sim.scenario.reading import Location, Wrong, hint, shown
 from sim.scenario.rules import SHARED, Rule, Strict, between, mapping, number, object_of
 from sim.theory import ensemble
-from sim.theory.parameters import NUMBERS, checked, nearest
+from sim.theory.parameters import NUMBERS, checked
 from sim.theory.regions import lesion_names
 from sim.therapy import interventions
 from sim.therapy.exchange import EXCHANGE

@@ -7,11 +7,11 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
+from sim.naming import nearest
 from sim.scenario.changes import listed
 from sim.scenario.people import Frozen
 from sim.scenario.reading import Location, Wrong, hint, shown
 from sim.scenario.rules import Rule, Strict, between, number, whole
-from sim.theory.parameters import nearest
 from sim.therapy.clinic.matching import meaning, rule_names
 from sim.therapy.training import PROGRAMMES
 

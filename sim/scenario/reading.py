@@ -24,7 +24,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.scalarbool import ScalarBoolean
 
 from sim.errors import ScenarioError
-from sim.theory.parameters import nearest
+from sim.naming import nearest
 
 #: Where a value stands: ``("arms", "warm", "policies", 0)``.
 Location = tuple[str | int, ...]

@@ -15,6 +15,7 @@ from typing import Any, Literal
 from pydantic import ValidationError
 
 from sim.errors import ScenarioError
+from sim.naming import nearest
 from sim.scenario.changes import ENSEMBLE
 from sim.scenario.clinic import ClinicFile, Plan, planned
 from sim.scenario.fields import ARM_KEYS, KEYS, ArmFile, ExchangesFile, RecordFile, ScenarioFile, json_schema
@@ -22,7 +23,7 @@ from sim.scenario.people import STYLE_POINT, Attachment, Frozen, crossed_people,
 from sim.scenario.reading import Location, Reading, Wrong, hint, plain, read, shown, to_text
 from sim.scenario.sweep import Batch, BatchFile, Until, changed, checked_batch, each_change, may_be_kept
 from sim.theory.ensemble import usual_count
-from sim.theory.parameters import NUMBERS, nearest
+from sim.theory.parameters import NUMBERS
 from sim.theory.regions import CONTAINS
 from sim.theory.styles import STYLES
 from sim.therapy.clinic.matching import ORACLE

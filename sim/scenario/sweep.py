@@ -20,10 +20,11 @@ from pydantic import Field
 
 from sim.catalogue.columns import CLINIC_TABLES
 from sim.catalogue.measures import TABLES_KEPT, known_measures
+from sim.naming import nearest
 from sim.scenario.people import Frozen
 from sim.scenario.reading import Location, Wrong, hint, plain, shown
 from sim.scenario.rules import Rule, Strict, mapping, whole
-from sim.theory.parameters import NUMBERS, nearest
+from sim.theory.parameters import NUMBERS
 
 #: What a failing run may do.
 ON_ERROR = ("skip", "stop", "raise")

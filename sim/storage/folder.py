@@ -12,9 +12,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sim.errors import StoreError, TableError
+from sim.naming import nearest
 from sim.storage.names import LEDGER, LOG, MANIFEST, RUN_LOG
 from sim.storage.store import ValuesHash
-from sim.theory.parameters import nearest
 
 #: What every manifest says; a file without these is none.
 _SAID = ("scenario", "seed", "resolved_scenario", "versions", "sources", "lock", "arithmetic_fingerprint", "tables")

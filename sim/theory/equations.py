@@ -14,8 +14,8 @@ Sources are keys of ``sources.yaml``; [K..] and [A..] are claims of ``claims.yam
 
 Symbols of the formulas: S logistic, S^-1 logit, (..)+ positive part, _typ typical value; a anxiety and v avoidance with
 the partner (a0, v0 the typical ones), L arousal, z its target, x expression, y disclosure, h warmth, m mirror activity,
-i felt signal, P mentalising, e estimate, q fit, u felt understanding, r response, X expectation, p perceived response,
-D surprise, U unreliability, l labelling, G learning gate, W trained regulation, M shared meaning. Region letters (M * ..,
+i felt signal, P mentalising, e estimate, q attunement, u felt understanding, r response, X expectation, p perceived response,
+D surprise, U inconsistency, l labelling, G learning gate, W trained regulation, M shared meaning. Region letters (M * ..,
 T * .., V * ..) are the region named in the arguments.
 """
 
@@ -218,12 +218,12 @@ def estimate(felt, mentalising, self_other, ofc, arousal, partner_anxiety, partn
 
 
 @register_jitable
-def fit(estimate, partner_arousal, fit_width):
+def attunement(estimate, partner_arousal, attunement_width):
     """How well that estimate fits the other's real arousal at this moment.
 
     exp(-((e - L)/w)^2). Limit: 1 for a perfect estimate [K1, K9]. Attunement of the moment [K21]. Status: assumption.
     """
-    miss = (estimate - partner_arousal) / fit_width
+    miss = (estimate - partner_arousal) / attunement_width
     return np.exp(-miss * miss)
 
 
@@ -237,18 +237,18 @@ def separation(self_other, felt):
 
 
 @register_jitable
-def felt_understanding(fit, felt, vmpfc, felt_enough):
+def felt_understanding(attunement, felt, vmpfc, felt_enough):
     """The other's state felt *and* understood, the end of the empathic chain: vmpfc * q * min(i/i0, 1).
 
-    Limit: the fit itself once enough is felt; 0 without a felt signal or without the ventral medial cortex [K9, K24].
+    Limit: the attunement itself once enough is felt; 0 without a felt signal or without the ventral medial cortex [K9, K24].
     What was noticed and understood but does not get here never reaches the response [K3]. Status: assumption.
     """
-    return vmpfc * fit * np.minimum(felt / felt_enough, 1.0)
+    return vmpfc * attunement * np.minimum(felt / felt_enough, 1.0)
 
 
 @register_jitable
-def response(fit, felt_understanding, warmth, avoidance, trust, partner_bid, timing_luck, response_base, response_fit_gain,
-             fit_typical, response_felt_floor, felt_understanding_typical, response_warmth_gain, warmth_typical,
+def response(attunement, felt_understanding, warmth, avoidance, trust, partner_bid, timing_luck, response_base, response_attunement_gain,
+             attunement_typical, response_felt_floor, felt_understanding_typical, response_warmth_gain, warmth_typical,
              response_trust_gain, response_reaching_cost, bid_enough, avoidance_typical, timing_lapse_cost,
              timing_lapse_threshold, timing_bid_gain):
     """How well a therapist responds: perceived, made sense of, warm, and in time.
@@ -259,11 +259,11 @@ def response(fit, felt_understanding, warmth, avoidance, trust, partner_bid, tim
     less often when the client bids strongly [K10]; trust improves it, so the alliance acts on empathy [K23]. An avoidant
     therapist waits for bids, and so gives little to clients who make none [A7, A9, K14]. Status: assumption.
     """
-    understanding = (response_felt_floor * (fit - fit_typical)
+    understanding = (response_felt_floor * (attunement - attunement_typical)
                      + (1.0 - response_felt_floor) * (felt_understanding - felt_understanding_typical))
     lapse = np.maximum(timing_luck - timing_lapse_threshold - timing_bid_gain * (partner_bid - 0.5), 0.0)
     withdrawal = np.maximum(avoidance - avoidance_typical, 0.0) * np.maximum(bid_enough - partner_bid, 0.0)
-    return logistic(response_base + response_fit_gain * understanding
+    return logistic(response_base + response_attunement_gain * understanding
                     + response_warmth_gain * (warmth - warmth_typical) + response_trust_gain * (trust - 0.5)
                     - response_reaching_cost * withdrawal
                     - timing_lapse_cost * lapse)
@@ -311,15 +311,15 @@ def expectation(anxiety, avoidance, perceived_typical, expectation_avoidance_cos
 
 
 @register_jitable
-def perceived(partner_response, expectation, anxiety, avoidance, arousal, mentalising, estimate, partner_warmth, match,
+def perceived(partner_response, expectation, anxiety, avoidance, arousal, mentalising, estimate, partner_warmth, compatibility,
               perception_pull_base, perception_pull_gain, perception_mentalising_gain, mentalising_typical,
               threat_gain, arousal_typical, closeness_cost, warmth_typical, tension_reading_gain, estimate_typical,
               avoidance_typical, partner_adaptation):
     """The response as the receiver perceives it: pulled toward what they expect, more so when insecure.
 
-    S((1 - om)*S^-1(r) + om*S^-1(X) + match - (1 - A)*(gL*a*(L - L_typ) + gC*(v - v0)*(h - h_typ)) - gE*(e - e_typ)),
+    S((1 - om)*S^-1(r) + om*S^-1(X) + compatibility - (1 - A)*(gL*a*(L - L_typ) + gC*(v - v0)*(h - h_typ)) - gE*(e - e_typ)),
     om = o0 + o1*(a + v)/2 - oM*(P - P_typ), in 0..1; A: how far the partner fits responses to attachment (0 untrained).
-    Limit: the response itself for om = 0, typical arousal and estimate, no match. [A6, K13]; a threatened anxious
+    Limit: the response itself for om = 0, typical arousal and estimate, no compatibility. [A6, K13]; a threatened anxious
     person hears less, an avoidant one is uneasy with much warmth, and the other's tension is sensed [K2]; so attachment
     acts on the empathy that arrives [K23], a therapist's as well [K14]. What is felt as understanding begins the way to
     security and alliance [K4]. Status: assumption.
@@ -327,7 +327,7 @@ def perceived(partner_response, expectation, anxiety, avoidance, arousal, mental
     pull = (perception_pull_base + perception_pull_gain * 0.5 * (anxiety + avoidance)
             - perception_mentalising_gain * (mentalising - mentalising_typical))
     pull = np.minimum(np.maximum(pull, 0.0), 1.0)
-    return logistic((1.0 - pull) * logit(partner_response) + pull * logit(expectation) + match
+    return logistic((1.0 - pull) * logit(partner_response) + pull * logit(expectation) + compatibility
                     - (1.0 - partner_adaptation) * threat_gain * anxiety * (arousal - arousal_typical)
                     - (1.0 - partner_adaptation) * closeness_cost * (avoidance - avoidance_typical)
                     * (partner_warmth - warmth_typical)
@@ -344,14 +344,14 @@ def surprise(perceived, expectation):
 
 
 @register_jitable
-def unreliability(unreliability, perceived, perceived_mean, unreliability_rate):
+def inconsistency(inconsistency, perceived, perceived_mean, inconsistency_rate):
     """Running average of how erratic the partner has been, whatever the level.
 
     U + rate*(|p - mean| - U). Limit: 0 for a perfectly steady partner. Our reading, after Ainsworth
     (ainsworth1978): erratic care, not low care, teaches that the self cannot count on anyone [K12].
     Status: assumption.
     """
-    return unreliability + unreliability_rate * (np.abs(perceived - perceived_mean) - unreliability)
+    return inconsistency + inconsistency_rate * (np.abs(perceived - perceived_mean) - inconsistency)
 
 
 @register_jitable
@@ -407,8 +407,8 @@ def learning_gate(arousal, gate_centre, gate_width):
 
 
 @register_jitable
-def avoidance_learned(avoidance, learning_gate, surprise, unreliability, ofc, trust, plasticity, other_model_rate,
-                      safety_value_gain, unreliability_typical, other_model_doubt_gain):
+def avoidance_learned(avoidance, learning_gate, surprise, inconsistency, ofc, trust, plasticity, other_model_rate,
+                      safety_value_gain, inconsistency_typical, other_model_doubt_gain):
     """Avoidance of this partner after one exchange: good surprise lowers it, bad surprise raises it.
 
     v - plasticity*eta*G*(D + s*ofc*(trust - .5)*(D)+)*4v(1 - v)/(1 + k*(U - U_typ)+). Limit: unchanged without plasticity
@@ -419,28 +419,28 @@ def avoidance_learned(avoidance, learning_gate, surprise, unreliability, ofc, tr
     Status: assumption.
     """
     valued = surprise + safety_value_gain * ofc * (trust - 0.5) * np.maximum(surprise, 0.0)
-    doubt = 1.0 + other_model_doubt_gain * np.maximum(unreliability - unreliability_typical, 0.0)
+    doubt = 1.0 + other_model_doubt_gain * np.maximum(inconsistency - inconsistency_typical, 0.0)
     step = plasticity * other_model_rate * learning_gate * valued / doubt
     return np.minimum(np.maximum(avoidance - step * 4.0 * avoidance * (1.0 - avoidance), 0.0), 1.0)
 
 
 @register_jitable
-def anxiety_learned(anxiety, learning_gate, surprise, unreliability, vmpfc, plasticity, self_model_rate,
-                    self_model_reliability_gain, self_model_surprise_gain, unreliability_typical):
+def anxiety_learned(anxiety, learning_gate, surprise, inconsistency, vmpfc, plasticity, self_model_rate,
+                    self_model_reliability_gain, self_model_surprise_gain, inconsistency_typical):
     """Anxiety with this partner after one exchange: steady good care lowers it, erratic care raises it.
 
     a - plasticity*eta*G*vmpfc*(cU*(U_typ - U) + cD*D)*4a(1 - a). Limit: unchanged without plasticity; stays in
     0..1. The expectation of the *self* [K11, K12, A1], after ainsworth1978, weighed by the ventral medial cortex [K24].
     Attachment to this person, as above [K4, K15, K21, K22, K23]. Status: assumption.
     """
-    worth = self_model_reliability_gain * (unreliability_typical - unreliability) + self_model_surprise_gain * surprise
+    worth = self_model_reliability_gain * (inconsistency_typical - inconsistency) + self_model_surprise_gain * surprise
     moved = anxiety - plasticity * self_model_rate * learning_gate * vmpfc * worth * 4.0 * anxiety * (1.0 - anxiety)
     return np.minimum(np.maximum(moved, 0.0), 1.0)
 
 
 @register_jitable
 def regulation_learned(regulation, learning_gate, labelling, vmpfc, perceived, plasticity, regulation_rate,
-                       regulation_attunement_share, regulation_keep):
+                       regulation_perceived_share, regulation_keep):
     """Trained prefrontal regulation after one exchange: built by attuned, labelled moments, lost slowly.
 
     W + plasticity*eta*[V^2*(1 - W) - (1 - mu)*W] with V^2 = G*(l + s*vmpfc*p)*p. Closed form: for constant V,
@@ -448,18 +448,18 @@ def regulation_learned(regulation, learning_gate, labelling, vmpfc, perceived, p
     and feel understood nothing is learned, so mirror activity cannot reach regulation past them [K17, K24]. The
     regulation of emotion as a part of the relationship [K21]. Status: assumption.
     """
-    drive = learning_gate * (labelling + regulation_attunement_share * vmpfc * perceived) * perceived
+    drive = learning_gate * (labelling + regulation_perceived_share * vmpfc * perceived) * perceived
     return regulation + plasticity * regulation_rate * (drive * (1.0 - regulation) - (1.0 - regulation_keep) * regulation)
 
 
 @register_jitable
-def shared_meaning(shared_meaning, partner_fit, disclosure, arousal, shared_meaning_rate):
+def shared_meaning(shared_meaning, partner_attunement, disclosure, arousal, shared_meaning_rate):
     """Meaning made together: grows when something is said, understood, and there is calm to explore it.
 
     M + rate*(q*y*(1 - L) - M). Limit: tends to q*y*(1 - L). Secondary intersubjectivity [K11]; low arousal frees
     exploration [K10]. Status: assumption.
     """
-    return shared_meaning + shared_meaning_rate * (partner_fit * disclosure * (1.0 - arousal) - shared_meaning)
+    return shared_meaning + shared_meaning_rate * (partner_attunement * disclosure * (1.0 - arousal) - shared_meaning)
 
 
 # ----------------------------------------------------------------------------- one exchange: rupture and repair
@@ -491,7 +491,7 @@ def noticed(acc, conflict, notice_floor, notice_conflict_gain):
 
 
 @register_jitable
-def repair_probability(noticed, partner_noticed, mentalising, fit, avoidance, partner_disclosure, confronted,
+def repair_probability(noticed, partner_noticed, mentalising, attunement, avoidance, partner_disclosure, confronted,
                        repair_base, repair_understanding_gain, repair_avoidance_cost, repair_confrontation_gain,
                        repair_client_share, disclosure_typical, repair_disclosure_gain, repair_effort, avoidance_typical,
                        repair_skill):
@@ -502,7 +502,7 @@ def repair_probability(noticed, partner_noticed, mentalising, fit, avoidance, pa
     it, and noticing it. The therapist's own avoidance hinders [K14, A7, A9]. Status: assumption.
     """
     both = noticed * (1.0 - repair_client_share + repair_client_share * partner_noticed)
-    return repair_effort * both * logistic(repair_base + repair_understanding_gain * mentalising * fit
+    return repair_effort * both * logistic(repair_base + repair_understanding_gain * mentalising * attunement
                                            - repair_avoidance_cost * (avoidance - avoidance_typical)
                                            + repair_confrontation_gain * confronted
                                            + repair_disclosure_gain * (partner_disclosure - disclosure_typical)
@@ -579,14 +579,14 @@ def secured(attachment, alliance, plasticity, alliance_security_rate, alliance_t
 
 
 @register_jitable
-def capability_target(mean_fit, progress, trust, capability_typical, capability_fit_gain, fit_typical,
+def capability_target(mean_attunement, progress, trust, capability_typical, capability_attunement_gain, attunement_typical,
                       capability_progress_gain, capability_trust_gain, trust_typical):
     """How capable the partner seems: understood well, things getting better, trusted.
 
     S(S^-1(c_typ) + gq*(q - q_typ) + gD*progress + gT*(trust - t_typ)); progress in SD of distress since intake.
     The client's perception of capability [K18]; being understood acts on the alliance [K23]. Status: assumption.
     """
-    return logistic(logit(capability_typical) + capability_fit_gain * (mean_fit - fit_typical)
+    return logistic(logit(capability_typical) + capability_attunement_gain * (mean_attunement - attunement_typical)
                     + capability_progress_gain * progress + capability_trust_gain * (trust - trust_typical))
 
 
@@ -678,9 +678,9 @@ def partly_shared(common, own, shared_share):
 
 
 @register_jitable
-def dyadic_fit(match_luck, anxiety, avoidance, partner_anxiety, partner_avoidance, match_sd, complementarity_gain,
+def dyadic_compatibility(compatibility_luck, anxiety, avoidance, partner_anxiety, partner_avoidance, compatibility_sd, complementarity_gain,
                anxiety_mean, avoidance_mean, partner_anxiety_mean, partner_avoidance_mean):
-    """Lasting fit of two people (logit): luck, and what it makes that they are alike or complement each other.
+    """Lasting compatibility of two people (logit): a random draw, and what it makes that they are alike or complement each other.
 
     sd*luck - g*((a - a_m)*(a_p - a_pm) + (v - v_m)*(v_p - v_pm)), means of each one's own role in the population.
     Limit: luck alone for g = 0, the default. Studies disagree: dissimilar pairs did better in tyrrell1999, petrowski2011 and
@@ -688,7 +688,7 @@ def dyadic_fit(match_luck, anxiety, avoidance, partner_anxiety, partner_avoidanc
     """
     alike = ((anxiety - anxiety_mean) * (partner_anxiety - partner_anxiety_mean)
              + (avoidance - avoidance_mean) * (partner_avoidance - partner_avoidance_mean))
-    return match_sd * match_luck - complementarity_gain * alike
+    return compatibility_sd * compatibility_luck - complementarity_gain * alike
 
 
 @register_jitable
@@ -854,11 +854,11 @@ def cats_preoccupied_share(bid, cats_preoccupied_base, cats_closeness_gain):
 
 
 @register_jitable
-def rated_share(level, rating_lift, rating_gain, level_typical, style, noise):
+def rated_share(level, leniency, rating_gain, level_typical, style, noise):
     """What a rater marks, as a share of the scale, of something latent.
 
     S(S^-1(typ) + g*(S^-1(x) - S^-1(typ)) + lift + style + noise).
     Limit: the level itself with gain 1 and nothing added. Raters use the top of alliance scales
     (evidence x1, x3) and have a style of their own. Status: assumption.
     """
-    return logistic(logit(level_typical) + rating_gain * (logit(level) - logit(level_typical)) + rating_lift + style + noise)
+    return logistic(logit(level_typical) + rating_gain * (logit(level) - logit(level_typical)) + leniency + style + noise)

@@ -9,7 +9,6 @@ digits; its prior stands in ``evidence/free_numbers``) or *assumption*.
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from sim.errors import ParameterError
+from sim.naming import nearest
 from sim.theory.regions import intact
 
 
@@ -49,13 +49,13 @@ _TABLE: dict[str, list[tuple[str, float, str, float, float, str, str, str]]] = {
         ("therapist_perceived_typical", 0.531, _SHARE, 0.05, 0.95, "derived", "", "collaboration that the typical therapist perceives and so expects; set likewise"),
         ("client_arousal_typical", 0.284, _SHARE, 0, 1, "derived", "", "stationary arousal of the typical client"),
         ("therapist_arousal_typical", 0.227, _SHARE, 0, 1, "derived", "", "stationary arousal of the typical therapist"),
-        ("client_unreliability_typical", 0.089, _SHARE, 0, 0.5, "derived", "", "how erratic the typical therapist seems to the typical client"),
-        ("therapist_unreliability_typical", 0.025, _SHARE, 0, 0.5, "derived", "", "how erratic the typical client seems to the typical therapist"),
+        ("client_inconsistency_typical", 0.089, _SHARE, 0, 0.5, "derived", "", "how erratic the typical therapist seems to the typical client"),
+        ("therapist_inconsistency_typical", 0.025, _SHARE, 0, 0.5, "derived", "", "how erratic the typical client seems to the typical therapist"),
         ("client_estimate_typical", 0.218, _SHARE, 0, 1, "derived", "", "the therapist's arousal as the typical client reads it"),
         ("therapist_estimate_typical", 0.298, _SHARE, 0, 1, "derived", "", "the client's arousal as the typical therapist reads it"),
         ("client_mentalising_typical", 0.473, _SHARE, 0, 1, "derived", "", "mentalising of the typical client"),
         ("therapist_mentalising_typical", 0.653, _SHARE, 0, 1, "derived", "", "mentalising of the typical therapist"),
-        ("fit_typical", 0.485, _SHARE, 0, 1, "derived", "", "fit of the typical therapist's estimate"),
+        ("attunement_typical", 0.485, _SHARE, 0, 1, "derived", "", "attunement of the typical therapist: how well their estimate agrees with the client's arousal"),
         ("felt_understanding_typical", 0.48, _SHARE, 0, 1, "derived", "", "felt understanding of the typical therapist"),
         ("warmth_typical", 0.719, _SHARE, 0, 1, "derived", "", "warmth of the typical therapist"),
         ("expression_typical", 0.319, _SHARE, 0, 1, "derived", "", "expression of the typical client"),
@@ -118,11 +118,11 @@ _TABLE: dict[str, list[tuple[str, float, str, float, float, str, str, str]]] = {
         ("self_other_leak", 0.8, _SHARE, 0, 2, "assumption", "", "own arousal taken for the other's where the distinction fails"),
         ("estimate_correction", 0.9, _SHARE, 0, 2, "assumption", "", "share of what a partner hides that full mentalising corrects"),
         ("estimate_noise_sd", 0.6, _SHARE, 0, 1, "assumption", "", "guessing by somebody who does not mentalise at all"),
-        ("fit_width", 0.16, _SHARE, 0.02, 1, "assumption", "", "error of the estimate at which fit has fallen to 1/e"),
+        ("attunement_width", 0.16, _SHARE, 0.02, 1, "assumption", "", "error of the estimate at which attunement has fallen to 1/e"),
     ],
     "response": [
         ("response_base", 0.55, _LOGIT, -4, 4, "assumption", "", "response of the typical therapist in a typical moment"),
-        ("response_fit_gain", 1.7, _GAIN, 0, 10, "assumption", "", "how much understanding improves the response"),
+        ("response_attunement_gain", 1.7, _GAIN, 0, 10, "assumption", "", "how much understanding improves the response"),
         ("response_felt_floor", 0.3, _SHARE, 0, 1, "assumption", "", "share of understanding that counts even when not felt"),
         ("felt_enough", 0.1, _SHARE, 0.01, 1, "assumption", "", "felt signal from which understanding counts in full"),
         ("response_warmth_gain", 2.5, _GAIN, 0, 10, "assumption", "", "how much warmth improves the response"),
@@ -150,9 +150,9 @@ _TABLE: dict[str, list[tuple[str, float, str, float, float, str, str, str]]] = {
         ("closeness_cost", 0.4, "logit per unit^2", 0, 10, "assumption", "", "how uneasy warmth makes avoidant people"),
         ("client_tension_reading_gain", 1.0, _GAIN, 0, 10, "assumption", "", "how much a client is put off by the tension they read in the therapist"),
         ("therapist_tension_reading_gain", 0.2, _GAIN, 0, 10, "assumption", "", "the same for therapists, who expect tension in clients"),
-        ("match_sd", 0.61, _LOGIT, 0, 3, "calibrated", "", "spread between dyads of lasting fit, unrelated to style"),
-        ("match_shared_share", 0.3, _SHARE, 0, 1, "assumption", "", "share of that fit which both people feel alike; the rest each feels for themselves"),
-        ("complementarity_gain", 0.0, "logit per unit squared", -60, 60, "assumption", "", "contested: above 0 people who differ in attachment fit better, below 0 those who are alike; 0 = neither"),
+        ("compatibility_sd", 0.61, _LOGIT, 0, 3, "calibrated", "", "spread between dyads of lasting compatibility, unrelated to style"),
+        ("compatibility_shared_share", 0.3, _SHARE, 0, 1, "assumption", "", "share of that compatibility which both people feel alike; the rest each feels for themselves"),
+        ("complementarity_gain", 0.0, "logit per unit squared", -60, 60, "assumption", "", "contested: above 0 people who differ in attachment get on better, below 0 those who are alike; 0 = neither"),
     ],
     "learning": [
         ("plasticity", 1.0, "factor", 0, 3, "assumption", "", "scales every change of attachment and regulation; 0 = none"),
@@ -167,9 +167,9 @@ _TABLE: dict[str, list[tuple[str, float, str, float, float, str, str, str]]] = {
         ("other_model_doubt_gain", 8.0, "per unit", 0, 50, "assumption", "ainsworth1978", "how much an erratic partner slows learning about their level"),
         ("safety_value_gain", 1.0, "per unit", 0, 2, "assumption", "", "how much learned safety speeds learning about the other"),
         ("perceived_mean_rate", 0.1, _RATE, 0, 1, "assumption", "", "how fast the running mean of responses follows"),
-        ("unreliability_rate", 0.05, _RATE, 0, 1, "assumption", "", "how fast the running unreliability follows"),
+        ("inconsistency_rate", 0.05, _RATE, 0, 1, "assumption", "", "how fast the running inconsistency follows"),
         ("regulation_rate", 0.02, _RATE, 0, 0.1, "assumption", "treur2022", "learning rate of trained regulation"),
-        ("regulation_attunement_share", 0.3, _SHARE, 0, 2, "assumption", "", "how much being responded to trains regulation without words"),
+        ("regulation_perceived_share", 0.3, _SHARE, 0, 2, "assumption", "", "how much being responded to trains regulation without words"),
         ("regulation_keep", 0.8, _SHARE, 0, 1, "assumption", "treur2022", "persistence of the Hebbian weight"),
         ("regulation_week_keep", 0.995, _SHARE, 0, 1, "assumption", "", "what is left of trained regulation after a week without practice"),
         ("labelling_base", -1.0, _LOGIT, -5, 5, "assumption", "", "labelling of what is said when it does not feel safe"),
@@ -206,7 +206,7 @@ _TABLE: dict[str, list[tuple[str, float, str, float, float, str, str, str]]] = {
         ("trust_response_gain", 1.4, "logit per logit", 0, 6, "calibrated", "", "how much perceived responses move trust"),
         ("bond_security_gain", 0.186, _GAIN, 0, 6, "calibrated", "", "how much security with this partner turns trust into a bond"),
         ("capability_rate", 0.2, "share per session", 0, 1, "assumption", "", "how fast perceived capability follows"),
-        ("capability_fit_gain", 1.0, _GAIN, 0, 10, "assumption", "", "how much being understood makes a therapist seem capable"),
+        ("capability_attunement_gain", 1.0, _GAIN, 0, 10, "assumption", "", "how much being understood makes a therapist seem capable"),
         ("capability_progress_gain", 0.2, "logit per SD", 0, 5, "assumption", "", "how much progress does"),
         ("capability_trust_gain", 1.5, _GAIN, 0, 10, "assumption", "", "how much trust does"),
         ("agreement_rate", 0.25, "share per session", 0, 1, "assumption", "", "how fast agreement on tasks and goals follows"),
@@ -304,18 +304,18 @@ _TABLE: dict[str, list[tuple[str, float, str, float, float, str, str, str]]] = {
         ("help_seeking_width", 0.35, "community SD", 0.01, 5, "assumption", "", "how sharp that threshold is"),
     ],
     "questionnaires": [
-        ("client_rating_lift", 1.08, _LOGIT, -4, 4, "calibrated", "trust_game", "clients use the top of the alliance scale"),
-        ("therapist_rating_lift", 0.346, _LOGIT, -4, 4, "calibrated", "trust_game", "therapists do so less"),
+        ("client_leniency", 1.08, _LOGIT, -4, 4, "calibrated", "trust_game", "clients use the top of the alliance scale"),
+        ("therapist_leniency", 0.346, _LOGIT, -4, 4, "calibrated", "trust_game", "therapists do so less"),
         ("rating_gain", 1.3, "logit per logit", 0, 5, "assumption", "", "how far ratings spread what is rated"),
-        ("client_rating_style_sd", 0.617, _LOGIT, 0, 3, "calibrated", "", "spread of clients' rating style; rating_style_shared_share says how much of it all their questionnaires share"),
-        ("therapist_rating_style_sd", 0.45, _LOGIT, 0, 3, "assumption", "", "the same for therapists"),
-        ("observer_rating_style_sd", 0.35, _LOGIT, 0, 3, "assumption", "", "the same for observers"),
-        ("rating_style_shared_share", 0.256, _SHARE, 0, 1, "calibrated", "", "share of the variance of a rater's style that all their questionnaires about the therapy have in common; the rest belongs to each questionnaire"),
+        ("client_response_style_sd", 0.617, _LOGIT, 0, 3, "calibrated", "", "spread of clients' rating style; response_style_shared_share says how much of it all their questionnaires share"),
+        ("therapist_response_style_sd", 0.45, _LOGIT, 0, 3, "assumption", "", "the same for therapists"),
+        ("observer_response_style_sd", 0.35, _LOGIT, 0, 3, "assumption", "", "the same for observers"),
+        ("response_style_shared_share", 0.256, _SHARE, 0, 1, "calibrated", "", "share of the variance of a rater's style that all their questionnaires about the therapy have in common; the rest belongs to each questionnaire"),
         ("rating_session_sd", 0.24, _LOGIT, 0, 3, "assumption", "critschristoph2011", "session-to-session noise of a rating"),
         ("wai_item_sd", 0.8, "scale points", 0, 4, "assumption", "", "noise of one WAI item"),
         ("empathy_item_sd", 0.8, "scale points", 0, 4, "assumption", "", "noise of one empathy item"),
         ("ecr_item_sd", 1.55, "scale points", 0, 5, "assumption", "openpsychometrics", "noise of one ECR item; alpha .92-.94 with 18 items"),
-        ("ecr_style_sd", 0.25, "scale points", 0, 3, "assumption", "", "spread of how people mark attachment questionnaires"),
+        ("ecr_response_style_sd", 0.25, "scale points", 0, 3, "assumption", "", "spread of how people mark attachment questionnaires"),
         ("cats_secure_base", 1.5, _LOGIT, -4, 4, "assumption", "mallinckrodt1995", "secure attachment to the therapist as the typical client marks it, share of the scale on the logit"),
         ("cats_avoidant_base", -1.6, _LOGIT, -4, 4, "assumption", "mallinckrodt1995", "the same of avoidant-fearful attachment"),
         ("cats_preoccupied_base", -0.9, _LOGIT, -4, 4, "assumption", "mallinckrodt1995", "the same of preoccupied-merger attachment"),
@@ -345,12 +345,6 @@ _TABLE: dict[str, list[tuple[str, float, str, float, float, str, str, str]]] = {
 NUMBERS: dict[str, Number] = {
     row[0]: Number(*row, group=group) for group, rows in _TABLE.items() for row in rows
 }
-
-
-def nearest(name: str, known: Any) -> str:
-    """`` - did you mean 'x'?`` for a mistyped name, or nothing."""
-    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
-    return f" - did you mean '{close[0]}'?" if close else ""
 
 
 def checked(name: str, value: Any, numbers: Mapping[str, Number] = NUMBERS) -> float:

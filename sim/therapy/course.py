@@ -33,9 +33,9 @@ WEEKS_PER_MONTH = 4  # a "month" of the tables is four weeks
 #: Dyad columns that go into the session table as they are, and their names there.
 LATENT = {
     "session": "session",
-    "accuracy_correlation": "accuracy_correlation",
+    "tracking_accuracy": "tracking_accuracy",
     "accuracy_level": "accuracy_level",
-    "accuracy_bias": "accuracy_bias",
+    "directional_bias": "directional_bias",
     "alliance_latent": "client_alliance",
     "alliance_therapist_latent": "therapist_alliance",
     "disclosure": "mean_client_disclosure",
@@ -47,7 +47,7 @@ LATENT = {
     "perceived_response": "mean_client_perceived",
     "collaboration": "mean_client_response",
     "perceived_collaboration": "mean_therapist_perceived",
-    "fit": "mean_therapist_fit",
+    "attunement": "mean_therapist_attunement",
     "bids": "mean_client_bid",
     "shared_meaning": "shared_meaning",
     "capability": "capability",
@@ -265,7 +265,7 @@ def assess(world: World, month: int, who: np.ndarray | None = None) -> dict[str,
         "distress": ask.core_om(c.distress, code, f"core_{purpose}", when, world.numbers, world.luck),
     }
     for name in ("anxiety", "avoidance"):
-        out[name] = ask.ecr(name, c[name], c[f"ecr_style_{name}"], code, purpose, when, world.numbers, world.luck)
+        out[name] = ask.ecr(name, c[name], c[f"ecr_response_style_{name}"], code, purpose, when, world.numbers, world.luck)
     out |= {f"{name}_latent": ecr_score(c[name]) for name in ("anxiety", "avoidance")}
     out |= {"distress_latent": c.distress.copy(), "life_events": c.life_events.copy()}
     world.clients["life_events"][who] = 0.0
@@ -277,7 +277,7 @@ def attachment_now(world: World, role: str, purpose: str, who: np.ndarray) -> di
     people, code = (world.clients, world.client_code) if role == "client" else (world.therapists, world.therapist_code)
     out = {}
     for name in ("anxiety", "avoidance"):
-        style = people[f"ecr_style_{name}"][who]
+        style = people[f"ecr_response_style_{name}"][who]
         out[f"{role}_{name}_{purpose}"] = ask.ecr(
             name, people[name][who], style, code[who], purpose, world.week, world.numbers, world.luck, role
         )

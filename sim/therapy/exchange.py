@@ -69,14 +69,14 @@ def _reading(who: Callable[..., Step]) -> tuple[Step, ...]:
     """How a person senses the other: mirror -> limbic -> insula -> prefrontal -> felt and understood [K9]."""
     return (
         who(eq.mirrored), who(eq.arousal_target), who(eq.control), who(eq.arousal), who(eq.felt), who(eq.mentalising),
-        who(eq.self_other), who(eq.separation), who(eq.estimate), who(eq.fit), who(eq.felt_understanding),
+        who(eq.self_other), who(eq.separation), who(eq.estimate), who(eq.attunement), who(eq.felt_understanding),
     )
 
 
 def _receiving(who: Callable[..., Step], role: str) -> tuple[Step, ...]:
     """What a person makes of the other's response, and what it changes in them."""
     return (
-        who(eq.expectation), who(eq.perceived), who(eq.surprise), who(eq.unreliability), who(eq.perceived_mean),
+        who(eq.expectation), who(eq.perceived), who(eq.surprise), who(eq.inconsistency), who(eq.perceived_mean),
         who(eq.conflict),
         who(eq.calmed_arousal, f"{role}_arousal"), who(eq.labelling), who(eq.labelled_arousal, f"{role}_arousal"),
         who(eq.learning_gate), who(eq.avoidance_learned, f"{role}_avoidance"), who(eq.anxiety_learned, f"{role}_anxiety"),

@@ -26,8 +26,9 @@ import numpy as np
 
 from sim.engine.wiring import Anatomy, Step, anatomy, bounds
 from sim.errors import InterventionError
+from sim.naming import nearest
 from sim.people.state import DYAD, Columns
-from sim.theory.parameters import NUMBERS, Parameters, nearest
+from sim.theory.parameters import NUMBERS, Parameters
 from sim.theory.triangle import CORNERS
 from sim.therapy.exchange import EXCHANGE
 from sim.therapy.links import SESSION_LINKS, SESSION_RULES

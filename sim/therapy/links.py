@@ -68,7 +68,7 @@ def _client(equation: Callable[..., Any], writes: str, *rates: str, **reads: str
 SESSION_RULES: tuple[SessionRule, ...] = (
     *_of_both(),
     _client(
-        eq.capability_target, "capability", "capability_rate", mean_fit="therapist_fit", progress="progress", trust="client_trust"
+        eq.capability_target, "capability", "capability_rate", mean_attunement="therapist_attunement", progress="progress", trust="client_trust"
     ),
     _client(
         eq.engagement_target, "client_engagement", "engagement_rate", alliance="client_alliance", distress="client_distress"
@@ -89,7 +89,7 @@ TAKEN_BY_VERBS: dict[str, tuple[str, ...]] = {
     "consolidate": ("session_carry_rate", "prototype_learning_rate"),
     "heal": ("healing_lasting_share",),
     "leave": ("good_enough_distress", "good_enough_sessions", "good_enough_prob"),
-    "rate_alliance": ("observer_rating_style_sd", "empathy_item_sd"),
+    "rate_alliance": ("observer_response_style_sd", "empathy_item_sd"),
     "live_a_week": ("life_event_moves_prob", "life_event_lasting_prob", "life_event_sd"),
 }
 

@@ -16,8 +16,9 @@ from typing import Any
 
 from sim.engine.wiring import Step, anatomy, trace_columns
 from sim.errors import WiringError
+from sim.naming import nearest
 from sim.people.state import DYAD, Column
-from sim.theory.parameters import NUMBERS, Number, checked, nearest
+from sim.theory.parameters import NUMBERS, Number, checked
 from sim.therapy.exchange import EXCHANGE
 from sim.therapy.session import SESSION, Verb
 

@@ -11,8 +11,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from sim.errors import ParameterError
+from sim.naming import nearest
 from sim.people.state import PERSON
-from sim.theory.parameters import checked, nearest
+from sim.theory.parameters import checked
 
 
 @dataclass(frozen=True)

@@ -145,7 +145,7 @@ def meet_first(world: World, rows: np.ndarray, carried: Mapping[str, np.ndarray]
             write(f"{role}_{name}", people[name][of[rows]])
         world.write(f"{role}_perceived_mean", rows, world.applied(eq.expectation, rows, role))
         world.write(f"{role}_perceived", rows, d[f"{role}_perceived_mean"][rows])
-        world.write(f"{role}_unreliability", rows, p.of(role, "unreliability_typical"))
+        world.write(f"{role}_inconsistency", rows, p.of(role, "inconsistency_typical"))
         write(f"{role}_trust", fresh_trust)
         for name in ("task", "goal"):
             write(f"{role}_{name}", p.agreement_start)
@@ -158,14 +158,16 @@ def meet_first(world: World, rows: np.ndarray, carried: Mapping[str, np.ndarray]
              for name in ("anxiety", "avoidance")]  # fmt: skip
     pair = world.pair_code[rows]
     for role in ("client", "therapist"):  # each feels it in their own way
-        luck = eq.partly_shared(world.luck.normal(pair, "match"), world.luck.normal(pair, f"{role}_match"), p.match_shared_share)
-        fit = world.applied(
-            eq.dyadic_fit, rows, "client", match_luck=luck,
+        luck = eq.partly_shared(
+            world.luck.normal(pair, "match"), world.luck.normal(pair, f"{role}_match"), p.compatibility_shared_share
+        )
+        compatibility = world.applied(
+            eq.dyadic_compatibility, rows, "client", compatibility_luck=luck,
             anxiety=world.clients.anxiety[who], avoidance=world.clients.avoidance[who],
             partner_anxiety=d.therapist_anxiety[rows], partner_avoidance=d.therapist_avoidance[rows],
             **{argument: (p.of(role_of, number) - 1.0) / 6.0 for argument, role_of, number in names},
         )  # fmt: skip
-        d[f"{role}_match"][rows] = np.clip(fit, -8, 8)
+        d[f"{role}_compatibility"][rows] = np.clip(compatibility, -8, 8)
     d["distress_intake"][rows] = world.clients.distress[world.client_of[rows]]
 
 
@@ -237,7 +239,7 @@ def form_alliance(world: World, rows: np.ndarray) -> None:
     world.move(
         "capability",
         rows,
-        world.applied(eq.capability_target, rows, "client", mean_fit=d.mean_therapist_fit[rows], progress=progress),
+        world.applied(eq.capability_target, rows, "client", mean_attunement=d.mean_therapist_attunement[rows], progress=progress),
         p.capability_rate,
     )
     # A therapist judges the work by how the client takes part.
@@ -300,14 +302,14 @@ def rate_alliance(world: World, rows: np.ndarray) -> None:
     d, p, week, luck = world.dyads, world.numbers, world.week, world.luck
     client, pair = world.client_code[world.client_of[rows]], world.pair_code[rows]
     raters = {  # whose style it is, and what all their ratings have in common
-        "client": (client, world.clients.rating_style[world.client_of[rows]]),
-        "therapist": (world.therapist_code[world.therapist_of[rows]], world.therapists.rating_style[world.therapist_of[rows]]),
-        "observer": (pair, p.observer_rating_style_sd * luck.normal(pair, "observer_rating_style")),
+        "client": (client, world.clients.response_style[world.client_of[rows]]),
+        "therapist": (world.therapist_code[world.therapist_of[rows]], world.therapists.response_style[world.therapist_of[rows]]),
+        "observer": (pair, p.observer_response_style_sd * luck.normal(pair, "observer_rating_style")),
     }
 
     def style(rater: str, questionnaire: str) -> np.ndarray:
         who, common = raters[rater]
-        return ask.style_with(questionnaire, common, p.of(rater, "rating_style_sd"), who, p, luck)
+        return ask.style_with(questionnaire, common, p.of(rater, "response_style_sd"), who, p, luck)
 
     for role, who in (("client", client), ("therapist", pair)):
         latent = {scale: d[f"{role}_{scale}"][rows] for scale in ask.WAI_SCALE.scales}
@@ -342,7 +344,7 @@ def rate_alliance(world: World, rows: np.ndarray) -> None:
             ),
         )
     for name in ("anxiety", "avoidance"):
-        marks = world.clients[f"ecr_style_{name}"][world.client_of[rows]]
+        marks = world.clients[f"ecr_response_style_{name}"][world.client_of[rows]]
         world.rate(
             f"{name}_to_therapist",
             rows,

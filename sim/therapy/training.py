@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from sim.errors import ParameterError
+from sim.naming import nearest
 from sim.people.state import PERSON, Columns
-from sim.theory.parameters import nearest
 
 
 @dataclass(frozen=True)

@@ -114,7 +114,7 @@ class Person(mesa.Agent):
         for name, value in columns.items():
             setattr(self, name, value)
         self.bond_anxiety, self.bond_avoidance = self.anxiety, self.avoidance
-        self.fit = self.felt_understanding = self.bid = self.warmth = self.disclosure = self.response = 0.0
+        self.attunement = self.felt_understanding = self.bid = self.warmth = self.disclosure = self.response = 0.0
         self.tension = 0.0
 
     # -- before the first session
@@ -131,7 +131,7 @@ class Person(mesa.Agent):
             p.anxiety_typical,
             p.avoidance_typical,
         )
-        self.unreliability = p.unreliability_typical
+        self.inconsistency = p.inconsistency_typical
         insecurity = self.bond_anxiety - p.anxiety_typical + (self.bond_avoidance - p.avoidance_typical)
         self.trust = eq.logistic(eq.logit(p.trust_start) - p.trust_start_security_gain * insecurity)
         self.bond = self.felt_bond()
@@ -224,8 +224,8 @@ class Person(mesa.Agent):
             p.self_other_leak,
             p.estimate_noise_sd,
         )
-        self.fit = fit = eq.fit(estimate, partner.arousal, p.fit_width)
-        self.felt_understanding = eq.felt_understanding(fit, felt, brain.vmpfc, p.felt_enough)
+        self.attunement = attunement = eq.attunement(estimate, partner.arousal, p.attunement_width)
+        self.felt_understanding = eq.felt_understanding(attunement, felt, brain.vmpfc, p.felt_enough)
 
     def shown(self) -> float:
         """How much of their arousal shows without words."""
@@ -273,7 +273,7 @@ class Person(mesa.Agent):
             p.fatigue_warmth_cost,
         )
 
-    def receive(self, match: float) -> None:
+    def receive(self, compatibility: float) -> None:
         """Perceive the partner's response, calm down, find words, and learn what to expect of them."""
         p, brain, partner = self.p, self.brain, self.partner
         anxiety, avoidance, arousal = self.bond_anxiety, self.bond_avoidance, self.arousal
@@ -295,7 +295,7 @@ class Person(mesa.Agent):
             self.mentalising,
             self.estimate,
             partner.warmth,
-            match,
+            compatibility,
             p.perception_pull_base,
             p.perception_pull_gain,
             p.perception_mentalising_gain,
@@ -310,7 +310,7 @@ class Person(mesa.Agent):
             0.0,  # nobody is trained here
         )
         surprise = eq.surprise(perceived, expectation)
-        self.unreliability = eq.unreliability(self.unreliability, perceived, self.perceived_mean, p.unreliability_rate)
+        self.inconsistency = eq.inconsistency(self.inconsistency, perceived, self.perceived_mean, p.inconsistency_rate)
         self.perceived_mean = eq.perceived_mean(self.perceived_mean, perceived, p.perceived_mean_rate)
         self.conflict = eq.conflict(brain.acc, surprise)
         self.noticing = eq.noticed(brain.acc, self.conflict, p.notice_floor, p.notice_conflict_gain)
@@ -326,26 +326,26 @@ class Person(mesa.Agent):
             avoidance,
             gate,
             surprise,
-            self.unreliability,
+            self.inconsistency,
             brain.ofc,
             self.trust,
             p.plasticity,
             p.other_model_rate,
             p.safety_value_gain,
-            p.unreliability_typical,
+            p.inconsistency_typical,
             p.other_model_doubt_gain,
         )
         self.bond_anxiety = eq.anxiety_learned(
             anxiety,
             gate,
             surprise,
-            self.unreliability,
+            self.inconsistency,
             brain.vmpfc,
             p.plasticity,
             p.self_model_rate,
             p.self_model_reliability_gain,
             p.self_model_surprise_gain,
-            p.unreliability_typical,
+            p.inconsistency_typical,
         )
         self.regulation = eq.regulation_learned(
             self.regulation,
@@ -355,7 +355,7 @@ class Person(mesa.Agent):
             perceived,
             p.plasticity,
             p.regulation_rate,
-            p.regulation_attunement_share,
+            p.regulation_perceived_share,
             p.regulation_keep,
         )
         if self.role == "client":
@@ -377,7 +377,7 @@ class Person(mesa.Agent):
                 self.perceived,
                 self.response,
                 self.estimate,
-                self.fit,
+                self.attunement,
                 self.disclosure,
                 self.expression,
                 self.bid,
@@ -527,7 +527,7 @@ _READ_OUTS = (
     "perceived",
     "response",
     "estimate",
-    "fit",
+    "attunement",
     "disclosure",
     "expression",
     "bid",
@@ -544,7 +544,7 @@ class Therapist(Person):
         """How well, and how timely."""
         p, client = self.p, self.partner
         response = eq.response(
-            self.fit,
+            self.attunement,
             self.felt_understanding,
             self.warmth,
             self.bond_avoidance,
@@ -552,8 +552,8 @@ class Therapist(Person):
             client.bid,
             timing_luck,
             p.response_base,
-            p.response_fit_gain,
-            p.fit_typical,
+            p.response_attunement_gain,
+            p.attunement_typical,
             p.response_felt_floor,
             p.felt_understanding_typical,
             p.response_warmth_gain,
@@ -577,7 +577,7 @@ class Therapist(Person):
             self.noticing,
             client.noticing,
             self.mentalising,
-            self.fit,
+            self.attunement,
             self.bond_avoidance,
             client.disclosure,
             confronted,
@@ -611,8 +611,8 @@ class Client(Person):
             for name in ("match", "client_match", "therapist_match")
         )
         for person, own in ((self, mine), (therapist, theirs)):
-            luck = eq.partly_shared(common, own, self.p.match_shared_share)
-            person.match = min(max(self.p.match_sd * luck, -8.0), 8.0)
+            luck = eq.partly_shared(common, own, self.p.compatibility_shared_share)
+            person.compatibility = min(max(self.p.compatibility_sd * luck, -8.0), 8.0)
         self.distress_intake = self.distress
         self.ending = "in therapy"
         self.engagement = DYAD["client_engagement"].start
@@ -679,9 +679,9 @@ class Client(Person):
         self.readings.append((therapist.estimate, self.arousal, self.expression))
         therapist.show()
         therapist.respond(timing)
-        self.receive(self.match)
+        self.receive(self.compatibility)
         self.shared_meaning = eq.shared_meaning(
-            self.shared_meaning, therapist.fit, self.disclosure, self.arousal, p.shared_meaning_rate
+            self.shared_meaning, therapist.attunement, self.disclosure, self.arousal, p.shared_meaning_rate
         )
         self.response = eq.collaboration(
             self.disclosure,
@@ -694,7 +694,7 @@ class Client(Person):
             p.collaboration_engagement_gain,
             p.engagement_typical,
         )
-        therapist.receive(therapist.match)
+        therapist.receive(therapist.compatibility)
         self.strain(number, confront, repair)
         self.remember()
         therapist.remember()
@@ -727,7 +727,7 @@ class Client(Person):
         """How well the therapist read this client: correlation, level and bias, each by its definition."""
         n = len(self.readings)
         estimates, arousals, shown = zip(*self.readings, strict=True)
-        self.accuracy_bias = sum(estimates) / n - sum(arousals) / n
+        self.directional_bias = sum(estimates) / n - sum(arousals) / n
         self.accuracy_level = 1.0 - sum(abs(e - a) for e, a in zip(estimates, arousals, strict=True)) / n
 
         def about_mean(values: tuple[float, ...]) -> list[float]:
@@ -738,7 +738,7 @@ class Client(Person):
         spread, spread_x = n * n * sum(v * v for v in e) * sum(v * v for v in a), n * sum(v * v for v in x)
         varies = spread > 1e-12 and spread_x > (0.02 * n) ** 2  # nothing can be read in a face that hardly moves
         together = n * sum(i * j for i, j in zip(e, a, strict=True))
-        self.accuracy_correlation = min(max(together / math.sqrt(spread), -1.0), 1.0) if varies else 0.0
+        self.tracking_accuracy = min(max(together / math.sqrt(spread), -1.0), 1.0) if varies else 0.0
 
     def form_alliance(self) -> None:
         """Bond, task and goal follow what the session was like, for both."""
@@ -747,12 +747,12 @@ class Client(Person):
         self.grow_trust()
         therapist.grow_trust()
         capability = eq.capability_target(
-            therapist.means["fit"],
+            therapist.means["attunement"],
             progress,
             self.trust,
             p.capability_typical,
-            p.capability_fit_gain,
-            p.fit_typical,
+            p.capability_attunement_gain,
+            p.attunement_typical,
             p.capability_progress_gain,
             p.capability_trust_gain,
             p.trust_typical,
@@ -896,9 +896,9 @@ _OF_BOND = {
             "expression",
             "perceived",
             "perceived_mean",
-            "unreliability",
+            "inconsistency",
             "trust",
-            "match",
+            "compatibility",
             "bond",
             "task",
             "goal",
@@ -918,9 +918,9 @@ _OF_COURSE = (
     "session",
     "distress_intake",
     "dropout_risk",
-    "accuracy_correlation",
+    "tracking_accuracy",
     "accuracy_level",
-    "accuracy_bias",
+    "directional_bias",
 )
 
 

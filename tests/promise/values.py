@@ -3,8 +3,8 @@
     python -m tests.promise.values write     # keeps them in values.json, on purpose only
     python -m tests.promise.values           # compares; exit status 1 and one line for every column that differs
 
-Values, not files: columns are compared by name through ``renamed.yaml`` (old table and column, new, factor), so that a renamed
-column, or one in another unit, is still the same quantity. Sizes are small, but span several chunks of clients; every scenario is
+Values, not files: columns and labels are compared by name through the product's table of renamed things (``sim/renamed.yaml``), so
+that a renamed one is still the same quantity. Sizes are small, but span several chunks of clients; every scenario is
 run with one worker and with two, and both must agree.
 """
 
@@ -21,9 +21,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from ruamel.yaml import YAML
 
 import sim
+from sim import naming
 
 HERE = Path(__file__).parent
 SCENARIOS = HERE.parents[1] / "scenarios"
@@ -44,11 +44,15 @@ USUAL_CLINIC: dict[str, Any] = {"replicates": 2, "clinic": {"weeks": 40}}
 WEEKS_OF = {"intake_weeks": 30, "training_from": 1}
 
 
+#: Labels now -> as they were: names of measures, and units.
+LABELS = {**naming.renamed()["measures"], **naming.renamed()["units"]}
+
+
 def column_hash(values: pd.Series) -> str:
     """A hash of a column's values: labels as text, whole numbers with -1 for missing ones, numbers as they are in memory."""
     digest = hashlib.blake2b(digest_size=6)
     if values.dtype.kind == "O" or isinstance(values.dtype, (pd.CategoricalDtype, pd.StringDtype)):
-        digest.update("\0".join("" if v is None or v != v else str(v) for v in values).encode())
+        digest.update("\0".join("" if v is None or v != v else LABELS.get(str(v), str(v)) for v in values).encode())
     elif isinstance(values.array, pd.arrays.IntegerArray):
         digest.update(values.fillna(-1).to_numpy(np.int64).tobytes())
     else:
@@ -114,10 +118,8 @@ def found(progress: Callable[[str], None] = lambda line: None) -> dict[str, dict
 
 
 def renamed() -> dict[tuple[str, str], tuple[str, str]]:
-    """(table, column) as it was -> as it is now; what is not in the table is called as it was."""
-    path = HERE / "renamed.yaml"
-    rows = YAML(typ="safe").load(path.read_text(encoding="utf-8"))["columns"] if path.exists() else []
-    return {(row["table"], row["old"]): (row.get("new_table", row["table"]), row["new"]) for row in rows or ()}
+    """(table, column) as it was -> as it is now; what is not in the product's table of renamed things is called as it was."""
+    return {(t, then): (t, now) for t, columns in naming.renamed()["columns"].items() for now, then in columns.items()}
 
 
 def differences(kept: Any, now: Any) -> list[str]:

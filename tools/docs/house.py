@@ -22,7 +22,7 @@ ORDER = (
     "report/words/clinic", "report/words", "report/pages", "classroom/course", "classroom", "mesa", "cli/evidence", "cli",
 )  # fmt: skip
 #: Files of the top folder that everything may import; the others there are faces, above everything.
-GROUND = ("version", "errors", "files", "compiling", "luck", "serving", "screen")
+GROUND = ("version", "errors", "naming", "files", "compiling", "luck", "serving", "screen")
 
 
 @dataclass(frozen=True)

@@ -15,10 +15,10 @@ def stationary_table() -> str:
     t = dyads(1000, 20)
     names = {
         "mean_client_perceived": "perceived response p",
-        "mean_therapist_fit": "fit q",
+        "mean_therapist_attunement": "attunement q",
         "mean_client_arousal": "client's arousal L",
         "mean_therapist_arousal": "therapist's arousal",
-        "accuracy_correlation": "accuracy (correlation)",
+        "tracking_accuracy": "accuracy (correlation)",
         "client_trust": "client's trust",
         "client_alliance": "alliance, client",
         "client_regulation": "client's regulation W",
@@ -42,7 +42,7 @@ def histories_table() -> str:
         ("erratic (.9 or .1)", 0.1, 0.9),
         ("harsh and erratic (.45 or .03)", 0.03, 0.45),
     ):
-        t = dyads(300, 60, forced_response_share=1.0, forced_response_low=low, forced_response_high=high, match_sd=0.0)
+        t = dyads(300, 60, forced_response_share=1.0, forced_response_low=low, forced_response_high=high, compatibility_sd=0.0)
         ends = [1.0 + 6.0 * float(t[f"client_{name}"][-1]) for name in ("anxiety", "avoidance")]
         change = [float(t[f"client_{name}"][-1] - t[f"client_{name}"][0]) for name in ("anxiety", "avoidance")]
         rows.append((label, f"{change[0]:+.2f}", f"{change[1]:+.2f}", f"{ends[0]:.1f}", f"{ends[1]:.1f}", str(style_name(*ends))))
@@ -55,8 +55,8 @@ def histories_table() -> str:
 def lesions_table() -> str:
     """What typical dyads do without each region, as differences from intact dyads, run."""
     names = {
-        "accuracy_correlation": "accuracy",
-        "mean_therapist_fit": "fit",
+        "tracking_accuracy": "accuracy",
+        "mean_therapist_attunement": "attunement",
         "mean_client_arousal": "client's arousal",
         "client_regulation": "client's W",
         "mean_client_labelling": "labelling",

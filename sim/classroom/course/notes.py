@@ -99,7 +99,7 @@ def _client(record: Record, session: int) -> str:
 def _therapist(record: Record, session: int, broken: list[dict[str, Any]]) -> str:
     """What the therapist thought: the reading of the client's arousal, and how sure they were of a rupture."""
     said = words()["notes"]
-    bias = float(record.session["accuracy_bias"][session - 1, 0])
+    bias = float(record.session["directional_bias"][session - 1, 0])
     felt = float(record.trace[session - 1][:, TRACED.index("therapist_estimate")].mean()) - bias
     read = said["read_low"] if bias < -READ else said["read_high"] if bias > READ else said["read_right"]
     text = str(read.format(read=felt + bias, felt=felt))

@@ -29,7 +29,7 @@ _VERBS = tuple(verb for verb in SESSION if verb not in (rate_distress, rate_alli
 #: Dyad columns kept of every session, as they are at its end.
 BY_SESSION = (
     "client_alliance", "therapist_alliance", "client_trust", "client_engagement", "withdrawals", "confrontations", "repairs",
-    "open_rupture", "dropout_risk", "accuracy_level", "accuracy_bias", "mean_client_perceived", "mean_therapist_response",
+    "open_rupture", "dropout_risk", "accuracy_level", "directional_bias", "mean_client_perceived", "mean_therapist_response",
     "mean_client_labelling", "mean_client_disclosure", "mean_client_arousal", "mean_therapist_arousal",
     "mean_therapist_perceived", "mean_therapist_warmth",
     *(f"{role}_{name}" for role in ROLES for name in ("anxiety", "avoidance")),

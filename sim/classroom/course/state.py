@@ -14,9 +14,10 @@ from urllib.parse import parse_qsl, urlencode
 
 from sim.classroom.course.responses import RESPONSES
 from sim.errors import AddressError
+from sim.naming import nearest
 from sim.scenario.people import STYLE_POINT
 from sim.theory.equations import logistic, logit
-from sim.theory.parameters import NUMBERS, nearest
+from sim.theory.parameters import NUMBERS
 from sim.theory.regions import lesion_names
 from sim.theory.styles import HIGHEST, LOWEST, STYLES
 

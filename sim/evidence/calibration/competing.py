@@ -17,7 +17,7 @@ from sim.evidence.calibration.free import FREE, Free, centre
 from sim.evidence.calibration.search import Fit, Search, mean_of, misses
 from sim.evidence.calibration.simulated import Bank, Found, Job
 from sim.evidence.patterns.published import patterns
-from sim.theory.parameters import nearest
+from sim.naming import nearest
 
 #: Everything by which the quality of the relationship does anything to distress or to staying.
 _ALLIANCE_WORKS = ("healing_alliance_power", "engagement_alliance_gain", "rupture_distress_step", "dropout_alliance_gain",
@@ -70,7 +70,7 @@ RIVALS: tuple[Rival, ...] = (
     Rival(
         "style is fate",
         "attachment makes one pair's alliance differ from another's: no lasting fit, no spread of skill, warmth or regulation",
-        _nothing("match_sd", "client_warmth_trait_sd", "therapist_warmth_trait_sd", "client_skill_sd", "therapist_skill_sd",
+        _nothing("compatibility_sd", "client_warmth_trait_sd", "therapist_warmth_trait_sd", "client_skill_sd", "therapist_skill_sd",
                  "regulation_start_sd"),
     ),
     Rival("no plasticity", "nobody's attachment or regulation changes", _nothing("plasticity")),

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sim.theory.parameters import NUMBERS, nearest
+from sim.naming import nearest
+from sim.theory.parameters import NUMBERS
 
 
 @dataclass(frozen=True)
@@ -60,13 +61,19 @@ FREE: tuple[Free, ...] = (
     Free("threat_gain", "log", 1.5, 0.6, "how much alarm distorts what anxious people hear is known only as a direction"),
     Free("expression_avoidance_cost", "log", 1.8, 0.4, "how much of arousal avoidant people hide is known only as a direction"),
     Free("bond_security_gain", "log", 0.25, 0.5, "how much of general security enters a rated bond is not measured"),
-    Free("match_sd", "log", 0.5, 0.3, "lasting fit of two people has no measure of its own; it is what style does not explain"),
+    Free(
+        "compatibility_sd",
+        "log",
+        0.5,
+        0.3,
+        "lasting fit of two people has no measure of its own; it is what style does not explain",
+    ),
     Free("trust_rate", "log", 0.15, 0.35, "how fast trust follows is known from early ratings at best"),
     Free("trust_response_gain", "log", 1.3, 0.25, "how steeply trust follows being responded to is not measured"),
-    Free("client_rating_lift", "as is", 1.1, 0.3, "how far clients use the top of scales, apart from how good alliances are"),
-    Free("therapist_rating_lift", "as is", 0.5, 0.3, "the same for therapists"),
-    Free("client_rating_style_sd", "log", 0.55, 0.3, "how much ratings are the rater's, not the therapy's"),
-    Free("rating_style_shared_share", "logit", 0.6, 0.7, "how much of a rater's style all their questionnaires share"),
+    Free("client_leniency", "as is", 1.1, 0.3, "how far clients use the top of scales, apart from how good alliances are"),
+    Free("therapist_leniency", "as is", 0.5, 0.3, "the same for therapists"),
+    Free("client_response_style_sd", "log", 0.55, 0.3, "how much ratings are the rater's, not the therapy's"),
+    Free("response_style_shared_share", "logit", 0.6, 0.7, "how much of a rater's style all their questionnaires share"),
     Free("healing_rate", "log", 0.022, 0.4, "the size of what a session does, of all that makes people change"),
     Free(
         "healing_alliance_power",
@@ -92,13 +99,13 @@ BY_HAND: Mapping[str, tuple[float, str]] = {
     "estimate_noise_sd": (0.3, "row 14.9"),
     "mentalising_avoidance_cost": (0.8, "row 14.9"),
     "self_other_leak": (0.5, "claim K7, once estimates were noisier"),
-    "response_fit_gain": (2.2, "row 1.2: avoidant clients are understood less"),
-    "capability_fit_gain": (1.5, "row 1.2"),
+    "response_attunement_gain": (2.2, "row 1.2: avoidant clients are understood less"),
+    "capability_attunement_gain": (1.5, "row 1.2"),
     "task_agreement_meaning_gain": (1.5, "row 1.2"),
     "goal_agreement_meaning_gain": (1.5, "row 1.2"),
     "response_trust_gain": (0.8, "row 13.1: agreement of the two raters"),
     "agreement_rate": (0.15, "row 13.1"),
-    "match_shared_share": (float("nan"), "row 13.1"),
+    "compatibility_shared_share": (float("nan"), "row 13.1"),
     "expectation_avoidance_cost": (0.6, "claims K13 and A6, once threat weighed less"),
     "expectation_anxiety_cost": (0.25, "claims K13 and A6"),
     "client_other_model_rate": (0.03, "that the typical client stays where they are"),

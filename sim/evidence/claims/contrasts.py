@@ -25,10 +25,10 @@ from sim.errors import EvidenceError, UsageError
 from sim.evidence.claims.origins import distance
 from sim.evidence.claims.quantities import Measured, measured, needs_exchanges, quantities
 from sim.measures.intervals import mean_interval
+from sim.naming import nearest
 from sim.runs.run import run
 from sim.scenario.scenario import Scenario, from_spec
 from sim.theory.claims import claims
-from sim.theory.parameters import nearest
 
 _MERGED = ("parameters", "lesions", "cut", "hold")
 _FOLLOWED = 200  # clients followed exchange by exchange, where a measure looks inside sessions

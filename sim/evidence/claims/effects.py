@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 #: What a lesion may change, in the order of the table: heading -> (columns of the session table, sign, sessions).
 PROCESSES: dict[str, tuple[tuple[str, ...], int, str]] = {
-    "accuracy": (("accuracy_correlation",), 1, "late"),
-    "fit": (("fit",), 1, "late"),
+    "accuracy": (("tracking_accuracy",), 1, "late"),
+    "attunement": (("attunement",), 1, "late"),
     "response": (("response",), 1, "late"),
     "client's arousal": (("client_limbic",), 1, "late"),
     "therapist's arousal": (("therapist_limbic",), 1, "late"),

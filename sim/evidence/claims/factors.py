@@ -52,7 +52,7 @@ def factor_effects(run: Run) -> pd.DataFrame:
 
 def _outcome(run: Run, arm: Arm, measure: str) -> pd.Series:
     if measure == "accuracy":
-        return late_means(run, arm, ("accuracy_correlation",))
+        return late_means(run, arm, ("tracking_accuracy",))
     return late_alliance(run)[arm.name] if measure == "alliance" else assessed_change(run, arm.name)
 
 

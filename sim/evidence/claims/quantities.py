@@ -18,9 +18,9 @@ import pandas as pd
 from sim.errors import EvidenceError
 from sim.evidence.imaging import correlation, site_alliance
 from sim.measures.therapy import late_sessions, repaired_share
+from sim.naming import nearest
 from sim.people.state import REGION_ACTIVITY
 from sim.simulation.tables import Run
-from sim.theory.parameters import nearest
 from sim.theory.regions import ROLES
 from sim.therapy.course import LATENT, REGION_COLUMNS
 
@@ -43,7 +43,7 @@ _BUILT: dict[str, tuple[Callable[[pd.DataFrame], pd.Series], tuple[str, ...]]] =
 }
 #: What questionnaire and client columns measure, as quantities of the model.
 _MEASURED: dict[str, tuple[str, ...]] = {
-    **dict.fromkeys(("accuracy_correlation", "accuracy_level", "accuracy_bias"), ("therapist_estimate",)),
+    **dict.fromkeys(("tracking_accuracy", "accuracy_level", "directional_bias"), ("therapist_estimate",)),
     "wai_client": ("client_bond", "client_task", "client_goal"),
     "wai_client_bond": ("client_bond",),
     "wai_client_task": ("client_task",),
@@ -80,7 +80,7 @@ MEANINGS: dict[str, str] = {
     "bond_minus_general_moved": "how much further attachment to the therapist moved than general attachment, ECR points",
     "early_late_alliance": "correlation over clients of the WAI after session 4 with the late one",
     "eeg_prefrontal": "correlation over clients of the site's mean signal (both people) and the mean WAI; other sites likewise",
-    "three_parts": "largest absolute correlation over clients among security, fit and trained regulation",
+    "three_parts": "largest absolute correlation over clients among security, attunement and trained regulation",
     "region_series": "regions, of both people, whose activity varies over exchanges",
 }
 PREFIXES = (
@@ -218,7 +218,7 @@ def _of_arm(run: Run, name: str) -> Measured:
         row = table[(table["site"] == name.removeprefix("eeg_")) & (table["role"] == "both")].iloc[0]
         return Measured(None, float(row["r"]), float(row["low"]), float(row["high"]))
     if name == "three_parts":
-        parts = [_over_sessions(run, "", part).to_numpy() for part in ("security", "fit", "regulation_client")]
+        parts = [_over_sessions(run, "", part).to_numpy() for part in ("security", "attunement", "regulation_client")]
         found = [_together(parts[i], parts[k]) for i in range(3) for k in range(i)]
         most = max(found, key=lambda one: abs(one.value))
         return most if most.value >= 0 else Measured(None, -most.value, -most.high, -most.low)

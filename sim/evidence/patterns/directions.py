@@ -132,13 +132,13 @@ def affect_labelling(spoken: pd.DataFrame) -> Simulated:
 
 def empathy_and_expressivity(courses: pd.DataFrame, ratings: pd.DataFrame) -> Simulated:
     """Accuracy on the therapist's trait, for more and less expressive clients, and the difference of the slopes."""
-    third = ratings.loc[ratings["session"] == EARLY, ["setting", "client", "expression", "accuracy_correlation"]]
+    third = ratings.loc[ratings["session"] == EARLY, ["setting", "client", "expression", "tracking_accuracy"]]
     cut = studies(third.merge(courses[["setting", "client", "therapist_avoidance_0"]], on=["setting", "client"]), 300)
     rows = []
     for _, one in cut.groupby("study"):
         trait = standardised(one[["therapist_avoidance_0"]]) * -1.0
         much = (one["expression"] >= one["expression"].median()).to_numpy()
-        found = [float(slopes(one["accuracy_correlation"][who], trait[who])[0]) for who in (much, ~much)]
+        found = [float(slopes(one["tracking_accuracy"][who], trait[who])[0]) for who in (much, ~much)]
         rows.append({"expressive": found[0], "reserved": found[1], "difference": found[0] - found[1]})
     return pooled_parts(pd.DataFrame(rows, columns=["expressive", "reserved", "difference"]))
 

@@ -13,7 +13,8 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from sim.errors import EvidenceError
-from sim.theory.parameters import NUMBERS, nearest
+from sim.naming import nearest
+from sim.theory.parameters import NUMBERS
 
 #: What a row is for.
 TIERS = ("calibrate", "direction", "contested", "prior")

@@ -59,7 +59,7 @@ RATINGS = ("wai_client", "wai_therapist", "empathy_client", "empathy_observer", 
 TIMES = ("early", "middle", "last", "mean")
 _KEPT = ["client", "therapist", "session", *RATINGS, "cats_secure", "cats_avoidant", "cats_preoccupied",
          "ruptures_client_reported", "ruptures_observer_reported", "disclosure", "expression",
-         "accuracy_correlation"]  # fmt: skip
+         "tracking_accuracy"]  # fmt: skip
 _AT_INTAKE = ["client", "therapist", "client_anxiety_0", "client_avoidance_0", "client_anxiety_end", "client_avoidance_end",
               "therapist_anxiety_0", "therapist_avoidance_0", "distress_0", "distress_end", "ending", "sessions_attended",
               "planned_sessions"]  # fmt: skip
@@ -174,7 +174,7 @@ class Studies:
         # The same people again, as they are before the first week, for what no table holds.
         world = design.build(scenario, scenario.arms[0], 0, seed)
         people, who, p, luck = world.clients, world.client_code, world.numbers, world.luck
-        style = {name: people[f"ecr_style_{name}"] for name in ("anxiety", "avoidance")}
+        style = {name: people[f"ecr_response_style_{name}"] for name in ("anxiety", "avoidance")}
         for name in ("anxiety", "avoidance"):
             out[f"{name}_again"] = ask.ecr(name, people[name], style[name], who, "second_form", 0, p, luck)
         for name in ask.DSQ:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sim.errors import EvidenceError
-from sim.theory.parameters import NUMBERS, nearest
+from sim.naming import nearest
+from sim.theory.parameters import NUMBERS
 
 if TYPE_CHECKING:
     from sim.scenario.scenario import Arm, Scenario

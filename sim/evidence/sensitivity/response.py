@@ -12,11 +12,11 @@ from sim.catalogue.measures import OF_CLINICS
 from sim.errors import EvidenceError, StateError
 from sim.measures.clinics import CLINIC_MEASURES
 from sim.measures.therapy import MEASURES
+from sim.naming import nearest
 from sim.runs.run import run
 from sim.scenario.arms import chosen_arm, untreated_arm
 from sim.scenario.scenario import Arm, Scenario
 from sim.simulation.tables import Run
-from sim.theory.parameters import nearest
 
 #: Units of the measures that ``sim.compare`` knows; those of clinics stand in ``OF_CLINICS``.
 UNITS = {

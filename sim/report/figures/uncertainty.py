@@ -113,7 +113,7 @@ def _rows(run: Run, table: pd.DataFrame) -> list[tuple[list[str], list[str]]]:
     shown = measures_shown(run)
     there = set(table["measure"])
     values = [m for m in shown if m in there and not is_difference(m)]
-    apart = [m for m in (*(f"{m}{DIFFERENCE}" for m in shown), "minus_untreated") if m in there and is_difference(m)]
+    apart = [m for m in (*(f"{m}{DIFFERENCE}" for m in shown), "difference_from_no_treatment") if m in there and is_difference(m)]
     found = [(names, _arms(run, table, names)[:MOST_ROWS]) for names in (values, dict.fromkeys(apart)) if names]
     few = len(run.scenario.arms) <= MOST_WITH_VALUES or not apart
     return [(list(names), arms) for names, arms in (found if few else found[-1:])]
@@ -149,7 +149,7 @@ def _panel(run: Run, ax: Axes, table: pd.DataFrame, arms: list[str], measure: st
     if measure.endswith(DIFFERENCE):
         usual = "reference therapist" if run.scenario.design == "crossed" else short(against(run.scenario), 28)
         ax.set_title(f"less {usual}", fontsize=8.5)
-    elif measure == "minus_untreated":
+    elif measure == "difference_from_no_treatment":
         ax.set_title("less no therapy", fontsize=8.5)
 
 

@@ -50,7 +50,7 @@ LASTING = {"trust", "anxiety", "avoidance", "arousal"}
 #: What of a clinic's plan works through which equations (with those that take ``TOLD``, where therapists are told who is off
 #: track), and which assumed numbers say how strongly.
 SERVICE: dict[str, tuple[tuple[Equation, ...], tuple[str, ...]]] = {
-    "matching": ((eq.dyadic_fit,), ("complementarity_gain",)),
+    "matching": ((eq.dyadic_compatibility,), ("complementarity_gain",)),
     "feedback": (
         (eq.expected_score,),
         ("feedback_skill_step", "feedback_repair_step", "off_track_points", "expected_points"),

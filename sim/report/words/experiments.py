@@ -114,8 +114,8 @@ def _worst(table: pd.DataFrame) -> list[Row]:
 
 
 #: Processes inside sessions, of which a table of lesions names those that move most for each person.
-_WORDS = {"accuracy": "accuracy of reading the client", "fit": "fit of the response", "repair": "repair of ruptures"}
-_SUFFER = ("accuracy", "fit", "response", "client's arousal", "therapist's arousal", "client's regulation",
+_WORDS = {"accuracy": "accuracy of reading the client", "attunement": "attunement", "repair": "repair of ruptures"}
+_SUFFER = ("accuracy", "attunement", "response", "client's arousal", "therapist's arousal", "client's regulation",
            "therapist's regulation", "repair")  # fmt: skip
 
 

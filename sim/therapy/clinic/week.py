@@ -277,7 +277,7 @@ def _ask_staff(c: Clinic) -> None:
     for name, marks in c.marks.items():
         rows = np.flatnonzero(c.in_post & (np.isnan(marks) | anew))
         if rows.size:
-            style = w.therapists[f"ecr_style_{name}"][rows]
+            style = w.therapists[f"ecr_response_style_{name}"][rows]
             code = w.therapist_code[rows]
             now = ask.ecr(name, w.therapists[name][rows], style, code, "staff", w.week, w.numbers, w.luck, "therapist")
             marks[rows] = np.where(np.isnan(now), marks[rows], now)

@@ -188,7 +188,7 @@ def years(run: Run) -> list[str]:
 
 
 def readings(run: Run) -> list[str]:
-    said, fit = Said(run), {row["arm"]: row for row in cm.pair_fit(run).to_dict("records")}
+    said, fit = Said(run), {row["arm"]: row for row in cm.pair_compatibility(run).to_dict("records")}
     parts = []
     for arm in treating(run):
         early = therapist_effects_of(run, arm)["alliance"]

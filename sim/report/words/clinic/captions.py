@@ -305,7 +305,7 @@ def _readings(run: Run) -> list[Table]:
     if not is_contested(run):
         return []
     compared = {(r["measure"], r["arm"]): r for r in cm.rules_compared(run).to_dict("records")}
-    fit = {r["arm"]: r for r in cm.pair_fit(run).to_dict("records")}
+    fit = {r["arm"]: r for r in cm.pair_compatibility(run).to_dict("records")}
     heads = ["reading", "being alike with alliance (r)", "between therapists, early alliance (%)", "true (%)",
              "alliance (WAI, 1-7)",
              "dropped out (%)", "distress, arrival to end (CORE-OM points)"]  # fmt: skip
