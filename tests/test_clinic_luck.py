@@ -155,7 +155,7 @@ def test_the_share_that_is_handed_over_matters_only_where_somebody_is_handed_ove
     {}, {"policies": ["look_for_ruptures"], "lesions": {"client.vlpfc": 0.5}}, {"client": "fearful", "therapist": "dismissing"},
     pytest.param({"switch_off": ["client.repair"], "force": [{"quantity": "therapist_warmth", "value": 0.2, "session": 2}]},
                  marks=pytest.mark.deep),  # compiles an exchange of its own, which takes longest
-], ids=("usual", "policy and lesion", "styles", "surgery"))  # fmt: skip
+], ids=("usual", "policy and lesion", "styles", "intervention"))  # fmt: skip
 def test_a_clinic_in_which_nobody_shares_a_therapist_is_the_same_as_single_courses(more: dict[str, Any]) -> None:
     """One client a therapist, all from week 1, nobody tires: sessions and ends are those of ``design: arms``, to the byte."""
     numbers = {"fatigue_load_gain": 0, "fatigue_carried_gain": 0, "fatigue_rupture_gain": 0, "waiting_loss_base": -12,

@@ -36,7 +36,7 @@ MISSING = {"missing_item_prob": 0.05, "missing_form_prob": 0.10}
 ARMS: dict[str, Any] = {
     "question": "Does every mark count?", "client": "population", "therapist": "population", "clients_per_arm": 40, "sessions": 6,
     "follow_up_months": 2, "clients_per_therapist": 4, "parameters": {"dropout_base": -3.5},
-    "arms": {"usual": {}, "waiting": {"therapist": "none"}, "held": {"hold": {"client_arousal": 0.1}}},
+    "arms": {"usual": {}, "waiting": {"therapist": "none"}, "held": {"clamp": {"client_arousal": 0.1}}},
 }  # fmt: skip
 CLINIC: dict[str, Any] = {
     "question": "Does every mark count?", "design": "clinic", "client": "population", "therapist": "population", "sessions": 5,

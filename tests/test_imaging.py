@@ -30,8 +30,8 @@ SPEC: dict[str, Any] = {
         "intact": {},
         "client prefrontal": {"lesions": {"client.middle_prefrontal": 0}},
         "client tpj": {"lesions": {"client.tpj": 0}},
-        "alliance": {"hold": {"alliance": 1.0, "attachment": 0.0}},
-        "empathy": {"hold": {"empathy": 0.1, "attachment": 0.0}},
+        "alliance": {"clamp": {"alliance": 1.0, "attachment": 0.0}},
+        "empathy": {"clamp": {"empathy": 0.1, "attachment": 0.0}},
     },
     "record": {"exchanges": {"clients": [0, 3], "arms": ["intact"]}},
 }

@@ -28,7 +28,7 @@ from sim.theory.triangle import CORNERS
 from sim.therapy import interventions
 from sim.therapy.course import Running
 from sim.therapy.exchange import EXCHANGE
-from sim.therapy.interventions import Interventions, Surgery
+from sim.therapy.interventions import Interventions, Intervening
 from sim.therapy.session import DROPOUT, SESSION, World, begin, consolidate, exchange, form_alliance, heal, meet
 
 PLACES = anatomy(EXCHANGE)
@@ -82,30 +82,30 @@ def steps_of(*runs: sim.Run) -> list[pd.DataFrame]:
 @pytest.mark.parametrize("client", [*STYLES, "population"])
 @pytest.mark.parametrize("lesions", [{}, LESIONED], ids=["intact", "lesioned"])
 def test_the_surgical_exchange_is_the_usual_one_where_nothing_is_asked(client: str, lesions: dict[str, float]) -> None:
-    """Byte for byte, all tables; what is forced in a session that nobody reaches brings the surgical exchange into use."""
+    """Byte for byte, all tables; what is forced in a session that nobody reaches brings the intervened exchange into use."""
     arms = {"a": {"therapist": "dismissing"}, "b": {}}
     plain = scenario(client=client, lesions=lesions, arms=arms)
     done = [arm.model_copy(update={"force": (interventions.Forced(1.0, session=500),)}) for arm in plain.arms]
     asked = plain.model_copy(update={"arms": tuple(done)})
     worlds = [design.build(s, s.arms[0], 0, 3) for s in (plain, asked)]
-    assert [w.surgery is None for w in worlds] == [True, False]
+    assert [w.intervention is None for w in worlds] == [True, False]
     assert_same(sim.run(plain, seed=3).tables, sim.run(asked, seed=3).tables)
 
 
 @pytest.mark.parametrize("name", interventions.can_be_held())
 def test_what_is_just_held_changes_nothing(name: str) -> None:
     """Without a lesion or anything else that moves it, a quantity is at its baseline course anyway."""
-    assert_same(ran(hold={name: 0}).tables, usual().tables)
+    assert_same(ran(clamp={name: 0}).tables, usual().tables)
 
 
 def test_everything_held_at_once_changes_nothing() -> None:
     every = {name: 0 for name in interventions.can_be_held() if name not in CORNERS}
-    assert_same(ran(hold=every).tables, usual().tables)
+    assert_same(ran(clamp=every).tables, usual().tables)
 
 
 def test_untreated_people_have_no_exchanges_to_reach_into() -> None:
     arms = {"therapy": {}, "none": {"therapist": "none"}}
-    doing: dict[str, Any] = {"hold": {"empathy": 0.2}, "switch_off": ["heal"], "cut": {"therapist.response.warmth": 0.1},
+    doing: dict[str, Any] = {"clamp": {"empathy": 0.2}, "switch_off": ["heal"], "cut": {"therapist.response.warmth": 0.1},
                              "force": [{"value": 0.0}]}  # fmt: skip
     plain, done = ran(arms=arms), ran(arms=arms, **doing)
     for name in ("clients", "assessments"):
@@ -126,11 +126,11 @@ def _limits(quantity: str) -> tuple[float, float]:
                                               ("empathy", 0.1), ("attachment", -1.0), ("alliance", 1.0)])  # fmt: skip
 def test_what_is_held_follows_its_baseline_exchange_by_exchange(name: str, amount: float) -> None:
     """Exactly: the course of the intact people plus the amount, kept in range; the lesion moves other things."""
-    held, intact = steps_of(ran(hold={name: amount}, lesions=LESIONED), usual())
-    quantities = [q for q in interventions.held_quantities({name: amount}) if q in held]
+    held, intact = steps_of(ran(clamp={name: amount}, lesions=LESIONED), usual())
+    quantities = [q for q in interventions.clamped_quantities({name: amount}) if q in held]
     assert quantities
     for quantity in quantities:
-        shift = interventions.held_quantities({name: amount})[quantity]
+        shift = interventions.clamped_quantities({name: amount})[quantity]
         expected = np.clip(intact[quantity] + shift, *_limits(quantity))
         assert (held[quantity] == expected).all(), quantity
         free, there = steps_of(ran(lesions=LESIONED), usual())
@@ -143,7 +143,7 @@ def test_what_a_session_ends_with_is_held_too(amount: float) -> None:
     """Every quantity of the dyad that can be held, after each week, while the lesion moves the rest."""
     names = [name for name in interventions.can_be_held() if name in DYAD and not interventions.counted(name)]
     for name in names:
-        world = _world(hold={name: amount}, lesions=LESIONED)
+        world = _world(clamp={name: amount}, lesions=LESIONED)
         running = Running(world)
         assert world.baseline is not None
         for _ in range(3):
@@ -161,7 +161,7 @@ def _world(**more: Any) -> World:
 
 def test_what_follows_from_the_held_follows_within_the_same_verb() -> None:
     """A pushed trust makes the bond of the very same session, and the first impression before the first."""
-    world = _world(hold={"client_trust": 0.3})
+    world = _world(clamp={"client_trust": 0.3})
     running = Running(world, tuple(verb for verb in SESSION if verb is not consolidate))  # which moves what the bond rests on
     assert world.baseline is not None
     for _ in range(3):
@@ -179,19 +179,19 @@ def test_a_held_alliance_is_what_engagement_follows() -> None:
     parameters = {**SPEC["parameters"], "healing_rate": 0.0, "plasticity": 0.0}
     free, held, intact = (
         ran(parameters=parameters, **more).sessions.set_index(["client", "session"])["engagement"]
-        for more in ({"lesions": LESIONED}, {"lesions": LESIONED, "hold": {"alliance": 0}}, {})
+        for more in ({"lesions": LESIONED}, {"lesions": LESIONED, "clamp": {"alliance": 0}}, {})
     )
     both = held.index.intersection(intact.index).intersection(free.index)
     assert (held[both] == intact[both]).all() and (free[both] != intact[both]).any()
 
 
 def test_held_dropout_risk_is_what_people_leave_by() -> None:
-    run = ran(hold={"dropout_risk": 1})
+    run = ran(clamp={"dropout_risk": 1})
     assert (run.clients["ending"] == "dropout").all() and (run.sessions["dropout_risk"] == 1.0).all()
 
 
 def test_the_baseline_is_intact_and_nobody_leaves_it() -> None:
-    doing = {"hold": {"attachment": 0.5}, "switch_off": ["client.anxiety_learned"], "cut": {"therapist.response.warmth": 0.0},
+    doing = {"clamp": {"attachment": 0.5}, "switch_off": ["client.anxiety_learned"], "cut": {"therapist.response.warmth": 0.0},
              "force": [{"value": 0.0}], "lesions": LESIONED, "parameters": {"dropout_base": 3.0}}  # fmt: skip
     world, plain = _world(**doing), _world(parameters={"dropout_base": 3.0})
     baseline = world.baseline
@@ -209,7 +209,7 @@ def test_the_baseline_is_intact_and_nobody_leaves_it() -> None:
 
 
 def test_a_push_is_in_the_units_of_its_corner() -> None:
-    pushed, plain = ran(hold={"alliance": 0.6}), usual()
+    pushed, plain = ran(clamp={"alliance": 0.6}), usual()
     a, b = (r.sessions.set_index(["client", "session"])["alliance_latent"] for r in (pushed, plain))
     both = a.index.intersection(b.index)
     assert (a[both] - b[both]).to_numpy() == pytest.approx(0.1), "0.6 points of 1-7 are 0.1 of the range"
@@ -371,7 +371,7 @@ def test_force_goes_before_hold_and_switch_off() -> None:
     doing = {"force": [{"quantity": "client_labelling", "value": 0.7, "session": 2}], "switch_off": ["client.labelling"]}
     table = ran(**doing).exchanges
     assert (table["client_labelling"] == np.where(table["session"] == 2, 0.7, 0.0)).all()
-    held, intact = steps_of(ran(**doing, hold={"client_labelling": 0}), usual())
+    held, intact = steps_of(ran(**doing, clamp={"client_labelling": 0}), usual())
     second = held.index.get_level_values("session") == 2
     assert (held.loc[second, "client_labelling"] == 0.7).all()
     assert (held.loc[~second, "client_labelling"] == intact.loc[~second, "client_labelling"]).all()
@@ -396,9 +396,9 @@ def test_what_is_forced_for_all_comes_to_nothing_in_a_shorter_arm() -> None:
 
 
 def test_threads_and_chunks_change_nothing() -> None:
-    doing: dict[str, Any] = {"hold": {"attachment": 0.5, "client_arousal": 0}, "force": [{"value": 0.2, "session": 2}],
+    doing: dict[str, Any] = {"clamp": {"attachment": 0.5, "client_arousal": 0}, "force": [{"value": 0.2, "session": 2}],
                              "lesions": LESIONED, "clients_per_arm": 9,
-                             "arms": {"a": {}, "b": {"hold": {"alliance": 0}}}}  # fmt: skip
+                             "arms": {"a": {}, "b": {"clamp": {"alliance": 0}}}}  # fmt: skip
     s = scenario(**doing)
     reference = sim.run(s, seed=3, threads=1)
     for threads, chunk in ((2, 2), (3, 4), (1, 1)):
@@ -407,7 +407,7 @@ def test_threads_and_chunks_change_nothing() -> None:
 
 def test_in_a_crossed_design_it_holds_for_every_pairing() -> None:
     s = scenario(design="crossed", client=["secure", "fearful"], therapist=["secure", "dismissing", "none"],
-                 force=[{"value": 0.25}], hold={"client_anxiety": 0}, switch_off=["heal"],
+                 force=[{"value": 0.25}], clamp={"client_anxiety": 0}, switch_off=["heal"],
                  cut={"client.bid.arousal": 0.5})  # fmt: skip
     assert all(arm.interventions == s.arms[0].interventions and arm.interventions for arm in s.arms)
     run = sim.run(s, seed=3)
@@ -426,7 +426,7 @@ arms:
   other:
     switch_off: []
     cut: {therapist.response.warmth: 0.9}
-    hold: {alliance: 1}
+    clamp: {alliance: 1}
     force: []
 """
 
@@ -485,10 +485,10 @@ def test_the_schema_for_editors_knows_the_keys(tmp_path: Path) -> None:
     (tmp_path / "all.yaml").write_text(ALL_KEYS)
     schema, spec = json_schema(), load(tmp_path / "all.yaml").spec
     assert fits(spec, schema, schema["$defs"])
-    for wrong in ({"switch_off": ["hael"]}, {"cut": {"client.bid.arousal": 2}}, {"hold": {"alliance": 7}},
-                  {"hold": {"open_rupture": 0.5}}, {"force": [{"session": 1}]}, {"force": [{"value": 1, "sesion": 1}]},
+    for wrong in ({"switch_off": ["hael"]}, {"cut": {"client.bid.arousal": 2}}, {"clamp": {"alliance": 7}},
+                  {"clamp": {"open_rupture": 0.5}}, {"force": [{"session": 1}]}, {"force": [{"value": 1, "sesion": 1}]},
                   {"force": [{"value": 1, "quantity": "x"}]}, {"cut": {"client.arousal.control": "typical"}},
-                  {"arms": {"a": {"hold": {"allianc": 0}}}}):  # fmt: skip
+                  {"arms": {"a": {"clamp": {"allianc": 0}}}}):  # fmt: skip
         assert not fits({"question": "?", **wrong}, schema, schema["$defs"]), wrong
         with pytest.raises(sim.ScenarioError):
             from_spec({"question": "?", **wrong}, "s")
@@ -497,7 +497,7 @@ def test_the_schema_for_editors_knows_the_keys(tmp_path: Path) -> None:
 def test_an_intervention_on_what_a_changed_model_has_no_more_is_refused() -> None:
     """Instead of doing nothing without a word."""
     model = sim.Model().without("client.separation")
-    for doing in ({"switch_off": ["client.separation"]}, {"hold": {"client_separation": 0}},
+    for doing in ({"switch_off": ["client.separation"]}, {"clamp": {"client_separation": 0}},
                   {"cut": {"client.separation.felt": 0}},
                   {"force": [{"quantity": "client_separation", "value": 0}]}):  # fmt: skip
         s = scenario(**doing)
@@ -507,14 +507,14 @@ def test_an_intervention_on_what_a_changed_model_has_no_more_is_refused() -> Non
 
 def test_the_arguments_fit_the_kernel() -> None:
     """One entry per step, link and write; a wrong length would read beyond an array unnoticed."""
-    world = _world(hold={"empathy": 0})
-    assert isinstance(world.surgery, Surgery)
-    off, cut, touched, slot, shift, base, recording, forced = world.surgery.arguments()
+    world = _world(clamp={"empathy": 0})
+    assert isinstance(world.intervention, Intervening)
+    off, cut, touched, slot, shift, base, recording, forced = world.intervention.arguments()
     assert off.size == len({step for step, _ in PLACES.writes})
     assert cut.size == len(PLACES.links)
     assert touched.size == slot.size == shift.size == forced.shape[2] == len(PLACES.writes)
     assert base.shape == (CLIENTS, world.n_exchanges, touched.sum()) and not recording
-    assert kernel(EXCHANGE, surgical=True) is not kernel(EXCHANGE)
+    assert kernel(EXCHANGE, intervened=True) is not kernel(EXCHANGE)
     assert not Interventions() and Interventions(switch_off=("heal",))
 
 
@@ -542,7 +542,7 @@ DOING = st.fixed_dictionaries({}, optional={
     "switch_off": st.lists(st.sampled_from(interventions.step_names(PLACES)), unique=True, max_size=4),
     "cut": st.lists(st.sampled_from(list(LINKS)), unique=True, max_size=4).flatmap(
         lambda links: st.fixed_dictionaries({link: _within_reach(LINKS[link]) for link in links})),
-    "hold": st.lists(HELD, unique=True, max_size=4).flatmap(
+    "clamp": st.lists(HELD, unique=True, max_size=4).flatmap(
         lambda names: st.fixed_dictionaries({name: _amount(name) for name in names})),
     "force": st.lists(FORCED, max_size=3, unique_by=lambda f: (f["quantity"], f.get("session"), f.get("exchange"))),
     "lesions": st.sampled_from([{}, LESIONED]),

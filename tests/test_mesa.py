@@ -37,7 +37,7 @@ LEAVING = {"parameters": {"dropout_base": -4.0, "good_enough_prob": 0.3, "good_e
 ARMS = made("arms", arms={"usual": {}, "waiting": {"therapist": "none"}}, follow_up_months=2, replicates=2,
             clients_per_therapist=3, record={"exchanges": {"clients": [0, 5]}}, **LEAVING)  # fmt: skip
 CROSSED = made("crossed", design="crossed", client=["secure", "fearful"], therapist=["dismissing", "none"])
-HELD = made("held", lesions={"client.vlpfc": 0.5}, hold={"client_arousal": 0.1}, follow_up_months=1, **LEAVING)
+HELD = made("held", lesions={"client.vlpfc": 0.5}, clamp={"client_arousal": 0.1}, follow_up_months=1, **LEAVING)
 OTHER = sim.Model().without("consolidate")
 
 

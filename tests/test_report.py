@@ -204,14 +204,14 @@ def test_interventions_lead_to_their_step() -> None:
         ({"switch_off": ("client.anxiety_learned",)}, "anxiety_learned"),
         ({"switch_off": ("heal",)}, "heal"),
         ({"cut": {"therapist.response.warmth": 0.5}}, "response"),
-        ({"hold": {"client_arousal": 0.0}}, "arousal"),
+        ({"clamp": {"client_arousal": 0.0}}, "arousal"),
         ({"force": (Forced(0.6, "therapist_response"),)}, "response_given"),
         ({"cut": {"client.felt_bond.trust": 0.5}}, "felt_bond"),
-        ({"hold": {"client_bond": 0.0}}, "felt_bond"),
+        ({"clamp": {"client_bond": 0.0}}, "felt_bond"),
     ):
         (lever,) = levers_of(**said)
         assert lever.differs and equation in [f.__name__ for f in involved.equations_of(lever)], said
-    (corner,) = levers_of(hold={"alliance": 1.0})
+    (corner,) = levers_of(clamp={"alliance": 1.0})
     assert involved._named_claims(corner) == ("K23",)
 
 

@@ -235,7 +235,7 @@ def test_what_a_scenario_changes() -> None:
     with pytest.raises(ScenarioError, match="2 arms are different models"):
         changes_of(from_spec({**base, "arms": {"a": {}, "b": {"parameters": {"trust_rate": 0.3}}}}, "x"))
     with pytest.raises(ScenarioError, match="holds or forces"):
-        changes_of(from_spec({**base, "hold": {"attachment": 0}}, "x"))
+        changes_of(from_spec({**base, "clamp": {"attachment": 0}}, "x"))
 
 
 def test_two_clinics_of_one_kind() -> None:

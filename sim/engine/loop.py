@@ -62,7 +62,7 @@ def _plain_lines(wired: list[Wired]) -> Iterable[list[str]]:
         yield [f"{', '.join(w.step.writes)} = {w.function}({', '.join(w.variables)})"]
 
 
-def _surgical_lines(wired: list[Wired], columns: Mapping[str, Column]) -> Iterable[list[str]]:
+def _intervened_lines(wired: list[Wired], columns: Mapping[str, Column]) -> Iterable[list[str]]:
     """The lines of each step where links may be cut, the step switched off, and what it writes be held or forced."""
     link = write = 0
     for number, w in enumerate(wired):
@@ -84,23 +84,23 @@ def _surgical_lines(wired: list[Wired], columns: Mapping[str, Column]) -> Iterab
 
 
 def source(steps: tuple[Step, ...], numbers: Iterable[str] = tuple(NUMBERS),
-           columns: Mapping[str, Column] = DYAD, surgical: bool = False) -> str:  # fmt: skip
+           columns: Mapping[str, Column] = DYAD, intervened: bool = False) -> str:  # fmt: skip
     """The text of the module that runs ``steps``.
 
     Dyads with a row in the trace leave a copy of every quantity at every exchange there; the test for it costs
-    nothing that could be measured, and one function compiles sooner than two. ``surgical``: the same exchange with a
+    nothing that could be measured, and one function compiles sooner than two. ``intervened``: the same exchange with a
     place to reach in at every link and every quantity (see ``interventions``); a function of its own, since that costs
     time.
     """
     wired, wiring = wire(steps, numbers, columns)
-    if surgical and "session" in columns:
+    if intervened and "session" in columns:
         wiring.read["session"] = None
     reads = {"therapist_attunement", "therapist_estimate", "client_arousal", "client_expression"} <= wiring.written.keys()
     index = {name: i for i, name in enumerate(columns)}
     kept = [q for q in wiring.written if q in columns]
     loaded = list(dict.fromkeys([*wiring.read, *kept]))
     means = [m for m in wiring.written if f"mean_{m}" in columns]
-    reach = ", off, cut, touched, slot, shift, base, recording, forced" if surgical else ""
+    reach = ", off, cut, touched, slot, shift, base, recording, forced" if intervened else ""
     out: list[str] = [
         '"""Generated from the EXCHANGE tuple; do not edit."""',
         "import math",
@@ -130,7 +130,7 @@ def source(steps: tuple[Step, ...], numbers: Iterable[str] = tuple(NUMBERS),
     out += [f"        stream_{d} = absorbed({whose_luck(d)}_here, PURPOSE_{d})" for d in wiring.draws]
     out += [f"        {q} = data[{index[q]}, i]" for q in loaded]
     out += _range_checks(loaded, index, columns)  # what comes in
-    if surgical:  # row 0 of what is forced is empty
+    if intervened:  # row 0 of what is forced is empty
         out += ["        base_nowhere = np.empty(0)"]
         out += ["        session_forced = int(session) if session < forced.shape[0] else 0"]
     out += [f"        sum_{m} = 0.0" for m in means]
@@ -139,13 +139,13 @@ def source(steps: tuple[Step, ...], numbers: Iterable[str] = tuple(NUMBERS),
         "        for exchange in range(n_exchanges):",
         "            step = np.uint64(exchange)",
     ]
-    if surgical:
+    if intervened:
         out += [
             "            base_here = base[i, exchange] if base.shape[0] else base_nowhere",
             "            forced_here = forced[session_forced, exchange]",
         ]
     out += [f"            {d} = {'normal_at' if d.endswith('_luck') else 'uniform_at'}(stream_{d}, step)" for d in wiring.draws]
-    for w, lines in zip(wired, _surgical_lines(wired, columns) if surgical else _plain_lines(wired), strict=True):
+    for w, lines in zip(wired, _intervened_lines(wired, columns) if intervened else _plain_lines(wired), strict=True):
         out += [f"            {line}" for line in lines]
         if reads and w.step.writes == ("therapist_attunement",):  # the moment at which the therapist reads the client
             out += [
@@ -199,19 +199,19 @@ def _range_checks(quantities: Iterable[str], index: Mapping[str, int], columns: 
 
 @lru_cache(maxsize=16)
 def kernel(steps: tuple[Step, ...], numbers: tuple[str, ...] = tuple(NUMBERS),
-           columns: tuple[Column, ...] = tuple(DYAD.values()), surgical: bool = False) -> Callable[..., Any]:  # fmt: skip
+           columns: tuple[Column, ...] = tuple(DYAD.values()), intervened: bool = False) -> Callable[..., Any]:  # fmt: skip
     """The compiled function ``sessions`` for these steps; the first use compiles (seconds) or loads from disk.
 
     A model with equations of somebody else's is compiled anew in each process: what those do may change under the same
     name, which nothing kept on disk would notice.
     """
     declared = {c.name: c for c in columns}
-    text = source(steps, numbers, declared, surgical)
+    text = source(steps, numbers, declared, intervened)
     theirs = tuple((w.function, w.step) for w in wire(steps, numbers, declared)[0] if not shipped(w.step.equation))
     if theirs:
         with _ONE_AT_A_TIME:
             return _compiled_here(text, theirs)
-    return generated_module("surgical" if surgical else "exchange", text).sessions
+    return generated_module("intervened" if intervened else "exchange", text).sessions
 
 
 @lru_cache(maxsize=16)

@@ -26,7 +26,7 @@ from sim.scenario.arms import chosen_arm
 from sim.simulation.clinics import build_clinic
 from sim.therapy.clinic.foresight import without_questionnaires
 from sim.therapy.course import at_end, fading
-from sim.therapy.interventions import Surgery
+from sim.therapy.interventions import Intervening
 from sim.therapy.session import CENSORED, IN_THERAPY, World, meet_first
 
 if TYPE_CHECKING:
@@ -206,7 +206,7 @@ def _every_pair(clinic: Clinic, arm: Arm, clients: np.ndarray, therapists: np.nd
         planned_weeks=there.planned_weeks, strengths=there.strengths, exchange_steps=there.exchange_steps,
     )  # fmt: skip
     if arm.interventions:
-        w.surgery = Surgery(arm.interventions, w.exchange_steps, w.numbers, w.dyads, w.n_exchanges)
+        w.intervention = Intervening(arm.interventions, w.exchange_steps, w.numbers, w.dyads, w.n_exchanges)
     w.trace = np.zeros((0, *there.trace.shape[1:]))
     return w
 

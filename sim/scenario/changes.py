@@ -131,17 +131,17 @@ def _cut(value: Any) -> dict[str, float]:
     return found
 
 
-def _hold(value: Any) -> dict[str, float]:
+def _clamp(value: Any) -> dict[str, float]:
     found = {}
-    for name, one in mapping(value, "what is held to what is added to its baseline course, such as attachment: 0").items():
-        _named(name, interventions.check_held, (name,))
+    for name, one in mapping(value, "what is clamped to what is added to its baseline course, such as attachment: 0").items():
+        _named(name, interventions.check_clamped, (name,))
         most = interventions.most_added(name)
         found[name] = number(one, -most, most, (name,))
         if interventions.counted(name) and not found[name].is_integer():
             raise Wrong((name,), f"is counted, so that what is added must be a whole number, not {shown(one)}")
     twice = interventions.overlap(found)
     if twice is not None:
-        raise Wrong((twice[1],), f"holds a quantity that '{twice[0]}' holds already; hold one of them")
+        raise Wrong((twice[1],), f"clamps a quantity that '{twice[0]}' clamps already; clamp one of them")
     return found
 
 
@@ -188,7 +188,7 @@ _LESIONS = Rule(_lesions, {SHARED: "lesions"})
 POLICIES_RULE = Rule(_policies, {SHARED: "policies"})
 _SWITCH_OFF = Rule(_switch_off, {SHARED: "switch_off"})
 _CUT = Rule(_cut, {SHARED: "cut"})
-_HOLD = Rule(_hold, {SHARED: "hold"})
+_CLAMP = Rule(_clamp, {SHARED: "clamp"})
 _FORCE = Rule(_force, {SHARED: "force"})
 
 
@@ -200,12 +200,13 @@ class Doing(Strict):
         (), description="Steps of the exchange (such as client.anxiety_learned) or verbs of the session (heal) that do nothing."
     )
     cut: Annotated[dict[str, float], _CUT] = Field(
-        {}, description="Links that are cut: what the equation sees in place of the quantity, a number or 'typical'."
+        {}, description="Edge interventions: links that are cut, and what the equation sees in place of the quantity, a number or "
+        "'typical'."
     )
-    hold: Annotated[dict[str, float], _HOLD] = Field(
+    clamp: Annotated[dict[str, float], _CLAMP] = Field(
         {},
-        description="Corners of the triangle (empathy, attachment, alliance) or quantities held at their baseline course, plus "
-        "the amount given (0 = just held). Beside what the scenario holds, an arm may hold more.",
+        description="Corners of the triangle (empathy, attachment, alliance) or quantities clamped at their baseline course, plus "
+        "the amount given (0 = just clamped). Beside what the scenario clamps, an arm may clamp more.",
     )
     force: Annotated[tuple[interventions.Forced, ...], _FORCE] = Field(
         (),
@@ -263,10 +264,10 @@ def _interventions() -> dict[str, Any]:
         cut[link] = {"anyOf": [between(low, high), *typical]}
         if interventions.counted(quantity):
             cut[link]["anyOf"][0]["type"] = "integer"
-    widths = {name: interventions.most_added(name) for name in interventions.can_be_held()}
-    held = {name: between(-width, width) for name, width in widths.items()}
-    for name in filter(interventions.counted, held):
-        held[name]["type"] = "integer"
+    widths = {name: interventions.most_added(name) for name in interventions.can_be_clamped()}
+    clamped = {name: between(-width, width) for name, width in widths.items()}
+    for name in filter(interventions.counted, clamped):
+        clamped[name]["type"] = "integer"
     when = {key: {"type": "integer", "minimum": 1, "maximum": last} for key, last in _LAST.items()}
     forced = {"quantity": {"enum": interventions.quantity_names(places)}, **when, "value": {"type": "number"}}
     return {
@@ -276,6 +277,6 @@ def _interventions() -> dict[str, Any]:
             "items": {"enum": interventions.step_names(places)},
         },
         "cut": {**object_of(cut), "type": ["object", "null"]},
-        "hold": {**object_of(held), "type": ["object", "null"]},
+        "clamp": {**object_of(clamped), "type": ["object", "null"]},
         "force": {"type": ["array", "null"], "items": object_of(forced, ["value"])},
     }

@@ -27,7 +27,7 @@ from sim.theory.parameters import NUMBERS
 from sim.theory.regions import CONTAINS
 from sim.theory.styles import STYLES
 from sim.therapy.clinic.matching import ORACLE
-from sim.therapy.interventions import Forced, Interventions, held_quantities, overlap
+from sim.therapy.interventions import Forced, Interventions, clamped_quantities, overlap
 from sim.therapy.policies import numbers_set_by
 
 __all__ = ["STYLE_POINT", "Arm", "Attachment", "Scenario", "ScenarioError", "from_spec", "json_schema", "load"]
@@ -50,12 +50,12 @@ class Arm(Frozen):
     cohort: int
     switch_off: tuple[str, ...] = ()
     cut: dict[str, float] = {}
-    hold: dict[str, float] = {}
+    clamp: dict[str, float] = {}
     force: tuple[Forced, ...] = ()
     clinic: Plan | None = None
 
     def notes(self) -> list[str]:
-        """What is asked for and comes to nothing, or to something else than one might think."""
+        """What is asked for and has no effect, or another one than might be expected."""
         regions = [name for name in self.lesions if name.partition(".")[2] in CONTAINS]
         inside = [
             (whole, part) for whole in regions for part in self.lesions
@@ -64,10 +64,10 @@ class Arm(Frozen):
         said = self._clinic_notes()
         said += [f"{part} lies in {whole}; what is left of it is the product of both" for whole, part in inside]
         if self.therapist is None and (self.interventions or self.lesions):
-            said.append("has no therapist, so that interventions and lesions come to nothing")
-        held = held_quantities(self.hold)
-        both = dict.fromkeys(one.quantity for one in self.force if one.quantity in held)
-        said += [f"{quantity} is held and forced; force goes before hold" for quantity in both]
+            said.append("has no therapist, so that interventions and lesions have no effect")
+        clamped = clamped_quantities(self.clamp)
+        both = dict.fromkeys(one.quantity for one in self.force if one.quantity in clamped)
+        said += [f"{quantity} is clamped and forced; force goes before clamp" for quantity in both]
         said += [
             f"{link} is cut in a step that is switched off" for link in self.cut if link.rpartition(".")[0] in self.switch_off
         ]
@@ -101,7 +101,7 @@ class Arm(Frozen):
     @property
     def interventions(self) -> Interventions:
         """What is done in this arm inside the exchange."""
-        return Interventions(self.switch_off, self.cut, self.hold, self.force)
+        return Interventions(self.switch_off, self.cut, self.clamp, self.force)
 
 
 class Scenario(Frozen):
@@ -330,7 +330,7 @@ def _arms(file: ScenarioFile) -> Iterable[Arm]:
             lesions={**file.lesions, **arm.lesions},
             switch_off=arm.switch_off if "switch_off" in said else file.switch_off,
             cut={**file.cut, **arm.cut},
-            hold=_held_in(arm, at, file),
+            clamp=_clamped_in(arm, at, file),
             force=_within(arm.force, at, sessions[name], file.exchanges) if "force" in said else file.force,
             policies=arm.policies if "policies" in said else file.policies,
             sessions=sessions[name],
@@ -339,17 +339,17 @@ def _arms(file: ScenarioFile) -> Iterable[Arm]:
         )
 
 
-def _held_in(arm: ArmFile, at: Location, file: ScenarioFile) -> dict[str, float]:
-    """What an arm holds: what the scenario holds, and what the arm says, which must not be the same quantity twice."""
-    held = {**file.hold, **arm.hold}
-    if held and file.design == "clinic":
-        where = (*at, "hold") if arm.hold else ("hold",)
+def _clamped_in(arm: ArmFile, at: Location, file: ScenarioFile) -> dict[str, float]:
+    """What an arm clamps: what the scenario clamps, and what the arm says, which must not be the same quantity twice."""
+    clamped = {**file.clamp, **arm.clamp}
+    if clamped and file.design == "clinic":
+        where = (*at, "clamp") if arm.clamp else ("clamp",)
         raise Wrong(where, "is not possible in a clinic, where who meets whom depends on the course; use 'design: arms'")
-    twice = overlap(held)
+    twice = overlap(clamped)
     if twice is not None:
-        mine, other = twice if twice[0] in arm.hold else (twice[1], twice[0])
-        raise Wrong((*at, "hold", mine), f"holds a quantity that '{other}' of the whole scenario holds already; hold one of them")
-    return held
+        mine, other = twice if twice[0] in arm.clamp else (twice[1], twice[0])
+        raise Wrong((*at, "clamp", mine), f"clamps a quantity that '{other}' of the whole scenario clamps already; clamp one of them")
+    return clamped
 
 
 def _within(force: tuple[Forced, ...], at: Location, sessions: int, exchanges: int) -> tuple[Forced, ...]:
@@ -395,7 +395,7 @@ def _crossed_arms(file: ScenarioFile) -> Iterable[Arm]:
                 lesions=file.lesions,
                 switch_off=file.switch_off,
                 cut=file.cut,
-                hold=file.hold,
+                clamp=file.clamp,
                 force=_within(file.force, (), file.sessions, file.exchanges),
                 policies=file.policies,
                 sessions=file.sessions,

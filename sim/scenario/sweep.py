@@ -44,7 +44,7 @@ _FIXED = {
     "arms": "name what is varied in which arm, as in arms.warm.trust_rate",
 }
 #: Keys whose entries are one name, dots included, such as ``lesions.therapist.insula``.
-_OF_NAMES = ("parameters", "lesions", "cut", "hold")
+_OF_NAMES = ("parameters", "lesions", "cut", "clamp")
 #: Keys that hold whole numbers; of a clinic all that its file format takes as such are found by their defaults.
 _WHOLE = ("sessions", "exchanges", "clients_per_arm", "clients_per_therapist", "follow_up_months")
 _WHOLE_IN_CLINIC = ("therapists", "weeks", "intake_weeks", "capacity", "session_every", "overbook", "overbook_after",

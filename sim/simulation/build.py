@@ -12,7 +12,7 @@ from sim.scenario.scenario import Arm, Scenario
 from sim.theory.parameters import Parameters
 from sim.theory.regions import lesioned
 from sim.therapy.course import WEEKS_PER_MONTH
-from sim.therapy.interventions import Surgery
+from sim.therapy.interventions import Intervening
 from sim.therapy.model import SHIPPED, Model
 from sim.therapy.policies import POLICIES
 from sim.therapy.session import World
@@ -55,11 +55,11 @@ def build(scenario: Scenario, arm: Arm, replicate: int, seed: int, clients: np.n
     wanted = arm.interventions
     if not wanted or not len(world.dyads):
         return world
-    world.surgery = Surgery(wanted, world.exchange_steps, world.numbers, world.dyads, world.n_exchanges)
-    if wanted.hold:
+    world.intervention = Intervening(wanted, world.exchange_steps, world.numbers, world.dyads, world.n_exchanges)
+    if wanted.clamp:
         world.baseline = _world(scenario, arm.model_copy(update={"lesions": {}}), replicate, seed, clients, model)
         world.baseline.luck = world.baseline.luck.not_kept()
-        world.baseline.surgery = world.surgery.recorder()
+        world.baseline.intervention = world.intervention.recorder()
         world.baseline.trace_row = np.full(len(world.dyads), -1)
     return world
 

@@ -20,7 +20,7 @@ from sim.therapy.clinic.book import tables
 from sim.therapy.clinic.feedback import with_feedback
 from sim.therapy.clinic.states import Service
 from sim.therapy.clinic.week import Clinic
-from sim.therapy.interventions import Surgery
+from sim.therapy.interventions import Intervening
 from sim.therapy.model import SHIPPED, Model
 from sim.therapy.session import World
 
@@ -60,7 +60,7 @@ def build_clinic(scenario: Scenario, arm: Arm, replicate: int, seed: int, model:
     traced = scenario.traced.get(arm.name, ())
     world.trace = np.zeros((len(traced), scenario.exchanges, len(trace_columns(model.exchange))))
     if arm.interventions:
-        world.surgery = Surgery(arm.interventions, world.exchange_steps, numbers, world.dyads, world.n_exchanges)
+        world.intervention = Intervening(arm.interventions, world.exchange_steps, numbers, world.dyads, world.n_exchanges)
     service = Service(
         arriving=arriving, every=plan.session_every,
         **{field.name: getattr(plan, field.name) for field in fields(Service) if field.name not in ("arriving", "every")},

@@ -93,7 +93,7 @@ class Running:
     """A course under way: ``live_a_week`` again and again, then ``finish``. A world without dyads is the untreated course."""
 
     def __init__(self, world: World, session: tuple[Verb, ...] = SESSION) -> None:
-        off = () if world.surgery is None else world.surgery.verbs_off
+        off = () if world.intervention is None else world.intervention.verbs_off
         self.world, self.session, self.left = world, session, without(session, off)
         self.kept = Course()
         self._sessions: list[dict[str, np.ndarray]] = []
@@ -131,7 +131,7 @@ class Running:
         """One session; where something is held, verb by verb beside the same session of the baseline."""
         world = self.world
         world.ask_after_session(rows)
-        if world.baseline is None or world.surgery is None:
+        if world.baseline is None or world.intervention is None:
             for verb in self.left:
                 verb(world, rows)
             return
@@ -144,7 +144,7 @@ class Running:
             baseline.ending[:] = IN_THERAPY  # nobody leaves it: it has a course for whoever stays here
             if verb in self.left:
                 verb(world, rows)
-            world.surgery.hold_columns(world.dyads, baseline.dyads, rows)
+            world.intervention.clamp_columns(world.dyads, baseline.dyads, rows)
         life_goes_on(baseline)
 
     def finish(self) -> Course:

@@ -1,19 +1,19 @@
-"""What an experimenter can do inside an exchange that no therapist could: switch off, cut, hold, push, force.
+"""What an experimenter can do inside an exchange that no therapist could: switch off, cut (edge interventions), clamp, push, force.
 
 All of it is data of a scenario (beside ``lesions``), read by a form of the compiled exchange with a place to reach in at
-every link and quantity (``loop.source(surgical=True)``). It gives the same bytes as the usual one where nothing is asked.
+every link and quantity (``loop.source(intervened=True)``). It gives the same bytes as the usual one where nothing is asked.
 
 - ``switch_off``: a step of the exchange (``client.anxiety_learned``) or a verb of the session (``heal``). A step that
   changes a quantity which it reads, such as a learning rule, leaves it as it was; any other gives 0.
 - ``cut``: an equation sees a fixed value in place of a quantity (``therapist.response.warmth: 0.7``).
-- ``hold``: a quantity, or a corner of the triangle, keeps its course in the *baseline*, plus a stated amount (0 = just
-  held). The baseline is the same people with the same luck, numbers and policies, without any intervention or lesion, and
-  nobody leaves it. What a policy does is part of it, so a policy's way cannot be blocked by holding.
-  Within a session too, whatever follows from the quantity follows from what is held.
+- ``clamp``: a quantity, or a corner of the triangle, keeps its course in the *baseline*, plus a stated amount (0 = just
+  clamped). The baseline is the same people with common random numbers, and the same parameters and policies, without any intervention or lesion, and
+  nobody leaves it. What a policy does is part of it, so a policy's way cannot be blocked by clamping.
+  Within a session too, whatever follows from the quantity follows from what is clamped.
 - ``force``: a quantity has a given value at a session and exchange. Where several fit, one that names a session goes
-  before one that does not, then one that names an exchange. In an arm with fewer sessions it comes to nothing.
+  before one that does not, then one that names an exchange. In an arm with fewer sessions it has no effect.
 
-Where two meet, ``force`` goes before ``hold``, and both before ``switch_off``. Arms without therapy have no exchanges.
+Where two meet, ``force`` goes before ``clamp``, and both before ``switch_off``. Arms without therapy have no exchanges.
 """
 
 from __future__ import annotations
@@ -55,11 +55,11 @@ class Interventions:
 
     switch_off: tuple[str, ...] = ()
     cut: Mapping[str, float] = field(default_factory=dict)
-    hold: Mapping[str, float] = field(default_factory=dict)
+    clamp: Mapping[str, float] = field(default_factory=dict)
     force: tuple[Forced, ...] = ()
 
     def __bool__(self) -> bool:
-        return bool(self.switch_off or self.cut or self.hold or self.force)
+        return bool(self.switch_off or self.cut or self.clamp or self.force)
 
     def in_words(self) -> list[str]:
         """Each thing that is done, in a few words."""
@@ -71,7 +71,7 @@ class Interventions:
         return [
             *(f"{name} off" for name in self.switch_off),
             *(f"{link} cut, sees {value:g}" for link, value in self.cut.items()),
-            *(f"{name} held{f' {amount:+g}' if amount else ''}" for name, amount in self.hold.items()),
+            *(f"{name} clamped{f' {amount:+g}' if amount else ''}" for name, amount in self.clamp.items()),
             *forced,
         ]
 
@@ -105,21 +105,21 @@ def quantity_names(places: Anatomy) -> list[str]:
     return list(dict.fromkeys(quantity for _, quantity in places.writes))
 
 
-def held_quantities(hold: Mapping[str, float]) -> dict[str, float]:
-    """What is held, corners spelled out: quantity -> amount that is added to its baseline course."""
+def clamped_quantities(clamp: Mapping[str, float]) -> dict[str, float]:
+    """What is clamped, corners spelled out: quantity -> amount that is added to its baseline course."""
     amounts: dict[str, float] = {}
-    for name, amount in hold.items():
+    for name, amount in clamp.items():
         moves = CORNERS[name].moves if name in CORNERS else {name: 1.0}
         for quantity, per_unit in moves.items():
             amounts[quantity] = amounts.get(quantity, 0.0) + per_unit * amount
     return amounts
 
 
-def overlap(hold: Mapping[str, float]) -> tuple[str, str] | None:
-    """The first two things in ``hold`` that share a quantity, such as a corner and one of its own quantities."""
+def overlap(clamp: Mapping[str, float]) -> tuple[str, str] | None:
+    """The first two things in ``clamp`` that share a quantity, such as a corner and one of its own quantities."""
     owner: dict[str, str] = {}
-    for name in hold:
-        for quantity in held_quantities({name: 0.0}):
+    for name in clamp:
+        for quantity in clamped_quantities({name: 0.0}):
             if quantity in owner:
                 return owner[quantity], name
             owner[quantity] = name
@@ -184,9 +184,9 @@ def checked_value(quantity: str, value: Any) -> float:
     return float(value)
 
 
-def check_held(name: str) -> None:
-    """Raise ``InterventionError`` unless ``name`` is a corner of the triangle or a quantity that can be held."""
-    known = can_be_held()
+def check_clamped(name: str) -> None:
+    """Raise ``InterventionError`` unless ``name`` is a corner of the triangle or a quantity that can be clamped."""
+    known = can_be_clamped()
     if name not in known:
         raise _unknown("corner or quantity", name, known, "attachment or client_arousal")
 
@@ -199,8 +199,8 @@ def most_added(name: str) -> float:
     return min(high - low, 6.0)
 
 
-def can_be_held() -> list[str]:
-    """Corners of the triangle, and every quantity that can be held."""
+def can_be_clamped() -> list[str]:
+    """Corners of the triangle, and every quantity that can be clamped."""
     return list(dict.fromkeys([*CORNERS, *quantity_names(anatomy(EXCHANGE)), *_SESSION_HELD]))
 
 
@@ -211,14 +211,14 @@ def check_forced(name: str) -> None:
         raise _unknown("quantity", name, known, "therapist_response")
 
 
-#: Dyad columns that verbs of the session write and that can be held too.
+#: Dyad columns that verbs of the session write and that can be clamped too.
 _SESSION_HELD = tuple(quantity for rule in SESSION_RULES for quantity in rule.writes if quantity in DYAD)
 
 
-class Surgery:
+class Intervening:
     """Interventions in the form in which the compiled exchange takes them, for the dyads of one world.
 
-    ``base`` (dyad, exchange, held write) holds this week's baseline course of whatever is held; the world of the
+    ``base`` (dyad, exchange, clamped write) has this week's baseline course of whatever is clamped; the world of the
     baseline records it, the other reads it.
     """
 
@@ -230,22 +230,22 @@ class Surgery:
         in_exchange = link_names(places)
         self.verbs_off = wanted.off_in_session
         self.cut_links = {link: value for link, value in wanted.cut.items() if link in SESSION_LINKS}
-        self.held = held_quantities(wanted.hold)
+        self.clamped = clamped_quantities(wanted.clamp)
         self.off = np.array([name in wanted.switch_off for name in names])
         self.cut = np.array([wanted.cut.get(link, np.nan) for link in in_exchange])
         self.slot = np.full(len(places.writes), -1)
         self.shift = np.zeros(len(places.writes))
         for k, (_, quantity) in enumerate(places.writes):
-            if quantity in self.held:
-                self.slot[k], self.shift[k] = self.slot.max() + 1, self.held[quantity]
-        self.base = np.zeros((len(dyads) if self.held else 0, n_exchanges, int(self.slot.max()) + 1))
+            if quantity in self.clamped:
+                self.slot[k], self.shift[k] = self.slot.max() + 1, self.clamped[quantity]
+        self.base = np.zeros((len(dyads) if self.clamped else 0, n_exchanges, int(self.slot.max()) + 1))
         self.recording = False
         self.forced = _forced(wanted.force, [quantity for _, quantity in places.writes], n_exchanges)
         self.touched = (self.slot >= 0) | ~np.isnan(self.forced).all(axis=(0, 1))
 
-    def recorder(self) -> Surgery:
-        """The same for the world of the baseline: it does nothing but record the course of what is held."""
-        twin = object.__new__(Surgery)
+    def recorder(self) -> Intervening:
+        """The same for the world of the baseline: it does nothing but record the course of what is clamped."""
+        twin = object.__new__(Intervening)
         twin.__dict__.update(self.__dict__)
         twin.off, twin.cut, twin.cut_links = np.zeros_like(self.off), np.full_like(self.cut, np.nan), {}
         twin.forced, twin.recording = np.full_like(self.forced[:1], np.nan), True
@@ -261,21 +261,21 @@ class Surgery:
         """What the compiled exchange takes, in its order."""
         return self.off, self.cut, self.touched, self.slot, self.shift, self.base, self.recording, self.forced
 
-    def hold_columns(self, dyads: Columns, baseline: Columns, rows: np.ndarray, only: str | None = None) -> None:
-        """Set what is held (or only one of it) to its course in the baseline plus what is added. Writes the held columns."""
-        for name in self.held if only is None else {only} & self.held.keys():
+    def clamp_columns(self, dyads: Columns, baseline: Columns, rows: np.ndarray, only: str | None = None) -> None:
+        """Set what is clamped (or only one of it) to its course in the baseline plus what is added. Writes the clamped columns."""
+        for name in self.clamped if only is None else {only} & self.clamped.keys():
             if name in dyads.index:
-                dyads.keep_within(name, baseline[name][rows] + self.held[name], rows)
+                dyads.keep_within(name, baseline[name][rows] + self.clamped[name], rows)
 
 
 def _all_there(wanted: Interventions, places: Anatomy, dyads: Columns) -> None:
     """Raise ``InterventionError`` where a changed model no longer has what an experiment wants to reach."""
     steps, known, quantities = step_names(places), links(places), quantity_names(places)
-    held = held_quantities(wanted.hold)
+    clamped = clamped_quantities(wanted.clamp)
     gone = [
         *(name for name in wanted.switch_off if name not in steps),
         *(name for name in wanted.cut if name not in known),
-        *(name for name in held if name not in quantities and name not in dyads.index),
+        *(name for name in clamped if name not in quantities and name not in dyads.index),
         *(one.quantity for one in wanted.force if one.quantity not in quantities),
     ]
     if gone:

@@ -23,7 +23,7 @@ from sim.theory import equations as eq
 from sim.theory.parameters import Parameters
 from sim.theory.regions import intact
 from sim.therapy.exchange import EXCHANGE
-from sim.therapy.interventions import Surgery
+from sim.therapy.interventions import Intervening
 
 #: How a course can end. "in therapy" never reaches a table: it becomes "censored".
 ENDINGS = ("in therapy", "planned", "improved", "dropout", "censored", "untreated", "transferred", "lost_waiting", "waiting")
@@ -53,7 +53,7 @@ class World:
     ratings: dict[str, np.ndarray] = field(default_factory=dict)  # this week's, one entry per dyad row
     trace_row: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))  # row of the trace, or -1
     trace: np.ndarray = field(default_factory=lambda: np.zeros((0, 1, 1)))
-    surgery: Surgery | None = None  # what an experimenter does inside the exchange
+    intervention: Intervening | None = None  # what an experimenter does inside the exchange
     baseline: World | None = None  # the same people without it, where something is held at its course there
 
     def __post_init__(self) -> None:
@@ -91,15 +91,15 @@ class World:
 
     def applied(self, equation: Callable[..., Any], rows: np.ndarray, role: str = "", **given: Any) -> Any:
         """An equation's value for the dyads ``rows``, wired by name (see ``people.apply``); links that are cut are not seen."""
-        if self.surgery is not None:
-            given |= self.surgery.seen(role, equation.__name__)
+        if self.intervention is not None:
+            given |= self.intervention.seen(role, equation.__name__)
         return applied(equation, self.numbers, role, self.dyads, rows, **given)
 
     def write(self, column: str, rows: np.ndarray, values: Any) -> None:
         """Set a dyad column for the dyads ``rows``; where an experiment holds it, to its course in the baseline."""
         self.dyads[column][rows] = values
-        if self.surgery is not None and self.baseline is not None:
-            self.surgery.hold_columns(self.dyads, self.baseline.dyads, rows, column)
+        if self.intervention is not None and self.baseline is not None:
+            self.intervention.clamp_columns(self.dyads, self.baseline.dyads, rows, column)
 
     def move(self, column: str, rows: np.ndarray, target: np.ndarray, rate: float) -> None:
         """Move a dyad column a share ``rate`` of the way toward ``target``."""
@@ -199,9 +199,9 @@ def exchange(world: World, rows: np.ndarray) -> None:
 
     Raises ``StateError`` when a quantity becomes NaN or leaves its range.
     """
-    surgery = world.surgery
+    intervention = world.intervention
     columns = tuple(world.dyads.declared.values())
-    run = kernel(world.exchange_steps, tuple(world.numbers), columns, surgical=surgery is not None)
+    run = kernel(world.exchange_steps, tuple(world.numbers), columns, intervened=intervention is not None)
     row, column = run(
         world.dyads.data,
         rows,
@@ -214,7 +214,7 @@ def exchange(world: World, rows: np.ndarray) -> None:
         world.n_exchanges,
         world.trace_row,
         world.trace,
-        *(() if surgery is None else surgery.arguments()),
+        *(() if intervention is None else intervention.arguments()),
     )
     if row >= 0:
         at_fault = columns[column]

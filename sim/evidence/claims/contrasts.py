@@ -30,7 +30,7 @@ from sim.runs.run import run
 from sim.scenario.scenario import Scenario, from_spec
 from sim.theory.claims import claims
 
-_MERGED = ("parameters", "lesions", "cut", "hold")
+_MERGED = ("parameters", "lesions", "cut", "clamp")
 _FOLLOWED = 200  # clients followed exchange by exchange, where a measure looks inside sessions
 
 

@@ -71,7 +71,7 @@ def alike(arm: Arm, reference: Arm) -> bool:
 # ------------------------------------------------------------------------------------------------------- the triangle
 
 
-def clamped(hold: Mapping[str, float]) -> tuple[str, str, str] | None:
+def clamped(clamp: Mapping[str, float]) -> tuple[str, str, str] | None:
     """(pushed, held, free) if one corner of the triangle is pushed and a second held; else None."""
     pushed, held = [name for name, by in hold.items() if by], [name for name, by in hold.items() if not by]
     free = [name for name in CORNERS if name not in hold]
@@ -93,13 +93,13 @@ def triangle(run: Run) -> pd.DataFrame:
     """
     usual, rows = undone(run), []
     for arm in run.scenario.arms:
-        roles = clamped(arm.hold)
+        roles = clamped(arm.clamp)
         if usual is None or roles is None or arm.lesions or not alike(arm, usual):
             continue
         pushed, held, free = roles
         push = paired(corner_means(run, arm, CORNERS[pushed]), corner_means(run, usual, CORNERS[pushed]))
         answer = paired(corner_means(run, arm, CORNERS[free]), corner_means(run, usual, CORNERS[free]))
-        rows.append({"arm": arm.name, "pushed": pushed, "by": arm.hold[pushed], "push_sd": push["effect"], "held": held,
+        rows.append({"arm": arm.name, "pushed": pushed, "by": arm.clamp[pushed], "push_sd": push["effect"], "held": held,
                      "free": free, **answer})  # fmt: skip
     return pd.DataFrame(rows, columns=["arm", "pushed", "by", "push_sd", "held", "free", *_PAIRED])
 

@@ -17,7 +17,7 @@ from sim.theory import equations as eq
 from sim.theory.parameters import NUMBERS
 from sim.theory.regions import CONTAINS, REGIONS, ROLES
 from sim.therapy.exchange import EXCHANGE
-from sim.therapy.interventions import Forced, held_quantities
+from sim.therapy.interventions import Forced, clamped_quantities
 from sim.therapy.links import SESSION_RULES, SessionRule
 from sim.therapy.policies import POLICIES
 
@@ -89,7 +89,7 @@ def handles(overlay: Mapping[str, Any]) -> tuple[set[str], set[str]]:
         only_distress = isinstance(person, Mapping) and set(person) == {"distress"}
         # General attachment becomes attachment to this partner at the first meeting.
         names |= {f"{role}_distress"} if only_distress else {f"{role}_anxiety", f"{role}_avoidance", "anxiety", "avoidance"}
-    names |= set(held_quantities(overlay.get("hold", {})))
+    names |= set(clamped_quantities(overlay.get("clamp", {})))
     names |= {one.get("quantity", Forced.quantity) for one in overlay.get("force", ())}
     steps |= {link.rpartition(".")[0] for link in overlay.get("cut", {})} | set(overlay.get("switch_off", ()))
     return names, steps

@@ -78,7 +78,7 @@ def changes_of(scenario: Scenario) -> dict[str, Any]:
         )
     found = []
     for arm in scenario.arms:
-        if arm.hold or arm.force:
+        if arm.clamp or arm.force:
             raise ScenarioError(f"{scenario.name}: holds or forces something; that is an experiment, not a model to validate")
         found.append({name: getattr(arm, name) for name in _OF_THE_MODEL})
     if any(one != found[0] for one in found):

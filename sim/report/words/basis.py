@@ -127,7 +127,7 @@ def set_by(arm: Arm) -> dict[tuple[str, str], Any]:
     said |= {("region", name): strength for name, strength in lesioned(arm.lesions).items() if strength != 1.0}
     said |= {("step", name): True for name in arm.switch_off}
     said |= {("link", name): value for name, value in arm.cut.items()}
-    said |= {("quantity", name): value for name, value in arm.hold.items()}
+    said |= {("quantity", name): value for name, value in arm.clamp.items()}
     said |= {("quantity", one.quantity): one for one in arm.force}
     said |= _set_by_plan(arm)
     for role, person in (("client", arm.client), ("therapist", arm.therapist)):

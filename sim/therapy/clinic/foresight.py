@@ -76,7 +76,7 @@ def _courses(world: World, session: tuple[Verb, ...], clients: np.ndarray, posts
         therapist_code=world.therapist_code[therapist], client_of=rows, therapist_of=rows,
         pair_code=pair(world.client_code[client], world.therapist_code[therapist]),
         planned_sessions=np.repeat(sessions, posts.size), n_exchanges=world.n_exchanges, planned_weeks=world.planned_weeks,
-        strengths=world.strengths, exchange_steps=world.exchange_steps, week=world.week - 1, surgery=world.surgery,
+        strengths=world.strengths, exchange_steps=world.exchange_steps, week=world.week - 1, intervention=world.intervention,
     )  # fmt: skip
     w.trace = np.zeros((0, *world.trace.shape[1:]))
     meet_first(w, rows, {name: np.repeat(values, posts.size) for name, values in brought.items()})

@@ -55,7 +55,7 @@ class Clinic(Standing):
                  traced: tuple[int, ...] = ()) -> None:  # fmt: skip
         super().__init__(world, service)
         self.draw_therapists = draw_therapists
-        self.session = without(session, () if world.surgery is None else world.surgery.verbs_off)
+        self.session = without(session, () if world.intervention is None else world.intervention.verbs_off)
         self.book = Book(len(world.clients), keep_sessions, keep_assessments)
         self.traced = np.array(traced, np.int64)
         world.ending[:] = NOT_BEGUN
