@@ -396,8 +396,8 @@ def test_a_session_has_one_choice_and_it_can_be_made_anew() -> None:
     assert (35, 2) in broken and (35, 9) in broken
     with pytest.raises(AddressError, match="has a response in session 35 already, at exchange 2; one a session"):
         chair.futures(state("b_do=35.2.press_on"), "b", 35, 9)
-    anew = chair.futures(state("b_do=35.2.press_on"), "b", 35, 2)["futures"]
-    assert anew["name_it"]["do"] == "35.2.name_it"
+    again = chair.futures(state("b_do=35.2.press_on"), "b", 35, 2)["futures"]
+    assert again["name_it"]["do"] == "35.2.name_it"
 
 
 def test_the_chair_offers_no_more_choices_than_an_address_can_hold() -> None:

@@ -582,7 +582,7 @@ def test_a_second_run_into_one_folder_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_changed_batch_is_refused_and_says_what_changed(tmp_path: Path) -> None:
-    """Scenario, seed, tables to keep: another folder, or begin anew with what is there moved aside."""
+    """Scenario, seed, tables to keep: another folder, or begin again with what is there moved aside."""
     folder = tmp_path / "b"
     interrupted(folder, 2)
     for scenario, seed, keep, said in (
@@ -590,11 +590,11 @@ def test_a_changed_batch_is_refused_and_says_what_changed(tmp_path: Path) -> Non
         (small(), 6, None, r"seed was 5 and is 6"),
         (small(), 5, ["clients"], r"keep was \['clients', 'sessions', 'assessments'\] and is \['clients'\]"),
     ):
-        for anyway in (False, True):  # these are never gone on with
+        for force in (False, True):  # these are never gone on with
             with pytest.raises(BatchChanged, match=said):
-                run_batch(scenario, seed, folder, workers=1, keep=keep, anyway=anyway)
+                run_batch(scenario, seed, folder, workers=1, keep=keep, force=force)
     lines = lines_of(folder)
-    run_batch(small(sessions=6), 5, folder, workers=1, anew=True)
+    run_batch(small(sessions=6), 5, folder, workers=1, restart=True)
     assert lines_of(tmp_path / "b.before-1") == lines
     with pytest.raises(BatchChanged, match="finished batch of something else"):
         run_batch(small(), 5, folder, workers=1)
@@ -608,9 +608,9 @@ def test_changed_sources_and_versions_are_refused_unless_asked_for(
     interrupted(folder, 2)
     monkeypatch.setattr(batch_plan, "sources_hash", lambda: "other")
     monkeypatch.setattr(batch_plan, "versions", lambda: {**sim.storage.store.versions(), "numpy": "9.9"})
-    with pytest.raises(BatchChanged, match=r"sources have changed; versions: numpy .* -> 9\.9.*--anyway"):
+    with pytest.raises(BatchChanged, match=r"sources have changed; versions: numpy .* -> 9\.9.*--force"):
         run_batch(small(), 5, folder, workers=1)
-    run_batch(small(), 5, folder, workers=1, anyway=True)
+    run_batch(small(), 5, folder, workers=1, force=True)
     manifest = json.loads((folder / "manifest.json").read_text())
     assert "sources have changed" in manifest["gone_on_although"][0]["changed"][0]
     assert bytes_of(folder)["clients.parquet"] == bytes_of(whole)["clients.parquet"]

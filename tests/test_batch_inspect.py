@@ -143,7 +143,7 @@ def edited(folder: Path, table: str, column: str, row: int, *, vouched: bool) ->
 
 @pytest.mark.parametrize("name", ["batch", "run", "clinic", "clinic-run"])
 def test_what_was_simulated_verifies(place: Path, name: str) -> None:
-    """Every hash agrees, and every task simulated anew gives the same rows; the files that came with --with are used again."""
+    """Every hash agrees, and every task simulated again gives the same rows; the files that came with --with are used again."""
     found = verify.verified(place / name, sample=1000)
     assert found.well and not found.not_sampled
     assert found.hashed == list(result_folder.opened(place / name).tables)
@@ -160,7 +160,7 @@ def test_what_was_simulated_verifies(place: Path, name: str) -> None:
 def test_an_edited_number_is_found_twice(
     attune: Any, place: Path, tmp_path: Path, name: str, table: str, column: str, row: int
 ) -> None:
-    """By the hash; and where the hash was edited too, by simulating anew: it says where, what was kept and what it is."""
+    """By the hash; and where the hash was edited too, by simulating again: it says where, what was kept and what it is."""
     folder = copied(place, name, tmp_path / "edited")
     edited(folder, table, column, row, vouched=False)
     code, out, _ = attune("verify", folder, "--sample", 0)
@@ -204,15 +204,15 @@ def test_the_first_difference_is_exact() -> None:
 
 
 def test_another_version_is_said_and_not_mistaken_for_a_fault(attune: Any, place: Path, tmp_path: Path) -> None:
-    """Hashes are looked at, nothing is simulated anew unless asked for."""
+    """Hashes are looked at, nothing is simulated again unless asked for."""
     folder = copied(place, "run", tmp_path / "older")
     manifest = json.loads((folder / "manifest.json").read_text())
     older = {**manifest, "sources": "other", "versions": {**manifest["versions"], "numpy": "0.1"}}
     (folder / "manifest.json").write_text(json.dumps(older))
     code, out, _ = attune("verify", folder)
-    assert code == 0 and "nothing was simulated anew: the program's sources have changed; versions: numpy 0.1 ->" in out
-    code, out, _ = attune("verify", folder, "--anyway", "--seed", 1)
-    assert code == 0 and "3 parts were simulated anew" in out
+    assert code == 0 and "nothing was simulated again: the program's sources have changed; versions: numpy 0.1 ->" in out
+    code, out, _ = attune("verify", folder, "--force", "--seed", 1)
+    assert code == 0 and "3 parts were simulated again" in out
 
 
 def test_a_damaged_folder_is_told_table_by_table(attune: Any, place: Path, tmp_path: Path) -> None:

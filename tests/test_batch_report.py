@@ -142,13 +142,13 @@ def test_wrong_options_are_one_line(attune: Attune, tmp_path: Path) -> None:
     plain, file = tmp_path / "plain.yaml", tmp_path / "small.yaml"
     plain.write_text(sim.from_spec({k: v for k, v in SPEC.items() if k != "batch"}, "plain").to_yaml())
     file.write_text(small().to_yaml())
-    for option in (("--keep", "clients"), ("--chunk", 2), ("--anyway",), ("--anew",), ("--on-error", "skip")):
+    for option in (("--keep", "clients"), ("--chunk", 2), ("--force",), ("--restart",), ("--on-error", "skip")):
         wrong(attune("run", plain, *option), option[0], "belongs to a batch", "--batch")
     wrong(attune("run", file, "--keep", "client"), "did you mean 'clients'")
     wrong(attune("run", file, "--on-error", "never"), "skip, stop or raise")
     assert attune("run", file, "--workers", 1, "--out", "b").status == 0
     file.write_text(small(sessions=4).to_yaml())
-    wrong(attune("run", file, "--workers", 1, "--out", "b"), "sessions was 5 and is 4", "--anew")
+    wrong(attune("run", file, "--workers", 1, "--out", "b"), "sessions was 5 and is 4", "--restart")
     wrong(attune("run", file, "--out", "small.yaml"), "is a file")
     assert not (tmp_path / "results").exists()
 

@@ -100,7 +100,7 @@ def test_bank_keeps_and_goes_on(tmp_path: Path) -> None:
 
 
 def test_bank_after_a_crash(tmp_path: Path) -> None:
-    """A line that was cut off is dropped and simulated anew, byte for byte the same ledger; a foreign ledger is refused."""
+    """A line that was cut off is dropped and simulated again, byte for byte the same ledger; a foreign ledger is refused."""
     with Bank(tmp_path, 1) as bank:
         bank.ask([job(1), job(2)])
     ledger = tmp_path / LEDGER

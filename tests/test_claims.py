@@ -176,7 +176,7 @@ def test_rules_read_things_that_exist() -> None:
 
 
 def test_the_kept_results_are_fresh(found: Sequence[Finding]) -> None:
-    """What is kept is what comes out now (``attune claims --keep`` keeps it anew), of every contrast."""
+    """What is kept is what comes out now (``attune claims --keep`` keeps it again), of every contrast."""
     data = kept("claims")
     assert verdicts.differences(found, data) == []
     assert [row["contrast"] for row in data["findings"]] == [c.id for c in EVERY]

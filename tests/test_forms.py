@@ -320,14 +320,14 @@ def test_matching_takes_what_is_typical_where_nothing_was_handed_in(rule: str) -
 
 
 def test_therapists_are_asked_until_they_have_answered() -> None:
-    """Half do not hand it in each week, so nearly all have after eight; who has keeps what they said when asked anew."""
+    """Half do not hand it in each week, so nearly all have after eight; who has keeps what they said when asked again."""
     clinic = begun(0, matching="similar", turnover=False, parameters={"missing_form_prob": 0.5})
     known = []
     for _ in range(25):
         clinic.live_a_week()
         known.append((~np.isnan(clinic.marks["anxiety"])).mean())
     assert known[0] < 1.0 and known == sorted(known) and known[-1] == 1.0
-    clinic.live_a_week()  # asked anew: half do not answer, and nobody is forgotten
+    clinic.live_a_week()  # asked again: half do not answer, and nobody is forgotten
     assert not np.isnan(clinic.marks["anxiety"]).any()
 
 

@@ -115,7 +115,7 @@ def _share(x: pd.Series) -> pd.Series:
 
 
 def _wai(latent: pd.Series) -> pd.Series:
-    """The WAI, 1 to 7, as a client of usual style marks a latent alliance: the formula of the model's description, anew."""
+    """The WAI, 1 to 7, as a client of usual style marks a latent alliance: the formula of the model's description, again."""
     number = {name: NUMBERS[name].default for name in ("alliance_typical", "client_leniency", "rating_gain")}
     typical = np.log(number["alliance_typical"] / (1 - number["alliance_typical"]))
     beyond = np.log(latent / (1 - latent)) - typical

@@ -312,8 +312,8 @@ def _failures(plan: Plan, failures: Iterable[Failure]) -> pd.DataFrame:
 
 def _manifest(plan: Plan, ledger: ledgers.Ledger, tables: Mapping[str, Any]) -> dict[str, Any]:
     begun = ledger.lines[0]["begun"]
-    mixed = [{"changed": line["changed"], "sources": line["anyway"]["sources"], "lock": line["anyway"]["lock"]}
-             for line in ledger.lines if "anyway" in line]  # fmt: skip
+    mixed = [{"changed": line["changed"], "sources": line["forced"]["sources"], "lock": line["forced"]["lock"]}
+             for line in ledger.lines if "forced" in line]  # fmt: skip
     until = plan.batch.until
     return {
         "synthetic": SYNTHETIC,

@@ -76,13 +76,13 @@ def _short(value: Any) -> str:
 # ------------------------------------------------------------------------------------------------------- beginning
 
 
-def begun(folder: Path, plan: Plan, *, anyway: bool, anew: bool) -> None:
+def begun(folder: Path, plan: Plan, *, force: bool, restart: bool) -> None:
     """Make the folder a batch of this plan, where it is not already. Raises ``StoreError``, ``BatchChanged``."""
     try:
         if folder.exists() and not folder.is_dir():
             raise StoreError(f"{folder}: is a file; name another folder")
         there = folder.is_dir() and any(folder.iterdir())
-        if there and anew:
+        if there and restart:
             _moved_aside(folder)
             there = False
         if there and not (folder / LEDGER).exists():
@@ -100,36 +100,36 @@ def begun(folder: Path, plan: Plan, *, anyway: bool, anew: bool) -> None:
                 Log(folder).say(f"begun: {plan.scenario.name}, seed {plan.seed}, {len(plan.points)} points")
                 return
             first = ledger.lines[0].get("begun", {})
-            _compared(folder, ledger, first, now, anyway)
+            _compared(folder, ledger, first, now, force)
     except StoreError:
         raise
     except OSError as e:
         raise StoreError(f"{folder}: cannot be written ({e.strerror or e})") from e
 
 
-def _compared(folder: Path, ledger: ledgers.Ledger, first: Mapping[str, Any], now: dict[str, Any], anyway: bool) -> None:
+def _compared(folder: Path, ledger: ledgers.Ledger, first: Mapping[str, Any], now: dict[str, Any], force: bool) -> None:
     """Raise ``BatchChanged`` where a batch cannot be gone on with; note it in the ledger where it is gone on with anyway."""
-    latest = next((line["anyway"] for line in reversed(ledger.lines) if "anyway" in line), first)
+    latest = next((line["forced"] for line in reversed(ledger.lines) if "forced" in line), first)
     changed = differences(latest, now)
     if not changed:
         return
     if (folder / MANIFEST).exists():
         raise BatchChanged(
             f"{folder}: holds a finished batch of something else ({'; '.join(changed)}); "
-            "name another folder (--out), or begin anew (--anew; what is there is moved aside)"
+            "name another folder (--out), or start again (--restart; what is there is moved aside)"
         )
     only_machine = changed == machine_differences(latest, now)
-    if anyway and only_machine:
-        ledger.append({"anyway": now, "changed": changed})
+    if force and only_machine:
+        ledger.append({"forced": now, "changed": changed})
         return
     if only_machine:
         raise BatchChanged(
             f"{folder}: was begun with something else ({'; '.join(changed)}), so its parts would not belong together; "
-            "restore what it was begun with, begin anew (--anew), or go on all the same (--anyway; the manifest will say so)"
+            "restore what it was begun with, start again (--restart), or go on all the same (--force; the manifest will say so)"
         )
     raise BatchChanged(
         f"{folder}: holds an unfinished batch of something else ({'; '.join(changed)}); name another folder (--out), "
-        "or begin anew (--anew; what is there is moved aside)"
+        "or start again (--restart; what is there is moved aside)"
     )
 
 

@@ -50,8 +50,8 @@ def run_batch(
     chunk: int | None = None,
     keep: Sequence[str] | None = None,
     on_error: str | None = None,
-    anyway: bool = False,
-    anew: bool = False,
+    force: bool = False,
+    restart: bool = False,
     model: Model = SHIPPED,
     added: Sequence[tuple[str, str]] = (),
     progress: Callable[[Progress], None] | None = None,
@@ -61,8 +61,8 @@ def run_batch(
     ``workers``: how many processes (1 = none beside this one; default: as many as cores), or something that simulates chunks
     (``workers.OnExecutor(executor)``, ``workers.OnCluster(address, ...)``). ``chunk``: tasks given out together; speed and
     the size of what a crash can lose, never numbers. ``keep``: tables beside the summaries. ``on_error``: ``skip``, ``stop``
-    or ``raise``. ``anyway``: go on although program or machine have changed since it was begun (said in the manifest).
-    ``anew``: begin again; what is there is moved aside, not removed. ``progress`` is called after every chunk.
+    or ``raise``. ``force``: go on although program or machine have changed since it was begun (said in the manifest).
+    ``restart``: begin again; what is there is moved aside, not removed. ``progress`` is called after every chunk.
 
     Raises ``BatchChanged`` where something has changed, ``StoreError`` for a folder that cannot be used, ``WorkersError`` where
     workers cannot be, ``BatchStopped`` after a failure with ``on_error: stop``.
@@ -72,7 +72,7 @@ def run_batch(
         if isinstance(count, int) and count < 1:
             raise UsageError(f"{name} must be at least 1")
     folder = Path(folder)
-    begun(folder, plan, anyway=anyway, anew=anew)
+    begun(folder, plan, force=force, restart=restart)
     with ledgers.held(folder) as ledger:
         if (folder / MANIFEST).exists():
             remove_chunks(folder)  # of one that was stopped just after its manifest

@@ -31,7 +31,7 @@ def futures(state: State, which: str, session: int, exchange: int) -> dict[str, 
                             "session can be chosen. Choose in another session, or go back to the set-up"])  # fmt: skip
     if len(kept) >= MOST_CHOICES:
         raise AddressError([f"pair {which.upper()} has {len(kept)} responses already; at most {MOST_CHOICES} can be chosen. "
-                            "Go back to the set-up to begin anew"])  # fmt: skip
+                            "Go back to the set-up to begin again"])  # fmt: skip
     found = {"as_it_was": side} | {
         name: replace(side, do=tuple(sorted((*kept, Choice(session, exchange, name)), key=lambda one: one.session)))
         for name in RESPONSES

@@ -84,8 +84,8 @@ def run(
     from sim.storage.names import LEDGER, MANIFEST
 
     folder = out or usual_folder(scenario, seed)
-    there = (folder / MANIFEST).exists() and not how.get("anew")
-    if (folder / LEDGER).exists() and not there and not how.get("anew"):
+    there = (folder / MANIFEST).exists() and not how.get("restart")
+    if (folder / LEDGER).exists() and not there and not how.get("restart"):
         screen.note(f"Going on in {folder}; what is there is checked first.")
     added = added_files(with_files)
     try:
@@ -115,7 +115,7 @@ def _still_whole(folder: Path) -> None:
         if path.stat().st_size < LARGE and files.hash_of(name).hexdigest() != said["values"]:
             raise StoreError(
                 f"{path}: the values are not those that were written (attune verify {folder} says more); "
-                "restore it, or begin anew (--anew)"
+                "restore it, or start again (--restart)"
             )
 
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 MOST_ROWS = 60
 _FOLDER = typer.Argument(help="A result folder, of a run or a batch.")
 _WITH = typer.Option("--with", help="Python file that was given to attune run; a batch keeps its own copies.")
-_SAMPLE = typer.Option(min=0, max=100_000, help="Parts to simulate anew and compare row by row; 0: hashes only.")
+_SAMPLE = typer.Option(min=0, max=100_000, help="Parts to simulate again and compare row by row; 0: hashes only.")
 _CHOSEN = typer.Option(min=0, max=2**63 - 1, help="Chooses the sample; default: by chance, and printed.")
 _OUT = typer.Option(help="Folder that is not there yet; default: beside the other, with the format in its name.")
 _WRITE = typer.Option(help="Also write a scenario file that fails in the same way when run alone.")
@@ -45,10 +45,10 @@ def verify(
     folder: Annotated[Path, _FOLDER],
     sample: Annotated[int, _SAMPLE] = 3,
     seed: Annotated[int | None, _CHOSEN] = None,
-    anyway: Annotated[bool, typer.Option("--anyway", help="Simulate anew although program or machine are others now.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Simulate again although program or machine are others now.")] = False,
     with_files: Annotated[list[Path] | None, _WITH] = None,
 ) -> None:
-    """Does a folder still hold what was simulated? Every table's hash, and a sample simulated anew.
+    """Does a folder still hold what was simulated? Every table's hash, and a sample simulated again.
 
     Exit status 1 where something does not agree.
     """
@@ -57,7 +57,7 @@ def verify(
 
     run_files(with_files)
     chosen = secrets.randbelow(2**32) if seed is None else seed
-    found = verified(folder, sample, chosen, anyway=anyway, progress=told)
+    found = verified(folder, sample, chosen, force=force, progress=told)
     screen.say("\n".join(verified_told(found)))
     if not found.well:
         sys.exit(1)
@@ -69,7 +69,7 @@ def verified_told(found: Verified) -> Iterator[str]:
     yield f"{len(found.hashed)} of {tables} tables hold the values that the manifest vouches for."
     if found.sampled:
         parts = "1 part was" if len(found.sampled) == 1 else f"{len(found.sampled)} parts were"
-        yield f"{parts} simulated anew and {found.compared_rows:,} rows compared exactly; chosen by --seed {found.seed}:"
+        yield f"{parts} simulated again and {found.compared_rows:,} rows compared exactly; chosen by --seed {found.seed}:"
         yield from (f"  {one}" for one in found.sampled)
     yield from (f"Note: {line}." for line in found.not_sampled)
     for one in found.differs:

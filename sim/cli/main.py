@@ -86,10 +86,10 @@ def run_command(
         str | None, typer.Option(help="Of a batch: address of a Dask scheduler whose workers simulate, such as tcp://host:8786.")
     ] = None,
     on_error: Annotated[str | None, typer.Option(help="Of a batch: what a failing run does: skip, stop or raise.")] = None,
-    anyway: Annotated[
-        bool, typer.Option("--anyway", help="Of a batch: go on although the program or the machine has changed.")
+    force: Annotated[
+        bool, typer.Option("--force", help="Of a batch: go on although the program or the machine has changed.")
     ] = False,
-    anew: Annotated[bool, typer.Option("--anew", help="Of a batch: begin again; what is there is moved aside.")] = False,
+    restart: Annotated[bool, typer.Option("--restart", help="Of a batch: start again; what is there is moved aside.")] = False,
     point: Annotated[int | None, _POINT] = None,
 ) -> None:
     """Run a scenario, write its tables and report, and print the answer. The same command goes on with an unfinished batch."""
@@ -102,10 +102,10 @@ def run_command(
     if batch_run.is_batch(wanted, asked):
         batch_run.run(
             wanted, seed, out=out, workers=workers, cluster=cluster, with_files=with_files, chunk=chunk,
-            keep=keep, on_error=on_error, anyway=anyway, anew=anew,
+            keep=keep, on_error=on_error, force=force, restart=restart,
         )  # fmt: skip
         return
-    of_batches = {"--keep": keep, "--chunk": chunk, "--on-error": on_error, "--anyway": anyway, "--anew": anew}
+    of_batches = {"--keep": keep, "--chunk": chunk, "--on-error": on_error, "--force": force, "--restart": restart}
     given = next((name for name, value in of_batches.items() if value), None)
     if given is not None:
         raise UsageError(f"{given} belongs to a batch, and {scenario} has no 'batch:'; add --batch to run it as one")
@@ -139,7 +139,7 @@ def _run_alone(wanted: Scenario, seed: int, out: Path | None, workers: int | Non
         try:
             done = open_run(folder)
         except StoreError as e:
-            raise UsageError(f"{e}. Remove {folder} to run it anew.") from e
+            raise UsageError(f"{e}. Remove {folder} to run it again.") from e
         _show(done, folder)
         screen.say("Already run with this scenario, seed and version; read from disk.")
         return
@@ -290,7 +290,7 @@ def report(
     folder: Annotated[Path, typer.Argument(help="A result folder.")],
     with_files: Annotated[list[Path] | None, _WITH] = None,
 ) -> None:
-    """Write the report of a result folder anew, of a single run or of a batch."""
+    """Write the report of a result folder again, of a single run or of a batch."""
     from sim.batch.results import open_batch
     from sim.report.pages.run import write_report
     from sim.storage.added import run_files

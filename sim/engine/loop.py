@@ -202,7 +202,7 @@ def kernel(steps: tuple[Step, ...], numbers: tuple[str, ...] = tuple(NUMBERS),
            columns: tuple[Column, ...] = tuple(DYAD.values()), intervened: bool = False) -> Callable[..., Any]:  # fmt: skip
     """The compiled function ``sessions`` for these steps; the first use compiles (seconds) or loads from disk.
 
-    A model with equations of somebody else's is compiled anew in each process: what those do may change under the same
+    A model with equations of somebody else's is compiled again in each process: what those do may change under the same
     name, which nothing kept on disk would notice.
     """
     declared = {c.name: c for c in columns}

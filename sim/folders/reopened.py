@@ -1,4 +1,4 @@
-"""A batch planned again from its folder, finished or not, so that any part of it can be simulated anew."""
+"""A batch planned again from its folder, finished or not, so that any part of it can be simulated again."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ class Reopened:
 
     @property
     def mixed(self) -> tuple[str, ...]:
-        """What changed while it ran and was gone on with all the same (``--anyway``), in words."""
-        return tuple(said for line in self.ledger.lines if "anyway" in line for said in line["changed"])
+        """What changed while it ran and was gone on with all the same (``--force``), in words."""
+        return tuple(said for line in self.ledger.lines if "forced" in line for said in line["changed"])
 
 
 def reopened(folder: str | Path, model: Model = SHIPPED, *, to_look: bool = False) -> Reopened:

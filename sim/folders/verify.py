@@ -1,4 +1,4 @@
-"""Whether a folder still holds what was simulated: every table's hash, and a random sample of it simulated anew."""
+"""Whether a folder still holds what was simulated: every table's hash, and a random sample of it simulated again."""
 
 from __future__ import annotations
 
@@ -52,8 +52,8 @@ class Differs:
 class Verified:
     """What was looked at, and what does not agree.
 
-    ``hashed``: tables whose values are those of the manifest. ``sampled``: parts that were simulated anew, in words.
-    ``not_sampled``: why nothing, or not everything, was simulated anew.
+    ``hashed``: tables whose values are those of the manifest. ``sampled``: parts that were simulated again, in words.
+    ``not_sampled``: why nothing, or not everything, was simulated again.
     """
 
     folder: Path
@@ -76,15 +76,15 @@ def verified(
     sample: int = 3,
     seed: int = 0,
     *,
-    anyway: bool = False,
+    force: bool = False,
     model: Model = SHIPPED,
     progress: Callable[[str], None] = lambda line: None,
 ) -> Verified:
     """Look whether a finished batch or run still holds what was simulated.
 
     Every table is read again and its hash compared with the manifest's. Then ``sample`` parts, chosen by ``seed``, are simulated
-    anew and every row of theirs compared exactly. Where program, libraries or arithmetic are not those that made the folder the
-    sample is left out and the result says why, unless ``anyway``. ``model``: the one it was run on, if not the shipped one.
+    again and every row of theirs compared exactly. Where program, libraries or arithmetic are not those that made the folder the
+    sample is left out and the result says why, unless ``force``. ``model``: the one it was run on, if not the shipped one.
     ``progress`` is called with a line before each step. Raises ``StoreError`` for a folder that cannot be verified.
     """
     found = opened(folder)
@@ -97,16 +97,16 @@ def verified(
         {**found.manifest, "arithmetic": found.manifest["arithmetic_fingerprint"]},
         {"sources": sources_hash(), "lock": lock_hash(), "versions": versions(), "arithmetic": arithmetic_fingerprint()},
     )
-    if apart and not anyway:
+    if apart and not force:
         result.not_sampled.append(
-            f"nothing was simulated anew: {'; '.join(apart)} since this was made, so it could differ for that alone (--anyway)"
+            f"nothing was simulated again: {'; '.join(apart)} since this was made, so it could differ for that alone (--force)"
         )
         return result
     if any(one.table == "" for one in result.differs):
-        result.not_sampled.append("nothing was simulated anew, since scenario and manifest do not belong together")
+        result.not_sampled.append("nothing was simulated again, since scenario and manifest do not belong together")
         return result
     if found.is_batch and "points" not in result.hashed:
-        result.not_sampled.append("nothing was simulated anew, since the points are not those that the manifest vouches for")
+        result.not_sampled.append("nothing was simulated again, since the points are not those that the manifest vouches for")
         return result
     (_sampled_batch if found.is_batch else _sampled_run)(found, result, sample, model, progress)
     return result
@@ -148,7 +148,7 @@ def _scenario_kept(found: ResultFolder, result: Verified) -> None:
 def _sampled_batch(found: ResultFolder, result: Verified, sample: int, model: Model, progress: Callable[[str], None]) -> None:
     again = reopened(found.folder, model)
     if again.mixed:
-        result.not_sampled.append(f"nothing was simulated anew: parts were made by something else ({'; '.join(again.mixed)})")
+        result.not_sampled.append(f"nothing was simulated again: parts were made by something else ({'; '.join(again.mixed)})")
         return
     replicates = _replicates(found, again)
     done: set[Key] = set()
@@ -257,12 +257,12 @@ def _compare_failures(found: ResultFolder, result: Verified, tasks: Sequence[Key
 
 def _sampled_run(found: ResultFolder, result: Verified, sample: int, model: Model, progress: Callable[[str], None]) -> None:
     if len(result.hashed) < len(found.tables):
-        result.not_sampled.append("nothing was simulated anew, since a table is not what the manifest vouches for")
+        result.not_sampled.append("nothing was simulated again, since a table is not what the manifest vouches for")
         return
     run = open_run(found.folder)
     if dict(run.made_with) != model.own:
         result.not_sampled.append(
-            "nothing was simulated anew: it was run on a model of its own; from Python: verified(folder, model=mine)"
+            "nothing was simulated again: it was run on a model of its own; from Python: verified(folder, model=mine)"
         )
         return
     if any(name in ENSEMBLE_TABLES for name in found.tables):

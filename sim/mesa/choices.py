@@ -1,6 +1,6 @@
 """What the Mesa page can show: a pairing of styles that is set with sliders, or a scenario file, as models with controls.
 
-Mesa's page makes a model anew from keyword arguments whenever Reset is pressed, so a model's arguments are its controls.
+Mesa's page makes a model again from keyword arguments whenever Reset is pressed, so a model's arguments are its controls.
 No Solara in here.
 """
 

@@ -141,7 +141,7 @@ class Person(mesa.Agent):  # type: ignore[misc]  # Mesa has no types
     read as NaN. In a clinic a client's course is the one now, or else the last; a therapist's courses are read on the clients.
 
     Write between steps. What a week moves a little goes on from there: trust, task, goal, capability, attachment,
-    ``distress`` and ``distress_own``, skill, regulation. What it works out anew does not last: bond and alliance (from
+    ``distress`` and ``distress_own``, skill, regulation. What it works out again does not last: bond and alliance (from
     trust, task and goal), ``distress_set_point``, arousal, what a person brings to a session (``client_distress``).
     Raises ``ValueError`` outside a column's range, ``TypeError`` for what is no number, and ``AttributeError`` for what
     cannot be set or looks like a mistyped column; other names are your own notes.

@@ -34,7 +34,7 @@ _STYLE = """
 def Page() -> None:
     """What a visitor sees."""
     choice, shown = solara.use_reactive(PAIRING), solara.use_reactive(PAIRING)
-    # Between two choices nothing is shown, so that Mesa's page is made anew: else its controls keep the last one's arguments.
+    # Between two choices nothing is shown, so that Mesa's page is made again: else its controls keep the last one's arguments.
     solara.use_effect(lambda: shown.set(choice.value), [choice.value])
     solara.Title(TITLE)
     solara.Style(_STYLE)

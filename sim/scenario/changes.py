@@ -200,8 +200,9 @@ class Doing(Strict):
         (), description="Steps of the exchange (such as client.anxiety_learned) or verbs of the session (heal) that do nothing."
     )
     cut: Annotated[dict[str, float], _CUT] = Field(
-        {}, description="Edge interventions: links that are cut, and what the equation sees in place of the quantity, a number or "
-        "'typical'."
+        {},
+        description="Edge interventions: links that are cut, and what the equation sees in place of the quantity, a number or "
+        "'typical'.",
     )
     clamp: Annotated[dict[str, float], _CLAMP] = Field(
         {},

@@ -348,7 +348,9 @@ def _clamped_in(arm: ArmFile, at: Location, file: ScenarioFile) -> dict[str, flo
     twice = overlap(clamped)
     if twice is not None:
         mine, other = twice if twice[0] in arm.clamp else (twice[1], twice[0])
-        raise Wrong((*at, "clamp", mine), f"clamps a quantity that '{other}' of the whole scenario clamps already; clamp one of them")
+        raise Wrong(
+            (*at, "clamp", mine), f"clamps a quantity that '{other}' of the whole scenario clamps already; clamp one of them"
+        )
     return clamped
 
 

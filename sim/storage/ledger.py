@@ -68,12 +68,12 @@ def _parsed(data: bytes, path: Path) -> tuple[list[dict[str, Any]], str, int]:
             entry = json.loads(text)
             said = entry.pop(_CHECK)
         except (ValueError, KeyError, AttributeError, TypeError):
-            raise StoreError(f"{path}:{i}: is no line of a ledger; restore the file, or begin anew (--anew)") from None
+            raise StoreError(f"{path}:{i}: is no line of a ledger; restore the file, or start again (--restart)") from None
         check = _chained(check, entry)
         if said != check:
             raise StoreError(
                 f"{path}:{i}: this line, or one before it, was changed after it was written; "
-                "restore the file, or begin anew (--anew)"
+                "restore the file, or start again (--restart)"
             )
         lines.append(entry)
     return lines, check, len(whole)

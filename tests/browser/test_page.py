@@ -33,7 +33,7 @@ SECONDS_TO_CHARTS, MS_TO_DRAW, MS_TO_ANSWER = 6.0, 500.0, 3000.0
 
 
 def to_end(page: Any) -> None:
-    """Scrub to the last session until the page shows it: a key can be lost while the panel of a lesson is drawn anew."""
+    """Scrub to the last session until the page shows it: a key can be lost while the panel of a lesson is drawn again."""
     there = "() => Number(document.getElementById('at-shown').textContent) >= Number(document.getElementById('at').max)"
     for _ in range(50):
         page.locator("#at").press("End")
@@ -44,7 +44,7 @@ def to_end(page: Any) -> None:
 
 
 def computed(page: Any, act: Callable[[], Any]) -> None:
-    """Do something that makes the page compute anew, and wait until it has drawn the answer."""
+    """Do something that makes the page compute again, and wait until it has drawn the answer."""
     page.evaluate("() => { delete document.documentElement.dataset.drawnMs; }")
     act()
     page.wait_for_function("() => document.documentElement.dataset.drawnMs")
@@ -514,7 +514,7 @@ def test_the_figure_is_kept_with_its_stamp(visit: Visit, tmp_path: Path) -> None
 def test_a_figure_holds_its_whole_address(visit: Visit, tmp_path: Path) -> None:
     numbers = "&".join(f"both.{one}={NUMBERS[one].default:g}1" for one in ("trust_rate", "healing_rate", "repair_base"))
     page = visit(f"/?lesson=sandbox&at=7&a_client=5.5,5.2&b_client=2.1,6.3&a_do=1.7.name_it&b_repair=none&{numbers}")
-    page.keyboard.press("ArrowRight")  # the address is written anew
+    page.keyboard.press("ArrowRight")  # the address is written again
     page.locator("#figure").click()
     with page.expect_download() as got:
         page.locator("#save-svg").click()
@@ -595,7 +595,7 @@ def test_what_hovering_says_is_said_to_the_keyboard_too(visit: Visit, place: str
     expect(page.locator("#about")).to_contain_text(SAID["quantities"][quantity]["means"])
     expect(page.locator(place)).to_have_attribute("aria-describedby", "about")
     expect(page.locator(place)).to_have_attribute("tabindex", "0")
-    if quantity == "read":  # drawn anew, it keeps the focus
+    if quantity == "read":  # drawn again, it keeps the focus
         page.keyboard.press("ArrowRight")
         expect(page.locator("#at-shown")).to_have_text("6")
         expect(page.locator(place)).to_be_focused()

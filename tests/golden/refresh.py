@@ -1,4 +1,4 @@
-"""The golden run. ``python -m tests.golden.refresh`` writes it anew: on purpose only, with a [MODEL] line in docs/CHANGES.md."""
+"""The golden run. ``python -m tests.golden.refresh`` writes it again: on purpose only, with a [MODEL] line in docs/CHANGES.md."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The generated parts of the docs. ``python -m tools.docs`` writes them anew; a test keeps them fresh.
+"""The generated parts of the docs. ``python -m tools.docs`` writes them again; a test keeps them fresh.
 
 A page holds a block between ``<!-- generated: NAME -->`` and ``<!-- end -->``; everything else in it is written by hand. Two
 pages are made as a whole, from results that are kept, and so is the schema of scenario files.
@@ -55,12 +55,12 @@ WHOLE: dict[Path, Callable[[], str]] = {
 
 
 def refreshed(text: str) -> str:
-    """A page with its generated blocks made anew. Raises ``KeyError`` for a block that nobody generates."""
+    """A page with its generated blocks made again. Raises ``KeyError`` for a block that nobody generates."""
     return _BLOCK.sub(lambda m: f"{m[1]}{BLOCKS[m[2]]()}\n{m[4]}", text)
 
 
 def main() -> None:
-    """Write all generated files, and all generated blocks of the other pages, anew."""
+    """Write all generated files, and all generated blocks of the other pages, again."""
     for path in sorted({*DOCS.glob("*.md"), *WHOLE}):
         text = path.read_text(encoding="utf-8") if path.exists() else ""
         new = WHOLE[path]() if path in WHOLE else refreshed(text)

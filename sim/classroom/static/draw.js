@@ -54,7 +54,7 @@ export function canvas(place, name, role = "img") {
   return { svg, w, h };
 }
 
-/** Draw a place anew; what had the focus in the old drawing (by its ``data-focus``) has it in the new one. */
+/** Draw a place again; what had the focus in the old drawing (by its ``data-focus``) has it in the new one. */
 export function refocused(place, draw) {
   const held = place.contains(document.activeElement) && document.activeElement.dataset.focus?.split(" ")[0];
   draw();

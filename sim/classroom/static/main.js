@@ -99,7 +99,7 @@ function showControls() {
 
 // ---------------------------------------------------------------------------------------------------- computing
 
-/** Compute anew and draw; returns whether it could be shown. While one answer is on its way only the latest wish is kept. */
+/** Compute again and draw; returns whether it could be shown. While one answer is on its way only the latest wish is kept. */
 function recompute() {
   computing.again = computing.now !== null;
   computing.now ??= untilNothingIsWished();

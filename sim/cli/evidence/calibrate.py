@@ -17,7 +17,7 @@ _FOLDER = typer.Option(help="Folder for every simulated table and the result; a 
 
 
 MOST_CANDIDATES = 1950  # as many have luck of their own
-VERIFIED, VERIFY_SEED = 40, 2  # members of a new ensemble that are simulated anew at once, and their luck
+VERIFIED, VERIFY_SEED = 40, 2  # members of a new ensemble that are simulated again at once, and their luck
 
 
 def told(what: str) -> None:
@@ -59,16 +59,16 @@ def calibrate(
 
 
 def ensemble(
-    verify: Annotated[int, typer.Option(min=0, max=1000, help="Simulate so many members anew, on luck no search has used.")] = 0,
+    verify: Annotated[int, typer.Option(min=0, max=1000, help="Simulate so many members again, on luck no search has used.")] = 0,
     seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Luck of the verification.")] = 1,
     size: Annotated[float, typer.Option(min=0.05, max=4.0, help="Share of the usual number of people in each table.")] = 1.0,
-    build: Annotated[Path | None, typer.Option(help="Build an ensemble anew in this folder (long; resumable).")] = None,
+    build: Annotated[Path | None, typer.Option(help="Build an ensemble again in this folder (long; resumable).")] = None,
     wanted: Annotated[int, typer.Option(min=2, max=600, help="Members wanted of a new one.")] = 220,
     fit: Annotated[Path | None, typer.Option(help="The calibration to build around; default: the shipped one.")] = None,
     workers: Annotated[int | None, _WORKERS] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
 ) -> None:
-    """The sets of numbers that all agree with the record: what they leave open; verify a sample, or build them anew.
+    """The sets of numbers that all agree with the record: what they leave open; verify a sample, or build them again.
 
     Exit status 1 where a member that was verified disagrees by more than the luck of its table.
     """
@@ -113,12 +113,12 @@ def _built(folder: Path, wanted: int, fit_file: Path | None, workers: int | None
     except (ValueError, KeyError, TypeError) as e:
         raise EvidenceError(f"{fit_file}: is no result of attune calibrate ({e})") from None
     if len(fit.standings) != len(FREE):
-        raise EvidenceError(f"{fit_file}: has {len(fit.standings)} numbers, the model {len(FREE)}; calibrate anew")
+        raise EvidenceError(f"{fit_file}: has {len(fit.standings)} numbers, the model {len(FREE)}; calibrate again")
     with Bank(folder, workers) as bank:
         built = of.build(bank, fit, wanted, most=min(3 * wanted + 50, MOST_CANDIDATES), say=told)
         if len(built.kept) < 2:
             raise EvidenceError(f"of {built.candidates} candidates {len(built.kept)} agree with the table: no ensemble was made")
-        told(f"{VERIFIED} of them are simulated anew")
+        told(f"{VERIFIED} of them are simulated again")
         again = of.checked(bank, VERIFIED, VERIFY_SEED, of=built.kept)
     about = (
         f"{len(built.kept)} sets of the free numbers that all agree with the published record; of {built.candidates} candidates\n"

@@ -49,7 +49,7 @@ def claims(
         screen.say(in_full(found, names or ()))
     if keeping:
         screen.say(
-            f"Kept: {keep_with_product('claims', verdicts.to_keep(every))}. python -m tools.docs makes docs/CLAIMS.md anew."
+            f"Kept: {keep_with_product('claims', verdicts.to_keep(every))}. python -m tools.docs makes docs/CLAIMS.md again."
         )
     if checking:
         differ = verdicts.differences(found, kept("claims"))

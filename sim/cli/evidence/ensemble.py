@@ -85,7 +85,7 @@ def pinned_legend() -> str:
 
 
 def verified_table(found: Sequence[Mapping[str, Any]]) -> Table:
-    """Each member that was simulated anew."""
+    """Each member that was simulated again."""
     rows = [[str(one["member"]), f"{one['score']:.1f}", "; ".join(one["why"]) or "agrees"] for one in found]
     return text_table("Members on new luck", ["member", "joint score", ""], rows)
 

@@ -23,7 +23,7 @@ from sim.screen import show
 
 def keep_as(name: str, data: Mapping[str, Any]) -> None:
     """Keep a result with the product; docs/VALIDATION.md is made of what is kept."""
-    told(f"Kept: {keep_with_product(name, data)}. python -m tools.docs makes docs/VALIDATION.md anew.")
+    told(f"Kept: {keep_with_product(name, data)}. python -m tools.docs makes docs/VALIDATION.md again.")
 
 
 def leave_one_out(folder: Path, ids: Sequence[str], workers: int | None, keeping: bool, as_json: bool) -> None:

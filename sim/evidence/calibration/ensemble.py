@@ -237,7 +237,7 @@ def would_pin(tables: Sequence[Found], z: np.ndarray, free: Sequence[Free] = FRE
 
 def checked(bank: Bank, count: int, seed: int, size: float = 1.0, of: Sequence[Mapping[str, float]] | None = None,
             progress: Callable[[int, int], None] | None = None) -> list[dict[str, Any]]:  # fmt: skip
-    """Simulate ``count`` members anew, all rows, on luck of ``seed`` that no search has used.
+    """Simulate ``count`` members again, all rows, on luck of ``seed`` that no search has used.
 
     ``of``: an ensemble; default: the shipped one. One entry a member: its number, joint score, why it disagrees (nothing where it
     agrees) and its table.

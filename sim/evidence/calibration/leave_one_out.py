@@ -1,6 +1,6 @@
 """The honest score: every row foretold by a model that was fitted without it.
 
-For each *calibrate* row the free numbers are fitted anew to all the others, from the shipped fit on; then that row is simulated
+For each *calibrate* row the free numbers are fitted again to all the others, from the shipped fit on; then that row is simulated
 on luck that no search has used. What comes out shows how far the row follows from the rest of the record and from the priors; a
 row that has a number almost to itself is foretold by that number's prior, and the table says so.
 """

@@ -114,10 +114,10 @@ class Bank:
             first, *entries = (json.loads(line) for line in whole.splitlines())
             of, self._kept = first["model"], {entry["key"]: entry for entry in entries}
         except (ValueError, KeyError, TypeError) as e:
-            raise SearchError(f"{path}: is no ledger of simulated tables ({e}); remove it to begin anew") from e
+            raise SearchError(f"{path}: is no ledger of simulated tables ({e}); remove it to begin again") from e
         if of != model_hash():
             raise SearchError(
-                f"{path}: was made with another version of the model; use another folder, or remove it to begin anew"
+                f"{path}: was made with another version of the model; use another folder, or remove it to begin again"
             )
         if whole != text:
             self._file.truncate(len(whole.encode()))

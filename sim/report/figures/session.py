@@ -47,7 +47,7 @@ def traced_session(run: Run, arm: str | None = None, client: int | None = None, 
         client = int(rows["client"].iloc[0])
     rows = rows[(rows["client"] == client) & (rows["replicate"] == rows["replicate"].min())]
     found = rows[rows["session"] == session]
-    if found["therapist"].nunique() > 1:  # handed over: session numbers begin anew with the next therapist
+    if found["therapist"].nunique() > 1:  # handed over: session numbers begin again with the next therapist
         found = found[found["therapist"] == found["therapist"].iloc[0]]
     if found.empty:
         known = run.exchanges.groupby(["arm", "client"], observed=True)["session"].max()

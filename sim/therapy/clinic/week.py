@@ -271,11 +271,11 @@ def _seen(c: Clinic, waiting: np.ndarray, room: np.ndarray) -> Seen:
 
 
 def _ask_staff(c: Clinic) -> None:
-    """Therapists fill in the ECR for the service: at their start, until they have, and anew every half year."""
+    """Therapists fill in the ECR for the service: at their start, until they have, and again every half year."""
     c.world.ask_at("beginning")  # of no client
-    w, anew = c.world, c.world.week % STAFF_QUESTIONNAIRES == 0
+    w, again = c.world, c.world.week % STAFF_QUESTIONNAIRES == 0
     for name, marks in c.marks.items():
-        rows = np.flatnonzero(c.in_post & (np.isnan(marks) | anew))
+        rows = np.flatnonzero(c.in_post & (np.isnan(marks) | again))
         if rows.size:
             style = w.therapists[f"ecr_response_style_{name}"][rows]
             code = w.therapist_code[rows]
