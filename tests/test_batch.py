@@ -228,10 +228,10 @@ def test_moments_of_parts() -> None:
 
 
 def test_common_luck_makes_points_alike_and_own_luck_does_not(tmp_path: Path) -> None:
-    """Nobody's course without therapy depends on a trust rate; with luck of their own the points hold other people."""
+    """Nobody's course without therapy depends on a trust rate; with random draws of their own the points hold other people."""
     vary = {"trust_rate": [0.1, 0.3]}
     for luck, same in (("common", True), ("own", False)):
-        found = sim.open_batch(run_batch(small(batch={"vary": vary, "luck": luck}), 5, tmp_path / luck, workers=1))
+        found = sim.open_batch(run_batch(small(batch={"vary": vary, "random_numbers": luck}), 5, tmp_path / luck, workers=1))
         mine = found.summaries[(found.summaries["arm"] == "nobody") & (found.summaries["minus"] == "")]
         a, b = (mine.loc[mine["point"] == p, "mean"].to_numpy() for p in (0, 1))
         assert np.array_equal(a, b) == same

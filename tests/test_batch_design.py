@@ -159,7 +159,7 @@ def test_a_clinic_and_its_arms_can_be_varied() -> None:
         ({"until": {"measure": "alliance", "se": 0.1, "arm": "wram"}}, "did you mean 'warm'"),
         ({"until": {"measure": "alliance", "se": 0.1, "every": 20, "most": 10}}, "fewer than"),
         ({"on_error": "ignore"}, "must be"),
-        ({"luck": "shared"}, "must be"),
+        ({"random_numbers": "shared"}, "must be"),
     ],
     ids=str,
 )
@@ -220,7 +220,7 @@ def test_points_that_look_the_same_when_rounded_have_names_of_their_own() -> Non
 
 
 def test_luck_of_its_own_depends_on_what_a_point_changes_not_on_its_number() -> None:
-    """So a point that is added changes nobody else's luck; common luck is the batch's seed."""
+    """So a point that is added changes nobody else's luck; common random numbers is the batch's seed."""
     changes = {"trust_rate": 0.2, "sessions": 4}
     assert seed_at(7, "common", changes) == 7
     own = seed_at(7, "own", changes)

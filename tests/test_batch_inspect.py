@@ -94,7 +94,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run_batch(sim.from_spec(VARIED, "varied"), 2, folder / "other", workers=1)
     chunks.run_added("rules.py", RULES)
     run_batch(sim.from_spec(CLINIC, "clinic"), 1, folder / "clinic", workers=1, added=[("rules.py", RULES)])
-    heart = sim.from_spec({**SPEC, "batch": {"vary": {"trust_rate": [0.1, 0.3]}, "luck": "own"}}, "heart")
+    heart = sim.from_spec({**SPEC, "batch": {"vary": {"trust_rate": [0.1, 0.3]}, "random_numbers": "own"}}, "heart")
     run_batch(heart, 1, folder / "heart", workers=1, model=MINE)
     store.save(sim.run(sim.from_spec(SPEC, "single"), 1), folder / "run")
     usual = {key: value for key, value in CLINIC.items() if key != "batch"} | {"arms": {"usual": {}}}
@@ -626,7 +626,7 @@ def test_a_failed_clinic_is_replayed_to_the_line(attune: Any, place: Path, tmp_p
 
 
 def test_a_failing_client_is_found_with_week_quantity_and_verb(place: Path) -> None:
-    """Of those simulated together the one whose quantity it is, alone on the same luck, and the verb that moved it."""
+    """Of those simulated together the one whose quantity it is, alone with common random numbers, and the verb that moved it."""
     failures = failures_of(place / "heart")
     assert failures and all("client_engagement is -" in failure.error for failure in failures)
     found = replayed(place / "heart", len(failures) - 1, model=MINE)

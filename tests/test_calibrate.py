@@ -1,4 +1,4 @@
-"""Calibration, ensemble, rows foretold and rivals: known answers on small problems; what is shipped against what was found."""
+"""Calibration, ensemble, rows predicted and competing models: known answers on small problems; what is shipped against what was found."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 
 from sim.errors import EvidenceError, ParameterError, SearchError
 from sim.evidence import stored
-from sim.evidence.calibration import competing as rivals
+from sim.evidence.calibration import competing
 from sim.evidence.calibration import ensemble
 from sim.evidence.calibration import leave_one_out as leave_out
 from sim.evidence.calibration import seeds as reserved
@@ -22,7 +22,7 @@ from sim.evidence.calibration import simulated as bank_module
 from sim.evidence.calibration.emulator import learned
 from sim.evidence.calibration.free import BY_HAND, FREE, Free, centre, standings_of, values_at
 from sim.evidence.calibration.plain import fit_of
-from sim.evidence.calibration.search import ROOM, Fit, Search, mean_of, misses, searched, shortfall, shortfalls
+from sim.evidence.calibration.search import ROOM, Fit, Search, mean_of, residuals, searched, shortfall, shortfalls
 from sim.evidence.calibration.simulated import LEDGER, Bank, Found, Job, found_by
 from sim.evidence.patterns.published import patterns
 from sim.evidence.patterns.validation import Studies, score_limit
@@ -38,7 +38,7 @@ VALUES = tuple(p.id for p in patterns().values() if p.tier == "calibrate")
 SMALL = ("16.1", "a1")  # rows of the community alone: a moment each
 
 
-# ------------------------------------------------------------------------------------------------ the free numbers
+# ------------------------------------------------------------------------------------------------ the free parameters
 
 
 def test_free_numbers_are_few_and_each_has_its_prior() -> None:
@@ -163,7 +163,7 @@ def test_model_hash_is_of_what_decides(monkeypatch: pytest.MonkeyPatch, tmp_path
 
 
 class Toy:
-    """A bank whose tables are a straight line: the misses are ``matrix @ z + offset``; no direction rows."""
+    """A bank whose tables are a straight line: the residuals are ``matrix @ z + offset``; no direction rows."""
 
     def __init__(self, matrix: np.ndarray, offset: np.ndarray, free: Sequence[Free]) -> None:
         self.matrix, self.offset, self.free, self.asked = matrix, offset, tuple(free), 0
@@ -208,19 +208,19 @@ def test_search_leaves_what_nothing_tells_at_its_prior() -> None:
 
 
 def test_left_out_row_has_no_say() -> None:
-    """A row that is left out does not move the answer, however far off it is; the row is foretold by the others."""
+    """A row that is left out does not move the answer, however far off it is; the row is predicted by the others."""
     bank, matrix, offset = toy(1)
     offset[3] = 50.0
     search = Search(bank, FEW, seeds=(1,))  # type: ignore[arg-type]
     fit = search.run(centre(FEW), rounds=20)
-    told = {one.id: one for one in leave_out.foretold(search, fit, say=lambda _: None)}
+    told = {one.id: one for one in leave_out.predicted(search, fit, say=lambda _: None)}
     rest = np.delete(np.arange(8), 3)
     a, b = matrix[rest], offset[rest]
     expected = matrix[3] @ -np.linalg.solve(a.T @ a + np.eye(4), a.T @ b) + 50.0
-    assert told[VALUES[3]].miss == pytest.approx(expected, abs=0.02)
+    assert told[VALUES[3]].residual == pytest.approx(expected, abs=0.02)
     assert told[VALUES[3]].line == pytest.approx(expected, abs=0.02) and told[VALUES[3]].settled and told[VALUES[3]].moved > 0.1
-    assert told[VALUES[3]].fitted_miss == pytest.approx(matrix[3] @ fit.standings + 50.0, abs=0.01)
-    assert abs(told[VALUES[3]].miss) > abs(told[VALUES[3]].fitted_miss)
+    assert told[VALUES[3]].fitted_residual == pytest.approx(matrix[3] @ fit.standings + 50.0, abs=0.01)
+    assert abs(told[VALUES[3]].residual) > abs(told[VALUES[3]].fitted_residual)
 
 
 def test_a_row_with_a_number_of_its_own_is_marked() -> None:
@@ -230,8 +230,8 @@ def test_a_row_with_a_number_of_its_own_is_marked() -> None:
     matrix[5, 1] = 3.0
     search = Search(bank, FEW, seeds=(1,))  # type: ignore[arg-type]
     fit = search.run(centre(FEW), rounds=20)
-    assert FEW[1].name in leave_out.own_numbers(fit, search, VALUES[5])
-    assert all(FEW[1].name not in leave_out.own_numbers(fit, search, name) for name in VALUES[:5])
+    assert FEW[1].name in leave_out.own_parameters(fit, search, VALUES[5])
+    assert all(FEW[1].name not in leave_out.own_parameters(fit, search, name) for name in VALUES[:5])
 
 
 def test_search_on_the_real_thing_goes_down(tmp_path: Path) -> None:
@@ -304,7 +304,7 @@ def test_ensemble_is_drawn_from_what_is_plausible(monkeypatch: pytest.MonkeyPatc
     at = ensemble.design(fit, 64)
     assert at.shape == (64, 4)
     tables = bank.ask([Job({"parameters": values_at(z, FEW)}, 1, 1.0, VALUES) for z in at])
-    missed = np.array([list(misses(t).values()) for t in tables])
+    missed = np.array([list(residuals(t).values()) for t in tables])
     emulator = learned(at, missed, VALUES[:8], fit.standings, ensemble.uncertainty(fit))
     z, memories = ensemble.drawn(emulator, fit, 3000)
     assert memories > 10
@@ -323,12 +323,12 @@ def test_disagreements_say_why() -> None:
     good = Found({name: (p[name].value, 0.0) for name in VALUES}, signs)
     assert ensemble.disagreements(good) == [] and ensemble.wrong_signs(good) == []
     far = replace(good, values={**good.values, "5.1": (p["5.1"].value + 2.6 * p["5.1"].uncertainty, 0.0)})
-    assert ensemble.disagreements(far) == ["5.1 misses by +2.6"]
+    assert ensemble.disagreements(far) == ["5.1 lies off by +2.6"]
     many = replace(good, values={name: (p[name].value + 1.4992 * p[name].uncertainty, 0.0) for name in VALUES})
     assert ensemble.disagreements(many) == ["joint score 47.2, at most 32.7"]
-    assert ensemble.disagreements(far, allow_luck=True) == ["5.1 misses by +2.6"]
+    assert ensemble.disagreements(far, allow_luck=True) == ["5.1 lies off by +2.6"]
     noisy = replace(far, values={**far.values, "5.1": (far.values["5.1"][0], p["5.1"].uncertainty)})
-    assert ensemble.disagreements(noisy, allow_luck=True) == [] and ensemble.disagreements(noisy) == ["5.1 misses by +2.6"]
+    assert ensemble.disagreements(noisy, allow_luck=True) == [] and ensemble.disagreements(noisy) == ["5.1 lies off by +2.6"]
     unclear = replace(good, parts={"9.6": {"anxiety": (0.1, -0.1, 0.3), "avoidance": (0.5, 0.4, 0.6)}})
     assert ensemble.disagreements(unclear) == ["9.6 anxiety not shown"] and ensemble.disagreements(unclear, True) == []
     missing = replace(good, values={**good.values, "5.1": (float("nan"), 0.0)})
@@ -354,25 +354,25 @@ def test_pinned_and_would_pin() -> None:
 # ----------------------------------------------------------------------------------------------------- the rivals
 
 
-def test_rivals_are_overlays_that_run() -> None:
+def test_competing_models_are_overlays_that_run() -> None:
     """Each says what it fixes within the numbers' ranges, and moves only what it does not fix."""
-    assert rivals.RIVALS[0].name == "shipped" and len(rivals.RIVALS) == 6
-    for rival in rivals.RIVALS:
-        fixed = rival.changes.get("parameters", {})
-        assert not {one.name for one in rival.free} & set(fixed) and rival.says
-        numbers = {**values_at(np.zeros(len(rival.free)), rival.free), **fixed}
-        from_spec({"question": "?", **rival.changes, "parameters": numbers}, "r")
-    assert {one.name for one in rivals.RIVALS[2].also_free} <= {one.name for one in rivals.RIVALS[2].free}
+    assert competing.COMPETING[0].name == "shipped" and len(competing.COMPETING) == 6
+    for one in competing.COMPETING:
+        fixed = one.changes.get("parameters", {})
+        assert not {one.name for one in one.free} & set(fixed) and one.says
+        numbers = {**values_at(np.zeros(len(one.free)), one.free), **fixed}
+        from_spec({"question": "?", **one.changes, "parameters": numbers}, "r")
+    assert {one.name for one in competing.COMPETING[2].also_free} <= {one.name for one in competing.COMPETING[2].free}
     with pytest.raises(EvidenceError, match="did you mean 'halo only'"):
-        rivals.chosen(["halo onl"])
-    assert [r.name for r in rivals.chosen(["no plasticity"])] == ["shipped", "no plasticity"]
+        competing.chosen(["halo onl"])
+    assert [r.name for r in competing.chosen(["no plasticity"])] == ["shipped", "no plasticity"]
 
 
-def test_a_rival_lacks_what_it_says() -> None:
-    """Under the halo the alliance foretells the outcome far less than in the shipped model; without plasticity nobody changes."""
+def test_a_competing_model_lacks_what_it_says() -> None:
+    """Under the halo the alliance predicts the outcome far less than in the shipped model; without plasticity nobody changes."""
     ids = ("5.1", "8.6")
-    halo = dict(rivals.RIVALS[1].changes)
-    shipped, halo_found, stiff = (found_by(Job(c, 11, 0.15, ids)) for c in ({}, halo, dict(rivals.RIVALS[5].changes)))
+    halo = dict(competing.COMPETING[1].changes)
+    shipped, halo_found, stiff = (found_by(Job(c, 11, 0.15, ids)) for c in ({}, halo, dict(competing.COMPETING[5].changes)))
     assert halo_found["values"]["5.1"][0] < shipped["values"]["5.1"][0] - 0.08
     assert abs(stiff["parts"]["8.6"]["anxiety"][0]) < 0.06 < abs(shipped["parts"]["8.6"]["anxiety"][0])
 
@@ -381,7 +381,7 @@ def test_a_rival_lacks_what_it_says() -> None:
 
 
 def test_defaults_are_what_the_calibration_found_rounded() -> None:
-    """Every free number's default is the kept result with three digits, and says that it is calibrated; no other number does.
+    """Every free parameter's default is the kept result with three digits, and says that it is calibrated; no other number does.
 
     The search began at the priors' centres, far from there, and settled.
     """
@@ -393,7 +393,7 @@ def test_defaults_are_what_the_calibration_found_rounded() -> None:
 
 
 def test_shipped_ensemble_is_sound() -> None:
-    """At least 200 sets, each with every free number within its range; not one point, nor all of the prior."""
+    """At least 200 sets, each with every free parameter within its range; not one point, nor all of the prior."""
     every = members()
     assert len(every) >= 200 and all(set(m) == {one.name for one in FREE} for m in every)
     assert len({tuple(m.values()) for m in every}) == len(every)
@@ -418,13 +418,13 @@ def test_ensemble_file_that_does_not_fit_is_refused(monkeypatch: pytest.MonkeyPa
 def test_members_agree_when_simulated_anew() -> None:
     """A reduced, honest version of ``attune ensemble --verify``: two members on unused luck, at a fifth of the people.
 
-    Small tables have luck of their own: a miss counts with it.
+    Small tables have random draws of their own: a residual counts with it.
     """
     with Bank(None, 2) as bank:
         for number in (3, 77):
             found = bank.ask([Job({"parameters": dict(members()[number])}, 424242 + number, 0.2, searched())])[0]
             p = patterns()
-            score = sum(m**2 / (1 + (found.values[n][1] / p[n].uncertainty) ** 2) for n, m in misses(found).items())
+            score = sum(m**2 / (1 + (found.values[n][1] / p[n].uncertainty) ** 2) for n, m in residuals(found).items())
             assert score <= score_limit(len(VALUES)), ensemble.disagreements(found)
 
 
@@ -441,7 +441,7 @@ def test_calibrate_by_command(attune: Attune, monkeypatch: pytest.MonkeyPatch, t
     matrix = np.random.default_rng(5).normal(size=(21, len(FREE))) * 0.3
     monkeypatch.setattr(bank_module.Bank, "ask", Toy(matrix, np.zeros(21), FREE).ask)
     done = attune("calibrate", "--out", "there", "--rounds", 3, "--workers", 1)
-    assert done.status == 0 and "free numbers" in done.err and "Joint score" in done.out
+    assert done.status == 0 and "free parameters" in done.err and "Joint score" in done.out
     result = json.loads((tmp_path / "there" / "calibration.json").read_text())
     fit = fit_of(result)
     assert set(fit.values) == {one.name for one in FREE} and abs(fit.standings).max() < 1e-3
@@ -461,13 +461,13 @@ def test_ensemble_by_command(attune: Attune, monkeypatch: pytest.MonkeyPatch) ->
     bad = replace(good, values={**good.values, "5.1": (0.5, 0.0)})
     monkeypatch.setattr(bank_module.Bank, "ask", lambda self, jobs, progress=None: [good, bad])
     done = attune("ensemble", "--verify", 2, "--seed", 5)
-    assert done.status == 1 and "1 of 2 agree" in done.out and "5.1 misses" in done.out
+    assert done.status == 1 and "1 of 2 agree" in done.out and "5.1 lies off" in done.out
 
 
 def test_long_validation_says_what_is_wrong(attune: Attune, tmp_path: Path) -> None:
     wrong(attune("validate", "--leave-one-out", "--competing"), "one at a time")
     wrong(attune("validate", "--model", "halo only"), "--model belongs to --competing")
-    wrong(attune("validate", "--leave-one-out", "--pattern", "9.6"), "9.6 has no value to foretell")
+    wrong(attune("validate", "--leave-one-out", "--pattern", "9.6"), "9.6 has no value to predict")
     assert "used seed 9001" in attune("validate", "--seed", 9001, "--pattern", "16.2", "--size", 0.05).err
     wrong(attune("validate", "--keep", "--seed", 3), "on seed 1")
     wrong(attune("validate", "--competing", "--rounds", 1, "--keep"), "keeps competing models of 4 rounds")
@@ -475,6 +475,6 @@ def test_long_validation_says_what_is_wrong(attune: Attune, tmp_path: Path) -> N
     (tmp_path / "bad.json").write_text("{}")
     wrong(attune("ensemble", "--build", "new", "--fit", "bad.json"), "is no result of attune calibrate")
     (tmp_path / "bad.json").unlink()
-    wrong(attune("validate", "--competing", "--model", "halo onli"), "no rival 'halo onli'", "did you mean")
+    wrong(attune("validate", "--competing", "--model", "halo onli"), "no competing model 'halo onli'", "did you mean")
     wrong(attune("validate", "--claims-over", 900), "ask for 2 to")
     assert os.listdir(tmp_path) == []  # nothing half-written

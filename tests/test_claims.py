@@ -206,7 +206,7 @@ def test_most_claims_hold(found: Sequence[Finding]) -> None:
 
 
 def test_threads_do_not_matter() -> None:
-    """One thread or two: the same numbers, to the last digit."""
+    """One thread or two: the same parameters, to the last digit."""
     with pytest.raises(ValueError, match="at least 1"):
         findings(["K20"], clients=30, threads=0)
     one, two = (findings(["K20"], clients=30, threads=n) for n in (1, 2))

@@ -218,7 +218,7 @@ def test_flow_counts_everybody_once() -> None:
 def test_follow_up_is_person_by_person() -> None:
     run = a_run("unseen")
     table = cm.follow_up(run).set_index(["measure", "when"])
-    assert table.loc[("distress", "arrival"), "difference"] == 0  # the same people with the same luck came
+    assert table.loc[("distress", "arrival"), "difference"] == 0  # the same people with common random numbers came
     assert list(dict.fromkeys(cm.follow_up(run)["when"])) == ["arrival", "end", "6 months"]
     c = run.clients
     mine = c[(c["arm"] == "seen") & c["distress_6_months"].notna() & c["ending"].isin(["planned", "improved", "dropout"])]

@@ -40,7 +40,7 @@ KINDS: dict[str, dict[str, Any]] = {
 
 @lru_cache(maxsize=None)
 def ran(kind: str, numbers: tuple[tuple[str, float], ...] = (), sessions: int = 8, clients: int = 600) -> Run:
-    """A small run of one kind of dyads with some numbers changed; always the same people and luck."""
+    """A small run of one kind of dyads with some numbers changed; always the same people and random draws."""
     spec = {"question": "?", "clients_per_arm": clients, "sessions": sessions, **KINDS[kind], "parameters": dict(numbers)}
     return run(from_spec(spec, kind), seed=SEED, threads=1)
 
@@ -224,7 +224,7 @@ TABLE: list[tuple[str, float | None, float, str, str, Measure, int]] = [
 
 @pytest.mark.parametrize("row", TABLE, ids=lambda row: f"{row[0]}->{row[4]} ({row[3]})")
 def test_a_number_moves_what_it_should(row: tuple[Any, ...]) -> None:
-    """From one value to the other, same people and luck, the measure changes in the stated direction (0: not by a bit)."""
+    """From one value to the other, same people and random draws, the measure changes in the stated direction (0: not by a bit)."""
     name, start, end, kind, _, measure, sign = row
     before = NUMBERS[name].default if start is None else start
     low = measure(ran(kind, () if start is None else ((name, start),)))
@@ -428,14 +428,14 @@ def test_no_two_draws_share_a_purpose() -> None:
 
 
 def test_another_kind_of_therapist_leaves_the_clients_as_they_came() -> None:
-    """Intake, untreated life and the clients' own luck do not depend on whom they meet."""
+    """Intake, untreated life and the clients' own random draws do not depend on whom they meet."""
     secure, dismissing = small(therapist="secure"), small(therapist="dismissing")
     at_intake = [c for c in secure.clients if c.startswith(("client_", "distress")) and "_0" in c]
     pd.testing.assert_frame_equal(secure.clients[at_intake], dismissing.clients[at_intake], check_exact=True)
     first_look = ["client", "week", "distress", "distress_latent"]
     one, other = (r.sessions.query("session == 1")[first_look].reset_index(drop=True) for r in (secure, dismissing))
     pd.testing.assert_frame_equal(one, other, check_exact=True)
-    # What life does is the same luck: without healing or harm, and with attachment that distress does not follow, distress goes
+    # What life does is common random numbers: without healing or harm, and with attachment that distress does not follow, distress goes
     # the same way with either.
     paths = {name: 0.0 for name in NUMBERS if name.startswith("distress_") and name.endswith("_path")}
     frozen = {"healing_rate": 0.0, "rupture_distress_step": 0.0, "dropout_base": -12.0, "good_enough_prob": 0.0, **paths}

@@ -39,7 +39,7 @@ SPEC: dict[str, Any] = {
 
 @lru_cache(maxsize=None)
 def a_run(**changes: float) -> Run:
-    """The arms above, or the intact one alone with numbers of the model changed."""
+    """The arms above, or the intact one alone with parameters of the model changed."""
     spec = {**SPEC, "arms": {"intact": {}}, "parameters": {**STAY, **changes}} if changes else SPEC
     return sim.run(sim.from_spec(spec, "imaging"), seed=5, threads=1)
 

@@ -1,4 +1,4 @@
-"""Streams: is addressed luck good luck, and does nobody else's change?
+"""Streams: is counter-based random numbers good luck, and does nobody else's change?
 
 Everything is deterministic (fixed addresses), so these tests do not flicker. The thresholds are set so that a sound
 generator would fail any of them with a chance below one in a million, all together: seven standard deviations, or a

@@ -57,7 +57,7 @@ def whole(scenario: Scenario, seed: int, arm: str, replicate: int = 0, model: si
     return {name: t[(t["arm"] == arm) & (t["replicate"] == replicate)] for name, t in run.tables.items()}
 
 
-# ------------------------------------------------------------------------------------------------ the same numbers
+# ------------------------------------------------------------------------------------------------ the same parameters
 
 
 @pytest.mark.parametrize(("scenario", "arm", "replicate", "model"), [

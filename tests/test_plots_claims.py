@@ -209,7 +209,7 @@ def test_interaction_by_hand() -> None:
 
 
 def test_same_people_are_compared_one_by_one() -> None:
-    """Arms with both people's styles hold clients of the same numbers: the interval is that of the paired differences."""
+    """Arms with both people's styles hold clients of the same parameters: the interval is that of the paired differences."""
     arms = {f"{c} {t}": {"client": c, "therapist": t} for c in ("secure", "fearful") for t in ("secure", "dismissing")}
     spec = {"question": "?", "clients_per_arm": 30, "sessions": 4, "arms": arms}
     run = sim.run(sim.from_spec(spec, "four"), seed=1)

@@ -323,7 +323,7 @@ BAD: dict[str, tuple[str | bytes, str]] = {
     "cut type": (Q + "cut: {therapist.response.warmth: true}\n", "s.yaml:2: cut.therapist.response.warmth: must be a number from 0 to 1, not True"),
     "cut nothing": (Q + "cut: {therapist.response.warmth: }\n", "s.yaml:2: cut.therapist.response.warmth: must be a number from 0 to 1, not None"),
     "cut word": (Q + "cut: {therapist.response.warmth: typicl}\n", "s.yaml:2: cut.therapist.response.warmth: must be a number from 0 to 1, not 'typicl'"),
-    "cut not typical": (Q + "cut: {client.arousal.control: typical}\n", "s.yaml:2: cut.client.arousal.control: no number of the model says what is typical of client_control; give the value"),
+    "cut not typical": (Q + "cut: {client.arousal.control: typical}\n", "s.yaml:2: cut.client.arousal.control: no parameter of the model says what is typical of client_control; give the value"),
     "cut a part of a flag": (Q + "cut: {client.repair.ruptured: 0.5}\n", "s.yaml:2: cut.client.repair.ruptured: must be a whole number from 0 to 1, not 0.5"),
     "cut a list": (Q + "cut: [therapist.response.warmth]\n", "s.yaml:2: cut: must be a mapping of links to what is seen in their place, such as"),
     "clamp": (Q + "clamp:\n  attachmnt: 0\n", "s.yaml:3: hold.attachmnt: there is no corner or quantity 'attachmnt' - did you mean 'attachment'?"),

@@ -1,4 +1,4 @@
-"""Sensitivity: closed forms come out, luck is told from influence, numbers that follow from others stay, the command tells."""
+"""Sensitivity: closed forms come out, noise is told from influence, numbers that follow from others stay, the command tells."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ UNIT = tuple(Range(name, 0.5, 0.0, 1.0) for name in "abc")
 
 
 def linear(numbers: Mapping[str, float], seed: int) -> float:
-    """3a - b; c does nothing, and nor does luck."""
+    """3a - b; c does nothing, and nor does noise."""
     return 3.0 * numbers.get("a", 0.5) - numbers.get("b", 0.5)
 
 
 def noisy(numbers: Mapping[str, float], seed: int, sd: float = 0.2) -> float:
-    """3a - b, and luck of its own at every point, seed by seed."""
+    """3a - b, and random draws of its own at every point, seed by seed."""
     where = [int(1e9 * (numbers.get(name, 0.5) + 1)) for name in "abc"]
     return linear(numbers, seed) + sd * float(np.random.default_rng([seed, *where]).standard_normal())
 
 
 def shifted(numbers: Mapping[str, float], seed: int) -> float:
-    """3a - b, and luck that is the same at every point."""
+    """3a - b, and noise that is the same at every point."""
     return linear(numbers, seed) + float(np.random.default_rng([seed]).standard_normal())
 
 
@@ -64,7 +64,7 @@ def test_a_line_gives_its_slopes_and_their_squares() -> None:
     rows = morris(found)
     assert [rows[n].mu_star for n in "abc"] == pytest.approx([3.0, 1.0, 0.0]) and rows["c"].mu_star == 0
     assert [rows[n].mu for n in "ab"] == pytest.approx([3.0, -1.0])
-    assert max(row.sigma for row in found.morris) < 1e-12 and max(row.luck for row in found.morris) == 0
+    assert max(row.sigma for row in found.morris) < 1e-12 and max(row.noise for row in found.morris) == 0
     assert [rows[n].verdict for n in "abc"] == ["raises it", "lowers it", "moves nothing here"]
     shares = sobol(found)
     assert list(shares) == ["a", "b"]  # in order of influence, and c is not worth a run
@@ -110,39 +110,39 @@ def test_own_effects_are_those_of_the_library() -> None:
     assert mine.std(axis=0, ddof=1) == pytest.approx(np.asarray(theirs["sigma"], dtype=float))
 
 
-# -------------------------------------------------------------------------------------------------------------- luck
+# -------------------------------------------------------------------------------------------------------------- noise
 
 
 def test_luck_of_its_own_at_every_point_has_its_closed_form() -> None:
     """SD between seeds .2; an effect is a difference over 2/3 of a range; ST gains sd^2 / R / V with V = 10 / 12 + sd^2 / R."""
     found = sensitivity(noisy, UNIT, 1, trajectories=60, samples=256, replicates=4, top=3)
-    assert found.luck["morris"].seed_sd == pytest.approx(0.2, rel=0.1)
-    assert found.luck["sobol"].error == pytest.approx(0.1, rel=0.1)
-    assert found.luck["base"].seeds == evidence.BASE_SEEDS and found.luck["base"].seed_sd == pytest.approx(0.2, rel=0.4)
+    assert found.noise["morris"].seed_sd == pytest.approx(0.2, rel=0.1)
+    assert found.noise["sobol"].error == pytest.approx(0.1, rel=0.1)
+    assert found.noise["base"].seeds == evidence.BASE_SEEDS and found.noise["base"].seed_sd == pytest.approx(0.2, rel=0.4)
     effect = 0.2 * np.sqrt(2 / 4) * 1.5
-    assert morris(found)["c"].luck == pytest.approx(evidence.quantile(4) * effect, rel=0.15)
-    assert morris(found)["c"].verdict == "not distinguishable from luck" and morris(found)["a"].verdict == "raises it"
+    assert morris(found)["c"].noise == pytest.approx(evidence.quantile(4) * effect, rel=0.15)
+    assert morris(found)["c"].verdict == "not distinguishable from sampling noise" and morris(found)["a"].verdict == "raises it"
     share = 0.01 / (10 / 12 + 0.01)
-    assert found.luck["sobol"].share == pytest.approx(share, rel=0.2)
+    assert found.noise["sobol"].share == pytest.approx(share, rel=0.2)
     rows = sobol(found)
-    assert rows["c"].luck == pytest.approx(share, rel=0.2) and rows["c"].total == pytest.approx(rows["c"].luck, rel=0.3)
+    assert rows["c"].noise == pytest.approx(share, rel=0.2) and rows["c"].total == pytest.approx(rows["c"].noise, rel=0.3)
     assert rows["c"].verdict != "moves it" and rows["a"].verdict == "moves it"
 
 
 def test_luck_shrinks_with_replicates() -> None:
-    """Four times the seeds: half the error of a point, a quarter of the share; and with one, luck is seen all the same."""
-    few, many = (sensitivity(noisy, UNIT, 1, method="sobol", samples=64, replicates=n).luck["sobol"] for n in (4, 16))
+    """Four times the seeds: half the error of a point, a quarter of the share; and with one, noise is seen all the same."""
+    few, many = (sensitivity(noisy, UNIT, 1, method="sobol", samples=64, replicates=n).noise["sobol"] for n in (4, 16))
     assert many.error == pytest.approx(few.error / 2, rel=0.15) and many.share == pytest.approx(few.share / 4, rel=0.3)
     one = sensitivity(noisy, UNIT, 1, method="morris", trajectories=40, replicates=1)
-    assert one.luck["morris"].seeds == 2 and one.luck["morris"].points == 4 * evidence.CHECKED_TRAJECTORIES
-    assert one.luck["morris"].seed_sd == pytest.approx(0.2, rel=0.5)
+    assert one.noise["morris"].seeds == 2 and one.noise["morris"].points == 4 * evidence.CHECKED_TRAJECTORIES
+    assert one.noise["morris"].seed_sd == pytest.approx(0.2, rel=0.5)
 
 
 def test_shared_luck_cancels() -> None:
-    """Luck that moves all points together is told as such and takes nothing from any index."""
+    """Noise that moves all points together is told as such and takes nothing from any index."""
     found = sensitivity(shifted, UNIT, 1, samples=64, replicates=3)
-    assert found.luck["morris"].seed_sd > 0.3 and found.luck["morris"].share == pytest.approx(0.0, abs=1e-12)
-    assert max(row.luck for row in found.morris) < 1e-9 and max(row.luck for row in found.sobol) < 1e-12
+    assert found.noise["morris"].seed_sd > 0.3 and found.noise["morris"].share == pytest.approx(0.0, abs=1e-12)
+    assert max(row.noise for row in found.morris) < 1e-9 and max(row.noise for row in found.sobol) < 1e-12
     assert morris(found)["a"].mu_star == pytest.approx(3.0)
 
 
@@ -256,7 +256,16 @@ def test_command_on_hello(attune: Attune, tmp_path: Path) -> None:
     done = attune("sensitivity", HELLO, "--measure", "mean_alliance", *TINY, "--seed", 0, "--replicates", 3,
                   "--out", tmp_path / "out")  # fmt: skip
     assert done.status == 0 and done.err == "", done
-    for words in ("Morris", "Sobol", "raises it", "secure therapist", "WAI points", "between 20 seeds", "assumption", "is luck"):
+    for words in (
+        "Morris",
+        "Sobol",
+        "raises it",
+        "secure therapist",
+        "WAI points",
+        "between 20 seeds",
+        "assumption",
+        "is sampling noise",
+    ):
         assert words in done.out
     assert {p.name for p in (tmp_path / "out").iterdir()} == {"sensitivity.json", "sensitivity.csv", "morris.png", "sobol.png"}
     table = pd.read_csv(tmp_path / "out" / "sensitivity.csv", comment="#")

@@ -362,7 +362,7 @@ def _drawn(selected: bool, n: int, seed: int) -> tuple[Columns, np.ndarray]:
 
 
 def people(selected: bool = False, n: int = 6000, seed: int = 1) -> tuple[Columns, np.ndarray]:
-    """A fresh copy of people from the community (or of those of them who seek help), and their luck codes."""
+    """A fresh copy of people from the community (or of those of them who seek help), and their random-number codes."""
     drawn, code = _drawn(selected, n, seed)
     copy = Columns(PERSON, n)
     copy.data[:] = drawn.data
@@ -380,7 +380,7 @@ def test_a_week_of_life_writes_what_it_says() -> None:
 
 
 def test_a_week_of_distress_by_hand() -> None:
-    """Distress moves to its set point and is stirred by the addressed luck of that week, in part by events."""
+    """Distress moves to its set point and is stirred by the counter-based random numbers of that week, in part by events."""
     who, code = people(n=400)
     p, luck = Parameters({"life_event_prob": 0.4}), SurveyLuck(1, 0)
     before, set_point = who.distress.copy(), who.distress_set_point.copy()

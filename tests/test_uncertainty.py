@@ -43,7 +43,7 @@ def scenario(spec: Mapping[str, Any] = SPEC, **changes: Any) -> Scenario:
 
 
 def shipped(monkeypatch: pytest.MonkeyPatch, *sets: Mapping[str, float]) -> None:
-    """These are the sets of numbers that agree with the record."""
+    """These are the parameter sets that agree with the published evidence."""
     monkeypatch.setattr(ensemble, "members", lambda: tuple(sets))
 
 
@@ -109,7 +109,7 @@ def test_threads_do_not_matter_and_all_tasks_are_counted(run: sim.Run) -> None:
     two = sim.run(run.scenario, seed=5, threads=2)
     for other in (again, two):
         pd.testing.assert_frame_equal(other.ensemble, run.ensemble, check_exact=True)
-    assert calls == [(i + 1, 4 * 3 * 4) for i in range(4 * 3 * 4)]  # four sets of numbers, three arms, four chunks
+    assert calls == [(i + 1, 4 * 3 * 4) for i in range(4 * 3 * 4)]  # four parameter sets, three arms, four chunks
 
 
 def test_the_default_numbers_elsewhere(run: sim.Run) -> None:
@@ -284,8 +284,8 @@ def test_no_model_to_validate(run: sim.Run, tmp_path: Path, capsys: pytest.Captu
 
 def test_check_says_how_much_longer_it_takes(run: sim.Run) -> None:
     said = listing.sizes_of(run.scenario)
-    assert "with 3 sets of numbers" in said and "about 4 times as long" in said
-    assert "sets of numbers" not in listing.sizes_of(scenario())
+    assert "with 3 parameter sets" in said and "about 4 times as long" in said
+    assert "parameter sets" not in listing.sizes_of(scenario())
 
 
 # ----------------------------------------------------------------------------------------- kept, and shown

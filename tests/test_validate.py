@@ -42,7 +42,7 @@ def test_table_is_whole() -> None:
 
 @pytest.mark.parametrize(("row_id", "value", "low", "high"), [("5.1", 0.278, 0.256, 0.299), ("11.1", 0.197, 0.187, 0.207)])
 def test_numbers_as_published(row_id: str, value: float, low: float, high: float) -> None:
-    """Two rows by heart, and the unit of a miss."""
+    """Two rows by heart, and the unit of a residual."""
     one = patterns()[row_id]
     assert (one.value, one.low, one.high) == (value, low, high)
     assert one.uncertainty == pytest.approx((high - low) / 4)
@@ -94,7 +94,7 @@ def test_chosen_keeps_the_order() -> None:
 
 
 def value_row(row_id: str, misses: float, error_share: float = 0.1) -> Row:
-    """A calibrate row that misses by so many of its uncertainties."""
+    """A calibrate row that lies off by so many of its uncertainties."""
     p = patterns()[row_id]
     return Row(p, Simulated(p.value + misses * p.uncertainty, error_share * p.uncertainty, 10))
 
@@ -109,7 +109,7 @@ def test_score_is_the_sum_of_squares() -> None:
     assert result.score == pytest.approx(1.0 + 4.0 + 0.25)
     assert result.limit == pytest.approx(7.815, abs=1e-3)
     assert result.score_passes and result.passes and not result.complete
-    assert [round(row.miss, 9) for row in result.rows] == [1.0, -2.0, 0.5]
+    assert [round(row.residual, 9) for row in result.rows] == [1.0, -2.0, 0.5]
 
 
 def test_score_fails() -> None:
@@ -117,9 +117,9 @@ def test_score_fails() -> None:
     together = Validation(tuple(value_row(one, 2.0) for one in ("1.1", "5.1", "x1")), 1)
     assert together.score > together.limit and not together.passes
     alone = Validation((value_row("1.1", 2.6), *(value_row(one, 0.0) for one in ("5.1", "x1", "x2"))), 1)
-    assert alone.score < alone.limit and alone.rows[0].verdict == "missed" and not alone.passes
+    assert alone.score < alone.limit and alone.rows[0].verdict == "outside" and not alone.passes
     nothing = Validation((Row(patterns()["1.1"], Simulated(NAN, NAN, 0)), value_row("5.1", 0.0)), 1)
-    assert not nothing.passes and nothing.rows[0].verdict == "missed"
+    assert not nothing.passes and nothing.rows[0].verdict == "outside"
 
 
 def test_monte_carlo_error_is_held_against_the_interval() -> None:
@@ -132,8 +132,8 @@ def test_monte_carlo_error_is_held_against_the_interval() -> None:
     [
         ("+", (0.2, 0.1, 0.3), "holds"), ("+", (0.2, -0.1, 0.5), "not shown"), ("+", (-0.2, -0.3, -0.1), "wrong sign"),
         ("-", (-0.2, -0.3, -0.1), "holds"), ("-", (0.2, 0.1, 0.3), "wrong sign"), ("-", (0.0, -0.1, 0.1), "not shown"),
-        ("0", (0.02, -0.05, 0.09), "holds"), ("0", (0.08, 0.05, 0.12), "not shown"), ("0", (0.3, 0.2, 0.4), "missed"),
-        ("0", (-0.3, -0.4, -0.2), "missed"), ("any", (0.3, 0.2, 0.4), "shown"), ("+", (NAN, NAN, NAN), "not shown"),
+        ("0", (0.02, -0.05, 0.09), "holds"), ("0", (0.08, 0.05, 0.12), "not shown"), ("0", (0.3, 0.2, 0.4), "outside"),
+        ("0", (-0.3, -0.4, -0.2), "outside"), ("any", (0.3, 0.2, 0.4), "shown"), ("+", (NAN, NAN, NAN), "not shown"),
     ],
 )  # fmt: skip
 def test_signs(sign: str, part: tuple[float, float, float], verdict: str) -> None:
@@ -260,7 +260,7 @@ def test_validate_by_command(attune: Attune, tmp_path: Path) -> None:
     assert "0.42 [0.39, 0.45]" in done.out and "holds by these rows" in done.out and "1 row: passes" in done.out
     kept = json.loads((tmp_path / "there" / page.TABLE).read_text())
     assert [row["id"] for row in kept["patterns"]] == ["16.2", "x4"] and kept["passes"] and not kept["complete"]
-    assert kept["patterns"][0]["miss"] == pytest.approx((kept["patterns"][0]["simulated"] - 0.42) / 0.015)
+    assert kept["patterns"][0]["residual"] == pytest.approx((kept["patterns"][0]["simulated"] - 0.42) / 0.015)
     assert (tmp_path / "there" / page.FOREST).read_bytes().startswith(b"\x89PNG")
     wrong(attune("validate", "--pattern", "16.2", "--out", "there"), "validation.json: already exists")
 
@@ -275,7 +275,7 @@ def test_validate_fails_with_status_1(attune: Attune, tmp_path: Path) -> None:
     said = json.loads(done.out)
     assert said["changes"]["parameters"]["distress_anxiety_path"] == 0
     assert not said["score_passes"] and not said["directions_pass"]
-    assert abs(said["patterns"][0]["simulated"]) < 0.1 and said["patterns"][0]["miss"] < -15
+    assert abs(said["patterns"][0]["simulated"]) < 0.1 and said["patterns"][0]["residual"] < -15
     assert said["patterns"][1]["parts"]["fearful"]["verdict"] == "not shown"
 
 

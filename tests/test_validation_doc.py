@@ -10,7 +10,7 @@ import pytest
 from sim.errors import StoreError
 from sim.evidence import stored
 from sim.evidence.calibration.plain import table_as_data, table_of
-from sim.evidence.calibration.search import misses
+from sim.evidence.calibration.search import residuals
 from sim.evidence.patterns.published import patterns
 from sim.evidence.patterns.validation import validate
 from sim.evidence.stored import NAMES, keep, keep_with_product, kept, path_of
@@ -33,7 +33,7 @@ def test_the_page_is_what_the_kept_results_make() -> None:
 
 @pytest.mark.parametrize("ids", [["16.1", "10.2", "a1"], ["5.1", "11.1", "13.1"]], ids=["community", "courses"])
 def test_kept_table_is_of_this_model(ids: list[str]) -> None:
-    """Simulated now on the same seed, these rows come out as they are kept (to a fraction of their own luck)."""
+    """Simulated now on the same seed, these rows come out as they are kept (to a fraction of their own random draws)."""
     rows = {row["id"]: row for row in kept("validation")["patterns"]}
     for row in validate(1, ids).rows:
         was = rows[row.pattern.id]["simulated"]
@@ -41,27 +41,27 @@ def test_kept_table_is_of_this_model(ids: list[str]) -> None:
 
 
 def test_model_holds_on_luck_of_its_own() -> None:
-    """A reduced, honest version of ``attune validate``: an unused seed, a third of the people; a miss counts with its own luck.
+    """A reduced, honest version of ``attune validate``: an unused seed, a third of the people; a residual counts with its own random draws.
 
     No row is far off, the joint score passes, and no direction goes the wrong way.
     """
     result = validate(31, size=0.35)
     values = result.of("calibrate")
-    assert sum(row.miss**2 / (1.0 + row.error_share**2) for row in values) <= result.limit
-    assert max(abs(row.miss) / (1.0 + row.error_share**2) ** 0.5 for row in values) <= 2.8
-    assert not [row.pattern.id for row in result.of("direction") if row.verdict in ("wrong sign", "missed")]
+    assert sum(row.residual**2 / (1.0 + row.error_share**2) for row in values) <= result.limit
+    assert max(abs(row.residual) / (1.0 + row.error_share**2) ** 0.5 for row in values) <= 2.8
+    assert not [row.pattern.id for row in result.of("direction") if row.verdict in ("wrong sign", "outside")]
 
 
 def test_what_fails_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever row misses, the page says so and gives a reason; what holds is not excused."""
+    """Whatever row lies off, the page says so and gives a reason; what holds is not excused."""
     result: dict[str, Any] = kept("validation")
     rows = {row["id"]: dict(row) for row in result["patterns"]}
-    rows["5.1"]["miss"], rows["x1"]["miss"] = -3.2, 0.1
+    rows["5.1"]["residual"], rows["x1"]["residual"] = -3.2, 0.1
     rows["9.6"]["verdict"] = "wrong sign"
     told = {one["id"]: one for one in doc.misgivings(rows)}
     assert told["5.1"]["what"] == ["lies off by -3.2"] and told["5.1"]["why"] == doc.WHY["5.1"]
     assert "x1" not in told and told["9.6"]["what"] == ["wrong sign"]
-    rows["5.1"]["verdict"] = "missed"
+    rows["5.1"]["verdict"] = "outside"
     failing = rendered("validation.md.j2", **doc.context({**result, "score": 40.0, "score_passes": False}, rows))
     assert "**fails**" in failing and "uncertainty: 5.1." in failing and "9.6 (wrong sign)" in failing
 
@@ -69,22 +69,22 @@ def test_what_fails_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_every_row_with_a_value_has_a_thought_or_holds() -> None:
     """No row that is talked about is without a reason."""
     for row in kept("validation")["patterns"]:
-        if row["tier"] == "calibrate" and abs(row["miss"]) >= doc.NOTABLE:
+        if row["tier"] == "calibrate" and abs(row["residual"]) >= doc.NOTABLE:
             assert row["id"] in doc.WHY, row["id"]
     assert set(doc.WHY) <= set(patterns())
 
 
 def test_kept_results_are_whole() -> None:
-    """All there, each says with which model; rows foretold are all rows; every rival is there; tables read back."""
+    """All there, each says with which model; rows predicted are all rows; every competing model is there; tables read back."""
     for name in NAMES:
         assert len(kept(name)["model"]) == 16, name
     values = [p.id for p in patterns().values() if p.tier == "calibrate"]
-    assert [row["id"] for row in kept("foretold")["rows"]] == values
-    shipped = kept("rivals")["rivals"][0]
-    assert shipped["name"] == "shipped" and set(shipped["misses"]) == set(values)
-    assert shipped["score"] == pytest.approx(sum(m**2 for m in shipped["misses"].values()), rel=1e-4)
+    assert [row["id"] for row in kept("leave_one_out")["rows"]] == values
+    shipped = kept("competing")["models"][0]
+    assert shipped["name"] == "shipped" and set(shipped["residuals"]) == set(values)
+    assert shipped["score"] == pytest.approx(sum(m**2 for m in shipped["residuals"].values()), rel=1e-4)
     table = table_of(shipped["table"])
-    assert misses(table) == pytest.approx(shipped["misses"], abs=1e-3)
+    assert residuals(table) == pytest.approx(shipped["residuals"], abs=1e-3)
     assert table_as_data(table_of(table_as_data(table))) == table_as_data(table)
 
 
@@ -99,7 +99,7 @@ def test_results_are_kept_whole_or_not_at_all(tmp_path: Path) -> None:
     with pytest.raises(TypeError):
         keep(target, {"a": object()})
     assert target.read_bytes() == before and [p.name for p in target.parent.iterdir()] == ["x.json"]
-    assert path_of("rivals").name == "rivals.json"
+    assert path_of("competing").name == "competing.json"
 
 
 def test_results_are_kept_in_a_clone_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -113,9 +113,9 @@ def test_results_are_kept_in_a_clone_only(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_a_row_of_the_page_says_what_validate_says() -> None:
-    """The kept miss is (simulated - published) over the row's uncertainty."""
+    """The kept residual is (simulated - published) over the row's uncertainty."""
     for row in kept("validation")["patterns"]:
         p = patterns()[row["id"]]
         if p.tier == "calibrate":
-            assert row["miss"] == pytest.approx((row["simulated"] - p.value) / p.uncertainty, abs=1e-3)
-            assert (row["verdict"] == "holds") == (abs(row["miss"]) <= 2.5)
+            assert row["residual"] == pytest.approx((row["simulated"] - p.value) / p.uncertainty, abs=1e-3)
+            assert (row["verdict"] == "holds") == (abs(row["residual"]) <= 2.5)

@@ -323,7 +323,7 @@ def _manifest(plan: Plan, ledger: ledgers.Ledger, tables: Mapping[str, Any]) -> 
         "seed": plan.seed,
         "points": len(plan.points),
         "factors": {name: _levels(plan, name) for name in dict.fromkeys(n for p in plan.points for n in p.changes)},
-        "luck": plan.batch.luck,
+        "random_numbers": plan.batch.random_numbers,
         "replicates": plan.scenario.replicates if until is None else until.model_dump(),
         "resolved_scenario": plan.scenario.spec,
         "versions": begun["versions"],

@@ -63,7 +63,7 @@ class Chunk:
     seed: int
     tasks: tuple[Key, ...]
     changes: Mapping[int, Mapping[str, Any]]
-    luck: str = "common"
+    random_numbers: str = "common"
     keep: tuple[str, ...] = ()
     on_error: str = "skip"
     model: Model = SHIPPED
@@ -108,9 +108,9 @@ def run_added(name: str, text: str) -> None:
     exec(compile(text, place, "exec"), {"__name__": "attune_with", "__file__": place})
 
 
-def seed_at(seed: int, luck: str, changes: Mapping[str, Any]) -> int:
-    """The seed of a point: the batch's, or (``luck: own``) one made of it and of what the point changes, whatever its number."""
-    if luck == "common":
+def seed_at(seed: int, random_numbers: str, changes: Mapping[str, Any]) -> int:
+    """The seed of a point: the batch's, or (``random_numbers: own``) one made of it and of what the point changes, whatever its number."""
+    if random_numbers == "common":
         return seed
     said = f"{seed}\0{json.dumps(dict(changes), sort_keys=True)}"
     return int.from_bytes(hashlib.blake2b(said.encode(), digest_size=8).digest(), "little") % 2**63
@@ -149,7 +149,7 @@ def perform(chunk: Chunk) -> Done:
 def _performed(chunk: Chunk, key: Key) -> tuple[dict[str, pa.Table], list[Failure]]:
     """One task: its summaries and the tables to keep, and what failed in it."""
     changes = chunk.changes[key.point]
-    seed = seed_at(chunk.seed, chunk.luck, changes)
+    seed = seed_at(chunk.seed, chunk.random_numbers, changes)
     scenario = scenario_at(chunk.scenario, changes)
     parts: list[tuple[str, dict[str, dict[str, Any]]]] = []
     values: dict[str, dict[str, np.ndarray]] = {}

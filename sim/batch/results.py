@@ -38,7 +38,7 @@ class BatchResults:
 
     @property
     def seed(self) -> int:
-        """The seed of all its luck."""
+        """The seed of all its random draws."""
         return int(self.manifest["seed"])
 
     @property
@@ -144,7 +144,7 @@ class BatchResults:
         return self._effects
 
     def against(self, base: int = 0) -> pd.DataFrame:
-        """Every point less another, replicate by replicate (``batch.luck: common`` gives both the same people and luck).
+        """Every point less another, replicate by replicate (``batch.random_numbers: common`` gives both the same people and random draws).
 
         Columns: point, arm, measure, minus, difference, low, high, n (replicates of both). No interval from fewer than two.
         """

@@ -183,7 +183,17 @@ def chunks_of(plan: Plan, tasks: Iterable[Key], size: int) -> Iterator[Chunk]:
     coming = iter(tasks)
     while mine := tuple(itertools.islice(coming, size)):
         changes = {p: plan.points[p].changes for p in dict.fromkeys(key.point for key in mine)}
-        yield Chunk(bare, plan.seed, mine, changes, plan.batch.luck, plan.batch.keep, plan.batch.on_error, plan.model, plan.added)
+        yield Chunk(
+            bare,
+            plan.seed,
+            mine,
+            changes,
+            plan.batch.random_numbers,
+            plan.batch.keep,
+            plan.batch.on_error,
+            plan.model,
+            plan.added,
+        )
 
 
 def warmed_up(plan: Plan) -> None:

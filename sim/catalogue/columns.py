@@ -13,7 +13,7 @@ Described = dict[str, tuple[str, str]]
 
 _WHO: Described = {
     "arm": ("label", "arm of the scenario; in a crossed design one client style with one therapist style"),
-    "replicate": ("number", "repetition with other people and other luck, from 0"),
+    "replicate": ("number", "repetition with other people and other random draws, from 0"),
     "client": ("number", "the client; in a crossed design each client style has its own million of numbers"),
     "therapist": ("number", "the therapist, missing where there is none; outside clinics each dyad has its own copy"),
 }
@@ -243,9 +243,12 @@ CLINIC: Described = {
 #: What ``parameters: ensemble`` adds: a row per arm, member and measure (``uncertainty.over_members``).
 ENSEMBLE: Described = {
     "arm": _WHO["arm"],
-    "member": ("number", "which of the shipped sets of numbers was run, from 0; people and luck are the same in all of them"),
+    "member": (
+        "number",
+        "which of the shipped parameter sets was run, from 0; people and random draws are the same in all of them",
+    ),
     "measure": ("label", "measure of the arm; ending in _difference: less that of the arm it is compared with"),
-    "value": ("see unit", "what this arm comes to with this set of numbers; shares in percent"),
+    "value": ("see unit", "what this arm comes to with this parameter set; shares in percent"),
     "unit": ("label", "unit of the value"),
 }
 

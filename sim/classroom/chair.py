@@ -1,4 +1,4 @@
-"""Take the chair: one rupture, what each response would have led to, on the same luck."""
+"""Take the chair: one rupture, what each response would have led to, with the same random draws."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """A lesson as one file that needs no server: the page with its style and modules inside, and courses computed in advance.
 
 The two pairs do not depend on each other, so each pair's courses over a grid of accuracy, warmth and luck are kept once, and
-any two of the same luck can be shown together. Sliders snap to the grid. The file asks nobody for anything.
+any two of the same random draws can be shown together. Sliders snap to the grid. The file asks nobody for anything.
 """
 
 from __future__ import annotations

@@ -204,7 +204,7 @@ def _handout(name: str) -> bytes:
 
 
 def the_model(request: Request) -> Response:
-    """Equations and numbers of the model."""
+    """Equations and parameters of the model."""
     return _as_json(model.described())
 
 

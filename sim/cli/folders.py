@@ -108,7 +108,7 @@ def compare(
     measure: Annotated[list[str] | None, typer.Option(help="Only this measure; may be repeated.")] = None,
     csv: Annotated[Path | None, typer.Option(help="Also write all rows to this CSV file.")] = None,
 ) -> None:
-    """What B comes to less what A does, with 95 % intervals; paired where both had the same people and luck."""
+    """What B comes to less what A does, with 95 % intervals; paired where both had the same people and random draws."""
     from sim.folders.compare import compare_folders
 
     found = compare_folders(a, b, measure)
@@ -214,7 +214,7 @@ def replay(
     failure: Annotated[int | None, typer.Option(min=0, help="Number of the failure, from 0; without it, all are listed.")] = None,
     write: Annotated[Path | None, _WRITE] = None,
 ) -> None:
-    """Find, replay and understand a failed run of a batch: alone, on the same luck, narrowed down to who, when and what."""
+    """Find, replay and understand a failed run of a batch: alone, with common random numbers, narrowed down to who, when and what."""
     from sim.cli import replay as page
     from sim.errors import StoreError
     from sim.folders.reopened import reopened

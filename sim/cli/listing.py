@@ -1,4 +1,4 @@
-"""What the command line lists: the plan of a scenario, the numbers of the model, policies, and what a clinic can say."""
+"""What the command line lists: the plan of a scenario, the parameters of the model, policies, and what a clinic can say."""
 
 from __future__ import annotations
 
@@ -115,8 +115,8 @@ def _of_the_ensemble(scenario: Scenario) -> str:
     if not n:
         return ""
     return (
-        f" All this is done {n + 1} times and takes about {n + 1} times as long: with the default numbers, and with {n} sets of "
-        "numbers that agree with the published record, of which only the measures of the arms are kept."
+        f" All this is done {n + 1} times and takes about {n + 1} times as long: with the default parameters, and with {n} sets of "
+        "numbers that agree with the published evidence, of which only the measures of the arms are kept."
     )
 
 

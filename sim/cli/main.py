@@ -43,7 +43,7 @@ _WITH = typer.Option(
     "--with", help="Python file that is run first and adds matching rules, policies or programmes; may be repeated."
 )
 _POINT = typer.Option(min=0, help="Of a scenario with a batch: this point alone, as a single run with all its tables.")
-_SEED = typer.Option(min=0, max=2**63 - 1, help="Fixes all luck: the same seed gives the same tables.")
+_SEED = typer.Option(min=0, max=2**63 - 1, help="Fixes all random draws: the same seed gives the same tables.")
 
 
 def _version(value: bool) -> None:
@@ -124,7 +124,7 @@ def _at_point(scenario: Scenario, point: int | None, seed: int) -> tuple[Scenari
         has = f"points 0 to {len(points) - 1}" if scenario.batch is not None else "no batch"
         raise UsageError(f"--point {point}: {scenario.name} has {has}")
     changes = points[point].changes
-    return scenario_at(scenario, changes), seed_at(seed, scenario.batch.luck, changes)
+    return scenario_at(scenario, changes), seed_at(seed, scenario.batch.random_numbers, changes)
 
 
 def _run_alone(wanted: Scenario, seed: int, out: Path | None, workers: int | None) -> None:
@@ -217,7 +217,7 @@ def params(
     policies: Annotated[bool, typer.Option("--policies", help="List what therapists can be told to do instead.")] = False,
     clinic: Annotated[bool, typer.Option("--clinic", help="List what a clinic can say instead.")] = False,
 ) -> None:
-    """List every number of the model: default, unit, range, source, status, meaning."""
+    """List every parameter of the model: default, unit, range, source, status, meaning."""
     from dataclasses import asdict
 
     from sim.cli import listing
@@ -229,7 +229,7 @@ def params(
 
     chosen = [n for n in NUMBERS.values() if word is None or word.lower() in f"{n.name} {n.group} {n.meaning}".lower()]
     if not chosen:
-        raise UsageError(f"no number's name or meaning contains '{word}'{nearest(word or '', NUMBERS)}")
+        raise UsageError(f"no parameter's name or meaning contains '{word}'{nearest(word or '', NUMBERS)}")
     if as_json:
         screen.say(json.dumps([asdict(n) for n in chosen], indent=2))
         return

@@ -86,7 +86,7 @@ def explained(found: Replay) -> Iterator[str]:
     failure = found.failure
     yield f"Failure {found.number} of {found.of} in {found.folder} (numbered from 0). Simulated people, not real ones."
     where = f"Point {failure.point} ({found.point.name}), arm '{failure.arm}', replicate {failure.replicate}"
-    yield f"{where}; luck of seed {found.seed}."
+    yield f"{where}; random draws of seed {found.seed}."
     yield from _changes(found.changes)
     yield ""
     yield f"Then:  {failure.error}"
@@ -118,7 +118,7 @@ def _changes(changes: Sequence[Change]) -> Iterator[str]:
 
 def _again(found: Replay) -> str:
     if found.error is None:
-        return "it runs well now, on the same luck."
+        return "it runs well now, with common random numbers."
     if found.same:
         return "it fails again, in just the same way."
     return f"it fails again, but otherwise: {found.error}"

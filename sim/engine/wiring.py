@@ -47,7 +47,7 @@ def resolve(step: Step, argument: str, wiring: Wiring, numbers: Iterable[str] = 
 
     In this order: a region of this person (``acc``) or of the partner (``partner_acc``); a draw (``x_luck`` normal,
     ``x_chance`` uniform); the partner's quantity (``partner_x``); this person's quantity; a quantity of the dyad, or
-    one named in full (``client_x``); this role's number (``client_x`` where declared); a number of the model.
+    one named in full (``client_x``); this role's number (``client_x`` where declared); a parameter of the model.
     """
     other = ROLES[1 - ROLES.index(step.role)]
     whose, bare = (other, argument.removeprefix("partner_")) if argument.startswith("partner_") else (step.role, argument)
@@ -79,7 +79,7 @@ def arguments(equation: Callable[..., Any]) -> list[str]:
 
 def whose_luck(draw: str) -> str:
     """Whose random draw it is: client or pair."""
-    # A client's own luck goes with them to every therapist; everything else belongs to the pair.
+    # A client's own random draws goes with them to every therapist; everything else belongs to the pair.
     return "client" if draw.startswith("client_") else "pair"
 
 
@@ -174,5 +174,5 @@ def trace_columns(steps: tuple[Step, ...]) -> list[str]:
 
 
 def draws(steps: tuple[Step, ...]) -> Mapping[str, str]:
-    """Every draw of an exchange: name -> whose luck it is (client or pair)."""
+    """Every draw of an exchange: name -> whose draw it is (client or pair)."""
     return {d: whose_luck(d) for d in wire(steps, tuple(NUMBERS), DYAD)[1].draws}

@@ -20,7 +20,7 @@ from sim.files import folder_at, write_over
 
 #: What is kept: the calibration, every row predicted without it, the competing models, the ensemble's tables, the validation, the
 #: claims, and the claims over the ensemble.
-NAMES = ("calibration", "foretold", "rivals", "ensemble", "validation", "claims", "claims_over_ensemble")
+NAMES = ("calibration", "leave_one_out", "competing", "ensemble", "validation", "claims", "claims_over_ensemble")
 #: Rooms and files that decide what a simulated study finds.
 _DECIDES = (
     "luck.py", "theory", "people", "measurement", "engine", "therapy", "catalogue", "scenario", "simulation", "measures", "runs",

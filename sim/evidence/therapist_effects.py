@@ -145,7 +145,7 @@ def with_every_therapist(run: Run, arm: Arm, replicate: int, outcome: str, clien
     """What these clients (numbers) would rate with each of these therapists: (clients, therapists); and their intake distress.
 
     Each pair has a course in a world of its own, as the clients came and as the therapists were when they started (without
-    later fatigue or training), held so; no waiting, no leave. Luck is addressed: a client has the same luck with everyone, a
+    later fatigue or training), held so; no waiting, no leave. Random numbers are counter-based: a client has common random numbers with everyone, a
     pair its own, and every questionnaire comes back whole. For ``alliance`` nobody leaves before the third session, so that
     everybody has rated it.
     """

@@ -26,7 +26,7 @@ def columns_described(found: ResultFolder, table: str) -> Iterator[dict[str, str
 
 
 def factor_described(address: str) -> tuple[str, str]:
-    """Unit and meaning of a factor: of a number of the model its own."""
+    """Unit and meaning of a factor: of a parameter of the model its own."""
     number = NUMBERS.get(address.rpartition(".")[2])
     if number is not None:
         return number.unit, f"factor: {number.meaning}"

@@ -174,7 +174,7 @@ def _coordinates(data: Any, found: ResultFolder, points: pd.DataFrame, arms: lis
         labels.long_name = words
     replicate = data.createVariable("replicate", "i4", ("replicate",))
     replicate[:] = np.arange(replicates)
-    replicate.long_name = "repetition with other people and other luck, from 0"
+    replicate.long_name = "repetition with other people and other random draws, from 0"
     columns = [column for column in points.columns if column != "point"]
     names = variable_names([*known_measures(found.clinic), "point", "arm", "minus", "replicate", *columns])
     for column in columns:

@@ -1,6 +1,6 @@
 """Two folders compared: what B comes to less what A does, with 95 % intervals, matched as closely as the two allow.
 
-Two single runs of the same people are matched client by client; all else replicate by replicate, where both had the same luck;
+Two single runs of the same people are matched client by client; all else replicate by replicate, where both had common random numbers;
 and where they had not, the difference is that of two groups of different people (Welch).
 """
 
@@ -89,8 +89,8 @@ class _Side:
         """The seed of every point."""
         if self.batch is None:
             return [self.seed]
-        luck = self.batch.manifest["luck"]
-        return [seed_at(self.seed, luck, point.changes) for point in self.batch.plan_points]
+        kind = self.batch.manifest["random_numbers"]
+        return [seed_at(self.seed, kind, point.changes) for point in self.batch.plan_points]
 
 
 def compare_folders(a: str | Path, b: str | Path, measure: str | Iterable[str] | None = None) -> Compared:
@@ -168,7 +168,7 @@ def _summaries_of(run: Run) -> pd.DataFrame:
 def _by_replicate(a: _Side, b: _Side, arms: Sequence[str], measures: Sequence[str]) -> tuple[pd.DataFrame, list[str]]:
     matched, notes = _points(a, b)
     tables = [side.summaries(arms, measures) for side in (a, b)]
-    common = _same_luck(a, b, matched)
+    common = _same_draws(a, b, matched)
     parts = []
     for (at, other), same in zip(matched, common, strict=True):
         if at not in tables[0] or other not in tables[1]:
@@ -179,11 +179,17 @@ def _by_replicate(a: _Side, b: _Side, arms: Sequence[str], measures: Sequence[st
     if table.empty:
         raise StoreError("nothing is in both: no measure has a value in the same arm and point of A and B")
     if all(common):
-        notes.append("paired by replicate: the same seed and luck, and the same people as far as both ask for the same kind")
+        notes.append(
+            "paired by replicate: the same seed and random draws, and the same people as far as both ask for the same kind"
+        )
     elif not any(common):
-        notes.append("not paired: seed or luck differ, so these are different people; intervals are those of two groups (Welch)")
+        notes.append(
+            "not paired: seeds or random draws differ, so these are different people; intervals are those of two groups (Welch)"
+        )
     else:
-        notes.append(f"paired in {sum(common)} of {len(common)} points; elsewhere seed or luck differ, and intervals are Welch's")
+        notes.append(
+            f"paired in {sum(common)} of {len(common)} points; elsewhere seeds or random draws differ, and intervals are Welch's"
+        )
     notes += _replicates_told(tables, matched)
     if table["low"].isna().all():
         notes.append("no intervals: they need two replicates or more that both have")
@@ -199,7 +205,7 @@ def _points(a: _Side, b: _Side) -> tuple[list[tuple[int, int]], list[str]]:
     if b.points == 1:
         return [(p, 0) for p in range(a.points)], ["B has one point: it is compared with every point of A"]
     assert a.batch is not None and b.batch is not None
-    exact = "own" in (a.batch.manifest["luck"], b.batch.manifest["luck"])
+    exact = "own" in (a.batch.manifest["random_numbers"], b.batch.manifest["random_numbers"])
     keys = [{_key(p.changes, exact): p.number for p in side.batch.plan_points} for side in (a, b) if side.batch]
     both = [(number, keys[1][key]) for key, number in keys[0].items() if key in keys[1]]
     if not both:
@@ -220,7 +226,7 @@ def _key(changes: Any, exact: bool) -> tuple[tuple[str, str], ...]:
     return tuple(sorted((name, level(value)) for name, value in changes.items()))
 
 
-def _same_luck(a: _Side, b: _Side, matched: Sequence[tuple[int, int]]) -> list[bool]:
+def _same_draws(a: _Side, b: _Side, matched: Sequence[tuple[int, int]]) -> list[bool]:
     seeds = a.seeds(), b.seeds()
     return [seeds[0][at] == seeds[1][other] for at, other in matched]
 

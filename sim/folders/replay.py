@@ -1,4 +1,4 @@
-"""One failed run of a batch, simulated alone on the same luck, and narrowed down to who, when and which quantity."""
+"""One failed run of a batch, simulated alone with common random numbers, and narrowed down to who, when and which quantity."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def level(value: Any) -> str:
 def replayed(
     folder: str | Path, number: int = 0, *, model: Model = SHIPPED, progress: Callable[[str], None] = lambda line: None
 ) -> Replay:
-    """Simulate a failed run of a batch alone, on the same luck, and narrow it down. ``number``: its place in ``failures_of``.
+    """Simulate a failed run of a batch alone, with common random numbers, and narrow it down. ``number``: its place in ``failures_of``.
 
     ``model``: the one that the batch was run on, where that was not the shipped one. ``progress`` is called with a line before
     each step. Raises ``StoreError`` where there is no such failure, or the batch cannot be planned again.
@@ -138,7 +138,7 @@ def replayed(
     point = found.plan.points[failure.point]
     scenario = scenario_at(found.plan.scenario, point.changes)
     arm = next(a for a in scenario.arms if a.name == failure.arm)
-    seed = seed_at(found.plan.seed, found.plan.batch.luck, point.changes)
+    seed = seed_at(found.plan.seed, found.plan.batch.random_numbers, point.changes)
     task = task_of(scenario, arm, Key(failure.point, failure.replicate, failure.block))
 
     def fails(clients: np.ndarray) -> Exception | None:

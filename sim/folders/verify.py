@@ -199,7 +199,7 @@ def _compare_batch(
     point, replicate = tasks[0].point, tasks[0].replicate
     done = perform(Chunk(
         plan.scenario.model_copy(update={"arms": ()}), plan.seed, tuple(tasks), {point: plan.points[point].changes},
-        plan.batch.luck, plan.batch.keep, "skip", plan.model,
+        plan.batch.random_numbers, plan.batch.keep, "skip", plan.model,
     ))  # fmt: skip
     _compare_failures(found, result, tasks, done.failures, where)
     names = ([SUMMARIES] if summaries_too else []) + list(plan.batch.keep)
@@ -266,7 +266,7 @@ def _sampled_run(found: ResultFolder, result: Verified, sample: int, model: Mode
         )
         return
     if any(name in ENSEMBLE_TABLES for name in found.tables):
-        result.not_sampled.append("the ensemble was checked by hash only; its sets of numbers are too long to run again")
+        result.not_sampled.append("the ensemble was checked by hash only; its parameter sets are too long to run again")
     scenario, clinic = run.scenario, found.clinic
     arms = [arm.name for arm in scenario.arms]
     blocks = 1 if clinic else -(-scenario.clients_per_arm // CHUNK)

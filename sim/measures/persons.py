@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 #: A person of a clinic is known by these, a clinic by the first two.
 ONE_PERSON = ["arm", "replicate", "client"]
 ONE_CLINIC = ["arm", "replicate"]
-#: Change in CORE-OM points (0-40) that is called reliable: 5 points, as in the published record (evidence 12.10).
+#: Change in CORE-OM points (0-40) that is called reliable: 5 points, as in the published evidence (evidence 12.10).
 RELIABLE_CHANGE = 5.0
 #: Where a person stands at the end, by how their last course ended.
 STATES = {

@@ -76,7 +76,7 @@ def _quartile(what: str, share: float) -> Callable[[Shown], float]:
 class Pairing(Shown):
     """Clients of one style with therapists of one style (or of the population, or none), by sliders instead of a file.
 
-    ``kwargs``: numbers of the model by name (``sim.theory.parameters``); Mesa's page asks for this word.
+    ``kwargs``: parameters of the model by name (``sim.theory.parameters``); Mesa's page asks for this word.
     """
 
     def __init__(self, client: str = "fearful", therapist: str = "secure", clients: int = 60, sessions: int = 20,
@@ -152,7 +152,7 @@ def _whole(label: str, value: int, low: int, high: int) -> dict[str, Any]:
 
 
 def _seed() -> dict[str, Any]:
-    return _whole("Seed (another number: other luck)", 1, 0, MOST_SEEDS)
+    return _whole("Seed (another number: other random draws)", 1, 0, MOST_SEEDS)
 
 
 def _number(name: str) -> dict[str, Any]:

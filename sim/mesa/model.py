@@ -299,7 +299,7 @@ class TherapyModel(mesa.Model):  # type: ignore[misc]
     """One arm and replicate of a scenario, week by week: ``step`` is a week, ``steps`` the weeks lived so far.
 
     ``scenario``: a ``Scenario`` or the path of its file. ``arm``: its name; if None the first that has a therapist.
-    ``seed``: a whole number from 0; with ``replicate`` it addresses all luck of the simulated people, which no draw from
+    ``seed``: a whole number from 0; with ``replicate`` it addresses all random draws of the simulated people, which no draw from
     Mesa's ``model.random`` or ``model.rng`` can move. Those two are started from ``seed`` too and serve Mesa's own
     shuffling only. ``model``: another than the shipped one (``sim.Model``). Reporters are added to those named in
     ``REPORTED``, in clinics also ``CLINIC_REPORTED``; data are collected at intake and after every week, so row ``k`` is

@@ -53,7 +53,7 @@ def live_a_week(role: str, people: Columns, code: np.ndarray, week: int, numbers
 
     Writes distress and its set point, defences, anxiety, avoidance, both anchors and life_events.
 
-    ``code`` are the people's luck codes (see ``luck.person``).
+    ``code`` are the people's random-number codes (see ``luck.person``).
     """
     before = people.distress.copy()
     event = luck.uniform(code, "life_event", week) <= numbers.life_event_prob

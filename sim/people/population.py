@@ -1,7 +1,7 @@
 """Who comes: clients drawn from the community and selected on distress, therapists drawn from theirs.
 
 A candidate is drawn (attachment, defences, distress), then kept if they lie where the scenario wants them and, for
-clients, if they seek help; otherwise the next candidate of the same number is drawn. All luck is addressed by the
+clients, if they seek help; otherwise the next candidate of the same number is drawn. All random numbers are counter-based by the
 person's number and the attempt, so nobody's draw depends on anybody else's.
 """
 
@@ -158,7 +158,7 @@ def _distress_paths(p: Parameters) -> tuple[tuple[float, ...], tuple[float, ...]
 
 
 def draw(role: str, wanted: Wanted, code: np.ndarray, p: Parameters, luck: Luck) -> Columns:
-    """People of one role, as state columns; ``code`` are their luck codes.
+    """People of one role, as state columns; ``code`` are their random-number codes.
 
     Raises ``PopulationError`` when nobody fits the wanted place within ``MOST_ATTEMPTS`` candidates.
     """

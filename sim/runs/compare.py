@@ -1,4 +1,4 @@
-"""Comparing two scenarios, or two models, on the same seeds: same people, same luck, one change."""
+"""Comparing two scenarios, or two models, on the same seeds: same people, common random numbers, one change."""
 
 from __future__ import annotations
 
@@ -70,8 +70,8 @@ def compare(
     what b runs on, if another, so that ``compare(usual, usual, seeds, model_b=mine)`` compares two models. ``how`` goes
     to ``sim.run`` (threads, chunk). Returns one row per measure: the difference with its 95 % interval over seeds, the
     means under a and b, the SD of a seed's difference, what it would be if the seeds were not shared, and the number of
-    seeds. A seed shares all luck; the people are the same where both scenarios ask for the same kind of clients. Of scenarios
-    that ask for the ensemble the default numbers are compared. Raises ``UsageError`` without seeds or for an unknown name,
+    seeds. A seed shares all random draws; the people are the same where both scenarios ask for the same kind of clients. Of scenarios
+    that ask for the ensemble the default parameters are compared. Raises ``UsageError`` without seeds or for an unknown name,
     ``UsageError`` for a measure that gives no number.
     """
     functions = _measures(measure, clinic="clinic" in (a.design, b.design))

@@ -28,11 +28,11 @@ def run(
     progress: Callable[[int, int], None] | None = None,
     model: Model = SHIPPED,
 ) -> Run:
-    """Simulate a scenario. ``seed`` (an integer >= 0) fixes all luck; the same seed gives the same tables, exactly.
+    """Simulate a scenario. ``seed`` (an integer >= 0) fixes all random draws; the same seed gives the same tables, exactly.
 
     ``threads`` (default: all cores) and ``chunk`` (clients simulated together) change speed only. ``progress`` is
     called with the number of tasks done and in all. ``model``: another than the shipped one
-    (``sim.Model``). With ``parameters: ensemble`` the scenario is run once more with each of so many other sets of numbers, of
+    (``sim.Model``). With ``parameters: ensemble`` the scenario is run once more with each of so many other parameter sets, of
     which only ``Run.ensemble`` is kept. Raises ``StateError`` when a quantity leaves its range.
     """
     seed = checked_seed(seed)
@@ -62,7 +62,7 @@ def run(
 def _simulated_on(
     pool: ThreadPoolExecutor, scenario: Scenario, seed: int, chunk: int, one_more: Callable[[], None], model: Model
 ) -> Run:
-    """A scenario with one set of numbers, on these threads; ``one_more`` is called after every task."""
+    """A scenario with one parameter set, on these threads; ``one_more`` is called after every task."""
     tasks, parts = tasks_of(scenario, chunk), []
     for part in pool.map(lambda task: simulated_part(scenario, seed, task, model), tasks):
         parts.append(part)

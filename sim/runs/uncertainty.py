@@ -1,10 +1,10 @@
 """Two kinds of uncertainty, kept apart: chance, and what the evidence leaves open.
 
-*Chance*: other people and other luck, with the same numbers. The 95 % intervals that the project computes anyway, of the run with
-the default numbers: over simulated people, of a clinic over its replicates. More people make it smaller.
+*Chance*: other people and other random draws, with the same parameters. The 95 % intervals that the project computes anyway, of the run with
+the default parameters: over simulated people, of a clinic over its replicates. More people make it smaller.
 
-*What the evidence leaves open*: the same people with the same luck, under different sets of numbers that all agree with the
-published record (``theory.ensemble``): the middle 95 % of what these sets give. More people hardly change it; only better
+*What the evidence leaves open*: the same people with common random numbers, under different parameter sets that all agree with the
+published evidence (``theory.ensemble``): the middle 95 % of what these sets give. More people hardly change it; only better
 evidence does.
 """
 
@@ -140,7 +140,7 @@ def with_numbers(scenario: Scenario, numbers: Mapping[str, float]) -> Scenario:
 def over_members(scenario: Scenario, simulated: Callable[[Scenario], Run]) -> pd.DataFrame:
     """The measures of every arm under each chosen member of the ensemble: columns arm, member, measure, value, unit.
 
-    ``simulated`` runs one scenario, always on the same seed, so that all members have the same people and luck. One member is
+    ``simulated`` runs one scenario, always on the same seed, so that all members have the same people and random draws. One member is
     run after another and only its measures are kept, so that memory does not grow with their number. ``member`` is its number
     in the shipped ensemble.
     """
@@ -159,13 +159,13 @@ def over_members(scenario: Scenario, simulated: Callable[[Scenario], Run]) -> pd
 def two_intervals(run: Run) -> pd.DataFrame:
     """Chance and what the evidence leaves open, side by side: one row per measure and arm, and per difference between arms.
 
-    - ``value``: with the default numbers (and those that the scenario fixes), as in all other tables of the run.
-    - ``chance_low``, ``chance_high``: 95 % interval of that value over other people and other luck with the same numbers: over
+    - ``value``: with the default parameters (and those that the scenario fixes), as in all other tables of the run.
+    - ``chance_low``, ``chance_high``: 95 % interval of that value over other people and other random draws with the same parameters: over
       simulated people (Student's t; a share by Wilson; differences person by person where the arms hold the same people), of a
       clinic over its replicates. Missing with one replicate of a clinic, and where just the same people drop out of both arms.
       It says nothing about whether the numbers are right.
     - ``evidence_low``, ``evidence_high``: the middle 95 % of the values that the members of the ensemble give, each for the same
-      people with the same luck. With few members that is nearly their whole range. Since luck is common to all of them,
+      people with common random numbers. With few members that is nearly their whole range. Since random draws are common to all of them,
       a difference between members contains little of it: not none, for where numbers differ somebody may take another
       turn, but what the people of this seed have in common moves all members alike, and is chance, not in this interval.
     - ``median`` of the members, and ``outside``: whether the value with the defaults lies outside the evidence interval.
@@ -176,7 +176,7 @@ def two_intervals(run: Run) -> pd.DataFrame:
     Raises ``UsageError`` for a run whose scenario does not ask for the ensemble.
     """
     if not len(run.ensemble):
-        raise UsageError(f"{run.scenario.name}: was run with one set of numbers; give the scenario 'parameters: ensemble'")
+        raise UsageError(f"{run.scenario.name}: was run with one parameter set; give the scenario 'parameters: ensemble'")
     table = run.ensemble.assign(arm=run.ensemble["arm"].astype("str"), measure=run.ensemble["measure"].astype("str"))
     each = {key: part["value"].to_numpy(float) for key, part in table.groupby(["arm", "measure"])}
     rows = []

@@ -49,7 +49,7 @@ def arm_named(scenario: Scenario, name: str) -> Arm:
 
 
 def differ_only_in(arm: Arm, other: Arm, *free: str) -> bool:
-    """Whether two arms have the same clients and differ in nothing but ``free``: fields of an arm, or numbers of the model."""
+    """Whether two arms have the same clients and differ in nothing but ``free``: fields of an arm, or parameters of the model."""
     same = {"therapist", "policies", "sessions", "lesions", "interventions", "clinic"} - {*free}
     numbers = [{name: value for name, value in a.parameters.items() if name not in free} for a in (arm, other)]
     return same_clients(arm, other) and numbers[0] == numbers[1] and all(getattr(arm, n) == getattr(other, n) for n in same)

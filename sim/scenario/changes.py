@@ -23,14 +23,14 @@ from sim.therapy.policies import POLICIES
 _LAST = {"session": 520, "exchange": 60}  # longest course and longest session
 
 
-#: Said in place of, or beside, numbers: run with many sets of them that all agree with the published record.
+#: Said in place of, or beside, numbers: run with many sets of them that all agree with the published evidence.
 ENSEMBLE = "ensemble"
 _EXAMPLE = "parameter names to numbers, such as trust_rate: 0.2"
 
 
 @dataclass(frozen=True)
 class Given:
-    """What a scenario says of the model's numbers: those that it fixes, and how many members of the ensemble (0 = none)."""
+    """What a scenario says of the model's parameters: those that it fixes, and how many members of the ensemble (0 = none)."""
 
     numbers: Mapping[str, float] = field(default_factory=dict)
     ensemble: int = 0
@@ -70,7 +70,7 @@ def _given(value: Any) -> Given:
 def _members(value: Any) -> int:
     most = len(ensemble.members())
     if isinstance(value, bool) or not isinstance(value, int) or not 2 <= value <= most:
-        raise Wrong((ENSEMBLE,), f"must be a whole number from 2 to {most}, the sets of numbers there are, not {shown(value)}")
+        raise Wrong((ENSEMBLE,), f"must be a whole number from 2 to {most}, the parameter sets there are, not {shown(value)}")
     return value
 
 
@@ -250,7 +250,7 @@ def definitions() -> dict[str, Any]:
 
 def _parameters_or_ensemble() -> dict[str, Any]:
     """What a whole scenario may say of numbers: what an arm may, or the ensemble, alone or with numbers that are fixed."""
-    count = {"type": "integer", "minimum": 2, "default": ensemble.USUAL, "description": "How many sets of numbers are run."}
+    count = {"type": "integer", "minimum": 2, "default": ensemble.USUAL, "description": "How many parameter sets are run."}
     numbers = {name: {"$ref": f"#/$defs/parameters/properties/{name}"} for name in NUMBERS}
     return {"anyOf": [{"const": ENSEMBLE}, object_of({ENSEMBLE: count, **numbers}), {"type": "null"}]}
 

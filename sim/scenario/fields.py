@@ -132,13 +132,13 @@ class ScenarioFile(Doing):
     sessions: Annotated[int, whole(1, 520)] = Field(20, description="Planned sessions (weekly; in a clinic as it says).")
     exchanges: Annotated[int, whole(2, 60)] = Field(10, description="Exchanges (one speaks, the other responds) in each session.")
     replicates: Annotated[int, whole(1, 100_000)] = Field(
-        1, description="How often the whole is repeated with fresh people and luck."
+        1, description="How often the whole is repeated with other people and random draws."
     )
     follow_up_months: Annotated[int, whole(0, 120)] = Field(0, description="Months of assessment after the planned end.")
     parameters: Annotated[Given, GIVEN_RULE] = Field(
         Given(),
-        description="Numbers of the model that differ from their defaults. ensemble: besides, run with many sets of numbers that "
-        "all agree with the published record; ensemble: 40 says how many, and numbers beside it are the same in all of them.",
+        description="Numbers of the model that differ from their defaults. ensemble: besides, run with many parameter sets that "
+        "all agree with the published evidence; ensemble: 40 says how many, and numbers beside it are the same in all of them.",
     )
     policies: Annotated[tuple[str, ...], POLICIES_RULE] = Field((), description="What the therapists are told to do.")
     clinic: Annotated[ClinicFile | None, BeforeValidator(_empty_is_none_said)] = Field(

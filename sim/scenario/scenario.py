@@ -122,13 +122,13 @@ class Scenario(Frozen):
     spec: dict[str, Any]
     keep_sessions: bool = True
     keep_assessments: bool = True
-    ensemble: int = 0  # with how many other sets of numbers it is run besides
+    ensemble: int = 0  # with how many other parameter sets it is run besides
     keep_items: bool = False
     report: Literal["usual", "interaction"] = "usual"  # what its report answers first
     batch: Batch | None = None
 
     def but(self, **changes: Any) -> Scenario:
-        """A changed copy: ``but(sessions=10)`` for a key of the file, ``but(trust_rate=0.2)`` for a number of the model.
+        """A changed copy: ``but(sessions=10)`` for a key of the file, ``but(trust_rate=0.2)`` for a parameter of the model.
 
         ``but(clinic={"capacity": 8})`` changes what is named of the clinic; any other key gets the value given, as in
         ``but(parameters="ensemble")``.

@@ -3,7 +3,7 @@
 batch:
   design: grid
   vary:
-    trust_rate: [0.1, 0.2, 0.3]                  # a number of the model
+    trust_rate: [0.1, 0.2, 0.3]                  # a parameter of the model
     therapist: [secure, dismissing]              # a style
     arms.warm.policies: [[], [repair_ruptures]]  # a part of one arm
     lesions.therapist.insula: {from: 0, to: 1, steps: 3}
@@ -121,7 +121,7 @@ class BatchFile(Strict):
     )
     vary: Annotated[dict[str, Factor], Rule(lambda value: _vary(value), {"type": "object"})] = Field(
         {},
-        description="Factors by address: a number of the model, or a key of the scenario (therapist, policies, "
+        description="Factors by address: a parameter of the model, or a key of the scenario (therapist, policies, "
         "lesions.therapist.insula, clinic.capacity, arms.NAME.policies); each a list of levels, or {from, to, steps, scale}.",
     )
     cases: Annotated[dict[str, dict[str, Any]], Rule(lambda value: _cases(value), {"type": "object"})] = Field(
@@ -130,9 +130,10 @@ class BatchFile(Strict):
     points: Annotated[int | None, whole(1, MOST_POINTS)] = Field(
         None, description="How many points (designs latin_hypercube and sobol; of sobol a power of two)."
     )
-    design_seed: Annotated[int, whole(0, 2**31 - 1)] = Field(0, description="Luck of the design itself: which points are drawn.")
-    luck: Literal["common", "own"] = Field(
-        "common", description="common: all points have the same people and luck, so that they can be compared pair by pair."
+    design_seed: Annotated[int, whole(0, 2**31 - 1)] = Field(0, description="Seed of the design itself: which points are drawn.")
+    random_numbers: Literal["common", "own"] = Field(
+        "common",
+        description="common: all points have the same people and random draws, so that they can be compared pair by pair.",
     )
     until: Until | None = Field(
         None, description="Repeat each point until a measure is known well enough, instead of `replicates` times."
@@ -153,7 +154,7 @@ class Batch(Frozen):
     cases: dict[str, dict[str, Any]] = {}
     points: int | None = None
     design_seed: int = 0
-    luck: str = "common"
+    random_numbers: str = "common"
     until: Until | None = None
     keep: tuple[str, ...] = ()
     on_error: str = "skip"
@@ -312,7 +313,7 @@ def _checked_until(until: Until, arms: tuple[str, ...], clinic: bool) -> None:
 def place(address: str, spec: Mapping[str, Any], keys: tuple[str, ...]) -> tuple[str, ...]:
     """Where in a scenario's mapping an address points: ``("arms", "warm", "policies")``. Raises ``Wrong`` (no location).
 
-    ``keys``: the keys of a scenario. What is no key is a number of the model and stands for ``parameters.<name>``.
+    ``keys``: the keys of a scenario. What is no key is a parameter of the model and stands for ``parameters.<name>``.
     """
     first, _, rest = address.partition(".")
     if first == "arms":
@@ -320,7 +321,7 @@ def place(address: str, spec: Mapping[str, Any], keys: tuple[str, ...]) -> tuple
     if first not in keys:
         if address in NUMBERS:
             return ("parameters", address)
-        raise Wrong((), f"is neither a key of a scenario nor a number of the model{nearest(address, (*keys, *NUMBERS))}")
+        raise Wrong((), f"is neither a key of a scenario nor a parameter of the model{nearest(address, (*keys, *NUMBERS))}")
     if first in _FIXED:
         raise Wrong((), f"'{first}' cannot be varied: {_FIXED[first]}")
     if not rest:

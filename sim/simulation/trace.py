@@ -37,7 +37,7 @@ def traced_course(
 ) -> tuple[pd.DataFrame, pd.DataFrame, str]:
     """Every exchange of one client's course, their sessions, and the arm's name.
 
-    The client is simulated alone; luck is addressed, so this is exactly their course in the whole run. The ending
+    The client is simulated alone; random numbers are counter-based, so this is exactly their course in the whole run. The ending
     is in ``sessions.attrs["ending"]``. Raises ``ScenarioError`` for an arm or client that does not exist.
     """
     arm_here = chosen_arm(scenario, arm, replicate)

@@ -39,7 +39,7 @@ class ResultFolder:
 
     @property
     def seed(self) -> int:
-        """The seed of all its luck."""
+        """The seed of all its random draws."""
         return int(self.manifest["seed"])
 
     @property

@@ -1,4 +1,4 @@
-"""The sets of numbers that all agree with the published record (``ensemble.csv``), made by ``evidence/ensemble``.
+"""The parameter sets that all agree with the published evidence (``ensemble.csv``), made by ``evidence/ensemble``.
 
 One best set hides how much the evidence leaves open; these show it. Each set gives every number that the calibration may move;
 all others stay at their defaults.
@@ -16,7 +16,7 @@ from sim.errors import UsageError
 from sim.theory.parameters import checked
 
 FILE = "ensemble.csv"
-#: Columns of the file that are no numbers of the model.
+#: Columns of the file that are no parameters of the model.
 NOT_NUMBERS = ("member", "score")
 #: How many members stand for the ensemble where nobody says how many.
 USUAL = 20
@@ -24,7 +24,7 @@ USUAL = 20
 
 @lru_cache(maxsize=1)
 def members() -> tuple[Mapping[str, float], ...]:
-    """The shipped sets of numbers, in the order of the file. Raises ``ParameterError`` where the file does not fit the model."""
+    """The shipped parameter sets, in the order of the file. Raises ``ParameterError`` where the file does not fit the model."""
     text = resources.files("sim.theory").joinpath(FILE).read_text(encoding="utf-8")
     rows = csv.DictReader(line for line in text.splitlines() if not line.startswith("#"))
     return tuple(

@@ -50,7 +50,7 @@ def arousal_target(limbic, distress, anxiety, perceived, mirrored, stress_luck,
                    contagion_anxiety_gain):
     """How aroused this moment makes a person: own threat, and resonance with what the other shows.
 
-    limbic * [(1 - k) * S(b + gD*(distress - typ) + gA*(a - a0) + gR*a*(p_typ - p) + sd*luck) + k*(c0 + cA*(a - a0))*m],
+    limbic * [(1 - k) * S(b + gD*(distress - typ) + gA*(a - a0) + gR*a*(p_typ - p) + sd*z) + k*(c0 + cA*(a - a0))*m],
     at most 1. Limit: without the limbic system 0; k = 0 removes resonance.
     Under threat, more so in anxious people (preoccupied or fearful), and when the last response fell short [K10, A2, A3];
     the limbic system carries it and answers what is mirrored [K7, K9, K16]; resonance overwhelms anxious therapists
@@ -154,7 +154,7 @@ def mirrored(mirror, partner_expression, avoidance, mirror_luck, mirror_gain, mi
            avoidance_typical):
     """Mirror activity: the other's expression mapped onto one's own.
 
-    M * S(S^-1(x) + g - w*(v - v0) + sd*luck). Limit: equals the expression without gain, cost and noise.
+    M * S(S^-1(x) + g - w*(v - v0) + sd*z). Limit: equals the expression without gain, cost and noise.
     First link of the chain, in both people [K2]; changes nothing by itself [K8, K9] and has no line of its own to
     regulation [K17]; the observer's own avoidance damps it [K14]. Status: assumption (the role is disputed).
     """
@@ -254,7 +254,7 @@ def response(attunement, felt_understanding, warmth, avoidance, trust, partner_b
     """How well a therapist responds: perceived, made sense of, warm, and in time.
 
     S(r0 + gq*[f*(q - q_typ) + (1 - f)*(u - u_typ)] + gh*(h - h_typ) + gT*(trust - .5) - gW*(v - v0)+*(b0 - bid)+
-    - cost*(luck - threshold - gB*(bid - .5))+).
+    - cost*(z - threshold - gB*(bid - .5))+).
     Understanding counts in full only when felt; warmth weighs beside it [K1, K3, K6, K9]; a lapse in timing lowers it,
     less often when the client bids strongly [K10]; trust improves it, so the alliance acts on empathy [K23]. An avoidant
     therapist waits for bids, and so gives little to clients who make none [A7, A9, K14]. Status: assumption.
@@ -276,7 +276,7 @@ def response_given(response, timing_luck, forced_response_share, forced_response
     (1 - s)*r + s*(low or high, by a coin). Limit: the response itself for s = 0; steady when low = high, erratic
     otherwise. Derived (an experimenter's clamp, [K10, K12]).
     """
-    coin = np.minimum(np.maximum(timing_luck * 1e300, 0.0), 1.0)  # 1 where luck is above 0, else 0; branch-free
+    coin = np.minimum(np.maximum(timing_luck * 1e300, 0.0), 1.0)  # 1 where the draw is above 0, else 0; branch-free
     forced = forced_response_low + (forced_response_high - forced_response_low) * coin
     return (1.0 - forced_response_share) * response + forced_response_share * forced
 
@@ -670,7 +670,7 @@ def dropout_probability(alliance, engagement, open_rupture, avoidance, session, 
 
 @register_jitable
 def partly_shared(common, own, shared_share):
-    """Luck (unit variance) that two views have partly in common: sqrt(s)*common + sqrt(1 - s)*own.
+    """A standard normal draw that two views have partly in common: sqrt(s)*common + sqrt(1 - s)*own.
 
     Limit: the same in both for s = 1, unrelated for s = 0; their correlation is s. Derived.
     """
@@ -682,8 +682,8 @@ def dyadic_compatibility(compatibility_luck, anxiety, avoidance, partner_anxiety
                anxiety_mean, avoidance_mean, partner_anxiety_mean, partner_avoidance_mean):
     """Lasting compatibility of two people (logit): a random draw, and what it makes that they are alike or complement each other.
 
-    sd*luck - g*((a - a_m)*(a_p - a_pm) + (v - v_m)*(v_p - v_pm)), means of each one's own role in the population.
-    Limit: luck alone for g = 0, the default. Studies disagree: dissimilar pairs did better in tyrrell1999, petrowski2011 and
+    sd*z - g*((a - a_m)*(a_p - a_pm) + (v - v_m)*(v_p - v_pm)), means of each one's own role in the population.
+    Limit: the draw alone for g = 0, the default. Studies disagree: dissimilar pairs did better in tyrrell1999, petrowski2011 and
     marmarosh2014 (g > 0), similar low-avoidant ones elsewhere (g < 0): a switch, not a claim [A7]. Status: assumption.
     """
     alike = ((anxiety - anxiety_mean) * (partner_anxiety - partner_anxiety_mean)
@@ -774,7 +774,7 @@ def distress_drift(distress, distress_set_point, distress_luck, event, event_luc
                    life_event_prob, life_event_distress_share):
     """Distress (SD) one week on, life alone: back toward the set point, stirred by small things and, rarely, by a life event.
 
-    x + k*(set point - x) + sqrt((1 - e)*v)*luck + event*sqrt(e*v/p)*event luck, v = share*(1 - (1 - k)^2), e: share of the stir
+    x + k*(set point - x) + sqrt((1 - e)*v)*z + event*sqrt(e*v/p)*z_event, v = share*(1 - (1 - k)^2), e: share of the stir
     that comes in events, p: their chance. Closed form: stationary variance around the set point = share, whatever e (where events
     can happen). Regression to the mean without treatment; events go either way and fade. Status: assumption.
     """
@@ -791,7 +791,7 @@ def prototype_drift(prototype, anchor, prototype_luck, distress, population_mean
                     prototype_state_share, distress_gain):
     """A person's general anxiety or avoidance one week on, life alone: pulled to the early anchor, stirred by small events.
 
-    x + plasticity*[k*(anchor - x) + (sd*luck + c*distress)*4x(1 - x)], sd = sd_pop*sqrt(share*(1 - (1 - k)^2)) / 4m(1 - m), in
+    x + plasticity*[k*(anchor - x) + (sd*z + c*distress)*4x(1 - x)], sd = sd_pop*sqrt(share*(1 - (1 - k)^2)) / 4m(1 - m), in
     0..1; m: population mean, so that an average person is stirred by just the share. Limit: exactly still without plasticity.
     A prototype with an anchor fits adult data better than free drift (fraley2011); distress feeds insecurity [A8, K15].
     Status: assumption.

@@ -1,4 +1,4 @@
-"""Every number of the model, once: default, unit, range, source, status, meaning.
+"""Every parameter of the model, once: default, unit, range, source, status, meaning.
 
 This one table feeds validation ("did you mean"), ``attune params``, docs, and later sliders, sensitivity and
 calibration. A name that begins with ``client_`` or ``therapist_`` holds for that role alone; without such a prefix
@@ -23,7 +23,7 @@ from sim.theory.regions import intact
 
 @dataclass(frozen=True)
 class Number:
-    """One number of the model."""
+    """One parameter of the model."""
 
     name: str
     default: float
@@ -360,7 +360,7 @@ def checked(name: str, value: Any, numbers: Mapping[str, Number] = NUMBERS) -> f
 
 
 class Parameters(Mapping[str, float]):
-    """A frozen set of all the model's numbers: ``p.trust_rate``, ``p["trust_rate"]``, ``p.but(trust_rate=0.2)``.
+    """A frozen set of all the model's parameters: ``p.trust_rate``, ``p["trust_rate"]``, ``p.but(trust_rate=0.2)``.
 
     ``extra`` declares numbers of mechanisms that are not part of the shipped model.
     """

@@ -145,7 +145,7 @@ def check_switch(name: str) -> None:
 
 
 def typical(quantity: str) -> float | None:
-    """What a link carries in the typical dyad, where a number of the model says so."""
+    """What a link carries in the typical dyad, where a parameter of the model says so."""
     bare = quantity.partition("_")[2]
     for name in (f"{quantity}_typical", f"{bare}_typical"):
         if name in NUMBERS:
@@ -167,7 +167,7 @@ def cut_value(link: str, value: Any) -> float:
         found = typical(quantity)
         if found is None:
             raise InterventionError(
-                f"no number of the model says what is typical of {quantity}; give the value that is to be seen in its place, "
+                f"no parameter of the model says what is typical of {quantity}; give the value that is to be seen in its place, "
                 f"from {low:g} to {high:g}"
             )
         return found

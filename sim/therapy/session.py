@@ -1,7 +1,7 @@
 """One session, for everybody who meets this week: the tuple ``SESSION`` is the order of verbs.
 
 A verb reads columns, calls equations, and writes only the columns that its docstring names. Equations return
-values; verbs compare them with luck. ``rows`` are the dyads that meet.
+values; verbs compare them with random draws. ``rows`` are the dyads that meet.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class World:
     clients: Columns
     therapists: Columns
     dyads: Columns
-    client_code: np.ndarray  # luck codes, one per client row
+    client_code: np.ndarray  # random-number codes, one per client row
     therapist_code: np.ndarray  # one per therapist row
     client_of: np.ndarray  # client row of each dyad
     therapist_of: np.ndarray  # therapist row of each dyad

@@ -2,7 +2,7 @@
 
 It serves two ends. It is the *parity oracle*: a second road to every latent number, which uses neither the tuples
 EXCHANGE and SESSION nor the wiring by name; only the equations (called in plain Python with plain floats) and the
-addressed luck are shared. And it is what the speed of the core is measured against, so it is written as well as an
+counter-based random numbers are shared. And it is what the speed of the core is measured against, so it is written as well as an
 experienced Mesa user would: attributes and local variables, each role's numbers looked up once, and one compiled
 call for all the luck of a session or of a week.
 

@@ -174,7 +174,7 @@ def regions_table() -> str:
 
 
 def draws_table() -> str:
-    """Every draw of an exchange and whose luck it is."""
+    """Every draw of an exchange and whose draw it is."""
     return table(
         ("draw", "whose luck", "kind"),
         ((f"`{name}`", who, "normal" if name.endswith("_luck") else "uniform") for name, who in draws(EXCHANGE).items()),
@@ -275,7 +275,7 @@ def outcomes_tables() -> str:
 
 
 def parameters_table() -> str:
-    """Every number of the model."""
+    """Every parameter of the model."""
     parts = []
     for group in dict.fromkeys(n.group for n in NUMBERS.values()):
         rows = [

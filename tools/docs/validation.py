@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 
 from sim.cli.evidence.ensemble import pinned_rows
-from sim.evidence.calibration.competing import RIVALS
+from sim.evidence.calibration.competing import COMPETING
 from sim.evidence.calibration.ensemble import disagreements
 from sim.evidence.calibration.free import BY_HAND, FREE
 from sim.evidence.calibration.plain import table_of
 from sim.evidence.calibration.search import NOT_SEARCHED
 from sim.evidence.calibration.signs import direction_shares
 from sim.evidence.patterns.published import Pattern, patterns
-from sim.evidence.patterns.validation import MOST_MISSED
+from sim.evidence.patterns.validation import LARGEST_RESIDUAL
 from sim.evidence.stored import kept
 from sim.theory.ensemble import members
 from sim.theory.parameters import NUMBERS
@@ -28,7 +28,7 @@ NOTABLE = 1.5  # of a row's uncertainty: from here on a residual is talked about
 _MEAGRE, _MUCH = 0.5, 2.0  # of the published heterogeneity: outside, it is talked about
 Rows = Mapping[str, Mapping[str, Any]]
 
-#: What one might think of a row that misses, or whose studies differ less or more than published. Shown only where it does.
+#: What one might think of a row that lies off, or whose studies differ less or more than published. Shown only where it does.
 WHY: Mapping[str, str] = {
     "1.1": "attachment anxiety acts through alarm in the session, which is centred on the typical client; only how anxiety and avoidance "
     "go together, severity, length and time of rating differ between our settings, and measures of attachment not at all",
@@ -62,14 +62,14 @@ def page() -> str:
 
 def context(result: Mapping[str, Any], rows: Rows) -> dict[str, Any]:
     """All that the page says, as data."""
-    predicted, ensemble = kept("foretold")["rows"], kept("ensemble")
-    claims, competing = kept("claims_over_ensemble")["contrasts"], kept("rivals")
+    predicted, ensemble = kept("leave_one_out")["rows"], kept("ensemble")
+    claims, competing = kept("claims_over_ensemble")["contrasts"], kept("competing")
     values = [r for r in rows.values() if r["tier"] == "calibrate"]
     signs = [r for r in rows.values() if r["tier"] == "direction"]
-    says = {rival.name: rival.says for rival in RIVALS}
+    says = {one.name: one.says for one in COMPETING}
     return {
         "result": result,
-        "most": MOST_MISSED,
+        "most": LARGEST_RESIDUAL,
         "notable": NOTABLE,
         "values": values,
         "signs": signs,
@@ -80,7 +80,7 @@ def context(result: Mapping[str, Any], rows: Rows) -> dict[str, Any]:
         "free": FREE,
         "hand": BY_HAND,
         "predicted": predicted,
-        "predicted_well": sum(abs(t["miss"]) <= MOST_MISSED for t in predicted),
+        "predicted_well": sum(abs(t["residual"]) <= LARGEST_RESIDUAL for t in predicted),
         "predicted_rows": _predicted_rows(predicted),
         "unsettled": [t["id"] for t in predicted if not t["settled"]],
         "rms": _root_mean_squares(predicted),
@@ -90,7 +90,7 @@ def context(result: Mapping[str, Any], rows: Rows) -> dict[str, Any]:
         "not_searched": NOT_SEARCHED,
         "misgivings": list(misgivings(rows)),
         "contested_rows": [_contested_row(r) for r in rows.values() if r["tier"] == "contested"],
-        "leaning": {t["id"]: t["own_numbers"] for t in predicted if t["own_numbers"]},
+        "leaning": {t["id"]: t["own_parameters"] for t in predicted if t["own_parameters"]},
         "free_rows": _free_rows(),
         "hand_rows": _hand_rows(),
         "members": len(members()),
@@ -102,8 +102,8 @@ def context(result: Mapping[str, Any], rows: Rows) -> dict[str, Any]:
         "claims": claims,
         "shaky_rows": _shaky_rows(claims),
         "rounds": competing["rounds"],
-        "competing": [{"name": one["name"], "says": says[one["name"]]} for one in competing["rivals"]],
-        "competing_rows": _competing_rows(competing["rivals"]),
+        "competing": [{"name": one["name"], "says": says[one["name"]]} for one in competing["models"]],
+        "competing_rows": _competing_rows(competing["models"]),
     }
 
 
@@ -136,21 +136,21 @@ def _interval(one: Mapping[str, Any]) -> str:
 def _predicted_rows(predicted: Sequence[Mapping[str, Any]]) -> list[list[str]]:
     return [
         [t["id"], patterns()[t["id"]].name, _published(patterns()[t["id"]]), f"{t['value']:.3f} ± {t['error']:.3f}",
-         _signed(t["miss"]), _signed(t["line"]), _signed(t["fitted_miss"]), f"{t['moved']:.1f}", _named(t["own_numbers"])]
+         _signed(t["residual"]), _signed(t["line"]), _signed(t["fitted_residual"]), f"{t['moved']:.1f}", _named(t["own_parameters"])]
         for t in predicted
     ]  # fmt: skip
 
 
 def _root_mean_squares(predicted: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Of the residuals: predicted and fitted, of the rows with a parameter almost to themselves, and of the others."""
-    own, shared = ([t for t in predicted if bool(t["own_numbers"]) == mine] for mine in (True, False))
+    own, shared = ([t for t in predicted if bool(t["own_parameters"]) == mine] for mine in (True, False))
 
     def rms(of: Sequence[Mapping[str, Any]], name: str) -> str:
         return f"{np.sqrt(np.mean([t[name] ** 2 for t in of])):.1f}" if of else "–"
 
     return {
-        "predicted": rms(predicted, "miss"), "fitted": rms(predicted, "fitted_miss"),
-        "own": rms(own, "miss"), "n_own": len(own), "shared": rms(shared, "miss"), "n_shared": len(shared),
+        "predicted": rms(predicted, "residual"), "fitted": rms(predicted, "fitted_residual"),
+        "own": rms(own, "residual"), "n_own": len(own), "shared": rms(shared, "residual"), "n_shared": len(shared),
     }  # fmt: skip
 
 
@@ -159,7 +159,7 @@ def _whole_row(r: Mapping[str, Any], p: Pattern) -> list[str]:
     recalled = "" if r["read"] in ("yes", "computed") else f" ({r['read']} read in the source)"
     simulated = f"{_number(r['simulated'])} ± {_number(r['error'])}"
     cited = f"{r['citation']}{doi}{recalled}"
-    return [r["id"], r["name"], simulated, _published(p), _signed(r["miss"]), _between(r, p), r["verdict"], cited]
+    return [r["id"], r["name"], simulated, _published(p), _signed(r["residual"]), _between(r, p), r["verdict"], cited]
 
 
 def _direction_rows(signs: Sequence[Mapping[str, Any]]) -> Iterator[list[str]]:
@@ -181,8 +181,8 @@ def misgivings(rows: Rows) -> Iterator[dict[str, Any]]:
         if p.tier != "calibrate":
             continue
         what = []
-        if r["miss"] is None or abs(r["miss"]) >= NOTABLE:
-            what.append(f"lies off by {_signed(r['miss'])}")
+        if r["residual"] is None or abs(r["residual"]) >= NOTABLE:
+            what.append(f"lies off by {_signed(r['residual'])}")
         for kind, name in (("i2", "i2"), ("sd", "tau")):
             if kind not in p.spread or r[name] is None:
                 continue
@@ -227,12 +227,12 @@ def _shaky_rows(claims: Sequence[Mapping[str, Any]]) -> list[list[str]]:
 def _competing_rows(models: Sequence[Mapping[str, Any]]) -> list[list[str]]:
     ids = [p.id for p in patterns().values() if p.tier == "calibrate"]
 
-    def flagged(miss: float | None) -> str:
-        if miss is None:
+    def flagged(residual: float | None) -> str:
+        if residual is None:
             return "–"
-        return f"**{miss:+.1f}**" if abs(miss) > MOST_MISSED else f"{miss:+.1f}"
+        return f"**{residual:+.1f}**" if abs(residual) > LARGEST_RESIDUAL else f"{residual:+.1f}"
 
-    lines = [[i, patterns()[i].name, *(flagged(one["misses"].get(i)) for one in models)] for i in ids]
+    lines = [[i, patterns()[i].name, *(flagged(one["residuals"].get(i)) for one in models)] for i in ids]
     lines.append(["", "**joint score**", *(f"**{_number(one['score'], 0)}**" for one in models)])
     lines.append(["", "directions that do not hold", *(", ".join(one["wrong"]) or "–" for one in models)])
     return lines

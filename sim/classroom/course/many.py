@@ -1,7 +1,7 @@
 """Many clients at one place: the fan of both pairs' courses, how far the two groups overlap, and the paired difference.
 
-Client number i of A and of B is one simulated person with the same luck, so differences are taken client by client. What the
-same people would look like with luck of their own is read off by comparing every client of A with every other one of B.
+Client number i of A and of B is one simulated person with the same random draws, so differences are taken client by client. What the
+same people would look like with random draws of their own is read off by comparing every client of A with every other one of B.
 """
 
 from __future__ import annotations
@@ -114,7 +114,7 @@ class Both:
 
     @property
     def upset(self) -> float:
-        """How often one client of B stands higher than another client of A: each with luck of their own."""
+        """How often one client of B stands higher than another client of A: each with random draws of their own."""
         higher = self.b[None, :] > self.a[:, None]
         np.fill_diagonal(higher, False)
         return float(higher.sum() / (higher.size - len(higher)))

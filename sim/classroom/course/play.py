@@ -94,7 +94,7 @@ def side_of(side: Side, shared: Shared) -> dict[str, Any]:
 
 
 def play_of(state: State) -> dict[str, Any]:
-    """Both courses of a state, on the same luck."""
+    """Both courses of a state, with the same random draws."""
     return {
         "seed": state.shared.seed,
         "sessions": state.shared.sessions,

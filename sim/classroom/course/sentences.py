@@ -65,7 +65,7 @@ def change(state: State) -> Found:
 
 
 def _untreated(state: State) -> float:
-    """Gain in security of the same clients, on the same luck, without any therapy (ECR points, mean)."""
+    """Gain in security of the same clients, with the same random draws, without any therapy (ECR points, mean)."""
     spec = spec_of(state.a, state.b, state.shared)
     spec["arms"] = {"nobody": {"client": spec["arms"]["A"]["client"], "therapist": "none"}}
     del spec["record"]

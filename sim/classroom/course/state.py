@@ -22,7 +22,7 @@ from sim.theory.regions import lesion_names
 from sim.theory.styles import HIGHEST, LOWEST, STYLES
 
 SIDES = ("a", "b")
-#: Longest query, most numbers of the model it may change, most choices of a response.
+#: Longest query, most parameters of the model it may change, most choices of a response.
 MOST_CHARACTERS, MOST_NUMBERS, MOST_CHOICES = 4000, 40, 6
 MOST_MESSAGES = 5
 
@@ -121,7 +121,7 @@ def defaults() -> dict[str, str]:
 
 
 def warmth_base(share: float) -> float:
-    """The model's number for a warmth given as a share (that of a wholly unavoidant therapist), to three digits."""
+    """The model's parameter for a warmth given as a share (that of a wholly unavoidant therapist), to three digits."""
     return round(float(min(max(logit(share), _WARMTH.low), _WARMTH.high)), 3)
 
 
@@ -297,7 +297,7 @@ class _Reader:
         for key in keys[:MOST_NUMBERS]:
             name = key.partition(".")[2]
             if name not in NUMBERS:
-                self.wrong.append(f"{_shown(key)}: the model has no number {_shown(name)}{nearest(name[:60], NUMBERS)}")
+                self.wrong.append(f"{_shown(key)}: the model has no parameter {_shown(name)}{nearest(name[:60], NUMBERS)}")
                 continue
             if name in _CONTROL_OF:
                 self.wrong.append(f"{key}: {name} has a control of its own; change {_keys(_CONTROL_OF[name], whose)} instead")

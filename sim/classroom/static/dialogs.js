@@ -78,7 +78,7 @@ function changedHere(set) {
   return tag("ul", { id: "changed-numbers" }, ...keys.map((key) => tag("li", {}, `${key} = ${state.query[key]} `, act(words.research.take_back, () => set({ [key]: null })))));
 }
 
-/** Find a number of the model and set it for A, B or both. */
+/** Find a parameter of the model and set it for A, B or both. */
 function finder(numbers, set) {
   const said = words.research;
   const word = tag("input", { type: "search", id: "find", autocomplete: "off" }), found = tag("div", { id: "found" });

@@ -16,7 +16,7 @@ _WORKERS = typer.Option(min=1, help="Processes side by side; default: all cores.
 _FOLDER = typer.Option(help="Folder for every simulated table and the result; a search that was stopped goes on from there.")
 
 
-MOST_CANDIDATES = 1950  # as many have luck of their own
+MOST_CANDIDATES = 1950  # as many have random draws of their own
 VERIFIED, VERIFY_SEED = 40, 2  # members of a new ensemble that are simulated again at once, and their luck
 
 
@@ -33,7 +33,7 @@ def calibrate(
     workers: Annotated[int | None, _WORKERS] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
 ) -> None:
-    """Fit the free numbers to the published record, each held by its prior. Resumable; the same folder goes on where it stood."""
+    """Fit the free parameters to the published evidence, each held by its prior. Resumable; the same folder goes on where it stood."""
     from sim.cli.evidence import ensemble as page
     from sim.errors import EvidenceError
     from sim.evidence.calibration.free import centre
@@ -48,7 +48,7 @@ def calibrate(
         if bank.kept:
             told(f"{bank.kept} tables are there already")
         search = Search(bank, size=size, progress=told)
-        told(f"{len(search.free)} free numbers; a step asks for {len(search.seeds) * (len(search.free) + 1)} tables")
+        told(f"{len(search.free)} free parameters; a step asks for {len(search.seeds) * (len(search.free) + 1)} tables")
         fit = search.run(centre() if start == "centre" else {}, rounds)
     keep(out / "calibration.json", {**fit_as_data(fit), "seeds": search.seeds, "size": size, "start": start})
     if as_json:
@@ -59,8 +59,10 @@ def calibrate(
 
 
 def ensemble(
-    verify: Annotated[int, typer.Option(min=0, max=1000, help="Simulate so many members again, on luck no search has used.")] = 0,
-    seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Luck of the verification.")] = 1,
+    verify: Annotated[
+        int, typer.Option(min=0, max=1000, help="Simulate so many members again, on random draws that no search has used.")
+    ] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Seed of the verification.")] = 1,
     size: Annotated[float, typer.Option(min=0.05, max=4.0, help="Share of the usual number of people in each table.")] = 1.0,
     build: Annotated[Path | None, typer.Option(help="Build an ensemble again in this folder (long; resumable).")] = None,
     wanted: Annotated[int, typer.Option(min=2, max=600, help="Members wanted of a new one.")] = 220,
@@ -68,9 +70,9 @@ def ensemble(
     workers: Annotated[int | None, _WORKERS] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
 ) -> None:
-    """The sets of numbers that all agree with the record: what they leave open; verify a sample, or build them again.
+    """The parameter sets that all agree with the published evidence: what they leave open; verify a sample, or build them again.
 
-    Exit status 1 where a member that was verified disagrees by more than the luck of its table.
+    Exit status 1 where a member that was verified disagrees by more than the sampling noise of its table.
     """
     from sim.cli.evidence import ensemble as page
 
@@ -121,7 +123,7 @@ def _built(folder: Path, wanted: int, fit_file: Path | None, workers: int | None
         told(f"{VERIFIED} of them are simulated again")
         again = of.checked(bank, VERIFIED, VERIFY_SEED, of=built.kept)
     about = (
-        f"{len(built.kept)} sets of the free numbers that all agree with the published record; of {built.candidates} candidates\n"
+        f"{len(built.kept)} sets of the free parameters that all agree with the published evidence; of {built.candidates} candidates\n"
         "simulated, the others did not. Made by `attune ensemble --build`; how is said in sim/evidence/calibration/ensemble.py."
     )
     keep(folder / "ensemble.json", {

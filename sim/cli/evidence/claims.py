@@ -19,14 +19,16 @@ if TYPE_CHECKING:
 
 def claims(
     names: Annotated[list[str] | None, typer.Argument(help="Claims (K7) or contrasts; default: all.")] = None,
-    seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Fixes all luck: the same seed gives the same tables.")] = 1,
+    seed: Annotated[
+        int, typer.Option(min=0, max=2**63 - 1, help="Fixes all random draws: the same seed gives the same tables.")
+    ] = 1,
     clients: Annotated[int | None, typer.Option(min=30, max=100_000, help="Simulated clients a side.")] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="Threads; default: all cores. Does not change results.")] = None,
     checking: Annotated[bool, typer.Option("--check", help="Exit 1 where a result differs from the kept one.")] = False,
     keeping: Annotated[bool, typer.Option("--keep", help="Keep the results on five seeds, for reports and docs.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
 ) -> None:
-    """Put the claims to the test: contrasts on the same people and luck, against what was expected beforehand."""
+    """Put the claims to the test: contrasts on the same people and random draws, against what was expected beforehand."""
     from sim.evidence.claims import verdicts
     from sim.evidence.claims.contrasts import findings
     from sim.evidence.stored import keep_with_product, kept, path_of

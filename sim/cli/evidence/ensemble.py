@@ -10,7 +10,7 @@ import pandas as pd
 from sim.evidence.calibration.ensemble import disagreements, pinned, would_pin
 from sim.evidence.calibration.free import FREE
 from sim.evidence.calibration.plain import table_of
-from sim.evidence.calibration.search import Fit, misses
+from sim.evidence.calibration.search import Fit, residuals
 from sim.evidence.patterns.validation import score_limit
 from sim.evidence.stored import kept
 from sim.screen import Head, table
@@ -27,7 +27,7 @@ def text_table(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]], 
 
 
 def fit_table(fit: Fit) -> Table:
-    """Every free number: its prior, where the search ended, and how far that is from the prior."""
+    """Every free parameter: its prior, where the search ended, and how far that is from the prior."""
     rows = [
         [one.name, f"{one.centre:g}", one.scale, f"{one.spread:g}", f"{fit.values[one.name]:.3g}", f"{z:+.2f}",
          f"{NUMBERS[one.name].default:g}"]
@@ -38,12 +38,12 @@ def fit_table(fit: Fit) -> Table:
 
 
 def fit_summary(fit: Fit) -> list[str]:
-    """The joint score where the search ended, on its own luck, and what does not agree there."""
-    n = len(misses(fit.found))
+    """The joint score where the search ended, on its own random draws, and what does not agree there."""
+    n = len(residuals(fit.found))
     most = score_limit(n)
     why = disagreements(fit.found)
     return [
-        f"Joint score {fit.score:.1f}, at most {most:.1f} with {n} rows, on the luck of the search; {len(FREE)} free numbers "
+        f"Joint score {fit.score:.1f}, at most {most:.1f} with {n} rows, on the draws of the search; {len(FREE)} free parameters "
         f"against {n} values and the signs of the direction rows.",
         f"Does not agree: {'; '.join(why)}." if why else "Every row that was looked at agrees.",
         f"The search ended after {fit.rounds} rounds: {fit.message.rstrip('.')}.",
@@ -51,7 +51,7 @@ def fit_summary(fit: Fit) -> list[str]:
 
 
 def pinned_data() -> pd.DataFrame:
-    """What the ensemble says of each free number: range, how much of the prior's spread is left, and what would say more."""
+    """What the ensemble says of each free parameter: range, how much of the prior's spread is left, and what would say more."""
     frame = pinned()
     tables = [table_of(t) for t in kept("ensemble")["tables"]]
     from sim.evidence.calibration.ensemble import standings
@@ -79,7 +79,7 @@ def pinned_table() -> Table:
 def pinned_legend() -> str:
     """What the columns mean."""
     return (
-        "spread left: SD over the sets in prior SD; 1 = the record says nothing about the number, 0 = it is known.\n"
+        "spread left: SD over the sets in prior SD; 1 = the published evidence says nothing about the number, 0 = it is known.\n"
         "extra pattern: of all of which no value was used, the one that goes most closely with the number over the sets."
     )
 
@@ -87,13 +87,13 @@ def pinned_legend() -> str:
 def verified_table(found: Sequence[Mapping[str, Any]]) -> Table:
     """Each member that was simulated again."""
     rows = [[str(one["member"]), f"{one['score']:.1f}", "; ".join(one["why"]) or "agrees"] for one in found]
-    return text_table("Members on new luck", ["member", "joint score", ""], rows)
+    return text_table("Members on new random draws", ["member", "joint score", ""], rows)
 
 
 def verified_summary(found: Sequence[Mapping[str, Any]]) -> str:
     """How many agree."""
     good, within = (sum(not one[kind] for one in found) for kind in ("why", "beyond_luck"))
     return (
-        f"{within} of {len(found)} agree with the whole table on luck that no search has used, when that of a single table is "
+        f"{within} of {len(found)} agree with the whole table on random draws that no search has used, when that of a single table is "
         f"allowed for (its Monte-Carlo error; signs that it does not show); {good} agree in every row. All people are simulated."
     )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from sim.compiling import sources_hash
 from sim.evidence.sensitivity.analysis import quantile
-from sim.evidence.sensitivity.indices import Luck, Sensitivity
+from sim.evidence.sensitivity.indices import Noise, Sensitivity
 from sim.evidence.sensitivity.ranges import OF_WHAT_IT_MAY_BE
 from sim.evidence.sensitivity.study import Told, heading, ranked
 from sim.files import write_here
@@ -43,18 +43,18 @@ def tables(told: Told) -> list[Table]:
         title = "Morris: change of the measure as a number goes over its whole range"
         lines = [
             (*_range(ranges[row.name]), f"{shown(row.mu_star)} ± {row.mu_star_error:.2g}", shown(row.mu), shown(row.sigma),
-             shown(row.luck), row.verdict)
+             shown(row.noise), row.verdict)
             for row in moved
         ]  # fmt: skip
-        out.append(table(title, _heads("mu* ± 95 %", "mu", "sigma", "luck"), lines))
+        out.append(table(title, _heads("mu* ± 95 %", "mu", "sigma", "noise"), lines))
     if found.sobol:
         title = "Sobol: share of the measure's variance over these ranges"
         lines = [
             (*_range(ranges[one.name]), f"{one.first:.2f} ± {one.first_error:.2f}", f"{one.total:.2f} ± {one.total_error:.2f}",
-             f"{one.luck:.3f}", one.verdict)
+             f"{one.noise:.3f}", one.verdict)
             for one in sorted(found.sobol, key=lambda row: -row.total)
         ]  # fmt: skip
-        out.append(table(title, _heads("alone, S1 ± 95 %", "in all, ST ± 95 %", "luck"), lines))
+        out.append(table(title, _heads("alone, S1 ± 95 %", "in all, ST ± 95 %", "noise"), lines))
     return out
 
 
@@ -68,23 +68,23 @@ def _range(r: Any) -> tuple[str, str, str, str]:
 
 
 def summary(told: Told) -> list[str]:
-    """What the numbers mean, how large luck is, and what was left out and why."""
+    """What the numbers mean, how large sampling noise is, and what was left out and why."""
     found, lines = told.found, []
     if found.morris:
         still = sum(row.mu_star == 0 for row in found.morris)
-        moving = sum(row.mu_star > row.luck for row in found.morris)
+        moving = sum(row.mu_star > row.noise for row in found.morris)
         unclear = len(found.morris) - still - moving
-        said = f"{moving} move it, {unclear} cannot be distinguished from luck, {still} move nothing here"
+        said = f"{moving} move it, {unclear} cannot be distinguished from sampling noise, {still} move nothing here"
         rest = sum(row.mu_star > 0 for row in found.morris) - _MOST
         more = f" The table shows the first {_MOST}; --out and --json give all." if rest > 0 else ""
         lines.append(f"Of {len(found.morris)} numbers: {said}.{more}")
-    lines += [_luck_line(part, luck, found, told.outcome.unit) for part, luck in found.luck.items()]
+    lines += [_noise_line(part, noise, found, told.outcome.unit) for part, noise in found.noise.items()]
     if found.morris:
-        seeds = found.luck["morris"].seeds
-        lines.append(f"luck (Morris): {quantile(seeds):.1f} standard errors of one effect over {seeds} seeds, strict where they "
+        seeds = found.noise["morris"].seeds
+        lines.append(f"noise (Morris): {quantile(seeds):.1f} standard errors of one effect over {seeds} seeds, strict where they "
                      "are few; --replicates adds some.")  # fmt: skip
     if found.sobol:
-        lines.append("luck (Sobol): the part of ST that is luck in expectation.")
+        lines.append("noise (Sobol): the part of ST that is sampling noise in expectation.")
     lines.append(
         f"Ranges are an assumption: the value -/+ {100 * told.width:g} %, within what the number may be "
         f"(of a value of 0: {100 * told.width * OF_WHAT_IT_MAY_BE:g} % of that). Indices hold for these ranges."
@@ -98,13 +98,13 @@ def summary(told: Told) -> list[str]:
     return lines
 
 
-def _luck_line(part: str, luck: Luck, found: Sensitivity, unit: str) -> str:
+def _noise_line(part: str, noise: Noise, found: Sensitivity, unit: str) -> str:
     if part == "base":
-        return (f"At the scenario's own numbers: {found.base:.3g} {unit}; SD {shown(luck.seed_sd)} between {luck.seeds} seeds, "
-                f"so a mean of {found.replicates} has a standard error of {shown(luck.error)}.")  # fmt: skip
-    return (f"At {luck.points} points of {part.title()}'s design: SD {shown(luck.seed_sd)} between seeds (mean of "
-            f"{found.replicates}: {shown(luck.error)}), {shown(luck.output_sd)} between points; of the variance between points "
-            f"{100 * luck.share:.1f} % is luck that shared seeds do not cancel.")  # fmt: skip
+        return (f"At the scenario's own numbers: {found.base:.3g} {unit}; SD {shown(noise.seed_sd)} between {noise.seeds} seeds, "
+                f"so a mean of {found.replicates} has a standard error of {shown(noise.error)}.")  # fmt: skip
+    return (f"At {noise.points} points of {part.title()}'s design: SD {shown(noise.seed_sd)} between seeds (mean of "
+            f"{found.replicates}: {shown(noise.error)}), {shown(noise.output_sd)} between points; of the variance between points "
+            f"{100 * noise.share:.1f} % is sampling noise that shared seeds do not cancel.")  # fmt: skip
 
 
 # -------------------------------------------------------------------------------------------------------------- files
@@ -133,7 +133,7 @@ def as_data(told: Told) -> dict[str, Any]:
         },
         "left_out": told.left_out,
         "base": found.base,
-        "luck": {part: row(luck) for part, luck in found.luck.items()},
+        "noise": {part: row(noise) for part, noise in found.noise.items()},
         "morris": [{**row(one), "verdict": one.verdict} for one in ranked(found.morris)],
         "sobol": [{**row(one), "verdict": one.verdict} for one in found.sobol],
         "resolved_scenario": told.scenario.spec,
@@ -143,20 +143,20 @@ def as_data(told: Told) -> dict[str, Any]:
 
 
 def tidy(found: Sensitivity) -> str:
-    """One row per number and index as CSV: method, number, index, value, half of its 95 % interval, and the part of luck."""
-    lines = ["method,number,index,value,interval_half,luck"]
+    """One row per number and index as CSV: method, number, index, value, half of its 95 % interval, and the part of sampling noise."""
+    lines = ["method,number,index,value,interval_half,noise"]
 
-    def line(method: str, name: str, index: str, value: float, half: float | None, luck: float | None) -> None:
-        cells = ["" if v is None else repr(float(v)) for v in (value, half, luck)]
+    def line(method: str, name: str, index: str, value: float, half: float | None, noise: float | None) -> None:
+        cells = ["" if v is None else repr(float(v)) for v in (value, half, noise)]
         lines.append(",".join((method, name, index, *cells)))
 
     for one in ranked(found.morris):
-        line("morris", one.name, "mu_star", one.mu_star, one.mu_star_error, one.luck)
+        line("morris", one.name, "mu_star", one.mu_star, one.mu_star_error, one.noise)
         line("morris", one.name, "mu", one.mu, None, None)
         line("morris", one.name, "sigma", one.sigma, None, None)
     for share in found.sobol:
         line("sobol", share.name, "S1", share.first, share.first_error, None)
-        line("sobol", share.name, "ST", share.total, share.total_error, share.luck)
+        line("sobol", share.name, "ST", share.total, share.total_error, share.noise)
     return "\n".join(lines) + "\n"
 
 

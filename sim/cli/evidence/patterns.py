@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sim.evidence.patterns.published import Pattern
-from sim.evidence.patterns.validation import MOST_MISSED, Row, Validation
+from sim.evidence.patterns.validation import LARGEST_RESIDUAL, Row, Validation
 from sim.files import folder_at, must_be_free, write_new
 from sim.screen import Head, table
 
@@ -69,12 +69,12 @@ def tables(result: Validation) -> list[Table]:
             Head("pattern", share=3, least=24),
             Head("simulated ± error", wrap=False) if values else Head("simulated [95 %]", share=4),
             Head("published", wrap=not values, share=None if values else 1),
-            *([Head("miss", right=True), Head("between studies")] if values else []),
+            *([Head("residual", right=True), Head("between studies")] if values else []),
             Head("", wrap=False),
         ]
         lines = [
             (row.pattern.id, row.pattern.name, found(row), published(row.pattern),
-             *([f"{row.miss:+.1f}", spread(row)] if values else []), row.verdict)
+             *([f"{row.residual:+.1f}", spread(row)] if values else []), row.verdict)
             for row in rows
         ]  # fmt: skip
         out.append(table(head, heads, lines))
@@ -90,7 +90,11 @@ def summary(result: Validation) -> list[str]:
         lines.append(
             f"Joint score {number(result.score, 1)}, at most {result.limit:.1f} with {count}: "
             f"{'passes' if result.score <= result.limit else 'fails'}. "
-            + (f"Beyond {MOST_MISSED} of their own uncertainty: {', '.join(missed)}." if missed else "No row misses by too much.")
+            + (
+                f"Beyond {LARGEST_RESIDUAL} of their own uncertainty: {', '.join(missed)}."
+                if missed
+                else "No row lies off by too much."
+            )
         )
         rough = [row.pattern.id for row in values if not row.precise]
         lines.append(f"Monte-Carlo error not below a quarter of the interval: {', '.join(rough)} (marked !)." if rough else
@@ -108,7 +112,7 @@ def summary(result: Validation) -> list[str]:
 def legend() -> str:
     """What the columns mean, in a few lines."""
     return (
-        "miss: (simulated - published) / quarter of the published interval. ±: Monte-Carlo error of the simulated value.\n"
+        "residual: (simulated - published) / quarter of the published interval. ±: Monte-Carlo error of the simulated value.\n"
         "Between studies: how far simulated studies differ beyond sampling (published). Intervals are of pooled means."
     )
 
@@ -126,7 +130,7 @@ def as_data(result: Validation) -> dict[str, Any]:
             "id": p.id, "tier": p.tier, "name": p.name, "statistic": p.statistic, "published": p.value, "low": plain(p.low),
             "high": plain(p.high), "citation": p.citation, "doi": p.doi, "read": p.read, "design": p.design,
             "simulated": plain(s.value), "error": plain(s.error), "studies": s.studies, "tau": plain(s.tau), "i2": plain(s.i2),
-            "miss": plain(row.miss), "precise": row.precise if p.tier == "calibrate" else None,
+            "residual": plain(row.residual), "precise": row.precise if p.tier == "calibrate" else None,
             "parts": {
                 name: {"value": plain(value), "low": plain(low), "high": plain(high), "expected": p.expect.get(name),
                        "verdict": row.signs.get(name)}

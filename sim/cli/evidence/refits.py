@@ -1,4 +1,4 @@
-"""The long parts of ``attune validate``: rows foretold, rivals, claims over the ensemble. Each shows its result; some keep it."""
+"""The long parts of ``attune validate``: rows predicted, competing models, claims over the ensemble. Each shows its result; some keep it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sim.cli.evidence.ensemble import text_table
 from sim.errors import EvidenceError
 from sim.evidence.calibration.ensemble import wrong_signs
 from sim.evidence.calibration.plain import fit_of, table_as_data
-from sim.evidence.calibration.search import Search, misses
+from sim.evidence.calibration.search import Search, residuals
 from sim.evidence.calibration.simulated import Bank
 from sim.evidence.patterns.published import chosen, patterns
 from sim.evidence.stored import keep_with_product, kept
@@ -27,61 +27,61 @@ def keep_as(name: str, data: Mapping[str, Any]) -> None:
 
 
 def leave_one_out(folder: Path, ids: Sequence[str], workers: int | None, keeping: bool, as_json: bool) -> None:
-    """Every calibrate row (or some) foretold by a model fitted without it."""
+    """Every calibrate row (or some) predicted by a model fitted without it."""
     from dataclasses import asdict
 
-    from sim.evidence.calibration.leave_one_out import foretold
+    from sim.evidence.calibration.leave_one_out import predicted
 
     rows = [one.id for one in chosen(ids)] if ids else []
     for one in rows:
         if patterns()[one].tier != "calibrate":
-            raise EvidenceError(f"pattern {one} has no value to foretell; those with one are of tier calibrate")
+            raise EvidenceError(f"pattern {one} has no value to predict; those with one are of tier calibrate")
     with Bank(folder, workers) as bank:
-        found = foretold(Search(bank), fit_of(kept("calibration")), rows, say=told)
+        found = predicted(Search(bank), fit_of(kept("calibration")), rows, say=told)
     data = {"rows": [asdict(one) for one in found]}
     if as_json:
         screen.say(json.dumps(data, indent=2))
     else:
         lines = [[one.id, patterns()[one.id].name, f"{one.value:.3f} ± {one.error:.3f}", f"{patterns()[one.id].value:g}",
-                  f"{one.miss:+.1f}", f"{one.fitted_miss:+.1f}", ", ".join(one.own_numbers)] for one in found]  # fmt: skip
-        show(text_table("Foretold by a model that never saw the row",
-                        ["id", "pattern", "foretold", "published", "miss", "when fitted", "leans on"], lines, 2))  # fmt: skip
+                  f"{one.residual:+.1f}", f"{one.fitted_residual:+.1f}", ", ".join(one.own_parameters)] for one in found]  # fmt: skip
+        show(text_table("Predicted by a model that never saw the row",
+                        ["id", "pattern", "predicted", "published", "residual", "when fitted", "leans on"], lines, 2))  # fmt: skip
     if keeping:
-        keep_as("foretold", data)
+        keep_as("leave_one_out", data)
 
 
-def rivals(folder: Path, names: Sequence[str], rounds: int, workers: int | None, keeping: bool, as_json: bool,
+def competing(folder: Path, names: Sequence[str], rounds: int, workers: int | None, keeping: bool, as_json: bool,
            out: Path | None) -> None:  # fmt: skip
-    """Rivals refitted within one budget, side by side."""
+    """Competing models refitted within one budget, side by side."""
     from sim.evidence.calibration import competing as of
-    from sim.report.figures.competing import RIVALS_FIGURE, rivals_figure, save
+    from sim.report.figures.competing import COMPETING_FIGURE, competing_figure, save
 
     wanted = of.chosen(names)
     if out is not None:
-        must_be_free(out / RIVALS_FIGURE, "choose another folder")
+        must_be_free(out / COMPETING_FIGURE, "choose another folder")
     found: list[dict[str, Any]] = []
     with Bank(folder, workers) as bank:
-        for rival in wanted:
-            one = of.refitted(rival, bank, rounds, say=told)
+        for competitor in wanted:
+            one = of.refitted(competitor, bank, rounds, say=told)
             found.append({
-                "name": rival.name, "score": one.score, "misses": misses(one.table), "wrong": wrong_signs(one.table),
-                "ended": one.fit.message, "loss": one.fit.loss, "numbers": dict(one.fit.values),
+                "name": competitor.name, "score": one.score, "residuals": residuals(one.table), "wrong": wrong_signs(one.table),
+                "ended": one.fit.message, "loss": one.fit.loss, "parameters": dict(one.fit.values),
                 "table": table_as_data(one.table),
             })  # fmt: skip
-    data = {"rounds": rounds, "rivals": found}
+    data = {"rounds": rounds, "models": found}
     if as_json:
         screen.say(json.dumps(data, indent=2))
     else:
         ids = [p.id for p in patterns().values() if p.tier == "calibrate"]
-        lines = [[i, patterns()[i].name, *(f"{one['misses'][i]:+.1f}" for one in found)] for i in ids]
+        lines = [[i, patterns()[i].name, *(f"{one['residuals'][i]:+.1f}" for one in found)] for i in ids]
         lines += [["", "joint score", *(f"{one['score']:.0f}" for one in found)],
                   ["", "directions that do not hold", *(", ".join(one["wrong"]) or "–" for one in found)]]  # fmt: skip
         show(text_table("Misses of each model after its refit", ["id", "pattern", *(one["name"] for one in found)], lines, 2))
     if out is not None:
-        save(rivals_figure(found), folder_at(out) / RIVALS_FIGURE)
-        told(f"Written: {out / RIVALS_FIGURE}")
+        save(competing_figure(found), folder_at(out) / COMPETING_FIGURE)
+        told(f"Written: {out / COMPETING_FIGURE}")
     if keeping:
-        keep_as("rivals", data)
+        keep_as("competing", data)
 
 
 def claims(count: int, threads: int | None, keeping: bool, as_json: bool) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from sim.evidence.sensitivity.study import Told
 
 _PARAMETERS = typer.Option(
-    help="A number of the model, or a group of them (attune params lists both); may be repeated; default: all that are free."
+    help="A parameter of the model, or a group of them (attune params lists both); may be repeated; default: all that are free."
 )
 _RANGE = typer.Option("--range", help="Half the width of every range, as a share of the number's value (an assumption).")
 
@@ -31,16 +31,20 @@ def sensitivity(
     trajectories: Annotated[int, typer.Option(help="Morris trajectories.")] = 10,
     samples: Annotated[int, typer.Option(help="Sobol base samples, a power of two.")] = 128,
     top: Annotated[int, typer.Option(help="How many of the numbers that Morris finds go on to Sobol.")] = 8,
-    replicates: Annotated[int, typer.Option(help="Seeds at every point; the output is their mean, and luck their spread.")] = 4,
+    replicates: Annotated[
+        int, typer.Option(help="Seeds at every point; the output is their mean, and their spread the sampling noise.")
+    ] = 4,
     width: Annotated[float, _RANGE] = 0.25,
-    seed: Annotated[int, typer.Option(help="Fixes all luck: the same seed gives the same table.")] = 1,
+    seed: Annotated[int, typer.Option(help="Fixes all random draws: the same seed gives the same table.")] = 1,
     arm: Annotated[str | None, typer.Option(help="The arm to measure; default: the first with a therapist.")] = None,
-    minus: Annotated[str | None, typer.Option(help="Another arm: the measure is then the arm minus this one, same luck.")] = None,
+    minus: Annotated[
+        str | None, typer.Option(help="Another arm: the measure is then the arm minus this one, common random numbers.")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for tables (CSV, JSON) and figures; it must not exist.")] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="Threads; default: all cores. Does not change results.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
 ) -> None:
-    """Which numbers move a measure of a scenario: Morris screening, then Sobol indices, each beside what is luck."""
+    """Which parameters move a measure of a scenario: Morris screening, then Sobol indices, each beside its sampling noise."""
     from sim.cli.evidence import indices as page
     from sim.errors import EvidenceError
     from sim.evidence.sensitivity.analysis import checked

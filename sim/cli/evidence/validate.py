@@ -21,7 +21,9 @@ SHIPPED_ROUNDS, SHIPPED_MEMBERS = 4, 6  # of the results that are kept with the 
 
 
 def validate(
-    seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Fixes all luck: the same seed gives the same table.")] = 1,
+    seed: Annotated[
+        int, typer.Option(min=0, max=2**63 - 1, help="Fixes all random draws: the same seed gives the same table.")
+    ] = 1,
     pattern: Annotated[list[str] | None, typer.Option(help="A pattern by its id (5.1); may be repeated; default: all.")] = None,
     scenario: Annotated[Path | None, typer.Option(help="Validate the model that this scenario file changes.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for the table (JSON) and the forest plot.")] = None,
@@ -56,7 +58,7 @@ def validate(
     if leave_one_out:
         long.leave_one_out(folder, pattern or (), workers, keeping, as_json)
     elif competing:
-        long.rivals(folder, model or (), rounds, workers, keeping, as_json, out)
+        long.competing(folder, model or (), rounds, workers, keeping, as_json, out)
     elif claims_over:
         long.claims(claims_over, threads, keeping, as_json)
     else:
@@ -75,7 +77,7 @@ def _plain(seed: int, pattern: list[str] | None, scenario: Path | None, out: Pat
     from sim.scenario.scenario import load
 
     if reserved(seed):
-        screen.note(f"Note: a search, or a check kept with the product, used seed {seed}; others are luck of their own.")
+        screen.note(f"Note: a search, or a check kept with the product, used seed {seed}; others are random draws of their own.")
     wanted = [one.id for one in chosen(pattern or ())]
     changes: dict[str, Any] = changes_of(load(scenario)) if scenario is not None else {}
     if out is not None:

@@ -1,7 +1,7 @@
-"""Rival models of the whole: the same code with something else at work, refitted to the same table within the same budget.
+"""Competing models of the whole: the same code with something else at work, refitted to the same table within the same budget.
 
-A rival is an overlay: numbers that are fixed (mostly at nothing), and numbers that it may move instead. Every model, the shipped
-one included, starts at the priors' centres. What a rival cannot reproduce within the budget speaks for the mechanisms that it
+A competing model is an overlay: numbers that are fixed (mostly at nothing), and numbers that it may move instead. Every model, the shipped
+one included, starts at the priors' centres. What a competing model cannot reproduce within the budget speaks for the mechanisms that it
 lacks; what it can is no evidence for them.
 """
 
@@ -14,7 +14,7 @@ from typing import Any
 from sim.errors import EvidenceError
 from sim.evidence.calibration import seeds as reserved
 from sim.evidence.calibration.free import FREE, Free, centre
-from sim.evidence.calibration.search import Fit, Search, mean_of, misses
+from sim.evidence.calibration.search import Fit, Search, mean_of, residuals
 from sim.evidence.calibration.simulated import Bank, Found, Job
 from sim.evidence.patterns.published import patterns
 from sim.naming import nearest
@@ -26,8 +26,8 @@ ROUNDS, SIZE = 4, 0.4
 
 
 @dataclass(frozen=True)
-class Rival:
-    """One rival: what it says, the ``changes`` of the model (keys of a scenario), and what else it may move."""
+class Competing:
+    """One competing model: what it says, the ``changes`` of the model (keys of a scenario), and what else it may move."""
 
     name: str
     says: str
@@ -45,14 +45,14 @@ def _nothing(*names: str) -> dict[str, Any]:
     return {"parameters": dict.fromkeys(names, 0.0)}
 
 
-RIVALS: tuple[Rival, ...] = (
-    Rival("shipped", "the model as it is"),
-    Rival(
+COMPETING: tuple[Competing, ...] = (
+    Competing("shipped", "the model as it is"),
+    Competing(
         "halo only",
         "the alliance does nothing: neither it nor a rupture acts on distress, motivation, staying or attachment",
         _nothing(*_ALLIANCE_WORKS),
     ),
-    Rival(
+    Competing(
         "improvement first",
         "improvement causes the alliance and not the reverse",
         _nothing(*_ALLIANCE_WORKS),
@@ -62,51 +62,51 @@ RIVALS: tuple[Rival, ...] = (
             Free("goal_agreement_progress_gain", "log", 0.6, 0.7, "how much progress makes for agreement on goals"),
         ),
     ),
-    Rival(
+    Competing(
         "technique only",
         "what heals is the treatment and who carries it out; the relationship decides who stays, and how attachment changes",
         _nothing("healing_alliance_power", "engagement_alliance_gain", "rupture_distress_step", "healing_labelling_share"),
     ),
-    Rival(
+    Competing(
         "style is fate",
         "attachment makes one pair's alliance differ from another's: no lasting fit, no spread of skill, warmth or regulation",
         _nothing("compatibility_sd", "client_warmth_trait_sd", "therapist_warmth_trait_sd", "client_skill_sd", "therapist_skill_sd",
                  "regulation_start_sd"),
     ),
-    Rival("no plasticity", "nobody's attachment or regulation changes", _nothing("plasticity")),
+    Competing("no plasticity", "nobody's attachment or regulation changes", _nothing("plasticity")),
 )  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Refitted:
-    """A rival after its refit: where its search ended, and its mean table on luck that no search has used."""
+    """A competing model after its refit: where its search ended, and its mean table on random draws that no search has used."""
 
-    rival: Rival
+    model: Competing
     fit: Fit
     table: Found
 
     @property
     def score(self) -> float:
-        """Joint score on that luck."""
-        return float(sum(m**2 for m in misses(self.table).values()))
+        """Joint score on those random draws."""
+        return float(sum(m**2 for m in residuals(self.table).values()))
 
 
-def chosen(names: Iterable[str] = ()) -> tuple[Rival, ...]:
-    """Rivals by name, the shipped model always first; without names all. Raises ``EvidenceError`` for one that is not there."""
+def chosen(names: Iterable[str] = ()) -> tuple[Competing, ...]:
+    """Competing models by name, the shipped model always first; without names all. Raises ``EvidenceError`` for one that is not there."""
     wanted = list(names)
-    every = {rival.name: rival for rival in RIVALS}
+    every = {one.name: one for one in COMPETING}
     for name in wanted:
         if name not in every:
-            raise EvidenceError(f"no rival '{name}'{nearest(name, every)}; rivals are: {', '.join(every)}")
-    return tuple(rival for rival in RIVALS if not wanted or rival.name in wanted or rival.name == "shipped")
+            raise EvidenceError(f"no competing model '{name}'{nearest(name, every)}; competing models are: {', '.join(every)}")
+    return tuple(one for one in COMPETING if not wanted or one.name in wanted or one.name == "shipped")
 
 
-def refitted(rival: Rival, bank: Bank, rounds: int = ROUNDS, size: float = SIZE, check_size: float = 1.0,
+def refitted(one: Competing, bank: Bank, rounds: int = ROUNDS, size: float = SIZE, check_size: float = 1.0,
              say: Callable[[str], None] = print) -> Refitted:  # fmt: skip
-    """Refit one rival as every other, the shipped model included: from the priors' centres, at most ``rounds`` steps."""
-    search = Search(bank, rival.free, rival.changes, seeds=reserved.RIVAL_SEARCH, size=size,
-                    progress=lambda what: say(f"{rival.name}: {what}"))  # fmt: skip
-    fit = search.run(centre(rival.free), rounds)
+    """Refit one competing model as every other, the shipped model included: from the priors' centres, at most ``rounds`` steps."""
+    search = Search(bank, one.free, one.changes, seeds=reserved.COMPETING_SEARCH, size=size,
+                    progress=lambda what: say(f"{one.name}: {what}"))  # fmt: skip
+    fit = search.run(centre(one.free), rounds)
     every = tuple(p.id for p in patterns().values() if p.tier in ("calibrate", "direction"))
     changes = search.jobs(fit.standings)[0].changes
-    return Refitted(rival, fit, mean_of(bank.ask([Job(changes, seed, check_size, every) for seed in reserved.RIVAL_CHECK])))
+    return Refitted(one, fit, mean_of(bank.ask([Job(changes, seed, check_size, every) for seed in reserved.COMPETING_CHECK])))

@@ -1,7 +1,7 @@
 """A stand-in for the simulated table: what the studies would find at numbers that were not simulated, and how sure that is.
 
-One Gaussian process per row of the table (scikit-learn), on standings of the free numbers that are whitened so that one length
-serves all directions, around a straight line. It learns from a bank of real tables and is used only to propose sets of numbers:
+One Gaussian process per row of the table (scikit-learn), on standings of the free parameters that are whitened so that one length
+serves all directions, around a straight line. It learns from a bank of real tables and is used only to propose parameter sets:
 whatever is kept has been simulated itself.
 """
 
@@ -17,7 +17,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Emulator:
-    """What every output would be at new points, and how sure that is. ``noise``: SD of the luck of one table."""
+    """What every output would be at new points, and how sure that is. ``noise``: SD of the noise of one table."""
 
     outputs: tuple[str, ...]
     centre: np.ndarray
@@ -28,7 +28,7 @@ class Emulator:
     noise: np.ndarray
 
     def means(self, standings: np.ndarray) -> np.ndarray:
-        """What the table would be (points, outputs) at ``standings`` (points, dimensions), without the luck of a single table."""
+        """What the table would be (points, outputs) at ``standings`` (points, dimensions), without the noise of a single table."""
         x = (np.atleast_2d(standings) - self.centre) @ self.whitener
         line = np.column_stack([np.ones(len(x)), x]) @ self.lines.T
         return np.asarray(line + np.column_stack([process.predict(x) for process in self.processes]) * self.scale)

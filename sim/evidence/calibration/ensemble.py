@@ -1,8 +1,8 @@
-"""The ensemble: many sets of the free numbers that all agree with the published record, instead of one point.
+"""The ensemble: many sets of the free parameters that all agree with the published evidence, instead of one point.
 
 History matching. A design of points around the best fit is simulated; an emulator of the table learns from them (scikit-learn);
-sets of numbers that are plausible given the table and the priors are drawn with it (emcee); and every one of them is then
-simulated for itself, on luck of its own, and kept only where the joint score passes, no row misses by more than 2.5 and every
+parameter sets that are plausible given the table and the priors are drawn with it (emcee); and every one of them is then
+simulated for itself, on random draws of its own, and kept only where the joint score passes, no row lies off by more than 2.5 and every
 direction that was looked at holds. The kept ones are a sample of what the evidence leaves open, not a set of best fits.
 """
 
@@ -19,15 +19,15 @@ from sim.errors import UsageError
 from sim.evidence.calibration import seeds as reserved
 from sim.evidence.calibration.emulator import Emulator, learned
 from sim.evidence.calibration.free import FREE, Free, standings_of, values_at
-from sim.evidence.calibration.search import FURTHEST, ROOM, SIZE, Fit, clearance, misses, searched, shortfalls
+from sim.evidence.calibration.search import FURTHEST, ROOM, SIZE, Fit, clearance, residuals, searched, shortfalls
 from sim.evidence.calibration.simulated import Bank, Found, Job
 from sim.evidence.patterns.published import patterns
-from sim.evidence.patterns.validation import MOST_MISSED, score_limit, sign_verdict
+from sim.evidence.patterns.validation import LARGEST_RESIDUAL, score_limit, sign_verdict
 from sim.theory.ensemble import members
 
 DESIGN, WIDER = 256, 1.6  # points, and how much wider than the fit's own uncertainty
 WALKERS, STEPS, BURN = 64, 2000, 600
-LUCK = 4.0  # what the luck of one table adds to its joint score, about
+LUCK = 4.0  # what the noise of one table adds to its joint score, about
 
 
 def standings(free: Sequence[Free] = FREE) -> np.ndarray:
@@ -39,16 +39,16 @@ def standings(free: Sequence[Free] = FREE) -> np.ndarray:
 
 
 def disagreements(found: Found, allow_luck: bool = False) -> list[str]:
-    """Why a table does not agree with the record; nothing where it agrees.
+    """Why a table does not agree with the published evidence; nothing where it agrees.
 
-    ``allow_luck``: of a single table some luck is its own, so that each miss counts in units of its uncertainty and its
+    ``allow_luck``: of a single table some noise is its own, so that each residual counts in units of its uncertainty and its
     Monte-Carlo error together, and a sign that is not shown (neither right nor wrong for certain) is no disagreement.
     """
-    missed = misses(found)
+    missed = residuals(found)
     if allow_luck:
         luck = {name: found.values[name][1] / patterns()[name].uncertainty for name in missed}
         missed = {name: m / (1.0 + luck[name] ** 2) ** 0.5 for name, m in missed.items()}
-    why = [f"{name} misses by {m:+.1f}" for name, m in missed.items() if not abs(m) <= MOST_MISSED]
+    why = [f"{name} lies off by {m:+.1f}" for name, m in missed.items() if not abs(m) <= LARGEST_RESIDUAL]
     score = sum(m**2 for m in missed.values())
     if not score <= score_limit(len(missed)):
         why.append(f"joint score {score:.1f}, at most {score_limit(len(missed)):.1f}")
@@ -77,8 +77,8 @@ def wrong_signs(found: Found) -> list[str]:
 
 
 def _outputs(found: Found) -> tuple[list[str], np.ndarray]:
-    """What the emulator learns: every miss, and every shortfall before it is cut off at nothing."""
-    table = {**misses(found), **_signed(found)}
+    """What the emulator learns: every residual, and every shortfall before it is cut off at nothing."""
+    table = {**residuals(found), **_signed(found)}
     return list(table), np.array(list(table.values()))
 
 
@@ -105,10 +105,10 @@ def design(fit: Fit, points: int = DESIGN, scramble: int = reserved.DESIGN) -> n
 
 
 def drawn(emulator: Emulator, fit: Fit, count: int, seed: int = reserved.DRAW) -> tuple[np.ndarray, float]:
-    """Sets of numbers (count, numbers) that the emulator says agree with the table, weighed by misses and priors, and how many
+    """Parameter sets (count, numbers) that the emulator says agree with the table, weighed by residuals and priors, and how many
     times its own memory (autocorrelation time) the sampler ran.
 
-    By emcee's affine-invariant sampler. Outside the joint score's limit, less what the luck of a table adds, nothing is drawn: a
+    By emcee's affine-invariant sampler. Outside the joint score's limit, less what the noise of a table adds, nothing is drawn: a
     set there would be refused anyway.
     """
     import emcee
@@ -121,7 +121,11 @@ def drawn(emulator: Emulator, fit: Fit, count: int, seed: int = reserved.DRAW) -
         mean = emulator.means(z)
         missed = mean[:, value]
         short = np.maximum(ROOM - mean[:, ~value], 0.0)
-        out = (np.abs(z) > FURTHEST).any(axis=1) | ((missed**2).sum(axis=1) > most) | (np.abs(missed) > MOST_MISSED).any(axis=1)
+        out = (
+            (np.abs(z) > FURTHEST).any(axis=1)
+            | ((missed**2).sum(axis=1) > most)
+            | (np.abs(missed) > LARGEST_RESIDUAL).any(axis=1)
+        )
         weighed = (missed**2 / (1.0 + sd[value] ** 2)).sum(axis=1) + (short**2 / (1.0 + sd[~value] ** 2)).sum(axis=1)
         return np.where(out, -np.inf, -0.5 * (weighed + (z**2).sum(axis=1)))
 
@@ -129,7 +133,7 @@ def drawn(emulator: Emulator, fit: Fit, count: int, seed: int = reserved.DRAW) -
     begin = rng.multivariate_normal(fit.standings, 0.1 * uncertainty(fit), size=40 * WALKERS)
     begin = begin[np.isfinite(log_posterior(begin))][:WALKERS]
     if len(begin) < WALKERS:
-        raise UsageError("the emulator finds no sets of numbers around the fit that agree with the table")
+        raise UsageError("the emulator finds no parameter sets around the fit that agree with the table")
     sampler = emcee.EnsembleSampler(WALKERS, fit.standings.size, log_posterior, vectorize=True)
     sampler.random_state = np.random.MT19937(seed).state  # emcee draws from a generator of its own
     sampler.run_mcmc(begin, STEPS)
@@ -197,7 +201,7 @@ def written(built: Built, about: str) -> str:
     lines = [f"# {line}" for line in about.splitlines()]
     lines.append(",".join(["member", *names, "score"]))
     for i, (member, table) in enumerate(zip(built.kept, built.tables, strict=True)):
-        score = sum(m**2 for m in misses(table).values())
+        score = sum(m**2 for m in residuals(table).values())
         lines.append(",".join([str(i), *(f"{member[name]:.6g}" for name in names), f"{score:.1f}"]))
     return "\n".join(lines) + "\n"
 
@@ -206,7 +210,7 @@ def written(built: Built, about: str) -> str:
 
 
 def pinned(free: Sequence[Free] = FREE, of: np.ndarray | None = None) -> pd.DataFrame:
-    """How far the evidence pins every free number down.
+    """How far the evidence pins every free parameter down.
 
     One row a number: its median and 90 % range in the ensemble, and ``left``: its spread there over that of its prior (1: the
     table says nothing about it, 0: it is known).
@@ -237,7 +241,7 @@ def would_pin(tables: Sequence[Found], z: np.ndarray, free: Sequence[Free] = FRE
 
 def checked(bank: Bank, count: int, seed: int, size: float = 1.0, of: Sequence[Mapping[str, float]] | None = None,
             progress: Callable[[int, int], None] | None = None) -> list[dict[str, Any]]:  # fmt: skip
-    """Simulate ``count`` members again, all rows, on luck of ``seed`` that no search has used.
+    """Simulate ``count`` members again, all rows, on random draws of ``seed`` that no search has used.
 
     ``of``: an ensemble; default: the shipped one. One entry a member: its number, joint score, why it disagrees (nothing where it
     agrees) and its table.
@@ -250,7 +254,7 @@ def checked(bank: Bank, count: int, seed: int, size: float = 1.0, of: Sequence[M
     return [
         {
             "member": int(i),
-            "score": sum(m**2 for m in misses(table).values()),
+            "score": sum(m**2 for m in residuals(table).values()),
             "why": disagreements(table),
             "beyond_luck": disagreements(table, allow_luck=True),
             "table": table,

@@ -31,7 +31,7 @@ class Free:
 
     def __post_init__(self) -> None:
         if self.name not in NUMBERS:
-            raise ValueError(f"there is no number '{self.name}'{nearest(self.name, NUMBERS)}")
+            raise ValueError(f"there is no parameter '{self.name}'{nearest(self.name, NUMBERS)}")
 
     def _scaled(self, value: float) -> float:
         match self.scale:

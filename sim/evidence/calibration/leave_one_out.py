@@ -1,8 +1,8 @@
-"""The honest score: every row foretold by a model that was fitted without it.
+"""The honest score: every row predicted by a model that was fitted without it.
 
-For each *calibrate* row the free numbers are fitted again to all the others, from the shipped fit on; then that row is simulated
-on luck that no search has used. What comes out shows how far the row follows from the rest of the record and from the priors; a
-row that has a number almost to itself is foretold by that number's prior, and the table says so.
+For each *calibrate* row the free parameters are fitted again to all the others, from the shipped fit on; then that row is simulated
+on random draws that no search has used. What comes out shows how far the row follows from the rest of the record and from the priors; a
+row that has a number almost to itself is predicted by that number's prior, and the table says so.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from sim.evidence.calibration import seeds as reserved
-from sim.evidence.calibration.search import Fit, Search, misses
+from sim.evidence.calibration.search import Fit, Search, residuals
 from sim.evidence.calibration.simulated import Job
 from sim.evidence.patterns.published import patterns
 
@@ -22,23 +22,23 @@ OWN_SHARE = 0.5  # a number whose information comes to this share from one row i
 
 
 @dataclass(frozen=True)
-class Foretold:
-    """One row: its miss where it was fitted, where it was not, the value foretold (with the luck of reading it off), numbers that
-    lean on it alone, how far the refit moved (largest standing, prior SD), what a straight line would have foretold, and whether
+class Predicted:
+    """One row: its standardised residual where it was fitted, where it was not, the value predicted (with the sampling noise of reading it off), numbers that
+    lean on it alone, how far the refit moved (largest standing, prior SD), what a straight line would have predicted, and whether
     the refit settled."""
 
     id: str
-    fitted_miss: float
-    miss: float
+    fitted_residual: float
+    residual: float
     value: float
     error: float
-    own_numbers: tuple[str, ...]
+    own_parameters: tuple[str, ...]
     moved: float
     line: float
     settled: bool
 
 
-def own_numbers(fit: Fit, search: Search, row: str) -> tuple[str, ...]:
+def own_parameters(fit: Fit, search: Search, row: str) -> tuple[str, ...]:
     """Free numbers about which this row says more than half of all that the table says."""
     table = fit.slopes[: len(fit.rows)] ** 2
     share = table[fit.rows.index(row)] / np.maximum(table.sum(axis=0), 1e-12)
@@ -46,9 +46,9 @@ def own_numbers(fit: Fit, search: Search, row: str) -> tuple[str, ...]:
                  if s > OWN_SHARE and total > 0.1)  # fmt: skip
 
 
-def foretold(search: Search, fit: Fit, ids: Sequence[str] = (), say: Callable[[str], None] = print) -> list[Foretold]:
-    """Every calibrate row (or some) foretold without it. ``fit``: the shipped fit, from which each search starts."""
-    rows = tuple(ids) or tuple(misses(fit.found))
+def predicted(search: Search, fit: Fit, ids: Sequence[str] = (), say: Callable[[str], None] = print) -> list[Predicted]:
+    """Every calibrate row (or some) predicted without it. ``fit``: the shipped fit, from which each search starts."""
+    rows = tuple(ids) or tuple(residuals(fit.found))
     out = []
     base = search.bank.ask(_jobs(search, fit.standings))
     for row in rows:
@@ -60,17 +60,19 @@ def foretold(search: Search, fit: Fit, ids: Sequence[str] = (), say: Callable[[s
         value, error = _mean([t.values[row] for t in tables])
         p = patterns()[row]
         fitted = _mean([t.values[row] for t in base])[0]
-        out.append(Foretold(
+        out.append(Predicted(
             row, (fitted - p.value) / p.uncertainty, (value - p.value) / p.uncertainty, value, error,
-            own_numbers(fit, search, row), float(np.abs(refit.standings - fit.standings).max()),
+            own_parameters(fit, search, row), float(np.abs(refit.standings - fit.standings).max()),
             _on_a_line(fit, search, row), refit.converged,
         ))  # fmt: skip
-        say(f"{row}: foretold {value:.3f}, published {p.value:g}, miss {out[-1].miss:+.1f} (fitted {out[-1].fitted_miss:+.1f})")
+        say(
+            f"{row}: predicted {value:.3f}, published {p.value:g}, residual {out[-1].residual:+.1f} (fitted {out[-1].fitted_residual:+.1f})"
+        )
     return out
 
 
 def _on_a_line(fit: Fit, search: Search, row: str) -> float:
-    """The row's miss without it, were the table a straight line around the fit: a second road to what is foretold."""
+    """The row's standardised residual without it, were the table a straight line around the fit: a second road to what is predicted."""
     k = fit.rows.index(row)
     residual = search.residuals(fit.standings, fit.found)
     slopes, left = np.delete(fit.slopes, k, axis=0), np.delete(residual, k)
@@ -79,7 +81,7 @@ def _on_a_line(fit: Fit, search: Search, row: str) -> float:
 
 
 def _jobs(search: Search, standings: np.ndarray) -> list[Job]:
-    return [replace(job, seed=seed, size=1.0) for seed in reserved.FORETOLD for job in search.jobs(standings)[:1]]
+    return [replace(job, seed=seed, size=1.0) for seed in reserved.PREDICTED for job in search.jobs(standings)[:1]]
 
 
 def _mean(values: Sequence[tuple[float, float]]) -> tuple[float, float]:

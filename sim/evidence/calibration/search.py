@@ -1,12 +1,12 @@
-"""The calibration: the free numbers at which the model meets the whole table at once, each held by its prior.
+"""The calibration: the free parameters at which the model meets the whole table at once, each held by its prior.
 
 A plain nonlinear least-squares problem for ``scipy.optimize.least_squares``. What is made small is the sum of squares of
 
-* every *calibrate* row's miss, in units of its own uncertainty (the joint score);
+* every *calibrate* row's standardised residual, in units of its own uncertainty (the joint score);
 * how far every *direction* part falls short of its sign, in half-widths of its interval; nothing where it holds with room;
-* every free number's distance from its prior's centre, in prior SD.
+* every free parameter's distance from its prior's centre, in prior SD.
 
-All tables of one search use the same luck, so that a small change of a number makes a small change of the table.
+All tables of one search use common random numbers, so that a small change of a number makes a small change of the table.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from sim.evidence.calibration.simulated import Bank, Found, Job
 from sim.evidence.patterns.published import Pattern, patterns
 
 SIZE = 0.5
-STEP = 0.3  # of a derivative, in prior SD: small against the prior, large against the luck that is left
+STEP = 0.3  # of a derivative, in prior SD: small against the prior, large against the noise that is left
 FURTHEST = 3.5  # prior SD that a number may go
 FAR_OFF = 10.0  # what a row counts that could not be computed
 ROOM = 1.3  # half-widths of its interval by which a sign should hold
@@ -39,8 +39,8 @@ def searched(left_out: Sequence[str] = ()) -> tuple[str, ...]:
     )
 
 
-def misses(found: Found) -> dict[str, float]:
-    """Every calibrate row's miss, in units of its own uncertainty."""
+def residuals(found: Found) -> dict[str, float]:
+    """Every calibrate row's standardised residual, in units of its own uncertainty."""
     return {name: (v[0] - patterns()[name].value) / patterns()[name].uncertainty
             for name, v in found.values.items() if patterns()[name].tier == "calibrate"}  # fmt: skip
 
@@ -75,7 +75,7 @@ def shortfalls(found: Found) -> dict[str, float]:
 
 
 def mean_of(tables: Sequence[Found]) -> Found:
-    """One table from several of the same model with other luck."""
+    """One table from several of the same model with other random draws."""
     values = {name: (float(np.mean([t.values[name][0] for t in tables])),
                      float(np.sqrt(np.sum([t.values[name][1] ** 2 for t in tables])) / len(tables)))
               for name in tables[0].values}  # fmt: skip
@@ -89,7 +89,7 @@ def mean_of(tables: Sequence[Found]) -> Found:
 
 @dataclass(frozen=True)
 class Fit:
-    """Where a search ended: the free numbers, where they stand, what the table is there, what was made small, and the slopes.
+    """Where a search ended: the free parameters, where they stand, what the table is there, what was made small, and the slopes.
 
     ``slopes``: table (rows: ``rows``) over standings, at the end. ``loss``: half the sum of squares.
     """
@@ -107,12 +107,12 @@ class Fit:
     @property
     def score(self) -> float:
         """The joint score of the calibrate rows that were looked at."""
-        return float(sum(m**2 for m in misses(self.found).values()))
+        return float(sum(m**2 for m in residuals(self.found).values()))
 
 
 @dataclass
 class Search:
-    """What a search needs: bank, free numbers, luck, rows, and what the model has beyond the free numbers (a rival's overlay)."""
+    """What a search needs: bank, free parameters, luck, rows, and what the model has beyond the free parameters (a competing model's overlay)."""
 
     bank: Bank
     free: tuple[Free, ...] = FREE
@@ -129,13 +129,13 @@ class Search:
         self._round = 0
 
     def jobs(self, standings: np.ndarray) -> list[Job]:
-        """The tables to simulate for one set of numbers."""
+        """The tables to simulate for one parameter set."""
         changes = dict(self.changes or {})
         numbers = {**{k: round(v, 10) for k, v in values_at(standings, self.free).items()}, **changes.pop("parameters", {})}
         return [Job({**changes, "parameters": numbers}, seed, self.size, self.ids) for seed in self.seeds]
 
     def tables(self, points: Sequence[np.ndarray]) -> list[Found]:
-        """The mean table of each set of numbers."""
+        """The mean table of each parameter set."""
         every = self.bank.ask([job for point in points for job in self.jobs(point)])
         n = len(self.seeds)
         return [mean_of(every[i * n : (i + 1) * n]) for i in range(len(points))]
@@ -143,15 +143,15 @@ class Search:
     def residuals(self, standings: np.ndarray, found: Found) -> np.ndarray:
         """All that is to be small, in the order of :meth:`rows` and then the numbers. What could not be computed is far off."""
         table = [0.0 if name.split("/")[0] in self.without else value
-                 for name, value in {**misses(found), **shortfalls(found)}.items()]  # fmt: skip
+                 for name, value in {**residuals(found), **shortfalls(found)}.items()]  # fmt: skip
         return np.nan_to_num(np.array([*table, *standings]), nan=FAR_OFF)
 
     def rows(self, found: Found) -> tuple[str, ...]:
         """Names of what is to be small, without the numbers."""
-        return (*misses(found), *shortfalls(found))
+        return (*residuals(found), *shortfalls(found))
 
     def slopes(self, standings: np.ndarray) -> np.ndarray:
-        """Derivative of the residuals in every standing, by forward differences of ``STEP`` on the same luck."""
+        """Derivative of the residuals in every standing, by forward differences of ``STEP`` with common random numbers."""
         if self.known_slopes is not None:
             return self.known_slopes
         away = [standings + STEP * direction for direction in np.eye(standings.size)]
@@ -167,7 +167,7 @@ class Search:
             found = self.tables([z])[0]
             out = self.residuals(z, found)
             self._round += 1
-            score = sum(m**2 for m in misses(found).values())
+            score = sum(m**2 for m in residuals(found).values())
             self._say(f"round {self._round}: loss {0.5 * float(out @ out):.2f}, joint score {score:.1f}")
             return out
 

@@ -1,4 +1,4 @@
-"""Seeds that searches use, each for one thing, so that a check is never on the luck of a fit.
+"""Seeds that searches use, each for one thing, so that a check is never on the draws of a fit.
 
 Everything else (``attune validate --seed N`` among it) may use any other seed.
 """
@@ -8,14 +8,14 @@ from __future__ import annotations
 SEARCH = (9001, 9002)  # calibration, and the refits of rows left out
 DESIGN = 9003  # tables that the emulator learns from
 DRAW = 9004  # the sampler's own
-FORETOLD = (9011, 9012)  # where a row that was left out is read off
-RIVAL_SEARCH = (9021,)
-RIVAL_CHECK = (9031, 9032)
+PREDICTED = (9011, 9012)  # where a row that was left out is read off
+COMPETING_SEARCH = (9021,)
+COMPETING_CHECK = (9031, 9032)
 CLAIMS = 9041
 CANDIDATES = range(20_000, 22_000)  # one each
 FROM_HASH = 100_000  # seeds made for members that are verified lie above
 
-SINGLE = (*SEARCH, DESIGN, DRAW, *FORETOLD, *RIVAL_SEARCH, *RIVAL_CHECK, CLAIMS)
+SINGLE = (*SEARCH, DESIGN, DRAW, *PREDICTED, *COMPETING_SEARCH, *COMPETING_CHECK, CLAIMS)
 
 
 def reserved(seed: int) -> bool:

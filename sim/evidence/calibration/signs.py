@@ -1,4 +1,4 @@
-"""Signs over the ensemble: in what share of the sets of numbers that agree with the record a direction, or a claim, holds."""
+"""Signs over the ensemble: in what share of the parameter sets that agree with the published evidence a direction, or a claim, holds."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ def direction_shares(tables: Sequence[Found]) -> dict[str, dict[str, float]]:
 
 def claim_shares(chosen: Sequence[int], seed: int = reserved.CLAIMS, threads: int | None = None,
                  say: Callable[[str], None] = print) -> list[dict[str, Any]]:  # fmt: skip
-    """Every contrast of the claims under these members' numbers, on the same people and luck.
+    """Every contrast of the claims under these members' numbers, on the same people and random draws.
 
-    One entry a contrast: what the defaults come to on that luck, share of members in which it is reproduced as stated, in which
+    One entry a contrast: what the defaults come to on those draws, share of members in which it is reproduced as stated, in which
     it goes the stated way with the whole of its interval, and the middle effect with its range over members.
     """
     usual = {found.contrast.id: found.verdict for found in findings((), seed, ablated=False, threads=threads)}

@@ -1,6 +1,6 @@
-"""A bank of simulated tables of patterns: each set of numbers is simulated once, kept on disk, and never asked for again.
+"""A bank of simulated tables of patterns: each parameter set is simulated once, kept on disk, and never asked for again.
 
-Calibration, ensemble, leave-one-out and rivals all need the same thing: for many sets of numbers, what the simulated studies
+Calibration, ensemble, leave-one-out and competing models all need the same thing: for many parameter sets, what the simulated studies
 find. The bank answers in the order asked, with processes side by side, and appends every answer to a file at once. So a long
 search that was stopped goes on where it stood, and what comes out depends neither on the number of processes nor on the stops.
 """

@@ -1,4 +1,4 @@
-"""Every claim put to the test: contrasts on the same people and the same luck, against what was expected beforehand.
+"""Every claim put to the test: contrasts on the same people and common random numbers, against what was expected beforehand.
 
 ``contrasts.yaml`` says what is compared and what was expected; this module only runs it. An effect is the mean difference,
 client by client, between two sides (or a weighted sum of several), in SD of the population's clients unless a unit is named.
@@ -100,7 +100,7 @@ class Contrast:
 
     @property
     def same_people(self) -> bool:
-        """Whether the sides hold the same clients; otherwise other people with the same luck."""
+        """Whether the sides hold the same clients; otherwise other people with common random numbers."""
         return len({json.dumps(cell.get("client"), sort_keys=True) for _, cell in self.cells}) == 1
 
     @property

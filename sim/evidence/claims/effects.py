@@ -1,6 +1,6 @@
 """What one experiment does to another thing: paired effects, client by client, of arms in which something was done.
 
-An effect is the mean over clients of (this arm minus the reference arm) of the same people with the same luck. It is
+An effect is the mean over clients of (this arm minus the reference arm) of the same people with common random numbers. It is
 told in SD of clients in the reference arm; its 95 % interval is that of the mean difference, in the same unit.
 """
 
@@ -73,9 +73,9 @@ def alike(arm: Arm, reference: Arm) -> bool:
 
 def clamped(clamp: Mapping[str, float]) -> tuple[str, str, str] | None:
     """(pushed, held, free) if one corner of the triangle is pushed and a second held; else None."""
-    pushed, held = [name for name, by in hold.items() if by], [name for name, by in hold.items() if not by]
-    free = [name for name in CORNERS if name not in hold]
-    if set(hold) <= set(CORNERS) and (len(pushed), len(held), len(free)) == (1, 1, 1):
+    pushed, held = [name for name, by in clamp.items() if by], [name for name, by in clamp.items() if not by]
+    free = [name for name in CORNERS if name not in clamp]
+    if set(clamp) <= set(CORNERS) and (len(pushed), len(held), len(free)) == (1, 1, 1):
         return pushed[0], held[0], free[0]
     return None
 
@@ -211,7 +211,7 @@ def interaction(run: Run) -> pd.DataFrame:
     """What two insecure partners do together beyond either insecurity alone, per pair of kinds: late alliance and dropout.
 
     (insecure, insecure) - (insecure, secure) - (secure, insecure) + (secure, secure). The difference between two therapists
-    is taken client by client; that of two kinds of client too where they have the same numbers (and so the same luck), else
+    is taken client by client; that of two kinds of client too where they have the same parameters (and so common random numbers), else
     between the two groups. ``alliance`` is in WAI points, ``dropout`` a share. A last row holds all pairs together.
     """
     cells = crossing(run.scenario)

@@ -237,7 +237,7 @@ def anxiety_by_anxiety(courses: pd.DataFrame) -> Simulated:
 
 
 def within_and_between(courses: pd.DataFrame) -> Simulated:
-    """How much better the alliance foretells improvement within caseloads than between therapists."""
+    """How much better the alliance predicts improvement within caseloads than between therapists."""
     rows = []
     for _, one in therapist_studies(courses).dropna(subset=["wai_client_early", "distress_end"]).groupby("study"):
         rated = one["wai_client_early"] / one["wai_client_early"].std()

@@ -30,7 +30,7 @@ class Pattern:
 
     ``value``: as published, a number for *calibrate*, else what the source says; ``low`` and ``high``: its interval.
     ``expect``: part of the result -> sign, for *direction* and *contested*; "0" means within plus or minus ``zero_within``.
-    ``spread``: how far studies differed (``i2`` or ``sd``). ``informs`` and ``switch``: numbers of the model. The file's head
+    ``spread``: how far studies differed (``i2`` or ``sd``). ``informs`` and ``switch``: parameters of the model. The file's head
     says what the other fields are.
     """
 
@@ -88,7 +88,7 @@ def pattern(row: Mapping[str, Any]) -> Pattern:
     refuse(bool(one.informs) == (one.tier == "prior"), "informs belongs to prior rows, all of them")
     refuse(bool(one.switch) <= (one.tier == "contested"), "switch belongs to contested rows")
     for number in (*one.informs, *one.switch):
-        refuse(number in NUMBERS, f"there is no number '{number}'{nearest(number, NUMBERS)}")
+        refuse(number in NUMBERS, f"there is no parameter '{number}'{nearest(number, NUMBERS)}")
     refuse(not one.doi or all(re.fullmatch(r"10\.\d{4,9}/\S+", doi) for doi in one.doi.split(" ; ")), f"'{one.doi}' is no DOI")
     return one
 

@@ -90,7 +90,7 @@ def changes_of(scenario: Scenario) -> dict[str, Any]:
 class Studies:
     """All simulated studies of one model. Each table is made when first asked for; column meanings are those of a run's tables.
 
-    ``seed`` fixes all luck. ``changes``: keys of a scenario that change the model (``changes_of``). ``size``: share of the
+    ``seed`` fixes all random draws. ``changes``: keys of a scenario that change the model (``changes_of``). ``size``: share of the
     usual number of people, for a quicker and rougher look. ``threads`` changes speed only.
     """
 
@@ -107,7 +107,7 @@ class Studies:
 
     def _scenario(self, name: str, numbers: Mapping[str, float], **keys: Any) -> Scenario:
         said = {**self.changes, "parameters": {**self.changes.get("parameters", {}), **numbers}}
-        return from_spec({"question": "Does it hold against the published record?", **said, **keys}, name)
+        return from_spec({"question": "Does it hold against the published evidence?", **said, **keys}, name)
 
     def _seed(self, part: int) -> int:
         """A seed of its own for every run, so that their people are others."""

@@ -1,8 +1,8 @@
-"""Does the model hold against the published record? Every pattern simulated as it was studied, and one joint score.
+"""Does the model hold against the published evidence? Every pattern simulated as it was studied, and one joint score.
 
-A *calibrate* row's miss is (simulated - published) over a quarter of the interval's width. The joint score is the sum of
+A *calibrate* row's standardised residual is (simulated - published) over a quarter of the interval's width. The joint score is the sum of
 their squares, held against the upper 95 % point of chi-square with as many degrees of freedom as rows, since of many intervals
-hardly ever all contain the truth; besides no row may miss by more than 2.5. A *direction* row holds when every part has its
+hardly ever all contain the truth; besides no row may lie off by more than 2.5. A *direction* row holds when every part has its
 sign with the whole of its 95 % interval. *Contested* and *prior* rows are shown and not required.
 """
 
@@ -18,10 +18,10 @@ from sim.evidence.patterns.pooling import Simulated
 from sim.evidence.patterns.published import Pattern, chosen, patterns
 from sim.evidence.patterns.studies import Studies
 
-MOST_MISSED = 2.5  # of a row's own uncertainty
+LARGEST_RESIDUAL = 2.5  # of a row's own uncertainty
 LEVEL = 0.95
 #: What a row can come to; contested and prior rows are "shown".
-VERDICTS = ("holds", "missed", "wrong sign", "not shown", "shown")
+VERDICTS = ("holds", "outside", "wrong sign", "not shown", "shown")
 
 #: What is computed for each pattern.
 STATISTICS: Mapping[str, Callable[..., Simulated]] = {
@@ -84,7 +84,7 @@ class Row:
     simulated: Simulated
 
     @property
-    def miss(self) -> float:
+    def residual(self) -> float:
         """Simulated minus published, over a quarter of the interval's width; missing but for *calibrate*."""
         p = self.pattern
         return (self.simulated.value - p.value) / p.uncertainty if p.tier == "calibrate" else float("nan")
@@ -103,7 +103,7 @@ class Row:
     def verdict(self) -> str:
         """What it comes to (``VERDICTS``)."""
         if self.pattern.tier == "calibrate":
-            return "holds" if abs(self.miss) <= MOST_MISSED else "missed"
+            return "holds" if abs(self.residual) <= LARGEST_RESIDUAL else "outside"
         if self.pattern.tier == "prior":
             return "shown"
         worst = min((VERDICTS.index(one) for one in self.signs.values()), key=_SEVERITY.index)
@@ -124,14 +124,14 @@ _SEVERITY = (2, 1, 3, 0, 4)
 
 def sign_verdict(sign: str, part: tuple[float, float, float], zero_within: float) -> str:
     """Whether a (value, low, high) has its sign: *holds* with the whole interval, *not shown* where it does not tell, or
-    *wrong sign*; for "0" *holds* with the whole interval inside the bound, *missed* with all of it outside."""
+    *wrong sign*; for "0" *holds* with the whole interval inside the bound, *outside* with all of it outside."""
     value, low, high = part
     if sign == "any":
         return "shown" if value == value else "not shown"
     if sign == "0":
         if -zero_within <= low and high <= zero_within:
             return "holds"
-        return "missed" if low > zero_within or high < -zero_within else "not shown"
+        return "outside" if low > zero_within or high < -zero_within else "not shown"
     if sign == "-":
         low, high = -high, -low
     return "holds" if low > 0.0 else "wrong sign" if high < 0.0 else "not shown"
@@ -164,8 +164,8 @@ class Validation:
 
     @property
     def score(self) -> float:
-        """Sum of squares of the calibrate rows' misses; not a number when one of them could not be computed."""
-        return float(sum(row.miss**2 for row in self.of("calibrate")))
+        """Sum of squares of the calibrate rows' standardised residuals; not a number when one of them could not be computed."""
+        return float(sum(row.residual**2 for row in self.of("calibrate")))
 
     @property
     def limit(self) -> float:
@@ -174,7 +174,7 @@ class Validation:
 
     @property
     def score_passes(self) -> bool:
-        """Whether the joint score is small enough and no row misses by too much."""
+        """Whether the joint score is small enough and no row lies off by too much."""
         return self.score <= self.limit and all(row.verdict == "holds" for row in self.of("calibrate"))
 
     @property

@@ -1,7 +1,7 @@
-"""Which numbers move a measure: Morris screening, then Sobol indices over the most influential, with luck kept apart.
+"""Which parameters move a measure: Morris screening, then Sobol indices over the most influential, with sampling noise kept apart.
 
-Every point of a design is run on the same seeds (same people, same luck), so that points differ by the numbers alone. What
-is left of luck is that a number acts on these people and not on others: it is measured by running points on several seeds.
+Every point of a design is run on the same seeds (same people, common random numbers), so that points differ by the numbers alone. What
+is left of sampling noise is that a number acts on these people and not on others: it is measured by running points on several seeds.
 Designs and indices are SALib's. They do not depend on the number of threads.
 
 Morris, M. D. (1991), doi:10.1080/00401706.1991.10484804; Saltelli, A. et al. (2010), doi:10.1016/j.cpc.2009.09.018.
@@ -21,7 +21,7 @@ import numpy as np
 from scipy import stats
 
 from sim.errors import EvidenceError
-from sim.evidence.sensitivity.indices import Luck, Screened, Sensitivity, Shared
+from sim.evidence.sensitivity.indices import Noise, Screened, Sensitivity, Shared
 from sim.evidence.sensitivity.ranges import Range
 
 Evaluate = Callable[[Mapping[str, float], int], float]
@@ -31,7 +31,7 @@ Progress = Callable[[str, int, int], None]
 LEVELS = 4
 #: Fewer trajectories, or a smaller or other number of Sobol samples, tell nothing.
 LEAST_TRAJECTORIES, LEAST_SAMPLES = 4, 8
-#: Seeds on which the base point is run to see how far luck alone moves the measure.
+#: Seeds on which the base point is run to see how far sampling noise alone moves the measure.
 BASE_SEEDS = 20
 #: With one replicate, this many trajectories, and this share of the samples (at least 8), are run on a second seed as well.
 CHECKED_TRAJECTORIES, CHECKED_SHARE = 4, 1 / 8
@@ -62,12 +62,12 @@ def sensitivity(
     """
     checked(method, seed, trajectories, samples, replicates, top)
     how = _How(evaluate, seed, replicates, threads or os.cpu_count() or 1, progress or (lambda part, done, total: None))
-    base, luck = _at_the_base(how, ranges)
+    base, noise = _at_the_base(how, ranges)
     screened: tuple[Screened, ...] = ()
     shared: tuple[Shared, ...] = ()
     runs = max(BASE_SEEDS, replicates)
     if method != "sobol":
-        screened, luck["morris"], n = _morris(how, ranges, trajectories)
+        screened, noise["morris"], n = _morris(how, ranges, trajectories)
         runs += n
         moved = sorted((one for one in screened if one.mu_star > 0), key=lambda one: -one.mu_star)[:top]
         order = {one.name: i for i, one in enumerate(moved)}
@@ -75,9 +75,9 @@ def sensitivity(
     else:
         ranges_left = list(ranges)
     if method != "morris" and ranges_left:
-        shared, luck["sobol"], n = _sobol(how, ranges_left, samples)
+        shared, noise["sobol"], n = _sobol(how, ranges_left, samples)
         runs += n
-    return Sensitivity(tuple(ranges), seed, replicates, trajectories, samples, base, screened, shared, luck, runs)
+    return Sensitivity(tuple(ranges), seed, replicates, trajectories, samples, base, screened, shared, noise, runs)
 
 
 def checked(method: str, seed: int, trajectories: int, samples: int, replicates: int, top: int) -> None:
@@ -130,14 +130,14 @@ def _runs(how: _How, part: str, points: Sequence[Mapping[str, float]], seeds: Se
 
 
 def _points(ranges: Sequence[Range], design: np.ndarray) -> list[dict[str, float]]:
-    """Rows of a design as numbers of the model, inside their ranges to the last bit."""
+    """Rows of a design as parameters of the model, inside their ranges to the last bit."""
     low, high = np.array([r.low for r in ranges]), np.array([r.high for r in ranges])
     inside = np.clip(design, low, high)
     return [dict(zip([r.name for r in ranges], map(float, row), strict=True)) for row in inside]
 
 
 def _design_runs(how: _How, part: str, ranges: Sequence[Range], design: np.ndarray, check: int) -> np.ndarray:
-    """Every point on all replicates; with a single one, the first ``check`` points on a second seed too, to see luck."""
+    """Every point on all replicates; with a single one, the first ``check`` points on a second seed too, to see the noise."""
     n = len(design)
     seeds = [how.replicates] * n if how.replicates > 1 else [2] * check + [1] * (n - check)
     return _runs(how, part, _points(ranges, design), seeds)
@@ -148,21 +148,21 @@ def _problem(ranges: Sequence[Range]) -> dict[str, Any]:
     return {"num_vars": len(ranges), "names": [r.name for r in ranges], "bounds": [[r.low, r.high] for r in ranges]}
 
 
-# --------------------------------------------------------------------------------------------------------------- luck
+# --------------------------------------------------------------------------------------------------------------- noise
 
 
-def _at_the_base(how: _How, ranges: Sequence[Range]) -> tuple[float, dict[str, Luck]]:
+def _at_the_base(how: _How, ranges: Sequence[Range]) -> tuple[float, dict[str, Noise]]:
     """The measure at the scenario's own numbers, and how far it goes from seed to seed there."""
     if not ranges:
         raise EvidenceError("no number is left to move; name some by --parameters")
     n = max(BASE_SEEDS, how.replicates)
-    values = _runs(how, "luck", [{}], [n])[0]
+    values = _runs(how, "noise", [{}], [n])[0]
     sd = float(values.std(ddof=1))
-    return float(values[: how.replicates].mean()), {"base": Luck(1, n, sd, sd / how.replicates**0.5)}
+    return float(values[: how.replicates].mean()), {"base": Noise(1, n, sd, sd / how.replicates**0.5)}
 
 
-def _luck_of(found: np.ndarray, output: np.ndarray, replicates: int) -> Luck:
-    """Luck at the points that were run on several seeds (a row a point, a column a seed).
+def _noise_of(found: np.ndarray, output: np.ndarray, replicates: int) -> Noise:
+    """Sampling noise at the points that were run on several seeds (a row a point, a column a seed).
 
     Seeds shift all points together; that is cancelled. What is not is the interaction of points and seeds:
     sum of (y - row mean - column mean + mean)^2 / ((points - 1)(seeds - 1)), as in a two-way table with one entry a cell.
@@ -174,13 +174,13 @@ def _luck_of(found: np.ndarray, output: np.ndarray, replicates: int) -> Luck:
     sd = float(np.sqrt(block.var(axis=1, ddof=1).mean()))
     spread = float(output.var(ddof=1))
     share = min(own / replicates / spread, 1.0) if spread > 0 else 0.0
-    return Luck(points, seeds, sd, sd / replicates**0.5, spread**0.5, share)
+    return Noise(points, seeds, sd, sd / replicates**0.5, spread**0.5, share)
 
 
 # ------------------------------------------------------------------------------------------------------------- Morris
 
 
-def _morris(how: _How, ranges: Sequence[Range], trajectories: int) -> tuple[tuple[Screened, ...], Luck, int]:
+def _morris(how: _How, ranges: Sequence[Range], trajectories: int) -> tuple[tuple[Screened, ...], Noise, int]:
     from SALib.analyze import morris as analysis
     from SALib.sample import morris as sampling
 
@@ -189,10 +189,10 @@ def _morris(how: _How, ranges: Sequence[Range], trajectories: int) -> tuple[tupl
     output = found[:, : how.replicates].mean(axis=1)
     index = analysis.analyze(_problem(ranges), design, output, num_levels=LEVELS, num_resamples=RESAMPLES, seed=how.seed)
     each = elementary_effects(design, found, ranges)  # trajectory, number, seed
-    luck = quantile(found.shape[1]) * np.sqrt(np.nanmean(_variance(each), axis=0) / how.replicates)
+    noise = quantile(found.shape[1]) * np.sqrt(np.nanmean(_variance(each), axis=0) / how.replicates)
     columns = (np.asarray(index[key], dtype=float) for key in ("mu", "mu_star", "mu_star_conf", "sigma"))
-    rows = [Screened(r.name, *map(float, row)) for r, *row in zip(ranges, *columns, luck, strict=True)]
-    return tuple(rows), _luck_of(found, output, how.replicates), int(np.isfinite(found).sum())
+    rows = [Screened(r.name, *map(float, row)) for r, *row in zip(ranges, *columns, noise, strict=True)]
+    return tuple(rows), _noise_of(found, output, how.replicates), int(np.isfinite(found).sum())
 
 
 def elementary_effects(design: np.ndarray, found: np.ndarray, ranges: Sequence[Range]) -> np.ndarray:
@@ -208,7 +208,7 @@ def elementary_effects(design: np.ndarray, found: np.ndarray, ranges: Sequence[R
 
 
 def quantile(seeds: int) -> float:
-    """Student's t of a 95 % interval over so many seeds. A seed's luck is the same in all trajectories, so only seeds count."""
+    """Student's t of a 95 % interval over so many seeds. A seed's draws are the same in all trajectories, so only seeds count."""
     return float(stats.t.ppf(0.975, seeds - 1))
 
 
@@ -220,7 +220,7 @@ def _variance(values: np.ndarray) -> np.ndarray:
 # -------------------------------------------------------------------------------------------------------------- Sobol
 
 
-def _sobol(how: _How, ranges: Sequence[Range], samples: int) -> tuple[tuple[Shared, ...], Luck, int]:
+def _sobol(how: _How, ranges: Sequence[Range], samples: int) -> tuple[tuple[Shared, ...], Noise, int]:
     from SALib.analyze import sobol as analysis
     from SALib.sample import sobol as sampling
 
@@ -228,9 +228,9 @@ def _sobol(how: _How, ranges: Sequence[Range], samples: int) -> tuple[tuple[Shar
     design = sampling.sample(_problem(ranges), samples, calc_second_order=False, seed=how.seed)
     found = _design_runs(how, "sobol", ranges, design, block * max(LEAST_SAMPLES, int(samples * CHECKED_SHARE)))
     output = found[:, : how.replicates].mean(axis=1)
-    luck, n = _luck_of(found, output, how.replicates), int(np.isfinite(found).sum())
+    noise, n = _noise_of(found, output, how.replicates), int(np.isfinite(found).sum())
     if np.ptp(output) == 0:  # no variance, nothing to share out
-        return tuple(Shared(r.name, 0.0, 0.0, 0.0, 0.0, 0.0) for r in ranges), luck, n
+        return tuple(Shared(r.name, 0.0, 0.0, 0.0, 0.0, 0.0) for r in ranges), noise, n
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of resamples that happen to be constant
         index = analysis.analyze(
@@ -238,13 +238,13 @@ def _sobol(how: _How, ranges: Sequence[Range], samples: int) -> tuple[tuple[Shar
             seed=np.random.default_rng(how.seed),  # as a number, 0 would mean no seed
         )  # fmt: skip
     columns = (np.asarray(index[key], dtype=float) for key in ("S1", "S1_conf", "ST", "ST_conf"))
-    by_luck = luck_in_totals(found, output, block, how.replicates)
-    rows = [Shared(r.name, *map(float, row)) for r, *row in zip(ranges, *columns, by_luck, strict=True)]
-    return tuple(rows), luck, n
+    by_noise = noise_in_totals(found, output, block, how.replicates)
+    rows = [Shared(r.name, *map(float, row)) for r, *row in zip(ranges, *columns, by_noise, strict=True)]
+    return tuple(rows), noise, n
 
 
-def luck_in_totals(found: np.ndarray, output: np.ndarray, block: int, replicates: int) -> np.ndarray:
-    """What luck adds to each total index in expectation: half the error variance of (A - AB_i), over the variance of A and B."""
+def noise_in_totals(found: np.ndarray, output: np.ndarray, block: int, replicates: int) -> np.ndarray:
+    """What noise adds to each total index in expectation: half the error variance of (A - AB_i), over the variance of A and B."""
     y = found.reshape(-1, block, found.shape[1])
     difference = y[:, :1] - y[:, 1:-1]
     mine = output.reshape(-1, block)[:, [0, -1]]

@@ -1,4 +1,4 @@
-"""What a sensitivity analysis finds: a row a number, what can be said of it, and how far luck alone goes."""
+"""What a sensitivity analysis finds: a row a number, what can be said of it, and how far sampling noise alone goes."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ class Screened:
     """Elementary effects of one number: change of the measure (its unit) as the number goes over its whole range.
 
     ``mu``: mean; ``mu_star``: mean of absolute values, ``mu_star_error`` half its bootstrap 95 % interval; ``sigma``: SD, large
-    where the number interacts with others or acts in a curve. ``luck``: half the 95 % interval (Student's t) of one elementary
-    effect over seeds; a ``mu_star`` that is not above it could be made by luck alone. It is strict with few seeds.
+    where the number interacts with others or acts in a curve. ``noise``: half the 95 % interval (Student's t) of one elementary
+    effect over seeds; a ``mu_star`` that is not above it could be made by sampling noise alone. It is strict with few seeds.
     """
 
     name: str
@@ -21,15 +21,15 @@ class Screened:
     mu_star: float
     mu_star_error: float
     sigma: float
-    luck: float
+    noise: float
 
     @property
     def verdict(self) -> str:
         """What can be said of the number."""
         if self.mu_star == 0:
             return "moves nothing here"
-        if self.mu_star <= self.luck:
-            return "not distinguishable from luck"
+        if self.mu_star <= self.noise:
+            return "not distinguishable from sampling noise"
         if abs(self.mu) < 0.9 * self.mu_star:
             return "moves it, up or down"
         return "raises it" if self.mu > 0 else "lowers it"
@@ -39,7 +39,7 @@ class Screened:
 class Shared:
     """A number's share of the measure's variance over the ranges, with half the bootstrap 95 % intervals.
 
-    ``first``: alone (S1); ``total``: with all its interactions (ST). ``luck``: what luck adds to ``total`` in expectation.
+    ``first``: alone (S1); ``total``: with all its interactions (ST). ``noise``: what sampling noise adds to ``total`` in expectation.
     """
 
     name: str
@@ -47,27 +47,27 @@ class Shared:
     first_error: float
     total: float
     total_error: float
-    luck: float
+    noise: float
 
     @property
     def verdict(self) -> str:
         """What can be said of the number."""
         if self.total == 0:
             return "moves nothing here"
-        if self.total <= self.luck:
-            return "not distinguishable from luck"
-        if self.total - self.total_error <= self.luck:
+        if self.total <= self.noise:
+            return "not distinguishable from sampling noise"
+        if self.total - self.total_error <= self.noise:
             return "undecided with so few samples"
         apart = self.total - self.total_error > self.first + self.first_error
         return "moves it, also with others" if apart else "moves it"
 
 
 @dataclass(frozen=True)
-class Luck:
-    """How far luck moves the measure at the points of a design (its unit), where points are means over ``replicates`` seeds.
+class Noise:
+    """How far sampling noise moves the measure at the points of a design (its unit), where points are means over ``replicates`` seeds.
 
     ``seed_sd``: SD between seeds at one point; ``error``: standard error of a point's mean; ``output_sd``: SD between points.
-    ``share``: share of the variance between points that is luck which shared seeds do not cancel.
+    ``share``: share of the variance between points that is noise which shared seeds do not cancel.
     """
 
     points: int
@@ -80,7 +80,7 @@ class Luck:
 
 @dataclass(frozen=True)
 class Sensitivity:
-    """What was found; ``luck`` at the base point ("base") and at the points of each design ("morris", "sobol")."""
+    """What was found; ``noise`` at the base point ("base") and at the points of each design ("morris", "sobol")."""
 
     ranges: tuple[Range, ...]
     seed: int
@@ -90,5 +90,5 @@ class Sensitivity:
     base: float
     morris: tuple[Screened, ...]
     sobol: tuple[Shared, ...]
-    luck: dict[str, Luck]
+    noise: dict[str, Noise]
     runs: int

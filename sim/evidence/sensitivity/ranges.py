@@ -1,4 +1,4 @@
-"""Which of the model's numbers are free to move in a scenario, and between which ends a sensitivity analysis moves them."""
+"""Which of the model's parameters are free to move in a scenario, and between which ends a sensitivity analysis moves them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _STUDIED = "are what the arms of this scenario differ in"
 
 @dataclass(frozen=True)
 class Range:
-    """A number of the model (in its own unit), its value in the scenario, and the ends between which it is moved."""
+    """A parameter of the model (in its own unit), its value in the scenario, and the ends between which it is moved."""
 
     name: str
     value: float
@@ -111,7 +111,7 @@ def _named(wanted: Iterable[str], out: Mapping[str, str]) -> list[str]:
             found |= {one for one in groups[name] if one not in out}
         elif name not in NUMBERS:
             raise EvidenceError(
-                f"no number or group of numbers '{name}'{nearest(name, (*NUMBERS, *groups))}; attune params lists them"
+                f"no number or group of parameters '{name}'{nearest(name, (*NUMBERS, *groups))}; attune params lists them"
             )
         elif out.get(name) in (_DERIVED, _CENTRES):
             raise EvidenceError(f"'{name}' cannot be moved by itself: numbers of its kind {out[name]}")

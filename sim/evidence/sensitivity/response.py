@@ -1,4 +1,4 @@
-"""A measure of a scenario as a plain function of the model's numbers and a seed, for analyses that move numbers."""
+"""A measure of a scenario as a plain function of the model's parameters and a seed, for analyses that move numbers."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Outcome:
         return [arm for _, scenario in self.parts for arm in scenario.arms]
 
     def __call__(self, numbers: Mapping[str, float], seed: int) -> float:
-        """The measure with these numbers of the model, on this seed's people and luck."""
+        """The measure with these parameters of the model, on this seed's people and random draws."""
         try:
             return sum(sign * float(self.function(run(_with(s, numbers), seed, threads=1))) for sign, s in self.parts)
         except StateError as e:
@@ -80,7 +80,7 @@ def column_names(clinic: bool) -> dict[str, tuple[str, str]]:
 
 
 def outcome(scenario: Scenario, measure: str, arm: str | None = None, minus: str | None = None) -> Outcome:
-    """The measure of an arm (default: the first with a therapist), or of it minus another arm, same people and luck.
+    """The measure of an arm (default: the first with a therapist), or of it minus another arm, same people and random draws.
 
     ``measure``: a name that ``sim.compare`` knows, or ``table.column`` for the mean of a column of the result tables. Raises
     ``EvidenceError`` for a name that is neither and ``ScenarioError`` for an arm that is not there.

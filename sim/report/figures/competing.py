@@ -1,4 +1,4 @@
-"""The figure of rivals: which rows each model can and cannot reproduce, however it is fitted."""
+"""The figure of competing models: which rows each model can and cannot reproduce, however it is fitted."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from sim.evidence.patterns.published import patterns
-from sim.evidence.patterns.validation import MOST_MISSED
+from sim.evidence.patterns.validation import LARGEST_RESIDUAL
 
-RIVALS_FIGURE = "rivals.png"
-_REACH = 8.0  # misses are coloured up to here
+COMPETING_FIGURE = "competing_models.png"
+_REACH = 8.0  # residuals are coloured up to here
 
 
-def rivals_figure(found: Sequence[Mapping[str, Any]]) -> Figure:
-    """Rows by models: each cell a miss in units of the row's own uncertainty, blue below and orange above what was published.
+def competing_figure(found: Sequence[Mapping[str, Any]]) -> Figure:
+    """Rows by models: each cell a standardised residual in units of the row's own uncertainty, blue below and orange above what was published.
 
-    ``found``: one entry a model with ``name``, ``score`` and ``misses`` (id -> miss).
+    ``found``: one entry a model with ``name``, ``score`` and ``residuals`` (id -> residual).
     """
     import matplotlib.pyplot as plt
     from matplotlib.colors import LinearSegmentedColormap
@@ -28,15 +28,15 @@ def rivals_figure(found: Sequence[Mapping[str, Any]]) -> Figure:
     from sim.report.text import short
 
     ids = [p.id for p in patterns().values() if p.tier == "calibrate"]
-    values = np.array([[one["misses"].get(i, np.nan) for one in found] for i in ids], float)
-    shades = LinearSegmentedColormap.from_list("misses", ["#0072B2", "#FFFFFF", "#D55E00"])
+    values = np.array([[one["residuals"].get(i, np.nan) for one in found] for i in ids], float)
+    shades = LinearSegmentedColormap.from_list("residuals", ["#0072B2", "#FFFFFF", "#D55E00"])
     with styled():
         figure, ax = plt.subplots(figsize=(4.6 + 1.15 * len(found), 1.6 + 0.27 * len(ids)), layout="constrained")
         image = ax.imshow(values, cmap=shades, vmin=-_REACH, vmax=_REACH, aspect="auto")
-        for (y, x), miss in np.ndenumerate(values):
-            bold = abs(miss) > MOST_MISSED
-            ax.text(x, y, "–" if np.isnan(miss) else f"{miss:+.1f}".replace("-", "−"), ha="center", va="center", fontsize=7.5,
-                    color="white" if abs(miss) > 0.62 * _REACH else "black", weight="bold" if bold else "normal")  # fmt: skip
+        for (y, x), residual in np.ndenumerate(values):
+            bold = abs(residual) > LARGEST_RESIDUAL
+            ax.text(x, y, "–" if np.isnan(residual) else f"{residual:+.1f}".replace("-", "−"), ha="center", va="center", fontsize=7.5,
+                    color="white" if abs(residual) > 0.62 * _REACH else "black", weight="bold" if bold else "normal")  # fmt: skip
         ax.set_xticks(range(len(found)), [f"{one['name']}\nscore {one['score']:.0f}" for one in found], fontsize=8)
         ax.xaxis.tick_top()
         ax.set_yticks(range(len(ids)), [short(f"{i}  {patterns()[i].name}", 74) for i in ids], fontsize=7.5)
@@ -45,7 +45,7 @@ def rivals_figure(found: Sequence[Mapping[str, Any]]) -> Figure:
         for spine in ax.spines.values():
             spine.set_visible(False)
         bar = figure.colorbar(image, ax=ax, location="bottom", shrink=0.5, pad=0.03, aspect=40)
-        bar.set_label("miss: (simulated − published) / quarter of the published interval; beyond 2.5 in bold", fontsize=8)
+        bar.set_label("residual: (simulated − published) / quarter of the published interval; beyond 2.5 in bold", fontsize=8)
         figure.supxlabel("synthetic data: simulated people, not real ones", x=0.01, ha="left", fontsize=7.5, color=QUIET)
     return figure
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 
-from sim.evidence.patterns.validation import MOST_MISSED, Row, Validation
+from sim.evidence.patterns.validation import LARGEST_RESIDUAL, Row, Validation
 from sim.report.drawing import BAND, INK, QUIET, in_style, nothing_to_show, picture
 from sim.report.text import number, short
 
@@ -22,14 +22,14 @@ def forest_size(result: Validation) -> tuple[float, float]:
 
 
 def forest(result: Validation, fig: Figure | SubFigure | None = None) -> Figure | SubFigure:
-    """Every value's miss with its Monte-Carlo error, and every direction's parts with their intervals."""
+    """Every value's standardised residual with its Monte-Carlo error, and every direction's parts with their intervals."""
     values, parts = result.of("calibrate"), _expected_parts(result)
 
     @in_style
     def drawn() -> Figure | SubFigure:
         made = fig or picture(*forest_size(result))
         left, right = made.subplots(1, 2)
-        left.set(title="Values", xlabel="miss, in quarters of the published 95 % interval")
+        left.set(title="Values", xlabel="standardised residual, in quarters of the published 95 % interval")
         right.set(title="Directions (each scaled to its own interval)", xlabel="against the sign  ·  0  ·  with the sign")
         if values:
             _misses(left, values)
@@ -58,16 +58,16 @@ def _misses(ax: Axes, rows: tuple[Row, ...]) -> None:
         p = row.pattern
         low, high = ((end - p.value) / p.uncertainty for end in (p.low, p.high))
         ax.barh(y, high - low, left=low, height=0.62, color=BAND, alpha=0.55, linewidth=0)
-        at = min(max(row.miss, -_REACH), _REACH) if row.miss == row.miss else float("nan")
+        at = min(max(row.residual, -_REACH), _REACH) if row.residual == row.residual else float("nan")
         good = row.verdict == "holds"
-        beyond = abs(row.miss) > _REACH
+        beyond = abs(row.residual) > _REACH
         if not beyond and row.error_share == row.error_share:
             ax.hlines(y, at - 1.96 * row.error_share, at + 1.96 * row.error_share, color=INK, linewidth=1.6)
         ax.plot(at, y, color=INK if good else "#D55E00", marker=(">" if at > 0 else "<") if beyond else "o" if good else "s",
                 linestyle="none", markersize=6)  # fmt: skip
         said = f"{number(row.simulated.value, 2)}  ({p.value:g})"
         ax.text(1.01, y, said, transform=ax.get_yaxis_transform(), va="center", fontsize=7.5, color=INK)
-    for bound in (-MOST_MISSED, MOST_MISSED):
+    for bound in (-LARGEST_RESIDUAL, LARGEST_RESIDUAL):
         ax.axvline(bound, color=QUIET, linewidth=0.9, linestyle=(0, (4, 3)))
     ax.axvline(0, color=QUIET, linewidth=0.9)
     ax.text(1.01, -0.9, "simulated (published)", transform=ax.get_yaxis_transform(), va="center", fontsize=7.5, color=QUIET)

@@ -38,7 +38,7 @@ def _note(told: Told, fig: Figure, design: str) -> None:
 
 @in_style
 def screening(told: Told) -> Figure:
-    """Left: the largest mean effects with intervals and what luck could make. Right: mean effect against its spread."""
+    """Left: the largest mean effects with intervals and what sampling noise could make. Right: mean effect against its spread."""
     from sim.evidence.sensitivity.study import ranked, what
 
     rows = [row for row in ranked(told.found.morris) if row.mu_star > 0][:_MOST]
@@ -60,8 +60,8 @@ def screening(told: Told) -> Figure:
     return fig
 
 
-def _from_luck(row: Screened) -> bool:
-    return row.mu_star <= row.luck
+def _from_noise(row: Screened) -> bool:
+    return row.mu_star <= row.noise
 
 
 def _sign(row: Screened) -> str:
@@ -72,18 +72,18 @@ def _sign(row: Screened) -> str:
 
 
 def _effects(ax: Axes, rows: list[Screened]) -> None:
-    """A row a number: the band is what luck could make, the point the effect; open where it is inside."""
+    """A row a number: the band is what sampling noise could make, the point the effect; open where it is inside."""
     edge = 1.5 * max(row.mu_star + row.mu_star_error for row in rows)
-    cut = any(row.luck > edge for row in rows)
-    ax.barh(range(len(rows)), [min(row.luck, edge) for row in rows], height=0.7, color=BAND, alpha=0.55, linewidth=0,
-            label=f"luck (95 %){', cut at the edge' if cut else ''}")  # fmt: skip
+    cut = any(row.noise > edge for row in rows)
+    ax.barh(range(len(rows)), [min(row.noise, edge) for row in rows], height=0.7, color=BAND, alpha=0.55, linewidth=0,
+            label=f"sampling noise (95 %){', cut at the edge' if cut else ''}")  # fmt: skip
     for apart in (True, False):
-        mine = [(y, row) for y, row in enumerate(rows) if _from_luck(row) is not apart]
+        mine = [(y, row) for y, row in enumerate(rows) if _from_noise(row) is not apart]
         if mine:
             ax.errorbar(
                 [row.mu_star for _, row in mine], [y for y, _ in mine], xerr=[row.mu_star_error for _, row in mine], fmt="o",
                 color=_BLUE if apart else QUIET, markerfacecolor=_BLUE if apart else "white", linewidth=1.4, linestyle="none",
-                label="mu* with 95 % interval" if apart else "not distinguishable from luck",
+                label="mu* with 95 % interval" if apart else "not distinguishable from sampling noise",
             )  # fmt: skip
     ax.set_yticks(range(len(rows)), [f"{short(row.name, 40)} {_sign(row)}  {rank}" for rank, row in enumerate(rows, start=1)])
     ax.set(ylim=(len(rows) - 0.4, -0.6))
@@ -100,7 +100,7 @@ def _spread(ax: Axes, rows: list[Screened], every: tuple[Screened, ...]) -> None
         return
     named = {row.name for row in rows}
     for row in drawn:
-        apart, mine = not _from_luck(row), row.name in named
+        apart, mine = not _from_noise(row), row.name in named
         colour = (_BLUE if apart else QUIET) if mine else BAND
         ax.plot(row.mu_star, row.sigma, "o", color=colour, markerfacecolor=colour if apart else "white",
                 markersize=4 if mine else 3, zorder=3 if mine else 2)  # fmt: skip
@@ -135,7 +135,7 @@ def _numbered(ax: Axes, points: list[tuple[int, float, float]]) -> None:
 
 @in_style
 def shares(told: Told) -> Figure:
-    """Every number's share of the variance: alone and in all, with intervals, and what luck adds."""
+    """Every number's share of the variance: alone and in all, with intervals, and what sampling noise adds."""
     from sim.evidence.sensitivity.study import what
 
     rows = sorted(told.found.sobol, key=lambda row: -row.total)[:_MOST]
@@ -143,7 +143,9 @@ def shares(told: Told) -> Figure:
     ax = fig.subplots()
     fig.suptitle(short(f"Shares of the variance of {what(told)}", 105), x=0.01, ha="left", fontweight="bold", fontsize=10)
     y = range(len(rows))
-    ax.barh(y, [row.luck for row in rows], height=0.75, color=BAND, alpha=0.7, linewidth=0, label="part of ST that is luck")
+    ax.barh(
+        y, [row.noise for row in rows], height=0.75, color=BAND, alpha=0.7, linewidth=0, label="part of ST that is sampling noise"
+    )
     ax.errorbar([row.first for row in rows], [i - 0.15 for i in y], xerr=[row.first_error for row in rows], fmt="o", color=_BLUE,
                 linewidth=1.4, linestyle="none", label="S1: alone")  # fmt: skip
     ax.errorbar([row.total for row in rows], [i + 0.15 for i in y], xerr=[row.total_error for row in rows], fmt="s",

@@ -49,7 +49,7 @@ def interval(row: Row, kind: str, digits: int) -> str:
 
 
 def members_of(table: Any) -> int:
-    """How many sets of numbers were run."""
+    """How many parameter sets were run."""
     return int(table["members"].max())
 
 
@@ -98,7 +98,7 @@ def chance_and_evidence(run: Run, fig: Figure | SubFigure | None = None) -> Figu
     n = members_of(table)
     fig.legend(handles=_legend(n), loc="outside upper left", ncols=3)
     left = f" · first {MOST_ROWS} arms" if len(run.scenario.arms) > MOST_ROWS else ""
-    note_on_figure(run, fig, f" · the same people and luck in all {n} sets{left}")
+    note_on_figure(run, fig, f" · the same people and random draws in all {n} sets{left}")
     return fig
 
 
@@ -163,9 +163,9 @@ def _labels(run: Run, arms: list[str]) -> list[str]:
 
 def _legend(n: int) -> list[Any]:
     bars = [Patch(facecolor=BARS[kind]["color"], hatch=BARS[kind]["hatch"], edgecolor="white", label=label) for kind, label in (
-        ("chance", f"{CHANCE}: 95 % interval, other people and luck"),
-        ("evidence", f"{EVIDENCE}: middle 95 % of {n} sets of numbers (line: median)"))]  # fmt: skip
-    return [*bars, Line2D([], [], color=INK, linestyle="none", marker="o", markersize=4.5, label="default numbers")]
+        ("chance", f"{CHANCE}: 95 % interval, other people and random draws"),
+        ("evidence", f"{EVIDENCE}: middle 95 % of {n} parameter sets (line: median)"))]  # fmt: skip
+    return [*bars, Line2D([], [], color=INK, linestyle="none", marker="o", markersize=4.5, label="default parameters")]
 
 
 # ------------------------------------------------------------------------------------------------------ caption, alt text
@@ -176,9 +176,9 @@ def caption(run: Run, _: dict[str, Any]) -> tuple[str, str]:
     n = members_of(two_intervals(run))
     over = "over replicates of the clinic" if run.scenario.design == "clinic" else "over simulated people"
     return "Chance, and what the evidence leaves open", (
-        f"Blue: chance, the 95 % interval {over} with the default numbers (dot). Orange, hatched: what the evidence leaves "
-        f"open, the middle 95 % of {n} sets of numbers that all agree with the published record, for the same people with the "
-        f"same luck (line: their median). Differences are from {against(run.scenario)}. More people narrow the blue bar only."
+        f"Blue: chance, the 95 % interval {over} with the default parameters (dot). Orange, hatched: what the evidence leaves "
+        f"open, the middle 95 % of {n} parameter sets that all agree with the published evidence, for the same people with the "
+        f"common random numbers (line: their median). Differences are from {against(run.scenario)}. More people narrow the blue bar only."
     )
 
 

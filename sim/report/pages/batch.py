@@ -45,11 +45,11 @@ def write_batch_report(found: BatchResults) -> Path:
     table = results_table(found)
     heads, rows = differences(found)
     batch = found.scenario.batch
-    own_luck = batch is not None and batch.luck == "own"
-    luck = (
-        "Every point has luck of its own."
-        if own_luck
-        else "All points and arms share people and luck, so that they can be compared pair by pair."
+    own_draws = batch is not None and batch.random_numbers == "own"
+    draws = (
+        "Every point has random draws of its own."
+        if own_draws
+        else "All points and arms share people and random draws, so that they can be compared pair by pair."
     )
     page_of: dict[str, Any] = {
         "scenario": found.scenario, "manifest": found.manifest, "runs": int(found.points["replicates"].sum()) * _arms(found),
@@ -59,7 +59,7 @@ def write_batch_report(found: BatchResults) -> Path:
         "cut": f"The first {MOST_ROWS} of {len(rows)} rows." if len(rows) > MOST_ROWS else "",
         "failures": [{**f, "replay": f["replay"].replace("FOLDER", shlex.quote(str(found.folder)))}
                      for f in (found.failures.to_dict("records") if len(found.failures) else [])],
-        "luck": luck, "repeats": f"{capital(replicates_said(found))}.", "commands": _commands(found),
+        "draws": draws, "repeats": f"{capital(replicates_said(found))}.", "commands": _commands(found),
         "kept": [name for name in found.manifest["tables"] if name not in ("points", "summaries", "failures")],
         "yaml": found.scenario.to_yaml(), "title": TITLE, "authors": AUTHORS, "year": YEAR,
     }  # fmt: skip

@@ -126,7 +126,7 @@ def paragraph(run: Run) -> str:
 
 
 def _paragraph(run: Run) -> str:
-    """The answer with the default numbers."""
+    """The answer with the default parameters."""
     if run.scenario.design == "clinic":
         return answer_clinic.paragraph(run)
     if run.sessions.empty:
@@ -353,7 +353,7 @@ def _paired_detail(run: Run) -> list[str]:
     return [
         f"The largest difference for the same clients is {with_interval(most)} points ({most['arm']}, against "
         f"{most['reference']}). Of {len(table)} such comparisons with the reference {clear} can be told from zero, {up} of them "
-        "in favour of the other; with the same people and the same luck in every arm, that holds for differences far too small "
+        "in favour of the other; with the same people and common random numbers in every arm, that holds for differences far too small "
         "to matter to one client."
     ]
 

@@ -48,7 +48,7 @@ ABOUT_THERAPY: tuple[Equation, ...] = (eq.healing, eq.engagement_target, eq.prot
 #: Quantities that last: everything reads them, so following them would lead everywhere.
 LASTING = {"trust", "anxiety", "avoidance", "arousal"}
 #: What of a clinic's plan works through which equations (with those that take ``TOLD``, where therapists are told who is off
-#: track), and which assumed numbers say how strongly.
+#: track), and which assumed parameters say how strongly.
 SERVICE: dict[str, tuple[tuple[Equation, ...], tuple[str, ...]]] = {
     "matching": ((eq.dyadic_compatibility,), ("complementarity_gain",)),
     "feedback": (
@@ -108,7 +108,7 @@ class Assumption:
     source: str
 
 
-IMAGING = "instruments that see activity"  # group of numbers
+IMAGING = "instruments that see activity"  # group of parameters
 
 # ---------------------------------------------------------------------------------------------------------- levers
 
@@ -320,7 +320,7 @@ def also_at_work(scenario: Scenario) -> list[Claim]:
 
 
 def assumptions(scenario: Scenario) -> list[Assumption]:
-    """The assumed numbers that the comparison rests on, at most ``MOST_NUMBERS``.
+    """The assumed parameters that the comparison rests on, at most ``MOST_NUMBERS``.
 
     First the numbers (and columns) that the arms themselves change. Then, from each lever in turn, the arguments of its
     equations that say how strongly it works, the largest first: for attachment those named after anxiety or avoidance;

@@ -14,7 +14,7 @@ from sim.simulation.tables import Run
 from sim.theory.regions import CONTAINS, REGIONS, SITES
 
 _PAIRED = (
-    "the mean difference from the usual course, the same people with the same luck, in SD of clients in the usual arm; "
+    "the mean difference from the usual course, the same people with common random numbers, in SD of clients in the usual arm; "
     "square brackets and bars: its 95 % interval over clients"
 )
 _NO_SCAN = "The components are named after brain regions: a model index, not a scan."

@@ -27,7 +27,7 @@ MOST_PRINTED = 32
 
 
 def asks_for_the_ensemble(run: Run) -> bool:
-    """Whether the run holds what other sets of numbers give."""
+    """Whether the run holds what other parameter sets give."""
     return len(run.ensemble) > 0
 
 
@@ -50,7 +50,7 @@ def heads_and_rows(run: Run, most: int | None = None) -> tuple[list[str], list[l
     if most is not None and len(table) > most:
         wanted = measures_shown(run)
         table = table[[is_difference(m) and m.removesuffix(DIFFERENCE) in wanted for m in table["measure"]]]
-    heads = ["arm", "measure", "default numbers", f"{CHANCE}: 95 % interval", f"{EVIDENCE}: middle 95 % of {n} sets",
+    heads = ["arm", "measure", "default parameters", f"{CHANCE}: 95 % interval", f"{EVIDENCE}: middle 95 % of {n} sets",
              f"median of {n} sets", "sets on the same side of 0"]  # fmt: skip
     rows = []
     for r in table.to_dict("records"):
@@ -75,13 +75,13 @@ def what_they_are(run: Run) -> str:
     n, clinic = members_of(two_intervals(run)), run.scenario.design == "clinic"
     over = f"{run.scenario.replicates} replicates of the clinic" if clinic else "simulated people"
     said = (
-        f"Chance: 95 % interval over {over} with the default numbers, that is, other people and other luck. What the "
-        f"evidence leaves open: the same people with the same luck under {n} sets of numbers that all agree with the published "
+        f"Chance: 95 % interval over {over} with the default parameters, that is, other people and other random draws. What the "
+        f"evidence leaves open: the same people with common random numbers under {n} parameter sets that all agree with the published "
         f"record, the middle 95 % of what they give. Differences are from {against(run.scenario)}; their last column is the "
         "share of the sets in which the difference has the same sign."
     )
     if any(two_intervals(run)["outside"]):
-        said += " *: the value with the default numbers lies outside of what these sets give."
+        said += " *: the value with the default parameters lies outside of what these sets give."
     fixed = run.scenario.spec.get("parameters")
     names = [name for name in fixed if name != "ensemble"] if isinstance(fixed, dict) else []
     return said + (f" Fixed by the scenario, and the same in every set: {', '.join(names)}." if names else "")
@@ -135,9 +135,9 @@ def sentence(run: Run) -> list[str]:
         f"{interval(row, 'chance', digits)}, what the evidence leaves open {interval(row, 'evidence', digits)}"
     )
     if not np.isnan(row["same_side"]):
-        sets = f"{row['members']} sets of numbers that agree with the record"
+        sets = f"{row['members']} parameter sets that agree with the published evidence"
         said += f"; its sign is the same in {percent(row['same_side'])} of {sets}"
-    return [f"{said}{', of which the default numbers lie outside' if row['outside'] else ''}."]
+    return [f"{said}{', of which the default parameters lie outside' if row['outside'] else ''}."]
 
 
 def left_open(run: Run) -> list[str]:
@@ -149,8 +149,8 @@ def left_open(run: Run) -> list[str]:
     known = [row for row in rows if not np.isnan(row["chance_low"])]
     wider = sum(by_evidence > by_chance for by_chance, by_evidence in map(widths, known))
     said = [
-        f"The scenario was run once more with each of {n} sets of numbers that all agree with the published record, with the "
-        f"same people and luck. Of {len(known)} values and differences with both intervals, {wider} are left open more by the "
+        f"The scenario was run once more with each of {n} parameter sets that all agree with the published evidence, with the "
+        f"same people and random draws. Of {len(known)} values and differences with both intervals, {wider} are left open more by the "
         "evidence than by chance. More simulated people make chance smaller, not this; only better evidence does."
     ]
     # A conclusion is a difference that chance alone leaves on one side of 0; of others nobody would say which way they go.
@@ -171,7 +171,7 @@ def left_open(run: Run) -> list[str]:
     outside = [row for row in rows if row["outside"]]
     if outside:
         said.append(
-            f"With the default numbers {len(outside)} of {len(rows)} values lie outside of what these sets give (marked * in the "
+            f"With the default parameters {len(outside)} of {len(rows)} values lie outside of what these sets give (marked * in the "
             "table): there the defaults are one answer among others, and not the middle one."
         )
     return said

@@ -1,4 +1,4 @@
-"""A matching that knows the future: what would become of each waiting client with each therapist, on the luck that will come.
+"""A matching that knows the future: what would become of each waiting client with each therapist, on the draws that will come.
 
 No service could have it. It marks how much there is to gain by matching at all, one week at a time (it does not foresee who
 comes next week, nor what a fuller caseload does to a therapist): an upper bound for rules that act week by week.
@@ -53,7 +53,7 @@ def foreseen_distress(world: World, session: tuple[Verb, ...], clients: np.ndarr
     """Latent distress of each client in the week in which a course with each therapist is planned to end, whoever may have
     left before, therapists held as they are now.
 
-    (clients, posts), in SDs of the community; weekly sessions, no leave. Luck is addressed, so it is the luck that will be.
+    (clients, posts), in SDs of the community; weekly sessions, no leave. Random numbers are counter-based, so these are the draws that will be.
     """
     out = np.empty((clients.size, posts.size))
     step = max(MOST_AT_ONCE // posts.size, 1)

@@ -47,7 +47,7 @@ STAFF_QUESTIONNAIRES = 26  # weeks between the questionnaires that therapists fi
 class Clinic(Standing):
     """A clinic under way. One row a client, in the order of arrival; one row a therapist, those to come included.
 
-    ``draw_therapists``: from numbers to people and their luck codes, for those who are hired later.
+    ``draw_therapists``: from numbers to people and their random-number codes, for those who are hired later.
     """
 
     def __init__(self, world: World, service: Service, draw_therapists: Callable[[np.ndarray], tuple[Columns, np.ndarray]],

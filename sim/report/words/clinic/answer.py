@@ -160,7 +160,7 @@ def _nobody_seen(run: Run) -> list[str]:
 
 
 def is_contested(run: Run) -> bool:
-    """Whether arms are readings of a contested finding: the model's numbers for it differ."""
+    """Whether arms are readings of a contested finding: the model's parameters for it differ."""
     return _differ_in(*CONTESTED)(run)
 
 

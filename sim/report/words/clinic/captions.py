@@ -63,7 +63,7 @@ def _arms(run: Run, _: Told) -> tuple[str, str]:
     return "Arms side by side", (
         "Dots and bars: mean and interval of each arm. Numbers: difference from "
         f"{arm_name(cm.reference(run.scenario))} (dotted line), taken replicate by replicate, since arms share people "
-        "and luck; so a difference may be certain though bars overlap. Blue squares: its interval excludes 0; with so "
+        "and random draws; so a difference may be certain though bars overlap. Blue squares: its interval excludes 0; with so "
         f"many comparisons one in twenty does by chance. {arms_caption(run)}"
     )
 
@@ -118,7 +118,7 @@ def _follow_up(run: Run, _: Told) -> tuple[str, str]:
     n = int(table["people"].max()) if len(table) else 0
     return "After therapy", (
         f"Questionnaire means of {n:,} people whose therapy ended so early that they could be asked last; the same "
-        "people at each time. Dotted: the same people with the same luck where nobody is seen, at the monthly "
+        "people at each time. Dotted: the same people with common random numbers where nobody is seen, at the monthly "
         "questionnaire nearest to that week. Numbers: "
         "difference, with less without therapy. Scales do not begin at their lowest value. " + replicates_said(run)
     )
@@ -128,7 +128,7 @@ def _years(run: Run, _: Told) -> tuple[str, str]:
     return "Therapists over the years", (
         "Left and middle: latent attachment of the therapists in post at the end of each year. Right: mean alliance "
         "of clients who began in that year; the last only if they had time to finish. Bars are drawn side by side. "
-        "Arms share therapists and luck, so "
+        "Arms share therapists and random draws, so "
         "differences are more certain than the bars suggest. " + replicates_said(run)
     )
 
@@ -269,7 +269,7 @@ def tables(run: Run) -> list[Table]:
     found = [_table("arms-values", "Arms", compared, with_interval, arms_caption(run))]
     if len(treating(run)) > 1:
         against = arm_name(cm.reference(run.scenario))
-        note = f"Each arm less {against}, replicate by replicate: arms share people and luck. {replicates_said(run)}"
+        note = f"Each arm less {against}, replicate by replicate: arms share people and random draws. {replicates_said(run)}"
         apart = compared[compared["difference"].notna()]
         found.append(
             _table(

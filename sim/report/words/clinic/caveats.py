@@ -60,7 +60,7 @@ def design(run: Run) -> list[str]:
     plans = {arm.name: arm.clinic for arm in run.scenario.arms if arm.clinic is not None and arm.name in treating(run)}
     said = [*_unseen(run), *_how_matched(plans), *_how_trained(plans)]
     if is_contested(run):
-        said.append("Each reading of a contested finding is one number of the model, to see what it would mean; no claim.")
+        said.append("Each reading of a contested finding is one parameter of the model, to see what it would mean; no claim.")
     if any(plan.feedback for plan in plans.values()):
         said.append(
             "What a warning does to a therapist is assumed (feedback_skill_step, feedback_repair_step), as is whom it is "
@@ -68,7 +68,7 @@ def design(run: Run) -> list[str]:
         )
     if plans:
         said.append(
-            "How work tires therapists, and how tiredness works on clients, are assumed numbers (fatigue_...), not measured ones."
+            "How work tires therapists, and how tiredness works on clients, are assumed parameters (fatigue_...), not measured ones."
         )
     if any(plan.turnover for plan in plans.values()):
         said.append(
@@ -77,7 +77,7 @@ def design(run: Run) -> list[str]:
         )
     if _somebody_waits(run):
         said.append(
-            "How many give up while they wait follows assumed numbers (waiting_loss_...); nobody seeks help elsewhere meanwhile."
+            "How many give up while they wait follows assumed parameters (waiting_loss_...); nobody seeks help elsewhere meanwhile."
         )
     leave = {plan.leave_prob for plan in plans.values()}
     if plans and max(leave) > 0:
@@ -108,7 +108,7 @@ def _how_matched(plans: dict[str, Plan]) -> list[str]:
         names = ", ".join(arm_name(arm) for arm in seen)
         said.append(
             f"Rules see attachment questionnaires with their error ({names}); whether similarity helps at all is a "
-            "number of the model that is zero by default (complementarity_gain)."
+            "parameter of the model that is zero by default (complementarity_gain)."
         )
     return said
 
