@@ -14,15 +14,14 @@ import pytest
 
 from sim.errors import EvidenceError, ParameterError, SearchError
 from sim.evidence import stored
-from sim.evidence.calibration import competing
-from sim.evidence.calibration import ensemble
+from sim.evidence.calibration import competing, ensemble
 from sim.evidence.calibration import leave_one_out as leave_out
 from sim.evidence.calibration import seeds as reserved
 from sim.evidence.calibration import simulated as bank_module
 from sim.evidence.calibration.emulator import learned
 from sim.evidence.calibration.free import BY_HAND, FREE, Free, centre, standings_of, values_at
 from sim.evidence.calibration.plain import fit_of
-from sim.evidence.calibration.search import ROOM, Fit, Search, mean_of, residuals, searched, shortfall, shortfalls
+from sim.evidence.calibration.search import ROOM, Fit, Search, mean_of, searched, shortfall, shortfalls, standardised_residuals
 from sim.evidence.calibration.simulated import LEDGER, Bank, Found, Job, found_by
 from sim.evidence.patterns.published import patterns
 from sim.evidence.patterns.validation import Studies, score_limit
@@ -304,7 +303,7 @@ def test_ensemble_is_drawn_from_what_is_plausible(monkeypatch: pytest.MonkeyPatc
     at = ensemble.design(fit, 64)
     assert at.shape == (64, 4)
     tables = bank.ask([Job({"parameters": values_at(z, FEW)}, 1, 1.0, VALUES) for z in at])
-    missed = np.array([list(residuals(t).values()) for t in tables])
+    missed = np.array([list(standardised_residuals(t).values()) for t in tables])
     emulator = learned(at, missed, VALUES[:8], fit.standings, ensemble.uncertainty(fit))
     z, memories = ensemble.drawn(emulator, fit, 3000)
     assert memories > 10
@@ -424,7 +423,9 @@ def test_members_agree_when_simulated_anew() -> None:
         for number in (3, 77):
             found = bank.ask([Job({"parameters": dict(members()[number])}, 424242 + number, 0.2, searched())])[0]
             p = patterns()
-            score = sum(m**2 / (1 + (found.values[n][1] / p[n].uncertainty) ** 2) for n, m in residuals(found).items())
+            score = sum(
+                m**2 / (1 + (found.values[n][1] / p[n].uncertainty) ** 2) for n, m in standardised_residuals(found).items()
+            )
             assert score <= score_limit(len(VALUES)), ensemble.disagreements(found)
 
 

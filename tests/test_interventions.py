@@ -28,7 +28,7 @@ from sim.theory.triangle import CORNERS
 from sim.therapy import interventions
 from sim.therapy.course import Running
 from sim.therapy.exchange import EXCHANGE
-from sim.therapy.interventions import Interventions, Intervening
+from sim.therapy.interventions import Intervening, Interventions
 from sim.therapy.session import DROPOUT, SESSION, World, begin, consolidate, exchange, form_alliance, heal, meet
 
 PLACES = anatomy(EXCHANGE)

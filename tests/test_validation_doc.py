@@ -10,7 +10,7 @@ import pytest
 from sim.errors import StoreError
 from sim.evidence import stored
 from sim.evidence.calibration.plain import table_as_data, table_of
-from sim.evidence.calibration.search import residuals
+from sim.evidence.calibration.search import standardised_residuals
 from sim.evidence.patterns.published import patterns
 from sim.evidence.patterns.validation import validate
 from sim.evidence.stored import NAMES, keep, keep_with_product, kept, path_of
@@ -84,7 +84,7 @@ def test_kept_results_are_whole() -> None:
     assert shipped["name"] == "shipped" and set(shipped["residuals"]) == set(values)
     assert shipped["score"] == pytest.approx(sum(m**2 for m in shipped["residuals"].values()), rel=1e-4)
     table = table_of(shipped["table"])
-    assert residuals(table) == pytest.approx(shipped["residuals"], abs=1e-3)
+    assert standardised_residuals(table) == pytest.approx(shipped["residuals"], abs=1e-3)
     assert table_as_data(table_of(table_as_data(table))) == table_as_data(table)
 
 

@@ -150,7 +150,7 @@ def source(steps: tuple[Step, ...], numbers: Iterable[str] = tuple(NUMBERS),
         if reads and w.step.writes == ("therapist_attunement",):  # the moment at which the therapist reads the client
             out += [
                 "            miss = therapist_estimate - client_arousal",
-                "            s_e += therapist_estimate; s_l += client_arousal; s_miss += abs(residual)",
+                "            s_e += therapist_estimate; s_l += client_arousal; s_miss += abs(miss)",
                 "            s_ee += therapist_estimate * therapist_estimate; s_ll += client_arousal * client_arousal",
                 "            s_el += therapist_estimate * client_arousal",
                 "            s_x += client_expression; s_xx += client_expression * client_expression",

@@ -10,7 +10,7 @@ import pandas as pd
 from sim.evidence.calibration.ensemble import disagreements, pinned, would_pin
 from sim.evidence.calibration.free import FREE
 from sim.evidence.calibration.plain import table_of
-from sim.evidence.calibration.search import Fit, residuals
+from sim.evidence.calibration.search import Fit, standardised_residuals
 from sim.evidence.patterns.validation import score_limit
 from sim.evidence.stored import kept
 from sim.screen import Head, table
@@ -39,7 +39,7 @@ def fit_table(fit: Fit) -> Table:
 
 def fit_summary(fit: Fit) -> list[str]:
     """The joint score where the search ended, on its own random draws, and what does not agree there."""
-    n = len(residuals(fit.found))
+    n = len(standardised_residuals(fit.found))
     most = score_limit(n)
     why = disagreements(fit.found)
     return [

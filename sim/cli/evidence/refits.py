@@ -13,7 +13,7 @@ from sim.cli.evidence.ensemble import text_table
 from sim.errors import EvidenceError
 from sim.evidence.calibration.ensemble import wrong_signs
 from sim.evidence.calibration.plain import fit_of, table_as_data
-from sim.evidence.calibration.search import Search, residuals
+from sim.evidence.calibration.search import Search, standardised_residuals
 from sim.evidence.calibration.simulated import Bank
 from sim.evidence.patterns.published import chosen, patterns
 from sim.evidence.stored import keep_with_product, kept
@@ -64,7 +64,7 @@ def competing(folder: Path, names: Sequence[str], rounds: int, workers: int | No
         for competitor in wanted:
             one = of.refitted(competitor, bank, rounds, say=told)
             found.append({
-                "name": competitor.name, "score": one.score, "residuals": residuals(one.table), "wrong": wrong_signs(one.table),
+                "name": competitor.name, "score": one.score, "residuals": standardised_residuals(one.table), "wrong": wrong_signs(one.table),
                 "ended": one.fit.message, "loss": one.fit.loss, "parameters": dict(one.fit.values),
                 "table": table_as_data(one.table),
             })  # fmt: skip

@@ -14,7 +14,7 @@ from typing import Any
 from sim.errors import EvidenceError
 from sim.evidence.calibration import seeds as reserved
 from sim.evidence.calibration.free import FREE, Free, centre
-from sim.evidence.calibration.search import Fit, Search, mean_of, residuals
+from sim.evidence.calibration.search import Fit, Search, mean_of, standardised_residuals
 from sim.evidence.calibration.simulated import Bank, Found, Job
 from sim.evidence.patterns.published import patterns
 from sim.naming import nearest
@@ -88,7 +88,7 @@ class Refitted:
     @property
     def score(self) -> float:
         """Joint score on those random draws."""
-        return float(sum(m**2 for m in residuals(self.table).values()))
+        return float(sum(m**2 for m in standardised_residuals(self.table).values()))
 
 
 def chosen(names: Iterable[str] = ()) -> tuple[Competing, ...]:

@@ -19,7 +19,7 @@ from sim.errors import UsageError
 from sim.evidence.calibration import seeds as reserved
 from sim.evidence.calibration.emulator import Emulator, learned
 from sim.evidence.calibration.free import FREE, Free, standings_of, values_at
-from sim.evidence.calibration.search import FURTHEST, ROOM, SIZE, Fit, clearance, residuals, searched, shortfalls
+from sim.evidence.calibration.search import FURTHEST, ROOM, SIZE, Fit, clearance, searched, shortfalls, standardised_residuals
 from sim.evidence.calibration.simulated import Bank, Found, Job
 from sim.evidence.patterns.published import patterns
 from sim.evidence.patterns.validation import LARGEST_RESIDUAL, score_limit, sign_verdict
@@ -44,7 +44,7 @@ def disagreements(found: Found, allow_luck: bool = False) -> list[str]:
     ``allow_luck``: of a single table some noise is its own, so that each residual counts in units of its uncertainty and its
     Monte-Carlo error together, and a sign that is not shown (neither right nor wrong for certain) is no disagreement.
     """
-    missed = residuals(found)
+    missed = standardised_residuals(found)
     if allow_luck:
         luck = {name: found.values[name][1] / patterns()[name].uncertainty for name in missed}
         missed = {name: m / (1.0 + luck[name] ** 2) ** 0.5 for name, m in missed.items()}
@@ -78,7 +78,7 @@ def wrong_signs(found: Found) -> list[str]:
 
 def _outputs(found: Found) -> tuple[list[str], np.ndarray]:
     """What the emulator learns: every residual, and every shortfall before it is cut off at nothing."""
-    table = {**residuals(found), **_signed(found)}
+    table = {**standardised_residuals(found), **_signed(found)}
     return list(table), np.array(list(table.values()))
 
 
@@ -201,7 +201,7 @@ def written(built: Built, about: str) -> str:
     lines = [f"# {line}" for line in about.splitlines()]
     lines.append(",".join(["member", *names, "score"]))
     for i, (member, table) in enumerate(zip(built.kept, built.tables, strict=True)):
-        score = sum(m**2 for m in residuals(table).values())
+        score = sum(m**2 for m in standardised_residuals(table).values())
         lines.append(",".join([str(i), *(f"{member[name]:.6g}" for name in names), f"{score:.1f}"]))
     return "\n".join(lines) + "\n"
 
@@ -254,7 +254,7 @@ def checked(bank: Bank, count: int, seed: int, size: float = 1.0, of: Sequence[M
     return [
         {
             "member": int(i),
-            "score": sum(m**2 for m in residuals(table).values()),
+            "score": sum(m**2 for m in standardised_residuals(table).values()),
             "why": disagreements(table),
             "beyond_luck": disagreements(table, allow_luck=True),
             "table": table,

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from sim.evidence.calibration import seeds as reserved
-from sim.evidence.calibration.search import Fit, Search, residuals
+from sim.evidence.calibration.search import Fit, Search, standardised_residuals
 from sim.evidence.calibration.simulated import Job
 from sim.evidence.patterns.published import patterns
 
@@ -48,7 +48,7 @@ def own_parameters(fit: Fit, search: Search, row: str) -> tuple[str, ...]:
 
 def predicted(search: Search, fit: Fit, ids: Sequence[str] = (), say: Callable[[str], None] = print) -> list[Predicted]:
     """Every calibrate row (or some) predicted without it. ``fit``: the shipped fit, from which each search starts."""
-    rows = tuple(ids) or tuple(residuals(fit.found))
+    rows = tuple(ids) or tuple(standardised_residuals(fit.found))
     out = []
     base = search.bank.ask(_jobs(search, fit.standings))
     for row in rows:

@@ -39,7 +39,7 @@ def searched(left_out: Sequence[str] = ()) -> tuple[str, ...]:
     )
 
 
-def residuals(found: Found) -> dict[str, float]:
+def standardised_residuals(found: Found) -> dict[str, float]:
     """Every calibrate row's standardised residual, in units of its own uncertainty."""
     return {name: (v[0] - patterns()[name].value) / patterns()[name].uncertainty
             for name, v in found.values.items() if patterns()[name].tier == "calibrate"}  # fmt: skip
@@ -107,7 +107,7 @@ class Fit:
     @property
     def score(self) -> float:
         """The joint score of the calibrate rows that were looked at."""
-        return float(sum(m**2 for m in residuals(self.found).values()))
+        return float(sum(m**2 for m in standardised_residuals(self.found).values()))
 
 
 @dataclass
@@ -143,12 +143,12 @@ class Search:
     def residuals(self, standings: np.ndarray, found: Found) -> np.ndarray:
         """All that is to be small, in the order of :meth:`rows` and then the numbers. What could not be computed is far off."""
         table = [0.0 if name.split("/")[0] in self.without else value
-                 for name, value in {**residuals(found), **shortfalls(found)}.items()]  # fmt: skip
+                 for name, value in {**standardised_residuals(found), **shortfalls(found)}.items()]  # fmt: skip
         return np.nan_to_num(np.array([*table, *standings]), nan=FAR_OFF)
 
     def rows(self, found: Found) -> tuple[str, ...]:
         """Names of what is to be small, without the numbers."""
-        return (*residuals(found), *shortfalls(found))
+        return (*standardised_residuals(found), *shortfalls(found))
 
     def slopes(self, standings: np.ndarray) -> np.ndarray:
         """Derivative of the residuals in every standing, by forward differences of ``STEP`` with common random numbers."""
@@ -167,7 +167,7 @@ class Search:
             found = self.tables([z])[0]
             out = self.residuals(z, found)
             self._round += 1
-            score = sum(m**2 for m in residuals(found).values())
+            score = sum(m**2 for m in standardised_residuals(found).values())
             self._say(f"round {self._round}: loss {0.5 * float(out @ out):.2f}, joint score {score:.1f}")
             return out
 
