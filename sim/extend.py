@@ -12,7 +12,7 @@ from sim.catalogue.measures import Measure
 from sim.engine.wiring import Step
 from sim.measures.outcomes import Block, add_outcome
 from sim.people.state import Column
-from sim.theory.parameters import Number
+from sim.theory.parameters import Parameter
 from sim.therapy.clinic.matching import MATCHING, Seen, by_score
 from sim.therapy.exchange import client, therapist
 from sim.therapy.policies import POLICIES, Policy
@@ -25,8 +25,8 @@ __all__ = [
     "Block",
     "Column",
     "Measure",
-    "Number",
     "OnExecutor",
+    "Parameter",
     "Policy",
     "Programme",
     "Seen",

@@ -33,7 +33,7 @@ from sim.mesa import page as mesa_page
 from sim.runs.run import run
 from sim.simulation.trace import traced_course
 from sim.theory.claims import sources
-from sim.theory.parameters import NUMBERS
+from sim.theory.parameters import PARAMETERS
 from sim.theory.regions import REGIONS
 from sim.theory.styles import STYLES
 from sim.therapy.session import ENDINGS
@@ -286,7 +286,7 @@ def test_the_scenario_file_says_what_it_is(client: TestClient) -> None:
 
 def test_the_model_is_described_whole(client: TestClient) -> None:
     found = client.get("/api/model").json()
-    assert {one["name"] for one in found["numbers"]} == set(NUMBERS)
+    assert {one["name"] for one in found["parameters"]} == set(PARAMETERS)
     assert "response" in {one["name"] for one in found["equations"]} and all(one["says"] for one in found["equations"])
 
 

@@ -15,7 +15,7 @@ from sim.classroom.course.responses import RESPONSES, forced
 from sim.classroom.course.state import MOST_CHARACTERS, PAIRS, WHOLE, Choice, State, defaults, differences, read, with_changes
 from sim.classroom.lessons import FIRST, SETUPS
 from sim.errors import AddressError, ScenarioError
-from sim.theory.parameters import NUMBERS
+from sim.theory.parameters import PARAMETERS
 
 
 def state(query: str = "") -> State:
@@ -150,7 +150,7 @@ def test_defaults_are_those_of_the_model() -> None:
     spec = scenarios.spec_of(state("lesson=sandbox&b_therapist=secure").a, state("lesson=sandbox&b_therapist=secure").b,
                              state("lesson=sandbox").shared)  # fmt: skip
     assert spec["arms"]["A"].keys() == {"client", "therapist"}
-    assert float(defaults()["a_accuracy"]) == NUMBERS["therapist_skill_mean"].default
+    assert float(defaults()["a_accuracy"]) == PARAMETERS["therapist_skill_mean"].default
     assert WHOLE["exchanges"][0] == spec["exchanges"]
 
 

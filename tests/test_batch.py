@@ -621,7 +621,7 @@ def test_changed_sources_and_versions_are_refused_unless_asked_for(
 
 def breaks(world: World, rows: np.ndarray) -> None:
     """Goes out of range for some people in the third week."""
-    if world.week == 3 and world.numbers.trust_rate > 0.2:
+    if world.week == 3 and world.parameters.trust_rate > 0.2:
         world.dyads["client_trust"][rows[world.client_code[world.client_of[rows]] % np.uint64(5) == 0]] = 7.0
 
 

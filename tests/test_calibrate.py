@@ -28,7 +28,7 @@ from sim.evidence.patterns.validation import Studies, score_limit
 from sim.evidence.stored import kept
 from sim.scenario.scenario import from_spec
 from sim.theory.ensemble import members, spread
-from sim.theory.parameters import NUMBERS
+from sim.theory.parameters import PARAMETERS
 from tests.test_cli import Attune, attune, wrong
 
 __all__ = ["attune"]
@@ -44,7 +44,7 @@ def test_free_numbers_are_few_and_each_has_its_prior() -> None:
     """At most about twenty; centre and default within the declared range; a reason each; standing and value are inverse."""
     assert len(FREE) <= 22 and len({one.name for one in FREE}) == len(FREE)
     for one in FREE:
-        number = NUMBERS[one.name]
+        number = PARAMETERS[one.name]
         assert number.low <= one.centre <= number.high and one.spread > 0 and len(one.reason) > 20
         assert one.standing(one.centre) == pytest.approx(0.0, abs=1e-12)
         for z in (-1.5, 0.0, 0.7):
@@ -67,7 +67,7 @@ def test_what_was_moved_by_hand_is_said() -> None:
     """Every number moved by hand exists, is not among the free ones, and stands elsewhere than before."""
     assert not set(BY_HAND) & {one.name for one in FREE}
     for name, (before, why) in BY_HAND.items():
-        assert NUMBERS[name].default != before and len(why) > 5, name
+        assert PARAMETERS[name].default != before and len(why) > 5, name
 
 
 def test_reserved_seeds_are_each_for_one_thing() -> None:
@@ -80,8 +80,8 @@ def test_reserved_seeds_are_each_for_one_thing() -> None:
 # ------------------------------------------------------------------------------------------------------- the bank
 
 
-def job(seed: int = 1, **numbers: float) -> Job:
-    return Job({"parameters": numbers}, seed, 0.06, SMALL)
+def job(seed: int = 1, **parameters: float) -> Job:
+    return Job({"parameters": parameters}, seed, 0.06, SMALL)
 
 
 def test_bank_keeps_and_goes_on(tmp_path: Path) -> None:
@@ -359,8 +359,8 @@ def test_competing_models_are_overlays_that_run() -> None:
     for one in competing.COMPETING:
         fixed = one.changes.get("parameters", {})
         assert not {one.name for one in one.free} & set(fixed) and one.says
-        numbers = {**values_at(np.zeros(len(one.free)), one.free), **fixed}
-        from_spec({"question": "?", **one.changes, "parameters": numbers}, "r")
+        parameters = {**values_at(np.zeros(len(one.free)), one.free), **fixed}
+        from_spec({"question": "?", **one.changes, "parameters": parameters}, "r")
     assert {one.name for one in competing.COMPETING[2].also_free} <= {one.name for one in competing.COMPETING[2].free}
     with pytest.raises(EvidenceError, match="did you mean 'halo only'"):
         competing.chosen(["halo onl"])
@@ -387,8 +387,8 @@ def test_defaults_are_what_the_calibration_found_rounded() -> None:
     fit = fit_of(kept("calibration"))
     assert kept("calibration")["start"] == "centre" and fit.converged and abs(fit.standings).max() > 0.5
     for one in FREE:
-        assert NUMBERS[one.name].default == float(f"{fit.values[one.name]:.3g}"), one.name
-    assert {n.name for n in NUMBERS.values() if n.status == "calibrated"} == {one.name for one in FREE}
+        assert PARAMETERS[one.name].default == float(f"{fit.values[one.name]:.3g}"), one.name
+    assert {n.name for n in PARAMETERS.values() if n.status == "calibrated"} == {one.name for one in FREE}
 
 
 def test_shipped_ensemble_is_sound() -> None:

@@ -28,7 +28,7 @@ from sim.runs.run import run
 from sim.scenario.scenario import from_spec, load
 from sim.theory import equations as eq
 from sim.theory.claims import claims
-from sim.theory.parameters import NUMBERS
+from sim.theory.parameters import PARAMETERS
 from sim.theory.regions import REGIONS, ROLES
 from sim.therapy.links import SESSION_RULES, TAKEN_BY_VERBS
 from sim.therapy.session import SESSION, World
@@ -157,9 +157,9 @@ def test_distance_by_hand() -> None:
 def test_rules_read_things_that_exist() -> None:
     """Every name in the wiring is a quantity that some equation writes, a number, a region, or what people bring."""
     written = {name for rule in rules() for name in rule.writes}
-    named = {"x", "share", "step", *NUMBERS, *(n.partition("_")[2] for n in NUMBERS), *written}
+    named = {"x", "share", "step", *PARAMETERS, *(n.partition("_")[2] for n in PARAMETERS), *written}
     named |= {f"{role}_{region}" for role in ROLES for region in REGIONS} | set(PERSON) | set(DYAD)
-    named |= {f"{role}_{number}" for role in ROLES for number in NUMBERS} | {c.partition("_")[2] for c in DYAD}
+    named |= {f"{role}_{number}" for role in ROLES for number in PARAMETERS} | {c.partition("_")[2] for c in DYAD}
     ends = ("_luck", "_chance", "exchange", "_z", "_path", "own", "progress", "mean_perceived", "mean_attunement", "anchor", "prototype",
             "population_sd", "population_mean", "distress_gain", "attachment", "typical", "treatment_gain", "event", "common",
             "shared_share")  # fmt: skip
@@ -425,6 +425,8 @@ def test_session_wiring_is_what_verbs_do(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_numbers_that_verbs_take_themselves_are_declared() -> None:
     """Each number that a verb names and no equation takes stands in ``TAKEN_BY_VERBS`` under that verb, and nothing else does."""
     taken = {n for f in vars(eq).values() if inspect.isfunction(f) for n in inspect.signature(f).parameters}
-    alone = {name for name in NUMBERS if not forms_of(name) & taken} - {rate for rule in SESSION_RULES for rate in rule.rates}
+    alone = {name for name in PARAMETERS if not forms_of(name) & taken} - {rate for rule in SESSION_RULES for rate in rule.rates}
     found = {verb.__name__: alone & {*verb.__code__.co_names} for verb in (*SESSION, live_a_week)}
-    assert {name: set(numbers) for name, numbers in TAKEN_BY_VERBS.items()} == {n: some for n, some in found.items() if some}
+    assert {name: set(parameters) for name, parameters in TAKEN_BY_VERBS.items()} == {
+        n: some for n, some in found.items() if some
+    }

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from sim.cli.main import main
-from sim.theory.parameters import NUMBERS
+from sim.theory.parameters import PARAMETERS
 from sim.version import __version__
 
 ROOT = Path(__file__).parents[1]
@@ -115,7 +115,7 @@ def test_new_writes_among_the_scenarios(attune: Attune, tmp_path: Path) -> None:
 def test_params_lists_every_number(attune: Attune) -> None:
     """As JSON with all that is declared; a word narrows the list; an unknown word gets a hint."""
     every = json.loads(attune("params", "--json").out)
-    assert [n["name"] for n in every] == list(NUMBERS)
+    assert [n["name"] for n in every] == list(PARAMETERS)
     assert set(every[0]) >= {"name", "default", "unit", "low", "high", "source", "status", "meaning"}
     assert "avoidance_warmth_cost" in attune("params", "warmth").out
     wrong(attune("params", "repair_efort"), "did you mean 'repair_effort'")

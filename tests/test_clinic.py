@@ -230,8 +230,8 @@ def test_what_is_not_recorded_changes_nothing_else() -> None:
 
 
 def test_a_client_is_followed_exchange_by_exchange_from_one_therapist_to_the_next() -> None:
-    numbers = {"quitting_base": -2.5, "between_loss_base": -12}
-    scenario = made({"weeks": 20, "turnover": True}, sessions=8, parameters=numbers,
+    parameters = {"quitting_base": -2.5, "between_loss_base": -12}
+    scenario = made({"weeks": 20, "turnover": True}, sessions=8, parameters=parameters,
                     record={"exchanges": {"clients": [0, 3, 5, 5000]}})  # fmt: skip
     done = run(scenario, 2)
     mine = done.sessions[done.sessions["client"].isin([0, 3, 5])]

@@ -13,7 +13,7 @@ from sim.runs.run import run
 from sim.scenario.scenario import Scenario, from_spec
 from sim.simulation.clinics import build_clinic, simulated_clinic
 from sim.simulation.tables import Run
-from sim.theory.parameters import NUMBERS
+from sim.theory.parameters import PARAMETERS
 from sim.therapy.clinic.week import hire
 from sim.therapy.model import SHIPPED
 
@@ -118,21 +118,21 @@ def test_who_is_hired_is_the_same_person_whenever_that_is() -> None:
     ({"matching": "first_free", "intake_weeks": 16}, ()),
 ])  # fmt: skip
 def test_what_comes_to_nothing_changes_nothing(clinic: dict[str, Any], but: tuple[str, ...]) -> None:
-    numbers = {**HARD, "off_track_points": 40}
-    same(done(parameters=numbers), done(clinic, parameters=numbers), but)
+    parameters = {**HARD, "off_track_points": 40}
+    same(done(parameters=parameters), done(clinic, parameters=parameters), but)
 
 
 @pytest.mark.parametrize(("clinic", "numbers"), [
     ({"training": ["regular_supervision"]}, {}), ({"feedback": True}, {"off_track_points": 0}),
     ({"overbook": 2, "overbook_after": 0}, {}),
 ])  # fmt: skip
-def test_what_is_done_does_change_something(clinic: dict[str, Any], numbers: dict[str, float]) -> None:
-    differ(done(parameters={**HARD, **numbers}), done(clinic, parameters={**HARD, **numbers}))
+def test_what_is_done_does_change_something(clinic: dict[str, Any], parameters: dict[str, float]) -> None:
+    differ(done(parameters={**HARD, **parameters}), done(clinic, parameters={**HARD, **parameters}))
 
 
 def test_where_nobody_wants_to_leave_turnover_changes_nothing() -> None:
-    numbers = {**HARD, "quitting_base": NUMBERS["quitting_base"].low, "quitting_fatigue_gain": 0}
-    same(done({"turnover": True}, parameters=numbers), done({"turnover": False}, parameters=numbers))
+    parameters = {**HARD, "quitting_base": PARAMETERS["quitting_base"].low, "quitting_fatigue_gain": 0}
+    same(done({"turnover": True}, parameters=parameters), done({"turnover": False}, parameters=parameters))
     differ(done({"turnover": True}), done({"turnover": False}))
 
 
@@ -158,10 +158,10 @@ def test_the_share_that_is_handed_over_matters_only_where_somebody_is_handed_ove
 ], ids=("usual", "policy and lesion", "styles", "intervention"))  # fmt: skip
 def test_a_clinic_in_which_nobody_shares_a_therapist_is_the_same_as_single_courses(more: dict[str, Any]) -> None:
     """One client a therapist, all from week 1, nobody tires: sessions and ends are those of ``design: arms``, to the byte."""
-    numbers = {"fatigue_load_gain": 0, "fatigue_carried_gain": 0, "fatigue_rupture_gain": 0, "waiting_loss_base": -12,
+    parameters = {"fatigue_load_gain": 0, "fatigue_carried_gain": 0, "fatigue_rupture_gain": 0, "waiting_loss_base": -12,
                "dropout_base": -4.0, "good_enough_prob": 0.2, "good_enough_sessions": 3}  # fmt: skip
     clinic = {"therapists": 60, "capacity": 1, "arrivals_per_week": 25, "intake_weeks": 1, "weeks": 12, "leave_prob": 0}
-    spec = {"question": "?", "sessions": 8, "exchanges": 4, "parameters": numbers, **more}
+    spec = {"question": "?", "sessions": 8, "exchanges": 4, "parameters": parameters, **more}
     mine = run(from_spec({**spec, "design": "clinic", "clinic": clinic}, "clinic"), 6)
     n = int(mine.clinic["arrivals_total"].iloc[-1])
     assert 10 < n < 60 and (mine.clients["begin_week"] == 1).all() and (mine.clients["therapist"] == mine.clients["client"]).all()

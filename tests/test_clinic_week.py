@@ -190,9 +190,9 @@ def test_giving_up_grows_with_waiting_and_falls_with_distress() -> None:
 
 def test_who_is_between_therapists_gives_up_by_a_number_of_its_own() -> None:
     clinic = {"arrivals_per_week": 12, "turnover": True, "vacant_weeks": 20, "weeks": 12}
-    numbers = {"quitting_base": -1.5, "waiting_loss_base": -12.0}
-    kept = run(made(clinic, parameters={**numbers, "between_loss_base": -12.0}, sessions=20), 1).clinic.iloc[-1]
-    left = run(made(clinic, parameters={**numbers, "between_loss_base": 4.0}, sessions=20), 1).clinic.iloc[-1]
+    parameters = {"quitting_base": -1.5, "waiting_loss_base": -12.0}
+    kept = run(made(clinic, parameters={**parameters, "between_loss_base": -12.0}, sessions=20), 1).clinic.iloc[-1]
+    left = run(made(clinic, parameters={**parameters, "between_loss_base": 4.0}, sessions=20), 1).clinic.iloc[-1]
     assert kept["ended_between"] == 0 and kept["lost_waiting"] == left["lost_waiting"] == 0
     assert left["ended_between"] > 0 and left["between_therapists"] <= kept["between_therapists"]
 
@@ -222,7 +222,7 @@ def test_tiring_by_hand() -> None:
     w, before = c.world, c.world.therapists.fatigue.copy()
     w.dyads["open_rupture"][c.met[::2]] = 1.0
     verbs.tire(c)
-    p = w.numbers
+    p = w.parameters
     for t in range(3):
         rows = c.met[w.therapist_of[c.met] == t]
         above = (w.dyads.mean_therapist_arousal[rows] - p.therapist_arousal_typical).sum() / 3
@@ -330,7 +330,7 @@ def _first_impressions(c: Clinic, who: np.ndarray, therapists: np.ndarray) -> di
     """What the same two people would bring as strangers."""
     w, rows = c.world, np.arange(who.size)
     fresh = World(
-        luck=w.luck, numbers=w.numbers, clients=w.clients, therapists=w.therapists, dyads=Columns(w.dyads.declared, who.size),
+        luck=w.luck, parameters=w.parameters, clients=w.clients, therapists=w.therapists, dyads=Columns(w.dyads.declared, who.size),
         client_code=w.client_code, therapist_code=w.therapist_code, client_of=who, therapist_of=therapists,
         pair_code=np.zeros(who.size, np.uint64), planned_sessions=np.ones(who.size), n_exchanges=2, planned_weeks=1,
     )  # fmt: skip

@@ -21,7 +21,7 @@ from sim.runs.run import run
 from sim.scenario.scenario import from_spec
 from sim.simulation.build import build
 from sim.simulation.tables import Run
-from sim.theory.parameters import NUMBERS, Parameters
+from sim.theory.parameters import PARAMETERS, Parameters
 from sim.therapy.course import run_course
 from sim.therapy.exchange import EXCHANGE
 from sim.therapy.session import World
@@ -39,9 +39,9 @@ KINDS: dict[str, dict[str, Any]] = {
 
 
 @lru_cache(maxsize=None)
-def ran(kind: str, numbers: tuple[tuple[str, float], ...] = (), sessions: int = 8, clients: int = 600) -> Run:
+def ran(kind: str, parameters: tuple[tuple[str, float], ...] = (), sessions: int = 8, clients: int = 600) -> Run:
     """A small run of one kind of dyads with some numbers changed; always the same people and random draws."""
-    spec = {"question": "?", "clients_per_arm": clients, "sessions": sessions, **KINDS[kind], "parameters": dict(numbers)}
+    spec = {"question": "?", "clients_per_arm": clients, "sessions": sessions, **KINDS[kind], "parameters": dict(parameters)}
     return run(from_spec(spec, kind), seed=SEED, threads=1)
 
 
@@ -226,7 +226,7 @@ TABLE: list[tuple[str, float | None, float, str, str, Measure, int]] = [
 def test_a_number_moves_what_it_should(row: tuple[Any, ...]) -> None:
     """From one value to the other, same people and random draws, the measure changes in the stated direction (0: not by a bit)."""
     name, start, end, kind, _, measure, sign = row
-    before = NUMBERS[name].default if start is None else start
+    before = PARAMETERS[name].default if start is None else start
     low = measure(ran(kind, () if start is None else ((name, start),)))
     change = measure(ran(kind, ((name, end),))) - low
     assert np.sign(change) == sign, f"{name} {before:g} -> {end:g}: {low:.4f} changes by {change:+.4f}"
@@ -235,7 +235,7 @@ def test_a_number_moves_what_it_should(row: tuple[Any, ...]) -> None:
 def test_the_table_is_broad() -> None:
     """At least thirty numbers, of at least six groups, and some that must not move anything."""
     assert len({row[0] for row in TABLE}) >= 30
-    assert len({NUMBERS[row[0]].group for row in TABLE}) >= 6
+    assert len({PARAMETERS[row[0]].group for row in TABLE}) >= 6
     assert sum(row[-1] == 0 for row in TABLE) >= 5
 
 
@@ -271,13 +271,13 @@ LATENT = [
 ]
 #: Numbers of a questionnaire that no run asks, only the simulated studies of ``attune validate``.
 IN_STUDIES_ONLY = ["dsq_mean", "dsq_sd", "dsq_item_sd"]
-QUESTIONNAIRES = [name for name, number in NUMBERS.items() if number.group == "questionnaires" and name not in IN_STUDIES_ONLY]
+QUESTIONNAIRES = [name for name, number in PARAMETERS.items() if number.group == "questionnaires" and name not in IN_STUDIES_ONLY]
 
 
 @pytest.mark.parametrize("name", QUESTIONNAIRES)
 def test_questionnaires_only_look(name: str) -> None:
     """A number of the questionnaires changes some rating, and no latent column by a bit."""
-    number = NUMBERS[name]
+    number = PARAMETERS[name]
     other = number.default + 0.3 * (number.high - number.default)
     plain, changed = ran("usual"), ran("usual", ((name, other),))
     pd.testing.assert_frame_equal(plain.sessions[LATENT], changed.sessions[LATENT], check_exact=True)
@@ -290,7 +290,7 @@ def test_questionnaires_only_look(name: str) -> None:
 
 @pytest.mark.parametrize("name", IN_STUDIES_ONLY)
 def test_questionnaires_of_studies_move_their_marks_and_no_run(name: str) -> None:
-    number = NUMBERS[name]
+    number = PARAMETERS[name]
     other = number.default + 0.3 * (number.high - number.default)
     plain, changed = ran("usual"), ran("usual", ((name, other),))
     for table in ("clients", "sessions", "assessments"):
@@ -314,7 +314,7 @@ LIFE = [
 @pytest.mark.parametrize("name", LIFE)
 def test_life_comes_after_the_first_session(name: str) -> None:
     """A number of life alone leaves session 1 as it was, bit for bit; later sessions differ."""
-    number = NUMBERS[name]
+    number = PARAMETERS[name]
     other = 0.0 if name == "life_event_prob" else min(number.default * 3 + 0.05, number.high)
     plain, changed = ran("usual").sessions, ran("usual", ((name, other),)).sessions
     one, same = (s[s["session"] == 1].reset_index(drop=True) for s in (plain, changed))
@@ -437,7 +437,7 @@ def test_another_kind_of_therapist_leaves_the_clients_as_they_came() -> None:
     pd.testing.assert_frame_equal(one, other, check_exact=True)
     # What life does is common random numbers: without healing or harm, and with attachment that distress does not follow, distress goes
     # the same way with either.
-    paths = {name: 0.0 for name in NUMBERS if name.startswith("distress_") and name.endswith("_path")}
+    paths = {name: 0.0 for name in PARAMETERS if name.startswith("distress_") and name.endswith("_path")}
     frozen = {"healing_rate": 0.0, "rupture_distress_step": 0.0, "dropout_base": -12.0, "good_enough_prob": 0.0, **paths}
     one, other = (small(therapist=t, parameters=frozen).assessments for t in ("secure", "dismissing"))
     waiting = small(therapist="none", parameters=frozen).assessments

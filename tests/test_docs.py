@@ -81,8 +81,8 @@ def test_consolidation_is_told_in_its_order() -> None:
     """The alliance works on attachment before it and the general model pull on each other."""
     text = written_by_hand("ODD.md")
     told = text[text.index("*Consolidation*") : text.index("*Ratings*")]
-    numbers = ("`secured`", "`session_carry_rate`", "`prototype_learning_rate`")
-    assert sorted(numbers, key=told.index) == list(numbers)
+    parameters = ("`secured`", "`session_carry_rate`", "`prototype_learning_rate`")
+    assert sorted(parameters, key=told.index) == list(parameters)
 
 
 def test_the_session_wiring_table_holds_every_rule() -> None:

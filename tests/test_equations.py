@@ -14,7 +14,7 @@ import pytest
 from sim.compiling import generated_module
 from sim.people.state import DYAD, PERSON
 from sim.theory import equations as eq
-from sim.theory.parameters import NUMBERS, Parameters
+from sim.theory.parameters import PARAMETERS, Parameters
 from sim.theory.regions import REGIONS
 
 EQUATIONS: dict[str, Callable[..., Any]] = {
@@ -56,7 +56,7 @@ def lies(argument: str) -> tuple[float, float]:
     if argument.endswith("_luck"):
         return -4.0, 4.0
     bare = argument.removeprefix("partner_")
-    for declared in (NUMBERS, PERSON, DYAD):
+    for declared in (PARAMETERS, PERSON, DYAD):
         for name in (argument, f"client_{argument}", f"task_{argument}", f"anxiety_{argument}", bare, f"client_{bare}"):
             if name in declared:
                 return max(declared[name].low, -8.0), min(declared[name].high, 1e3)
@@ -91,8 +91,8 @@ def plain(argument: str) -> float:
         return 0.0
     bare = argument.removeprefix("partner_")
     for name in (argument, f"client_{argument}", f"task_{argument}", f"anxiety_{argument}", bare, f"client_{bare}"):
-        if name in NUMBERS:
-            return NUMBERS[name].default
+        if name in PARAMETERS:
+            return PARAMETERS[name].default
         for declared in (DYAD, PERSON):
             if name in declared:
                 return declared[name].start
@@ -117,7 +117,7 @@ def drawn(name: str, n: int, whole_range: bool) -> dict[str, np.ndarray]:
     out = {}
     for a in arguments(name):
         low, high = lies(a)
-        is_number = a not in RANGES and a not in REGIONS and any(p + a in NUMBERS for p in ("", "client_", "task_", "anxiety_"))
+        is_number = a not in RANGES and a not in REGIONS and any(p + a in PARAMETERS for p in ("", "client_", "task_", "anxiety_"))
         if is_number and not whole_range:
             out[a] = np.full(n, plain(a))
             continue
@@ -355,9 +355,9 @@ def test_arousal_limits() -> None:
     """Stays at its target; by hand up and down; regulation slows the way up and speeds the way down; anxiety slows it."""
     for level in grid():
         assert value(eq.arousal, arousal=level, arousal_target=level) == level
-    numbers = {"arousal_rise_rate": 0.5, "arousal_fall_rate": 0.4, "regulation_gain": 0.5, "anxiety": P.anxiety_typical}
-    assert value(eq.arousal, arousal=0.2, arousal_target=0.6, control=0.4, **numbers) == near(0.2 + 0.5 * 0.8 * 0.4)
-    assert value(eq.arousal, arousal=0.6, arousal_target=0.2, control=0.4, **numbers) == near(0.6 - 0.4 * 1.2 * 0.4)
+    parameters = {"arousal_rise_rate": 0.5, "arousal_fall_rate": 0.4, "regulation_gain": 0.5, "anxiety": P.anxiety_typical}
+    assert value(eq.arousal, arousal=0.2, arousal_target=0.6, control=0.4, **parameters) == near(0.2 + 0.5 * 0.8 * 0.4)
+    assert value(eq.arousal, arousal=0.6, arousal_target=0.2, control=0.4, **parameters) == near(0.6 - 0.4 * 1.2 * 0.4)
     anxious, secure = (value(eq.arousal, arousal=0.6, arousal_target=0.2, anxiety=a) for a in (0.9, 0.1))
     assert anxious > secure
 

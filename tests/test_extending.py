@@ -21,7 +21,7 @@ from sim.people.state import Column
 from sim.report.pages.run import write_report
 from sim.storage import store
 from sim.theory import equations as eq
-from sim.theory.parameters import Number
+from sim.theory.parameters import Parameter
 from sim.therapy.exchange import client, therapist
 from sim.therapy.model import SHIPPED
 from sim.therapy.policies import POLICIES, Policy
@@ -83,10 +83,10 @@ def doubt(anxiety, doubt, doubt_luck, doubt_rate):  # type: ignore[no-untyped-de
     return min(max(doubt + doubt_rate * (anxiety + 0.1 * doubt_luck - doubt), 0.0), 1.0)
 
 
-RATE = Number("doubt_rate", 0.5, "share", 0, 1, "assumption", "", "how fast doubt follows")
+RATE = Parameter("doubt_rate", 0.5, "share", 0, 1, "assumption", "", "how fast doubt follows")
 DOUBT = Column("client_doubt", 0.5, 0, 1, "share", "doubt")
 MEAN = Column("mean_client_doubt", 0.0, 0, 1, "share", "session mean of doubt")
-DOUBTING = sim.Model().insert(client(doubt), after="client.labelling", numbers=[RATE], columns=[DOUBT, MEAN])
+DOUBTING = sim.Model().insert(client(doubt), after="client.labelling", parameters=[RATE], columns=[DOUBT, MEAN])
 
 
 def rate_every_third(world: World, rows: np.ndarray) -> None:
@@ -187,10 +187,10 @@ BAD: dict[str, tuple[Any, dict[str, Any], str]] = {
     "no step": (doubt, {"after": "client.labelling"}, r"written client\(equation\)"),
     "neither": (3, {"after": "heal"}, "not 3"),
     "there already": (client(eq.labelling), {"after": "client.labelling"}, "is there already"),
-    "number taken": (client(doubt), {"after": "client.labelling", "numbers": [RATE, RATE]}, "'doubt_rate' is taken"),
+    "number taken": (client(doubt), {"after": "client.labelling", "parameters": [RATE, RATE]}, "'doubt_rate' is taken"),
     "shipped number": (
         client(doubt),
-        {"after": "client.labelling", "numbers": [Number("trust_rate", 0.1, "", 0, 1, "assumption", "", "")]},
+        {"after": "client.labelling", "parameters": [Parameter("trust_rate", 0.1, "", 0, 1, "assumption", "", "")]},
         "'trust_rate' is taken",
     ),
     "column taken": (
@@ -205,7 +205,7 @@ BAD: dict[str, tuple[Any, dict[str, Any], str]] = {
     ),
     "mean of nothing": (
         client(doubt),
-        {"after": "client.labelling", "numbers": [RATE], "columns": [DOUBT, Column("mean_client_dout", 0, 0, 1, "", "")]},
+        {"after": "client.labelling", "parameters": [RATE], "columns": [DOUBT, Column("mean_client_dout", 0, 0, 1, "", "")]},
         "no step writes 'client_dout'",
     ),
 }
@@ -229,8 +229,8 @@ def test_without() -> None:
 
 def test_a_number_that_cannot_be_is_refused() -> None:
     with pytest.raises(ParameterError):
-        wrong = Number("doubt_rate", 5, "share", 0, 1, "assumption", "", "")
-        sim.Model().insert(client(doubt), after="client.labelling", numbers=[wrong], columns=[DOUBT])
+        wrong = Parameter("doubt_rate", 5, "share", 0, 1, "assumption", "", "")
+        sim.Model().insert(client(doubt), after="client.labelling", parameters=[wrong], columns=[DOUBT])
 
 
 # --------------------------------------------------------------------------------------------- instruments and policies
@@ -284,7 +284,7 @@ def test_a_run_of_another_model_is_saved_reported_and_read_back(doubting: sim.Ru
     manifest = json.loads((folder / "manifest.json").read_text())
     assert manifest["model"] == {
         "added": ["client.doubt after client.labelling"],
-        "numbers": {"doubt_rate": 0.5},
+        "parameters": {"doubt_rate": 0.5},
         "columns": ["client_doubt", "mean_client_doubt"],
     }
     assert (folder / "report.html").stat().st_size > 10_000
@@ -294,7 +294,7 @@ def test_a_run_of_another_model_is_saved_reported_and_read_back(doubting: sim.Ru
 
 def test_runs_of_different_models_have_different_ids() -> None:
     models = [SHIPPED, DOUBTING, DOUBTING.but(doubt_rate=0.1), sim.Model().without("heal"),
-              sim.Model().insert(client(doubt), after="client.felt", numbers=[RATE], columns=[DOUBT, MEAN]),
+              sim.Model().insert(client(doubt), after="client.felt", parameters=[RATE], columns=[DOUBT, MEAN]),
               sim.Model().insert(rate_every_third, after="heal"), sim.Model().insert(rate_every_third, after="meet")]  # fmt: skip
     ids = [store.run_id(SMALL, 1, model) for model in models]
     assert len(set(ids)) == len(ids)

@@ -47,10 +47,14 @@ CLINIC: dict[str, Any] = {
 
 
 @lru_cache(maxsize=None)
-def ran(design: str, items: bool = True, missing: bool = False, **numbers: float) -> Run:
+def ran(design: str, items: bool = True, missing: bool = False, **parameters: float) -> Run:
     """A run of one of the two scenarios above."""
     spec = ARMS if design == "arms" else CLINIC
-    spec = {**spec, "record": {"items": items}, "parameters": {**spec["parameters"], **(MISSING if missing else {}), **numbers}}
+    spec = {
+        **spec,
+        "record": {"items": items},
+        "parameters": {**spec["parameters"], **(MISSING if missing else {}), **parameters},
+    }
     return run(from_spec(spec, design), seed=3, threads=1)
 
 
@@ -276,8 +280,8 @@ def test_the_key_is_yes_or_no() -> None:
 
 def begun(weeks: int, **keys: Any) -> verbs.Clinic:
     """A clinic after some weeks."""
-    numbers = {**CLINIC["parameters"], **keys.pop("parameters", {})}
-    spec = {**CLINIC, "clinic": {**CLINIC["clinic"], **keys}, "parameters": numbers}
+    parameters = {**CLINIC["parameters"], **keys.pop("parameters", {})}
+    spec = {**CLINIC, "clinic": {**CLINIC["clinic"], **keys}, "parameters": parameters}
     scenario = from_spec(spec, "c")
     clinic = build_clinic(scenario, scenario.arms[0], 0, 3)
     for _ in range(weeks):
@@ -302,7 +306,7 @@ def test_a_missing_rating_is_not_off_track() -> None:
 def test_matching_takes_what_is_typical_where_nothing_was_handed_in(rule: str) -> None:
     """A rule sees no gap: the mean of the role's population, and the typical client's distress."""
     clinic = begun(8, matching=rule, parameters={"missing_form_prob": 0.5}, feedback=True)
-    p = clinic.world.numbers
+    p = clinic.world.parameters
     waiting = np.arange(clinic.arrived)
     seen = verbs._seen(clinic, waiting, np.ones(clinic.in_post.size, int))
     marks = clinic.book.arrival

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from sim.theory.claims import KINDS, Claim, claims, sources
-from sim.theory.parameters import NUMBERS
+from sim.theory.parameters import PARAMETERS
 from tools.docs.house import MODULES, MOST_FILES, MOST_LINES, ROOMS, Room, circles, imports, place
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -116,7 +116,7 @@ def test_only_files_writes(path: Path) -> None:
 
 # ------------------------------------------------------------------------------------------------------- numbers
 
-every_number = pytest.mark.parametrize("name", sorted(NUMBERS))
+every_number = pytest.mark.parametrize("name", sorted(PARAMETERS))
 #: Wired by name: ``client_x`` is used where a client's step takes ``x``.
 PREFIXES = ("client_", "therapist_", "observer_", "task_", "goal_", "anxiety_", "avoidance_")
 
@@ -144,7 +144,7 @@ def names_used() -> tuple[frozenset[str], tuple[re.Pattern[str], ...]]:
 
 @every_number
 def test_number_says_where_it_comes_from(name: str) -> None:
-    number = NUMBERS[name]
+    number = PARAMETERS[name]
     assert number.status in STATUSES
     assert number.status != "empirical" or number.source, "an empirical number needs a source"
     assert not number.source or number.source in sources(), f"no source '{number.source}' in sources.yaml"

@@ -167,7 +167,7 @@ def test_what_follows_from_the_held_follows_within_the_same_verb() -> None:
     for _ in range(3):
         trust, every = world.dyads.client_trust, np.arange(CLIENTS)
         assert (trust == np.clip(world.baseline.dyads.client_trust + 0.3, 0, 1)).all()
-        assert (world.dyads.client_bond == applied(eq.felt_bond, world.numbers, "client", world.dyads, every)).all()
+        assert (world.dyads.client_bond == applied(eq.felt_bond, world.parameters, "client", world.dyads, every)).all()
         agreed = eq.alliance(world.dyads.client_bond, world.dyads.client_task, world.dyads.client_goal)
         assert (world.dyads.client_alliance == agreed).all()
         running.live_a_week()

@@ -15,7 +15,7 @@ from sim.classroom.course.words import words
 from sim.classroom.lessons import ANY, FIRST, LESSONS, SETUPS, SOME, outcome, told
 from sim.runs.run import run
 from sim.theory.claims import claims, sources
-from sim.theory.parameters import NUMBERS
+from sim.theory.parameters import PARAMETERS
 
 TAUGHT = [name for name in LESSONS if name != "sandbox"]
 #: Beside each lesson's own seed: none of those on which the bounds were chosen (300 to 323, and 500 to 599).
@@ -116,7 +116,7 @@ def _share(x: pd.Series) -> pd.Series:
 
 def _wai(latent: pd.Series) -> pd.Series:
     """The WAI, 1 to 7, as a client of usual style marks a latent alliance: the formula of the model's description, again."""
-    number = {name: NUMBERS[name].default for name in ("alliance_typical", "client_leniency", "rating_gain")}
+    number = {name: PARAMETERS[name].default for name in ("alliance_typical", "client_leniency", "rating_gain")}
     typical = np.log(number["alliance_typical"] / (1 - number["alliance_typical"]))
     beyond = np.log(latent / (1 - latent)) - typical
     return 1 + 6 * _share(typical + number["rating_gain"] * beyond + number["client_leniency"])
@@ -124,7 +124,7 @@ def _wai(latent: pd.Series) -> pd.Series:
 
 def _core(latent: pd.Series) -> pd.Series:
     """The CORE-OM, 0 to 40, in an ordinary week, in the same way."""
-    return 40 * _share(NUMBERS["core_base"].default + NUMBERS["core_distress_gain"].default * latent)
+    return 40 * _share(PARAMETERS["core_base"].default + PARAMETERS["core_distress_gain"].default * latent)
 
 
 @pytest.mark.parametrize("measure", MEASURES)

@@ -16,7 +16,7 @@ from sim.runs.run import run
 from sim.scenario.scenario import from_spec
 from sim.simulation.build import build
 from sim.simulation.tables import Run
-from sim.theory.parameters import NUMBERS, Parameters
+from sim.theory.parameters import PARAMETERS, Parameters
 from sim.theory.regions import CONTAINS, ROLES, lesioned
 from sim.theory.styles import style_name
 from sim.therapy.course import run_course
@@ -26,9 +26,14 @@ TYPICAL = {"anxiety": 3.7, "avoidance": 3.16}
 
 
 @lru_cache(maxsize=64)
-def _cached(clients: int, sessions: int, client: Any, therapist: Any, lesions: Any, numbers: Any) -> dict[str, np.ndarray]:
+def _cached(clients: int, sessions: int, client: Any, therapist: Any, lesions: Any, parameters: Any) -> dict[str, np.ndarray]:
     return dyads(
-        clients, sessions, client=dict(client) or None, therapist=dict(therapist) or None, lesions=dict(lesions), **dict(numbers)
+        clients,
+        sessions,
+        client=dict(client) or None,
+        therapist=dict(therapist) or None,
+        lesions=dict(lesions),
+        **dict(parameters),
     )
 
 
@@ -38,14 +43,14 @@ def course(
     client: Any = None,
     therapist: Any = None,
     lesions: dict[str, float] | None = None,
-    **numbers: float,
+    **parameters: float,
 ) -> dict[str, np.ndarray]:
     """``stationary.dyads``, remembered."""
 
     def key(d: Any) -> tuple[Any, ...]:
         return tuple(sorted((k, v) for k, v in (d or {}).items()))
 
-    return _cached(clients, sessions, key(client), key(therapist), key(lesions), key(numbers))
+    return _cached(clients, sessions, key(client), key(therapist), key(lesions), key(parameters))
 
 
 def people(scenario: dict[str, Any], seed: int = 1) -> World:
@@ -81,8 +86,8 @@ def test_the_typical_dyad_stays_where_it_is(role: str) -> None:
 @pytest.mark.parametrize("name", _DERIVED)
 def test_derived_numbers_reproduce_themselves(name: str) -> None:
     """What the typical dyad does on average over ten sessions is what the table of numbers says it does."""
-    assert NUMBERS[name].status == "derived"
-    assert _derived()[name] == pytest.approx(NUMBERS[name].default, abs=0.02)
+    assert PARAMETERS[name].status == "derived"
+    assert _derived()[name] == pytest.approx(PARAMETERS[name].default, abs=0.02)
 
 
 @lru_cache(maxsize=1)
@@ -92,7 +97,7 @@ def _derived() -> dict[str, float]:
 
 def test_every_derived_number_is_checked() -> None:
     """No number calls itself derived without a way to derive it again."""
-    assert {n.name for n in NUMBERS.values() if n.status == "derived"} == set(_DERIVED)
+    assert {n.name for n in PARAMETERS.values() if n.status == "derived"} == set(_DERIVED)
 
 
 def test_attachment_is_exactly_still_without_plasticity_and_events() -> None:
@@ -316,7 +321,7 @@ def test_a_technician_falls_short() -> None:
 def test_the_untreated_arm_holds_nothing_of_therapy() -> None:
     """No sessions, no therapist, no ending but 'untreated'; life goes on, whatever therapy's numbers say."""
 
-    def waiting(**numbers: float) -> Run:
+    def waiting(**parameters: float) -> Run:
         return run(
             from_spec(
                 {
@@ -325,7 +330,7 @@ def test_the_untreated_arm_holds_nothing_of_therapy() -> None:
                     "sessions": 8,
                     "client": "population",
                     "therapist": "none",
-                    "parameters": numbers,
+                    "parameters": parameters,
                 },
                 "waiting",
             ),
@@ -433,7 +438,7 @@ def test_distress_follows_a_change_of_attachment_and_the_reverse() -> None:
     clients = world.clients
     before, defences = clients.distress_set_point.copy(), clients.immature.copy()
     clients["anxiety"] = np.maximum(clients.anxiety - 0.1, 0.0)
-    follow_attachment(clients, world.numbers)
+    follow_attachment(clients, world.parameters)
     moved = clients.anxiety > 0
     assert (clients.distress_set_point[moved] < before[moved]).all() and (clients.immature[moved] < defences[moved]).all()
     # Anchors are drawn to fit the feeding by distress at intake; so what is seen is the fall when distress falls.

@@ -151,8 +151,8 @@ def test_who_is_between_therapists_comes_before_who_waits() -> None:
         return MATCHING["first_free"](here)[::-1]
 
     MATCHING["keen"] = last_first
-    numbers = {"quitting_base": -2.0, "between_loss_base": -12}
-    c = begun(clinic("keen", spec={"parameters": numbers}, turnover=True, vacant_weeks=2, weeks=20))
+    parameters = {"quitting_base": -2.0, "between_loss_base": -12}
+    c = begun(clinic("keen", spec={"parameters": parameters}, turnover=True, vacant_weeks=2, weeks=20))
     both = 0
     for _ in range(20):
         n = len(kept)

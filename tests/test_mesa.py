@@ -46,8 +46,8 @@ def values(table: pd.DataFrame) -> dict[str, Any]:
     out = {}
     for name, column in table.items():
         codes = column.cat.codes if isinstance(column.dtype, pd.CategoricalDtype) else column
-        numbers = codes.fillna(-1).to_numpy() if codes.dtype == "Int64" else codes.to_numpy()
-        out[str(name)] = (str(column.dtype), numbers.tobytes())
+        parameters = codes.fillna(-1).to_numpy() if codes.dtype == "Int64" else codes.to_numpy()
+        out[str(name)] = (str(column.dtype), parameters.tobytes())
     return out
 
 

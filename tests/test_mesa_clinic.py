@@ -21,14 +21,14 @@ from tests.test_mesa import values
 ROOT = Path(__file__).resolve().parents[1]
 BUSY = {"therapists": 3, "capacity": 3, "arrivals_per_week": 3, "weeks": 24, "turnover": True, "vacant_weeks": 3,
         "training": ["regular_supervision"], "trained_share": 0.5, "training_from": 6}  # fmt: skip
-NUMBERS = {"quitting_base": -3.0, "waiting_loss_base": -2.5, "between_loss_base": -1.0, "dropout_base": -4.0,
+PARAMETERS = {"quitting_base": -3.0, "waiting_loss_base": -2.5, "between_loss_base": -1.0, "dropout_base": -4.0,
            "good_enough_prob": 0.3}  # fmt: skip
 
 
 def made(**clinic: Any) -> Scenario:
     arms = {"usual": {}, "every other week": {"clinic": {"session_every": 2}}, "nobody is seen": {"therapist": "none"}}
     spec = {"question": "Is it the same?", "design": "clinic", "sessions": 5, "exchanges": 3, "replicates": 2,
-            "parameters": NUMBERS, "clinic": {**BUSY, **clinic}, "arms": arms,
+            "parameters": PARAMETERS, "clinic": {**BUSY, **clinic}, "arms": arms,
             "record": {"exchanges": {"clients": [0, 4]}}}  # fmt: skip
     return sim.from_spec(spec, "busy")
 

@@ -26,7 +26,7 @@ from sim.mesa.model import TherapyModel
 from sim.mesa.panels import PANELS, Panel, image, plane, some, week_in_words
 from sim.report.drawing import picture, styled
 from sim.serving import address_of, listening
-from sim.theory.parameters import NUMBERS
+from sim.theory.parameters import PARAMETERS
 
 ROOT = Path(__file__).resolve().parents[1]
 LEAVING = {"dropout_base": -2.0, "good_enough_prob": 0.3, "good_enough_sessions": 2}
@@ -175,7 +175,7 @@ def test_every_shipped_scenario_is_offered(monkeypatch: pytest.MonkeyPatch) -> N
 def check(offer: Offer) -> None:
     """Every argument is one of the model's, and every control starts at one of its own values."""
     arguments = inspect.signature(offer.kind.__init__).parameters
-    assert all(name in arguments or ("kwargs" in arguments and name in NUMBERS) for name in offer.controls)
+    assert all(name in arguments or ("kwargs" in arguments and name in PARAMETERS) for name in offer.controls)
     for control in offer.controls.values():
         if not isinstance(control, dict):
             continue
@@ -200,7 +200,7 @@ def test_each_end_of_each_control_makes_a_model() -> None:
 def test_sliders_of_the_model_say_what_its_declaration_says() -> None:
     controls = offered(PAIRING).controls
     for name in mesa_shown.SLIDERS:
-        number, control = NUMBERS[name], controls[name]
+        number, control = PARAMETERS[name], controls[name]
         assert number.meaning.lower() in control["label"].lower() and number.unit in control["label"]
         assert (control["value"], control["min"], control["max"]) == (number.default, number.low, number.high)
 

@@ -235,9 +235,9 @@ def test_tables_are_the_same_bytes_for_any_threads_and_chunks() -> None:
 
 
 def test_the_order_of_dyads_does_not_matter() -> None:
-    numbers = np.arange(12)
-    shuffled = np.random.default_rng(1).permutation(numbers)
-    worlds = [design.build(MIXED, MIXED.arms[0], 0, 3, clients=c) for c in (numbers, shuffled)]
+    parameters = np.arange(12)
+    shuffled = np.random.default_rng(1).permutation(parameters)
+    worlds = [design.build(MIXED, MIXED.arms[0], 0, 3, clients=c) for c in (parameters, shuffled)]
     for world in worlds:
         run_course(world, 5)
     # NumPy's vector code and its remainder loop may round differently, so the columns agree to rounding only.

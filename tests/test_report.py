@@ -28,7 +28,7 @@ from sim.scenario.scenario import Scenario
 from sim.simulation.tables import Run
 from sim.storage import store
 from sim.theory.claims import claims, sources, tags
-from sim.theory.parameters import NUMBERS
+from sim.theory.parameters import PARAMETERS
 from sim.theory.triangle import CORNERS
 from sim.therapy import session
 from sim.therapy.interventions import Forced
@@ -245,12 +245,12 @@ def test_nothing_set_nothing_involved() -> None:
 def test_numbers_listed_are_assumptions_and_each_once(path: Path) -> None:
     rows = involved.assumptions(wanted := sim.load(path))
     assert bool(rows) == bool(involved.levers(wanted))
-    assert len(rows) <= involved.MOST_NUMBERS and len({row.name for row in rows}) == len(rows)
-    assert not involved._is_strength(NUMBERS["life_event_moves_prob"])  # read off a study
+    assert len(rows) <= involved.MOST_PARAMETERS and len({row.name for row in rows}) == len(rows)
+    assert not involved._is_strength(PARAMETERS["life_event_moves_prob"])  # read off a study
     for row in rows:
-        if row.name in NUMBERS:
-            assert NUMBERS[row.name].status in ("assumption", "calibrated")
-            assert row.value.replace("−", "-").startswith(f"{NUMBERS[row.name].default:g}")
+        if row.name in PARAMETERS:
+            assert PARAMETERS[row.name].status in ("assumption", "calibrated")
+            assert row.value.replace("−", "-").startswith(f"{PARAMETERS[row.name].default:g}")
 
 
 def test_numbers_that_the_arms_change_come_first_with_their_values() -> None:

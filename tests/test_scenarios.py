@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from sim.errors import ScenarioError
 from sim.scenario.scenario import STYLE_POINT, Attachment, Scenario, from_spec, json_schema, load
-from sim.theory.parameters import NUMBERS
+from sim.theory.parameters import PARAMETERS
 from sim.theory.styles import STYLE_BOX, STYLES, style_name
 
 SCENARIOS = Path(__file__).parents[1] / "scenarios"
@@ -113,7 +113,7 @@ def test_every_pointer_of_the_schema_leads_somewhere() -> None:
         for part in path:
             node = node[part]
     assert {path[1] for path in found} == set(schema["$defs"])
-    assert set(schema["$defs"]["parameters"]["properties"]) == set(NUMBERS)
+    assert set(schema["$defs"]["parameters"]["properties"]) == set(PARAMETERS)
 
 
 # Who takes part

@@ -15,13 +15,13 @@ from sim.errors import EvidenceError, StoreError
 from sim.evidence.sensitivity import analysis as evidence
 from sim.evidence.sensitivity.analysis import sensitivity
 from sim.evidence.sensitivity.indices import Screened, Sensitivity, Shared
-from sim.evidence.sensitivity.ranges import Range, left_out, movable_numbers, ranged
+from sim.evidence.sensitivity.ranges import Range, left_out, movable_parameters, ranged
 from sim.evidence.sensitivity.response import UNITS, column_names, outcome
 from sim.measures.clinics import CLINIC_MEASURES
 from sim.measures.therapy import MEASURES
 from sim.runs.run import run
 from sim.scenario.scenario import Scenario, from_spec, load
-from sim.theory.parameters import NUMBERS
+from sim.theory.parameters import PARAMETERS
 from tests.test_cli import HELLO, Attune, attune, wrong
 
 __all__ = ["attune"]  # the fixture
@@ -29,20 +29,20 @@ __all__ = ["attune"]  # the fixture
 UNIT = tuple(Range(name, 0.5, 0.0, 1.0) for name in "abc")
 
 
-def linear(numbers: Mapping[str, float], seed: int) -> float:
+def linear(parameters: Mapping[str, float], seed: int) -> float:
     """3a - b; c does nothing, and nor does noise."""
-    return 3.0 * numbers.get("a", 0.5) - numbers.get("b", 0.5)
+    return 3.0 * parameters.get("a", 0.5) - parameters.get("b", 0.5)
 
 
-def noisy(numbers: Mapping[str, float], seed: int, sd: float = 0.2) -> float:
+def noisy(parameters: Mapping[str, float], seed: int, sd: float = 0.2) -> float:
     """3a - b, and random draws of its own at every point, seed by seed."""
-    where = [int(1e9 * (numbers.get(name, 0.5) + 1)) for name in "abc"]
-    return linear(numbers, seed) + sd * float(np.random.default_rng([seed, *where]).standard_normal())
+    where = [int(1e9 * (parameters.get(name, 0.5) + 1)) for name in "abc"]
+    return linear(parameters, seed) + sd * float(np.random.default_rng([seed, *where]).standard_normal())
 
 
-def shifted(numbers: Mapping[str, float], seed: int) -> float:
+def shifted(parameters: Mapping[str, float], seed: int) -> float:
     """3a - b, and noise that is the same at every point."""
-    return linear(numbers, seed) + float(np.random.default_rng([seed]).standard_normal())
+    return linear(parameters, seed) + float(np.random.default_rng([seed]).standard_normal())
 
 
 def morris(found: Sensitivity) -> dict[str, Screened]:
@@ -170,7 +170,7 @@ def tiny() -> Scenario:
 def test_threads_change_nothing() -> None:
     """The same result, to the last bit, with one thread and with two."""
     measured = outcome(tiny(), "mean_alliance")
-    ranges, _ = movable_numbers(tiny(), measured.arms, ["trust_start", "eeg_noise_sd"])
+    ranges, _ = movable_parameters(tiny(), measured.arms, ["trust_start", "eeg_noise_sd"])
     one, two = (sensitivity(measured, ranges, 0, trajectories=4, samples=8, replicates=1, top=1, threads=n) for n in (1, 2))
     assert one == two
     rows = morris(one)
@@ -182,14 +182,14 @@ def test_threads_change_nothing() -> None:
 
 def test_what_is_free_to_move() -> None:
     """Neither what follows from others nor switches nor a clinic's part; ranges hold the value and stay within what may be."""
-    ranges, out = movable_numbers(tiny(), tiny().arms)
+    ranges, out = movable_parameters(tiny(), tiny().arms)
     names = {r.name for r in ranges}
-    assert names.isdisjoint(out) and names | set(out) == set(NUMBERS) and len(names) > 180
-    assert {n.name for n in NUMBERS.values() if n.status == "derived"} <= set(out)
+    assert names.isdisjoint(out) and names | set(out) == set(PARAMETERS) and len(names) > 180
+    assert {n.name for n in PARAMETERS.values() if n.status == "derived"} <= set(out)
     assert out["client_perceived_typical"] == "follow from other numbers, and stay as declared"
     assert {"forced_response_share", "eeg_noise_sd", "hand_over_share", "trust_typical", "dsq_mean"} <= set(out)
     for r in ranges:
-        assert NUMBERS[r.name].low <= r.low <= r.value <= r.high <= NUMBERS[r.name].high and r.width > 0
+        assert PARAMETERS[r.name].low <= r.low <= r.value <= r.high <= PARAMETERS[r.name].high and r.width > 0
     clinic = load(Path(HELLO).with_name("matching_rules.yaml"))
     assert "hand_over_share" not in left_out(clinic) and "fatigue_warmth_cost" not in left_out(clinic)
 
@@ -205,11 +205,11 @@ def test_what_the_arms_differ_in_is_left_out() -> None:
     """And what a policy sets is the value around which a number is moved."""
     repair = load(Path(HELLO).with_name("rupture_repair.yaml"))
     assert "differ" in left_out(repair)["repair_effort"]
-    (alone,), _ = movable_numbers(repair, [repair.arms[1]], ["repair_effort"])
+    (alone,), _ = movable_parameters(repair, [repair.arms[1]], ["repair_effort"])
     assert alone.value == repair.arms[1].parameters["repair_effort"]
     with pytest.raises(EvidenceError, match="repair_effort"):
-        movable_numbers(repair, repair.arms[:2], ["repair_effort"])
-    group, out = movable_numbers(repair, repair.arms, ["rupture and repair", "trust_rate"])
+        movable_parameters(repair, repair.arms[:2], ["repair_effort"])
+    group, out = movable_parameters(repair, repair.arms, ["rupture and repair", "trust_rate"])
     assert {"tension_keep", "trust_rate"} < {r.name for r in group} and "repair_effort" not in {r.name for r in group} and not out
 
 
@@ -272,7 +272,7 @@ def test_command_on_hello(attune: Attune, tmp_path: Path) -> None:
     assert set(table["index"]) == {"mu_star", "mu", "sigma", "S1", "ST"} and len(table) == 10
     data = json.loads((tmp_path / "out" / "sensitivity.json").read_text())
     assert data["seed"] == 0 and data["versions"]["SALib"] and data["measure"]["arm"] == "secure therapist"
-    assert data["morris"][0]["name"] == "trust_start" and data["ranges"]["numbers"][0]["unit"]
+    assert data["morris"][0]["name"] == "trust_start" and data["ranges"]["parameters"][0]["unit"]
     wrong(attune("sensitivity", HELLO, "--measure", "mean_alliance", *TINY, "--out", tmp_path / "out"), "already exists")
     assert not [p for p in tmp_path.iterdir() if p.name != "out"]
 

@@ -21,7 +21,7 @@ from sim.runs.run import run
 from sim.scenario.scenario import Attachment, from_spec
 from sim.simulation.build import build
 from sim.theory import equations as eq
-from sim.theory.parameters import NUMBERS, Parameters
+from sim.theory.parameters import PARAMETERS, Parameters
 from sim.theory.regions import ROLES, lesion_names
 from sim.theory.styles import STYLES, style_name
 from sim.therapy import session as verbs
@@ -30,7 +30,7 @@ from sim.therapy.exchange import EXCHANGE
 from sim.therapy.session import DROPOUT, IMPROVED, IN_THERAPY, PLANNED, SESSION, World, begin
 
 
-def met(clients: int = 40, sessions: int = 20, seed: int = 5, shared_therapist: bool = False, **numbers: float) -> World:
+def met(clients: int = 40, sessions: int = 20, seed: int = 5, shared_therapist: bool = False, **parameters: float) -> World:
     """A world whose dyads have just met (week 1), everybody drawn from the population."""
     spec = {
         "question": "?",
@@ -38,7 +38,7 @@ def met(clients: int = 40, sessions: int = 20, seed: int = 5, shared_therapist: 
         "sessions": sessions,
         "client": "population",
         "therapist": "population",
-        "parameters": numbers,
+        "parameters": parameters,
     }
     scenario = from_spec(spec, "session")
     world = build(scenario, scenario.arms[0], 0, seed)
@@ -154,7 +154,7 @@ def test_a_verb_leaves_those_alone_who_do_not_meet(verb: verbs.Verb) -> None:
 def test_first_impressions_come_from_history() -> None:
     """Attachment to the partner starts as the general model; trust and expectation follow from it, by hand for two dyads."""
     world = met(2)
-    d, p = world.dyads, world.numbers
+    d, p = world.dyads, world.parameters
     for role, people in (("client", world.clients), ("therapist", world.therapists)):
         for i in range(2):
             a, v = people.anxiety[i], people.avoidance[i]
@@ -184,7 +184,7 @@ def test_people_come_in_as_they_are_today() -> None:
     np.testing.assert_array_equal(d.client_distress, world.clients.distress)
     assert (d.therapist_fatigue == 0.3).all() and (d.session == 2).all()
     assert (d.withdrawals == 0).all() and (d.confrontations == 0).all() and (d.repairs == 0).all()
-    assert (d.client_arousal == world.numbers.client_arousal_typical).all()
+    assert (d.client_arousal == world.parameters.client_arousal_typical).all()
     np.testing.assert_array_equal(d.client_perceived, d.client_perceived_mean)
 
 
@@ -206,13 +206,13 @@ def test_one_exchange_means_are_the_moment_itself() -> None:
         np.testing.assert_array_equal(d[f"mean_{name}"], d[name])
     assert (d.tracking_accuracy == 0).all()  # one moment has no correlation
     np.testing.assert_allclose(np.abs(d.directional_bias), 1 - d.accuracy_level, atol=1e-12)
-    assert kernel(world.exchange_steps, tuple(world.numbers)) is kernel(EXCHANGE, tuple(world.numbers))
+    assert kernel(world.exchange_steps, tuple(world.parameters)) is kernel(EXCHANGE, tuple(world.parameters))
 
 
 def test_alliance_forms_by_hand() -> None:
     """Trust, capability, agreement, alliance and engagement of two dyads, computed by hand."""
     world = held(met(2), "form_alliance", weeks=2)
-    d, p = world.dyads, world.numbers
+    d, p = world.dyads, world.parameters
     before = {name: d[name].copy() for name in d.declared}
     verbs.form_alliance(world, np.arange(2))
     for i in range(2):
@@ -260,7 +260,7 @@ def test_healing_by_hand() -> None:
     """Distress falls by rate * excess * alliance^k * engagement * words * what both make of it, and rises where a rupture is
     left open; the lasting share moves the set point too."""
     world = held(met(30, rupture_threshold=0.1), "heal", weeks=3)
-    d, p = world.dyads, world.numbers
+    d, p = world.dyads, world.parameters
     distress, set_point = world.clients.distress.copy(), world.clients.distress_set_point.copy()
     verbs.heal(world, np.arange(30))
     work = (
@@ -281,7 +281,7 @@ def test_healing_by_hand() -> None:
 def test_consolidation_by_hand_and_added_up_over_a_caseload() -> None:
     """Bond and general model pull on each other; what several clients teach one therapist adds up."""
     world = held(met(2, shared_therapist=True), "consolidate", weeks=2)
-    d, p, therapist = world.dyads, world.numbers, world.therapists
+    d, p, therapist = world.dyads, world.parameters, world.therapists
     gap = d.therapist_anxiety - therapist.anxiety[0]
     own = d.client_avoidance - world.clients.avoidance
     before, client_before = therapist.anxiety[0], world.clients.avoidance.copy()
@@ -312,9 +312,9 @@ def test_without_plasticity_nothing_consolidates() -> None:
 # ---------------------------------------------------------------------------------------------------- endings
 
 
-def ends(session: int, planned: int = 20, distress: float = 3.0, clients: int = 400, **numbers: float) -> np.ndarray:
+def ends(session: int, planned: int = 20, distress: float = 3.0, clients: int = 400, **parameters: float) -> np.ndarray:
     """How a crowd of identical dyads ends after the session of this number."""
-    world = met(clients, **numbers)
+    world = met(clients, **parameters)
     world.planned_sessions[:] = planned
     world.dyads["session"] = float(session)
     world.clients["distress"] = distress
@@ -343,7 +343,7 @@ def test_well_enough_only_after_some_sessions(session: int, distress: float, exp
 def test_leaving_happens_as_often_as_its_risk_says() -> None:
     """Dropouts come at the rate of the stated risk, by hand for a typical dyad in session one."""
     world = met(20_000, seed=8)
-    d, p = world.dyads, world.numbers
+    d, p = world.dyads, world.parameters
     d["client_alliance"], d["client_engagement"] = p.alliance_typical, p.engagement_typical
     d["client_avoidance"], d["session"], d["open_rupture"] = p.avoidance_typical, 1.0, 1.0
     verbs.leave(world, np.arange(len(d)))
@@ -549,7 +549,7 @@ def test_ruptures_are_reported_with_the_stated_chances() -> None:
 def test_attachment_to_the_therapist_is_marked_as_it_is() -> None:
     """Each scale of the CATS follows its latent share; style lifts secure, lowers avoidant, leaves preoccupied."""
     world = held(met(3000), weeks=1)
-    d, r, luck, p = world.dyads, world.ratings, world.luck, world.numbers
+    d, r, luck, p = world.dyads, world.ratings, world.luck, world.parameters
     trust, bids = d.client_trust, d.mean_client_bid
     avoidant = (
         p.cats_avoidant_base
@@ -623,12 +623,12 @@ def test_the_community_is_where_it_was_measured(name: str, mean: float, sd: floa
     assert score.std() == pytest.approx(sd, abs=0.06)
 
 
-def place(client: Any, role: str = "client", n: int = 300, **numbers: float) -> Columns:
+def place(client: Any, role: str = "client", n: int = 300, **parameters: float) -> Columns:
     """People of a role drawn as a scenario would describe them."""
-    spec = {"question": "?", "clients_per_arm": n, "sessions": 1, role: client, "parameters": numbers}
+    spec = {"question": "?", "clients_per_arm": n, "sessions": 1, role: client, "parameters": parameters}
     arm = from_spec({"client": "population", "therapist": "population"} | spec, "place").arms[0]
     wanted = arm.client if role == "client" else arm.therapist
-    return draw(role, wanted, addressed.person(role, np.arange(n)), Parameters(numbers), SurveyLuck(1, 0))
+    return draw(role, wanted, addressed.person(role, np.arange(n)), Parameters(parameters), SurveyLuck(1, 0))
 
 
 @pytest.mark.parametrize("role", ROLES)
@@ -722,7 +722,7 @@ def test_people_out_of_range_are_found_in_the_week() -> None:
 @pytest.mark.parametrize("end", ["low", "high"])
 def test_every_number_may_take_both_ends_of_its_range(end: str) -> None:
     """What the format allows runs: no number at an end of its range makes the state leave its own."""
-    for name, number in NUMBERS.items():
+    for name, number in PARAMETERS.items():
         spec = {
             "question": "?",
             "clients_per_arm": 6,

@@ -254,7 +254,7 @@ def test_a_run_gives_the_same_answer_twice_and_keeps_it(warmth: Run) -> None:
 
 def test_of_a_run_whose_model_is_lost_the_truth_is_not_told(warmth: Run) -> None:
     tables = {name: getattr(warmth, name) for name in ("clients", "sessions", "assessments", "exchanges", "therapists", "clinic")}
-    found = therapist_effects(Run(warmth.scenario, warmth.seed, **tables, made_with={"numbers": {"x": 1}}), "usual")
+    found = therapist_effects(Run(warmth.scenario, warmth.seed, **tables, made_with={"parameters": {"x": 1}}), "usual")
     assert found is not None and found.share >= 0.0
     assert np.isnan(found.true_share) and found.table["true"].isna().all()
 

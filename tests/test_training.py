@@ -15,7 +15,7 @@ from sim.scenario.scenario import Scenario, from_spec
 from sim.simulation.build import build
 from sim.simulation.clinics import build_clinic
 from sim.theory import equations as eq
-from sim.theory.parameters import NUMBERS, Parameters
+from sim.theory.parameters import PARAMETERS, Parameters
 from sim.therapy.clinic import week as verbs
 from sim.therapy.clinic.feedback import heed_feedback, with_feedback
 from sim.therapy.clinic.week import CLINIC, Clinic
@@ -159,13 +159,13 @@ def test_fitting_responses_to_attachment_takes_away_what_attachment_costs() -> N
     p = Parameters({})
     given = {"partner_response": 0.6, "expectation": 0.5, "anxiety": 0.8, "avoidance": 0.7, "arousal": 0.6, "mentalising": 0.4,
              "estimate": 0.3, "partner_warmth": 0.8, "compatibility": 0.1}  # fmt: skip
-    numbers = {name: p.of("client", name) for name in (
+    parameters = {name: p.of("client", name) for name in (
         "perception_pull_base", "perception_pull_gain", "perception_mentalising_gain", "mentalising_typical", "threat_gain",
         "arousal_typical", "closeness_cost", "tension_reading_gain", "estimate_typical", "avoidance_typical", "warmth_typical",
     )}  # fmt: skip
 
     def logit(adaptation: float, **other: float) -> float:
-        x = eq.perceived(**given, **{**numbers, **other}, partner_adaptation=adaptation)
+        x = eq.perceived(**given, **{**parameters, **other}, partner_adaptation=adaptation)
         return float(np.log(x / (1 - x)))
 
     assert logit(1.0) == pytest.approx(logit(0.0, threat_gain=0.0, closeness_cost=0.0), abs=1e-12)
@@ -186,7 +186,7 @@ def test_feedback_is_heeded_behind_the_meeting() -> None:
 
 def test_who_is_off_track_by_hand() -> None:
     c = begun({"feedback": True}, 6, "hold_sessions")
-    w, p = c.world, c.world.numbers
+    w, p = c.world, c.world.parameters
     rows = np.arange(4)
     w.ratings["distress"][rows] = [20.0, 18.0, 20.0, 39.0]
     d = w.dyads
@@ -237,7 +237,7 @@ def _interaction(gain: float) -> tuple[float, float, float]:
     scenario = from_spec({"question": "?", "clients_per_arm": 1500, "sessions": 4, "exchanges": 4,
                           "parameters": {"complementarity_gain": gain}}, "pairs")  # fmt: skip
     world = build(scenario, scenario.arms[0], 0, 5)
-    p = world.numbers
+    p = world.parameters
     score = {(role, name): people[name].copy() - (p.of(role, f"{name}_mean") - 1) / 6
              for role, people in (("client", world.clients), ("therapist", world.therapists))
              for name in ("anxiety", "avoidance")}  # fmt: skip
@@ -254,7 +254,7 @@ def test_complementarity_turns_the_interaction_of_the_two_peoples_attachment() -
     for _, mean, spread in (differ, alike, neither):
         assert abs(mean) < 0.1
         assert spread >= neither[2]
-    assert neither[2] == pytest.approx(NUMBERS["compatibility_sd"].default, abs=0.03)
+    assert neither[2] == pytest.approx(PARAMETERS["compatibility_sd"].default, abs=0.03)
 
 
 def test_without_complementarity_fit_is_luck_alone() -> None:

@@ -27,7 +27,7 @@ from sim.scenario.scenario import Scenario, json_schema
 from sim.simulation.trace import traced_course
 from sim.storage import store
 from sim.theory import ensemble
-from sim.theory.parameters import NUMBERS
+from sim.theory.parameters import PARAMETERS
 
 ARMS = {"usual": {}, "leave": {"policies": ["leave_ruptures_alone"]}, "waiting": {"therapist": "none"}}
 SPEC: dict[str, Any] = {"question": "Is it chance?", "clients_per_arm": 24, "sessions": 8, "exchanges": 4, "arms": ARMS}
@@ -142,7 +142,7 @@ def test_the_same_numbers_again_leave_nothing_open(monkeypatch: pytest.MonkeyPat
 
 
 def test_wider_members_widen_what_the_evidence_leaves_open_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
-    usual, found = NUMBERS["client_leniency"].default, []
+    usual, found = PARAMETERS["client_leniency"].default, []
     for half in (0.05, 0.4):
         shipped(monkeypatch, *({"client_leniency": usual + x * half} for x in (-1, 0, 1)))
         found.append(sim.run(scenario(parameters="ensemble"), seed=5))
@@ -262,12 +262,12 @@ def test_the_schema_knows_it_for_the_whole_scenario_only() -> None:
     whole = schema["$defs"][schema["properties"]["parameters"]["$ref"].rpartition("/")[2]]["anyOf"]
     assert {"const": "ensemble"} in whole
     known = next(one["properties"] for one in whole if one.get("type") == "object")
-    assert known["ensemble"]["minimum"] == 2 and set(known) == {"ensemble", *NUMBERS}
+    assert known["ensemble"]["minimum"] == 2 and set(known) == {"ensemble", *PARAMETERS}
     pointed = known["trust_rate"]["$ref"].split("/")[1:]
     found: Any = schema
     for part in pointed:
         found = found[part]
-    assert found["default"] == NUMBERS["trust_rate"].default
+    assert found["default"] == PARAMETERS["trust_rate"].default
     assert "ensemble" not in schema["$defs"]["parameters"]["properties"]
     assert schema["$defs"]["ArmFile"]["properties"]["parameters"]["$ref"].endswith("/parameters")
 

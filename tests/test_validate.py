@@ -267,8 +267,8 @@ def test_validate_by_command(attune: Attune, tmp_path: Path) -> None:
 
 def test_validate_fails_with_status_1(attune: Attune, tmp_path: Path) -> None:
     """A model without a way from attachment to distress misses a value and a direction."""
-    numbers = "distress_anxiety_path: 0, distress_avoidance_path: 0, distress_immature_path: 0, distress_neurotic_path: 0"
-    (tmp_path / "none.yaml").write_text(f"question: q?\nparameters: {{{numbers}}}\n")
+    parameters = "distress_anxiety_path: 0, distress_avoidance_path: 0, distress_immature_path: 0, distress_neurotic_path: 0"
+    (tmp_path / "none.yaml").write_text(f"question: q?\nparameters: {{{parameters}}}\n")
     two = ("--pattern", "16.2", "--pattern", "a3")
     done = attune("validate", "--scenario", "none.yaml", *two, "--size", 0.2, "--json", "--threads", 1)
     assert done.status == 1

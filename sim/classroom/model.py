@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 from sim.theory.claims import public_equations
-from sim.theory.parameters import NUMBERS
+from sim.theory.parameters import PARAMETERS
 
 
 @lru_cache(maxsize=1)
@@ -17,9 +17,9 @@ def described() -> dict[str, Any]:
     for equation in public_equations():
         first, _, rest = (inspect.getdoc(equation) or "").partition("\n")
         equations.append({"name": equation.__name__, "says": first, "more": rest.strip()})
-    numbers = [
+    parameters = [
         {"name": n.name, "default": n.default, "unit": n.unit, "low": n.low, "high": n.high, "status": n.status,
          "source": n.source, "meaning": n.meaning}
-        for n in NUMBERS.values()
+        for n in PARAMETERS.values()
     ]  # fmt: skip
-    return {"equations": equations, "numbers": numbers}
+    return {"equations": equations, "parameters": parameters}

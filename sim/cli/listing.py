@@ -10,7 +10,7 @@ from sim.scenario.scenario import Arm, Scenario
 from sim.screen import Head, table
 from sim.simulation.build import arm_parameters, arm_weeks
 from sim.simulation.tables import Run
-from sim.theory.parameters import Number
+from sim.theory.parameters import Parameter
 from sim.therapy.clinic.matching import meaning, rule_names
 from sim.therapy.policies import POLICIES
 from sim.therapy.training import PROGRAMMES
@@ -135,7 +135,7 @@ def intervals_of(run: Run) -> list[Table]:
     return [table("Chance, and what the evidence leaves open (two kinds of interval; *: outside of it)", heads, rows)]
 
 
-def numbers_of(chosen: Sequence[Number], group: str) -> Table:
+def numbers_of(chosen: Sequence[Parameter], group: str) -> Table:
     """The numbers of one group of the model."""
     heads: list[str | Head] = [
         *(Head(name, wrap=False) for name in ("name", "default", "range")),

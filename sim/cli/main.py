@@ -221,15 +221,15 @@ def params(
     from dataclasses import asdict
 
     from sim.cli import listing
-    from sim.theory.parameters import NUMBERS
+    from sim.theory.parameters import PARAMETERS
 
     if policies or clinic:
         screen.show(*([listing.policies()] if policies else []), *(listing.clinic() if clinic else []))
         return
 
-    chosen = [n for n in NUMBERS.values() if word is None or word.lower() in f"{n.name} {n.group} {n.meaning}".lower()]
+    chosen = [n for n in PARAMETERS.values() if word is None or word.lower() in f"{n.name} {n.group} {n.meaning}".lower()]
     if not chosen:
-        raise UsageError(f"no parameter's name or meaning contains '{word}'{nearest(word or '', NUMBERS)}")
+        raise UsageError(f"no parameter's name or meaning contains '{word}'{nearest(word or '', PARAMETERS)}")
     if as_json:
         screen.say(json.dumps([asdict(n) for n in chosen], indent=2))
         return

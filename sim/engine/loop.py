@@ -22,7 +22,7 @@ from sim.engine.wiring import Step, Wired, arguments, bounds, trace_columns, who
 from sim.errors import WiringError
 from sim.luck import purpose_code
 from sim.people.state import DYAD, Column
-from sim.theory.parameters import NUMBERS
+from sim.theory.parameters import PARAMETERS
 
 #: Expression whose SD over a session is below this counts as constant: there is nothing to read in it.
 _CONSTANT_FACE = 0.02
@@ -83,7 +83,7 @@ def _intervened_lines(wired: list[Wired], columns: Mapping[str, Column]) -> Iter
         yield lines
 
 
-def source(steps: tuple[Step, ...], numbers: Iterable[str] = tuple(NUMBERS),
+def source(steps: tuple[Step, ...], parameters: Iterable[str] = tuple(PARAMETERS),
            columns: Mapping[str, Column] = DYAD, intervened: bool = False) -> str:  # fmt: skip
     """The text of the module that runs ``steps``.
 
@@ -92,7 +92,7 @@ def source(steps: tuple[Step, ...], numbers: Iterable[str] = tuple(NUMBERS),
     place to reach in at every link and every quantity (see ``interventions``); a function of its own, since that costs
     time.
     """
-    wired, wiring = wire(steps, numbers, columns)
+    wired, wiring = wire(steps, parameters, columns)
     if intervened and "session" in columns:
         wiring.read["session"] = None
     reads = {"therapist_attunement", "therapist_estimate", "client_arousal", "client_expression"} <= wiring.written.keys()
@@ -120,7 +120,7 @@ def source(steps: tuple[Step, ...], numbers: Iterable[str] = tuple(NUMBERS),
         f"{reach}):",
         "    p = parameters[0]",
     ]
-    out += [f"    p_{n} = p.{n}" for n in wiring.numbers]
+    out += [f"    p_{n} = p.{n}" for n in wiring.parameters]
     out += [
         "    for r in range(rows.size):",
         "        i = rows[r]",
@@ -198,7 +198,7 @@ def _range_checks(quantities: Iterable[str], index: Mapping[str, int], columns: 
 
 
 @lru_cache(maxsize=16)
-def kernel(steps: tuple[Step, ...], numbers: tuple[str, ...] = tuple(NUMBERS),
+def kernel(steps: tuple[Step, ...], parameters: tuple[str, ...] = tuple(PARAMETERS),
            columns: tuple[Column, ...] = tuple(DYAD.values()), intervened: bool = False) -> Callable[..., Any]:  # fmt: skip
     """The compiled function ``sessions`` for these steps; the first use compiles (seconds) or loads from disk.
 
@@ -206,8 +206,8 @@ def kernel(steps: tuple[Step, ...], numbers: tuple[str, ...] = tuple(NUMBERS),
     name, which nothing kept on disk would notice.
     """
     declared = {c.name: c for c in columns}
-    text = source(steps, numbers, declared, intervened)
-    theirs = tuple((w.function, w.step) for w in wire(steps, numbers, declared)[0] if not shipped(w.step.equation))
+    text = source(steps, parameters, declared, intervened)
+    theirs = tuple((w.function, w.step) for w in wire(steps, parameters, declared)[0] if not shipped(w.step.equation))
     if theirs:
         with _ONE_AT_A_TIME:
             return _compiled_here(text, theirs)

@@ -11,7 +11,7 @@ from typing import Any
 from sim.errors import WiringError
 from sim.naming import nearest
 from sim.people.state import DYAD, Column
-from sim.theory.parameters import NUMBERS
+from sim.theory.parameters import PARAMETERS
 from sim.theory.regions import REGIONS, ROLES
 
 _CONTEXT = ("exchange",)  # known inside the loop without being a column
@@ -35,13 +35,13 @@ class Step:
 class Wiring:
     """What the generated function needs: parameters, region strengths, draws, columns read, quantities computed."""
 
-    numbers: dict[str, None] = field(default_factory=dict)
+    parameters: dict[str, None] = field(default_factory=dict)
     draws: dict[str, None] = field(default_factory=dict)
     read: dict[str, None] = field(default_factory=dict)
     written: dict[str, None] = field(default_factory=dict)
 
 
-def resolve(step: Step, argument: str, wiring: Wiring, numbers: Iterable[str] = tuple(NUMBERS),
+def resolve(step: Step, argument: str, wiring: Wiring, parameters: Iterable[str] = tuple(PARAMETERS),
             columns: Mapping[str, Column] = DYAD) -> str:  # fmt: skip
     """The variable that an equation's argument means in a step.
 
@@ -52,7 +52,7 @@ def resolve(step: Step, argument: str, wiring: Wiring, numbers: Iterable[str] = 
     other = ROLES[1 - ROLES.index(step.role)]
     whose, bare = (other, argument.removeprefix("partner_")) if argument.startswith("partner_") else (step.role, argument)
     if bare in REGIONS:
-        wiring.numbers[f"{whose}_{bare}"] = None
+        wiring.parameters[f"{whose}_{bare}"] = None
         return f"p_{whose}_{bare}"
     if argument.endswith(("_luck", "_chance")):
         name = f"{step.role}_{argument}"
@@ -65,10 +65,10 @@ def resolve(step: Step, argument: str, wiring: Wiring, numbers: Iterable[str] = 
             wiring.read[quantity] = None
             return quantity
     for number in (f"{step.role}_{argument}", argument):
-        if number in numbers:
-            wiring.numbers[number] = None
+        if number in parameters:
+            wiring.parameters[number] = None
             return f"p_{number}"
-    known = [*numbers, *REGIONS, *columns, *(q.partition("_")[2] for q in columns), *wiring.written]
+    known = [*parameters, *REGIONS, *columns, *(q.partition("_")[2] for q in columns), *wiring.written]
     raise WiringError(f"step {step.name}: nothing provides '{argument}'{nearest(argument, known)}")
 
 
@@ -111,9 +111,9 @@ class Wired:
         return set(self.step.writes) <= set(self.variables)
 
 
-def wire(steps: tuple[Step, ...], numbers: Iterable[str], columns: Mapping[str, Column]) -> tuple[list[Wired], Wiring]:
+def wire(steps: tuple[Step, ...], parameters: Iterable[str], columns: Mapping[str, Column]) -> tuple[list[Wired], Wiring]:
     """Every step with its wiring resolved, in order, and all that they need together. Raises ``WiringError``."""
-    wiring, names = Wiring(), tuple(numbers)
+    wiring, names = Wiring(), tuple(parameters)
     out: list[Wired] = []
     for step in steps:
         if any(step.name == other.step.name for other in out):
@@ -138,10 +138,10 @@ def _alias(step: Step, earlier: list[Wired]) -> str:
 
 
 @lru_cache(maxsize=8)
-def anatomy(steps: tuple[Step, ...], numbers: tuple[str, ...] = tuple(NUMBERS),
+def anatomy(steps: tuple[Step, ...], parameters: tuple[str, ...] = tuple(PARAMETERS),
             columns: tuple[Column, ...] = tuple(DYAD.values())) -> Anatomy:  # fmt: skip
     """Where an experiment can reach into these steps."""
-    wired, _ = wire(steps, numbers, {c.name: c for c in columns})
+    wired, _ = wire(steps, parameters, {c.name: c for c in columns})
     return Anatomy(
         links=tuple(
             (w.step.name, argument, variable)
@@ -157,7 +157,7 @@ def anatomy(steps: tuple[Step, ...], numbers: tuple[str, ...] = tuple(NUMBERS),
 @lru_cache(maxsize=1)
 def wiring_of(steps: tuple[Step, ...]) -> tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...]:
     """Name of each step, what it reads (quantities, numbers, regions of a person such as ``client_acc``), what it writes."""
-    wired, _ = wire(steps, tuple(NUMBERS), DYAD)
+    wired, _ = wire(steps, tuple(PARAMETERS), DYAD)
     return tuple((w.step.name, tuple(v.removeprefix("p_") for v in w.variables), w.step.writes) for w in wired)
 
 
@@ -175,4 +175,4 @@ def trace_columns(steps: tuple[Step, ...]) -> list[str]:
 
 def draws(steps: tuple[Step, ...]) -> Mapping[str, str]:
     """Every draw of an exchange: name -> whose draw it is (client or pair)."""
-    return {d: whose_luck(d) for d in wire(steps, tuple(NUMBERS), DYAD)[1].draws}
+    return {d: whose_luck(d) for d in wire(steps, tuple(PARAMETERS), DYAD)[1].draws}

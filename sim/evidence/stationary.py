@@ -13,7 +13,7 @@ import numpy as np
 
 from sim.scenario.scenario import Scenario, from_spec
 from sim.simulation.build import build
-from sim.theory.parameters import NUMBERS, Parameters
+from sim.theory.parameters import PARAMETERS, Parameters
 from sim.therapy.course import run_course
 from sim.therapy.session import SESSION, World
 
@@ -47,15 +47,15 @@ _DERIVED = {
 
 
 def _scenario(clients: int, sessions: int, client: Any, therapist: Any, lesions: Mapping[str, float] | None,
-              numbers: Mapping[str, float], traced: bool = False) -> Scenario:  # fmt: skip
-    typical_distress = Parameters(numbers).client_distress_typical
+              parameters: Mapping[str, float], traced: bool = False) -> Scenario:  # fmt: skip
+    typical_distress = Parameters(parameters).client_distress_typical
     spec: dict[str, Any] = {
         "question": "What does the typical dyad do?",
         "clients_per_arm": clients,
         "sessions": sessions,
         "client": {**(client or _TYPICAL), "distress": typical_distress},
         "therapist": therapist or _TYPICAL_THERAPIST,
-        "parameters": {**_STAY, **numbers},
+        "parameters": {**_STAY, **parameters},
         "lesions": dict(lesions or {}),
     }
     if traced:
@@ -70,14 +70,14 @@ def dyads(
     client: Any = None,
     therapist: Any = None,
     lesions: Mapping[str, float] | None = None,
-    **numbers: Any,
+    **parameters: Any,
 ) -> dict[str, np.ndarray]:
     """Mean of every dyad column, session by session, over dyads of the same two kinds of people (default: typical).
 
     Nobody leaves. ``numbers`` are parameters. Returns name -> array of length ``sessions``; the general models of both
     people are in ``client_general_anxiety`` and so on.
     """
-    scenario = _scenario(clients, sessions, client, therapist, lesions, numbers)
+    scenario = _scenario(clients, sessions, client, therapist, lesions, parameters)
     world = build(scenario, scenario.arms[0], 0, seed)
     track: dict[str, list[float]] = {}
 
@@ -92,22 +92,22 @@ def dyads(
     return {name: np.asarray(values) for name, values in track.items()}
 
 
-def exchanges_of(clients: int = 200, sessions: int = 10, seed: int = 1, **numbers: Any) -> dict[str, np.ndarray]:
+def exchanges_of(clients: int = 200, sessions: int = 10, seed: int = 1, **parameters: Any) -> dict[str, np.ndarray]:
     """Every quantity of every exchange of typical dyads (at most 200 clients)."""
-    scenario = _scenario(clients, sessions, None, None, None, numbers, traced=True)
+    scenario = _scenario(clients, sessions, None, None, None, parameters, traced=True)
     return run_course(build(scenario, scenario.arms[0], 0, seed), sessions).exchanges
 
 
-def derived_numbers(seed: int = 1, clients: int = 1000, **numbers: Any) -> dict[str, float]:
+def derived_numbers(seed: int = 1, clients: int = 1000, **parameters: Any) -> dict[str, float]:
     """What the derived numbers should be, given the others: means of the typical dyad over ten sessions."""
-    means = dyads(clients=clients, seed=seed, **numbers)
+    means = dyads(clients=clients, seed=seed, **parameters)
     return {name: float(means[column].mean()) for name, column in _DERIVED.items()}
 
 
-def settled(rounds: int = 12, seed: int = 1, **numbers: Any) -> dict[str, float]:
+def settled(rounds: int = 12, seed: int = 1, **parameters: Any) -> dict[str, float]:
     """Derived numbers that reproduce themselves: repeat until what comes out is what went in."""
-    now = {name: NUMBERS[name].default for name in _DERIVED}
+    now = {name: PARAMETERS[name].default for name in _DERIVED}
     for _ in range(rounds):
-        found = derived_numbers(seed, **{**numbers, **now})
+        found = derived_numbers(seed, **{**parameters, **now})
         now = {name: 0.5 * now[name] + 0.5 * value for name, value in found.items()}
     return now

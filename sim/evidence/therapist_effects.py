@@ -151,7 +151,7 @@ def with_every_therapist(run: Run, arm: Arm, replicate: int, outcome: str, clien
     """
     clinic = _as_it_begins(run, arm, replicate, int(clients.max()))
     w = _every_pair(clinic, arm, clients, therapists)
-    numbers, luck, plan = w.numbers, w.luck, arm.clinic
+    parameters, luck, plan = w.parameters, w.luck, arm.clinic
     assert plan is not None
     held, early = w.therapists.data.copy(), outcome == "alliance"
     session = clinic.session if early else without_questionnaires(clinic.session)
@@ -160,7 +160,7 @@ def with_every_therapist(run: Run, arm: Arm, replicate: int, outcome: str, clien
     w.week = 1
     meet_first(w, np.arange(len(w.dyads)))
     first = np.arange(clients.size) * therapists.size  # one row a client: they all came alike
-    distress_0 = ask.core_om(w.clients.distress[first], w.client_code[first], "core_begin", w.week, numbers, luck)
+    distress_0 = ask.core_om(w.clients.distress[first], w.client_code[first], "core_begin", w.week, parameters, luck)
     for turn in range((EARLY if early else arm.sessions) * plan.session_every):
         w.week = 1 + turn
         going = np.flatnonzero(w.ending == IN_THERAPY)
@@ -175,7 +175,7 @@ def with_every_therapist(run: Run, arm: Arm, replicate: int, outcome: str, clien
                 at_end(w, going[w.ending[going] != IN_THERAPY], kept)
             w.therapists.data[:] = held
         fading(w.clients, w)
-        live_a_week("client", w.clients, w.client_code, w.week, numbers, luck)
+        live_a_week("client", w.clients, w.client_code, w.week, parameters, luck)
     if early:
         return w.ratings.get("wai_client", np.full(len(w.dyads), np.nan)).reshape(shape), distress_0
     at_end(w, np.flatnonzero(w.ending == IN_THERAPY), kept, CENSORED)
@@ -199,14 +199,14 @@ def _every_pair(clinic: Clinic, arm: Arm, clients: np.ndarray, therapists: np.nd
     client, therapist = np.repeat(clients, therapists.size), np.tile(np.arange(therapists.size), clients.size)
     rows, client_code = np.arange(client.size), person("client", client)
     w = World(
-        luck=there.luck.complete(), numbers=there.numbers, clients=there.clients.rows(client), therapists=people.rows(therapist),
+        luck=there.luck.complete(), parameters=there.parameters, clients=there.clients.rows(client), therapists=people.rows(therapist),
         dyads=Columns(there.dyads.declared, rows.size), client_code=client_code, therapist_code=codes[therapist],
         client_of=rows, therapist_of=rows, pair_code=pair(client_code, codes[therapist]),
         planned_sessions=np.full(rows.size, there.planned_weeks), n_exchanges=there.n_exchanges,
         planned_weeks=there.planned_weeks, strengths=there.strengths, exchange_steps=there.exchange_steps,
     )  # fmt: skip
     if arm.interventions:
-        w.intervention = Intervening(arm.interventions, w.exchange_steps, w.numbers, w.dyads, w.n_exchanges)
+        w.intervention = Intervening(arm.interventions, w.exchange_steps, w.parameters, w.dyads, w.n_exchanges)
     w.trace = np.zeros((0, *there.trace.shape[1:]))
     return w
 

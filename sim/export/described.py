@@ -10,7 +10,7 @@ from sim.catalogue.columns import POINTS
 from sim.errors import StoreError
 from sim.storage.folder import ResultFolder
 from sim.storage.store import SYNTHETIC
-from sim.theory.parameters import NUMBERS
+from sim.theory.parameters import PARAMETERS
 from sim.version import __version__
 
 
@@ -27,7 +27,7 @@ def columns_described(found: ResultFolder, table: str) -> Iterator[dict[str, str
 
 def factor_described(address: str) -> tuple[str, str]:
     """Unit and meaning of a factor: of a parameter of the model its own."""
-    number = NUMBERS.get(address.rpartition(".")[2])
+    number = PARAMETERS.get(address.rpartition(".")[2])
     if number is not None:
         return number.unit, f"factor: {number.meaning}"
     return "label", "factor: key of the scenario, by address; empty where a point leaves it as it stands"

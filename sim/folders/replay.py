@@ -25,7 +25,7 @@ from sim.simulation.build import COHORT_SIZE
 from sim.simulation.tasks import Task, simulated_part
 from sim.storage import ledger as ledgers
 from sim.storage.names import ADDED
-from sim.theory.parameters import NUMBERS
+from sim.theory.parameters import PARAMETERS
 from sim.theory.regions import ROLES
 from sim.therapy.model import SHIPPED, Model
 
@@ -205,8 +205,8 @@ def _otherwise(spec: Any, address: str) -> Any:
     if not rest:
         return at
     name = address.rpartition(".")[2]
-    if name in NUMBERS:
-        return NUMBERS[name].default
+    if name in PARAMETERS:
+        return PARAMETERS[name].default
     fields = ClinicFile.model_fields if f".{address}".endswith(f".clinic.{name}") else ScenarioFile.model_fields
     return fields[name].default if name in fields and isinstance(fields[name].default, (bool, int, float, str)) else None
 

@@ -157,11 +157,11 @@ def rated(
     asked: Asked,
     when: int,
     item_sd: float,
-    numbers: Parameters,
+    parameters: Parameters,
     luck: SurveyLuck,
 ) -> np.ndarray:
     """A rating (mean mark) of something about the therapy by one rater; ``level`` is latent, 0..1."""
-    mark = _true_mark(instrument, level, level_typical, who, style, when, asked.rater, numbers, luck, f"{asked.purpose}_day")
+    mark = _true_mark(instrument, level, level_typical, who, style, when, asked.rater, parameters, luck, f"{asked.purpose}_day")
     return mean_mark(instrument, mark, who, asked, when, item_sd, luck)
 
 
@@ -173,13 +173,13 @@ def _true_mark(
     style: np.ndarray,
     when: int,
     rater: str,
-    numbers: Parameters,
+    parameters: Parameters,
     luck: SurveyLuck,
     noise_purpose: str,
 ) -> np.ndarray:
-    noise = numbers.rating_session_sd * luck.normal(who, noise_purpose, when)
-    lift = numbers.client_leniency if rater == "client" else numbers.therapist_leniency
-    share = applied(eq.rated_share, numbers, level=level, level_typical=level_typical, leniency=lift, style=style, noise=noise)
+    noise = parameters.rating_session_sd * luck.normal(who, noise_purpose, when)
+    lift = parameters.client_leniency if rater == "client" else parameters.therapist_leniency
+    share = applied(eq.rated_share, parameters, level=level, level_typical=level_typical, leniency=lift, style=style, noise=noise)
     return _scaled(instrument, share)
 
 
@@ -189,7 +189,7 @@ def working_alliance(
     style: np.ndarray,
     when: int,
     rater: str,
-    numbers: Parameters,
+    parameters: Parameters,
     luck: SurveyLuck,
 ) -> dict[str, np.ndarray]:
     """WAI-SR of one rater (1-7): a score for each scale of ``latent`` (shares 0..1), filled in on one day, and ``total``.
@@ -198,12 +198,14 @@ def working_alliance(
     """
     scores, marks = {}, []
     for scale, level in latent.items():
-        mark = _true_mark(WAI_SCALE, level, numbers.alliance_typical, who, style, when, rater, numbers, luck, f"{rater}_wai_day")
+        mark = _true_mark(
+            WAI_SCALE, level, parameters.alliance_typical, who, style, when, rater, parameters, luck, f"{rater}_wai_day"
+        )
         asked = Asked(f"{rater}_wai_{scale}", f"{rater}_wai", scale, rater)
         if luck.forms is None:
-            scores[scale] = mean_mark(WAI_SCALE, mark, who, asked, when, numbers.wai_item_sd, luck)
+            scores[scale] = mean_mark(WAI_SCALE, mark, who, asked, when, parameters.wai_item_sd, luck)
         else:
-            marks.append(marks_of(WAI_SCALE, mark, who, asked, when, numbers.wai_item_sd, luck))
+            marks.append(marks_of(WAI_SCALE, mark, who, asked, when, parameters.wai_item_sd, luck))
             scores[scale] = scored(marks[-1])
     if luck.forms is None:
         return {**scores, "total": np.add.reduce(list(scores.values())) / float(len(scores))}
@@ -211,22 +213,24 @@ def working_alliance(
 
 
 def style_with(
-    questionnaire: str, common: np.ndarray, sd: float, who: np.ndarray, numbers: Parameters, luck: SurveyLuck
+    questionnaire: str, common: np.ndarray, sd: float, who: np.ndarray, parameters: Parameters, luck: SurveyLuck
 ) -> np.ndarray:
     """How favourably raters mark one questionnaire (logit): what all their ratings have in common, and what is this one's own.
 
     ``common`` and the result have spread ``sd``; the number ``response_style_shared_share`` says how much is common.
     """
     own = sd * luck.normal(who, f"{questionnaire}_rating_style")
-    return np.asarray(eq.partly_shared(common, own, numbers.response_style_shared_share))
+    return np.asarray(eq.partly_shared(common, own, parameters.response_style_shared_share))
 
 
-def core_om(distress: np.ndarray, who: np.ndarray, purpose: str, when: int, numbers: Parameters, luck: SurveyLuck) -> np.ndarray:
+def core_om(
+    distress: np.ndarray, who: np.ndarray, purpose: str, when: int, parameters: Parameters, luck: SurveyLuck
+) -> np.ndarray:
     """CORE-OM clinical score (0-40) of people with this distress (community SD); ``purpose``: which time it is asked."""
-    week = numbers.core_week_sd * luck.normal(who, "core_week", when)
-    share = applied(eq.core_share, numbers, distress=distress, week_noise=week)
+    week = parameters.core_week_sd * luck.normal(who, "core_week", when)
+    share = applied(eq.core_share, parameters, distress=distress, week_noise=week)
     asked = Asked(purpose, purpose)
-    return 10.0 * mean_mark(CORE_OM, _scaled(CORE_OM, share), who, asked, when, numbers.core_item_sd, luck)
+    return 10.0 * mean_mark(CORE_OM, _scaled(CORE_OM, share), who, asked, when, parameters.core_item_sd, luck)
 
 
 def ecr(
@@ -236,33 +240,33 @@ def ecr(
     who: np.ndarray,
     occasion: str,
     when: int,
-    numbers: Parameters,
+    parameters: Parameters,
     luck: SurveyLuck,
     rater: str = "client",
 ) -> np.ndarray:
     """ECR score (1-7) of people whose anxiety or avoidance (``dimension``) is ``share`` (0..1); ``style`` in scale points."""
     asked = Asked(f"ecr_{dimension}_{occasion}", f"ecr_{occasion}", dimension, rater)
-    return mean_mark(ECR_SCALE, _scaled(ECR_SCALE, share) + style, who, asked, when, numbers.ecr_item_sd, luck)
+    return mean_mark(ECR_SCALE, _scaled(ECR_SCALE, share) + style, who, asked, when, parameters.ecr_item_sd, luck)
 
 
 def ecr_to_therapist(
-    dimension: str, share: np.ndarray, style: np.ndarray, who: np.ndarray, when: int, numbers: Parameters, luck: SurveyLuck
+    dimension: str, share: np.ndarray, style: np.ndarray, who: np.ndarray, when: int, parameters: Parameters, luck: SurveyLuck
 ) -> np.ndarray:
     """The same of attachment to this therapist, as the client fills it in."""
     asked = Asked(f"{dimension}_to_therapist", "to_therapist", dimension)
-    return mean_mark(TO_THERAPIST, _scaled(TO_THERAPIST, share) + style, who, asked, when, numbers.ecr_item_sd, luck)
+    return mean_mark(TO_THERAPIST, _scaled(TO_THERAPIST, share) + style, who, asked, when, parameters.ecr_item_sd, luck)
 
 
-def cats(scale: str, share: np.ndarray, who: np.ndarray, when: int, numbers: Parameters, luck: SurveyLuck) -> np.ndarray:
+def cats(scale: str, share: np.ndarray, who: np.ndarray, when: int, parameters: Parameters, luck: SurveyLuck) -> np.ndarray:
     """CATS score (1-6) on a ``scale`` of clients who mark this ``share`` of it; item noise as of the ECR."""
     asked = Asked(f"cats_{scale}", "cats", scale)
-    return mean_mark(CATS[scale], _scaled(CATS[scale], share), who, asked, when, numbers.ecr_item_sd, luck)
+    return mean_mark(CATS[scale], _scaled(CATS[scale], share), who, asked, when, parameters.ecr_item_sd, luck)
 
 
-def dsq(scale: str, defences: np.ndarray, who: np.ndarray, when: int, numbers: Parameters, luck: SurveyLuck) -> np.ndarray:
+def dsq(scale: str, defences: np.ndarray, who: np.ndarray, when: int, parameters: Parameters, luck: SurveyLuck) -> np.ndarray:
     """DSQ-40 score (1-9) of people with these immature or neurotic (``scale``) defences, in SD of the community."""
-    mark = numbers.dsq_mean + numbers.dsq_sd * defences
-    return mean_mark(DSQ[scale], mark, who, Asked(f"dsq_{scale}", "dsq", scale), when, numbers.dsq_item_sd, luck)
+    mark = parameters.dsq_mean + parameters.dsq_sd * defences
+    return mean_mark(DSQ[scale], mark, who, Asked(f"dsq_{scale}", "dsq", scale), when, parameters.dsq_item_sd, luck)
 
 
 def relationship_questionnaire(
@@ -271,7 +275,7 @@ def relationship_questionnaire(
     style: Mapping[str, np.ndarray],
     who: np.ndarray,
     when: int,
-    numbers: Parameters,
+    parameters: Parameters,
     luck: SurveyLuck,
 ) -> dict[str, np.ndarray]:
     """How well each of the four styles' descriptions fits (1-7, one item each), of people with these shares (0..1).
@@ -286,28 +290,28 @@ def relationship_questionnaire(
             score = _scaled(ECR_SCALE, share) + style[dimension]
             fits.append(score if lowest > LOWEST else LOWEST + HIGHEST - score)
         asked = Asked(f"rq_{name}", "rq", name)
-        marks[name] = mean_mark(RQ_ITEM, 0.5 * (fits[0] + fits[1]), who, asked, when, numbers.ecr_item_sd, luck)
+        marks[name] = mean_mark(RQ_ITEM, 0.5 * (fits[0] + fits[1]), who, asked, when, parameters.ecr_item_sd, luck)
     return marks
 
 
 def rupture_report(
-    ruptures: np.ndarray, open_rupture: np.ndarray, who: np.ndarray, when: int, numbers: Parameters, luck: SurveyLuck
+    ruptures: np.ndarray, open_rupture: np.ndarray, who: np.ndarray, when: int, parameters: Parameters, luck: SurveyLuck
 ) -> np.ndarray:
     """Whether the client reports a rupture of this session (0 or 1): a direct item, not a rule on alliance drops."""
     unrepaired = open_rupture > 0
     prob = np.where(
         ruptures > 0,
-        np.where(unrepaired, numbers.client_rupture_report_prob, numbers.client_repaired_report_prob),
-        numbers.client_false_report_prob,
+        np.where(unrepaired, parameters.client_rupture_report_prob, parameters.client_repaired_report_prob),
+        parameters.client_false_report_prob,
     )
     return (luck.uniform(who, "client_rupture_report", when) <= prob).astype(np.float64)
 
 
 def observed_rupture(
-    ruptures: np.ndarray, tension: np.ndarray, who: np.ndarray, when: int, numbers: Parameters, luck: SurveyLuck
+    ruptures: np.ndarray, tension: np.ndarray, who: np.ndarray, when: int, parameters: Parameters, luck: SurveyLuck
 ) -> np.ndarray:
     """Whether an observer codes a rupture in this session (0 or 1); observers also count tension that did not break."""
     prob = np.where(
-        ruptures > 0, numbers.observer_rupture_report_prob, np.minimum(numbers.observer_tension_report_gain * tension, 1.0)
+        ruptures > 0, parameters.observer_rupture_report_prob, np.minimum(parameters.observer_tension_report_gain * tension, 1.0)
     )
     return (luck.uniform(who, "observer_rupture_report", when) <= prob).astype(np.float64)

@@ -166,9 +166,9 @@ class SurveyLuck(Luck):
         return self if self.forms is None else replace(self, forms=None)
 
 
-def forms_of(numbers: Parameters, keep: bool = False) -> Forms | None:
+def forms_of(parameters: Parameters, keep: bool = False) -> Forms | None:
     """How questionnaires come back with these parameters; none = whole, and only their scores are kept."""
-    forms = Forms(numbers.missing_item_prob, numbers.missing_form_prob, keep)
+    forms = Forms(parameters.missing_item_prob, parameters.missing_form_prob, keep)
     return forms if forms.missing or keep else None
 
 

@@ -19,7 +19,7 @@ from sim.people.population import ecr_score
 from sim.scenario.arms import chosen_arm
 from sim.scenario.rules import POPULATION
 from sim.scenario.scenario import Scenario, from_spec, load
-from sim.theory.parameters import NUMBERS
+from sim.theory.parameters import PARAMETERS
 from sim.theory.styles import STYLES
 
 #: The first choice: no file, two styles.
@@ -156,7 +156,7 @@ def _seed() -> dict[str, Any]:
 
 
 def _number(name: str) -> dict[str, Any]:
-    n = NUMBERS[name]
+    n = PARAMETERS[name]
     label = f"{n.meaning} ({n.unit}, {n.low:g} to {n.high:g})"
     return {"type": "SliderFloat", "label": label[0].upper() + label[1:], "value": n.default, "min": float(n.low),
             "max": float(n.high), "step": 0.01}  # fmt: skip

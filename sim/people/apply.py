@@ -19,7 +19,7 @@ def _arguments(equation: Callable[..., Any]) -> tuple[str, ...]:
 
 def applied(
     equation: Callable[..., Any],
-    numbers: Parameters,
+    parameters: Parameters,
     role: str = "",
     columns: Columns | None = None,
     rows: Any = slice(None),
@@ -40,8 +40,8 @@ def applied(
             values.append(columns[name][rows])
         else:
             try:
-                values.append(numbers.of(role, name))
+                values.append(parameters.of(role, name))
             except KeyError:
-                hint = nearest(name, [*numbers, *(columns.index if columns is not None else ())])
+                hint = nearest(name, [*parameters, *(columns.index if columns is not None else ())])
                 raise TypeError(f"{equation.__name__}: nothing provides '{name}'{hint}") from None
     return equation(*values)

@@ -48,7 +48,7 @@ def follow_attachment(people: Columns, p: Parameters) -> None:
     people.keep_within("distress_set_point", people.distress_own + applied(eq.expected_distress, p, columns=people, **z))
 
 
-def live_a_week(role: str, people: Columns, code: np.ndarray, week: int, numbers: Parameters, luck: Luck) -> None:
+def live_a_week(role: str, people: Columns, code: np.ndarray, week: int, parameters: Parameters, luck: Luck) -> None:
     """One week of life for everybody: attachment can change at any age, and distress feeds insecurity [K15, A8].
 
     Writes distress and its set point, defences, anxiety, avoidance, both anchors and life_events.
@@ -56,12 +56,12 @@ def live_a_week(role: str, people: Columns, code: np.ndarray, week: int, numbers
     ``code`` are the people's random-number codes (see ``luck.person``).
     """
     before = people.distress.copy()
-    event = luck.uniform(code, "life_event", week) <= numbers.life_event_prob
+    event = luck.uniform(code, "life_event", week) <= parameters.life_event_prob
     kind = luck.uniform(code, "life_event_kind", week)
-    moves, lasts = event & (kind <= numbers.life_event_moves_prob), event & (kind <= numbers.life_event_lasting_prob)
+    moves, lasts = event & (kind <= parameters.life_event_moves_prob), event & (kind <= parameters.life_event_lasting_prob)
     people["life_events"] += event
     drifted = applied(
-        eq.distress_drift, numbers, columns=people, distress_luck=luck.normal(code, "distress", week), event=event,
+        eq.distress_drift, parameters, columns=people, distress_luck=luck.normal(code, "distress", week), event=event,
         event_luck=luck.normal(code, "life_event_distress", week),
     )  # fmt: skip
     people.keep_within("distress", drifted)
@@ -69,16 +69,16 @@ def live_a_week(role: str, people: Columns, code: np.ndarray, week: int, numbers
         anchor = f"{name}_anchor"
         people[name] = applied(
             eq.prototype_drift,
-            numbers,
+            parameters,
             role=name,
             prototype=people[name],
             anchor=people[anchor],
             distress=before,
-            population_mean=(numbers.of(role, f"{name}_mean") - 1.0) / 6.0,
-            population_sd=numbers.of(role, f"{name}_sd") / 6.0,
+            population_mean=(parameters.of(role, f"{name}_mean") - 1.0) / 6.0,
+            population_sd=parameters.of(role, f"{name}_sd") / 6.0,
             prototype_luck=luck.normal(code, f"prototype_{name}", week),
         )
-        step = numbers.plasticity * numbers.life_event_sd * luck.normal(code, f"life_event_{name}", week)
+        step = parameters.plasticity * parameters.life_event_sd * luck.normal(code, f"life_event_{name}", week)
         people[name] = np.where(moves, eq.moved_share(people[name], step), people[name])
         people[anchor] = np.where(lasts, eq.moved_share(people[anchor], step), people[anchor])
-    follow_attachment(people, numbers)
+    follow_attachment(people, parameters)

@@ -126,13 +126,13 @@ def _said_elsewhere(run: Run, name: str, arm: str, usual: str) -> bool:
 # ------------------------------------------------------------------------------------------------- over the members
 
 
-def with_numbers(scenario: Scenario, numbers: Mapping[str, float]) -> Scenario:
+def with_parameters(scenario: Scenario, parameters: Mapping[str, float]) -> Scenario:
     """The scenario with these numbers in place of the defaults.
 
     What the scenario, its policies or an arm set goes before them, so that it is the same in every member. Only what the
     measures of arms need is kept.
     """
-    arms = tuple(arm.model_copy(update={"parameters": {**numbers, **arm.parameters}}) for arm in scenario.arms)
+    arms = tuple(arm.model_copy(update={"parameters": {**parameters, **arm.parameters}}) for arm in scenario.arms)
     less = {"keep_sessions": False} if scenario.design == "clinic" else {}
     return scenario.model_copy(update={"arms": arms, "ensemble": 0, "traced": {}, **less})
 
@@ -146,7 +146,7 @@ def over_members(scenario: Scenario, simulated: Callable[[Scenario], Run]) -> pd
     """
     sets, parts = ensemble.members(), []
     for member in ensemble.spread(scenario.ensemble):
-        found = of_arms(simulated(with_numbers(scenario, sets[member])))
+        found = of_arms(simulated(with_parameters(scenario, sets[member])))
         parts.append(found.assign(member=np.int32(member))[["arm", "member", "measure", "value", "unit"]])
     table = pd.concat(parts, ignore_index=True)
     labels = {"arm": [arm.name for arm in scenario.arms]}

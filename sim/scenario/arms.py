@@ -51,8 +51,8 @@ def arm_named(scenario: Scenario, name: str) -> Arm:
 def differ_only_in(arm: Arm, other: Arm, *free: str) -> bool:
     """Whether two arms have the same clients and differ in nothing but ``free``: fields of an arm, or parameters of the model."""
     same = {"therapist", "policies", "sessions", "lesions", "interventions", "clinic"} - {*free}
-    numbers = [{name: value for name, value in a.parameters.items() if name not in free} for a in (arm, other)]
-    return same_clients(arm, other) and numbers[0] == numbers[1] and all(getattr(arm, n) == getattr(other, n) for n in same)
+    parameters = [{name: value for name, value in a.parameters.items() if name not in free} for a in (arm, other)]
+    return same_clients(arm, other) and parameters[0] == parameters[1] and all(getattr(arm, n) == getattr(other, n) for n in same)
 
 
 def chosen_arm(scenario: Scenario, name: str | None, replicate: int) -> Arm:

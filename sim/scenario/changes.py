@@ -14,7 +14,7 @@ from sim.naming import nearest
 from sim.scenario.reading import Location, Wrong, hint, shown
 from sim.scenario.rules import SHARED, Rule, Strict, between, mapping, number, object_of
 from sim.theory import ensemble
-from sim.theory.parameters import NUMBERS, checked
+from sim.theory.parameters import PARAMETERS, checked
 from sim.theory.regions import lesion_names
 from sim.therapy import interventions
 from sim.therapy.exchange import EXCHANGE
@@ -32,16 +32,16 @@ _EXAMPLE = "parameter names to numbers, such as trust_rate: 0.2"
 class Given:
     """What a scenario says of the model's parameters: those that it fixes, and how many members of the ensemble (0 = none)."""
 
-    numbers: Mapping[str, float] = field(default_factory=dict)
+    parameters: Mapping[str, float] = field(default_factory=dict)
     ensemble: int = 0
 
 
-def _checked_numbers(value: Mapping[str, Any], others: tuple[str, ...] = ()) -> dict[str, float]:
+def _checked_parameters(value: Mapping[str, Any], others: tuple[str, ...] = ()) -> dict[str, float]:
     """Numbers that exist, with values that they may have. ``others``: what else the author may have meant by a name."""
     found = {}
     for name, one in value.items():
-        if name not in NUMBERS:
-            raise Wrong((name,), f"unknown parameter '{name}'{nearest(name, (*NUMBERS, *others))}")
+        if name not in PARAMETERS:
+            raise Wrong((name,), f"unknown parameter '{name}'{nearest(name, (*PARAMETERS, *others))}")
         try:
             found[name] = checked(name, one)
         except ParameterError as error:
@@ -49,11 +49,11 @@ def _checked_numbers(value: Mapping[str, Any], others: tuple[str, ...] = ()) -> 
     return found
 
 
-def _numbers_of_arm(value: Any) -> dict[str, float]:
+def _parameters_of_arm(value: Any) -> dict[str, float]:
     if value == ENSEMBLE or (isinstance(value, dict) and ENSEMBLE in value):
         raise Wrong(() if value == ENSEMBLE else (ENSEMBLE,), "the ensemble belongs to the whole scenario, not to one arm; say "
                     "'parameters: ensemble' there, and here the numbers that differ in this arm")  # fmt: skip
-    return _checked_numbers(mapping(value, _EXAMPLE))
+    return _checked_parameters(mapping(value, _EXAMPLE))
 
 
 def _given(value: Any) -> Given:
@@ -63,8 +63,8 @@ def _given(value: Any) -> Given:
             raise Wrong((), f"must be a mapping of {_EXAMPLE}, or '{ENSEMBLE}', not {shown(value)}{close}")
         return Given({}, ensemble.usual_count())
     said = mapping(value, f"{_EXAMPLE}, or '{ENSEMBLE}'")
-    numbers = _checked_numbers({name: one for name, one in said.items() if name != ENSEMBLE}, (ENSEMBLE,))
-    return Given(numbers, _members(said[ENSEMBLE]) if ENSEMBLE in said else 0)
+    parameters = _checked_parameters({name: one for name, one in said.items() if name != ENSEMBLE}, (ENSEMBLE,))
+    return Given(parameters, _members(said[ENSEMBLE]) if ENSEMBLE in said else 0)
 
 
 def _members(value: Any) -> int:
@@ -182,7 +182,7 @@ def _place(value: Any, last: int, at: Location) -> int:
     return value
 
 
-NUMBERS_RULE = Rule(_numbers_of_arm, {SHARED: "parameters"})
+PARAMETERS_RULE = Rule(_parameters_of_arm, {SHARED: "parameters"})
 GIVEN_RULE = Rule(_given, {SHARED: "parameters_or_ensemble"})
 _LESIONS = Rule(_lesions, {SHARED: "lesions"})
 POLICIES_RULE = Rule(_policies, {SHARED: "policies"})
@@ -229,7 +229,7 @@ def definitions() -> dict[str, Any]:
                         "default": n.default,
                         "description": f"{n.meaning} ({n.unit})",
                     }
-                    for n in NUMBERS.values()
+                    for n in PARAMETERS.values()
                 }
             ),
             "type": ["object", "null"],
@@ -251,8 +251,8 @@ def definitions() -> dict[str, Any]:
 def _parameters_or_ensemble() -> dict[str, Any]:
     """What a whole scenario may say of numbers: what an arm may, or the ensemble, alone or with numbers that are fixed."""
     count = {"type": "integer", "minimum": 2, "default": ensemble.USUAL, "description": "How many parameter sets are run."}
-    numbers = {name: {"$ref": f"#/$defs/parameters/properties/{name}"} for name in NUMBERS}
-    return {"anyOf": [{"const": ENSEMBLE}, object_of({ENSEMBLE: count, **numbers}), {"type": "null"}]}
+    parameters = {name: {"$ref": f"#/$defs/parameters/properties/{name}"} for name in PARAMETERS}
+    return {"anyOf": [{"const": ENSEMBLE}, object_of({ENSEMBLE: count, **parameters}), {"type": "null"}]}
 
 
 def _interventions() -> dict[str, Any]:

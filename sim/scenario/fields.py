@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
-from sim.scenario.changes import GIVEN_RULE, NUMBERS_RULE, POLICIES_RULE, Doing, Given, definitions
+from sim.scenario.changes import GIVEN_RULE, PARAMETERS_RULE, POLICIES_RULE, Doing, Given, definitions
 from sim.scenario.clinic import YES_OR_NO, ClinicFile
 from sim.scenario.reading import Wrong, shown
 from sim.scenario.rules import POPULATION, SHARED, Rule, Strict, object_of, whole
@@ -70,7 +70,9 @@ class ArmFile(Doing):
     therapist: Annotated[Any, WithJsonSchema({SHARED: "therapist"})] = Field(
         None, description="Who treats them in this arm; none = no therapy."
     )
-    parameters: Annotated[dict[str, float], NUMBERS_RULE] = Field({}, description="Numbers of the model that differ in this arm.")
+    parameters: Annotated[dict[str, float], PARAMETERS_RULE] = Field(
+        {}, description="Numbers of the model that differ in this arm."
+    )
     policies: Annotated[tuple[str, ...], POLICIES_RULE] = Field((), description="What this arm's therapists are told to do.")
     sessions: Annotated[int | None, whole(1, 520)] = Field(None, description="Planned sessions in this arm.")
     clinic: Annotated[ClinicFile | None, BeforeValidator(_empty_is_none_said)] = Field(

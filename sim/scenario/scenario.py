@@ -23,12 +23,12 @@ from sim.scenario.people import STYLE_POINT, Attachment, Frozen, crossed_people,
 from sim.scenario.reading import Location, Reading, Wrong, hint, plain, read, shown, to_text
 from sim.scenario.sweep import Batch, BatchFile, Until, changed, checked_batch, each_change, may_be_kept
 from sim.theory.ensemble import usual_count
-from sim.theory.parameters import NUMBERS
+from sim.theory.parameters import PARAMETERS
 from sim.theory.regions import CONTAINS
 from sim.theory.styles import STYLES
 from sim.therapy.clinic.matching import ORACLE
 from sim.therapy.interventions import Forced, Interventions, clamped_quantities, overlap
-from sim.therapy.policies import numbers_set_by
+from sim.therapy.policies import parameters_set_by
 
 __all__ = ["STYLE_POINT", "Arm", "Attachment", "Scenario", "ScenarioError", "from_spec", "json_schema", "load"]
 
@@ -135,18 +135,18 @@ class Scenario(Frozen):
         """
         spec = dict(self.spec)
         for name, value in changes.items():
-            if name not in KEYS and name not in NUMBERS:
-                close = nearest(name, (*KEYS, *NUMBERS))
+            if name not in KEYS and name not in PARAMETERS:
+                close = nearest(name, (*KEYS, *PARAMETERS))
                 raise ScenarioError(f"{self.name}: {name}: is neither a key of a scenario nor a parameter{close}")
             if name == "clinic" and isinstance(value, Mapping) and isinstance(spec.get(name), Mapping):
                 spec[name] = {**spec[name], **value}
             elif name in KEYS:
                 spec[name] = value
-        numbers = {name: value for name, value in changes.items() if name in NUMBERS}
-        if numbers:
+        parameters = {name: value for name, value in changes.items() if name in PARAMETERS}
+        if parameters:
             given = spec.get("parameters") or {}
             given = {ENSEMBLE: usual_count()} if given == ENSEMBLE else given
-            spec["parameters"] = {**given, **numbers} if isinstance(given, Mapping) else given
+            spec["parameters"] = {**given, **parameters} if isinstance(given, Mapping) else given
         return from_spec(spec, self.name)
 
     def to_yaml(self) -> str:
@@ -310,8 +310,8 @@ def _arms(file: ScenarioFile) -> Iterable[Arm]:
     """The arms of ``design: arms`` and ``clinic``: each takes from the scenario what it does not say itself."""
     client = one_client(file.client, ("client",))
     therapist = one_therapist(file.therapist, ("therapist",))
-    numbers = file.parameters.numbers
-    common = {**numbers_set_by(file.policies), **numbers}
+    parameters = file.parameters.parameters
+    common = {**parameters_set_by(file.policies), **parameters}
     arms = file.arms or {"all": ArmFile.model_validate({})}
     sessions = {name: arm.sessions if arm.sessions is not None else file.sessions for name, arm in arms.items()}
     # What is forced for all must be possible in one of the arms that it holds for; in a shorter one it comes to nothing.
@@ -326,7 +326,7 @@ def _arms(file: ScenarioFile) -> Iterable[Arm]:
             client=one_client(arm.client, (*at, "client")) if "client" in said else client,
             therapist=one_therapist(arm.therapist, (*at, "therapist")) if "therapist" in said else therapist,
             # What an arm says, its policies first, goes before what the scenario says for all.
-            parameters={**(numbers if "policies" in said else common), **numbers_set_by(arm.policies), **arm.parameters},
+            parameters={**(parameters if "policies" in said else common), **parameters_set_by(arm.policies), **arm.parameters},
             lesions={**file.lesions, **arm.lesions},
             switch_off=arm.switch_off if "switch_off" in said else file.switch_off,
             cut={**file.cut, **arm.cut},
@@ -393,7 +393,7 @@ def _crossed_arms(file: ScenarioFile) -> Iterable[Arm]:
                 name=f"{client_name} client, {'no' if therapist is None else therapist_name} therapist",
                 client=client,
                 therapist=therapist,
-                parameters={**numbers_set_by(file.policies), **file.parameters.numbers},
+                parameters={**parameters_set_by(file.policies), **file.parameters.parameters},
                 lesions=file.lesions,
                 switch_off=file.switch_off,
                 cut=file.cut,

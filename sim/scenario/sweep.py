@@ -24,7 +24,7 @@ from sim.naming import nearest
 from sim.scenario.people import Frozen
 from sim.scenario.reading import Location, Wrong, hint, plain, shown
 from sim.scenario.rules import Rule, Strict, mapping, whole
-from sim.theory.parameters import NUMBERS
+from sim.theory.parameters import PARAMETERS
 
 #: What a failing run may do.
 ON_ERROR = ("skip", "stop", "raise")
@@ -319,9 +319,9 @@ def place(address: str, spec: Mapping[str, Any], keys: tuple[str, ...]) -> tuple
     if first == "arms":
         return _in_arm(rest, spec, keys)
     if first not in keys:
-        if address in NUMBERS:
+        if address in PARAMETERS:
             return ("parameters", address)
-        raise Wrong((), f"is neither a key of a scenario nor a parameter of the model{nearest(address, (*keys, *NUMBERS))}")
+        raise Wrong((), f"is neither a key of a scenario nor a parameter of the model{nearest(address, (*keys, *PARAMETERS))}")
     if first in _FIXED:
         raise Wrong((), f"'{first}' cannot be varied: {_FIXED[first]}")
     if not rest:

@@ -23,7 +23,7 @@ COHORT_SIZE = 1_000_000
 
 def arm_parameters(arm: Arm, model: Model = SHIPPED) -> Parameters:
     """The numbers of an arm: defaults, and what the scenario, its policies, the arm itself and the model set."""
-    return Parameters({**arm.parameters, **model.changes}, model.numbers)
+    return Parameters({**arm.parameters, **model.changes}, model.parameters)
 
 
 def arm_weeks(scenario: Scenario, arm: Arm) -> int:
@@ -55,7 +55,7 @@ def build(scenario: Scenario, arm: Arm, replicate: int, seed: int, clients: np.n
     wanted = arm.interventions
     if not wanted or not len(world.dyads):
         return world
-    world.intervention = Intervening(wanted, world.exchange_steps, world.numbers, world.dyads, world.n_exchanges)
+    world.intervention = Intervening(wanted, world.exchange_steps, world.parameters, world.dyads, world.n_exchanges)
     if wanted.clamp:
         world.baseline = _world(scenario, arm.model_copy(update={"lesions": {}}), replicate, seed, clients, model)
         world.baseline.luck = world.baseline.luck.not_kept()
@@ -73,25 +73,25 @@ def adapted_by_policies(therapists: Columns, arm: Arm) -> None:
 
 def _world(scenario: Scenario, arm: Arm, replicate: int, seed: int, clients: np.ndarray | None, model: Model) -> World:
     """People, dyads and numbers of one arm and replicate, nothing done to them."""
-    numbers = arm_parameters(arm, model)
-    luck_here = SurveyLuck(seed, replicate, forms_of(numbers, scenario.keep_items))
+    parameters = arm_parameters(arm, model)
+    luck_here = SurveyLuck(seed, replicate, forms_of(parameters, scenario.keep_items))
     client = client_numbers(scenario, arm) if clients is None else np.asarray(clients, np.int64)
     client_code = luck.person("client", client)
-    people = draw("client", arm.client, client_code, numbers, luck_here)
+    people = draw("client", arm.client, client_code, parameters, luck_here)
     n_dyads = 0 if arm.therapist is None else client.size
     therapist = therapist_numbers(scenario, arm, client)[:n_dyads]
     therapist_code = luck.person("therapist", therapist)
     if arm.therapist is None:
         therapists = Columns(PERSON, 0)
     else:
-        therapists = draw("therapist", arm.therapist, therapist_code, numbers, luck_here)
+        therapists = draw("therapist", arm.therapist, therapist_code, parameters, luck_here)
     adapted_by_policies(therapists, arm)
     traced = np.isin(client[:n_dyads] - arm.cohort * COHORT_SIZE, scenario.traced.get(arm.name, ()))
     trace_row = np.where(traced, np.cumsum(traced) - 1, -1)
     rows = np.arange(n_dyads)
     return World(
         luck=luck_here,
-        numbers=numbers,
+        parameters=parameters,
         clients=people,
         therapists=therapists,
         dyads=Columns({**DYAD, **model.columns}, n_dyads),

@@ -37,21 +37,21 @@ def build_clinic(scenario: Scenario, arm: Arm, replicate: int, seed: int, model:
     """The clinic of one arm and replicate, before its first week."""
     plan, kind = arm.clinic, arm.therapist
     assert plan is not None
-    numbers = arm_parameters(arm, model)
-    here = SurveyLuck(seed, replicate, forms_of(numbers, scenario.keep_items))
+    parameters = arm_parameters(arm, model)
+    here = SurveyLuck(seed, replicate, forms_of(parameters, scenario.keep_items))
     arriving = arrivals(plan.arrivals_per_week, plan.intake_weeks, here)
     n = int(arriving.sum())
     code = luck.person("client", np.arange(n))
 
     def staff(who: np.ndarray) -> tuple[Columns, np.ndarray]:
         codes = luck.person("therapist", who)
-        people = Columns(PERSON, 0) if kind is None else draw("therapist", kind, codes, numbers, here)
+        people = Columns(PERSON, 0) if kind is None else draw("therapist", kind, codes, parameters, here)
         adapted_by_policies(people, arm)
         return people, codes
 
     therapists, therapist_code = staff(np.arange(plan.therapists if kind is not None else 0))
     world = World(
-        luck=here, numbers=numbers, clients=draw("client", arm.client, code, numbers, here), therapists=therapists,
+        luck=here, parameters=parameters, clients=draw("client", arm.client, code, parameters, here), therapists=therapists,
         dyads=Columns({**DYAD, **model.columns}, n), client_code=code, therapist_code=therapist_code,
         client_of=np.zeros(n, np.int64), therapist_of=np.zeros(n, np.int64), pair_code=np.zeros(n, np.uint64),
         planned_sessions=np.zeros(n, np.int64), n_exchanges=scenario.exchanges, planned_weeks=arm.sessions,
@@ -60,7 +60,7 @@ def build_clinic(scenario: Scenario, arm: Arm, replicate: int, seed: int, model:
     traced = scenario.traced.get(arm.name, ())
     world.trace = np.zeros((len(traced), scenario.exchanges, len(trace_columns(model.exchange))))
     if arm.interventions:
-        world.intervention = Intervening(arm.interventions, world.exchange_steps, numbers, world.dyads, world.n_exchanges)
+        world.intervention = Intervening(arm.interventions, world.exchange_steps, parameters, world.dyads, world.n_exchanges)
     service = Service(
         arriving=arriving, every=plan.session_every,
         **{field.name: getattr(plan, field.name) for field in fields(Service) if field.name not in ("arriving", "every")},

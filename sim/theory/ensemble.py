@@ -17,7 +17,7 @@ from sim.theory.parameters import checked
 
 FILE = "ensemble.csv"
 #: Columns of the file that are no parameters of the model.
-NOT_NUMBERS = ("member", "score")
+NOT_PARAMETERS = ("member", "score")
 #: How many members stand for the ensemble where nobody says how many.
 USUAL = 20
 
@@ -28,7 +28,7 @@ def members() -> tuple[Mapping[str, float], ...]:
     text = resources.files("sim.theory").joinpath(FILE).read_text(encoding="utf-8")
     rows = csv.DictReader(line for line in text.splitlines() if not line.startswith("#"))
     return tuple(
-        MappingProxyType({name: checked(name, float(value)) for name, value in row.items() if name not in NOT_NUMBERS})
+        MappingProxyType({name: checked(name, float(value)) for name, value in row.items() if name not in NOT_PARAMETERS})
         for row in rows
     )
 

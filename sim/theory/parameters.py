@@ -22,7 +22,7 @@ from sim.theory.regions import intact
 
 
 @dataclass(frozen=True)
-class Number:
+class Parameter:
     """One parameter of the model."""
 
     name: str
@@ -342,16 +342,16 @@ _TABLE: dict[str, list[tuple[str, float, str, float, float, str, str, str]]] = {
     ],
 }
 
-NUMBERS: dict[str, Number] = {
-    row[0]: Number(*row, group=group) for group, rows in _TABLE.items() for row in rows
+PARAMETERS: dict[str, Parameter] = {
+    row[0]: Parameter(*row, group=group) for group, rows in _TABLE.items() for row in rows
 }
 
 
-def checked(name: str, value: Any, numbers: Mapping[str, Number] = NUMBERS) -> float:
+def checked(name: str, value: Any, parameters: Mapping[str, Parameter] = PARAMETERS) -> float:
     """``value`` as a float if the parameter exists and may have it; otherwise ``ParameterError`` with a hint."""
-    if name not in numbers:
-        raise ParameterError(f"unknown parameter '{name}'{nearest(name, numbers)}")
-    number = numbers[name]
+    if name not in parameters:
+        raise ParameterError(f"unknown parameter '{name}'{nearest(name, parameters)}")
+    number = parameters[name]
     if isinstance(value, bool) or not isinstance(value, (int, float, np.floating, np.integer)):
         raise ParameterError(f"parameter '{name}' must be a number, not {value!r}")
     if not math.isfinite(value) or not number.low <= value <= number.high:
@@ -365,25 +365,25 @@ class Parameters(Mapping[str, float]):
     ``extra`` declares numbers of mechanisms that are not part of the shipped model.
     """
 
-    __slots__ = ("_numbers", "_values")
+    __slots__ = ("_parameters", "_values")
     _values: dict[str, float]
-    _numbers: dict[str, Number]
+    _parameters: dict[str, Parameter]
 
-    def __init__(self, changes: Mapping[str, float] | None = None, extra: Mapping[str, Number] | None = None) -> None:
-        numbers = {**NUMBERS, **(extra or {})}
-        values = {name: n.default for name, n in numbers.items()}
+    def __init__(self, changes: Mapping[str, float] | None = None, extra: Mapping[str, Parameter] | None = None) -> None:
+        parameters = {**PARAMETERS, **(extra or {})}
+        values = {name: n.default for name, n in parameters.items()}
         for name, value in (changes or {}).items():
-            values[name] = checked(name, value, numbers)
+            values[name] = checked(name, value, parameters)
         object.__setattr__(self, "_values", values)
-        object.__setattr__(self, "_numbers", numbers)
+        object.__setattr__(self, "_parameters", parameters)
 
     def but(self, **changes: float) -> Parameters:
         """A copy with some numbers changed. Raises ``ParameterError`` for unknown names and values out of range."""
-        return Parameters({**self.changes(), **changes}, self._numbers)
+        return Parameters({**self.changes(), **changes}, self._parameters)
 
     def changes(self) -> dict[str, float]:
         """The numbers that differ from their defaults."""
-        return {name: v for name, v in self._values.items() if v != self._numbers[name].default}
+        return {name: v for name, v in self._values.items() if v != self._parameters[name].default}
 
     def of(self, role: str, name: str) -> float:
         """The number as it holds for a role: ``client_x`` where it exists, else ``x``."""
@@ -412,7 +412,7 @@ class Parameters(Mapping[str, float]):
         return f"Parameters({changed})"
 
     def __reduce__(self) -> Any:
-        extra = {k: v for k, v in self._numbers.items() if k not in NUMBERS}
+        extra = {k: v for k, v in self._parameters.items() if k not in PARAMETERS}
         return (Parameters, (self.changes(), extra))
 
     def record(self, strengths: Mapping[str, float] | None = None) -> np.void:

@@ -189,7 +189,7 @@ def life_goes_on(world: World) -> None:
         ("therapist", world.therapists, world.therapist_code),
     ):
         fading(people, world)
-        live_a_week(role, people, code, world.week, world.numbers, world.luck)
+        live_a_week(role, people, code, world.week, world.parameters, world.luck)
 
 
 def joined(parts: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
@@ -206,7 +206,7 @@ def joined(parts: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
 
 def fading(people: Columns, world: World) -> None:
     """Trained regulation fades a little in a week [K16]. Writes ``regulation``."""
-    keep = 1.0 - world.numbers.plasticity * (1.0 - world.numbers.regulation_week_keep)
+    keep = 1.0 - world.parameters.plasticity * (1.0 - world.parameters.regulation_week_keep)
     people["regulation"] = np.maximum(people.regulation * keep, 0.0)
 
 
@@ -262,10 +262,10 @@ def assess(world: World, month: int, who: np.ndarray | None = None) -> dict[str,
         "row": who,
         "month": np.full(n, month),
         "in_therapy": in_therapy,
-        "distress": ask.core_om(c.distress, code, f"core_{purpose}", when, world.numbers, world.luck),
+        "distress": ask.core_om(c.distress, code, f"core_{purpose}", when, world.parameters, world.luck),
     }
     for name in ("anxiety", "avoidance"):
-        out[name] = ask.ecr(name, c[name], c[f"ecr_response_style_{name}"], code, purpose, when, world.numbers, world.luck)
+        out[name] = ask.ecr(name, c[name], c[f"ecr_response_style_{name}"], code, purpose, when, world.parameters, world.luck)
     out |= {f"{name}_latent": ecr_score(c[name]) for name in ("anxiety", "avoidance")}
     out |= {"distress_latent": c.distress.copy(), "life_events": c.life_events.copy()}
     world.clients["life_events"][who] = 0.0
@@ -279,7 +279,7 @@ def attachment_now(world: World, role: str, purpose: str, who: np.ndarray) -> di
     for name in ("anxiety", "avoidance"):
         style = people[f"ecr_response_style_{name}"][who]
         out[f"{role}_{name}_{purpose}"] = ask.ecr(
-            name, people[name][who], style, code[who], purpose, world.week, world.numbers, world.luck, role
+            name, people[name][who], style, code[who], purpose, world.week, world.parameters, world.luck, role
         )
         out[f"{role}_{name}_{purpose}_latent"] = ecr_score(people[name][who])
     return out
@@ -290,7 +290,7 @@ def intake(world: World) -> dict[str, np.ndarray]:
     n = len(world.clients)
     world.ask_at("intake")  # the same questionnaires as of the first assessment, and kept there
     out = attachment_now(world, "client", "0", np.arange(n))
-    out["distress_0"] = ask.core_om(world.clients.distress, world.client_code, "core_0", 0, world.numbers, world.luck)
+    out["distress_0"] = ask.core_om(world.clients.distress, world.client_code, "core_0", 0, world.parameters, world.luck)
     out["distress_0_latent"] = world.clients.distress.copy()
     if len(world.dyads):
         world.ask_at("beginning", world.client_of, world.therapist_of)
@@ -325,7 +325,7 @@ def at_end(world: World, rows: np.ndarray, clients: dict[str, np.ndarray] | Colu
     stayed = world.ending[rows] != DROPOUT
     world.ask_at("end", who[stayed], world.therapist_of[rows[stayed]])
     now["distress_end"][stayed] = ask.core_om(
-        distress[stayed], world.client_code[who[stayed]], "core_end", world.week, world.numbers, world.luck
+        distress[stayed], world.client_code[who[stayed]], "core_end", world.week, world.parameters, world.luck
     )
     now["distress_end_latent"] = distress
     now["planned_sessions"], now["sessions_attended"] = world.planned_sessions[rows], world.dyads.session[rows]
@@ -340,6 +340,6 @@ def end_untreated(world: World, clients: dict[str, np.ndarray]) -> None:
     world.ask_at("end", everybody)
     clients |= attachment_now(world, "client", "end", everybody)
     clients["distress_end"] = ask.core_om(
-        world.clients.distress, world.client_code, "core_end", world.week, world.numbers, world.luck
+        world.clients.distress, world.client_code, "core_end", world.week, world.parameters, world.luck
     )
     clients["distress_end_latent"] = world.clients.distress.copy()

@@ -28,7 +28,7 @@ from sim.engine.wiring import Anatomy, Step, anatomy, bounds
 from sim.errors import InterventionError
 from sim.naming import nearest
 from sim.people.state import DYAD, Columns
-from sim.theory.parameters import NUMBERS, Parameters
+from sim.theory.parameters import PARAMETERS, Parameters
 from sim.theory.triangle import CORNERS
 from sim.therapy.exchange import EXCHANGE
 from sim.therapy.links import SESSION_LINKS, SESSION_RULES
@@ -148,8 +148,8 @@ def typical(quantity: str) -> float | None:
     """What a link carries in the typical dyad, where a parameter of the model says so."""
     bare = quantity.partition("_")[2]
     for name in (f"{quantity}_typical", f"{bare}_typical"):
-        if name in NUMBERS:
-            return NUMBERS[name].default
+        if name in PARAMETERS:
+            return PARAMETERS[name].default
     return None
 
 
@@ -222,9 +222,9 @@ class Intervening:
     baseline records it, the other reads it.
     """
 
-    def __init__(self, wanted: Interventions, steps: tuple[Step, ...], numbers: Parameters, dyads: Columns,
+    def __init__(self, wanted: Interventions, steps: tuple[Step, ...], parameters: Parameters, dyads: Columns,
                  n_exchanges: int) -> None:  # fmt: skip
-        places = anatomy(steps, tuple(numbers), tuple(dyads.declared.values()))
+        places = anatomy(steps, tuple(parameters), tuple(dyads.declared.values()))
         _all_there(wanted, places, dyads)
         names = list(dict.fromkeys(step for step, _ in places.writes))
         in_exchange = link_names(places)

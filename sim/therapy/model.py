@@ -2,7 +2,7 @@
 
 The shipped model is ``Model()``. A changed one is made by name, with no edit elsewhere (see docs/EXTENDING.md):
 
-    mine = sim.Model().insert(client(rumination), after="client.labelled_arousal", numbers=[...])
+    mine = sim.Model().insert(client(rumination), after="client.labelled_arousal", parameters=[...])
     sim.run(scenario, seed=1, model=mine)
 """
 
@@ -18,7 +18,7 @@ from sim.engine.wiring import Step, anatomy, trace_columns
 from sim.errors import WiringError
 from sim.naming import nearest
 from sim.people.state import DYAD, Column
-from sim.theory.parameters import NUMBERS, Number, checked
+from sim.theory.parameters import PARAMETERS, Parameter, checked
 from sim.therapy.exchange import EXCHANGE
 from sim.therapy.session import SESSION, Verb
 
@@ -33,7 +33,7 @@ class Model:
 
     exchange: tuple[Step, ...] = EXCHANGE
     session: tuple[Verb, ...] = SESSION
-    numbers: Mapping[str, Number] = field(default_factory=dict)
+    parameters: Mapping[str, Parameter] = field(default_factory=dict)
     columns: Mapping[str, Column] = field(default_factory=dict)
     changes: Mapping[str, float] = field(default_factory=dict)
 
@@ -42,12 +42,12 @@ class Model:
         part: Step | Verb,
         *,
         after: str,
-        numbers: Iterable[Number] = (),
+        parameters: Iterable[Parameter] = (),
         columns: Iterable[Column] = (),
     ) -> Model:
         """A model with one more step (of the exchange) or verb (of the session), placed behind the one named ``after``.
 
-        ``numbers``: what the mechanism brings, each declared like those of ``sim.theory.parameters``; they are passed to
+        ``parameters``: what the mechanism brings, each declared like those of ``sim.theory.parameters``; they are passed to
         equations by name. ``columns``: what it keeps from one exchange or session to the next; each is also a column of
         the session table, and of a column called ``mean_x`` the exchange makes the session mean of the quantity ``x``.
         A step that writes a quantity of another, placed behind it, takes that one's place.
@@ -55,14 +55,14 @@ class Model:
         """
         parts: tuple[Any, ...] = self.exchange if isinstance(part, Step) else self.session
         at = self._place(part, after, [_name(p) for p in parts]) + 1
-        own_numbers, own_columns = list(numbers), list(columns)
-        names = [*(number.name for number in own_numbers), *(column.name for column in own_columns)]
-        taken = {*NUMBERS, *self.numbers, *DYAD, *self.columns}
+        own_parameters, own_columns = list(parameters), list(columns)
+        names = [*(number.name for number in own_parameters), *(column.name for column in own_columns)]
+        taken = {*PARAMETERS, *self.parameters, *DYAD, *self.columns}
         for i, name in enumerate(names):
             if name in taken or name in names[:i]:
                 raise WiringError(f"the name '{name}' is taken; choose another")
-        declared = {number.name: number for number in own_numbers}
-        for number in own_numbers:
+        declared = {number.name: number for number in own_parameters}
+        for number in own_parameters:
             checked(number.name, number.default, declared)
         for column in own_columns:
             if not column.low <= column.start <= column.high:
@@ -73,7 +73,7 @@ class Model:
             self,
             exchange=exchange,
             session=session,
-            numbers={**self.numbers, **declared},
+            parameters={**self.parameters, **declared},
             columns={**self.columns, **{column.name: column for column in own_columns}},
         )
         model._wired()
@@ -111,12 +111,12 @@ class Model:
 
     def but(self, **changes: float) -> Model:
         """A model with other values of its own numbers. Raises ``ParameterError`` for unknown names and values out of range."""
-        valid = {name: checked(name, value, self.numbers) for name, value in changes.items()}
+        valid = {name: checked(name, value, self.parameters) for name, value in changes.items()}
         return replace(self, changes={**self.changes, **valid})
 
     def _wired(self) -> None:
         """Raise ``WiringError`` where an argument finds nothing; nothing is compiled yet."""
-        anatomy(self.exchange, (*NUMBERS, *self.numbers), (*DYAD.values(), *self.columns.values()))
+        anatomy(self.exchange, (*PARAMETERS, *self.parameters), (*DYAD.values(), *self.columns.values()))
         written = set(trace_columns(self.exchange))
         for name in self.columns:
             if name.startswith("mean_") and name.removeprefix("mean_") not in written:
@@ -134,7 +134,7 @@ class Model:
         found = {
             "added": added,
             "left out": left_out,
-            "numbers": {name: self.changes.get(name, number.default) for name, number in self.numbers.items()},
+            "parameters": {name: self.changes.get(name, number.default) for name, number in self.parameters.items()},
             "columns": list(self.columns),
         }
         return {name: value for name, value in found.items() if value}
@@ -149,7 +149,7 @@ class Model:
             h.update(f"{step.name} {step.writes} {what_it_does(step.equation)}\0".encode())
         for verb in self.session:
             h.update(f"{_name(verb)} {what_it_does(verb)}\0".encode())
-        h.update(repr((self.numbers, self.columns, sorted(self.changes.items()))).encode())
+        h.update(repr((self.parameters, self.columns, sorted(self.changes.items()))).encode())
         return h.hexdigest()
 
 

@@ -47,6 +47,6 @@ POLICIES: dict[str, Policy] = {
 }
 
 
-def numbers_set_by(policies: Iterable[str]) -> dict[str, float]:
+def parameters_set_by(policies: Iterable[str]) -> dict[str, float]:
     """The numbers that policies set, later ones last."""
     return {name: value for policy in policies for name, value in POLICIES[policy].parameters.items()}

@@ -35,7 +35,7 @@ class World:
     """Everybody of one arm and replicate, and the week it is. Row ``i`` of the dyads is one course of therapy."""
 
     luck: SurveyLuck
-    numbers: Parameters
+    parameters: Parameters
     clients: Columns
     therapists: Columns
     dyads: Columns
@@ -59,7 +59,7 @@ class World:
     def __post_init__(self) -> None:
         n = len(self.dyads)
         self.ending = np.zeros(n, np.int64)
-        self.record = np.array([self.numbers.record(self.strengths)])
+        self.record = np.array([self.parameters.record(self.strengths)])
         if not self.trace_row.size:
             self.trace_row = np.full(n, -1)
 
@@ -93,7 +93,7 @@ class World:
         """An equation's value for the dyads ``rows``, wired by name (see ``people.apply``); links that are cut are not seen."""
         if self.intervention is not None:
             given |= self.intervention.seen(role, equation.__name__)
-        return applied(equation, self.numbers, role, self.dyads, rows, **given)
+        return applied(equation, self.parameters, role, self.dyads, rows, **given)
 
     def write(self, column: str, rows: np.ndarray, values: Any) -> None:
         """Set a dyad column for the dyads ``rows``; where an experiment holds it, to its course in the baseline."""
@@ -112,7 +112,7 @@ HANDED_OVER = ("client_anxiety", "client_avoidance", "client_trust", "client_tas
 
 def calm(world: World, role: str) -> float:
     """Arousal with which a person comes in: the typical one, as far as the limbic system is intact."""
-    return world.numbers.of(role, "arousal_typical") * min(world.strengths[f"{role}_limbic"], 1.0)
+    return world.parameters.of(role, "arousal_typical") * min(world.strengths[f"{role}_limbic"], 1.0)
 
 
 def begin(world: World) -> None:
@@ -128,7 +128,7 @@ def meet_first(world: World, rows: np.ndarray, carried: Mapping[str, np.ndarray]
     Writes every dyad column that does not start at its default. ``carried``: client columns of ``HANDED_OVER`` as they stood
     with another therapist before, NaN for who had none; of them a part carries over [K22].
     """
-    d, p = world.dyads, world.numbers
+    d, p = world.dyads, world.parameters
 
     def write(column: str, values: Any) -> None:
         if carried is not None and column in carried:
@@ -177,7 +177,7 @@ def rate_distress(world: World, rows: np.ndarray) -> None:
     world.rate(
         "distress",
         rows,
-        ask.core_om(world.clients.distress[who], world.client_code[who], "core", world.week, world.numbers, world.luck),
+        ask.core_om(world.clients.distress[who], world.client_code[who], "core", world.week, world.parameters, world.luck),
     )
 
 
@@ -201,7 +201,7 @@ def exchange(world: World, rows: np.ndarray) -> None:
     """
     intervention = world.intervention
     columns = tuple(world.dyads.declared.values())
-    run = kernel(world.exchange_steps, tuple(world.numbers), columns, intervened=intervention is not None)
+    run = kernel(world.exchange_steps, tuple(world.parameters), columns, intervened=intervention is not None)
     row, column = run(
         world.dyads.data,
         rows,
@@ -230,7 +230,7 @@ def form_alliance(world: World, rows: np.ndarray) -> None:
 
     Writes trust, bond, capability, task, goal and alliance of both, and the client's engagement.
     """
-    d, p = world.dyads, world.numbers
+    d, p = world.dyads, world.parameters
     progress = d.distress_intake[rows] - d.client_distress[rows]
     for role in ("client", "therapist"):
         target = world.applied(eq.trust_target, rows, role, mean_perceived=d[f"mean_{role}_perceived"][rows])
@@ -266,7 +266,7 @@ def heal(world: World, rows: np.ndarray) -> None:
         partner_treatment_gain=world.therapists.treatment_gain[world.therapist_of[rows]],
     ) - world.applied(eq.rupture_distress, rows, "client")  # fmt: skip
     world.clients.keep_within("distress", world.clients.distress[who] - lost, who)
-    lasting = world.numbers.healing_lasting_share * lost
+    lasting = world.parameters.healing_lasting_share * lost
     world.clients.distress_own[who] -= lasting
     world.clients.keep_within("distress_set_point", world.clients.distress_set_point[who] - lasting, who)
 
@@ -277,7 +277,7 @@ def consolidate(world: World, rows: np.ndarray) -> None:
 
     Writes both people's general model and regulation, and their attachment to each other.
     """
-    d, p = world.dyads, world.numbers
+    d, p = world.dyads, world.parameters
     for role, people, of in (("client", world.clients, world.client_of), ("therapist", world.therapists, world.therapist_of)):
         who = of[rows]
         for name in ("anxiety", "avoidance"):
@@ -299,7 +299,7 @@ def rate_alliance(world: World, rows: np.ndarray) -> None:
 
     Writes the ratings ``wai_*``, ``empathy_*``, ``*_to_therapist``, ``cats_*`` and ``ruptures_*_reported``.
     """
-    d, p, week, luck = world.dyads, world.numbers, world.week, world.luck
+    d, p, week, luck = world.dyads, world.parameters, world.week, world.luck
     client, pair = world.client_code[world.client_of[rows]], world.pair_code[rows]
     raters = {  # whose style it is, and what all their ratings have in common
         "client": (client, world.clients.response_style[world.client_of[rows]]),
@@ -367,7 +367,7 @@ def leave(world: World, rows: np.ndarray) -> None:
 
     Writes ``dropout_risk`` and the ending.
     """
-    d, p = world.dyads, world.numbers
+    d, p = world.dyads, world.parameters
     world.write("dropout_risk", rows, world.applied(eq.dropout_probability, rows, "client", alliance=d.client_alliance[rows]))
     client = world.client_code[world.client_of[rows]]
     drops = world.luck.uniform(client, "dropout", world.week) <= d.dropout_risk[rows]

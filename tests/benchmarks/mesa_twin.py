@@ -21,7 +21,7 @@ from sim.compiling import compiled
 from sim.luck import absorbed, normal_at, occasion, pair, purpose_code, uniform_at
 from sim.people.state import DYAD, PERSON
 from sim.theory import equations as eq
-from sim.theory.parameters import NUMBERS, Parameters
+from sim.theory.parameters import PARAMETERS, Parameters
 from sim.theory.regions import REGIONS
 from sim.therapy.session import World
 
@@ -96,7 +96,7 @@ def _first_luck(seed, replicate, who, purpose):  # type: ignore[no-untyped-def]
 
 def numbers_of(role: str, p: Parameters) -> SimpleNamespace:
     """The numbers as they hold for one role: its own where it has one, else the common one."""
-    return SimpleNamespace(**{name.removeprefix(f"{role}_"): p.of(role, name.removeprefix(f"{role}_")) for name in NUMBERS})
+    return SimpleNamespace(**{name.removeprefix(f"{role}_"): p.of(role, name.removeprefix(f"{role}_")) for name in PARAMETERS})
 
 
 class Person(mesa.Agent):
@@ -109,7 +109,7 @@ class Person(mesa.Agent):
     def __init__(self, model: Therapy, code: np.uint64, columns: dict[str, float]) -> None:
         super().__init__(model)
         self.code = code
-        self.p = model.numbers[self.role]
+        self.p = model.parameters[self.role]
         self.brain = model.brains[self.role]
         for name, value in columns.items():
             setattr(self, name, value)
@@ -496,7 +496,7 @@ class Person(mesa.Agent):
 
     def follow_attachment(self) -> None:
         """Defences and the set point of distress follow attachment, measured against the community of clients."""
-        p, q = self.p, self.model.numbers["client"]
+        p, q = self.p, self.model.parameters["client"]
         za = (self.anxiety - (q.anxiety_mean - 1.0) / 6.0) / (q.anxiety_sd / 6.0)
         zv = (self.avoidance - (q.avoidance_mean - 1.0) / 6.0) / (q.avoidance_sd / 6.0)
         self.immature = eq.defence(za, zv, p.immature_anxiety_path, p.immature_avoidance_path, 0.0) + self.immature_own
@@ -838,8 +838,8 @@ class Therapy(mesa.Model):
 
     def __init__(self, world: World) -> None:
         super().__init__(seed=world.luck.seed)
-        p = world.numbers
-        self.numbers = {role: numbers_of(role, p) for role in ("client", "therapist")}
+        p = world.parameters
+        self.parameters = {role: numbers_of(role, p) for role in ("client", "therapist")}
         self.task, self.goal = numbers_of("task", p), numbers_of("goal", p)
         self.brains = {
             role: SimpleNamespace(**{region: world.strengths[f"{role}_{region}"] for region in REGIONS})

@@ -101,7 +101,7 @@ def core_weeks(dyads: int, weeks: int) -> tuple[float, int, float]:
                 ("therapist", world.therapists, world.therapist_code),
             ):
                 fading(people, world)
-                live_a_week(role, people, code, week, world.numbers, world.luck)
+                live_a_week(role, people, code, week, world.parameters, world.luck)
 
     return seconds(live), held, inside
 

@@ -18,7 +18,7 @@ from sim.classroom.course.play import play_of
 from sim.classroom.course.state import read
 from sim.classroom.course.words import words
 from sim.classroom.lessons import FIRST, LESSONS, SETUPS, outcome, told
-from sim.theory.parameters import NUMBERS
+from sim.theory.parameters import PARAMETERS
 from sim.version import __version__
 from tests.browser.conftest import started
 
@@ -512,7 +512,7 @@ def test_the_figure_is_kept_with_its_stamp(visit: Visit, tmp_path: Path) -> None
 
 
 def test_a_figure_holds_its_whole_address(visit: Visit, tmp_path: Path) -> None:
-    numbers = "&".join(f"both.{one}={NUMBERS[one].default:g}1" for one in ("trust_rate", "healing_rate", "repair_base"))
+    numbers = "&".join(f"both.{one}={PARAMETERS[one].default:g}1" for one in ("trust_rate", "healing_rate", "repair_base"))
     page = visit(f"/?lesson=sandbox&at=7&a_client=5.5,5.2&b_client=2.1,6.3&a_do=1.7.name_it&b_repair=none&{numbers}")
     page.keyboard.press("ArrowRight")  # the address is written again
     page.locator("#figure").click()

@@ -19,7 +19,7 @@ from sim.people.life import follow_attachment, live_a_week
 from sim.people.state import DYAD, PERSON, Column
 from sim.theory import equations
 from sim.theory.claims import carriers, claims, public_equations, tags
-from sim.theory.parameters import NUMBERS
+from sim.theory.parameters import PARAMETERS
 from sim.theory.regions import CONTAINS, REGIONS
 from sim.therapy.exchange import EXCHANGE
 from sim.therapy.links import SESSION_RULES, SessionRule
@@ -99,13 +99,13 @@ def wiring_table() -> str:
     for number, step in enumerate(EXCHANGE, start=1):
         variables = [resolve(step, a, wiring) for a in arguments(step.equation)]
         given = [v.removeprefix("p_") for v in variables if v.startswith("p_")]  # numbers and strengths of regions
-        numbers = [name for name in given if name in NUMBERS]
+        parameters = [name for name in given if name in PARAMETERS]
         luck = [v for v in variables if v in wiring.draws]
         reads = [v for v in variables if not v.startswith("p_") and v not in luck]
-        regions = [name for name in given if name not in NUMBERS]
-        rows.append((number, f"`{step.name}`", _names(reads), _names(regions + luck), _names(numbers), _names(step.writes)))
+        regions = [name for name in given if name not in PARAMETERS]
+        rows.append((number, f"`{step.name}`", _names(reads), _names(regions + luck), _names(parameters), _names(step.writes)))
         wiring.written.update(dict.fromkeys(step.writes))
-    return table(("#", "step", "reads", "region, luck", "numbers", "writes"), rows)
+    return table(("#", "step", "reads", "region, luck", "parameters", "writes"), rows)
 
 
 def _place(rule: SessionRule) -> tuple[int, int]:
@@ -122,17 +122,17 @@ def session_wiring_table() -> str:
     rows = []
     for rule in sorted(SESSION_RULES, key=_place):
         number, _ = _place(rule)
-        reads, numbers = [], []
+        reads, parameters = [], []
         for argument in arguments(rule.equation):
             if argument in rule.reads:
                 reads.append(rule.reads[argument])
-            elif f"{rule.whose}_{argument}" in NUMBERS or argument in NUMBERS:
-                numbers.append(f"{rule.whose}_{argument}" if f"{rule.whose}_{argument}" in NUMBERS else argument)
+            elif f"{rule.whose}_{argument}" in PARAMETERS or argument in PARAMETERS:
+                parameters.append(f"{rule.whose}_{argument}" if f"{rule.whose}_{argument}" in PARAMETERS else argument)
             else:
                 reads += rule.writes  # what it changes, one after the other
         verb = f"`{SESSION[number - 1].__name__}`"
-        rows.append((number, verb, f"`{rule.name}`", *map(_names, (reads, numbers, rule.writes, rule.rates))))
-    return table(("#", "verb", "equation", "reads", "numbers", "writes", "moves by"), rows)
+        rows.append((number, verb, f"`{rule.name}`", *map(_names, (reads, parameters, rule.writes, rule.rates))))
+    return table(("#", "verb", "equation", "reads", "parameters", "writes", "moves by"), rows)
 
 
 def other_equations() -> str:
@@ -277,10 +277,10 @@ def outcomes_tables() -> str:
 def parameters_table() -> str:
     """Every parameter of the model."""
     parts = []
-    for group in dict.fromkeys(n.group for n in NUMBERS.values()):
+    for group in dict.fromkeys(n.group for n in PARAMETERS.values()):
         rows = [
             (f"`{n.name}`", f"{n.default:g}", f"{n.low:g}..{n.high:g}", n.unit, n.status, n.source or "-", n.meaning)
-            for n in NUMBERS.values()
+            for n in PARAMETERS.values()
             if n.group == group
         ]
         parts.append(f"**{group}**\n\n" + table(("name", "default", "range", "unit", "status", "source", "meaning"), rows))

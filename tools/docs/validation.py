@@ -20,7 +20,7 @@ from sim.evidence.patterns.published import Pattern, patterns
 from sim.evidence.patterns.validation import LARGEST_RESIDUAL
 from sim.evidence.stored import kept
 from sim.theory.ensemble import members
-from sim.theory.parameters import NUMBERS
+from sim.theory.parameters import PARAMETERS
 from tools.docs.pages import rendered
 
 PAGE = Path("docs") / "VALIDATION.md"
@@ -202,15 +202,15 @@ def _contested_row(r: Mapping[str, Any]) -> list[str]:
 
 def _free_rows() -> list[list[str]]:
     return [
-        [f"`{one.name}`", f"{one.centre:g}", f"{one.spread:g} ({one.scale})", f"{NUMBERS[one.name].default:g}",
-         _signed(one.standing(NUMBERS[one.name].default)), one.reason]
+        [f"`{one.name}`", f"{one.centre:g}", f"{one.spread:g} ({one.scale})", f"{PARAMETERS[one.name].default:g}",
+         _signed(one.standing(PARAMETERS[one.name].default)), one.reason]
         for one in FREE
     ]  # fmt: skip
 
 
 def _hand_rows() -> list[list[str]]:
     return [
-        [f"`{name}`", "new" if was != was else f"{was:g}", f"{NUMBERS[name].default:g}", why]
+        [f"`{name}`", "new" if was != was else f"{was:g}", f"{PARAMETERS[name].default:g}", why]
         for name, (was, why) in BY_HAND.items()
     ]
 

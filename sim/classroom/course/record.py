@@ -48,7 +48,7 @@ class Record:
     empty where not asked for; ``held`` sessions held and ``ending`` how it ended (position in ``ENDINGS``), one per client.
     """
 
-    numbers: Parameters
+    parameters: Parameters
     held: np.ndarray
     ending: np.ndarray
     session: dict[str, np.ndarray]
@@ -64,15 +64,15 @@ class Record:
 
     def alliance(self, role: str = "client") -> np.ndarray:
         """The alliance (sessions, n) on the WAI's scale, 1 to 7, without the noise of marking."""
-        return on_wai(self.numbers, role, self.session[f"{role}_alliance"])
+        return on_wai(self.parameters, role, self.session[f"{role}_alliance"])
 
     def first_alliance(self) -> np.ndarray:
         """The same at first sight, before the first session (n)."""
-        return on_wai(self.numbers, "client", self.first["client_alliance"])
+        return on_wai(self.parameters, "client", self.first["client_alliance"])
 
     def distress(self) -> np.ndarray:
         """Distress (weeks + 1, n) on the CORE-OM's scale, 0 to 40, without the noise of marking."""
-        share = applied(eq.core_share, self.numbers, distress=self.week["distress"], week_noise=0.0)
+        share = applied(eq.core_share, self.parameters, distress=self.week["distress"], week_noise=0.0)
         return 10.0 * _on_scale(CORE_OM, share)
 
     def attachment(self, of: str, name: str) -> np.ndarray:
@@ -84,9 +84,11 @@ class Record:
         return np.asarray(ecr_score(values))
 
 
-def on_wai(numbers: Parameters, role: str, level: np.ndarray) -> np.ndarray:
+def on_wai(parameters: Parameters, role: str, level: np.ndarray) -> np.ndarray:
     """A latent alliance (0..1) on the WAI's scale, as a rater of usual style marks it in the mean."""
-    share = applied(eq.rated_share, numbers, role, level=level, level_typical=numbers.alliance_typical, style=0.0, noise=0.0)
+    share = applied(
+        eq.rated_share, parameters, role, level=level, level_typical=parameters.alliance_typical, style=0.0, noise=0.0
+    )
     return _on_scale(WAI_SCALE, share)
 
 
@@ -125,7 +127,7 @@ def recorded(scenario: Scenario, arm: Arm, seed: int, clients: int, traced: bool
         life_goes_on(world)
         _keep(week, world, world.week)
     ending = np.where(world.ending == IN_THERAPY, CENSORED, world.ending)
-    return Record(world.numbers, dyads.session.astype(np.int64), ending, session, week, first, trace)
+    return Record(world.parameters, dyads.session.astype(np.int64), ending, session, week, first, trace)
 
 
 def _keep(week: dict[str, np.ndarray], world: World, at: int) -> None:

@@ -25,13 +25,13 @@ def _point(place: tuple[float, float]) -> dict[str, float]:
 def _arm(side: Side, shared: Shared) -> dict[str, Any]:
     """One arm as a scenario file says it; what is usual is not said."""
     usual = defaults()
-    numbers = dict(side.numbers)
+    parameters = dict(side.parameters)
     if side.accuracy != float(usual["a_accuracy"]):
-        numbers[CONTROLLED["accuracy"]] = side.accuracy
+        parameters[CONTROLLED["accuracy"]] = side.accuracy
     if side.warmth != float(usual["a_warmth"]):
-        numbers[CONTROLLED["warmth"]] = warmth_base(side.warmth)
+        parameters[CONTROLLED["warmth"]] = warmth_base(side.warmth)
     if side.learning != WORDS["learning"][0]:
-        numbers[CONTROLLED["learning"]] = 0.0
+        parameters[CONTROLLED["learning"]] = 0.0
     lesions = dict(side.lesions)
     if side.naming != WORDS["naming"][0]:
         lesions[CONTROLLED["naming"]] = 0.0
@@ -40,8 +40,8 @@ def _arm(side: Side, shared: Shared) -> dict[str, Any]:
     arm: dict[str, Any] = {"client": _point(side.client), "therapist": _point(side.therapist)}
     if side.repair in _POLICY:
         arm["policies"] = [_POLICY[side.repair]]
-    if numbers:
-        arm["parameters"] = numbers
+    if parameters:
+        arm["parameters"] = parameters
     if lesions:
         arm["lesions"] = lesions
     if not side.do:
@@ -69,9 +69,9 @@ def _as_it_is(side: Side, shared: Shared) -> Callable[[int], dict[str, float]]:
 
 def spec_of(a: Side, b: Side, shared: Shared) -> dict[str, Any]:
     """The scenario of two pairs, with the keys of a scenario file."""
-    numbers = dict(shared.numbers)
+    parameters = dict(shared.parameters)
     if PAIRS[shared.pairs]:
-        numbers[CONTROLLED["pairs"]] = PAIRS[shared.pairs]
+        parameters[CONTROLLED["pairs"]] = PAIRS[shared.pairs]
     spec: dict[str, Any] = {
         "question": words()["export"]["question"],
         "clients_per_arm": shared.clients,
@@ -80,8 +80,8 @@ def spec_of(a: Side, b: Side, shared: Shared) -> dict[str, Any]:
     }
     if shared.follow_up:
         spec["follow_up_months"] = shared.follow_up
-    if numbers:
-        spec["parameters"] = numbers
+    if parameters:
+        spec["parameters"] = parameters
     spec["arms"] = {name.upper(): _arm(side, shared) for name, side in zip(SIDES, (a, b), strict=True)}
     spec["record"] = {"exchanges": {"clients": [0]}}
     return spec

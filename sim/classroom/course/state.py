@@ -17,13 +17,13 @@ from sim.errors import AddressError
 from sim.naming import nearest
 from sim.scenario.people import STYLE_POINT
 from sim.theory.equations import logistic, logit
-from sim.theory.parameters import NUMBERS
+from sim.theory.parameters import PARAMETERS
 from sim.theory.regions import lesion_names
 from sim.theory.styles import HIGHEST, LOWEST, STYLES
 
 SIDES = ("a", "b")
 #: Longest query, most parameters of the model it may change, most choices of a response.
-MOST_CHARACTERS, MOST_NUMBERS, MOST_CHOICES = 4000, 40, 6
+MOST_CHARACTERS, MOST_PARAMETERS, MOST_CHOICES = 4000, 40, 6
 MOST_MESSAGES = 5
 
 #: Who meets whom where nothing else is said.
@@ -36,7 +36,7 @@ WORDS = {"repair": ("usual", "early", "none"), "naming": ("on", "off"), "learnin
 CONTROLLED = {"accuracy": "therapist_skill_mean", "warmth": "therapist_warmth_base", "learning": "plasticity",
               "pairs": "complementarity_gain", "naming": "client.vlpfc", "insula": "therapist.insula"}  # fmt: skip
 _CONTROL_OF = {part: control for control, part in CONTROLLED.items()}
-_ACCURACY, _WARMTH = NUMBERS[CONTROLLED["accuracy"]], NUMBERS[CONTROLLED["warmth"]]
+_ACCURACY, _WARMTH = PARAMETERS[CONTROLLED["accuracy"]], PARAMETERS[CONTROLLED["warmth"]]
 #: Which pairs fit better is contested: the number behind each reading.
 PAIRS = {"neither": 0.0, "differ": 4.0, "alike": -4.0}
 #: Whole numbers of the whole page: default, lowest, highest.
@@ -74,7 +74,7 @@ class Side:
     insula: str
     lesions: tuple[tuple[str, float], ...] = ()
     do: tuple[Choice, ...] = ()
-    numbers: tuple[tuple[str, float], ...] = ()
+    parameters: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ class Shared:
     follow_up: int
     clients: int
     pairs: str
-    numbers: tuple[tuple[str, float], ...] = ()
+    parameters: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -167,7 +167,7 @@ def _checked(query: dict[str, str], lesson: str, wrong: list[str]) -> State:
     shared = Shared(
         **{name: reader.whole(name) for name in WHOLE if name != "at"},
         pairs=reader.word("pairs", PAIRS),
-        numbers=reader.numbers("both"),
+        parameters=reader.parameters("both"),
     )
     at = reader.whole("at")
     for name in SWITCHES:
@@ -209,7 +209,7 @@ class _Reader:
             **{name: self.word(f"{one}_{name}", options) for name, options in WORDS.items()},
             lesions=self.lesions(f"{one}_lesions"),
             do=self.choices(f"{one}_do"),
-            numbers=self.numbers(one),
+            parameters=self.parameters(one),
         )
 
     def number(self, key: str, text: str, low: float, high: float, what: str = "a number") -> float:
@@ -289,22 +289,22 @@ class _Reader:
             self.wrong.append(f"{key} makes {len(parts)} choices; at most {MOST_CHOICES} can be made")
         return tuple(found[session] for session in sorted(found))
 
-    def numbers(self, whose: str) -> tuple[tuple[str, float], ...]:
+    def parameters(self, whose: str) -> tuple[tuple[str, float], ...]:
         """Numbers of the model that the query sets for a side (``a.x``, ``b.x``) or for both (``both.x``)."""
         found: dict[str, float] = {}
         keys = [key for key in self.query if key.startswith(f"{whose}.")]
         self.known.update(keys)
-        for key in keys[:MOST_NUMBERS]:
+        for key in keys[:MOST_PARAMETERS]:
             name = key.partition(".")[2]
-            if name not in NUMBERS:
-                self.wrong.append(f"{_shown(key)}: the model has no parameter {_shown(name)}{nearest(name[:60], NUMBERS)}")
+            if name not in PARAMETERS:
+                self.wrong.append(f"{_shown(key)}: the model has no parameter {_shown(name)}{nearest(name[:60], PARAMETERS)}")
                 continue
             if name in _CONTROL_OF:
                 self.wrong.append(f"{key}: {name} has a control of its own; change {_keys(_CONTROL_OF[name], whose)} instead")
                 continue
-            found[name] = self.number(key, self.query[key], NUMBERS[name].low, NUMBERS[name].high)
-        if len(keys) > MOST_NUMBERS:
-            self.wrong.append(f"the address changes {len(keys)} numbers for {whose}; at most {MOST_NUMBERS} can be changed")
+            found[name] = self.number(key, self.query[key], PARAMETERS[name].low, PARAMETERS[name].high)
+        if len(keys) > MOST_PARAMETERS:
+            self.wrong.append(f"the address changes {len(keys)} numbers for {whose}; at most {MOST_PARAMETERS} can be changed")
         return tuple(sorted(found.items()))
 
     def rest(self) -> None:

@@ -46,10 +46,10 @@ async function fillModel(place) {
   const model = await askModel();
   place.lastChild.remove();
   place.append(tag("h3", {}, words.help.model.equations), ...model.equations.map((one) => tag("details", {}, tag("summary", {}, `${one.name}: ${one.says}`), tag("p", { className: "pre" }, one.more))));
-  place.append(tag("h3", {}, words.help.model.numbers), numbersTable(model.numbers));
+  place.append(tag("h3", {}, words.help.model.parameters), parametersTable(model.parameters));
 }
 
-function numbersTable(numbers) {
+function parametersTable(numbers) {
   const said = words.research;
   return table([said.name, said.default, said.unit, said.range, said.meaning], numbers.map((one) => [one.name, String(one.default), one.unit, `${one.low} - ${one.high}`, `${one.meaning} (${one.status}${one.source ? `, ${one.source}` : ""})`]));
 }
@@ -64,7 +64,7 @@ export async function openResearch(fan, set) {
   const [model, scenario] = await Promise.all([askModel(), askScenario()]);
   const many = fan(), parts = [tag("h3", {}, said.reproduce), tag("p", { className: "pre", id: "command" }, scenario.command)];
   if (many) parts.push(tag("h3", {}, filled(said.paired, { n: many.n })), pairedTable(many));
-  parts.push(tag("details", {}, tag("summary", {}, said.scenario), tag("pre", { id: "yaml", tabIndex: 0 }, scenario.yaml)), tag("h3", {}, said.all), changedHere(again), finder(model.numbers, again));
+  parts.push(tag("details", {}, tag("summary", {}, said.scenario), tag("pre", { id: "yaml", tabIndex: 0 }, scenario.yaml)), tag("h3", {}, said.all), changedHere(again), finder(model.parameters, again));
   place.replaceChildren(...parts);
 }
 

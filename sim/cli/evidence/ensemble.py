@@ -15,7 +15,7 @@ from sim.evidence.patterns.validation import score_limit
 from sim.evidence.stored import kept
 from sim.screen import Head, table
 from sim.theory.ensemble import members
-from sim.theory.parameters import NUMBERS
+from sim.theory.parameters import PARAMETERS
 
 if TYPE_CHECKING:
     from sim.screen import Table
@@ -30,10 +30,10 @@ def fit_table(fit: Fit) -> Table:
     """Every free parameter: its prior, where the search ended, and how far that is from the prior."""
     rows = [
         [one.name, f"{one.centre:g}", one.scale, f"{one.spread:g}", f"{fit.values[one.name]:.3g}", f"{z:+.2f}",
-         f"{NUMBERS[one.name].default:g}"]
+         f"{PARAMETERS[one.name].default:g}"]
         for one, z in zip(FREE, fit.standings, strict=True)
     ]  # fmt: skip
-    heads = ["number", "prior centre", "scale", "prior SD", "fitted", "prior SD from centre", "default"]
+    heads = ["parameter", "prior centre", "scale", "prior SD", "fitted", "prior SD from centre", "default"]
     return text_table("Free numbers", heads, rows)
 
 
@@ -56,14 +56,14 @@ def pinned_data() -> pd.DataFrame:
     tables = [table_of(t) for t in kept("ensemble")["tables"]]
     from sim.evidence.calibration.ensemble import standings
 
-    return frame.merge(would_pin(tables, standings()), on="number").sort_values("left", ignore_index=True)
+    return frame.merge(would_pin(tables, standings()), on="parameter").sort_values("left", ignore_index=True)
 
 
 def pinned_rows() -> tuple[list[str], list[list[str]]]:
     """The same as text, the best known number first."""
-    heads = ["number", "median", "90 % range", "spread left", "extra pattern that would say most", "of its variance"]
+    heads = ["parameter", "median", "90 % range", "spread left", "extra pattern that would say most", "of its variance"]
     rows = [
-        [r["number"], f"{r['median']:.3g}", f"{r['low']:.3g} to {r['high']:.3g}", f"{r['left']:.2f}", r["quantity"],
+        [r["parameter"], f"{r['median']:.3g}", f"{r['low']:.3g} to {r['high']:.3g}", f"{r['left']:.2f}", r["quantity"],
          f"{100 * r['share']:.0f} %"]
         for r in pinned_data().to_dict("records")
     ]  # fmt: skip

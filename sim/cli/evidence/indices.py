@@ -16,7 +16,7 @@ from sim.evidence.sensitivity.study import Told, heading, ranked
 from sim.files import write_here
 from sim.screen import Head, table
 from sim.storage.store import SYNTHETIC, versions
-from sim.theory.parameters import NUMBERS
+from sim.theory.parameters import PARAMETERS
 from sim.version import __version__
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def tables(told: Told) -> list[Table]:
 
 def _heads(*columns: str) -> list[Head]:
     numbers = [Head(name, right=True, wrap=False) for name in ("value", "from", "to", *columns)]
-    return [Head("number", wrap=False), *numbers, Head("", wrap=False)]
+    return [Head("parameter", wrap=False), *numbers, Head("", wrap=False)]
 
 
 def _range(r: Any) -> tuple[str, str, str, str]:
@@ -129,7 +129,7 @@ def as_data(told: Told) -> dict[str, Any]:
         },
         "ranges": {
             "assumption": "value -/+ width * value, within the declared range", "width": told.width,
-            "numbers": [{**row(r), "unit": NUMBERS[r.name].unit} for r in found.ranges],
+            "parameters": [{**row(r), "unit": PARAMETERS[r.name].unit} for r in found.ranges],
         },
         "left_out": told.left_out,
         "base": found.base,

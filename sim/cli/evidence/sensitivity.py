@@ -48,7 +48,7 @@ def sensitivity(
     from sim.cli.evidence import indices as page
     from sim.errors import EvidenceError
     from sim.evidence.sensitivity.analysis import checked
-    from sim.evidence.sensitivity.ranges import movable_numbers
+    from sim.evidence.sensitivity.ranges import movable_parameters
     from sim.evidence.sensitivity.response import outcome
     from sim.evidence.sensitivity.study import Told
     from sim.files import whole, writable
@@ -60,7 +60,7 @@ def sensitivity(
     checked(method, seed, trajectories, samples, replicates, top)
     if method == "sobol" and not parameters:
         raise EvidenceError("--method sobol needs --parameters; to have the numbers screened first, use --method both")
-    ranges, left = movable_numbers(wanted, measured.arms, parameters or (), width)
+    ranges, left = movable_parameters(wanted, measured.arms, parameters or (), width)
     for _, part in measured.parts:
         fits_in_memory(part)
     if out is not None:

@@ -219,7 +219,7 @@ def pinned(free: Sequence[Free] = FREE, of: np.ndarray | None = None) -> pd.Data
     rows = []
     for k, one in enumerate(free):
         low, middle, high = (one.value(float(q)) for q in np.quantile(z[:, k], (0.05, 0.5, 0.95)))
-        rows.append({"number": one.name, "median": middle, "low": low, "high": high, "left": float(z[:, k].std(ddof=1))})
+        rows.append({"parameter": one.name, "median": middle, "low": low, "high": high, "left": float(z[:, k].std(ddof=1))})
     return pd.DataFrame(rows)
 
 
@@ -235,7 +235,7 @@ def would_pin(tables: Sequence[Found], z: np.ndarray, free: Sequence[Free] = FRE
     for k, one in enumerate(free):
         shares = {name: float(np.corrcoef(z[:, k], values)[0, 1] ** 2) for name, values in quantities.items() if values.std() > 0}
         best = max(shares, key=lambda name: shares[name])
-        rows.append({"number": one.name, "quantity": best, "share": shares[best]})
+        rows.append({"parameter": one.name, "quantity": best, "share": shares[best]})
     return pd.DataFrame(rows)
 
 

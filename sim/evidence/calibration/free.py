@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sim.naming import nearest
-from sim.theory.parameters import NUMBERS
+from sim.theory.parameters import PARAMETERS
 
 
 @dataclass(frozen=True)
@@ -30,8 +30,8 @@ class Free:
     reason: str
 
     def __post_init__(self) -> None:
-        if self.name not in NUMBERS:
-            raise ValueError(f"there is no parameter '{self.name}'{nearest(self.name, NUMBERS)}")
+        if self.name not in PARAMETERS:
+            raise ValueError(f"there is no parameter '{self.name}'{nearest(self.name, PARAMETERS)}")
 
     def _scaled(self, value: float) -> float:
         match self.scale:
@@ -49,7 +49,7 @@ class Free:
         """The number that stands so many prior SD from the centre, kept within its declared range."""
         x = self._scaled(self.centre) + self.spread * standing
         raw = np.exp(x) if self.scale == "log" else 1.0 / (1.0 + np.exp(-x)) if self.scale == "logit" else x
-        number = NUMBERS[self.name]
+        number = PARAMETERS[self.name]
         return float(np.clip(raw, number.low, number.high))
 
 
@@ -130,4 +130,4 @@ def values_at(standings: np.ndarray, free: Iterable[Free] = FREE) -> dict[str, f
 
 def standings_of(values: Mapping[str, float], free: Iterable[Free] = FREE) -> np.ndarray:
     """Where these numbers stand, in prior SD from the centre; a number that is not given stands where its default does."""
-    return np.array([one.standing(values.get(one.name, NUMBERS[one.name].default)) for one in free])
+    return np.array([one.standing(values.get(one.name, PARAMETERS[one.name].default)) for one in free])

@@ -131,8 +131,8 @@ class Search:
     def jobs(self, standings: np.ndarray) -> list[Job]:
         """The tables to simulate for one parameter set."""
         changes = dict(self.changes or {})
-        numbers = {**{k: round(v, 10) for k, v in values_at(standings, self.free).items()}, **changes.pop("parameters", {})}
-        return [Job({**changes, "parameters": numbers}, seed, self.size, self.ids) for seed in self.seeds]
+        parameters = {**{k: round(v, 10) for k, v in values_at(standings, self.free).items()}, **changes.pop("parameters", {})}
+        return [Job({**changes, "parameters": parameters}, seed, self.size, self.ids) for seed in self.seeds]
 
     def tables(self, points: Sequence[np.ndarray]) -> list[Found]:
         """The mean table of each parameter set."""

@@ -42,7 +42,7 @@ def claim_shares(chosen: Sequence[int], seed: int = reserved.CLAIMS, threads: in
     verdicts: dict[str, list[str]] = {c.id: [] for c in contrasts()}
     effects: dict[str, list[float]] = {c.id: [] for c in contrasts()}
     for done, number in enumerate(chosen, start=1):
-        for found in findings((), seed, ablated=False, numbers=members()[number], threads=threads):
+        for found in findings((), seed, ablated=False, parameters=members()[number], threads=threads):
             verdicts[found.contrast.id].append(found.verdict)
             effects[found.contrast.id].append(found.effect.value)
         say(f"claims: {done} of {len(chosen)} members")

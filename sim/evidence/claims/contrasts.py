@@ -249,9 +249,9 @@ def _arm(overlay: Mapping[str, Any]) -> _Arm:
 
 
 def _scenario(
-    arm: _Arm, clients: int, inside: bool, under: Mapping[str, Any], numbers: Mapping[str, float] | None = None
+    arm: _Arm, clients: int, inside: bool, under: Mapping[str, Any], parameters: Mapping[str, float] | None = None
 ) -> Scenario:
-    spec = overlaid(table()["base"], {"parameters": dict(numbers or {})}, json.loads(arm), under)
+    spec = overlaid(table()["base"], {"parameters": dict(parameters or {})}, json.loads(arm), under)
     usual = int(table()["base"]["clients_per_arm"])
     spec["clients_per_arm"] = clients * int(spec["clients_per_arm"]) // usual  # some contrasts need more
     if inside:
@@ -279,7 +279,7 @@ def findings(
     *,
     ablated: bool = True,
     under: Mapping[str, Any] | None = None,
-    numbers: Mapping[str, float] | None = None,
+    parameters: Mapping[str, float] | None = None,
     threads: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[Finding]:
@@ -297,7 +297,7 @@ def findings(
 
     def lived(item: tuple[_Arm, set[str]]) -> tuple[_Arm, dict[str, Measured]]:
         arm, names = item
-        scenario = _scenario(arm, n, any(map(needs_exchanges, names)), under or {}, numbers)
+        scenario = _scenario(arm, n, any(map(needs_exchanges, names)), under or {}, parameters)
         found = run(scenario, seed, threads=1)
         return arm, {name: measured(found, name) for name in sorted(names)}
 

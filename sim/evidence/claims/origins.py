@@ -14,7 +14,7 @@ from typing import Any
 
 from sim.engine.wiring import arguments, wiring_of
 from sim.theory import equations as eq
-from sim.theory.parameters import NUMBERS
+from sim.theory.parameters import PARAMETERS
 from sim.theory.regions import CONTAINS, REGIONS, ROLES
 from sim.therapy.exchange import EXCHANGE
 from sim.therapy.interventions import Forced, clamped_quantities
@@ -50,16 +50,16 @@ def _between_sessions() -> Iterable[Rule]:
         yield _rule(eq.first_trust, (f"{role}_anxiety", f"{role}_avoidance"), (f"{role}_trust",))
 
 
-def _rule(what: Any, reads: Iterable[str], writes: Iterable[str], *numbers: str) -> Rule:
+def _rule(what: Any, reads: Iterable[str], writes: Iterable[str], *parameters: str) -> Rule:
     """A rule from an equation (whose other arguments are numbers) or, for what is no equation, from its name."""
     name, taken = (what, []) if isinstance(what, str) else (what.__name__, arguments(what))
-    return Rule(name, frozenset([*reads, *numbers, *taken]), frozenset(writes))
+    return Rule(name, frozenset([*reads, *parameters, *taken]), frozenset(writes))
 
 
 def _in_session(rule: SessionRule) -> Rule:
-    numbers = [a for a in arguments(rule.equation) if a not in rule.reads]
-    own = [f"{rule.whose}_{a}" for a in numbers]
-    return Rule(rule.name, frozenset([*rule.reads.values(), *numbers, *own, *rule.rates]), frozenset(rule.writes))
+    parameters = [a for a in arguments(rule.equation) if a not in rule.reads]
+    own = [f"{rule.whose}_{a}" for a in parameters]
+    return Rule(rule.name, frozenset([*rule.reads.values(), *parameters, *own, *rule.rates]), frozenset(rule.writes))
 
 
 @lru_cache(maxsize=1)
@@ -76,7 +76,7 @@ def handles(overlay: Mapping[str, Any]) -> tuple[set[str], set[str]]:
     for number in overlay.get("parameters", {}):
         names.add(number)
         if not number.startswith(ROLES):
-            names |= {f"{role}_{number}" for role in ROLES if f"{role}_{number}" not in NUMBERS}
+            names |= {f"{role}_{number}" for role in ROLES if f"{role}_{number}" not in PARAMETERS}
     for lesion in overlay.get("lesions", {}):
         role, _, region = lesion.partition(".")
         names |= {f"{role}_{part}" for part in CONTAINS.get(region, (region,)) if part in REGIONS}

@@ -14,7 +14,7 @@ from ruamel.yaml import YAML
 
 from sim.errors import EvidenceError
 from sim.naming import nearest
-from sim.theory.parameters import NUMBERS
+from sim.theory.parameters import PARAMETERS
 
 #: What a row is for.
 TIERS = ("calibrate", "direction", "contested", "prior")
@@ -88,7 +88,7 @@ def pattern(row: Mapping[str, Any]) -> Pattern:
     refuse(bool(one.informs) == (one.tier == "prior"), "informs belongs to prior rows, all of them")
     refuse(bool(one.switch) <= (one.tier == "contested"), "switch belongs to contested rows")
     for number in (*one.informs, *one.switch):
-        refuse(number in NUMBERS, f"there is no parameter '{number}'{nearest(number, NUMBERS)}")
+        refuse(number in PARAMETERS, f"there is no parameter '{number}'{nearest(number, PARAMETERS)}")
     refuse(not one.doi or all(re.fullmatch(r"10\.\d{4,9}/\S+", doi) for doi in one.doi.split(" ; ")), f"'{one.doi}' is no DOI")
     return one
 

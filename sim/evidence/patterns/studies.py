@@ -22,7 +22,7 @@ from sim.runs.run import run
 from sim.scenario.scenario import Scenario, from_spec
 from sim.simulation import build as design
 from sim.simulation.tasks import checked_seed
-from sim.theory.parameters import NUMBERS
+from sim.theory.parameters import PARAMETERS
 
 
 @dataclass(frozen=True)
@@ -105,8 +105,8 @@ class Studies:
             raise UsageError("size must be above 0 and at most 10")
         self._ratings: pd.DataFrame | None = None
 
-    def _scenario(self, name: str, numbers: Mapping[str, float], **keys: Any) -> Scenario:
-        said = {**self.changes, "parameters": {**self.changes.get("parameters", {}), **numbers}}
+    def _scenario(self, name: str, parameters: Mapping[str, float], **keys: Any) -> Scenario:
+        said = {**self.changes, "parameters": {**self.changes.get("parameters", {}), **parameters}}
         return from_spec({"question": "Does it hold against the published evidence?", **said, **keys}, name)
 
     def _seed(self, part: int) -> int:
@@ -115,7 +115,7 @@ class Studies:
 
     def _number(self, name: str, more: float) -> float:
         """A number of this model and something added to it, kept in its range."""
-        number = NUMBERS[name]
+        number = PARAMETERS[name]
         there = self.changes.get("parameters", {}).get(name, number.default)
         return float(np.clip(there + more, number.low, number.high))
 
@@ -141,13 +141,13 @@ class Studies:
     def _field(self) -> tuple[pd.DataFrame, pd.DataFrame]:
         courses, ratings = [], []
         for number, setting in enumerate(SETTINGS):
-            numbers = {
+            parameters = {
                 "help_seeking_threshold": self._number("help_seeking_threshold", setting.severity),
                 "therapist_skill_mean": self._number("therapist_skill_mean", setting.skill),
                 "anxiety_avoidance_r": self._number("anxiety_avoidance_r", setting.together),
             }
             scenario = self._scenario(
-                setting.name, numbers, sessions=setting.sessions, clients_per_arm=self._people(CLIENTS),
+                setting.name, parameters, sessions=setting.sessions, clients_per_arm=self._people(CLIENTS),
                 clients_per_therapist=setting.caseload,
             )  # fmt: skip
             done = run(scenario, self._seed(number), threads=self.threads)
@@ -173,7 +173,7 @@ class Studies:
             out[f"{name}_true"], out[f"{name}_true_later"] = seen[f"client_{name}_0_latent"], seen[f"client_{name}_end_latent"]
         # The same people again, as they are before the first week, for what no table holds.
         world = design.build(scenario, scenario.arms[0], 0, seed)
-        people, who, p, luck = world.clients, world.client_code, world.numbers, world.luck
+        people, who, p, luck = world.clients, world.client_code, world.parameters, world.luck
         style = {name: people[f"ecr_response_style_{name}"] for name in ("anxiety", "avoidance")}
         for name in ("anxiety", "avoidance"):
             out[f"{name}_again"] = ask.ecr(name, people[name], style[name], who, "second_form", 0, p, luck)

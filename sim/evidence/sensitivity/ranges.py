@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from sim.errors import EvidenceError
 from sim.naming import nearest
-from sim.theory.parameters import NUMBERS
+from sim.theory.parameters import PARAMETERS
 
 if TYPE_CHECKING:
     from sim.scenario.scenario import Arm, Scenario
@@ -49,7 +49,7 @@ def ranged(name: str, value: float, width: float = WIDTH) -> Range:
 
     Where the value is 0, the step is ``width`` of a tenth of the declared range.
     """
-    number = NUMBERS[name]
+    number = PARAMETERS[name]
     step = width * (abs(value) or OF_WHAT_IT_MAY_BE * (number.high - number.low))
     return Range(name, value, max(value - step, number.low), min(value + step, number.high))
 
@@ -58,7 +58,7 @@ def left_out(scenario: Scenario) -> dict[str, str]:
     """Numbers that are not moved unless they are asked for, each with the reason (``"trust_typical": "say where ..."``)."""
     found = {}
     studied = set(differing(scenario.arms))
-    for number in NUMBERS.values():
+    for number in PARAMETERS.values():
         name = number.name
         if number.status == "derived":
             found[name] = _DERIVED
@@ -77,11 +77,11 @@ def left_out(scenario: Scenario) -> dict[str, str]:
 
 def differing(arms: Iterable[Arm]) -> list[str]:
     """Numbers that are not the same in all of these arms, as files, policies or arms set them."""
-    sets = [{**{n.name: n.default for n in NUMBERS.values()}, **arm.parameters} for arm in arms]
-    return [name for name in NUMBERS if len({values[name] for values in sets}) > 1]
+    sets = [{**{n.name: n.default for n in PARAMETERS.values()}, **arm.parameters} for arm in arms]
+    return [name for name in PARAMETERS if len({values[name] for values in sets}) > 1]
 
 
-def movable_numbers(
+def movable_parameters(
     scenario: Scenario, arms: Iterable[Arm], wanted: Iterable[str] = (), width: float = WIDTH
 ) -> tuple[tuple[Range, ...], dict[str, str]]:
     """The ranges of the numbers to move, and why others are left out. ``wanted``: names, or groups of ``attune params``.
@@ -91,30 +91,30 @@ def movable_numbers(
     if not (math.isfinite(width) and width > 0):
         raise EvidenceError(f"--range must be a share above 0, such as {WIDTH:g}, not {width:g}")
     arms, wanted, out = list(arms), tuple(wanted), left_out(scenario)
-    names = _named(wanted, out) or [name for name in NUMBERS if name not in out]
+    names = _named(wanted, out) or [name for name in PARAMETERS if name not in out]
     apart = [name for name in differing(arms) if name in names]
     if apart:
         raise EvidenceError(f"{scenario.name}: '{apart[0]}' differs between the arms that are measured together; leave it out")
     values: Mapping[str, float] = arms[0].parameters
-    ranges = tuple(ranged(name, values.get(name, NUMBERS[name].default), width) for name in names)
+    ranges = tuple(ranged(name, values.get(name, PARAMETERS[name].default), width) for name in names)
     return ranges, {} if wanted else out
 
 
 def _named(wanted: Iterable[str], out: Mapping[str, str]) -> list[str]:
     """The numbers that were asked for, in the order of the model, each once."""
     groups: dict[str, list[str]] = {}
-    for number in NUMBERS.values():
+    for number in PARAMETERS.values():
         groups.setdefault(number.group, []).append(number.name)
     found: set[str] = set()
     for name in wanted:
         if name in groups:
             found |= {one for one in groups[name] if one not in out}
-        elif name not in NUMBERS:
+        elif name not in PARAMETERS:
             raise EvidenceError(
-                f"no number or group of parameters '{name}'{nearest(name, (*NUMBERS, *groups))}; attune params lists them"
+                f"no number or group of parameters '{name}'{nearest(name, (*PARAMETERS, *groups))}; attune params lists them"
             )
         elif out.get(name) in (_DERIVED, _CENTRES):
             raise EvidenceError(f"'{name}' cannot be moved by itself: numbers of its kind {out[name]}")
         else:
             found.add(name)
-    return [name for name in NUMBERS if name in found]
+    return [name for name in PARAMETERS if name in found]

@@ -54,17 +54,17 @@ class Outcome:
         """The arms that are simulated."""
         return [arm for _, scenario in self.parts for arm in scenario.arms]
 
-    def __call__(self, numbers: Mapping[str, float], seed: int) -> float:
+    def __call__(self, parameters: Mapping[str, float], seed: int) -> float:
         """The measure with these parameters of the model, on this seed's people and random draws."""
         try:
-            return sum(sign * float(self.function(run(_with(s, numbers), seed, threads=1))) for sign, s in self.parts)
+            return sum(sign * float(self.function(run(_with(s, parameters), seed, threads=1))) for sign, s in self.parts)
         except StateError as e:
             raise EvidenceError(f"with these ranges the simulation left what is possible ({e}); take a smaller --range") from e
 
 
-def _with(scenario: Scenario, numbers: Mapping[str, float]) -> Scenario:
+def _with(scenario: Scenario, parameters: Mapping[str, float]) -> Scenario:
     """The scenario with these numbers in every arm, over what the arm or its policies set."""
-    arms = tuple(arm.model_copy(update={"parameters": {**arm.parameters, **numbers}}) for arm in scenario.arms)
+    arms = tuple(arm.model_copy(update={"parameters": {**arm.parameters, **parameters}}) for arm in scenario.arms)
     return scenario.model_copy(update={"arms": arms})
 
 

@@ -122,10 +122,16 @@ def _panel(found: BatchResults, ax: Axes, table: pd.DataFrame, factor: str, arms
 
 
 def _named(factor: str) -> str:
-    from sim.theory.parameters import NUMBERS
+    from sim.theory.parameters import PARAMETERS
 
     name = factor.rpartition(".")[2] if factor.startswith("arms.") else factor
-    return f"{factor} ({NUMBERS[name].unit})" if name in NUMBERS and NUMBERS[name].unit else "" if factor == CASE else factor
+    return (
+        f"{factor} ({PARAMETERS[name].unit})"
+        if name in PARAMETERS and PARAMETERS[name].unit
+        else ""
+        if factor == CASE
+        else factor
+    )
 
 
 def _step(places: list[float]) -> float:

@@ -178,9 +178,9 @@ def commands(run: Run) -> str:
     return f"attune check {file}{more}\nattune run {file} --seed {run.seed}{more}"
 
 
-def cited(shown: list[Involved], numbers: list[Assumption]) -> list[Source]:
+def cited(shown: list[Involved], parameters: list[Assumption]) -> list[Source]:
     """The sources of what the comparison rests on, each once: of the claims, then of the numbers."""
-    keys = [one.claim.source for one in shown] + [n.source for n in numbers if n.source]
+    keys = [one.claim.source for one in shown] + [n.source for n in parameters if n.source]
     return [sources()[key] for key in dict.fromkeys(keys)]
 
 
@@ -221,7 +221,7 @@ def write_report(run: Run, folder: str | Path) -> Path:
     figures = folder / "figures"
     folder_at(figures)
     tables = result_tables(run)
-    shown, numbers = involved.involved(run.scenario), involved.assumptions(run.scenario)
+    shown, parameters = involved.involved(run.scenario), involved.assumptions(run.scenario)
     page = template().render(
         scenario=run.scenario,
         seed=run.seed,
@@ -241,7 +241,7 @@ def write_report(run: Run, folder: str | Path) -> Path:
         sources=sources(),
         chance=doubts.chance(run),
         left_open=answer_ensemble.left_open(run),
-        assumptions=numbers,
+        assumptions=parameters,
         conflicts=doubts.conflicts(run, shown),
         design=doubts.design(run),
         commands=commands(run),
@@ -250,6 +250,6 @@ def write_report(run: Run, folder: str | Path) -> Path:
         title=TITLE,
         authors=AUTHORS,
         year=YEAR,
-        cited=cited(shown, numbers),
+        cited=cited(shown, parameters),
     )
     return write_here(folder / "report.html", page)

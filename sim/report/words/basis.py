@@ -17,7 +17,7 @@ from sim.people.life import live_a_week
 from sim.scenario.scenario import Arm, Attachment, Scenario
 from sim.theory import equations as eq
 from sim.theory.claims import Claim, claims, tags
-from sim.theory.parameters import NUMBERS, Number
+from sim.theory.parameters import PARAMETERS, Parameter
 from sim.theory.regions import REGIONS, lesioned
 from sim.theory.styles import style_name
 from sim.theory.triangle import CORNERS
@@ -30,7 +30,7 @@ from sim.therapy.training import PROGRAMMES
 Equation = Callable[..., Any]
 
 #: Most claims and numbers that are shown in full; a list that names everything explains nothing.
-MOST_CLAIMS = MOST_NUMBERS = 8
+MOST_CLAIMS = MOST_PARAMETERS = 8
 #: How much a lever counts in which the arms differ, and one that is set for all of them.
 DIFFERS, SET = 3.0, 1.0
 #: What the second step of a chain counts beside the first, and the least share of the leading claim that is still shown.
@@ -116,10 +116,10 @@ IMAGING = "instruments that see activity"  # group of parameters
 def set_by(arm: Arm) -> dict[tuple[str, str], Any]:
     """Everything that an arm says beyond the usual model, by kind and name."""
     said: dict[tuple[str, str], Any] = {
-        ("number", name): value
+        ("parameter", name): value
         for name, value in arm.parameters.items()
         # An instrument that is named is asked for, whatever its noise.
-        if value != NUMBERS[name].default or NUMBERS[name].group == IMAGING
+        if value != PARAMETERS[name].default or PARAMETERS[name].group == IMAGING
     }
     for policy in arm.policies:
         for column, amount in POLICIES[policy].adds.items():
@@ -190,7 +190,7 @@ def forms_of(number: str) -> set[str]:
 
 def equations_of(lever: Lever) -> tuple[Equation, ...]:
     """The equations (or, where none takes it, the verbs) that a lever moves directly."""
-    if lever.kind == "number":
+    if lever.kind == "parameter":
         found = tuple(f for f in _functions() if forms_of(lever.name) & _takes(f))
         # Some numbers are no argument: a rate with which something follows an equation, or one that only a verb uses.
         rates = tuple(rule.equation for rule in SESSION_RULES if forms_of(lever.name) & set(rule.rates))
@@ -255,7 +255,7 @@ def _weights(lever: Lever, scenario: Scenario) -> dict[str, tuple[float, tuple[s
     through: dict[str, list[str]] = {}
     allowed = _allowed(lever, scenario)
     chain = [(f, 1.0) for f in direct]
-    if allowed is None and lever.kind in ("number", "column", "region", "step", "link", "quantity"):
+    if allowed is None and lever.kind in ("parameter", "column", "region", "step", "link", "quantity"):
         chain += [(f, AT_ONE_REMOVE) for f in readers(direct)]
     for function, share in chain:
         for tag in tags(function):
@@ -282,7 +282,7 @@ def _named_claims(lever: Lever) -> tuple[str, ...]:
     """Claims that a region names itself; holding a corner of the triangle is about the triangle."""
     if lever.kind == "region":
         return REGIONS[lever.name.partition("_")[2]].claims
-    if lever.kind == "number" and NUMBERS[lever.name].group == IMAGING:
+    if lever.kind == "parameter" and PARAMETERS[lever.name].group == IMAGING:
         return ("K19", "K26")
     return ("K23",) if lever.kind == "quantity" and lever.name in CORNERS else ()
 
@@ -320,27 +320,27 @@ def also_at_work(scenario: Scenario) -> list[Claim]:
 
 
 def assumptions(scenario: Scenario) -> list[Assumption]:
-    """The assumed parameters that the comparison rests on, at most ``MOST_NUMBERS``.
+    """The assumed parameters that the comparison rests on, at most ``MOST_PARAMETERS``.
 
     First the numbers (and columns) that the arms themselves change. Then, from each lever in turn, the arguments of its
     equations that say how strongly it works, the largest first: for attachment those named after anxiety or avoidance;
     otherwise all but centres, levels and noise.
     """
     moving = [lever for lever in levers(scenario) if lever.differs] or list(levers(scenario))
-    changed = [row for lever in moving if lever.kind in ("number", "column") for row in _changed(lever, scenario)]
+    changed = [row for lever in moving if lever.kind in ("parameter", "column") for row in _changed(lever, scenario)]
     queues = [strengths(lever, scenario) for lever in moving]
     taken = {row.name: row for row in changed}
     for rank in range(max((len(queue) for queue in queues), default=0)):
         for n in (queue[rank] for queue in queues if rank < len(queue)):
             taken.setdefault(n.name, _as_set(n))
-    return list(taken.values())[:MOST_NUMBERS]
+    return list(taken.values())[:MOST_PARAMETERS]
 
 
-def strengths(lever: Lever, scenario: Scenario) -> list[Number]:
+def strengths(lever: Lever, scenario: Scenario) -> list[Parameter]:
     """Assumed numbers that say how strongly a lever works: of its own equations and of those that read them, in turn."""
     direct, allowed = equations_of(lever), _allowed(lever, scenario)
     if lever.kind == "service":
-        return [NUMBERS[name] for name in SERVICE[lever.name][1]]
+        return [PARAMETERS[name] for name in SERVICE[lever.name][1]]
     if allowed is not None:
         other = "therapist_" if lever.kind == "client" else "client_"
         mine = [f for f in direct if allowed & set(tags(f))]
@@ -352,14 +352,14 @@ def strengths(lever: Lever, scenario: Scenario) -> list[Number]:
     return [n for pair in pairs for n in pair]
 
 
-def _arguments_of(functions: Iterable[Equation], words: Iterable[str]) -> list[Number]:
+def _arguments_of(functions: Iterable[Equation], words: Iterable[str]) -> list[Parameter]:
     """Numbers that these take as gains, costs, rates or shares: those named after one of the words first, then by size."""
     takes = {argument for f in functions for argument in _takes(f)}
-    found = [n for n in NUMBERS.values() if forms_of(n.name) & takes and _is_strength(n)]
+    found = [n for n in PARAMETERS.values() if forms_of(n.name) & takes and _is_strength(n)]
     return sorted(found, key=lambda n: (not any(word in n.name for word in words), -abs(n.default)))
 
 
-def _is_strength(n: Number) -> bool:
+def _is_strength(n: Parameter) -> bool:
     """Whether a number is an assumption about how strongly something works, not a centre, a level or noise."""
     levels = ("_base", "_offset", "_sd", "_typical", "_mean", "_start")
     return n.status in ("assumption", "calibrated") and not n.name.endswith(levels)
@@ -372,13 +372,13 @@ def _changed(lever: Lever, scenario: Scenario) -> list[Assumption]:
     if lever.kind == "column":
         signed = "; ".join(f"{value:+g} in “{arm}”" for arm, value in said.items() if value is not None).replace("-", "−")
         return [Assumption(lever.said, "what the arm's policy or training adds to it", signed, "–", "")]
-    n = NUMBERS[lever.name]
+    n = PARAMETERS[lever.name]
     return [Assumption(n.name, n.meaning, f"{n.default:g}; {given}".replace("-", "−"), _range(n), n.source)]
 
 
-def _as_set(n: Number) -> Assumption:
+def _as_set(n: Parameter) -> Assumption:
     return Assumption(n.name, n.meaning, f"{n.default:g}".replace("-", "−"), _range(n), n.source)
 
 
-def _range(n: Number) -> str:
+def _range(n: Parameter) -> str:
     return f"{n.low:g} to {n.high:g}".replace("-", "−")

@@ -81,7 +81,7 @@ class Book:
         w.ask_at("beginning", clients, therapists)
         now = {
             **attachment_now(w, "client", "begin", clients), **attachment_now(w, "therapist", "begin", therapists),
-            "distress_0": ask.core_om(distress, w.client_code[clients], "core_begin", w.week, w.numbers, w.luck),
+            "distress_0": ask.core_om(distress, w.client_code[clients], "core_begin", w.week, w.parameters, w.luck),
             "distress_0_latent": distress, "begin_week": w.week, "weeks_waited": w.week - c.since[clients],
         }  # fmt: skip
         before = c.course[clients]
@@ -115,7 +115,7 @@ class Book:
         b = self.courses
         distress = w.clients.distress[who]
         w.ask_at(when, who)
-        b[f"distress_{when}"][rows] = ask.core_om(distress, w.client_code[who], "core_later", w.week, w.numbers, w.luck)
+        b[f"distress_{when}"][rows] = ask.core_om(distress, w.client_code[who], "core_later", w.week, w.parameters, w.luck)
         b[f"distress_{when}_latent"][rows] = distress
         for key, values in attachment_now(w, "client", "later", who).items():
             b[key.replace("later", when)][rows] = values

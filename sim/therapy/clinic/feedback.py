@@ -19,7 +19,7 @@ def heed_feedback(world: World, rows: np.ndarray) -> None:
     would have brought. Who did not hand in this rating is not off track today, nor is anybody without the first rating of the
     course. Writes off_track, distress_first_rated, and what the therapist brings: skill, repair_skill.
     """
-    d, p, now = world.dyads, world.numbers, world.ratings["distress"][rows]
+    d, p, now = world.dyads, world.parameters, world.ratings["distress"][rows]
     first = np.where(d.session[rows] == 1, now, d.distress_first_rated[rows])
     world.write("distress_first_rated", rows, first)
     expected = world.applied(eq.expected_score, rows, first_score=first)

@@ -70,7 +70,7 @@ def _courses(world: World, session: tuple[Verb, ...], clients: np.ndarray, posts
     rows = np.arange(client.size)
     held = world.therapists.rows(therapist)
     w = World(
-        luck=world.luck.not_kept(), numbers=world.numbers, clients=world.clients.rows(client),
+        luck=world.luck.not_kept(), parameters=world.parameters, clients=world.clients.rows(client),
         therapists=world.therapists.rows(therapist),
         dyads=Columns(world.dyads.declared, rows.size), client_code=world.client_code[client],
         therapist_code=world.therapist_code[therapist], client_of=rows, therapist_of=rows,
@@ -89,6 +89,6 @@ def _courses(world: World, session: tuple[Verb, ...], clients: np.ndarray, posts
             verb(w, going)
         w.therapists.data[:] = held.data
         fading(w.clients, w)
-        live_a_week("client", w.clients, w.client_code, w.week, w.numbers, w.luck)
+        live_a_week("client", w.clients, w.client_code, w.week, w.parameters, w.luck)
         found = np.where(w.planned_sessions == session_number, w.clients.distress, found)
     return found.reshape(clients.size, posts.size)

@@ -145,14 +145,14 @@ def give_up_waiting(c: Clinic) -> None:
     """Some who have waited a week or more do not come back, for a first or another therapist: the longer they wait and the better
     they feel, the more."""
     w = c.world
-    p = w.numbers
+    p = w.parameters
     for state, purpose, base, then in (
         (WAITING, "waiting_loss", p.waiting_loss_base, LOST),
         (BETWEEN, "between_loss", p.between_loss_base, ENDED),
     ):
         rows = np.flatnonzero((c.state == state) & (c.since < w.week))
         chance = applied(
-            eq.waiting_loss_probability, w.numbers, "client", distress=w.clients.distress[rows],
+            eq.waiting_loss_probability, w.parameters, "client", distress=w.clients.distress[rows],
             weeks_waiting=w.week - c.since[rows] - 1.0, waiting_loss_base=base,
         )  # fmt: skip
         lost = rows[w.luck.uniform(w.client_code[rows], purpose, w.week) <= chance]
@@ -170,7 +170,7 @@ def come_and_go(c: Clinic) -> None:
     c.away = c.in_post & (w.luck.uniform(w.therapist_code, "leave", w.week) <= s.leave_prob)
     if not s.turnover:
         return
-    chance = applied(eq.quitting_probability, w.numbers, columns=w.therapists)
+    chance = applied(eq.quitting_probability, w.parameters, columns=w.therapists)
     gone = np.flatnonzero(c.in_post & (w.luck.uniform(w.therapist_code, "quitting", w.week) <= chance))
     if not gone.size:
         return
@@ -187,11 +187,11 @@ def hire(c: Clinic, n: int) -> None:
     if not n:
         return
     w = c.world
-    numbers = np.arange(len(w.therapists), len(w.therapists) + n)
-    people, code = c.draw_therapists(numbers)
+    parameters = np.arange(len(w.therapists), len(w.therapists) + n)
+    people, code = c.draw_therapists(parameters)
     w.therapists, w.therapist_code = w.therapists.grown(len(w.therapists) + n), np.concatenate([w.therapist_code, code])
-    w.therapists.data[:, numbers] = people.data
-    c.chosen = np.concatenate([c.chosen, by_lot(w, numbers, c.service.trained_share, exactly=False)])
+    w.therapists.data[:, parameters] = people.data
+    c.chosen = np.concatenate([c.chosen, by_lot(w, parameters, c.service.trained_share, exactly=False)])
     c.turns = np.concatenate([c.turns, np.zeros((n, c.service.every), np.int64)])
     c.in_post = np.concatenate([c.in_post, np.ones(n, bool)])
     c.away = np.concatenate([c.away, np.zeros(n, bool)])
@@ -246,7 +246,7 @@ def _seen(c: Clinic, waiting: np.ndarray, room: np.ndarray) -> Seen:
     the typical client.
     """
     w, posts = c.world, np.flatnonzero(room > 0)
-    arrival, p = c.book.arrival, w.numbers
+    arrival, p = c.book.arrival, w.parameters
     typical = applied(eq.core_share, p, distress=p.client_distress_typical, week_noise=0.0)
     usual = {"anxiety": p.client_anxiety_mean, "avoidance": p.client_avoidance_mean,
              "distress": 10.0 * ask.CORE_OM.high * typical}  # fmt: skip
@@ -279,7 +279,7 @@ def _ask_staff(c: Clinic) -> None:
         if rows.size:
             style = w.therapists[f"ecr_response_style_{name}"][rows]
             code = w.therapist_code[rows]
-            now = ask.ecr(name, w.therapists[name][rows], style, code, "staff", w.week, w.numbers, w.luck, "therapist")
+            now = ask.ecr(name, w.therapists[name][rows], style, code, "staff", w.week, w.parameters, w.luck, "therapist")
             marks[rows] = np.where(np.isnan(now), marks[rows], now)
 
 
@@ -307,9 +307,9 @@ def tire(c: Clinic) -> None:
     """Work tires therapists: overload, distress carried home, ruptures left open; rest restores. Writes ``fatigue``."""
     w, d, m = c.world, c.world.dyads, c.in_post.size
     of, full = w.therapist_of[c.met], max(c.service.capacity, 1)
-    above = d.mean_therapist_arousal[c.met] - w.numbers.therapist_arousal_typical
+    above = d.mean_therapist_arousal[c.met] - w.parameters.therapist_arousal_typical
     w.therapists["fatigue"] = applied(
-        eq.fatigue_after, w.numbers, columns=w.therapists, load=c.held / full,
+        eq.fatigue_after, w.parameters, columns=w.therapists, load=c.held / full,
         carried=np.bincount(of, weights=above, minlength=m) / full,
         open_ruptures=np.bincount(of, weights=d.open_rupture[c.met], minlength=m) / full,
     )  # fmt: skip
@@ -321,7 +321,7 @@ def life_goes_on(c: Clinic) -> None:
     people = w.clients.first(c.arrived)
     for role, rows, code in (("client", people, w.client_code[: c.arrived]), ("therapist", w.therapists, w.therapist_code)):
         fading(rows, w)
-        live_a_week(role, rows, code, w.week, w.numbers, w.luck)
+        live_a_week(role, rows, code, w.week, w.parameters, w.luck)
 
 
 def ask_again(c: Clinic) -> None:

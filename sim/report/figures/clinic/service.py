@@ -210,8 +210,10 @@ def puts_work_to_the_test(run: Run) -> bool:
 
 def looks_at_therapists(run: Run) -> bool:
     """Whether differences between therapists are asked for: one service alone, or arms in which they differ more or less."""
-    numbers = [{k: v for k, v in arm.parameters.items() if k.startswith("therapist_")} for arm in run.scenario.arms if arm.clinic]
-    asked = len(treating(run)) == 1 or any(one != numbers[0] for one in numbers)
+    parameters = [
+        {k: v for k, v in arm.parameters.items() if k.startswith("therapist_")} for arm in run.scenario.arms if arm.clinic
+    ]
+    asked = len(treating(run)) == 1 or any(one != parameters[0] for one in parameters)
     return (
         bool(treating(run))
         and asked

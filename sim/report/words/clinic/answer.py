@@ -164,11 +164,11 @@ def is_contested(run: Run) -> bool:
     return _differ_in(*CONTESTED)(run)
 
 
-def _differ_in(*numbers: str) -> Callable[[Run], bool]:
+def _differ_in(*parameters: str) -> Callable[[Run], bool]:
     def asked(run: Run) -> bool:
         arms = [arm for arm in run.scenario.arms if arm.name in treating(run)]
-        return any(len({arm.parameters.get(name) for arm in arms}) > 1 for name in numbers) or (
-            "turnover" in numbers and differs(run, "turnover")
+        return any(len({arm.parameters.get(name) for arm in arms}) > 1 for name in parameters) or (
+            "turnover" in parameters and differs(run, "turnover")
         )
 
     return asked
