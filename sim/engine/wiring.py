@@ -47,7 +47,7 @@ def resolve(step: Step, argument: str, wiring: Wiring, parameters: Iterable[str]
 
     In this order: a region of this person (``acc``) or of the partner (``partner_acc``); a draw (``x_luck`` normal,
     ``x_chance`` uniform); the partner's quantity (``partner_x``); this person's quantity; a quantity of the dyad, or
-    one named in full (``client_x``); this role's number (``client_x`` where declared); a parameter of the model.
+    one named in full (``client_x``); this role's parameter (``client_x`` where declared); a parameter of the model.
     """
     other = ROLES[1 - ROLES.index(step.role)]
     whose, bare = (other, argument.removeprefix("partner_")) if argument.startswith("partner_") else (step.role, argument)
@@ -64,10 +64,10 @@ def resolve(step: Step, argument: str, wiring: Wiring, parameters: Iterable[str]
         if quantity in columns:
             wiring.read[quantity] = None
             return quantity
-    for number in (f"{step.role}_{argument}", argument):
-        if number in parameters:
+    for parameter in (f"{step.role}_{argument}", argument):
+        if parameter in parameters:
             wiring.parameters[number] = None
-            return f"p_{number}"
+            return f"p_{parameter}"
     known = [*parameters, *REGIONS, *columns, *(q.partition("_")[2] for q in columns), *wiring.written]
     raise WiringError(f"step {step.name}: nothing provides '{argument}'{nearest(argument, known)}")
 
@@ -156,7 +156,7 @@ def anatomy(steps: tuple[Step, ...], parameters: tuple[str, ...] = tuple(PARAMET
 
 @lru_cache(maxsize=1)
 def wiring_of(steps: tuple[Step, ...]) -> tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...]:
-    """Name of each step, what it reads (quantities, numbers, regions of a person such as ``client_acc``), what it writes."""
+    """Name of each step, what it reads (quantities, parameters, regions of a person such as ``client_acc``), what it writes."""
     wired, _ = wire(steps, tuple(PARAMETERS), DYAD)
     return tuple((w.step.name, tuple(v.removeprefix("p_") for v in w.variables), w.step.writes) for w in wired)
 

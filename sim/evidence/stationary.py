@@ -1,7 +1,7 @@
 """Stationary values and limits of the model, run, not argued; the table stands in docs/DESIGN.md.
 
 The typical dyad (both people at the typical anxiety and avoidance, average in everything else) should stay where
-it is. The numbers of status *derived* are what such dyads do on average over the first ten sessions.
+it is. The parameters of status *derived* are what such dyads do on average over the first ten sessions.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _TYPICAL_THERAPIST = {**_TYPICAL, "early": _TYPICAL}  # else drawn to the mean o
 #: Nobody leaves, so that averages are over everybody.
 _STAY = {"dropout_base": -12.0, "good_enough_prob": 0.0}
 
-#: derived number -> dyad column whose mean it is (over sessions), or a function of such means
+#: derived parameter -> dyad column whose mean it is (over sessions), or a function of such means
 _DERIVED = {
     "client_perceived_typical": "mean_client_perceived",
     "therapist_perceived_typical": "mean_therapist_perceived",
@@ -74,7 +74,7 @@ def dyads(
 ) -> dict[str, np.ndarray]:
     """Mean of every dyad column, session by session, over dyads of the same two kinds of people (default: typical).
 
-    Nobody leaves. ``numbers`` are parameters. Returns name -> array of length ``sessions``; the general models of both
+    Nobody leaves. ``parameters``: those of the model. Returns name -> array of length ``sessions``; the general models of both
     people are in ``client_general_anxiety`` and so on.
     """
     scenario = _scenario(clients, sessions, client, therapist, lesions, parameters)
@@ -99,13 +99,13 @@ def exchanges_of(clients: int = 200, sessions: int = 10, seed: int = 1, **parame
 
 
 def derived_numbers(seed: int = 1, clients: int = 1000, **parameters: Any) -> dict[str, float]:
-    """What the derived numbers should be, given the others: means of the typical dyad over ten sessions."""
+    """What the derived parameters should be, given the others: means of the typical dyad over ten sessions."""
     means = dyads(clients=clients, seed=seed, **parameters)
     return {name: float(means[column].mean()) for name, column in _DERIVED.items()}
 
 
 def settled(rounds: int = 12, seed: int = 1, **parameters: Any) -> dict[str, float]:
-    """Derived numbers that reproduce themselves: repeat until what comes out is what went in."""
+    """Derived parameters that reproduce themselves: repeat until what comes out is what went in."""
     now = {name: PARAMETERS[name].default for name in _DERIVED}
     for _ in range(rounds):
         found = derived_numbers(seed, **{**parameters, **now})

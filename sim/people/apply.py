@@ -28,7 +28,7 @@ def applied(
     """The equation's value for rows of a table.
 
     An argument is, in this order: one of ``given``; this role's column (``client_trust`` for ``trust``); a column of
-    that very name; this role's number; a parameter of the model. ``role`` may be any prefix, such as ``task``.
+    that very name; this role's parameter; a parameter of the model. ``role`` may be any prefix, such as ``task``.
     """
     values = []
     for name in _arguments(equation):

@@ -1,6 +1,6 @@
 """The parameter sets that all agree with the published evidence (``ensemble.csv``), made by ``evidence/ensemble``.
 
-One best set hides how much the evidence leaves open; these show it. Each set gives every number that the calibration may move;
+One best set hides how much the evidence leaves open; these show it. Each set gives every parameter that the calibration may move;
 all others stay at their defaults.
 """
 

@@ -3,7 +3,7 @@
 This one table feeds validation ("did you mean"), ``attune params``, docs, and later sliders, sensitivity and
 calibration. A name that begins with ``client_`` or ``therapist_`` holds for that role alone; without such a prefix
 it holds for both. ``source`` is a key of ``sources.yaml`` or empty; ``status`` is *empirical* (read off the
-source), *derived* (follows from other numbers; how is said), *calibrated* (the result of ``attune calibrate``, rounded to three
+source), *derived* (follows from other parameters; how is said), *calibrated* (the result of ``attune calibrate``, rounded to three
 digits; its prior stands in ``evidence/free_numbers``) or *assumption*.
 """
 
@@ -351,18 +351,18 @@ def checked(name: str, value: Any, parameters: Mapping[str, Parameter] = PARAMET
     """``value`` as a float if the parameter exists and may have it; otherwise ``ParameterError`` with a hint."""
     if name not in parameters:
         raise ParameterError(f"unknown parameter '{name}'{nearest(name, parameters)}")
-    number = parameters[name]
+    parameter = parameters[name]
     if isinstance(value, bool) or not isinstance(value, (int, float, np.floating, np.integer)):
         raise ParameterError(f"parameter '{name}' must be a number, not {value!r}")
-    if not math.isfinite(value) or not number.low <= value <= number.high:
-        raise ParameterError(f"parameter '{name}' is {value}; it must lie between {number.low:g} and {number.high:g} ({number.unit})")
+    if not math.isfinite(value) or not parameter.low <= value <= parameter.high:
+        raise ParameterError(f"parameter '{name}' is {value}; it must lie between {parameter.low:g} and {parameter.high:g} ({parameter.unit})")
     return float(value)
 
 
 class Parameters(Mapping[str, float]):
     """A frozen set of all the model's parameters: ``p.trust_rate``, ``p["trust_rate"]``, ``p.but(trust_rate=0.2)``.
 
-    ``extra`` declares numbers of mechanisms that are not part of the shipped model.
+    ``extra`` declares parameters of mechanisms that are not part of the shipped model.
     """
 
     __slots__ = ("_parameters", "_values")
@@ -378,15 +378,15 @@ class Parameters(Mapping[str, float]):
         object.__setattr__(self, "_parameters", parameters)
 
     def but(self, **changes: float) -> Parameters:
-        """A copy with some numbers changed. Raises ``ParameterError`` for unknown names and values out of range."""
+        """A copy with some parameters changed. Raises ``ParameterError`` for unknown names and values out of range."""
         return Parameters({**self.changes(), **changes}, self._parameters)
 
     def changes(self) -> dict[str, float]:
-        """The numbers that differ from their defaults."""
+        """The parameters that differ from their defaults."""
         return {name: v for name, v in self._values.items() if v != self._parameters[name].default}
 
     def of(self, role: str, name: str) -> float:
-        """The number as it holds for a role: ``client_x`` where it exists, else ``x``."""
+        """The parameter as it holds for a role: ``client_x`` where it exists, else ``x``."""
         return self._values[f"{role}_{name}"] if f"{role}_{name}" in self._values else self._values[name]
 
     def __getattr__(self, name: str) -> float:
@@ -416,7 +416,7 @@ class Parameters(Mapping[str, float]):
         return (Parameters, (self.changes(), extra))
 
     def record(self, strengths: Mapping[str, float] | None = None) -> np.void:
-        """All numbers and region strengths as one NumPy record, the form in which compiled code takes them."""
+        """All parameters and region strengths as one NumPy record, the form in which compiled code takes them."""
         fields = {**self._values, **(strengths if strengths is not None else intact())}
         record = np.zeros(1, dtype=[(name, np.float64) for name in fields])
         for name, value in fields.items():

@@ -19,8 +19,8 @@ from sim.theory.regions import ROLES
 class SessionRule:
     """One equation of a verb: whose (``task`` and ``goal`` are parts of the alliance), what it reads and writes.
 
-    ``reads``: argument -> quantity; the other arguments are numbers, or what the equation moves.
-    ``rates``: numbers of the step toward its value.
+    ``reads``: argument -> quantity; the other arguments are parameters, or what the equation moves.
+    ``rates``: parameters of the step toward its value.
     """
 
     whose: str
@@ -84,7 +84,7 @@ SESSION_RULES: tuple[SessionRule, ...] = (
     ),
 )  # fmt: skip
 
-#: Numbers that a verb uses itself, because no equation takes them: verb -> numbers.
+#: Parameters that a verb uses itself, because no equation takes them: verb -> parameters.
 TAKEN_BY_VERBS: dict[str, tuple[str, ...]] = {
     "consolidate": ("session_carry_rate", "prototype_learning_rate"),
     "heal": ("healing_lasting_share",),

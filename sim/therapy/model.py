@@ -1,4 +1,4 @@
-"""A model: the steps of an exchange, the verbs of a session, and the numbers and columns that added mechanisms bring.
+"""A model: the steps of an exchange, the verbs of a session, and the parameters and columns that added mechanisms bring.
 
 The shipped model is ``Model()``. A changed one is made by name, with no edit elsewhere (see docs/EXTENDING.md):
 
@@ -29,7 +29,7 @@ def _name(part: Step | Verb) -> str:
 
 @dataclass(frozen=True)
 class Model:
-    """What runs: an exchange, a session, and numbers and dyad columns beyond those of the shipped model."""
+    """What runs: an exchange, a session, and parameters and dyad columns beyond those of the shipped model."""
 
     exchange: tuple[Step, ...] = EXCHANGE
     session: tuple[Verb, ...] = SESSION
@@ -56,14 +56,14 @@ class Model:
         parts: tuple[Any, ...] = self.exchange if isinstance(part, Step) else self.session
         at = self._place(part, after, [_name(p) for p in parts]) + 1
         own_parameters, own_columns = list(parameters), list(columns)
-        names = [*(number.name for number in own_parameters), *(column.name for column in own_columns)]
+        names = [*(parameter.name for parameter in own_parameters), *(column.name for column in own_columns)]
         taken = {*PARAMETERS, *self.parameters, *DYAD, *self.columns}
         for i, name in enumerate(names):
             if name in taken or name in names[:i]:
                 raise WiringError(f"the name '{name}' is taken; choose another")
-        declared = {number.name: number for number in own_parameters}
-        for number in own_parameters:
-            checked(number.name, number.default, declared)
+        declared = {parameter.name: parameter for parameter in own_parameters}
+        for parameter in own_parameters:
+            checked(parameter.name, parameter.default, declared)
         for column in own_columns:
             if not column.low <= column.start <= column.high:
                 raise WiringError(f"the column '{column.name}' starts at {column.start:g}, outside its range")
@@ -110,7 +110,7 @@ class Model:
         return model
 
     def but(self, **changes: float) -> Model:
-        """A model with other values of its own numbers. Raises ``ParameterError`` for unknown names and values out of range."""
+        """A model with other values of its own parameters. Raises ``ParameterError`` for unknown names and values out of range."""
         valid = {name: checked(name, value, self.parameters) for name, value in changes.items()}
         return replace(self, changes={**self.changes, **valid})
 
@@ -134,7 +134,7 @@ class Model:
         found = {
             "added": added,
             "left out": left_out,
-            "parameters": {name: self.changes.get(name, number.default) for name, number in self.parameters.items()},
+            "parameters": {name: self.changes.get(name, parameter.default) for name, parameter in self.parameters.items()},
             "columns": list(self.columns),
         }
         return {name: value for name, value in found.items() if value}

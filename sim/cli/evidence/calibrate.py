@@ -115,7 +115,7 @@ def _built(folder: Path, wanted: int, fit_file: Path | None, workers: int | None
     except (ValueError, KeyError, TypeError) as e:
         raise EvidenceError(f"{fit_file}: is no result of attune calibrate ({e})") from None
     if len(fit.standings) != len(FREE):
-        raise EvidenceError(f"{fit_file}: has {len(fit.standings)} numbers, the model {len(FREE)}; calibrate again")
+        raise EvidenceError(f"{fit_file}: has {len(fit.standings)} parameters, the model {len(FREE)}; calibrate again")
     with Bank(folder, workers) as bank:
         built = of.build(bank, fit, wanted, most=min(3 * wanted + 50, MOST_CANDIDATES), say=told)
         if len(built.kept) < 2:

@@ -34,7 +34,7 @@ def fit_table(fit: Fit) -> Table:
         for one, z in zip(FREE, fit.standings, strict=True)
     ]  # fmt: skip
     heads = ["parameter", "prior centre", "scale", "prior SD", "fitted", "prior SD from centre", "default"]
-    return text_table("Free numbers", heads, rows)
+    return text_table("Free parameters", heads, rows)
 
 
 def fit_summary(fit: Fit) -> list[str]:
@@ -60,7 +60,7 @@ def pinned_data() -> pd.DataFrame:
 
 
 def pinned_rows() -> tuple[list[str], list[list[str]]]:
-    """The same as text, the best known number first."""
+    """The same as text, the best known parameter first."""
     heads = ["parameter", "median", "90 % range", "spread left", "extra pattern that would say most", "of its variance"]
     rows = [
         [r["parameter"], f"{r['median']:.3g}", f"{r['low']:.3g} to {r['high']:.3g}", f"{r['left']:.2f}", r["quantity"],
@@ -73,14 +73,14 @@ def pinned_rows() -> tuple[list[str], list[list[str]]]:
 def pinned_table() -> Table:
     """The same for the screen."""
     heads, rows = pinned_rows()
-    return text_table(f"The ensemble: {len(members())} sets of {len(FREE)} numbers", heads, rows)
+    return text_table(f"The ensemble: {len(members())} sets of {len(FREE)} parameters", heads, rows)
 
 
 def pinned_legend() -> str:
     """What the columns mean."""
     return (
-        "spread left: SD over the sets in prior SD; 1 = the published evidence says nothing about the number, 0 = it is known.\n"
-        "extra pattern: of all of which no value was used, the one that goes most closely with the number over the sets."
+        "spread left: SD over the sets in prior SD; 1 = the published evidence says nothing about the parameter, 0 = it is known.\n"
+        "extra pattern: of all of which no value was used, the one that goes most closely with the parameter over the sets."
     )
 
 

@@ -34,13 +34,13 @@ def shown(value: float) -> str:
 
 
 def tables(told: Told) -> list[Table]:
-    """For the screen: the numbers that Morris found to move the measure most, and the shares of its variance."""
+    """For the screen: the parameters that Morris found to move the measure most, and the shares of its variance."""
     found, out = told.found, []
     lines: list[tuple[str, ...]]
     moved = [row for row in ranked(found.morris) if row.mu_star > 0][:_MOST]
     ranges = {r.name: r for r in found.ranges}
     if moved:
-        title = "Morris: change of the measure as a number goes over its whole range"
+        title = "Morris: change of the measure as a parameter goes over its whole range"
         lines = [
             (*_range(ranges[row.name]), f"{shown(row.mu_star)} ± {row.mu_star_error:.2g}", shown(row.mu), shown(row.sigma),
              shown(row.noise), row.verdict)
@@ -68,7 +68,7 @@ def _range(r: Any) -> tuple[str, str, str, str]:
 
 
 def summary(told: Told) -> list[str]:
-    """What the numbers mean, how large sampling noise is, and what was left out and why."""
+    """What the indices mean, how large sampling noise is, and what was left out and why."""
     found, lines = told.found, []
     if found.morris:
         still = sum(row.mu_star == 0 for row in found.morris)
@@ -77,7 +77,7 @@ def summary(told: Told) -> list[str]:
         said = f"{moving} move it, {unclear} cannot be distinguished from sampling noise, {still} move nothing here"
         rest = sum(row.mu_star > 0 for row in found.morris) - _MOST
         more = f" The table shows the first {_MOST}; --out and --json give all." if rest > 0 else ""
-        lines.append(f"Of {len(found.morris)} numbers: {said}.{more}")
+        lines.append(f"Of {len(found.morris)} parameters: {said}.{more}")
     lines += [_noise_line(part, noise, found, told.outcome.unit) for part, noise in found.noise.items()]
     if found.morris:
         seeds = found.noise["morris"].seeds
@@ -86,7 +86,7 @@ def summary(told: Told) -> list[str]:
     if found.sobol:
         lines.append("noise (Sobol): the part of ST that is sampling noise in expectation.")
     lines.append(
-        f"Ranges are an assumption: the value -/+ {100 * told.width:g} %, within what the number may be "
+        f"Ranges are an assumption: the value -/+ {100 * told.width:g} %, within what the parameter may be "
         f"(of a value of 0: {100 * told.width * OF_WHAT_IT_MAY_BE:g} % of that). Indices hold for these ranges."
     )
     reasons: dict[str, list[str]] = {}
@@ -100,7 +100,7 @@ def summary(told: Told) -> list[str]:
 
 def _noise_line(part: str, noise: Noise, found: Sensitivity, unit: str) -> str:
     if part == "base":
-        return (f"At the scenario's own numbers: {found.base:.3g} {unit}; SD {shown(noise.seed_sd)} between {noise.seeds} seeds, "
+        return (f"At the scenario's own parameters: {found.base:.3g} {unit}; SD {shown(noise.seed_sd)} between {noise.seeds} seeds, "
                 f"so a mean of {found.replicates} has a standard error of {shown(noise.error)}.")  # fmt: skip
     return (f"At {noise.points} points of {part.title()}'s design: SD {shown(noise.seed_sd)} between seeds (mean of "
             f"{found.replicates}: {shown(noise.error)}), {shown(noise.output_sd)} between points; of the variance between points "
@@ -143,8 +143,8 @@ def as_data(told: Told) -> dict[str, Any]:
 
 
 def tidy(found: Sensitivity) -> str:
-    """One row per number and index as CSV: method, number, index, value, half of its 95 % interval, and the part of sampling noise."""
-    lines = ["method,number,index,value,interval_half,noise"]
+    """One row per parameter and index as CSV: method, parameter, index, value, half of its 95 % interval, and the part of sampling noise."""
+    lines = ["method,parameter,index,value,interval_half,noise"]
 
     def line(method: str, name: str, index: str, value: float, half: float | None, noise: float | None) -> None:
         cells = ["" if v is None else repr(float(v)) for v in (value, half, noise)]

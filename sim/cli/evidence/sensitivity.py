@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _PARAMETERS = typer.Option(
     help="A parameter of the model, or a group of them (attune params lists both); may be repeated; default: all that are free."
 )
-_RANGE = typer.Option("--range", help="Half the width of every range, as a share of the number's value (an assumption).")
+_RANGE = typer.Option("--range", help="Half the width of every range, as a share of the parameter's value (an assumption).")
 
 
 def sensitivity(
@@ -30,7 +30,7 @@ def sensitivity(
     method: Annotated[str, typer.Option(help="morris (screening), sobol (shares of variance), or both.")] = "both",
     trajectories: Annotated[int, typer.Option(help="Morris trajectories.")] = 10,
     samples: Annotated[int, typer.Option(help="Sobol base samples, a power of two.")] = 128,
-    top: Annotated[int, typer.Option(help="How many of the numbers that Morris finds go on to Sobol.")] = 8,
+    top: Annotated[int, typer.Option(help="How many of the parameters that Morris finds go on to Sobol.")] = 8,
     replicates: Annotated[
         int, typer.Option(help="Seeds at every point; the output is their mean, and their spread the sampling noise.")
     ] = 4,
@@ -59,7 +59,7 @@ def sensitivity(
     measured = outcome(wanted, measure, arm, minus)
     checked(method, seed, trajectories, samples, replicates, top)
     if method == "sobol" and not parameters:
-        raise EvidenceError("--method sobol needs --parameters; to have the numbers screened first, use --method both")
+        raise EvidenceError("--method sobol needs --parameters; to have the parameters screened first, use --method both")
     ranges, left = movable_parameters(wanted, measured.arms, parameters or (), width)
     for _, part in measured.parts:
         fits_in_memory(part)

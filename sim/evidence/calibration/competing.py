@@ -1,6 +1,6 @@
 """Competing models of the whole: the same code with something else at work, refitted to the same table within the same budget.
 
-A competing model is an overlay: numbers that are fixed (mostly at nothing), and numbers that it may move instead. Every model, the shipped
+A competing model is an overlay: parameters that are fixed (mostly at nothing), and parameters that it may move instead. Every model, the shipped
 one included, starts at the priors' centres. What a competing model cannot reproduce within the budget speaks for the mechanisms that it
 lacks; what it can is no evidence for them.
 """
@@ -36,7 +36,7 @@ class Competing:
 
     @property
     def free(self) -> tuple[Free, ...]:
-        """The numbers that it may move: the shipped ones that it does not fix, and its own."""
+        """The parameters that it may move: the shipped ones that it does not fix, and its own."""
         fixed = self.changes.get("parameters", {})
         return (*(one for one in FREE if one.name not in fixed), *self.also_free)
 

@@ -31,7 +31,7 @@ LUCK = 4.0  # what the noise of one table adds to its joint score, about
 
 
 def standings(free: Sequence[Free] = FREE) -> np.ndarray:
-    """Where the members stand (members, numbers), in prior SD from the priors' centres."""
+    """Where the members stand (members, parameters), in prior SD from the priors' centres."""
     return np.array([standings_of(member, free) for member in members()])
 
 
@@ -94,7 +94,7 @@ def uncertainty(fit: Fit) -> np.ndarray:
 
 
 def design(fit: Fit, points: int = DESIGN, scramble: int = reserved.DESIGN) -> np.ndarray:
-    """Points (points, numbers) spread evenly over a region around the fit, ``WIDER`` than its own uncertainty."""
+    """Points (points, parameters) spread evenly over a region around the fit, ``WIDER`` than its own uncertainty."""
     from scipy.stats import norm, qmc
 
     spread = uncertainty(fit)
@@ -105,7 +105,7 @@ def design(fit: Fit, points: int = DESIGN, scramble: int = reserved.DESIGN) -> n
 
 
 def drawn(emulator: Emulator, fit: Fit, count: int, seed: int = reserved.DRAW) -> tuple[np.ndarray, float]:
-    """Parameter sets (count, numbers) that the emulator says agree with the table, weighed by residuals and priors, and how many
+    """Parameter sets (count, parameters) that the emulator says agree with the table, weighed by residuals and priors, and how many
     times its own memory (autocorrelation time) the sampler ran.
 
     By emcee's affine-invariant sampler. Outside the joint score's limit, less what the noise of a table adds, nothing is drawn: a
@@ -154,7 +154,7 @@ class Built:
 
 
 def rounded(values: Mapping[str, float]) -> dict[str, float]:
-    """Numbers with four significant digits, as they are shipped; what is simulated is what is shipped."""
+    """Values with four significant digits, as they are shipped; what is simulated is what is shipped."""
     return {name: float(f"{value:.4g}") for name, value in values.items()}
 
 
@@ -212,7 +212,7 @@ def written(built: Built, about: str) -> str:
 def pinned(free: Sequence[Free] = FREE, of: np.ndarray | None = None) -> pd.DataFrame:
     """How far the evidence pins every free parameter down.
 
-    One row a number: its median and 90 % range in the ensemble, and ``left``: its spread there over that of its prior (1: the
+    One row a parameter: its median and 90 % range in the ensemble, and ``left``: its spread there over that of its prior (1: the
     table says nothing about it, 0: it is known).
     """
     z = standings(free) if of is None else of
@@ -224,9 +224,9 @@ def pinned(free: Sequence[Free] = FREE, of: np.ndarray | None = None) -> pd.Data
 
 
 def would_pin(tables: Sequence[Found], z: np.ndarray, free: Sequence[Free] = FREE) -> pd.DataFrame:
-    """What else would say something about each number: the squared correlation, over the ensemble, of the number with every part
-    of a direction row, of which the calibration used no value but at most a sign. One row a number: the quantity that says most,
-    and how much of the number's variance it would explain, were it measured without error. Below ``noise`` it is nothing."""
+    """What else would say something about each parameter: the squared correlation, over the ensemble, of the parameter with every part
+    of a direction row, of which the calibration used no value but at most a sign. One row a parameter: the quantity that says most,
+    and how much of the parameter's variance it would explain, were it measured without error. Below ``noise`` it is nothing."""
     quantities: dict[str, np.ndarray] = {}
     for name in tables[0].parts:
         for part in tables[0].parts[name]:

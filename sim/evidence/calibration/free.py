@@ -1,10 +1,10 @@
-"""The numbers that the calibration may move: few, each with a reason and held by a prior. All others stay where they are.
+"""The parameters that the calibration may move: few, each with a reason and held by a prior. All others stay where they are.
 
-A prior is a normal distribution of the number itself, of its logarithm (positive numbers) or of its logit (shares). Its centre is
-the default that the model had before it was held against the table; of numbers that did not exist then, a guess. Spreads are
-assumptions. A pattern that says nothing about a number leaves it at its centre.
+A prior is a normal distribution of the parameter itself, of its logarithm (positive parameters) or of its logit (shares). Its centre is
+the default that the model had before it was held against the table; of parameters that did not exist then, a guess. Spreads are
+assumptions. A pattern that says nothing about a parameter leaves it at its centre.
 
-Besides, numbers were moved by hand while the table was in sight, some for a row, some to keep a claim. They count as fitted, and
+Besides, parameters were moved by hand while the table was in sight, some for a row, some to keep a claim. They count as fitted, and
 stand in ``BY_HAND`` with what they were.
 """
 
@@ -21,7 +21,7 @@ from sim.theory.parameters import PARAMETERS
 
 @dataclass(frozen=True)
 class Free:
-    """One number that may move: prior ``centre`` (in the number's unit) and ``spread`` (on ``scale``), and why it is free."""
+    """One parameter that may move: prior ``centre`` (in the parameter's unit) and ``spread`` (on ``scale``), and why it is free."""
 
     name: str
     scale: str  # "as is", "log" or "logit"
@@ -42,18 +42,18 @@ class Free:
         return value
 
     def standing(self, value: float) -> float:
-        """A value of the number as its distance from the prior's centre, in prior SD."""
+        """A value of the parameter as its distance from the prior's centre, in prior SD."""
         return (self._scaled(value) - self._scaled(self.centre)) / self.spread
 
     def value(self, standing: float) -> float:
-        """The number that stands so many prior SD from the centre, kept within its declared range."""
+        """The parameter that stands so many prior SD from the centre, kept within its declared range."""
         x = self._scaled(self.centre) + self.spread * standing
         raw = np.exp(x) if self.scale == "log" else 1.0 / (1.0 + np.exp(-x)) if self.scale == "logit" else x
-        number = PARAMETERS[self.name]
-        return float(np.clip(raw, number.low, number.high))
+        parameter = PARAMETERS[self.name]
+        return float(np.clip(raw, parameter.low, parameter.high))
 
 
-#: All numbers that the calibration may move, in the order of the model.
+#: All parameters that the calibration may move, in the order of the model.
 FREE: tuple[Free, ...] = (
     Free(
         "arousal_anxiety_gain", "log", 2.0, 0.35, "how much more aroused anxious people are in sessions is not measured directly"
@@ -93,7 +93,7 @@ FREE: tuple[Free, ...] = (
 )
 
 
-#: Numbers moved by hand with the table in sight: name -> (default before, nan where it did not exist, and what for).
+#: Parameters moved by hand with the table in sight: name -> (default before, nan where it did not exist, and what for).
 BY_HAND: Mapping[str, tuple[float, str]] = {
     "expression_flattening": (float("nan"), "row 14.9: accuracy depends on the other's expressivity"),
     "estimate_noise_sd": (0.3, "row 14.9"),
@@ -124,10 +124,10 @@ def centre(free: Iterable[Free] = FREE) -> dict[str, float]:
 
 
 def values_at(standings: np.ndarray, free: Iterable[Free] = FREE) -> dict[str, float]:
-    """Numbers of the model at these standings (prior SD from the centre), by name."""
+    """Parameters of the model at these standings (prior SD from the centre), by name."""
     return {one.name: one.value(float(z)) for one, z in zip(free, standings, strict=True)}
 
 
 def standings_of(values: Mapping[str, float], free: Iterable[Free] = FREE) -> np.ndarray:
-    """Where these numbers stand, in prior SD from the centre; a number that is not given stands where its default does."""
+    """Where these parameters stand, in prior SD from the centre; a parameter that is not given stands where its default does."""
     return np.array([one.standing(values.get(one.name, PARAMETERS[one.name].default)) for one in free])

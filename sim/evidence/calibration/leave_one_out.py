@@ -2,7 +2,7 @@
 
 For each *calibrate* row the free parameters are fitted again to all the others, from the shipped fit on; then that row is simulated
 on random draws that no search has used. What comes out shows how far the row follows from the rest of the record and from the priors; a
-row that has a number almost to itself is predicted by that number's prior, and the table says so.
+row that has a parameter almost to itself is predicted by that parameter's prior, and the table says so.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from sim.evidence.calibration.simulated import Job
 from sim.evidence.patterns.published import patterns
 
 ROUNDS = 8
-OWN_SHARE = 0.5  # a number whose information comes to this share from one row is that row's own
+OWN_SHARE = 0.5  # a parameter whose information comes to this share from one row is that row's own
 
 
 @dataclass(frozen=True)
 class Predicted:
-    """One row: its standardised residual where it was fitted, where it was not, the value predicted (with the sampling noise of reading it off), numbers that
+    """One row: its standardised residual where it was fitted, where it was not, the value predicted (with the sampling noise of reading it off), parameters that
     lean on it alone, how far the refit moved (largest standing, prior SD), what a straight line would have predicted, and whether
     the refit settled."""
 
@@ -39,7 +39,7 @@ class Predicted:
 
 
 def own_parameters(fit: Fit, search: Search, row: str) -> tuple[str, ...]:
-    """Free numbers about which this row says more than half of all that the table says."""
+    """Free parameters about which this row says more than half of all that the table says."""
     table = fit.slopes[: len(fit.rows)] ** 2
     share = table[fit.rows.index(row)] / np.maximum(table.sum(axis=0), 1e-12)
     return tuple(one.name for one, s, total in zip(search.free, share, table.sum(axis=0), strict=True)

@@ -6,7 +6,7 @@ A plain nonlinear least-squares problem for ``scipy.optimize.least_squares``. Wh
 * how far every *direction* part falls short of its sign, in half-widths of its interval; nothing where it holds with room;
 * every free parameter's distance from its prior's centre, in prior SD.
 
-All tables of one search use common random numbers, so that a small change of a number makes a small change of the table.
+All tables of one search use common random numbers, so that a small change of a parameter makes a small change of the table.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from sim.evidence.patterns.published import Pattern, patterns
 
 SIZE = 0.5
 STEP = 0.3  # of a derivative, in prior SD: small against the prior, large against the noise that is left
-FURTHEST = 3.5  # prior SD that a number may go
+FURTHEST = 3.5  # prior SD that a parameter may go
 FAR_OFF = 10.0  # what a row counts that could not be computed
 ROOM = 1.3  # half-widths of its interval by which a sign should hold
 #: Rows that need the clinics of ``Studies.practice``, which cost most; they are looked at afterwards.
@@ -121,7 +121,7 @@ class Search:
     seeds: tuple[int, ...] = reserved.SEARCH
     size: float = SIZE
     without: tuple[str, ...] = ()  # rows that are simulated and not looked at
-    known_slopes: np.ndarray | None = None  # of the table over the numbers, taken for the whole search (near its start)
+    known_slopes: np.ndarray | None = None  # of the table over the parameters, taken for the whole search (near its start)
     progress: Callable[[str], None] | None = None
 
     def __post_init__(self) -> None:
@@ -141,13 +141,13 @@ class Search:
         return [mean_of(every[i * n : (i + 1) * n]) for i in range(len(points))]
 
     def residuals(self, standings: np.ndarray, found: Found) -> np.ndarray:
-        """All that is to be small, in the order of :meth:`rows` and then the numbers. What could not be computed is far off."""
+        """All that is to be small, in the order of :meth:`rows` and then the parameters. What could not be computed is far off."""
         table = [0.0 if name.split("/")[0] in self.without else value
                  for name, value in {**standardised_residuals(found), **shortfalls(found)}.items()]  # fmt: skip
         return np.nan_to_num(np.array([*table, *standings]), nan=FAR_OFF)
 
     def rows(self, found: Found) -> tuple[str, ...]:
-        """Names of what is to be small, without the numbers."""
+        """Names of what is to be small, without the parameters."""
         return (*standardised_residuals(found), *shortfalls(found))
 
     def slopes(self, standings: np.ndarray) -> np.ndarray:

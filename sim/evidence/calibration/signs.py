@@ -33,7 +33,7 @@ def direction_shares(tables: Sequence[Found]) -> dict[str, dict[str, float]]:
 
 def claim_shares(chosen: Sequence[int], seed: int = reserved.CLAIMS, threads: int | None = None,
                  say: Callable[[str], None] = print) -> list[dict[str, Any]]:  # fmt: skip
-    """Every contrast of the claims under these members' numbers, on the same people and random draws.
+    """Every contrast of the claims under these members' parameters, on the same people and random draws.
 
     One entry a contrast: what the defaults come to on those draws, share of members in which it is reproduced as stated, in which
     it goes the stated way with the whole of its interval, and the middle effect with its range over members.

@@ -24,7 +24,7 @@ from sim.therapy.policies import POLICIES
 
 @dataclass(frozen=True)
 class Rule:
-    """One equation in use: its name, the quantities, numbers and regions it reads, and the quantities it writes."""
+    """One equation in use: its name, the quantities, parameters and regions it reads, and the quantities it writes."""
 
     name: str
     reads: frozenset[str]
@@ -51,7 +51,7 @@ def _between_sessions() -> Iterable[Rule]:
 
 
 def _rule(what: Any, reads: Iterable[str], writes: Iterable[str], *parameters: str) -> Rule:
-    """A rule from an equation (whose other arguments are numbers) or, for what is no equation, from its name."""
+    """A rule from an equation (whose other arguments are parameters) or, for what is no equation, from its name."""
     name, taken = (what, []) if isinstance(what, str) else (what.__name__, arguments(what))
     return Rule(name, frozenset([*reads, *parameters, *taken]), frozenset(writes))
 
@@ -70,13 +70,13 @@ def rules() -> tuple[Rule, ...]:
 
 
 def handles(overlay: Mapping[str, Any]) -> tuple[set[str], set[str]]:
-    """What an overlay of a scenario takes hold of: names (numbers, regions, quantities), and steps that it names itself."""
+    """What an overlay of a scenario takes hold of: names (parameters, regions, quantities), and steps that it names itself."""
     names: set[str] = set()
     steps: set[str] = set()
-    for number in overlay.get("parameters", {}):
-        names.add(number)
-        if not number.startswith(ROLES):
-            names |= {f"{role}_{number}" for role in ROLES if f"{role}_{number}" not in PARAMETERS}
+    for parameter in overlay.get("parameters", {}):
+        names.add(parameter)
+        if not parameter.startswith(ROLES):
+            names |= {f"{role}_{parameter}" for role in ROLES if f"{role}_{parameter}" not in PARAMETERS}
     for lesion in overlay.get("lesions", {}):
         role, _, region = lesion.partition(".")
         names |= {f"{role}_{part}" for part in CONTAINS.get(region, (region,)) if part in REGIONS}

@@ -1,7 +1,7 @@
 """Which parameters move a measure: Morris screening, then Sobol indices over the most influential, with sampling noise kept apart.
 
-Every point of a design is run on the same seeds (same people, common random numbers), so that points differ by the numbers alone. What
-is left of sampling noise is that a number acts on these people and not on others: it is measured by running points on several seeds.
+Every point of a design is run on the same seeds (same people, common random numbers), so that points differ by the parameters alone. What
+is left of sampling noise is that a parameter acts on these people and not on others: it is measured by running points on several seeds.
 Designs and indices are SALib's. They do not depend on the number of threads.
 
 Morris, M. D. (1991), doi:10.1080/00401706.1991.10484804; Saltelli, A. et al. (2010), doi:10.1016/j.cpc.2009.09.018.
@@ -54,9 +54,9 @@ def sensitivity(
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> Sensitivity:
-    """Screen the numbers (Morris), then share out the variance among the ``top`` most influential (Sobol).
+    """Screen the parameters (Morris), then share out the variance among the ``top`` most influential (Sobol).
 
-    ``evaluate(numbers, seed)`` gives the measure. ``method``: morris, sobol (all of ``ranges``) or both. Every point is the
+    ``evaluate(parameters, seed)`` gives the measure. ``method``: morris, sobol (all of ``ranges``) or both. Every point is the
     mean over ``replicates`` seeds from ``seed`` on. ``progress`` is called with the part, runs done and runs in all. Raises
     ``EvidenceError`` where the design is impossible or the measure is missing.
     """
@@ -119,7 +119,7 @@ def _runs(how: _How, part: str, points: Sequence[Mapping[str, float]], seeds: Se
         for done, ((i, j), value) in enumerate(zip(tasks, values, strict=True), start=1):
             if not np.isfinite(value):
                 odd = ", ".join(f"{name}={v:.4g}" for name, v in list(points[i].items())[:3])
-                where = f"with {odd}{', ...' if len(points[i]) > 3 else ''}" if points[i] else "at the scenario's own numbers"
+                where = f"with {odd}{', ...' if len(points[i]) > 3 else ''}" if points[i] else "at the scenario's own parameters"
                 raise EvidenceError(
                     f"the measure has no value {where} (seed {how.seed + j}); take another measure or arm, more clients, "
                     "or a smaller --range"
@@ -152,7 +152,7 @@ def _problem(ranges: Sequence[Range]) -> dict[str, Any]:
 
 
 def _at_the_base(how: _How, ranges: Sequence[Range]) -> tuple[float, dict[str, Noise]]:
-    """The measure at the scenario's own numbers, and how far it goes from seed to seed there."""
+    """The measure at the scenario's own parameters, and how far it goes from seed to seed there."""
     if not ranges:
         raise EvidenceError("no number is left to move; name some by --parameters")
     n = max(BASE_SEEDS, how.replicates)
@@ -188,7 +188,7 @@ def _morris(how: _How, ranges: Sequence[Range], trajectories: int) -> tuple[tupl
     found = _design_runs(how, "morris", ranges, design, CHECKED_TRAJECTORIES * (len(ranges) + 1))
     output = found[:, : how.replicates].mean(axis=1)
     index = analysis.analyze(_problem(ranges), design, output, num_levels=LEVELS, num_resamples=RESAMPLES, seed=how.seed)
-    each = elementary_effects(design, found, ranges)  # trajectory, number, seed
+    each = elementary_effects(design, found, ranges)  # trajectory, parameter, seed
     noise = quantile(found.shape[1]) * np.sqrt(np.nanmean(_variance(each), axis=0) / how.replicates)
     columns = (np.asarray(index[key], dtype=float) for key in ("mu", "mu_star", "mu_star_conf", "sigma"))
     rows = [Screened(r.name, *map(float, row)) for r, *row in zip(ranges, *columns, noise, strict=True)]
@@ -196,10 +196,10 @@ def _morris(how: _How, ranges: Sequence[Range], trajectories: int) -> tuple[tupl
 
 
 def elementary_effects(design: np.ndarray, found: np.ndarray, ranges: Sequence[Range]) -> np.ndarray:
-    """Change of the measure over a number's whole range, by trajectory, number and seed: (y' - y) / (x' - x) * (high - low)."""
+    """Change of the measure over a parameter's whole range, by trajectory, parameter and seed: (y' - y) / (x' - x) * (high - low)."""
     k = len(ranges)
     steps = np.diff(design.reshape(-1, k + 1, k), axis=1) / np.array([r.width for r in ranges])
-    moved = np.abs(steps).argmax(axis=2)  # one number a step
+    moved = np.abs(steps).argmax(axis=2)  # one parameter a step
     size = np.take_along_axis(steps, moved[..., None], axis=2)
     change = np.diff(found.reshape(-1, k + 1, found.shape[1]), axis=1) / size
     out = np.empty_like(change)

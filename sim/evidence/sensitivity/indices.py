@@ -1,4 +1,4 @@
-"""What a sensitivity analysis finds: a row a number, what can be said of it, and how far sampling noise alone goes."""
+"""What a sensitivity analysis finds: a row a parameter, what can be said of it, and how far sampling noise alone goes."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from sim.evidence.sensitivity.ranges import Range
 
 @dataclass(frozen=True)
 class Screened:
-    """Elementary effects of one number: change of the measure (its unit) as the number goes over its whole range.
+    """Elementary effects of one parameter: change of the measure (its unit) as the parameter goes over its whole range.
 
     ``mu``: mean; ``mu_star``: mean of absolute values, ``mu_star_error`` half its bootstrap 95 % interval; ``sigma``: SD, large
-    where the number interacts with others or acts in a curve. ``noise``: half the 95 % interval (Student's t) of one elementary
+    where the parameter interacts with others or acts in a curve. ``noise``: half the 95 % interval (Student's t) of one elementary
     effect over seeds; a ``mu_star`` that is not above it could be made by sampling noise alone. It is strict with few seeds.
     """
 
@@ -25,7 +25,7 @@ class Screened:
 
     @property
     def verdict(self) -> str:
-        """What can be said of the number."""
+        """What can be said of the parameter."""
         if self.mu_star == 0:
             return "moves nothing here"
         if self.mu_star <= self.noise:
@@ -37,7 +37,7 @@ class Screened:
 
 @dataclass(frozen=True)
 class Shared:
-    """A number's share of the measure's variance over the ranges, with half the bootstrap 95 % intervals.
+    """A parameter's share of the measure's variance over the ranges, with half the bootstrap 95 % intervals.
 
     ``first``: alone (S1); ``total``: with all its interactions (ST). ``noise``: what sampling noise adds to ``total`` in expectation.
     """
@@ -51,7 +51,7 @@ class Shared:
 
     @property
     def verdict(self) -> str:
-        """What can be said of the number."""
+        """What can be said of the parameter."""
         if self.total == 0:
             return "moves nothing here"
         if self.total <= self.noise:

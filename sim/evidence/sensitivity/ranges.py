@@ -14,14 +14,14 @@ from sim.theory.parameters import PARAMETERS
 if TYPE_CHECKING:
     from sim.scenario.scenario import Arm, Scenario
 
-#: Half the width of every range, as a share of the number's value. An assumption: how uncertain the numbers are is not known.
+#: Half the width of every range, as a share of the parameter's value. An assumption: how uncertain the parameters are is not known.
 WIDTH = 0.25
-#: A number that is 0 is moved by ``WIDTH`` of this share of what it may be. An assumption too.
+#: A parameter that is 0 is moved by ``WIDTH`` of this share of what it may be. An assumption too.
 OF_WHAT_IT_MAY_BE = 0.1
 
 #: Parts that only a clinic has, beside the whole group "service".
 _OF_CLINICS = ("fatigue_warmth_cost",)
-_DERIVED = "follow from other numbers, and stay as declared"
+_DERIVED = "follow from other parameters, and stay as declared"
 _CENTRES = "say where terms are centred, by definition"
 _SWITCHES = "are an experimenter's switches"
 _UNASKED = "belong to instruments that no measure here asks"
@@ -40,27 +40,27 @@ class Range:
 
     @property
     def width(self) -> float:
-        """From end to end, in the number's unit."""
+        """From end to end, in the parameter's unit."""
         return self.high - self.low
 
 
 def ranged(name: str, value: float, width: float = WIDTH) -> Range:
-    """``value`` -/+ ``width`` of itself, cut to what the number may be: the one place where ranges are set (an assumption).
+    """``value`` -/+ ``width`` of itself, cut to what the parameter may be: the one place where ranges are set (an assumption).
 
     Where the value is 0, the step is ``width`` of a tenth of the declared range.
     """
-    number = PARAMETERS[name]
-    step = width * (abs(value) or OF_WHAT_IT_MAY_BE * (number.high - number.low))
-    return Range(name, value, max(value - step, number.low), min(value + step, number.high))
+    parameter = PARAMETERS[name]
+    step = width * (abs(value) or OF_WHAT_IT_MAY_BE * (parameter.high - parameter.low))
+    return Range(name, value, max(value - step, parameter.low), min(value + step, parameter.high))
 
 
 def left_out(scenario: Scenario) -> dict[str, str]:
-    """Numbers that are not moved unless they are asked for, each with the reason (``"trust_typical": "say where ..."``)."""
+    """Parameters that are not moved unless they are asked for, each with the reason (``"trust_typical": "say where ..."``)."""
     found = {}
     studied = set(differing(scenario.arms))
-    for number in PARAMETERS.values():
-        name = number.name
-        if number.status == "derived":
+    for parameter in PARAMETERS.values():
+        name = parameter.name
+        if parameter.status == "derived":
             found[name] = _DERIVED
         elif name.endswith("_typical"):
             found[name] = _CENTRES
@@ -68,7 +68,7 @@ def left_out(scenario: Scenario) -> dict[str, str]:
             found[name] = _SWITCHES
         elif name.startswith(("eeg_", "dsq_")):
             found[name] = _UNASKED
-        elif scenario.design != "clinic" and (number.group == "service" or name in _OF_CLINICS):
+        elif scenario.design != "clinic" and (parameter.group == "service" or name in _OF_CLINICS):
             found[name] = _CLINIC
         elif name in studied:
             found[name] = _STUDIED
@@ -76,7 +76,7 @@ def left_out(scenario: Scenario) -> dict[str, str]:
 
 
 def differing(arms: Iterable[Arm]) -> list[str]:
-    """Numbers that are not the same in all of these arms, as files, policies or arms set them."""
+    """Parameters that are not the same in all of these arms, as files, policies or arms set them."""
     sets = [{**{n.name: n.default for n in PARAMETERS.values()}, **arm.parameters} for arm in arms]
     return [name for name in PARAMETERS if len({values[name] for values in sets}) > 1]
 
@@ -84,7 +84,7 @@ def differing(arms: Iterable[Arm]) -> list[str]:
 def movable_parameters(
     scenario: Scenario, arms: Iterable[Arm], wanted: Iterable[str] = (), width: float = WIDTH
 ) -> tuple[tuple[Range, ...], dict[str, str]]:
-    """The ranges of the numbers to move, and why others are left out. ``wanted``: names, or groups of ``attune params``.
+    """The ranges of the parameters to move, and why others are left out. ``wanted``: names, or groups of ``attune params``.
 
     Raises ``EvidenceError`` for a name that is neither, for one that follows from others, and for a width of nothing.
     """
@@ -101,10 +101,10 @@ def movable_parameters(
 
 
 def _named(wanted: Iterable[str], out: Mapping[str, str]) -> list[str]:
-    """The numbers that were asked for, in the order of the model, each once."""
+    """The parameters that were asked for, in the order of the model, each once."""
     groups: dict[str, list[str]] = {}
-    for number in PARAMETERS.values():
-        groups.setdefault(number.group, []).append(number.name)
+    for parameter in PARAMETERS.values():
+        groups.setdefault(parameter.group, []).append(parameter.name)
     found: set[str] = set()
     for name in wanted:
         if name in groups:
@@ -114,7 +114,7 @@ def _named(wanted: Iterable[str], out: Mapping[str, str]) -> list[str]:
                 f"no number or group of parameters '{name}'{nearest(name, (*PARAMETERS, *groups))}; attune params lists them"
             )
         elif out.get(name) in (_DERIVED, _CENTRES):
-            raise EvidenceError(f"'{name}' cannot be moved by itself: numbers of its kind {out[name]}")
+            raise EvidenceError(f"'{name}' cannot be moved by itself: parameters of its kind {out[name]}")
         else:
             found.add(name)
     return [name for name in PARAMETERS if name in found]

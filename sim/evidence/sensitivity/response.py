@@ -1,4 +1,4 @@
-"""A measure of a scenario as a plain function of the model's parameters and a seed, for analyses that move numbers."""
+"""A measure of a scenario as a plain function of the model's parameters and a seed, for analyses that move parameters."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _LABELS = ("label", "number", "yes/no")
 
 @dataclass(frozen=True)
 class Outcome:
-    """A measure of one arm (or one minus another, or all), with its unit, as a function ``(numbers, seed) -> float``."""
+    """A measure of one arm (or one minus another, or all), with its unit, as a function ``(parameters, seed) -> float``."""
 
     measure: str
     unit: str
@@ -63,7 +63,7 @@ class Outcome:
 
 
 def _with(scenario: Scenario, parameters: Mapping[str, float]) -> Scenario:
-    """The scenario with these numbers in every arm, over what the arm or its policies set."""
+    """The scenario with these parameters in every arm, over what the arm or its policies set."""
     arms = tuple(arm.model_copy(update={"parameters": {**arm.parameters, **parameters}}) for arm in scenario.arms)
     return scenario.model_copy(update={"arms": arms})
 

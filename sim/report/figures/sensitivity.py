@@ -45,7 +45,7 @@ def screening(told: Told) -> Figure:
     fig = picture(12.0, 2.6 + 0.24 * max(len(rows), 6))
     left, right = fig.subplots(1, 2, width_ratios=(1.25, 1.0))
     fig.suptitle(short(f"What moves {what(told)}", 110), x=0.01, ha="left", fontweight="bold")
-    left.set(title="How much: mean effect over a number's whole range", xlabel=f"mu* ({told.outcome.unit})")
+    left.set(title="How much: mean effect over a parameter's whole range", xlabel=f"mu* ({told.outcome.unit})")
     right.set(title="How evenly: low is the same everywhere", xlabel=f"mu* ({told.outcome.unit}), log scale",
               ylabel=f"sigma ({told.outcome.unit}), log scale")  # fmt: skip
     if rows:
@@ -55,7 +55,7 @@ def screening(told: Told) -> Figure:
         for ax in (left, right):
             nothing_to_show(ax, "no number moves it")
     n = len(told.found.morris)
-    cut = f"{len(rows)} of {n} numbers" if n > len(rows) else f"{n} numbers"
+    cut = f"{len(rows)} of {n} parameters" if n > len(rows) else f"{n} parameters"
     _note(told, fig, f"Morris, {told.found.trajectories} trajectories, {cut}")
     return fig
 
@@ -72,7 +72,7 @@ def _sign(row: Screened) -> str:
 
 
 def _effects(ax: Axes, rows: list[Screened]) -> None:
-    """A row a number: the band is what sampling noise could make, the point the effect; open where it is inside."""
+    """A row a parameter: the band is what sampling noise could make, the point the effect; open where it is inside."""
     edge = 1.5 * max(row.mu_star + row.mu_star_error for row in rows)
     cut = any(row.noise > edge for row in rows)
     ax.barh(range(len(rows)), [min(row.noise, edge) for row in rows], height=0.7, color=BAND, alpha=0.55, linewidth=0,
@@ -93,7 +93,7 @@ def _effects(ax: Axes, rows: list[Screened]) -> None:
 
 
 def _spread(ax: Axes, rows: list[Screened], every: tuple[Screened, ...]) -> None:
-    """Every number as a point, the largest with their rank on the left; below the line sigma = mu*/2 effects hardly vary."""
+    """Every parameter as a point, the largest with their rank on the left; below the line sigma = mu*/2 effects hardly vary."""
     drawn = [row for row in every if row.mu_star > 0 and row.sigma > 0]
     if not drawn:
         nothing_to_show(ax, "no effect varies")
@@ -135,7 +135,7 @@ def _numbered(ax: Axes, points: list[tuple[int, float, float]]) -> None:
 
 @in_style
 def shares(told: Told) -> Figure:
-    """Every number's share of the variance: alone and in all, with intervals, and what sampling noise adds."""
+    """Every parameter's share of the variance: alone and in all, with intervals, and what sampling noise adds."""
     from sim.evidence.sensitivity.study import what
 
     rows = sorted(told.found.sobol, key=lambda row: -row.total)[:_MOST]

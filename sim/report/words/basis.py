@@ -1,8 +1,8 @@
-"""What a scenario puts to work: which claims of the sources, and which numbers, its comparison rests on.
+"""What a scenario puts to work: which claims of the sources, and which parameters, its comparison rests on.
 
 Read off the scenario and the model, in three steps. *Levers* are what the arms differ in, and what the scenario sets for
 all of them. Each lever has *equations*: those that take it as an argument, and, at one remove, those that read what these
-write. Equations name their *claims* in their docstrings ([K9, A2]), and numbers are their arguments.
+write. Equations name their *claims* in their docstrings ([K9, A2]), and parameters are their arguments.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from sim.therapy.training import PROGRAMMES
 
 Equation = Callable[..., Any]
 
-#: Most claims and numbers that are shown in full; a list that names everything explains nothing.
+#: Most claims and parameters that are shown in full; a list that names everything explains nothing.
 MOST_CLAIMS = MOST_PARAMETERS = 8
 #: How much a lever counts in which the arms differ, and one that is set for all of them.
 DIFFERS, SET = 3.0, 1.0
@@ -41,7 +41,7 @@ ABOUT_ATTACHMENT = {
     "therapist": ("K14", "K13", "A9", "A7"),
 }
 ABOUT_STYLE = {"preoccupied": "A2", "fearful": "A3", "dismissing": "A4", "secure": "A5"}
-#: Words in the names of numbers that say what attachment does.
+#: Words in the names of parameters that say what attachment does.
 PERSONAL = ("anxiety", "avoidance", "fearful", "reaching", "closeness")
 #: What stands for the whole of therapy, where some arms have none.
 ABOUT_THERAPY: tuple[Equation, ...] = (eq.healing, eq.engagement_target, eq.prototype_drift)
@@ -63,7 +63,7 @@ SERVICE: dict[str, tuple[tuple[Equation, ...], tuple[str, ...]]] = {
     )),
 }  # fmt: skip
 TOLD = ("skill", "repair_skill")
-#: Prefixes by which one argument of an equation stands for several numbers (``task_agreement_trust_gain``).
+#: Prefixes by which one argument of an equation stands for several parameters (``task_agreement_trust_gain``).
 PREFIXES = ("client_", "therapist_", "observer_", "task_", "goal_", "anxiety_", "avoidance_", "immature_", "neurotic_")
 
 
@@ -71,7 +71,7 @@ PREFIXES = ("client_", "therapist_", "observer_", "task_", "goal_", "anxiety_", 
 class Lever:
     """One thing that a scenario sets; ``differs``: not the same in all arms with therapy."""
 
-    kind: str  # number, column, region, client, therapist, early, sessions, therapy, step, link, quantity, service
+    kind: str  # parameter, column, region, client, therapist, early, sessions, therapy, step, link, quantity, service
     name: str
     differs: bool
 
@@ -99,7 +99,7 @@ class Involved:
 
 @dataclass(frozen=True)
 class Assumption:
-    """One number without an empirical value that the comparison rests on."""
+    """One parameter without an empirical value that the comparison rests on."""
 
     name: str
     meaning: str
@@ -183,16 +183,16 @@ def _takes(function: Equation) -> frozenset[str]:
     return frozenset(inspect.signature(function).parameters)
 
 
-def forms_of(number: str) -> set[str]:
-    """Names of arguments that may stand for a number."""
-    return {number} | {number.removeprefix(prefix) for prefix in PREFIXES if number.startswith(prefix)}
+def forms_of(parameter: str) -> set[str]:
+    """Names of arguments that may stand for a parameter."""
+    return {parameter} | {parameter.removeprefix(prefix) for prefix in PREFIXES if parameter.startswith(prefix)}
 
 
 def equations_of(lever: Lever) -> tuple[Equation, ...]:
     """The equations (or, where none takes it, the verbs) that a lever moves directly."""
     if lever.kind == "parameter":
         found = tuple(f for f in _functions() if forms_of(lever.name) & _takes(f))
-        # Some numbers are no argument: a rate with which something follows an equation, or one that only a verb uses.
+        # Some parameters are no argument: a rate with which something follows an equation, or one that only a verb uses.
         rates = tuple(rule.equation for rule in SESSION_RULES if forms_of(lever.name) & set(rule.rates))
         verbs: tuple[Equation, ...] = (*SESSION, live_a_week)
         taken = tuple(verb for verb in verbs if lever.name in TAKEN_BY_VERBS.get(verb.__name__, ()))
@@ -316,13 +316,13 @@ def also_at_work(scenario: Scenario) -> list[Claim]:
     return [c for c in claims().values() if c.kind == "mechanism" and c.id in running - shown]
 
 
-# ---------------------------------------------------------------------------------------------------------- numbers
+# ---------------------------------------------------------------------------------------------------------- parameters
 
 
 def assumptions(scenario: Scenario) -> list[Assumption]:
     """The assumed parameters that the comparison rests on, at most ``MOST_PARAMETERS``.
 
-    First the numbers (and columns) that the arms themselves change. Then, from each lever in turn, the arguments of its
+    First the parameters (and columns) that the arms themselves change. Then, from each lever in turn, the arguments of its
     equations that say how strongly it works, the largest first: for attachment those named after anxiety or avoidance;
     otherwise all but centres, levels and noise.
     """
@@ -337,7 +337,7 @@ def assumptions(scenario: Scenario) -> list[Assumption]:
 
 
 def strengths(lever: Lever, scenario: Scenario) -> list[Parameter]:
-    """Assumed numbers that say how strongly a lever works: of its own equations and of those that read them, in turn."""
+    """Assumed parameters that say how strongly a lever works: of its own equations and of those that read them, in turn."""
     direct, allowed = equations_of(lever), _allowed(lever, scenario)
     if lever.kind == "service":
         return [PARAMETERS[name] for name in SERVICE[lever.name][1]]
@@ -353,20 +353,20 @@ def strengths(lever: Lever, scenario: Scenario) -> list[Parameter]:
 
 
 def _arguments_of(functions: Iterable[Equation], words: Iterable[str]) -> list[Parameter]:
-    """Numbers that these take as gains, costs, rates or shares: those named after one of the words first, then by size."""
+    """Parameters that these take as gains, costs, rates or shares: those named after one of the words first, then by size."""
     takes = {argument for f in functions for argument in _takes(f)}
     found = [n for n in PARAMETERS.values() if forms_of(n.name) & takes and _is_strength(n)]
     return sorted(found, key=lambda n: (not any(word in n.name for word in words), -abs(n.default)))
 
 
 def _is_strength(n: Parameter) -> bool:
-    """Whether a number is an assumption about how strongly something works, not a centre, a level or noise."""
+    """Whether a parameter is an assumption about how strongly something works, not a centre, a level or noise."""
     levels = ("_base", "_offset", "_sd", "_typical", "_mean", "_start")
     return n.status in ("assumption", "calibrated") and not n.name.endswith(levels)
 
 
 def _changed(lever: Lever, scenario: Scenario) -> list[Assumption]:
-    """A row for a number or column that the arms change, with its value in each."""
+    """A row for a parameter or column that the arms change, with its value in each."""
     said = {arm.name: set_by(arm).get((lever.kind, lever.name)) for arm in scenario.arms if arm.therapist is not None}
     given = "; ".join(f"{value:g} in “{arm}”" for arm, value in said.items() if value is not None)
     if lever.kind == "column":
