@@ -1,4 +1,4 @@
-"""The model as the page's help shows it: every equation in its own words, every number with its range and source."""
+"""The model as the page's help shows it: every equation in its own words, every parameter with its range and source."""
 
 from __future__ import annotations
 

@@ -136,7 +136,7 @@ def intervals_of(run: Run) -> list[Table]:
 
 
 def numbers_of(chosen: Sequence[Parameter], group: str) -> Table:
-    """The numbers of one group of the model."""
+    """The parameters of one group of the model."""
     heads: list[str | Head] = [
         *(Head(name, wrap=False) for name in ("name", "default", "range")),
         "unit",

@@ -212,7 +212,7 @@ app.command()(new_command.new)
 
 @app.command()
 def params(
-    word: Annotated[str | None, typer.Argument(help="Show only numbers whose name, group or meaning contains this.")] = None,
+    word: Annotated[str | None, typer.Argument(help="Show only parameters whose name, group or meaning contains this.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
     policies: Annotated[bool, typer.Option("--policies", help="List what therapists can be told to do instead.")] = False,
     clinic: Annotated[bool, typer.Option("--clinic", help="List what a clinic can say instead.")] = False,
@@ -234,7 +234,7 @@ def params(
         screen.say(json.dumps([asdict(n) for n in chosen], indent=2))
         return
     screen.show(*(listing.numbers_of(chosen, group) for group in dict.fromkeys(n.group for n in chosen)))
-    screen.say("Numbers that begin with client_ or therapist_ hold for that role alone, the others for both people.")
+    screen.say("Parameters that begin with client_ or therapist_ hold for that role alone, the others for both people.")
 
 
 @app.command()

@@ -66,7 +66,7 @@ def resolve(step: Step, argument: str, wiring: Wiring, parameters: Iterable[str]
             return quantity
     for parameter in (f"{step.role}_{argument}", argument):
         if parameter in parameters:
-            wiring.parameters[number] = None
+            wiring.parameters[parameter] = None
             return f"p_{parameter}"
     known = [*parameters, *REGIONS, *columns, *(q.partition("_")[2] for q in columns), *wiring.written]
     raise WiringError(f"step {step.name}: nothing provides '{argument}'{nearest(argument, known)}")

@@ -127,7 +127,7 @@ def _said_elsewhere(run: Run, name: str, arm: str, usual: str) -> bool:
 
 
 def with_parameters(scenario: Scenario, parameters: Mapping[str, float]) -> Scenario:
-    """The scenario with these numbers in place of the defaults.
+    """The scenario with these parameters in place of the defaults.
 
     What the scenario, its policies or an arm set goes before them, so that it is the same in every member. Only what the
     measures of arms need is kept.
@@ -163,10 +163,10 @@ def two_intervals(run: Run) -> pd.DataFrame:
     - ``chance_low``, ``chance_high``: 95 % interval of that value over other people and other random draws with the same parameters: over
       simulated people (Student's t; a share by Wilson; differences person by person where the arms hold the same people), of a
       clinic over its replicates. Missing with one replicate of a clinic, and where just the same people drop out of both arms.
-      It says nothing about whether the numbers are right.
+      It says nothing about whether the parameters are right.
     - ``evidence_low``, ``evidence_high``: the middle 95 % of the values that the members of the ensemble give, each for the same
       people with common random numbers. With few members that is nearly their whole range. Since random draws are common to all of them,
-      a difference between members contains little of it: not none, for where numbers differ somebody may take another
+      a difference between members contains little of it: not none, for where parameters differ somebody may take another
       turn, but what the people of this seed have in common moves all members alike, and is chance, not in this interval.
     - ``median`` of the members, and ``outside``: whether the value with the defaults lies outside the evidence interval.
     - ``same_side``: of a difference (from the reference arm, or from no therapy) the share of members on the same side of 0 as

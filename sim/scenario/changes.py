@@ -1,4 +1,4 @@
-"""What a scenario or an arm can do to the model: numbers, policies, lesions, and what an experimenter does inside an exchange."""
+"""What a scenario or an arm can do to the model: parameters, policies, lesions, and what an experimenter does inside an exchange."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Given:
 
 
 def _checked_parameters(value: Mapping[str, Any], others: tuple[str, ...] = ()) -> dict[str, float]:
-    """Numbers that exist, with values that they may have. ``others``: what else the author may have meant by a name."""
+    """Parameters that exist, with values that they may have. ``others``: what else the author may have meant by a name."""
     found = {}
     for name, one in value.items():
         if name not in PARAMETERS:
@@ -52,7 +52,7 @@ def _checked_parameters(value: Mapping[str, Any], others: tuple[str, ...] = ()) 
 def _parameters_of_arm(value: Any) -> dict[str, float]:
     if value == ENSEMBLE or (isinstance(value, dict) and ENSEMBLE in value):
         raise Wrong(() if value == ENSEMBLE else (ENSEMBLE,), "the ensemble belongs to the whole scenario, not to one arm; say "
-                    "'parameters: ensemble' there, and here the numbers that differ in this arm")  # fmt: skip
+                    "'parameters: ensemble' there, and here the parameters that differ in this arm")  # fmt: skip
     return _checked_parameters(mapping(value, _EXAMPLE))
 
 
@@ -249,7 +249,7 @@ def definitions() -> dict[str, Any]:
 
 
 def _parameters_or_ensemble() -> dict[str, Any]:
-    """What a whole scenario may say of numbers: what an arm may, or the ensemble, alone or with numbers that are fixed."""
+    """What a whole scenario may say of parameters: what an arm may, or the ensemble, alone or with parameters that are fixed."""
     count = {"type": "integer", "minimum": 2, "default": ensemble.USUAL, "description": "How many parameter sets are run."}
     parameters = {name: {"$ref": f"#/$defs/parameters/properties/{name}"} for name in PARAMETERS}
     return {"anyOf": [{"const": ENSEMBLE}, object_of({ENSEMBLE: count, **parameters}), {"type": "null"}]}

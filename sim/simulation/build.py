@@ -22,7 +22,7 @@ COHORT_SIZE = 1_000_000
 
 
 def arm_parameters(arm: Arm, model: Model = SHIPPED) -> Parameters:
-    """The numbers of an arm: defaults, and what the scenario, its policies, the arm itself and the model set."""
+    """The parameters of an arm: defaults, and what the scenario, its policies, the arm itself and the model set."""
     return Parameters({**arm.parameters, **model.changes}, model.parameters)
 
 
@@ -72,7 +72,7 @@ def adapted_by_policies(therapists: Columns, arm: Arm) -> None:
 
 
 def _world(scenario: Scenario, arm: Arm, replicate: int, seed: int, clients: np.ndarray | None, model: Model) -> World:
-    """People, dyads and numbers of one arm and replicate, nothing done to them."""
+    """People, dyads and parameters of one arm and replicate, nothing done to them."""
     parameters = arm_parameters(arm, model)
     luck_here = SurveyLuck(seed, replicate, forms_of(parameters, scenario.keep_items))
     client = client_numbers(scenario, arm) if clients is None else np.asarray(clients, np.int64)

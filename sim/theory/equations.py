@@ -4,7 +4,7 @@ Each is a plain, branch-free function: the same line serves a float in a test, a
 compiled loop (numba). The first docstring line says in words what the equation returns; then the formula, the
 limit or closed form that a test uses, the source, and the status: *empirical*, *derived* or *assumption*.
 
-Arguments are named like the quantities and numbers they take: ``sim/theory/parameters.py`` declares every number
+Arguments are named like the quantities and parameters they take: ``sim/theory/parameters.py`` declares every number
 and ``sim/people/state.py`` every quantity (with unit and range), so wiring goes by name. Unless said otherwise a
 quantity is an activity or share in 0..1. ``anxiety`` and ``avoidance`` here are the ECR scores brought to 0..1,
 ``(score - 1) / 6``. ``partner_x`` is the other person's ``x``. A region's name (``insula``) is how much of it is
@@ -597,7 +597,7 @@ def agreement_target(capability, shared_meaning, trust, progress, agreement_base
     """Agreement on tasks or goals that capability, shared meaning, trust and progress support.
 
     S(b + gC*(c - c_typ) + gM*(M - M_typ) + gT*(trust - t_typ) + gD*progress). Task leans on capability and meaning,
-    goal on progress (their own numbers). Collaboration [K18], co-created meaning [K11]. Status: assumption.
+    goal on progress (their own parameters). Collaboration [K18], co-created meaning [K11]. Status: assumption.
     """
     return logistic(agreement_base + agreement_capability_gain * (capability - capability_typical)
                     + agreement_meaning_gain * (shared_meaning - shared_meaning_typical)

@@ -51,7 +51,7 @@ class Forced:
 
 @dataclass(frozen=True)
 class Interventions:
-    """What is done in one arm, beyond its numbers and lesions."""
+    """What is done in one arm, beyond its parameters and lesions."""
 
     switch_off: tuple[str, ...] = ()
     cut: Mapping[str, float] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""Policies: what a therapist can be told to do. Each is data: numbers it sets, columns of the therapist it moves.
+"""Policies: what a therapist can be told to do. Each is data: parameters it sets, columns of the therapist it moves.
 
 A new one is an entry: ``POLICIES["slow_down"] = Policy(...)``; scenarios can name it from then on (docs/EXTENDING.md).
 
@@ -48,5 +48,5 @@ POLICIES: dict[str, Policy] = {
 
 
 def parameters_set_by(policies: Iterable[str]) -> dict[str, float]:
-    """The numbers that policies set, later ones last."""
+    """The parameters that policies set, later ones last."""
     return {name: value for policy in policies for name, value in POLICIES[policy].parameters.items()}

@@ -37,7 +37,7 @@ CONTROLLED = {"accuracy": "therapist_skill_mean", "warmth": "therapist_warmth_ba
               "pairs": "complementarity_gain", "naming": "client.vlpfc", "insula": "therapist.insula"}  # fmt: skip
 _CONTROL_OF = {part: control for control, part in CONTROLLED.items()}
 _ACCURACY, _WARMTH = PARAMETERS[CONTROLLED["accuracy"]], PARAMETERS[CONTROLLED["warmth"]]
-#: Which pairs fit better is contested: the number behind each reading.
+#: Which pairs fit better is contested: the parameter behind each reading.
 PAIRS = {"neither": 0.0, "differ": 4.0, "alike": -4.0}
 #: Whole numbers of the whole page: default, lowest, highest.
 WHOLE = {
@@ -304,7 +304,7 @@ class _Reader:
                 continue
             found[name] = self.number(key, self.query[key], PARAMETERS[name].low, PARAMETERS[name].high)
         if len(keys) > MOST_PARAMETERS:
-            self.wrong.append(f"the address changes {len(keys)} numbers for {whose}; at most {MOST_PARAMETERS} can be changed")
+            self.wrong.append(f"the address changes {len(keys)} parameters for {whose}; at most {MOST_PARAMETERS} can be changed")
         return tuple(sorted(found.items()))
 
     def rest(self) -> None:

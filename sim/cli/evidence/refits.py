@@ -85,7 +85,7 @@ def competing(folder: Path, names: Sequence[str], rounds: int, workers: int | No
 
 
 def claims(count: int, threads: int | None, keeping: bool, as_json: bool) -> None:
-    """Every claim under the numbers of so many members."""
+    """Every claim under the parameters of so many members."""
     from sim.evidence.calibration.signs import claim_shares
     from sim.theory.ensemble import spread
 

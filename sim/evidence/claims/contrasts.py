@@ -179,7 +179,7 @@ class Finding:
 
 
 def overlaid(*overlays: Mapping[str, Any]) -> dict[str, Any]:
-    """Overlays of a scenario laid over each other: mappings of numbers, lesions, cuts and holds are merged, the rest replaced."""
+    """Overlays of a scenario laid over each other: mappings of parameters, lesions, cuts and clamps are merged, the rest replaced."""
     spec: dict[str, Any] = {}
     for overlay in overlays:
         for key, value in overlay.items():
@@ -287,7 +287,7 @@ def findings(
 
     ``clients``: clients an arm (default: the table's). ``ablated``: also with the mechanism taken out. ``under``: an
     overlay of every side, such as a changed number, under which the claims are put to the test. ``numbers``: what the model's
-    numbers are instead of their defaults, where a contrast does not say otherwise. Raises ``EvidenceError``.
+    parameters are instead of their defaults, where a contrast does not say otherwise. Raises ``EvidenceError``.
     """
     if threads is not None and threads < 1:
         raise UsageError("threads must be at least 1")

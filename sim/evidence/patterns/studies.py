@@ -74,7 +74,7 @@ def changes_of(scenario: Scenario) -> dict[str, Any]:
     if scenario.ensemble:
         raise ScenarioError(
             f"{scenario.name}: asks for the ensemble, which is {scenario.ensemble} models; validate one at a time, with "
-            "'parameters:' followed by its numbers (every member was held against the record when the ensemble was made)"
+            "'parameters:' followed by its parameters (every member was compared with the published evidence when the ensemble was made)"
         )
     found = []
     for arm in scenario.arms:

@@ -80,7 +80,7 @@ def _load(run: Run, _: Told) -> tuple[str, str]:
     return "Work and fatigue", (
         "Means over the therapists in post, and over replicates; sessions as a running mean of five weeks. Fatigue is "
         "a latent number of this model, from 0 to 1: overload, distress carried home and open ruptures add to it, "
-        "rest takes away. All of its numbers are assumptions."
+        "rest takes away. All of its parameters are assumptions."
     )
 
 

@@ -1,4 +1,4 @@
-"""What would change the answer of a clinic: chance over replicates, and what its design and its numbers take for granted."""
+"""What would change the answer of a clinic: chance over replicates, and what its design and its parameters take for granted."""
 
 from __future__ import annotations
 
