@@ -95,7 +95,7 @@ def test_exchanges_of_the_page_are_those_of_a_trace() -> None:
     here = state("seed=4&sessions=5")
     exchanges, _, _ = traced_course(scenario_of(here.a, here.b, here.shared), 4, "B", 0)
     played = side_of(here.b, here.shared)
-    for name, column in (("felt", "client_arousal"), ("read", "therapist_estimate"), ("heard", "client_perceived")):
+    for name, column in (("felt", "client_arousal"), ("read", "therapist_estimate"), ("perceived", "client_perceived")):
         expected = np.rint(100 * exchanges[column].to_numpy()).reshape(-1, here.shared.exchanges)
         np.testing.assert_array_equal(played["signals"][name], expected)
     assert np.shape(played["inside"]) == (played["held"], here.shared.exchanges, 2 * len(REGIONS))
@@ -343,7 +343,7 @@ def test_notes_tell_ruptures_readings_and_what_was_heard() -> None:
     first = played["ruptures"][0]
     note = played["notes"][first["session"] - 1]
     assert f"exchange {first['exchange']} " in note["happened"]
-    assert (said["not_mended"] in note["happened"]) or (said["mended"] in note["happened"])
+    assert (said["unrepaired"] in note["happened"]) or (said["repaired"] in note["happened"])
     for session, note in enumerate(played["notes"]):
         bias = record.session["directional_bias"][session, 0]
         read_as = said["read_low"] if bias < -notes.READ else said["read_high"] if bias > notes.READ else said["read_right"]
@@ -377,7 +377,7 @@ def test_all_futures_of_the_chair_share_everything_up_to_the_rupture() -> None:
     before = [one["alliance"][: rupture["session"]] for one in found.values()]
     assert all(one == before[0] for one in before)
     assert len({tuple(one["alliance"]) for one in found.values()}) > 2
-    assert found["press_on"]["chance"] == 0 and not found["press_on"]["mended"]
+    assert found["press_on"]["chance"] == 0 and not found["press_on"]["repaired"]
     assert found["name_it"]["chance"] > found["as_it_was"]["chance"]
     chosen = read(f"b_do={found['name_it']['do']}", SETUPS, FIRST)
     assert side_of(chosen.b, chosen.shared)["alliance"] == found["name_it"]["alliance"]
@@ -472,18 +472,18 @@ def test_at_the_last_exchange_three_responses_are_one() -> None:
 
 def test_naming_mends_more_often_than_pressing_on_and_costs_nothing() -> None:
     """Over many ruptures: what the class can learn from the chair holds in the mean, not in each case."""
-    mended, ends = {name: [] for name in ("name_it", "press_on")}, {name: [] for name in ("name_it", "press_on")}
+    repaired, ends = {name: [] for name in ("name_it", "press_on")}, {name: [] for name in ("name_it", "press_on")}
     for seed in range(1, 25):
         here = state(f"seed={seed}&b_therapist=secure")
         broken = [one for one in side_of(here.b, here.shared)["ruptures"] if one["kind"] != "repair"]
         if not broken:
             continue
         found = chair.futures(here, "b", broken[0]["session"], broken[0]["exchange"])["futures"]
-        for name in mended:
-            mended[name].append(found[name]["mended"])
+        for name in repaired:
+            repaired[name].append(found[name]["repaired"])
             ends[name].append(found[name]["alliance"][-1])
-    assert len(mended["name_it"]) > 8
-    assert np.mean(mended["name_it"]) > 0.2 and not any(mended["press_on"])
+    assert len(repaired["name_it"]) > 8
+    assert np.mean(repaired["name_it"]) > 0.2 and not any(repaired["press_on"])
     assert np.mean(np.array(ends["name_it"]) - np.array(ends["press_on"])) > 0
 
 

@@ -792,7 +792,7 @@ def test_healing_limits() -> None:
 
 @promise(eq.rupture_distress)
 def test_only_an_open_rupture_hurts() -> None:
-    """Nothing where all is mended; the step where one is left open."""
+    """Nothing where all is repaired; the step where one is left unrepaired."""
     assert value(eq.rupture_distress, open_rupture=0.0) == 0.0
     assert value(eq.rupture_distress, open_rupture=1.0, rupture_distress_step=0.07) == near(0.07)
 

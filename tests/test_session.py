@@ -380,7 +380,7 @@ def test_a_week_of_life_writes_what_it_says() -> None:
 
 
 def test_a_week_of_distress_by_hand() -> None:
-    """Distress moves to its set point and is stirred by the counter-based random numbers of that week, in part by events."""
+    """Distress moves to its set point and is disturbed by the counter-based random numbers of that week, in part by events."""
     who, code = people(n=400)
     p, luck = Parameters({"life_event_prob": 0.4}), SurveyLuck(1, 0)
     before, set_point = who.distress.copy(), who.distress_set_point.copy()
@@ -432,7 +432,7 @@ def test_a_population_stays_what_it_is_without_therapy(role: str) -> None:
         live_a_week(role, who, code, week, Parameters(), SurveyLuck(1, 0))
     for name, (mean, sd) in start.items():
         assert who[name].mean() == pytest.approx(mean, abs=0.08 * sd), name
-        assert who[name].std() == pytest.approx(sd, rel=0.08), name  # those near an end of the scale are stirred less
+        assert who[name].std() == pytest.approx(sd, rel=0.08), name  # those near an end of the scale are disturbed less
 
 
 # ------------------------------------------------------------------------------------------------ questionnaires

@@ -212,7 +212,7 @@ THERAPISTS: Described = {
     "avoidance": ("ECR 1-7", "general attachment avoidance, latent"),
     "mentalising": ("share", "capacity to mentalise when calm, as far as fatigue leaves it"),
     "warmth": ("logit", "warmth beyond attachment"),
-    "repair_skill": ("logit", "trained readiness to mend ruptures"),
+    "repair_skill": ("logit", "trained readiness to repair ruptures"),
     "adaptation": ("share", "trained fitting of responses to a client's attachment"),
     "supervised": ("yes/no", "whether the therapist has begun supervision or training"),
 }

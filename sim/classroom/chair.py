@@ -53,7 +53,7 @@ def _future(side: Side, state: State, session: int, exchange: int) -> dict[str, 
     return {
         "alliance": played["alliance"],
         "ending_text": played["ending_text"],
-        "mended": here["mended"],
+        "repaired": here["repaired"],
         "chance": here["chance"],
         "distress_end": played["distress"][played["held"]],
         "do": ",".join(f"{c.session}.{c.exchange}.{c.response}" for c in side.do),

@@ -7,7 +7,7 @@ import pandas as pd
 #: Columns of an exchange that tell its story, in order: heading, and what it means (all in 0..1).
 STORY = {
     "exchange": ("exch.", ""),
-    "client_arousal_target": ("stirred", "how aroused the moment makes the client"),
+    "client_arousal_target": ("activated", "how aroused the moment makes the client"),
     "client_expression": ("shown", "what the client shows of it"),
     "client_disclosure": ("said", "what the client says of it"),
     "therapist_mirrored": ("mirror", "the therapist's mirror activity"),
@@ -15,9 +15,9 @@ STORY = {
     "therapist_estimate": ("read as", "what the therapist takes the client's arousal to be"),
     "therapist_attunement": ("attunement", "how well that agrees with the client's real arousal"),
     "therapist_response": ("given", "how well the therapist responds"),
-    "client_expectation": ("hoped", "the response the client expects"),
-    "client_perceived": ("heard", "the response as the client perceives it"),
-    "client_labelling": ("named", "feelings the client puts into words"),
+    "client_expectation": ("expected", "the response the client expects"),
+    "client_perceived": ("perceived", "the response as the client perceives it"),
+    "client_labelling": ("labelled", "feelings the client puts into words"),
     "client_arousal": ("calm?", "the client's arousal afterwards"),
     "client_tension": ("tension", "disappointment built up; past the threshold the bond ruptures"),
     "client_avoidance": ("avoid", "the client's avoidance of this therapist"),

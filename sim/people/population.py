@@ -224,7 +224,7 @@ def draw(role: str, wanted: Wanted, code: np.ndarray, p: Parameters, luck: Luck)
 
 
 def _give_anchors(role: str, people: Columns, wanted: Wanted, code: np.ndarray, p: Parameters, luck: Luck) -> None:
-    """Early anchors that fit the general model of today: today = anchor + push of distress + stir of recent life."""
+    """Early anchors that fit the general model of today: today = anchor + push of distress + disturbance of recent life."""
     for k, name in enumerate(("anxiety", "avoidance")):
         if wanted.early is not None:
             # Earned security holds: most of the way from then to now has become the person's own anchor.

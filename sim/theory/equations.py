@@ -495,7 +495,7 @@ def repair_probability(noticed, partner_noticed, mentalising, attunement, avoida
                        repair_base, repair_understanding_gain, repair_avoidance_cost, repair_confrontation_gain,
                        repair_client_share, disclosure_typical, repair_disclosure_gain, repair_effort, avoidance_typical,
                        repair_skill):
-    """Chance that the therapist notices and mends a rupture in this exchange.
+    """Chance that the therapist notices and repairs a rupture in this exchange.
 
     effort*N*(1 - s + s*N_client)*S(b + gP*P*q - gV*(v - v0) + gK*confronted + gY*(y - y_typ) + skill), N = noticed.
     Limit: 0 for a therapist who notices nothing. What the client contributes matters (millerbottome2018): saying
@@ -642,9 +642,9 @@ def healing(distress, alliance, engagement, labelling, treatment_gain, partner_t
 
 @register_jitable
 def rupture_distress(open_rupture, rupture_distress_step):
-    """Distress (SD) that a rupture left open after the session adds: step*open.
+    """Distress (SD) that a rupture left unrepaired after the session adds: step*open.
 
-    Limit: nothing where all is mended. Treatment can harm: who is hurt and not met leaves worse than they came (lambert2013),
+    Limit: nothing where all is repaired. Treatment can harm: who is hurt and not met leaves worse than they came (lambert2013),
     as insecurity with an attachment figure is itself distressing [K10, A8]. Status: assumption.
     """
     return rupture_distress_step * open_rupture
@@ -719,7 +719,7 @@ def fatigue_after(fatigue, load, carried, open_ruptures, fatigue_week_keep, fati
     """A therapist's fatigue one week on, in 0..1: rest takes away, overload, distress carried home and open ruptures add.
 
     keep*f + gL*(load - 1)+ + gC*(carried)+ + gR*open, all per session a week that the post has room for: load = sessions held,
-    carried = own arousal in them above the typical therapist's (summed), open = ruptures left open in them. Limit: fades by
+    carried = own arousal in them above the typical therapist's (summed), open = unrepaired ruptures in them. Limit: fades by
     ``keep`` in a calm week. Load alone relates only weakly to burnout; what is carried home is more, and more for anxious
     therapists (evidence 15.3) [K14, A9]. Status: assumption.
     """
@@ -772,9 +772,9 @@ def expected_distress(anxiety_z, avoidance_z, immature, neurotic, distress_anxie
 @register_jitable
 def distress_drift(distress, distress_set_point, distress_luck, event, event_luck, distress_return_rate, distress_state_share,
                    life_event_prob, life_event_distress_share):
-    """Distress (SD) one week on, life alone: back toward the set point, stirred by small things and, rarely, by a life event.
+    """Distress (SD) one week on, life alone: back toward the set point, disturbed by small things and, rarely, by a life event.
 
-    x + k*(set point - x) + sqrt((1 - e)*v)*z + event*sqrt(e*v/p)*z_event, v = share*(1 - (1 - k)^2), e: share of the stir
+    x + k*(set point - x) + sqrt((1 - e)*v)*z + event*sqrt(e*v/p)*z_event, v = share*(1 - (1 - k)^2), e: share of the disturbance
     that comes in events, p: their chance. Closed form: stationary variance around the set point = share, whatever e (where events
     can happen). Regression to the mean without treatment; events go either way and fade. Status: assumption.
     """
@@ -789,10 +789,10 @@ def distress_drift(distress, distress_set_point, distress_luck, event, event_luc
 @register_jitable
 def prototype_drift(prototype, anchor, prototype_luck, distress, population_mean, population_sd, plasticity, anchor_rate,
                     prototype_state_share, distress_gain):
-    """A person's general anxiety or avoidance one week on, life alone: pulled to the early anchor, stirred by small events.
+    """A person's general anxiety or avoidance one week on, life alone: pulled to the early anchor, disturbed by small events.
 
     x + plasticity*[k*(anchor - x) + (sd*z + c*distress)*4x(1 - x)], sd = sd_pop*sqrt(share*(1 - (1 - k)^2)) / 4m(1 - m), in
-    0..1; m: population mean, so that an average person is stirred by just the share. Limit: exactly still without plasticity.
+    0..1; m: population mean, so that an average person is disturbed by just the share. Limit: exactly still without plasticity.
     A prototype with an anchor fits adult data better than free drift (fraley2011); distress feeds insecurity [A8, K15].
     Status: assumption.
     """

@@ -43,7 +43,7 @@ def rupture(client_tension, confrontation_probability, confrontation_chance, rup
 def repair(ruptured, confronted, repair_probability, repair_chance, exchange, client_tension, open_rupture, withdrawals,
            confrontations, repairs, client_trust, client_anxiety, client_avoidance, repair_trust_step,
            repair_attachment_step, rupture_trust_step, plasticity):
-    """What becomes of a rupture: mended, which wins trust and security, or left open, which costs trust.
+    """What becomes of a rupture: repaired, which wins trust and security, or left unrepaired, which costs trust.
 
     The therapist gets one chance when the rupture happens, and one at the beginning of each later session while it is
     open. ``repair_chance`` is a uniform draw [K22]. Status: assumption.
@@ -99,7 +99,7 @@ EXCHANGE: tuple[Step, ...] = (
     # the client gives something back; the therapist perceives that, and learns more slowly
     client(eq.collaboration, "client_response"),
     *_receiving(therapist, "therapist"),
-    # what has built up may break, and may be mended
+    # what has built up may break, and may be repaired
     client(eq.tension), client(eq.confrontation_probability, "confrontation_probability"),
     client(rupture, "ruptured", "confronted"),
     therapist(eq.repair_probability, "repair_probability"),

@@ -255,7 +255,7 @@ def form_alliance(world: World, rows: np.ndarray) -> None:
 
 
 def heal(world: World, rows: np.ndarray) -> None:
-    """Distress falls through alliance, engagement and words [K25, K20]; a rupture left open adds to it.
+    """Distress falls through alliance, engagement and words [K25, K20]; a rupture left unrepaired adds to it.
 
     Writes the client's distress, set point, own part.
     """

@@ -571,7 +571,7 @@ class Therapist(Person):
         )
 
     def repair_chance(self, confronted: float) -> float:
-        """Chance to mend a rupture in this exchange."""
+        """Probability to repair a rupture in this exchange."""
         p, client = self.p, self.partner
         return eq.repair_probability(  # type: ignore[no-any-return]
             self.noticing,
@@ -700,7 +700,7 @@ class Client(Person):
         therapist.remember()
 
     def strain(self, number: int, confront: float, repair: float) -> None:
-        """Disappointment that has built up may break into a rupture, and a rupture may be mended."""
+        """Disappointment that has built up may break into a rupture, and a rupture may be repaired."""
         p, breaks, confronts = self.p, self.tension > self.p.rupture_threshold, False
         if breaks:
             self.tension = 0.0

@@ -43,7 +43,7 @@ WHY: Mapping[str, str] = {
     "10.2": "the share of attachment that comes and goes is one number for both dimensions",
     "11.1": "the interval is narrow (k = 669), so that a percentage point is two of its uncertainties",
     "11.2": "leaving depends on today's alliance; a study's early rating is two to thirty sessions older",
-    "12.10": "what makes people worse here is a rupture left open, a treatment that does not suit them, and life; crises, medication, relapse and the course of a "
+    "12.10": "what makes people worse here is a rupture left unrepaired, a treatment that does not suit them, and life; crises, medication, relapse and the course of a "
     "disorder are not modelled",
     "13.1": "two people's ratings agree little early and much later, since both follow the same sessions; published studies do not "
     "show such a growth, so our studies differ where published ones do not",

@@ -23,18 +23,18 @@ BEYOND = 0.1
 def ruptures(record: Record) -> list[dict[str, Any]]:
     """Every rupture and repair of the first client's course, in order; sessions and exchanges count from 1.
 
-    ``kind``: withdrawal, confrontation, or repair (of a rupture left open before). ``mended``: at once; ``chance``: that the
-    therapist would mend it; ``noticed``: how sure the therapist was that something was wrong.
+    ``kind``: withdrawal, confrontation, or repair (of a rupture left unrepaired before). ``repaired``: at once; ``chance``: that the
+    therapist would repair it; ``noticed``: how sure the therapist was that something was wrong.
     """
     found = []
     for at, inside in enumerate(record.trace[: int(record.held[0])]):
         happened = {name: inside[:, TRACED.index(name)] for name in
                     ("ruptured", "confronted", "repairs", "repair_probability", "therapist_noticed")}  # fmt: skip
-        mended = np.diff(happened["repairs"], prepend=0.0) > 0
-        for k in np.flatnonzero((happened["ruptured"] > 0) | mended):
+        repaired = np.diff(happened["repairs"], prepend=0.0) > 0
+        for k in np.flatnonzero((happened["ruptured"] > 0) | repaired):
             kind = "repair" if not happened["ruptured"][k] else "confrontation" if happened["confronted"][k] else "withdrawal"
             found.append({
-                "session": at + 1, "exchange": int(k) + 1, "kind": kind, "mended": bool(mended[k]),
+                "session": at + 1, "exchange": int(k) + 1, "kind": kind, "repaired": bool(repaired[k]),
                 "chance": round(float(happened["repair_probability"][k]), 2),
                 "noticed": round(float(happened["therapist_noticed"][k]), 2),
             })  # fmt: skip
@@ -56,8 +56,8 @@ def _note(record: Record, session: int, events: list[dict[str, Any]], grown: flo
     happened = [_event(one) for one in events if one["kind"] == "repair"]
     broken = [one for one in events if one["kind"] != "repair"]
     if len(broken) > 2:
-        mended = sum(one["mended"] for one in broken)
-        happened.append(said["many_ruptures"].format(n=len(broken), mended=mended))
+        repaired = sum(one["repaired"] for one in broken)
+        happened.append(said["many_ruptures"].format(n=len(broken), repaired=repaired))
     else:
         happened += [_event(one) for one in broken]
     moved = said["grew"] if grown > MOVED else said["fell"] if grown < -MOVED else said["stayed"]
@@ -81,19 +81,31 @@ def _event(one: dict[str, Any]) -> str:
     said = words()["notes"]
     if one["kind"] == "repair":
         return str(said["repaired_later"])
-    return str(said[one["kind"]].format(exchange=one["exchange"]) + " " + said["mended" if one["mended"] else "not_mended"])
+    return str(said[one["kind"]].format(exchange=one["exchange"]) + " " + said["repaired" if one["repaired"] else "unrepaired"])
 
 
 def _client(record: Record, session: int) -> str:
     """What the client thought: felt understanding against what was expected, and against what was given."""
     said = words()["notes"]
     inside = record.trace[session - 1]
-    heard, hoped, given = (
+    perceived, expected, given = (
         float(inside[:, TRACED.index(name)].mean()) for name in ("client_perceived", "client_expectation", "therapist_response")
     )
-    felt = said["client_more"] if heard > hoped + FELT else said["client_less"] if heard < hoped - FELT else said["client_as"]
-    lens = said["heard_less"] if heard < given - FELT else said["heard_more"] if heard > given + FELT else said["heard_as"]
-    return f"{felt.format(heard=heard, hoped=hoped)} {lens.format(heard=heard, given=given)}"
+    felt = (
+        said["client_more"]
+        if perceived > expected + FELT
+        else said["client_less"]
+        if perceived < expected - FELT
+        else said["client_as"]
+    )
+    lens = (
+        said["perceived_less"]
+        if perceived < given - FELT
+        else said["perceived_more"]
+        if perceived > given + FELT
+        else said["perceived_as"]
+    )
+    return f"{felt.format(perceived=perceived, expected=expected)} {lens.format(perceived=perceived, given=given)}"
 
 
 def _therapist(record: Record, session: int, broken: list[dict[str, Any]]) -> str:
@@ -112,8 +124,8 @@ def events(record: Record) -> list[dict[str, Any]]:
     """What the log lists: ruptures, repairs, another style with this therapist, leaving."""
     said = words()["events"]
     found = [
-        {"session": one["session"], "kind": one["kind"], "mended": one["mended"],
-         "text": said["repair"] if one["kind"] == "repair" else said[one["kind"]][int(one["mended"])]}
+        {"session": one["session"], "kind": one["kind"], "repaired": one["repaired"],
+         "text": said["repair"] if one["kind"] == "repair" else said[one["kind"]][int(one["repaired"])]}
         for one in ruptures(record)
     ]  # fmt: skip
     held = int(record.held[0])
@@ -126,9 +138,9 @@ def events(record: Record) -> list[dict[str, Any]]:
         new = str(style_name(anxiety[session], avoidance[session]))
         clear = all(abs(x[session] - STYLE_CUT) > BEYOND for x in (anxiety, avoidance))
         if new != now and clear:
-            found.append({"session": session, "kind": "style", "mended": False,
+            found.append({"session": session, "kind": "style", "repaired": False,
                           "text": said["style"].format(style=words()["styles"][new])})  # fmt: skip
             now = new
     ending = ENDINGS[int(record.ending[0])]
-    found.append({"session": held, "kind": ending, "mended": False, "text": words()["endings"][ending].format(session=held)})
+    found.append({"session": held, "kind": ending, "repaired": False, "text": words()["endings"][ending].format(session=held)})
     return sorted(found, key=lambda one: one["session"])

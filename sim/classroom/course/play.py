@@ -27,7 +27,7 @@ SIGNALS = {
     "felt": "client_arousal",
     "read": "therapist_estimate",
     "given": "therapist_response",
-    "heard": "client_perceived",
+    "perceived": "client_perceived",
 }
 #: Most bytes of records that are kept (200 clients and 60 sessions are some 3 MB). The one asked for longest ago goes first.
 MOST_BYTES = 64_000_000

@@ -35,7 +35,7 @@ RESPONSES: dict[str, Response] = {
     "name_it": Response(
         {"therapist_noticed": at(1.0), "client_noticed": at(1.0), "client_disclosure": lambda own: max(own, 0.8)}, {}
     ),
-    # Turns to what the client needs now, without speaking of the strain: nothing is mended for now, and of what the therapist
+    # Turns to what the client needs now, without speaking of the strain: nothing is repaired for now, and of what the therapist
     # lacks of full warmth only a quarter is left.
     "change_course": Response({"repair_probability": at(0.0)}, {"therapist_warmth": lambda own: 1.0 - (1.0 - own) / 4.0}),
     # Goes on as planned, as if nothing had happened.

@@ -137,9 +137,9 @@ export async function openChair(side, event, watch) {
 
 function future(name, one, chosen) {
   const said = words.chair_panel;
-  const mended = filled(one.mended ? said.mended : said.not_mended, { chance: Math.round(100 * one.chance) });
+  const repaired = filled(one.repaired ? said.repaired : said.unrepaired, { chance: Math.round(100 * one.chance) });
   return tag("section", { className: chosen ? "future chosen" : "future", id: `future-${name}` }, tag("h3", {}, said[name]),
-    tag("p", {}, filled(said.result, { mended, alliance: number(one.alliance.at(-1), 2), distress: number(one.distress_end), ending: one.ending_text })));
+    tag("p", {}, filled(said.result, { repaired, alliance: number(one.alliance.at(-1), 2), distress: number(one.distress_end), ending: one.ending_text })));
 }
 
 /** The map of all sixteen pairings; a click sets pair A. */

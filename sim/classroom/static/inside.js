@@ -65,11 +65,11 @@ function region(svg, { name, role, values, exchange, exchanges, at: [cx, cy], x,
   svg.append(group);
 }
 
-/** Two small charts: what the client feels and the therapist reads; what is given and what is heard. */
+/** Two small charts: what the client feels and the therapist reads; what is given and what is perceived. */
 function signals(svg, [left, top, w, h], course, session, exchange, exchanges) {
   const half = (h - size(1.4)) / 2, from = left + size(1), to = left + w - size(1);
   const x = scale([1, exchanges], [from, to]);
-  [["felt", "read"], ["given", "heard"]].forEach((names, k) => {
+  [["felt", "read"], ["given", "perceived"]].forEach((names, k) => {
     const y0 = top + size(0.4) + k * half, y = scale([0, 100], [y0 + half - size(0.5), y0 + size(2.6)]);
     svg.append(el("path", { d: `M${from} ${y(0)}H${to}M${from} ${y(100)}H${to}`, stroke: INK.faint }));
     names.forEach((name, i) => {

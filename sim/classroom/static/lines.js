@@ -83,20 +83,20 @@ function course(svg, one, side, at, ghost, axes, pick) {
   }
 }
 
-/** One mark a session: a cross where a rupture was left open, a ring with a dot where all were mended. */
+/** One mark a session: a cross where a rupture was left unrepaired, a ring with a dot where all were repaired. */
 function marks(svg, one, side, at, axes, pick) {
   const bySession = new Map();
   for (const event of one.ruptures) {
     if (event.session > at) break;
     if (event.kind !== "repair" || !bySession.has(event.session)) {
       const before = bySession.get(event.session);
-      bySession.set(event.session, before && !before.mended ? before : event);
+      bySession.set(event.session, before && !before.repaired ? before : event);
     }
   }
   const r = size(0.5);
   for (const [session, event] of bySession) {
     const x = axes.x(session), y = axes.y(one.alliance[session]);
-    const kind = event.kind === "repair" ? "repair" : event.mended ? "mended" : "open";
+    const kind = event.kind === "repair" ? "repair" : event.repaired ? "repaired" : "open";
     const name = filled(words.alliance.mark, { side: words.controls[side], session, kind: kind === "open" ? words.alliance.open : words.alliance.repair });
     const group = explained(el("g", { "data-mark": `${side}-${session}`, "data-kind": kind }), "rupture", `${side}-${session}`, name);
     if (kind === "open") {
@@ -144,14 +144,14 @@ function nameEnds(svg, play, name, at, axes, digits) {
 
 function legend(svg, axes) {
   const y = size(1.1), r = size(0.4);
-  const items = [["open", words.alliance.open], ["mended", words.alliance.repair], ["left", words.alliance.left]];
+  const items = [["open", words.alliance.open], ["repaired", words.alliance.repair], ["left", words.alliance.left]];
   const width = ([, text]) => size(text.length * 0.52 + 2.2);
   while (items.reduce((sum, item) => sum + width(item), 0) > axes.right - axes.left - size(4)) items.pop();  // no room
   let x = axes.right;
   for (const [kind, text] of items.reverse()) {
     x -= width([kind, text]);
     const mark = kind === "open" ? el("path", { d: `M${x - r} ${y - size(0.75)}l${2 * r} ${2 * r}M${x - r} ${y - size(0.75) + 2 * r}l${2 * r} ${-2 * r}`, stroke: INK.text, "stroke-width": 2 })
-      : kind === "mended" ? el("circle", { cx: x, cy: y - size(0.35), r: r * 1.1, fill: INK.paper, stroke: INK.text, "stroke-width": 2 })
+      : kind === "repaired" ? el("circle", { cx: x, cy: y - size(0.35), r: r * 1.1, fill: INK.paper, stroke: INK.text, "stroke-width": 2 })
       : el("path", { d: `M${x - 1} ${y - size(0.8)}v${size(0.9)}M${x + 2} ${y - size(0.8)}v${size(0.9)}`, stroke: INK.text, "stroke-width": 2 });
     svg.append(mark, label(x + size(0.8), y, text, { fill: INK.quiet, "font-size": size(0.9) }));
   }

@@ -82,7 +82,7 @@ FREE: tuple[Free, ...] = (
         0.4,
         "how much the alliance matters for that: its correlation is known, not its effect",
     ),
-    Free("rupture_distress_step", "log", 0.03, 0.6, "how much a rupture left open harms is not measured"),
+    Free("rupture_distress_step", "log", 0.03, 0.6, "how much a rupture left unrepaired harms is not measured"),
     Free("client_treatment_gain_sd", "log", 0.6, 0.5, "how far clients differ in what treatment does to them, harm included"),
     Free("therapist_treatment_gain_sd", "log", 0.3, 0.4, "how far therapists differ beyond the alliance"),
     Free("distress_state_share", "logit", 0.3, 0.5, "how much of distress comes and goes depends on the questionnaire"),
@@ -114,7 +114,7 @@ BY_HAND: Mapping[str, tuple[float, str]] = {
     "self_model_surprise_gain": (0.4, "claim K12"),
     "fatigue_carried_gain": (0.25, "row 15.3"),
     "fatigue_rupture_gain": (0.05, "row 15.3"),
-    "life_event_distress_share": (float("nan"), "none; an assumption about how distress is stirred"),
+    "life_event_distress_share": (float("nan"), "none; an assumption about how distress is disturbed"),
 }
 
 

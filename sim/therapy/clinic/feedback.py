@@ -13,7 +13,7 @@ from sim.therapy.session import Verb, World
 
 
 def heed_feedback(world: World, rows: np.ndarray) -> None:
-    """With a client who is off track the therapist mentalises more carefully and is readier to mend ruptures [K1, K3].
+    """With a client who is off track the therapist mentalises more carefully and is readier to repair ruptures [K1, K3].
 
     Off track: rated distress now lies ``off_track_points`` above what typical progress since the first session of this course
     would have brought. Who did not hand in this rating is not off track today, nor is anybody without the first rating of the

@@ -304,7 +304,7 @@ def hold_sessions(c: Clinic) -> None:
 
 
 def tire(c: Clinic) -> None:
-    """Work tires therapists: overload, distress carried home, ruptures left open; rest restores. Writes ``fatigue``."""
+    """Work tires therapists: overload, distress carried home, unrepaired ruptures; rest restores. Writes ``fatigue``."""
     w, d, m = c.world, c.world.dyads, c.in_post.size
     of, full = w.therapist_of[c.met], max(c.service.capacity, 1)
     above = d.mean_therapist_arousal[c.met] - w.parameters.therapist_arousal_typical
