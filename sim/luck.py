@@ -38,7 +38,7 @@ _AREA = 4.92867323399e-3
 
 
 def _ziggurat() -> tuple[np.ndarray, np.ndarray]:
-    """Right edges of the layers, and the share of each layer that lies wholly under the normal density."""
+    """Right edges of the layers, and the proportion of each layer that lies wholly under the normal density."""
     edge = np.zeros(_LAYERS + 1)
     density = math.exp(-0.5 * _TAIL * _TAIL)
     edge[0], edge[1] = _AREA / density, _TAIL

@@ -140,7 +140,7 @@ def test_notes_say_what_comes_to_nothing(attune: Attune, written: Path) -> None:
         ("therapists: 0", "has no therapists"),
         ("capacity: 0", "has no room for anybody"),
         ("therapists: 1, arrivals_per_week: 9", "waiting lists grow"),
-        ("trained_share: 0.5", "gives a share to be trained but no training"),
+        ("trained_share: 0.5", "gives a proportion to be trained but no training"),
         ("matching: oracle", "upper bound"),
     ):
         (written / "one.yaml").write_text("question: q?\ndesign: clinic\nclinic: {" + plan + "}\n")

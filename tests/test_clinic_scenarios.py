@@ -206,7 +206,7 @@ def test_notes_say_what_comes_to_nothing_or_grows() -> None:
     assert noted(clinic={"arrivals_per_week": 30, "session_every": 3}) == noted(
         clinic={"arrivals_per_week": 30}
     )  # as many sessions
-    assert noted(clinic={"trained_share": 0.5}) == ["gives a share to be trained but no training"]
+    assert noted(clinic={"trained_share": 0.5}) == ["gives a proportion to be trained but no training"]
     assert "upper bound" in noted(clinic={"matching": "oracle"})[0]
 
 

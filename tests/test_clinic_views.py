@@ -275,7 +275,7 @@ def test_usual_figures_are_drawn_or_named(which: str) -> None:
 @every_clinic
 def test_answer_and_doubts_have_no_missing_numbers(which: str) -> None:
     run = a_run(which)
-    said = [answer.paragraph(run), *answer.in_detail(run), *doubts.chance(run), *doubts.design(run)]
+    said = [answer.paragraph(run), *answer.in_detail(run), *doubts.sampling(run), *doubts.design(run)]
     assert said[0].startswith("In this model, ") and not re.search(r"\bnan\b|\[–|inf\b", " ".join(said))
     table = measures.answer_table(run)
     assert list(table) == ["measure", *(arm.name for arm in run.scenario.arms)]

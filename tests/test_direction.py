@@ -64,12 +64,12 @@ def spread(column: str) -> Measure:
 
 
 def dropouts(r: Run) -> float:
-    """Share of clients who drop out."""
+    """Proportion of clients who drop out."""
     return float((r.clients["ending"] == "dropout").mean())
 
 
 def improved(r: Run) -> float:
-    """Share of courses that end early as well enough."""
+    """Proportion of courses that end early as well enough."""
     return float((r.clients["ending"] == "improved").mean())
 
 
@@ -84,7 +84,7 @@ def intake(column: str) -> Measure:
 
 
 def withdrawn(r: Run) -> float:
-    """Share of ruptures that are withdrawals only."""
+    """Proportion of ruptures that are withdrawals only."""
     ruptured = r.sessions.loc[r.sessions["ruptures"] > 0, "rupture_type"]
     return float((ruptured == "withdrawal").mean())
 

@@ -862,7 +862,7 @@ def test_quitting_of_the_rested_is_its_base() -> None:
 
 @promise(eq.handed_over)
 def test_a_hand_over_carries_a_share() -> None:
-    """A stranger at 0, everything at 1, in between the share of the difference."""
+    """A stranger at 0, everything at 1, in between the proportion of the difference."""
     for share, left in ((0.0, 0.2), (1.0, 0.8), (0.25, 0.35)):
         assert value(eq.handed_over, fresh=0.2, before=0.8, hand_over_share=share) == near(left)
 
@@ -887,7 +887,7 @@ def test_expected_distress_is_a_sum_of_paths() -> None:
 @promise(eq.distress_drift)
 @pytest.mark.parametrize("rate", [0.02, 0.06, 0.5])
 def test_distress_has_the_variance_it_should(rate: float) -> None:
-    """Stationary variance around the set point equals the state share, whatever the pull and the share of events in it."""
+    """Stationary variance around the set point equals the state share, whatever the pull and the proportion of events in it."""
     for events in (0.0, 0.7):
         step = {"distress_return_rate": rate, "distress_state_share": 0.3, "distress_set_point": 1.0, "life_event_prob": 0.05,
                 "life_event_distress_share": events, "event": 0.0, "event_luck": 0.0}  # fmt: skip

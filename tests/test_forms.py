@@ -183,7 +183,7 @@ def test_nothing_missing_is_nothing_changed(design: str) -> None:
 
 
 def test_as_much_is_missing_as_is_said() -> None:
-    """Shares of items and of questionnaires; a questionnaire is missing as a whole, whichever scales it has."""
+    """Proportions of items and of questionnaires; a questionnaire is missing as a whole, whichever scales it has."""
     found, whole = ran("arms", missing=True), ran("arms")
     assert 1 - len(found.items) / len(whole.items) == pytest.approx(0.10, abs=0.02)
     sizes = {"WAI-SR": 12, "ECR": 36, "CORE-OM": 34, "CATS": 36, "empathy": 10, "ECR, this therapist": 18}

@@ -121,7 +121,7 @@ def test_correlation_patterns(function: Callable[..., Simulated], x: str, ys: li
 
 
 def test_every_rater_and_time_is_used() -> None:
-    """Where only one column of ratings goes with the outcome, its share of the studies shows it."""
+    """Where only one column of ratings goes with the outcome, its proportion of the studies shows it."""
     n = 100
     base = rated("distress_end", WAI, n, 0.0).iloc[: 16 * n]
     base["wai_therapist_last"] = -base["distress_end"] + 1e-3 * base["wai_client_last"]
@@ -197,7 +197,7 @@ def test_client_minus_therapist() -> None:
 
 
 def test_current_pairs() -> None:
-    """Of those who have met so often, wherever they are; shares of the range from 1 to 7."""
+    """Of those who have met so often, wherever they are; proportions of the range from 1 to 7."""
     wai = np.tile([7.0, 4.0], 72)
     table = people(144, wai_client_current=wai, wai_therapist_current=wai - 3.0)
     # Gone before: half of those who rate it with seven.

@@ -128,7 +128,7 @@ def test_what_cannot_be_told_apart_is_not_called_higher() -> None:
     same = sim.run(two(parameters={"rating_session_sd": 0.25}), seed=2)
     (c,) = answer.alliance_contrasts(same)
     assert not c.clear and "can hardly be told apart" in answer.paragraph(same)
-    assert any("includes zero" in said for said in doubts.chance(same))
+    assert any("includes zero" in said for said in doubts.sampling(same))
 
 
 def test_distress_is_told_of_one_arm_not_of_a_mean_over_what_was_done() -> None:
@@ -264,7 +264,7 @@ def test_numbers_that_the_arms_change_come_first_with_their_values() -> None:
 
 def test_chance_says_what_n_would_halve_the_interval() -> None:
     (c,) = answer.alliance_contrasts(a_run())
-    assert any(f"seed ({a_run().seed})" in said for said in doubts.chance(a_run()))
+    assert any(f"seed ({a_run().seed})" in said for said in doubts.sampling(a_run()))
     assert c.half == pytest.approx(c.highest - c.mean)
     wide = answer.Contrast("usual", "leave", 1.0, 0.8, 1.2, 24, "points")
     assert "20 % of the difference" in doubts._chance_of(a_run(), wide) and "96 in each arm" in doubts._chance_of(a_run(), wide)

@@ -195,7 +195,7 @@ def test_what_is_free_to_move() -> None:
 
 
 def test_ranges_are_as_said() -> None:
-    """A share of the value, cut at the declared ends; of a value of 0, a share of a tenth of what may be."""
+    """A proportion of the value, cut at the declared ends; of a value of 0, a proportion of a tenth of what may be."""
     assert ranged("trust_rate", 0.2, 0.5) == Range("trust_rate", 0.2, 0.1, pytest.approx(0.3))
     assert ranged("repair_effort", 1.0) == Range("repair_effort", 1.0, 0.75, 1.0)
     assert ranged("client_expression_offset", 0.0).high == pytest.approx(0.25)

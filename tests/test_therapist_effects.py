@@ -346,7 +346,7 @@ def test_the_arms_of_a_trial_are_known_by_what_they_do() -> None:
     late = {"clinic": {"trained_share": 1, "training_from": 9}}  # everybody, but later
     assert trial_arms(small(clinic=clinic, arms={"a": late, "b": part})) == ("b", None, None)
     assert trial_arms(small(clinic=clinic, arms={"a": every})) is None
-    assert trial_arms(small(arms={"a": part})) is None  # a share of no training
+    assert trial_arms(small(arms={"a": part})) is None  # a proportion of no training
     assert trial_arms(sim.load("scenarios/hello.yaml")) is None
 
 

@@ -1,4 +1,4 @@
-"""Chance and what the evidence leaves open: two intervals that do not get mixed up, and nothing else changes."""
+"""Sampling and parameter uncertainty: two intervals that do not get mixed up, and nothing else changes."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ def test_the_same_numbers_again_leave_nothing_open(monkeypatch: pytest.MonkeyPat
     found = sim.run(scenario(parameters="ensemble"), seed=5)
     table = two_intervals(found)
     assert (table["members"] == 3).all() and not table["outside"].any()
-    for name in ("evidence_low", "evidence_high", "median"):
+    for name in ("parameter_low", "parameter_high", "median"):
         assert table[name].tolist() == pytest.approx(table["value"].tolist(), abs=1e-12)
     assert (widths(found, "evidence") == 0).all()
     assert (table["same_side"].dropna() == 1).all() and table["same_side"].notna().any()
@@ -148,14 +148,14 @@ def test_wider_members_widen_what_the_evidence_leaves_open_and_nothing_else(monk
         found.append(sim.run(scenario(parameters="ensemble"), seed=5))
     near, far = (widths(one, "evidence")["alliance"] for one in found)
     assert (far > 4 * near).all() and (near > 0).all()
-    pd.testing.assert_series_equal(*(widths(one, "chance") for one in found), check_exact=True)
+    pd.testing.assert_series_equal(*(widths(one, "sampling") for one in found), check_exact=True)
 
 
 def test_more_people_make_chance_smaller_and_not_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
     shipped(monkeypatch, *({"trust_rate": x, "bond_security_gain": x} for x in (0.05, 0.15, 0.3)))
     few, many = (sim.run(scenario(parameters="ensemble", clients_per_arm=n), seed=5) for n in (100, 1600))
     for measure in ("alliance", f"alliance{DIFFERENCE}", "difference_from_no_treatment"):
-        chance, evidence = (widths(many, kind)[measure] / widths(few, kind)[measure] for kind in ("chance", "evidence"))
+        chance, evidence = (widths(many, kind)[measure] / widths(few, kind)[measure] for kind in ("sampling", "parameter"))
         assert chance.between(0.15, 0.40).all(), measure  # a quarter, with sixteen times as many
         assert evidence.between(0.6, 1.6).all(), measure
 
@@ -174,15 +174,17 @@ def test_values_are_those_of_the_other_tables(run: sim.Run) -> None:
         for arm, row in table.loc[measure].iterrows():
             assert row["value"] == pytest.approx(scale * pairings.loc[arm, column])
             if column != "dropout":
-                assert row["chance_low"] == pytest.approx(pairings.loc[arm, f"{column}_low"])
+                assert row["sampling_low"] == pytest.approx(pairings.loc[arm, f"{column}_low"])
     share = table.loc["dropout"]  # Wilson's interval, by hand
     n, z, p = 24, 1.959964, share["value"] / 100
     middle, half = (p + z**2 / (2 * n)) / (1 + z**2 / n), z / (1 + z**2 / n) * np.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
-    assert share["chance_low"].tolist() == pytest.approx((100 * (middle - half)).tolist(), abs=1e-3)
-    assert share["chance_high"].tolist() == pytest.approx((100 * (middle + half)).tolist(), abs=1e-3)
+    assert share["sampling_low"].tolist() == pytest.approx((100 * (middle - half)).tolist(), abs=1e-3)
+    assert share["sampling_high"].tolist() == pytest.approx((100 * (middle + half)).tolist(), abs=1e-3)
     paired = sim.measures.paired_differences(run).iloc[0]
     apart = table.loc[(f"alliance{DIFFERENCE}", "leave")]
-    assert [apart[n] for n in ("value", "chance_low", "chance_high")] == pytest.approx(paired[["mean", "low", "high"]].tolist())
+    assert [apart[n] for n in ("value", "sampling_low", "sampling_high")] == pytest.approx(
+        paired[["mean", "low", "high"]].tolist()
+    )
     # Rows that would say the same once more are left out.
     assert f"difference_from_no_treatment{DIFFERENCE}" not in table.index.levels[0]
     assert (f"distress_change{DIFFERENCE}", "waiting") not in table.index
@@ -194,7 +196,7 @@ def test_shares_medians_and_what_lies_outside(run: sim.Run) -> None:
     rows = two_intervals(sim.Run(**{**run.__dict__, "ensemble": told})).to_dict("records")
     for row in rows:
         assert (row["median"], row["members"]) == (2.0, 3)
-        assert (row["evidence_low"], row["evidence_high"]) == pytest.approx((1.05, 3.9))
+        assert (row["parameter_low"], row["parameter_high"]) == pytest.approx((1.05, 3.9))
         assert row["outside"] == (not 1.05 <= row["value"] <= 3.9)
         if row["measure"] in (f"alliance{DIFFERENCE}", "difference_from_no_treatment"):
             assert row["same_side"] == float(row["value"] > 0)
@@ -305,32 +307,34 @@ def test_it_is_stored_and_read_back(run: sim.Run, tmp_path: Path) -> None:
 
 def test_the_report_tells_the_two_apart(run: sim.Run, tmp_path: Path) -> None:
     page = report.write_report(run, tmp_path).read_text(encoding="utf-8")
-    assert page.count("chance: 95 % interval") >= 1 and page.count("what the evidence leaves open: middle 95 % of 3 sets") >= 1
-    assert "<h3>What the evidence leaves open</h3>" in page
-    assert (tmp_path / "figures" / "chance_and_evidence.png").stat().st_size > 10_000
+    assert (
+        page.count("sampling uncertainty: 95 % interval") >= 1 and page.count("parameter uncertainty: middle 95 % of 3 sets") >= 1
+    )
+    assert "<h3>Parameter uncertainty</h3>" in page
+    assert (tmp_path / "figures" / "two_uncertainties.png").stat().st_size > 10_000
     row = two_intervals(run).set_index(["measure", "arm"]).loc[(f"alliance{DIFFERENCE}", "leave")]
     said = answer.paragraph(run).rpartition("not whether it is right. ")[2]
     assert "“leave” and “usual”" in said and "the same in 100 % of 3 sets" in said
-    for kind in ("chance", "evidence"):
+    for kind in ("sampling", "evidence"):
         shown = answer_ensemble.interval(row.to_dict(), kind, 2)
         assert shown in said and shown in plots_ensemble.seen(run, {})
 
 
-@pytest.mark.parametrize(("chance", "evidence", "words"), [
-    (1.0, 2.0, "What the evidence leaves open is larger than chance, 2.0 times as wide,"),
-    (3.0, 1.0, "Chance is larger than what the evidence leaves open, 3.0 times as wide,"),
+@pytest.mark.parametrize(("sampling", "parameter", "words"), [
+    (1.0, 2.0, "Parameter uncertainty is larger than sampling uncertainty, 2.0 times as wide,"),
+    (3.0, 1.0, "Sampling uncertainty is larger than parameter uncertainty, 3.0 times as wide,"),
     (1.0, 1.05, "about as large"), (float("nan"), 1.0, "Chance is not known"), (1.0, 0.0, "Chance is larger"),
     (0.0, 0.0, "about as large"),
 ])  # fmt: skip
 def test_which_is_larger(chance: float, evidence: float, words: str) -> None:
-    row = {"chance_low": 0.0, "chance_high": chance, "evidence_low": 1.0, "evidence_high": 1.0 + evidence}
+    row = {"sampling_low": 0.0, "sampling_high": chance, "parameter_low": 1.0, "parameter_high": 1.0 + evidence}
     assert words in answer_ensemble.which_is_larger(row)
 
 
 def test_the_screen_shows_both(run: sim.Run) -> None:
     (table,) = listing.intervals_of(run)
     heads = [str(column.header) for column in table.columns]
-    for label in ("chance: ", "what the evidence leaves open: "):
+    for label in ("sampling uncertainty: ", "parameter uncertainty: "):
         assert sum(head.startswith(label) for head in heads) == 1
     assert table.row_count == len(two_intervals(run)) <= answer_ensemble.MOST_PRINTED
     few = answer_ensemble.heads_and_rows(run, most=5)[1]
@@ -346,5 +350,5 @@ def test_every_design_has_a_report(tmp_path: Path) -> None:
     for i, spec in enumerate((*others, one_clinic)):
         found = sim.run(scenario(spec), seed=2)
         page = report.write_report(found, tmp_path / str(i)).read_text(encoding="utf-8")
-        assert "what the evidence leaves open: middle 95 % of 2 sets" in page
+        assert "parameter uncertainty: middle 95 % of 2 sets" in page
         assert len(answer_ensemble.sentence(found)) == 1

@@ -48,7 +48,7 @@ class Progress:
 
     @property
     def said(self) -> str:
-        """One line: tasks, share, rate, remaining time, failures."""
+        """One line: tasks, percentage, rate, remaining time, failures."""
         total = f"{'at least ' if self.open_ended else ''}{self.total}"
         share = f" ({100 * self.done // max(self.total, 1)} %)"
         failed = f", {self.failures} failed run{'s' if self.failures != 1 else ''}"

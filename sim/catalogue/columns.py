@@ -77,13 +77,13 @@ SESSIONS: Described = {
     "empathy_therapist": ("mean item 1-7", "the therapist's empathy as the therapist rates it"),
     "empathy_observer": ("mean item 1-7", "the therapist's empathy as an observer rates it"),
     "tracking_accuracy": ("correlation", DYAD["tracking_accuracy"].meaning + "; 0 by rule where expression is constant"),
-    "accuracy_level": ("share", DYAD["accuracy_level"].meaning + "; high by itself when a client stays calm"),
-    "directional_bias": ("share", DYAD["directional_bias"].meaning),
-    "alliance_latent": ("share", DYAD["client_alliance"].meaning),
+    "accuracy_level": ("proportion", DYAD["accuracy_level"].meaning + "; high by itself when a client stays calm"),
+    "directional_bias": ("proportion", DYAD["directional_bias"].meaning),
+    "alliance_latent": ("proportion", DYAD["client_alliance"].meaning),
     "distress_latent": ("community SD", "latent distress brought to the session"),
-    "disclosure": ("share", "how much the client said of what they felt, session mean"),
-    "labelling": ("share", "how much the client put feelings into words, session mean"),
-    "engagement": ("share", DYAD["client_engagement"].meaning),
+    "disclosure": ("proportion", "how much the client said of what they felt, session mean"),
+    "labelling": ("proportion", "how much the client put feelings into words, session mean"),
+    "engagement": ("proportion", DYAD["client_engagement"].meaning),
     "anxiety_to_therapist": ("ECR 1-7", "the client's anxiety with this therapist, questionnaire"),
     "avoidance_to_therapist": ("ECR 1-7", "the client's avoidance of this therapist, questionnaire"),
     "cats_secure": ("mean item 1-6", "the client's secure attachment to this therapist (CATS), questionnaire"),
@@ -95,27 +95,27 @@ SESSIONS: Described = {
     "ruptures_observer_reported": ("0 or 1", "whether an observer codes one"),
     "repairs": ("count", DYAD["repairs"].meaning),
     "dropout_risk": ("probability", DYAD["dropout_risk"].meaning),
-    "alliance_therapist_latent": ("share", DYAD["therapist_alliance"].meaning),
+    "alliance_therapist_latent": ("proportion", DYAD["therapist_alliance"].meaning),
     "anxiety_to_therapist_latent": ("ECR 1-7", "the client's anxiety with this therapist, latent"),
     "avoidance_to_therapist_latent": ("ECR 1-7", "the client's avoidance of this therapist, latent"),
     "anxiety_to_client_latent": ("ECR 1-7", "the therapist's anxiety with this client, latent"),
     "avoidance_to_client_latent": ("ECR 1-7", "the therapist's avoidance of this client, latent"),
-    "bids": ("share", "bids for support, session mean"),
-    "response": ("share", "the therapist's response, session mean"),
-    "perceived_response": ("share", "the response as the client perceives it, session mean"),
-    "collaboration": ("share", "what the client gives back to the therapist (collaboration), session mean"),
-    "perceived_collaboration": ("share", "the collaboration as the therapist perceives it, session mean"),
-    "warmth": ("share", "warmth that the therapist conveys, session mean"),
-    "expression": ("share", "what the client shows without words, session mean"),
-    "therapist_expression": ("share", "what the therapist shows without words, session mean"),
-    "attunement": ("share", "how well the therapist's estimate agrees with the client's arousal, session mean"),
-    "shared_meaning": ("share", DYAD["shared_meaning"].meaning),
-    "capability": ("share", DYAD["capability"].meaning),
+    "bids": ("proportion", "bids for support, session mean"),
+    "response": ("proportion", "the therapist's response, session mean"),
+    "perceived_response": ("proportion", "the response as the client perceives it, session mean"),
+    "collaboration": ("proportion", "what the client gives back to the therapist (collaboration), session mean"),
+    "perceived_collaboration": ("proportion", "the collaboration as the therapist perceives it, session mean"),
+    "warmth": ("proportion", "warmth that the therapist conveys, session mean"),
+    "expression": ("proportion", "what the client shows without words, session mean"),
+    "therapist_expression": ("proportion", "what the therapist shows without words, session mean"),
+    "attunement": ("proportion", "how well the therapist's estimate agrees with the client's arousal, session mean"),
+    "shared_meaning": ("proportion", DYAD["shared_meaning"].meaning),
+    "capability": ("proportion", DYAD["capability"].meaning),
     "open_rupture": ("0 or 1", DYAD["open_rupture"].meaning),
-    "regulation_client": ("share", "the client's trained regulation"),
-    "regulation_therapist": ("share", "the therapist's trained regulation"),
+    "regulation_client": ("proportion", "the client's trained regulation"),
+    "regulation_therapist": ("proportion", "the therapist's trained regulation"),
     **{
-        f"{role}_{region.name}": ("share", f"model index: {region.title} of the {role}, session mean activity; not a scan")
+        f"{role}_{region.name}": ("proportion", f"model index: {region.title} of the {role}, session mean activity; not a scan")
         for role in ROLES
         for region in REGIONS.values()
     },
@@ -141,7 +141,7 @@ EXCHANGES: Described = {
     "session": ("number", "session of this course, from 1"),
     "exchange": ("number", "exchange of this session, from 1"),
     **{
-        name: ("share", f"{name.replace('_', ' ')}, as the step of that name in sim/therapy/exchange.py computes it")
+        name: ("proportion", f"{name.replace('_', ' ')}, as the step of that name in sim/therapy/exchange.py computes it")
         for name in trace_columns(EXCHANGE)
     },
 }
@@ -155,9 +155,12 @@ ITEMS: Described = {
     "week": ("number", "week in which it was filled in, 0 before the first; in a clinic week of the clinic"),
     "session": ("number", "session of the course; missing where it was not filled in at a session"),
     "rater": ("label", f"who filled it in: {', '.join(RATERS)}"),
-    "instrument": ("label", "the questionnaire; one that was not handed in has no row"),
+    "instrument": ("label", "the questionnaire; one that did not come back (unit nonresponse) has no row"),
     **{
-        f"item_{k}": ("mark", f"mark of item {k}, scale after scale; missing where it was left out or there is none")
+        f"item_{k}": (
+            "item response",
+            f"response to item {k}, scale after scale; missing by item nonresponse, or where there is no such item",
+        )
         for k in range(1, MOST_ITEMS + 1)
     },
 }
@@ -207,13 +210,13 @@ THERAPISTS: Described = {
     "caseload": ("clients", "clients in therapy with this therapist at the end of the week"),
     "sessions_held": ("sessions", "sessions held this week"),
     "away": ("yes/no", "whether the therapist was away this week"),
-    "fatigue": ("share", "tiredness from work, latent"),
+    "fatigue": ("proportion", "tiredness from work, latent"),
     "anxiety": ("ECR 1-7", "general attachment anxiety, latent"),
     "avoidance": ("ECR 1-7", "general attachment avoidance, latent"),
-    "mentalising": ("share", "capacity to mentalise when calm, as far as fatigue leaves it"),
+    "mentalising": ("proportion", "capacity to mentalise when calm, as far as fatigue leaves it"),
     "warmth": ("logit", "warmth beyond attachment"),
     "repair_skill": ("logit", "trained readiness to repair ruptures"),
-    "adaptation": ("share", "trained fitting of responses to a client's attachment"),
+    "adaptation": ("proportion", "trained fitting of responses to a client's attachment"),
     "supervised": ("yes/no", "whether the therapist has begun supervision or training"),
 }
 
@@ -248,7 +251,7 @@ ENSEMBLE: Described = {
         "which of the shipped parameter sets was run, from 0; people and random draws are the same in all of them",
     ),
     "measure": ("label", "measure of the arm; ending in _difference: less that of the arm it is compared with"),
-    "value": ("see unit", "what this arm comes to with this parameter set; shares in percent"),
+    "value": ("see unit", "what this arm comes to with this parameter set; proportions in percent"),
     "unit": ("label", "unit of the value"),
 }
 

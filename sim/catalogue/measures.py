@@ -28,7 +28,7 @@ class Measure:
     most: float = math.inf
 
 
-#: Of every client, which a batch keeps as one number a client (``measures.outcomes``); shares from 0 to 1.
+#: Of every client, which a batch keeps as one number a client (``measures.outcomes``); proportions from 0 to 1.
 OF_CLIENTS: dict[str, Measure] = {
     "alliance": Measure("late alliance, client-rated", "WAI, 1-7", least=1, most=7),
     "alliance_all_sessions": Measure("alliance, all sessions, client-rated", "WAI, 1-7", least=1, most=7),
@@ -37,10 +37,10 @@ OF_CLIENTS: dict[str, Measure] = {
     "empathy": Measure("empathy as the client rates it", "mean item 1-7", least=1, most=7),
     "accuracy": Measure("therapist's accuracy", "correlation", least=-1, most=1),
     "ruptures": Measure("ruptures per session", "count", least=0),
-    "repaired": Measure("share of ruptures repaired", "0-1", least=0, most=1),
+    "repaired": Measure("proportion of ruptures repaired", "0-1", least=0, most=1),
     "sessions": Measure("sessions attended", "count"),
-    "dropout": Measure("dropped out", "share of those treated", least=0, most=1),
-    "improved": Measure("ended early, well enough", "share of those treated", least=0, most=1),
+    "dropout": Measure("dropped out", "proportion of those treated", least=0, most=1),
+    "improved": Measure("ended early, well enough", "proportion of those treated", least=0, most=1),
     "distress_change": Measure("change of distress to the planned end", "CORE-OM points"),
     "distress_last_rating": Measure("change of distress to the last rating", "CORE-OM points"),
     "anxiety_change": Measure("change of the client's attachment anxiety (latent)", "ECR points"),
@@ -56,7 +56,7 @@ OF_PEOPLE: dict[str, Measure] = {
     "alliance": Measure("late alliance", "WAI, 1-7", least=1, most=7),
     "dropout": Measure("dropped out", "%", 1, 100.0, 0, 100),
     "distress_change": Measure("change of distress", "CORE-OM points"),
-    "difference_from_no_treatment": Measure("change minus untreated", "CORE-OM points"),
+    "difference_from_no_treatment": Measure("difference from no treatment", "CORE-OM points"),
 }
 
 #: Months after arrival at which everybody who came to a clinic is compared, treated or not.
@@ -90,9 +90,9 @@ def known_measures(clinic: bool | None = None) -> tuple[str, ...]:
 
 
 def title_and_unit(name: str, clinic: bool) -> tuple[str, str]:
-    """What a measure of a batch means, and its unit as it stands in the summaries (shares from 0 to 1)."""
+    """What a measure of a batch means, and its unit as it stands in the summaries (proportions from 0 to 1)."""
     one = (OF_CLINICS if clinic else OF_CLIENTS)[name]
-    return one.title, one.unit.replace("%", "share") if one.scale != 1 else one.unit
+    return one.title, one.unit.replace("%", "proportion") if one.scale != 1 else one.unit
 
 
 def ends_of(name: str, clinic: bool) -> tuple[float, float]:

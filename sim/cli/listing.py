@@ -126,13 +126,13 @@ def _most_sessions(scenario: Scenario, arm: Arm) -> int:
 
 
 def intervals_of(run: Run) -> list[Table]:
-    """Chance and what the evidence leaves open, where the scenario asks for the ensemble; of many rows the differences only."""
+    """Sampling and parameter uncertainty, where the scenario asks for the ensemble; of many rows the differences only."""
     from sim.report.words import uncertainty as answer_ensemble
 
     if not answer_ensemble.asks_for_the_ensemble(run):
         return []
     heads, rows = answer_ensemble.heads_and_rows(run, answer_ensemble.MOST_PRINTED)
-    return [table("Chance, and what the evidence leaves open (two kinds of interval; *: outside of it)", heads, rows)]
+    return [table("Sampling and parameter uncertainty (two kinds of interval; *: outside of it)", heads, rows)]
 
 
 def numbers_of(chosen: Sequence[Parameter], group: str) -> Table:

@@ -47,7 +47,7 @@ _CHI2 = 3.841458820694124  # 95 % point of chi square with one degree of freedom
 class RandomIntercepts:
     """A random-intercept model as fitted by REML. One entry a group in ``groups``, ``sizes``, ``effects``, ``effect_errors``.
 
-    ``share``: variance between groups as a share of all that the covariates leave (intraclass correlation), with its 95 %
+    ``share``: variance between groups as a proportion of all that the covariates leave (intraclass correlation), with its 95 %
     interval by profile likelihood; ``between`` and ``within``: the two variances; ``slopes`` of the covariates with their
     standard errors; ``effects``: best linear unbiased predictions, with the standard errors of prediction.
     """
@@ -212,7 +212,7 @@ def _every_pair(clinic: Clinic, arm: Arm, clients: np.ndarray, therapists: np.nd
 
 
 def share_between_columns(values: Any, covariate: Any = None) -> tuple[float, np.ndarray]:
-    """Variance between columns as a share of all within and between, and each column's deviation from their mean.
+    """Variance between columns as a proportion of all within and between, and each column's deviation from their mean.
 
     ``values`` (rows, columns), complete: every row (client) met every column (therapist). The variance between columns is
     what is left of that of their means once the share that is due to a finite number of rows is taken off (two-way analysis
@@ -264,7 +264,7 @@ class TherapistEffects:
 
 def therapist_effects(run: Run, arm: str, outcome: str = "distress", *, least_clients: int = 10, most_therapists: int = 60,
                       most_clients: int = 160) -> TherapistEffects | None:  # fmt: skip
-    """Share of an outcome's variance that lies between the therapists of a clinic's arm: estimated, and true.
+    """Proportion of an outcome's variance that lies between the therapists of a clinic's arm: estimated, and true.
 
     ``distress``: CORE-OM at the end (0-40, lower is better) adjusted for CORE-OM at the beginning of the course.
     ``alliance``: WAI as the client rates it after the third session (1-7), unadjusted: early, as in most studies, before

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 OUTCOMES = {
     "distress_end": "CORE-OM 0-40 at the end, of dropouts the last rating",
     "wai_client": "WAI 1-7 as the client rates it after the last session",
-    "dropout": "share of courses that end against plan",
+    "dropout": "proportion of courses that end against plan",
 }
 _COLUMNS = {"distress_end": "distress_end", "wai_client": "wai_client_last", "dropout": "dropout"}
 _BY_SHARES = ("dropout",)  # outcomes of 0 and 1
@@ -66,7 +66,7 @@ class TrialEstimate:
     """What one trial (``replicate``) finds for one outcome: clients of trained minus clients of untrained therapists.
 
     ``estimate`` with its 95 % interval and ``p`` respects that clients are nested in therapists; ``naive_*`` ignores it.
-    ``icc``: share of the variance left over that lies between therapists; ``design_effect``: by how much that raises the
+    ``icc``: proportion of the variance left over that lies between therapists; ``design_effect``: by how much that raises the
     variance of the effect, for caseloads of these sizes. ``therapists`` and ``clients``: who was counted.
     """
 
@@ -185,8 +185,8 @@ def true_effects(run: Run) -> pd.DataFrame:
 
     ``effect``: with everybody trained minus with nobody trained, of the same clients with common random numbers (those who count in
     both arms), mean over replicates with its 95 % t interval ``low``, ``high``; missing with one replicate or without the two
-    arms. ``trials``: how many there were; ``mean_estimate``: what they found on average; ``power``: share of them with p below
-    0.05; ``coverage``: share of their intervals with ``effect`` inside; ``naive_power`` and ``naive_coverage``: the same of
+    arms. ``trials``: how many there were; ``mean_estimate``: what they found on average; ``power``: proportion of them with p below
+    0.05; ``coverage``: proportion of their intervals with ``effect`` inside; ``naive_power`` and ``naive_coverage``: the same of
     the analysis that takes clients for independent. Empty without a trial.
     """
     arms, rows = trial_arms(run), []

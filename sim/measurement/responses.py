@@ -1,4 +1,4 @@
-"""Questionnaires as they come back: what is left out of them and, on request, every single mark.
+"""Questionnaires as they come back: item and unit nonresponse and, on request, every single item response.
 
 A run that asks for neither has no :class:`Forms`, and pays nothing. Whether an item or a whole questionnaire is missing is
 luck at an address of its own, so that nothing else in a run depends on it.
@@ -27,7 +27,7 @@ ENOUGH, OF = 4, 5
 class Asked:
     """What is asked of whom: one scale of one questionnaire.
 
-    ``purpose``: the address of the draws for its marks. ``form``: the questionnaire that is handed in, or not, as a whole.
+    ``purpose``: the address of the draws for its marks. ``form``: the questionnaire that comes back, or not, as a whole.
     ``scale``: which scale of it (empty where it has only one). ``rater``: who fills it in.
     """
 
@@ -117,7 +117,7 @@ class Forms:
         into[:] = np.where(np.isnan(marks), LEFT_OUT, marks)[:, : into.shape[1]]
 
     def table(self) -> dict[str, np.ndarray]:
-        """One row a questionnaire that was handed in, by client and then by time; categories are numbers."""
+        """One row a questionnaire that came back, by client and then by time; categories are numbers."""
         if not self._kept:
             return {}
         forms, has = self._kept, [np.flatnonzero(form.handed_in) for form in self._kept]

@@ -56,7 +56,7 @@ EARLY_SESSION = 4
 
 
 def by_replicate(run: Run) -> pd.DataFrame:
-    """The measures of ``OF_CLINICS`` in each arm and replicate (index), as they are computed: shares from 0 to 1."""
+    """The measures of ``OF_CLINICS`` in each arm and replicate (index), as they are computed: proportions from 0 to 1."""
     everybody = people(run)
     early = everybody[everybody["arrival_week"] <= last_beginning(run.scenario)]  # nobody, where no course can end in time
     done = finished(run, everybody)
@@ -137,7 +137,7 @@ def flow(run: Run) -> pd.DataFrame:
 def waiting_times(run: Run) -> pd.DataFrame:
     """Weeks from arrival to the first course, by the quarter of a year in which people came: one row per arm and quarter.
 
-    ``quarter`` from 1 and ``week`` its middle; ``mean`` with interval of those who began; ``began`` and ``lost``: share of those
+    ``quarter`` from 1 and ``week`` its middle; ``mean`` with interval of those who began; ``began`` and ``lost``: proportion of those
     who came then. Of late quarters only those who had to wait little have begun: look at ``began``.
     """
     p = people(run)
@@ -161,7 +161,7 @@ def per_therapist(run: Run) -> pd.DataFrame:
     """One row per therapist who saw anybody (arm, replicate, therapist), of a clinic or of any other design.
 
     ``clients``; ``sessions`` held; ``alliance``: mean over clients of their mean WAI rating; ``distress_change`` in CORE-OM
-    points over the course with this therapist; ``dropout``: share of the courses that are over; ``anxiety_0`` to
+    points over the course with this therapist; ``dropout``: proportion of the courses that are over; ``anxiety_0`` to
     ``avoidance_end``: latent attachment (of a clinic first and last week in post). Of a clinic also ``fatigue`` and ``caseload``,
     means over weeks, and ``supervised``: whether ever.
     """

@@ -9,7 +9,7 @@ from scipy import stats
 
 #: Fewer people than this are too few for a statement about the overlap of two distributions.
 LEAST_FOR_OVERLAP = 10
-#: Share of a group that has just the same value from which on it is no matter of density.
+#: Proportion of a group that has just the same value from which on it is no matter of density.
 LEAST_TIED = 0.1
 
 
@@ -76,7 +76,7 @@ def _tied(values: np.ndarray) -> np.ndarray:
 
 
 def _common_area(x: np.ndarray, y: np.ndarray, x_share: float, y_share: float) -> float:
-    """The area under the lower of two smoothed densities, each with its share of its group as area."""
+    """The area under the lower of two smoothed densities, each with its proportion of its group as area."""
     widths = [0.9 * min(v.std(ddof=1), float(stats.iqr(v)) / 1.34 or np.inf) * v.size**-0.2 for v in (x, y)]
     low, high = min(x.min(), y.min()) - 4 * max(widths), max(x.max(), y.max()) + 4 * max(widths)
     grid = np.linspace(low, high, 256)

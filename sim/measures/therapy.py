@@ -63,7 +63,7 @@ def late_sessions(sessions: pd.DataFrame) -> pd.Series:
 
 
 def repaired_share(sessions: pd.DataFrame) -> pd.Series:
-    """Each client's share of ruptures that were repaired, over these sessions; those who had none are left out."""
+    """Each client's proportion of ruptures that were repaired, over these sessions; those who had none are left out."""
     sums = sessions.groupby(["replicate", "client"])[["repairs", "ruptures"]].sum()
     sums = sums[sums["ruptures"] > 0]
     return sums["repairs"] / sums["ruptures"]
@@ -126,7 +126,7 @@ def alliance_by_arm(run: Run) -> pd.DataFrame:
 
 
 def alliance_share_between_arms(run: Run) -> float:
-    """Share of the differences between clients in late alliance that lies between the arms (eta squared, 0-1)."""
+    """Proportion of the differences between clients in late alliance that lies between the arms (eta squared, 0-1)."""
     groups = [v.to_numpy() for v in (v.dropna() for v in late_alliance(run).values()) if len(v)]
     if not groups:
         return float("nan")
@@ -140,7 +140,7 @@ def alliance_share_between_arms(run: Run) -> float:
 
 
 def dropout_share(run: Run) -> float:
-    """Share of people in therapy who dropped out."""
+    """Proportion of people in therapy who dropped out."""
     return _mean(treated(run)["ending"] == "dropout")
 
 
@@ -261,9 +261,9 @@ def answer_table(run: Run) -> pd.DataFrame:
         "wai_high": "to",
         "wai_sd": "SD between clients",
         "overlap": "overlap with reference",
-        "dropout": "dropout share",
+        "dropout": "proportion who dropped out",
         "change": "distress change (CORE-OM)",
-        "difference_from_no_treatment": "minus untreated",
+        "difference_from_no_treatment": "difference from no treatment",
     }
     return table[[*who, *names]].rename(columns=names).dropna(axis="columns", how="all")
 

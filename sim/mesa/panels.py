@@ -95,7 +95,7 @@ def _with_spread(model: Shown, ax: Axes, what: str, title: str, label: str, low:
 
 def alliance(model: Shown, ax: Axes) -> None:
     """Latent alliance as clients see it, mean and middle half of the week's sessions, over the weeks."""
-    _with_spread(model, ax, "alliance", "Working alliance, this week's sessions", "latent alliance (share, 0-1)", 0.0, 1.0)
+    _with_spread(model, ax, "alliance", "Working alliance, this week's sessions", "latent alliance (proportion, 0-1)", 0.0, 1.0)
 
 
 def distress(model: Shown, ax: Axes) -> None:

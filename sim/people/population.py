@@ -44,12 +44,12 @@ class Wanted(Protocol):
 
 
 def share(ecr: Any) -> Any:
-    """An ECR score (1-7) as a share of the scale, 0..1."""
+    """An ECR score (1-7) as a proportion of the scale, 0..1."""
     return (np.asarray(ecr, np.float64) - 1.0) / 6.0
 
 
 def ecr_score(share: Any) -> Any:
-    """A share of the scale (0..1) as an ECR score, 1-7."""
+    """A proportion of the scale (0..1) as an ECR score, 1-7."""
     return 1.0 + 6.0 * np.asarray(share, np.float64)
 
 

@@ -1,6 +1,6 @@
 """What is known of each person and each dyad: one declaration per column, and the arrays that hold them.
 
-The arrays are the truth. Internally attachment is held as a share, ``(ECR - 1) / 6``; tables show 1 to 7.
+The arrays are the truth. Internally attachment is held as a proportion, ``(ECR - 1) / 6``; tables show 1 to 7.
 Both roles have the same person columns. A dyad row holds everything two people bring to, do in and take from
 their sessions, so that compiled code needs this one array.
 """
@@ -37,10 +37,10 @@ _INF = float("inf")
 
 #: One row per person, client or therapist.
 PERSON = _columns([
-    ("anxiety_anchor", 0.45, 0, 1, "share", "early anchor of attachment anxiety"),
-    ("avoidance_anchor", 0.36, 0, 1, "share", "early anchor of attachment avoidance"),
-    ("anxiety", 0.45, 0, 1, "share", "general model (prototype): attachment anxiety"),
-    ("avoidance", 0.36, 0, 1, "share", "general model (prototype): attachment avoidance"),
+    ("anxiety_anchor", 0.45, 0, 1, "proportion", "early anchor of attachment anxiety"),
+    ("avoidance_anchor", 0.36, 0, 1, "proportion", "early anchor of attachment avoidance"),
+    ("anxiety", 0.45, 0, 1, "proportion", "general model (prototype): attachment anxiety"),
+    ("avoidance", 0.36, 0, 1, "proportion", "general model (prototype): attachment avoidance"),
     ("distress", 0, -6, 8, "community SD", "psychological distress"),
     ("distress_set_point", 0, -6, 8, "community SD", "distress to which this person returns"),
     ("immature", 0, -1000, 1000, "SD", "immature defences"),
@@ -48,35 +48,35 @@ PERSON = _columns([
     ("immature_own", 0, -1000, 1000, "SD", "immature defences, the part that is not attachment"),
     ("neurotic_own", 0, -1000, 1000, "SD", "neurotic defences, the part that is not attachment"),
     ("distress_own", 0, -1000, 1000, "community SD", "set point of distress, the part that is neither attachment nor defences"),
-    ("skill", 0.5, 0, 1, "share", "capacity to mentalise when calm"),
+    ("skill", 0.5, 0, 1, "proportion", "capacity to mentalise when calm"),
     ("warmth_trait", 0, -6, 6, "logit", "warmth beyond attachment"),
-    ("regulation", 0.35, 0, 1, "share", "trained prefrontal regulation (affect regulation of K21)"),
-    ("fatigue", 0, 0, 1, "share", "tiredness from work"),
+    ("regulation", 0.35, 0, 1, "proportion", "trained prefrontal regulation (affect regulation of K21)"),
+    ("fatigue", 0, 0, 1, "proportion", "tiredness from work"),
     ("repair_skill", 0, -6, 6, "logit", "trained readiness to repair ruptures; 0 = untrained"),
-    ("treatment_gain", 0, -6, 6, "share; therapists: log", "what this person makes of the same treatment, beyond the alliance"),
-    ("adaptation", 0, 0, 1, "share", "trained fitting of responses to the partner's attachment; 0 = untrained"),
+    ("treatment_gain", 0, -6, 6, "proportion; therapists: log", "what this person makes of the same treatment, beyond the alliance"),
+    ("adaptation", 0, 0, 1, "proportion", "trained fitting of responses to the partner's attachment; 0 = untrained"),
     ("response_style", 0, -6, 6, "logit", "how favourably this person rates the therapy"),
-    ("ecr_response_style_anxiety", 0, -6, 6, "scale points", "how this person marks anxiety items"),
-    ("ecr_response_style_avoidance", 0, -6, 6, "scale points", "how this person marks avoidance items"),
+    ("ecr_response_style_anxiety", 0, -6, 6, "scale points", "how this person responds to anxiety items"),
+    ("ecr_response_style_avoidance", 0, -6, 6, "scale points", "how this person responds to avoidance items"),
     ("life_events", 0, 0, _INF, "events", "life events since the last assessment"),
 ])
 
 _PER_ROLE = [
-    ("anxiety", 0.45, 0, 1, "share", "anxiety with this partner (implicit memory of K21)"),
-    ("avoidance", 0.36, 0, 1, "share", "avoidance of this partner (implicit memory of K21)"),
+    ("anxiety", 0.45, 0, 1, "proportion", "anxiety with this partner (implicit memory of K21)"),
+    ("avoidance", 0.36, 0, 1, "proportion", "avoidance of this partner (implicit memory of K21)"),
     ("distress", 0, -6, 8, "community SD", "distress, as brought to the session"),
-    ("skill", 0.5, 0, 1, "share", "capacity to mentalise, as brought"),
+    ("skill", 0.5, 0, 1, "proportion", "capacity to mentalise, as brought"),
     ("warmth_trait", 0, -6, 6, "logit", "warmth beyond attachment, as brought"),
-    ("regulation", 0.35, 0, 1, "share", "trained regulation, as brought and changed"),
-    ("fatigue", 0, 0, 1, "share", "tiredness, as brought"),
+    ("regulation", 0.35, 0, 1, "proportion", "trained regulation, as brought and changed"),
+    ("fatigue", 0, 0, 1, "proportion", "tiredness, as brought"),
     ("repair_skill", 0, -6, 6, "logit", "readiness to repair ruptures, as brought"),
-    ("adaptation", 0, 0, 1, "share", "fitting of responses to this partner's attachment, as brought"),
-    ("arousal", 0.3, 0, 1, "share", "arousal now"),
-    ("expression", 0.2, 0, 1, "share", "what was shown in the last exchange"),
-    ("perceived", 0.6, 0, 1, "share", "the partner's last response as perceived"),
-    ("perceived_mean", 0.6, 0, 1, "share", "running mean of perceived responses"),
-    ("inconsistency", 0.05, 0, 1, "share", "running inconsistency of the partner"),
-    ("trust", 0.52, 0, 1, "share", "perceived trustworthiness of the partner"),
+    ("adaptation", 0, 0, 1, "proportion", "fitting of responses to this partner's attachment, as brought"),
+    ("arousal", 0.3, 0, 1, "proportion", "arousal now"),
+    ("expression", 0.2, 0, 1, "proportion", "what was shown in the last exchange"),
+    ("perceived", 0.6, 0, 1, "proportion", "the partner's last response as perceived"),
+    ("perceived_mean", 0.6, 0, 1, "proportion", "running mean of perceived responses"),
+    ("inconsistency", 0.05, 0, 1, "proportion", "running inconsistency of the partner"),
+    ("trust", 0.52, 0, 1, "proportion", "perceived trustworthiness of the partner"),
     ("compatibility", 0, -8, 8, "logit", "lasting compatibility with the partner as this person feels it, unrelated to style"),
 ]
 
@@ -98,18 +98,18 @@ MEANS = (
 #: One row per dyad (course of therapy).
 DYAD = _columns([
     *((f"{role}_{name}", *rest) for role in ROLES for name, *rest in _PER_ROLE),
-    ("client_bond", 0.52, 0, 1, "share", "the bond of the alliance, client's view"),
-    ("therapist_bond", 0.52, 0, 1, "share", "the bond of the alliance, therapist's view"),
-    ("shared_meaning", 0.2, 0, 1, "share", "meaning made together"),
-    ("capability", 0.55, 0, 1, "share", "the therapist's capability as the client perceives it"),
-    ("client_task", 0.52, 0, 1, "share", "agreement on tasks, client's view"),
-    ("client_goal", 0.52, 0, 1, "share", "agreement on goals, client's view"),
-    ("therapist_task", 0.52, 0, 1, "share", "agreement on tasks, therapist's view"),
-    ("therapist_goal", 0.52, 0, 1, "share", "agreement on goals, therapist's view"),
-    ("client_engagement", 0.55, 0, 1, "share", "the client's motivation and commitment"),
-    ("client_alliance", 0.52, 0, 1, "share", "latent working alliance, client's view"),
-    ("therapist_alliance", 0.52, 0, 1, "share", "latent working alliance, therapist's view"),
-    ("client_tension", 0, 0, _INF, "share", "the client's disappointment, built up"),
+    ("client_bond", 0.52, 0, 1, "proportion", "the bond of the alliance, client's view"),
+    ("therapist_bond", 0.52, 0, 1, "proportion", "the bond of the alliance, therapist's view"),
+    ("shared_meaning", 0.2, 0, 1, "proportion", "meaning made together"),
+    ("capability", 0.55, 0, 1, "proportion", "the therapist's capability as the client perceives it"),
+    ("client_task", 0.52, 0, 1, "proportion", "agreement on tasks, client's view"),
+    ("client_goal", 0.52, 0, 1, "proportion", "agreement on goals, client's view"),
+    ("therapist_task", 0.52, 0, 1, "proportion", "agreement on tasks, therapist's view"),
+    ("therapist_goal", 0.52, 0, 1, "proportion", "agreement on goals, therapist's view"),
+    ("client_engagement", 0.55, 0, 1, "proportion", "the client's motivation and commitment"),
+    ("client_alliance", 0.52, 0, 1, "proportion", "latent working alliance, client's view"),
+    ("therapist_alliance", 0.52, 0, 1, "proportion", "latent working alliance, therapist's view"),
+    ("client_tension", 0, 0, _INF, "proportion", "the client's disappointment, built up"),
     ("open_rupture", 0, 0, 1, "0 or 1", "whether a rupture stays unrepaired"),
     ("withdrawals", 0, 0, _INF, "count", "withdrawal ruptures in this session"),
     ("confrontations", 0, 0, _INF, "count", "confrontation ruptures in this session"),
@@ -118,11 +118,11 @@ DYAD = _columns([
     ("distress_intake", 0, -6, 8, "community SD", "distress at intake"),
     ("distress_first_rated", 0, 0, 40, "CORE-OM 0-40", "distress as rated before the first session of this course"),
     ("off_track", 0, 0, 1, "0 or 1", "whether the therapist has been told that this client is off track"),
-    ("dropout_risk", 0, 0, 1, "probability", "chance of leaving after this session"),
+    ("dropout_risk", 0, 0, 1, "probability", "probability of leaving after this session"),
     ("tracking_accuracy", 0, -1, 1, "correlation", "of the therapist's estimate with the client's arousal"),
-    ("accuracy_level", 0, 0, 1, "share", "1 - mean absolute error of that estimate"),
-    ("directional_bias", 0, -1, 1, "share", "mean error of that estimate; below 0: arousal is missed"),
-    *((f"mean_{name}", 0, 0, 1, "share", f"session mean of {name}") for name in MEANS),
+    ("accuracy_level", 0, 0, 1, "proportion", "1 - mean absolute error of that estimate"),
+    ("directional_bias", 0, -1, 1, "proportion", "mean error of that estimate; below 0: arousal is missed"),
+    *((f"mean_{name}", 0, 0, 1, "proportion", f"session mean of {name}") for name in MEANS),
 ])
 
 

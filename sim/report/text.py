@@ -31,7 +31,7 @@ def arm_name(arm: str) -> str:
 
 
 def percent(share: float) -> str:
-    """A share as a percentage; a dash where there is none."""
+    """A proportion as a percentage; a dash where there is none."""
     return "–" if np.isnan(share) else f"{100 * share:.0f} %"
 
 

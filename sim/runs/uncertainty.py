@@ -1,9 +1,9 @@
-"""Two kinds of uncertainty, kept apart: chance, and what the evidence leaves open.
+"""Two kinds of uncertainty, kept apart: sampling and parameter uncertainty.
 
-*Chance*: other people and other random draws, with the same parameters. The 95 % intervals that the project computes anyway, of the run with
+*Sampling uncertainty* (Monte-Carlo): other people and other random draws, with the same parameters. The 95 % intervals that the project computes anyway, of the run with
 the default parameters: over simulated people, of a clinic over its replicates. More people make it smaller.
 
-*What the evidence leaves open*: the same people with common random numbers, under different parameter sets that all agree with the
+*parameter uncertainty*: the same people with common random numbers, under different parameter sets that all agree with the
 published evidence (``theory.ensemble``): the middle 95 % of what these sets give. More people hardly change it; only better
 evidence does.
 """
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 #: What the name of a difference from the reference arm ends in.
 DIFFERENCE = "_difference"
-#: What the evidence interval holds of the members' values.
+#: What the parameter interval holds of the members' values.
 MIDDLE = (0.025, 0.975)
 COLUMNS = ["arm", "measure", "value", "low", "high", "unit"]
 
@@ -55,7 +55,7 @@ def reference(scenario: Scenario, arm: str) -> str:
 
 
 def of_arms(run: Run) -> pd.DataFrame:
-    """One row per measure and arm, and per difference from the reference arm: value, ``low`` and ``high`` for chance, unit.
+    """One row per measure and arm, and per difference from the reference arm: value, ``low`` and ``high`` for sampling uncertainty, unit.
 
     Shares are percentages. What does not exist in an arm (the alliance of people without therapy) has no row. Differences are
     taken person by person where both arms hold the same people, of a clinic replicate by replicate. A difference that
@@ -109,7 +109,7 @@ def _of_people(run: Run) -> pd.DataFrame:
 
 
 def _share_interval(values: pd.Series) -> Mapping[str, float]:
-    """A share with its 95 % interval (Wilson), which has a width also where nobody, or everybody, has left."""
+    """A proportion with its 95 % interval (Wilson), which has a width also where nobody, or everybody, has left."""
     if not len(values):
         return mean_interval(values)
     ends = stats.binomtest(int(values.sum()), len(values)).proportion_ci(method="wilson")
@@ -157,19 +157,19 @@ def over_members(scenario: Scenario, simulated: Callable[[Scenario], Run]) -> pd
 
 
 def two_intervals(run: Run) -> pd.DataFrame:
-    """Chance and what the evidence leaves open, side by side: one row per measure and arm, and per difference between arms.
+    """Sampling and parameter uncertainty, side by side: one row per measure and arm, and per difference between arms.
 
     - ``value``: with the default parameters (and those that the scenario fixes), as in all other tables of the run.
-    - ``chance_low``, ``chance_high``: 95 % interval of that value over other people and other random draws with the same parameters: over
+    - ``sampling_low``, ``sampling_high``: 95 % interval of that value over other people and other random draws with the same parameters: over
       simulated people (Student's t; a share by Wilson; differences person by person where the arms hold the same people), of a
       clinic over its replicates. Missing with one replicate of a clinic, and where just the same people drop out of both arms.
       It says nothing about whether the parameters are right.
-    - ``evidence_low``, ``evidence_high``: the middle 95 % of the values that the members of the ensemble give, each for the same
+    - ``parameter_low``, ``parameter_high``: the middle 95 % of the values that the members of the ensemble give, each for the same
       people with common random numbers. With few members that is nearly their whole range. Since random draws are common to all of them,
       a difference between members contains little of it: not none, for where parameters differ somebody may take another
-      turn, but what the people of this seed have in common moves all members alike, and is chance, not in this interval.
-    - ``median`` of the members, and ``outside``: whether the value with the defaults lies outside the evidence interval.
-    - ``same_side``: of a difference (from the reference arm, or from no therapy) the share of members on the same side of 0 as
+      turn, but what the people of this seed have in common moves all members alike, and is sampling uncertainty, not in this interval.
+    - ``median`` of the members, and ``outside``: whether the value with the defaults lies outside the parameter interval.
+    - ``same_side``: of a difference (from the reference arm, or from no therapy) the proportion of members on the same side of 0 as
       the value with the defaults; missing for what is no difference, or none at all with the defaults.
     - ``members``: how many of them have this measure.
 
@@ -187,10 +187,10 @@ def two_intervals(run: Run) -> pd.DataFrame:
         rows.append(
             {
                 **{name: row[name] for name in ("arm", "measure", "value")},
-                "chance_low": row["low"],
-                "chance_high": row["high"],
-                "evidence_low": float(low),
-                "evidence_high": float(high),
+                "sampling_low": row["low"],
+                "sampling_high": row["high"],
+                "parameter_low": float(low),
+                "parameter_high": float(high),
                 "median": float(middle),
                 "outside": bool(values.size and not low <= row["value"] <= high),
                 "same_side": float((np.sign(values) == np.sign(row["value"])).mean()) if agree else np.nan,

@@ -95,11 +95,13 @@ class ClinicFile(Strict):
         0, description="Sessions a week beyond capacity that a post takes on while somebody has waited too long."
     )
     overbook_after: Annotated[int, whole(0, 2600)] = Field(12, description="Weeks of waiting that are too long.")
-    leave_prob: Annotated[float, _between(0, 1)] = Field(0.1, description="Chance that a therapist is away in a week.")
+    leave_prob: Annotated[float, _between(0, 1)] = Field(0.1, description="Probability that a therapist is away in a week.")
     turnover: Annotated[bool, YES_OR_NO] = Field(False, description="Whether therapists quit and are replaced.")
     vacant_weeks: Annotated[int, whole(1, 520)] = Field(8, description="Weeks until a post that falls vacant is filled.")
     training: Annotated[tuple[str, ...], _TRAINING] = Field((), description="Supervision and training on offer.")
-    trained_share: Annotated[float, _between(0, 1)] = Field(1.0, description="Share of the therapists, by lot, who take part.")
+    trained_share: Annotated[float, _between(0, 1)] = Field(
+        1.0, description="Proportion of the therapists, by lot, who take part."
+    )
     training_from: Annotated[int, whole(1, 2600)] = Field(1, description="Week in which it begins.")
     feedback: Annotated[bool, YES_OR_NO] = Field(
         False, description="Whether therapists see the client's rating before each session and are told who is off track."

@@ -156,7 +156,7 @@ class ScenarioFile(Doing):
     report: Literal["usual", "interaction"] = Field(
         "usual",
         description="What the report answers first. usual: how arms or kinds of people differ. interaction "
-        "(design: crossed): what two people do together beyond what each of them does.",
+        "(design: crossed): what two people do together beyond what each of them does (their statistical interaction).",
     )
     batch: Annotated[BatchFile | None, BeforeValidator(_empty_is_none_said)] = Field(
         None, description="Many runs from this file: what is varied, how often it is repeated, which tables are kept."

@@ -90,7 +90,7 @@ class Arm(Frozen):
         if places and longest > plan.weeks:
             said.append(f"a course takes {longest} weeks and the clinic is followed for {plan.weeks}: nobody can finish")
         if plan.trained_share < 1 and not plan.training:
-            said.append("gives a share to be trained but no training")
+            said.append("gives a proportion to be trained but no training")
         if plan.matching == ORACLE:
             foreseen = plan.arrivals_per_week * plan.intake_weeks * plan.therapists * self.sessions / 1e6
             if foreseen > AN_HOURS_FORESIGHT:
@@ -314,7 +314,7 @@ def _arms(file: ScenarioFile) -> Iterable[Arm]:
     common = {**parameters_set_by(file.policies), **parameters}
     arms = file.arms or {"all": ArmFile.model_validate({})}
     sessions = {name: arm.sessions if arm.sessions is not None else file.sessions for name, arm in arms.items()}
-    # What is forced for all must be possible in one of the arms that it holds for; in a shorter one it comes to nothing.
+    # What is forced for all must be possible in one of the arms that it holds for; in a shorter one it has no effect.
     meant = [sessions[name] for name, arm in arms.items() if "force" not in arm.model_fields_set]
     if meant:
         _within(file.force, (), max(meant), file.exchanges)

@@ -61,7 +61,7 @@ class Range(Frozen):
     whole: bool
 
     def at(self, share: float) -> float | int:
-        """The value at a share (0-1) of the way."""
+        """The value at a proportion (0-1) of the way."""
         if self.whole:  # each whole number has the same share
             return min(int(self.low) + int(share * (self.high - self.low + 1)), int(self.high))
         if self.log:
@@ -84,7 +84,7 @@ class Levels(Frozen):
     values: tuple[Any, ...]
 
     def at(self, share: float) -> Any:
-        """The value at a share (0-1): each has the same share."""
+        """The value at a proportion (0-1): each has the same probability."""
         return self.values[min(int(share * len(self.values)), len(self.values) - 1)]
 
     @property

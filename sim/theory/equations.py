@@ -35,7 +35,7 @@ def logistic(x):
 
 @register_jitable
 def logit(share):
-    """Value on the logit scale of a share: log(s / (1 - s)), finite at 0 and 1. Derived."""
+    """Value on the logit scale of a proportion: log(s / (1 - s)), finite at 0 and 1. Derived."""
     s = np.minimum(np.maximum(share, _EDGE), 1.0 - _EDGE)
     return np.log(s / (1.0 - s))
 
@@ -473,7 +473,7 @@ def tension(tension, surprise, tension_keep):
 
 @register_jitable
 def confrontation_probability(anxiety, avoidance, confrontation_gain, anxiety_typical, avoidance_typical):
-    """Chance that a rupture is a confrontation rather than a withdrawal: S(k*((a - a0) - (v - v0))).
+    """Probability that a rupture is a confrontation rather than a withdrawal: S(k*((a - a0) - (v - v0))).
 
     Limit: .5 for the typical person. Avoidant people withdraw, anxious ones protest; fearful ones rarely
     challenge openly [A3]. Status: assumption.
@@ -495,7 +495,7 @@ def repair_probability(noticed, partner_noticed, mentalising, attunement, avoida
                        repair_base, repair_understanding_gain, repair_avoidance_cost, repair_confrontation_gain,
                        repair_client_share, disclosure_typical, repair_disclosure_gain, repair_effort, avoidance_typical,
                        repair_skill):
-    """Chance that the therapist notices and repairs a rupture in this exchange.
+    """Probability that the therapist notices and repairs a rupture in this exchange.
 
     effort*N*(1 - s + s*N_client)*S(b + gP*P*q - gV*(v - v0) + gK*confronted + gY*(y - y_typ) + skill), N = noticed.
     Limit: 0 for a therapist who notices nothing. What the client contributes matters (millerbottome2018): saying
@@ -654,7 +654,7 @@ def rupture_distress(open_rupture, rupture_distress_step):
 def dropout_probability(alliance, engagement, open_rupture, avoidance, session, dropout_base, dropout_alliance_gain,
                         alliance_typical, dropout_engagement_gain, engagement_typical, dropout_rupture_gain,
                         dropout_avoidance_gain, avoidance_typical, dropout_early_gain, dropout_early_fade):
-    """Chance that the client does not come back after this session.
+    """Probability that the client does not come back after this session.
 
     S(b - gA*(A - A_typ) - gE*(E - E_typ) + gO*open + gV*(v - v0) + gF*exp(-(session - 1)/fade)).
     Security and alliance keep people, open ruptures cost them [K4, K18, A7]. Status: assumption.
@@ -694,7 +694,7 @@ def dyadic_compatibility(compatibility_luck, anxiety, avoidance, partner_anxiety
 @register_jitable
 def waiting_loss_probability(weeks_waiting, distress, waiting_loss_base, waiting_loss_week_gain, waiting_loss_distress_gain,
                              distress_typical):
-    """Chance that somebody on the waiting list gives up this week.
+    """Probability that somebody on the waiting list gives up this week.
 
     S(b + gW*weeks - gD*(distress - typ)), weeks before this one. Limit: S(b) in the first week for the typical client. Long
     waits lose people, and those who feel better while they wait most easily. Status: assumption.
@@ -730,7 +730,7 @@ def fatigue_after(fatigue, load, carried, open_ruptures, fatigue_week_keep, fati
 
 @register_jitable
 def quitting_probability(fatigue, quitting_base, quitting_fatigue_gain):
-    """Chance that a therapist leaves the post this week: S(b + g*fatigue). Limit: S(b) when rested. Status: assumption."""
+    """Probability that a therapist leaves the post this week: S(b + g*fatigue). Limit: S(b) when rested. Status: assumption."""
     return logistic(quitting_base + quitting_fatigue_gain * fatigue)
 
 
@@ -774,8 +774,8 @@ def distress_drift(distress, distress_set_point, distress_luck, event, event_luc
                    life_event_prob, life_event_distress_share):
     """Distress (SD) one week on, life alone: back toward the set point, disturbed by small things and, rarely, by a life event.
 
-    x + k*(set point - x) + sqrt((1 - e)*v)*z + event*sqrt(e*v/p)*z_event, v = share*(1 - (1 - k)^2), e: share of the disturbance
-    that comes in events, p: their chance. Closed form: stationary variance around the set point = share, whatever e (where events
+    x + k*(set point - x) + sqrt((1 - e)*v)*z + event*sqrt(e*v/p)*z_event, v = share*(1 - (1 - k)^2), e: proportion of the disturbance
+    that comes in events, p: their probability. Closed form: stationary variance around the set point = share, whatever e (where events
     can happen). Regression to the mean without treatment; events go either way and fade. Status: assumption.
     """
     kept = 1.0 - distress_return_rate
@@ -809,7 +809,7 @@ def prototype_drift(prototype, anchor, prototype_luck, distress, population_mean
 
 @register_jitable
 def core_share(distress, week_noise, core_base, core_distress_gain):
-    """Where distress lies on the CORE-OM, as a share of its scale.
+    """Where distress lies on the CORE-OM, as a proportion of its scale.
 
     S(b + g*D + noise). Limit: S(b) for the average person in an ordinary week (evans2002). Status: assumption.
     """
@@ -819,7 +819,7 @@ def core_share(distress, week_noise, core_base, core_distress_gain):
 @register_jitable
 def cats_secure_share(trust, anxiety, avoidance, style, cats_secure_base, cats_trust_gain, trust_typical,
                       cats_insecurity_gain, anxiety_typical, avoidance_typical):
-    """What a client marks on secure attachment to this therapist (somebody to rely on, who understands), as a share of the scale.
+    """What a client marks on secure attachment to this therapist (somebody to rely on, who understands), as a proportion of the scale.
 
     S(b + gT*(S^-1(trust) - S^-1(trust_typ)) - gI*((a - a0) + (v - v0)) + style). Limit: S(b) for the typical client.
     Items speak of a responsive, dependable, comforting presence (mallinckrodt1995): trust, and little of either insecurity.
@@ -832,7 +832,7 @@ def cats_secure_share(trust, anxiety, avoidance, style, cats_secure_base, cats_t
 @register_jitable
 def cats_avoidant_share(trust, avoidance, style, cats_avoidant_base, cats_trust_gain, trust_typical, cats_insecurity_gain,
                         avoidance_typical):
-    """What a client marks on avoidant-fearful attachment to this therapist (mistrust, distance), as a share of the scale.
+    """What a client marks on avoidant-fearful attachment to this therapist (mistrust, distance), as a proportion of the scale.
 
     S(b - gT*(S^-1(trust) - S^-1(trust_typ)) + gI*(v - v0) - style). Limit: S(b) for the typical client.
     Items speak of suspicion, fear of disapproval and holding back (mallinckrodt1995): little trust, and avoidance. Who marks
@@ -844,7 +844,7 @@ def cats_avoidant_share(trust, avoidance, style, cats_avoidant_base, cats_trust_
 
 @register_jitable
 def cats_preoccupied_share(bid, cats_preoccupied_base, cats_closeness_gain):
-    """What a client marks on preoccupied-merger attachment to this therapist (longing for more contact), as a share of the scale.
+    """What a client marks on preoccupied-merger attachment to this therapist (longing for more contact), as a proportion of the scale.
 
     S(b + g*S^-1(bid)), bid = mean of the session. Limit: S(b) for bids of .5, those of the typical client at typical arousal.
     Items wish for closeness, time and being at one (mallinckrodt1995): closeness that an anxious client wants and an avoidant
@@ -855,7 +855,7 @@ def cats_preoccupied_share(bid, cats_preoccupied_base, cats_closeness_gain):
 
 @register_jitable
 def rated_share(level, leniency, rating_gain, level_typical, style, noise):
-    """What a rater marks, as a share of the scale, of something latent.
+    """What a rater marks, as a proportion of the scale, of something latent.
 
     S(S^-1(typ) + g*(S^-1(x) - S^-1(typ)) + lift + style + noise).
     Limit: the level itself with gain 1 and nothing added. Raters use the top of alliance scales

@@ -33,7 +33,7 @@ CORNERS: dict[str, Corner] = {
         Corner(
             "empathy",
             "the therapist's response, as given and as the client perceives it",
-            "share of the response scale (0 to 1)",
+            "proportion of the response scale (0 to 1)",
             {"therapist_response": 1.0, "client_perceived": 1.0},
             ("perceived_response",),
         ),

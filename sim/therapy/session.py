@@ -102,7 +102,7 @@ class World:
             self.intervention.clamp_columns(self.dyads, self.baseline.dyads, rows, column)
 
     def move(self, column: str, rows: np.ndarray, target: np.ndarray, rate: float) -> None:
-        """Move a dyad column a share ``rate`` of the way toward ``target``."""
+        """Move a dyad column the proportion ``rate`` of the way toward ``target``."""
         self.write(column, rows, eq.toward(self.dyads[column][rows], target, rate))
 
 

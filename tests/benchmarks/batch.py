@@ -5,7 +5,7 @@
     python -m tests.benchmarks.batch --check    # fails where a bound is broken
 
 (a) Two worker processes against one, the same long batch: at least 1.8 times as fast where the second core is free. What else the
-    machine does is measured before and after by two processes that only count; the ratio is given as a share of theirs too.
+    machine does is measured before and after by two processes that only count; the ratio is given as a proportion of theirs too.
 (b) The processor time of a batch against that of the bare simulations in it (in one process): less than 5 % more.
 (c) Peak memory with few and with many replicates: the same. 10^6 clients x 30 sessions: within 2 GB, all processes together.
 (d) The same small study (points x replicates of the same model) with ``mesa.batch_run``: how many times faster a batch is.
@@ -85,7 +85,7 @@ def two_against_one(replicates: int) -> tuple[float, float]:
 
 
 def overhead(replicates: int) -> float:
-    """What a batch takes in one process beyond the bare simulations in it, as a share of them (processor time)."""
+    """What a batch takes in one process beyond the bare simulations in it, as a proportion of them (processor time)."""
     scenario = study(replicates)
     plan = planned(scenario, 1)
     tasks = [key for p in range(len(plan.points)) for key in plan.tasks(p, 0, replicates)]

@@ -35,7 +35,7 @@ CHUNK = 16
 SMALLER: dict[str, dict[str, Any]] = {
     "clinic_large": {"clinic": {"therapists": 30, "arrivals_per_week": 12, "weeks": 40}},
     "earned_security_over_years": {"clinic": {"weeks": 60}},
-    "what_is_left_open": {"clients_per_arm": 30, "parameters": {"ensemble": 3}},
+    "two_uncertainties": {"clients_per_arm": 30, "parameters": {"ensemble": 3}},
     "sweep_repair": {"clients_per_arm": 30, "replicates": 2},
     "eeg_sites": {"clients_per_arm": 34},
 }
@@ -46,6 +46,10 @@ WEEKS_OF = {"intake_weeks": 30, "training_from": 1}
 
 #: Labels now -> as they were: names of measures, and units.
 LABELS = {**naming.renamed()["measures"], **naming.renamed()["units"]}
+
+
+#: Scenarios as they were called -> as they are.
+NOW_CALLED = {then: now for now, then in naming.renamed()["scenarios"].items()}
 
 
 def column_hash(values: pd.Series) -> str:
@@ -125,6 +129,7 @@ def renamed() -> dict[tuple[str, str], tuple[str, str]]:
 def differences(kept: Any, now: Any) -> list[str]:
     """One line for every scenario, table or column that is missing, new or another."""
     names, lines = renamed(), []
+    kept = {NOW_CALLED.get(name, name): tables for name, tables in kept.items()}
     for scenario in dict.fromkeys((*kept, *now)):
         if scenario not in now or scenario not in kept:
             lines.append(f"{scenario}: {'missing' if scenario not in now else 'new'}")

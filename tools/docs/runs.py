@@ -27,7 +27,7 @@ def stationary_table() -> str:
         "client_general_anxiety": "client's general anxiety (0..1)",
         "client_general_avoidance": "client's general avoidance (0..1)",
         "therapist_anxiety": "therapist's anxiety with the client (0..1)",
-        "open_rupture": "share of dyads with an open rupture",
+        "open_rupture": "proportion of dyads with an open rupture",
     }
     rows = [(label, *(f"{t[name][s - 1]:.3f}" for s in (1, 5, 10, 20))) for name, label in names.items()]
     return table(("typical dyads (1,000, nobody leaves)", "session 1", "5", "10", "20"), rows)

@@ -40,7 +40,7 @@ WHY: Mapping[str, str] = {
     "5.1": "the alliance acts on healing, staying and on the harm of open ruptures at once",
     "5.7": "the share depends on who is in therapy how long; our settings with large caseloads plan short courses",
     "5.15": "one day's noise is an assumption sourced from one study",
-    "10.2": "the share of attachment that comes and goes is one number for both dimensions",
+    "10.2": "the proportion of attachment that comes and goes is one number for both dimensions",
     "11.1": "the interval is narrow (k = 669), so that a percentage point is two of its uncertainties",
     "11.2": "leaving depends on today's alliance; a study's early rating is two to thirty sessions older",
     "12.10": "what makes people worse here is a rupture left unrepaired, a treatment that does not suit them, and life; crises, medication, relapse and the course of a "

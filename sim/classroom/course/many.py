@@ -108,7 +108,7 @@ class Both:
         return overlap(self.a, self.b) if self.a.std() > 0 and self.b.std() > 0 else float("nan")
 
     def won(self, smallest: float = 0.0) -> tuple[float, float]:
-        """Shares of clients for whom A, and for whom B, came out higher by more than ``smallest``."""
+        """Proportions of clients for whom A, and for whom B, came out higher by more than ``smallest``."""
         d = self.a - self.b
         return float((d > smallest).mean()), float((d < -smallest).mean())
 
@@ -171,7 +171,7 @@ def _many(a: Side, b: Side, shared: Shared, measure: str, smallest: float) -> di
 
 
 def _fan(record: Record) -> dict[str, Any]:
-    """Median and bands (50 %, 95 %) of the alliance of whoever is still in therapy, and the share that is."""
+    """Median and bands (50 %, 95 %) of the alliance of whoever is still in therapy, and the proportion that is."""
     alliance = np.vstack([record.first_alliance(), record.alliance()])
     there = ~np.isnan(alliance)
     bands: list[list[float] | None] = [

@@ -2,7 +2,7 @@
 
 Names after the strategies of safran_reviews: naming the rupture is a direct, changing course an indirect way to resolve it;
 pressing on with the plan and stepping back are what trainees do instead. Which quantity stands for a response, and every
-amount, is an *assumption*; what follows from it is the model's. What a response does later in the session comes to nothing
+amount, is an *assumption*; what follows from it is the model's. What a response does later in the session has no effect
 where the rupture is in the session's last exchange.
 """
 

@@ -1,7 +1,7 @@
 """What the sentences of the lessons are about, measured in the fan of a state: one function for each lesson.
 
 Each gives the quantities that its lesson puts bounds on, by name; the bounds stand in ``lessons.py``, once, and are said with
-the words of ``words.yaml``. Shares are shares of the clients in the fan (0..1); differences are A less B, client by client.
+the words of ``words.yaml``. Shares are proportions of the clients in the fan (0..1); differences are A less B, client by client.
 """
 
 from __future__ import annotations

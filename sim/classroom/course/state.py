@@ -62,7 +62,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class Side:
-    """One of the two pairs. Points are (anxiety, avoidance), ECR 1-7; accuracy and warmth are shares."""
+    """One of the two pairs. Points are (anxiety, avoidance), ECR 1-7; accuracy and warmth are proportions."""
 
     client: tuple[float, float]
     therapist: tuple[float, float]
@@ -121,7 +121,7 @@ def defaults() -> dict[str, str]:
 
 
 def warmth_base(share: float) -> float:
-    """The model's parameter for a warmth given as a share (that of a wholly unavoidant therapist), to three digits."""
+    """The model's parameter for a warmth given as a proportion (that of a wholly unavoidant therapist), to three digits."""
     return round(float(min(max(logit(share), _WARMTH.low), _WARMTH.high)), 3)
 
 

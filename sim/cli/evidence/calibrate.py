@@ -29,7 +29,7 @@ def calibrate(
     out: Annotated[Path, _FOLDER] = Path("results/calibration"),
     rounds: Annotated[int, typer.Option(min=1, max=100, help="Steps at most.")] = 8,
     start: Annotated[str, typer.Option(help="Where to begin: defaults, or centre (of the priors).")] = "centre",
-    size: Annotated[float, typer.Option(min=0.05, max=4.0, help="Share of the usual number of people in each table.")] = 0.5,
+    size: Annotated[float, typer.Option(min=0.05, max=4.0, help="Proportion of the usual number of people in each table.")] = 0.5,
     workers: Annotated[int | None, _WORKERS] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
 ) -> None:
@@ -63,7 +63,7 @@ def ensemble(
         int, typer.Option(min=0, max=1000, help="Simulate so many members again, on random draws that no search has used.")
     ] = 0,
     seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Seed of the verification.")] = 1,
-    size: Annotated[float, typer.Option(min=0.05, max=4.0, help="Share of the usual number of people in each table.")] = 1.0,
+    size: Annotated[float, typer.Option(min=0.05, max=4.0, help="Proportion of the usual number of people in each table.")] = 1.0,
     build: Annotated[Path | None, typer.Option(help="Build an ensemble again in this folder (long; resumable).")] = None,
     wanted: Annotated[int, typer.Option(min=2, max=600, help="Members wanted of a new one.")] = 220,
     fit: Annotated[Path | None, typer.Option(help="The calibration to build around; default: the shipped one.")] = None,

@@ -34,7 +34,7 @@ def shown(value: float) -> str:
 
 
 def tables(told: Told) -> list[Table]:
-    """For the screen: the parameters that Morris found to move the measure most, and the shares of its variance."""
+    """For the screen: the parameters that Morris found to move the measure most, and the proportions of its variance."""
     found, out = told.found, []
     lines: list[tuple[str, ...]]
     moved = [row for row in ranked(found.morris) if row.mu_star > 0][:_MOST]
@@ -48,7 +48,7 @@ def tables(told: Told) -> list[Table]:
         ]  # fmt: skip
         out.append(table(title, _heads("mu* ± 95 %", "mu", "sigma", "noise"), lines))
     if found.sobol:
-        title = "Sobol: share of the measure's variance over these ranges"
+        title = "Sobol: proportion of the measure's variance over these ranges"
         lines = [
             (*_range(ranges[one.name]), f"{one.first:.2f} ± {one.first_error:.2f}", f"{one.total:.2f} ± {one.total_error:.2f}",
              f"{one.noise:.3f}", one.verdict)

@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 _PARAMETERS = typer.Option(
     help="A parameter of the model, or a group of them (attune params lists both); may be repeated; default: all that are free."
 )
-_RANGE = typer.Option("--range", help="Half the width of every range, as a share of the parameter's value (an assumption).")
+_RANGE = typer.Option("--range", help="Half the width of every range, as a proportion of the parameter's value (an assumption).")
 
 
 def sensitivity(
     scenario: Annotated[Path, typer.Argument(help="A scenario file (YAML).")],
     measure: Annotated[str, typer.Option(help="A measure (mean_alliance) or a column's mean (clients.distress_end).")],
     parameters: Annotated[list[str] | None, _PARAMETERS] = None,
-    method: Annotated[str, typer.Option(help="morris (screening), sobol (shares of variance), or both.")] = "both",
+    method: Annotated[str, typer.Option(help="morris (screening), sobol (proportions of variance), or both.")] = "both",
     trajectories: Annotated[int, typer.Option(help="Morris trajectories.")] = 10,
     samples: Annotated[int, typer.Option(help="Sobol base samples, a power of two.")] = 128,
     top: Annotated[int, typer.Option(help="How many of the parameters that Morris finds go on to Sobol.")] = 8,

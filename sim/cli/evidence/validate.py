@@ -27,7 +27,9 @@ def validate(
     pattern: Annotated[list[str] | None, typer.Option(help="A pattern by its id (5.1); may be repeated; default: all.")] = None,
     scenario: Annotated[Path | None, typer.Option(help="Validate the model that this scenario file changes.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for the table (JSON) and the forest plot.")] = None,
-    size: Annotated[float, typer.Option(min=0.02, max=10.0, help="Share of the usual number of people: rougher below 1.")] = 1.0,
+    size: Annotated[
+        float, typer.Option(min=0.02, max=10.0, help="Proportion of the usual number of people: rougher below 1.")
+    ] = 1.0,
     threads: Annotated[int | None, typer.Option(min=1, help="Threads; default: all cores. Does not change results.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
     leave_one_out: Annotated[bool, typer.Option("--leave-one-out", help="Predict each row by a fit without it (long).")] = False,

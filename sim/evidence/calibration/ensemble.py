@@ -3,7 +3,7 @@
 History matching. A design of points around the best fit is simulated; an emulator of the table learns from them (scikit-learn);
 parameter sets that are plausible given the table and the priors are drawn with it (emcee); and every one of them is then
 simulated for itself, on random draws of its own, and kept only where the joint score passes, no row lies off by more than 2.5 and every
-direction that was looked at holds. The kept ones are a sample of what the evidence leaves open, not a set of best fits.
+direction that was looked at holds. The kept ones are a sample of parameter uncertainty, not a set of best fits.
 """
 
 from __future__ import annotations

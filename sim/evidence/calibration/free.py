@@ -4,7 +4,7 @@ A prior is a normal distribution of the parameter itself, of its logarithm (posi
 the default that the model had before it was held against the table; of parameters that did not exist then, a guess. Spreads are
 assumptions. A pattern that says nothing about a parameter leaves it at its centre.
 
-Besides, parameters were moved by hand while the table was in sight, some for a row, some to keep a claim. They count as fitted, and
+Besides, parameters were hand-tuned against the same targets, some for a row, some to keep a claim. They count as fitted, and
 stand in ``BY_HAND`` with what they were.
 """
 
@@ -93,7 +93,7 @@ FREE: tuple[Free, ...] = (
 )
 
 
-#: Parameters moved by hand with the table in sight: name -> (default before, nan where it did not exist, and what for).
+#: Parameters hand-tuned against the same targets: name -> (default before, nan where it did not exist, and what for).
 BY_HAND: Mapping[str, tuple[float, str]] = {
     "expression_flattening": (float("nan"), "row 14.9: accuracy depends on the other's expressivity"),
     "estimate_noise_sd": (0.3, "row 14.9"),

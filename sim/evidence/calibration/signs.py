@@ -1,4 +1,4 @@
-"""Signs over the ensemble: in what share of the parameter sets that agree with the published evidence a direction, or a claim, holds."""
+"""Signs over the ensemble: in what proportion of the parameter sets that agree with the published evidence a direction, or a claim, holds."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from sim.theory.ensemble import members
 
 
 def direction_shares(tables: Sequence[Found]) -> dict[str, dict[str, float]]:
-    """Row -> part -> share of the tables in which that part has its sign with the whole of its interval."""
+    """Row -> part -> proportion of the tables in which that part has its sign with the whole of its interval."""
     shares: dict[str, dict[str, float]] = {}
     for p in patterns().values():
         if p.tier != "direction":
@@ -35,7 +35,7 @@ def claim_shares(chosen: Sequence[int], seed: int = reserved.CLAIMS, threads: in
                  say: Callable[[str], None] = print) -> list[dict[str, Any]]:  # fmt: skip
     """Every contrast of the claims under these members' parameters, on the same people and random draws.
 
-    One entry a contrast: what the defaults come to on those draws, share of members in which it is reproduced as stated, in which
+    One entry a contrast: what the defaults come to on those draws, proportion of members in which it is reproduced as stated, in which
     it goes the stated way with the whole of its interval, and the middle effect with its range over members.
     """
     usual = {found.contrast.id: found.verdict for found in findings((), seed, ablated=False, threads=threads)}

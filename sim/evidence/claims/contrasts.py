@@ -34,7 +34,7 @@ _MERGED = ("parameters", "lesions", "cut", "clamp")
 _FOLLOWED = 200  # clients followed exchange by exchange, where a measure looks inside sessions
 
 
-#: Share of an effect that may be left once its mechanism is taken out.
+#: Proportion of an effect that may be left once its mechanism is taken out.
 LEFT = 0.2
 #: What a contrast can come to.
 VERDICTS = ("reproduced", "weaker than stated", "not reproduced", "not specific")

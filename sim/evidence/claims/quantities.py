@@ -69,12 +69,12 @@ _MEASURED: dict[str, tuple[str, ...]] = {
 #: What the names mean that are no columns of a result table (those are described in docs/DESIGN.md).
 MEANINGS: dict[str, str] = {
     "security": "minus the mean of anxiety and avoidance with the therapist, latent, ECR points",
-    "misreading": "the response as the client perceives it less the response that was given (share of the scale)",
+    "misreading": "the response as the client perceives it less the response that was given (proportion of the scale)",
     "therapist_misreading": "the client's collaboration as the therapist perceives it less what was given",
     "task_minus_bond": "WAI task less WAI bond, client's ratings",
     "shown_minus_felt": "expression less arousal, client",
-    "leaving_logit": "logit of the chance of leaving after a session",
-    "repaired_share": "share of a client's ruptures that were repaired; clients without any are left out",
+    "leaving_logit": "logit of the probability of leaving after a session",
+    "repaired_share": "proportion of a client's ruptures that were repaired; clients without any are left out",
     "confrontation_share": "of a client's sessions with a rupture, the share with a confrontation",
     "fright_left": "arousal three exchanges after it was forced to .9, less the client's mean of the session before",
     "bond_minus_general_moved": "how much further attachment to the therapist moved than general attachment, ECR points",

@@ -253,7 +253,7 @@ def _alliance_shares(courses: pd.DataFrame, raters: Sequence[str]) -> Simulated:
 
 
 def therapist_share_alliance(courses: pd.DataFrame) -> Simulated:
-    """Share of the client-rated alliance that lies between therapists."""
+    """Proportion of the client-rated alliance that lies between therapists."""
     return _alliance_shares(courses, ["client"])
 
 

@@ -18,7 +18,7 @@ class Simulated:
     """What the simulated studies found: one value, or several named parts.
 
     ``error``: Monte-Carlo standard error of ``value``, over the studies there were. ``studies``: how many. ``tau``: SD of true
-    values between studies, beyond sampling; ``i2``: its square as a share of the variance of studies' values; both missing
+    values between studies, beyond sampling; ``i2``: its square as a proportion of the variance of studies' values; both missing
     where they are not asked for. ``parts``: name -> (value, low, high), 95 % interval over studies.
     """
 
@@ -119,7 +119,7 @@ def stratified_error(values: np.ndarray, strata: np.ndarray) -> float:
 
 
 def _heterogeneity(values: np.ndarray, sampling: np.ndarray) -> tuple[float, float]:
-    """Variance of true values between studies, and its share of the variance of studies' values (DerSimonian and Laird)."""
+    """Variance of true values between studies, and its proportion of the variance of studies' values (DerSimonian and Laird)."""
     weights = 1.0 / sampling
     if values.size < 2:
         return float("nan"), float("nan")

@@ -36,12 +36,12 @@ def _mean_and_sd(community: pd.DataFrame, name: str) -> Simulated:
 
 
 def anxiety_distribution(community: pd.DataFrame) -> Simulated:
-    """ECR anxiety as a share of the range."""
+    """ECR anxiety as a proportion of the range."""
     return _mean_and_sd(community, "anxiety")
 
 
 def avoidance_distribution(community: pd.DataFrame) -> Simulated:
-    """ECR avoidance as a share of the range."""
+    """ECR avoidance as a proportion of the range."""
     return _mean_and_sd(community, "avoidance")
 
 
@@ -52,13 +52,13 @@ def anxiety_with_avoidance(community: pd.DataFrame) -> Simulated:
 
 
 def reported_ruptures(ratings: pd.DataFrame) -> Simulated:
-    """Share of sessions of which clients report a rupture."""
+    """Proportion of sessions of which clients report a rupture."""
     cut = studies(ratings, 100)
     return pooled_parts(pd.DataFrame({"share": cut.groupby("study")["ruptures_client_reported"].mean()}))
 
 
 def community_styles(community: pd.DataFrame) -> Simulated:
-    """Shares of secure, avoidant and anxious people by ECR scores."""
+    """Proportions of secure, avoidant and anxious people by ECR scores."""
     cut = _samples(community).dropna(subset=["anxiety", "avoidance"])
     secure = (cut["anxiety"] < STYLE_CUT) & (cut["avoidance"] < STYLE_CUT)
     avoidant = ~secure & (cut["avoidance"] >= cut["anxiety"])
@@ -78,7 +78,7 @@ def _therapists(courses: pd.DataFrame) -> pd.DataFrame:
 
 
 def secure_therapists(courses: pd.DataFrame) -> Simulated:
-    """Share of therapists with both scores below the middle of the scale; samples are settings."""
+    """Proportion of therapists with both scores below the middle of the scale; samples are settings."""
     one = _therapists(courses).dropna()
     secure = (one["therapist_anxiety_0"] < STYLE_CUT) & (one["therapist_avoidance_0"] < STYLE_CUT)
     return pooled_parts(pd.DataFrame({"secure": secure.astype(float).groupby(one["setting"]).mean()}))

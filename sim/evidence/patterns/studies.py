@@ -52,7 +52,7 @@ SETTINGS = (
 CLIENTS = 4000  # who begin in each setting
 COMMUNITY, COMMUNITY_WEEKS = 22600, 6
 CLINICS = 10
-SPOKEN = {"much said": 0.8, "little said": 0.2}  # share of what people feel that they are made to say
+SPOKEN = {"much said": 0.8, "little said": 0.2}  # proportion of what people feel that they are made to say
 
 EARLY, CURRENT = 3, 18  # sessions: of an early rating, and of the pairs that have met for long
 RATINGS = ("wai_client", "wai_therapist", "empathy_client", "empathy_observer", "empathy_therapist")
@@ -90,7 +90,7 @@ def changes_of(scenario: Scenario) -> dict[str, Any]:
 class Studies:
     """All simulated studies of one model. Each table is made when first asked for; column meanings are those of a run's tables.
 
-    ``seed`` fixes all random draws. ``changes``: keys of a scenario that change the model (``changes_of``). ``size``: share of the
+    ``seed`` fixes all random draws. ``changes``: keys of a scenario that change the model (``changes_of``). ``size``: proportion of the
     usual number of people, for a quicker and rougher look. ``threads`` changes speed only.
     """
 

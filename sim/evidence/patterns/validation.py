@@ -205,7 +205,7 @@ def validate(
 ) -> Validation:
     """Simulate the studies and compare. ``ids``: some patterns only. ``changes``: of the model (``studies.changes_of``).
 
-    ``size``: share of the usual number of people. Raises ``EvidenceError`` for an id that is not in the table.
+    ``size``: proportion of the usual number of people. Raises ``EvidenceError`` for an id that is not in the table.
     """
     wanted, studies = chosen(ids), Studies(seed, changes or {}, size, threads)
     rows = []

@@ -99,7 +99,7 @@ def therapist_studies(courses: pd.DataFrame) -> pd.DataFrame:
 
 
 def therapist_shares(courses: pd.DataFrame, outcome: str, adjusted_for: Sequence[str]) -> pd.DataFrame:
-    """Share of ``outcome`` that lies between therapists in every study (REML), with its ``setting``."""
+    """Proportion of ``outcome`` that lies between therapists in every study (REML), with its ``setting``."""
     rows = []
     for _, one in therapist_studies(courses).dropna(subset=[outcome, *adjusted_for]).groupby("study"):
         fit = random_intercepts(one[outcome], one[list(adjusted_for)], one["therapist"])
@@ -108,7 +108,7 @@ def therapist_shares(courses: pd.DataFrame, outcome: str, adjusted_for: Sequence
 
 
 def therapist_share_outcome(courses: pd.DataFrame) -> Simulated:
-    """Share of the outcome, adjusted for intake, that lies between therapists."""
+    """Proportion of the outcome, adjusted for intake, that lies between therapists."""
     found = therapist_shares(courses, "distress_end", ["distress_0"])
     return pooled(found["share"], found["setting"])
 
@@ -158,13 +158,13 @@ def untreated_attachment_r(community: pd.DataFrame) -> Simulated:
 
 
 def dropout_share(courses: pd.DataFrame) -> Simulated:
-    """Share of courses begun that end against plan."""
+    """Proportion of courses begun that end against plan."""
     cut = studies(courses, 125)
     return _mean_of_studies(cut, (cut["ending"] == "dropout").to_numpy(float))
 
 
 def reliable_deterioration(courses: pd.DataFrame) -> Simulated:
-    """Share of those who began who are reliably worse at the end."""
+    """Proportion of those who began who are reliably worse at the end."""
     cut = studies(courses.dropna(subset=["distress_0", "distress_end"]), 150)
     return _mean_of_studies(cut, (cut["distress_end"] - cut["distress_0"] >= RELIABLE_CHANGE).to_numpy(float))
 
@@ -247,7 +247,7 @@ def community_anxiety_distress_r(community: pd.DataFrame) -> Simulated:
 
 
 def _current_pairs(courses: pd.DataFrame, rater: str) -> pd.DataFrame:
-    """Ratings as shares of the range, of pairs still meeting, cut into studies of 36: mean and SD of each with its setting."""
+    """Ratings as proportions of the range, of pairs still meeting, cut into studies of 36: mean and SD of each with its setting."""
     rows = courses.dropna(subset=[f"wai_{rater}_current"])
     share = (rows[f"wai_{rater}_current"] - 1.0) / 6.0
     place = rows.groupby("setting").cumcount() // 36
@@ -286,13 +286,13 @@ def style_effects(one: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, float]:
 
 
 def distress_from_styles_and_defences(community: pd.DataFrame) -> Simulated:
-    """Share of the variance of distress that styles and defences explain."""
+    """Proportion of the variance of distress that styles and defences explain."""
     found = [style_effects(one)[2] for _, one in studies(community, 1129).groupby("study")]
     return pooled(found, np.zeros(len(found)))
 
 
 def mediated_share(community: pd.DataFrame) -> Simulated:
-    """Share of what fearful and preoccupied styles do to distress that defences carry; a ratio of means over samples."""
+    """Proportion of what fearful and preoccupied styles do to distress that defences carry; a ratio of means over samples."""
     whole, carried = [], []
     for _, one in studies(community, 1129).groupby("study"):
         total, direct, _ = style_effects(one)

@@ -33,7 +33,7 @@ LEVELS = 4
 LEAST_TRAJECTORIES, LEAST_SAMPLES = 4, 8
 #: Seeds on which the base point is run to see how far sampling noise alone moves the measure.
 BASE_SEEDS = 20
-#: With one replicate, this many trajectories, and this share of the samples (at least 8), are run on a second seed as well.
+#: With one replicate, this many trajectories, and this proportion of the samples (at least 8), are run on a second seed as well.
 CHECKED_TRAJECTORIES, CHECKED_SHARE = 4, 1 / 8
 RESAMPLES = 1000
 

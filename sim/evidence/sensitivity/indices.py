@@ -37,7 +37,7 @@ class Screened:
 
 @dataclass(frozen=True)
 class Shared:
-    """A parameter's share of the measure's variance over the ranges, with half the bootstrap 95 % intervals.
+    """A parameter's proportion of the measure's variance over the ranges, with half the bootstrap 95 % intervals.
 
     ``first``: alone (S1); ``total``: with all its interactions (ST). ``noise``: what sampling noise adds to ``total`` in expectation.
     """
@@ -67,7 +67,7 @@ class Noise:
     """How far sampling noise moves the measure at the points of a design (its unit), where points are means over ``replicates`` seeds.
 
     ``seed_sd``: SD between seeds at one point; ``error``: standard error of a point's mean; ``output_sd``: SD between points.
-    ``share``: share of the variance between points that is noise which shared seeds do not cancel.
+    ``share``: proportion of the variance between points that is noise which shared seeds do not cancel.
     """
 
     points: int

@@ -22,8 +22,8 @@ from sim.simulation.tables import Run
 UNITS = {
     "mean_alliance": "WAI points",
     "alliance_growth": "WAI points",
-    "alliance_share_between_arms": "share of variance, 0-1",
-    "dropout_share": "share of clients",
+    "alliance_share_between_arms": "proportion of variance, 0-1",
+    "dropout_share": "proportion of clients",
     "sessions_attended": "sessions",
     "ruptures_per_session": "ruptures per session",
     "distress_change": "CORE-OM points",

@@ -50,7 +50,7 @@ from sim.report.figures.experiments.effects import (
 from sim.report.figures.experiments.pairs import crosses_kinds, interaction
 from sim.report.figures.experiments.paths import affect_labelling, fixes_responses, learned_strategies, weakens_words
 from sim.report.figures.session import one_session
-from sim.report.figures.uncertainty import chance_and_evidence
+from sim.report.figures.uncertainty import two_uncertainties
 from sim.report.text import number, percent, short
 from sim.simulation.tables import Run
 from sim.therapy.course import WEEKS_PER_MONTH
@@ -184,7 +184,7 @@ def alliance_curves(run: Run, fig: Figure | SubFigure | None = None) -> Figure |
 
 @in_style
 def still_attending(run: Run, fig: Figure | SubFigure | None = None) -> Figure | SubFigure:
-    """Share of clients who come to each session (above), and share who have left by then (below): dropped out, or improved."""
+    """Proportion of clients who come to each session (above), and proportion who have left by then (below): dropped out, or improved."""
     shown, remark = panels(run, therapy_only=True)
     columns = max(len(shown), 1)
     fig = fig or picture(9.6, 5.6)
@@ -230,7 +230,7 @@ def still_attending(run: Run, fig: Figure | SubFigure | None = None) -> Figure |
 
 
 def attendance(clients: pd.DataFrame, planned: int) -> pd.DataFrame:
-    """By session: share of an arm's clients who come to it, and share who have dropped out, or improved and ended, after it."""
+    """By session: proportion of an arm's clients who come to it, and proportion who have dropped out, or improved and ended, after it."""
     sessions = np.arange(1, planned + 1)
     if clients.empty:
         return pd.DataFrame(np.nan, index=sessions, columns=["attending", "dropped_out", "improved"])
@@ -299,7 +299,7 @@ EXPERIMENTS: dict[str, tuple[Callable[..., Figure | SubFigure], Callable[[Run], 
     "eeg_sites": (eeg_sites, asks_for_sites),
     "interaction": (interaction, crosses_kinds),
     **CLINIC_FIGURES,
-    "chance_and_evidence": (chance_and_evidence, lambda run: len(run.ensemble) > 0),
+    "two_uncertainties": (two_uncertainties, lambda run: len(run.ensemble) > 0),
 }
 
 _COURSES = ("pairing_differences", "alliance_curves", "still_attending", "distress_course", "attachment_plane")

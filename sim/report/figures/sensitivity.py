@@ -1,4 +1,4 @@
-"""Figures of a sensitivity analysis: what Morris found, and the shares of variance that Sobol indices give."""
+"""Figures of a sensitivity analysis: what Morris found, and the proportions of variance that Sobol indices give."""
 
 from __future__ import annotations
 
@@ -135,13 +135,13 @@ def _numbered(ax: Axes, points: list[tuple[int, float, float]]) -> None:
 
 @in_style
 def shares(told: Told) -> Figure:
-    """Every parameter's share of the variance: alone and in all, with intervals, and what sampling noise adds."""
+    """Every parameter's proportion of the variance: alone and in all, with intervals, and what sampling noise adds."""
     from sim.evidence.sensitivity.study import what
 
     rows = sorted(told.found.sobol, key=lambda row: -row.total)[:_MOST]
     fig = picture(9.4, 1.9 + 0.42 * max(len(rows), 4))
     ax = fig.subplots()
-    fig.suptitle(short(f"Shares of the variance of {what(told)}", 105), x=0.01, ha="left", fontweight="bold", fontsize=10)
+    fig.suptitle(short(f"Proportions of the variance of {what(told)}", 105), x=0.01, ha="left", fontweight="bold", fontsize=10)
     y = range(len(rows))
     ax.barh(
         y, [row.noise for row in rows], height=0.75, color=BAND, alpha=0.7, linewidth=0, label="part of ST that is sampling noise"
@@ -153,7 +153,7 @@ def shares(told: Told) -> Figure:
                 label="ST: with all its interactions")  # fmt: skip
     ax.axvline(0, color=QUIET, linewidth=0.9)
     ax.set_yticks(y, [short(row.name, 44) for row in rows])
-    ax.set(ylim=(len(rows) - 0.4, -0.6), xlabel="share of the variance between points (95 % bootstrap intervals)")
+    ax.set(ylim=(len(rows) - 0.4, -0.6), xlabel="proportion of the variance between points (95 % bootstrap intervals)")
     ax.grid(visible=False, axis="y")
     ax.legend(loc="lower right")
     _note(told, fig, f"Sobol, {told.found.samples} samples")

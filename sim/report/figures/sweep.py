@@ -18,7 +18,7 @@ from sim.scenario.sweep import Range
 
 #: More factors than this are not drawn; more levels than this are drawn as a cloud.
 MOST_FACTORS, MOST_LEVELS = 4, 12
-#: Share of the distance between two levels by which arms are drawn apart.
+#: Proportion of the distance between two levels by which arms are drawn apart.
 DODGE = 0.03
 #: The column that stands for the factor where a design lists cases.
 CASE = "case"

@@ -1,4 +1,4 @@
-"""The figure of two intervals: for every arm and measure a bar for chance and one for what the evidence leaves open."""
+"""The figure of two intervals: for every arm and measure a bar for sampling uncertainty and one for parameter uncertainty."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from sim.runs.uncertainty import DIFFERENCE, described, is_difference, reference
 from sim.scenario.scenario import Scenario
 from sim.simulation.tables import Run
 
-CHANCE, EVIDENCE = "chance", "what the evidence leaves open"
+SAMPLING, PARAMETER = "sampling uncertainty", "parameter uncertainty"
 #: With more arms than this only differences are drawn; more than MOST_ROWS cannot be told apart.
 MOST_WITH_VALUES, MOST_ROWS = 6, 20
 #: Colour, hatch and place above or below the arm's line: told apart in grey print too.
 BARS: dict[str, dict[str, Any]] = {
-    "chance": {"color": "#0072B2", "hatch": None, "place": -0.19},
-    "evidence": {"color": "#E69F00", "hatch": "////", "place": 0.19},
+    "sampling": {"color": "#0072B2", "hatch": None, "place": -0.19},
+    "parameter": {"color": "#E69F00", "hatch": "////", "place": 0.19},
 }
 HEIGHT = 0.3
 
@@ -43,7 +43,7 @@ def measures_shown(run: Run) -> list[str]:
 
 
 def interval(row: Row, kind: str, digits: int) -> str:
-    """One of the two intervals of a row (``chance`` or ``evidence``), in brackets; a dash where there is none."""
+    """One of the two intervals of a row (``sampling`` or ``parameter``), in brackets; a dash where there is none."""
     low, high = row[f"{kind}_low"], row[f"{kind}_high"]
     return "–" if np.isnan(low) else f"[{number(low, digits)},\N{NO-BREAK SPACE}{number(high, digits)}]"
 
@@ -66,7 +66,7 @@ def main_row(run: Run) -> Row:
     wanted = measures_shown(run)
     for names in ([f"{m}{DIFFERENCE}" for m in wanted], [m for m in wanted if is_difference(m)], wanted):
         found = [table[table["measure"] == m] for m in names]
-        sure = [part[(part["chance_low"] > 0) | (part["chance_high"] < 0)] for part in found]
+        sure = [part[(part["sampling_low"] > 0) | (part["sampling_high"] < 0)] for part in found]
         # In a clinic the first measure that the arms certainly differ in; elsewhere the alliance comes first in any case.
         for part in [*(sure if run.scenario.design == "clinic" else []), *found]:
             if len(part):
@@ -75,8 +75,8 @@ def main_row(run: Run) -> Row:
 
 
 @in_style
-def chance_and_evidence(run: Run, fig: Figure | SubFigure | None = None) -> Figure | SubFigure:
-    """Chance (plain bar) and what the evidence leaves open (hatched bar) for every arm: values above, differences below."""
+def two_uncertainties(run: Run, fig: Figure | SubFigure | None = None) -> Figure | SubFigure:
+    """Sampling uncertainty (plain bar) and parameter uncertainty (hatched bar) for every arm: values above, differences below."""
     if not len(run.ensemble):
         fig = fig or picture(7.0, 3.0)
         nothing_to_show(_empty(fig), "this scenario does not ask for the ensemble (parameters: ensemble)")
@@ -134,12 +134,12 @@ def _panel(run: Run, ax: Axes, table: pd.DataFrame, arms: list[str], measure: st
                         edgecolor="white" if look["hatch"] else look["color"], linewidth=0.6)  # fmt: skip
                 ax.plot([low, low, np.nan, high, high], [y + look["place"] + s * HEIGHT / 2 for s in (-1, 1, 0, -1, 1)],
                         color=look["color"], linestyle="-", marker="", linewidth=1.4)  # fmt: skip
-        ends = [y + BARS["evidence"]["place"] + s * HEIGHT / 2 for s in (-1, 1)]
+        ends = [y + BARS["parameter"]["place"] + s * HEIGHT / 2 for s in (-1, 1)]
         ax.plot([row["median"]] * 2, ends, color=INK, linestyle="-", marker="", linewidth=1.4)
         ax.plot(row["value"], y, color=INK, linestyle="none", marker="o", markersize=4.5)
     if is_difference(measure):
         ax.axvline(0, color=QUIET, linewidth=0.9, linestyle="-", zorder=0.5)
-    reached = table[["value", "chance_low", "chance_high", "evidence_low", "evidence_high"]].to_numpy(float)
+    reached = table[["value", "sampling_low", "sampling_high", "parameter_low", "parameter_high"]].to_numpy(float)
     low, high = float(np.nanmin(reached)), float(np.nanmax(reached))
     low, high = (min(low, 0.0), max(high, 0.0)) if is_difference(measure) else (low, high)
     room = 0.06 * (high - low) or 0.05
@@ -163,8 +163,8 @@ def _labels(run: Run, arms: list[str]) -> list[str]:
 
 def _legend(n: int) -> list[Any]:
     bars = [Patch(facecolor=BARS[kind]["color"], hatch=BARS[kind]["hatch"], edgecolor="white", label=label) for kind, label in (
-        ("chance", f"{CHANCE}: 95 % interval, other people and random draws"),
-        ("evidence", f"{EVIDENCE}: middle 95 % of {n} parameter sets (line: median)"))]  # fmt: skip
+        ("sampling", f"{SAMPLING}: 95 % interval, other people and random draws"),
+        ("parameter", f"{PARAMETER}: middle 95 % of {n} parameter sets (line: median)"))]  # fmt: skip
     return [*bars, Line2D([], [], color=INK, linestyle="none", marker="o", markersize=4.5, label="default parameters")]
 
 
@@ -175,9 +175,9 @@ def caption(run: Run, _: dict[str, Any]) -> tuple[str, str]:
     """Title and caption."""
     n = members_of(two_intervals(run))
     over = "over replicates of the clinic" if run.scenario.design == "clinic" else "over simulated people"
-    return "Chance, and what the evidence leaves open", (
-        f"Blue: chance, the 95 % interval {over} with the default parameters (dot). Orange, hatched: what the evidence leaves "
-        f"open, the middle 95 % of {n} parameter sets that all agree with the published evidence, for the same people with the "
+    return "Sampling and parameter uncertainty", (
+        f"Blue: sampling uncertainty, the 95 % interval {over} with the default parameters (dot). Orange, hatched: parameter uncertainty"
+        f", the middle 95 % of {n} parameter sets that all agree with the published evidence, for the same people with the "
         f"common random numbers (line: their median). Differences are from {against(run.scenario)}. More people narrow the blue bar only."
     )
 
@@ -189,11 +189,11 @@ def seen(run: Run, _: dict[str, Any]) -> str:
     m = described(run.scenario, row["measure"])
     what = f"difference in {m.title}" if row["measure"].endswith(DIFFERENCE) else m.title
     parts = "; ".join(
-        f"{r['arm']} {number(r['value'], m.digits)}, chance {interval(r, 'chance', m.digits)}, evidence "
-        f"{interval(r, 'evidence', m.digits)}"
+        f"{r['arm']} {number(r['value'], m.digits)}, sampling {interval(r, 'sampling', m.digits)}, parameters "
+        f"{interval(r, 'parameter', m.digits)}"
         for r in rows[:8]
     )
     return (
-        "Two bars for each arm and measure, chance above and what the evidence leaves open below. "
+        "Two bars for each arm and measure, sampling uncertainty above and parameter uncertainty below. "
         f"{what.capitalize()} ({row['unit']}): {parts}."
     )

@@ -74,7 +74,7 @@ def pairings_table(run: Run) -> tuple[list[str], list[list[str]]]:
         "overlap with reference": lambda r: percent(r["overlap"]),
         "dropped out": lambda r: percent(r["dropout"]),
         f"distress by month {month} (CORE-OM points)": lambda r: _ranged(r, "change", 1),
-        "change minus untreated": lambda r: _ranged(r, "difference_from_no_treatment", 1),
+        "difference from no treatment": lambda r: _ranged(r, "difference_from_no_treatment", 1),
     }
     rows = [[write(r) for write in columns.values()] for r in table.to_dict("records")]
     kept = [k for k in range(len(columns)) if any(row[k] != "–" for row in rows)]
@@ -239,7 +239,7 @@ def write_report(run: Run, folder: str | Path) -> Path:
         also=involved.also_at_work(run.scenario),
         verdicts=verdicts.said(),
         sources=sources(),
-        chance=doubts.chance(run),
+        sampling=doubts.sampling(run),
         left_open=answer_ensemble.left_open(run),
         assumptions=parameters,
         conflicts=doubts.conflicts(run, shown),

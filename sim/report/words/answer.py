@@ -23,7 +23,9 @@ from sim.simulation.tables import Run
 
 #: Words for a difference by its size in SDs of single clients, after Cohen's convention.
 SIZES = ((0.1, "next to nothing"), (0.2, "very small"), (0.5, "small"), (0.8, "of medium size"), (np.inf, "large"))
-INTERVALS = "Brackets are 95 % intervals over simulated clients on one seed: chance inside this model, not whether it is right."
+INTERVALS = (
+    "Brackets are 95 % intervals over simulated clients on one seed: sampling uncertainty of this model, not whether it is right."
+)
 #: With fewer people in an arm than this, small differences should not be read at all.
 FEW = 50
 
@@ -172,7 +174,7 @@ def _alliance(run: Run) -> list[str]:
     if c.clear or np.isnan(c.lowest):
         verdict, second = f"is {c.said} points higher in", "than in"
     else:
-        verdict, second = f"can hardly be told apart between the arms, with {c.said} points between", "and"
+        verdict, second = f"hardly differs between the arms, with {c.said} points between", "and"
     said = [
         f"The alliance late in therapy, as clients rate it from 1 to 7, {verdict} {arm_name(c.high)} ({means[c.high]}) {second} "
         f"{arm_name(c.low)} ({means[c.low]})."
@@ -352,7 +354,7 @@ def _paired_detail(run: Run) -> list[str]:
     up, clear = int((table["low"] > 0).sum()), int(((table["low"] > 0) | (table["high"] < 0)).sum())
     return [
         f"The largest difference for the same clients is {with_interval(most)} points ({most['arm']}, against "
-        f"{most['reference']}). Of {len(table)} such comparisons with the reference {clear} can be told from zero, {up} of them "
+        f"{most['reference']}). Of {len(table)} such comparisons with the reference {clear} have a 95 % interval that excludes zero, {up} of them "
         "in favour of the other; with the same people and common random numbers in every arm, that holds for differences far too small "
         "to matter to one client."
     ]

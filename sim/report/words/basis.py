@@ -33,7 +33,7 @@ Equation = Callable[..., Any]
 MOST_CLAIMS = MOST_PARAMETERS = 8
 #: How much a lever counts in which the arms differ, and one that is set for all of them.
 DIFFERS, SET = 3.0, 1.0
-#: What the second step of a chain counts beside the first, and the least share of the leading claim that is still shown.
+#: What the second step of a chain counts beside the first, and the least proportion of the leading claim that is still shown.
 AT_ONE_REMOVE, LEAST_SHARE = 0.3, 0.1
 #: Whose attachment it is decides what is claimed about it; nearly every equation takes anxiety or avoidance.
 ABOUT_ATTACHMENT = {

@@ -42,7 +42,7 @@ def table_caption(run: Run) -> str:
     if run.scenario.design == "clinic":
         return captions_clinic.arms_caption(run)
     text = (
-        f"{LATE} Square brackets: 95 % interval of the mean over simulated clients. Overlap: the share that "
+        f"{LATE} Square brackets: 95 % interval of the mean over simulated clients. Overlap: the proportion that "
         "the distribution of "
         "clients has in common with that of the reference, which is "
     )
@@ -129,7 +129,7 @@ def _curves(run: Run, _: dict[str, Any]) -> tuple[str, str]:
 
 def _attending(run: Run, _: dict[str, Any]) -> tuple[str, str]:
     return "Who is still attending", (
-        "Above: share of all who began that comes to each session. Below: share that has left after it, by "
+        "Above: proportion of all who began that comes to each session. Below: proportion that has left after it, by "
         "dropping out (thick) or by ending "
         "early because of improvement (thin)."
     )
@@ -183,7 +183,7 @@ _TEXTS = {
     "distress_course": _distress,
     "attachment_plane": _plane,
     "one_session": _session,
-    "chance_and_evidence": plots_ensemble.caption,
+    "two_uncertainties": plots_ensemble.caption,
     **captions_claims.TEXTS,
     **captions_clinic.TEXTS,
 }
@@ -291,7 +291,7 @@ _SEEN = {
     "distress_course": _seen_distress,
     "attachment_plane": _seen_plane,
     "one_session": _seen_session,
-    "chance_and_evidence": plots_ensemble.seen,
+    "two_uncertainties": plots_ensemble.seen,
     **captions_claims.SEEN,
     **captions_clinic.SEEN,
 }

@@ -22,10 +22,10 @@ TO_HALVE = 4
 PUBLISHED_SHARE = "2-3 %"
 
 
-def chance(run: Run) -> list[str]:
+def sampling(run: Run) -> list[str]:
     """How wide the intervals are beside the differences that the answer speaks of, and how many clients would do better."""
     if run.scenario.design == "clinic":
-        return doubts_clinic.chance(run)
+        return doubts_clinic.sampling(run)
     found = [*([] if pushed(run) else alliance_contrasts(run)), *untreated_contrasts(run)[-1:]]
     said = [_chance_of(run, c) for c in found if c.half > 0]
     picked = [c for c in found if c.picked_from > 2 and c.half > 0]

@@ -41,7 +41,7 @@ def _lesion_table(run: Run, _: dict[str, Any]) -> tuple[str, str]:
         f"Rows: what was removed, and whose. Columns: what changed. Number: {_PAIRED.split(';')[0]}; bold where its 95 % "
         "interval excludes 0, which with so many pairs of courses it does for small effects too. The sign says more or less, "
         "not better or worse. Indented rows are parts of the row above them. Own: the region's own activity, which says "
-        "nothing. Late sessions; repair: share of ruptures repaired, of clients who had any in both arms. Where a region "
+        "nothing. Late sessions; repair: proportion of ruptures repaired, of clients who had any in both arms. Where a region "
         f"stands in the equation of a process its effect was coded in (framed); further away it emerges. {_NO_SCAN}"
     )
 
@@ -79,9 +79,9 @@ def _learned_strategies(run: Run, _: dict[str, Any]) -> tuple[str, str]:
 
 def _interaction(run: Run, _: dict[str, Any]) -> tuple[str, str]:
     (c, t), *_rest = effects.crossing(run.scenario)
-    return "Two people together, beyond the sum of both", (
+    return "Two people together: the statistical interaction", (
         f"For each pair: (this client with this therapist) less (this client, {t} therapist) less ({c} client, this therapist) "
-        f"plus ({c} client, {t} therapist). 0: what each of them does adds up. Left in late alliance, right in the share who "
+        f"plus ({c} client, {t} therapist). 0: what each of them does adds up. Left in late alliance, right in the proportion who "
         "drop out; dots and bars: mean and 95 % interval. The difference between two therapists is taken client by client, that "
         "between kinds of client between groups of clients. Blue: more, orange: less than the sum; grey: not told from it."
     )
@@ -167,7 +167,7 @@ def _seen_interaction(run: Run, _: dict[str, Any]) -> str:
             for r in rows
         )
         parts.append(f"{measure} ({unit}): {values}")
-    return f"Dots with intervals for each pair, beyond the sum of both. {'. '.join(parts)}."
+    return f"Dots with intervals for each pair: the statistical interaction. {'. '.join(parts)}."
 
 
 SEEN: dict[str, Callable[[Run, dict[str, Any]], str]] = {

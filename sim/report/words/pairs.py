@@ -72,7 +72,7 @@ def no_learning(run: Run) -> list[str]:
 
 
 def asks_together(run: Run) -> bool:
-    """Whether the scenario asks for what two people do together beyond what each of them does, and its arms can say."""
+    """Whether the scenario asks for what two people do together beyond what each of them does (their statistical interaction), and its arms can say."""
     return run.scenario.report == "interaction" and EXPERIMENTS["interaction"][1](run)
 
 
@@ -117,7 +117,7 @@ def _row(table: pd.DataFrame, measure: str) -> dict[Any, Any]:
 
 
 def _scaled(row: Row) -> dict[Any, Any]:
-    """Shares of people in percentage points."""
+    """Proportions of people in percentage points."""
     by = 100 if row["measure"] == "dropout" else 1
     return {**row, **{name: by * row[name] for name in ("mean", "low", "high")}}
 

@@ -1,4 +1,4 @@
-"""Chance and what the evidence leaves open, in words and as a table; the two intervals are labelled wherever they stand."""
+"""Sampling and parameter uncertainty, in words and as a table; the two intervals are labelled wherever they stand."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from sim.report.figures.uncertainty import CHANCE, EVIDENCE, against, interval, main_row, measures_shown, members_of
+from sim.report.figures.uncertainty import PARAMETER, SAMPLING, against, interval, main_row, measures_shown, members_of
 from sim.report.text import Row, arm_name, number, percent
 from sim.runs.uncertainty import DIFFERENCE, described, is_difference, reference, two_intervals
 from sim.scenario.scenario import Scenario
@@ -19,8 +19,8 @@ SETTLED = 0.95
 #: Measures whose title is no noun, in a sentence.
 NOUNS = {
     "dropout": "dropout", "distress_change": "the change of distress", "weeks_waited": "weeks on the waiting list",
-    "lost_waiting": "the share lost on the waiting list", "helped": "the share helped",
-    "helped_of_all": "the share helped of all", "helped_per_100_hours": "clients helped per 100 therapist-hours",
+    "lost_waiting": "the proportion lost on the waiting list", "helped": "the proportion helped",
+    "helped_of_all": "the proportion helped of all", "helped_per_100_hours": "clients helped per 100 therapist-hours",
 }  # fmt: skip
 #: More rows than this are no longer printed on a screen; then only differences are.
 MOST_PRINTED = 32
@@ -50,15 +50,15 @@ def heads_and_rows(run: Run, most: int | None = None) -> tuple[list[str], list[l
     if most is not None and len(table) > most:
         wanted = measures_shown(run)
         table = table[[is_difference(m) and m.removesuffix(DIFFERENCE) in wanted for m in table["measure"]]]
-    heads = ["arm", "measure", "default parameters", f"{CHANCE}: 95 % interval", f"{EVIDENCE}: middle 95 % of {n} sets",
+    heads = ["arm", "measure", "default parameters", f"{SAMPLING}: 95 % interval", f"{PARAMETER}: middle 95 % of {n} sets",
              f"median of {n} sets", "sets on the same side of 0"]  # fmt: skip
     rows = []
     for r in table.to_dict("records"):
         digits = described(s, r["measure"]).digits
         mark = " *" if r["outside"] else ""
         rows.append([
-            r["arm"], title(s, r["measure"]), number(r["value"], digits) + mark, interval(r, "chance", digits),
-            interval(r, "evidence", digits), number(r["median"], digits), percent(r["same_side"]),
+            r["arm"], title(s, r["measure"]), number(r["value"], digits) + mark, interval(r, "sampling", digits),
+            interval(r, "parameter", digits), number(r["median"], digits), percent(r["same_side"]),
         ])  # fmt: skip
     return heads, rows
 
@@ -66,7 +66,7 @@ def heads_and_rows(run: Run, most: int | None = None) -> tuple[list[str], list[l
 def table_of_intervals(run: Run) -> dict[str, Any]:
     """The table for a report, with title and caption."""
     heads, rows = heads_and_rows(run)
-    return {"id": "two-intervals", "title": "Chance, and what the evidence leaves open", "heads": heads, "rows": rows,
+    return {"id": "two-intervals", "title": "Sampling and parameter uncertainty", "heads": heads, "rows": rows,
             "caption": what_they_are(run), "names": 2}  # fmt: skip
 
 
@@ -75,10 +75,10 @@ def what_they_are(run: Run) -> str:
     n, clinic = members_of(two_intervals(run)), run.scenario.design == "clinic"
     over = f"{run.scenario.replicates} replicates of the clinic" if clinic else "simulated people"
     said = (
-        f"Chance: 95 % interval over {over} with the default parameters, that is, other people and other random draws. What the "
-        f"evidence leaves open: the same people with common random numbers under {n} parameter sets that all agree with the published "
+        f"Sampling uncertainty: 95 % interval over {over} with the default parameters, that is, other people and other random draws. Parameter uncertainty"
+        f": the same people with common random numbers under {n} parameter sets that all agree with the published "
         f"record, the middle 95 % of what they give. Differences are from {against(run.scenario)}; their last column is the "
-        "share of the sets in which the difference has the same sign."
+        "proportion of the sets in which the difference has the same sign."
     )
     if any(two_intervals(run)["outside"]):
         said += " *: the value with the default parameters lies outside of what these sets give."
@@ -91,22 +91,22 @@ def what_they_are(run: Run) -> str:
 
 
 def widths(row: Row) -> tuple[float, float]:
-    """Width of the interval of chance and of that of the evidence."""
-    return row["chance_high"] - row["chance_low"], row["evidence_high"] - row["evidence_low"]
+    """Width of the intervals of sampling and of parameter uncertainty."""
+    return row["sampling_high"] - row["sampling_low"], row["parameter_high"] - row["parameter_low"]
 
 
 def which_is_larger(row: Row) -> str:
     """Which of the two intervals is the wider, as the beginning of a sentence."""
-    by_chance, by_evidence = widths(row)
-    if np.isnan(by_chance):
-        return "Chance is not known here, what the evidence leaves open is"
-    if max(by_chance, by_evidence) <= CLEARLY * min(by_chance, by_evidence):
-        return "Chance and what the evidence leaves open are about as large"
-    larger, smaller = max(by_chance, by_evidence), min(by_chance, by_evidence)
+    by_sampling, by_parameters = widths(row)
+    if np.isnan(by_sampling):
+        return "Sampling uncertainty is not known here, parameter uncertainty is"
+    if max(by_sampling, by_parameters) <= CLEARLY * min(by_sampling, by_parameters):
+        return "Sampling and parameter uncertainty are about as large"
+    larger, smaller = max(by_sampling, by_parameters), min(by_sampling, by_parameters)
     times = f", {number(larger / smaller, 1)} times as wide," if smaller > 0 else ""
-    if by_evidence > by_chance:
-        return f"What the evidence leaves open is larger than chance{times}"
-    return f"Chance is larger than what the evidence leaves open{times}"
+    if by_parameters > by_sampling:
+        return f"Parameter uncertainty is larger than sampling uncertainty{times}"
+    return f"Sampling uncertainty is larger than parameter uncertainty{times}"
 
 
 def _about(run: Run, row: Row) -> str:
@@ -125,14 +125,14 @@ def _points(row: Row) -> str:
 
 
 def sentence(run: Run) -> list[str]:
-    """For the answer: which of the two is the larger for what was asked, and in what share of the sets the conclusion holds."""
+    """For the answer: which of the two is the larger for what was asked, and in what proportion of the sets the conclusion holds."""
     if not asks_for_the_ensemble(run):
         return []
     row = main_row(run)
     digits = described(run.scenario, row["measure"]).digits
     said = (
-        f"{which_is_larger(row)} for {_about(run, row)} ({number(row['value'], digits)} {_points(row)}): chance "
-        f"{interval(row, 'chance', digits)}, what the evidence leaves open {interval(row, 'evidence', digits)}"
+        f"{which_is_larger(row)} for {_about(run, row)} ({number(row['value'], digits)} {_points(row)}): sampling uncertainty "
+        f"{interval(row, 'sampling', digits)}, parameter uncertainty {interval(row, 'parameter', digits)}"
     )
     if not np.isnan(row["same_side"]):
         sets = f"{row['members']} parameter sets that agree with the published evidence"
@@ -146,26 +146,26 @@ def left_open(run: Run) -> list[str]:
         return []
     table = two_intervals(run)
     rows, n = table.to_dict("records"), members_of(table)
-    known = [row for row in rows if not np.isnan(row["chance_low"])]
-    wider = sum(by_evidence > by_chance for by_chance, by_evidence in map(widths, known))
+    known = [row for row in rows if not np.isnan(row["sampling_low"])]
+    wider = sum(by_parameters > by_sampling for by_sampling, by_parameters in map(widths, known))
     said = [
         f"The scenario was run once more with each of {n} parameter sets that all agree with the published evidence, with the "
         f"same people and random draws. Of {len(known)} values and differences with both intervals, {wider} are left open more by the "
-        "evidence than by chance. More simulated people make chance smaller, not this; only better evidence does."
+        "evidence than by sampling. More simulated people make sampling uncertainty smaller, not this; only better evidence does."
     ]
-    # A conclusion is a difference that chance alone leaves on one side of 0; of others nobody would say which way they go.
-    concluded = [r for r in rows if not np.isnan(r["same_side"]) and not r["chance_low"] <= 0 <= r["chance_high"]]
+    # A conclusion is a difference whose sampling interval excludes 0; of others nobody would say which way they go.
+    concluded = [r for r in rows if not np.isnan(r["same_side"]) and not r["sampling_low"] <= 0 <= r["sampling_high"]]
     unsettled = [row for row in concluded if row["same_side"] < SETTLED]
     if unsettled:
         listed = "; ".join(f"{_about(run, row)} ({percent(row['same_side'])})" for row in unsettled[:4])
         more = f"; and {len(unsettled) - 4} more" if len(unsettled) > 4 else ""
         said.append(
-            f"Of {len(concluded)} differences that chance leaves on one side of 0 the evidence does not settle the sign of "
+            f"Of {len(concluded)} differences whose sampling interval excludes 0 the evidence does not settle the sign of "
             f"{len(unsettled)}, which fewer than {percent(SETTLED)} of the sets share: {listed}{more}."
         )
     elif concluded:
         said.append(
-            f"{len(concluded)} of {len(concluded)} differences that chance leaves on one side of 0 have the same sign in "
+            f"{len(concluded)} of {len(concluded)} differences whose sampling interval excludes 0 have the same sign in "
             f"{percent(SETTLED)} or more of the sets."
         )
     outside = [row for row in rows if row["outside"]]

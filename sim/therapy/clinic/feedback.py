@@ -16,7 +16,7 @@ def heed_feedback(world: World, rows: np.ndarray) -> None:
     """With a client who is off track the therapist mentalises more carefully and is readier to repair ruptures [K1, K3].
 
     Off track: rated distress now lies ``off_track_points`` above what typical progress since the first session of this course
-    would have brought. Who did not hand in this rating is not off track today, nor is anybody without the first rating of the
+    would have brought. Whose rating did not come back is not off track today, nor is anybody without the first rating of the
     course. Writes off_track, distress_first_rated, and what the therapist brings: skill, repair_skill.
     """
     d, p, now = world.dyads, world.parameters, world.ratings["distress"][rows]

@@ -73,7 +73,7 @@ class Standing:
 
 
 def by_lot(world: World, rows: np.ndarray, share: float, *, exactly: bool) -> np.ndarray:
-    """Whether each of these therapists is drawn: a share of them exactly, as in a trial, or each with that chance."""
+    """Whether each of these therapists is drawn: a proportion of them exactly, as in a trial, or each with that chance."""
     lot = world.luck.uniform(world.therapist_code[rows], "training_lot")
     if not exactly:
         return np.asarray(lot <= share, bool)

@@ -242,7 +242,7 @@ def _sessions_left(c: Clinic, clients: np.ndarray) -> np.ndarray:
 def _seen(c: Clinic, waiting: np.ndarray, room: np.ndarray) -> Seen:
     """What a real service could see of those who wait and of the therapists.
 
-    Of who did not hand in a questionnaire it takes what is typical: the mean ECR of their role's population, and the CORE-OM of
+    Of whose questionnaire did not come back it takes what is typical: the mean ECR of their role's population, and the CORE-OM of
     the typical client.
     """
     w, posts = c.world, np.flatnonzero(room > 0)

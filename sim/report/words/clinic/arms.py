@@ -197,7 +197,7 @@ def readings(run: Run) -> list[str]:
     mean = {arm: said.mean("dropout", arm) for arm in treating(run)}
     low, high = min(mean, key=lambda a: mean[a]), max(mean, key=lambda a: mean[a])
     return [
-        "Reading by reading, the correlation of being alike in attachment with the alliance, and the share of the "
+        "Reading by reading, the correlation of being alike in attachment with the alliance, and the proportion of the "
         f"early alliance that lies between therapists, are: {'; '.join(parts)}.",
         f"For the clinic as a whole dropout runs from {said.value('dropout', low)} % ({arm_name(low)}) to "
         f"{said.value('dropout', high)} % ({arm_name(high)}), the alliance from {_ends(said, 'alliance', run)}, the "

@@ -91,7 +91,7 @@ def _therapists(run: Run, _: Told) -> tuple[str, str]:
         f"First replicate of {arm_name(cm.reference(run.scenario))}. Black: what a random-intercept model estimates "
         "from each therapist's own clients, drawn toward the mean, with its 95 % interval. Orange: the same "
         "therapists when each treats the same clients, as they were when they started. Early alliance is that after "
-        f"the third session; distress is adjusted for distress at the start.{some} The share of the variance between "
+        f"the third session; distress is adjusted for distress at the start.{some} The proportion of the variance between "
         "therapists, and its interval, are over all replicates. No ranking: intervals overlap, and it is the same "
         "therapist who looks best with one group of clients and ordinary with another."
     )
@@ -321,7 +321,7 @@ def _readings(run: Run) -> list[Table]:
     caption = (
         "Being alike: correlation of a course's alliance with the product of both people's attachment (anxiety with "
         "anxiety, avoidance with avoidance, each from its mean), their own effects taken out; above 0 similar, below "
-        "0 dissimilar pairs do better. Between therapists: share of the differences in the alliance after session "
+        "0 dissimilar pairs do better. Between therapists: proportion of the differences in the alliance after session "
         "three, as a random-intercept model estimates it, and true (every therapist with the same clients). "
         f"{replicates_said(run)}"
     )

@@ -1,4 +1,4 @@
-"""What would change the answer of a clinic: chance over replicates, and what its design and its parameters take for granted."""
+"""What would change the answer of a clinic: sampling uncertainty over replicates, and what its design and its parameters take for granted."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TO_HALVE = 4
 ONE_IN = 20
 
 
-def chance(run: Run) -> list[str]:
+def sampling(run: Run) -> list[str]:
     """How many replicates there are, how wide the widest difference is, and how many comparisons were made."""
     n = run.scenario.replicates
     if n == 1:
@@ -72,7 +72,7 @@ def design(run: Run) -> list[str]:
         )
     if any(plan.turnover for plan in plans.values()):
         said.append(
-            "Who quits depends on tiredness alone; the next therapist takes over a share of the bond (hand_over_share) that "
+            "Who quits depends on tiredness alone; the next therapist takes over a proportion of the bond (hand_over_share) that "
             "is assumed."
         )
     if _somebody_waits(run):
