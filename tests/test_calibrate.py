@@ -1,4 +1,7 @@
-"""Calibration, ensemble, rows predicted and competing models: known answers on small problems; what is shipped against what was found."""
+"""Calibration, ensemble, rows predicted and competing models: known answers on small problems.
+
+What is shipped against what was found.
+"""
 
 from __future__ import annotations
 

@@ -160,7 +160,8 @@ def test_rules_read_things_that_exist() -> None:
     named = {"x", "share", "step", *PARAMETERS, *(n.partition("_")[2] for n in PARAMETERS), *written}
     named |= {f"{role}_{region}" for role in ROLES for region in REGIONS} | set(PERSON) | set(DYAD)
     named |= {f"{role}_{number}" for role in ROLES for number in PARAMETERS} | {c.partition("_")[2] for c in DYAD}
-    ends = ("_luck", "_chance", "exchange", "_z", "_path", "own", "progress", "mean_perceived", "mean_attunement", "anchor", "prototype",
+    ends = ("_luck", "_chance", "exchange", "_z", "_path", "own", "progress", "mean_perceived", "mean_attunement", "anchor",
+            "prototype",
             "population_sd", "population_mean", "distress_gain", "attachment", "typical", "treatment_gain", "event", "common",
             "shared_share")  # fmt: skip
     for rule in rules():

@@ -330,7 +330,8 @@ def _first_impressions(c: Clinic, who: np.ndarray, therapists: np.ndarray) -> di
     """What the same two people would bring as strangers."""
     w, rows = c.world, np.arange(who.size)
     fresh = World(
-        luck=w.luck, parameters=w.parameters, clients=w.clients, therapists=w.therapists, dyads=Columns(w.dyads.declared, who.size),
+        luck=w.luck, parameters=w.parameters, clients=w.clients, therapists=w.therapists,
+        dyads=Columns(w.dyads.declared, who.size),
         client_code=w.client_code, therapist_code=w.therapist_code, client_of=who, therapist_of=therapists,
         pair_code=np.zeros(who.size, np.uint64), planned_sessions=np.ones(who.size), n_exchanges=2, planned_weeks=1,
     )  # fmt: skip

@@ -224,7 +224,8 @@ TABLE: list[tuple[str, float | None, float, str, str, Measure, int]] = [
 
 @pytest.mark.parametrize("row", TABLE, ids=lambda row: f"{row[0]}->{row[4]} ({row[3]})")
 def test_a_number_moves_what_it_should(row: tuple[Any, ...]) -> None:
-    """From one value to the other, same people and random draws, the measure changes in the stated direction (0: not by a bit)."""
+    """From one value to the other, same people and random draws, the measure changes in the stated direction (0: not by "
+    "a bit)."""
     name, start, end, kind, _, measure, sign = row
     before = PARAMETERS[name].default if start is None else start
     low = measure(ran(kind, () if start is None else ((name, start),)))
@@ -435,8 +436,8 @@ def test_another_kind_of_therapist_leaves_the_clients_as_they_came() -> None:
     first_look = ["client", "week", "distress", "distress_latent"]
     one, other = (r.sessions.query("session == 1")[first_look].reset_index(drop=True) for r in (secure, dismissing))
     pd.testing.assert_frame_equal(one, other, check_exact=True)
-    # What life does is common random numbers: without healing or harm, and with attachment that distress does not follow, distress goes
-    # the same way with either.
+    # What life does is common random numbers: without healing or harm, and with attachment that distress does not follow,
+    # distress goes the same way with either.
     paths = {name: 0.0 for name in PARAMETERS if name.startswith("distress_") and name.endswith("_path")}
     frozen = {"healing_rate": 0.0, "rupture_distress_step": 0.0, "dropout_base": -12.0, "good_enough_prob": 0.0, **paths}
     one, other = (small(therapist=t, parameters=frozen).assessments for t in ("secure", "dismissing"))

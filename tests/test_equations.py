@@ -67,10 +67,12 @@ def lies(argument: str) -> tuple[float, float]:
 PLAIN = {
     "conflict": 0.1, "noticed": 0.7, "partner_noticed": 0.8, "week_noise": 0.0,
     "x": 0.3, "share": 0.4, "step": 0.1, "value": 1.0, "target": 2.0, "rate": 0.2, "mirrored": 0.4, "felt": 0.3,
-    "mentalising": 0.6, "self_other": 0.9, "estimate": 0.3, "attunement": 0.8, "partner_attunement": 0.8, "felt_understanding": 0.8,
+    "mentalising": 0.6, "self_other": 0.9, "estimate": 0.3, "attunement": 0.8, "partner_attunement": 0.8,
+    "felt_understanding": 0.8,
     "warmth": 0.7, "partner_warmth": 0.7, "partner_bid": 0.5, "response": 0.6, "partner_response": 0.6, "disclosure": 0.4,
     "partner_disclosure": 0.4, "expectation": 0.6, "surprise": 0.1, "learning_gate": 0.9, "labelling": 0.3, "control": 0.3,
-    "arousal_target": 0.5, "confronted": 0.0, "mean_perceived": 0.6, "mean_attunement": 0.8, "progress": 0.2, "bond": 0.6, "task": 0.5,
+    "arousal_target": 0.5, "confronted": 0.0, "mean_perceived": 0.6, "mean_attunement": 0.8, "progress": 0.2, "bond": 0.6,
+    "task": 0.5,
     "goal": 0.5, "alliance": 0.55, "engagement": 0.55, "level": 0.6, "level_typical": 0.55, "session": 5.0,
     "tension": 0.2, "compatibility": 0.1, "bid": 0.5,
     "anxiety_z": 0.5, "avoidance_z": 0.5, "anxiety_path": 0.3, "avoidance_path": 0.1, "own": 0.2, "population_sd": 0.2,
@@ -117,7 +119,8 @@ def drawn(name: str, n: int, whole_range: bool) -> dict[str, np.ndarray]:
     out = {}
     for a in arguments(name):
         low, high = lies(a)
-        is_number = a not in RANGES and a not in REGIONS and any(p + a in PARAMETERS for p in ("", "client_", "task_", "anxiety_"))
+        named = any(p + a in PARAMETERS for p in ("", "client_", "task_", "anxiety_"))
+        is_number = a not in RANGES and a not in REGIONS and named
         if is_number and not whole_range:
             out[a] = np.full(n, plain(a))
             continue
@@ -810,11 +813,15 @@ def test_dropout_limits() -> None:
 
 @promise(eq.dyadic_compatibility)
 def test_dyadic_compatibility_is_luck_alone_unless_a_reading_is_chosen() -> None:
-    """Luck alone at gain 0 and for a partner at the mean of their role; above 0 unlike pairs get on better, below 0 alike ones."""
+    """Luck alone at gain 0 and for a partner at the mean of their role.
+
+    Above 0 unlike pairs get on better, below 0 alike ones.
+    """
     mean = {"anxiety_mean": 0.4, "avoidance_mean": 0.3, "partner_anxiety_mean": 0.3, "partner_avoidance_mean": 0.2}
     for a, v, pa, pv in ((0.9, 0.1, 0.2, 0.8), (0.1, 0.9, 0.9, 0.9)):
         here = {"anxiety": a, "avoidance": v, "partner_anxiety": pa, "partner_avoidance": pv, **mean}
-        assert value(eq.dyadic_compatibility, compatibility_luck=1.5, complementarity_gain=0.0, **here) == near(1.5 * P.compatibility_sd)
+        drawn = value(eq.dyadic_compatibility, compatibility_luck=1.5, complementarity_gain=0.0, **here)
+        assert drawn == near(1.5 * P.compatibility_sd)
     still = {"partner_anxiety": 0.3, "partner_avoidance": 0.2, "anxiety": 0.9, "avoidance": 0.9, **mean}
     assert value(eq.dyadic_compatibility, compatibility_luck=0.0, complementarity_gain=20.0, **still) == 0.0
     alike = {"anxiety": 0.7, "partner_anxiety": 0.6, "avoidance": 0.3, "partner_avoidance": 0.2, **mean}

@@ -41,7 +41,8 @@ def test_kept_table_is_of_this_model(ids: list[str]) -> None:
 
 
 def test_model_holds_on_luck_of_its_own() -> None:
-    """A reduced, honest version of ``attune validate``: an unused seed, a third of the people; a residual counts with its own random draws.
+    """A reduced, honest version of ``attune validate``: an unused seed, a third of the people; a residual counts with its own
+    random draws.
 
     No row is far off, the joint score passes, and no direction goes the wrong way.
     """

@@ -109,7 +109,8 @@ def run_added(name: str, text: str) -> None:
 
 
 def seed_at(seed: int, random_numbers: str, changes: Mapping[str, Any]) -> int:
-    """The seed of a point: the batch's, or (``random_numbers: own``) one made of it and of what the point changes, whatever its number."""
+    """The seed of a point: the batch's, or (``random_numbers: own``) one made of it and of what the point changes, whatever its
+    number."""
     if random_numbers == "common":
         return seed
     said = f"{seed}\0{json.dumps(dict(changes), sort_keys=True)}"

@@ -144,7 +144,8 @@ class BatchResults:
         return self._effects
 
     def against(self, base: int = 0) -> pd.DataFrame:
-        """Every point less another, replicate by replicate (``batch.random_numbers: common`` gives both the same people and random draws).
+        """Every point less another, replicate by replicate (``batch.random_numbers: common`` gives both the same people and
+        random draws).
 
         Columns: point, arm, measure, minus, difference, low, high, n (replicates of both). No interval from fewer than two.
         """

@@ -214,7 +214,8 @@ def replay(
     failure: Annotated[int | None, typer.Option(min=0, help="Number of the failure, from 0; without it, all are listed.")] = None,
     write: Annotated[Path | None, _WRITE] = None,
 ) -> None:
-    """Find, replay and understand a failed run of a batch: alone, with common random numbers, narrowed down to who, when and what."""
+    """Find, replay and understand a failed run of a batch: alone, with common random numbers, narrowed down to who, when and
+    what."""
     from sim.cli import replay as page
     from sim.errors import StoreError
     from sim.folders.reopened import reopened

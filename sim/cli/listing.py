@@ -115,7 +115,8 @@ def _of_the_ensemble(scenario: Scenario) -> str:
     if not n:
         return ""
     return (
-        f" All this is done {n + 1} times and takes about {n + 1} times as long: with the default parameters, and with {n} sets of "
+        f" All this is done {n + 1} times and takes about {n + 1} times as long: with the default parameters, and with "
+        f"{n} sets of "
         "numbers that agree with the published evidence, of which only the measures of the arms are kept."
     )
 

@@ -144,11 +144,10 @@ def with_every_therapist(run: Run, arm: Arm, replicate: int, outcome: str, clien
                          therapists: np.ndarray) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
     """What these clients (numbers) would rate with each of these therapists: (clients, therapists); and their intake distress.
 
-    Each pair has a course in a world of its own, as the clients came and as the therapists were when they started (without
-    later fatigue or training), held so; no waiting, no leave. Random numbers are counter-based: a client has common random numbers with everyone, a
-    pair its own, and every questionnaire comes back whole. For ``alliance`` nobody leaves before the third session, so that
-    everybody has rated it.
-    """
+    Each pair has a course in a world of its own, as the clients came and as the therapists were when they started (without later
+    fatigue or training), held so; no waiting, no leave. Random numbers are counter-based: a client has common random numbers with
+    everyone, a pair its own, and every questionnaire comes back whole. For ``alliance`` nobody leaves before the third session,
+    so that everybody has rated it."""
     clinic = _as_it_begins(run, arm, replicate, int(clients.max()))
     w = _every_pair(clinic, arm, clients, therapists)
     parameters, luck, plan = w.parameters, w.luck, arm.clinic
@@ -199,7 +198,8 @@ def _every_pair(clinic: Clinic, arm: Arm, clients: np.ndarray, therapists: np.nd
     client, therapist = np.repeat(clients, therapists.size), np.tile(np.arange(therapists.size), clients.size)
     rows, client_code = np.arange(client.size), person("client", client)
     w = World(
-        luck=there.luck.complete(), parameters=there.parameters, clients=there.clients.rows(client), therapists=people.rows(therapist),
+        luck=there.luck.complete(), parameters=there.parameters, clients=there.clients.rows(client),
+        therapists=people.rows(therapist),
         dyads=Columns(there.dyads.declared, rows.size), client_code=client_code, therapist_code=codes[therapist],
         client_of=rows, therapist_of=rows, pair_code=pair(client_code, codes[therapist]),
         planned_sessions=np.full(rows.size, there.planned_weeks), n_exchanges=there.n_exchanges,

@@ -183,11 +183,11 @@ def _drawn(run: Run, arm: str, clients: pd.DataFrame) -> np.ndarray:
 def true_effects(run: Run) -> pd.DataFrame:
     """The true effect of training everybody, per outcome, and how often trials like this one would have found it.
 
-    ``effect``: with everybody trained minus with nobody trained, of the same clients with common random numbers (those who count in
-    both arms), mean over replicates with its 95 % t interval ``low``, ``high``; missing with one replicate or without the two
-    arms. ``trials``: how many there were; ``mean_estimate``: what they found on average; ``power``: proportion of them with p below
-    0.05; ``coverage``: proportion of their intervals with ``effect`` inside; ``naive_power`` and ``naive_coverage``: the same of
-    the analysis that takes clients for independent. Empty without a trial.
+    ``effect``: with everybody trained minus with nobody trained, of the same clients with common random numbers (those who count
+    in both arms), mean over replicates with its 95 % t interval ``low``, ``high``; missing with one replicate or without the two
+    arms. ``trials``: how many there were; ``mean_estimate``: what they found on average; ``power``: proportion of them with p
+    below 0.05; ``coverage``: proportion of their intervals with ``effect`` inside; ``naive_power`` and ``naive_coverage``: the
+    same of the analysis that takes clients for independent. Empty without a trial.
     """
     arms, rows = trial_arms(run), []
     if arms is not None:

@@ -1,8 +1,7 @@
 """Two folders compared: what B comes to less what A does, with 95 % intervals, matched as closely as the two allow.
 
-Two single runs of the same people are matched client by client; all else replicate by replicate, where both had common random numbers;
-and where they had not, the difference is that of two groups of different people (Welch).
-"""
+Two single runs of the same people are matched client by client; all else replicate by replicate, where both had common random
+numbers; and where they had not, the difference is that of two groups of different people (Welch)."""
 
 from __future__ import annotations
 

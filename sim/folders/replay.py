@@ -124,7 +124,8 @@ def level(value: Any) -> str:
 def replayed(
     folder: str | Path, number: int = 0, *, model: Model = SHIPPED, progress: Callable[[str], None] = lambda line: None
 ) -> Replay:
-    """Simulate a failed run of a batch alone, with common random numbers, and narrow it down. ``number``: its place in ``failures_of``.
+    """Simulate a failed run of a batch alone, with common random numbers, and narrow it down. ``number``: its place in
+    ``failures_of``.
 
     ``model``: the one that the batch was run on, where that was not the shipped one. ``progress`` is called with a line before
     each step. Raises ``StoreError`` where there is no such failure, or the batch cannot be planned again.

@@ -137,9 +137,8 @@ def flow(run: Run) -> pd.DataFrame:
 def waiting_times(run: Run) -> pd.DataFrame:
     """Weeks from arrival to the first course, by the quarter of a year in which people came: one row per arm and quarter.
 
-    ``quarter`` from 1 and ``week`` its middle; ``mean`` with interval of those who began; ``began`` and ``lost``: proportion of those
-    who came then. Of late quarters only those who had to wait little have begun: look at ``began``.
-    """
+    ``quarter`` from 1 and ``week`` its middle; ``mean`` with interval of those who began; ``began`` and ``lost``: proportion of
+    those who came then. Of late quarters only those who had to wait little have begun: look at ``began``."""
     p = people(run)
     p = p.assign(quarter=(p["arrival_week"] - 1) // 13 + 1, had=p["begin_week"].notna(), lost=p["state"] == "lost waiting")
     p["of_those"] = p["weeks_waited"].where(p["had"])

@@ -213,8 +213,8 @@ def effect_over_untreated(run: Run) -> float:
 def pairings(run: Run) -> pd.DataFrame:
     """One row per arm: late alliance with interval, SD and overlap with the reference arm; dropout; change in distress.
 
-    ``overlap`` is with ``reference_arm``; ``difference_from_no_treatment`` is missing where no arm leaves the same people untreated.
-    """
+    ``overlap`` is with ``reference_arm``; ``difference_from_no_treatment`` is missing where no arm leaves the same people
+    untreated."""
     late, untreated = late_alliance(run), untreated_differences(run)
     rows = []
     for arm in arms(run.scenario).to_dict("records"):

@@ -53,7 +53,7 @@ PERSON = _columns([
     ("regulation", 0.35, 0, 1, "proportion", "trained prefrontal regulation (affect regulation of K21)"),
     ("fatigue", 0, 0, 1, "proportion", "tiredness from work"),
     ("repair_skill", 0, -6, 6, "logit", "trained readiness to repair ruptures; 0 = untrained"),
-    ("treatment_gain", 0, -6, 6, "proportion; therapists: log", "what this person makes of the same treatment, beyond the alliance"),
+    ("treatment_gain", 0, -6, 6, "proportion; therapists: log", "what this person makes of the same treatment"),
     ("adaptation", 0, 0, 1, "proportion", "trained fitting of responses to the partner's attachment; 0 = untrained"),
     ("response_style", 0, -6, 6, "logit", "how favourably this person rates the therapy"),
     ("ecr_response_style_anxiety", 0, -6, 6, "scale points", "how this person responds to anxiety items"),

@@ -64,16 +64,14 @@ def compare(
 ) -> pd.DataFrame:
     """Run both scenarios on each seed and compare measures, b minus a, pair by pair.
 
-    ``measure``: one function of a run, the name of one in ``sim.measures.MEASURES``, several of either, or a mapping of
-    names to functions; default: all of ``MEASURES``,
-    and of clinics also ``clinic_measures.CLINIC_MEASURES``. ``model``: what both run on, if not the shipped one; ``model_b``:
-    what b runs on, if another, so that ``compare(usual, usual, seeds, model_b=mine)`` compares two models. ``how`` goes
-    to ``sim.run`` (threads, chunk). Returns one row per measure: the difference with its 95 % interval over seeds, the
-    means under a and b, the SD of a seed's difference, what it would be if the seeds were not shared, and the number of
-    seeds. A seed shares all random draws; the people are the same where both scenarios ask for the same kind of clients. Of scenarios
-    that ask for the ensemble the default parameters are compared. Raises ``UsageError`` without seeds or for an unknown name,
-    ``UsageError`` for a measure that gives no number.
-    """
+    ``measure``: one function of a run, the name of one in ``sim.measures.MEASURES``, several of either, or a mapping of names to
+    functions; default: all of ``MEASURES``, and of clinics also ``clinic_measures.CLINIC_MEASURES``. ``model``: what both run on,
+    if not the shipped one; ``model_b``: what b runs on, if another, so that ``compare(usual, usual, seeds, model_b=mine)``
+    compares two models. ``how`` goes to ``sim.run`` (threads, chunk). Returns one row per measure: the difference with its 95 %
+    interval over seeds, the means under a and b, the SD of a seed's difference, what it would be if the seeds were not shared,
+    and the number of seeds. A seed shares all random draws; the people are the same where both scenarios ask for the same kind of
+    clients. Of scenarios that ask for the ensemble the default parameters are compared. Raises ``UsageError`` without seeds or
+    for an unknown name, ``UsageError`` for a measure that gives no number."""
     functions = _measures(measure, clinic="clinic" in (a.design, b.design))
     if isinstance(seeds, int):
         raise UsageError(f"seeds must be several numbers, such as range(5), not {seeds}")

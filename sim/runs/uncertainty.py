@@ -1,7 +1,8 @@
 """Two kinds of uncertainty, kept apart: sampling and parameter uncertainty.
 
-*Sampling uncertainty* (Monte-Carlo): other people and other random draws, with the same parameters. The 95 % intervals that the project computes anyway, of the run with
-the default parameters: over simulated people, of a clinic over its replicates. More people make it smaller.
+*Sampling uncertainty* (Monte-Carlo): other people and other random draws, with the same parameters. The 95 % intervals that the
+project computes anyway, of the run with the default parameters: over simulated people, of a clinic over its replicates. More
+people make it smaller.
 
 *parameter uncertainty*: the same people with common random numbers, under different parameter sets that all agree with the
 published evidence (``theory.ensemble``): the middle 95 % of what these sets give. More people hardly change it; only better
@@ -55,13 +56,13 @@ def reference(scenario: Scenario, arm: str) -> str:
 
 
 def of_arms(run: Run) -> pd.DataFrame:
-    """One row per measure and arm, and per difference from the reference arm: value, ``low`` and ``high`` for sampling uncertainty, unit.
+    """One row per measure and arm, and per difference from the reference arm: value, ``low`` and ``high`` for sampling
+    uncertainty, unit.
 
     Shares are percentages. What does not exist in an arm (the alliance of people without therapy) has no row. Differences are
-    taken person by person where both arms hold the same people, of a clinic replicate by replicate. A difference that
-    another row says already is left out: with one untreated twin for both arms that in ``difference_from_no_treatment`` is that in
-    ``distress_change``, and that in ``distress_change`` between an arm and its twin is ``difference_from_no_treatment``.
-    """
+    taken person by person where both arms hold the same people, of a clinic replicate by replicate. A difference that another row
+    says already is left out: with one untreated twin for both arms that in ``difference_from_no_treatment`` is that in
+    ``distress_change``, and that in ``distress_change`` between an arm and its twin is ``difference_from_no_treatment``."""
     table = rules_compared(run) if run.scenario.design == "clinic" else _of_people(run)
     rows = []
     for name, part in table.groupby("measure", sort=False):
@@ -140,10 +141,9 @@ def with_parameters(scenario: Scenario, parameters: Mapping[str, float]) -> Scen
 def over_members(scenario: Scenario, simulated: Callable[[Scenario], Run]) -> pd.DataFrame:
     """The measures of every arm under each chosen member of the ensemble: columns arm, member, measure, value, unit.
 
-    ``simulated`` runs one scenario, always on the same seed, so that all members have the same people and random draws. One member is
-    run after another and only its measures are kept, so that memory does not grow with their number. ``member`` is its number
-    in the shipped ensemble.
-    """
+    ``simulated`` runs one scenario, always on the same seed, so that all members have the same people and random draws. One
+    member is run after another and only its measures are kept, so that memory does not grow with their number. ``member`` is its
+    number in the shipped ensemble."""
     sets, parts = ensemble.members(), []
     for member in ensemble.spread(scenario.ensemble):
         found = of_arms(simulated(with_parameters(scenario, sets[member])))
@@ -160,17 +160,18 @@ def two_intervals(run: Run) -> pd.DataFrame:
     """Sampling and parameter uncertainty, side by side: one row per measure and arm, and per difference between arms.
 
     - ``value``: with the default parameters (and those that the scenario fixes), as in all other tables of the run.
-    - ``sampling_low``, ``sampling_high``: 95 % interval of that value over other people and other random draws with the same parameters: over
-      simulated people (Student's t; a share by Wilson; differences person by person where the arms hold the same people), of a
-      clinic over its replicates. Missing with one replicate of a clinic, and where just the same people drop out of both arms.
-      It says nothing about whether the parameters are right.
-    - ``parameter_low``, ``parameter_high``: the middle 95 % of the values that the members of the ensemble give, each for the same
-      people with common random numbers. With few members that is nearly their whole range. Since random draws are common to all of them,
-      a difference between members contains little of it: not none, for where parameters differ somebody may take another
-      turn, but what the people of this seed have in common moves all members alike, and is sampling uncertainty, not in this interval.
+    - ``sampling_low``, ``sampling_high``: 95 % interval of that value over other people and other random draws with the same
+      parameters: over simulated people (Student's t; a share by Wilson; differences person by person where the arms hold the same
+      people), of a clinic over its replicates. Missing with one replicate of a clinic, and where just the same people drop out of
+      both arms. It says nothing about whether the parameters are right.
+    - ``parameter_low``, ``parameter_high``: the middle 95 % of the values that the members of the ensemble give, each for the
+      same people with common random numbers. With few members that is nearly their whole range. Since random draws are common to
+      all of them, a difference between members contains little of it: not none, for where parameters differ somebody may take
+      another turn, but what the people of this seed have in common moves all members alike, and is sampling uncertainty, not in
+      this interval.
     - ``median`` of the members, and ``outside``: whether the value with the defaults lies outside the parameter interval.
-    - ``same_side``: of a difference (from the reference arm, or from no therapy) the proportion of members on the same side of 0 as
-      the value with the defaults; missing for what is no difference, or none at all with the defaults.
+    - ``same_side``: of a difference (from the reference arm, or from no therapy) the proportion of members on the same side of 0
+      as the value with the defaults; missing for what is no difference, or none at all with the defaults.
     - ``members``: how many of them have this measure.
 
     Raises ``UsageError`` for a run whose scenario does not ask for the ensemble.

@@ -1,4 +1,5 @@
-"""What a scenario or an arm can do to the model: parameters, policies, lesions, and what an experimenter does inside an exchange."""
+"""What a scenario or an arm can do to the model: parameters, policies, lesions, and what an experimenter does inside an "
+"exchange."""
 
 from __future__ import annotations
 
@@ -206,7 +207,8 @@ class Doing(Strict):
     )
     clamp: Annotated[dict[str, float], _CLAMP] = Field(
         {},
-        description="Corners of the triangle (empathy, attachment, alliance) or quantities clamped at their baseline course, plus "
+        description="Corners of the triangle (empathy, attachment, alliance) or quantities clamped at their baseline "
+        "course, plus "
         "the amount given (0 = just clamped). Beside what the scenario clamps, an arm may clamp more.",
     )
     force: Annotated[tuple[interventions.Forced, ...], _FORCE] = Field(

@@ -140,7 +140,8 @@ class ScenarioFile(Doing):
     parameters: Annotated[Given, GIVEN_RULE] = Field(
         Given(),
         description="Numbers of the model that differ from their defaults. ensemble: besides, run with many parameter sets that "
-        "all agree with the published evidence; ensemble: 40 says how many, and parameters beside it are the same in all of them.",
+        "all agree with the published evidence; ensemble: 40 says how many, and parameters beside it are the same in all "
+        "of them.",
     )
     policies: Annotated[tuple[str, ...], POLICIES_RULE] = Field((), description="What the therapists are told to do.")
     clinic: Annotated[ClinicFile | None, BeforeValidator(_empty_is_none_said)] = Field(

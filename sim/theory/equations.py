@@ -247,9 +247,9 @@ def felt_understanding(attunement, felt, vmpfc, felt_enough):
 
 
 @register_jitable
-def response(attunement, felt_understanding, warmth, avoidance, trust, partner_bid, timing_luck, response_base, response_attunement_gain,
-             attunement_typical, response_felt_floor, felt_understanding_typical, response_warmth_gain, warmth_typical,
-             response_trust_gain, response_reaching_cost, bid_enough, avoidance_typical, timing_lapse_cost,
+def response(attunement, felt_understanding, warmth, avoidance, trust, partner_bid, timing_luck, response_base,
+             response_attunement_gain, attunement_typical, response_felt_floor, felt_understanding_typical,
+             response_warmth_gain, warmth_typical, response_trust_gain, response_reaching_cost, bid_enough, avoidance_typical, timing_lapse_cost,
              timing_lapse_threshold, timing_bid_gain):
     """How well a therapist responds: perceived, made sense of, warm, and in time.
 
@@ -678,8 +678,8 @@ def partly_shared(common, own, shared_share):
 
 
 @register_jitable
-def dyadic_compatibility(compatibility_luck, anxiety, avoidance, partner_anxiety, partner_avoidance, compatibility_sd, complementarity_gain,
-               anxiety_mean, avoidance_mean, partner_anxiety_mean, partner_avoidance_mean):
+def dyadic_compatibility(compatibility_luck, anxiety, avoidance, partner_anxiety, partner_avoidance, compatibility_sd,
+                         complementarity_gain, anxiety_mean, avoidance_mean, partner_anxiety_mean, partner_avoidance_mean):
     """Lasting compatibility of two people (logit): a random draw, and what it makes that they are alike or complement each other.
 
     sd*z - g*((a - a_m)*(a_p - a_pm) + (v - v_m)*(v_p - v_pm)), means of each one's own role in the population.
@@ -774,10 +774,10 @@ def distress_drift(distress, distress_set_point, distress_luck, event, event_luc
                    life_event_prob, life_event_distress_share):
     """Distress (SD) one week on, life alone: back toward the set point, disturbed by small things and, rarely, by a life event.
 
-    x + k*(set point - x) + sqrt((1 - e)*v)*z + event*sqrt(e*v/p)*z_event, v = share*(1 - (1 - k)^2), e: proportion of the disturbance
-    that comes in events, p: their probability. Closed form: stationary variance around the set point = share, whatever e (where events
-    can happen). Regression to the mean without treatment; events go either way and fade. Status: assumption.
-    """
+    x + k*(set point - x) + sqrt((1 - e)*v)*z + event*sqrt(e*v/p)*z_event, v = share*(1 - (1 - k)^2), e: proportion of the
+    disturbance that comes in events, p: their probability. Closed form: stationary variance around the set point = share,
+    whatever e (where events can happen). Regression to the mean without treatment; events go either way and fade. Status:
+    assumption."""
     kept = 1.0 - distress_return_rate
     week_variance = distress_state_share * (1.0 - kept * kept)
     small = ((1.0 - life_event_distress_share) * week_variance) ** 0.5
@@ -819,7 +819,8 @@ def core_share(distress, week_noise, core_base, core_distress_gain):
 @register_jitable
 def cats_secure_share(trust, anxiety, avoidance, style, cats_secure_base, cats_trust_gain, trust_typical,
                       cats_insecurity_gain, anxiety_typical, avoidance_typical):
-    """What a client marks on secure attachment to this therapist (somebody to rely on, who understands), as a proportion of the scale.
+    """What a client marks on secure attachment to this therapist (somebody to rely on, who understands), as a proportion of the
+    scale.
 
     S(b + gT*(S^-1(trust) - S^-1(trust_typ)) - gI*((a - a0) + (v - v0)) + style). Limit: S(b) for the typical client.
     Items speak of a responsive, dependable, comforting presence (mallinckrodt1995): trust, and little of either insecurity.
@@ -844,7 +845,8 @@ def cats_avoidant_share(trust, avoidance, style, cats_avoidant_base, cats_trust_
 
 @register_jitable
 def cats_preoccupied_share(bid, cats_preoccupied_base, cats_closeness_gain):
-    """What a client marks on preoccupied-merger attachment to this therapist (longing for more contact), as a proportion of the scale.
+    """What a client marks on preoccupied-merger attachment to this therapist (longing for more contact), as a proportion of the
+    scale.
 
     S(b + g*S^-1(bid)), bid = mean of the session. Limit: S(b) for bids of .5, those of the typical client at typical arousal.
     Items wish for closeness, time and being at one (mallinckrodt1995): closeness that an anxious client wants and an avoidant

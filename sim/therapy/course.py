@@ -251,7 +251,10 @@ def exchange_rows(world: World, rows: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def assess(world: World, month: int, who: np.ndarray | None = None) -> dict[str, np.ndarray]:
-    """The monthly questionnaires of clients (all, or those ``who``), in or out of therapy; their life events are counted again."""
+    """The monthly questionnaires of clients (all, or those ``who``), in or out of therapy.
+
+    Their life events are counted again.
+    """
     who = np.arange(len(world.clients)) if who is None else who
     c, n, code = world.clients.rows(who), who.size, world.client_code[who]
     in_therapy = np.isin(who, world.client_of[world.ending == IN_THERAPY])

@@ -1,4 +1,5 @@
-"""What an experimenter can do inside an exchange that no therapist could: switch off, cut (edge interventions), clamp, push, force.
+"""What an experimenter can do inside an exchange that no therapist could: switch off, cut (edge interventions), clamp, push,
+force.
 
 All of it is data of a scenario (beside ``lesions``), read by a form of the compiled exchange with a place to reach in at
 every link and quantity (``loop.source(intervened=True)``). It gives the same bytes as the usual one where nothing is asked.
@@ -6,10 +7,10 @@ every link and quantity (``loop.source(intervened=True)``). It gives the same by
 - ``switch_off``: a step of the exchange (``client.anxiety_learned``) or a verb of the session (``heal``). A step that
   changes a quantity which it reads, such as a learning rule, leaves it as it was; any other gives 0.
 - ``cut``: an equation sees a fixed value in place of a quantity (``therapist.response.warmth: 0.7``).
-- ``clamp``: a quantity, or a corner of the triangle, keeps its course in the *baseline*, plus a stated amount (0 = just
-  clamped). The baseline is the same people with common random numbers, and the same parameters and policies, without any intervention or lesion, and
-  nobody leaves it. What a policy does is part of it, so a policy's way cannot be blocked by clamping.
-  Within a session too, whatever follows from the quantity follows from what is clamped.
+- ``clamp``: a quantity, or a corner of the triangle, keeps its course in the *baseline*, plus a stated amount (0 = just clamped).
+  The baseline is the same people with common random numbers, and the same parameters and policies, without any intervention or
+  lesion, and nobody leaves it. What a policy does is part of it, so a policy's way cannot be blocked by clamping. Within a
+  session too, whatever follows from the quantity follows from what is clamped.
 - ``force``: a quantity has a given value at a session and exchange. Where several fit, one that names a session goes
   before one that does not, then one that names an exchange. In an arm with fewer sessions it has no effect.
 
@@ -262,7 +263,10 @@ class Intervening:
         return self.off, self.cut, self.touched, self.slot, self.shift, self.base, self.recording, self.forced
 
     def clamp_columns(self, dyads: Columns, baseline: Columns, rows: np.ndarray, only: str | None = None) -> None:
-        """Set what is clamped (or only one of it) to its course in the baseline plus what is added. Writes the clamped columns."""
+        """Set what is clamped (or only one of it) to its course in the baseline plus what is added.
+
+        Writes the clamped columns.
+        """
         for name in self.clamped if only is None else {only} & self.clamped.keys():
             if name in dyads.index:
                 dyads.keep_within(name, baseline[name][rows] + self.clamped[name], rows)

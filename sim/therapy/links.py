@@ -68,7 +68,8 @@ def _client(equation: Callable[..., Any], writes: str, *rates: str, **reads: str
 SESSION_RULES: tuple[SessionRule, ...] = (
     *_of_both(),
     _client(
-        eq.capability_target, "capability", "capability_rate", mean_attunement="therapist_attunement", progress="progress", trust="client_trust"
+        eq.capability_target, "capability", "capability_rate", mean_attunement="therapist_attunement", progress="progress",
+        trust="client_trust",
     ),
     _client(
         eq.engagement_target, "client_engagement", "engagement_rate", alliance="client_alliance", distress="client_distress"

@@ -110,7 +110,10 @@ class Model:
         return model
 
     def but(self, **changes: float) -> Model:
-        """A model with other values of its own parameters. Raises ``ParameterError`` for unknown names and values out of range."""
+        """A model with other values of its own parameters.
+
+        Raises ``ParameterError`` for unknown names and values out of range.
+        """
         valid = {name: checked(name, value, self.parameters) for name, value in changes.items()}
         return replace(self, changes={**self.changes, **valid})
 

@@ -3,10 +3,9 @@
     python -m tests.promise.values write     # keeps them in values.json, on purpose only
     python -m tests.promise.values           # compares; exit status 1 and one line for every column that differs
 
-Values, not files: columns and labels are compared by name through the product's table of renamed things (``sim/renamed.yaml``), so
-that a renamed one is still the same quantity. Sizes are small, but span several chunks of clients; every scenario is
-run with one worker and with two, and both must agree.
-"""
+Values, not files: columns and labels are compared by name through the product's table of renamed things (``sim/renamed.yaml``),
+so that a renamed one is still the same quantity. Sizes are small, but span several chunks of clients; every scenario is run with
+one worker and with two, and both must agree."""
 
 from __future__ import annotations
 

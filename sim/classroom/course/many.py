@@ -1,8 +1,8 @@
 """Many clients at one place: the fan of both pairs' courses, how far the two groups overlap, and the paired difference.
 
-Client number i of A and of B is one simulated person with the same random draws, so differences are taken client by client. What the
-same people would look like with random draws of their own is read off by comparing every client of A with every other one of B.
-"""
+Client number i of A and of B is one simulated person with the same random draws, so differences are taken client by client. What
+the same people would look like with random draws of their own is read off by comparing every client of A with every other one of
+B."""
 
 from __future__ import annotations
 

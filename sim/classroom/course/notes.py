@@ -23,9 +23,8 @@ BEYOND = 0.1
 def ruptures(record: Record) -> list[dict[str, Any]]:
     """Every rupture and repair of the first client's course, in order; sessions and exchanges count from 1.
 
-    ``kind``: withdrawal, confrontation, or repair (of a rupture left unrepaired before). ``repaired``: at once; ``chance``: that the
-    therapist would repair it; ``noticed``: how sure the therapist was that something was wrong.
-    """
+    ``kind``: withdrawal, confrontation, or repair (of a rupture left unrepaired before). ``repaired``: at once; ``chance``: that
+    the therapist would repair it; ``noticed``: how sure the therapist was that something was wrong."""
     found = []
     for at, inside in enumerate(record.trace[: int(record.held[0])]):
         happened = {name: inside[:, TRACED.index(name)] for name in

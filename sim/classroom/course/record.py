@@ -1,8 +1,7 @@
 """Courses recorded for the page: the model's own verbs, week by week, without the questionnaires that the page does not show.
 
-Random numbers are counter-based, so what is left out changes nothing else: a course here is that of ``sim.run``, number by number (a test
-compares them). What raters would mark is shown without the noise of marking, on the scale of the questionnaire.
-"""
+Random numbers are counter-based, so what is left out changes nothing else: a course here is that of ``sim.run``, number by number
+(a test compares them). What raters would mark is shown without the noise of marking, on the scale of the questionnaire."""
 
 from __future__ import annotations
 

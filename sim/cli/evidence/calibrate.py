@@ -33,7 +33,10 @@ def calibrate(
     workers: Annotated[int | None, _WORKERS] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
 ) -> None:
-    """Fit the free parameters to the published evidence, each held by its prior. Resumable; the same folder goes on where it stood."""
+    """Fit the free parameters to the published evidence, each held by its prior. Resumable.
+
+    The same folder goes on where it stood.
+    """
     from sim.cli.evidence import ensemble as page
     from sim.errors import EvidenceError
     from sim.evidence.calibration.free import centre
@@ -123,7 +126,8 @@ def _built(folder: Path, wanted: int, fit_file: Path | None, workers: int | None
         told(f"{VERIFIED} of them are simulated again")
         again = of.checked(bank, VERIFIED, VERIFY_SEED, of=built.kept)
     about = (
-        f"{len(built.kept)} sets of the free parameters that all agree with the published evidence; of {built.candidates} candidates\n"
+        f"{len(built.kept)} sets of the free parameters that all agree with the published evidence; of {built.candidates} "
+        "candidates\n"
         "simulated, the others did not. Made by `attune ensemble --build`; how is said in sim/evidence/calibration/ensemble.py."
     )
     keep(folder / "ensemble.json", {

@@ -79,7 +79,8 @@ def pinned_table() -> Table:
 def pinned_legend() -> str:
     """What the columns mean."""
     return (
-        "spread left: SD over the sets in prior SD; 1 = the published evidence says nothing about the parameter, 0 = it is known.\n"
+        "spread left: SD over the sets in prior SD; 1 = the published evidence says nothing about the parameter, 0 = it "
+        "is known.\n"
         "extra pattern: of all of which no value was used, the one that goes most closely with the parameter over the sets."
     )
 
@@ -94,6 +95,7 @@ def verified_summary(found: Sequence[Mapping[str, Any]]) -> str:
     """How many agree."""
     good, within = (sum(not one[kind] for one in found) for kind in ("why", "beyond_luck"))
     return (
-        f"{within} of {len(found)} agree with the whole table on random draws that no search has used, when that of a single table is "
+        f"{within} of {len(found)} agree with the whole table on random draws that no search has used, when that of a "
+        "single table is "
         f"allowed for (its Monte-Carlo error; signs that it does not show); {good} agree in every row. All people are simulated."
     )

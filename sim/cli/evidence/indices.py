@@ -100,7 +100,8 @@ def summary(told: Told) -> list[str]:
 
 def _noise_line(part: str, noise: Noise, found: Sensitivity, unit: str) -> str:
     if part == "base":
-        return (f"At the scenario's own parameters: {found.base:.3g} {unit}; SD {shown(noise.seed_sd)} between {noise.seeds} seeds, "
+        return (f"At the scenario's own parameters: {found.base:.3g} {unit}; SD {shown(noise.seed_sd)} between "
+                f"{noise.seeds} seeds, "
                 f"so a mean of {found.replicates} has a standard error of {shown(noise.error)}.")  # fmt: skip
     return (f"At {noise.points} points of {part.title()}'s design: SD {shown(noise.seed_sd)} between seeds (mean of "
             f"{found.replicates}: {shown(noise.error)}), {shown(noise.output_sd)} between points; of the variance between points "
@@ -143,7 +144,8 @@ def as_data(told: Told) -> dict[str, Any]:
 
 
 def tidy(found: Sensitivity) -> str:
-    """One row per parameter and index as CSV: method, parameter, index, value, half of its 95 % interval, and the part of sampling noise."""
+    """One row per parameter and index as CSV: method, parameter, index, value, half of its 95 % interval, and the part of
+    sampling noise."""
     lines = ["method,parameter,index,value,interval_half,noise"]
 
     def line(method: str, name: str, index: str, value: float, half: float | None, noise: float | None) -> None:

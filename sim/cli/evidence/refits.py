@@ -1,4 +1,7 @@
-"""The long parts of ``attune validate``: rows predicted, competing models, claims over the ensemble. Each shows its result; some keep it."""
+"""The long parts of ``attune validate``: rows predicted, competing models, claims over the ensemble.
+
+Each shows its result; some keep it.
+"""
 
 from __future__ import annotations
 
@@ -43,9 +46,11 @@ def leave_one_out(folder: Path, ids: Sequence[str], workers: int | None, keeping
         screen.say(json.dumps(data, indent=2))
     else:
         lines = [[one.id, patterns()[one.id].name, f"{one.value:.3f} ± {one.error:.3f}", f"{patterns()[one.id].value:g}",
-                  f"{one.residual:+.1f}", f"{one.fitted_residual:+.1f}", ", ".join(one.own_parameters)] for one in found]  # fmt: skip
+                  f"{one.residual:+.1f}", f"{one.fitted_residual:+.1f}",
+                  ", ".join(one.own_parameters)] for one in found]  # fmt: skip
         show(text_table("Predicted by a model that never saw the row",
-                        ["id", "pattern", "predicted", "published", "residual", "when fitted", "leans on"], lines, 2))  # fmt: skip
+                        ["id", "pattern", "predicted", "published", "residual", "when fitted", "leans on"],
+                        lines, 2))  # fmt: skip
     if keeping:
         keep_as("leave_one_out", data)
 
@@ -64,7 +69,8 @@ def competing(folder: Path, names: Sequence[str], rounds: int, workers: int | No
         for competitor in wanted:
             one = of.refitted(competitor, bank, rounds, say=told)
             found.append({
-                "name": competitor.name, "score": one.score, "residuals": standardised_residuals(one.table), "wrong": wrong_signs(one.table),
+                "name": competitor.name, "score": one.score, "residuals": standardised_residuals(one.table),
+                "wrong": wrong_signs(one.table),
                 "ended": one.fit.message, "loss": one.fit.loss, "parameters": dict(one.fit.values),
                 "table": table_as_data(one.table),
             })  # fmt: skip

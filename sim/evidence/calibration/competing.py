@@ -1,9 +1,8 @@
 """Competing models of the whole: the same code with something else at work, refitted to the same table within the same budget.
 
-A competing model is an overlay: parameters that are fixed (mostly at nothing), and parameters that it may move instead. Every model, the shipped
-one included, starts at the priors' centres. What a competing model cannot reproduce within the budget speaks for the mechanisms that it
-lacks; what it can is no evidence for them.
-"""
+A competing model is an overlay: parameters that are fixed (mostly at nothing), and parameters that it may move instead. Every
+model, the shipped one included, starts at the priors' centres. What a competing model cannot reproduce within the budget speaks
+for the mechanisms that it lacks; what it can is no evidence for them."""
 
 from __future__ import annotations
 
@@ -70,8 +69,8 @@ COMPETING: tuple[Competing, ...] = (
     Competing(
         "style is fate",
         "attachment makes one pair's alliance differ from another's: no lasting fit, no spread of skill, warmth or regulation",
-        _nothing("compatibility_sd", "client_warmth_trait_sd", "therapist_warmth_trait_sd", "client_skill_sd", "therapist_skill_sd",
-                 "regulation_start_sd"),
+        _nothing("compatibility_sd", "client_warmth_trait_sd", "therapist_warmth_trait_sd", "client_skill_sd",
+                 "therapist_skill_sd", "regulation_start_sd"),
     ),
     Competing("no plasticity", "nobody's attachment or regulation changes", _nothing("plasticity")),
 )  # fmt: skip
@@ -92,7 +91,10 @@ class Refitted:
 
 
 def chosen(names: Iterable[str] = ()) -> tuple[Competing, ...]:
-    """Competing models by name, the shipped model always first; without names all. Raises ``EvidenceError`` for one that is not there."""
+    """Competing models by name, the shipped model always first; without names all.
+
+    Raises ``EvidenceError`` for one that is not there.
+    """
     wanted = list(names)
     every = {one.name: one for one in COMPETING}
     for name in wanted:
@@ -103,7 +105,8 @@ def chosen(names: Iterable[str] = ()) -> tuple[Competing, ...]:
 
 def refitted(one: Competing, bank: Bank, rounds: int = ROUNDS, size: float = SIZE, check_size: float = 1.0,
              say: Callable[[str], None] = print) -> Refitted:  # fmt: skip
-    """Refit one competing model as every other, the shipped model included: from the priors' centres, at most ``rounds`` steps."""
+    """Refit one competing model as every other, the shipped model included: from the priors' centres, at most ``rounds`` "
+    "steps."""
     search = Search(bank, one.free, one.changes, seeds=reserved.COMPETING_SEARCH, size=size,
                     progress=lambda what: say(f"{one.name}: {what}"))  # fmt: skip
     fit = search.run(centre(one.free), rounds)

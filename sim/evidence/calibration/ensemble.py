@@ -2,9 +2,8 @@
 
 History matching. A design of points around the best fit is simulated; an emulator of the table learns from them (scikit-learn);
 parameter sets that are plausible given the table and the priors are drawn with it (emcee); and every one of them is then
-simulated for itself, on random draws of its own, and kept only where the joint score passes, no row lies off by more than 2.5 and every
-direction that was looked at holds. The kept ones are a sample of parameter uncertainty, not a set of best fits.
-"""
+simulated for itself, on random draws of its own, and kept only where the joint score passes, no row lies off by more than 2.5 and
+every direction that was looked at holds. The kept ones are a sample of parameter uncertainty, not a set of best fits."""
 
 from __future__ import annotations
 
@@ -105,8 +104,8 @@ def design(fit: Fit, points: int = DESIGN, scramble: int = reserved.DESIGN) -> n
 
 
 def drawn(emulator: Emulator, fit: Fit, count: int, seed: int = reserved.DRAW) -> tuple[np.ndarray, float]:
-    """Parameter sets (count, parameters) that the emulator says agree with the table, weighed by residuals and priors, and how many
-    times its own memory (autocorrelation time) the sampler ran.
+    """Parameter sets (count, parameters) that the emulator says agree with the table, weighed by residuals and priors, and how
+    many times its own memory (autocorrelation time) the sampler ran.
 
     By emcee's affine-invariant sampler. Outside the joint score's limit, less what the noise of a table adds, nothing is drawn: a
     set there would be refused anyway.
@@ -224,9 +223,10 @@ def pinned(free: Sequence[Free] = FREE, of: np.ndarray | None = None) -> pd.Data
 
 
 def would_pin(tables: Sequence[Found], z: np.ndarray, free: Sequence[Free] = FREE) -> pd.DataFrame:
-    """What else would say something about each parameter: the squared correlation, over the ensemble, of the parameter with every part
-    of a direction row, of which the calibration used no value but at most a sign. One row a parameter: the quantity that says most,
-    and how much of the parameter's variance it would explain, were it measured without error. Below ``noise`` it is nothing."""
+    """What else would say something about each parameter: the squared correlation, over the ensemble, of the parameter with every
+    part of a direction row, of which the calibration used no value but at most a sign. One row a parameter: the quantity that
+    says most, and how much of the parameter's variance it would explain, were it measured without error. Below ``noise`` it is
+    nothing."""
     quantities: dict[str, np.ndarray] = {}
     for name in tables[0].parts:
         for part in tables[0].parts[name]:

@@ -1,8 +1,8 @@
 """The parameters that the calibration may move: few, each with a reason and held by a prior. All others stay where they are.
 
-A prior is a normal distribution of the parameter itself, of its logarithm (positive parameters) or of its logit (shares). Its centre is
-the default that the model had before it was held against the table; of parameters that did not exist then, a guess. Spreads are
-assumptions. A pattern that says nothing about a parameter leaves it at its centre.
+A prior is a normal distribution of the parameter itself, of its logarithm (positive parameters) or of its logit (shares). Its
+centre is the default that the model had before it was held against the table; of parameters that did not exist then, a guess.
+Spreads are assumptions. A pattern that says nothing about a parameter leaves it at its centre.
 
 Besides, parameters were hand-tuned against the same targets, some for a row, some to keep a claim. They count as fitted, and
 stand in ``BY_HAND`` with what they were.
@@ -21,7 +21,8 @@ from sim.theory.parameters import PARAMETERS
 
 @dataclass(frozen=True)
 class Free:
-    """One parameter that may move: prior ``centre`` (in the parameter's unit) and ``spread`` (on ``scale``), and why it is free."""
+    """One parameter that may move: prior ``centre`` (in the parameter's unit) and ``spread`` (on ``scale``), and why it "
+    "is free."""
 
     name: str
     scale: str  # "as is", "log" or "logit"

@@ -1,9 +1,8 @@
 """The honest score: every row predicted by a model that was fitted without it.
 
-For each *calibrate* row the free parameters are fitted again to all the others, from the shipped fit on; then that row is simulated
-on random draws that no search has used. What comes out shows how far the row follows from the rest of the record and from the priors; a
-row that has a parameter almost to itself is predicted by that parameter's prior, and the table says so.
-"""
+For each *calibrate* row the free parameters are fitted again to all the others, from the shipped fit on; then that row is
+simulated on random draws that no search has used. What comes out shows how far the row follows from the rest of the record and
+from the priors; a row that has a parameter almost to itself is predicted by that parameter's prior, and the table says so."""
 
 from __future__ import annotations
 
@@ -23,9 +22,9 @@ OWN_SHARE = 0.5  # a parameter whose information comes to this share from one ro
 
 @dataclass(frozen=True)
 class Predicted:
-    """One row: its standardised residual where it was fitted, where it was not, the value predicted (with the sampling noise of reading it off), parameters that
-    lean on it alone, how far the refit moved (largest standing, prior SD), what a straight line would have predicted, and whether
-    the refit settled."""
+    """One row: its standardised residual where it was fitted, where it was not, the value predicted (with the sampling noise of
+    reading it off), parameters that lean on it alone, how far the refit moved (largest standing, prior SD), what a straight line
+    would have predicted, and whether the refit settled."""
 
     id: str
     fitted_residual: float
@@ -66,13 +65,15 @@ def predicted(search: Search, fit: Fit, ids: Sequence[str] = (), say: Callable[[
             _on_a_line(fit, search, row), refit.converged,
         ))  # fmt: skip
         say(
-            f"{row}: predicted {value:.3f}, published {p.value:g}, residual {out[-1].residual:+.1f} (fitted {out[-1].fitted_residual:+.1f})"
+            f"{row}: predicted {value:.3f}, published {p.value:g}, residual {out[-1].residual:+.1f} (fitted "
+            f"{out[-1].fitted_residual:+.1f})"
         )
     return out
 
 
 def _on_a_line(fit: Fit, search: Search, row: str) -> float:
-    """The row's standardised residual without it, were the table a straight line around the fit: a second road to what is predicted."""
+    """The row's standardised residual without it, were the table a straight line around the fit: a second road to what is
+    predicted."""
     k = fit.rows.index(row)
     residual = search.residuals(fit.standings, fit.found)
     slopes, left = np.delete(fit.slopes, k, axis=0), np.delete(residual, k)

@@ -112,7 +112,8 @@ class Fit:
 
 @dataclass
 class Search:
-    """What a search needs: bank, free parameters, luck, rows, and what the model has beyond the free parameters (a competing model's overlay)."""
+    """What a search needs: bank, free parameters, luck, rows, and what the model has beyond the free parameters (a competing
+    model's overlay)."""
 
     bank: Bank
     free: tuple[Free, ...] = FREE
@@ -141,7 +142,10 @@ class Search:
         return [mean_of(every[i * n : (i + 1) * n]) for i in range(len(points))]
 
     def residuals(self, standings: np.ndarray, found: Found) -> np.ndarray:
-        """All that is to be small, in the order of :meth:`rows` and then the parameters. What could not be computed is far off."""
+        """All that is to be small, in the order of :meth:`rows` and then the parameters.
+
+        What could not be computed is far off.
+        """
         table = [0.0 if name.split("/")[0] in self.without else value
                  for name, value in {**standardised_residuals(found), **shortfalls(found)}.items()]  # fmt: skip
         return np.nan_to_num(np.array([*table, *standings]), nan=FAR_OFF)

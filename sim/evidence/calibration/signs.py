@@ -1,4 +1,5 @@
-"""Signs over the ensemble: in what proportion of the parameter sets that agree with the published evidence a direction, or a claim, holds."""
+"""Signs over the ensemble: in what proportion of the parameter sets that agree with the published evidence a direction, or a
+claim, holds."""
 
 from __future__ import annotations
 
@@ -35,9 +36,8 @@ def claim_shares(chosen: Sequence[int], seed: int = reserved.CLAIMS, threads: in
                  say: Callable[[str], None] = print) -> list[dict[str, Any]]:  # fmt: skip
     """Every contrast of the claims under these members' parameters, on the same people and random draws.
 
-    One entry a contrast: what the defaults come to on those draws, proportion of members in which it is reproduced as stated, in which
-    it goes the stated way with the whole of its interval, and the middle effect with its range over members.
-    """
+    One entry a contrast: what the defaults come to on those draws, proportion of members in which it is reproduced as stated, in
+    which it goes the stated way with the whole of its interval, and the middle effect with its range over members."""
     usual = {found.contrast.id: found.verdict for found in findings((), seed, ablated=False, threads=threads)}
     verdicts: dict[str, list[str]] = {c.id: [] for c in contrasts()}
     effects: dict[str, list[float]] = {c.id: [] for c in contrasts()}

@@ -1,9 +1,9 @@
 """A bank of simulated tables of patterns: each parameter set is simulated once, kept on disk, and never asked for again.
 
-Calibration, ensemble, leave-one-out and competing models all need the same thing: for many parameter sets, what the simulated studies
-find. The bank answers in the order asked, with processes side by side, and appends every answer to a file at once. So a long
-search that was stopped goes on where it stood, and what comes out depends neither on the number of processes nor on the stops.
-"""
+Calibration, ensemble, leave-one-out and competing models all need the same thing: for many parameter sets, what the simulated
+studies find. The bank answers in the order asked, with processes side by side, and appends every answer to a file at once. So a
+long search that was stopped goes on where it stood, and what comes out depends neither on the number of processes nor on the
+stops."""
 
 from __future__ import annotations
 

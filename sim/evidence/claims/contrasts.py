@@ -179,7 +179,8 @@ class Finding:
 
 
 def overlaid(*overlays: Mapping[str, Any]) -> dict[str, Any]:
-    """Overlays of a scenario laid over each other: mappings of parameters, lesions, cuts and clamps are merged, the rest replaced."""
+    """Overlays of a scenario laid over each other: mappings of parameters, lesions, cuts and clamps are merged, the rest
+    replaced."""
     spec: dict[str, Any] = {}
     for overlay in overlays:
         for key, value in overlay.items():

@@ -37,7 +37,8 @@ def factors(scenario: Scenario) -> dict[str, Arm]:
 
 
 def factor_effects(run: Run) -> pd.DataFrame:
-    """What each of two numbers does alone, and both together (their statistical interaction): accuracy (r), alliance (WAI), distress (CORE-OM).
+    """What each of two numbers does alone, and both together (their statistical interaction): accuracy (r), alliance (WAI),
+    distress (CORE-OM).
 
     One row per ``effect`` (first, second, beyond) and ``measure``; paired, with 95 % interval over clients.
     """

@@ -74,7 +74,8 @@ def changes_of(scenario: Scenario) -> dict[str, Any]:
     if scenario.ensemble:
         raise ScenarioError(
             f"{scenario.name}: asks for the ensemble, which is {scenario.ensemble} models; validate one at a time, with "
-            "'parameters:' followed by its parameters (every member was compared with the published evidence when the ensemble was made)"
+            "'parameters:' followed by its parameters (every member was compared with the published evidence when the "
+            "ensemble was made)"
         )
     found = []
     for arm in scenario.arms:
@@ -90,9 +91,8 @@ def changes_of(scenario: Scenario) -> dict[str, Any]:
 class Studies:
     """All simulated studies of one model. Each table is made when first asked for; column meanings are those of a run's tables.
 
-    ``seed`` fixes all random draws. ``changes``: keys of a scenario that change the model (``changes_of``). ``size``: proportion of the
-    usual number of people, for a quicker and rougher look. ``threads`` changes speed only.
-    """
+    ``seed`` fixes all random draws. ``changes``: keys of a scenario that change the model (``changes_of``). ``size``: proportion
+    of the usual number of people, for a quicker and rougher look. ``threads`` changes speed only."""
 
     seed: int
     changes: Mapping[str, Any] = field(default_factory=dict)

@@ -1,10 +1,9 @@
 """Does the model hold against the published evidence? Every pattern simulated as it was studied, and one joint score.
 
-A *calibrate* row's standardised residual is (simulated - published) over a quarter of the interval's width. The joint score is the sum of
-their squares, held against the upper 95 % point of chi-square with as many degrees of freedom as rows, since of many intervals
-hardly ever all contain the truth; besides no row may lie off by more than 2.5. A *direction* row holds when every part has its
-sign with the whole of its 95 % interval. *Contested* and *prior* rows are shown and not required.
-"""
+A *calibrate* row's standardised residual is (simulated - published) over a quarter of the interval's width. The joint score is
+the sum of their squares, held against the upper 95 % point of chi-square with as many degrees of freedom as rows, since of many
+intervals hardly ever all contain the truth; besides no row may lie off by more than 2.5. A *direction* row holds when every part
+has its sign with the whole of its 95 % interval. *Contested* and *prior* rows are shown and not required."""
 
 from __future__ import annotations
 

@@ -1,8 +1,9 @@
-"""Which parameters move a measure: Morris screening, then Sobol indices over the most influential, with sampling noise kept apart.
+"""Which parameters move a measure: Morris screening, then Sobol indices over the most influential, with sampling noise kept
+apart.
 
-Every point of a design is run on the same seeds (same people, common random numbers), so that points differ by the parameters alone. What
-is left of sampling noise is that a parameter acts on these people and not on others: it is measured by running points on several seeds.
-Designs and indices are SALib's. They do not depend on the number of threads.
+Every point of a design is run on the same seeds (same people, common random numbers), so that points differ by the parameters
+alone. What is left of sampling noise is that a parameter acts on these people and not on others: it is measured by running points
+on several seeds. Designs and indices are SALib's. They do not depend on the number of threads.
 
 Morris, M. D. (1991), doi:10.1080/00401706.1991.10484804; Saltelli, A. et al. (2010), doi:10.1016/j.cpc.2009.09.018.
 """
@@ -196,7 +197,8 @@ def _morris(how: _How, ranges: Sequence[Range], trajectories: int) -> tuple[tupl
 
 
 def elementary_effects(design: np.ndarray, found: np.ndarray, ranges: Sequence[Range]) -> np.ndarray:
-    """Change of the measure over a parameter's whole range, by trajectory, parameter and seed: (y' - y) / (x' - x) * (high - low)."""
+    """Change of the measure over a parameter's whole range, by trajectory, parameter and seed: (y' - y) / (x' - x) * (high -
+    low)."""
     k = len(ranges)
     steps = np.diff(design.reshape(-1, k + 1, k), axis=1) / np.array([r.width for r in ranges])
     moved = np.abs(steps).argmax(axis=2)  # one parameter a step

@@ -12,9 +12,9 @@ class Screened:
     """Elementary effects of one parameter: change of the measure (its unit) as the parameter goes over its whole range.
 
     ``mu``: mean; ``mu_star``: mean of absolute values, ``mu_star_error`` half its bootstrap 95 % interval; ``sigma``: SD, large
-    where the parameter interacts with others or acts in a curve. ``noise``: half the 95 % interval (Student's t) of one elementary
-    effect over seeds; a ``mu_star`` that is not above it could be made by sampling noise alone. It is strict with few seeds.
-    """
+    where the parameter interacts with others or acts in a curve. ``noise``: half the 95 % interval (Student's t) of one
+    elementary effect over seeds; a ``mu_star`` that is not above it could be made by sampling noise alone. It is strict with few
+    seeds."""
 
     name: str
     mu: float
@@ -39,8 +39,8 @@ class Screened:
 class Shared:
     """A parameter's proportion of the measure's variance over the ranges, with half the bootstrap 95 % intervals.
 
-    ``first``: alone (S1); ``total``: with all its interactions (ST). ``noise``: what sampling noise adds to ``total`` in expectation.
-    """
+    ``first``: alone (S1); ``total``: with all its interactions (ST). ``noise``: what sampling noise adds to ``total`` in
+    expectation."""
 
     name: str
     first: float
@@ -64,7 +64,8 @@ class Shared:
 
 @dataclass(frozen=True)
 class Noise:
-    """How far sampling noise moves the measure at the points of a design (its unit), where points are means over ``replicates`` seeds.
+    """How far sampling noise moves the measure at the points of a design (its unit), where points are means over ``replicates``
+    seeds.
 
     ``seed_sd``: SD between seeds at one point; ``error``: standard error of a point's mean; ``output_sd``: SD between points.
     ``share``: proportion of the variance between points that is noise which shared seeds do not cancel.

@@ -14,7 +14,8 @@ from sim.theory.parameters import PARAMETERS
 if TYPE_CHECKING:
     from sim.scenario.scenario import Arm, Scenario
 
-#: Half the width of every range, as a proportion of the parameter's value. An assumption: how uncertain the parameters are is not known.
+#: Half the width of every range, as a proportion of the parameter's value. An assumption: how uncertain the parameters are is not
+#: known.
 WIDTH = 0.25
 #: A parameter that is 0 is moved by ``WIDTH`` of this proportion of what it may be. An assumption too.
 OF_WHAT_IT_MAY_BE = 0.1

@@ -17,7 +17,8 @@ _REACH = 8.0  # residuals are coloured up to here
 
 
 def competing_figure(found: Sequence[Mapping[str, Any]]) -> Figure:
-    """Rows by models: each cell a standardised residual in units of the row's own uncertainty, blue below and orange above what was published.
+    """Rows by models: each cell a standardised residual in units of the row's own uncertainty, blue below and orange above what
+    was published.
 
     ``found``: one entry a model with ``name``, ``score`` and ``residuals`` (id -> residual).
     """
@@ -35,7 +36,8 @@ def competing_figure(found: Sequence[Mapping[str, Any]]) -> Figure:
         image = ax.imshow(values, cmap=shades, vmin=-_REACH, vmax=_REACH, aspect="auto")
         for (y, x), residual in np.ndenumerate(values):
             bold = abs(residual) > LARGEST_RESIDUAL
-            ax.text(x, y, "–" if np.isnan(residual) else f"{residual:+.1f}".replace("-", "−"), ha="center", va="center", fontsize=7.5,
+            ax.text(x, y, "–" if np.isnan(residual) else f"{residual:+.1f}".replace("-", "−"), ha="center", va="center",
+                    fontsize=7.5,
                     color="white" if abs(residual) > 0.62 * _REACH else "black", weight="bold" if bold else "normal")  # fmt: skip
         ax.set_xticks(range(len(found)), [f"{one['name']}\nscore {one['score']:.0f}" for one in found], fontsize=8)
         ax.xaxis.tick_top()

@@ -184,7 +184,8 @@ def alliance_curves(run: Run, fig: Figure | SubFigure | None = None) -> Figure |
 
 @in_style
 def still_attending(run: Run, fig: Figure | SubFigure | None = None) -> Figure | SubFigure:
-    """Proportion of clients who come to each session (above), and proportion who have left by then (below): dropped out, or improved."""
+    """Proportion of clients who come to each session (above), and proportion who have left by then (below): dropped out, or
+    improved."""
     shown, remark = panels(run, therapy_only=True)
     columns = max(len(shown), 1)
     fig = fig or picture(9.6, 5.6)
@@ -230,7 +231,8 @@ def still_attending(run: Run, fig: Figure | SubFigure | None = None) -> Figure |
 
 
 def attendance(clients: pd.DataFrame, planned: int) -> pd.DataFrame:
-    """By session: proportion of an arm's clients who come to it, and proportion who have dropped out, or improved and ended, after it."""
+    """By session: proportion of an arm's clients who come to it, and proportion who have dropped out, or improved and ended,
+    after it."""
     sessions = np.arange(1, planned + 1)
     if clients.empty:
         return pd.DataFrame(np.nan, index=sessions, columns=["attending", "dropped_out", "improved"])

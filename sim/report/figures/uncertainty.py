@@ -176,9 +176,11 @@ def caption(run: Run, _: dict[str, Any]) -> tuple[str, str]:
     n = members_of(two_intervals(run))
     over = "over replicates of the clinic" if run.scenario.design == "clinic" else "over simulated people"
     return "Sampling and parameter uncertainty", (
-        f"Blue: sampling uncertainty, the 95 % interval {over} with the default parameters (dot). Orange, hatched: parameter uncertainty"
+        f"Blue: sampling uncertainty, the 95 % interval {over} with the default parameters (dot). Orange, hatched: "
+        "parameter uncertainty"
         f", the middle 95 % of {n} parameter sets that all agree with the published evidence, for the same people with the "
-        f"common random numbers (line: their median). Differences are from {against(run.scenario)}. More people narrow the blue bar only."
+        f"common random numbers (line: their median). Differences are from {against(run.scenario)}. More people narrow "
+        "the blue bar only."
     )
 
 

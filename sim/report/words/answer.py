@@ -354,8 +354,10 @@ def _paired_detail(run: Run) -> list[str]:
     up, clear = int((table["low"] > 0).sum()), int(((table["low"] > 0) | (table["high"] < 0)).sum())
     return [
         f"The largest difference for the same clients is {with_interval(most)} points ({most['arm']}, against "
-        f"{most['reference']}). Of {len(table)} such comparisons with the reference {clear} have a 95 % interval that excludes zero, {up} of them "
-        "in favour of the other; with the same people and common random numbers in every arm, that holds for differences far too small "
+        f"{most['reference']}). Of {len(table)} such comparisons with the reference {clear} have a 95 % interval that "
+        f"excludes zero, {up} of them "
+        "in favour of the other; with the same people and common random numbers in every arm, that holds for differences "
+        "far too small "
         "to matter to one client."
     ]
 

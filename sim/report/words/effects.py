@@ -81,7 +81,8 @@ def _interaction(run: Run, _: dict[str, Any]) -> tuple[str, str]:
     (c, t), *_rest = effects.crossing(run.scenario)
     return "Two people together: the statistical interaction", (
         f"For each pair: (this client with this therapist) less (this client, {t} therapist) less ({c} client, this therapist) "
-        f"plus ({c} client, {t} therapist). 0: what each of them does adds up. Left in late alliance, right in the proportion who "
+        f"plus ({c} client, {t} therapist). 0: what each of them does adds up. Left in late alliance, right in the "
+        "proportion who "
         "drop out; dots and bars: mean and 95 % interval. The difference between two therapists is taken client by client, that "
         "between kinds of client between groups of clients. Blue: more, orange: less than the sum; grey: not told from it."
     )

@@ -1,4 +1,5 @@
-"""The answer of an experiment on the model: what it was made for, first, in sentences made from the same parameters as its figure.
+"""The answer of an experiment on the model: what it was made for, first, in sentences made from the same parameters as its
+figure.
 
 Which sentences a run has is decided as its figures are (``plots.EXPERIMENTS``), or by what its arms differ in.
 """

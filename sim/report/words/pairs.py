@@ -72,7 +72,8 @@ def no_learning(run: Run) -> list[str]:
 
 
 def asks_together(run: Run) -> bool:
-    """Whether the scenario asks for what two people do together beyond what each of them does (their statistical interaction), and its arms can say."""
+    """Whether the scenario asks for what two people do together beyond what each of them does (their statistical interaction),
+    and its arms can say."""
     return run.scenario.report == "interaction" and EXPERIMENTS["interaction"][1](run)
 
 

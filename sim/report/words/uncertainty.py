@@ -75,7 +75,8 @@ def what_they_are(run: Run) -> str:
     n, clinic = members_of(two_intervals(run)), run.scenario.design == "clinic"
     over = f"{run.scenario.replicates} replicates of the clinic" if clinic else "simulated people"
     said = (
-        f"Sampling uncertainty: 95 % interval over {over} with the default parameters, that is, other people and other random draws. Parameter uncertainty"
+        f"Sampling uncertainty: 95 % interval over {over} with the default parameters, that is, other people and other "
+        "random draws. Parameter uncertainty"
         f": the same people with common random numbers under {n} parameter sets that all agree with the published "
         f"record, the middle 95 % of what they give. Differences are from {against(run.scenario)}; their last column is the "
         "proportion of the sets in which the difference has the same sign."
@@ -125,7 +126,8 @@ def _points(row: Row) -> str:
 
 
 def sentence(run: Run) -> list[str]:
-    """For the answer: which of the two is the larger for what was asked, and in what proportion of the sets the conclusion holds."""
+    """For the answer: which of the two is the larger for what was asked, and in what proportion of the sets the "
+    "conclusion holds."""
     if not asks_for_the_ensemble(run):
         return []
     row = main_row(run)
@@ -150,7 +152,8 @@ def left_open(run: Run) -> list[str]:
     wider = sum(by_parameters > by_sampling for by_sampling, by_parameters in map(widths, known))
     said = [
         f"The scenario was run once more with each of {n} parameter sets that all agree with the published evidence, with the "
-        f"same people and random draws. Of {len(known)} values and differences with both intervals, {wider} are left open more by the "
+        f"same people and random draws. Of {len(known)} values and differences with both intervals, {wider} are left open "
+        "more by the "
         "evidence than by sampling. More simulated people make sampling uncertainty smaller, not this; only better evidence does."
     ]
     # A conclusion is a difference whose sampling interval excludes 0; of others nobody would say which way they go.
@@ -171,7 +174,8 @@ def left_open(run: Run) -> list[str]:
     outside = [row for row in rows if row["outside"]]
     if outside:
         said.append(
-            f"With the default parameters {len(outside)} of {len(rows)} values lie outside of what these sets give (marked * in the "
+            f"With the default parameters {len(outside)} of {len(rows)} values lie outside of what these sets give "
+            "(marked * in the "
             "table): there the defaults are one answer among others, and not the middle one."
         )
     return said

@@ -53,8 +53,8 @@ def foreseen_distress(world: World, session: tuple[Verb, ...], clients: np.ndarr
     """Latent distress of each client in the week in which a course with each therapist is planned to end, whoever may have
     left before, therapists held as they are now.
 
-    (clients, posts), in SDs of the community; weekly sessions, no leave. Random numbers are counter-based, so these are the draws that will be.
-    """
+    (clients, posts), in SDs of the community; weekly sessions, no leave. Random numbers are counter-based, so these are the draws
+    that will be."""
     out = np.empty((clients.size, posts.size))
     step = max(MOST_AT_ONCE // posts.size, 1)
     for i in range(0, clients.size, step):

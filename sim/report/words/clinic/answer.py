@@ -55,7 +55,8 @@ def intervals_said(run: Run) -> str:
     """What the brackets of a clinic's answer are."""
     n = run.scenario.replicates
     return ALONE if n == 1 else (
-        f"Brackets are 95 % intervals over {n} replicates of the clinic on one seed: sampling uncertainty of this model, not whether "
+        f"Brackets are 95 % intervals over {n} replicates of the clinic on one seed: sampling uncertainty of this model, "
+        "not whether "
         f"it is right."
     )  # fmt: skip
 

@@ -1,4 +1,5 @@
-"""What would change the answer of a clinic: sampling uncertainty over replicates, and what its design and its parameters take for granted."""
+"""What would change the answer of a clinic: sampling uncertainty over replicates, and what its design and its parameters take for
+granted."""
 
 from __future__ import annotations
 
@@ -68,7 +69,8 @@ def design(run: Run) -> list[str]:
         )
     if plans:
         said.append(
-            "How work tires therapists, and how tiredness works on clients, are assumed parameters (fatigue_...), not measured ones."
+            "How work tires therapists, and how tiredness works on clients, are assumed parameters (fatigue_...), not "
+            "measured ones."
         )
     if any(plan.turnover for plan in plans.values()):
         said.append(
@@ -77,7 +79,8 @@ def design(run: Run) -> list[str]:
         )
     if _somebody_waits(run):
         said.append(
-            "How many give up while they wait follows assumed parameters (waiting_loss_...); nobody seeks help elsewhere meanwhile."
+            "How many give up while they wait follows assumed parameters (waiting_loss_...); nobody seeks help elsewhere "
+            "meanwhile."
         )
     leave = {plan.leave_prob for plan in plans.values()}
     if plans and max(leave) > 0:
