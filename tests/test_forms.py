@@ -17,7 +17,7 @@ from sim.errors import ScenarioError, StateError
 from sim.evidence.patterns import directions
 from sim.evidence.patterns.validation import validate
 from sim.measurement import instruments as ask
-from sim.measurement.responses import LEFT_OUT, MOST_ITEMS, Forms, SurveyLuck, scored
+from sim.measurement.responses import MOST_ITEMS, NO_ANSWER, Forms, SurveyLuck, scored
 from sim.measures import clinics as clinic_measures
 from sim.measures.persons import people
 from sim.report.pages.run import write_report
@@ -34,12 +34,12 @@ from sim.therapy.session import ENDINGS
 
 MISSING = {"missing_item_prob": 0.05, "missing_form_prob": 0.10}
 ARMS: dict[str, Any] = {
-    "question": "Does every mark count?", "client": "population", "therapist": "population", "clients_per_arm": 40, "sessions": 6,
+    "question": "Does every response count?", "client": "population", "therapist": "population", "clients_per_arm": 40, "sessions": 6,
     "follow_up_months": 2, "clients_per_therapist": 4, "parameters": {"dropout_base": -3.5},
     "arms": {"usual": {}, "waiting": {"therapist": "none"}, "held": {"clamp": {"client_arousal": 0.1}}},
 }  # fmt: skip
 CLINIC: dict[str, Any] = {
-    "question": "Does every mark count?", "design": "clinic", "client": "population", "therapist": "population", "sessions": 5,
+    "question": "Does every response count?", "design": "clinic", "client": "population", "therapist": "population", "sessions": 5,
     "clinic": {"therapists": 6, "capacity": 4, "arrivals_per_week": 4, "weeks": 70, "intake_weeks": 40, "turnover": True,
                "matching": "similar"},
     "parameters": {"quitting_base": -4.0},
@@ -264,7 +264,7 @@ def test_looking_files_nothing() -> None:
         clinic.live_a_week()
     first, again = (sim.therapy.clinic.book.tables(clinic, clinic.book)["items"] for _ in range(2))
     assert all(np.array_equal(first[name], again[name]) for name in first)
-    assert (first["week"] <= 20).all() and first["item_36"].min() == LEFT_OUT
+    assert (first["week"] <= 20).all() and first["item_36"].min() == NO_ANSWER
 
 
 def test_the_key_is_yes_or_no() -> None:

@@ -168,9 +168,9 @@ def plainly(function: Any) -> Any:
 def test_compiled_marks_equal_plain_python() -> None:
     code, luck = person("client", np.arange(40)), SurveyLuck(3, 1)
     for instrument, mark, sd in ((CORE_OM, np.linspace(-0.5, 4.5, 40), 0.9), (ECR_SCALE, np.linspace(0.5, 7.5, 40), 1.55)):
-        fast = instruments.mean_mark(instrument, mark, code, Asked("test", "test"), 4, sd, luck)
+        fast = instruments.mean_response(instrument, mark, code, Asked("test", "test"), 4, sd, luck)
         with mock.patch.object(instruments, "compiled", plainly), np.errstate(over="ignore"):
-            plain = instruments.mean_mark(instrument, mark, code, Asked("test", "test"), 4, sd, luck)
+            plain = instruments.mean_response(instrument, mark, code, Asked("test", "test"), 4, sd, luck)
         assert np.array_equal(fast, plain)
         assert instrument.low <= fast.min() and fast.max() <= instrument.high and np.unique(fast).size > 20
 

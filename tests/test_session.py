@@ -443,7 +443,7 @@ def items_of(instrument: ask.Instrument, mark: np.ndarray, who: np.ndarray, purp
     sums = [np.zeros(mark.size)]
     for k in range(1, instrument.items + 1):
         shorter = ask.Instrument(instrument.name, k, instrument.low, instrument.high, "")
-        sums.append(k * ask.mean_mark(shorter, mark, who, Asked(purpose, purpose), 0, item_sd, SurveyLuck(1, 0)))
+        sums.append(k * ask.mean_response(shorter, mark, who, Asked(purpose, purpose), 0, item_sd, SurveyLuck(1, 0)))
     return np.round(np.diff(np.array(sums), axis=0), 9)
 
 
@@ -558,7 +558,7 @@ def test_attachment_to_the_therapist_is_marked_as_it_is() -> None:
         + p.cats_insecurity_gain * (d.client_avoidance - p.avoidance_typical)
     )
     style = ask.style_with("cats", world.clients.response_style, p.client_response_style_sd, world.client_code, p, luck)
-    marked = ask.mean_mark(
+    marked = ask.mean_response(
         ask.CATS["avoidant"],
         1 + 5 / (1 + np.exp(style - avoidant)),
         world.client_code,

@@ -24,7 +24,7 @@ from sim.theory.styles import HIGHEST, LOWEST, STYLE_BOX
 
 @dataclass(frozen=True)
 class Instrument:
-    """A questionnaire (or one scale of it): number of items, lowest and highest mark, where it comes from.
+    """A questionnaire (or one scale of it): number of items, lowest and highest response, where it comes from.
 
     ``form``: the questionnaire that it is a scale of; ``scales``: where the first item of each of them stands there.
     ``asked``: who fills it in, and when.
@@ -44,7 +44,7 @@ _AFTER = "client, after each session"
 _CATS, _DSQ = "Mallinckrodt, Gantt & Coble 1995", "Andrews, Singh & Bond 1993"
 _STUDIES = "people of the community, in the simulated studies of `attune validate` only"
 WAI_SCALE = Instrument(
-    "WAI-SR subscale (bond, task, goal)", 4, 1, 7, "Hatcher & Gillaspy 2006; marks 1-7",
+    "WAI-SR subscale (bond, task, goal)", 4, 1, 7, "Hatcher & Gillaspy 2006; responses 1-7",
     "client and therapist, after each session", "WAI-SR", {"bond": 0, "task": 4, "goal": 8},
 )  # fmt: skip
 EMPATHY = Instrument(
@@ -74,53 +74,56 @@ RQ_ITEM = Instrument(
     {style: place for place, style in enumerate(STYLE_BOX)},
 )  # fmt: skip
 CORE_OM = Instrument(
-    "CORE-OM", 34, 0, 4, "Evans et al. 2002; clinical score = mean mark x 10",
+    "CORE-OM", 34, 0, 4, "Evans et al. 2002; clinical score = mean response x 10",
     "client at intake, before each session, every month, at the end and at follow-up", "CORE-OM",
 )  # fmt: skip
 #: Every scale of every questionnaire.
 INSTRUMENTS = (WAI_SCALE, EMPATHY, ECR_SCALE, TO_THERAPIST, *CATS.values(), *DSQ.values(), RQ_ITEM, CORE_OM)
 
 
-def _marked(mark, who, seed, replicate, when, purpose, items, low, high, item_sd, out):  # type: ignore[no-untyped-def]
-    for i in range(mark.size):
+def _mean_answered(response, who, seed, replicate, when, purpose, items, low, high, item_sd, out):  # type: ignore[no-untyped-def]
+    for i in range(response.size):
         stream = absorbed(occasion(seed, replicate, who[i], when), purpose)
         total = 0.0
         for item in range(items):
-            x = np.floor(mark[i] + item_sd * normal_at(stream, np.uint64(item)) + 0.5)
+            x = np.floor(response[i] + item_sd * normal_at(stream, np.uint64(item)) + 0.5)
             total += min(max(x, low), high)
         out[i] = total / items
 
 
-def _each_marked(mark, who, seed, replicate, when, purpose, items, low, high, item_sd, out):  # type: ignore[no-untyped-def]
-    for i in range(mark.size):
+def _each_answered(response, who, seed, replicate, when, purpose, items, low, high, item_sd, out):  # type: ignore[no-untyped-def]
+    for i in range(response.size):
         stream = absorbed(occasion(seed, replicate, who[i], when), purpose)
         for item in range(items):
-            x = np.floor(mark[i] + item_sd * normal_at(stream, np.uint64(item)) + 0.5)
+            x = np.floor(response[i] + item_sd * normal_at(stream, np.uint64(item)) + 0.5)
             out[i, item] = min(max(x, low), high)
 
 
-def mean_mark(
-    instrument: Instrument, mark: np.ndarray, who: np.ndarray, asked: Asked, when: int, item_sd: float, luck: SurveyLuck
+def mean_response(
+    instrument: Instrument, response: np.ndarray, who: np.ndarray, asked: Asked, when: int, item_sd: float, luck: SurveyLuck
 ) -> np.ndarray:
-    """Mean mark over an instrument's items for people whose true mark (scale points) is ``mark``.
+    """Mean response over an instrument's items for people whose true response (scale points) is ``response``.
 
     NaN for whom a questionnaire, or too many of its items, are missing (``responses.scored``).
     """
     if luck.forms is not None:
-        return scored(marks_of(instrument, mark, who, asked, when, item_sd, luck))
-    out = np.empty(mark.size)
-    compiled(_marked)(*_arguments(instrument, mark, who, asked, when, item_sd, luck), out)
+        return scored(item_responses(instrument, response, who, asked, when, item_sd, luck))
+    out = np.empty(response.size)
+    compiled(_mean_answered)(*_arguments(instrument, response, who, asked, when, item_sd, luck), out)
     return out
 
 
-def marks_of(
-    instrument: Instrument, mark: np.ndarray, who: np.ndarray, asked: Asked, when: int, item_sd: float, luck: SurveyLuck
+def item_responses(
+    instrument: Instrument, response: np.ndarray, who: np.ndarray, asked: Asked, when: int, item_sd: float, luck: SurveyLuck
 ) -> np.ndarray:
-    """Single marks (people, items) as they come back, NaN where there is no answer. Raises ``StateError`` for no true mark."""
-    if not np.isfinite(mark).all():
+    """Item responses (people, items) as they come back, NaN where there is no answer.
+
+    Raises ``StateError`` where there is no true response.
+    """
+    if not np.isfinite(response).all():
         raise StateError(f"week {when}: what '{asked.purpose}' asks about is not a number for somebody")
-    out = np.empty((mark.size, instrument.items))
-    compiled(_each_marked)(*_arguments(instrument, mark, who, asked, when, item_sd, luck), out)
+    out = np.empty((response.size, instrument.items))
+    compiled(_each_answered)(*_arguments(instrument, response, who, asked, when, item_sd, luck), out)
     if luck.forms is None:
         return out
     name, first = instrument.form or instrument.name, instrument.scales.get(asked.scale, 0)
@@ -128,10 +131,10 @@ def marks_of(
 
 
 def _arguments(
-    instrument: Instrument, mark: np.ndarray, who: np.ndarray, asked: Asked, when: int, item_sd: float, luck: SurveyLuck
+    instrument: Instrument, response: np.ndarray, who: np.ndarray, asked: Asked, when: int, item_sd: float, luck: SurveyLuck
 ) -> tuple[Any, ...]:
     return (
-        np.ascontiguousarray(mark, np.float64),
+        np.ascontiguousarray(response, np.float64),
         who,
         np.uint64(luck.seed),
         np.uint64(luck.replicate),
@@ -160,12 +163,14 @@ def rated(
     parameters: Parameters,
     luck: SurveyLuck,
 ) -> np.ndarray:
-    """A rating (mean mark) of something about the therapy by one rater; ``level`` is latent, 0..1."""
-    mark = _true_mark(instrument, level, level_typical, who, style, when, asked.rater, parameters, luck, f"{asked.purpose}_day")
-    return mean_mark(instrument, mark, who, asked, when, item_sd, luck)
+    """A rating (mean response) of something about the therapy by one rater; ``level`` is latent, 0..1."""
+    response = _true_response(
+        instrument, level, level_typical, who, style, when, asked.rater, parameters, luck, f"{asked.purpose}_day"
+    )
+    return mean_response(instrument, response, who, asked, when, item_sd, luck)
 
 
-def _true_mark(
+def _true_response(
     instrument: Instrument,
     level: np.ndarray,
     level_typical: float,
@@ -196,28 +201,28 @@ def working_alliance(
 
     The total is the mean of all items, where at least 80 % of them were answered.
     """
-    scores, marks = {}, []
+    scores, responses = {}, []
     for scale, level in latent.items():
-        mark = _true_mark(
+        response = _true_response(
             WAI_SCALE, level, parameters.alliance_typical, who, style, when, rater, parameters, luck, f"{rater}_wai_day"
         )
         asked = Asked(f"{rater}_wai_{scale}", f"{rater}_wai", scale, rater)
         if luck.forms is None:
-            scores[scale] = mean_mark(WAI_SCALE, mark, who, asked, when, parameters.wai_item_sd, luck)
+            scores[scale] = mean_response(WAI_SCALE, response, who, asked, when, parameters.wai_item_sd, luck)
         else:
-            marks.append(marks_of(WAI_SCALE, mark, who, asked, when, parameters.wai_item_sd, luck))
-            scores[scale] = scored(marks[-1])
+            responses.append(item_responses(WAI_SCALE, response, who, asked, when, parameters.wai_item_sd, luck))
+            scores[scale] = scored(responses[-1])
     if luck.forms is None:
         return {**scores, "total": np.add.reduce(list(scores.values())) / float(len(scores))}
-    return {**scores, "total": scored(np.concatenate(marks, axis=1))}
+    return {**scores, "total": scored(np.concatenate(responses, axis=1))}
 
 
 def style_with(
     questionnaire: str, common: np.ndarray, sd: float, who: np.ndarray, parameters: Parameters, luck: SurveyLuck
 ) -> np.ndarray:
-    """How favourably raters mark one questionnaire (logit): what all their ratings have in common, and what is this one's own.
+    """How favourably raters answer one questionnaire (logit): what all their ratings have in common, and its own.
 
-    ``common`` and the result have spread ``sd``; the number ``response_style_shared_share`` says how much is common.
+    ``common`` and the result have spread ``sd``; the parameter ``response_style_shared_share`` says how much is common.
     """
     own = sd * luck.normal(who, f"{questionnaire}_rating_style")
     return np.asarray(eq.partly_shared(common, own, parameters.response_style_shared_share))
@@ -230,7 +235,7 @@ def core_om(
     week = parameters.core_week_sd * luck.normal(who, "core_week", when)
     share = applied(eq.core_share, parameters, distress=distress, week_noise=week)
     asked = Asked(purpose, purpose)
-    return 10.0 * mean_mark(CORE_OM, _scaled(CORE_OM, share), who, asked, when, parameters.core_item_sd, luck)
+    return 10.0 * mean_response(CORE_OM, _scaled(CORE_OM, share), who, asked, when, parameters.core_item_sd, luck)
 
 
 def ecr(
@@ -246,7 +251,7 @@ def ecr(
 ) -> np.ndarray:
     """ECR score (1-7) of people whose anxiety or avoidance (``dimension``) is ``share`` (0..1); ``style`` in scale points."""
     asked = Asked(f"ecr_{dimension}_{occasion}", f"ecr_{occasion}", dimension, rater)
-    return mean_mark(ECR_SCALE, _scaled(ECR_SCALE, share) + style, who, asked, when, parameters.ecr_item_sd, luck)
+    return mean_response(ECR_SCALE, _scaled(ECR_SCALE, share) + style, who, asked, when, parameters.ecr_item_sd, luck)
 
 
 def ecr_to_therapist(
@@ -254,19 +259,19 @@ def ecr_to_therapist(
 ) -> np.ndarray:
     """The same of attachment to this therapist, as the client fills it in."""
     asked = Asked(f"{dimension}_to_therapist", "to_therapist", dimension)
-    return mean_mark(TO_THERAPIST, _scaled(TO_THERAPIST, share) + style, who, asked, when, parameters.ecr_item_sd, luck)
+    return mean_response(TO_THERAPIST, _scaled(TO_THERAPIST, share) + style, who, asked, when, parameters.ecr_item_sd, luck)
 
 
 def cats(scale: str, share: np.ndarray, who: np.ndarray, when: int, parameters: Parameters, luck: SurveyLuck) -> np.ndarray:
-    """CATS score (1-6) on a ``scale`` of clients who mark this ``share`` of it; item noise as of the ECR."""
+    """CATS score (1-6) on a ``scale`` of clients who response this ``share`` of it; item noise as of the ECR."""
     asked = Asked(f"cats_{scale}", "cats", scale)
-    return mean_mark(CATS[scale], _scaled(CATS[scale], share), who, asked, when, parameters.ecr_item_sd, luck)
+    return mean_response(CATS[scale], _scaled(CATS[scale], share), who, asked, when, parameters.ecr_item_sd, luck)
 
 
 def dsq(scale: str, defences: np.ndarray, who: np.ndarray, when: int, parameters: Parameters, luck: SurveyLuck) -> np.ndarray:
     """DSQ-40 score (1-9) of people with these immature or neurotic (``scale``) defences, in SD of the community."""
-    mark = parameters.dsq_mean + parameters.dsq_sd * defences
-    return mean_mark(DSQ[scale], mark, who, Asked(f"dsq_{scale}", "dsq", scale), when, parameters.dsq_item_sd, luck)
+    response = parameters.dsq_mean + parameters.dsq_sd * defences
+    return mean_response(DSQ[scale], response, who, Asked(f"dsq_{scale}", "dsq", scale), when, parameters.dsq_item_sd, luck)
 
 
 def relationship_questionnaire(
@@ -280,18 +285,18 @@ def relationship_questionnaire(
 ) -> dict[str, np.ndarray]:
     """How well each of the four styles' descriptions fits (1-7, one item each), of people with these shares (0..1).
 
-    A description says something about either dimension, high or low [A1]; the mark is the mean of how well the two fit.
-    ``style``: how the person marks ECR items of anxiety and of avoidance, in scale points. Item noise as of the ECR.
+    A description says something about either dimension, high or low [A1]; the response is the mean of how well the two fit.
+    ``style``: how the person responses ECR items of anxiety and of avoidance, in scale points. Item noise as of the ECR.
     """
-    marks = {}
+    responses = {}
     for name, (low_anxiety, _, low_avoidance, _) in STYLE_BOX.items():
         fits = []
         for dimension, share, lowest in (("anxiety", anxiety, low_anxiety), ("avoidance", avoidance, low_avoidance)):
             score = _scaled(ECR_SCALE, share) + style[dimension]
             fits.append(score if lowest > LOWEST else LOWEST + HIGHEST - score)
         asked = Asked(f"rq_{name}", "rq", name)
-        marks[name] = mean_mark(RQ_ITEM, 0.5 * (fits[0] + fits[1]), who, asked, when, parameters.ecr_item_sd, luck)
-    return marks
+        responses[name] = mean_response(RQ_ITEM, 0.5 * (fits[0] + fits[1]), who, asked, when, parameters.ecr_item_sd, luck)
+    return responses
 
 
 def rupture_report(

@@ -18,7 +18,7 @@ RATERS = ("client", "therapist", "observer")
 OCCASIONS = ("intake", "beginning", "session", "month", "end", "6_months", "12_months")
 #: Items of the longest questionnaire that is kept.
 MOST_ITEMS = 36
-LEFT_OUT = -1  # an item without an answer, or one that a questionnaire does not have
+NO_ANSWER = -1  # an item without an answer, or one that a questionnaire does not have
 #: A scale is scored where at least this many of every so many of its items were answered (the usual rule: 80 %).
 ENOUGH, OF = 4, 5
 
@@ -27,7 +27,7 @@ ENOUGH, OF = 4, 5
 class Asked:
     """What is asked of whom: one scale of one questionnaire.
 
-    ``purpose``: the address of the draws for its marks. ``form``: the questionnaire that comes back, or not, as a whole.
+    ``purpose``: the address of the draws for its responses. ``form``: the questionnaire that comes back, or not, as a whole.
     ``scale``: which scale of it (empty where it has only one). ``rater``: who fills it in.
     """
 
@@ -50,19 +50,19 @@ class Occasion:
 
 @dataclass
 class _Form:
-    """One questionnaire that everybody of an occasion filled in, except those who are not among ``handed_in``."""
+    """One questionnaire that everybody of an occasion filled in, except those who are not among ``returned``."""
 
     occasion: Occasion
     rater: str
     instrument: str
-    handed_in: np.ndarray
-    marks: np.ndarray  # (people, MOST_ITEMS)
+    returned: np.ndarray
+    responses: np.ndarray  # (people, MOST_ITEMS)
 
 
 @dataclass
 class Forms:
     """How questionnaires come back in one world. ``item_prob``, ``form_prob``: chances that a single item, or a whole
-    questionnaire, is missing; ``keep``: whether every mark is kept."""
+    questionnaire, is missing; ``keep``: whether every response is kept."""
 
     item_prob: float = 0.0
     form_prob: float = 0.0
@@ -86,41 +86,41 @@ class Forms:
         self._filled.clear()
 
     def returned(
-        self, marks: np.ndarray, luck: Luck, who: np.ndarray, asked: Asked, when: int, name: str, first: int
+        self, responses: np.ndarray, luck: Luck, who: np.ndarray, asked: Asked, when: int, name: str, first: int
     ) -> np.ndarray:
-        """The marks (people, items) of one scale as they come back: NaN where there is no answer.
+        """The responses (people, items) of one scale as they come back: NaN where there is no answer.
 
         ``name``: the questionnaire as tables call it; ``first``: where the scale's first item stands in it.
         """
-        handed_in = np.ones(who.size, bool)
+        returned = np.ones(who.size, bool)
         if self.form_prob > 0.0:
-            handed_in = luck.uniform(who, f"{asked.form} not handed in", when) > self.form_prob
+            returned = luck.uniform(who, f"{asked.form} not handed in", when) > self.form_prob
         if self.item_prob > 0.0:
-            items = np.arange(marks.shape[1])
+            items = np.arange(responses.shape[1])
             answered = luck.uniform(who[:, None], f"{asked.purpose} left out", when, items[None, :]) > self.item_prob
-            marks = np.where(answered, marks, np.nan)
-        marks = np.where(handed_in[:, None], marks, np.nan)
+            responses = np.where(answered, responses, np.nan)
+        responses = np.where(returned[:, None], responses, np.nan)
         if self.keep and self._occasion is not None:
-            self._file(self._occasion, asked, name, handed_in, first, marks)
-        return marks
+            self._file(self._occasion, asked, name, returned, first, responses)
+        return responses
 
-    def _file(self, occasion: Occasion, asked: Asked, name: str, handed_in: np.ndarray, first: int, marks: np.ndarray) -> None:
-        """Put one scale's marks to those of the same questionnaire on this occasion."""
-        if handed_in.size != occasion.client.size:
+    def _file(self, occasion: Occasion, asked: Asked, name: str, returned: np.ndarray, first: int, responses: np.ndarray) -> None:
+        """Put one scale's responses to those of the same questionnaire on this occasion."""
+        if returned.size != occasion.client.size:
             return  # asked of others than of everybody who is there: nobody can say of whom
         key = (id(occasion), asked.rater, asked.form)
         if key not in self._filled:
-            blank = np.full((handed_in.size, MOST_ITEMS), LEFT_OUT, np.int8)
-            self._filled[key] = _Form(occasion, asked.rater, name, handed_in, blank)
+            blank = np.full((returned.size, MOST_ITEMS), NO_ANSWER, np.int8)
+            self._filled[key] = _Form(occasion, asked.rater, name, returned, blank)
             self._kept.append(self._filled[key])
-        into = self._filled[key].marks[:, first : first + marks.shape[1]]
-        into[:] = np.where(np.isnan(marks), LEFT_OUT, marks)[:, : into.shape[1]]
+        into = self._filled[key].responses[:, first : first + responses.shape[1]]
+        into[:] = np.where(np.isnan(responses), NO_ANSWER, responses)[:, : into.shape[1]]
 
     def table(self) -> dict[str, np.ndarray]:
         """One row a questionnaire that came back, by client and then by time; categories are numbers."""
         if not self._kept:
             return {}
-        forms, has = self._kept, [np.flatnonzero(form.handed_in) for form in self._kept]
+        forms, has = self._kept, [np.flatnonzero(form.returned) for form in self._kept]
         sizes = [rows.size for rows in has]
         names = [form.instrument for form in forms]
         known = list(dict.fromkeys(names))
@@ -132,14 +132,14 @@ class Forms:
             np.concatenate([getattr(form.occasion, name)[rows] for form, rows in zip(forms, has, strict=True)])
             for name in ("client", "therapist", "session")
         )
-        marks = np.concatenate([form.marks[rows] for form, rows in zip(forms, has, strict=True)])
+        responses = np.concatenate([form.responses[rows] for form, rows in zip(forms, has, strict=True)])
         order = np.argsort(row, kind="stable")
         columns = {
             "row": row, "therapist": therapist, "when": each([OCCASIONS.index(form.occasion.name) for form in forms]),
             "week": each([form.occasion.week for form in forms]), "session": session,
             "rater": each([RATERS.index(form.rater) for form in forms]),
             "instrument": np.array(known, object)[each([known.index(name) for name in names])],
-            **{f"item_{k + 1}": marks[:, k] for k in range(MOST_ITEMS)},
+            **{f"item_{k + 1}": responses[:, k] for k in range(MOST_ITEMS)},
         }  # fmt: skip
         return {name: values[order] for name, values in columns.items()}
 
@@ -153,12 +153,12 @@ class Forms:
 
 @dataclass(frozen=True)
 class SurveyLuck(Luck):
-    """The random draws of a run, and how its questionnaires come back where some are missing or every mark is kept."""
+    """The random draws of a run, and how its questionnaires come back where some are missing or every response is kept."""
 
     forms: Forms | None = None
 
     def not_kept(self) -> SurveyLuck:
-        """The same draws for a look at what might be: whatever is missing there is missing, and no marks are kept."""
+        """The same draws for a look at what might be: whatever is missing there is missing, and no responses are kept."""
         return self if self.forms is None else replace(self, forms=self.forms.not_kept() if self.forms.missing else None)
 
     def complete(self) -> SurveyLuck:
@@ -172,9 +172,9 @@ def forms_of(parameters: Parameters, keep: bool = False) -> Forms | None:
     return forms if forms.missing or keep else None
 
 
-def scored(marks: np.ndarray) -> np.ndarray:
-    """Mean mark of each person (rows) over the items that were answered; NaN where fewer than 80 % were."""
-    answered = ~np.isnan(marks)
+def scored(responses: np.ndarray) -> np.ndarray:
+    """Mean response of each person (rows) over the items that were answered; NaN where fewer than 80 % were."""
+    answered = ~np.isnan(responses)
     n = answered.sum(axis=1)
-    enough = OF * n >= ENOUGH * marks.shape[1]
-    return np.where(enough, np.where(answered, marks, 0.0).sum(axis=1) / np.maximum(n, 1), np.nan)
+    enough = OF * n >= ENOUGH * responses.shape[1]
+    return np.where(enough, np.where(answered, responses, 0.0).sum(axis=1) / np.maximum(n, 1), np.nan)

@@ -40,7 +40,7 @@ def short(text: str, most: int = 34) -> str:
     return text if len(text) <= most else text[: most - 1] + "…"
 
 
-def sure(row: Any) -> bool:
+def excludes_zero(row: Any) -> bool:
     """Whether an effect's 95 % interval excludes 0."""
     return bool(row["low"] > 0 or row["high"] < 0)
 

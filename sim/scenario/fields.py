@@ -105,7 +105,8 @@ class RecordFile(Strict):
         True, description="Whether to keep the monthly questionnaires (design: clinic; off for very large ones)."
     )
     items: Annotated[bool, YES_OR_NO] = Field(
-        False, description="Whether to keep every single mark of the questionnaires (a table items, one row a questionnaire)."
+        False,
+        description="Whether to keep every single item response of the questionnaires (a table items, one row a questionnaire).",
     )
 
 

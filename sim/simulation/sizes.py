@@ -22,7 +22,7 @@ def fits_in_memory(scenario: Scenario) -> None:
         rows = sum(arm.sessions for arm in scenario.arms if arm.therapist is not None) * each
         months = sum(build.arm_weeks(scenario, arm) // WEEKS_PER_MONTH + 1 for arm in scenario.arms) * each
         values = rows * len(SESSIONS) + months * len(ASSESSMENTS) + clients * len(CLIENTS)
-    if scenario.keep_items:  # nine questionnaires a session, two a month, five a course; a mark takes two bytes of eight
+    if scenario.keep_items:  # nine questionnaires a session, two a month, five a course; a response takes two bytes of eight
         values += (9 * rows + 2 * months + 5 * clients) * len(ITEMS) // 4
     # Measured: about three times the tables themselves while they are put together.
     needed, there = 3.0 * 8.0 * values, float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))

@@ -819,7 +819,7 @@ def core_share(distress, week_noise, core_base, core_distress_gain):
 @register_jitable
 def cats_secure_share(trust, anxiety, avoidance, style, cats_secure_base, cats_trust_gain, trust_typical,
                       cats_insecurity_gain, anxiety_typical, avoidance_typical):
-    """What a client marks on secure attachment to this therapist (somebody to rely on, who understands), as a proportion of the
+    """What a client answers on secure attachment to this therapist (somebody to rely on, who understands), as a proportion of the
     scale.
 
     S(b + gT*(S^-1(trust) - S^-1(trust_typ)) - gI*((a - a0) + (v - v0)) + style). Limit: S(b) for the typical client.
@@ -833,11 +833,11 @@ def cats_secure_share(trust, anxiety, avoidance, style, cats_secure_base, cats_t
 @register_jitable
 def cats_avoidant_share(trust, avoidance, style, cats_avoidant_base, cats_trust_gain, trust_typical, cats_insecurity_gain,
                         avoidance_typical):
-    """What a client marks on avoidant-fearful attachment to this therapist (mistrust, distance), as a proportion of the scale.
+    """What a client answers on avoidant-fearful attachment to this therapist (mistrust, distance), as a proportion of the scale.
 
     S(b - gT*(S^-1(trust) - S^-1(trust_typ)) + gI*(v - v0) - style). Limit: S(b) for the typical client.
     Items speak of suspicion, fear of disapproval and holding back (mallinckrodt1995): little trust, and avoidance. Who marks
-    the therapy favourably marks these low. Status: assumption.
+    the therapy favourably rates these low. Status: assumption.
     """
     return logistic(cats_avoidant_base - cats_trust_gain * (logit(trust) - logit(trust_typical))
                     + cats_insecurity_gain * (avoidance - avoidance_typical) - style)
@@ -845,7 +845,7 @@ def cats_avoidant_share(trust, avoidance, style, cats_avoidant_base, cats_trust_
 
 @register_jitable
 def cats_preoccupied_share(bid, cats_preoccupied_base, cats_closeness_gain):
-    """What a client marks on preoccupied-merger attachment to this therapist (longing for more contact), as a proportion of the
+    """What a client answers on preoccupied-merger attachment to this therapist (longing for more contact), as a proportion of the
     scale.
 
     S(b + g*S^-1(bid)), bid = mean of the session. Limit: S(b) for bids of .5, those of the typical client at typical arousal.
@@ -857,7 +857,7 @@ def cats_preoccupied_share(bid, cats_preoccupied_base, cats_closeness_gain):
 
 @register_jitable
 def rated_share(level, leniency, rating_gain, level_typical, style, noise):
-    """What a rater marks, as a proportion of the scale, of something latent.
+    """What a rater answers, as a proportion of the scale, of something latent.
 
     S(S^-1(typ) + g*(S^-1(x) - S^-1(typ)) + lift + style + noise).
     Limit: the level itself with gain 1 and nothing added. Raters use the top of alliance scales

@@ -344,11 +344,11 @@ def rate_alliance(world: World, rows: np.ndarray) -> None:
             ),
         )
     for name in ("anxiety", "avoidance"):
-        marks = world.clients[f"ecr_response_style_{name}"][world.client_of[rows]]
+        of_ecr = world.clients[f"ecr_response_style_{name}"][world.client_of[rows]]
         world.rate(
             f"{name}_to_therapist",
             rows,
-            ask.ecr_to_therapist(name, d[f"client_{name}"][rows], marks, client, week, p, luck),
+            ask.ecr_to_therapist(name, d[f"client_{name}"][rows], of_ecr, client, week, p, luck),
         )
     cats_style = style("client", "cats")  # not in preoccupied: longing for contact is neither praise nor complaint
     for scale, share in (

@@ -1,7 +1,7 @@
 """Courses recorded for the page: the model's own verbs, week by week, without the questionnaires that the page does not show.
 
 Random numbers are counter-based, so what is left out changes nothing else: a course here is that of ``sim.run``, number by number
-(a test compares them). What raters would mark is shown without the noise of marking, on the scale of the questionnaire."""
+(a test compares them). What raters would answer is shown without the noise of answering, on the scale of the questionnaire."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ class Record:
 
 
 def on_wai(parameters: Parameters, role: str, level: np.ndarray) -> np.ndarray:
-    """A latent alliance (0..1) on the WAI's scale, as a rater of usual style marks it in the mean."""
+    """A latent alliance (0..1) on the WAI's scale, as a rater of usual response style rates it in the mean."""
     share = applied(
         eq.rated_share, parameters, role, level=level, level_typical=parameters.alliance_typical, style=0.0, noise=0.0
     )

@@ -9,7 +9,7 @@ from sim.evidence import imaging
 from sim.evidence.claims import effects
 from sim.report.figures.experiments.effects import pushed_by
 from sim.report.figures.experiments.paths import course_of, history_arms, paired_arousal, words_arms
-from sim.report.text import number, ranged, signed, sure, with_interval
+from sim.report.text import excludes_zero, number, ranged, signed, with_interval
 from sim.simulation.tables import Run
 from sim.theory.regions import CONTAINS, REGIONS, SITES
 
@@ -114,7 +114,7 @@ def _seen_lesion_table(run: Run, _: dict[str, Any]) -> str:
         rows = table[table["process"] == process].to_dict("records")
         row = max(rows, key=lambda r: abs(r["effect"]) if not r["own"] else 0.0)
         parts.append(f"{process} {signed(row['effect'])} without the {row['role']}'s {row['region'].replace('_', ' ')}")
-    certain = sum(sure(row) for row in table.to_dict("records"))
+    certain = sum(excludes_zero(row) for row in table.to_dict("records"))
     wholes = " and ".join(name.replace("_", " ") for name in CONTAINS)
     return (
         f"A table of {table['arm'].nunique()} removals by {table['process'].nunique()} processes, {wholes} above their parts; "

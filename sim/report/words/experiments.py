@@ -20,7 +20,18 @@ from sim.evidence.claims import effects, factors
 from sim.measures.intervals import mean_interval
 from sim.report.figures.courses import EXPERIMENTS
 from sim.report.figures.experiments.paths import history_arms, words_arms
-from sim.report.text import Row, arm_name, brackets, effect_in_sd, listed, number, signed, signed_interval, sure, with_interval
+from sim.report.text import (
+    Row,
+    arm_name,
+    brackets,
+    effect_in_sd,
+    excludes_zero,
+    listed,
+    number,
+    signed,
+    signed_interval,
+    with_interval,
+)
 from sim.report.words.pairs import no_learning, two_numbers
 from sim.simulation.tables import Run
 from sim.theory.regions import CONTAINS, REGIONS
@@ -222,14 +233,14 @@ def _strategies(run: Run) -> list[str]:
 def _sites(run: Run) -> list[str]:
     table = imaging.site_alliance(run)
     both = table[(table["role"] == "both") & (table["arm"] == table["arm"].iloc[0])].to_dict("records")
-    found, missed = [r for r in both if sure(r)], [r for r in both if not sure(r)]
+    found, missed = [r for r in both if excludes_zero(r)], [r for r in both if not excludes_zero(r)]
     n = max(int(r["n"]) for r in both)
     where = f"shows at the {_sites_of(found)}" if found else "shows at no site"
     where += f" and not at the {_sites_of(missed)}" if found and missed else ""
     each = ", ".join(f"{r['site']} {signed(r['r'])}{brackets(r)}" for r in both)
     lower = " (minus: more activity, lower alliance)" if any(r["r"] < 0 for r in found) else ""
     inside = [{**r, "low": r["within_low"], "high": r["within_high"]} for r in both]
-    still = [f"{r['site']} ({signed(r['within'])}{brackets(r)})" for r in inside if sure(r)]
+    still = [f"{r['site']} ({signed(r['within'])}{brackets(r)})" for r in inside if excludes_zero(r)]
     return [
         f"In a simulated EEG of both people the client's alliance {where}: between {n:,} clients its correlation with the signal "
         f"is {each}{lower}.",

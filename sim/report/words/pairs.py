@@ -10,7 +10,7 @@ from sim import measures
 from sim.evidence.claims import effects, factors
 from sim.measures.intervals import mean_interval
 from sim.report.figures.courses import EXPERIMENTS
-from sim.report.text import Row, arm_name, listed, percent, signed_interval, sure, with_interval
+from sim.report.text import Row, arm_name, excludes_zero, listed, percent, signed_interval, with_interval
 from sim.simulation.tables import Run
 
 # ------------------------------------------------------------------------------------------------ two at a time
@@ -29,7 +29,7 @@ def two_numbers(run: Run) -> list[str]:
         for name in ("first", "second")
     )
     beyond = rows["beyond", "alliance"]
-    more = "add up" if not sure(beyond) else f"give {'more' if beyond['mean'] > 0 else 'less'} than the sum"
+    more = "add up" if not excludes_zero(beyond) else f"give {'more' if beyond['mean'] > 0 else 'less'} than the sum"
     untreated = measures.untreated_differences(run)
     worth = [
         f"{arm_name(arm.name)} {with_interval(mean_interval(-untreated[arm.name]), 1)}"
@@ -88,7 +88,7 @@ def together(run: Run) -> list[str]:
     )
     pairs = {name: _pairs(table, name) for name in ("alliance", "dropout")}
     whole = {name: _row(table, name) for name in ("alliance", "dropout")}
-    if sure(whole["alliance"]):
+    if excludes_zero(whole["alliance"]):
         beyond = f"{'a worse' if whole['alliance']['mean'] < 0 else 'a better'} alliance than"
     else:
         beyond = "on the whole neither a worse nor a better alliance than" if len(pairs["alliance"]) > 1 else "the alliance that"

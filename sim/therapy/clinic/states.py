@@ -65,7 +65,9 @@ class Standing:
         self.held = np.zeros(m, np.int64)  # sessions this week
         self.chosen = by_lot(world, np.arange(m), service.trained_share, exactly=True)
         self.taken = np.zeros(m, np.int64)  # weeks of training so far
-        self.marks = {name: np.full(m, np.nan) for name in ("anxiety", "avoidance")}  # staff questionnaires, as last filled in
+        self.responses = {
+            name: np.full(m, np.nan) for name in ("anxiety", "avoidance")
+        }  # staff questionnaires, as last filled in
         self.vacant: list[int] = []  # weeks in which vacant posts will be filled
         # one entry a course
         self.courses = 0  # dyad rows in use

@@ -195,7 +195,7 @@ def hire(c: Clinic, n: int) -> None:
     c.turns = np.concatenate([c.turns, np.zeros((n, c.service.every), np.int64)])
     c.in_post = np.concatenate([c.in_post, np.ones(n, bool)])
     c.away = np.concatenate([c.away, np.zeros(n, bool)])
-    c.marks = {name: np.concatenate([marks, np.full(n, np.nan)]) for name, marks in c.marks.items()}
+    c.responses = {name: np.concatenate([given, np.full(n, np.nan)]) for name, given in c.responses.items()}
     for name in ("load", "held", "taken"):
         setattr(c, name, np.concatenate([getattr(c, name), np.zeros(n, np.int64)]))
 
@@ -251,19 +251,19 @@ def _seen(c: Clinic, waiting: np.ndarray, room: np.ndarray) -> Seen:
     usual = {"anxiety": p.client_anxiety_mean, "avoidance": p.client_avoidance_mean,
              "distress": 10.0 * ask.CORE_OM.high * typical}  # fmt: skip
 
-    def handed_in(marks: np.ndarray, otherwise: float) -> np.ndarray:
-        return np.where(np.isnan(marks), otherwise, marks)
+    def or_typical(answers: np.ndarray, otherwise: float) -> np.ndarray:
+        return np.where(np.isnan(answers), otherwise, answers)
 
     return Seen(
         week=w.week,
         client=waiting.copy(),  # what is handed out can be changed without changing anything here
-        client_anxiety=handed_in(arrival["client_anxiety_arrival"][waiting], usual["anxiety"]),
-        client_avoidance=handed_in(arrival["client_avoidance_arrival"][waiting], usual["avoidance"]),
-        client_distress=handed_in(arrival["distress_arrival"][waiting], usual["distress"]),
+        client_anxiety=or_typical(arrival["client_anxiety_arrival"][waiting], usual["anxiety"]),
+        client_avoidance=or_typical(arrival["client_avoidance_arrival"][waiting], usual["avoidance"]),
+        client_distress=or_typical(arrival["distress_arrival"][waiting], usual["distress"]),
         weeks_waiting=w.week - c.since[waiting],
         therapist=posts,
-        therapist_anxiety=handed_in(c.marks["anxiety"][posts], p.therapist_anxiety_mean),
-        therapist_avoidance=handed_in(c.marks["avoidance"][posts], p.therapist_avoidance_mean),
+        therapist_anxiety=or_typical(c.responses["anxiety"][posts], p.therapist_anxiety_mean),
+        therapist_avoidance=or_typical(c.responses["avoidance"][posts], p.therapist_avoidance_mean),
         caseload=c.load[posts],
         room=room[posts],
         lot=lambda purpose: w.luck.uniform(w.client_code[waiting], f"matching {purpose}", w.week),  # no luck of the model's
@@ -274,13 +274,13 @@ def _ask_staff(c: Clinic) -> None:
     """Therapists fill in the ECR for the service: at their start, until they have, and again every half year."""
     c.world.ask_at("beginning")  # of no client
     w, again = c.world, c.world.week % STAFF_QUESTIONNAIRES == 0
-    for name, marks in c.marks.items():
-        rows = np.flatnonzero(c.in_post & (np.isnan(marks) | again))
+    for name, given in c.responses.items():
+        rows = np.flatnonzero(c.in_post & (np.isnan(given) | again))
         if rows.size:
             style = w.therapists[f"ecr_response_style_{name}"][rows]
             code = w.therapist_code[rows]
             now = ask.ecr(name, w.therapists[name][rows], style, code, "staff", w.week, w.parameters, w.luck, "therapist")
-            marks[rows] = np.where(np.isnan(now), marks[rows], now)
+            given[rows] = np.where(np.isnan(now), given[rows], now)
 
 
 def hold_sessions(c: Clinic) -> None:

@@ -13,7 +13,7 @@ from matplotlib.patches import FancyArrowPatch, Rectangle
 from sim.evidence import imaging
 from sim.evidence.claims import effects
 from sim.report.drawing import INK, QUIET, in_style, look, note_on_figure, nothing_to_show, picture
-from sim.report.text import ranged, signed, sure
+from sim.report.text import excludes_zero, ranged, signed
 from sim.simulation.tables import Run
 from sim.theory.regions import REGIONS, SITES
 
@@ -56,7 +56,7 @@ def triangle(run: Run, fig: Figure | SubFigure | None = None) -> Figure | SubFig
 
 def _colour(row: Any) -> tuple[str, Any]:
     """Colour and line of an effect: up, down, or not told from nothing."""
-    if not sure(row):
+    if not excludes_zero(row):
         return NONE, ":"
     return (POSITIVE, "-") if row["effect"] > 0 else (NEGATIVE, (0, (3, 1.2)))
 
@@ -158,7 +158,7 @@ def _heat(ax: Axes, table: pd.DataFrame) -> Any:
         dark = not row["own"] and abs(row["effect"]) > 0.7 * FULL_COLOUR
         colour = QUIET if row["own"] else "white" if dark else "black"
         ax.text(x, y, said, ha="center", va="center", fontsize=8, color=colour, style="italic" if row["own"] else "normal",
-                fontweight="bold" if sure(row) else "normal")  # fmt: skip
+                fontweight="bold" if excludes_zero(row) else "normal")  # fmt: skip
         if row["coded"]:  # a small frame: the equation was written to do this
             ax.add_patch(Rectangle((x - 0.44, y - 0.38), 0.88, 0.76, fill=False, linewidth=1.1, linestyle="-",
                                    edgecolor="white" if dark else "#333333"))  # fmt: skip

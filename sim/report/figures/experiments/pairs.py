@@ -8,7 +8,7 @@ from matplotlib.figure import Figure, SubFigure
 from sim.evidence.claims import effects
 from sim.report.drawing import INK, QUIET, in_style, note_on_figure, nothing_to_show, picture
 from sim.report.figures.experiments.effects import NEGATIVE, POSITIVE
-from sim.report.text import short, signed, sure
+from sim.report.text import excludes_zero, short, signed
 from sim.simulation.tables import Run
 
 
@@ -31,7 +31,7 @@ def interaction(run: Run, fig: Figure | SubFigure | None = None) -> Figure | Sub
         ax.set(xlabel=unit, title=("Alliance" if measure == "alliance" else "Dropout") + ": more or less than the sum of both")
         rows = table[table["measure"] == measure].to_dict("records")
         for y, row in enumerate(rows):
-            colour = QUIET if not sure(row) else POSITIVE if row["mean"] > 0 else NEGATIVE
+            colour = QUIET if not excludes_zero(row) else POSITIVE if row["mean"] > 0 else NEGATIVE
             mean, low, high = (scale * row[name] for name in ("mean", "low", "high"))
             ax.plot([low, high], [y, y], color=colour, linestyle="-", marker="|", markersize=7, linewidth=1.8)
             ax.plot(mean, y, color=colour, linestyle="none", marker="o" if row["mean"] > 0 else "s", markersize=5.5)

@@ -21,7 +21,7 @@ from sim.report.figures.clinic.service import (
     puts_work_to_the_test,
 )
 from sim.report.figures.clinic.therapists import therapist_effects_of, treating
-from sim.report.text import arm_name, listed, number, percent, signed_interval, sure, with_interval
+from sim.report.text import arm_name, excludes_zero, listed, number, percent, signed_interval, with_interval
 from sim.report.words.clinic.arms import (
     SHORT,
     Said,
@@ -90,7 +90,7 @@ def _who_is_seen(run: Run, arm: str) -> list[str]:
     ]
     if True in each and False in each:
         less = mean_interval((each[True] - each[False]).dropna())
-        if sure(less):
+        if excludes_zero(less):
             told.append(
                 f"Those who are lost came with {'less' if less['mean'] < 0 else 'more'} distress than the others "
                 f"({signed_interval(less, 1)} CORE-OM points on a scale from 0 to 40)."

@@ -12,7 +12,7 @@ from sim.evidence import trial
 from sim.measures import clinics as cm
 from sim.report.figures.clinic.service import remark_on
 from sim.report.figures.clinic.therapists import TRIAL_OUTCOMES, therapist_effects_of, treating
-from sim.report.text import Row, arm_name, listed, number, percent, signed_interval, sure, with_interval
+from sim.report.text import Row, arm_name, excludes_zero, listed, number, percent, signed_interval, with_interval
 from sim.simulation.tables import Run
 from sim.therapy.clinic.matching import ORACLE
 
@@ -141,7 +141,7 @@ def feedback(run: Run) -> list[str]:
                 f"Clients at risk (at session {cm.EARLY_SESSION} no better than at the first where nobody is told)"
                 if group == "at risk" else "The others"
             )  # fmt: skip
-            gain = "gain" if sure(dropout) or sure(distress) else "cannot be told to gain"
+            gain = "gain" if excludes_zero(dropout) or excludes_zero(distress) else "cannot be told to gain"
             told.append(f"{who} {gain}: dropout {signed_interval(dropout, 1)} points, distress {signed_interval(distress)}.")
     return told
 
@@ -273,7 +273,9 @@ def leaving(run: Run) -> list[str]:
         )
     if not told:
         return []
-    none = "" if any(sure(low_high(row)) for row in table.to_dict("records")) else ", and none of it can be told from zero"
+    none = (
+        "" if any(excludes_zero(low_high(row)) for row in table.to_dict("records")) else ", and none of it can be told from zero"
+    )
     return [
         f"Compared with the same people with the same therapist where {_where(run)}: {'; '.join(told)}{none}.",
         *_saved(run),
@@ -334,7 +336,7 @@ def load(run: Run) -> list[str]:
             f"arrival; the others' differences from that, minus being more relief: {each}."
         )
     told.append(f"The wait runs from {_ends(said, 'weeks_waited', run)} weeks.")
-    tired = [arm for arm in others(run) if sure(said.row("fatigue", arm))]
+    tired = [arm for arm in others(run) if excludes_zero(said.row("fatigue", arm))]
     if tired:
         parts = listed(f"{arm_name(arm)} {said.apart('fatigue', arm)}" for arm in tired)
         told.append(f"Therapists' fatigue (0 to 1) is {said.value('fatigue', usual)} in {arm_name(usual)}; {parts}.")

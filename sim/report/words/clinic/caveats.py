@@ -7,7 +7,7 @@ import numpy as np
 
 from sim.measures import clinics as cm
 from sim.report.figures.clinic.therapists import treating
-from sim.report.text import arm_name, number, sure
+from sim.report.text import arm_name, excludes_zero, number
 from sim.report.words.clinic.answer import is_contested
 from sim.scenario.clinic import Plan
 from sim.simulation.tables import Run
@@ -44,7 +44,7 @@ def sampling(run: Run) -> list[str]:
     if len(apart):
         rows = apart.rename(columns={"difference_low": "low", "difference_high": "high"})
         rows = rows.loc[:, ~rows.columns.duplicated(keep="last")]
-        certain = sum(sure(row) for row in rows.to_dict("records"))
+        certain = sum(excludes_zero(row) for row in rows.to_dict("records"))
         said.append(
             f"{len(apart)} differences were looked at, and {certain} of their intervals exclude zero; about "
             f"{len(apart) / ONE_IN:.0f} would by chance if there were no difference at all."
