@@ -122,7 +122,7 @@ def test_what_comes_to_nothing_changes_nothing(clinic: dict[str, Any], but: tupl
     same(done(parameters=parameters), done(clinic, parameters=parameters), but)
 
 
-@pytest.mark.parametrize(("clinic", "numbers"), [
+@pytest.mark.parametrize(("clinic", "parameters"), [
     ({"training": ["regular_supervision"]}, {}), ({"feedback": True}, {"off_track_points": 0}),
     ({"overbook": 2, "overbook_after": 0}, {}),
 ])  # fmt: skip

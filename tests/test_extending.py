@@ -147,8 +147,8 @@ def test_an_edited_mechanism_is_not_the_old_one() -> None:
 
 
 def test_a_step_behind_another_can_take_its_place() -> None:
-    def cold(fit):  # type: ignore[no-untyped-def]
-        return 0.2 + 0.0 * fit
+    def cold(attunement):  # type: ignore[no-untyped-def]
+        return 0.2 + 0.0 * attunement
 
     model = sim.Model().insert(therapist(cold, "therapist_warmth"), after="therapist.warmth")
     run = sim.run(SMALL, seed=5, model=model)
@@ -266,7 +266,7 @@ def test_a_policy_can_be_added_and_is_checked() -> None:
     POLICIES["train_both"] = Policy("Practise both.", parameters={"repair_effort": 0.5}, adds={"skill": 0.1})
     scenario = SMALL.but(policies=["train_both"])
     assert scenario.arms[0].parameters == {"repair_effort": 0.5}
-    assert sim.run(scenario, 1).sessions["fit"].mean() > sim.run(SMALL, 1).sessions["fit"].mean()
+    assert sim.run(scenario, 1).sessions["attunement"].mean() > sim.run(SMALL, 1).sessions["attunement"].mean()
     before = store.run_id(scenario, 1)
     POLICIES["train_both"] = Policy("Practise both.", parameters={"repair_effort": 0.5}, adds={"skill": 0.2})
     assert store.run_id(scenario, 1) != before

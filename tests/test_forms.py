@@ -34,12 +34,13 @@ from sim.therapy.session import ENDINGS
 
 MISSING = {"missing_item_prob": 0.05, "missing_form_prob": 0.10}
 ARMS: dict[str, Any] = {
-    "question": "Does every response count?", "client": "population", "therapist": "population", "clients_per_arm": 40, "sessions": 6,
+    "question": "Does each response count?", "client": "population",
+    "therapist": "population", "clients_per_arm": 40, "sessions": 6,
     "follow_up_months": 2, "clients_per_therapist": 4, "parameters": {"dropout_base": -3.5},
     "arms": {"usual": {}, "waiting": {"therapist": "none"}, "held": {"clamp": {"client_arousal": 0.1}}},
 }  # fmt: skip
 CLINIC: dict[str, Any] = {
-    "question": "Does every response count?", "design": "clinic", "client": "population", "therapist": "population", "sessions": 5,
+    "question": "Does each response count?", "design": "clinic", "client": "population", "therapist": "population", "sessions": 5,
     "clinic": {"therapists": 6, "capacity": 4, "arrivals_per_week": 4, "weeks": 70, "intake_weeks": 40, "turnover": True,
                "matching": "similar"},
     "parameters": {"quitting_base": -4.0},
@@ -318,7 +319,7 @@ def test_matching_takes_what_is_typical_where_nothing_was_handed_in(rule: str) -
     nowhere = np.isnan(marks["distress_arrival"][waiting])
     typical = 40 / (1 + np.exp(-p.core_base - p.core_distress_gain * p.client_distress_typical))
     np.testing.assert_allclose(seen.client_distress[nowhere], typical)
-    unknown = np.isnan(clinic.marks["anxiety"][seen.therapist])
+    unknown = np.isnan(clinic.responses["anxiety"][seen.therapist])
     assert (seen.therapist_anxiety[unknown] == p.therapist_anxiety_mean).all()
     assert not np.isnan(np.concatenate([seen.therapist_anxiety, seen.therapist_avoidance])).any()
 
@@ -329,10 +330,10 @@ def test_therapists_are_asked_until_they_have_answered() -> None:
     known = []
     for _ in range(25):
         clinic.live_a_week()
-        known.append((~np.isnan(clinic.marks["anxiety"])).mean())
+        known.append((~np.isnan(clinic.responses["anxiety"])).mean())
     assert known[0] < 1.0 and known == sorted(known) and known[-1] == 1.0
     clinic.live_a_week()  # asked again: half do not answer, and nobody is forgotten
-    assert not np.isnan(clinic.marks["anxiety"]).any()
+    assert not np.isnan(clinic.responses["anxiety"]).any()
 
 
 def test_a_course_is_the_mean_of_what_was_rated() -> None:

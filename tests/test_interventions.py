@@ -1,4 +1,4 @@
-"""What an experimenter can do inside an exchange: switch off, cut, hold, force. Nothing else may change, and nothing leaks."""
+"""What an experimenter can do inside an exchange: switch off, cut, clamp, force. Nothing else may change, and nothing leaks."""
 
 from __future__ import annotations
 
@@ -92,14 +92,14 @@ def test_the_surgical_exchange_is_the_usual_one_where_nothing_is_asked(client: s
     assert_same(sim.run(plain, seed=3).tables, sim.run(asked, seed=3).tables)
 
 
-@pytest.mark.parametrize("name", interventions.can_be_held())
+@pytest.mark.parametrize("name", interventions.can_be_clamped())
 def test_what_is_just_held_changes_nothing(name: str) -> None:
     """Without a lesion or anything else that moves it, a quantity is at its baseline course anyway."""
     assert_same(ran(clamp={name: 0}).tables, usual().tables)
 
 
 def test_everything_held_at_once_changes_nothing() -> None:
-    every = {name: 0 for name in interventions.can_be_held() if name not in CORNERS}
+    every = {name: 0 for name in interventions.can_be_clamped() if name not in CORNERS}
     assert_same(ran(clamp=every).tables, usual().tables)
 
 
@@ -114,7 +114,7 @@ def test_untreated_people_have_no_exchanges_to_reach_into() -> None:
     assert not plain.sessions["wai_client"].equals(done.sessions["wai_client"])
 
 
-# -------------------------------------------------------------------------------------------------------- hold
+# -------------------------------------------------------------------------------------------------------- clamp
 
 
 def _limits(quantity: str) -> tuple[float, float]:
@@ -141,7 +141,7 @@ def test_what_is_held_follows_its_baseline_exchange_by_exchange(name: str, amoun
 @pytest.mark.parametrize("amount", [0.0, 0.1, -0.4])
 def test_what_a_session_ends_with_is_held_too(amount: float) -> None:
     """Every quantity of the dyad that can be held, after each week, while the lesion moves the rest."""
-    names = [name for name in interventions.can_be_held() if name in DYAD and not interventions.counted(name)]
+    names = [name for name in interventions.can_be_clamped() if name in DYAD and not interventions.counted(name)]
     for name in names:
         world = _world(clamp={name: amount}, lesions=LESIONED)
         running = Running(world)
@@ -367,7 +367,7 @@ def test_the_narrower_force_counts() -> None:
         assert (table["therapist_response"] == expected).all()
 
 
-def test_force_goes_before_hold_and_switch_off() -> None:
+def test_force_goes_before_clamp_and_switch_off() -> None:
     doing = {"force": [{"quantity": "client_labelling", "value": 0.7, "session": 2}], "switch_off": ["client.labelling"]}
     table = ran(**doing).exchanges
     assert (table["client_labelling"] == np.where(table["session"] == 2, 0.7, 0.0)).all()
@@ -417,7 +417,7 @@ def test_in_a_crossed_design_it_holds_for_every_pairing() -> None:
 ALL_KEYS = """question: What if?
 switch_off: [client.anxiety_learned, heal]
 cut: {therapist.response.warmth: typical, client.bid.arousal: 0.5}
-hold: {attachment: 0, client_arousal: 0.1}
+clamp: {attachment: 0, client_arousal: 0.1}
 force:
 - {value: 0.2, session: 3, exchange: 5}
 - {quantity: ruptured, value: 1, session: 2}
@@ -434,14 +434,14 @@ arms:
 def test_what_an_arm_does_goes_before_what_the_scenario_does(tmp_path: Path) -> None:
     """Lists are replaced, mappings merged; so too when a file extends another."""
     (tmp_path / "base.yaml").write_text(ALL_KEYS)
-    (tmp_path / "child.yaml").write_text("extends: base\nhold: {client_arousal: -0.1}\nswitch_off: [consolidate]\n")
+    (tmp_path / "child.yaml").write_text("extends: base\nclamp: {client_arousal: -0.1}\nswitch_off: [consolidate]\n")
     usual_arm, other = load(tmp_path / "base.yaml").arms
     assert usual_arm.switch_off == ("client.anxiety_learned", "heal") and other.switch_off == ()
     assert other.cut == {"therapist.response.warmth": 0.9, "client.bid.arousal": 0.5}
-    assert other.hold == {"attachment": 0, "client_arousal": 0.1, "alliance": 1}
+    assert other.clamp == {"attachment": 0, "client_arousal": 0.1, "alliance": 1}
     assert [one.quantity for one in usual_arm.force] == ["therapist_response", "ruptured"] and other.force == ()
     child, _ = load(tmp_path / "child.yaml").arms
-    assert child.hold == {"attachment": 0, "client_arousal": -0.1} and child.switch_off == ("consolidate",)
+    assert child.clamp == {"attachment": 0, "client_arousal": -0.1} and child.switch_off == ("consolidate",)
     again = tmp_path / "again.yaml"
     again.write_text(load(tmp_path / "child.yaml").to_yaml())
     assert load(again, name="child") == load(tmp_path / "child.yaml")
@@ -537,7 +537,7 @@ WHEN = {"session": st.integers(1, 3), "exchange": st.integers(1, 3)}
 FORCED = st.sampled_from(QUANTITIES).flatmap(
     lambda q: st.fixed_dictionaries({"quantity": st.just(q), "value": _within_reach(q)}, optional=WHEN)
 )
-HELD = st.sampled_from([name for name in interventions.can_be_held() if name not in CORNERS])
+HELD = st.sampled_from([name for name in interventions.can_be_clamped() if name not in CORNERS])
 DOING = st.fixed_dictionaries({}, optional={
     "switch_off": st.lists(st.sampled_from(interventions.step_names(PLACES)), unique=True, max_size=4),
     "cut": st.lists(st.sampled_from(list(LINKS)), unique=True, max_size=4).flatmap(

@@ -227,8 +227,8 @@ def test_without_cingulate_no_repair_but_the_same_accuracy() -> None:
     """A therapist without cingulate never repairs; what they read stays as accurate."""
     intact, lesion = course(), without("therapist.acc")
     assert intact["repairs"].sum() > 0.1 and lesion["repairs"].sum() == 0.0
-    for name in ("correlation", "level", "bias"):
-        assert lesion[f"accuracy_{name}"].mean() == pytest.approx(intact[f"accuracy_{name}"].mean(), abs=0.01)
+    for name in ("tracking_accuracy", "accuracy_level", "directional_bias"):
+        assert lesion[name].mean() == pytest.approx(intact[name].mean(), abs=0.01)
 
 
 @pytest.mark.parametrize("region", ["mirror", "insula"])
@@ -395,7 +395,7 @@ def test_every_measure_keeps_to_its_range() -> None:
     for name in sessions.filter(regex="^(wai|empathy|anxiety_to|avoidance_to)_?"):
         assert sessions[name].between(1, 7).all(), name
     assert sessions["distress"].between(0, 40).all()
-    for name in ("alliance_latent", "disclosure", "labelling", "engagement", "dropout_risk", "accuracy_level", "fit"):
+    for name in ("alliance_latent", "disclosure", "labelling", "engagement", "dropout_risk", "accuracy_level", "attunement"):
         assert sessions[name].between(0, 1).all(), name
     assert sessions["tracking_accuracy"].between(-1, 1).all()
     assert (sessions["repairs"] <= sessions["ruptures"] + 1).all()

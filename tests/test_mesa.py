@@ -278,9 +278,9 @@ def test_what_is_said_not_to_last_does_not(name: str) -> None:
 @pytest.mark.parametrize(("name", "value", "error", "words"), [
     ("distress", 9, ValueError, r"client 3: distress must lie in -6\.\.8 \(community SD\), not 9"),
     ("distress", math.nan, ValueError, "not nan"),
-    ("trust", -0.1, ValueError, r"trust must lie in 0\.\.1 \(share\)"),
+    ("trust", -0.1, ValueError, r"trust must lie in 0\.\.1 \(proportion\)"),
     ("therapist_bond", 1.2, ValueError, "therapist_bond must lie"),
-    ("anxiety", 5, ValueError, r"0\.\.1 \(share\)"),
+    ("anxiety", 5, ValueError, r"0\.\.1 \(proportion\)"),
     ("ecr_anxiety", 7.5, ValueError, r"ecr_anxiety must lie in 1\.\.7 \(ECR\)"),
     ("distress", "high", TypeError, "distress must be a number, not 'high'"),
     ("distress", None, TypeError, "not None"),

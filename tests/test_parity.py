@@ -308,7 +308,7 @@ def test_a_quantity_that_leaves_its_range_in_an_exchange_is_named() -> None:
     world = ready()
     world.n_exchanges = 1
     world.record["regulation_rate"] = 50.0  # beyond what the declaration allows
-    with pytest.raises(StateError, match=r"week 1, dyad \d+: \w+_regulation is .*0\.\.1 \(share\)"):
+    with pytest.raises(StateError, match=r"week 1, dyad \d+: \w+_regulation is .*0\.\.1 \(proportion\)"):
         exchange(world, np.arange(12))
 
 

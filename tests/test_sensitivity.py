@@ -186,7 +186,7 @@ def test_what_is_free_to_move() -> None:
     names = {r.name for r in ranges}
     assert names.isdisjoint(out) and names | set(out) == set(PARAMETERS) and len(names) > 180
     assert {n.name for n in PARAMETERS.values() if n.status == "derived"} <= set(out)
-    assert out["client_perceived_typical"] == "follow from other numbers, and stay as declared"
+    assert out["client_perceived_typical"] == "follow from other parameters, and stay as declared"
     assert {"forced_response_share", "eeg_noise_sd", "hand_over_share", "trust_typical", "dsq_mean"} <= set(out)
     for r in ranges:
         assert PARAMETERS[r.name].low <= r.low <= r.value <= r.high <= PARAMETERS[r.name].high and r.width > 0
@@ -294,7 +294,7 @@ def test_command_as_json(attune: Attune, small: Path) -> None:
         (["--measure", "mean_alliance", "--parameters", "trust_rte"], ["trust_rte", "did you mean 'trust_rate'"]),
         (
             ["--measure", "mean_alliance", "--parameters", "attunement_typical"],
-            ["attunement_typical", "follow from other numbers"],
+            ["attunement_typical", "follow from other parameters"],
         ),
         (["--measure", "mean_alliance", "--arm", "wit"], ["no arm 'wit'", "did you mean 'with'"]),
         (["--measure", "mean_alliance", "--minus", "with"], ["another arm"]),
@@ -307,7 +307,7 @@ def test_command_as_json(attune: Attune, small: Path) -> None:
         (["--measure", "mean_alliance", "--replicates", "0"], ["--replicates"]),
         (["--measure", "mean_alliance", "--range", "0"], ["--range", "above 0"]),
         (["--measure", "mean_alliance", "--seed", "-1"], ["--seed", "-1"]),
-        (["--measure", "mean_alliance", "--arm", "without"], ["has no value", "scenario's own numbers"]),
+        (["--measure", "mean_alliance", "--arm", "without"], ["has no value", "scenario's own parameters"]),
     ],
 )
 def test_bad_input_is_one_line(attune: Attune, small: Path, words: list[str], said: list[str]) -> None:

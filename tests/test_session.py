@@ -95,7 +95,7 @@ WRITES: dict[str, set[str]] = {
     | {f"dyads.{name}" for name in ("session", "withdrawals", "confrontations", "repairs")},
     "exchange": {f"dyads.{q}" for step in EXCHANGE for q in step.writes if q in DYAD}
     | {f"dyads.mean_{name}" for name in MEANS}
-    | {f"dyads.accuracy_{name}" for name in ("correlation", "level", "bias")},
+    | {"dyads.tracking_accuracy", "dyads.accuracy_level", "dyads.directional_bias"},
     "form_alliance": _of_both("trust", "bond", "task", "goal", "alliance") | {"dyads.capability", "dyads.client_engagement"},
     "heal": {"clients.distress", "clients.distress_set_point", "clients.distress_own"},
     "consolidate": _of_both("anxiety", "avoidance")

@@ -89,17 +89,17 @@ def test_a_member_is_a_plain_run_with_its_numbers(spec: Mapping[str, Any]) -> No
 def test_what_is_fixed_wins_over_the_members(monkeypatch: pytest.MonkeyPatch) -> None:
     shipped(monkeypatch, {"trust_rate": 0.1, "client_leniency": 0.9}, {"trust_rate": 0.5, "client_leniency": 0.9})
     fixed = sim.run(scenario(parameters={"ensemble": 2, "trust_rate": 0.3}), seed=5)
-    assert (widths(fixed, "evidence") == 0).all()
+    assert (widths(fixed, "parameter") == 0).all()
     plain = of_arms(sim.run(scenario(parameters={"trust_rate": 0.3, "client_leniency": 0.9}), seed=5))
     first = fixed.ensemble[fixed.ensemble["member"] == 0]
     assert first["value"].tolist() == plain["value"].tolist()
-    assert (widths(sim.run(scenario(parameters={"ensemble": 2}), seed=5), "evidence") > 0).any()
+    assert (widths(sim.run(scenario(parameters={"ensemble": 2}), seed=5), "parameter") > 0).any()
 
 
 def test_what_an_arm_or_its_policy_sets_wins_too(monkeypatch: pytest.MonkeyPatch) -> None:
     shipped(monkeypatch, {"repair_base": -4.0}, {"repair_base": 1.0})
     arms = {"usual": {}, "its own": {"parameters": {"repair_base": 0.0}}, "told": {"policies": ["leave_ruptures_alone"]}}
-    found = widths(sim.run(scenario(parameters="ensemble", arms=arms), seed=5), "evidence")["distress_change"]
+    found = widths(sim.run(scenario(parameters="ensemble", arms=arms), seed=5), "parameter")["distress_change"]
     assert found["usual"] > 0 and found["its own"] == found["told"] == 0
 
 
@@ -137,7 +137,7 @@ def test_the_same_numbers_again_leave_nothing_open(monkeypatch: pytest.MonkeyPat
     assert (table["members"] == 3).all() and not table["outside"].any()
     for name in ("parameter_low", "parameter_high", "median"):
         assert table[name].tolist() == pytest.approx(table["value"].tolist(), abs=1e-12)
-    assert (widths(found, "evidence") == 0).all()
+    assert (widths(found, "parameter") == 0).all()
     assert (table["same_side"].dropna() == 1).all() and table["same_side"].notna().any()
 
 
@@ -146,7 +146,7 @@ def test_wider_members_widen_what_the_evidence_leaves_open_and_nothing_else(monk
     for half in (0.05, 0.4):
         shipped(monkeypatch, *({"client_leniency": usual + x * half} for x in (-1, 0, 1)))
         found.append(sim.run(scenario(parameters="ensemble"), seed=5))
-    near, far = (widths(one, "evidence")["alliance"] for one in found)
+    near, far = (widths(one, "parameter")["alliance"] for one in found)
     assert (far > 4 * near).all() and (near > 0).all()
     pd.testing.assert_series_equal(*(widths(one, "sampling") for one in found), check_exact=True)
 
@@ -314,8 +314,8 @@ def test_the_report_tells_the_two_apart(run: sim.Run, tmp_path: Path) -> None:
     assert (tmp_path / "figures" / "two_uncertainties.png").stat().st_size > 10_000
     row = two_intervals(run).set_index(["measure", "arm"]).loc[(f"alliance{DIFFERENCE}", "leave")]
     said = answer.paragraph(run).rpartition("not whether it is right. ")[2]
-    assert "“leave” and “usual”" in said and "the same in 100 % of 3 sets" in said
-    for kind in ("sampling", "evidence"):
+    assert "“leave” and “usual”" in said and "the same in 100 % of 3 parameter sets" in said
+    for kind in ("sampling", "parameter"):
         shown = answer_ensemble.interval(row.to_dict(), kind, 2)
         assert shown in said and shown in plots_ensemble.seen(run, {})
 
@@ -323,11 +323,11 @@ def test_the_report_tells_the_two_apart(run: sim.Run, tmp_path: Path) -> None:
 @pytest.mark.parametrize(("sampling", "parameter", "words"), [
     (1.0, 2.0, "Parameter uncertainty is larger than sampling uncertainty, 2.0 times as wide,"),
     (3.0, 1.0, "Sampling uncertainty is larger than parameter uncertainty, 3.0 times as wide,"),
-    (1.0, 1.05, "about as large"), (float("nan"), 1.0, "Chance is not known"), (1.0, 0.0, "Chance is larger"),
+    (1.0, 1.05, "about as large"), (float("nan"), 1.0, "Sampling uncertainty is not known"), (1.0, 0.0, "Sampling uncertainty is larger"),
     (0.0, 0.0, "about as large"),
 ])  # fmt: skip
-def test_which_is_larger(chance: float, evidence: float, words: str) -> None:
-    row = {"sampling_low": 0.0, "sampling_high": chance, "parameter_low": 1.0, "parameter_high": 1.0 + evidence}
+def test_which_is_larger(sampling: float, parameter: float, words: str) -> None:
+    row = {"sampling_low": 0.0, "sampling_high": sampling, "parameter_low": 1.0, "parameter_high": 1.0 + parameter}
     assert words in answer_ensemble.which_is_larger(row)
 
 

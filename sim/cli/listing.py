@@ -116,8 +116,7 @@ def _of_the_ensemble(scenario: Scenario) -> str:
         return ""
     return (
         f" All this is done {n + 1} times and takes about {n + 1} times as long: with the default parameters, and with "
-        f"{n} sets of "
-        "numbers that agree with the published evidence, of which only the measures of the arms are kept."
+        f"{n} parameter sets that agree with the published evidence, of which only the measures of the arms are kept."
     )
 
 
@@ -136,7 +135,7 @@ def intervals_of(run: Run) -> list[Table]:
     return [table("Sampling and parameter uncertainty (two kinds of interval; *: outside of it)", heads, rows)]
 
 
-def numbers_of(chosen: Sequence[Parameter], group: str) -> Table:
+def parameters_of(chosen: Sequence[Parameter], group: str) -> Table:
     """The parameters of one group of the model."""
     heads: list[str | Head] = [
         *(Head(name, wrap=False) for name in ("name", "default", "range")),

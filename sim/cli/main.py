@@ -233,7 +233,7 @@ def params(
     if as_json:
         screen.say(json.dumps([asdict(n) for n in chosen], indent=2))
         return
-    screen.show(*(listing.numbers_of(chosen, group) for group in dict.fromkeys(n.group for n in chosen)))
+    screen.show(*(listing.parameters_of(chosen, group) for group in dict.fromkeys(n.group for n in chosen)))
     screen.say("Parameters that begin with client_ or therapist_ hold for that role alone, the others for both people.")
 
 

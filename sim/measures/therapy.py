@@ -239,8 +239,8 @@ def pairings(run: Run) -> pd.DataFrame:
                 "change_low": change["low"],
                 "change_high": change["high"],
                 "difference_from_no_treatment": effect["mean"],
-                "minus_untreated_low": effect["low"],
-                "minus_untreated_high": effect["high"],
+                "difference_from_no_treatment_low": effect["low"],
+                "difference_from_no_treatment_high": effect["high"],
             }
         )
     return pd.DataFrame(rows)

@@ -17,12 +17,11 @@ from sim.therapy.model import SHIPPED, Model
 class Run:
     """What a scenario left behind: one table per level. All people in it are simulated.
 
-    ``clients`` one row per course, ``sessions`` one per session held, ``assessments`` one per person and month,
-    ``exchanges`` one per exchange of the dyads that the scenario asks to trace, ``items`` one per questionnaire where it asks for
-    every item response. A clinic has two more: ``therapists``, one row per therapist in post and week, and ``clinic``, one per week. With
+    ``clients`` one row per course, ``sessions`` one per session held, ``assessments`` one per person and month, ``exchanges`` one
+    per exchange of the dyads that the scenario asks to trace, ``items`` one per questionnaire where it asks for every item
+    response. A clinic has two more: ``therapists``, one row per therapist in post and week, and ``clinic``, one per week. With
     ``parameters: ensemble`` there is ``ensemble``, one row per arm, parameter set and measure; all other tables are of the
-    default parameters. Columns are described in docs/DESIGN.md.
-    """
+    default parameters. Columns are described in docs/DESIGN.md."""
 
     scenario: Scenario
     seed: int

@@ -249,7 +249,8 @@ def felt_understanding(attunement, felt, vmpfc, felt_enough):
 @register_jitable
 def response(attunement, felt_understanding, warmth, avoidance, trust, partner_bid, timing_luck, response_base,
              response_attunement_gain, attunement_typical, response_felt_floor, felt_understanding_typical,
-             response_warmth_gain, warmth_typical, response_trust_gain, response_reaching_cost, bid_enough, avoidance_typical, timing_lapse_cost,
+             response_warmth_gain, warmth_typical, response_trust_gain, response_reaching_cost, bid_enough,
+             avoidance_typical, timing_lapse_cost,
              timing_lapse_threshold, timing_bid_gain):
     """How well a therapist responds: perceived, made sense of, warm, and in time.
 
