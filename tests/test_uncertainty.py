@@ -323,7 +323,8 @@ def test_the_report_tells_the_two_apart(run: sim.Run, tmp_path: Path) -> None:
 @pytest.mark.parametrize(("sampling", "parameter", "words"), [
     (1.0, 2.0, "Parameter uncertainty is larger than sampling uncertainty, 2.0 times as wide,"),
     (3.0, 1.0, "Sampling uncertainty is larger than parameter uncertainty, 3.0 times as wide,"),
-    (1.0, 1.05, "about as large"), (float("nan"), 1.0, "Sampling uncertainty is not known"), (1.0, 0.0, "Sampling uncertainty is larger"),
+    (1.0, 1.05, "about as large"),
+    (float("nan"), 1.0, "Sampling uncertainty is not known"), (1.0, 0.0, "Sampling uncertainty is larger"),
     (0.0, 0.0, "about as large"),
 ])  # fmt: skip
 def test_which_is_larger(sampling: float, parameter: float, words: str) -> None:

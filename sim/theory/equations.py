@@ -203,7 +203,7 @@ def estimate(felt, mentalising, self_other, ofc, arousal, partner_anxiety, partn
              avoidance_typical, self_other_leak, estimate_noise_sd):
     """What a person takes the other's arousal to be.
 
-    (i + sd*(1 - P)*luck)*(1 + P*ofc*(exp(c*(dV*(v_p - v0) - dA*(a_p - a0))) - 1)) + (1 - T)*leak*L, in 0..1.
+    (i + sd*(1 - P)*z)*(1 + P*ofc*(exp(c*(dV*(v_p - v0) - dA*(a_p - a0))) - 1)) + (1 - T)*leak*L, in 0..1.
     Limit: the felt signal itself with a typical partner, intact self-other distinction and no noise. Mentalising
     corrects for what this partner hides or magnifies (with whatever error is in it), and guesses less; the picture of this
     person that it needs for that is kept in the orbitofrontal cortex [K16]; without self-other distinction own arousal leaks in
@@ -860,7 +860,7 @@ def cats_preoccupied_share(bid, cats_preoccupied_base, cats_closeness_gain):
 def rated_share(level, leniency, rating_gain, level_typical, style, noise):
     """What a rater answers, as a proportion of the scale, of something latent.
 
-    S(S^-1(typ) + g*(S^-1(x) - S^-1(typ)) + lift + style + noise).
+    S(S^-1(typ) + g*(S^-1(x) - S^-1(typ)) + leniency + style + noise).
     Limit: the level itself with gain 1 and nothing added. Raters use the top of alliance scales
     (evidence x1, x3) and have a style of their own. Status: assumption.
     """

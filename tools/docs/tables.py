@@ -105,7 +105,7 @@ def wiring_table() -> str:
         regions = [name for name in given if name not in PARAMETERS]
         rows.append((number, f"`{step.name}`", _names(reads), _names(regions + luck), _names(parameters), _names(step.writes)))
         wiring.written.update(dict.fromkeys(step.writes))
-    return table(("#", "step", "reads", "region, luck", "parameters", "writes"), rows)
+    return table(("#", "step", "reads", "region, draw", "parameters", "writes"), rows)
 
 
 def _place(rule: SessionRule) -> tuple[int, int]:
@@ -176,7 +176,7 @@ def regions_table() -> str:
 def draws_table() -> str:
     """Every draw of an exchange and whose draw it is."""
     return table(
-        ("draw", "whose luck", "kind"),
+        ("draw", "whose", "kind"),
         ((f"`{name}`", who, "normal" if name.endswith("_luck") else "uniform") for name, who in draws(EXCHANGE).items()),
     )
 
@@ -199,7 +199,7 @@ def state_tables() -> str:
 def questionnaires_table() -> str:
     """Every scale of every questionnaire: items, marks, source, who fills it in and when."""
     return table(
-        ("questionnaire or scale", "items", "marks", "after", "filled in by, when"),
+        ("questionnaire or scale", "items", "responses", "after", "filled in by, when"),
         ((i.name, i.items, f"{i.low}..{i.high}", i.source, i.asked) for i in instruments.INSTRUMENTS),
     )
 
