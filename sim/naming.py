@@ -27,10 +27,10 @@ def renamed() -> Mapping[str, Mapping[str, Any]]:
 
 
 @lru_cache(maxsize=1)
-def _now() -> Mapping[str, str]:
-    """Names then -> names now, of every kind."""
-    flat = [names for kind, names in renamed().items() if kind != "columns"] + list(renamed()["columns"].values())
-    return {then: now for names in flat for now, then in names.items()}
+def _now() -> list[dict[str, str]]:
+    """Of every kind of name: then -> now."""
+    kinds = [names for kind, names in renamed().items() if kind != "columns"] + list(renamed()["columns"].values())
+    return [{then: now for now, then in names.items()} for names in kinds]
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
@@ -42,8 +42,9 @@ def nearest(name: str, known: Iterable[str]) -> str:
     " - did you mean 'sessions'?"
     """
     known = list(known)
-    for now in (_now().get(name), ".".join(_now().get(part, part) for part in name.split("."))):
-        if now != name and now in known:
-            return f" - so version {BEFORE} called '{now}' ({TABLE} has all that was renamed)"
+    for names in _now():
+        for now in (names.get(name, name), ".".join(names.get(part, part) for part in name.split("."))):
+            if now != name and now in known:
+                return f" - so version {BEFORE} called '{now}' ({TABLE} has all that was renamed)"
     close = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
     return f" - did you mean '{close[0]}'?" if close else ""

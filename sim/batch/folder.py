@@ -16,7 +16,7 @@ from sim.batch.progress import Log
 from sim.errors import BatchChanged, StoreError
 from sim.files import folder_at, moved_aside, removed, synced, write_over
 from sim.storage import ledger as ledgers
-from sim.storage.names import ADDED, CHUNKS, LEDGER, MANIFEST, SCENARIO
+from sim.storage.names import ADDED, CHUNKS, LEDGER, MANIFEST, SCENARIO, refuse_older
 
 # ------------------------------------------------------------------------------------------------- what has changed
 
@@ -109,6 +109,7 @@ def begun(folder: Path, plan: Plan, *, force: bool, restart: bool) -> None:
 
 def _compared(folder: Path, ledger: ledgers.Ledger, first: Mapping[str, Any], now: dict[str, Any], force: bool) -> None:
     """Raise ``BatchChanged`` where a batch cannot be gone on with; note it in the ledger where it is gone on with anyway."""
+    refuse_older(folder, first.get("versions", {}))
     latest = next((line["forced"] for line in reversed(ledger.lines) if "forced" in line), first)
     changed = differences(latest, now)
     if not changed:

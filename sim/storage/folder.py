@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from sim.errors import StoreError, TableError
 from sim.naming import nearest
-from sim.storage.names import LEDGER, LOG, MANIFEST, RUN_LOG
+from sim.storage.names import LEDGER, LOG, MANIFEST, RUN_LOG, refuse_older
 from sim.storage.store import ValuesHash
 
 #: What every manifest says; a file without these is none.
@@ -129,6 +129,8 @@ def opened(folder: str | Path) -> ResultFolder:
     if not isinstance(manifest, dict) or (missing := [key for key in _SAID if key not in manifest]):
         what = "it is no mapping" if not isinstance(manifest, dict) else f"'{missing[0]}' is missing"
         raise StoreError(f"{path}: is no manifest of results ({what})")
+    if isinstance(manifest["versions"], dict):
+        refuse_older(folder, manifest["versions"])
     if not isinstance(manifest["tables"], dict) or not isinstance(manifest["resolved_scenario"], dict):
         raise StoreError(f"{path}: is no manifest of results (its tables or scenario are no mapping)")
     return ResultFolder(folder, manifest)

@@ -22,7 +22,7 @@ from typing import Any
 
 from sim.errors import StoreError
 from sim.files import appending
-from sim.storage.names import LEDGER
+from sim.storage.names import LEDGER, refuse_older
 
 _CHECK = "check"
 
@@ -86,7 +86,14 @@ def read(folder: Path) -> Ledger:
         data = path.read_bytes()
     except OSError as e:
         raise StoreError(f"{folder}: no batch here ({path.name}: {e.strerror or e})") from e
-    return Ledger(path, _parsed(data, path)[0])
+    lines = _parsed(data, path)[0]
+    refuse_older(folder, _versions_of(lines))
+    return Ledger(path, lines)
+
+
+def _versions_of(lines: list[dict[str, Any]]) -> dict[str, Any]:
+    versions = lines[0].get("begun", {}).get("versions") if lines else None
+    return versions if isinstance(versions, dict) else {}
 
 
 @contextlib.contextmanager

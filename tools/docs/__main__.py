@@ -42,6 +42,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "parameters": tables.parameters_table,
     "stationary": runs.stationary_table,
     "histories": runs.histories_table,
+    "renamed": tables.renamed_table,
     "lesions": runs.lesions_table,
 }
 

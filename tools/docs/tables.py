@@ -16,6 +16,7 @@ from sim.engine.wiring import Wiring, arguments, draws, resolve
 from sim.evidence.stationary import exchanges_of
 from sim.measurement import instruments
 from sim.people.life import follow_attachment, live_a_week
+from sim.naming import renamed
 from sim.people.state import DYAD, PERSON, Column
 from sim.theory import equations
 from sim.theory.claims import carriers, claims, public_equations, tags
@@ -285,3 +286,16 @@ def parameters_table() -> str:
         ]
         parts.append(f"**{group}**\n\n" + table(("name", "default", "range", "unit", "status", "source", "meaning"), rows))
     return "\n\n".join(parts)
+
+
+def renamed_table() -> str:
+    """What version 0.1 called otherwise: kind of name, then, now, and the factor between the two."""
+    rows = []
+    for kind, names in renamed().items():
+        by_table = names.items() if kind == "columns" else [("", names)]
+        rows += [
+            (f"{kind}{f' of {place}' if place else ''}", f"`{then}`", f"`{now}`", 1)
+            for place, one in by_table
+            for now, then in one.items()
+        ]
+    return table(("kind", "0.1", "0.2", "factor"), rows)
