@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Any
 from sim.version import __version__ as __version__
 
 if TYPE_CHECKING:
+    from sim import measures as measures
+    from sim import plots as plots
     from sim.batch.results import open_batch as open_batch
     from sim.batch.run import run_batch as run_batch
     from sim.errors import AttuneError as AttuneError
     from sim.errors import ScenarioError as ScenarioError
     from sim.folders.compare import compare_folders as compare_folders
     from sim.folders.replay import replayed as replayed
-    from sim.report.figures import courses as plots  # noqa: F401
     from sim.runs.compare import compare as compare
     from sim.runs.run import run as run
     from sim.scenario.scenario import Scenario as Scenario
@@ -49,7 +50,7 @@ _PLACES = {
     "Parameters": "sim.theory.parameters",
     "Model": "sim.therapy.model",
 }
-_MODULES = {"plots": "sim.report.figures.courses", "measures": "sim.measures"}
+_MODULES = {"plots": "sim.plots", "measures": "sim.measures", "extend": "sim.extend"}
 
 __all__ = ["__version__", *_PLACES, *_MODULES]
 
@@ -63,4 +64,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_PLACES, *_MODULES])
+    return list(__all__)

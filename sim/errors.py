@@ -14,6 +14,9 @@ class AttuneError(Exception):
     """What went wrong, where, and what would be valid; the command line says it in one line and ends with ``status``.
 
     ``message``: what is wrong. ``where``: file and line, key, option or folder. ``valid``: what would do instead.
+
+    >>> str(AttuneError("must be at least 1, not 0", where="--workers", valid="use 1 or more"))
+    '--workers: must be at least 1, not 0; use 1 or more'
     """
 
     status = 2
@@ -43,7 +46,13 @@ class UsageError(AttuneError, ValueError):
 
 
 class ScenarioError(AttuneError, ValueError):
-    """Something is wrong with a scenario: ``file:line: key: what is wrong; what would be valid``, on one line."""
+    """Something is wrong with a scenario: ``file:line: key: what is wrong; what would be valid``, on one line.
+
+    >>> sim.from_spec({"question": "Does it help?", "sesions": 3}, "mine")
+    Traceback (most recent call last):
+        ...
+    sim.errors.ScenarioError: mine: sesions: is not a key of a scenario - did you mean 'sessions'?
+    """
 
     def __init__(self, message: str, *, where: str = "", valid: str = "") -> None:
         super().__init__(" ".join(message.splitlines()), where=where, valid=valid)

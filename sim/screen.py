@@ -1,4 +1,4 @@
-"""The only place that draws on the terminal: lines, tables of plain text, and progress.
+"""The only place that draws on the terminal: lines, tables of plain text, and progress; and the small table of a notebook.
 
 What is in a cell is shown as it is, whatever it looks like. Where the output is no terminal, tables are wide enough not to be
 folded.
@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -122,3 +123,29 @@ def progress() -> Iterator[Callable[..., None]]:
 def is_terminal() -> bool:
     """Whether somebody watches stderr."""
     return sys.stderr.isatty()
+
+
+# ---------------------------------------------------------------------------------------------------- in a notebook
+
+#: Rows that are shown; a note says how many there are beside them.
+MOST_ROWS = 12
+
+
+def html_table(caption: str, heads: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    """A small table: ``caption`` above, one cell a value, numbers to the right; at most ``MOST_ROWS`` rows.
+
+    >>> html_table("two & two", ["name", "n"], [["a", 4]])
+    '<table><caption>two &amp; two</caption><tr><th>name</th><th>n</th></tr><tr><td>a</td><td align="right">4</td></tr></table>'
+    """
+    every = list(rows)
+    lines = [f"<caption>{escape(caption)}</caption>", f"<tr>{''.join(f'<th>{escape(head)}</th>' for head in heads)}</tr>"]
+    lines += [f"<tr>{''.join(map(_cell, row))}</tr>" for row in every[:MOST_ROWS]]
+    if len(every) > MOST_ROWS:
+        lines.append(f'<tr><td colspan="{len(heads)}">and {len(every) - MOST_ROWS} more</td></tr>')
+    return f"<table>{''.join(lines)}</table>"
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, (int, float)):
+        return f'<td align="right">{value:,}</td>' if isinstance(value, int) else f'<td align="right">{value:.2f}</td>'
+    return f"<td>{escape(str(value))}</td>"

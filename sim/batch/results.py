@@ -20,6 +20,7 @@ from sim.errors import ScenarioError, StoreError
 from sim.measures.intervals import half_width, standard_error
 from sim.scenario.points import Point, points_of, scenario_at
 from sim.scenario.scenario import Scenario, load
+from sim.screen import html_table
 from sim.storage import added
 from sim.storage.added import added_files
 from sim.storage.names import MANIFEST
@@ -28,13 +29,21 @@ from sim.storage.names import MANIFEST
 ONE = ["point", "arm", "measure", "minus"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class BatchResults:
     """A finished batch. ``folder`` holds its files; tables are read when they are asked for."""
 
     folder: Path
     manifest: dict[str, Any] = field(repr=False)
     scenario: Scenario = field(repr=False)
+
+    def __repr__(self) -> str:
+        points = self.manifest["tables"]["points"]["rows"]
+        return f"BatchResults({self.scenario.name!r}, seed {self.seed}: {points:,} points, in {str(self.folder)!r})"
+
+    def _repr_html_(self) -> str:
+        rows = [(name, int(table["rows"]), len(table["columns"])) for name, table in self.manifest["tables"].items()]
+        return html_table(f"{self.scenario.name}, seed {self.seed}: a batch", ("table", "rows", "columns"), rows)
 
     @property
     def seed(self) -> int:
@@ -153,7 +162,11 @@ class BatchResults:
 
 
 def open_batch(folder: str | Path) -> BatchResults:
-    """A finished batch from its folder. Raises ``StoreError`` for one that is not finished, or not whole."""
+    """A finished batch from its folder. Raises ``StoreError`` for one that is not finished, or not whole.
+
+    >>> sim.open_batch(finished).summaries.columns.tolist()
+    ['point', 'replicate', 'arm', 'measure', 'minus', 'n', 'mean', 'sd']
+    """
     folder = Path(folder)
     try:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))

@@ -66,6 +66,10 @@ def run_batch(
 
     Raises ``BatchChanged`` where something has changed, ``StoreError`` for a folder that cannot be used, ``WorkersError`` where
     workers cannot be, ``BatchStopped`` after a failure with ``on_error: stop``.
+
+    >>> batch = sim.run_batch(sweep, 1, place, workers=1)
+    >>> sim.open_batch(batch).points["trust_rate"].tolist()
+    [0.1, 0.3]
     """
     plan = planned(scenario, seed, keep=keep, on_error=on_error, model=model, added=added)
     for name, count in (("chunk", chunk), ("workers", workers)):

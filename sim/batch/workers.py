@@ -48,6 +48,11 @@ class OnExecutor:
     """On an executor that somebody else has made and will close, such as ``mpi4py.futures.MPIPoolExecutor()``.
 
     ``at_once``: how many pieces of work are given out at a time.
+
+    >>> from concurrent.futures import ThreadPoolExecutor
+    >>> from sim.extend import OnExecutor
+    >>> OnExecutor(ThreadPoolExecutor(1)).at_once
+    64
     """
 
     def __init__(self, executor: Executor, at_once: int = 64) -> None:

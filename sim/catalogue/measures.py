@@ -18,6 +18,9 @@ class Measure:
     """One measure: title and unit as people read them, digits shown, what a value is multiplied by for that.
 
     ``least`` and ``most``: the ends of its scale, beyond which no interval is drawn.
+
+    >>> Measure("dropped out", "%", digits=0, scale=100, least=0, most=1).unit
+    '%'
     """
 
     title: str

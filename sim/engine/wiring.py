@@ -17,13 +17,21 @@ from sim.theory.regions import REGIONS, ROLES
 _CONTEXT = ("exchange",)  # known inside the loop without being a column
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Step:
-    """One step of an exchange: whose it is, what is computed, and which quantities it writes."""
+    """One step of an exchange: whose it is, what is computed, and which quantities it writes.
+
+    >>> from sim.theory import equations as eq
+    >>> Step("client", eq.felt, ("client_felt",)).name
+    'client.felt'
+    """
 
     role: str  # "client" or "therapist"; unprefixed arguments mean this person's quantities
     equation: Callable[..., Any]
     writes: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        return f"Step({self.name!r} -> {', '.join(self.writes)})"
 
     @property
     def name(self) -> str:

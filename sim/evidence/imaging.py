@@ -16,8 +16,8 @@ from scipy import stats
 
 from sim import luck
 from sim.luck import Luck
+from sim.measures.courses import COURSE
 from sim.measures.intervals import mean_interval
-from sim.measures.therapy import COURSE
 from sim.people.state import REGION_ACTIVITY
 from sim.simulation.build import arm_parameters
 from sim.theory.regions import REGIONS, ROLES, SITES

@@ -129,6 +129,13 @@ def replayed(
 
     ``model``: the one that the batch was run on, where that was not the shipped one. ``progress`` is called with a line before
     each step. Raises ``StoreError`` where there is no such failure, or the batch cannot be planned again.
+
+    Returns a ``Replay``: the error again, whose it is, in which week, and the weeks before it.
+
+    >>> sim.replayed(finished)
+    Traceback (most recent call last):
+        ...
+    sim.errors.StoreError: ...: has no failure 0; ...
     """
     found = reopened(folder, model)
     failures = failures_in(found.ledger.lines)

@@ -56,6 +56,9 @@ def overlap(a: Any, b: Any) -> float:
     least three) of either group have exactly, such as no rupture, or the end of a scale, is no density: it counts by the shares
     that have it, and only the others are smoothed. Missing below ten values in either. For two normal distributions d SD apart it
     is 2*Phi(-d/2): 69 % at d = 0.8.
+
+    >>> sim.measures.overlap(range(20), range(20))
+    0.9999959369552184
     """
     x, y = (v[~np.isnan(v)] for v in (np.asarray(a, dtype=float), np.asarray(b, dtype=float)))
     if min(x.size, y.size) < LEAST_FOR_OVERLAP:

@@ -31,6 +31,8 @@ class Block:
 
     ``tables``: name -> column -> one value a row. ``months``: the month in which courses are compared (the last
     assessment until the planned end).
+
+    >>> add_outcome("courses", Measure("courses", "count"), lambda block: np.ones(len(block.tables["clients"]["client"])))
     """
 
     tables: Mapping[str, Columns]

@@ -14,56 +14,43 @@ import numpy as np
 import pandas as pd
 
 from sim.catalogue.measures import OF_CLINICS
+from sim.measures.change import (
+    anxiety_change,
+    assessed_change,
+    avoidance_change,
+    distress_change,
+    effect_over_untreated,
+    pre_post_d,
+    untreated_differences,
+)
 from sim.measures.clinics import people, rules_compared
+from sim.measures.courses import COURSE, mean_of, sessions_in_order, treated
 from sim.measures.intervals import difference_interval, mean_interval, single_differences
 from sim.measures.intervals import overlap as overlap
-from sim.scenario.arms import arm_named, arms, reference_arm, same_clients, untreated_arm
-from sim.therapy.course import WEEKS_PER_MONTH
+from sim.scenario.arms import arm_named, arms, reference_arm, same_clients
 
 if TYPE_CHECKING:
     from sim.simulation.tables import Run
-
-#: A course of therapy is known by these.
-COURSE = ["arm", "replicate", "client"]
-
-
-def treated(run: Run) -> pd.DataFrame:
-    """The courses of people who had therapy (at least one session).
-
-    Of a clinic one row a person, since a course may be handed over: their last course, with the first values of all (``_0``)
-    those at arrival, and the sessions of all.
-    """
-    if run.scenario.design != "clinic":
-        return run.clients[run.clients["sessions_attended"] > 0]
-    rows = run.clients.sort_values([*COURSE, "course"], kind="stable")
-    sums = rows.groupby(COURSE, observed=True)["sessions_attended"].transform("sum")
-    last = rows.assign(sessions_attended=sums).drop_duplicates(COURSE, keep="last")
-    arrived = {f"{name}_0{kind}": last[f"{name}_arrival{kind}"] for name in _ARRIVED for kind in ("", "_latent")}
-    return last.assign(**arrived)[last["sessions_attended"] > 0]
-
-
-_ARRIVED = ("distress", "client_anxiety", "client_avoidance")
-
-
-def sessions_in_order(run: Run) -> pd.DataFrame:
-    """The table of sessions, numbered through for each person: of a clinic also across a change of therapist."""
-    if run.scenario.design != "clinic" or run.sessions.empty:
-        return run.sessions
-    rows = run.sessions.sort_values([*COURSE, "week"], kind="stable")
-    return rows.assign(session=rows.groupby(COURSE, observed=True).cumcount() + 1)
-
 
 # ---------------------------------------------------------------------------------------------------------- alliance
 
 
 def late_sessions(sessions: pd.DataFrame) -> pd.Series:
-    """Which rows of a session table are late: in the last third (rounded up) of the sessions that this client came to."""
+    """Which rows of a session table are late: in the last third (rounded up) of the sessions that this client came to.
+
+    >>> int(sim.measures.late_sessions(run.sessions).sum()), len(run.sessions)
+    (80, 240)
+    """
     held = sessions.groupby(COURSE, observed=True)["session"].transform("max")
     return sessions["session"] > held - np.ceil(held / 3)
 
 
 def repaired_share(sessions: pd.DataFrame) -> pd.Series:
-    """Each client's proportion of ruptures that were repaired, over these sessions; those who had none are left out."""
+    """Each client's proportion of ruptures that were repaired, over these sessions; those who had none are left out.
+
+    >>> sim.measures.repaired_share(run.sessions).between(0, 1).all().item()
+    True
+    """
     sums = sessions.groupby(["replicate", "client"])[["repairs", "ruptures"]].sum()
     sums = sums[sums["ruptures"] > 0]
     return sums["repairs"] / sums["ruptures"]
@@ -74,6 +61,9 @@ def courses(run: Run) -> pd.DataFrame:
 
     The last third is that of the sessions this client came to (rounded up, at least one), so people who left early
     count as well. Columns: arm, replicate, client, sessions, wai, wai_early, wai_late.
+
+    >>> sim.measures.courses(run).columns.tolist()
+    ['arm', 'replicate', 'client', 'sessions', 'wai', 'wai_early', 'wai_late']
     """
     columns = [*COURSE, "sessions", "wai", "wai_early", "wai_late"]
     if run.sessions.empty:
@@ -93,27 +83,45 @@ def courses(run: Run) -> pd.DataFrame:
 
 
 def late_alliance(run: Run) -> dict[str, pd.Series]:
-    """For each arm: every client's mean WAI over the last third of the sessions they came to."""
+    """For each arm: every client's mean WAI over the last third of the sessions they came to.
+
+    Values are WAI points (1-7), by replicate and client.
+
+    >>> {arm: round(float(wai.mean()), 1) for arm, wai in sim.measures.late_alliance(run).items()}
+    {'secure therapist': 5.3, 'dismissing therapist': 4.9, 'no therapy': nan}
+    """
     table = courses(run).set_index(["replicate", "client"])
     return {arm.name: table.loc[table["arm"] == arm.name, "wai_late"].astype(float) for arm in run.scenario.arms}
 
 
 def mean_alliance(run: Run) -> float:
-    """Mean client-rated alliance (WAI, 1-7) over all sessions held; every client counts once."""
+    """Mean client-rated alliance (WAI, 1-7) over all sessions held; every client counts once.
+
+    >>> round(sim.measures.mean_alliance(run), 2)
+    5.09
+    """
     if run.scenario.design == "clinic":  # where each course has its mean, whether or not sessions were kept
-        return _mean(people(run)["alliance"])
-    return _mean(courses(run)["wai"])
+        return mean_of(people(run)["alliance"])
+    return mean_of(courses(run)["wai"])
 
 
 def alliance_growth(run: Run) -> float:
-    """Change in client-rated alliance (WAI points) from a client's first to last third of sessions (three sessions or more)."""
+    """Change in client-rated alliance (WAI points) from a client's first to last third of sessions (three sessions or more).
+
+    >>> round(sim.measures.alliance_growth(run), 2)
+    0.07
+    """
     table = courses(run)
     table = table[table["sessions"] >= 3]
-    return _mean(table["wai_late"] - table["wai_early"])
+    return mean_of(table["wai_late"] - table["wai_early"])
 
 
 def growth_by_arm(run: Run) -> dict[str, pd.Series]:
-    """For each arm: every client's change in WAI from their first to their last third of sessions (three sessions or more)."""
+    """For each arm: every client's change in WAI from their first to their last third of sessions (three sessions or more).
+
+    >>> list(sim.measures.growth_by_arm(run))
+    ['secure therapist', 'dismissing therapist']
+    """
     table = courses(run)
     table = table[table["sessions"] >= 3].set_index(["replicate", "client"])
     change = (table["wai_late"] - table["wai_early"]).astype(float)
@@ -121,12 +129,22 @@ def growth_by_arm(run: Run) -> dict[str, pd.Series]:
 
 
 def alliance_by_arm(run: Run) -> pd.DataFrame:
-    """Late client-rated alliance of each arm: mean, 95 % interval, SD between clients, number."""
+    """Late client-rated alliance of each arm: mean, 95 % interval, SD between clients, number.
+
+    Returns one row an arm with columns arm, mean, low, high, sd, n (WAI, 1-7).
+
+    >>> sim.measures.alliance_by_arm(run)[["arm", "n"]].values.tolist()
+    [['secure therapist', 20], ['dismissing therapist', 20], ['no therapy', 0]]
+    """
     return pd.DataFrame([{"arm": arm, **mean_interval(values)} for arm, values in late_alliance(run).items()])
 
 
 def alliance_share_between_arms(run: Run) -> float:
-    """Proportion of the differences between clients in late alliance that lies between the arms (eta squared, 0-1)."""
+    """Proportion of the differences between clients in late alliance that lies between the arms (eta squared, 0-1).
+
+    >>> round(sim.measures.alliance_share_between_arms(run), 2)
+    0.05
+    """
     groups = [v.to_numpy() for v in (v.dropna() for v in late_alliance(run).values()) if len(v)]
     if not groups:
         return float("nan")
@@ -140,71 +158,33 @@ def alliance_share_between_arms(run: Run) -> float:
 
 
 def dropout_share(run: Run) -> float:
-    """Proportion of people in therapy who dropped out."""
-    return _mean(treated(run)["ending"] == "dropout")
+    """Proportion of people in therapy who dropped out.
+
+    >>> sim.measures.dropout_share(run)
+    0.0
+    """
+    return mean_of(treated(run)["ending"] == "dropout")
 
 
 def sessions_attended(run: Run) -> float:
-    """Mean number of sessions that people in therapy came to."""
-    return _mean(treated(run)["sessions_attended"])
+    """Mean number of sessions that people in therapy came to.
+
+    >>> sim.measures.sessions_attended(run)
+    6.0
+    """
+    return mean_of(treated(run)["sessions_attended"])
 
 
 def ruptures_per_session(run: Run) -> float:
-    """Mean number of ruptures in a session."""
+    """Mean number of ruptures in a session.
+
+    >>> round(sim.measures.ruptures_per_session(run), 2)
+    1.12
+    """
     if run.scenario.design == "clinic":  # likewise
         held = run.clients["sessions_attended"].sum()
         return float(run.clients["ruptures_total"].sum() / held) if held else float("nan")
-    return _mean(run.sessions["ruptures"])
-
-
-def distress_change(run: Run) -> float:
-    """Mean change in CORE-OM points (0-40) from intake to the last rating of everybody who started therapy; negative = better."""
-    table = treated(run)
-    return _mean(table["distress_end"] - table["distress_0"])
-
-
-def pre_post_d(run: Run) -> float:
-    """Fall in distress from intake to last rating in SDs of intake distress, everybody who started therapy."""
-    table = treated(run)
-    spread = table["distress_0"].std(ddof=1) if len(table) > 1 else np.nan
-    return -distress_change(run) / float(spread) if spread > 0 else float("nan")
-
-
-def comparison_month(run: Run, arm: str) -> int:
-    """The month in which an arm is compared with the untreated course: the last assessment until its planned end."""
-    months = run.assessments.loc[run.assessments["arm"] == arm, "month"]
-    planned = arm_named(run.scenario, arm).sessions / WEEKS_PER_MONTH
-    return int(months[months <= planned].max()) if len(months) else 0
-
-
-def assessed_change(run: Run, arm: str) -> pd.Series:
-    """Each person's change in distress (CORE-OM) from intake to the assessment at the planned end, also of those who left."""
-    month = comparison_month(run, arm)
-    return _changed_by(run, arm, month) if month else pd.Series(dtype=float)
-
-
-def _changed_by(run: Run, arm: str, month: int) -> pd.Series:
-    mine = run.assessments[(run.assessments["arm"] == arm) & run.assessments["month"].isin([0, month])]
-    wide = mine.pivot(index=["replicate", "client"], columns="month", values="distress")
-    return wide[month] - wide[0]
-
-
-def untreated_differences(run: Run) -> dict[str, pd.Series]:
-    """For arms with an untreated twin: each person's change in distress with therapy minus without it (CORE-OM points)."""
-    found = {}
-    for arm in run.scenario.arms:
-        twin = untreated_arm(run.scenario, arm.name)
-        month = comparison_month(run, arm.name)
-        if arm.therapist is not None and twin is not None and month > 0 and comparison_month(run, twin) >= month:
-            there = _changed_by(run, twin, month)
-            found[arm.name] = (_changed_by(run, arm.name, month) - there).dropna()
-    return found
-
-
-def effect_over_untreated(run: Run) -> float:
-    """Change in distress with therapy minus that of the same people without it (CORE-OM points); negative = therapy helps."""
-    found = untreated_differences(run)
-    return _mean(pd.concat(found.values())) if found else float("nan")
+    return mean_of(run.sessions["ruptures"])
 
 
 # ----------------------------------------------------------------------------------------------------------- tables
@@ -214,7 +194,11 @@ def pairings(run: Run) -> pd.DataFrame:
     """One row per arm: late alliance with interval, SD and overlap with the reference arm; dropout; change in distress.
 
     ``overlap`` is with ``reference_arm``; ``difference_from_no_treatment`` is missing where no arm leaves the same people
-    untreated."""
+    untreated.
+
+    >>> sim.measures.pairings(run)[["arm", "dropout"]].values.tolist()[0]
+    ['secure therapist', 0.0]
+    """
     late, untreated = late_alliance(run), untreated_differences(run)
     rows = []
     for arm in arms(run.scenario).to_dict("records"):
@@ -233,8 +217,8 @@ def pairings(run: Run) -> pd.DataFrame:
                 "wai_high": alliance["high"],
                 "wai_sd": alliance["sd"],
                 "overlap": np.nan if name == reference else overlap(late[name], late[reference]),
-                "dropout": _mean(mine["ending"] == "dropout") if therapy else np.nan,
-                "improved": _mean(mine["ending"] == "improved") if therapy else np.nan,
+                "dropout": mean_of(mine["ending"] == "dropout") if therapy else np.nan,
+                "improved": mean_of(mine["ending"] == "improved") if therapy else np.nan,
                 "change": change["mean"],
                 "change_low": change["low"],
                 "change_high": change["high"],
@@ -249,7 +233,11 @@ def pairings(run: Run) -> pd.DataFrame:
 def answer_table(run: Run) -> pd.DataFrame:
     """The pairings as one would print them: who meets whom, late alliance with interval and SD, overlap, dropout, distress.
 
-    Of a clinic: a row per measure and a column per arm, means over replicates."""
+    Of a clinic: a row per measure and a column per arm, means over replicates.
+
+    >>> list(sim.measures.answer_table(run).columns)[:3]
+    ['arm', 'clients', 'late alliance (WAI 1-7)']
+    """
     if run.scenario.design == "clinic":
         return _clinic_table(run)
     table = pairings(run)
@@ -286,6 +274,9 @@ def paired_differences(run: Run) -> pd.DataFrame:
     ``mean``, ``low``, ``high``: paired difference. ``unpaired_low``, ``unpaired_high``: interval had they been different
     people. ``single_low``, ``single_high``: middle 95 % of the difference between two single clients, one from each arm.
     ``overlap``: of the two distributions.
+
+    >>> sim.measures.paired_differences(run)[["arm", "reference"]].values.tolist()
+    [['dismissing therapist', 'secure therapist']]
     """
     late = late_alliance(run)
     rows = []
@@ -329,58 +320,6 @@ def paired_differences(run: Run) -> pd.DataFrame:
         "overlap",
     ]
     return pd.DataFrame(rows, columns=columns)
-
-
-def attachment_change(run: Run) -> pd.DataFrame:
-    """Attachment (latent, ECR units) of groups of clients and therapists: mean at start and end, mean change, 95 % interval.
-
-    Groups are the kinds of client and of therapist in a crossed design, else the arms.
-    """
-    table = arms(run.scenario)
-    crossed = run.scenario.design == "crossed"
-    rows = []
-    for role in ("client", "therapist"):
-        groups = table.groupby(role if crossed else "arm", sort=False)["arm"].agg(list)
-        for group, names in groups.items():
-            people = run.clients[run.clients["arm"].isin(names)]
-            people = people[people[f"{role}_anxiety_0_latent"].notna() & people[f"{role}_anxiety_end_latent"].notna()]
-            if people.empty:
-                continue
-            row: dict[str, Any] = {"role": role, "group": group, "n": len(people)}
-            for name in ("anxiety", "avoidance"):
-                start, end = people[f"{role}_{name}_0_latent"], people[f"{role}_{name}_end_latent"]
-                change = _change(people, end - start)
-                row |= {
-                    f"{name}_0": float(start.mean()),
-                    f"{name}_end": float(end.mean()),
-                    f"{name}_change": change["mean"],
-                    f"{name}_low": change["low"],
-                    f"{name}_high": change["high"],
-                }
-            rows.append(row)
-    return pd.DataFrame(rows)
-
-
-def _change(people: pd.DataFrame, change: pd.Series) -> dict[str, float]:
-    """Mean change with its interval; a client who appears in several arms of a crossed design is one person."""
-    return mean_interval(change.groupby([people["replicate"], people["client"]]).mean())
-
-
-def anxiety_change(run: Run) -> float:
-    """Mean change of clients' attachment anxiety over therapy (latent, ECR units)."""
-    table = treated(run)
-    return _mean(table["client_anxiety_end_latent"] - table["client_anxiety_0_latent"])
-
-
-def avoidance_change(run: Run) -> float:
-    """Mean change of clients' attachment avoidance over therapy (latent, ECR units)."""
-    table = treated(run)
-    return _mean(table["client_avoidance_end_latent"] - table["client_avoidance_0_latent"])
-
-
-def _mean(values: pd.Series) -> float:
-    """Mean, missing when there is nothing to average."""
-    return float(values.mean()) if len(values) else float("nan")
 
 
 #: The measures that are one number, by name.

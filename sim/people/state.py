@@ -19,7 +19,13 @@ from sim.theory.regions import REGIONS, ROLES
 
 @dataclass(frozen=True)
 class Column:
-    """One state column: name, where it starts, its valid range, unit and meaning."""
+    """One state column: name, where it starts, its valid range, unit and meaning.
+
+    ``start``, ``low`` and ``high`` are in ``unit``; a value outside stops the run.
+
+    >>> Column("client_rumination", 0.0, 0, 1, "proportion", "how much the client goes over things").high
+    1
+    """
 
     name: str
     start: float

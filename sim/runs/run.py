@@ -34,6 +34,11 @@ def run(
     called with the number of tasks done and in all. ``model``: another than the shipped one
     (``sim.Model``). With ``parameters: ensemble`` the scenario is run once more with each of so many other parameter sets, of
     which only ``Run.ensemble`` is kept. Raises ``StateError`` when a quantity leaves its range.
+
+    Returns a ``Run``.
+
+    >>> sim.run(usual, seed=1)
+    Run('hello', seed 1: Tables(clients: 60 x 29, sessions: 240 x 74, assessments: 120 x 12, exchanges: 120 x 72))
     """
     seed = checked_seed(seed)
     if scenario.batch is not None:

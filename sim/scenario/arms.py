@@ -10,7 +10,11 @@ from sim.scenario.scenario import Arm, Scenario
 
 
 def arms(scenario: Scenario) -> pd.DataFrame:
-    """One row per arm: its name, the kind of client and of therapist in it (therapist "none" = no therapy)."""
+    """One row per arm: its name, the kind of client and of therapist in it (therapist "none" = no therapy).
+
+    >>> sim.measures.arms(usual).values.tolist()[-1]
+    ['no therapy', 'population', 'none']
+    """
     if scenario.design == "crossed":
         kinds = [(client, therapist) for client in scenario.spec["client"] for therapist in scenario.spec["therapist"]]
     else:
@@ -22,7 +26,11 @@ def arms(scenario: Scenario) -> pd.DataFrame:
 
 def reference_arm(scenario: Scenario, arm: str) -> str:
     """The arm that another is compared with: the same clients with a secure therapist in a crossed design (or with
-    the first kind of therapist, if none is secure), else the first arm with therapy."""
+    the first kind of therapist, if none is secure), else the first arm with therapy.
+
+    >>> sim.measures.reference_arm(usual, "dismissing therapist")
+    'secure therapist'
+    """
     if scenario.design == "crossed":
         table = arms(scenario)
         kind = table.loc[table["arm"] == arm, "client"].iloc[0]
@@ -33,13 +41,21 @@ def reference_arm(scenario: Scenario, arm: str) -> str:
 
 
 def untreated_arm(scenario: Scenario, arm: str) -> str | None:
-    """The arm in which the same people had no therapy, if the scenario has one."""
+    """The arm in which the same people had no therapy, if the scenario has one.
+
+    >>> sim.measures.untreated_arm(usual, "secure therapist")
+    'no therapy'
+    """
     this = arm_named(scenario, arm)
     return next((a.name for a in scenario.arms if a.therapist is None and same_clients(a, this)), None)
 
 
 def same_clients(a: Arm, b: Arm) -> bool:
-    """Whether two arms hold the same simulated people, so that they can be compared person by person."""
+    """Whether two arms hold the same simulated people, so that they can be compared person by person.
+
+    >>> sim.measures.same_clients(usual.arms[0], usual.arms[2])
+    True
+    """
     return a.client == b.client and a.cohort == b.cohort
 
 

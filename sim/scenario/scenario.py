@@ -18,10 +18,12 @@ from sim.errors import ScenarioError
 from sim.naming import nearest
 from sim.scenario.changes import ENSEMBLE
 from sim.scenario.clinic import ClinicFile, Plan, planned
-from sim.scenario.fields import ARM_KEYS, KEYS, ArmFile, ExchangesFile, RecordFile, ScenarioFile, json_schema
+from sim.scenario.fields import KEYS, ArmFile, ScenarioFile, json_schema
+from sim.scenario.findings import first_finding
 from sim.scenario.people import STYLE_POINT, Attachment, Frozen, crossed_people, of_style, one_client, one_therapist
-from sim.scenario.reading import Location, Reading, Wrong, hint, plain, read, shown, to_text
-from sim.scenario.sweep import Batch, BatchFile, Until, changed, checked_batch, each_change, may_be_kept
+from sim.scenario.reading import Location, Reading, Wrong, plain, read, shown, to_text
+from sim.scenario.sweep import Batch, BatchFile, changed, checked_batch, each_change, may_be_kept
+from sim.screen import html_table
 from sim.theory.ensemble import usual_count
 from sim.theory.parameters import PARAMETERS
 from sim.theory.regions import CONTAINS
@@ -105,7 +107,14 @@ class Arm(Frozen):
 
 
 class Scenario(Frozen):
-    """A scenario as it will be run, all arms spelled out."""
+    """A scenario as it will be run, all arms spelled out.
+
+    It does not change: ``but`` gives a changed copy, ``to_yaml`` the file. Every field has the meaning and the unit of the key of
+    that name (``scenarios/schema.json``).
+
+    >>> usual.but(sessions=4).sessions, usual.sessions
+    (4, 6)
+    """
 
     name: str
     question: str
@@ -126,6 +135,30 @@ class Scenario(Frozen):
     keep_items: bool = False
     report: Literal["usual", "interaction"] = "usual"  # what its report answers first
     batch: Batch | None = None
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise ScenarioError(f"{self.name}: a scenario does not change; use .but({name}=...), which gives a changed copy")
+
+    def __repr__(self) -> str:
+        return f"Scenario({self.name!r}: {self._size})"
+
+    __str__ = __repr__
+
+    def _repr_html_(self) -> str:
+        rows = [
+            (arm.name, arm.client.label, "none" if arm.therapist is None else arm.therapist.label, arm.sessions)
+            for arm in self.arms
+        ]
+        return html_table(f"{self.name}: {self.question} ({self._size})", ("arm", "client", "therapist", "sessions"), rows)
+
+    @property
+    def _size(self) -> str:
+        """How large it is, in a few words."""
+        plans = [arm.clinic for arm in self.arms if arm.clinic is not None]
+        who = f"clinics of {max(plan.weeks for plan in plans)} weeks" if plans else f"{self.clients_per_arm:,} clients each"
+        often = "" if self.replicates == 1 else f", {self.replicates:,} replicates"
+        points = "" if self.batch is None else ", with a batch"
+        return f"{len(self.arms)} arm{'s' if len(self.arms) > 1 else ''}, {who}{often}{points}"
 
     def but(self, **changes: Any) -> Scenario:
         """A changed copy: ``but(sessions=10)`` for a key of the file, ``but(trust_rate=0.2)`` for a parameter of the model.
@@ -155,13 +188,25 @@ class Scenario(Frozen):
 
 
 def load(path: str | Path, name: str | None = None) -> Scenario:
-    """A scenario from its file; it is called like the file unless ``name`` is given. Raises ``ScenarioError``."""
+    """A scenario from its file; it is called like the file unless ``name`` is given. Raises ``ScenarioError``.
+
+    ``path``: a YAML file (docs: ``attune new``), with ``extends`` resolved.
+
+    >>> sim.load("scenarios/hello.yaml")
+    Scenario('hello': 3 arms, 20 clients each)
+    """
     reading = read(path)
     return _built(reading, name or reading.name)
 
 
 def from_spec(spec: Mapping[str, Any], name: str) -> Scenario:
-    """A scenario from a mapping with the keys of a scenario file, as in a notebook. Raises ``ScenarioError``."""
+    """A scenario from a mapping with the keys of a scenario file, as in a notebook. Raises ``ScenarioError``.
+
+    ``spec``: as it would stand in the file; ``name``: what results are filed under.
+
+    >>> sim.from_spec({"question": "Does it help?", "clients_per_arm": 30}, "mine")
+    Scenario('mine': 1 arm, 30 clients each)
+    """
     reading = Reading(name)
     try:
         if not isinstance(spec, Mapping):
@@ -204,7 +249,7 @@ def _built(reading: Reading, name: str) -> Scenario:
             batch=None if file.batch is None else _batch(file.batch, file, arms, reading),
         )
     except ValidationError as error:
-        raise _first(error, reading) from None
+        raise first_finding(error, reading) from None
     except Wrong as wrong:
         raise reading.error(wrong) from None
 
@@ -257,53 +302,6 @@ def _belongs(file: ScenarioFile) -> None:
 
 def _plan(file: ScenarioFile, own: ClinicFile | None, at: Location) -> Plan | None:
     return planned(file.clinic, own, at) if file.design == "clinic" else None
-
-
-def _first(error: ValidationError, reading: Reading) -> ScenarioError:
-    """Of all that is wrong the one to mention: a mistyped key before anything else, then what stands first in the file."""
-    found: list[tuple[bool, int, Location, Any]] = []
-    for e in error.errors(include_url=False):
-        inner = e.get("ctx", {}).get("error")
-        at: Location = (*e["loc"], *inner.location) if isinstance(inner, Wrong) else tuple(e["loc"])
-        found.append((e["type"] != "extra_forbidden", reading.origins.get(at, ("", 0))[1], at, e))
-    _, _, at, e = min(found, key=lambda entry: entry[:2])
-    return reading.error(Wrong(at, _in_words(e, at)))
-
-
-def _in_words(error: Any, at: Location) -> str:
-    """Pydantic's finding in plain English."""
-    match error["type"]:
-        case "value_error":
-            return str(error["ctx"]["error"])
-        case "missing":
-            return "is missing; it must be given" + (", as one sentence that the scenario answers" if at == ("question",) else "")
-        case "extra_forbidden":
-            keys = _keys_beside(at)
-            if at[0] == "arms" and at[-1] in KEYS and "clinic" not in at[:-1]:
-                return f"belongs to the whole scenario, not to one arm; an arm may say {', '.join(keys)}"
-            if at[-1] in ClinicFile.model_fields and "clinic" not in at[:-1]:
-                return f"is said under 'clinic:', as in clinic: {{{at[-1]}: ...}}"
-            where = "of a scenario" if len(at) == 1 else "that can stand here"
-            return f"is not a key {where}{hint(at[-1], keys)}"
-        case "literal_error":
-            given = error["input"]
-            return f"must be {error['ctx']['expected']}, not {shown(given)}{nearest(str(given), ('arms', 'crossed', 'clinic'))}"
-        case "dict_type" | "model_type":
-            return f"must be a mapping ('name: value' lines), not {shown(error['input'])}"
-    return f"{error['msg']}, not {shown(error['input'])}"
-
-
-def _keys_beside(at: Location) -> tuple[str, ...]:
-    """The keys that may stand where a file has an unknown one."""
-    if "clinic" in at[:-1]:
-        return tuple(ClinicFile.model_fields)
-    if at[0] == "arms":
-        return ARM_KEYS
-    if at[0] == "batch" and len(at) > 1:
-        return tuple((BatchFile if len(at) == 2 else Until).model_fields)
-    if at[0] == "record" and len(at) > 1:
-        return tuple((RecordFile if len(at) == 2 else ExchangesFile).model_fields)
-    return (*KEYS, "extends")
 
 
 def _arms(file: ScenarioFile) -> Iterable[Arm]:

@@ -180,7 +180,13 @@ def save(run: Run, folder: Path, log: list[str] | None = None, report: Callable[
 
 
 def open_run(folder: str | Path) -> Run:
-    """Read a result folder back. Raises ``StoreError`` when something is missing or the values are not those of the manifest."""
+    """Read a result folder back. Raises ``StoreError`` when something is missing or the values are not those of the manifest.
+
+    ``folder``: what ``attune run`` or ``sim.storage.store.save`` wrote; the values are compared with their hashes.
+
+    >>> sim.open_run(folder)
+    Run('hello', seed 1: Tables(clients: 60 x 29, sessions: 240 x 74, assessments: 120 x 12, exchanges: 120 x 72))
+    """
     folder = Path(folder)
     try:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))

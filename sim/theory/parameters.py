@@ -23,7 +23,14 @@ from sim.theory.regions import intact
 
 @dataclass(frozen=True)
 class Parameter:
-    """One parameter of the model."""
+    """One parameter of the model.
+
+    ``default``, ``low`` and ``high`` are in ``unit``; ``status``: empirical, derived, calibrated or assumption; ``source``: a key of
+    ``sim/theory/sources.yaml`` where there is one.
+
+    >>> Parameter("rumination_rate", 0.5, "proportion", 0, 1, "assumption", "", "of rumination").default
+    0.5
+    """
 
     name: str
     default: float
@@ -363,6 +370,10 @@ class Parameters(Mapping[str, float]):
     """A frozen set of all the model's parameters: ``p.trust_rate``, ``p["trust_rate"]``, ``p.but(trust_rate=0.2)``.
 
     ``extra`` declares parameters of mechanisms that are not part of the shipped model.
+
+    >>> p = sim.Parameters({"trust_rate": 0.2})
+    >>> p.trust_rate, p.but(trust_rate=0.3).changes()
+    (0.2, {'trust_rate': 0.3})
     """
 
     __slots__ = ("_parameters", "_values")

@@ -18,12 +18,20 @@ from sim.theory import equations as eq
 
 
 def client(equation: Callable[..., Any], *writes: str) -> Step:
-    """A step of the client; writes ``client_<equation>`` unless told otherwise."""
+    """A step of the client; writes ``client_<equation>`` unless told otherwise.
+
+    >>> client(eq.felt)
+    Step('client.felt' -> client_felt)
+    """
     return Step("client", equation, tuple(writes) or (f"client_{equation.__name__}",))
 
 
 def therapist(equation: Callable[..., Any], *writes: str) -> Step:
-    """A step of the therapist; writes ``therapist_<equation>`` unless told otherwise."""
+    """A step of the therapist; writes ``therapist_<equation>`` unless told otherwise.
+
+    >>> therapist(eq.felt, "therapist_sensed").writes
+    ('therapist_sensed',)
+    """
     return Step("therapist", equation, tuple(writes) or (f"therapist_{equation.__name__}",))
 
 

@@ -27,15 +27,28 @@ def _name(part: Step | Verb) -> str:
     return part.name if isinstance(part, Step) else getattr(part, "__name__", "")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Model:
-    """What runs: an exchange, a session, and parameters and dyad columns beyond those of the shipped model."""
+    """What runs: an exchange, a session, and parameters and dyad columns beyond those of the shipped model.
+
+    Nothing in it changes: ``insert``, ``without`` and ``but`` give changed copies (docs/EXTENDING.md).
+
+    >>> sim.Model().without("heal")
+    Model(without heal)
+    """
 
     exchange: tuple[Step, ...] = EXCHANGE
     session: tuple[Verb, ...] = SESSION
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
     columns: Mapping[str, Column] = field(default_factory=dict)
     changes: Mapping[str, float] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        own = [*(p.name for p in self.exchange if p not in EXCHANGE), *(_name(p) for p in self.session if p not in SESSION)]
+        less = [*(p.name for p in EXCHANGE if p not in self.exchange), *(_name(p) for p in SESSION if p not in self.session)]
+        said = [f"with {', '.join(own)}"] * bool(own) + [f"without {', '.join(less)}"] * bool(less)
+        said += [f"{name}={value:g}" for name, value in self.changes.items()]
+        return f"Model({'; '.join(said) or 'as shipped'})"
 
     def insert(
         self,

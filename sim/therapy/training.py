@@ -21,6 +21,9 @@ class Programme:
 
     ``learned``: columns of the therapist (``sim.people.state.PERSON``, in their units) and what is added to each in all, spread
     evenly over the first ``weeks`` weeks of taking part; it stays. ``each_week``: added every week for as long as it goes on.
+
+    >>> Programme("Practise naming ruptures.", {"repair_skill": 0.5}, weeks=8).weeks
+    8
     """
 
     meaning: str

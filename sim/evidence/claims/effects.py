@@ -14,8 +14,9 @@ import pandas as pd
 
 from sim.evidence.claims.origins import distance
 from sim.evidence.claims.quantities import quantities
+from sim.measures.courses import sessions_in_order
 from sim.measures.intervals import difference_interval, mean_interval
-from sim.measures.therapy import late_alliance, late_sessions, repaired_share, sessions_in_order
+from sim.measures.therapy import late_alliance, late_sessions, repaired_share
 from sim.scenario.arms import arms, differ_only_in, same_clients
 from sim.theory.regions import CONTAINS, REGIONS, ROLES
 from sim.theory.triangle import CORNERS, Corner

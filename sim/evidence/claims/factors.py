@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from sim.evidence.claims.effects import late_means
+from sim.measures.change import assessed_change
 from sim.measures.intervals import mean_interval
-from sim.measures.therapy import assessed_change, late_alliance
+from sim.measures.therapy import late_alliance
 from sim.scenario.arms import differ_only_in
 
 if TYPE_CHECKING:

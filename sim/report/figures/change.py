@@ -38,7 +38,13 @@ MOST_ROWS = 24
 
 @in_style
 def pairing_differences(run: Run, ax: Axes | None = None) -> Axes:
-    """Difference in late alliance for the same clients with another therapist, beside the spread of single clients."""
+    """Difference in late alliance for the same clients with another therapist, beside the spread of single clients.
+
+    Returns the axes, or ``ax`` where it is given.
+
+    >>> sim.plots.pairing_differences(run)
+    <Panel: ...>
+    """
     table = measures.paired_differences(run)
     left_out = len(table) > MOST_ROWS
     table = table.head(MOST_ROWS)
@@ -122,6 +128,11 @@ def attachment_plane(run: Run, fig: Figure | SubFigure | None = None) -> Figure 
 
     Left: the whole plane at the start, with some single people. Right: the movement of group means, magnified, since
     on the left it would be smaller than the markers.
+
+    Returns the figure, or ``fig`` where one is given.
+
+    >>> sim.plots.attachment_plane(run)
+    <Picture size ...>
     """
     fig = fig or picture(9.8, 5.6)
     plane, moved = fig.subplots(1, 2)

@@ -63,6 +63,11 @@ def alliance_by_pairing(run: Run, ax: Axes | None = None) -> Axes:
     """Late client-rated alliance of each pairing: client by therapist in a crossed design, else a row per arm.
 
     Late: mean over the last third of the sessions that a client came to.
+
+    Returns the axes, or ``ax`` where it is given.
+
+    >>> sim.plots.alliance_by_pairing(run)
+    <Panel: ...>
     """
     table = measures.pairings(run)
     crossed = run.scenario.design == "crossed"
@@ -151,7 +156,13 @@ def _dots(run: Run, ax: Axes, table: pd.DataFrame) -> None:
 
 @in_style
 def alliance_curves(run: Run, fig: Figure | SubFigure | None = None) -> Figure | SubFigure:
-    """Mean client-rated alliance session by session, among those still attending, with the middle half of clients."""
+    """Mean client-rated alliance session by session, among those still attending, with the middle half of clients.
+
+    Returns the figure, or ``fig`` where one is given.
+
+    >>> sim.plots.alliance_curves(run)
+    <Picture size ...>
+    """
     shown, remark = panels(run, therapy_only=True)
     fig = fig or picture(*panel_size(len(shown)))
     axes = panel_axes(fig, max(len(shown), 1))
@@ -185,7 +196,13 @@ def alliance_curves(run: Run, fig: Figure | SubFigure | None = None) -> Figure |
 @in_style
 def still_attending(run: Run, fig: Figure | SubFigure | None = None) -> Figure | SubFigure:
     """Proportion of clients who come to each session (above), and proportion who have left by then (below): dropped out, or
-    improved."""
+    improved.
+
+    Returns the figure, or ``fig`` where one is given.
+
+    >>> sim.plots.still_attending(run)
+    <Picture size ...>
+    """
     shown, remark = panels(run, therapy_only=True)
     columns = max(len(shown), 1)
     fig = fig or picture(9.6, 5.6)
@@ -246,7 +263,13 @@ def attendance(clients: pd.DataFrame, planned: int) -> pd.DataFrame:
 
 @in_style
 def distress_course(run: Run, fig: Figure | SubFigure | None = None) -> Figure | SubFigure:
-    """Mean distress (CORE-OM) of everybody by month, in or out of therapy, with the middle half of people."""
+    """Mean distress (CORE-OM) of everybody by month, in or out of therapy, with the middle half of people.
+
+    Returns the figure, or ``fig`` where one is given.
+
+    >>> sim.plots.distress_course(run)
+    <Picture size ...>
+    """
     shown, remark = panels(run)
     fig = fig or picture(*panel_size(len(shown)))
     axes = panel_axes(fig, len(shown))
@@ -332,7 +355,11 @@ def _left_out_of_clinics(run: Run) -> dict[str, str]:
 
 
 def left_out(run: Run) -> dict[str, str]:
-    """The usual figures that would show nothing in this run, by name, and why each is left out."""
+    """The usual figures that would show nothing in this run, by name, and why each is left out.
+
+    >>> sim.plots.left_out(run)
+    {'still_attending': 'nobody leaves before the planned end'}
+    """
     out: dict[str, str] = {}
     for name, (_, asked) in EXPERIMENTS.items():
         if name in INSTEAD and asked(run):

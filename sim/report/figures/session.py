@@ -75,7 +75,13 @@ def events(exchanges: pd.DataFrame) -> list[tuple[int, str]]:
 def one_session(
     run: Run, arm: str | None = None, client: int | None = None, session: int = 1, fig: Figure | SubFigure | None = None
 ) -> Figure | SubFigure:
-    """One session of one simulated pair from the inside: signals of both people, region activity, ruptures and repairs."""
+    """One session of one simulated pair from the inside: signals of both people, region activity, ruptures and repairs.
+
+    Returns the figure, or ``fig`` where one is given.
+
+    >>> sim.plots.one_session(run)
+    <Picture size ...>
+    """
     rows = traced_session(run, arm, client, session)
     fig = fig or picture(9.6, 8.6)
     ax: Axes

@@ -76,7 +76,13 @@ def main_row(run: Run) -> Row:
 
 @in_style
 def two_uncertainties(run: Run, fig: Figure | SubFigure | None = None) -> Figure | SubFigure:
-    """Sampling uncertainty (plain bar) and parameter uncertainty (hatched bar) for every arm: values above, differences below."""
+    """Sampling uncertainty (plain bar) and parameter uncertainty (hatched bar) for every arm: values above, differences below.
+
+    Returns the figure, or ``fig`` where one is given.
+
+    >>> sim.plots.two_uncertainties(small("two_uncertainties", parameters={"ensemble": 2}))
+    <Picture size ...>
+    """
     if not len(run.ensemble):
         fig = fig or picture(7.0, 3.0)
         nothing_to_show(_empty(fig), "this scenario does not ask for the ensemble (parameters: ensemble)")

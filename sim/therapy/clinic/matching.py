@@ -22,7 +22,13 @@ ORACLE = "oracle"
 
 @dataclass(frozen=True)
 class Seen:
-    """What a service sees when it matches: questionnaires (with their error), waiting times, caseloads. One entry a person."""
+    """What a service sees when it matches: questionnaires (with their error), waiting times, caseloads. One entry a person.
+
+    Attachment is in ECR points (1-7), distress in CORE-OM points (0-40); ``room``: free places of each therapist.
+
+    >>> sorted(MATCHING)[:2]
+    ['dissimilar', 'first_free']
+    """
 
     week: int
     client: np.ndarray
@@ -74,7 +80,15 @@ def _rows_of(table: np.ndarray) -> Callable[[int, np.ndarray], np.ndarray]:
 
 
 def by_score(scores: Callable[[Seen], np.ndarray]) -> Rule:
-    """A rule from a table of scores, (clients, therapists)."""
+    """A rule from a table of scores, (clients, therapists).
+
+    ``scores``: from what is seen to one number a pair, the higher the better; -inf: never this pair. Add the rule to ``MATCHING``
+    under a name, and a scenario can ask for it.
+
+    >>> rule = by_score(lambda seen: -np.abs(seen.client_anxiety[:, None] - seen.therapist_anxiety))
+    >>> callable(rule)
+    True
+    """
 
     def rule(seen: Seen) -> np.ndarray:
         room, out, first = seen.room.copy(), np.full(seen.client.size, -1), 0

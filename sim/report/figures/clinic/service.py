@@ -56,7 +56,13 @@ def _labels(run: Run, arms: list[str]) -> list[str]:
 
 @of_a_clinic
 def clinic_flow(run: Run, fig: Figure | SubFigure | None = None) -> Figure | SubFigure:
-    """Waiting list, clients in therapy and those lost, week by week, and how long people waited by when they came."""
+    """Waiting list, clients in therapy and those lost, week by week, and how long people waited by when they came.
+
+    Returns the figure, or ``fig`` where one is given.
+
+    >>> sim.plots.clinic_flow(clinic)
+    <Picture size ...>
+    """
     fig = fig or picture(10.0, 6.2)
     grid = fig.subplots(2, 2)
     arms = treating(run) or [arm.name for arm in run.scenario.arms]  # where nobody is seen everybody waits: nothing to compare
@@ -108,7 +114,13 @@ def panels_compared(run: Run) -> list[str]:
 
 @of_a_clinic
 def clinic_arms(run: Run, fig: Figure | SubFigure | None = None) -> Figure | SubFigure:
-    """Arms side by side on alliance, dropout, distress and waiting (or fatigue): means, intervals, differences to the first."""
+    """Arms side by side on alliance, dropout, distress and waiting (or fatigue): means, intervals, differences to the first.
+
+    Returns the figure, or ``fig`` where one is given.
+
+    >>> sim.plots.clinic_arms(clinic)
+    <Picture size ...>
+    """
     table, arms, shown = cm.rules_compared(run), treating(run), panels_compared(run)
     fig = fig or picture(11.0, max(2.3 + 0.5 * len(arms), 3.2))
     axes = fig.subplots(1, len(shown), sharey=True)
@@ -162,7 +174,13 @@ def _compared(ax: Axes, rows: list[dict[Any, Any] | None], m: Measure) -> None:
 
 @of_a_clinic
 def clinic_load(run: Run, fig: Figure | SubFigure | None = None) -> Figure | SubFigure:
-    """Caseload, sessions and fatigue of therapists, week by week, mean over those in post."""
+    """Caseload, sessions and fatigue of therapists, week by week, mean over those in post.
+
+    Returns the figure, or ``fig`` where one is given.
+
+    >>> sim.plots.clinic_load(clinic)
+    <Picture size ...>
+    """
     fig = fig or picture(10.6, 3.9)
     axes = fig.subplots(1, 3)
     arms, t = treating(run), run.therapists

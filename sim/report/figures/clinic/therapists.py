@@ -80,7 +80,13 @@ def therapist_effects_of(run: Run, arm: str) -> dict[str, TherapistEffects | Non
 
 @of_a_clinic
 def clinic_therapists(run: Run, fig: Figure | SubFigure | None = None) -> Figure | SubFigure:
-    """Therapists in order of what their clients' results say of them, with intervals, beside what is true in the model."""
+    """Therapists in order of what their clients' results say of them, with intervals, beside what is true in the model.
+
+    Returns the figure, or ``fig`` where one is given.
+
+    >>> sim.plots.clinic_therapists(clinic)
+    <Picture size ...>
+    """
     fig = fig or picture(10.4, 5.6)
     axes = fig.subplots(1, 2)
     arm = cm.reference(run.scenario)
@@ -142,7 +148,13 @@ TRIAL_OUTCOMES = {
 
 @of_a_clinic
 def clinic_trial(run: Run, fig: Figure | SubFigure | None = None) -> Figure | SubFigure:
-    """Each replicate's trial: estimate with its interval, and the interval of who forgets that clients share therapists."""
+    """Each replicate's trial: estimate with its interval, and the interval of who forgets that clients share therapists.
+
+    Returns the figure, or ``fig`` where one is given.
+
+    >>> sim.plots.clinic_trial(clinic)
+    <Picture size ...>
+    """
     from sim.evidence import trial
 
     estimates, true = trial.trial_estimates(run), trial.true_effects(run)
@@ -195,7 +207,13 @@ def clinic_trial(run: Run, fig: Figure | SubFigure | None = None) -> Figure | Su
 
 @of_a_clinic
 def clinic_follow_up(run: Run, fig: Figure | SubFigure | None = None) -> Figure | SubFigure:
-    """Distress and attachment at arrival, at the end of therapy and later, beside the same people when nobody is seen."""
+    """Distress and attachment at arrival, at the end of therapy and later, beside the same people when nobody is seen.
+
+    Returns the figure, or ``fig`` where one is given.
+
+    >>> sim.plots.clinic_follow_up(clinic)
+    <Picture size ...>
+    """
     table = cm.follow_up(run)
     fig = fig or picture(10.6, 4.0)
     axes = fig.subplots(1, 3)
@@ -241,7 +259,13 @@ def clinic_follow_up(run: Run, fig: Figure | SubFigure | None = None) -> Figure 
 
 @of_a_clinic
 def clinic_years(run: Run, fig: Figure | SubFigure | None = None) -> Figure | SubFigure:
-    """Attachment of the therapists in post, and the alliance of the clients who began, year by year."""
+    """Attachment of the therapists in post, and the alliance of the clients who began, year by year.
+
+    Returns the figure, or ``fig`` where one is given.
+
+    >>> sim.plots.clinic_years(clinic)
+    <Picture size ...>
+    """
     table = cm.over_years(run)
     fig = fig or picture(10.6, 4.0)
     axes = fig.subplots(1, 3)
@@ -272,7 +296,13 @@ def clinic_years(run: Run, fig: Figure | SubFigure | None = None) -> Figure | Su
 
 @of_a_clinic
 def clinic_at_risk(run: Run, fig: Figure | SubFigure | None = None) -> Figure | SubFigure:
-    """Dropout and change in distress of clients at risk and of the others, the same people in every arm."""
+    """Dropout and change in distress of clients at risk and of the others, the same people in every arm.
+
+    Returns the figure, or ``fig`` where one is given.
+
+    >>> sim.plots.clinic_at_risk(clinic)
+    <Picture size ...>
+    """
     table = cm.off_track(run)
     fig = fig or picture(9.6, 3.4)
     axes = fig.subplots(1, 2, sharey=True)

@@ -36,7 +36,13 @@ def pushed_by(row: Any) -> str:
 
 @in_style
 def triangle(run: Run, fig: Figure | SubFigure | None = None) -> Figure | SubFigure:
-    """Directed effects between empathy, attachment and alliance: one corner pushed, a second held, the third answers."""
+    """Directed effects between empathy, attachment and alliance: one corner pushed, a second held, the third answers.
+
+    Returns the figure, or ``fig`` where one is given.
+
+    >>> sim.plots.triangle(small("triangle_clamps"))
+    <Picture size ...>
+    """
     table = effects.triangle(run)
     fig = fig or picture(10.4, 4.8)
     left, right = fig.subplots(1, 2, width_ratios=[1.05, 0.8])
@@ -123,7 +129,13 @@ def region_words(region: str, depth: int, left: float) -> str:
 
 @in_style
 def lesion_table(run: Run, fig: Figure | SubFigure | None = None) -> Figure | SubFigure:
-    """Region by process: what removing each region of each person does, beside the same people with everything intact."""
+    """Region by process: what removing each region of each person does, beside the same people with everything intact.
+
+    Returns the figure, or ``fig`` where one is given.
+
+    >>> sim.plots.lesion_table(small("region_lesions"))
+    <Picture size ...>
+    """
     table = effects.lesion_effects(run)
     roles = [role for role in ("therapist", "client") if (table["role"] == role).any()]
     counts = [table.loc[table["role"] == role, "arm"].nunique() for role in roles]
@@ -184,7 +196,13 @@ _WHOSE = {"client": "the client's signal", "therapist": "the therapist's signal"
 
 @in_style
 def eeg_sites(run: Run, fig: Figure | SubFigure | None = None) -> Figure | SubFigure:
-    """Correlation of a simulated EEG signal with the alliance, by site: between clients, and from session to session."""
+    """Correlation of a simulated EEG signal with the alliance, by site: between clients, and from session to session.
+
+    Returns the figure, or ``fig`` where one is given.
+
+    >>> sim.plots.eeg_sites(small("eeg_sites"))
+    <Picture size ...>
+    """
     fig = fig or picture(9.6, 4.0)
     axes = fig.subplots(1, 2, sharey=True)
     table = imaging.site_alliance(run)

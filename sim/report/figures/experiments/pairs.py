@@ -19,7 +19,13 @@ def crosses_kinds(run: Run) -> bool:
 
 @in_style
 def interaction(run: Run, fig: Figure | SubFigure | None = None) -> Figure | SubFigure:
-    """Per pair of kinds, alliance and dropout beyond both main effects: dots with 95 % intervals."""
+    """Per pair of kinds, alliance and dropout beyond both main effects: dots with 95 % intervals.
+
+    Returns the figure, or ``fig`` where one is given.
+
+    >>> sim.plots.interaction(small("two_insecure_partners"))
+    <Picture size ...>
+    """
     table = effects.interaction(run)
     pairs = table[table["measure"] == "alliance"]
     fig = fig or picture(9.6, max(1.9 + 0.3 * len(pairs), 2.6))

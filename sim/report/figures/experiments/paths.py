@@ -54,7 +54,13 @@ def by_exchange(run: Run, arm: str, quantity: str) -> pd.DataFrame:
 
 @in_style
 def affect_labelling(run: Run, fig: Figure | SubFigure | None = None) -> Figure | SubFigure:
-    """Putting feelings into words and arousal, exchange by exchange, with the client's vlPFC intact and weakened."""
+    """Putting feelings into words and arousal, exchange by exchange, with the client's vlPFC intact and weakened.
+
+    Returns the figure, or ``fig`` where one is given.
+
+    >>> sim.plots.affect_labelling(small("lesion_vlpfc"))
+    <Picture size ...>
+    """
     fig = fig or picture(10.4, 4.3)
     words, arousal, both = fig.subplots(1, 3, width_ratios=[1, 1, 1.15])
     arms = words_arms(run)
@@ -134,7 +140,13 @@ _PLANE = ("anxiety_to_therapist_latent", "avoidance_to_therapist_latent")
 
 @in_style
 def learned_strategies(run: Run, fig: Figure | SubFigure | None = None) -> Figure | SubFigure:
-    """What a history of care teaches: paths on the attachment plane, and bids and expression session by session."""
+    """What a history of care teaches: paths on the attachment plane, and bids and expression session by session.
+
+    Returns the figure, or ``fig`` where one is given.
+
+    >>> sim.plots.learned_strategies(small("histories"))
+    <Picture size ...>
+    """
     fig = fig or picture(10.4, 5.4)
     grid = fig.add_gridspec(2, 2, width_ratios=[1.25, 1])
     plane = fig.add_subplot(grid[:, 0])

@@ -1,0 +1,51 @@
+"""Who had therapy, and their sessions in order: what measures of a run begin with."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+if TYPE_CHECKING:
+    from sim.simulation.tables import Run
+
+#: A course of therapy is known by these.
+COURSE = ["arm", "replicate", "client"]
+
+
+def treated(run: Run) -> pd.DataFrame:
+    """The courses of people who had therapy (at least one session).
+
+    Of a clinic one row a person, since a course may be handed over: their last course, with the first values of all (``_0``)
+    those at arrival, and the sessions of all.
+
+    >>> len(sim.measures.treated(run))
+    40
+    """
+    if run.scenario.design != "clinic":
+        return run.clients[run.clients["sessions_attended"] > 0]
+    rows = run.clients.sort_values([*COURSE, "course"], kind="stable")
+    sums = rows.groupby(COURSE, observed=True)["sessions_attended"].transform("sum")
+    last = rows.assign(sessions_attended=sums).drop_duplicates(COURSE, keep="last")
+    arrived = {f"{name}_0{kind}": last[f"{name}_arrival{kind}"] for name in _ARRIVED for kind in ("", "_latent")}
+    return last.assign(**arrived)[last["sessions_attended"] > 0]
+
+
+_ARRIVED = ("distress", "client_anxiety", "client_avoidance")
+
+
+def sessions_in_order(run: Run) -> pd.DataFrame:
+    """The table of sessions, numbered through for each person: of a clinic also across a change of therapist.
+
+    >>> len(sim.measures.sessions_in_order(run)) == len(run.sessions)
+    True
+    """
+    if run.scenario.design != "clinic" or run.sessions.empty:
+        return run.sessions
+    rows = run.sessions.sort_values([*COURSE, "week"], kind="stable")
+    return rows.assign(session=rows.groupby(COURSE, observed=True).cumcount() + 1)
+
+
+def mean_of(values: pd.Series) -> float:
+    """Mean, missing when there is nothing to average."""
+    return float(values.mean()) if len(values) else float("nan")

@@ -1,0 +1,61 @@
+"""What pydantic finds wrong with a scenario, in plain English: the one thing to mention, with its line."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import ValidationError
+
+from sim.errors import ScenarioError
+from sim.naming import nearest
+from sim.scenario.clinic import ClinicFile
+from sim.scenario.fields import ARM_KEYS, KEYS, ExchangesFile, RecordFile
+from sim.scenario.reading import Location, Reading, Wrong, hint, shown
+from sim.scenario.sweep import BatchFile, Until
+
+
+def first_finding(error: ValidationError, reading: Reading) -> ScenarioError:
+    """Of all that is wrong the one to mention: a mistyped key before anything else, then what stands first in the file."""
+    found: list[tuple[bool, int, Location, Any]] = []
+    for e in error.errors(include_url=False):
+        inner = e.get("ctx", {}).get("error")
+        at: Location = (*e["loc"], *inner.location) if isinstance(inner, Wrong) else tuple(e["loc"])
+        found.append((e["type"] != "extra_forbidden", reading.origins.get(at, ("", 0))[1], at, e))
+    _, _, at, e = min(found, key=lambda entry: entry[:2])
+    return reading.error(Wrong(at, _in_words(e, at)))
+
+
+def _in_words(error: Any, at: Location) -> str:
+    """Pydantic's finding in plain English."""
+    match error["type"]:
+        case "value_error":
+            return str(error["ctx"]["error"])
+        case "missing":
+            return "is missing; it must be given" + (", as one sentence that the scenario answers" if at == ("question",) else "")
+        case "extra_forbidden":
+            keys = _keys_beside(at)
+            if at[0] == "arms" and at[-1] in KEYS and "clinic" not in at[:-1]:
+                return f"belongs to the whole scenario, not to one arm; an arm may say {', '.join(keys)}"
+            if at[-1] in ClinicFile.model_fields and "clinic" not in at[:-1]:
+                return f"is said under 'clinic:', as in clinic: {{{at[-1]}: ...}}"
+            where = "of a scenario" if len(at) == 1 else "that can stand here"
+            return f"is not a key {where}{hint(at[-1], keys)}"
+        case "literal_error":
+            given = error["input"]
+            return f"must be {error['ctx']['expected']}, not {shown(given)}{nearest(str(given), ('arms', 'crossed', 'clinic'))}"
+        case "dict_type" | "model_type":
+            return f"must be a mapping ('name: value' lines), not {shown(error['input'])}"
+    return f"{error['msg']}, not {shown(error['input'])}"
+
+
+def _keys_beside(at: Location) -> tuple[str, ...]:
+    """The keys that may stand where a file has an unknown one."""
+    if "clinic" in at[:-1]:
+        return tuple(ClinicFile.model_fields)
+    if at[0] == "arms":
+        return ARM_KEYS
+    if at[0] == "batch" and len(at) > 1:
+        return tuple((BatchFile if len(at) == 2 else Until).model_fields)
+    if at[0] == "record" and len(at) > 1:
+        return tuple((RecordFile if len(at) == 2 else ExchangesFile).model_fields)
+    return (*KEYS, "extends")
