@@ -32,7 +32,8 @@ class Block:
     ``tables``: name -> column -> one value a row. ``months``: the month in which courses are compared (the last
     assessment until the planned end).
 
-    >>> add_outcome("courses", Measure("courses", "count"), lambda block: np.ones(len(block.tables["clients"]["client"])))
+    >>> Block({"clients": {"client": np.arange(3)}}, 6).months
+    6
     """
 
     tables: Mapping[str, Columns]
