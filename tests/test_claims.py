@@ -30,6 +30,7 @@ from sim.theory import equations as eq
 from sim.theory.claims import claims
 from sim.theory.parameters import PARAMETERS
 from sim.theory.regions import REGIONS, ROLES
+from sim.therapy.interventions import clamped_quantities
 from sim.therapy.links import SESSION_RULES, TAKEN_BY_VERBS
 from sim.therapy.session import SESSION, World
 from tools.docs import claims as claims_doc
@@ -223,7 +224,14 @@ def test_another_seed_is_another_answer_with_the_same_sign() -> None:
 def _specific_under(mutation: Contrast, others: Sequence[Contrast], clients: int) -> list[str]:
     """Which contrasts of other claims move what they should spare once one claim's mechanism is zero."""
     assert mutation.without is not None
-    named = [c.id for c in others if c.spares and not set(c.claims) & set(mutation.claims)]
+    clamped = set(clamped_quantities(mutation.without.get("clamp", {})))
+    named = [
+        c.id for c in others
+        if c.spares and not set(c.claims) & set(mutation.claims)
+        # What is clamped already cannot be clamped once more.
+        and not any(clamped & set(clamped_quantities(cell.get("clamp", {}))) for _, cell in c.cells)
+    ]  # fmt: skip
+    assert len(named) > 10
     found = findings(named, clients=clients, ablated=False, under=mutation.without)
     # With so few clients an interval is wide: what has moved for certain counts.
     return [
@@ -239,11 +247,21 @@ def test_other_claims_stay_specific_under_a_mutation(name: str) -> None:
     assert _specific_under(mutation, EVERY, clients=60) == []
 
 
+#: Mechanisms without which one contrast of another claim does move what it should spare: which, and what. Known, and part of what
+#: the model says: where expectations do not colour what is perceived, a history of erratic care lowers avoidance as well.
+_ERRATIC = ["history_erratic: change.avoidance_to_therapist"]
+UNSPECIFIC_WITHOUT = {
+    "anxiety_is_view_of_self": _ERRATIC, "history_in_the_room_client": _ERRATIC, "style_colours_perception": _ERRATIC,
+    "triangle_attachment_empathy": ["ofc_regulates: first_session.labelling"],
+}  # fmt: skip
+
+
 @pytest.mark.deep
 @pytest.mark.parametrize("contrast", [c for c in EVERY if c.without is not None], ids=lambda c: c.id)
 def test_other_claims_stay_specific_under_every_mutation(contrast: Contrast) -> None:
-    """The same for every mechanism there is."""
-    assert _specific_under(contrast, EVERY, clients=60) == []
+    """The same for every mechanism there is, but for those that are known: neither one more nor one less."""
+    moved = _specific_under(contrast, EVERY, clients=60)
+    assert [" ".join(said.split()[:2]) for said in moved] == UNSPECIFIC_WITHOUT.get(contrast.id, [])
 
 
 # -------------------------------------------------------------------------------------------------- the measures

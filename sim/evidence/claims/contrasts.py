@@ -286,10 +286,9 @@ def findings(
 ) -> list[Finding]:
     """Run the contrasts of some claims (or all), each arm once, and say what came out.
 
-    ``clients``: clients an arm (default: the table's). ``ablated``: also with the mechanism taken out. ``under``: an
-    overlay of every side, such as a changed number, under which the claims are put to the test. ``numbers``: what the model's
-    parameters are instead of their defaults, where a contrast does not say otherwise. Raises ``EvidenceError``.
-    """
+    ``clients``: clients an arm (default: the table's). ``ablated``: also with the mechanism taken out. ``under``: an overlay of
+    every side, such as a changed parameter, under which the claims are put to the test. ``parameters``: what the model's
+    parameters are instead of their defaults, where a contrast does not say otherwise. Raises ``EvidenceError``."""
     if threads is not None and threads < 1:
         raise UsageError("threads must be at least 1")
     chosen = contrasts(wanted)
