@@ -129,12 +129,12 @@ def _arrows(room: Room) -> list[str]:
 
 
 def rooms_table() -> str:
-    """Rooms in their order, with sizes and arrows."""
-    return table(("room", "what is in it", "files", "lines", "imports from"), _rows())
+    """Rooms in their order, with sizes (lines in hundreds, so that the page does not age with every comma) and arrows."""
+    return table(("room", "what is in it", "files", "lines, about", "imports from"), _rows())
 
 
 def _rows() -> Iterator[tuple[object, ...]]:
     for room in ROOMS:
         shown = [name for name in room.stems if not name.startswith("__")]
         arrows = ", ".join(f"`{name}`" for name in _arrows(room)) or "-"
-        yield f"`{room.name or 'sim'}`", f"{room.says} ({', '.join(shown)})", room.files, room.lines, arrows
+        yield f"`{room.name or 'sim'}`", f"{room.says} ({', '.join(shown)})", room.files, max(100, round(room.lines, -2)), arrows
