@@ -15,8 +15,8 @@ from sim.catalogue.measures import known_measures, title_and_unit
 from sim.engine.wiring import Wiring, arguments, draws, resolve
 from sim.evidence.stationary import exchanges_of
 from sim.measurement import instruments
-from sim.people.life import follow_attachment, live_a_week
 from sim.naming import renamed
+from sim.people.life import follow_attachment, live_a_week
 from sim.people.state import DYAD, PERSON, Column
 from sim.theory import equations
 from sim.theory.claims import carriers, claims, public_equations, tags
