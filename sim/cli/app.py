@@ -28,7 +28,7 @@ def app(
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page in the browser.")] = True,
     mesa: Annotated[bool, typer.Option("--mesa", help="Show the page for people who come from Mesa instead (an extra).")] = False,
 ) -> None:
-    """Open the classroom page: two courses of therapy side by side, with lessons. Ctrl-C stops it."""
+    """Open the classroom page in the browser. Two courses of therapy side by side, with lessons. Ctrl-C stops it."""
     if mesa:
         _mesa(host, port, browser)
         return
@@ -78,7 +78,7 @@ def handout(
     lesson: Annotated[str, typer.Argument(help="A lesson, such as secure_base.")],
     out: Annotated[Path | None, typer.Option(help="File to write; default: attune-handout-<lesson>.html here.")] = None,
 ) -> None:
-    """Write a lesson as one HTML file that needs no server: courses computed in advance, the same play controls."""
+    """Write a lesson as one HTML file that needs no server. Courses are computed in advance; the controls are the same."""
     from sim.classroom.handout import handout_of
     from sim.classroom.lessons import LESSONS
 

@@ -48,7 +48,7 @@ def verify(
     force: Annotated[bool, typer.Option("--force", help="Simulate again although program or machine are others now.")] = False,
     with_files: Annotated[list[Path] | None, _WITH] = None,
 ) -> None:
-    """Does a folder still hold what was simulated? Every table's hash, and a sample simulated again.
+    """Check that a folder still holds what was simulated. Every table's hash, and a sample simulated again.
 
     Exit status 1 where something does not agree.
     """
@@ -91,7 +91,7 @@ def export(
     out: Annotated[Path | None, _OUT] = None,
     table: Annotated[list[str] | None, typer.Option(help="Only this table; may be repeated.")] = None,
 ) -> None:
-    """Write the tables of a run or batch for other programs, with units and meanings of every column."""
+    """Write the tables of a run or batch for other programs. Units and meanings of every column go with them."""
     from sim.export.folder import export as exported
 
     place = exported(folder, to, out, tuple(table or ()), progress=told)
@@ -108,7 +108,7 @@ def compare(
     measure: Annotated[list[str] | None, typer.Option(help="Only this measure; may be repeated.")] = None,
     csv: Annotated[Path | None, typer.Option(help="Also write all rows to this CSV file.")] = None,
 ) -> None:
-    """What B comes to less what A does, with 95 % intervals; paired where both had the same people and random draws."""
+    """Compare two runs or batches: B less A. With 95 % intervals; paired where both had the same people and random draws."""
     from sim.folders.compare import compare_folders
 
     found = compare_folders(a, b, measure)
@@ -163,7 +163,7 @@ def status(
     folder: Annotated[Path, _FOLDER],
     as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
 ) -> None:
-    """How far a batch is, from any terminal: tasks, failures, rate, remaining time, and what to do next. Changes nothing."""
+    """Say how far a batch is, from any terminal. Tasks, failures, rate, remaining time, what to do next; changes nothing."""
     from sim.folders.status import status as looked_at
 
     found = looked_at(folder)
@@ -214,8 +214,10 @@ def replay(
     failure: Annotated[int | None, typer.Option(min=0, help="Number of the failure, from 0; without it, all are listed.")] = None,
     write: Annotated[Path | None, _WRITE] = None,
 ) -> None:
-    """Find, replay and understand a failed run of a batch: alone, with common random numbers, narrowed down to who, when and
-    what."""
+    """Find, replay and understand a failed run of a batch.
+
+    It is run alone, with common random numbers, and narrowed down to who, when and what.
+    """
     from sim.cli import replay as page
     from sim.errors import StoreError
     from sim.folders.reopened import reopened

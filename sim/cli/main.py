@@ -1,4 +1,4 @@
-"""The command ``attune``: run, check, new, params, trace, report, claims, validate, sensitivity, schema."""
+"""The command ``attune``: the commands about one scenario stand here, the others in the files beside this one."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def run_command(
     restart: Annotated[bool, typer.Option("--restart", help="Of a batch: start again; what is there is moved aside.")] = False,
     point: Annotated[int | None, _POINT] = None,
 ) -> None:
-    """Run a scenario, write its tables and report, and print the answer. The same command goes on with an unfinished batch."""
+    """Run a scenario: tables, a report, and the answer printed. The same command goes on with an unfinished batch."""
     from sim.scenario.scenario import load
     from sim.storage.added import run_files
 
@@ -217,7 +217,7 @@ def params(
     policies: Annotated[bool, typer.Option("--policies", help="List what therapists can be told to do instead.")] = False,
     clinic: Annotated[bool, typer.Option("--clinic", help="List what a clinic can say instead.")] = False,
 ) -> None:
-    """List every parameter of the model: default, unit, range, source, status, meaning."""
+    """List the parameters of the model. Each with default, unit, range, source, status and meaning."""
     from dataclasses import asdict
 
     from sim.cli import listing
@@ -249,7 +249,7 @@ def trace(
     point: Annotated[int | None, _POINT] = None,
     with_files: Annotated[list[Path] | None, _WITH] = None,
 ) -> None:
-    """Look inside one session: what happened in each exchange, step by step."""
+    """Look inside one session, exchange by exchange."""
     from sim.cli import session as story
     from sim.scenario.scenario import load
     from sim.simulation.trace import traced_course
@@ -290,7 +290,7 @@ def report(
     folder: Annotated[Path, typer.Argument(help="A result folder.")],
     with_files: Annotated[list[Path] | None, _WITH] = None,
 ) -> None:
-    """Write the report of a result folder again, of a single run or of a batch."""
+    """Write the report of a run or batch again."""
     from sim.batch.results import open_batch
     from sim.report.pages.run import write_report
     from sim.storage.added import run_files

@@ -33,9 +33,9 @@ def calibrate(
     workers: Annotated[int | None, _WORKERS] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
 ) -> None:
-    """Fit the free parameters to the published evidence, each held by its prior. Resumable.
+    """Fit the free parameters to the published evidence.
 
-    The same folder goes on where it stood.
+    Each is held by its prior. The same folder goes on where it stood.
     """
     from sim.cli.evidence import ensemble as page
     from sim.errors import EvidenceError
@@ -73,8 +73,9 @@ def ensemble(
     workers: Annotated[int | None, _WORKERS] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
 ) -> None:
-    """The parameter sets that all agree with the published evidence: what they leave open; verify a sample, or build them again.
+    """Show the parameter sets that agree with the evidence.
 
+    What they leave open; verify a sample, or build them again.
     Exit status 1 where a member that was verified disagrees by more than the sampling noise of its table.
     """
     from sim.cli.evidence import ensemble as page

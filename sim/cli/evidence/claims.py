@@ -28,7 +28,7 @@ def claims(
     keeping: Annotated[bool, typer.Option("--keep", help="Keep the results on five seeds, for reports and docs.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
 ) -> None:
-    """Put the claims to the test: contrasts on the same people and random draws, against what was expected beforehand."""
+    """Put the claims to the test. Contrasts on the same people and random draws, against what was expected beforehand."""
     from sim.evidence.claims import verdicts
     from sim.evidence.claims.contrasts import findings
     from sim.evidence.stored import keep_with_product, kept, path_of

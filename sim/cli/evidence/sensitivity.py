@@ -44,7 +44,7 @@ def sensitivity(
     threads: Annotated[int | None, typer.Option(min=1, help="Threads; default: all cores. Does not change results.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
 ) -> None:
-    """Which parameters move a measure of a scenario: Morris screening, then Sobol indices, each beside its sampling noise."""
+    """Say which parameters move a measure of a scenario. Morris screening, then Sobol indices, each beside its sampling noise."""
     from sim.cli.evidence import indices as page
     from sim.errors import EvidenceError
     from sim.evidence.sensitivity.analysis import checked

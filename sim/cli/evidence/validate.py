@@ -41,7 +41,7 @@ def validate(
     workers: Annotated[int | None, typer.Option(min=1, help="Processes of long work. Does not change results.")] = None,
     keeping: Annotated[bool, typer.Option("--keep", help="Keep the result with the product, for docs/VALIDATION.md.")] = False,
 ) -> None:
-    """Hold the model against published patterns: simulated as they were studied, with a joint score. Exit 1 where it fails."""
+    """Hold the model against published patterns. Simulated as they were studied, with a joint score. Exit 1 where it fails."""
     from sim.cli.evidence import refits as long
 
     asked = sum(map(bool, (leave_one_out, competing, claims_over)))
