@@ -26,7 +26,7 @@ from sim.classroom.course.scenarios import scenario_of
 from sim.classroom.course.state import MOST_CHOICES, PAIRS, State, as_text, read
 from sim.classroom.course.words import words
 from sim.classroom.lessons import FIRST, LESSONS, SETUPS
-from sim.cli import app as app_command
+from sim.cli import classroom as app_command
 from sim.cli import main as cli
 from sim.errors import AddressError, ServingError, StateError
 from sim.mesa import page as mesa_page

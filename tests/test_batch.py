@@ -23,9 +23,10 @@ import pytest
 
 import sim
 from sim import measures
-from sim.batch import assemble, chunks, workers
-from sim.batch import folder as batch_folder
+from sim.batch import assemble, workers
+from sim.batch import chunk as chunks
 from sim.batch import plan as batch_plan
+from sim.batch import resume as batch_folder
 from sim.batch.plan import planned
 from sim.batch.progress import Progress
 from sim.batch.run import chunks_of, run_batch
@@ -693,7 +694,7 @@ def test_workers_import_neither_mesa_nor_figures() -> None:
     """Importing Mesa would cost a second and change how processes are started."""
     with workers.Processes(1) as pool:
         (_, loaded), *_ = pool.results([0], modules)
-    assert "sim.batch.chunks" in loaded
+    assert "sim.batch.chunk" in loaded
     assert not {"mesa", "matplotlib", "typer", "sim.report", "sim.cli"} & set(loaded)
 
 

@@ -16,7 +16,7 @@ import pytest
 
 import sim
 from sim.batch import workers
-from sim.batch.chunks import worker_identity
+from sim.batch.chunk import worker_identity
 from sim.batch.progress import Progress
 from sim.batch.run import run_batch
 from sim.cli.main import main

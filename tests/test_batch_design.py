@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import sim
-from sim.batch.chunks import Key, seed_at
+from sim.batch.chunk import Key, seed_at
 from sim.batch.plan import planned
 from sim.errors import ScenarioError
 from sim.scenario.points import BASE, points_of, scenario_at, table_of

@@ -21,13 +21,13 @@ from scipy import stats
 
 import sim
 from sim import luck, measures
-from sim.batch import chunks
+from sim.batch import chunk as chunks
 from sim.batch.results import open_batch
 from sim.batch.run import run_batch
-from sim.cli import replay as replay_page
 from sim.cli.main import main
+from sim.cli.printed import replay as replay_page
 from sim.errors import StateError, StoreError
-from sim.export.folder import export
+from sim.export.tables import export
 from sim.folders import status, verify
 from sim.folders.compare import compare_folders
 from sim.folders.faults import faults_in
@@ -35,8 +35,8 @@ from sim.folders.replay import alone, failures_of, first_failing, replayed, wher
 from sim.scenario.points import Point
 from sim.simulation.build import build, client_numbers
 from sim.simulation.tasks import Task, simulated_part
-from sim.storage import folder as result_folder
 from sim.storage import ledger, store
+from sim.storage import reading as result_folder
 from sim.storage.store import values_hash
 from sim.therapy.clinic.matching import MATCHING
 from sim.therapy.course import Running

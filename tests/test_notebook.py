@@ -80,7 +80,7 @@ def test_old_folders_are_refused_with_the_version_and_the_table(batch: Any, tmp_
 
     from sim.errors import StoreError
     from sim.storage import ledger, store
-    from sim.storage.folder import opened
+    from sim.storage.reading import opened
 
     folder = store.save(sim.run(USUAL, 1), tmp_path / "run")
     for place in (folder, batch.folder):

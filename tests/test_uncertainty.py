@@ -13,8 +13,8 @@ import pytest
 
 import sim
 from sim.catalogue.columns import ENSEMBLE
-from sim.cli import listing
 from sim.cli.main import main
+from sim.cli.printed import listing
 from sim.errors import ScenarioError
 from sim.evidence.patterns.studies import changes_of
 from sim.mesa.model import TherapyModel

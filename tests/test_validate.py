@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sim.cli.evidence import patterns as page
+from sim.cli.printed import patterns as page
 from sim.errors import EvidenceError, ScenarioError
 from sim.evidence.patterns.pooling import Simulated
 from sim.evidence.patterns.published import TIERS, chosen, pattern, patterns

@@ -15,10 +15,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from sim.batch.chunks import NOTHING, SUMMARIES, Failure, Key, arms_of, conformed
-from sim.batch.folder import failures_in, finished_chunks, remove_chunks
+from sim.batch.chunk import NOTHING, SUMMARIES, Failure, Key, arms_of, conformed
 from sim.batch.plan import Places, Plan
 from sim.batch.progress import Log
+from sim.batch.resume import failures_in, finished_chunks, remove_chunks
 from sim.catalogue.columns import columns_of
 from sim.catalogue.measures import known_measures
 from sim.errors import StoreError

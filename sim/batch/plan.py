@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sim.batch.chunks import BLOCK, NOTHING, Key, arms_of, reference_among
+from sim.batch.chunk import BLOCK, NOTHING, Key, arms_of, reference_among
 from sim.catalogue.measures import ALSO_UNTREATED
 from sim.compiling import sources_hash
 from sim.errors import ScenarioError

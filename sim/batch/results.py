@@ -14,7 +14,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from sim.batch.chunks import reference_among
+from sim.batch.chunk import reference_among
 from sim.catalogue.measures import ends_of
 from sim.errors import ScenarioError, StoreError
 from sim.measures.intervals import half_width, standard_error

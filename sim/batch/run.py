@@ -21,10 +21,10 @@ import numpy as np
 import pyarrow as pa
 
 from sim.batch.assemble import assembled
-from sim.batch.chunks import Chunk, Key, perform, worker_identity
-from sim.batch.folder import begun, failures_in, finished_chunks, kept_chunk, remove_chunks
+from sim.batch.chunk import Chunk, Key, perform, worker_identity
 from sim.batch.plan import Places, Plan, Repeats, planned
 from sim.batch.progress import Log, Progress, note
+from sim.batch.resume import begun, failures_in, finished_chunks, kept_chunk, remove_chunks
 from sim.batch.workers import InThisProcess, Processes, Workers, same_identity
 from sim.errors import BatchStopped, StoreError, UsageError
 from sim.scenario.points import scenario_at

@@ -107,7 +107,7 @@ def run(
 def _still_whole(folder: Path) -> None:
     """Raise ``StoreError`` where a table of a finished batch is not what was written. Very large ones are left to ``verify``."""
     from sim.errors import StoreError
-    from sim.storage.folder import opened
+    from sim.storage.reading import opened
 
     files = opened(folder)
     for name, said in files.manifest["tables"].items():
@@ -159,7 +159,7 @@ def _workers(count: int | None, cluster: str | None) -> Iterator[Any]:
     if cluster is None:
         yield count
         return
-    from sim.batch.chunks import worker_identity
+    from sim.batch.chunk import worker_identity
     from sim.batch.workers import OnCluster
 
     with OnCluster(cluster, worker_identity) as chosen:

@@ -92,7 +92,7 @@ def export(
     table: Annotated[list[str] | None, typer.Option(help="Only this table; may be repeated.")] = None,
 ) -> None:
     """Write the tables of a run or batch for other programs. Units and meanings of every column go with them."""
-    from sim.export.folder import export as exported
+    from sim.export.tables import export as exported
 
     place = exported(folder, to, out, tuple(table or ()), progress=told)
     files = sorted(path.name for path in place.iterdir())
@@ -218,7 +218,7 @@ def replay(
 
     It is run alone, with common random numbers, and narrowed down to who, when and what.
     """
-    from sim.cli import replay as page
+    from sim.cli.printed import replay as page
     from sim.errors import StoreError
     from sim.folders.reopened import reopened
     from sim.folders.replay import failures_of, replayed

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from sim import screen
-from sim.cli import app as app_command
 from sim.cli import batch as batch_run
+from sim.cli import classroom as app_command
 from sim.cli import folders as batch_command
 from sim.cli import new as new_command
 from sim.cli.evidence import calibrate as calibration_command
@@ -114,7 +114,7 @@ def run_command(
 
 def _at_point(scenario: Scenario, point: int | None, seed: int) -> tuple[Scenario, int]:
     """The scenario and the seed, or those of one point of its batch. Raises ``UsageError`` for a point that is not there."""
-    from sim.batch.chunks import seed_at
+    from sim.batch.chunk import seed_at
     from sim.scenario.points import points_of, scenario_at
 
     if point is None:
@@ -171,7 +171,7 @@ def _run_alone(wanted: Scenario, seed: int, out: Path | None, workers: int | Non
 
 def _show(run: Run, folder: Path) -> None:
     from sim import measures
-    from sim.cli import listing
+    from sim.cli.printed import listing
     from sim.report.words import answer
 
     screen.heading(f"\n{run.scenario.question}\n")
@@ -187,7 +187,7 @@ def check(
     with_files: Annotated[list[Path] | None, _WITH] = None,
 ) -> None:
     """Check a scenario file and say what it would run."""
-    from sim.cli import listing
+    from sim.cli.printed import listing
     from sim.scenario.scenario import load
     from sim.simulation.sizes import fits_in_memory
     from sim.storage.added import run_files
@@ -220,7 +220,7 @@ def params(
     """List the parameters of the model. Each with default, unit, range, source, status and meaning."""
     from dataclasses import asdict
 
-    from sim.cli import listing
+    from sim.cli.printed import listing
     from sim.theory.parameters import PARAMETERS
 
     if policies or clinic:
@@ -250,7 +250,7 @@ def trace(
     with_files: Annotated[list[Path] | None, _WITH] = None,
 ) -> None:
     """Look inside one session, exchange by exchange."""
-    from sim.cli import session as story
+    from sim.cli.printed import session as story
     from sim.scenario.scenario import load
     from sim.simulation.trace import traced_course
     from sim.storage.added import run_files
@@ -294,7 +294,7 @@ def report(
     from sim.batch.results import open_batch
     from sim.report.pages.run import write_report
     from sim.storage.added import run_files
-    from sim.storage.folder import opened
+    from sim.storage.reading import opened
     from sim.storage.store import open_run
 
     run_files(with_files)

@@ -8,7 +8,7 @@ from typing import Any
 
 from sim.catalogue.columns import POINTS
 from sim.errors import StoreError
-from sim.storage.folder import ResultFolder
+from sim.storage.reading import ResultFolder
 from sim.storage.store import SYNTHETIC
 from sim.theory.parameters import PARAMETERS
 from sim.version import __version__

@@ -12,11 +12,11 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from sim.batch.chunks import SUMMARIES
+from sim.batch.chunk import SUMMARIES
 from sim.catalogue.measures import known_measures, title_and_unit
 from sim.errors import StoreError
 from sim.export.described import about, columns_described, unreadable
-from sim.storage.folder import ResultFolder
+from sim.storage.reading import ResultFolder
 from sim.storage.store import ROW_GROUP
 
 #: Whole numbers that are missing, and labels that are.

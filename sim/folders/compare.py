@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sim.batch.chunks import seed_at
+from sim.batch.chunk import seed_at
 from sim.batch.results import ONE, BatchResults, open_batch, paired
 from sim.catalogue.measures import known_measures, title_and_unit
 from sim.errors import StoreError
@@ -24,7 +24,7 @@ from sim.naming import nearest
 from sim.scenario.points import told
 from sim.scenario.scenario import Arm
 from sim.simulation.tables import Run
-from sim.storage.folder import opened
+from sim.storage.reading import opened
 from sim.storage.store import open_run
 from sim.therapy.session import ENDINGS
 

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sim.batch.folder import differences, header_of
 from sim.batch.plan import Plan, planned
+from sim.batch.resume import differences, header_of
 from sim.errors import ScenarioError, StoreError
 from sim.scenario.scenario import from_spec
 from sim.storage import added as added_here
 from sim.storage import ledger as ledgers
-from sim.storage.folder import is_folder
 from sim.storage.names import LEDGER, MANIFEST
+from sim.storage.reading import is_folder
 from sim.therapy.model import SHIPPED, Model
 
 

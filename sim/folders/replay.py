@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from sim.batch.chunks import Failure, Key, outcomes_of, said, seed_at, task_of, told
-from sim.batch.folder import failures_in
+from sim.batch.chunk import Failure, Key, outcomes_of, said, seed_at, task_of, told
+from sim.batch.resume import failures_in
 from sim.errors import StoreError
 from sim.folders.faults import Followed, at_fault, followed_client, followed_clinic
 from sim.folders.reopened import reopened

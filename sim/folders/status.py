@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sim.batch.folder import failures_in
 from sim.batch.progress import noted
+from sim.batch.resume import failures_in
 from sim.errors import StoreError
 from sim.storage import ledger as ledgers
-from sim.storage.folder import is_folder, opened
 from sim.storage.names import ADDED, LEDGER, LOG, MANIFEST, RUN_LOG
+from sim.storage.reading import is_folder, opened
 
 #: Lines of the log that are shown.
 LINES = 6

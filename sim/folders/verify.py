@@ -12,8 +12,8 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from sim.batch.assemble import Chunks, rows_written, summaries_written
-from sim.batch.chunks import SUMMARIES, Chunk, Failure, Key, perform, task_of
-from sim.batch.folder import machine_differences
+from sim.batch.chunk import SUMMARIES, Chunk, Failure, Key, perform, task_of
+from sim.batch.resume import machine_differences
 from sim.catalogue.columns import ENSEMBLE_TABLES
 from sim.compiling import sources_hash
 from sim.errors import ScenarioError, StoreError, TableError
@@ -24,8 +24,8 @@ from sim.scenario.scenario import Scenario, load
 from sim.simulation import build as design
 from sim.simulation.tasks import CHUNK, Task, simulated_part
 from sim.simulation.tidy import frames
-from sim.storage.folder import ResultFolder, opened
 from sim.storage.names import CHUNKS
+from sim.storage.reading import ResultFolder, opened
 from sim.storage.store import arithmetic_fingerprint, lock_hash, open_run, versions
 from sim.therapy.model import SHIPPED, Model
 

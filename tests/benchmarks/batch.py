@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import sim
-from sim.batch.chunks import Key, task_of
+from sim.batch.chunk import Key, task_of
 from sim.batch.plan import planned
 from sim.batch.run import run_batch
 from sim.measures.outcomes import block_of, values_of

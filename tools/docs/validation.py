@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from sim.cli.evidence.ensemble import pinned_rows
+from sim.cli.printed.ensemble import pinned_rows
 from sim.evidence.calibration.competing import COMPETING
 from sim.evidence.calibration.ensemble import disagreements
 from sim.evidence.calibration.free import BY_HAND, FREE

@@ -37,7 +37,7 @@ def calibrate(
 
     Each is held by its prior. The same folder goes on where it stood.
     """
-    from sim.cli.evidence import ensemble as page
+    from sim.cli.printed import ensemble as page
     from sim.errors import EvidenceError
     from sim.evidence.calibration.free import centre
     from sim.evidence.calibration.plain import fit_as_data
@@ -78,7 +78,7 @@ def ensemble(
     What they leave open; verify a sample, or build them again.
     Exit status 1 where a member that was verified disagrees by more than the sampling noise of its table.
     """
-    from sim.cli.evidence import ensemble as page
+    from sim.cli.printed import ensemble as page
 
     if build is not None:
         _built(build, wanted, fit, workers)

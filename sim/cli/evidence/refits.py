@@ -12,7 +12,7 @@ from typing import Any
 
 from sim import screen
 from sim.cli.evidence.calibrate import told
-from sim.cli.evidence.ensemble import text_table
+from sim.cli.printed.ensemble import text_table
 from sim.errors import EvidenceError
 from sim.evidence.calibration.ensemble import wrong_signs
 from sim.evidence.calibration.plain import fit_of, table_as_data

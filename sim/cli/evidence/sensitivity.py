@@ -45,7 +45,7 @@ def sensitivity(
     as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
 ) -> None:
     """Say which parameters move a measure of a scenario. Morris screening, then Sobol indices, each beside its sampling noise."""
-    from sim.cli.evidence import indices as page
+    from sim.cli.printed import indices as page
     from sim.errors import EvidenceError
     from sim.evidence.sensitivity.analysis import checked
     from sim.evidence.sensitivity.ranges import movable_parameters
@@ -88,7 +88,7 @@ def _found(measured: Outcome, ranges: tuple[Range, ...], seed: int, threads: int
 
 
 def _show(told: Told, out: Path | None) -> None:
-    from sim.cli.evidence import indices as page
+    from sim.cli.printed import indices as page
 
     screen.heading(heading(told))
     screen.show(*page.tables(told))

@@ -71,7 +71,7 @@ def _plain(seed: int, pattern: list[str] | None, scenario: Path | None, out: Pat
            as_json: bool, keeping: bool) -> None:  # fmt: skip
     """The table on one seed."""
 
-    from sim.cli.evidence import patterns as page
+    from sim.cli.printed import patterns as page
     from sim.evidence.calibration.seeds import reserved
     from sim.evidence.patterns import validation as evidence
     from sim.evidence.patterns.published import chosen
@@ -101,7 +101,7 @@ def _plain(seed: int, pattern: list[str] | None, scenario: Path | None, out: Pat
 
 
 def _shown(result: Validation, out: Path | None) -> None:
-    from sim.cli.evidence import patterns as page
+    from sim.cli.printed import patterns as page
 
     screen.show(*page.tables(result))
     screen.say(*page.summary(result), page.legend(), *([f"Written: {out}"] if out is not None else []))

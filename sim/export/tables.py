@@ -11,13 +11,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 
-from sim.batch.chunks import SUMMARIES
+from sim.batch.chunk import SUMMARIES
 from sim.catalogue.measures import known_measures, title_and_unit
 from sim.errors import StoreError, TableError
 from sim.export import netcdf
 from sim.export.described import about, columns_described
 from sim.files import whole, write_here
-from sim.storage.folder import ResultFolder, opened
+from sim.storage.reading import ResultFolder, opened
 
 #: What can be exported to.
 FORMATS = ("csv", "netcdf")

@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from sim.batch.chunks import Done, Failure, Key
+from sim.batch.chunk import Done, Failure, Key
 from sim.batch.plan import Plan
 from sim.batch.progress import Log
 from sim.errors import BatchChanged, StoreError

@@ -16,7 +16,7 @@ import pandas as pd
 from sim.files import write_new
 
 if TYPE_CHECKING:
-    from sim.batch.chunks import Failure
+    from sim.batch.chunk import Failure
     from sim.folders.faults import Fault
     from sim.folders.replay import Change, Replay
     from sim.scenario.points import Point
