@@ -7,6 +7,7 @@ usual ones why they would show nothing. In the examples ``run`` is ``sim.run(sim
 from __future__ import annotations
 
 from sim.report.figures.change import attachment_plane, pairing_differences
+from sim.report.figures.chosen import left_out
 from sim.report.figures.clinic.service import clinic_arms, clinic_flow, clinic_load
 from sim.report.figures.clinic.therapists import (
     clinic_at_risk,
@@ -15,7 +16,7 @@ from sim.report.figures.clinic.therapists import (
     clinic_trial,
     clinic_years,
 )
-from sim.report.figures.courses import alliance_by_pairing, alliance_curves, distress_course, left_out, still_attending
+from sim.report.figures.courses import alliance_by_pairing, alliance_curves, distress_course, still_attending
 from sim.report.figures.experiments.effects import eeg_sites, lesion_table, triangle
 from sim.report.figures.experiments.pairs import interaction
 from sim.report.figures.experiments.paths import affect_labelling, learned_strategies

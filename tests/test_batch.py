@@ -29,7 +29,7 @@ from sim.batch import plan as batch_plan
 from sim.batch import resume as batch_folder
 from sim.batch.plan import planned
 from sim.batch.progress import Progress
-from sim.batch.run import chunks_of, run_batch
+from sim.batch.run import run_batch
 from sim.errors import BatchChanged, BatchStopped, StateError, StoreError
 from sim.measures import outcomes
 from sim.measures.clinics import by_replicate
@@ -686,7 +686,7 @@ def test_stop_and_raise(tmp_path: Path) -> None:
 
 def modules(_: int) -> list[str]:
     """What a worker has imported after it has simulated something."""
-    chunks.perform(next(chunks_of(planned(small(), 5), [chunks.Key(0, 0, 0)], 1)))
+    chunks.perform(next(planned(small(), 5).chunks([chunks.Key(0, 0, 0)], 1)))
     return sorted(sys.modules)
 
 
@@ -792,7 +792,7 @@ def test_questionnaires_that_were_added_keep_their_name(tmp_path: Path, monkeypa
     assert kept["instrument"].notna().all() and set(kept["instrument"]) == set(usual["instrument"])
     monkeypatch.setattr(assemble, "labels_of", lambda table, arms: {"arm": tuple(arms), "instrument": ("WAI",)})
     plan = planned(scenario, 5)
-    made = chunks.perform(next(chunks_of(plan, plan.tasks(0, 0, 1), 1)))
+    made = chunks.perform(next(plan.chunks(plan.tasks(0, 0, 1), 1)))
     place = tmp_path / "again"
     (place / "chunks").mkdir(parents=True)
     (place / "chunks" / "x").write_bytes(made.tables["items"])

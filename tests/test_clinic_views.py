@@ -17,8 +17,8 @@ from scipy import stats
 import sim
 from sim import measures
 from sim.measures import clinics as cm
-from sim.report.figures import courses as plots
-from sim.report.figures.clinic.service import CLINIC_FIGURES, not_asked
+from sim.report.figures import chosen
+from sim.report.figures.clinic.chosen import CLINIC_FIGURES, not_asked
 from sim.report.pages import run as report
 from sim.report.words import answer, captions
 from sim.report.words import basis as involved
@@ -266,9 +266,9 @@ def test_every_figure_draws_and_is_shown_or_named(which: str) -> None:
 @pytest.mark.parametrize("which", ["feedback", "no arrivals", "no therapists", "no tables kept"])
 def test_usual_figures_are_drawn_or_named(which: str) -> None:
     run = a_run(which)
-    out = plots.left_out(run)
+    out = chosen.left_out(run)
     assert all(name in captions.TITLES or name == "one_session" for name in out)
-    drawn = [draw(run) for name, draw in plots.FIGURES.items() if name not in out]
+    drawn = [draw(run) for name, draw in chosen.FIGURES.items() if name not in out]
     assert len(drawn) == {"feedback": 3, "no arrivals": 0, "no therapists": 1, "no tables kept": 0}[which]
 
 

@@ -16,7 +16,7 @@ from sim import measures
 from sim.evidence import imaging
 from sim.evidence.claims import effects, factors
 from sim.measures.intervals import mean_interval
-from sim.report.figures import courses as plots
+from sim.report.figures import chosen
 from sim.report.figures.experiments.effects import FULL_COLOUR
 from sim.report.figures.experiments.paths import by_exchange, course_of, paired_arousal, words_arms
 from sim.report.pages import run as report
@@ -60,7 +60,7 @@ def a_run(scenario: str) -> Run:
 @lru_cache(maxsize=None)
 def a_figure(scenario: str) -> Figure:
     """The figure of that scenario, laid out."""
-    figure = plots.EXPERIMENTS[SHOWN[scenario]][0](a_run(scenario))
+    figure = chosen.EXPERIMENTS[SHOWN[scenario]][0](a_run(scenario))
     assert isinstance(figure, Figure)
     figure.draw_without_rendering()
     return figure
@@ -77,20 +77,22 @@ def said(figure: Figure) -> str:
 
 
 def test_each_scenario_asks_for_its_own_figure_and_no_other() -> None:
-    asked = {scenario: [name for name, (_, wanted) in plots.EXPERIMENTS.items() if wanted(a_run(scenario))] for scenario in SHOWN}
+    asked = {
+        scenario: [name for name, (_, wanted) in chosen.EXPERIMENTS.items() if wanted(a_run(scenario))] for scenario in SHOWN
+    }
     assert asked == {scenario: [name] for scenario, name in SHOWN.items()}
 
 
 @pytest.mark.parametrize("scenario", ["hello", "no_therapy", "technique_without_warmth", "lesion_insula", "plasticity_off"])
 def test_other_scenarios_ask_for_none(scenario: str) -> None:
-    assert [name for name, (_, wanted) in plots.EXPERIMENTS.items() if wanted(a_run(scenario))] == []
+    assert [name for name, (_, wanted) in chosen.EXPERIMENTS.items() if wanted(a_run(scenario))] == []
 
 
 @each
 def test_the_report_draws_it_first_with_caption_and_words(scenario: str) -> None:
     run, name = a_run(scenario), SHOWN[scenario]
     drawn = report.drawn(run)
-    assert next(iter(drawn)) == name and set(drawn) & set(plots.EXPERIMENTS) == {name}
+    assert next(iter(drawn)) == name and set(drawn) & set(chosen.EXPERIMENTS) == {name}
     title, text = captions.caption(run, name, {})
     assert title and f"Scenario {scenario}, seed 2" in text
     assert "95 %" in text or name == "learned_strategies"  # whose paths are means without intervals
@@ -104,10 +106,10 @@ def test_figures_are_labelled_and_say_what_they_are(scenario: str) -> None:
     assert UNITS[SHOWN[scenario]] in words and "synthetic data" in words and f"scenario {scenario}, seed 2" in words
 
 
-@pytest.mark.parametrize("name", plots.EXPERIMENTS)
+@pytest.mark.parametrize("name", chosen.EXPERIMENTS)
 def test_a_run_without_the_experiment_says_so(name: str) -> None:
     empty = {"question": "?", "client": "population", "therapist": "none", "clients_per_arm": 3, "sessions": 4}
-    figure = plots.EXPERIMENTS[name][0](sim.run(sim.from_spec(empty, "untreated"), seed=0))
+    figure = chosen.EXPERIMENTS[name][0](sim.run(sim.from_spec(empty, "untreated"), seed=0))
     reasons = ("no arm", "nobody", "no session", "does not ask")
     assert "synthetic data" in said(figure) and any(word in said(figure) for word in reasons)
 

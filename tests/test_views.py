@@ -23,6 +23,7 @@ import sim
 from sim import measures
 from sim.measures import intervals
 from sim.report.drawing import legend_above, panels, picture
+from sim.report.figures import chosen
 from sim.report.figures import courses as plots
 from sim.report.figures.courses import attendance
 from sim.report.figures.session import events, traced_session
@@ -83,7 +84,7 @@ UNITS = {
     "one_session": "0-1",
 }
 every_scenario = pytest.mark.parametrize("which", SPECS)
-every_figure = pytest.mark.parametrize("name", plots.FIGURES)
+every_figure = pytest.mark.parametrize("name", chosen.FIGURES)
 
 
 @lru_cache(maxsize=None)
@@ -95,7 +96,7 @@ def a_run(which: str) -> Run:
 @lru_cache(maxsize=None)
 def a_figure(which: str, name: str) -> Figure:
     """A figure, made once."""
-    made = plots.FIGURES[name](a_run(which))
+    made = chosen.FIGURES[name](a_run(which))
     figure = made if isinstance(made, Figure) else made.figure
     if which not in ("crossed", "untreated"):  # those are drawn in full by the reports below
         figure.draw_without_rendering()
@@ -213,7 +214,7 @@ def test_no_bar_of_differences_touches_the_frame(monkeypatch: pytest.MonkeyPatch
     columns = ["mean", "low", "high", "unpaired_low", "unpaired_high", "single_low", "single_high"]
     table[columns] *= 3.0 / table[["single_low", "single_high"]].abs().to_numpy().max()  # the longest ends at a tick
     monkeypatch.setattr(measures, "paired_differences", lambda run: table)
-    (ax,) = plots.pairing_differences(a_run("crossed")).figure.axes
+    (ax,) = sim.plots.pairing_differences(a_run("crossed")).figure.axes
     ends = [abs(x) for line in ax.lines for x in line.get_xdata() if line.get_linewidth() == 6]
     assert max(ends) < 0.97 * ax.get_xlim()[1]
 
@@ -406,7 +407,7 @@ def test_hostile_text_is_text(tmp_path: Path) -> None:
 def test_same_run_same_bytes(crossed_report: Path, tmp_path: Path) -> None:
     report.write_report(a_run("crossed"), tmp_path)
     files = sorted(p.relative_to(tmp_path) for p in tmp_path.rglob("*") if p.is_file())
-    assert len(files) == 1 + 2 * len(report.drawn(a_run("crossed"))) and len(files) >= 1 + 2 * (len(plots.FIGURES) - 1)
+    assert len(files) == 1 + 2 * len(report.drawn(a_run("crossed"))) and len(files) >= 1 + 2 * (len(chosen.FIGURES) - 1)
     for file in files:
         assert (tmp_path / file).read_bytes() == (crossed_report / file).read_bytes(), file
 
@@ -416,4 +417,4 @@ def test_everybody_dropping_out_is_no_error() -> None:
     clients = run.clients.assign(ending=pd.Categorical(["dropout"], categories=run.clients["ending"].cat.categories))
     gone = Run(run.scenario, run.seed, clients, run.sessions, run.assessments, run.exchanges)
     assert "100 % of the clients who began dropped out" in answer.paragraph(gone)
-    assert set(report.drawn(gone)) == set(plots.FIGURES) - {"pairing_differences"}
+    assert set(report.drawn(gone)) == set(chosen.FIGURES) - {"pairing_differences"}

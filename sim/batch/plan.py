@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sim.batch.chunk import BLOCK, NOTHING, Key, arms_of, reference_among
+from sim.batch.chunk import BLOCK, NOTHING, Chunk, Key, arms_of, reference_among
 from sim.catalogue.measures import ALSO_UNTREATED
 from sim.compiling import sources_hash
 from sim.errors import ScenarioError
@@ -27,6 +28,9 @@ from sim.simulation.tasks import checked_seed
 from sim.storage import added as added_here
 from sim.storage.store import arithmetic_fingerprint, lock_hash, versions
 from sim.therapy.model import SHIPPED, Model
+
+#: Client courses that a chunk holds unless it is said otherwise: a few seconds' work, so that giving it out costs nothing.
+COURSES = 4000
 
 
 @dataclass(frozen=True)
@@ -79,6 +83,14 @@ class Plan:
         for point, first, count in runs:
             for place in range(first, first + count):
                 yield self.key(point, place)
+
+    def chunks(self, tasks: Iterable[Key], size: int | None = None) -> Iterator[Chunk]:
+        """Tasks as work to give out, ``size`` tasks at a time (default: about ``COURSES`` courses)."""
+        bare = self.scenario.model_copy(update={"arms": ()})  # what a worker needs is the mapping that it is made of
+        coming, batch = iter(tasks), self.batch
+        while mine := tuple(itertools.islice(coming, size or max(1, COURSES // self.courses))):
+            changes = {p: self.points[p].changes for p in dict.fromkeys(key.point for key in mine)}
+            yield Chunk(bare, self.seed, mine, changes, batch.random_numbers, batch.keep, batch.on_error, self.model, self.added)
 
     @property
     def with_all_kinds(self) -> Scenario:

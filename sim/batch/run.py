@@ -11,9 +11,8 @@ batch was stopped and taken up again: tasks have a fixed size, and the tables ar
 from __future__ import annotations
 
 import contextlib
-import itertools
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,7 @@ import numpy as np
 import pyarrow as pa
 
 from sim.batch.assemble import assembled
-from sim.batch.chunk import Chunk, Key, perform, worker_identity
+from sim.batch.chunk import Chunk, perform, worker_identity
 from sim.batch.plan import Places, Plan, Repeats, planned
 from sim.batch.progress import Log, Progress, note
 from sim.batch.resume import begun, failures_in, finished_chunks, kept_chunk, remove_chunks
@@ -35,8 +34,6 @@ from sim.storage import ledger as ledgers
 from sim.storage.names import CHUNKS, MANIFEST
 from sim.therapy.model import SHIPPED, Model
 
-#: Client courses that a chunk holds unless it is said otherwise: a few seconds' work, so that giving it out costs nothing.
-COURSES = 4000
 #: How often chunks that were lost or damaged while the batch ran are simulated again before it is given up.
 MOST_TRIES = 3
 
@@ -113,7 +110,6 @@ def _simulate(
         done.note(line["tasks"], 0, 0)
         _take(repeats, folder / CHUNKS / line["files"]["summaries"]["file"])
     told.failures = len(failures_in(kept))
-    size = chunk or max(1, COURSES // plan.courses)
     warm = False
     judged = [0] * len(plan.points)
     while True:
@@ -127,7 +123,7 @@ def _simulate(
                 log.say(f"simulating: {told.done} of {told.total} tasks are there")
             note(folder, told)
             tasks = (plan.key(p, int(place)) for p, places in missing.items() for place in places)
-            _round(plan, folder, ledger, workers, chunks_of(plan, tasks, size), repeats, done, told, progress)
+            _round(plan, folder, ledger, workers, plan.chunks(tasks, chunk), repeats, done, told, progress)
         for p in [p for p, enough in enumerate(repeats.enough) if not enough]:
             judged[p] = repeats.target[p]
             repeats.judge(p)
@@ -179,25 +175,6 @@ def _take(repeats: Repeats, source: Path | bytes) -> None:
     if repeats.plan.batch.until is not None:
         opened = pa.ipc.open_file(source if isinstance(source, bytes) else pa.OSFile(str(source)))
         repeats.take(opened.read_all())
-
-
-def chunks_of(plan: Plan, tasks: Iterable[Key], size: int) -> Iterator[Chunk]:
-    """Tasks as work to give out, ``size`` at a time."""
-    bare = plan.scenario.model_copy(update={"arms": ()})  # what a worker needs is the mapping that it is made of
-    coming = iter(tasks)
-    while mine := tuple(itertools.islice(coming, size)):
-        changes = {p: plan.points[p].changes for p in dict.fromkeys(key.point for key in mine)}
-        yield Chunk(
-            bare,
-            plan.seed,
-            mine,
-            changes,
-            plan.batch.random_numbers,
-            plan.batch.keep,
-            plan.batch.on_error,
-            plan.model,
-            plan.added,
-        )
 
 
 def warmed_up(plan: Plan) -> None:

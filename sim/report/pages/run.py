@@ -26,7 +26,7 @@ from sim.compiling import sources_hash
 from sim.evidence.claims import verdicts
 from sim.files import folder_at, write_here
 from sim.report.drawing import styled
-from sim.report.figures import courses as plots
+from sim.report.figures import chosen
 from sim.report.figures.session import events
 from sim.report.text import number, percent, with_interval
 from sim.report.words import answer, captions
@@ -118,9 +118,9 @@ def told_session(run: Run) -> dict[str, Any]:
 
 def drawn(run: Run) -> dict[str, Figure]:
     """The figures that have something to show, by name; first those of an experiment on the model."""
-    found: dict[str, Any] = {name: draw(run) for name, (draw, asked) in plots.EXPERIMENTS.items() if asked(run)}
-    told, out = told_session(run), plots.left_out(run)
-    for name, draw in plots.FIGURES.items():
+    found: dict[str, Any] = {name: draw(run) for name, (draw, asked) in chosen.EXPERIMENTS.items() if asked(run)}
+    told, out = told_session(run), chosen.left_out(run)
+    for name, draw in chosen.FIGURES.items():
         if name in out:
             continue
         made = draw(run, session=told["session"]) if name == "one_session" else draw(run)
@@ -199,7 +199,7 @@ def template(name: str = "report.html.j2") -> Any:
 def left_out(run: Run) -> list[str]:
     """Which usual figures are not shown, and why; nothing of one session, which only runs that ask for it have."""
     why: dict[str, list[str]] = {}
-    for name, reason in plots.left_out(run).items():
+    for name, reason in chosen.left_out(run).items():
         if name != "one_session":
             why.setdefault(reason, []).append(captions.TITLES[name])
     return [f"{'; '.join(titles)}: {reason}." for reason, titles in why.items()]

@@ -1,7 +1,7 @@
 """The answer of an experiment on the model: what it was made for, first, in sentences made from the same parameters as its
 figure.
 
-Which sentences a run has is decided as its figures are (``plots.EXPERIMENTS``), or by what its arms differ in.
+Which sentences a run has is decided as its figures are (``report/figures/chosen.py``), or by what its arms differ in.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from sim import measures
 from sim.evidence import imaging
 from sim.evidence.claims import effects, factors
 from sim.measures.intervals import mean_interval
-from sim.report.figures.courses import EXPERIMENTS
+from sim.report.figures.chosen import EXPERIMENTS
 from sim.report.figures.experiments.paths import history_arms, words_arms
 from sim.report.text import (
     Row,

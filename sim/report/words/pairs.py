@@ -9,7 +9,7 @@ import pandas as pd
 from sim import measures
 from sim.evidence.claims import effects, factors
 from sim.measures.intervals import mean_interval
-from sim.report.figures.courses import EXPERIMENTS
+from sim.report.figures.chosen import EXPERIMENTS
 from sim.report.text import Row, arm_name, excludes_zero, listed, percent, signed_interval, with_interval
 from sim.simulation.tables import Run
 

@@ -12,7 +12,7 @@ import numpy as np
 from sim.measures import clinics as cm
 from sim.measures.intervals import mean_interval
 from sim.measures.persons import GAVE_UP
-from sim.report.figures.clinic.service import (
+from sim.report.figures.clinic.chosen import (
     differs,
     follows_up,
     gives_feedback,
