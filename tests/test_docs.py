@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import matplotlib
@@ -149,3 +150,26 @@ def test_every_shipped_scenario_is_in_the_readme() -> None:
     """A scenario that nobody hears of is not shipped."""
     text = (ROOT / "README.md").read_text()
     assert [p.stem for p in sorted((ROOT / "scenarios").glob("*.yaml")) if f"`{p.stem}`" not in text] == []
+
+
+def _named_files() -> Iterator[tuple[str, str]]:
+    """Every path in the docs, and in docstrings and comments of the product that name a file of a room: (where, path)."""
+    for page in [*DOCS.glob("*.md"), ROOT / "README.md"]:
+        text = (
+            page.read_text(encoding="utf-8").partition("\n## 0.1")[0]
+            if page.name == "CHANGES.md"
+            else page.read_text(encoding="utf-8")
+        )
+        for path in re.findall(r"`([\w./]+/[\w.]+\.(?:py|yaml|csv|json|md))`", text):
+            yield page.name, path
+    for file in (ROOT / "sim").rglob("*.py"):
+        for path in re.findall(r"``([a-z_]+/[a-z_/]+(?:\.[a-z]+)?)``", file.read_text(encoding="utf-8")):
+            yield file.relative_to(ROOT).as_posix(), path
+
+
+def test_files_that_are_named_exist() -> None:
+    """A path in the docs, or in a docstring, is one of the project or of ``sim/``."""
+    named = list(_named_files())
+    assert len(named) > 80
+    gone = [(where, path) for where, path in named if not any((root / path).exists() for root in (ROOT, ROOT / "sim"))]
+    assert gone == []

@@ -76,7 +76,7 @@ class BatchResults:
 
     @cached_property
     def summaries(self) -> pd.DataFrame:
-        """One row per point, replicate, arm and measure: number of clients, mean, SD. See docs/DESIGN.md."""
+        """One row per point, replicate, arm and measure: number of clients, mean, SD. See docs/BATCHES.md."""
         return self.table("summaries")
 
     @cached_property

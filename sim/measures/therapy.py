@@ -2,7 +2,7 @@
 
 Intervals are 95 % intervals of a mean over clients (Student's t). A client counts once per replicate. Where one
 therapist sees several clients, these intervals are somewhat too narrow, since such clients have something in common.
-Of a clinic a person counts once, however many courses they had; what is particular to clinics is in ``clinic_measures``.
+Of a clinic a person counts once, however many courses they had; what is particular to clinics is in ``measures/clinics.py``.
 """
 
 from __future__ import annotations

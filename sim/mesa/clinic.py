@@ -1,6 +1,6 @@
 """What the Mesa face knows of a clinic: who has come, whose course is whose, where everybody stands. No Mesa in here.
 
-``InClinic`` answers the same questions about a clinic that ``mesa_model.InCourses`` answers about an arm of single courses.
+``InClinic`` answers the same questions about a clinic that ``mesa.model.InCourses`` answers about an arm of single courses.
 """
 
 from __future__ import annotations

@@ -86,7 +86,7 @@ def _solara() -> tuple[Any, Path]:
     settings.theme.show_banner = False
     importlib.import_module(_COMPONENTS)
     # Solara would give every visitor settings of matplotlib of their own, in a way that matplotlib 3.11 cannot work with. It
-    # does so once: what is done here, and undone, is not done again. Figures are drawn one at a time instead (mesa_panels).
+    # does so once: what is done here, and undone, is not done again. Figures are drawn one by one (``mesa/panels.py``).
     from solara.server.patch import patch_matplotlib
 
     patch_matplotlib()()

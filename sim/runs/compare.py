@@ -65,7 +65,7 @@ def compare(
     """Run both scenarios on each seed and compare measures, b minus a, pair by pair.
 
     ``measure``: one function of a run, the name of one in ``sim.measures.MEASURES``, several of either, or a mapping of names to
-    functions; default: all of ``MEASURES``, and of clinics also ``clinic_measures.CLINIC_MEASURES``. ``model``: what both run on,
+    functions; default: all of ``MEASURES``, and of clinics also ``measures.CLINIC_MEASURES``. ``model``: what both run on,
     if not the shipped one; ``model_b``: what b runs on, if another, so that ``compare(usual, usual, seeds, model_b=mine)``
     compares two models. ``how`` goes to ``sim.run`` (threads, chunk). Returns one row per measure: the difference with its 95 %
     interval over seeds, the means under a and b, the SD of a seed's difference, what it would be if the seeds were not shared,

@@ -32,7 +32,7 @@ class Run:
     per exchange of the dyads that the scenario asks to trace, ``items`` one per questionnaire where it asks for every item
     response. A clinic has two more: ``therapists``, one row per therapist in post and week, and ``clinic``, one per week. With
     ``parameters: ensemble`` there is ``ensemble``, one row per arm, parameter set and measure; all other tables are of the
-    default parameters. Columns are described in docs/DESIGN.md.
+    default parameters. Columns are described in docs/TABLES.md.
 
     >>> run.clients["arm"].value_counts().to_dict()
     {'secure therapist': 20, 'dismissing therapist': 20, 'no therapy': 20}

@@ -1,4 +1,4 @@
-"""The parameter sets that all agree with the published evidence (``ensemble.csv``), made by ``evidence/ensemble``.
+"""The parameter sets that all agree with the published evidence (``ensemble.csv``), made by ``evidence/calibration/ensemble.py``.
 
 One best set hides how much the evidence leaves open; these show it. Each set gives every parameter that the calibration may move;
 all others stay at their defaults.

@@ -4,7 +4,7 @@ This one table feeds validation ("did you mean"), ``attune params``, docs, and l
 calibration. A name that begins with ``client_`` or ``therapist_`` holds for that role alone; without such a prefix
 it holds for both. ``source`` is a key of ``sources.yaml`` or empty; ``status`` is *empirical* (read off the
 source), *derived* (follows from other parameters; how is said), *calibrated* (the result of ``attune calibrate``, rounded to three
-digits; its prior stands in ``evidence/free_numbers``) or *assumption*.
+digits; its prior stands in ``evidence/calibration/free.py``) or *assumption*.
 """
 
 from __future__ import annotations

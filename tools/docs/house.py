@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -34,6 +34,7 @@ class Room:
     says: str
     stems: tuple[str, ...]
     lines: int
+    data: tuple[str, ...]  # files that are no Python, and folders of such files
 
     @property
     def files(self) -> int:
@@ -57,8 +58,20 @@ def _room(name: str) -> Room:
     files = sorted((SIM / name).glob("*.py"))
     says = ast.get_docstring(ast.parse((SIM / name / "__init__.py").read_text(encoding="utf-8"))) or ""
     return Room(
-        name, says.partition("\n")[0], tuple(f.stem for f in files), sum(len(f.read_text("utf-8").splitlines()) for f in files)
+        name,
+        says.partition("\n")[0],
+        tuple(f.stem for f in files),
+        sum(len(f.read_text("utf-8").splitlines()) for f in files),
+        tuple(_data(SIM / name)),
     )
+
+
+def _data(folder: Path) -> Iterator[str]:
+    for path in sorted(folder.iterdir()):
+        if path.is_dir() and not (path / "__init__.py").exists() and path.name != "__pycache__":
+            yield f"{path.name}/"
+        elif path.suffix in (".yaml", ".csv", ".j2", ".mplstyle"):
+            yield path.name
 
 
 #: The rooms, the top folder first.
@@ -135,7 +148,35 @@ def rooms_table() -> str:
 
 
 def _rows() -> Iterator[tuple[object, ...]]:
-    for room in ROOMS:
-        shown = [name for name in room.stems if not name.startswith("__")]
-        arrows = ", ".join(f"`{name}`" for name in _arrows(room)) or "-"
-        yield f"`{room.name or 'sim'}`", f"{room.says} ({', '.join(shown)})", room.files, max(100, round(room.lines, -2)), arrows
+    top, *rooms = ROOMS
+    faces = [name for name in top.stems if name not in GROUND]
+    yield (
+        "`sim`, ground",
+        f"What every room may import. ({', '.join((*GROUND, *top.data))})",
+        len(GROUND),
+        _about(top, GROUND),
+        "-",
+    )
+    for room in rooms:
+        shown = [*(name for name in room.stems if not name.startswith("__")), *room.data]
+        yield f"`{room.name}`", f"{room.says} ({', '.join(shown)})", room.files, _hundreds(room.lines), _listed(_arrows(room))
+    shown = [name for name in faces if not name.startswith("__")]
+    told = f"What `import sim`, an extension, a notebook's figures and `python -m sim` see. ({', '.join(shown)})"
+    used = {room_of(other) for name in faces for other in imports(_dotted(name)) if room_of(other)}
+    yield "`sim`, faces", told, len(faces), _about(top, faces), _listed(name for name in ORDER if name in used)
+
+
+def _dotted(stem: str) -> str:
+    return "sim" if stem == "__init__" else f"sim.{stem}"
+
+
+def _listed(rooms: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in rooms) or "-"
+
+
+def _hundreds(lines: int) -> int:
+    return max(100, round(lines, -2))
+
+
+def _about(top: Room, stems: Iterable[str]) -> int:
+    return _hundreds(sum(len((SIM / top.name / f"{stem}.py").read_text("utf-8").splitlines()) for stem in stems))

@@ -1,4 +1,4 @@
-"""What ``attune sensitivity`` shows: tables on the screen, as data and as files; its figures are in ``plots_sensitivity``."""
+"""What ``attune sensitivity`` shows: tables on the screen, as data and as files (figures: ``report/figures/sensitivity.py``)."""
 
 from __future__ import annotations
 

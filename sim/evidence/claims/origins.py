@@ -2,7 +2,7 @@
 
 An effect on a quantity that stands in the mechanism's own equation, on either side, is no finding: it was *coded in*.
 An effect further away *emerges*, so many equations on. The distance is found on the wiring: of the exchange as its tuple
-gives it, of the session as ``therapy/wiring.py`` declares it, of life between sessions as listed here.
+gives it, of the session as ``therapy/links.py`` declares it, of life between sessions as listed here.
 """
 
 from __future__ import annotations

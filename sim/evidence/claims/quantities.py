@@ -66,7 +66,7 @@ _MEASURED: dict[str, tuple[str, ...]] = {
 }
 
 
-#: What the names mean that are no columns of a result table (those are described in docs/DESIGN.md).
+#: What the names mean that are no columns of a result table (those are described in docs/TABLES.md).
 MEANINGS: dict[str, str] = {
     "security": "minus the mean of anxiety and avoidance with the therapist, latent, ECR points",
     "misreading": "the response as the client perceives it less the response that was given (proportion of the scale)",
