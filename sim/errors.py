@@ -27,6 +27,11 @@ class AttuneError(Exception):
         self.message, self.where, self.valid = message, where, valid
         super().__init__((f"{where}: " if where else "") + message + (f"; {valid}" if valid else ""))
 
+    @property
+    def told(self) -> str:
+        """The message without the place: what is wrong, and what would be valid."""
+        return self.message + (f"; {self.valid}" if self.valid else "")
+
     def __reduce__(self) -> tuple[object, ...]:  # as it is said, wherever it travels
         return _again, (type(self), self.args, self.__dict__)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -14,11 +15,6 @@ from io import FileIO
 from pathlib import Path
 
 from sim.errors import StoreError
-
-
-def expanded(path: str | Path) -> Path:
-    """A path as the user of a shell means it: ``~`` is the home folder."""
-    return Path(path).expanduser()
 
 
 def must_be_free(path: Path, advice: str = "choose another name") -> None:
@@ -50,24 +46,17 @@ def write_over(path: Path, data: str | bytes) -> Path:
 
     Raises ``OSError`` where that fails; what was there is there still.
     """
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".partial")
+    beside = path.with_name(f".{path.name}.{secrets.token_hex(8)}.partial")
     try:
-        with os.fdopen(handle, "wb") as file:
+        with beside.open("xb") as file:
             file.write(data.encode("utf-8") if isinstance(data, str) else data)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, 0o666 & ~_umask())
-        os.replace(temporary, path)
+        os.replace(beside, path)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        beside.unlink(missing_ok=True)
         raise
     return path
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def write_here(path: Path, text: str) -> Path:
@@ -90,15 +79,27 @@ def appending(path: Path) -> FileIO:
     return path.open("a+b", buffering=0)
 
 
-def temporary(prefix: str = "attune-", folder: Path | None = None) -> contextlib.AbstractContextManager[Path]:
+def append(file: FileIO, text: str) -> None:
+    """Write text to the end of an unbuffered file, so that it is on the disk when this returns.
+
+    Raises ``OSError`` where that fails; the file is then as it was.
+    """
+    rest, end = memoryview(text.encode("utf-8")), file.seek(0, os.SEEK_END)
+    try:
+        while rest:
+            rest = rest[file.write(rest) :]
+        os.fsync(file.fileno())
+    except OSError:
+        with contextlib.suppress(OSError):
+            file.truncate(end)
+        raise
+
+
+@contextlib.contextmanager
+def temporary(prefix: str = "attune-", folder: Path | None = None) -> Iterator[Path]:
     """A folder for the time of a ``with`` block."""
-
-    @contextlib.contextmanager
-    def made() -> Iterator[Path]:
-        with tempfile.TemporaryDirectory(prefix=prefix, dir=folder) as place:
-            yield Path(place)
-
-    return made()
+    with tempfile.TemporaryDirectory(prefix=prefix, dir=folder) as place:
+        yield Path(place)
 
 
 def lasting_temporary(prefix: str = "attune-") -> Path:
@@ -181,11 +182,12 @@ def writable(folder: Path) -> None:
 
 @contextlib.contextmanager
 def replacing(folder: Path) -> Iterator[Path]:
-    """A temporary folder whose files and folders take the place of those in ``folder`` when the block ends well.
+    """A temporary folder whose files take the place of those of the same name in ``folder`` when the block ends well.
 
-    All of it is there first, so that a full disk leaves what was there whole.
+    All of them are there first, so that a full disk leaves what was there whole; what has other names stays.
     """
     with temporary(".new-", folder) as beside:
         yield beside
-        for made in sorted(beside.iterdir()):
-            put_in_place(made, folder / made.name)
+        for made in sorted(path for path in beside.rglob("*") if path.is_file()):
+            place = folder / made.relative_to(beside)
+            os.replace(made, folder_at(place.parent) / place.name)

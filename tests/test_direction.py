@@ -224,8 +224,7 @@ TABLE: list[tuple[str, float | None, float, str, str, Measure, int]] = [
 
 @pytest.mark.parametrize("row", TABLE, ids=lambda row: f"{row[0]}->{row[4]} ({row[3]})")
 def test_a_number_moves_what_it_should(row: tuple[Any, ...]) -> None:
-    """From one value to the other, same people and random draws, the measure changes in the stated direction (0: not by "
-    "a bit)."""
+    """From one value to the other, same people and random draws, the measure changes as stated (0: not by a bit)."""
     name, start, end, kind, _, measure, sign = row
     before = PARAMETERS[name].default if start is None else start
     low = measure(ran(kind, () if start is None else ((name, start),)))

@@ -69,8 +69,12 @@ def test_help_of_run_fits_on_a_screen() -> None:
 
 
 def test_assigning_to_a_scenario_says_what_to_do() -> None:
-    with pytest.raises(sim.ScenarioError, match=r"small: a scenario does not change; use \.but\(sessions=\.\.\.\)"):
+    with pytest.raises(sim.ScenarioError, match=r"a scenario does not change; use its \.but\(sessions=\.\.\.\)"):
         USUAL.sessions = 4  # type: ignore[misc]
+    with pytest.raises(sim.ScenarioError, match=r"use its \.but\(policies=\.\.\.\)"):
+        USUAL.arms[0].policies = ()
+    with pytest.raises(sim.ScenarioError, match=r"use its \.but"):
+        del USUAL.sessions
     assert USUAL.sessions == 3
 
 
@@ -87,8 +91,9 @@ def test_old_folders_are_refused_with_the_version_and_the_table(batch: Any, tmp_
         path = place / "manifest.json"
         manifest = json.loads(path.read_text())
         path.write_text(json.dumps({**manifest, "versions": {**manifest["versions"], "attune": "0.1.0"}}))
-        with pytest.raises(StoreError, match=r"was written by Attune 0\.1\.0.*docs/CHANGES\.md"):
-            opened(place)
+        for read in (opened, sim.open_run if place == folder else sim.open_batch):
+            with pytest.raises(StoreError, match=r"was written by Attune 0\.1\.0.*docs/CHANGES\.md"):
+                read(place)
         path.write_text(json.dumps(manifest))
     half = tmp_path / "half"
     half.mkdir()

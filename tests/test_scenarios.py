@@ -389,6 +389,15 @@ def test_bad_input_is_refused_in_one_line(tmp_path: Path, case: str) -> None:
     assert len(message) < 300
 
 
+def test_a_choice_is_nearest_to_one_of_its_own_key(tmp_path: Path) -> None:
+    """What another key may be is no suggestion."""
+    said = "s.yaml:2: report: must be 'usual' or 'interaction', not "
+    assert refusal(written(tmp_path, Q + "report: interacton\n")) == f"{said}'interacton' - did you mean 'interaction'?"
+    assert refusal(written(tmp_path, Q + "report: arms\n")) == f"{said}'arms'"
+    batch = Q + "batch:\n  vary: {sessions: [2, 3]}\n  on_error: skp\n"
+    assert refusal(written(tmp_path, batch)).endswith("not 'skp' - did you mean 'skip'?")
+
+
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     written(tmp_path, Q, "hello.yaml")
     assert refusal(tmp_path / "helo.yaml").startswith("helo.yaml: there is no such file - did you mean 'hello.yaml'?")

@@ -23,7 +23,7 @@ from sim.scenario.scenario import Scenario, load
 from sim.screen import html_table
 from sim.storage import added
 from sim.storage.added import added_files
-from sim.storage.names import MANIFEST
+from sim.storage.names import MANIFEST, refuse_older
 
 #: What one value of a summary is known by beside its replicate.
 ONE = ["point", "arm", "measure", "minus"]
@@ -178,6 +178,7 @@ def open_batch(folder: str | Path) -> BatchResults:
         raise StoreError(f"{folder}: no batch here ({MANIFEST} is missing)") from None
     except (OSError, ValueError) as e:
         raise StoreError(f"{folder}: cannot be read ({e})") from e
+    refuse_older(folder, manifest.get("versions", {}))
     if manifest.get("kind") != "batch":
         raise StoreError(f"{folder}: holds a single run, not a batch; read it with sim.open_run")
     try:

@@ -87,7 +87,7 @@ def arguments(equation: Callable[..., Any]) -> list[str]:
 
 def whose_luck(draw: str) -> str:
     """Whose random draw it is: client or pair."""
-    # A client's own random draws goes with them to every therapist; everything else belongs to the pair.
+    # A client's own random draws go with them to every therapist; everything else belongs to the pair.
     return "client" if draw.startswith("client_") else "pair"
 
 

@@ -24,7 +24,7 @@ NAMES = ("calibration", "leave_one_out", "competing", "ensemble", "validation", 
 #: Rooms and files that decide what a simulated study finds.
 _DECIDES = (
     "luck.py", "theory", "people", "measurement", "engine", "therapy", "catalogue", "scenario", "simulation", "measures", "runs",
-    "evidence/patterns", "evidence/therapist_effects.py",
+    "evidence/patterns", "evidence/therapist_effects.py", "evidence/calibration/simulated.py",
 )  # fmt: skip
 _LIBRARIES = ("numpy", "numba", "pandas", "scipy", "statsmodels")
 
@@ -59,11 +59,16 @@ def keep(path: Path, data: Mapping[str, Any]) -> None:
 
 def keep_with_product(name: str, data: Mapping[str, Any]) -> Path:
     """Keep a result under a name of ``NAMES``; returns where. Raises ``StoreError`` outside of a clone of the project."""
-    path = path_of(name)
-    if not (path.parents[3] / "docs" / "DESIGN.md").is_file():
-        raise StoreError(f"{path}: results are kept in a clone of the project only; this is an installed package")
-    keep(path, data)
-    return path
+    in_a_clone()
+    keep(path_of(name), data)
+    return path_of(name)
+
+
+def in_a_clone() -> None:
+    """Raise ``StoreError`` where results cannot be kept with the product: before the work, rather than after it."""
+    place = path_of(NAMES[0]).parent
+    if not (place.parents[2] / "docs" / "DESIGN.md").is_file():
+        raise StoreError(f"{place}: results are kept in a clone of the project only; this is an installed package")
 
 
 def _plain(value: Any) -> Any:

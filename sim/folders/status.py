@@ -88,8 +88,8 @@ def _of_batch(folder: Path) -> Status:
         remaining = (total - done) / rate
     next_step, also = _next(folder, state, begun, failures)
     return Status(str(folder), "batch", state, begun.get("scenario"), begun.get("seed"), done, total,
-                  bool(told and told.open_ended), failures, rate, remaining, size_of(folder), _tail(folder / LOG), next_step,
-                  also)  # fmt: skip
+                  bool(told and told.open_ended and not finished), failures, rate, remaining, size_of(folder),
+                  _tail(folder / LOG), next_step, also)  # fmt: skip
 
 
 def done_in(lines: Sequence[Mapping[str, Any]]) -> int:

@@ -118,7 +118,7 @@ def _hashes(found: ResultFolder, result: Verified, progress: Callable[[str], Non
         try:
             now = found.hash_of(name)
         except TableError as e:
-            result.differs.append(Differs(name, "", str(e).partition(": ")[2]))
+            result.differs.append(Differs(name, "", e.told))
             continue
         if now.rows != said["rows"]:
             result.differs.append(Differs(name, "", f"has {now.rows:,} rows, and the manifest says {said['rows']:,}"))

@@ -263,7 +263,7 @@ def ecr_to_therapist(
 
 
 def cats(scale: str, share: np.ndarray, who: np.ndarray, when: int, parameters: Parameters, luck: SurveyLuck) -> np.ndarray:
-    """CATS score (1-6) on a ``scale`` of clients who response this ``share`` of it; item noise as of the ECR."""
+    """CATS score (1-6) on a ``scale`` of clients who answer this ``share`` of it; item noise as of the ECR."""
     asked = Asked(f"cats_{scale}", "cats", scale)
     return mean_response(CATS[scale], _scaled(CATS[scale], share), who, asked, when, parameters.ecr_item_sd, luck)
 
@@ -286,7 +286,7 @@ def relationship_questionnaire(
     """How well each of the four styles' descriptions fits (1-7, one item each), of people with these shares (0..1).
 
     A description says something about either dimension, high or low [A1]; the response is the mean of how well the two fit.
-    ``style``: how the person responses ECR items of anxiety and of avoidance, in scale points. Item noise as of the ECR.
+    ``style``: how the person answers ECR items of anxiety and of avoidance, in scale points. Item noise as of the ECR.
     """
     responses = {}
     for name, (low_anxiety, _, low_avoidance, _) in STYLE_BOX.items():

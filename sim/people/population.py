@@ -1,7 +1,7 @@
 """Who comes: clients drawn from the community and selected on distress, therapists drawn from theirs.
 
 A candidate is drawn (attachment, defences, distress), then kept if they lie where the scenario wants them and, for
-clients, if they seek help; otherwise the next candidate of the same number is drawn. All random numbers are counter-based by the
+clients, if they seek help; otherwise the next candidate of the same number is drawn. Random numbers are addressed by the
 person's number and the attempt, so nobody's draw depends on anybody else's.
 """
 
@@ -27,7 +27,7 @@ MOST_ATTEMPTS = 200_000
 
 
 class Wanted(Protocol):
-    """Where on the attachment plane people are wanted (``experiments.scenario.Attachment`` is one)."""
+    """Where on the attachment plane people are wanted (``sim.scenario.people.Attachment`` is one)."""
 
     @property
     def kind(self) -> str: ...

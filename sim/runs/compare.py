@@ -71,7 +71,7 @@ def compare(
     interval over seeds, the means under a and b, the SD of a seed's difference, what it would be if the seeds were not shared,
     and the number of seeds. A seed shares all random draws; the people are the same where both scenarios ask for the same kind of
     clients. Of scenarios that ask for the ensemble the default parameters are compared. Raises ``UsageError`` without seeds or
-    for an unknown name, ``UsageError`` for a measure that gives no number.
+    for an unknown name, and for a measure that gives no number.
 
     >>> warmer = usual.but(avoidance_warmth_cost=0.2)
     >>> found = sim.compare(usual, warmer, seeds=range(3), measure="mean_alliance")

@@ -1,5 +1,4 @@
-"""What a scenario or an arm can do to the model: parameters, policies, lesions, and what an experimenter does inside an "
-"exchange."""
+"""What a scenario or an arm can do to the model: parameters, policies, lesions, what an experimenter does in an exchange."""
 
 from __future__ import annotations
 

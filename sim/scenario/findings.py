@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from sim.errors import ScenarioError
 from sim.naming import nearest
 from sim.scenario.clinic import ClinicFile
-from sim.scenario.fields import ARM_KEYS, KEYS, ExchangesFile, RecordFile
+from sim.scenario.fields import ARM_KEYS, KEYS, ArmFile, ExchangesFile, RecordFile, ScenarioFile
 from sim.scenario.reading import Location, Reading, Wrong, hint, shown
 from sim.scenario.sweep import BatchFile, Until
 
@@ -42,7 +42,8 @@ def _in_words(error: Any, at: Location) -> str:
             return f"is not a key {where}{hint(at[-1], keys)}"
         case "literal_error":
             given = error["input"]
-            return f"must be {error['ctx']['expected']}, not {shown(given)}{nearest(str(given), ('arms', 'crossed', 'clinic'))}"
+            known = get_args(_model_at(at).model_fields[str(at[-1])].annotation)
+            return f"must be {error['ctx']['expected']}, not {shown(given)}{nearest(str(given), known)}"
         case "dict_type" | "model_type":
             return f"must be a mapping ('name: value' lines), not {shown(error['input'])}"
     return f"{error['msg']}, not {shown(error['input'])}"
@@ -50,12 +51,18 @@ def _in_words(error: Any, at: Location) -> str:
 
 def _keys_beside(at: Location) -> tuple[str, ...]:
     """The keys that may stand where a file has an unknown one."""
+    model = _model_at(at)
+    return (*KEYS, "extends") if model is ScenarioFile else ARM_KEYS if model is ArmFile else tuple(model.model_fields)
+
+
+def _model_at(at: Location) -> type[BaseModel]:
+    """The part of a file of which the last of these names is a key."""
     if "clinic" in at[:-1]:
-        return tuple(ClinicFile.model_fields)
+        return ClinicFile
     if at[0] == "arms":
-        return ARM_KEYS
+        return ArmFile
     if at[0] == "batch" and len(at) > 1:
-        return tuple((BatchFile if len(at) == 2 else Until).model_fields)
+        return BatchFile if len(at) == 2 else Until
     if at[0] == "record" and len(at) > 1:
-        return tuple((RecordFile if len(at) == 2 else ExchangesFile).model_fields)
-    return (*KEYS, "extends")
+        return RecordFile if len(at) == 2 else ExchangesFile
+    return ScenarioFile

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from sim.errors import ScenarioError
 from sim.scenario.reading import Location, Wrong, hint, shown
 from sim.scenario.rules import POPULATION, number
 from sim.theory.styles import HIGHEST, LOWEST, STYLE_BOX, STYLES
@@ -25,6 +26,12 @@ class Frozen(BaseModel):
     """What was read from a scenario; it cannot be changed and has no other keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise ScenarioError(f"a scenario does not change; use its .but({name}=...), which gives a changed copy")
+
+    def __delattr__(self, name: str) -> None:
+        raise ScenarioError("a scenario does not change; use its .but(...), which gives a changed copy")
 
 
 class Attachment(Frozen):

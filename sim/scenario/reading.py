@@ -8,7 +8,6 @@ from __future__ import annotations
 import datetime
 import io
 import math
-import re
 import unicodedata
 import warnings
 from collections.abc import Mapping, Sequence
@@ -19,7 +18,7 @@ from typing import Any
 import numpy as np
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
-from ruamel.yaml.constructor import ConstructorError, DuplicateKeyError, RoundTripConstructor
+from ruamel.yaml.constructor import ConstructorError, RoundTripConstructor
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.scalarbool import ScalarBoolean
 
@@ -58,8 +57,8 @@ class Reading:
         while near and near not in self.origins:
             near = near[:-1]
         file, line = self.origins.get(near, (self.name, 0))
-        parts = [f"{file}:{line}" if line else file, key_path(wrong.location), str(wrong)]
-        return ScenarioError(": ".join(part for part in parts if part))
+        key = key_path(wrong.location)
+        return ScenarioError(f"{key}: {wrong}" if key else str(wrong), where=f"{file}:{line}" if line else file)
 
 
 def key_path(location: Location) -> str:
@@ -188,13 +187,26 @@ def _text(path: Path) -> str:
         raise ScenarioError(f"{path}:{line}: is not UTF-8 text; save the file as UTF-8") from None
 
 
+class _Twice(ValueError):
+    """A key that stands twice in one mapping, and the line of the second."""
+
+    def __init__(self, key: Any, line: int) -> None:
+        super().__init__(key, line)
+        self.key, self.line = key, line
+
+
 class _Constructor(RoundTripConstructor):
     """The round-trip reader, which also says where a value stands that it cannot make sense of (such as month 13)."""
+
+    def check_mapping_key(self, node: Any, key_node: Any, mapping: Any, key: Any, value: Any) -> bool:
+        if key in mapping:
+            raise _Twice(key, key_node.start_mark.line + 1)
+        return True
 
     def construct_object(self, node: Any, deep: bool = False) -> Any:
         try:
             return super().construct_object(node, deep)
-        except (YAMLError, RecursionError):
+        except (YAMLError, RecursionError, _Twice):
             raise
         except Exception as error:
             raise ConstructorError(None, None, str(error), node.start_mark) from None
@@ -208,11 +220,8 @@ def _parse(text: str, path: Path) -> Any:
             yaml = YAML(typ="rt", pure=True)
             yaml.Constructor = _Constructor
             return yaml.load(text)
-    except DuplicateKeyError as error:
-        key = re.search(r'duplicate key "(.*?)" with', str(error.problem), re.DOTALL)
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        name = key_path((key[1],)) if key else "a key"
-        raise ScenarioError(f"{path}:{line}: {name}: appears twice; keep one of the two") from None
+    except _Twice as twice:
+        raise ScenarioError(f"{path}:{twice.line}: {key_path((str(twice.key),))}: appears twice; keep one of the two") from None
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 1

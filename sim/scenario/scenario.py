@@ -136,9 +136,6 @@ class Scenario(Frozen):
     report: Literal["usual", "interaction"] = "usual"  # what its report answers first
     batch: Batch | None = None
 
-    def __setattr__(self, name: str, value: Any) -> None:
-        raise ScenarioError(f"{self.name}: a scenario does not change; use .but({name}=...), which gives a changed copy")
-
     def __repr__(self) -> str:
         return f"Scenario({self.name!r}: {self._size})"
 
@@ -272,7 +269,7 @@ def _batch(batch: BatchFile, file: ScenarioFile, arms: tuple[Arm, ...], reading:
         except Wrong as wrong:
             raise Wrong(at, str(wrong)) from None
         except ScenarioError as error:
-            raise Wrong(at, str(error).removeprefix(f"{reading.name}: ")) from None
+            raise Wrong(at, error.told) from None
     return found
 
 

@@ -26,8 +26,7 @@ from sim.therapy.session import World
 
 
 def arrivals(per_week: float, weeks: int, here: SurveyLuck) -> np.ndarray:
-    """Arrivals of each week: Poisson, by counter-based random numbers, so that more weeks change nothing about the "
-    "earlier ones."""
+    """Arrivals of each week: Poisson, on random draws of their own, so that more weeks change nothing about the earlier ones."""
     from scipy.stats import poisson
 
     chance = here.uniform(0, "arrivals", np.arange(1, weeks + 1))  # the purpose is nobody else's

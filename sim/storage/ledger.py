@@ -12,7 +12,6 @@ import errno
 import fcntl
 import hashlib
 import json
-import os
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -21,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from sim.errors import StoreError
-from sim.files import appending
+from sim.files import append, appending
 from sim.storage.names import LEDGER, refuse_older
 
 _CHECK = "check"
@@ -40,16 +39,7 @@ class Ledger:
         """Write one line so that it is on the disk when this returns. Where that fails the ledger stays as it was."""
         assert self._file is not None
         check = _chained(self._check, entry)
-        line = memoryview((json.dumps({**entry, _CHECK: check}) + "\n").encode())
-        end = self._file.seek(0, os.SEEK_END)
-        try:
-            while line:  # nothing is buffered, so that what fails leaves nothing behind
-                line = line[self._file.write(line) :]
-            os.fsync(self._file.fileno())
-        except OSError:
-            with contextlib.suppress(OSError):
-                self._file.truncate(end)
-            raise
+        append(self._file, json.dumps({**entry, _CHECK: check}) + "\n")
         self._check = check
         self.lines.append(dict(entry))
 

@@ -66,9 +66,9 @@ class ResultFolder:
         try:
             return pq.ParquetFile(path)
         except FileNotFoundError:
-            raise TableError(f"{path}: is missing") from None
+            raise TableError("is missing", where=str(path)) from None
         except (OSError, pa.ArrowException) as e:
-            raise TableError(f"{path}: cannot be read ({_short(e)})") from e
+            raise TableError(f"cannot be read ({_short(e)})", where=str(path)) from e
 
     def pieces(self, name: str) -> Iterator[pa.Table]:
         """A table row group by row group; of an empty table one piece without rows. Raises ``TableError``."""
@@ -79,7 +79,7 @@ class ResultFolder:
                 if not file.num_row_groups:
                     yield file.schema_arrow.empty_table()
             except (OSError, pa.ArrowException) as e:
-                raise TableError(f"{self.folder / name}.parquet: cannot be read ({_short(e)})") from e
+                raise TableError(f"cannot be read ({_short(e)})", where=f"{self.folder / name}.parquet") from e
 
     def hash_of(self, name: str) -> ValuesHash:
         """The hash of a table's values as they lie in the file now. Raises ``TableError``."""
@@ -94,7 +94,7 @@ class ResultFolder:
         try:
             return pq.read_table(self.folder / f"{name}.parquet", filters=wanted)
         except (OSError, pa.ArrowException) as e:
-            raise TableError(f"{self.folder / name}.parquet: cannot be read ({_short(e)})") from e
+            raise TableError(f"cannot be read ({_short(e)})", where=f"{self.folder / name}.parquet") from e
 
 
 def _short(error: BaseException) -> str:

@@ -27,7 +27,7 @@ from sim.files import whole, write_here
 from sim.scenario.scenario import Scenario, load
 from sim.simulation.tables import Run
 from sim.storage import added
-from sim.storage.names import MANIFEST, RUN_LOG, SCENARIO
+from sim.storage.names import MANIFEST, RUN_LOG, SCENARIO, refuse_older
 from sim.therapy.model import SHIPPED, Model
 from sim.version import __version__
 
@@ -190,6 +190,7 @@ def open_run(folder: str | Path) -> Run:
     folder = Path(folder)
     try:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        refuse_older(folder, manifest["versions"])
         for name in (SCENARIO, *(f"{table}.parquet" for table in manifest["tables"])):
             if not (folder / name).is_file():
                 raise StoreError(f"{folder}: no whole result folder here ({name} is missing)")

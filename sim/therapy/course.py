@@ -1,6 +1,6 @@
 """A course: week after week until everybody has ended and the follow-up is over; what is recorded on the way.
 
-Rows come out as plain dictionaries of arrays, one per table; ``experiments.run`` makes tables of them.
+Rows come out as plain dictionaries of arrays, one per table; ``simulation/tidy.py`` makes tables of them.
 """
 
 from __future__ import annotations

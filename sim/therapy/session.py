@@ -74,7 +74,7 @@ class World:
     def ask_at(
         self, occasion: str, client: np.ndarray | None = None, therapist: np.ndarray | None = None, session: Any = -1
     ) -> None:
-        """From now on questionnaires are of this occasion (``forms.OCCASIONS``) and of these people, rows of their tables, in
+        """From now on questionnaires are of this occasion (one of ``OCCASIONS``) and of these people, rows of their tables, in
         this order; without people they are not kept item by item."""
         forms = self.luck.forms
         if forms is not None and forms.keep and client is None:

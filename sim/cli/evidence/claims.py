@@ -31,12 +31,14 @@ def claims(
     """Put the claims to the test. Contrasts on the same people and random draws, against what was expected beforehand."""
     from sim.evidence.claims import verdicts
     from sim.evidence.claims.contrasts import findings
-    from sim.evidence.stored import keep_with_product, kept, path_of
+    from sim.evidence.stored import in_a_clone, keep_with_product, kept, path_of
 
     if (keeping or checking) and (seed != 1 or clients is not None):
         raise UsageError("the kept results are on seed 1 with their own number of clients; leave out --seed and --clients")
     if keeping and names:
         raise UsageError("--keep keeps all contrasts; leave out the names")
+    if keeping:
+        in_a_clone()
     if checking and not path_of("claims").is_file():
         raise UsageError("there are no kept results to compare with; --keep makes them")
     with screen.progress() as tell:
@@ -50,7 +52,7 @@ def claims(
     elif not checking:
         screen.say(in_full(found, names or ()))
     if keeping:
-        screen.say(
+        screen.note(
             f"Kept: {keep_with_product('claims', verdicts.to_keep(every))}. python -m tools.docs makes docs/CLAIMS.md again."
         )
     if checking:

@@ -82,7 +82,8 @@ def competing(folder: Path, names: Sequence[str], rounds: int, workers: int | No
         lines = [[i, patterns()[i].name, *(f"{one['residuals'][i]:+.1f}" for one in found)] for i in ids]
         lines += [["", "joint score", *(f"{one['score']:.0f}" for one in found)],
                   ["", "directions that do not hold", *(", ".join(one["wrong"]) or "–" for one in found)]]  # fmt: skip
-        show(text_table("Misses of each model after its refit", ["id", "pattern", *(one["name"] for one in found)], lines, 2))
+        heads = ["id", "pattern", *(one["name"] for one in found)]
+        show(text_table("Standardised residuals of each model after its refit", heads, lines, 2))
     if out is not None:
         save(competing_figure(found), folder_at(out) / COMPETING_FIGURE)
         told(f"Written: {out / COMPETING_FIGURE}")

@@ -43,6 +43,7 @@ def validate(
 ) -> None:
     """Hold the model against published patterns. Simulated as they were studied, with a joint score. Exit 1 where it fails."""
     from sim.cli.evidence import refits as long
+    from sim.evidence.stored import in_a_clone
 
     asked = sum(map(bool, (leave_one_out, competing, claims_over)))
     if asked > 1:
@@ -57,6 +58,8 @@ def validate(
         raise UsageError(
             f"--keep keeps competing models of {SHIPPED_ROUNDS} rounds and claims over at least {SHIPPED_MEMBERS} members"
         )
+    if keeping:
+        in_a_clone()
     if leave_one_out:
         long.leave_one_out(folder, pattern or (), workers, keeping, as_json)
     elif competing:

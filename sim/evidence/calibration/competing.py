@@ -105,8 +105,7 @@ def chosen(names: Iterable[str] = ()) -> tuple[Competing, ...]:
 
 def refitted(one: Competing, bank: Bank, rounds: int = ROUNDS, size: float = SIZE, check_size: float = 1.0,
              say: Callable[[str], None] = print) -> Refitted:  # fmt: skip
-    """Refit one competing model as every other, the shipped model included: from the priors' centres, at most ``rounds`` "
-    "steps."""
+    """Refit one competing model as every other, the shipped one included: from the priors' centres, at most ``rounds`` steps."""
     search = Search(bank, one.free, one.changes, seeds=reserved.COMPETING_SEARCH, size=size,
                     progress=lambda what: say(f"{one.name}: {what}"))  # fmt: skip
     fit = search.run(centre(one.free), rounds)

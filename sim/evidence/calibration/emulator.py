@@ -28,8 +28,7 @@ class Emulator:
     noise: np.ndarray
 
     def means(self, standings: np.ndarray) -> np.ndarray:
-        """What the table would be (points, outputs) at ``standings`` (points, dimensions), without the noise of a single "
-        "table."""
+        """What the table would be (points, outputs) at ``standings`` (points, dimensions), without the noise of one table."""
         x = (np.atleast_2d(standings) - self.centre) @ self.whitener
         line = np.column_stack([np.ones(len(x)), x]) @ self.lines.T
         return np.asarray(line + np.column_stack([process.predict(x) for process in self.processes]) * self.scale)

@@ -21,8 +21,7 @@ from sim.theory.parameters import PARAMETERS
 
 @dataclass(frozen=True)
 class Free:
-    """One parameter that may move: prior ``centre`` (in the parameter's unit) and ``spread`` (on ``scale``), and why it "
-    "is free."""
+    """One parameter that may move: prior ``centre`` (in its unit) and ``spread`` (on ``scale``), and why it is free."""
 
     name: str
     scale: str  # "as is", "log" or "logit"

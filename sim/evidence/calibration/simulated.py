@@ -26,7 +26,7 @@ from sim.evidence.patterns.published import patterns
 from sim.evidence.patterns.studies import Studies
 from sim.evidence.patterns.validation import Row, simulated
 from sim.evidence.stored import model_hash
-from sim.files import appending, folder_at
+from sim.files import append, appending, folder_at
 
 LEDGER = "simulated.jsonl"
 #: Folders and files that decide what a simulated study finds.
@@ -124,8 +124,7 @@ class Bank:
 
     def _append(self, entry: Mapping[str, Any]) -> None:
         if self._file is not None:
-            self._file.write(json.dumps(entry).encode() + b"\n")
-            os.fsync(self._file.fileno())
+            append(self._file, json.dumps(entry) + "\n")
 
     @property
     def kept(self) -> int:

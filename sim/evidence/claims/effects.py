@@ -212,8 +212,9 @@ def interaction(run: Run) -> pd.DataFrame:
     """What two insecure partners do together beyond either insecurity alone, per pair of kinds: late alliance and dropout.
 
     (insecure, insecure) - (insecure, secure) - (secure, insecure) + (secure, secure). The difference between two therapists is
-    taken client by client; that of two kinds of client too where they have the same parameters (and so common random numbers),
-    else between the two groups. ``alliance`` is in WAI points, ``dropout`` a share. A last row holds all pairs together."""
+    taken client by client; that of two kinds of client too where they have the same client numbers (and so common random
+    numbers), else between the two groups. ``alliance`` is in WAI points, ``dropout`` a proportion. A last row
+    holds all pairs."""
     cells = crossing(run.scenario)
     rows = []
     for measure, values in (("alliance", late_alliance(run)), ("dropout", _dropped_out(run))) if cells else ():

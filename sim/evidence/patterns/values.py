@@ -247,8 +247,7 @@ def community_anxiety_distress_r(community: pd.DataFrame) -> Simulated:
 
 
 def _current_pairs(courses: pd.DataFrame, rater: str) -> pd.DataFrame:
-    """Ratings as proportions of the range, of pairs still meeting, cut into studies of 36: mean and SD of each with its "
-    "setting."""
+    """Ratings as proportions of the range, of pairs still meeting, in studies of 36: mean and SD of each with its setting."""
     rows = courses.dropna(subset=[f"wai_{rater}_current"])
     share = (rows[f"wai_{rater}_current"] - 1.0) / 6.0
     place = rows.groupby("setting").cumcount() // 36

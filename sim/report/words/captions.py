@@ -53,8 +53,8 @@ def table_caption(run: Run) -> str:
     )
     if measures.untreated_differences(run):
         text += (
-            " Minus untreated: change by the planned end of therapy, less the change of the same people without therapy "
-            "(negative = helps)."
+            " Difference from no treatment: change by the planned end of therapy, less the change of the same people without "
+            "therapy (negative = helps)."
         )
     if run.scenario.clients_per_therapist > 1:
         text += " Clients who share a therapist are counted as independent, so intervals are somewhat too narrow."

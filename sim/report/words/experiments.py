@@ -1,5 +1,4 @@
-"""The answer of an experiment on the model: what it was made for, first, in sentences made from the same parameters as its
-figure.
+"""The answer of an experiment on the model: what it was made for, first, in sentences made from the numbers of its figure.
 
 Which sentences a run has is decided as its figures are (``report/figures/chosen.py``), or by what its arms differ in.
 """

@@ -126,8 +126,7 @@ def _points(row: Row) -> str:
 
 
 def sentence(run: Run) -> list[str]:
-    """For the answer: which of the two is the larger for what was asked, and in what proportion of the sets the "
-    "conclusion holds."""
+    """For the answer: which of the two is the larger for what was asked, and in what proportion of the sets it holds."""
     if not asks_for_the_ensemble(run):
         return []
     row = main_row(run)

@@ -30,7 +30,7 @@ def heed_feedback(world: World, rows: np.ndarray) -> None:
 
 
 def with_feedback(session: tuple[Verb, ...]) -> tuple[Verb, ...]:
-    """The verbs of a session with ``heed_feedback`` behind ``meet``. Raises ``ValueError`` where there is nothing to heed."""
+    """The verbs of a session with ``heed_feedback`` behind ``meet``. Raises ``WiringError`` where there is nothing to heed."""
     names = [verb.__name__ for verb in session]
     if "meet" not in names or "rate_distress" not in names[: names.index("meet") + 1]:
         raise WiringError("feedback needs the verbs rate_distress and, behind it, meet")

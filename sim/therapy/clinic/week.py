@@ -187,11 +187,11 @@ def hire(c: Clinic, n: int) -> None:
     if not n:
         return
     w = c.world
-    parameters = np.arange(len(w.therapists), len(w.therapists) + n)
-    people, code = c.draw_therapists(parameters)
+    new = np.arange(len(w.therapists), len(w.therapists) + n)
+    people, code = c.draw_therapists(new)
     w.therapists, w.therapist_code = w.therapists.grown(len(w.therapists) + n), np.concatenate([w.therapist_code, code])
-    w.therapists.data[:, parameters] = people.data
-    c.chosen = np.concatenate([c.chosen, by_lot(w, parameters, c.service.trained_share, exactly=False)])
+    w.therapists.data[:, new] = people.data
+    c.chosen = np.concatenate([c.chosen, by_lot(w, new, c.service.trained_share, exactly=False)])
     c.turns = np.concatenate([c.turns, np.zeros((n, c.service.every), np.int64)])
     c.in_post = np.concatenate([c.in_post, np.ones(n, bool)])
     c.away = np.concatenate([c.away, np.zeros(n, bool)])
