@@ -1,5 +1,19 @@
 """``python -m sim`` is the command ``attune``."""
 
-from sim.cli.main import main
+from __future__ import annotations
 
-main()
+import sys
+
+
+def main() -> None:
+    """Run the command; Ctrl-C is answered from the first moment on, also while the program is still being read."""
+    try:
+        from sim.cli.main import main as command
+    except KeyboardInterrupt:
+        sys.stderr.write("attune: stopped; nothing was written\n")
+        sys.exit(130)
+    command()
+
+
+if __name__ == "__main__":
+    main()

@@ -149,5 +149,11 @@ class TableError(StoreError):
     """A table whose file is missing or cannot be read."""
 
 
+class UnknownTable(AttuneError, KeyError):
+    """A table that a run does not have."""
+
+    __str__ = Exception.__str__  # a KeyError shows its message in quotes
+
+
 class BatchChanged(StoreError):
     """A folder holds a batch that was begun with something else than what is here now."""

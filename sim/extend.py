@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from sim.batch.workers import OnExecutor
+from sim.batch.workers import OnCluster, OnExecutor
 from sim.catalogue.measures import Measure
 from sim.engine.wiring import Step
 from sim.measures.outcomes import Block, add_outcome
@@ -25,6 +25,7 @@ __all__ = [
     "Block",
     "Column",
     "Measure",
+    "OnCluster",
     "OnExecutor",
     "Parameter",
     "Policy",

@@ -23,12 +23,12 @@ def must_be_free(path: Path, advice: str = "choose another name") -> None:
         raise StoreError(f"{path}: already exists{' and is a folder' if path.is_dir() else ''}", valid=advice)
 
 
-def write_new(path: Path, text: str, advice: str = "choose another name") -> Path:
-    """Write a file that must not be there yet, as UTF-8; what cannot be written whole is removed. Raises ``StoreError``."""
+def write_new(path: Path, data: str | bytes, advice: str = "choose another name") -> Path:
+    """Write a file that must not be there yet, text as UTF-8; what cannot be written whole is removed. Raises ``StoreError``."""
     try:
-        with path.open("x", encoding="utf-8", newline="") as file:
+        with path.open("xb") as file:
             try:
-                file.write(text)
+                file.write(_encoded(data))
                 file.flush()
             except OSError:
                 path.unlink(missing_ok=True)
@@ -49,7 +49,7 @@ def write_over(path: Path, data: str | bytes) -> Path:
     beside = path.with_name(f".{path.name}.{secrets.token_hex(8)}.partial")
     try:
         with beside.open("xb") as file:
-            file.write(data.encode("utf-8") if isinstance(data, str) else data)
+            file.write(_encoded(data))
             file.flush()
             os.fsync(file.fileno())
         os.replace(beside, path)
@@ -59,16 +59,22 @@ def write_over(path: Path, data: str | bytes) -> Path:
     return path
 
 
-def write_here(path: Path, text: str) -> Path:
+def write_here(path: Path, data: str | bytes) -> Path:
     """Write a file into a folder that is still being made (``whole``, ``replacing``, ``temporary``)."""
-    path.write_text(text, encoding="utf-8")
+    path.write_bytes(_encoded(data))
     return path
+
+
+def _encoded(data: str | bytes) -> bytes:
+    return data.encode("utf-8") if isinstance(data, str) else data
 
 
 def folder_at(path: Path) -> Path:
     """The folder, made with its parents where it is not there. Raises ``StoreError``."""
     try:
         path.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as e:
+        raise StoreError("cannot be written (a file stands where a folder is needed)", where=str(path)) from e
     except OSError as e:
         raise StoreError(f"{path}: cannot be written ({e.strerror or e})") from e
     return path
@@ -146,8 +152,8 @@ def whole(folder: Path) -> Iterator[Path]:
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         what = "already exists and is not empty" if folder.is_dir() else "is a file"
         raise StoreError(f"{folder}: {what}", valid="name another folder")
+    folder_at(folder.parent)
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
         partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}.partial-", dir=folder.parent))
     except OSError as e:
         raise StoreError(f"{folder}: cannot be written ({e.strerror or e})") from e

@@ -30,7 +30,7 @@ from sim.batch import resume as batch_folder
 from sim.batch.plan import planned
 from sim.batch.progress import Progress
 from sim.batch.run import run_batch
-from sim.errors import BatchChanged, BatchStopped, StateError, StoreError
+from sim.errors import BatchChanged, BatchStopped, StateError, StoreError, UsageError
 from sim.measures import outcomes
 from sim.measures.clinics import by_replicate
 from sim.storage import ledger
@@ -698,6 +698,18 @@ def test_workers_import_neither_mesa_nor_figures() -> None:
     assert not {"mesa", "matplotlib", "typer", "sim.report", "sim.cli"} & set(loaded)
 
 
+def held_back(_: int) -> set[signal.Signals]:
+    """The signals that never reach this process."""
+    return set(signal.pthread_sigmask(signal.SIG_BLOCK, ()))
+
+
+def test_workers_never_hear_of_ctrl_c() -> None:
+    """From their first moment on, also while they are still starting; this process does again afterwards."""
+    with workers.Processes(2) as pool:
+        found = [held for _, held in pool.results([0, 1, 2], held_back)]
+    assert all(signal.SIGINT in held for held in found) and signal.SIGINT not in held_back(0)
+
+
 def dies_once(flag: str) -> str:
     """Kills its own process the first time."""
     if not Path(flag).exists():
@@ -809,7 +821,7 @@ def test_what_cannot_be_kept_is_refused_before_anything_is_simulated(tmp_path: P
     for name, said in wrong.items():
         with pytest.raises(sim.ScenarioError, match=said):
             run_batch(small(), 5, tmp_path / "b", keep=[name])
-    with pytest.raises(sim.ScenarioError, match="skip, stop or raise"):
+    with pytest.raises(UsageError, match="skip, stop or raise"):
         run_batch(small(), 5, tmp_path / "b", on_error="stopp")
     with pytest.raises(sim.ScenarioError, match="same name"):
         run_batch(small(), 5, tmp_path / "b", added=[("x/a.py", ""), ("y/a.py", "")])

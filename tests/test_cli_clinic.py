@@ -108,6 +108,7 @@ def test_clinics_are_compared_on_what_matters_to_clinics() -> None:
 def test_a_file_that_fails_is_named(attune: Attune, written: Path) -> None:
     """A missing file, one with a mistake, and a rule that fails while the clinic runs: one line each, nothing written."""
     wrong(attune("run", "mine.yaml", "--with", "no.py"), "no.py", "cannot be read")
+    wrong(attune("run", "mine.yaml", "--with", "."), "is a folder, not a Python file")
     (written / "rules.py").write_text("x = 1\nMATCHING = y\n")
     wrong(attune("run", "mine.yaml", "--with", "rules.py"), "rules.py:2", "NameError")
     (written / "rules.py").write_text("def half(:\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,11 +10,13 @@ from pathlib import Path
 import matplotlib
 import pytest
 
+import sim
 from sim.engine.loop import source
-from sim.theory.claims import carriers, tags
+from sim.people.life import follow_attachment, live_a_week
+from sim.theory.claims import claims, claims_of, public_equations
 from sim.therapy.exchange import EXCHANGE
 from sim.therapy.links import SESSION_RULES
-from sim.therapy.session import SESSION
+from sim.therapy.session import SESSION, begin
 from tools.docs.__main__ import BLOCKS, DOCS, WHOLE, refreshed
 from tools.docs.tables import session_wiring_table, wiring_table
 
@@ -116,16 +119,17 @@ def test_the_wiring_table_is_the_compiled_exchange() -> None:
         assert sorted(re.findall(r"\w+", " ".join(row[2:5]))) == sorted(re.findall(r"\b(?!p_)\w+|(?<=\bp_)\w+", call))
 
 
-def test_a_docstring_names_its_claims() -> None:
-    """Tags are read wherever they stand, each once, and nothing else in brackets is one."""
-
-    def mended() -> None:
-        """Mended, k*[K + 1] of [0..1] [K9, A2]; as in K3 or [Kim] (see also [A2] and [K14])."""
-
-    assert tags(mended) == ("K9", "A2", "K14")
-    assert carriers("A2", [mended, tags]) == ("mended",)
-    assert carriers("K3", [mended]) == ()
-    assert carriers("K19") == ("separation",)
+def test_docstrings_name_the_claims_that_functions_carry() -> None:
+    """Equations, steps and verbs say in tags ([K9, A2]) what claims.yaml says of them, and nobody else is said to carry one."""
+    steps = [step.equation for step in EXCHANGE]
+    among = {f.__name__: f for f in (*public_equations(), *steps, begin, *SESSION, follow_attachment, live_a_week)}
+    said = {}
+    for name, function in among.items():
+        tags = re.findall(r"\[([KA]\d+(?:, [KA]\d+)*)\]", inspect.getdoc(function) or "")
+        said[name] = {tag for group in tags for tag in group.split(", ")}
+    assert said == {name: set(claims_of(name)) for name in among}
+    assert {name for claim in claims().values() for name in claim.carriers} <= set(among)
+    assert sum(map(bool, said.values())) > 50
 
 
 @pytest.mark.parametrize(("page", "number", "block"), CODE, ids=[f"{p.name}-{i}" for p, i, _ in CODE])
@@ -134,6 +138,16 @@ def test_python_blocks_run(page: Path, number: int, block: str, monkeypatch: pyt
     matplotlib.use("agg")
     monkeypatch.chdir(ROOT)
     exec(compile(block, f"{page.name}, block {number}", "exec"), {"__name__": "__main__"})
+
+
+YAML = re.findall(r"```yaml\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.S)
+
+
+@pytest.mark.parametrize("block", YAML, ids=lambda block: block.split(":")[0])
+def test_yaml_blocks_of_the_readme_are_scenarios(block: str, tmp_path: Path) -> None:
+    """As they stand, or as part of one."""
+    (tmp_path / "s.yaml").write_text(block if block.startswith("question") else f"question: Does it help?\n{block}")
+    sim.load(tmp_path / "s.yaml")
 
 
 def test_the_commands_of_the_readme_exist() -> None:

@@ -17,7 +17,7 @@ import sim
 import sim.extend
 
 SCENARIOS = Path(__file__).parents[1] / "scenarios"
-FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE | doctest.IGNORE_EXCEPTION_DETAIL
+FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 PUBLIC = {
     f"{face.__name__}.{name}": getattr(face, name)
     for face in (sim, sim.extend, sim.measures, sim.plots)

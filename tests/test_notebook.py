@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pydoc
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 import sim
 import sim.extend
+from sim.errors import AttuneError, StoreError
 from sim.screen import MOST_ROWS, html_table
 
 USUAL = sim.from_spec({"question": "Does <it> help?", "arms": {"a & b": {}, "none": {"therapist": "none"}}, "clients_per_arm": 8,
@@ -82,7 +84,6 @@ def test_old_folders_are_refused_with_the_version_and_the_table(batch: Any, tmp_
     """A run, a finished and an unfinished batch of 0.1: one message each that names the version and where the names stand."""
     import json
 
-    from sim.errors import StoreError
     from sim.storage import ledger, store
     from sim.storage.reading import opened
 
@@ -104,11 +105,11 @@ def test_old_folders_are_refused_with_the_version_and_the_table(batch: Any, tmp_
 
 
 @pytest.mark.parametrize(("text", "said"), [
-    ("hold: {attachment: 0}\n", "hold: is not a key of a scenario - so version 0.1 called 'clamp' (the table in docs/CHANGES.md"),
-    ("parameters: {fit_width: 0.2}\n", "unknown parameter 'fit_width' - so version 0.1 called 'attunement_width'"),
-    ("cut: {therapist.response.fit: 0.2}\n", "there is no link 'therapist.response.fit' - so version 0.1 called "),
-    ("batch: {vary: {match_sd: [0.1, 0.2]}}\n", "- so version 0.1 called 'compatibility_sd'"),
-    ("batch: {vary: {trust_rate: [0.1, 0.2]}, luck: own}\n", "- so version 0.1 called 'random_numbers'"),
+    ("hold: {attachment: 0}\n", "hold: is not a key of a scenario - since version 0.1 it is called 'clamp' (the table in"),
+    ("parameters: {fit_width: 0.2}\n", "unknown parameter 'fit_width' - since version 0.1 it is called 'attunement_width'"),
+    ("cut: {therapist.response.fit: 0.2}\n", "there is no link 'therapist.response.fit' - since version 0.1 it is called "),
+    ("batch: {vary: {match_sd: [0.1, 0.2]}}\n", "- since version 0.1 it is called 'compatibility_sd'"),
+    ("batch: {vary: {trust_rate: [0.1, 0.2]}, luck: own}\n", "- since version 0.1 it is called 'random_numbers'"),
 ])  # fmt: skip
 def test_old_names_in_a_scenario_say_what_they_are_called_now(text: str, said: str, tmp_path: Path) -> None:
     (tmp_path / "old.yaml").write_text(f"question: Does it help?\n{text}")
@@ -122,5 +123,39 @@ def test_old_names_in_a_page_address_say_what_they_are_called_now() -> None:
     from sim.classroom.lessons import LESSONS
     from sim.errors import AddressError
 
-    with pytest.raises(AddressError, match=r"'?fit_width'?.*so version 0\.1 called 'attunement_width'"):
+    with pytest.raises(AddressError, match=r"'?fit_width'?.*since version 0\.1 it is called 'attunement_width'"):
         read("both.fit_width=0.2", {name: {} for name in LESSONS}, next(iter(LESSONS)))
+
+
+@pytest.mark.parametrize(("call", "said"), [
+    (lambda: sim.run("hello.yaml", 1), r"a scenario is needed here, not str; sim\.load\(.hello\.yaml.\) reads one"),
+    (lambda: sim.compare(USUAL, 3, [1]), "a scenario is needed here, not int"),
+    (lambda: sim.compare(USUAL, USUAL, [1], measure=3), "measure must be a name, a function of a run"),
+    (lambda: sim.run_batch(USUAL, 1, "nowhere", workers="two"), "workers must be a number of processes"),
+    (lambda: sim.Model().but(trust_rate=0.1), "this model has no parameters of its own"),
+    (lambda: sim.run(USUAL, 1).tables["client"], "there is no table 'client' - did you mean 'clients'"),
+])  # fmt: skip
+def test_what_is_given_wrongly_in_python_gets_one_sentence(call: Any, said: str) -> None:
+    with pytest.raises(AttuneError, match=said) as refused:
+        call()
+    assert "\n" not in str(refused.value) and not Path("nowhere").exists()
+
+
+def test_a_folder_whose_scenario_was_edited_is_not_read(batch: Any, tmp_path: Path) -> None:
+    """Its tables are not those of that scenario."""
+    from sim.storage import store
+
+    folder = store.save(sim.run(USUAL, 1), tmp_path / "run")
+    for place, read in ((folder, sim.open_run), (batch.folder, sim.open_batch)):
+        path = place / "scenario.yaml"
+        text = path.read_text()
+        path.write_text(re.sub(r"^question: .*", "question: Something else?", text, flags=re.M))
+        with pytest.raises(StoreError, match=r"scenario\.yaml: is not the scenario that was run"):
+            read(place)
+        path.write_text(text)
+        read(place)
+
+
+def test_a_point_that_is_not_there_is_no_empty_table(batch: Any) -> None:
+    with pytest.raises(AttuneError, match="there is no point 99; points are 0 to"):
+        batch.against(99)

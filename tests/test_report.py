@@ -27,10 +27,9 @@ from sim.report.words import caveats as doubts
 from sim.scenario.scenario import Scenario
 from sim.simulation.tables import Run
 from sim.storage import store
-from sim.theory.claims import claims, sources, tags
+from sim.theory.claims import claims, claims_of, sources
 from sim.theory.parameters import PARAMETERS
 from sim.theory.triangle import CORNERS
-from sim.therapy import session
 from sim.therapy.interventions import Forced
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -170,9 +169,9 @@ def test_verdicts_in_words() -> None:
 def test_changed_number_puts_claims_of_its_equations_to_work() -> None:
     assert ids(two(policies=["leave_ruptures_alone"]))[0] == "K14"
     assert set(ids(two(parameters={"labelling_calm_rate": 0.1}))) >= {"K16", "K20"}
-    assert ids(two(parameters={"client_other_model_rate": 0.1}))[0] in tags(sim.theory.equations.avoidance_learned)
+    assert ids(two(parameters={"client_other_model_rate": 0.1}))[0] in claims_of("avoidance_learned")
     rate = ids(two(parameters={"trust_rate": 0.3}))  # taken by no equation: a rate with which trust follows its target
-    assert set(rate) == set(tags(sim.theory.equations.trust_target)) >= {"K4", "K18"}
+    assert set(rate) == set(claims_of("trust_target")) >= {"K4", "K18"}
 
 
 def test_lesion_names_the_claims_of_the_region_and_of_what_it_contains() -> None:
@@ -220,12 +219,11 @@ def test_every_claim_shown_is_named_by_the_equations_it_is_shown_with(path: Path
     wanted = sim.load(path)
     shown = involved.involved(wanted)
     assert len(shown) <= involved.MOST_CLAIMS and bool(shown) == bool(involved.levers(wanted))
-    equations = {f.__name__: f for f in (*involved._functions(), *session.SESSION)}
     corner = any(lever.name in CORNERS for lever in involved.levers(wanted))
     for one in shown:
         read_off = one.levers == ("eeg_noise_sd",) and one.claim.id in ("K19", "K26")  # no equation, an instrument
         assert one.through or (corner and one.claim.id == "K23") or read_off
-        assert all(one.claim.id in tags(equations[name]) for name in one.through), one.claim.id
+        assert all(one.claim.id in claims_of(name) for name in one.through), one.claim.id
     assert [one.weight for one in shown] == sorted((one.weight for one in shown), reverse=True)
     also = {claim.id for claim in involved.also_at_work(wanted)}
     assert not also & {one.claim.id for one in shown}

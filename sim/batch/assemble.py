@@ -28,7 +28,7 @@ from sim.scenario.points import scenario_at, table_of, told
 from sim.simulation.tidy import labels_of, may_be_missing
 from sim.storage import added as added_here
 from sim.storage import ledger as ledgers
-from sim.storage.names import CHUNKS, MANIFEST
+from sim.storage.names import CHUNKS, MANIFEST, SCENARIO
 from sim.storage.store import ROW_GROUP, SYNTHETIC, ValuesHash, described, write_options
 from sim.version import __version__
 
@@ -140,6 +140,7 @@ def assembled(plan: Plan, folder: Path, ledger: ledgers.Ledger, target: Sequence
         failures = failures_in(chunks.lines)
         if failures:
             tables["failures"] = _written(making, "failures", _failures(plan, failures), plan.seed)
+        write_here(making / SCENARIO, plan.scenario.to_yaml())  # whatever has become of the one that was written first
         write_here(making / MANIFEST, json.dumps(_manifest(plan, ledger, tables), indent=2) + "\n")
         synced(making)
         for path in sorted(making.iterdir()):

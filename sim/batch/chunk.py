@@ -29,7 +29,7 @@ from sim.measures.persons import reference as clinic_reference
 from sim.scenario.arms import reference_arm, same_clients, untreated_arm
 from sim.scenario.points import scenario_at
 from sim.scenario.scenario import Arm, Scenario
-from sim.simulation import build as design
+from sim.simulation.build import client_numbers
 from sim.simulation.tables import Run
 from sim.simulation.tasks import Task, simulated_part
 from sim.simulation.tidy import frame, frames
@@ -126,7 +126,7 @@ def task_of(scenario: Scenario, arm: Arm, key: Key) -> Task:
     """What is simulated of one arm for a task."""
     if arm.clinic is not None:
         return Task(arm, key.replicate, np.empty(0, np.int64))
-    return Task(arm, key.replicate, design.client_numbers(scenario, arm)[key.block * BLOCK : (key.block + 1) * BLOCK])
+    return Task(arm, key.replicate, client_numbers(scenario, arm)[key.block * BLOCK : (key.block + 1) * BLOCK])
 
 
 def perform(chunk: Chunk) -> Done:

@@ -78,12 +78,6 @@ class Plan:
                 runs.append([key.point, place, 1])
         return runs
 
-    def tasks_in(self, runs: Sequence[Sequence[int]]) -> Iterator[Key]:
-        """The tasks of such runs, in the same order."""
-        for point, first, count in runs:
-            for place in range(first, first + count):
-                yield self.key(point, place)
-
     def chunks(self, tasks: Iterable[Key], size: int | None = None) -> Iterator[Chunk]:
         """Tasks as work to give out, ``size`` tasks at a time (default: about ``COURSES`` courses)."""
         bare = self.scenario.model_copy(update={"arms": ()})  # what a worker needs is the mapping that it is made of
@@ -152,11 +146,11 @@ def planned(
 def _asked(scenario: Scenario, keep: Sequence[str] | None, on_error: str | None) -> dict[str, Any]:
     """What is asked for in place of what the scenario says. Raises ``ScenarioError``."""
     update: dict[str, Any] = {}
+    if on_error is not None:
+        update["on_error"] = checked_on_error(on_error)
     try:
         if keep is not None:
             update["keep"] = checked_keep(list(keep))
-        if on_error is not None:
-            update["on_error"] = checked_on_error(on_error)
         kept = update.get("keep", scenario.batch.keep if scenario.batch else ())
         may_be_kept(kept, scenario.design == "clinic", exchanges=bool(scenario.traced), items=scenario.keep_items)
     except Wrong as wrong:

@@ -16,14 +16,15 @@ import pyarrow.parquet as pq
 
 from sim.batch.chunk import reference_among
 from sim.catalogue.measures import ends_of
-from sim.errors import ScenarioError, StoreError
+from sim.errors import ScenarioError, StoreError, UsageError
 from sim.measures.intervals import half_width, standard_error
 from sim.scenario.points import Point, points_of, scenario_at
-from sim.scenario.scenario import Scenario, load
+from sim.scenario.scenario import Scenario
 from sim.screen import html_table
 from sim.storage import added
 from sim.storage.added import added_files
 from sim.storage.names import MANIFEST, refuse_older
+from sim.storage.store import scenario_of
 
 #: What one value of a summary is known by beside its replicate.
 ONE = ["point", "arm", "measure", "minus"]
@@ -158,6 +159,8 @@ class BatchResults:
 
         Columns: point, arm, measure, minus, difference, low, high, n (replicates of both). No interval from fewer than two.
         """
+        if base not in self.points["point"].to_numpy():
+            raise UsageError(f"there is no point {base}; points are 0 to {len(self.points) - 1}")
         return paired(self.summaries, self.summaries[self.summaries["point"] == base].drop(columns="point"), ONE)
 
 
@@ -184,7 +187,7 @@ def open_batch(folder: str | Path) -> BatchResults:
     try:
         added.restore(manifest)
         added_files(folder, manifest["files"])
-        scenario = load(folder / "scenario.yaml", name=manifest["scenario"])
+        scenario = scenario_of(folder, manifest)
         missing = [name for name in manifest["tables"] if not (folder / f"{name}.parquet").is_file()]
     except (KeyError, ScenarioError) as e:
         raise StoreError(f"{folder}: cannot be read ({e})") from e

@@ -27,7 +27,7 @@ from sim.batch.resume import begun, failures_in, finished_chunks, kept_chunk, re
 from sim.batch.workers import InThisProcess, Processes, Workers, same_identity
 from sim.errors import BatchStopped, StoreError, UsageError
 from sim.scenario.points import scenario_at
-from sim.scenario.scenario import Scenario
+from sim.scenario.scenario import Scenario, a_scenario
 from sim.simulation.build import COHORT_SIZE
 from sim.simulation.tasks import Task, simulated_part
 from sim.storage import ledger as ledgers
@@ -56,7 +56,7 @@ def run_batch(
     """Run a scenario's batch into a folder, or go on with what is missing there. Returns the folder.
 
     ``workers``: how many processes (1 = none beside this one; default: as many as cores), or something that simulates chunks
-    (``workers.OnExecutor(executor)``, ``workers.OnCluster(address, ...)``). ``chunk``: tasks given out together; speed and
+    (``OnExecutor(executor)`` or ``OnCluster(address, ...)`` of ``sim.extend``). ``chunk``: tasks given out together; speed and
     the size of what a crash can lose, never numbers. ``keep``: tables beside the summaries. ``on_error``: ``skip``, ``stop``
     or ``raise``. ``force``: go on although program or machine have changed since it was begun (said in the manifest).
     ``restart``: begin again; what is there is moved aside, not removed. ``progress`` is called after every chunk.
@@ -68,7 +68,9 @@ def run_batch(
     >>> sim.open_batch(batch).points["trust_rate"].tolist()
     [0.1, 0.3]
     """
-    plan = planned(scenario, seed, keep=keep, on_error=on_error, model=model, added=added)
+    if workers is not None and not isinstance(workers, int) and not hasattr(workers, "results"):
+        raise UsageError(f"workers must be a number of processes, or OnExecutor or OnCluster of sim.extend, not {workers!r}")
+    plan = planned(a_scenario(scenario), seed, keep=keep, on_error=on_error, model=model, added=added)
     for name, count in (("chunk", chunk), ("workers", workers)):
         if isinstance(count, int) and count < 1:
             raise UsageError(f"{name} must be at least 1")

@@ -16,6 +16,7 @@ from concurrent.futures import FIRST_COMPLETED, CancelledError, Executor, Future
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any, Protocol, TypeVar
 
+from sim.batch.chunk import worker_identity
 from sim.errors import WorkersError
 
 Given = TypeVar("Given")
@@ -110,6 +111,27 @@ def _worker_begins() -> None:
     end_with_parent()
 
 
+@contextlib.contextmanager
+def _ctrl_c_held() -> Iterator[None]:
+    """Hold Ctrl-C back for a moment; processes that are started meanwhile never hear of it."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+class _Pool(ProcessPoolExecutor):
+    """Processes that are started as work is given out, and that Ctrl-C does not reach while they still start."""
+
+    def submit(self, *given: Any, **named: Any) -> Future[Any]:
+        with _ctrl_c_held():
+            return super().submit(*given, **named)
+
+
 class Processes:
     """Processes on this machine. One that dies is replaced and its work given out again, ``MOST_LOST`` times at most."""
 
@@ -126,7 +148,7 @@ class Processes:
     def _start(self) -> ProcessPoolExecutor:
         # spawn, whatever the platform's habit: a forked process would share compiled state half-made
         context = multiprocessing.get_context("spawn")
-        return ProcessPoolExecutor(self.count, mp_context=context, initializer=_worker_begins)
+        return _Pool(self.count, mp_context=context, initializer=_worker_begins)
 
     def _end(self, gently: bool) -> None:
         if self._pool is None:
@@ -180,9 +202,12 @@ class OnCluster:
 
     Every worker must have the same sources, versions and arithmetic as this process: ``identity`` is asked of all of them.
     A worker that is lost is Dask's to replace: it gives the work to another. Raises ``WorkersError``.
+
+    >>> with OnCluster("tcp://the-scheduler:8786") as workers:  # doctest: +SKIP
+    ...     sim.run_batch(sweep, 1, place, workers=workers)
     """
 
-    def __init__(self, address: str, identity: Callable[[], dict[str, str]], seconds: float = 20.0) -> None:
+    def __init__(self, address: str, identity: Callable[[], dict[str, str]] = worker_identity, seconds: float = 20.0) -> None:
         try:
             from distributed import Client
         except ImportError:

@@ -30,6 +30,11 @@ class Measure:
     least: float = -math.inf
     most: float = math.inf
 
+    @property
+    def difference_unit(self) -> str:
+        """The unit of a difference of two values: of percentages, percentage points."""
+        return "percentage points" if self.scale == 100 else self.unit
+
 
 #: Of every client, which a batch keeps as one number a client (``measures.outcomes``); proportions from 0 to 1.
 OF_CLIENTS: dict[str, Measure] = {

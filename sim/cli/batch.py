@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sim import screen
-from sim.files import write_here
+from sim.files import write_over
 from sim.report.words.sweep import how_known, results_table
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def _told() -> Iterator[Callable[[Progress], None]]:
         yield moved
 
 
-def run(
+def run_in(
     scenario: Scenario,
     seed: int,
     *,
@@ -86,7 +86,7 @@ def run(
     folder = out or usual_folder(scenario, seed)
     there = (folder / MANIFEST).exists() and not how.get("restart")
     if (folder / LEDGER).exists() and not there and not how.get("restart"):
-        screen.note(f"Going on in {folder}; what is there is checked first.")
+        screen.note(f"{folder} holds an unfinished batch; it is checked, then gone on with.")
     added = added_files(with_files)
     try:
         with _told() as progress, _workers(workers, cluster) as chosen, _ended_gently():
@@ -128,7 +128,7 @@ def _report(found: BatchResults) -> None:
     except (OSError, MemoryError):
         raise
     except Exception as e:
-        write_here(found.folder / "report-error.txt", "".join(traceback.format_exception(e)))
+        write_over(found.folder / "report-error.txt", "".join(traceback.format_exception(e)))
         screen.note(f"attune: the tables are in {found.folder}, but the report failed ({e}); see report-error.txt there")
         sys.exit(1)
 
@@ -159,10 +159,9 @@ def _workers(count: int | None, cluster: str | None) -> Iterator[Any]:
     if cluster is None:
         yield count
         return
-    from sim.batch.chunk import worker_identity
     from sim.batch.workers import OnCluster
 
-    with OnCluster(cluster, worker_identity) as chosen:
+    with OnCluster(cluster) as chosen:
         yield chosen
 
 

@@ -6,20 +6,22 @@ import json
 import sys
 import time
 import traceback
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
 from sim import screen
-from sim.cli import batch as batch_run
-from sim.cli import classroom as app_command
-from sim.cli import folders as batch_command
-from sim.cli import new as new_command
-from sim.cli.evidence import calibrate as calibration_command
-from sim.cli.evidence import claims as claims_command
-from sim.cli.evidence import sensitivity as sensitivity_command
-from sim.cli.evidence import validate as validation_command
+from sim.cli.batch import is_batch, run_in
+from sim.cli.classroom import app as page
+from sim.cli.classroom import handout
+from sim.cli.evidence.calibrate import calibrate, ensemble
+from sim.cli.evidence.claims import claims
+from sim.cli.evidence.sensitivity import sensitivity
+from sim.cli.evidence.validate import validate
+from sim.cli.folders import COMMANDS
+from sim.cli.new import new
 from sim.errors import AttuneError, UsageError
 from sim.files import replacing, write_here, write_new
 from sim.naming import nearest
@@ -99,8 +101,8 @@ def run_command(
     run_files(with_files)
     wanted, seed = _at_point(load(scenario), point, seed)
     asked = batch or cluster is not None
-    if batch_run.is_batch(wanted, asked):
-        batch_run.run(
+    if is_batch(wanted, asked):
+        run_in(
             wanted, seed, out=out, workers=workers, cluster=cluster, with_files=with_files, chunk=chunk,
             keep=keep, on_error=on_error, force=force, restart=restart,
         )  # fmt: skip
@@ -147,7 +149,7 @@ def _run_alone(wanted: Scenario, seed: int, out: Path | None, workers: int | Non
     try:
         result = _simulated(wanted, seed, workers)
     except KeyboardInterrupt:
-        _fail("stopped; nothing was kept", 130)
+        _fail("stopped; nothing was written", 130)
     simulated = time.perf_counter()
 
     failed: list[BaseException] = []
@@ -207,7 +209,7 @@ def check(
     screen.say(f"{scenario}: valid. {listing.sizes_of(s)}")
 
 
-app.command()(new_command.new)
+app.command()(new)
 
 
 @app.command()
@@ -246,7 +248,7 @@ def trace(
     seed: Annotated[int, _SEED] = 1,
     replicate: Annotated[int, typer.Option(min=0, help="Replicate, from 0.")] = 0,
     csv: Annotated[Path | None, typer.Option(help="Also write every quantity of every exchange to this CSV file.")] = None,
-    point: Annotated[int | None, _POINT] = None,
+    point: Annotated[int | None, typer.Option(min=0, help="Of a scenario with a batch: the point to look into.")] = None,
     with_files: Annotated[list[Path] | None, _WITH] = None,
 ) -> None:
     """Look inside one session, exchange by exchange."""
@@ -309,14 +311,14 @@ def report(
     screen.say(f"Report: {folder / 'report.html'}")
 
 
-app.command()(claims_command.claims)
-app.command()(validation_command.validate)
-app.command()(calibration_command.calibrate)
-app.command()(calibration_command.ensemble)
-app.command()(sensitivity_command.sensitivity)
-app.command("app")(app_command.app)
-app.command()(app_command.handout)
-for _command in batch_command.COMMANDS:
+app.command()(claims)
+app.command()(validate)
+app.command()(calibrate)
+app.command()(ensemble)
+app.command()(sensitivity)
+app.command("app")(page)
+app.command()(handout)
+for _command in COMMANDS:
     app.command()(_command)
 
 
@@ -331,7 +333,14 @@ def schema() -> None:
 def main(arguments: list[str] | None = None) -> None:
     """Run the command; what somebody can put right becomes one line on stderr and the error's exit status."""
     try:
-        app(args=arguments, prog_name="attune")
+        status = app(args=arguments, prog_name="attune", standalone_mode=False)
+        if status == 130:  # how the library tells of Ctrl-C
+            raise KeyboardInterrupt
+        sys.exit(status if isinstance(status, int) else 0)
+    except typer.TyperException as e:
+        e.show()  # type: ignore[attr-defined]
+        screen.note(*_hint(e))
+        sys.exit(2)
     except AttuneError as e:
         _fail(f"{e.lead}{e}", e.status)
     except BrokenPipeError:
@@ -343,6 +352,13 @@ def main(arguments: list[str] | None = None) -> None:
         _fail("not enough memory for this scenario; use fewer clients, sessions or replicates", 2)
     except KeyboardInterrupt:
         _fail("stopped; nothing was written", 130)
+
+
+def _hint(error: Any) -> Iterator[str]:
+    """What an option that there is not may have been meant to be."""
+    if (name := getattr(error, "option_name", None)) and not error.possibilities:
+        known = [option for one in error.ctx.command.params for option in one.opts]
+        yield from filter(None, [nearest(name, known).removeprefix(" - ")])
 
 
 def _fail(message: str, status: int) -> NoReturn:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from importlib import resources
 from pathlib import Path
 from typing import Annotated
@@ -19,7 +20,7 @@ def new(
 ) -> None:
     """Write a commented scenario to start from."""
     stem = name.removesuffix(".yaml")
-    if not stem or any(c in stem for c in "/\\\0") or stem.startswith("."):
+    if not re.fullmatch(r"\w[\w-]*", stem):
         raise UsageError(f"'{name}' cannot be a scenario's name; use letters, digits, - and _")
     folder = Path("scenarios") if Path("scenarios").is_dir() else Path()
     path = folder / f"{stem}.yaml"

@@ -21,7 +21,7 @@ from sim.files import folder_at, temporary, write_over
 from sim.folders.reopened import Reopened, reopened
 from sim.scenario.points import scenario_at
 from sim.scenario.scenario import Scenario, load
-from sim.simulation import build as design
+from sim.simulation.build import client_numbers
 from sim.simulation.tasks import CHUNK, Task, simulated_part
 from sim.simulation.tidy import frames
 from sim.storage.names import CHUNKS
@@ -273,7 +273,7 @@ def _sampled_run(found: ResultFolder, result: Verified, sample: int, model: Mode
     for key in chosen_tasks([blocks] * len(arms), [scenario.replicates] * len(arms), sample, result.seed):
         arm = scenario.arms[key.point]
         block = slice(key.block * CHUNK, (key.block + 1) * CHUNK)
-        numbers = np.empty(0, np.int64) if clinic else design.client_numbers(scenario, arm)[block]
+        numbers = np.empty(0, np.int64) if clinic else client_numbers(scenario, arm)[block]
         where = f"arm '{arm.name}', replicate {key.replicate}" + (f", block {key.block}" if blocks > 1 else "")
         progress(f"simulating {where}")
         part = simulated_part(scenario, run.seed, Task(arm, key.replicate, numbers), model)

@@ -2,7 +2,7 @@
 
 Clients of one clinic share therapists and a queue, so they are not independent: every measure is taken in each replicate first,
 and intervals are 95 % intervals of the mean over replicates (Student's t; missing with one replicate). Arms share people and
-luck, so differences are taken replicate by replicate, against the first arm that has therapists.
+random draws, so differences are taken replicate by replicate, against the first arm that has therapists.
 """
 
 from __future__ import annotations

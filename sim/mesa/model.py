@@ -27,7 +27,7 @@ from sim.people.population import ecr_score
 from sim.people.state import Columns
 from sim.scenario.arms import chosen_arm
 from sim.scenario.scenario import Arm, Scenario, load
-from sim.simulation import build as design
+from sim.simulation.build import arm_weeks, build, client_numbers, therapist_numbers
 from sim.simulation.sizes import fits_in_memory
 from sim.simulation.tasks import checked_seed, run_of
 from sim.theory.styles import HIGHEST, LOWEST, style_name
@@ -52,12 +52,12 @@ class InCourses:
     def __init__(self, scenario: Scenario, arm: Arm, replicate: int, seed: int, model: Model) -> None:
         self._told = (scenario, arm, replicate, seed)
         self._model = model
-        self.weeks = design.arm_weeks(scenario, arm)
-        self.world = design.build(scenario, arm, replicate, seed, model=model)
+        self.weeks = arm_weeks(scenario, arm)
+        self.world = build(scenario, arm, replicate, seed, model=model)
         self._course = Running(self.world, model.session)
         self.met = np.arange(len(self.world.dyads))  # at intake: first impressions
-        client = design.client_numbers(scenario, arm)
-        self._numbers = {"client": client, "therapist": design.therapist_numbers(scenario, arm, client)}
+        client = client_numbers(scenario, arm)
+        self._numbers = {"client": client, "therapist": therapist_numbers(scenario, arm, client)}
         self._dyads: dict[str, tuple[np.ndarray, np.ndarray]] = {}  # dyad rows by person, and where each person's start
 
     def live_a_week(self) -> None:
@@ -391,7 +391,7 @@ class TherapyModel(mesa.Model):  # type: ignore[misc]
 
     @property
     def mean_alliance(self) -> float:
-        """Latent alliance as clients see it (share, 0-1), mean of this week's sessions; at intake of first impressions.
+        """Latent alliance as clients see it (proportion, 0-1), mean of this week's sessions; at intake of first impressions.
 
         NaN in a week without sessions.
         """

@@ -6,7 +6,6 @@ figure at a time. Axes stay as they are while a model runs, but for those that c
 
 from __future__ import annotations
 
-import io
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeVar
@@ -18,6 +17,7 @@ from matplotlib.ticker import MaxNLocator
 
 from sim.mesa.choices import SPREAD, Shown
 from sim.mesa.model import Client, Person
+from sim.report import drawing
 from sim.report.drawing import INK, QUIET, look, note_on_figure, nothing_to_show, picture, quarters, styled
 from sim.report.text import number, percent
 
@@ -156,10 +156,8 @@ PANELS = (
 
 def image(panel: Panel, model: Shown) -> bytes:
     """A figure of the page as PNG, in the house style."""
-    buffer = io.BytesIO()
     with _ONE_AT_A_TIME, model.lock, styled():
         fig = picture(5.2, 4.2)
         panel.draw(model, fig.subplots())
         note_on_figure(model, fig)
-        fig.savefig(buffer, format="png", dpi=110)
-    return buffer.getvalue()
+        return drawing.image(fig, "png", dpi=110)

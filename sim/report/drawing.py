@@ -34,10 +34,8 @@ class Picture(Figure):
     """A figure that a notebook shows by itself."""
 
     def _repr_png_(self) -> bytes:
-        buffer = io.BytesIO()
         with styled():
-            self.savefig(buffer, format="png", dpi=110)
-        return buffer.getvalue()
+            return image(self, "png", dpi=110)
 
 
 class Panel(Axes):
@@ -45,6 +43,14 @@ class Panel(Axes):
 
     def _repr_png_(self) -> bytes | None:
         return self.figure._repr_png_() if isinstance(self.figure, Picture) else None
+
+
+def image(figure: Figure, kind: str, **how: Any) -> bytes:
+    """A figure as ``png`` or ``svg``, with nothing in it that changes from day to day. ``how``: what ``savefig`` takes."""
+    buffer = io.BytesIO()
+    never = {"Software": None} if kind == "png" else {"Date": None, "Creator": None}
+    figure.savefig(buffer, format=kind, metadata=never, **how)
+    return buffer.getvalue()
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from sim.measures.intervals import mean_interval
 from sim.measures.therapy import MEASURES
 from sim.naming import nearest
 from sim.runs.run import run
-from sim.scenario.scenario import Scenario
+from sim.scenario.scenario import Scenario, a_scenario
 from sim.simulation.tables import Run
 from sim.therapy.model import SHIPPED, Model
 
@@ -46,6 +46,8 @@ def _measures(wanted: Wanted, clinic: bool) -> dict[str, Measure]:
         return dict(wanted)
     if callable(wanted):
         return {getattr(wanted, "__name__", "measure"): wanted}
+    if not isinstance(wanted, Iterable):
+        raise UsageError(f"measure must be a name, a function of a run, or several of either, not {wanted!r}")
     return {
         m if isinstance(m, str) else getattr(m, "__name__", f"measure {i + 1}"): _named(m) if isinstance(m, str) else m
         for i, m in enumerate(wanted)
@@ -78,6 +80,7 @@ def compare(
     >>> found[["measure", "difference", "seeds"]].round(2).values.tolist()
     [['mean_alliance', 0.05, 3]]
     """
+    a, b = a_scenario(a), a_scenario(b)
     functions = _measures(measure, clinic="clinic" in (a.design, b.design))
     if isinstance(seeds, int):
         raise UsageError(f"seeds must be several numbers, such as range(5), not {seeds}")

@@ -11,7 +11,7 @@ import pandas as pd
 
 from sim.errors import ScenarioError, UsageError
 from sim.runs.uncertainty import over_members
-from sim.scenario.scenario import Scenario
+from sim.scenario.scenario import Scenario, a_scenario
 from sim.simulation.sizes import fits_in_memory
 from sim.simulation.tables import Run
 from sim.simulation.tasks import CHUNK, checked_seed, simulated_part, tasks_of
@@ -41,7 +41,7 @@ def run(
     Run('hello', seed 1: Tables(clients: 60 x 29, sessions: 240 x 74, assessments: 120 x 12, exchanges: 120 x 72))
     """
     seed = checked_seed(seed)
-    if scenario.batch is not None:
+    if a_scenario(scenario).batch is not None:
         raise ScenarioError(f"{scenario.name}: holds a batch of runs; run it with sim.run_batch or on the command line")
     if chunk < 1 or (threads is not None and threads < 1):
         raise UsageError("threads and chunk must be at least 1")

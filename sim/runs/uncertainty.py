@@ -66,10 +66,10 @@ def of_arms(run: Run) -> pd.DataFrame:
     table = rules_compared(run) if run.scenario.design == "clinic" else _of_people(run)
     rows = []
     for name, part in table.groupby("measure", sort=False):
-        unit = described(run.scenario, str(name)).unit
+        m = described(run.scenario, str(name))
         for ending, columns, of in (
-            ("", ("mean", "low", "high"), unit),
-            (DIFFERENCE, ("difference", "difference_low", "difference_high"), "percentage points" if unit[0] == "%" else unit),
+            ("", ("mean", "low", "high"), m.unit),
+            (DIFFERENCE, ("difference", "difference_low", "difference_high"), m.difference_unit),
         ):
             rows += [(arm, f"{name}{ending}", *ends, of) for arm, *ends in part[["arm", *columns]].itertuples(index=False)]
     found = pd.DataFrame(rows, columns=COLUMNS)

@@ -171,8 +171,10 @@ def _text(path: Path) -> str:
         with path.open("rb") as file:
             data = file.read(MOST_BYTES + 1)
     except FileNotFoundError:
-        beside = [str(other) for other in path.parent.glob("*") if other.suffix in ENDINGS] if path.parent.is_dir() else []
-        raise ScenarioError(f"{path}: there is no such file{nearest(str(path), beside)}") from None
+        beside = [other.name for other in path.parent.glob("*") if other.suffix in ENDINGS] if path.parent.is_dir() else []
+        raise ScenarioError(f"there is no such file{nearest(path.name, beside)}", where=str(path)) from None
+    except ScenarioError:
+        raise
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise ScenarioError(f"{path}: cannot be read ({reason})") from None

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
-from sim.errors import ScenarioError
+from sim.errors import ScenarioError, UsageError
 from sim.naming import nearest
 from sim.scenario.changes import ENSEMBLE
 from sim.scenario.clinic import ClinicFile, Plan, planned
@@ -182,6 +182,14 @@ class Scenario(Frozen):
     def to_yaml(self) -> str:
         """The scenario as YAML that stands by itself (no ``extends``) and loads back as the same scenario."""
         return to_text(self.spec, ("question", "title"))
+
+
+def a_scenario(given: Any) -> Scenario:
+    """What was given, where it is a scenario. Raises ``UsageError`` that says how one is read."""
+    if isinstance(given, Scenario):
+        return given
+    how = f"; sim.load({str(given)!r}) reads one" if isinstance(given, (str, Path)) else ""
+    raise UsageError(f"a scenario is needed here, not {type(given).__name__}{how}")
 
 
 def load(path: str | Path, name: str | None = None) -> Scenario:

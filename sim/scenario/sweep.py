@@ -20,6 +20,7 @@ from pydantic import Field
 
 from sim.catalogue.columns import CLINIC_TABLES
 from sim.catalogue.measures import TABLES_KEPT, known_measures
+from sim.errors import UsageError
 from sim.naming import nearest
 from sim.scenario.people import Frozen
 from sim.scenario.reading import Location, Wrong, hint, plain, shown
@@ -189,9 +190,9 @@ def checked_keep(value: Any) -> tuple[str, ...]:
 
 
 def checked_on_error(value: str) -> str:
-    """What a failing run does. Raises ``Wrong``."""
+    """What a failing run does. Raises ``UsageError``."""
     if value not in ON_ERROR:
-        raise Wrong((), f"on_error must be skip, stop or raise, not {shown(value)}")
+        raise UsageError(f"on_error must be skip, stop or raise, not {shown(value)}")
     return value
 
 

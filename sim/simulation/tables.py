@@ -9,6 +9,8 @@ from typing import Any
 import pandas as pd
 
 from sim.catalogue.columns import CLINIC_TABLES, ENSEMBLE_TABLES, TABLES
+from sim.errors import UnknownTable
+from sim.naming import nearest
 from sim.scenario.scenario import Scenario
 from sim.screen import html_table
 from sim.therapy.model import SHIPPED, Model
@@ -16,6 +18,9 @@ from sim.therapy.model import SHIPPED, Model
 
 class Tables(dict[str, pd.DataFrame]):
     """The tables of a run by name; shows how large they are, not what they hold."""
+
+    def __missing__(self, name: str) -> pd.DataFrame:
+        raise UnknownTable(f"there is no table '{name}'{nearest(str(name), self)}; there are: {', '.join(self)}")
 
     def __repr__(self) -> str:
         return f"Tables({', '.join(f'{name}: {len(table):,} x {table.shape[1]}' for name, table in self.items())})"

@@ -104,11 +104,20 @@ def run_files(paths: Iterable[Path] | None) -> None:
 
 def run_file(path: Path) -> None:
     """Run a file that adds to the registries. Raises ``AddedError`` that names the line where it fails."""
+    if path.is_dir():
+        raise AddedError("is a folder, not a Python file", where=str(path))
     try:
         runpy.run_path(str(path), run_name="attune_with")
     except OSError as e:
-        raise AddedError(f"{path}: cannot be read ({e.strerror or e})") from e
-    except Exception as e:
+        raise AddedError(f"cannot be read ({e.strerror or e})", where=str(path)) from e
+    except (Exception, SystemExit) as e:
         lines = [entry.lineno for entry in traceback.extract_tb(e.__traceback__) if entry.filename == str(path)]
         where = f"{path}:{lines[-1]}" if lines else str(path)
-        raise AddedError(f"{where}: {type(e).__name__}: {e}") from e
+        raise AddedError(f"{type(e).__name__}: {e}", where=where) from e
+    for what, added, wanted in (("policy", POLICIES, Policy), ("programme", training.PROGRAMMES, training.Programme)):
+        for name, one in added.items():
+            if not isinstance(one, wanted):
+                raise AddedError(f"{what} '{name}' must be a {wanted.__name__} of sim.extend, not {one!r}", where=str(path))
+    for name, rule in matching.MATCHING.items():
+        if not callable(rule):
+            raise AddedError(f"matching rule '{name}' must be a function of what a service sees, not {rule!r}", where=str(path))

@@ -10,7 +10,7 @@ import hashlib
 import json
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -179,6 +179,14 @@ def save(run: Run, folder: Path, log: list[str] | None = None, report: Callable[
     return folder
 
 
+def scenario_of(folder: Path, manifest: Mapping[str, Any]) -> Scenario:
+    """The scenario of a folder of results. Raises ``StoreError`` where its file is another than the manifest says."""
+    scenario = load(folder / SCENARIO, name=str(manifest["scenario"]))
+    if scenario.spec != manifest["resolved_scenario"]:
+        raise StoreError("is not the scenario that was run; put back what manifest.json says", where=str(folder / SCENARIO))
+    return scenario
+
+
 def open_run(folder: str | Path) -> Run:
     """Read a result folder back. Raises ``StoreError`` when something is missing or the values are not those of the manifest.
 
@@ -195,7 +203,7 @@ def open_run(folder: str | Path) -> Run:
             if not (folder / name).is_file():
                 raise StoreError(f"{folder}: no whole result folder here ({name} is missing)")
         added.restore(manifest)
-        scenario = load(folder / SCENARIO, name=manifest["scenario"])
+        scenario = scenario_of(folder, manifest)
         tables = {name: pq.read_table(folder / f"{name}.parquet").to_pandas() for name in manifest["tables"]}
     except FileNotFoundError as e:
         raise StoreError(f"{folder}: no whole result folder here (manifest.json is missing)") from e

@@ -1,14 +1,12 @@
 """The claims that the model turns into mechanisms, and the sources it rests on, as data.
 
-Both tables are YAML files beside this one; they are read when first asked for. What carries a claim is said where it
-is computed: an equation's docstring names its claims in tags such as [K9, A2].
+Both tables are YAML files beside this one; they are read when first asked for.
 """
 
 from __future__ import annotations
 
 import inspect
-import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
@@ -22,14 +20,6 @@ from sim.theory import equations
 #: What a claim asks of the model: something that works, something to read off, or something to teach.
 KINDS = ("mechanism", "readout", "teaching")
 
-_TAGS = re.compile(r"\[([KA]\d+(?:, [KA]\d+)*)\]")
-
-
-def tags(described: Any) -> tuple[str, ...]:
-    """The claims that a function's (or module's) docstring names, each once, in order."""
-    groups = _TAGS.findall(inspect.getdoc(described) or "")
-    return tuple(dict.fromkeys(tag for group in groups for tag in group.split(", ")))
-
 
 def public_equations() -> tuple[Callable[..., Any], ...]:
     """The functions of ``equations.py``, in order."""
@@ -39,26 +29,23 @@ def public_equations() -> tuple[Callable[..., Any], ...]:
     )  # fmt: skip
 
 
-def carriers(claim: str, among: Iterable[Any] | None = None) -> tuple[str, ...]:
-    """Names of the functions whose docstrings name a claim: the equations, or those of ``among``, such as session verbs."""
-    return tuple(f.__name__ for f in (public_equations() if among is None else among) if claim in tags(f))
-
-
 @dataclass(frozen=True)
 class Claim:
-    """One claim: who makes it, what it says in our words, and in which columns it shows."""
+    """One claim: who makes it, what it says in our words, which functions carry it, and in which columns it shows."""
 
     id: str
     source: str
     claim: str
     kind: str
+    carriers: tuple[str, ...]
     columns: tuple[str, ...]
     disputed: str = ""
 
     @property
     def equations(self) -> tuple[str, ...]:
-        """Names of the equations whose docstrings name this claim."""
-        return carriers(self.id)
+        """Those of its carriers that are equations, not steps or verbs."""
+        known = {equation.__name__ for equation in public_equations()}
+        return tuple(name for name in self.carriers if name in known)
 
 
 @dataclass(frozen=True)
@@ -80,8 +67,17 @@ def _table(name: str) -> Any:
 @lru_cache(maxsize=1)
 def claims() -> Mapping[str, Claim]:
     """All claims by id, in order: K1 to K27, then A1 to A9."""
-    rows = [Claim(**{**row, "columns": tuple(row["columns"])}) for row in _table("claims.yaml")]
+    rows = [Claim(**{**row, **{key: tuple(row[key]) for key in ("carriers", "columns")}}) for row in _table("claims.yaml")]
     return MappingProxyType({row.id: row for row in rows})
+
+
+def claims_of(carrier: str) -> tuple[str, ...]:
+    """The claims that an equation, a step or a verb carries.
+
+    >>> claims_of("separation")
+    ('K19',)
+    """
+    return tuple(claim.id for claim in claims().values() if carrier in claim.carriers)
 
 
 @lru_cache(maxsize=1)

@@ -265,7 +265,7 @@ _TABLE: dict[str, list[tuple[str, float, str, float, float, str, str, str]]] = {
         ("expected_points", 0.35, "CORE-OM points per session", 0, 10, "assumption", "", "progress that routine monitoring expects"),
         ("expected_points_most", 5.0, "CORE-OM points", 0, 40, "assumption", "", "progress beyond which monitoring expects no more"),
         ("feedback_skill_step", 0.06, _SHARE, 0, 1, "assumption", "", "how much more carefully a therapist mentalises in a session with a client known to be off track"),
-        ("feedback_repair_step", 0.8, _LOGIT, 0, 6, "assumption", "", "how much readier the therapist is to mend ruptures then"),
+        ("feedback_repair_step", 0.8, _LOGIT, 0, 6, "assumption", "", "how much readier the therapist is to repair ruptures then"),
         ("hand_over_share", 0.3, _SHARE, 0, 1, "assumption", "", "proportion of the bond that carries over to the next therapist"),
     ],
     "people": [

@@ -15,7 +15,7 @@ from types import CodeType
 from typing import Any
 
 from sim.engine.wiring import Step, anatomy, trace_columns
-from sim.errors import WiringError
+from sim.errors import ParameterError, WiringError
 from sim.naming import nearest
 from sim.people.state import DYAD, Column
 from sim.theory.parameters import PARAMETERS, Parameter, checked
@@ -127,6 +127,8 @@ class Model:
 
         Raises ``ParameterError`` for unknown names and values out of range.
         """
+        if not self.parameters and changes:
+            raise ParameterError("this model has no parameters of its own; those of the shipped model are changed in a scenario")
         valid = {name: checked(name, value, self.parameters) for name, value in changes.items()}
         return replace(self, changes={**self.changes, **valid})
 

@@ -19,6 +19,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from sim.cli.main import main as attune
+
 HERE = Path(__file__).parent
 KEPT = HERE / "messages.json"
 
@@ -31,17 +33,12 @@ def cases() -> dict[str, bytes]:
 
 def said_of(data: bytes) -> dict[str, Any]:
     """What ``attune check`` says of a file, and with which status it ends."""
-    try:
-        from sim.cli.main import main
-    except ImportError:
-        from sim.cli import main
-
     before, error, status = Path.cwd(), io.StringIO(), 0
     with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stderr(error), contextlib.redirect_stdout(io.StringIO()):
         (Path(folder) / "s.yaml").write_bytes(data)
         os.chdir(folder)
         try:
-            main(["check", "s.yaml"])
+            attune(["check", "s.yaml"])
         except SystemExit as end:
             status = int(end.code or 0)
         finally:

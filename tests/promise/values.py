@@ -23,6 +23,7 @@ import pandas as pd
 
 import sim
 from sim import naming
+from sim.storage.store import arithmetic_fingerprint, lock_hash
 
 HERE = Path(__file__).parent
 SCENARIOS = HERE.parents[1] / "scenarios"
@@ -86,15 +87,11 @@ def small(path: Path) -> sim.Scenario:
 def tables_of(scenario: sim.Scenario, workers: int) -> dict[str, pd.DataFrame]:
     """All tables of a scenario, by name."""
     if scenario.batch is None:
-        return dict(sim.run(scenario, SEED, **{THREADS: workers}, chunk=CHUNK).tables)
+        return dict(sim.run(scenario, SEED, threads=workers, chunk=CHUNK).tables)
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder) / "batch"
         sim.run_batch(scenario, SEED, place, workers=workers, keep=["clients"])
         return {path.stem: pd.read_parquet(path) for path in sorted(place.glob("*.parquet"))}
-
-
-#: What the number of workers of a plain run is called.
-THREADS = "workers" if "workers" in sim.run.__kwdefaults__ else "threads"
 
 
 def extras() -> Iterator[tuple[str, Callable[[int], dict[str, pd.DataFrame]]]]:
@@ -142,12 +139,17 @@ def differences(kept: Any, now: Any) -> list[str]:
     return lines
 
 
+def made_with() -> dict[str, str]:
+    """The arithmetic and the versions here; with others last digits may differ."""
+    return {"arithmetic": arithmetic_fingerprint(), "lock": lock_hash()}
+
+
 def main() -> int:
     """Write or compare."""
     now = found(lambda name: print(f"  {name}", file=sys.stderr))
     if sys.argv[1:] == ["write"]:
-        KEPT.write_text(json.dumps(now, indent=0) + "\n", encoding="utf-8")
-    kept = json.loads(KEPT.read_text(encoding="utf-8"))
+        KEPT.write_text(json.dumps({"made_with": made_with(), "hashes": now}, indent=0) + "\n", encoding="utf-8")
+    kept = json.loads(KEPT.read_text(encoding="utf-8"))["hashes"]
     lines = differences(kept, now)
     columns = sum(len(c) for tables in kept.values() for c in tables.values())
     print("\n".join([*lines, f"{len(kept)} scenarios, {columns} columns: {len(lines)} differ"]))

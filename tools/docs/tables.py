@@ -16,16 +16,15 @@ from sim.engine.wiring import Wiring, arguments, draws, resolve
 from sim.evidence.stationary import exchanges_of
 from sim.measurement import instruments
 from sim.naming import renamed
-from sim.people.life import follow_attachment, live_a_week
 from sim.people.state import DYAD, PERSON, Column
 from sim.theory import equations
-from sim.theory.claims import carriers, claims, public_equations, tags
+from sim.theory.claims import claims, claims_of, public_equations
 from sim.theory.parameters import PARAMETERS
 from sim.theory.regions import CONTAINS, REGIONS
 from sim.therapy.exchange import EXCHANGE
 from sim.therapy.links import SESSION_RULES, SessionRule
 from sim.therapy.policies import POLICIES
-from sim.therapy.session import SESSION, begin
+from sim.therapy.session import SESSION
 from tools.docs.markdown import table
 
 
@@ -44,7 +43,12 @@ def described(equation: Callable[..., Any]) -> tuple[str, str, str, str]:
         after = after or after_first
     formula = re.split(r"(?<=[)\]a-z0-9|])\. (?=[A-Z])|\s\[K|\s\[A", before.strip())[0].rstrip(".")
     limit = re.split(r"\. (?=[A-Z])|\s\[", after.strip())[0].rstrip(".") if after else ""
-    return meaning.rstrip("."), formula if re.search(r"[*+(]| - ", formula) else "", limit, ", ".join(tags(equation))
+    return (
+        meaning.rstrip("."),
+        formula if re.search(r"[*+(]| - ", formula) else "",
+        limit,
+        ", ".join(claims_of(equation.__name__)),
+    )
 
 
 def _status(equation: Callable[..., Any]) -> str:
@@ -223,14 +227,12 @@ def policies_table() -> str:
 
 def claims_table() -> str:
     """Every claim, what carries it, and where it shows."""
-    steps = [step.equation for step in EXCHANGE if step.equation not in public_equations()]
-    among = [*public_equations(), *steps, begin, *SESSION, follow_attachment, live_a_week]
     rows = [
         (
             c.id,
             c.kind,
             c.claim,
-            _names(carriers(c.id, among)),
+            _names(c.carriers),
             _names(c.columns),
             c.disputed or "-",
         )

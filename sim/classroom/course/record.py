@@ -15,7 +15,7 @@ from sim.measurement.instruments import CORE_OM, WAI_SCALE, Instrument
 from sim.people.apply import applied
 from sim.people.population import ecr_score
 from sim.scenario.scenario import Arm, Scenario
-from sim.simulation import build as design
+from sim.simulation.build import arm_weeks, build, client_numbers
 from sim.theory import equations as eq
 from sim.theory.parameters import Parameters
 from sim.theory.regions import ROLES
@@ -100,12 +100,12 @@ def recorded(scenario: Scenario, arm: Arm, seed: int, clients: int, traced: bool
 
     Raises ``StateError`` when a quantity leaves its range, ``PopulationError`` when nobody fits what the scenario wants.
     """
-    numbers = design.client_numbers(scenario, arm)[:clients]
-    world = design.build(scenario, arm, 0, seed, numbers)
+    numbers = client_numbers(scenario, arm)[:clients]
+    world = build(scenario, arm, 0, seed, numbers)
     if not traced:
         world.trace_row[:] = -1
     begin(world)
-    weeks = design.arm_weeks(scenario, arm)
+    weeks = arm_weeks(scenario, arm)
     n, dyads = numbers.size, world.dyads
     session = {name: np.full((arm.sessions, n), np.nan) for name in BY_SESSION}
     week = {name: np.full((weeks + 1, n), np.nan) for name in BY_WEEK}

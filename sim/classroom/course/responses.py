@@ -31,7 +31,7 @@ def at(value: float) -> Amount:
 
 RESPONSES: dict[str, Response] = {
     # Sees the strain for sure, says so, and asks, so that the client says what is wrong (unless they say more anyway). Whether
-    # that mends it is still a matter of chance, which rests on how well this therapist understands, and on their avoidance.
+    # that repairs it is still a matter of chance, which rests on how well this therapist understands, and on their avoidance.
     "name_it": Response(
         {"therapist_noticed": at(1.0), "client_noticed": at(1.0), "client_disclosure": lambda own: max(own, 0.8)}, {}
     ),

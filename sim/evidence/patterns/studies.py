@@ -20,7 +20,7 @@ from sim.errors import ScenarioError, UsageError
 from sim.measurement import instruments as ask
 from sim.runs.run import run
 from sim.scenario.scenario import Scenario, from_spec
-from sim.simulation import build as design
+from sim.simulation.build import build
 from sim.simulation.tasks import checked_seed
 from sim.theory.parameters import PARAMETERS
 
@@ -172,7 +172,7 @@ class Studies:
             out[name] = seen[f"client_{name}_0"]
             out[f"{name}_true"], out[f"{name}_true_later"] = seen[f"client_{name}_0_latent"], seen[f"client_{name}_end_latent"]
         # The same people again, as they are before the first week, for what no table holds.
-        world = design.build(scenario, scenario.arms[0], 0, seed)
+        world = build(scenario, scenario.arms[0], 0, seed)
         people, who, p, luck = world.clients, world.client_code, world.parameters, world.luck
         style = {name: people[f"ecr_response_style_{name}"] for name in ("anxiety", "avoidance")}
         for name in ("anxiety", "avoidance"):

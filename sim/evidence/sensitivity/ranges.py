@@ -90,7 +90,7 @@ def movable_parameters(
     Raises ``EvidenceError`` for a name that is neither, for one that follows from others, and for a width of nothing.
     """
     if not (math.isfinite(width) and width > 0):
-        raise EvidenceError(f"--range must be a share above 0, such as {WIDTH:g}, not {width:g}")
+        raise EvidenceError(f"--range must be a proportion above 0, such as {WIDTH:g}, not {width:g}")
     arms, wanted, out = list(arms), tuple(wanted), left_out(scenario)
     names = _named(wanted, out) or [name for name in PARAMETERS if name not in out]
     apart = [name for name in differing(arms) if name in names]
@@ -112,7 +112,7 @@ def _named(wanted: Iterable[str], out: Mapping[str, str]) -> list[str]:
             found |= {one for one in groups[name] if one not in out}
         elif name not in PARAMETERS:
             raise EvidenceError(
-                f"no number or group of parameters '{name}'{nearest(name, (*PARAMETERS, *groups))}; attune params lists them"
+                f"no parameter or group of parameters '{name}'{nearest(name, (*PARAMETERS, *groups))}; attune params lists them"
             )
         elif out.get(name) in (_DERIVED, _CENTRES):
             raise EvidenceError(f"'{name}' cannot be moved by itself: parameters of its kind {out[name]}")

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from sim.evidence.patterns.published import patterns
 from sim.evidence.patterns.validation import LARGEST_RESIDUAL
+from sim.files import write_new
 
 COMPETING_FIGURE = "competing_models.png"
 _REACH = 8.0  # residuals are coloured up to here
@@ -53,8 +54,10 @@ def competing_figure(found: Sequence[Mapping[str, Any]]) -> Figure:
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Save as PNG, with nothing in it that changes from day to day."""
+    """Save as PNG; never over a file that is there."""
     import matplotlib.pyplot as plt
 
-    figure.savefig(path, dpi=150, metadata={"Software": None})
+    from sim.report.drawing import image
+
+    write_new(path, image(figure, "png", dpi=150))
     plt.close(figure)

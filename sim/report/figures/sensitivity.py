@@ -10,7 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from sim.evidence.sensitivity.indices import Screened
-from sim.report.drawing import BAND, INK, QUIET, in_style, nothing_to_show, picture, styled
+from sim.files import write_here
+from sim.report.drawing import BAND, INK, QUIET, image, in_style, nothing_to_show, picture, styled
 from sim.report.text import short
 
 if TYPE_CHECKING:
@@ -22,9 +23,9 @@ _BLUE, _ORANGE = "#0072B2", "#D55E00"
 
 
 def saved(fig: Figure, path: Path) -> None:
-    """Write a figure in the house style."""
+    """Write a figure in the house style into a folder that is being made."""
     with styled():
-        fig.savefig(path, dpi=150)
+        write_here(path, image(fig, "png", dpi=150))
 
 
 def _note(told: Told, fig: Figure, design: str) -> None:

@@ -25,7 +25,7 @@ from sim import measures
 from sim.compiling import sources_hash
 from sim.evidence.claims import verdicts
 from sim.files import folder_at, write_here
-from sim.report.drawing import styled
+from sim.report.drawing import image, styled
 from sim.report.figures import chosen
 from sim.report.figures.session import events
 from sim.report.text import number, percent, with_interval
@@ -145,9 +145,10 @@ def saved(figure: Figure, path: Path) -> str:
     """Save as SVG and PNG, with nothing in them that changes from day to day; the SVG as a data URI."""
     with styled():
         settle(figure)
-        figure.savefig(path.with_suffix(".svg"), metadata={"Date": None, "Creator": None})
-        figure.savefig(path.with_suffix(".png"), metadata={"Software": None}, pil_kwargs={"compress_level": 1})
-    return "data:image/svg+xml;base64," + base64.b64encode(path.with_suffix(".svg").read_bytes()).decode("ascii")
+        svg = image(figure, "svg")
+        write_here(path.with_suffix(".svg"), svg)
+        write_here(path.with_suffix(".png"), image(figure, "png", pil_kwargs={"compress_level": 1}))
+    return f"data:image/svg+xml;base64,{base64.b64encode(svg).decode('ascii')}"
 
 
 # -------------------------------------------------------------------------------------------- doing it again, citing

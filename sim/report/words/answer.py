@@ -326,7 +326,7 @@ def _spread_detail(run: Run) -> list[str]:
     if not np.isnan(share):
         said.append(
             f"Which {what} a client is in accounts for {'less than 1 %' if share < 0.01 else percent(share)} of the differences "
-            "between clients in late alliance; the rest is between clients, their fit with one person, and rating."
+            "between clients in late alliance; the rest is between clients, their compatibility with one person, and rating."
         )
     return said
 

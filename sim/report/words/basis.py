@@ -16,7 +16,7 @@ from typing import Any
 from sim.people.life import live_a_week
 from sim.scenario.scenario import Arm, Attachment, Scenario
 from sim.theory import equations as eq
-from sim.theory.claims import Claim, claims, tags
+from sim.theory.claims import Claim, claims, claims_of
 from sim.theory.parameters import PARAMETERS, Parameter
 from sim.theory.regions import REGIONS, lesioned
 from sim.theory.styles import style_name
@@ -258,10 +258,10 @@ def _weights(lever: Lever, scenario: Scenario) -> dict[str, tuple[float, tuple[s
     if allowed is None and lever.kind in ("parameter", "column", "region", "step", "link", "quantity"):
         chain += [(f, AT_ONE_REMOVE) for f in readers(direct)]
     for function, share in chain:
-        for tag in tags(function):
+        for tag in claims_of(function.__name__):
             if allowed is None or tag in allowed:
                 # An equation that names one claim says more about it than one that names six.
-                shares[tag] = shares.get(tag, 0.0) + share / (len(tags(function)) if allowed is None else 1)
+                shares[tag] = shares.get(tag, 0.0) + share / (len(claims_of(function.__name__)) if allowed is None else 1)
                 through.setdefault(tag, []).append(function.__name__)
     for tag in _named_claims(lever):
         shares[tag] = shares.get(tag, 0.0) + max(shares.values(), default=1.0)
@@ -312,7 +312,7 @@ def also_at_work(scenario: Scenario) -> list[Claim]:
     if any(arm.therapist is not None for arm in scenario.arms):
         running: set[str] = set(claims())
     else:
-        running = {tag for f in (eq.defence, eq.expected_distress, eq.prototype_drift) for tag in tags(f)}
+        running = {tag for f in (eq.defence, eq.expected_distress, eq.prototype_drift) for tag in claims_of(f.__name__)}
     return [c for c in claims().values() if c.kind == "mechanism" and c.id in running - shown]
 
 
@@ -343,7 +343,7 @@ def strengths(lever: Lever, scenario: Scenario) -> list[Parameter]:
         return [PARAMETERS[name] for name in SERVICE[lever.name][1]]
     if allowed is not None:
         other = "therapist_" if lever.kind == "client" else "client_"
-        mine = [f for f in direct if allowed & set(tags(f))]
+        mine = [f for f in direct if allowed & set(claims_of(f.__name__))]
         return [n for n in _arguments_of(mine, ()) if not n.name.startswith(other) and any(w in n.name for w in PERSONAL)]
     words = [f.__name__.partition("_")[0] for f in direct]
     near = _arguments_of(direct, words)

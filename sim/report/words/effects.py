@@ -13,10 +13,8 @@ from sim.report.text import excludes_zero, number, ranged, signed, with_interval
 from sim.simulation.tables import Run
 from sim.theory.regions import CONTAINS, REGIONS, SITES
 
-_PAIRED = (
-    "the mean difference from the usual course, the same people with common random numbers, in SD of clients in the usual arm; "
-    "square brackets and bars: its 95 % interval over clients"
-)
+_EFFECT = "the mean difference from the usual course, same people and random draws, in SD of clients in the usual arm"
+_PAIRED = f"{_EFFECT}; square brackets and bars: its 95 % interval over clients"
 _NO_SCAN = "The components are named after brain regions: a model index, not a scan."
 
 
@@ -24,7 +22,7 @@ def _triangle(run: Run, _: dict[str, Any]) -> tuple[str, str]:
     table = effects.triangle(run)
     return "The triangle of empathy, attachment and alliance", (
         "An arrow runs from the corner that was pushed to the one that was free to answer; the third was held at its usual "
-        f"course. Effect: {_PAIRED}. Solid blue: up; dashed orange: down; dotted grey: not told from nothing. Late "
+        f"course. Effect: {_PAIRED}. Solid blue: up; dashed orange: down; dotted grey: the 95 % interval includes 0. Late "
         f"sessions, {_most(table['n'])} clients. Pushes differ in kind, so compare an effect with its push (in brackets, in the "
         "same SD). Empathy is the response as the client perceives it, attachment security with this therapist, alliance its "
         "latent value. The push is made in every session from the first on."
@@ -38,7 +36,7 @@ def _most(counts: Any) -> str:
 
 def _lesion_table(run: Run, _: dict[str, Any]) -> tuple[str, str]:
     return "One region at a time", (
-        f"Rows: what was removed, and whose. Columns: what changed. Number: {_PAIRED.split(';')[0]}; bold where its 95 % "
+        f"Rows: what was removed, and whose. Columns: what changed. Number: {_EFFECT}; bold where its 95 % "
         "interval excludes 0, which with so many pairs of courses it does for small effects too. The sign says more or less, "
         "not better or worse. Indented rows are parts of the row above them. Own: the region's own activity, which says "
         "nothing. Late sessions; repair: proportion of ruptures repaired, of clients who had any in both arms. Where a region "
@@ -82,9 +80,9 @@ def _interaction(run: Run, _: dict[str, Any]) -> tuple[str, str]:
     return "Two people together: the statistical interaction", (
         f"For each pair: (this client with this therapist) less (this client, {t} therapist) less ({c} client, this therapist) "
         f"plus ({c} client, {t} therapist). 0: what each of them does adds up. Left in late alliance, right in the "
-        "proportion who "
-        "drop out; dots and bars: mean and 95 % interval. The difference between two therapists is taken client by client, that "
-        "between kinds of client between groups of clients. Blue: more, orange: less than the sum; grey: not told from it."
+        "proportion who drop out; dots and bars: mean and 95 % interval. The difference between two therapists is taken client "
+        "by client, that between kinds of client between groups of clients. Blue: more, orange: less than the sum; grey: the "
+        "interval includes 0."
     )
 
 

@@ -244,7 +244,7 @@ def _sites(run: Run) -> list[str]:
         f"In a simulated EEG of both people the client's alliance {where}: between {n:,} clients its correlation with the signal "
         f"is {each}{lower}.",
         f"From session to session in one client it shows {'at ' if still else ''}{listed(still) if still else 'nowhere'}.",
-        f"With {SMALL_STUDY} clients only correlations beyond ±{_least_seen(SMALL_STUDY)} could be told from none.",
+        f"With {SMALL_STUDY} clients only correlations beyond ±{_least_seen(SMALL_STUDY)} have an interval that excludes 0.",
         "Nothing of the model lies under the temporal site, the control.",
     ]
 

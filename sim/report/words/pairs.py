@@ -83,16 +83,15 @@ def together(run: Run) -> list[str]:
     if table.empty:
         return []
     (c, t), *_ = effects.crossing(run.scenario)
-    who = (
-        "two insecure partners" if (c, t) == ("secure", "secure") else f"a client who is not {c} with a therapist who is not {t}"
-    )
+    both_insecure = (c, t) == ("secure", "secure")
+    who = "two insecure partners" if both_insecure else f"a client who is not {c} with a therapist who is not {t}"
     pairs = {name: _pairs(table, name) for name in ("alliance", "dropout")}
     whole = {name: _row(table, name) for name in ("alliance", "dropout")}
     if excludes_zero(whole["alliance"]):
         beyond = f"{'a worse' if whole['alliance']['mean'] < 0 else 'a better'} alliance than"
     else:
         beyond = "on the whole neither a worse nor a better alliance than" if len(pairs["alliance"]) > 1 else "the alliance that"
-    sums = "what each does alone adds up to" if who.startswith("two") else "the sum of both"
+    sums = "what each does alone adds up to" if both_insecure else "the sum of both"
     over = f" over {len(pairs['alliance'])} pairs" if len(pairs["alliance"]) > 1 else ""
     found = f"Together {who} have {beyond} {sums} ({signed_interval(whole['alliance'])} WAI points{over})"
     more = (

@@ -35,8 +35,7 @@ def title(scenario: Scenario, measure: str) -> str:
     """What a row of the table is about, with its unit; of a difference also from what."""
     m = described(scenario, measure)
     if measure.endswith(DIFFERENCE):
-        unit = "percentage points" if m.unit.startswith("%") else m.unit
-        return f"{m.title}, difference ({unit})"
+        return f"{m.title}, difference ({m.difference_unit})"
     return f"{m.title} ({m.unit})"
 
 

@@ -61,7 +61,7 @@ def triangle(run: Run, fig: Figure | SubFigure | None = None) -> Figure | SubFig
 
 
 def _colour(row: Any) -> tuple[str, Any]:
-    """Colour and line of an effect: up, down, or not told from nothing."""
+    """Colour and line of an effect: up, down, or with an interval that includes 0."""
     if not excludes_zero(row):
         return NONE, ":"
     return (POSITIVE, "-") if row["effect"] > 0 else (NEGATIVE, (0, (3, 1.2)))
