@@ -45,7 +45,7 @@ WEEKS_OF = {"intake_weeks": 30, "training_from": 1}
 
 
 #: Labels now -> as they were: names of measures, and units.
-LABELS = {**naming.renamed()["measures"], **naming.renamed()["units"]}
+LABELS = {**naming.renamed()["labels"], **naming.renamed()["units"]}
 
 
 #: Scenarios as they were called -> as they are.
