@@ -10,7 +10,7 @@ def main() -> None:
     try:
         from sim.cli.main import main as command
     except KeyboardInterrupt:
-        sys.stderr.write("attune: stopped; nothing was written\n")
+        sys.stderr.write("attune: stopped; nothing is left half-written\n")
         sys.exit(130)
     command()
 

@@ -132,6 +132,12 @@ class _Pool(ProcessPoolExecutor):
             return super().submit(*given, **named)
 
 
+def processes(count: int) -> ProcessPoolExecutor:
+    """So many processes that share nothing with this one, end with it, and leave Ctrl-C to it."""
+    # spawn, whatever the platform's habit: a forked process would share compiled state half-made
+    return _Pool(count, mp_context=multiprocessing.get_context("spawn"), initializer=_worker_begins)
+
+
 class Processes:
     """Processes on this machine. One that dies is replaced and its work given out again, ``MOST_LOST`` times at most."""
 
@@ -144,11 +150,6 @@ class Processes:
 
     def __exit__(self, kind: type[BaseException] | None, *_: Any) -> None:
         self._end(gently=kind is None)
-
-    def _start(self) -> ProcessPoolExecutor:
-        # spawn, whatever the platform's habit: a forked process would share compiled state half-made
-        context = multiprocessing.get_context("spawn")
-        return _Pool(self.count, mp_context=context, initializer=_worker_begins)
 
     def _end(self, gently: bool) -> None:
         if self._pool is None:
@@ -166,7 +167,7 @@ class Processes:
         coming, again = iter(work), list[Given]()
         lost: dict[int, int] = {}  # by the identity of a piece of work, which is held here as long as it is not done
         while True:
-            self._pool = self._pool or self._start()
+            self._pool = self._pool or processes(self.count)
             given: list[Given] = []
             try:
                 for one, made in _flowing(self._pool, _given(again, coming, given), do, self.count + 1):

@@ -351,7 +351,7 @@ def main(arguments: list[str] | None = None) -> None:
     except MemoryError:
         _fail("not enough memory for this scenario; use fewer clients, sessions or replicates", 2)
     except KeyboardInterrupt:
-        _fail("stopped; nothing was written", 130)
+        _fail("stopped; nothing is left half-written", 130)
 
 
 def _hint(error: Any) -> Iterator[str]:

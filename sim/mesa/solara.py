@@ -1,6 +1,6 @@
 """The Mesa page itself, as Solara runs it: a scenario to choose, and Mesa's own page (``SolaraViz``) for its model.
 
-Needs the extra ``mesa-page``; nothing imports this but ``mesa_page``. Everything that belongs to a visitor is made inside
+Needs the extra ``mesa-page``; nothing imports this but ``mesa/page.py``. Everything that belongs to a visitor is made inside
 a component: what stands at the level of this module is shared by all.
 """
 

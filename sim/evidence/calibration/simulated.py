@@ -10,7 +10,6 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import json
-import multiprocessing
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
@@ -20,7 +19,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from sim.batch.workers import end_with_parent
+from sim.batch.workers import processes
 from sim.errors import SearchError
 from sim.evidence.patterns.published import patterns
 from sim.evidence.patterns.studies import Studies
@@ -163,9 +162,7 @@ class Bank:
         return [_found(self._kept[job.key]) for job in jobs]
 
     def _side_by_side(self, jobs: Iterable[Job]) -> Iterable[tuple[Job, dict[str, Any]]]:
-        if self._pool is None:  # spawn, whatever the platform's habit: a forked process would share compiled state half-made
-            context = multiprocessing.get_context("spawn")
-            self._pool = ProcessPoolExecutor(self._workers, mp_context=context, initializer=end_with_parent)
+        self._pool = self._pool or processes(self._workers)
         waiting: dict[Future[dict[str, Any]], Job] = {self._pool.submit(found_by, job): job for job in jobs}
         for future in as_completed(waiting):
             yield waiting[future], future.result()
