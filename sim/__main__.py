@@ -10,7 +10,9 @@ def main() -> None:
     try:
         from sim.cli.main import main as command
     except KeyboardInterrupt:
-        sys.stderr.write("attune: stopped; nothing is left half-written\n")
+        from sim import screen
+
+        screen.note("attune: stopped; nothing is left half-written")
         sys.exit(130)
     command()
 

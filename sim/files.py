@@ -25,12 +25,13 @@ def must_be_free(path: Path, advice: str = "choose another name") -> None:
 
 def write_new(path: Path, data: str | bytes, advice: str = "choose another name") -> Path:
     """Write a file that must not be there yet, text as UTF-8; what cannot be written whole is removed. Raises ``StoreError``."""
+    encoded = _encoded(data)
     try:
         with path.open("xb") as file:
             try:
-                file.write(_encoded(data))
+                file.write(encoded)
                 file.flush()
-            except OSError:
+            except BaseException:
                 path.unlink(missing_ok=True)
                 raise
     except FileExistsError:
@@ -88,14 +89,14 @@ def appending(path: Path) -> FileIO:
 def append(file: FileIO, text: str) -> None:
     """Write text to the end of an unbuffered file, so that it is on the disk when this returns.
 
-    Raises ``OSError`` where that fails; the file is then as it was.
+    Where that fails, or is stopped, the file is as it was. Raises ``OSError``.
     """
     rest, end = memoryview(text.encode("utf-8")), file.seek(0, os.SEEK_END)
     try:
         while rest:
             rest = rest[file.write(rest) :]
         os.fsync(file.fileno())
-    except OSError:
+    except BaseException:
         with contextlib.suppress(OSError):
             file.truncate(end)
         raise
@@ -194,6 +195,10 @@ def replacing(folder: Path) -> Iterator[Path]:
     """
     with temporary(".new-", folder) as beside:
         yield beside
-        for made in sorted(path for path in beside.rglob("*") if path.is_file()):
-            place = folder / made.relative_to(beside)
-            os.replace(made, folder_at(place.parent) / place.name)
+        places = {made: folder / made.relative_to(beside) for made in sorted(beside.rglob("*")) if made.is_file()}
+        for place in places.values():
+            folder_at(place.parent)
+            if place.is_dir():
+                raise StoreError("cannot be written (a folder of that name is there)", where=str(place))
+        for made, place in places.items():
+            os.replace(made, place)

@@ -328,9 +328,9 @@ def test_disagreements_say_why() -> None:
     assert ensemble.disagreements(far) == ["5.1 lies off by +2.6"]
     many = replace(good, values={name: (p[name].value + 1.4992 * p[name].uncertainty, 0.0) for name in VALUES})
     assert ensemble.disagreements(many) == ["joint score 47.2, at most 32.7"]
-    assert ensemble.disagreements(far, allow_luck=True) == ["5.1 lies off by +2.6"]
+    assert ensemble.disagreements(far, allow_noise=True) == ["5.1 lies off by +2.6"]
     noisy = replace(far, values={**far.values, "5.1": (far.values["5.1"][0], p["5.1"].uncertainty)})
-    assert ensemble.disagreements(noisy, allow_luck=True) == [] and ensemble.disagreements(noisy) == ["5.1 lies off by +2.6"]
+    assert ensemble.disagreements(noisy, allow_noise=True) == [] and ensemble.disagreements(noisy) == ["5.1 lies off by +2.6"]
     unclear = replace(good, parts={"9.6": {"anxiety": (0.1, -0.1, 0.3), "avoidance": (0.5, 0.4, 0.6)}})
     assert ensemble.disagreements(unclear) == ["9.6 anxiety not shown"] and ensemble.disagreements(unclear, True) == []
     missing = replace(good, values={**good.values, "5.1": (float("nan"), 0.0)})

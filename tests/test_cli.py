@@ -194,6 +194,41 @@ def test_a_crash_on_the_way_writes_nothing(attune: Attune, tmp_path: Path, monke
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(("words", "said"), [
+    (("run", HELLO, "--anew"), "since version 0.1 it is called '--restart' (the table in docs/CHANGES.md"),
+    (("validate", "--rivals"), "since version 0.1 it is called '--competing'"),
+    (("run", HELLO, "--sed", 3), "Possible options: --seed"),
+    (("run", HELLO, "--seed"), "--seed"),
+    (("run", HELLO, "--seed", "x"), "--seed"),
+    (("run", HELLO, "--force=1"), "--force"),
+    (("rn", HELLO), "Did you mean 'run'?"),
+    (("run",), "scenario"),
+])  # fmt: skip
+def test_options_that_cannot_be(attune: Attune, tmp_path: Path, words: tuple[object, ...], said: str) -> None:
+    """Status 2, what is meant, and what an option of 0.1 is called now."""
+    done = attune(*words)
+    assert done.status == 2 and done.out == "" and said in done.err and "Traceback" not in done.err
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("module", ["sim.cli.main", "numpy"])
+def test_ctrl_c_is_answered_while_the_program_is_read(module: str) -> None:
+    """Whatever is being imported: one line, status 130."""
+    code = (
+        "import sys\n"
+        "class Stop:\n"
+        "    def find_spec(self, name, *rest):\n"
+        f"        if name == {module!r}: raise KeyboardInterrupt\n"
+        "sys.meta_path.insert(0, Stop())\n"
+        f"sys.argv = ['attune', 'run', {HELLO!r}, '--out', 'nowhere']\n"
+        "from sim.__main__ import main\n"
+        "main()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 130 and done.stderr == "attune: stopped; nothing is left half-written\n", done
+    assert not (ROOT / "nowhere").exists()
+
+
 def test_version_and_help(attune: Attune) -> None:
     """The version is that of the package; help names the verbs."""
     assert __version__ in attune("--version").out

@@ -90,6 +90,18 @@ def test_a_new_file_is_never_written_over_another(tmp_path: Path) -> None:
     assert (tmp_path / "there").read_text() == "mine"
 
 
+def test_what_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
+    """Text that is none in UTF-8; a folder where a file belongs."""
+    with pytest.raises(UnicodeEncodeError):
+        files.write_new(tmp_path / "x", "half a character \ud800")
+    (tmp_path / "report.html").mkdir()
+    (tmp_path / "a.txt").write_text("old")
+    with pytest.raises(StoreError, match="report.html: cannot be written"), files.replacing(tmp_path) as beside:  # noqa: RUF043
+        (beside / "a.txt").write_text("new")
+        (beside / "report.html").write_text("new")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.txt", "report.html"] and (tmp_path / "a.txt").read_text() == "old"
+
+
 def test_the_rights_of_the_process_are_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Another thread may make files meanwhile."""
     monkeypatch.setattr(os, "umask", lambda mask: pytest.fail("the umask belongs to the whole process"))

@@ -131,7 +131,8 @@ def test_old_names_in_a_page_address_say_what_they_are_called_now() -> None:
     (lambda: sim.run("hello.yaml", 1), r"a scenario is needed here, not str; sim\.load\(.hello\.yaml.\) reads one"),
     (lambda: sim.compare(USUAL, 3, [1]), "a scenario is needed here, not int"),
     (lambda: sim.compare(USUAL, USUAL, [1], measure=3), "measure must be a name, a function of a run"),
-    (lambda: sim.run_batch(USUAL, 1, "nowhere", workers="two"), "workers must be a number of processes"),
+    (lambda: sim.run_batch(USUAL, 1, "nowhere", workers="two"), "workers must be a whole number, not 'two'"),
+    (lambda: sim.run_batch(USUAL, 1, "nowhere", chunk=0), "chunk must be at least 1, not 0"),
     (lambda: sim.Model().but(trust_rate=0.1), "this model has no parameters of its own"),
     (lambda: sim.run(USUAL, 1).tables["client"], "there is no table 'client' - did you mean 'clients'"),
 ])  # fmt: skip
@@ -154,6 +155,15 @@ def test_a_folder_whose_scenario_was_edited_is_not_read(batch: Any, tmp_path: Pa
             read(place)
         path.write_text(text)
         read(place)
+
+
+def test_a_run_and_a_batch_are_told_apart(batch: Any, tmp_path: Path) -> None:
+    from sim.storage import store
+
+    folder = store.save(sim.run(USUAL, 1), tmp_path / "run")
+    for place, read, other in ((folder, sim.open_batch, "open_run"), (batch.folder, sim.open_run, "open_batch")):
+        with pytest.raises(StoreError, match=rf"read it with sim\.{other}"):
+            read(place)
 
 
 def test_a_point_that_is_not_there_is_no_empty_table(batch: Any) -> None:

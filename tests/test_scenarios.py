@@ -389,6 +389,12 @@ def test_bad_input_is_refused_in_one_line(tmp_path: Path, case: str) -> None:
     assert len(message) < 300
 
 
+def test_an_arm_may_be_called_clinic(tmp_path: Path) -> None:
+    """What it may say is what any arm may say."""
+    said = refusal(written(tmp_path, Q + "arms:\n  clinic: {sesions: 3}\n"))
+    assert "session_every" not in said and said.startswith("s.yaml:3: arms.clinic.sesions: is not a key")
+
+
 def test_a_choice_is_nearest_to_one_of_its_own_key(tmp_path: Path) -> None:
     """What another key may be is no suggestion."""
     said = "s.yaml:2: report: must be 'usual' or 'interaction', not "

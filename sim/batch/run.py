@@ -11,6 +11,7 @@ batch was stopped and taken up again: tasks have a fixed size, and the tables ar
 from __future__ import annotations
 
 import contextlib
+import operator
 import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -68,12 +69,9 @@ def run_batch(
     >>> sim.open_batch(batch).points["trust_rate"].tolist()
     [0.1, 0.3]
     """
-    if workers is not None and not isinstance(workers, int) and not hasattr(workers, "results"):
-        raise UsageError(f"workers must be a number of processes, or OnExecutor or OnCluster of sim.extend, not {workers!r}")
+    chunk = None if chunk is None else _count("chunk", chunk)
+    workers = workers if workers is None or hasattr(workers, "results") else _count("workers", workers)
     plan = planned(a_scenario(scenario), seed, keep=keep, on_error=on_error, model=model, added=added)
-    for name, count in (("chunk", chunk), ("workers", workers)):
-        if isinstance(count, int) and count < 1:
-            raise UsageError(f"{name} must be at least 1")
     folder = Path(folder)
     begun(folder, plan, force=force, restart=restart)
     with ledgers.held(folder) as ledger:
@@ -86,6 +84,17 @@ def run_batch(
             if assembled(plan, folder, ledger, target):
                 return folder
     raise StoreError(f"{folder}: chunks are lost or damaged as soon as they are written; is something else writing there?")
+
+
+def _count(name: str, given: Any) -> int:
+    """A number of things, at least one. Raises ``UsageError``."""
+    try:
+        count = operator.index(given)
+    except TypeError:
+        raise UsageError(f"{name} must be a whole number, not {given!r}") from None
+    if count < 1:
+        raise UsageError(f"{name} must be at least 1, not {count}")
+    return count
 
 
 def _chosen(workers: int | Workers | None, tell: Callable[[str], Any]) -> contextlib.AbstractContextManager[Workers]:

@@ -138,6 +138,15 @@ def processes(count: int) -> ProcessPoolExecutor:
     return _Pool(count, mp_context=multiprocessing.get_context("spawn"), initializer=_worker_begins)
 
 
+def ended(pool: ProcessPoolExecutor, gently: bool) -> None:
+    """End these processes: gently when their work is done, or at once."""
+    workers = list((pool._processes or {}).values())
+    pool.shutdown(wait=gently, cancel_futures=True)
+    for worker in () if gently else workers:
+        with contextlib.suppress(OSError, ValueError):
+            worker.terminate()
+
+
 class Processes:
     """Processes on this machine. One that dies is replaced and its work given out again, ``MOST_LOST`` times at most."""
 
@@ -152,14 +161,8 @@ class Processes:
         self._end(gently=kind is None)
 
     def _end(self, gently: bool) -> None:
-        if self._pool is None:
-            return
-        workers = list((self._pool._processes or {}).values())
-        self._pool.shutdown(wait=gently, cancel_futures=True)
-        if not gently:
-            for worker in workers:
-                with contextlib.suppress(OSError, ValueError):
-                    worker.terminate()
+        if self._pool is not None:
+            ended(self._pool, gently)
         self._pool = None
 
     def results(self, work: Iterable[Given], do: Callable[[Given], Made]) -> Iterator[tuple[Given, Made]]:

@@ -355,9 +355,10 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _hint(error: Any) -> Iterator[str]:
-    """What an option that there is not may have been meant to be."""
-    if (name := getattr(error, "option_name", None)) and not error.possibilities:
-        known = [option for one in error.ctx.command.params for option in one.opts]
+    """What an option that there is not was called before, where it was."""
+    name, at = getattr(error, "option_name", None), getattr(error, "ctx", None)
+    known = [option for one in at.command.params for option in one.opts] if at is not None else []
+    if name and name not in known and not getattr(error, "possibilities", ()):
         yield from filter(None, [nearest(name, known).removeprefix(" - ")])
 
 

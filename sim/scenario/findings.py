@@ -34,9 +34,9 @@ def _in_words(error: Any, at: Location) -> str:
             return "is missing; it must be given" + (", as one sentence that the scenario answers" if at == ("question",) else "")
         case "extra_forbidden":
             keys = _keys_beside(at)
-            if at[0] == "arms" and at[-1] in KEYS and "clinic" not in at[:-1]:
+            if at[0] == "arms" and at[-1] in KEYS and not _of_a_clinic(at):
                 return f"belongs to the whole scenario, not to one arm; an arm may say {', '.join(keys)}"
-            if at[-1] in ClinicFile.model_fields and "clinic" not in at[:-1]:
+            if at[-1] in ClinicFile.model_fields and not _of_a_clinic(at):
                 return f"is said under 'clinic:', as in clinic: {{{at[-1]}: ...}}"
             where = "of a scenario" if len(at) == 1 else "that can stand here"
             return f"is not a key {where}{hint(at[-1], keys)}"
@@ -55,9 +55,14 @@ def _keys_beside(at: Location) -> tuple[str, ...]:
     return (*KEYS, "extends") if model is ScenarioFile else ARM_KEYS if model is ArmFile else tuple(model.model_fields)
 
 
+def _of_a_clinic(at: Location) -> bool:
+    """Whether this is a key of a clinic, of the whole scenario or of an arm (which may be called clinic itself)."""
+    return "clinic" in (at[2:-1] if at[0] == "arms" else at[:1] if len(at) > 1 else ())
+
+
 def _model_at(at: Location) -> type[BaseModel]:
     """The part of a file of which the last of these names is a key."""
-    if "clinic" in at[:-1]:
+    if _of_a_clinic(at):
         return ClinicFile
     if at[0] == "arms":
         return ArmFile

@@ -199,6 +199,8 @@ def open_run(folder: str | Path) -> Run:
     try:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         refuse_older(folder, manifest["versions"])
+        if manifest.get("kind") == "batch":
+            raise StoreError("holds a batch, not a single run; read it with sim.open_batch", where=str(folder))
         for name in (SCENARIO, *(f"{table}.parquet" for table in manifest["tables"])):
             if not (folder / name).is_file():
                 raise StoreError(f"{folder}: no whole result folder here ({name} is missing)")

@@ -28,6 +28,12 @@ class Region:
     process: str
     site: str  # EEG site under which it lies: prefrontal, parietal or none (it lies too deep, or no claim names a site)
     claims: tuple[str, ...]
+    above_all: str = ""  # the part of it that the literature speaks of most
+
+    @property
+    def full_title(self) -> str:
+        """What it is called, with the part that is meant above all."""
+        return f"{self.title} ({self.above_all})" if self.above_all else self.title
 
 
 REGIONS: dict[str, Region] = {
@@ -35,8 +41,8 @@ REGIONS: dict[str, Region] = {
     for r in (
         Region("mirror", "mirror system", "maps the other's expression onto one's own",
                "none", ("K8", "K9", "K17")),
-        Region("limbic", "limbic system (amygdala)", "raises arousal under threat and by resonance",
-               "none", ("K7", "K9", "K16", "K20")),
+        Region("limbic", "limbic system", "raises arousal under threat and by resonance",
+               "none", ("K7", "K9", "K16", "K20"), "amygdala"),
         Region("insula", "anterior insula", "turns mirrored expression and own arousal into a felt signal",
                "none", ("K7", "K9")),
         Region("acc", "anterior cingulate cortex", "registers that something went other than expected",

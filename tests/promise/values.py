@@ -23,7 +23,7 @@ import pandas as pd
 
 import sim
 from sim import naming
-from sim.storage.store import arithmetic_fingerprint, lock_hash
+from sim.storage.store import arithmetic_fingerprint, versions
 
 HERE = Path(__file__).parent
 SCENARIOS = HERE.parents[1] / "scenarios"
@@ -141,7 +141,7 @@ def differences(kept: Any, now: Any) -> list[str]:
 
 def made_with() -> dict[str, str]:
     """The arithmetic and the versions here; with others last digits may differ."""
-    return {"arithmetic": arithmetic_fingerprint(), "lock": lock_hash()}
+    return {**versions(), "attune": "", "arithmetic": arithmetic_fingerprint()}
 
 
 def main() -> int:

@@ -75,4 +75,4 @@ def lesions_table() -> str:
         rows.append(
             (lesion, *(f"{float(t[n].mean() - intact[n].mean()):+.3f}" for n in names), f"{repaired(t) - repaired(intact):+.2f}")
         )
-    return table(("removed", *names.values(), "share repaired"), rows)
+    return table(("removed", *names.values(), "proportion repaired"), rows)

@@ -171,7 +171,7 @@ def session_verbs() -> str:
 
 def regions_table() -> str:
     """The one vocabulary of regions."""
-    rows = [(f"`{r.name}`", r.title, r.process, r.site, ", ".join(r.claims)) for r in REGIONS.values()]
+    rows = [(f"`{r.name}`", r.full_title, r.process, r.site, ", ".join(r.claims)) for r in REGIONS.values()]
     rows += [
         (f"`{whole}`", whole.replace("_", " "), "contains " + ", ".join(parts), "", "K24") for whole, parts in CONTAINS.items()
     ]

@@ -95,7 +95,7 @@ def context(result: Mapping[str, Any], rows: Rows) -> dict[str, Any]:
         "hand_rows": _hand_rows(),
         "members": len(members()),
         "ensemble": ensemble,
-        "within": sum(not disagreements(table_of(one["table"]), allow_luck=True) for one in ensemble["verified"]),
+        "within": sum(not disagreements(table_of(one["table"]), allow_noise=True) for one in ensemble["verified"]),
         "strictly": sum(not one["why"] for one in ensemble["verified"]),
         "failed": [one for one in ensemble["verified"] if one["why"]],
         "pinned_rows": pinned_rows()[1],

@@ -2,22 +2,40 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sim import screen
 from sim.files import write_over
 
+if TYPE_CHECKING:
+    from sim.evidence.calibration.simulated import Bank
+
 _WORKERS = typer.Option(min=1, help="Processes side by side; default: all cores. Does not change results.")
 _FOLDER = typer.Option(help="Folder for every simulated table and the result; a search that was stopped goes on from there.")
 
 
 MOST_CANDIDATES = 1950  # as many have random draws of their own
-VERIFIED, VERIFY_SEED = 40, 2  # members of a new ensemble that are simulated again at once, and their luck
+VERIFIED, VERIFY_SEED = 40, 2  # members of a new ensemble that are simulated again at once, and their seed
+
+
+@contextlib.contextmanager
+def banked(folder: Path, workers: int | None) -> Iterator[Bank]:
+    """A bank of tables that keeps what is finished; Ctrl-C says so."""
+    from sim.evidence.calibration.simulated import Bank
+
+    try:
+        with Bank(folder, workers) as bank:
+            yield bank
+    except KeyboardInterrupt:
+        screen.note(f"attune: stopped; what is finished is kept in {folder}, and the same command goes on from there")
+        sys.exit(130)
 
 
 def told(what: str) -> None:
@@ -42,12 +60,11 @@ def calibrate(
     from sim.evidence.calibration.free import centre
     from sim.evidence.calibration.plain import fit_as_data
     from sim.evidence.calibration.search import Search
-    from sim.evidence.calibration.simulated import Bank
     from sim.evidence.stored import keep
 
     if start not in ("defaults", "centre"):
         raise EvidenceError(f"--start must be defaults or centre, not {start!r}")
-    with Bank(out, workers) as bank:
+    with banked(out, workers) as bank:
         if bank.kept:
             told(f"{bank.kept} tables are there already")
         search = Search(bank, size=size, progress=told)
@@ -95,13 +112,13 @@ def ensemble(
 
     with Bank(None, workers) as bank:
         found = checked(bank, verify, seed, size, progress=lambda done, total: told(f"verified {done} of {total}"))
-    data = [{name: one[name] for name in ("member", "score", "why", "beyond_luck")} for one in found]
+    data = [{name: one[name] for name in ("member", "score", "why", "beyond_noise")} for one in found]
     if as_json:
         screen.say(json.dumps(data, indent=2))
     else:
         screen.show(page.verified_table(data))
         screen.say(page.verified_summary(data))
-    if any(one["beyond_luck"] for one in data):
+    if any(one["beyond_noise"] for one in data):
         sys.exit(1)
 
 
@@ -110,7 +127,6 @@ def _built(folder: Path, wanted: int, fit_file: Path | None, workers: int | None
     from sim.evidence.calibration import ensemble as of
     from sim.evidence.calibration.free import FREE
     from sim.evidence.calibration.plain import fit_of, table_as_data
-    from sim.evidence.calibration.simulated import Bank
     from sim.evidence.stored import keep, kept
     from sim.theory.ensemble import FILE
 
@@ -120,7 +136,7 @@ def _built(folder: Path, wanted: int, fit_file: Path | None, workers: int | None
         raise EvidenceError(f"{fit_file}: is no result of attune calibrate ({e})") from None
     if len(fit.standings) != len(FREE):
         raise EvidenceError(f"{fit_file}: has {len(fit.standings)} parameters, the model {len(FREE)}; calibrate again")
-    with Bank(folder, workers) as bank:
+    with banked(folder, workers) as bank:
         built = of.build(bank, fit, wanted, most=min(3 * wanted + 50, MOST_CANDIDATES), say=told)
         if len(built.kept) < 2:
             raise EvidenceError(f"of {built.candidates} candidates {len(built.kept)} agree with the table: no ensemble was made")

@@ -11,13 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from sim import screen
-from sim.cli.evidence.calibrate import told
+from sim.cli.evidence.calibrate import banked, told
 from sim.cli.printed.ensemble import text_table
 from sim.errors import EvidenceError
 from sim.evidence.calibration.ensemble import wrong_signs
 from sim.evidence.calibration.plain import fit_of, table_as_data
 from sim.evidence.calibration.search import Search, standardised_residuals
-from sim.evidence.calibration.simulated import Bank
 from sim.evidence.patterns.published import chosen, patterns
 from sim.evidence.stored import keep_with_product, kept
 from sim.files import folder_at, must_be_free
@@ -39,7 +38,7 @@ def leave_one_out(folder: Path, ids: Sequence[str], workers: int | None, keeping
     for one in rows:
         if patterns()[one].tier != "calibrate":
             raise EvidenceError(f"pattern {one} has no value to predict; those with one are of tier calibrate")
-    with Bank(folder, workers) as bank:
+    with banked(folder, workers) as bank:
         found = predicted(Search(bank), fit_of(kept("calibration")), rows, say=told)
     data = {"rows": [asdict(one) for one in found]}
     if as_json:
@@ -65,7 +64,7 @@ def competing(folder: Path, names: Sequence[str], rounds: int, workers: int | No
     if out is not None:
         must_be_free(out / COMPETING_FIGURE, "choose another folder")
     found: list[dict[str, Any]] = []
-    with Bank(folder, workers) as bank:
+    with banked(folder, workers) as bank:
         for competitor in wanted:
             one = of.refitted(competitor, bank, rounds, say=told)
             found.append({

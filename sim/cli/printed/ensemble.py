@@ -93,7 +93,7 @@ def verified_table(found: Sequence[Mapping[str, Any]]) -> Table:
 
 def verified_summary(found: Sequence[Mapping[str, Any]]) -> str:
     """How many agree."""
-    good, within = (sum(not one[kind] for one in found) for kind in ("why", "beyond_luck"))
+    good, within = (sum(not one[kind] for one in found) for kind in ("why", "beyond_noise"))
     return (
         f"{within} of {len(found)} agree with the whole table on random draws that no search has used, when that of a "
         "single table is "

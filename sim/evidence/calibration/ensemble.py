@@ -37,14 +37,14 @@ def standings(free: Sequence[Free] = FREE) -> np.ndarray:
 # ----------------------------------------------------------------------------------------------------- what agrees
 
 
-def disagreements(found: Found, allow_luck: bool = False) -> list[str]:
+def disagreements(found: Found, allow_noise: bool = False) -> list[str]:
     """Why a table does not agree with the published evidence; nothing where it agrees.
 
-    ``allow_luck``: of a single table some noise is its own, so that each residual counts in units of its uncertainty and its
+    ``allow_noise``: of a single table some noise is its own, so that each residual counts in units of its uncertainty and its
     Monte-Carlo error together, and a sign that is not shown (neither right nor wrong for certain) is no disagreement.
     """
     missed = standardised_residuals(found)
-    if allow_luck:
+    if allow_noise:
         luck = {name: found.values[name][1] / patterns()[name].uncertainty for name in missed}
         missed = {name: m / (1.0 + luck[name] ** 2) ** 0.5 for name, m in missed.items()}
     why = [f"{name} lies off by {m:+.1f}" for name, m in missed.items() if not abs(m) <= LARGEST_RESIDUAL]
@@ -52,7 +52,7 @@ def disagreements(found: Found, allow_luck: bool = False) -> list[str]:
     if not score <= score_limit(len(missed)):
         why.append(f"joint score {score:.1f}, at most {score_limit(len(missed)):.1f}")
     amiss = _signs_amiss(found)
-    return why + [f"{name} {part} {verdict}" for name, part, verdict in amiss if not (allow_luck and verdict == "not shown")]
+    return why + [f"{name} {part} {verdict}" for name, part, verdict in amiss if not (allow_noise and verdict == "not shown")]
 
 
 def _signs_amiss(found: Found) -> list[tuple[str, str, str]]:
@@ -256,7 +256,7 @@ def checked(bank: Bank, count: int, seed: int, size: float = 1.0, of: Sequence[M
             "member": int(i),
             "score": sum(m**2 for m in standardised_residuals(table).values()),
             "why": disagreements(table),
-            "beyond_luck": disagreements(table, allow_luck=True),
+            "beyond_noise": disagreements(table, allow_noise=True),
             "table": table,
         }
         for i, table in zip(chosen, found, strict=True)

@@ -19,7 +19,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from sim.batch.workers import processes
+from sim.batch.workers import ended, processes
 from sim.errors import SearchError
 from sim.evidence.patterns.published import patterns
 from sim.evidence.patterns.studies import Studies
@@ -135,7 +135,7 @@ class Bank:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         if self._pool is not None:
-            self._pool.shutdown(wait=kind is None, cancel_futures=True)
+            ended(self._pool, gently=kind is None)
             self._pool = None
         if self._file is not None:
             self._file.close()  # lets go of the ledger

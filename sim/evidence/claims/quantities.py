@@ -75,7 +75,7 @@ MEANINGS: dict[str, str] = {
     "shown_minus_felt": "expression less arousal, client",
     "leaving_logit": "logit of the probability of leaving after a session",
     "repaired_share": "proportion of a client's ruptures that were repaired; clients without any are left out",
-    "confrontation_share": "of a client's sessions with a rupture, the share with a confrontation",
+    "confrontation_share": "of a client's sessions with a rupture, the proportion with a confrontation",
     "fright_left": "arousal three exchanges after it was forced to .9, less the client's mean of the session before",
     "bond_minus_general_moved": "how much further attachment to the therapist moved than general attachment, ECR points",
     "early_late_alliance": "correlation over clients of the WAI after session 4 with the late one",
@@ -177,7 +177,7 @@ def _change(run: Run, name: str) -> pd.Series:
 
 
 def _confrontation_share(sessions: pd.DataFrame) -> pd.Series:
-    """Of a client's sessions with a rupture, the share with a confrontation; clients without a rupture are left out."""
+    """Of a client's sessions with a rupture, the proportion with a confrontation; clients without a rupture are left out."""
     ruptured = sessions[sessions["ruptures"] > 0]
     openly = ruptured["rupture_type"].isin(["confrontation", "both"]).astype(float)
     return openly.groupby([ruptured["replicate"], ruptured["client"]]).mean()

@@ -80,7 +80,7 @@ def changes_of(scenario: Scenario) -> dict[str, Any]:
     found = []
     for arm in scenario.arms:
         if arm.clamp or arm.force:
-            raise ScenarioError(f"{scenario.name}: holds or forces something; that is an experiment, not a model to validate")
+            raise ScenarioError(f"{scenario.name}: clamps or forces something; that is an experiment, not a model to validate")
         found.append({name: getattr(arm, name) for name in _OF_THE_MODEL})
     if any(one != found[0] for one in found):
         raise ScenarioError(f"{scenario.name}: its {len(found)} arms are different models; validate one at a time")

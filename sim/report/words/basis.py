@@ -2,7 +2,7 @@
 
 Read off the scenario and the model, in three steps. *Levers* are what the arms differ in, and what the scenario sets for
 all of them. Each lever has *equations*: those that take it as an argument, and, at one remove, those that read what these
-write. Equations name their *claims* in their docstrings ([K9, A2]), and parameters are their arguments.
+write. Which *claims* an equation carries stands in ``theory/claims.yaml``; parameters are its arguments.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ _NO_SCAN = "The components are named after brain regions: a model index, not a s
 def _triangle(run: Run, _: dict[str, Any]) -> tuple[str, str]:
     table = effects.triangle(run)
     return "The triangle of empathy, attachment and alliance", (
-        "An arrow runs from the corner that was pushed to the one that was free to answer; the third was held at its usual "
+        "An arrow runs from the corner that was pushed to the one that was free to answer; the third was clamped to its usual "
         f"course. Effect: {_PAIRED}. Solid blue: up; dashed orange: down; dotted grey: the 95 % interval includes 0. Late "
         f"sessions, {_most(table['n'])} clients. Pushes differ in kind, so compare an effect with its push (in brackets, in the "
         "same SD). Empathy is the response as the client perceives it, attachment security with this therapist, alliance its "

@@ -5,7 +5,6 @@ Which sentences a run has is decided as its figures are (``report/figures/chosen
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import Any
 
@@ -73,7 +72,7 @@ def _triangle(run: Run) -> list[str]:
     ends = f", the weakest from {least['pushed']} to {least['free']}" if len(table) > 1 else ""
     return [
         f"For the size of the push, the strongest influence runs from {most['pushed']} to {most['free']}{ends}.",
-        "In standard deviations (SD) of clients, one corner pushed, a second held at its usual course, and the third free: "
+        "In standard deviations (SD) of clients, one corner pushed, a second clamped to its usual course, and the third free: "
         f"{_small('; '.join(parts))}.",
         "The pushes are of different kinds, and not equally hard to achieve in life.",
     ]
@@ -88,7 +87,7 @@ def _whose(row: Row) -> str:
 
 
 def _region(name: str) -> str:
-    return re.sub(r" \(.*\)", "", REGIONS[name].title if name in REGIONS else f"{name.replace('_', ' ')} cortex")
+    return REGIONS[name].title if name in REGIONS else f"{name.replace('_', ' ')} cortex"
 
 
 def _lesion_table(run: Run) -> list[str]:

@@ -123,7 +123,7 @@ def _effects(ax: Axes, table: pd.DataFrame) -> None:
 
 def region_words(region: str, depth: int, left: float) -> str:
     """A row's name: indented below the whole that contains it; how much is left where it was not removed."""
-    title = REGIONS[region].title if region in REGIONS else f"{region.replace('_', ' ')} cortex (all below)"
+    title = REGIONS[region].full_title if region in REGIONS else f"{region.replace('_', ' ')} cortex (all below)"
     return "      " * depth + title + (f", {100 * left:.0f} % left" if left else "")
 
 

@@ -273,9 +273,7 @@ def leaving(run: Run) -> list[str]:
         )
     if not told:
         return []
-    none = (
-        "" if any(excludes_zero(low_high(row)) for row in table.to_dict("records")) else ", and none of it can be told from zero"
-    )
+    none = "" if any(excludes_zero(low_high(row)) for row in table.to_dict("records")) else ", and no 95 % interval excludes zero"
     return [
         f"Compared with the same people with the same therapist where {_where(run)}: {'; '.join(told)}{none}.",
         *_saved(run),
