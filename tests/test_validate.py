@@ -234,7 +234,7 @@ def test_what_a_scenario_changes() -> None:
     }  # fmt: skip
     with pytest.raises(ScenarioError, match="2 arms are different models"):
         changes_of(from_spec({**base, "arms": {"a": {}, "b": {"parameters": {"trust_rate": 0.3}}}}, "x"))
-    with pytest.raises(ScenarioError, match="holds or forces"):
+    with pytest.raises(ScenarioError, match="clamps or forces"):
         changes_of(from_spec({**base, "clamp": {"attachment": 0}}, "x"))
 
 
