@@ -75,5 +75,6 @@ $(MESA)/.installed: $(VENV)/.installed-test
 	@$(BIN)/python -m venv --clear --without-pip $(MESA)
 	@$(BIN)/python -c 'import sysconfig; print("import site; site.addsitedir(%r)" % sysconfig.get_path("purelib"))' \
 	  > $$($(MESA)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/usual.pth
+	@$(MESA)/bin/python -m pip --disable-pip-version-check --no-input -q install -c constraints.txt hatchling  # builds solara-assets
 	@$(MESA)/bin/python -m pip --disable-pip-version-check --no-input -q install -c constraints.txt --no-build-isolation -e '.[mesa-page]'
 	@touch $@

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from sim.scenario.scenario import from_spec as from_spec
     from sim.scenario.scenario import load as load
     from sim.simulation.tables import Run as Run
-    from sim.storage.store import open_run as open_run
+    from sim.storage.reading import open_run as open_run
     from sim.theory.parameters import Parameters as Parameters
     from sim.therapy.model import Model as Model
 
@@ -41,7 +41,7 @@ _PLACES = {
     "ScenarioError": "sim.errors",
     "run": "sim.runs.run",
     "Run": "sim.simulation.tables",
-    "open_run": "sim.storage.store",
+    "open_run": "sim.storage.reading",
     "run_batch": "sim.batch.run",
     "open_batch": "sim.batch.results",
     "replayed": "sim.folders.replay",

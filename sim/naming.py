@@ -37,7 +37,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
     """What to say of an unknown name after it has been called so: what it is called now, or `` - did you mean 'x'?``, or nothing.
 
     >>> nearest("client_rating_lift", ["client_leniency"])
-    " - since version 0.1 it is called 'client_leniency' (the table in docs/CHANGES.md has all that was renamed)"
+    " - now called 'client_leniency' (the table in docs/CHANGES.md has all that was renamed since version 0.1)"
     >>> nearest("sesions", ["sessions", "exchanges"])
     " - did you mean 'sessions'?"
     """
@@ -45,6 +45,6 @@ def nearest(name: str, known: Iterable[str]) -> str:
     for names in _now():
         for now in (names.get(name, name), ".".join(names.get(part, part) for part in name.split("."))):
             if now != name and now in known:
-                return f" - since version {BEFORE} it is called '{now}' ({TABLE} has all that was renamed)"
+                return f" - now called '{now}' ({TABLE} has all that was renamed since version {BEFORE})"
     close = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
     return f" - did you mean '{close[0]}'?" if close else ""

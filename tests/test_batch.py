@@ -558,7 +558,7 @@ def test_places_that_cannot_be_used(tmp_path: Path, whole: Path) -> None:
         with pytest.raises(StoreError, match=said):
             run_batch(small(), 5, tmp_path / place, workers=1)
     assert (tmp_path / "other" / "thing").exists()
-    with pytest.raises(StoreError, match="no batch here"):
+    with pytest.raises(StoreError, match="holds no results"):
         sim.open_batch(tmp_path / "other")
     interrupted(tmp_path / "half", 2)
     with pytest.raises(StoreError, match="not finished"):

@@ -399,7 +399,7 @@ def values_at(table: pd.DataFrame, **where: Any) -> np.ndarray:
 
 def test_two_runs_of_the_same_people_are_compared_client_by_client(place: Path, tmp_path: Path) -> None:
     """The difference is the mean over clients of their own difference, as the measures of runs take it."""
-    run = store.open_run(place / "run")
+    run = sim.open_run(place / "run")
     warmer = sim.run(run.scenario.but(parameters={"trust_rate": 0.35}), 1)
     store.save(warmer, tmp_path / "warmer")
     found = sim.compare_folders(place / "run", tmp_path / "warmer")
@@ -423,7 +423,7 @@ def test_other_people_are_two_groups(place: Path, tmp_path: Path) -> None:
     store.save(run, tmp_path / "b")
     found = compare_folders(place / "run", tmp_path / "b", "alliance")
     assert list(found.table["arm"]) == ["secure"] and found.table["over"].iloc[0] == "36 + 36 clients"
-    a, b = (measures.late_alliance(r)["secure"] for r in (store.open_run(place / "run"), run))
+    a, b = (measures.late_alliance(r)["secure"] for r in (sim.open_run(place / "run"), run))
     ends = stats.ttest_ind(b, a, equal_var=False).confidence_interval(0.95)
     assert tuple(found.table[["low", "high"]].iloc[0]) == pytest.approx(tuple(ends))
     said = "; ".join(found.notes)

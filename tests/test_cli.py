@@ -195,8 +195,9 @@ def test_a_crash_on_the_way_writes_nothing(attune: Attune, tmp_path: Path, monke
 
 
 @pytest.mark.parametrize(("words", "said"), [
-    (("run", HELLO, "--anew"), "since version 0.1 it is called '--restart' (the table in docs/CHANGES.md"),
-    (("validate", "--rivals"), "since version 0.1 it is called '--competing'"),
+    (("run", HELLO, "--anew"), "--anew is now called --restart (the table in docs/CHANGES.md"),
+    (("validate", "--rivals"), "--rivals is now called --competing"),
+    (("validate", "--write"), "--write is now called --keep"),
     (("run", HELLO, "--sed", 3), "Possible options: --seed"),
     (("run", HELLO, "--seed"), "--seed"),
     (("run", HELLO, "--seed", "x"), "--seed"),

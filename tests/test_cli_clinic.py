@@ -11,7 +11,7 @@ import sim
 from sim.errors import MatchingError
 from sim.scenario.scenario import load
 from sim.simulation.trace import traced_course
-from sim.storage.store import open_run
+from sim.storage.reading import open_run
 from sim.therapy.clinic.matching import MATCHING
 from sim.therapy.training import PROGRAMMES
 from tests.test_cli import Attune, attune, wrong

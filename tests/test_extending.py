@@ -288,7 +288,7 @@ def test_a_run_of_another_model_is_saved_reported_and_read_back(doubting: sim.Ru
         "columns": ["client_doubt", "mean_client_doubt"],
     }
     assert (folder / "report.html").stat().st_size > 10_000
-    again = store.open_run(folder)
+    again = sim.open_run(folder)
     pd.testing.assert_frame_equal(again.sessions, doubting.sessions)
 
 

@@ -25,7 +25,8 @@ from sim.runs.run import run
 from sim.scenario.scenario import from_spec
 from sim.simulation.clinics import build_clinic
 from sim.simulation.tables import Run
-from sim.storage.store import open_run, save, values_hash
+from sim.storage.reading import open_run
+from sim.storage.store import save, values_hash
 from sim.theory.parameters import Parameters
 from sim.therapy.clinic import week as verbs
 from sim.therapy.clinic.feedback import heed_feedback

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 import pydoc
 import re
 from pathlib import Path
@@ -77,6 +79,14 @@ def test_assigning_to_a_scenario_says_what_to_do() -> None:
         USUAL.arms[0].policies = ()
     with pytest.raises(sim.ScenarioError, match=r"use its \.but"):
         del USUAL.sessions
+    parameters = USUAL.arms[0].parameters
+    changes = (lambda: parameters.update(trust_rate=0.9), lambda: parameters.pop("x", None), lambda: parameters.clear(),
+               lambda: parameters.__setitem__("trust_rate", 0.9), lambda: parameters.setdefault("trust_rate", 0.9))  # fmt: skip
+    for change in changes:
+        with pytest.raises(sim.ScenarioError, match=r"use its \.but"):
+            change()
+    for again in (pickle.loads(pickle.dumps(USUAL)), copy.deepcopy(USUAL)):
+        assert again == USUAL and again.arms[0].parameters == parameters
     assert USUAL.sessions == 3
 
 
@@ -105,11 +115,11 @@ def test_old_folders_are_refused_with_the_version_and_the_table(batch: Any, tmp_
 
 
 @pytest.mark.parametrize(("text", "said"), [
-    ("hold: {attachment: 0}\n", "hold: is not a key of a scenario - since version 0.1 it is called 'clamp' (the table in"),
-    ("parameters: {fit_width: 0.2}\n", "unknown parameter 'fit_width' - since version 0.1 it is called 'attunement_width'"),
-    ("cut: {therapist.response.fit: 0.2}\n", "there is no link 'therapist.response.fit' - since version 0.1 it is called "),
-    ("batch: {vary: {match_sd: [0.1, 0.2]}}\n", "- since version 0.1 it is called 'compatibility_sd'"),
-    ("batch: {vary: {trust_rate: [0.1, 0.2]}, luck: own}\n", "- since version 0.1 it is called 'random_numbers'"),
+    ("hold: {attachment: 0}\n", "hold: is not a key of a scenario - now called 'clamp' (the table in"),
+    ("parameters: {fit_width: 0.2}\n", "unknown parameter 'fit_width' - now called 'attunement_width'"),
+    ("cut: {therapist.response.fit: 0.2}\n", "there is no link 'therapist.response.fit' - now called "),
+    ("batch: {vary: {match_sd: [0.1, 0.2]}}\n", "- now called 'compatibility_sd'"),
+    ("batch: {vary: {trust_rate: [0.1, 0.2]}, luck: own}\n", "- now called 'random_numbers'"),
 ])  # fmt: skip
 def test_old_names_in_a_scenario_say_what_they_are_called_now(text: str, said: str, tmp_path: Path) -> None:
     (tmp_path / "old.yaml").write_text(f"question: Does it help?\n{text}")
@@ -123,13 +133,18 @@ def test_old_names_in_a_page_address_say_what_they_are_called_now() -> None:
     from sim.classroom.lessons import LESSONS
     from sim.errors import AddressError
 
-    with pytest.raises(AddressError, match=r"'?fit_width'?.*since version 0\.1 it is called 'attunement_width'"):
+    with pytest.raises(AddressError, match=r"'?fit_width'?.*now called 'attunement_width'"):
         read("both.fit_width=0.2", {name: {} for name in LESSONS}, next(iter(LESSONS)))
 
 
 @pytest.mark.parametrize(("call", "said"), [
     (lambda: sim.run("hello.yaml", 1), r"a scenario is needed here, not str; sim\.load\(.hello\.yaml.\) reads one"),
     (lambda: sim.compare(USUAL, 3, [1]), "a scenario is needed here, not int"),
+    (lambda: sim.compare(USUAL, USUAL, [1, 2, 1]), "seed 1 is given more than once"),
+    (lambda: sim.compare(USUAL, USUAL, None), "seeds must be several numbers"),
+    (lambda: sim.compare(USUAL, USUAL, [1], measure=[]), "name at least one measure"),
+    (lambda: sim.plots.alliance_curves(USUAL), "alliance_curves draws a run, not Scenario"),
+    (lambda: sim.extend.Policy("x", {}, {"warmth_trait": "a"}), "must be a number, not 'a'"),
     (lambda: sim.compare(USUAL, USUAL, [1], measure=3), "measure must be a name, a function of a run"),
     (lambda: sim.run_batch(USUAL, 1, "nowhere", workers="two"), "workers must be a whole number, not 'two'"),
     (lambda: sim.run_batch(USUAL, 1, "nowhere", chunk=0), "chunk must be at least 1, not 0"),

@@ -16,7 +16,7 @@ import pytest
 
 import sim
 from sim.catalogue.columns import TABLES
-from sim.errors import PopulationError
+from sim.errors import PopulationError, StoreError
 from sim.storage import store
 
 ROOT = Path(__file__).parents[1]
@@ -45,7 +45,7 @@ def test_tables_have_just_the_declared_columns(run: sim.Run) -> None:
 
 def test_a_folder_reads_back_as_it_was(run: sim.Run, tmp_path: Path) -> None:
     """Saving and opening change nothing."""
-    again = store.open_run(store.save(run, tmp_path / "out"))
+    again = sim.open_run(store.save(run, tmp_path / "out"))
     assert again.scenario == run.scenario and again.seed == run.seed
     for name, table in run.tables.items():
         pd.testing.assert_frame_equal(again.tables[name], table)
@@ -93,21 +93,21 @@ def test_an_edited_table_is_noticed(run: sim.Run, tmp_path: Path) -> None:
     table = pd.read_parquet(folder / "clients.parquet")
     table.loc[0, "distress_end"] += 1.0
     table.to_parquet(folder / "clients.parquet")
-    with pytest.raises(store.StoreError, match="vouches"):
-        store.open_run(folder)
+    with pytest.raises(StoreError, match="vouches"):
+        sim.open_run(folder)
     (folder / "clients.parquet").write_bytes(b"not parquet")
-    with pytest.raises(store.StoreError, match="cannot be read"):
-        store.open_run(folder)
+    with pytest.raises(StoreError, match="cannot be read"):
+        sim.open_run(folder)
     (folder / "clients.parquet").unlink()
-    with pytest.raises(store.StoreError, match=r"clients\.parquet is missing"):
-        store.open_run(folder)
+    with pytest.raises(StoreError, match=r"clients\.parquet: is missing"):
+        sim.open_run(folder)
 
 
 def test_a_folder_that_is_there_is_left_alone(run: sim.Run, tmp_path: Path) -> None:
     """Data is never lost."""
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "precious").write_text("mine")
-    with pytest.raises(store.StoreError, match="not empty"):
+    with pytest.raises(StoreError, match="not empty"):
         store.save(run, tmp_path / "out")
     assert (tmp_path / "out" / "precious").read_text() == "mine"
 
@@ -127,7 +127,7 @@ def test_a_failure_on_the_way_leaves_nothing(run: sim.Run, tmp_path: Path) -> No
 def test_a_place_under_a_file_is_refused(run: sim.Run, tmp_path: Path) -> None:
     """An unwritable place gives one clear message (permissions would not stop the superuser)."""
     (tmp_path / "file").write_text("")
-    with pytest.raises(store.StoreError, match="cannot be written"):
+    with pytest.raises(StoreError, match="cannot be written"):
         store.save(run, tmp_path / "file" / "out")
 
 

@@ -15,7 +15,7 @@ import sim
 from sim.catalogue.columns import ENSEMBLE
 from sim.cli.main import main
 from sim.cli.printed import listing
-from sim.errors import ScenarioError
+from sim.errors import ScenarioError, StoreError
 from sim.evidence.patterns.studies import changes_of
 from sim.mesa.model import TherapyModel
 from sim.report.figures import uncertainty as plots_ensemble
@@ -295,14 +295,14 @@ def test_check_says_how_much_longer_it_takes(run: sim.Run) -> None:
 
 def test_it_is_stored_and_read_back(run: sim.Run, tmp_path: Path) -> None:
     folder = store.save(run, tmp_path / "out")
-    again = store.open_run(folder)
+    again = sim.open_run(folder)
     assert list(run.ensemble) == list(ENSEMBLE) and again.scenario == run.scenario
     pd.testing.assert_frame_equal(again.ensemble, run.ensemble)
     pd.testing.assert_frame_equal(two_intervals(again), two_intervals(run))
     assert json.loads((folder / "manifest.json").read_text())["tables"]["ensemble"]["rows"] == len(run.ensemble)
     store.write_table(run.ensemble.assign(value=0.0), folder / "ensemble.parquet", {})
-    with pytest.raises(store.StoreError, match="ensemble"):
-        store.open_run(folder)
+    with pytest.raises(StoreError, match="ensemble"):
+        sim.open_run(folder)
 
 
 def test_the_report_tells_the_two_apart(run: sim.Run, tmp_path: Path) -> None:

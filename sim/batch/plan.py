@@ -150,7 +150,7 @@ def _asked(scenario: Scenario, keep: Sequence[str] | None, on_error: str | None)
         update["on_error"] = checked_on_error(on_error)
     try:
         if keep is not None:
-            update["keep"] = checked_keep(list(keep))
+            update["keep"] = checked_keep([keep] if isinstance(keep, str) else list(keep))
         kept = update.get("keep", scenario.batch.keep if scenario.batch else ())
         may_be_kept(kept, scenario.design == "clinic", exchanges=bool(scenario.traced), items=scenario.keep_items)
     except Wrong as wrong:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -16,15 +15,13 @@ import pyarrow.parquet as pq
 
 from sim.batch.chunk import reference_among
 from sim.catalogue.measures import ends_of
-from sim.errors import ScenarioError, StoreError, UsageError
+from sim.errors import StoreError, UsageError
 from sim.measures.intervals import half_width, standard_error
 from sim.scenario.points import Point, points_of, scenario_at
 from sim.scenario.scenario import Scenario
 from sim.screen import html_table
-from sim.storage import added
 from sim.storage.added import added_files
-from sim.storage.names import MANIFEST, refuse_older
-from sim.storage.store import scenario_of
+from sim.storage.reading import opened, scenario_of
 
 #: What one value of a summary is known by beside its replicate.
 ONE = ["point", "arm", "measure", "minus"]
@@ -170,30 +167,14 @@ def open_batch(folder: str | Path) -> BatchResults:
     >>> sim.open_batch(finished).summaries.columns.tolist()
     ['point', 'replicate', 'arm', 'measure', 'minus', 'n', 'mean', 'sd']
     """
-    folder = Path(folder)
-    try:
-        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        if (folder / "ledger.jsonl").exists():
-            raise StoreError(
-                f"{folder}: this batch is not finished; the command that began it goes on (attune status {folder})"
-            ) from None
-        raise StoreError(f"{folder}: no batch here ({MANIFEST} is missing)") from None
-    except (OSError, ValueError) as e:
-        raise StoreError(f"{folder}: cannot be read ({e})") from e
-    refuse_older(folder, manifest.get("versions", {}))
-    if manifest.get("kind") != "batch":
-        raise StoreError(f"{folder}: holds a single run, not a batch; read it with sim.open_run")
-    try:
-        added.restore(manifest)
-        added_files(folder, manifest["files"])
-        scenario = scenario_of(folder, manifest)
-        missing = [name for name in manifest["tables"] if not (folder / f"{name}.parquet").is_file()]
-    except (KeyError, ScenarioError) as e:
-        raise StoreError(f"{folder}: cannot be read ({e})") from e
-    if missing:
-        raise StoreError(f"{folder}: no whole batch here ({missing[0]}.parquet is missing)")
-    return BatchResults(folder, manifest, scenario)
+    found = opened(folder)
+    if not found.is_batch:
+        raise StoreError("holds a single run, not a batch; read it with sim.open_run", where=str(folder))
+    added_files(found.folder, found.manifest.get("files", {}))
+    scenario = scenario_of(found)
+    if missing := [name for name in found.tables if not (found.folder / f"{name}.parquet").is_file()]:
+        raise StoreError(f"{found.folder}: no whole batch here ({missing[0]}.parquet is missing)")
+    return BatchResults(found.folder, found.manifest, scenario)
 
 
 def intervals(summaries: pd.DataFrame, by: list[str], clinic: bool) -> pd.DataFrame:

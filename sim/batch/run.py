@@ -26,6 +26,7 @@ from sim.batch.plan import Places, Plan, Repeats, planned
 from sim.batch.progress import Log, Progress, note
 from sim.batch.resume import begun, failures_in, finished_chunks, kept_chunk, remove_chunks
 from sim.batch.workers import InThisProcess, Processes, Workers, same_identity
+from sim.compiling import ctrl_c_held
 from sim.errors import BatchStopped, StoreError, UsageError
 from sim.scenario.points import scenario_at
 from sim.scenario.scenario import Scenario, a_scenario
@@ -130,7 +131,8 @@ def _simulate(
         if count:
             if not warm:
                 warm = True
-                warmed_up(plan)
+                with ctrl_c_held():
+                    warmed_up(plan)
                 log.say(f"simulating: {told.done} of {told.total} tasks are there")
             note(folder, told)
             tasks = (plan.key(p, int(place)) for p, places in missing.items() for place in places)

@@ -17,6 +17,7 @@ from concurrent.futures.process import BrokenProcessPool
 from typing import Any, Protocol, TypeVar
 
 from sim.batch.chunk import worker_identity
+from sim.compiling import ctrl_c_held
 from sim.errors import WorkersError
 
 Given = TypeVar("Given")
@@ -111,24 +112,11 @@ def _worker_begins() -> None:
     end_with_parent()
 
 
-@contextlib.contextmanager
-def _ctrl_c_held() -> Iterator[None]:
-    """Hold Ctrl-C back for a moment; processes that are started meanwhile never hear of it."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
 class _Pool(ProcessPoolExecutor):
     """Processes that are started as work is given out, and that Ctrl-C does not reach while they still start."""
 
     def submit(self, *given: Any, **named: Any) -> Future[Any]:
-        with _ctrl_c_held():
+        with ctrl_c_held():
             return super().submit(*given, **named)
 
 

@@ -91,14 +91,15 @@ def run_in(
     try:
         with _told() as progress, _workers(workers, cluster) as chosen, _ended_gently():
             run_batch(scenario, seed, folder, workers=chosen, added=added, progress=progress, **how)
+            found = open_batch(folder)
+            if there:
+                _still_whole(folder)
+            if not there or not (folder / "report.html").exists():
+                _report(found)
     except KeyboardInterrupt as stop:
-        screen.note(f"attune: stopped; what is finished is kept in {folder}, and the same command goes on from there")
+        kept = f"what is finished is kept in {folder}, and the same command goes on from there"
+        screen.note(f"attune: stopped; {kept if folder.exists() else 'nothing had begun'}")
         sys.exit(143 if isinstance(stop, _Ended) else 130)
-    found = open_batch(folder)
-    if there:
-        _still_whole(folder)
-    if not there or not (folder / "report.html").exists():
-        _report(found)
     show(found)
     if there:
         screen.say("Already run with this scenario, seed and version; read from disk.")

@@ -24,7 +24,7 @@ from sim.cli.folders import COMMANDS
 from sim.cli.new import new
 from sim.errors import AttuneError, UsageError
 from sim.files import replacing, write_here, write_new
-from sim.naming import nearest
+from sim.naming import BEFORE, TABLE, nearest, renamed
 from sim.version import __version__
 
 if TYPE_CHECKING:
@@ -133,7 +133,8 @@ def _run_alone(wanted: Scenario, seed: int, out: Path | None, workers: int | Non
     """A single run: whole or not at all."""
     from sim.errors import StoreError
     from sim.files import writable
-    from sim.storage.store import open_run, run_id, save
+    from sim.storage.reading import open_run
+    from sim.storage.store import run_id, save
 
     started = time.perf_counter()
     folder = out or Path("results") / wanted.name / run_id(wanted, seed)
@@ -142,6 +143,8 @@ def _run_alone(wanted: Scenario, seed: int, out: Path | None, workers: int | Non
             done = open_run(folder)
         except StoreError as e:
             raise UsageError(f"{e}. Remove {folder} to run it again.") from e
+        if not (folder / "report.html").exists():
+            _reported(done, folder)
         _show(done, folder)
         screen.say("Already run with this scenario, seed and version; read from disk.")
         return
@@ -294,10 +297,8 @@ def report(
 ) -> None:
     """Write the report of a run or batch again."""
     from sim.batch.results import open_batch
-    from sim.report.pages.run import write_report
     from sim.storage.added import run_files
-    from sim.storage.reading import opened
-    from sim.storage.store import open_run
+    from sim.storage.reading import open_run, opened
 
     run_files(with_files)
     if opened(folder).is_batch:
@@ -305,10 +306,16 @@ def report(
 
         screen.say(f"Report: {write_batch_report(open_batch(folder))}")
         return
-    run = open_run(folder)
+    _reported(open_run(folder), folder)
+    screen.say(f"Report: {folder / 'report.html'}")
+
+
+def _reported(run: Run, folder: Path) -> None:
+    """Write the report of a run that is on the disk."""
+    from sim.report.pages.run import write_report
+
     with replacing(folder) as beside:
         write_report(run, beside)
-    screen.say(f"Report: {folder / 'report.html'}")
 
 
 app.command()(claims)
@@ -358,8 +365,8 @@ def _hint(error: Any) -> Iterator[str]:
     """What an option that there is not was called before, where it was."""
     name, at = getattr(error, "option_name", None), getattr(error, "ctx", None)
     known = [option for one in at.command.params for option in one.opts] if at is not None else []
-    if name and name not in known and not getattr(error, "possibilities", ()):
-        yield from filter(None, [nearest(name, known).removeprefix(" - ")])
+    if name and (now := renamed()["options"]) and (found := [option for option in known if now.get(option) == name]):
+        yield f"{name} is now called {found[0]} ({TABLE} has all that was renamed since version {BEFORE})"
 
 
 def _fail(message: str, status: int) -> NoReturn:

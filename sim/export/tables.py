@@ -17,7 +17,7 @@ from sim.errors import StoreError, TableError
 from sim.export import netcdf
 from sim.export.described import about, columns_described
 from sim.files import whole, write_here
-from sim.storage.reading import ResultFolder, opened
+from sim.storage.reading import ResultFolder, opened, scenario_of
 
 #: What can be exported to.
 FORMATS = ("csv", "netcdf")
@@ -40,6 +40,7 @@ def export(
     if to not in FORMATS:
         raise StoreError(f"--to must be {' or '.join(FORMATS)}, not '{to}'")
     found = opened(folder)
+    scenario_of(found)  # tables of another scenario than the file beside them says would be told wrongly
     names = found.chosen(tuple(tables))
     place = Path(out) if out is not None else found.folder.resolve().with_name(f"{found.folder.resolve().name}-{to}")
     if to == "netcdf":

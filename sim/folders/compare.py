@@ -24,8 +24,7 @@ from sim.naming import nearest
 from sim.scenario.points import told
 from sim.scenario.scenario import Arm
 from sim.simulation.tables import Run
-from sim.storage.reading import opened
-from sim.storage.store import open_run
+from sim.storage.reading import open_run, opened
 from sim.therapy.session import ENDINGS
 
 #: What makes two clients of one number the same person: what they brought, in full.

@@ -25,8 +25,8 @@ from sim.simulation.build import client_numbers
 from sim.simulation.tasks import CHUNK, Task, simulated_part
 from sim.simulation.tidy import frames
 from sim.storage.names import CHUNKS
-from sim.storage.reading import ResultFolder, opened
-from sim.storage.store import arithmetic_fingerprint, lock_hash, open_run, versions
+from sim.storage.reading import ResultFolder, open_run, opened
+from sim.storage.store import arithmetic_fingerprint, lock_hash, versions
 from sim.therapy.model import SHIPPED, Model
 
 #: Columns by which a row is told, as far as a table has them.

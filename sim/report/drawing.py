@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import io
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from matplotlib.figure import Figure, SubFigure
 from matplotlib.lines import Line2D
 
 from sim import measures
+from sim.errors import UsageError
 from sim.report.text import short
 from sim.simulation.tables import Run
 from sim.theory.styles import HIGHEST, LOWEST, STYLE_CUT
@@ -63,8 +65,12 @@ def styled() -> Iterator[None]:
 def in_style(draw: F) -> F:
     """The same figure function, drawing in the house style."""
 
+    of_a_run = next(iter(inspect.signature(draw).parameters), "") == "run"
+
     @wraps(draw)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
+        if of_a_run and args and not hasattr(args[0], "clients"):
+            raise UsageError(f"{draw.__name__} draws a run, not {type(args[0]).__name__}; sim.run and sim.open_run give one")
         with styled():
             return draw(*args, **kwargs)
 

@@ -48,6 +48,9 @@ def _measures(wanted: Wanted, clinic: bool) -> dict[str, Measure]:
         return {getattr(wanted, "__name__", "measure"): wanted}
     if not isinstance(wanted, Iterable):
         raise UsageError(f"measure must be a name, a function of a run, or several of either, not {wanted!r}")
+    wanted = list(wanted)
+    if not wanted:
+        raise UsageError("name at least one measure, or leave measure out for all")
     return {
         m if isinstance(m, str) else getattr(m, "__name__", f"measure {i + 1}"): _named(m) if isinstance(m, str) else m
         for i, m in enumerate(wanted)
@@ -81,9 +84,12 @@ def compare(
     [['mean_alliance', 0.05, 3]]
     """
     a, b = a_scenario(a), a_scenario(b)
-    functions = _measures(measure, clinic="clinic" in (a.design, b.design))
-    if isinstance(seeds, int):
+    if not isinstance(seeds, Iterable):
         raise UsageError(f"seeds must be several numbers, such as range(5), not {seeds}")
+    seeds = list(seeds)
+    if twice := {seed for seed in seeds if seeds.count(seed) > 1}:
+        raise UsageError(f"seed {min(twice)} is given more than once; each seed counts once")
+    functions = _measures(measure, clinic="clinic" in (a.design, b.design))
     a, b = (one.model_copy(update={"ensemble": 0}) for one in (a, b))
     found: dict[str, list[tuple[float, float]]] = {name: [] for name in functions}
     n = 0

@@ -22,10 +22,38 @@ Kind = Literal["population", "box", "normal", "point"]
 _PERSON_KEYS = ("style", "anxiety", "avoidance", "early", "selected", "distress")
 
 
+class Fixed(dict[Any, Any]):
+    """A mapping of a scenario, which does not change either."""
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        raise ScenarioError("a scenario does not change; use its .but(...), which gives a changed copy")
+
+    def __delitem__(self, key: Any) -> None:
+        self[key] = None
+
+    def __ior__(self, other: Any) -> Any:  # type: ignore[misc]
+        self[None] = None
+
+    def update(self, *given: Any, **named: Any) -> None:
+        """Refused, as every change is."""
+        self[None] = None
+
+    clear = pop = popitem = setdefault = update  # type: ignore[assignment]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Fixed, (dict(self),)
+
+
 class Frozen(BaseModel):
     """What was read from a scenario; it cannot be changed and has no other keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def model_post_init(self, _: Any) -> None:
+        """Mappings are fixed too."""
+        for name, value in self.__dict__.items():
+            if type(value) is dict:
+                self.__dict__[name] = Fixed(value)
 
     def __setattr__(self, name: str, value: Any) -> None:
         raise ScenarioError(f"a scenario does not change; use its .but({name}=...), which gives a changed copy")

@@ -116,8 +116,8 @@ def run_file(path: Path) -> None:
         raise AddedError(f"{type(e).__name__}: {e}", where=where) from e
     for what, added, wanted in (("policy", POLICIES, Policy), ("programme", training.PROGRAMMES, training.Programme)):
         for name, one in added.items():
-            if not isinstance(one, wanted):
+            if not isinstance(name, str) or not isinstance(one, wanted):
                 raise AddedError(f"{what} '{name}' must be a {wanted.__name__} of sim.extend, not {one!r}", where=str(path))
     for name, rule in matching.MATCHING.items():
-        if not callable(rule):
+        if not isinstance(name, str) or not callable(rule):
             raise AddedError(f"matching rule '{name}' must be a function of what a service sees, not {rule!r}", where=str(path))

@@ -1,4 +1,4 @@
-"""A folder of results, of a single run or of a batch, read without loading more than a row group of any table."""
+"""A folder of results read back: a run as a whole, any folder without loading more than a row group of any table."""
 
 from __future__ import annotations
 
@@ -8,13 +8,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sim.errors import StoreError, TableError
 from sim.naming import nearest
-from sim.storage.names import LEDGER, LOG, MANIFEST, RUN_LOG, refuse_older
-from sim.storage.store import ValuesHash
+from sim.scenario.scenario import Scenario, load
+from sim.simulation.tables import Run
+from sim.storage import added
+from sim.storage.names import LEDGER, LOG, MANIFEST, RUN_LOG, SCENARIO, refuse_older
+from sim.storage.store import ValuesHash, values_hash
 
 #: What every manifest says; a file without these is none.
 _SAID = ("scenario", "seed", "resolved_scenario", "versions", "sources", "lock", "arithmetic_fingerprint", "tables")
@@ -134,3 +138,47 @@ def opened(folder: str | Path) -> ResultFolder:
     if not isinstance(manifest["tables"], dict) or not isinstance(manifest["resolved_scenario"], dict):
         raise StoreError(f"{path}: is no manifest of results (its tables or scenario are no mapping)")
     return ResultFolder(folder, manifest)
+
+
+def scenario_of(found: ResultFolder) -> Scenario:
+    """The scenario of a folder, with the policies and programmes that it was run with.
+
+    Raises ``StoreError`` where its file cannot be read, or is another than was run.
+    """
+    path = found.folder / SCENARIO
+    try:
+        added.restore(found.manifest)
+        scenario = load(path, name=str(found.manifest["scenario"]))
+    except (OSError, ValueError, KeyError, TypeError) as e:
+        raise StoreError(f"cannot be read ({e})", where=str(path)) from e
+    if scenario.spec != found.manifest["resolved_scenario"]:
+        raise StoreError(f"is not the scenario that was run; {MANIFEST} has that one (resolved_scenario)", where=str(path))
+    return scenario
+
+
+def open_run(folder: str | Path) -> Run:
+    """Read a result folder back. Raises ``StoreError`` when something is missing or the values are not those of the manifest.
+
+    ``folder``: what ``attune run`` wrote; the values are compared with their hashes.
+
+    >>> sim.open_run(folder)
+    Run('hello', seed 1: Tables(clients: 60 x 29, sessions: 240 x 74, assessments: 120 x 12, exchanges: 120 x 72))
+    """
+    found = opened(folder)
+    if found.is_batch:
+        raise StoreError("holds a batch, not a single run; read it with sim.open_batch", where=str(folder))
+    scenario, tables = scenario_of(found), {}
+    for name in found.tables:
+        with found.file(name) as file:
+            try:
+                tables[name] = file.read().to_pandas()
+            except (OSError, pa.ArrowException) as e:
+                raise TableError(f"cannot be read ({_short(e)})", where=f"{found.folder / name}.parquet") from e
+        if values_hash(tables[name]) != found.manifest["tables"][name]["values"]:
+            raise TableError("the values are not those that the manifest vouches for", where=f"{found.folder / name}.parquet")
+    for name in ("exchanges", "items"):
+        tables.setdefault(name, pd.DataFrame())
+    try:
+        return Run(scenario, int(found.manifest["seed"]), **tables, made_with=found.manifest.get("model", {}))
+    except (TypeError, ValueError) as e:
+        raise StoreError(f"{found.folder / MANIFEST}: is no manifest of a run ({e})") from e

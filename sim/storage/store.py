@@ -10,7 +10,7 @@ import hashlib
 import json
 import platform
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -22,12 +22,11 @@ import pyarrow.parquet as pq
 
 from sim.catalogue.columns import POINT, columns_of
 from sim.compiling import compiled, sources_hash
-from sim.errors import ScenarioError, StoreError
 from sim.files import whole, write_here
-from sim.scenario.scenario import Scenario, load
+from sim.scenario.scenario import Scenario
 from sim.simulation.tables import Run
 from sim.storage import added
-from sim.storage.names import MANIFEST, RUN_LOG, SCENARIO, refuse_older
+from sim.storage.names import MANIFEST, RUN_LOG, SCENARIO
 from sim.therapy.model import SHIPPED, Model
 from sim.version import __version__
 
@@ -177,45 +176,3 @@ def save(run: Run, folder: Path, log: list[str] | None = None, report: Callable[
         ]
         write_here(partial / RUN_LOG, "\n".join(lines) + "\n")
     return folder
-
-
-def scenario_of(folder: Path, manifest: Mapping[str, Any]) -> Scenario:
-    """The scenario of a folder of results. Raises ``StoreError`` where its file is another than the manifest says."""
-    scenario = load(folder / SCENARIO, name=str(manifest["scenario"]))
-    if scenario.spec != manifest["resolved_scenario"]:
-        raise StoreError("is not the scenario that was run; put back what manifest.json says", where=str(folder / SCENARIO))
-    return scenario
-
-
-def open_run(folder: str | Path) -> Run:
-    """Read a result folder back. Raises ``StoreError`` when something is missing or the values are not those of the manifest.
-
-    ``folder``: what ``attune run`` or ``sim.storage.store.save`` wrote; the values are compared with their hashes.
-
-    >>> sim.open_run(folder)
-    Run('hello', seed 1: Tables(clients: 60 x 29, sessions: 240 x 74, assessments: 120 x 12, exchanges: 120 x 72))
-    """
-    folder = Path(folder)
-    try:
-        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        refuse_older(folder, manifest["versions"])
-        if manifest.get("kind") == "batch":
-            raise StoreError("holds a batch, not a single run; read it with sim.open_batch", where=str(folder))
-        for name in (SCENARIO, *(f"{table}.parquet" for table in manifest["tables"])):
-            if not (folder / name).is_file():
-                raise StoreError(f"{folder}: no whole result folder here ({name} is missing)")
-        added.restore(manifest)
-        scenario = scenario_of(folder, manifest)
-        tables = {name: pq.read_table(folder / f"{name}.parquet").to_pandas() for name in manifest["tables"]}
-    except FileNotFoundError as e:
-        raise StoreError(f"{folder}: no whole result folder here (manifest.json is missing)") from e
-    except StoreError:
-        raise
-    except (OSError, ValueError, KeyError, ScenarioError, pa.ArrowException) as e:
-        raise StoreError(f"{folder}: cannot be read ({e})") from e
-    for name, table in tables.items():
-        if values_hash(table) != manifest["tables"][name]["values"]:
-            raise StoreError(f"{folder}/{name}.parquet: the values are not those that the manifest vouches for")
-    for name in ("exchanges", "items"):
-        tables.setdefault(name, pd.DataFrame())
-    return Run(scenario, int(manifest["seed"]), **tables, made_with=manifest.get("model", {}))

@@ -32,9 +32,11 @@ class Policy:
     def __post_init__(self) -> None:
         for name, value in self.parameters.items():
             checked(name, value)
-        for name in self.adds:
+        for name, amount in self.adds.items():
             if name not in PERSON:
                 raise ParameterError(f"there is no column '{name}' of a therapist{nearest(name, PERSON)}")
+            if isinstance(amount, bool) or not isinstance(amount, (int, float)):
+                raise ParameterError(f"what is added to '{name}' must be a number, not {amount!r}")
 
 
 POLICIES: dict[str, Policy] = {
