@@ -20,12 +20,12 @@ from sim.errors import ScenarioError, StoreError, TableError
 from sim.files import folder_at, temporary, write_over
 from sim.folders.reopened import Reopened, reopened
 from sim.scenario.points import scenario_at
-from sim.scenario.scenario import Scenario, load
+from sim.scenario.scenario import Scenario
 from sim.simulation.build import client_numbers
 from sim.simulation.tasks import CHUNK, Task, simulated_part
 from sim.simulation.tidy import frames
 from sim.storage.names import CHUNKS
-from sim.storage.reading import ResultFolder, open_run, opened
+from sim.storage.reading import ResultFolder, open_run, opened, scenario_beside
 from sim.storage.store import arithmetic_fingerprint, lock_hash, versions
 from sim.therapy.model import SHIPPED, Model
 
@@ -130,11 +130,8 @@ def _hashes(found: ResultFolder, result: Verified, progress: Callable[[str], Non
 
 def _scenario_kept(found: ResultFolder, result: Verified) -> None:
     """Whether the scenario beside the tables is the one that the manifest says."""
-    from sim.storage import added
-
     try:
-        added.restore(found.manifest)
-        spec = load(found.folder / "scenario.yaml", name=str(found.manifest["scenario"])).spec
+        spec = scenario_beside(found).spec
     except (ScenarioError, OSError, TypeError) as e:
         result.differs.append(Differs("", "scenario.yaml", f"cannot be read ({' '.join(str(e).split())})"))
         return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, NoReturn
 
 from pydantic import BaseModel, ConfigDict
 
@@ -22,23 +22,15 @@ Kind = Literal["population", "box", "normal", "point"]
 _PERSON_KEYS = ("style", "anxiety", "avoidance", "early", "selected", "distress")
 
 
+def _refused(*_: Any, **__: Any) -> NoReturn:
+    """What every method that would change a part of a scenario does."""
+    raise ScenarioError("a scenario does not change; use its .but(...), which gives a changed copy")
+
+
 class Fixed(dict[Any, Any]):
     """A mapping of a scenario, which does not change either."""
 
-    def __setitem__(self, key: Any, value: Any) -> None:
-        raise ScenarioError("a scenario does not change; use its .but(...), which gives a changed copy")
-
-    def __delitem__(self, key: Any) -> None:
-        self[key] = None
-
-    def __ior__(self, other: Any) -> Any:  # type: ignore[misc]
-        self[None] = None
-
-    def update(self, *given: Any, **named: Any) -> None:
-        """Refused, as every change is."""
-        self[None] = None
-
-    clear = pop = popitem = setdefault = update  # type: ignore[assignment]
+    __setitem__ = __delitem__ = __ior__ = update = clear = pop = popitem = setdefault = _refused
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Fixed, (dict(self),)
@@ -58,8 +50,7 @@ class Frozen(BaseModel):
     def __setattr__(self, name: str, value: Any) -> None:
         raise ScenarioError(f"a scenario does not change; use its .but({name}=...), which gives a changed copy")
 
-    def __delattr__(self, name: str) -> None:
-        raise ScenarioError("a scenario does not change; use its .but(...), which gives a changed copy")
+    __delattr__ = _refused
 
 
 class Attachment(Frozen):

@@ -140,15 +140,17 @@ def opened(folder: str | Path) -> ResultFolder:
     return ResultFolder(folder, manifest)
 
 
-def scenario_of(found: ResultFolder) -> Scenario:
-    """The scenario of a folder, with the policies and programmes that it was run with.
+def scenario_beside(found: ResultFolder) -> Scenario:
+    """The scenario in a folder, with the policies and programmes that it was run with. Raises what reading it raises."""
+    added.restore(found.manifest)
+    return load(found.folder / SCENARIO, name=str(found.manifest["scenario"]))
 
-    Raises ``StoreError`` where its file cannot be read, or is another than was run.
-    """
+
+def scenario_of(found: ResultFolder) -> Scenario:
+    """The scenario that a folder's tables are of. Raises ``StoreError`` where its file cannot be read, or is another."""
     path = found.folder / SCENARIO
     try:
-        added.restore(found.manifest)
-        scenario = load(path, name=str(found.manifest["scenario"]))
+        scenario = scenario_beside(found)
     except (OSError, ValueError, KeyError, TypeError) as e:
         raise StoreError(f"cannot be read ({e})", where=str(path)) from e
     if scenario.spec != found.manifest["resolved_scenario"]:
