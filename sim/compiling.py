@@ -1,8 +1,8 @@
 """Where compiled code is kept, so that an edit of any source file is always noticed.
 
 numba's own disk cache looks only at the file of the function it compiles, not at the files which that function
-imports. So everything compiled here lies in a folder named by a hash of all sources, the versions and the
-processor: another source, another folder. Set ``ATTUNE_CACHE`` to choose the place.
+imports. So everything compiled here lies in a folder named by a hash of all rooms that are compiled, the versions
+and the processor: another source, another folder. Set ``ATTUNE_CACHE`` to choose the place.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ import platform
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
+from importlib import resources
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -27,35 +28,46 @@ _KEPT = 6  # folders of earlier sources that are kept
 _ONE_AT_A_TIME = threading.RLock()  # threads of one process may ask for the same code at once
 
 
-_HASHED = {".py", ".yaml", ".csv", ".j2", ".mplstyle"}
+#: Rooms and files whose code is compiled.
+COMPILED = ("luck.py", "compiling.py", "theory", "people", "measurement", "engine", "therapy")
+#: Rooms and files that decide what the tables of a run hold; reports, pages and commands do not.
+DECIDE_TABLES = (*COMPILED, "catalogue", "scenario", "simulation", "measures", "runs", "batch", "storage")
+_HASHED = {".py", ".yaml", ".csv"}
 
 
-def _hash_of_sources() -> str:
-    package = Path(__file__).parent
+def files_of(places: Iterable[str]) -> Iterator[tuple[str, Path]]:
+    """Every source and data file of these rooms and files, each with its name inside the package, in a fixed order."""
+    package = Path(str(resources.files("sim")))
+    for place in places:
+        inside = [package / place] if Path(place).suffix else sorted((package / place).rglob("*"))
+        yield from ((path.relative_to(package).as_posix(), path) for path in inside if path.suffix in _HASHED)
+
+
+def _hash_of(places: Iterable[str]) -> str:
     h = hashlib.blake2b(digest_size=8)
-    for path in sorted(p for p in package.rglob("*") if p.suffix in _HASHED and p.is_file()):
-        h.update(path.relative_to(package).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    for name, path in files_of(places):
+        h.update(name.encode() + b"\0" + path.read_bytes() + b"\0")
     return h.hexdigest()
 
 
 # Taken when the package is imported: a file that is edited later in this process is not what this process runs, and
 # code compiled from the old text must not be kept under the new text's name.
-_SOURCES = _hash_of_sources()
+_COMPILED_FROM, _SOURCES = _hash_of(COMPILED), _hash_of(DECIDE_TABLES)
 
 
 def sources_hash() -> str:
-    """Hash (hex, 16 digits) of every source and data file of the package, as they were when it was imported."""
+    """Hash (hex, 16 digits) of every file that decides what the tables hold, as they were when the package was imported."""
     return _SOURCES
 
 
 @lru_cache(maxsize=1)
 def cache_folder() -> Path:
-    """The folder for code compiled from just these sources, with these versions, for this processor."""
+    """The folder for code compiled from just these rooms, with these versions, for this processor."""
     import llvmlite.binding as llvm
     import numba
     import numpy
 
-    parts = (sources_hash(), numba.__version__, numpy.__version__, sys.version, platform.machine(), llvm.get_host_cpu_name())
+    parts = (_COMPILED_FROM, numba.__version__, numpy.__version__, sys.version, platform.machine(), llvm.get_host_cpu_name())
     name = hashlib.blake2b("|".join(parts).encode(), digest_size=8).hexdigest()
     root = Path(os.environ.get("ATTUNE_CACHE") or Path.home() / ".cache" / "attune")
     folder = root / name
