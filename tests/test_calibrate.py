@@ -417,6 +417,7 @@ def test_ensemble_file_that_does_not_fit_is_refused(monkeypatch: pytest.MonkeyPa
         shipped.members.__wrapped__()
 
 
+@pytest.mark.deep
 def test_members_agree_when_simulated_anew() -> None:
     """A reduced, honest version of ``attune ensemble --verify``: two members on unused luck, at a fifth of the people.
 

@@ -31,6 +31,7 @@ def test_the_page_is_what_the_kept_results_make() -> None:
     assert "must not be used for" in text and "Not for deciding about a person" in text
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("ids", [["16.1", "10.2", "a1"], ["5.1", "11.1", "13.1"]], ids=["community", "courses"])
 def test_kept_table_is_of_this_model(ids: list[str]) -> None:
     """Simulated now on the same seed, these rows come out as they are kept (to a fraction of their own random draws)."""
