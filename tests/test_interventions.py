@@ -550,7 +550,7 @@ DOING = st.fixed_dictionaries({}, optional={
 QUICK = settings(deadline=None, database=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 
 
-@settings(QUICK, max_examples=120)
+@settings(QUICK, max_examples=50)
 @given(doing=DOING, seed=st.integers(0, 1000))
 def test_nothing_leaves_its_range_whatever_is_combined(doing: dict[str, Any], seed: int) -> None:
     """A quantity out of range, or no number, would raise; alone or in chunks, the same comes out."""
