@@ -22,7 +22,7 @@ from sim.theory.claims import claims, claims_of, public_equations
 from sim.theory.parameters import PARAMETERS
 from sim.theory.regions import CONTAINS, REGIONS
 from sim.therapy.exchange import EXCHANGE
-from sim.therapy.links import SESSION_RULES, SessionRule
+from sim.therapy.links import RULES
 from sim.therapy.policies import POLICIES
 from sim.therapy.session import SESSION
 from tools.docs.markdown import table
@@ -113,20 +113,10 @@ def wiring_table() -> str:
     return table(("#", "step", "reads", "region, draw", "parameters", "writes"), rows)
 
 
-def _place(rule: SessionRule) -> tuple[int, int]:
-    """The verb that applies a rule's equation, counted from 1, and where in it. Raises ``LookupError`` where none does."""
-    name = rule.equation.__name__
-    for number, verb in enumerate(SESSION, start=1):
-        if name in verb.__code__.co_names:  # in the order in which the verb names them
-            return number, verb.__code__.co_names.index(name)
-    raise LookupError(f"no verb of the session applies {rule.name}")
-
-
 def session_wiring_table() -> str:
     """What every equation of the session's verbs reads, which numbers it takes and what it writes, in the order of applying."""
-    rows = []
-    for rule in sorted(SESSION_RULES, key=_place):
-        number, _ = _place(rule)
+    rows, names = [], [verb.__name__ for verb in SESSION]
+    for verb, rule in ((verb, rule) for verb, rules in RULES.items() for rule in rules):
         reads, parameters = [], []
         for argument in arguments(rule.equation):
             if argument in rule.reads:
@@ -135,8 +125,9 @@ def session_wiring_table() -> str:
                 parameters.append(f"{rule.whose}_{argument}" if f"{rule.whose}_{argument}" in PARAMETERS else argument)
             else:
                 reads += rule.writes  # what it changes, one after the other
-        verb = f"`{SESSION[number - 1].__name__}`"
-        rows.append((number, verb, f"`{rule.name}`", *map(_names, (reads, parameters, rule.writes, rule.rates))))
+        rows.append(
+            (names.index(verb) + 1, f"`{verb}`", f"`{rule.name}`", *map(_names, (reads, parameters, rule.writes, rule.rates)))
+        )
     return table(("#", "verb", "equation", "reads", "parameters", "writes", "moves by"), rows)
 
 

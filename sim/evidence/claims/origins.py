@@ -18,7 +18,7 @@ from sim.theory.parameters import PARAMETERS
 from sim.theory.regions import CONTAINS, REGIONS, ROLES
 from sim.therapy.exchange import EXCHANGE
 from sim.therapy.interventions import Forced, clamped_quantities
-from sim.therapy.links import SESSION_RULES, SessionRule
+from sim.therapy.links import RULES, SESSION_RULES, SessionRule
 from sim.therapy.policies import POLICIES
 
 
@@ -95,18 +95,12 @@ def handles(overlay: Mapping[str, Any]) -> tuple[set[str], set[str]]:
     return names, steps
 
 
-#: Equations of each verb that can be switched off.
-_OF_VERBS = {
-    "form_alliance": ("trust_target", "felt_bond", "capability_target", "agreement_target", "alliance", "engagement_target"),
-    "heal": ("healing",),
-    "consolidate": ("carried", "secured"),
-}
-
-
 def own_rules(overlay: Mapping[str, Any]) -> list[Rule]:
     """The mechanism's own equations: those that take what the overlay changes."""
     names, steps = handles(overlay)
-    of_verbs = {name for step in steps for name in _OF_VERBS.get(step, ())}
+    of_verbs = {rule.equation.__name__ for step in steps for rule in RULES.get(step, ())}
+    if "consolidate" in steps:
+        of_verbs.add("carried")
     return [r for r in rules() if r.reads & names or r.name in steps or r.name.rpartition(".")[2] in of_verbs]
 
 
