@@ -14,7 +14,7 @@ from sim.measurement import instruments as ask
 from sim.measurement.responses import Occasion, item_table
 from sim.people.life import live_a_week
 from sim.people.population import ecr_score
-from sim.people.state import DYAD, REGION_ACTIVITY, Columns, check_range
+from sim.people.state import DYAD, LATENT, REGION_COLUMNS, Columns, check_range
 from sim.theory.regions import ROLES
 from sim.therapy.interventions import without
 from sim.therapy.links import SESSION_RULES
@@ -32,35 +32,6 @@ from sim.therapy.session import (
 
 WEEKS_PER_MONTH = 4  # a "month" of the tables is four weeks
 
-#: Dyad columns that go into the session table as they are, and their names there.
-LATENT = {
-    "session": "session",
-    "tracking_accuracy": "tracking_accuracy",
-    "accuracy_level": "accuracy_level",
-    "directional_bias": "directional_bias",
-    "alliance_latent": "client_alliance",
-    "alliance_therapist_latent": "therapist_alliance",
-    "disclosure": "mean_client_disclosure",
-    "labelling": "mean_client_labelling",
-    "response": "mean_therapist_response",
-    "warmth": "mean_therapist_warmth",
-    "expression": "mean_client_expression",
-    "therapist_expression": "mean_therapist_expression",
-    "perceived_response": "mean_client_perceived",
-    "collaboration": "mean_client_response",
-    "perceived_collaboration": "mean_therapist_perceived",
-    "attunement": "mean_therapist_attunement",
-    "bids": "mean_client_bid",
-    "shared_meaning": "shared_meaning",
-    "capability": "capability",
-    "engagement": "client_engagement",
-    "repairs": "repairs",
-    "open_rupture": "open_rupture",
-    "dropout_risk": "dropout_risk",
-    "regulation_client": "client_regulation",
-    "regulation_therapist": "therapist_regulation",
-}
-REGION_COLUMNS = {f"{role}_{region}": f"mean_{role}_{quantity}" for role in ROLES for region, quantity in REGION_ACTIVITY.items()}
 #: Dyad columns that verbs write; the compiled exchange tests those that it reads or writes itself.
 CHECKED = tuple(column for rule in SESSION_RULES for column in rule.writes if column in DYAD)
 RUPTURE_TYPES = ("none", "withdrawal", "confrontation", "both")
