@@ -98,7 +98,7 @@ TAKEN_BY_VERBS: dict[str, tuple[str, ...]] = {
     "consolidate": ("session_carry_rate", "prototype_learning_rate"),
     "heal": ("healing_lasting_share",),
     "leave": ("good_enough_distress", "good_enough_sessions", "good_enough_prob"),
-    "rate_alliance": ("observer_response_style_sd", "empathy_item_sd"),
+    "rate_alliance": ("observer_response_style_sd",),
     "live_a_week": ("life_event_moves_prob", "life_event_lasting_prob", "life_event_sd"),
 }
 
