@@ -24,6 +24,7 @@ from sim.measurement import instruments
 from sim.measurement.instruments import CORE_OM, ECR_SCALE
 from sim.measurement.responses import Respondents
 from sim.people import population
+from sim.people.apply import arguments
 from sim.people.state import DYAD, Columns
 from sim.scenario.scenario import Attachment, Scenario
 from sim.simulation import build as design
@@ -271,7 +272,7 @@ def read_by_the_exchange() -> list[str]:
     """Columns of a dyad that an exchange takes in."""
     found = wiring.Wiring()
     for step in EXCHANGE:
-        for argument in wiring.arguments(step.equation):
+        for argument in arguments(step.equation):
             wiring.resolve(step, argument, found)
         found.written.update(dict.fromkeys(step.writes))
     return list(found.read)
@@ -335,6 +336,7 @@ def test_a_bad_person_is_named(role: str) -> None:
 
 _TINY = """
 import numpy as np
+from sim.people.apply import arguments
 from sim.people.state import DYAD, Columns
 from sim.theory import equations as eq
 from sim.theory.parameters import Parameters

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sim.engine.wiring import arguments
+from sim.people.apply import arguments
 from sim.people.state import DYAD
 from sim.theory import equations as eq
 from sim.theory.regions import ROLES

@@ -66,6 +66,11 @@ class World:
         if not self.trace_row.size:
             self.trace_row = np.full(n, -1)
 
+    @property
+    def sides(self) -> tuple[tuple[str, Columns, np.ndarray], ...]:
+        """Role, people, and their row for each dyad."""
+        return ("client", self.clients, self.client_of), ("therapist", self.therapists, self.therapist_of)
+
     def rate(self, name: str, rows: np.ndarray, values: np.ndarray) -> None:
         """Keep a rating of this week for the dyads ``rows``. Raises ``StateError`` for one that is no number, except where
         questionnaires may be missing."""
@@ -155,7 +160,7 @@ def meet_first(world: World, rows: np.ndarray, carried: Mapping[str, np.ndarray]
             values = np.where(np.isnan(before), values, after)
         world.write(column, rows, values)
 
-    for role, people, of in (("client", world.clients, world.client_of), ("therapist", world.therapists, world.therapist_of)):
+    for role, people, of in world.sides:
         for name in ("anxiety", "avoidance"):
             world.write(f"{role}_{name}", rows, people[name][of[rows]])
         fresh_trust = world.applied(eq.first_trust, rows, role)
@@ -199,7 +204,7 @@ def rate_distress(world: World, rows: np.ndarray) -> None:
 def meet(world: World, rows: np.ndarray) -> None:
     """Both people come in as they are today. Writes what each brings, and clears what counts one session."""
     d = world.dyads
-    for role, people, of in (("client", world.clients, world.client_of), ("therapist", world.therapists, world.therapist_of)):
+    for role, people, of in world.sides:
         for name in ("distress", "skill", "warmth_trait", "regulation", "fatigue", "repair_skill", "adaptation"):
             d[f"{role}_{name}"][rows] = people[name][of[rows]]
         d[f"{role}_arousal"][rows] = calm(world, role)
@@ -273,8 +278,7 @@ def consolidate(world: World, rows: np.ndarray) -> None:
     Writes both people's general model and regulation, and their attachment to each other.
     """
     d, p = world.dyads, world.parameters
-    sides = (("client", world.clients, world.client_of), ("therapist", world.therapists, world.therapist_of))
-    for (role, people, of), secured in zip(sides, RULES["consolidate"], strict=True):
+    for (role, people, of), secured in zip(world.sides, RULES["consolidate"], strict=True):
         who = of[rows]
         for name in ("anxiety", "avoidance"):
             bond, general = d[f"{role}_{name}"], people[name]

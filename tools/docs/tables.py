@@ -12,10 +12,11 @@ import numpy as np
 
 from sim.catalogue.columns import BATCH_TABLES, CLINIC_CLIENTS, CLINIC_TABLES, ENSEMBLE_TABLES, TABLES
 from sim.catalogue.measures import known_measures, title_and_unit
-from sim.engine.wiring import Wiring, arguments, draws, resolve
+from sim.engine.wiring import draws, wire
 from sim.evidence.stationary import exchanges_of
 from sim.measurement import instruments
 from sim.naming import renamed
+from sim.people.apply import arguments
 from sim.people.state import DYAD, PERSON, Column
 from sim.theory import equations
 from sim.theory.claims import claims, claims_of, public_equations
@@ -100,16 +101,15 @@ def _names(names: Iterable[str]) -> str:
 
 def wiring_table() -> str:
     """What every step of an exchange reads, which numbers it takes and what it writes, by the rule of ``wiring.resolve``."""
-    wiring, rows = Wiring(), []
-    for number, step in enumerate(EXCHANGE, start=1):
-        variables = [resolve(step, a, wiring) for a in arguments(step.equation)]
-        given = [v.removeprefix("p_") for v in variables if v.startswith("p_")]  # numbers and strengths of regions
+    wired, wiring = wire(EXCHANGE)
+    rows = []
+    for number, w in enumerate(wired, start=1):
+        given = [v.removeprefix("p_") for v in w.variables if v.startswith("p_")]  # numbers and strengths of regions
         parameters = [name for name in given if name in PARAMETERS]
-        luck = [v for v in variables if v in wiring.draws]
-        reads = [v for v in variables if not v.startswith("p_") and v not in luck]
+        luck = [v for v in w.variables if v in wiring.draws]
+        reads = [v for v in w.variables if not v.startswith("p_") and v not in luck]
         regions = [name for name in given if name not in PARAMETERS]
-        rows.append((number, f"`{step.name}`", _names(reads), _names(regions + luck), _names(parameters), _names(step.writes)))
-        wiring.written.update(dict.fromkeys(step.writes))
+        rows.append((number, f"`{w.step.name}`", *map(_names, (reads, regions + luck, parameters, w.step.writes))))
     return table(("#", "step", "reads", "region, draw", "parameters", "writes"), rows)
 
 

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from sim.engine.wiring import arguments, wiring_of
+from sim.engine.wiring import wire
+from sim.people.apply import arguments
 from sim.theory import equations as eq
 from sim.theory.parameters import PARAMETERS
 from sim.theory.regions import CONTAINS, REGIONS, ROLES
@@ -65,7 +66,10 @@ def _in_session(rule: SessionRule) -> Rule:
 @lru_cache(maxsize=1)
 def rules() -> tuple[Rule, ...]:
     """Every equation in use, with what it reads and writes."""
-    exchange = [Rule(name, frozenset(reads), frozenset(writes)) for name, reads, writes in wiring_of(EXCHANGE)]
+    exchange = [
+        Rule(w.step.name, frozenset(name.removeprefix("p_") for name in w.variables), frozenset(w.step.writes))
+        for w in wire(EXCHANGE)[0]
+    ]
     return (*exchange, *map(_in_session, SESSION_RULES), *_between_sessions())
 
 
