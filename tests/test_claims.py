@@ -21,14 +21,19 @@ from sim.evidence.claims.origins import distance, own_rules, rules
 from sim.evidence.claims.quantities import measured, quantities
 from sim.evidence.imaging import correlation
 from sim.evidence.stored import kept
+from sim.luck import Luck, person
+from sim.people import life
+from sim.people.apply import applied
 from sim.people.life import live_a_week
-from sim.people.state import DYAD, PERSON
+from sim.people.population import draw
+from sim.people.state import DYAD, PERSON, Columns
 from sim.report.words.basis import forms_of
 from sim.runs.run import run
+from sim.scenario.people import Attachment
 from sim.scenario.scenario import from_spec, load
 from sim.theory import equations as eq
 from sim.theory.claims import claims
-from sim.theory.parameters import PARAMETERS
+from sim.theory.parameters import PARAMETERS, Parameters
 from sim.theory.regions import REGIONS, ROLES
 from sim.therapy.interventions import clamped_quantities
 from sim.therapy.links import SESSION_RULES, TAKEN_BY_VERBS
@@ -448,6 +453,30 @@ def test_session_wiring_is_what_verbs_do(monkeypatch: pytest.MonkeyPatch) -> Non
     assert set(seen) - first_meeting == set(declared)
     for name, reads in declared.items():
         assert seen[name] - {"attachment", "treatment_gain", "partner_treatment_gain"} == reads, name  # what people bring
+
+
+def test_a_week_of_life_is_what_life_declares(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each equation that life applies stands in ``LIFE``, and each that stands there moves its column."""
+    seen: set[tuple[str, str]] = set()
+    code, p, luck = person("client", np.arange(50)), Parameters(), Luck(1, 0)
+
+    def lived(doubled: tuple[str, str] | None = None) -> Columns:
+        """People a week later, where one equation gives twice what it should."""
+
+        def watched(equation, parameters, role="", columns=None, rows=slice(None), **given):  # type: ignore[no-untyped-def]
+            seen.add((role, equation.__name__))
+            return applied(equation, parameters, role, columns, rows, **given) * (1 + ((role, equation.__name__) == doubled))
+
+        people = draw("client", Attachment(), code, p, luck)
+        with monkeypatch.context() as patched:
+            patched.setattr(life, "applied", watched)
+            live_a_week("client", people, code, 1, p, luck)
+        return people
+
+    usual = lived()
+    assert seen == {(whose, equation.__name__) for whose, equation, _ in life.LIFE}
+    for whose, equation, column in life.LIFE:
+        assert not np.array_equal(usual[column], lived((whose, equation.__name__))[column]), column
 
 
 def test_numbers_that_verbs_take_themselves_are_declared() -> None:

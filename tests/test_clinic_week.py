@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sim.measurement.responses import SurveyLuck
+from sim.luck import Luck
 from sim.people.state import Columns
 from sim.runs.run import run
 from sim.scenario.scenario import Scenario, from_spec
@@ -160,11 +160,11 @@ def test_a_client_has_a_session_every_so_many_weeks() -> None:
 
 
 def test_arrivals_are_poisson_and_stop() -> None:
-    many = arrivals(13.0, 4000, SurveyLuck(1, 0))
+    many = arrivals(13.0, 4000, Luck(1, 0))
     assert many.dtype == np.int64 and abs(many.mean() - 13) < 0.25 and abs(many.var() - 13) < 1.2
-    assert not np.array_equal(many, arrivals(13.0, 4000, SurveyLuck(1, 1)))
-    assert np.array_equal(many[:50], arrivals(13.0, 50, SurveyLuck(1, 0)))
-    assert arrivals(0.0, 3, SurveyLuck(1, 0)).tolist() == [0, 0, 0] and arrivals(5.0, 0, SurveyLuck(1, 0)).size == 0
+    assert not np.array_equal(many, arrivals(13.0, 4000, Luck(1, 1)))
+    assert np.array_equal(many[:50], arrivals(13.0, 50, Luck(1, 0)))
+    assert arrivals(0.0, 3, Luck(1, 0)).tolist() == [0, 0, 0] and arrivals(5.0, 0, Luck(1, 0)).size == 0
     done = run(made({"intake_weeks": 4}), 1).clinic
     total = done.set_index("week")["arrivals_total"]
     assert total[4] == total[10] > total[3]

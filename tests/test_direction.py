@@ -15,7 +15,7 @@ from numba.extending import register_jitable
 from sim import luck
 from sim.engine.wiring import Step, draws
 from sim.measurement.instruments import dsq
-from sim.measurement.responses import SurveyLuck
+from sim.measurement.responses import Respondents
 from sim.people.state import DYAD
 from sim.runs.run import run
 from sim.scenario.scenario import from_spec
@@ -296,7 +296,7 @@ def test_questionnaires_of_studies_move_their_marks_and_no_run(name: str) -> Non
     for table in ("clients", "sessions", "assessments"):
         pd.testing.assert_frame_equal(getattr(plain, table), getattr(changed, table), check_exact=True)
     level, who = np.linspace(-2, 2, 200), luck.person("client", np.arange(200))
-    marks = [dsq("immature", level, who, 0, Parameters(change), SurveyLuck(1, 0)) for change in ({}, {name: other})]
+    marks = [dsq("immature", level, Respondents(who, 0, Parameters(change), luck.Luck(1, 0))) for change in ({}, {name: other})]
     assert not np.array_equal(*marks)
 
 

@@ -16,8 +16,9 @@ import sim
 from sim.errors import ScenarioError, StateError
 from sim.evidence.patterns import directions
 from sim.evidence.patterns.validation import validate
+from sim.luck import Luck
 from sim.measurement import instruments as ask
-from sim.measurement.responses import MOST_ITEMS, NO_ANSWER, Forms, SurveyLuck, scored
+from sim.measurement.responses import MOST_ITEMS, NO_ANSWER, Respondents, scored
 from sim.measures import clinics as clinic_measures
 from sim.measures.persons import people
 from sim.report.pages.run import write_report
@@ -230,10 +231,9 @@ def test_the_usual_rule() -> None:
 
 def test_what_has_no_level_is_no_missing_answer() -> None:
     """A true mark that is no number is the model's fault, and said, also where answers may be missing."""
-    luck = SurveyLuck(1, 0, Forms(0.1, 0.1))
-    code = np.arange(3, dtype=np.uint64)
+    whom = Respondents(np.arange(3, dtype=np.uint64), 4, Parameters(MISSING), Luck(1, 0))
     with pytest.raises(StateError, match="week 4: what 'ecr_anxiety_0' asks about"):
-        ask.ecr("anxiety", np.array([0.2, np.nan, 0.3]), np.zeros(3), code, "0", 4, Parameters(), luck)
+        ask.ecr("anxiety", np.array([0.2, np.nan, 0.3]), np.zeros(3), whom, "0")
 
 
 def test_items_come_back_from_the_folder(tmp_path: Path) -> None:
@@ -360,10 +360,23 @@ def test_who_is_helped_is_not_known_of_everybody() -> None:
 
 
 def test_foresight_keeps_no_marks() -> None:
-    """What is only imagined is not filed, while what would be missing there is missing."""
-    luck = SurveyLuck(1, 0, Forms(0.1, 0.2, keep=True))
-    assert luck.not_kept() == SurveyLuck(1, 0, Forms(0.1, 0.2)) and luck.complete() == SurveyLuck(1, 0)
-    assert SurveyLuck(1, 0, Forms(keep=True)).not_kept().forms is None
+    """What is only imagined, or is the baseline of what is held, is not filed; what is asked in it changes nothing here."""
+    for rule in ("oracle", "similar"):
+        spec = {
+            **CLINIC,
+            "clinic": {**CLINIC["clinic"], "matching": rule, "weeks": 12, "intake_weeks": 12},
+            "record": {"items": True},
+        }
+        scenario = from_spec(spec, "c")
+        clinic = build_clinic(scenario, scenario.arms[0], 0, 3)
+        for _ in range(12):
+            clinic.live_a_week()
+        items = typed(pd.DataFrame(sim.therapy.clinic.book.tables(clinic, clinic.book)["items"]).assign(arm="a"))
+        assert not items.duplicated(["client", "therapist", "when", "week", "session", "rater", "instrument"]).any()
+        assert (items["when"] == 2).sum() == 8 * clinic.world.dyads.session.sum(), rule  # eight questionnaires a session
+    scenario = from_spec({**ARMS, "record": {"items": True}}, "s")
+    world = sim.simulation.build.build(scenario, scenario.arms[2], 0, 3)
+    assert world.baseline is not None and world.baseline.occasions is None and world.occasions == []
 
 
 @pytest.mark.parametrize("design", ["arms", "clinic"])

@@ -19,11 +19,12 @@ import sim
 from sim.compiling import generated_module
 from sim.engine import loop, wiring
 from sim.errors import StateError
-from sim.luck import pair, person
+from sim.luck import Luck, pair, person
 from sim.measurement import instruments
 from sim.measurement.instruments import CORE_OM, ECR_SCALE
-from sim.measurement.responses import Asked, SurveyLuck
+from sim.measurement.responses import Respondents
 from sim.people import population
+from sim.people.apply import arguments
 from sim.people.state import DYAD, Columns
 from sim.scenario.scenario import Attachment, Scenario
 from sim.simulation import build as design
@@ -166,11 +167,11 @@ def plainly(function: Any) -> Any:
 
 
 def test_compiled_marks_equal_plain_python() -> None:
-    code, luck = person("client", np.arange(40)), SurveyLuck(3, 1)
-    for instrument, mark, sd in ((CORE_OM, np.linspace(-0.5, 4.5, 40), 0.9), (ECR_SCALE, np.linspace(0.5, 7.5, 40), 1.55)):
-        fast = instruments.mean_response(instrument, mark, code, Asked("test", "test"), 4, sd, luck)
+    whom = Respondents(person("client", np.arange(40)), 4, Parameters(), Luck(3, 1))
+    for instrument, mark in ((CORE_OM, np.linspace(-0.5, 4.5, 40)), (ECR_SCALE, np.linspace(0.5, 7.5, 40))):
+        fast = instruments.mean_response(instrument, mark, whom, "test")
         with mock.patch.object(instruments, "compiled", plainly), np.errstate(over="ignore"):
-            plain = instruments.mean_response(instrument, mark, code, Asked("test", "test"), 4, sd, luck)
+            plain = instruments.mean_response(instrument, mark, whom, "test")
         assert np.array_equal(fast, plain)
         assert instrument.low <= fast.min() and fast.max() <= instrument.high and np.unique(fast).size > 20
 
@@ -189,7 +190,7 @@ WANTED = {
 @pytest.mark.parametrize("wanted", WANTED)
 def test_compiled_draw_of_people_equals_plain_python(wanted: str) -> None:
     for role in ROLES:
-        where = (role, WANTED[wanted], person(role, np.arange(12)), Parameters(), SurveyLuck(3, 1))
+        where = (role, WANTED[wanted], person(role, np.arange(12)), Parameters(), Luck(3, 1))
         fast = population.draw(*where)
         with mock.patch.object(population, "compiled", plainly), np.errstate(over="ignore"):
             plain = population.draw(*where)
@@ -271,7 +272,7 @@ def read_by_the_exchange() -> list[str]:
     """Columns of a dyad that an exchange takes in."""
     found = wiring.Wiring()
     for step in EXCHANGE:
-        for argument in wiring.arguments(step.equation):
+        for argument in arguments(step.equation):
             wiring.resolve(step, argument, found)
         found.written.update(dict.fromkeys(step.writes))
     return list(found.read)
@@ -335,6 +336,7 @@ def test_a_bad_person_is_named(role: str) -> None:
 
 _TINY = """
 import numpy as np
+from sim.people.apply import arguments
 from sim.people.state import DYAD, Columns
 from sim.theory import equations as eq
 from sim.theory.parameters import Parameters

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -12,8 +13,9 @@ import pytest
 from sim import luck as addressed
 from sim.engine.loop import kernel
 from sim.errors import PopulationError, StateError
+from sim.luck import Luck
 from sim.measurement import instruments as ask
-from sim.measurement.responses import Asked, SurveyLuck
+from sim.measurement.responses import Respondents
 from sim.people.life import live_a_week
 from sim.people.population import draw, ecr_score
 from sim.people.state import DYAD, MEANS, PERSON, Columns
@@ -358,7 +360,7 @@ def test_leaving_happens_as_often_as_its_risk_says() -> None:
 @lru_cache(maxsize=4)
 def _drawn(selected: bool, n: int, seed: int) -> tuple[Columns, np.ndarray]:
     code = addressed.person("client", np.arange(n))
-    return draw("client", Attachment(selected=selected), code, Parameters(), SurveyLuck(seed, 0)), code
+    return draw("client", Attachment(selected=selected), code, Parameters(), Luck(seed, 0)), code
 
 
 def people(selected: bool = False, n: int = 6000, seed: int = 1) -> tuple[Columns, np.ndarray]:
@@ -373,7 +375,7 @@ def test_a_week_of_life_writes_what_it_says() -> None:
     """Distress, its set point, defences, anxiety, avoidance, their anchors and the count of events; nothing else."""
     who, code = people(n=3000)
     before = {name: who[name].copy() for name in PERSON}
-    live_a_week("client", who, code, 3, Parameters(), SurveyLuck(1, 0))
+    live_a_week("client", who, code, 3, Parameters(), Luck(1, 0))
     got = {name for name in PERSON if not np.array_equal(before[name], who[name])}
     attachment = {"anxiety", "avoidance", "anxiety_anchor", "avoidance_anchor"}
     assert got == attachment | {"distress", "distress_set_point", "immature", "neurotic", "life_events"}
@@ -382,7 +384,7 @@ def test_a_week_of_life_writes_what_it_says() -> None:
 def test_a_week_of_distress_by_hand() -> None:
     """Distress moves to its set point and is disturbed by the counter-based random numbers of that week, in part by events."""
     who, code = people(n=400)
-    p, luck = Parameters({"life_event_prob": 0.4}), SurveyLuck(1, 0)
+    p, luck = Parameters({"life_event_prob": 0.4}), Luck(1, 0)
     before, set_point = who.distress.copy(), who.distress_set_point.copy()
     live_a_week("client", who, code, 7, p, luck)
     variance = p.distress_state_share * (1 - (1 - p.distress_return_rate) ** 2)
@@ -407,7 +409,7 @@ def test_life_events_come_move_and_last_as_often_as_stated() -> None:
         }
     )
     before = {name: who[name].copy() for name in PERSON}
-    live_a_week("client", who, code, 1, p, SurveyLuck(1, 0))
+    live_a_week("client", who, code, 1, p, Luck(1, 0))
     assert who.life_events.mean() == pytest.approx(0.5, abs=0.03)
     moved = who.anxiety != before["anxiety"]
     assert moved.sum() / who.life_events.sum() == pytest.approx(p.life_event_moves_prob, abs=0.05)
@@ -415,7 +417,7 @@ def test_life_events_come_move_and_last_as_often_as_stated() -> None:
     assert lasting.sum() / who.life_events.sum() == pytest.approx(p.life_event_lasting_prob, abs=0.05)
     assert not (lasting & ~moved).any()
     still, code = people(n=500)
-    live_a_week("client", still, code, 1, p.but(plasticity=0.0), SurveyLuck(1, 0))
+    live_a_week("client", still, code, 1, p.but(plasticity=0.0), Luck(1, 0))
     for name in ("anxiety", "avoidance", "anxiety_anchor", "avoidance_anchor"):
         np.testing.assert_array_equal(still[name], people(n=500)[0][name])
 
@@ -426,10 +428,10 @@ def test_a_population_stays_what_it_is_without_therapy(role: str) -> None:
     who, code = people(n=6000)
     if role == "therapist":
         code = addressed.person("therapist", np.arange(6000))
-        who = draw("therapist", Attachment(), code, Parameters(), SurveyLuck(1, 0))
+        who = draw("therapist", Attachment(), code, Parameters(), Luck(1, 0))
     start = {name: (who[name].mean(), who[name].std()) for name in ("anxiety", "avoidance", "distress")}
     for week in range(1, 105):
-        live_a_week(role, who, code, week, Parameters(), SurveyLuck(1, 0))
+        live_a_week(role, who, code, week, Parameters(), Luck(1, 0))
     for name, (mean, sd) in start.items():
         assert who[name].mean() == pytest.approx(mean, abs=0.08 * sd), name
         assert who[name].std() == pytest.approx(sd, rel=0.08), name  # those near an end of the scale are disturbed less
@@ -438,12 +440,16 @@ def test_a_population_stays_what_it_is_without_therapy(role: str) -> None:
 # ------------------------------------------------------------------------------------------------ questionnaires
 
 
-def items_of(instrument: ask.Instrument, mark: np.ndarray, who: np.ndarray, purpose: str, item_sd: float) -> np.ndarray:
+def asked(code: np.ndarray, week: int = 0, rater: str = "client") -> Respondents:
+    """These people as they fill in questionnaires."""
+    return Respondents(code, week, Parameters(), Luck(1, 0), rater)
+
+
+def items_of(instrument: ask.Instrument, mark: np.ndarray, who: np.ndarray, purpose: str) -> np.ndarray:
     """Marks of single items: differences of the sums over the first k items, whose luck is the same."""
     sums = [np.zeros(mark.size)]
     for k in range(1, instrument.items + 1):
-        shorter = ask.Instrument(instrument.name, k, instrument.low, instrument.high, "")
-        sums.append(k * ask.mean_response(shorter, mark, who, Asked(purpose, purpose), 0, item_sd, SurveyLuck(1, 0)))
+        sums.append(k * ask.mean_response(replace(instrument, items=k), mark, asked(who), purpose))
     return np.round(np.diff(np.array(sums), axis=0), 9)
 
 
@@ -457,41 +463,35 @@ def cronbach_alpha(items: np.ndarray) -> float:
 def test_the_ecr_is_as_reliable_as_in_the_community(name: str) -> None:
     """Cronbach's alpha of an 18-item dimension near .92; items are whole marks from 1 to 7."""
     who, code = people()
-    p = Parameters()
-    items = items_of(
-        ask.ECR_SCALE, ecr_score(who[name]) + who[f"ecr_response_style_{name}"], code, f"ecr_{name}_0", p.ecr_item_sd
-    )
+    items = items_of(ask.ECR_SCALE, ecr_score(who[name]) + who[f"ecr_response_style_{name}"], code, f"ecr_{name}_0")
     assert set(np.unique(items)) == set(range(1, 8))
     assert cronbach_alpha(items) == pytest.approx(0.92, abs=0.02)
-    score = ask.ecr(name, who[name], who[f"ecr_response_style_{name}"], code, "0", 0, p, SurveyLuck(1, 0))
+    score = ask.ecr(name, who[name], who[f"ecr_response_style_{name}"], asked(code), "0")
     np.testing.assert_allclose(score, items.mean(axis=0), atol=1e-9)
 
 
 def test_every_questionnaire_keeps_to_its_scale() -> None:
     """Means lie between the lowest and highest mark, in steps of one item, however extreme the person."""
-    p, luck = Parameters(), SurveyLuck(1, 0)
-    code = addressed.person("client", np.arange(300))
-    core = ask.core_om(np.linspace(-6, 8, 300), code, "core", 1, p, luck)
+    whom = asked(addressed.person("client", np.arange(300)), week=1)
+    core = ask.core_om(np.linspace(-6, 8, 300), whom)
     assert core.min() >= 0 and core.max() <= 40 and np.corrcoef(core, np.linspace(-6, 8, 300))[0, 1] > 0.9
     np.testing.assert_allclose(core * 3.4, np.round(core * 3.4), atol=1e-9)
     level = np.linspace(0, 1, 300)
-    wai = ask.rated(ask.WAI_SCALE, level, 0.55, code, np.zeros(300), Asked("w", "w"), 1, p.wai_item_sd, p, luck)
+    wai = ask.rated(ask.WAI_SCALE, level, 0.55, np.zeros(300), whom, "w")
     assert wai.min() >= 1 and wai.max() == 7 and wai.min() < 2
     np.testing.assert_allclose(wai * 4, np.round(wai * 4), atol=1e-9)
-    ecr = ask.ecr("anxiety", level, np.full(300, 5.0), code, "e", 1, p, luck)
+    ecr = ask.ecr("anxiety", level, np.full(300, 5.0), whom, "e")
     assert ecr.min() >= 1 and ecr.max() <= 7
 
 
 def test_ratings_have_a_ceiling() -> None:
     """Clients use the top of the alliance scale: the same step moves high ratings less, and some mark 7 throughout."""
-    p, luck, n = Parameters(), SurveyLuck(1, 0), 3000
+    p, n = Parameters(), 3000
     code = addressed.person("client", np.arange(n))
 
     def rated(level: float, rater: str) -> np.ndarray:
-        asked = Asked("w", "w", rater=rater)
-        return ask.rated(
-            ask.WAI_SCALE, np.full(n, level), p.alliance_typical, code, np.zeros(n), asked, 1, p.wai_item_sd, p, luck
-        )
+        whom = asked(code, 1, rater)
+        return ask.rated(ask.WAI_SCALE, np.full(n, level), p.alliance_typical, np.zeros(n), whom, "w")
 
     means = [rated(level, "client") for level in (0.3, 0.5, 0.7, 0.9)]
     low, middle, high, top = (m.mean() for m in means)
@@ -502,17 +502,12 @@ def test_ratings_have_a_ceiling() -> None:
 
 def test_ratings_of_one_person_share_their_style() -> None:
     """Alliance and empathy as one client rates them go together even where nothing differs; without style they do not."""
-    p, luck = Parameters(), SurveyLuck(1, 0)
     who, code = people()
-    level = np.full(code.size, 0.55)
+    level, whom = np.full(code.size, 0.55), asked(code, week=1)
 
     def correlation(style: np.ndarray) -> float:
-        wai = ask.rated(
-            ask.WAI_SCALE, level, 0.55, code, style, Asked("client_wai_bond", "client_wai"), 1, p.wai_item_sd, p, luck
-        )
-        empathy = ask.rated(
-            ask.EMPATHY, level, 0.55, code, style, Asked("client_empathy", "client_empathy"), 1, p.empathy_item_sd, p, luck
-        )
+        wai = ask.rated(ask.WAI_SCALE, level, 0.55, style, whom, "client_wai")
+        empathy = ask.rated(ask.EMPATHY, level, 0.55, style, whom, "client_empathy")
         return float(np.corrcoef(wai, empathy)[0, 1])
 
     assert correlation(who.response_style) > 0.3
@@ -521,8 +516,8 @@ def test_ratings_of_one_person_share_their_style() -> None:
 
 def test_ruptures_are_reported_with_the_stated_chances() -> None:
     """Reports are 0 or 1; left open, repaired and smooth sessions are reported as often as declared."""
-    p, luck, n = Parameters(), SurveyLuck(1, 0), 20_000
-    code = addressed.person("client", np.arange(n))
+    p, n = Parameters(), 20_000
+    whom = asked(addressed.person("client", np.arange(n)), week=1)
     one, none = np.ones(n), np.zeros(n)
 
     def near(share: float) -> Any:
@@ -533,7 +528,7 @@ def test_ruptures_are_reported_with_the_stated_chances() -> None:
         (one, none, p.client_repaired_report_prob),
         (none, none, p.client_false_report_prob),
     ):
-        got = ask.rupture_report(ruptures, left_open, code, 1, p, luck)
+        got = ask.rupture_report(ruptures, left_open, whom)
         assert set(np.unique(got)) == {0.0, 1.0} and got.mean() == near(chance)
     gain = p.observer_tension_report_gain
     for ruptures, tension, chance in (
@@ -542,7 +537,7 @@ def test_ruptures_are_reported_with_the_stated_chances() -> None:
         (none, 0.0, 0.0),
         (none, 5.0, 1.0),
     ):
-        got = ask.observed_rupture(ruptures, np.full(n, tension), code, 1, p, luck)
+        got = ask.observed_rupture(ruptures, np.full(n, tension), whom)
         assert set(np.unique(got)) <= {0.0, 1.0} and got.mean() == near(chance)
 
 
@@ -558,15 +553,8 @@ def test_attachment_to_the_therapist_is_marked_as_it_is() -> None:
         + p.cats_insecurity_gain * (d.client_avoidance - p.avoidance_typical)
     )
     style = ask.style_with("cats", world.clients.response_style, p.client_response_style_sd, world.client_code, p, luck)
-    marked = ask.mean_response(
-        ask.CATS["avoidant"],
-        1 + 5 / (1 + np.exp(style - avoidant)),
-        world.client_code,
-        Asked("cats_avoidant", "cats"),
-        1,
-        p.ecr_item_sd,
-        luck,
-    )
+    whom = world.asked("client", np.arange(3000))
+    marked = ask.mean_response(ask.CATS["avoidant"], 1 + 5 / (1 + np.exp(style - avoidant)), whom, "cats", "avoidant")
     np.testing.assert_array_equal(r["cats_avoidant"], marked)
     assert np.corrcoef(r["cats_preoccupied"], bids)[0, 1] > 0.75
     for scale, low, high in (("secure", 0.2, 0.6), ("avoidant", -0.6, -0.2), ("preoccupied", -0.05, 0.05)):
@@ -605,10 +593,9 @@ def test_those_who_come_suffer_more() -> None:
 def test_attachment_and_distress_go_together_as_published() -> None:
     """As questionnaires measure them, anxiety correlates about .42 with distress in the community, avoidance about .28."""
     community, code = people()
-    p, luck = Parameters(), SurveyLuck(1, 0)
-    distress = ask.core_om(community.distress, code, "core", 0, p, luck)
+    distress = ask.core_om(community.distress, asked(code))
     for name, published in (("anxiety", 0.42), ("avoidance", 0.28)):
-        score = ask.ecr(name, community[name], community[f"ecr_response_style_{name}"], code, "0", 0, p, luck)
+        score = ask.ecr(name, community[name], community[f"ecr_response_style_{name}"], asked(code), "0")
         assert np.corrcoef(score, distress)[0, 1] == pytest.approx(published, abs=0.04)
 
 
@@ -616,9 +603,8 @@ def test_attachment_and_distress_go_together_as_published() -> None:
 def test_the_community_is_where_it_was_measured(name: str, mean: float, sd: float) -> None:
     """The ECR as the community fills it in has the published mean and spread, and nobody lies outside the scale."""
     community, code = people()
-    p = Parameters()
     assert ecr_score(community[name]).min() >= 1 and ecr_score(community[name]).max() <= 7
-    score = ask.ecr(name, community[name], community[f"ecr_response_style_{name}"], code, "0", 0, p, SurveyLuck(1, 0))
+    score = ask.ecr(name, community[name], community[f"ecr_response_style_{name}"], asked(code), "0")
     assert score.mean() == pytest.approx(mean, abs=0.06)
     assert score.std() == pytest.approx(sd, abs=0.06)
 
@@ -628,7 +614,7 @@ def place(client: Any, role: str = "client", n: int = 300, **parameters: float) 
     spec = {"question": "?", "clients_per_arm": n, "sessions": 1, role: client, "parameters": parameters}
     arm = from_spec({"client": "population", "therapist": "population"} | spec, "place").arms[0]
     wanted = arm.client if role == "client" else arm.therapist
-    return draw(role, wanted, addressed.person(role, np.arange(n)), Parameters(parameters), SurveyLuck(1, 0))
+    return draw(role, wanted, addressed.person(role, np.arange(n)), Parameters(parameters), Luck(1, 0))
 
 
 @pytest.mark.parametrize("role", ROLES)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sim.engine.wiring import trace_columns
 from sim.measurement.responses import MOST_ITEMS, OCCASIONS, RATERS
-from sim.people.state import DYAD
+from sim.people.state import DYAD, LATENT
 from sim.theory.regions import REGIONS, ROLES
 from sim.therapy.exchange import EXCHANGE
 
@@ -120,6 +120,7 @@ SESSIONS: Described = {
         for region in REGIONS.values()
     },
 }
+SESSIONS |= {name: (DYAD[column].unit, DYAD[column].meaning) for name, column in LATENT.items() if name not in SESSIONS}
 
 ASSESSMENTS: Described = {
     "arm": _WHO["arm"],

@@ -18,9 +18,10 @@ from numba.core.errors import NumbaError
 from numba.extending import register_jitable
 
 from sim.compiling import generated_module
-from sim.engine.wiring import Step, Wired, arguments, bounds, trace_columns, whose_luck, wire
+from sim.engine.wiring import Step, Wired, bounds, trace_columns, whose_luck, wire
 from sim.errors import WiringError
 from sim.luck import purpose_code
+from sim.people.apply import arguments
 from sim.people.state import DYAD, Column
 from sim.theory.parameters import PARAMETERS
 
@@ -54,12 +55,6 @@ def reached(natural, write, base, forced, slot, shift, recording, low, high):  #
         else:
             natural = min(max(base[place] + shift[write], low), high)
     return seen(natural, forced[write])
-
-
-def _plain_lines(wired: list[Wired]) -> Iterable[list[str]]:
-    """The lines of each step."""
-    for w in wired:
-        yield [f"{', '.join(w.step.writes)} = {w.function}({', '.join(w.variables)})"]
 
 
 def _intervened_lines(wired: list[Wired], columns: Mapping[str, Column]) -> Iterable[list[str]]:
@@ -145,7 +140,8 @@ def source(steps: tuple[Step, ...], parameters: Iterable[str] = tuple(PARAMETERS
             "            forced_here = forced[session_forced, exchange]",
         ]
     out += [f"            {d} = {'normal_at' if d.endswith('_luck') else 'uniform_at'}(stream_{d}, step)" for d in wiring.draws]
-    for w, lines in zip(wired, _intervened_lines(wired, columns) if intervened else _plain_lines(wired), strict=True):
+    plain = ([f"{', '.join(w.step.writes)} = {w.function}({', '.join(w.variables)})"] for w in wired)
+    for w, lines in zip(wired, _intervened_lines(wired, columns) if intervened else plain, strict=True):
         out += [f"            {line}" for line in lines]
         if reads and w.step.writes == ("therapist_attunement",):  # the moment at which the therapist reads the client
             out += [

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -10,6 +9,7 @@ from typing import Any
 
 from sim.errors import WiringError
 from sim.naming import nearest
+from sim.people.apply import arguments
 from sim.people.state import DYAD, Column
 from sim.theory.parameters import PARAMETERS
 from sim.theory.regions import REGIONS, ROLES
@@ -80,11 +80,6 @@ def resolve(step: Step, argument: str, wiring: Wiring, parameters: Iterable[str]
     raise WiringError(f"step {step.name}: nothing provides '{argument}'{nearest(argument, known)}")
 
 
-def arguments(equation: Callable[..., Any]) -> list[str]:
-    """Names of an equation's arguments, in order."""
-    return list(inspect.signature(equation).parameters)
-
-
 def whose_luck(draw: str) -> str:
     """Whose random draw it is: client or pair."""
     # A client's own random draws go with them to every therapist; everything else belongs to the pair.
@@ -106,7 +101,8 @@ class Anatomy:
 
 @dataclass(frozen=True)
 class Wired:
-    """One step with its wiring resolved: which function, which variables, and which of them are quantities."""
+    """One step with its wiring resolved: which function, which variables (``p_x``: a parameter, or a region of a person such as
+    ``p_client_acc``), and which of them are quantities."""
 
     step: Step
     function: str
@@ -119,7 +115,8 @@ class Wired:
         return set(self.step.writes) <= set(self.variables)
 
 
-def wire(steps: tuple[Step, ...], parameters: Iterable[str], columns: Mapping[str, Column]) -> tuple[list[Wired], Wiring]:
+def wire(steps: tuple[Step, ...], parameters: Iterable[str] = tuple(PARAMETERS),
+         columns: Mapping[str, Column] = DYAD) -> tuple[list[Wired], Wiring]:  # fmt: skip
     """Every step with its wiring resolved, in order, and all that they need together. Raises ``WiringError``."""
     wiring, names = Wiring(), tuple(parameters)
     out: list[Wired] = []
@@ -162,13 +159,6 @@ def anatomy(steps: tuple[Step, ...], parameters: tuple[str, ...] = tuple(PARAMET
     )
 
 
-@lru_cache(maxsize=1)
-def wiring_of(steps: tuple[Step, ...]) -> tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...]:
-    """Name of each step, what it reads (quantities, parameters, regions of a person such as ``client_acc``), what it writes."""
-    wired, _ = wire(steps, tuple(PARAMETERS), DYAD)
-    return tuple((w.step.name, tuple(v.removeprefix("p_") for v in w.variables), w.step.writes) for w in wired)
-
-
 def bounds(quantity: str, columns: Mapping[str, Column] = DYAD) -> tuple[float, float]:
     """The lowest and highest value that a quantity of an exchange may have."""
     if quantity in columns:
@@ -183,4 +173,4 @@ def trace_columns(steps: tuple[Step, ...]) -> list[str]:
 
 def draws(steps: tuple[Step, ...]) -> Mapping[str, str]:
     """Every draw of an exchange: name -> whose draw it is (client or pair)."""
-    return {d: whose_luck(d) for d in wire(steps, tuple(PARAMETERS), DYAD)[1].draws}
+    return {d: whose_luck(d) for d in wire(steps)[1].draws}

@@ -159,7 +159,7 @@ def with_every_therapist(run: Run, arm: Arm, replicate: int, outcome: str, clien
     w.week = 1
     meet_first(w, np.arange(len(w.dyads)))
     first = np.arange(clients.size) * therapists.size  # one row a client: they all came alike
-    distress_0 = ask.core_om(w.clients.distress[first], w.client_code[first], "core_begin", w.week, parameters, luck)
+    distress_0 = ask.core_om(w.clients.distress[first], w.asked("client", first), "core_begin")
     for turn in range((EARLY if early else arm.sessions) * plan.session_every):
         w.week = 1 + turn
         going = np.flatnonzero(w.ending == IN_THERAPY)
@@ -198,7 +198,8 @@ def _every_pair(clinic: Clinic, arm: Arm, clients: np.ndarray, therapists: np.nd
     client, therapist = np.repeat(clients, therapists.size), np.tile(np.arange(therapists.size), clients.size)
     rows, client_code = np.arange(client.size), person("client", client)
     w = World(
-        luck=there.luck.complete(), parameters=there.parameters, clients=there.clients.rows(client),
+        luck=there.luck, parameters=there.parameters.but(missing_item_prob=0.0, missing_form_prob=0.0),
+        clients=there.clients.rows(client),
         therapists=people.rows(therapist),
         dyads=Columns(there.dyads.declared, rows.size), client_code=client_code, therapist_code=codes[therapist],
         client_of=rows, therapist_of=rows, pair_code=pair(client_code, codes[therapist]),

@@ -1,12 +1,14 @@
-"""Questionnaires as they come back: item and unit nonresponse and, on request, every single item response.
+"""Questionnaires as they come back: who is asked and when, item and unit nonresponse and, on request, every item response.
 
-A run that asks for neither has no :class:`Forms`, and pays nothing. Whether an item or a whole questionnaire is missing is
-luck at an address of its own, so that nothing else in a run depends on it.
+Whoever asks says whom, when, and on which occasion, with every question; nothing is remembered from one to the next. Whether an
+item or a whole questionnaire is missing has an address of its own among the random draws, so that nothing else depends on it.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -24,152 +26,103 @@ ENOUGH, OF = 4, 5
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What is asked of whom: one scale of one questionnaire.
+class Form:
+    """One questionnaire as the people of an occasion filled it in; ``returned``: whose came back."""
 
-    ``purpose``: the address of the draws for its responses. ``form``: the questionnaire that comes back, or not, as a whole.
-    ``scale``: which scale of it (empty where it has only one). ``rater``: who fills it in.
-    """
-
-    purpose: str
-    form: str
-    scale: str = ""
-    rater: str = "client"
+    returned: np.ndarray
+    responses: np.ndarray  # (people, MOST_ITEMS)
 
 
 @dataclass(frozen=True)
 class Occasion:
-    """When people are asked: rows of clients and therapists (-1: no therapist is meant), number of the session (-1: of none)."""
+    """An occasion whose answers are kept item by item: rows of clients and therapists (-1: no therapist is meant), number of the
+    session (-1: of none). ``forms``: what came back, by rater and questionnaire, as tables call it."""
 
     name: str
     week: int
     client: np.ndarray
     therapist: np.ndarray
     session: np.ndarray
+    forms: dict[tuple[str, str], Form] = field(default_factory=dict)
 
-
-@dataclass
-class _Form:
-    """One questionnaire that everybody of an occasion filled in, except those who are not among ``returned``."""
-
-    occasion: Occasion
-    rater: str
-    instrument: str
-    returned: np.ndarray
-    responses: np.ndarray  # (people, MOST_ITEMS)
-
-
-@dataclass
-class Forms:
-    """How questionnaires come back in one world. ``item_prob``, ``form_prob``: chances that a single item, or a whole
-    questionnaire, is missing; ``keep``: whether every response is kept."""
-
-    item_prob: float = 0.0
-    form_prob: float = 0.0
-    keep: bool = False
-    _occasion: Occasion | None = None
-    _filled: dict[tuple[int, str, str], _Form] = field(default_factory=dict)
-    _kept: list[_Form] = field(default_factory=list)
-
-    @property
-    def missing(self) -> bool:
-        """Whether anything can be missing."""
-        return self.item_prob > 0.0 or self.form_prob > 0.0
-
-    def not_kept(self) -> Forms:
-        """The same questionnaires, of which only scores are kept."""
-        return Forms(self.item_prob, self.form_prob)
-
-    def at(self, occasion: Occasion | None) -> None:
-        """What is asked from now on is asked on this occasion, of these people in this order; none = it is not kept."""
-        self._occasion = occasion
-        self._filled.clear()
-
-    def returned(
-        self, responses: np.ndarray, luck: Luck, who: np.ndarray, asked: Asked, when: int, name: str, first: int
-    ) -> np.ndarray:
-        """The responses (people, items) of one scale as they come back: NaN where there is no answer.
-
-        ``name``: the questionnaire as tables call it; ``first``: where the scale's first item stands in it.
-        """
-        returned = np.ones(who.size, bool)
-        if self.form_prob > 0.0:
-            returned = luck.uniform(who, f"{asked.form} not handed in", when) > self.form_prob
-        if self.item_prob > 0.0:
-            items = np.arange(responses.shape[1])
-            answered = luck.uniform(who[:, None], f"{asked.purpose} left out", when, items[None, :]) > self.item_prob
-            responses = np.where(answered, responses, np.nan)
-        responses = np.where(returned[:, None], responses, np.nan)
-        if self.keep and self._occasion is not None:
-            self._file(self._occasion, asked, name, returned, first, responses)
-        return responses
-
-    def _file(self, occasion: Occasion, asked: Asked, name: str, returned: np.ndarray, first: int, responses: np.ndarray) -> None:
-        """Put one scale's responses to those of the same questionnaire on this occasion."""
-        if returned.size != occasion.client.size:
-            return  # asked of others than of everybody who is there: nobody can say of whom
-        key = (id(occasion), asked.rater, asked.form)
-        if key not in self._filled:
-            blank = np.full((returned.size, MOST_ITEMS), NO_ANSWER, np.int8)
-            self._filled[key] = _Form(occasion, asked.rater, name, returned, blank)
-            self._kept.append(self._filled[key])
-        into = self._filled[key].responses[:, first : first + responses.shape[1]]
+    def keep(self, rater: str, questionnaire: str, first: int, responses: np.ndarray, returned: np.ndarray) -> None:
+        """Put one scale's responses (people, items) into the questionnaire, where its first item has the place ``first``."""
+        blank = Form(returned, np.full((returned.size, MOST_ITEMS), NO_ANSWER, np.int8))
+        into = self.forms.setdefault((rater, questionnaire), blank).responses[:, first : first + responses.shape[1]]
         into[:] = np.where(np.isnan(responses), NO_ANSWER, responses)[:, : into.shape[1]]
-
-    def table(self) -> dict[str, np.ndarray]:
-        """One row a questionnaire that came back, by client and then by time; categories are numbers."""
-        if not self._kept:
-            return {}
-        forms, has = self._kept, [np.flatnonzero(form.returned) for form in self._kept]
-        sizes = [rows.size for rows in has]
-        names = [form.instrument for form in forms]
-        known = list(dict.fromkeys(names))
-
-        def each(values: list[int]) -> np.ndarray:
-            return np.repeat(values, sizes)
-
-        row, therapist, session = (
-            np.concatenate([getattr(form.occasion, name)[rows] for form, rows in zip(forms, has, strict=True)])
-            for name in ("client", "therapist", "session")
-        )
-        responses = np.concatenate([form.responses[rows] for form, rows in zip(forms, has, strict=True)])
-        order = np.argsort(row, kind="stable")
-        columns = {
-            "row": row, "therapist": therapist, "when": each([OCCASIONS.index(form.occasion.name) for form in forms]),
-            "week": each([form.occasion.week for form in forms]), "session": session,
-            "rater": each([RATERS.index(form.rater) for form in forms]),
-            "instrument": np.array(known, object)[each([known.index(name) for name in names])],
-            **{f"item_{k + 1}": responses[:, k] for k in range(MOST_ITEMS)},
-        }  # fmt: skip
-        return {name: values[order] for name, values in columns.items()}
-
-    def forget_after(self, kept: int) -> None:
-        """Keep only the first ``kept`` questionnaires (of ``len``): what was asked since was asked for a look."""
-        del self._kept[kept:]
-
-    def __len__(self) -> int:
-        return len(self._kept)
 
 
 @dataclass(frozen=True)
-class SurveyLuck(Luck):
-    """The random draws of a run, and how its questionnaires come back where some are missing or every response is kept."""
+class Respondents:
+    """Who is asked, and when: what every questionnaire takes beside the state that it asks about.
 
-    forms: Forms | None = None
+    ``code``: the addresses of their random draws, one entry each (of a session's ratings by others than the client: the pair's).
+    ``occasion``: where every single response is kept; none = only scores are.
+    """
 
-    def not_kept(self) -> SurveyLuck:
-        """The same draws for a look at what might be: whatever is missing there is missing, and no responses are kept."""
-        return self if self.forms is None else replace(self, forms=self.forms.not_kept() if self.forms.missing else None)
+    code: np.ndarray
+    week: int
+    parameters: Parameters
+    luck: Luck
+    rater: str = "client"
+    occasion: Occasion | None = None
 
-    def complete(self) -> SurveyLuck:
-        """The same draws where every questionnaire comes back whole."""
-        return self if self.forms is None else replace(self, forms=None)
+    @property
+    def item_by_item(self) -> bool:
+        """Whether single responses matter: some may be missing, or all are kept."""
+        return self.occasion is not None or may_be_missing(self.parameters)
+
+    def normal(self, purpose: str) -> Any:
+        """One standard normal number each."""
+        return self.luck.normal(self.code, purpose, self.week)
+
+    def uniform(self, purpose: str) -> Any:
+        """One uniform number in (0, 1] each."""
+        return self.luck.uniform(self.code, purpose, self.week)
+
+    def returned(self, responses: np.ndarray, form: str, purpose: str, questionnaire: str, first: int) -> np.ndarray:
+        """The responses (people, items) of one scale as they come back: NaN where there is no answer.
+
+        ``form``, ``purpose``: addresses of what is drawn for the whole questionnaire and for this scale. ``questionnaire``: what
+        tables call it; ``first``: where the scale's first item stands in it.
+        """
+        p, came_back = self.parameters, np.ones(self.code.size, bool)
+        if p.missing_form_prob > 0.0:
+            came_back = self.uniform(f"{form} not handed in") > p.missing_form_prob
+        if p.missing_item_prob > 0.0:
+            items = np.arange(responses.shape[1])[None, :]
+            drawn = self.luck.uniform(self.code[:, None], f"{purpose} left out", self.week, items)
+            responses = np.where(drawn > p.missing_item_prob, responses, np.nan)
+        responses = np.where(came_back[:, None], responses, np.nan)
+        if self.occasion is not None:
+            self.occasion.keep(self.rater, questionnaire, first, responses, came_back)
+        return responses
 
 
-def forms_of(parameters: Parameters, keep: bool = False) -> Forms | None:
-    """How questionnaires come back with these parameters; none = whole, and only their scores are kept."""
-    forms = Forms(parameters.missing_item_prob, parameters.missing_form_prob, keep)
-    return forms if forms.missing or keep else None
+def may_be_missing(parameters: Parameters) -> bool:
+    """Whether items or whole questionnaires can be missing with these parameters."""
+    return parameters.missing_item_prob > 0.0 or parameters.missing_form_prob > 0.0
+
+
+def item_table(occasions: Iterable[Occasion]) -> dict[str, np.ndarray]:
+    """One row a questionnaire that came back, by client and then by time; categories are numbers."""
+    forms = [(at, rater, name, form) for at in occasions for (rater, name), form in at.forms.items()]
+    if not forms:
+        return {}
+    known = list(dict.fromkeys(name for _, _, name, _ in forms))
+    parts = []
+    for at, rater, name, form in forms:
+        rows = np.flatnonzero(form.returned)
+        one = {"when": OCCASIONS.index(at.name), "week": at.week, "rater": RATERS.index(rater), "instrument": known.index(name)}
+        each = {column: np.full(rows.size, value) for column, value in one.items()}
+        row, therapist, session = at.client[rows], at.therapist[rows], at.session[rows]
+        parts.append({"row": row, "therapist": therapist, **each, "session": session, "responses": form.responses[rows]})
+    together = {column: np.concatenate([part[column] for part in parts]) for column in parts[0]}
+    responses = together.pop("responses")
+    together["instrument"] = np.array(known, object)[together["instrument"]]
+    order = np.argsort(together["row"], kind="stable")
+    columns = {**together, **{f"item_{k + 1}": responses[:, k] for k in range(MOST_ITEMS)}}
+    return {name: values[order] for name, values in columns.items()}
 
 
 def scored(responses: np.ndarray) -> np.ndarray:

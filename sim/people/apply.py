@@ -13,7 +13,8 @@ from sim.theory.parameters import Parameters
 
 
 @lru_cache(maxsize=None)
-def _arguments(equation: Callable[..., Any]) -> tuple[str, ...]:
+def arguments(equation: Callable[..., Any]) -> tuple[str, ...]:
+    """Names of an equation's arguments, in order."""
     return tuple(inspect.signature(equation).parameters)
 
 
@@ -31,7 +32,7 @@ def applied(
     that very name; this role's parameter; a parameter of the model. ``role`` may be any prefix, such as ``task``.
     """
     values = []
-    for name in _arguments(equation):
+    for name in arguments(equation):
         if name in given:
             values.append(given[name])
         elif columns is not None and f"{role}_{name}" in columns.index:

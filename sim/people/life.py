@@ -5,6 +5,7 @@ Every effect of therapy is a difference from this.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,17 @@ from sim.people.apply import applied
 from sim.people.state import Columns
 from sim.theory import equations as eq
 from sim.theory.parameters import Parameters
+
+#: The equations of a week of life, in order: whose (a prefix, as ``people.apply`` takes it), the equation, the column that it
+#: moves. What they read follows from the names of their arguments; ``anxiety_z`` is ``anxiety``, standardised.
+LIFE: tuple[tuple[str, Callable[..., Any], str], ...] = (
+    ("", eq.distress_drift, "distress"),
+    ("anxiety", eq.prototype_drift, "anxiety"),
+    ("avoidance", eq.prototype_drift, "avoidance"),
+    ("immature", eq.defence, "immature"),
+    ("neurotic", eq.defence, "neurotic"),
+    ("", eq.expected_distress, "distress_set_point"),
+)
 
 
 def _standing(people: Columns, p: Parameters) -> dict[str, Any]:
@@ -26,9 +38,8 @@ def _standing(people: Columns, p: Parameters) -> dict[str, Any]:
 
 def _defences(z: dict[str, Any], p: Parameters) -> tuple[np.ndarray, np.ndarray]:
     """What attachment alone makes of immature and neurotic defences [A8]."""
-    anxiety, avoidance = z["anxiety_z"], z["avoidance_z"]
-    immature = eq.defence(anxiety, avoidance, p.immature_anxiety_path, p.immature_avoidance_path, 0.0)
-    return immature, eq.defence(anxiety, avoidance, p.neurotic_anxiety_path, 0.0, 0.0)
+    immature = applied(eq.defence, p, "immature", own=0.0, **z)
+    return immature, applied(eq.defence, p, "neurotic", own=0.0, avoidance_path=0.0, **z)
 
 
 def keep_own_parts(people: Columns, p: Parameters) -> None:

@@ -132,6 +132,24 @@ DYAD = _columns([
 ])
 
 
+#: Dyad columns that go into the session table as they are: their names there -> here. What the catalogue of tables
+#: (``catalogue/columns.py``) does not describe otherwise has the unit and meaning declared above.
+LATENT = {
+    "session": "session", "tracking_accuracy": "tracking_accuracy", "accuracy_level": "accuracy_level",
+    "directional_bias": "directional_bias", "alliance_latent": "client_alliance",
+    "alliance_therapist_latent": "therapist_alliance", "disclosure": "mean_client_disclosure",
+    "labelling": "mean_client_labelling", "response": "mean_therapist_response", "warmth": "mean_therapist_warmth",
+    "expression": "mean_client_expression", "therapist_expression": "mean_therapist_expression",
+    "perceived_response": "mean_client_perceived", "collaboration": "mean_client_response",
+    "perceived_collaboration": "mean_therapist_perceived", "attunement": "mean_therapist_attunement",
+    "bids": "mean_client_bid", "shared_meaning": "shared_meaning", "capability": "capability",
+    "engagement": "client_engagement", "repairs": "repairs", "open_rupture": "open_rupture", "dropout_risk": "dropout_risk",
+    "regulation_client": "client_regulation", "regulation_therapist": "therapist_regulation",
+}
+#: The same of the session mean of a region's activity.
+REGION_COLUMNS = {f"{role}_{region}": f"mean_{role}_{quantity}" for role in ROLES for region, quantity in REGION_ACTIVITY.items()}
+
+
 class Columns:
     """Named float columns of equal length, held as the rows of one array: ``c.anxiety`` is a view, not a copy."""
 

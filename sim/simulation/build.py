@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from sim import luck
-from sim.measurement.responses import SurveyLuck, forms_of
 from sim.people.population import draw
 from sim.people.state import DYAD, PERSON, Columns
 from sim.scenario.scenario import Arm, Scenario
@@ -58,7 +57,7 @@ def build(scenario: Scenario, arm: Arm, replicate: int, seed: int, clients: np.n
     world.intervention = Intervening(wanted, world.exchange_steps, world.parameters, world.dyads, world.n_exchanges)
     if wanted.clamp:
         world.baseline = _world(scenario, arm.model_copy(update={"lesions": {}}), replicate, seed, clients, model)
-        world.baseline.luck = world.baseline.luck.not_kept()
+        world.baseline.occasions = None
         world.baseline.intervention = world.intervention.recorder()
         world.baseline.trace_row = np.full(len(world.dyads), -1)
     return world
@@ -74,7 +73,7 @@ def adapted_by_policies(therapists: Columns, arm: Arm) -> None:
 def _world(scenario: Scenario, arm: Arm, replicate: int, seed: int, clients: np.ndarray | None, model: Model) -> World:
     """People, dyads and parameters of one arm and replicate, nothing done to them."""
     parameters = arm_parameters(arm, model)
-    luck_here = SurveyLuck(seed, replicate, forms_of(parameters, scenario.keep_items))
+    luck_here = luck.Luck(seed, replicate)
     client = client_numbers(scenario, arm) if clients is None else np.asarray(clients, np.int64)
     client_code = luck.person("client", client)
     people = draw("client", arm.client, client_code, parameters, luck_here)
@@ -106,4 +105,5 @@ def _world(scenario: Scenario, arm: Arm, replicate: int, seed: int, clients: np.
         strengths=lesioned(arm.lesions),
         trace_row=trace_row,
         exchange_steps=model.exchange,
+        occasions=[] if scenario.keep_items else None,
     )

@@ -10,7 +10,6 @@ import numpy as np
 
 from sim import luck
 from sim.engine.wiring import trace_columns
-from sim.measurement.responses import SurveyLuck, forms_of
 from sim.people.population import draw
 from sim.people.state import DYAD, PERSON, Columns
 from sim.scenario.scenario import Arm, Scenario
@@ -25,7 +24,7 @@ from sim.therapy.model import SHIPPED, Model
 from sim.therapy.session import World
 
 
-def arrivals(per_week: float, weeks: int, here: SurveyLuck) -> np.ndarray:
+def arrivals(per_week: float, weeks: int, here: luck.Luck) -> np.ndarray:
     """Arrivals of each week: Poisson, on random draws of their own, so that more weeks change nothing about the earlier ones."""
     from scipy.stats import poisson
 
@@ -38,7 +37,7 @@ def build_clinic(scenario: Scenario, arm: Arm, replicate: int, seed: int, model:
     plan, kind = arm.clinic, arm.therapist
     assert plan is not None
     parameters = arm_parameters(arm, model)
-    here = SurveyLuck(seed, replicate, forms_of(parameters, scenario.keep_items))
+    here = luck.Luck(seed, replicate)
     arriving = arrivals(plan.arrivals_per_week, plan.intake_weeks, here)
     n = int(arriving.sum())
     code = luck.person("client", np.arange(n))
@@ -56,6 +55,7 @@ def build_clinic(scenario: Scenario, arm: Arm, replicate: int, seed: int, model:
         client_of=np.zeros(n, np.int64), therapist_of=np.zeros(n, np.int64), pair_code=np.zeros(n, np.uint64),
         planned_sessions=np.zeros(n, np.int64), n_exchanges=scenario.exchanges, planned_weeks=arm.sessions,
         strengths=lesioned(arm.lesions), exchange_steps=model.exchange,
+        occasions=[] if scenario.keep_items else None,
     )  # fmt: skip
     traced = scenario.traced.get(arm.name, ())
     world.trace = np.zeros((len(traced), scenario.exchanges, len(trace_columns(model.exchange))))

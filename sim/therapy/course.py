@@ -11,11 +11,13 @@ import numpy as np
 
 from sim.errors import WiringError
 from sim.measurement import instruments as ask
+from sim.measurement.responses import Occasion, item_table
 from sim.people.life import live_a_week
 from sim.people.population import ecr_score
-from sim.people.state import DYAD, REGION_ACTIVITY, Columns, check_range
+from sim.people.state import DYAD, LATENT, REGION_COLUMNS, Columns, check_range
 from sim.theory.regions import ROLES
 from sim.therapy.interventions import without
+from sim.therapy.links import SESSION_RULES
 from sim.therapy.session import (
     CENSORED,
     DROPOUT,
@@ -30,51 +32,8 @@ from sim.therapy.session import (
 
 WEEKS_PER_MONTH = 4  # a "month" of the tables is four weeks
 
-#: Dyad columns that go into the session table as they are, and their names there.
-LATENT = {
-    "session": "session",
-    "tracking_accuracy": "tracking_accuracy",
-    "accuracy_level": "accuracy_level",
-    "directional_bias": "directional_bias",
-    "alliance_latent": "client_alliance",
-    "alliance_therapist_latent": "therapist_alliance",
-    "disclosure": "mean_client_disclosure",
-    "labelling": "mean_client_labelling",
-    "response": "mean_therapist_response",
-    "warmth": "mean_therapist_warmth",
-    "expression": "mean_client_expression",
-    "therapist_expression": "mean_therapist_expression",
-    "perceived_response": "mean_client_perceived",
-    "collaboration": "mean_client_response",
-    "perceived_collaboration": "mean_therapist_perceived",
-    "attunement": "mean_therapist_attunement",
-    "bids": "mean_client_bid",
-    "shared_meaning": "shared_meaning",
-    "capability": "capability",
-    "engagement": "client_engagement",
-    "repairs": "repairs",
-    "open_rupture": "open_rupture",
-    "dropout_risk": "dropout_risk",
-    "regulation_client": "client_regulation",
-    "regulation_therapist": "therapist_regulation",
-}
-REGION_COLUMNS = {f"{role}_{region}": f"mean_{role}_{quantity}" for role in ROLES for region, quantity in REGION_ACTIVITY.items()}
 #: Dyad columns that verbs write; the compiled exchange tests those that it reads or writes itself.
-CHECKED = (
-    "capability",
-    "client_bond",
-    "therapist_bond",
-    "client_task",
-    "client_goal",
-    "therapist_task",
-    "therapist_goal",
-    "client_alliance",
-    "therapist_alliance",
-    "dropout_risk",
-    "client_trust",
-    "therapist_trust",
-    "client_engagement",
-)
+CHECKED = tuple(column for rule in SESSION_RULES for column in rule.writes if column in DYAD)
 RUPTURE_TYPES = ("none", "withdrawal", "confrontation", "both")
 
 
@@ -130,7 +89,6 @@ class Running:
     def _meet(self, rows: np.ndarray) -> None:
         """One session; where something is held, verb by verb beside the same session of the baseline."""
         world = self.world
-        world.ask_after_session(rows)
         if world.baseline is None or world.intervention is None:
             for verb in self.left:
                 verb(world, rows)
@@ -154,21 +112,19 @@ class Running:
             end_untreated(world, self.kept.clients)
         at_end(world, np.flatnonzero(world.ending == IN_THERAPY), self.kept.clients, CENSORED)
         self.kept.sessions, self.kept.assessments, self.kept.exchanges = map(joined, (self._sessions, self._months, self._traces))
-        if world.luck.forms is not None:
-            self.kept.items = world.luck.forms.table()
+        self.kept.items = item_table(world.occasions or ())
         return self.kept
 
     def so_far(self) -> Course:
         """What ``finish`` would leave behind if it came now. Nothing ends by asking: the course can go on."""
-        ending, kept, forms = self.world.ending.copy(), self.kept, self.world.luck.forms
-        filled_in = len(forms) if forms is not None else 0
+        ending, kept, occasions = self.world.ending.copy(), self.kept, self.world.occasions
+        if occasions is not None:
+            self.world.occasions = occasions.copy()
         self.kept = Course(clients={name: values.copy() for name, values in kept.clients.items()})
         try:
             return self.finish()
         finally:
-            self.world.ending[:], self.kept = ending, kept
-            if forms is not None:
-                forms.forget_after(filled_in)
+            self.world.ending[:], self.kept, self.world.occasions = ending, kept, occasions
 
 
 def run_course(world: World, weeks: int, session: tuple[Verb, ...] = SESSION) -> Course:
@@ -256,34 +212,31 @@ def assess(world: World, month: int, who: np.ndarray | None = None) -> dict[str,
     Their life events are counted again.
     """
     who = np.arange(len(world.clients)) if who is None else who
-    c, n, code = world.clients.rows(who), who.size, world.client_code[who]
+    c, n = world.clients.rows(who), who.size
     in_therapy = np.isin(who, world.client_of[world.ending == IN_THERAPY])
-    world.ask_at("month" if month else "intake", who)
-    when = world.week
+    whom = world.asked("client", who, world.occasion("month" if month else "intake", who))
     purpose = "month" if month else "0"  # the first assessment is the intake questionnaire itself
     out = {
         "row": who,
         "month": np.full(n, month),
         "in_therapy": in_therapy,
-        "distress": ask.core_om(c.distress, code, f"core_{purpose}", when, world.parameters, world.luck),
+        "distress": ask.core_om(c.distress, whom, f"core_{purpose}"),
     }
     for name in ("anxiety", "avoidance"):
-        out[name] = ask.ecr(name, c[name], c[f"ecr_response_style_{name}"], code, purpose, when, world.parameters, world.luck)
+        out[name] = ask.ecr(name, c[name], c[f"ecr_response_style_{name}"], whom, purpose)
     out |= {f"{name}_latent": ecr_score(c[name]) for name in ("anxiety", "avoidance")}
     out |= {"distress_latent": c.distress.copy(), "life_events": c.life_events.copy()}
     world.clients["life_events"][who] = 0.0
     return out
 
 
-def attachment_now(world: World, role: str, purpose: str, who: np.ndarray) -> dict[str, np.ndarray]:
+def attachment_now(world: World, role: str, purpose: str, who: np.ndarray, at: Occasion | None = None) -> dict[str, np.ndarray]:
     """ECR questionnaires of these people (rows of their table), and what the ECR tries to measure."""
-    people, code = (world.clients, world.client_code) if role == "client" else (world.therapists, world.therapist_code)
+    people, whom = world.clients if role == "client" else world.therapists, world.asked(role, who, at)
     out = {}
     for name in ("anxiety", "avoidance"):
         style = people[f"ecr_response_style_{name}"][who]
-        out[f"{role}_{name}_{purpose}"] = ask.ecr(
-            name, people[name][who], style, code[who], purpose, world.week, world.parameters, world.luck, role
-        )
+        out[f"{role}_{name}_{purpose}"] = ask.ecr(name, people[name][who], style, whom, purpose)
         out[f"{role}_{name}_{purpose}_latent"] = ecr_score(people[name][who])
     return out
 
@@ -291,13 +244,13 @@ def attachment_now(world: World, role: str, purpose: str, who: np.ndarray) -> di
 def intake(world: World) -> dict[str, np.ndarray]:
     """The client table as it stands at intake; what happens later is filled in when a course ends."""
     n = len(world.clients)
-    world.ask_at("intake")  # the same questionnaires as of the first assessment, and kept there
-    out = attachment_now(world, "client", "0", np.arange(n))
-    out["distress_0"] = ask.core_om(world.clients.distress, world.client_code, "core_0", 0, world.parameters, world.luck)
+    everybody = np.arange(n)  # the same questionnaires as of the first assessment, and kept there
+    out = attachment_now(world, "client", "0", everybody)
+    out["distress_0"] = ask.core_om(world.clients.distress, world.asked("client", everybody), "core_0")
     out["distress_0_latent"] = world.clients.distress.copy()
     if len(world.dyads):
-        world.ask_at("beginning", world.client_of, world.therapist_of)
-        out |= attachment_now(world, "therapist", "0", world.therapist_of)
+        at = world.occasion("beginning", world.client_of, world.therapist_of)
+        out |= attachment_now(world, "therapist", "0", world.therapist_of, at)
     else:
         out |= {
             f"therapist_{name}_0{suffix}": np.full(n, np.nan) for name in ("anxiety", "avoidance") for suffix in ("", "_latent")
@@ -320,16 +273,14 @@ def at_end(world: World, rows: np.ndarray, clients: dict[str, np.ndarray] | Colu
         world.ending[rows] = ending
     if not rows.size:
         return
-    who = world.client_of[rows]
-    world.ask_at("end", who, world.therapist_of[rows])
-    now = attachment_now(world, "client", "end", who) | attachment_now(world, "therapist", "end", world.therapist_of[rows])
+    who, of = world.client_of[rows], world.therapist_of[rows]
+    at = world.occasion("end", who, of)
+    now = attachment_now(world, "client", "end", who, at) | attachment_now(world, "therapist", "end", of, at)
     distress = world.clients.distress[who]
     now["distress_end"] = world.ratings.get("distress", np.full(len(world.dyads), np.nan))[rows]
     stayed = world.ending[rows] != DROPOUT
-    world.ask_at("end", who[stayed], world.therapist_of[rows[stayed]])
-    now["distress_end"][stayed] = ask.core_om(
-        distress[stayed], world.client_code[who[stayed]], "core_end", world.week, world.parameters, world.luck
-    )
+    whom = world.asked("client", who[stayed], world.occasion("end", who[stayed], of[stayed]))
+    now["distress_end"][stayed] = ask.core_om(distress[stayed], whom, "core_end")
     now["distress_end_latent"] = distress
     now["planned_sessions"], now["sessions_attended"] = world.planned_sessions[rows], world.dyads.session[rows]
     now["ending"] = world.ending[rows]
@@ -340,9 +291,7 @@ def at_end(world: World, rows: np.ndarray, clients: dict[str, np.ndarray] | Colu
 def end_untreated(world: World, clients: dict[str, np.ndarray]) -> None:
     """Fill in the client table for people who had no therapy, at the time when therapy would have ended."""
     everybody = np.arange(len(world.clients))
-    world.ask_at("end", everybody)
-    clients |= attachment_now(world, "client", "end", everybody)
-    clients["distress_end"] = ask.core_om(
-        world.clients.distress, world.client_code, "core_end", world.week, world.parameters, world.luck
-    )
+    at = world.occasion("end", everybody)
+    clients |= attachment_now(world, "client", "end", everybody, at)
+    clients["distress_end"] = ask.core_om(world.clients.distress, world.asked("client", everybody, at), "core_end")
     clients["distress_end_latent"] = world.clients.distress.copy()

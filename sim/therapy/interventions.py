@@ -32,10 +32,10 @@ from sim.people.state import DYAD, Columns
 from sim.theory.parameters import PARAMETERS, Parameters
 from sim.theory.triangle import CORNERS
 from sim.therapy.exchange import EXCHANGE
-from sim.therapy.links import SESSION_LINKS, SESSION_RULES
+from sim.therapy.links import RULES, SESSION_LINKS, SESSION_RULES
 
-#: Verbs of a session that can be switched off.
-VERBS = ("form_alliance", "heal", "consolidate")
+#: Verbs of a session that can be switched off: all that change people, not who leaves.
+VERBS = tuple(verb for verb in RULES if verb != "leave")
 _FLAGS = ("ruptured", "confronted")  # what happens or does not, and is no column
 _MOST = 1000.0  # for quantities without a highest value, such as built-up tension
 

@@ -1,96 +1,104 @@
-"""How the equations of the session's verbs are wired: what each reads and writes, as data.
+"""The equations of the session's verbs, verb by verb in the order of applying: like ``EXCHANGE``, these tuples are the model.
 
-The exchange's wiring is read off its tuple (``wiring.wiring_of``). Verbs are plain functions, so theirs is declared here,
-once, and tests compare it with what the verbs do. Links that can be cut and the distance between a mechanism and an
-effect are read from it.
+A rule says whose equation it is and what it writes. What it reads follows from the names of the equation's arguments, as in the
+exchange (``people.apply``); only where a name does not say it, the rule does. Verbs run them (``World.follow``). Links that
+can be cut, columns that are tested each week, and the distance between a mechanism and an effect are read from them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from sim.people.apply import arguments
+from sim.people.state import DYAD
 from sim.theory import equations as eq
 from sim.theory.regions import ROLES
+
+#: What verbs make of columns before an equation reads it, and the quantity that it carries.
+MADE_OF_COLUMNS = {"progress": "progress", "taking_part": "therapist_perceived"}
 
 
 @dataclass(frozen=True)
 class SessionRule:
-    """One equation of a verb: whose (``task`` and ``goal`` are parts of the alliance), what it reads and writes.
+    """One equation of a verb: whose (``task`` and ``goal`` are parts of the alliance), and what it writes.
 
-    ``reads``: argument -> quantity; the other arguments are parameters, or what the equation moves.
-    ``rates``: parameters of the step toward its value.
+    ``rates``: the parameter that says how far what is written moves toward the equation's value; none = all the way.
+    ``given``: argument -> dyad column (or one of ``MADE_OF_COLUMNS``), where the argument's name does not say it.
     """
 
     whose: str
     equation: Callable[..., Any]
-    reads: Mapping[str, str]
     writes: tuple[str, ...]
     rates: tuple[str, ...] = ()
+    given: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
         """``client.felt_bond`` and the like."""
         return f"{self.whose}.{self.equation.__name__}"
 
+    @property
+    def columns(self) -> dict[str, str]:
+        """Argument -> what it is read from; the other arguments are parameters, what people bring, or what the equation moves."""
+        known = {*DYAD, *MADE_OF_COLUMNS}
+        places = {a: (self.given.get(a, ""), f"{self.whose}_{a}", a) for a in arguments(self.equation)}
+        return {a: next(place for place in some if place in known) for a, some in places.items() if known & {*some}}
 
-def _of_both() -> tuple[SessionRule, ...]:
-    found = []
-    for role in ROLES:
-        own = {name: f"{role}_{name}" for name in ("trust", "anxiety", "avoidance", "bond", "task", "goal", "alliance")}
-        found += [
-            SessionRule(role, eq.trust_target, {"mean_perceived": f"{role}_perceived"}, (own["trust"],), ("trust_rate",)),
-            SessionRule(role, eq.felt_bond, {n: own[n] for n in ("trust", "anxiety", "avoidance")}, (own["bond"],)),
-            SessionRule(role, eq.alliance, {n: own[n] for n in ("bond", "task", "goal")}, (own["alliance"],)),
-            SessionRule(role, eq.secured, {"alliance": own["alliance"]}, (own["anxiety"], own["avoidance"])),
-        ]
-        # A therapist judges the work by how the client takes part, not by their own capability.
-        capability = "capability" if role == "client" else "therapist_perceived"
-        found += [
-            SessionRule(
-                part,
-                eq.agreement_target,
-                {"capability": capability, "shared_meaning": "shared_meaning", "trust": own["trust"], "progress": "progress"},
-                (own[part],),
-                ("agreement_rate",),
-            )
+    @property
+    def reads(self) -> dict[str, str]:
+        """Argument -> the quantity that it carries."""
+        return {a: MADE_OF_COLUMNS.get(column, column.removeprefix("mean_")) for a, column in self.columns.items()}
+
+
+def _rule(whose: str, equation: Callable[..., Any], writes: str, *rates: str, **given: str) -> SessionRule:
+    return SessionRule(whose, equation, tuple(writes.split()), rates, given)
+
+
+def _agreement(role: str, **capability: str) -> tuple[SessionRule, ...]:
+    """Agreement on tasks and goals, and the alliance that it makes with the bond."""
+    return (
+        *(
+            _rule(part, eq.agreement_target, f"{role}_{part}", "agreement_rate", trust=f"{role}_trust", **capability)
             for part in ("task", "goal")
-        ]
-    return tuple(found)
+        ),
+        _rule(role, eq.alliance, f"{role}_alliance"),
+    )
 
 
-def _client(equation: Callable[..., Any], writes: str, *rates: str, **reads: str) -> SessionRule:
-    return SessionRule("client", equation, reads, (writes,), rates)
-
-
+#: Rules by verb, in the order of the session.
+RULES: Mapping[str, tuple[SessionRule, ...]] = {
+    "form_alliance": (
+        *(
+            rule
+            for role in ROLES
+            for rule in (
+                _rule(role, eq.trust_target, f"{role}_trust", "trust_rate", mean_perceived=f"mean_{role}_perceived"),
+                _rule(role, eq.felt_bond, f"{role}_bond"),
+            )
+        ),
+        _rule("client", eq.capability_target, "capability", "capability_rate", mean_attunement="mean_therapist_attunement"),
+        *_agreement("client"),
+        *_agreement("therapist", capability="taking_part"),  # who judges the work by how the client takes part
+        _rule("client", eq.engagement_target, "client_engagement", "engagement_rate"),
+    ),
+    "heal": (
+        _rule("client", eq.healing, "distress", labelling="mean_client_labelling"),
+        _rule("client", eq.rupture_distress, "distress"),
+    ),
+    "consolidate": tuple(_rule(role, eq.secured, f"{role}_anxiety {role}_avoidance") for role in ROLES),
+    "leave": (_rule("client", eq.dropout_probability, "dropout_risk"),),
+}
 #: Every equation that a verb of the session applies, after the exchange.
-SESSION_RULES: tuple[SessionRule, ...] = (
-    *_of_both(),
-    _client(
-        eq.capability_target, "capability", "capability_rate", mean_attunement="therapist_attunement", progress="progress",
-        trust="client_trust",
-    ),
-    _client(
-        eq.engagement_target, "client_engagement", "engagement_rate", alliance="client_alliance", distress="client_distress"
-    ),
-    _client(
-        eq.healing, "distress", distress="client_distress", alliance="client_alliance", engagement="client_engagement",
-        labelling="client_labelling",
-    ),
-    _client(eq.rupture_distress, "distress", open_rupture="open_rupture"),
-    _client(
-        eq.dropout_probability, "dropout_risk", alliance="client_alliance", engagement="client_engagement",
-        open_rupture="open_rupture", avoidance="client_avoidance", session="session",
-    ),
-)  # fmt: skip
+SESSION_RULES: tuple[SessionRule, ...] = tuple(rule for rules in RULES.values() for rule in rules)
 
 #: Parameters that a verb uses itself, because no equation takes them: verb -> parameters.
 TAKEN_BY_VERBS: dict[str, tuple[str, ...]] = {
     "consolidate": ("session_carry_rate", "prototype_learning_rate"),
     "heal": ("healing_lasting_share",),
     "leave": ("good_enough_distress", "good_enough_sessions", "good_enough_prob"),
-    "rate_alliance": ("observer_response_style_sd", "empathy_item_sd"),
+    "rate_alliance": ("observer_response_style_sd",),
     "live_a_week": ("life_event_moves_prob", "life_event_lasting_prob", "life_event_sd"),
 }
 

@@ -7,7 +7,7 @@ values; verbs compare them with random draws. ``rows`` are the dyads that meet.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -15,8 +15,9 @@ import numpy as np
 from sim.engine.loop import kernel
 from sim.engine.wiring import Step, trace_columns
 from sim.errors import StateError
+from sim.luck import Luck
 from sim.measurement import instruments as ask
-from sim.measurement.responses import Asked, Occasion, SurveyLuck
+from sim.measurement.responses import Occasion, Respondents, may_be_missing
 from sim.people.apply import applied
 from sim.people.state import Columns
 from sim.theory import equations as eq
@@ -24,6 +25,7 @@ from sim.theory.parameters import Parameters
 from sim.theory.regions import intact
 from sim.therapy.exchange import EXCHANGE
 from sim.therapy.interventions import Intervening
+from sim.therapy.links import RULES, SessionRule
 
 #: How a course can end. "in therapy" never reaches a table: it becomes "censored".
 ENDINGS = ("in therapy", "planned", "improved", "dropout", "censored", "untreated", "transferred", "lost_waiting", "waiting")
@@ -34,7 +36,7 @@ IN_THERAPY, PLANNED, IMPROVED, DROPOUT, CENSORED, UNTREATED, TRANSFERRED, LOST_W
 class World:
     """Everybody of one arm and replicate, and the week it is. Row ``i`` of the dyads is one course of therapy."""
 
-    luck: SurveyLuck
+    luck: Luck
     parameters: Parameters
     clients: Columns
     therapists: Columns
@@ -51,6 +53,7 @@ class World:
     exchange_steps: tuple[Step, ...] = EXCHANGE
     week: int = 0
     ratings: dict[str, np.ndarray] = field(default_factory=dict)  # this week's, one entry per dyad row
+    occasions: list[Occasion] | None = None  # of questionnaires so far, where every response is kept
     trace_row: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))  # row of the trace, or -1
     trace: np.ndarray = field(default_factory=lambda: np.zeros((0, 1, 1)))
     intervention: Intervening | None = None  # what an experimenter does inside the exchange
@@ -63,31 +66,34 @@ class World:
         if not self.trace_row.size:
             self.trace_row = np.full(n, -1)
 
+    @property
+    def sides(self) -> tuple[tuple[str, Columns, np.ndarray], ...]:
+        """Role, people, and their row for each dyad."""
+        return ("client", self.clients, self.client_of), ("therapist", self.therapists, self.therapist_of)
+
     def rate(self, name: str, rows: np.ndarray, values: np.ndarray) -> None:
         """Keep a rating of this week for the dyads ``rows``. Raises ``StateError`` for one that is no number, except where
         questionnaires may be missing."""
-        missing = self.luck.forms is not None and self.luck.forms.missing
+        missing = may_be_missing(self.parameters)
         if not np.isfinite(values).all() and not (missing and not np.isinf(values).any()):
             raise StateError(f"week {self.week}: the rating {name} is not a number for some dyads", [name])
         self.ratings.setdefault(name, np.full(len(self.dyads), np.nan))[rows] = values
 
-    def ask_at(
-        self, occasion: str, client: np.ndarray | None = None, therapist: np.ndarray | None = None, session: Any = -1
-    ) -> None:
-        """From now on questionnaires are of this occasion (one of ``OCCASIONS``) and of these people, rows of their tables, in
-        this order; without people they are not kept item by item."""
-        forms = self.luck.forms
-        if forms is not None and forms.keep and client is None:
-            forms.at(None)
-        elif forms is not None and forms.keep and client is not None:
-            whom = np.full(client.size, -1) if therapist is None else therapist
-            forms.at(Occasion(occasion, self.week, client, whom, np.full(client.size, session)))
+    def occasion(self, name: str, client: np.ndarray, therapist: np.ndarray | None = None, session: Any = -1) -> Occasion | None:
+        """An occasion (one of ``OCCASIONS``) on which every response of these people (rows of their tables) is kept.
 
-    def ask_after_session(self, rows: np.ndarray) -> None:
-        """From now on questionnaires are of the session that the dyads ``rows`` are about to have."""
-        if self.luck.forms is not None and self.luck.forms.keep:
-            number = self.dyads.session[rows].astype(np.int64) + 1
-            self.ask_at("session", self.client_of[rows], self.therapist_of[rows], number)
+        None where this world keeps scores only."""
+        if self.occasions is None:
+            return None
+        whom = np.full(client.size, -1) if therapist is None else therapist
+        at = Occasion(name, self.week, client, whom, np.broadcast_to(np.asarray(session, np.int64), client.shape))
+        self.occasions.append(at)
+        return at
+
+    def asked(self, role: str, rows: np.ndarray, at: Occasion | None = None) -> Respondents:
+        """These clients or therapists (rows of their table) as they fill in questionnaires now."""
+        code = (self.client_code if role == "client" else self.therapist_code)[rows]
+        return Respondents(code, self.week, self.parameters, self.luck, role, at)
 
     def applied(self, equation: Callable[..., Any], rows: np.ndarray, role: str = "", **given: Any) -> Any:
         """An equation's value for the dyads ``rows``, wired by name (see ``people.apply``); links that are cut are not seen."""
@@ -101,9 +107,26 @@ class World:
         if self.intervention is not None and self.baseline is not None:
             self.intervention.clamp_columns(self.dyads, self.baseline.dyads, rows, column)
 
-    def move(self, column: str, rows: np.ndarray, target: np.ndarray, rate: float) -> None:
-        """Move a dyad column the proportion ``rate`` of the way toward ``target``."""
-        self.write(column, rows, eq.toward(self.dyads[column][rows], target, rate))
+    def quantity(self, name: str, rows: np.ndarray) -> np.ndarray:
+        """A dyad column, or what is made of several: progress, and how the client takes part as a measure of capability."""
+        d, p = self.dyads, self.parameters
+        if name == "progress":
+            return d.distress_intake[rows] - d.client_distress[rows]
+        if name == "taking_part":
+            return p.capability_typical + d.mean_therapist_perceived[rows] - p.therapist_perceived_typical
+        return d[name][rows]
+
+    def computed(self, rule: SessionRule, rows: np.ndarray, **given: Any) -> Any:
+        """The value of a rule's equation for the dyads ``rows``."""
+        carried = {argument: self.quantity(name, rows) for argument, name in rule.columns.items()}
+        return self.applied(rule.equation, rows, rule.whose, **carried, **given)
+
+    def follow(self, rule: SessionRule, rows: np.ndarray) -> None:
+        """Write what a rule's equation gives, or move what is there toward it."""
+        (column,), value = rule.writes, self.computed(rule, rows)
+        for rate in rule.rates:
+            value = eq.toward(self.dyads[column][rows], value, self.parameters[rate])
+        self.write(column, rows, value)
 
 
 #: What of a course a client brings along, in part, to the next therapist.
@@ -137,7 +160,7 @@ def meet_first(world: World, rows: np.ndarray, carried: Mapping[str, np.ndarray]
             values = np.where(np.isnan(before), values, after)
         world.write(column, rows, values)
 
-    for role, people, of in (("client", world.clients, world.client_of), ("therapist", world.therapists, world.therapist_of)):
+    for role, people, of in world.sides:
         for name in ("anxiety", "avoidance"):
             world.write(f"{role}_{name}", rows, people[name][of[rows]])
         fresh_trust = world.applied(eq.first_trust, rows, role)
@@ -174,17 +197,14 @@ def meet_first(world: World, rows: np.ndarray, carried: Mapping[str, np.ndarray]
 def rate_distress(world: World, rows: np.ndarray) -> None:
     """The client fills in the CORE-OM before the session. Writes the rating ``distress``."""
     who = world.client_of[rows]
-    world.rate(
-        "distress",
-        rows,
-        ask.core_om(world.clients.distress[who], world.client_code[who], "core", world.week, world.parameters, world.luck),
-    )
+    at = world.occasion("session", who, world.therapist_of[rows], world.dyads.session[rows] + 1)  # the one that they come to
+    world.rate("distress", rows, ask.core_om(world.clients.distress[who], world.asked("client", who, at)))
 
 
 def meet(world: World, rows: np.ndarray) -> None:
     """Both people come in as they are today. Writes what each brings, and clears what counts one session."""
     d = world.dyads
-    for role, people, of in (("client", world.clients, world.client_of), ("therapist", world.therapists, world.therapist_of)):
+    for role, people, of in world.sides:
         for name in ("distress", "skill", "warmth_trait", "regulation", "fatigue", "repair_skill", "adaptation"):
             d[f"{role}_{name}"][rows] = people[name][of[rows]]
         d[f"{role}_arousal"][rows] = calm(world, role)
@@ -230,28 +250,8 @@ def form_alliance(world: World, rows: np.ndarray) -> None:
 
     Writes trust, bond, capability, task, goal and alliance of both, and the client's engagement.
     """
-    d, p = world.dyads, world.parameters
-    progress = d.distress_intake[rows] - d.client_distress[rows]
-    for role in ("client", "therapist"):
-        target = world.applied(eq.trust_target, rows, role, mean_perceived=d[f"mean_{role}_perceived"][rows])
-        world.move(f"{role}_trust", rows, target, p.trust_rate)
-        world.write(f"{role}_bond", rows, world.applied(eq.felt_bond, rows, role))
-    world.move(
-        "capability",
-        rows,
-        world.applied(eq.capability_target, rows, "client", mean_attunement=d.mean_therapist_attunement[rows], progress=progress),
-        p.capability_rate,
-    )
-    # A therapist judges the work by how the client takes part.
-    taking_part = p.capability_typical + d.mean_therapist_perceived[rows] - p.therapist_perceived_typical
-    for role, capability in (("client", d.capability[rows]), ("therapist", taking_part)):
-        for name in ("task", "goal"):
-            target = world.applied(
-                eq.agreement_target, rows, name, capability=capability, progress=progress, trust=d[f"{role}_trust"][rows]
-            )
-            world.move(f"{role}_{name}", rows, target, p.agreement_rate)
-        world.write(f"{role}_alliance", rows, world.applied(eq.alliance, rows, role))
-    world.move("client_engagement", rows, world.applied(eq.engagement_target, rows, "client"), p.engagement_rate)
+    for rule in RULES["form_alliance"]:
+        world.follow(rule, rows)
 
 
 def heal(world: World, rows: np.ndarray) -> None:
@@ -260,11 +260,11 @@ def heal(world: World, rows: np.ndarray) -> None:
     Writes the client's distress, set point, own part.
     """
     who = world.client_of[rows]
-    lost = world.applied(
-        eq.healing, rows, "client", labelling=world.dyads.mean_client_labelling[rows],
-        treatment_gain=world.clients.treatment_gain[who],
-        partner_treatment_gain=world.therapists.treatment_gain[world.therapist_of[rows]],
-    ) - world.applied(eq.rupture_distress, rows, "client")  # fmt: skip
+    gain, partner_gain = world.clients.treatment_gain[who], world.therapists.treatment_gain[world.therapist_of[rows]]
+    healing, rupture_distress = (
+        world.computed(rule, rows, treatment_gain=gain, partner_treatment_gain=partner_gain) for rule in RULES["heal"]
+    )
+    lost = healing - rupture_distress
     world.clients.keep_within("distress", world.clients.distress[who] - lost, who)
     lasting = world.parameters.healing_lasting_share * lost
     world.clients.distress_own[who] -= lasting
@@ -278,11 +278,11 @@ def consolidate(world: World, rows: np.ndarray) -> None:
     Writes both people's general model and regulation, and their attachment to each other.
     """
     d, p = world.dyads, world.parameters
-    for role, people, of in (("client", world.clients, world.client_of), ("therapist", world.therapists, world.therapist_of)):
+    for (role, people, of), secured in zip(world.sides, RULES["consolidate"], strict=True):
         who = of[rows]
         for name in ("anxiety", "avoidance"):
             bond, general = d[f"{role}_{name}"], people[name]
-            bond[rows] = world.applied(eq.secured, rows, role, attachment=bond[rows])
+            bond[rows] = world.computed(secured, rows, attachment=bond[rows])
             gap = bond[rows] - general[who]
             bond[rows] -= min(p.plasticity * p.session_carry_rate, 1.0) * gap
             # Added up, since a therapist may have met several clients.
@@ -299,67 +299,49 @@ def rate_alliance(world: World, rows: np.ndarray) -> None:
 
     Writes the ratings ``wai_*``, ``empathy_*``, ``*_to_therapist``, ``cats_*`` and ``ruptures_*_reported``.
     """
-    d, p, week, luck = world.dyads, world.parameters, world.week, world.luck
-    client, pair = world.client_code[world.client_of[rows]], world.pair_code[rows]
+    d, p, luck = world.dyads, world.parameters, world.luck
+    who, of = world.client_of[rows], world.therapist_of[rows]
+    client = world.asked("client", who, world.occasion("session", who, of, d.session[rows]))
+    therapist = replace(client, rater="therapist", code=world.pair_code[rows])
+    observer = replace(therapist, rater="observer")
     raters = {  # whose style it is, and what all their ratings have in common
-        "client": (client, world.clients.response_style[world.client_of[rows]]),
-        "therapist": (world.therapist_code[world.therapist_of[rows]], world.therapists.response_style[world.therapist_of[rows]]),
-        "observer": (pair, p.observer_response_style_sd * luck.normal(pair, "observer_rating_style")),
+        "client": (client.code, world.clients.response_style[who]),
+        "therapist": (world.therapist_code[of], world.therapists.response_style[of]),
+        "observer": (observer.code, p.observer_response_style_sd * luck.normal(observer.code, "observer_rating_style")),
     }
 
     def style(rater: str, questionnaire: str) -> np.ndarray:
-        who, common = raters[rater]
-        return ask.style_with(questionnaire, common, p.of(rater, "response_style_sd"), who, p, luck)
+        code, common = raters[rater]
+        return ask.style_with(questionnaire, common, p.of(rater, "response_style_sd"), code, p, luck)
 
-    for role, who in (("client", client), ("therapist", pair)):
-        latent = {scale: d[f"{role}_{scale}"][rows] for scale in ask.WAI_SCALE.scales}
-        found = ask.working_alliance(latent, who, style(role, "wai"), week, role, p, luck)
+    for whom in (client, therapist):
+        latent = {scale: d[f"{whom.rater}_{scale}"][rows] for scale in ask.WAI_SCALE.scales}
+        found = ask.working_alliance(latent, style(whom.rater, "wai"), whom)
         for scale in latent:
-            world.rate(f"wai_{role}_{scale}", rows, found[scale])
-        world.rate(f"wai_{role}", rows, found["total"])
-    seen = {
-        "client": (d.mean_client_perceived[rows], p.client_perceived_typical, client),
-        "therapist": (
-            0.5 * (d.mean_therapist_perceived[rows] + d.mean_therapist_warmth[rows]),
-            0.5 * (p.therapist_perceived_typical + p.warmth_typical),
-            pair,
-        ),
-        "observer": (d.mean_therapist_response[rows], p.client_perceived_typical, pair),
-    }
-    for rater, (level, typical, who) in seen.items():
-        world.rate(
-            f"empathy_{rater}",
-            rows,
-            ask.rated(
-                ask.EMPATHY,
-                level,
-                typical,
-                who,
-                style(rater, "empathy"),
-                Asked(f"{rater}_empathy", f"{rater}_empathy", rater=rater),
-                week,
-                p.empathy_item_sd,
-                p,
-                luck,
-            ),
-        )
+            world.rate(f"wai_{whom.rater}_{scale}", rows, found[scale])
+        world.rate(f"wai_{whom.rater}", rows, found["total"])
+    therapist_level = 0.5 * (d.mean_therapist_perceived[rows] + d.mean_therapist_warmth[rows])
+    for whom, level, typical in (
+        (client, d.mean_client_perceived[rows], p.client_perceived_typical),
+        (therapist, therapist_level, 0.5 * (p.therapist_perceived_typical + p.warmth_typical)),
+        (observer, d.mean_therapist_response[rows], p.client_perceived_typical),
+    ):
+        form = f"{whom.rater}_empathy"
+        score = ask.rated(ask.EMPATHY, level, typical, style(whom.rater, "empathy"), whom, form)
+        world.rate(f"empathy_{whom.rater}", rows, score)
     for name in ("anxiety", "avoidance"):
-        of_ecr = world.clients[f"ecr_response_style_{name}"][world.client_of[rows]]
-        world.rate(
-            f"{name}_to_therapist",
-            rows,
-            ask.ecr_to_therapist(name, d[f"client_{name}"][rows], of_ecr, client, week, p, luck),
-        )
+        of_ecr = world.clients[f"ecr_response_style_{name}"][who]
+        world.rate(f"{name}_to_therapist", rows, ask.ecr_to_therapist(name, d[f"client_{name}"][rows], of_ecr, client))
     cats_style = style("client", "cats")  # not in preoccupied: longing for contact is neither praise nor complaint
     for scale, share in (
         ("secure", applied(eq.cats_secure_share, p, "client", d, rows, style=cats_style)),
         ("avoidant", applied(eq.cats_avoidant_share, p, "client", d, rows, style=cats_style)),
         ("preoccupied", applied(eq.cats_preoccupied_share, p, "client", d, rows, bid=d.mean_client_bid[rows])),
     ):
-        world.rate(f"cats_{scale}", rows, ask.cats(scale, share, client, week, p, luck))
+        world.rate(f"cats_{scale}", rows, ask.cats(scale, share, client))
     ruptures = d.withdrawals[rows] + d.confrontations[rows]
-    world.rate("ruptures_client_reported", rows, ask.rupture_report(ruptures, d.open_rupture[rows], client, week, p, luck))
-    world.rate("ruptures_observer_reported", rows, ask.observed_rupture(ruptures, d.client_tension[rows], pair, week, p, luck))
+    world.rate("ruptures_client_reported", rows, ask.rupture_report(ruptures, d.open_rupture[rows], client))
+    world.rate("ruptures_observer_reported", rows, ask.observed_rupture(ruptures, d.client_tension[rows], observer))
 
 
 def leave(world: World, rows: np.ndarray) -> None:
@@ -368,7 +350,8 @@ def leave(world: World, rows: np.ndarray) -> None:
     Writes ``dropout_risk`` and the ending.
     """
     d, p = world.dyads, world.parameters
-    world.write("dropout_risk", rows, world.applied(eq.dropout_probability, rows, "client", alliance=d.client_alliance[rows]))
+    for rule in RULES["leave"]:
+        world.follow(rule, rows)
     client = world.client_code[world.client_of[rows]]
     drops = world.luck.uniform(client, "dropout", world.week) <= d.dropout_risk[rows]
     well = (

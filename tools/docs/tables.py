@@ -12,17 +12,18 @@ import numpy as np
 
 from sim.catalogue.columns import BATCH_TABLES, CLINIC_CLIENTS, CLINIC_TABLES, ENSEMBLE_TABLES, TABLES
 from sim.catalogue.measures import known_measures, title_and_unit
-from sim.engine.wiring import Wiring, arguments, draws, resolve
+from sim.engine.wiring import draws, wire
 from sim.evidence.stationary import exchanges_of
 from sim.measurement import instruments
 from sim.naming import renamed
+from sim.people.apply import arguments
 from sim.people.state import DYAD, PERSON, Column
 from sim.theory import equations
 from sim.theory.claims import claims, claims_of, public_equations
 from sim.theory.parameters import PARAMETERS
 from sim.theory.regions import CONTAINS, REGIONS
 from sim.therapy.exchange import EXCHANGE
-from sim.therapy.links import SESSION_RULES, SessionRule
+from sim.therapy.links import RULES
 from sim.therapy.policies import POLICIES
 from sim.therapy.session import SESSION
 from tools.docs.markdown import table
@@ -100,33 +101,22 @@ def _names(names: Iterable[str]) -> str:
 
 def wiring_table() -> str:
     """What every step of an exchange reads, which numbers it takes and what it writes, by the rule of ``wiring.resolve``."""
-    wiring, rows = Wiring(), []
-    for number, step in enumerate(EXCHANGE, start=1):
-        variables = [resolve(step, a, wiring) for a in arguments(step.equation)]
-        given = [v.removeprefix("p_") for v in variables if v.startswith("p_")]  # numbers and strengths of regions
+    wired, wiring = wire(EXCHANGE)
+    rows = []
+    for number, w in enumerate(wired, start=1):
+        given = [v.removeprefix("p_") for v in w.variables if v.startswith("p_")]  # numbers and strengths of regions
         parameters = [name for name in given if name in PARAMETERS]
-        luck = [v for v in variables if v in wiring.draws]
-        reads = [v for v in variables if not v.startswith("p_") and v not in luck]
+        luck = [v for v in w.variables if v in wiring.draws]
+        reads = [v for v in w.variables if not v.startswith("p_") and v not in luck]
         regions = [name for name in given if name not in PARAMETERS]
-        rows.append((number, f"`{step.name}`", _names(reads), _names(regions + luck), _names(parameters), _names(step.writes)))
-        wiring.written.update(dict.fromkeys(step.writes))
+        rows.append((number, f"`{w.step.name}`", *map(_names, (reads, regions + luck, parameters, w.step.writes))))
     return table(("#", "step", "reads", "region, draw", "parameters", "writes"), rows)
-
-
-def _place(rule: SessionRule) -> tuple[int, int]:
-    """The verb that applies a rule's equation, counted from 1, and where in it. Raises ``LookupError`` where none does."""
-    name = rule.equation.__name__
-    for number, verb in enumerate(SESSION, start=1):
-        if name in verb.__code__.co_names:  # in the order in which the verb names them
-            return number, verb.__code__.co_names.index(name)
-    raise LookupError(f"no verb of the session applies {rule.name}")
 
 
 def session_wiring_table() -> str:
     """What every equation of the session's verbs reads, which numbers it takes and what it writes, in the order of applying."""
-    rows = []
-    for rule in sorted(SESSION_RULES, key=_place):
-        number, _ = _place(rule)
+    rows, names = [], [verb.__name__ for verb in SESSION]
+    for verb, rule in ((verb, rule) for verb, rules in RULES.items() for rule in rules):
         reads, parameters = [], []
         for argument in arguments(rule.equation):
             if argument in rule.reads:
@@ -135,8 +125,9 @@ def session_wiring_table() -> str:
                 parameters.append(f"{rule.whose}_{argument}" if f"{rule.whose}_{argument}" in PARAMETERS else argument)
             else:
                 reads += rule.writes  # what it changes, one after the other
-        verb = f"`{SESSION[number - 1].__name__}`"
-        rows.append((number, verb, f"`{rule.name}`", *map(_names, (reads, parameters, rule.writes, rule.rates))))
+        rows.append(
+            (names.index(verb) + 1, f"`{verb}`", f"`{rule.name}`", *map(_names, (reads, parameters, rule.writes, rule.rates)))
+        )
     return table(("#", "verb", "equation", "reads", "parameters", "writes", "moves by"), rows)
 
 

@@ -2,7 +2,7 @@
 
 An effect on a quantity that stands in the mechanism's own equation, on either side, is no finding: it was *coded in*.
 An effect further away *emerges*, so many equations on. The distance is found on the wiring: of the exchange as its tuple
-gives it, of the session as ``therapy/links.py`` declares it, of life between sessions as listed here.
+gives it, of the session (``therapy/links.py``) and of life between sessions (``people/life.py``) likewise.
 """
 
 from __future__ import annotations
@@ -12,13 +12,15 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from sim.engine.wiring import arguments, wiring_of
+from sim.engine.wiring import wire
+from sim.people.apply import arguments
+from sim.people.life import LIFE
 from sim.theory import equations as eq
 from sim.theory.parameters import PARAMETERS
 from sim.theory.regions import CONTAINS, REGIONS, ROLES
 from sim.therapy.exchange import EXCHANGE
 from sim.therapy.interventions import Forced, clamped_quantities
-from sim.therapy.links import SESSION_RULES, SessionRule
+from sim.therapy.links import RULES, SESSION_RULES, TAKEN_BY_VERBS, SessionRule
 from sim.therapy.policies import POLICIES
 
 
@@ -32,19 +34,18 @@ class Rule:
 
 
 _ATTACHMENT = ("anxiety", "avoidance")  # general; with the partner it is client_anxiety and so on
-_STIRRED = ("anxiety_distress_gain", "avoidance_distress_gain", "life_event_prob", "life_event_sd", "distress")
 
 
 def _between_sessions() -> Iterable[Rule]:
-    """What happens to people between sessions: carried over, lived, defended against."""
+    """What happens to people between sessions: carried over, lived (``LIFE``), met again."""
     for role in ROLES:
         both = (*_ATTACHMENT, f"{role}_anxiety", f"{role}_avoidance")
-        yield _rule("carried", both, both, "plasticity", "session_carry_rate", "prototype_learning_rate")
-    yield _rule(eq.prototype_drift, _ATTACHMENT, _ATTACHMENT, *_STIRRED)
-    yield _rule(eq.distress_drift, ("distress",), ("distress",))
-    yield _rule(eq.defence, _ATTACHMENT, ("immature",), "immature_anxiety_path", "immature_avoidance_path")
-    yield _rule(eq.defence, _ATTACHMENT, ("neurotic",), "neurotic_anxiety_path")
-    yield _rule(eq.expected_distress, _ATTACHMENT, ("distress",))
+        yield _rule("carried", both, both, "plasticity", *TAKEN_BY_VERBS["consolidate"])
+    for whose, equation, column in LIFE:
+        reads = [name.removesuffix("_z") for a in arguments(equation) for name in (a, f"{whose}_{a}")]
+        if equation is eq.prototype_drift:  # and life events move attachment too
+            reads += [column, "life_event_prob", *TAKEN_BY_VERBS["live_a_week"]]
+        yield _rule(equation, reads, (column,))
     yield _rule("meeting", ("distress",), ("client_distress", "therapist_distress"))
     for role in ROLES:
         yield _rule(eq.first_trust, (f"{role}_anxiety", f"{role}_avoidance"), (f"{role}_trust",))
@@ -65,7 +66,10 @@ def _in_session(rule: SessionRule) -> Rule:
 @lru_cache(maxsize=1)
 def rules() -> tuple[Rule, ...]:
     """Every equation in use, with what it reads and writes."""
-    exchange = [Rule(name, frozenset(reads), frozenset(writes)) for name, reads, writes in wiring_of(EXCHANGE)]
+    exchange = [
+        Rule(w.step.name, frozenset(name.removeprefix("p_") for name in w.variables), frozenset(w.step.writes))
+        for w in wire(EXCHANGE)[0]
+    ]
     return (*exchange, *map(_in_session, SESSION_RULES), *_between_sessions())
 
 
@@ -95,18 +99,12 @@ def handles(overlay: Mapping[str, Any]) -> tuple[set[str], set[str]]:
     return names, steps
 
 
-#: Equations of each verb that can be switched off.
-_OF_VERBS = {
-    "form_alliance": ("trust_target", "felt_bond", "capability_target", "agreement_target", "alliance", "engagement_target"),
-    "heal": ("healing",),
-    "consolidate": ("carried", "secured"),
-}
-
-
 def own_rules(overlay: Mapping[str, Any]) -> list[Rule]:
     """The mechanism's own equations: those that take what the overlay changes."""
     names, steps = handles(overlay)
-    of_verbs = {name for step in steps for name in _OF_VERBS.get(step, ())}
+    of_verbs = {rule.equation.__name__ for step in steps for rule in RULES.get(step, ())}
+    if "consolidate" in steps:
+        of_verbs.add("carried")
     return [r for r in rules() if r.reads & names or r.name in steps or r.name.rpartition(".")[2] in of_verbs]
 
 

@@ -19,10 +19,9 @@ from sim.errors import EvidenceError
 from sim.evidence.imaging import correlation, site_alliance
 from sim.measures.therapy import late_sessions, repaired_share
 from sim.naming import nearest
-from sim.people.state import REGION_ACTIVITY
+from sim.people.state import LATENT, REGION_ACTIVITY, REGION_COLUMNS
 from sim.simulation.tables import Run
 from sim.theory.regions import ROLES
-from sim.therapy.course import LATENT, REGION_COLUMNS
 
 _WHO = ["replicate", "client"]
 #: Prefixes that need the table of exchanges.

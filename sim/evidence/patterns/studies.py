@@ -173,13 +173,13 @@ class Studies:
             out[f"{name}_true"], out[f"{name}_true_later"] = seen[f"client_{name}_0_latent"], seen[f"client_{name}_end_latent"]
         # The same people again, as they are before the first week, for what no table holds.
         world = build(scenario, scenario.arms[0], 0, seed)
-        people, who, p, luck = world.clients, world.client_code, world.parameters, world.luck
+        people, whom = world.clients, world.asked("client", np.arange(len(world.clients)))
         style = {name: people[f"ecr_response_style_{name}"] for name in ("anxiety", "avoidance")}
         for name in ("anxiety", "avoidance"):
-            out[f"{name}_again"] = ask.ecr(name, people[name], style[name], who, "second_form", 0, p, luck)
+            out[f"{name}_again"] = ask.ecr(name, people[name], style[name], whom, "second_form")
         for name in ask.DSQ:
-            out[name] = ask.dsq(name, people[name], who, 0, p, luck)
-        out |= ask.relationship_questionnaire(people.anxiety, people.avoidance, style, who, 0, p, luck)
+            out[name] = ask.dsq(name, people[name], whom)
+        out |= ask.relationship_questionnaire(people.anxiety, people.avoidance, style, whom)
         return pd.DataFrame(out)
 
     @cached_property

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from sim.measurement import instruments as ask
+from sim.measurement.responses import item_table
 from sim.people.population import ecr_score
 from sim.people.state import Column, Columns
 from sim.therapy.clinic.states import FOLLOW_UPS, LOST, Standing, counts
@@ -78,10 +79,10 @@ class Book:
         """What the client table says of a course's beginning."""
         w, b = c.world, self.courses
         distress = w.clients.distress[clients]
-        w.ask_at("beginning", clients, therapists)
+        at = w.occasion("beginning", clients, therapists)
         now = {
-            **attachment_now(w, "client", "begin", clients), **attachment_now(w, "therapist", "begin", therapists),
-            "distress_0": ask.core_om(distress, w.client_code[clients], "core_begin", w.week, w.parameters, w.luck),
+            **attachment_now(w, "client", "begin", clients, at), **attachment_now(w, "therapist", "begin", therapists, at),
+            "distress_0": ask.core_om(distress, w.asked("client", clients, at), "core_begin"),
             "distress_0_latent": distress, "begin_week": w.week, "weeks_waited": w.week - c.since[clients],
         }  # fmt: skip
         before = c.course[clients]
@@ -114,10 +115,10 @@ class Book:
         """Clients ``who``, whose last course stands in ``rows``, are asked again some time after their therapy was over."""
         b = self.courses
         distress = w.clients.distress[who]
-        w.ask_at(when, who)
-        b[f"distress_{when}"][rows] = ask.core_om(distress, w.client_code[who], "core_later", w.week, w.parameters, w.luck)
+        at = w.occasion(when, who)
+        b[f"distress_{when}"][rows] = ask.core_om(distress, w.asked("client", who, at), "core_later")
         b[f"distress_{when}_latent"][rows] = distress
-        for key, values in attachment_now(w, "client", "later", who).items():
+        for key, values in attachment_now(w, "client", "later", who, at).items():
             b[key.replace("later", when)][rows] = values
 
     def note_month(self, w: World, rows: np.ndarray, months: np.ndarray, in_therapy: np.ndarray) -> None:
@@ -145,12 +146,10 @@ class Book:
 def tables(c: Standing, b: Book) -> dict[str, dict[str, Any]]:
     """The tables as if everything ended now, as columns; nothing is changed by asking. Who is in therapy is censored."""
     w = c.world
-    forms = w.luck.forms
-    filled_in = len(forms) if forms is not None else 0
+    asked = w.occasions
+    w.occasions = None if asked is None else asked.copy()
     out: dict[str, dict[str, Any]] = {"clients": _clients(c, b)}
-    items = forms.table() if forms is not None else {}
-    if forms is not None:
-        forms.forget_after(filled_in)
+    items, w.occasions = item_table(w.occasions or ()), asked
     if items:
         out["items"] = {"client": items.pop("row"), **items}
     for name, parts in (("sessions", b.sessions), ("exchanges", b.exchanges)):

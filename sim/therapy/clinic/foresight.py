@@ -70,7 +70,7 @@ def _courses(world: World, session: tuple[Verb, ...], clients: np.ndarray, posts
     rows = np.arange(client.size)
     held = world.therapists.rows(therapist)
     w = World(
-        luck=world.luck.not_kept(), parameters=world.parameters, clients=world.clients.rows(client),
+        luck=world.luck, parameters=world.parameters, clients=world.clients.rows(client),
         therapists=world.therapists.rows(therapist),
         dyads=Columns(world.dyads.declared, rows.size), client_code=world.client_code[client],
         therapist_code=world.therapist_code[therapist], client_of=rows, therapist_of=rows,

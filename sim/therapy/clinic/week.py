@@ -272,14 +272,12 @@ def _seen(c: Clinic, waiting: np.ndarray, room: np.ndarray) -> Seen:
 
 def _ask_staff(c: Clinic) -> None:
     """Therapists fill in the ECR for the service: at their start, until they have, and again every half year."""
-    c.world.ask_at("beginning")  # of no client
     w, again = c.world, c.world.week % STAFF_QUESTIONNAIRES == 0
     for name, given in c.responses.items():
         rows = np.flatnonzero(c.in_post & (np.isnan(given) | again))
         if rows.size:
             style = w.therapists[f"ecr_response_style_{name}"][rows]
-            code = w.therapist_code[rows]
-            now = ask.ecr(name, w.therapists[name][rows], style, code, "staff", w.week, w.parameters, w.luck, "therapist")
+            now = ask.ecr(name, w.therapists[name][rows], style, w.asked("therapist", rows), "staff")
             given[rows] = np.where(np.isnan(now), given[rows], now)
 
 
@@ -292,7 +290,6 @@ def hold_sessions(c: Clinic) -> None:
     c.met, c.held = rows, np.bincount(w.therapist_of[rows], minlength=c.in_post.size)
     if not rows.size:
         return
-    w.ask_after_session(rows)
     for verb in c.session:
         verb(w, rows)
     c.book.note_sessions(w, rows)
