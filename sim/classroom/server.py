@@ -18,7 +18,6 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sim.classroom import chair, export, handout, model, page
 from sim.classroom.course.many import many_of, map_of
@@ -28,7 +27,7 @@ from sim.classroom.course.state import State, differences, read
 from sim.classroom.course.words import words
 from sim.classroom.lessons import FIRST, LESSONS, SETUPS, outcome
 from sim.errors import AddressError, PopulationError, ScenarioError, StateError
-from sim.serving import LOOPBACK
+from sim.serving import LOOPBACK, Guard
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; font-src 'self'; "
@@ -49,37 +48,6 @@ _TYPES = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=ut
 _ASKED = ("side", "session", "exchange")
 
 Answer = Callable[[Request], Response]
-
-
-class Guard:
-    """Adds the headers to every answer, and refuses requests under a host's name that is not one of ``hosts`` (None: any)."""
-
-    def __init__(self, app: ASGIApp, hosts: tuple[str, ...] | None) -> None:
-        self.app, self.hosts = app, hosts
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-
-        async def with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                own = {key.lower() for key, _ in message["headers"]}
-                more = [(k.encode(), v.encode()) for k, v in HEADERS.items() if k.encode() not in own]
-                message = {**message, "headers": [*message["headers"], *more]}
-            await send(message)
-
-        host = next((value.decode("latin-1") for key, value in scope["headers"] if key == b"host"), "")
-        if self.hosts is not None and _bare(host) not in self.hosts:
-            await PlainTextResponse(words()["page"]["wrong_host"], 400)(scope, receive, with_headers)
-            return
-        await self.app(scope, receive, with_headers)
-
-
-def _bare(host: str) -> str:
-    """A Host header without its port."""
-    name, colon, port = host.lower().rpartition(":")
-    return name if colon and port.isdigit() else host.lower()
 
 
 def _state(request: Request) -> tuple[State, dict[str, str]]:
@@ -245,6 +213,6 @@ def application(host: str = LOOPBACK) -> Starlette:
     hosts = (*OWN_NAMES, host) if ip_address(host).is_loopback else None
     return Starlette(
         routes=routes,
-        middleware=[Middleware(Guard, hosts=hosts)],
+        middleware=[Middleware(Guard, headers=HEADERS, hosts=hosts, refusal=words()["page"]["wrong_host"])],
         exception_handlers={404: nothing, Exception: mistake},
     )
