@@ -184,7 +184,7 @@ def test_each_visitor_has_a_model_of_their_own(visitors: list[Visitor]) -> None:
     mine.step()
     one.press("Step")
     one.sees(week_in_words(mine))
-    drawn = one.page.locator("img[src^='data:image/png']")
+    drawn = one.page.locator("img.widget-image")
     drawn.nth(3).wait_for()
     assert drawn.count() == 4  # the plane, alliance, distress, counts
     assert all(drawn.nth(i).evaluate("picture => picture.complete && picture.naturalWidth > 300") for i in range(4))

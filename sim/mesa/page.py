@@ -30,6 +30,7 @@ def application(host: str) -> Any:
         from solara.server import settings, starlette
         from solara.server.patch import patch_matplotlib
 
+        solara.settings.main.check_hooks = "off"  # it complains of Mesa's own page
         importlib.import_module("sim.mesa.solara")
         if not (settings.assets.proxy_cache_dir / "@widgetti").is_dir():
             raise ModuleNotFoundError(name="solara-assets")
@@ -41,7 +42,6 @@ def application(host: str) -> Any:
     from starlette.routing import Mount
     from starlette.staticfiles import StaticFiles
 
-    solara.settings.main.check_hooks = "off"  # it complains of Mesa's own page
     settings.telemetry.mixpanel_enable = False
     settings.theme.show_banner = False
     patch_matplotlib()()  # done once, and undone: what Solara would do, matplotlib 3.11 cannot work with

@@ -23,17 +23,20 @@ TITLE = "Attune with Mesa"
 @solara.component
 def Page() -> None:
     """What a visitor sees."""
-    choice = solara.use_reactive(PAIRING)
+    choice, shown = solara.use_reactive(PAIRING), solara.use_reactive(PAIRING)
+    # Between two choices nothing is shown, so that Mesa's page is made again: else its controls keep the last one's arguments.
+    solara.use_effect(lambda: shown.set(choice.value), [choice.value])
     solara.Title(TITLE)
     with solara.Sidebar(), solara.Card("What to show"):
         solara.Select("Scenario", values=choices(), value=choice)
         solara.Text("A step is a week. What is set further down counts from the next Reset on.")
     try:
-        kind, controls = offered(choice.value)
+        offer = offered(choice.value) if shown.value == choice.value else None
     except (ScenarioError, OSError) as e:
         solara.Error(str(e))
     else:
-        Running(kind, controls).key(choice.value)  # another choice is another page: else controls keep the last one's arguments
+        if offer is not None:
+            Running(*offer)
 
 
 @solara.component
@@ -47,19 +50,22 @@ def Running(kind: type[TherapyModel], controls: dict[str, Any]) -> None:
 
 def words(model: TherapyModel) -> Any:
     """The question, and this week in a sentence."""
-    question = f"**{model.scenario.question}** (“{model.arm.name}”, seed {model.seed})"
-    note = "Everybody here is simulated. This is not a clinical tool, and says nothing about any real person."
-    return solara.Markdown("\n\n".join((question, week_in_words(model), note)))
+    with solara.Column() as shown:
+        solara.Text(f"{model.scenario.question} (“{model.arm.name}”, seed {model.seed})", style={"font-weight": "bold"})
+        solara.Text(week_in_words(model))
+        solara.Text("Everybody here is simulated. This is not a clinical tool, and says nothing about any real person.")
+    return shown
 
 
 def plane(model: TherapyModel) -> Any:
     """Everybody on the plane of general attachment."""
-    figure = Figure()
+    figure = Figure(figsize=(6.4, 4.8))
     ax = figure.subplots()
     quarters(ax)
     here = [client for client in model.clients if client.in_therapy]
     others = [client for client in model.clients if not client.in_therapy]
     for label, people in (("in therapy", here), ("not in therapy", others), ("therapist", model.therapists)):
         ax.scatter([one.ecr_anxiety for one in people], [one.ecr_avoidance for one in people], alpha=0.6, label=label)
-    ax.legend(title="Attachment now")
+    ax.set_title("Attachment now")
+    ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
     return solara.FigureMatplotlib(figure, format="png", bbox_inches="tight")
