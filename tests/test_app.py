@@ -280,7 +280,7 @@ def test_the_table_of_sessions_is_stamped_and_that_of_the_run(client: TestClient
 
 def test_the_scenario_file_says_what_it_is(client: TestClient) -> None:
     head = client.get("/scenario.yaml?seed=12").text.splitlines()[:3]
-    assert head[0].startswith(f"# Attune {sim.__version__}.") and "Not advice" in head[0]
+    assert head[0].startswith(f"# Attune {sim.__version__}, seed 12.") and "Not advice" in head[0]
     assert "seed=12" in head[1] and "--seed 12" in head[2]
 
 

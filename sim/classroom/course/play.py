@@ -73,8 +73,8 @@ def side_of(side: Side, shared: Shared) -> dict[str, Any]:
     last_week = int(np.flatnonzero(~np.isnan(distress))[-1])
     after = last_week if shared.follow_up else held
     return {
-        "client": _label(side.client),
-        "therapist": _label(side.therapist),
+        "client": words()["styles"][str(style_name(*side.client))],
+        "therapist": words()["styles"][str(style_name(*side.therapist))],
         "points": {"client": list(side.client), "therapist": list(side.therapist)},
         "held": held,
         "ending": ending,
@@ -82,8 +82,8 @@ def side_of(side: Side, shared: Shared) -> dict[str, Any]:
         "ending_text": words()["endings"][ending].format(session=held),
         "alliance": _rounded([record.first_alliance()[0], *record.alliance()[:held, 0]]),
         "distress": _rounded(distress[: after + 1], 2),
-        "to_therapist": _points(record, "client", held),
-        "to_client": _points(record, "therapist", held),
+        "to_therapist": _pairs(*record.to_other("client", held)),
+        "to_client": _pairs(*record.to_other("therapist", held)),
         "general": _pairs(*(record.attachment("general", name)[: after + 1, 0] for name in ("anxiety", "avoidance"))),
         "ruptures": notes.ruptures(record),
         "inside": _whole(record.trace[:held, :, [TRACED.index(name) for name in INSIDE]]),
@@ -103,17 +103,6 @@ def play_of(state: State) -> dict[str, Any]:
         "a": side_of(state.a, state.shared),
         "b": side_of(state.b, state.shared),
     }
-
-
-def _label(place: tuple[float, float]) -> str:
-    return str(words()["styles"][str(style_name(*place))])
-
-
-def _points(record: Record, of: str, held: int) -> list[list[float]]:
-    """Attachment of one to the other at intake and after each session: [anxiety, avoidance]."""
-    start = [1.0 + 6.0 * record.first[f"{of}_{name}"][0] for name in ("anxiety", "avoidance")]
-    later = [record.attachment(of, name)[:held, 0] for name in ("anxiety", "avoidance")]
-    return _pairs(*([first, *values] for first, values in zip(start, later, strict=True)))
 
 
 def _pairs(anxiety: Any, avoidance: Any) -> list[list[float]]:

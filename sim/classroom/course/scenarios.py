@@ -75,15 +75,14 @@ def scenario_of(a: Side, b: Side, shared: Shared) -> Scenario:
     return from_spec(spec_of(a, b, shared), NAME)
 
 
-def stamped(state: State, address: str, more: str = "") -> str:
+def stamped(state: State, address: str, *more: str) -> str:
     """Lines on top of what is kept of a state: what it is, its address and seed, and how to run it."""
     said = words()["export"]
-    what = said["stamped"].format(version=__version__, seed=state.shared.seed) if more else f"Attune {__version__}"
-    lines = [
-        f"{what}. {said['stamp']}",
+    lines = (
+        f"{said['stamped'].format(version=__version__, seed=state.shared.seed)}. {said['stamp']}",
         said["address"].format(address=address),
-        f"{said['reproduce'].format(command=run_command(state))}{'. ' if more else ''}{more}",
-    ]
+        ". ".join((said["reproduce"].format(command=run_command(state)), *more)),
+    )
     return "".join(f"# {line}\n" for line in lines)
 
 
