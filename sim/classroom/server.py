@@ -70,16 +70,6 @@ def take_chair(state: State, asked: Asked) -> dict[str, Any]:
     return chair.futures(state, asked.get("side", ""), *places)
 
 
-def scenario(state: State, asked: Asked) -> dict[str, str]:
-    """The scenario file of a state as text, and the command that runs it."""
-    return {"yaml": as_yaml(state, asked["address"]), "command": run_command(state)}
-
-
-def scenario_file(state: State, asked: Asked) -> Response:
-    """The scenario file of a state, to keep."""
-    return _file(as_yaml(state, asked["address"]), "application/yaml", "classroom.yaml")
-
-
 def data_file(state: State, asked: Asked) -> Response:
     """The table of sessions of the two courses that are shown (arms A and B), or with ``many`` of all clients of the fan."""
     clients = state.shared.clients if state.query["many"] == "1" else 1
@@ -105,9 +95,9 @@ ANSWERS: dict[str, Callable[[State, Asked], Any]] = {
     "/api/many": lambda state, asked: many_of(state, LESSONS[state.lesson]),
     "/api/chair": take_chair,
     "/api/map": lambda state, asked: map_of(state),
-    "/api/scenario": scenario,
+    "/api/scenario": lambda state, asked: {"yaml": as_yaml(state, asked["address"]), "command": run_command(state)},
     "/data.csv": data_file,
-    "/scenario.yaml": scenario_file,
+    "/scenario.yaml": lambda state, asked: _file(as_yaml(state, asked["address"]), "application/yaml", "classroom.yaml"),
 }
 
 
