@@ -414,20 +414,19 @@ def _broken(here: State) -> list[tuple[int, int]]:
     return [(one["session"], one["exchange"]) for one in side_of(here.b, here.shared)["ruptures"] if one["kind"] != "repair"]
 
 
-def test_what_is_kept_of_courses_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(play, "MOST_BYTES", 400_000)
-    for seed in range(8):
-        here = state(f"seed={seed}&sessions=10&clients=60")
-        record = record_of(here.a, here.shared, 60, False)
-        assert record_of(here.a, here.shared, 60, False) is record  # the last one is kept, whatever its size
-        assert play.kept_bytes() <= max(400_000, record.nbytes)
-    assert 8 * record.nbytes > 2 * 400_000  # else nothing had to go
+def test_what_is_kept_of_courses_has_a_bound() -> None:
+    here = state("sessions=60&clients=200")
+    record = record_of(here.a, here.shared, 200, False)
+    assert record_of(here.a, here.shared, 200, False) is record
+    arrays = [record.held, record.ending, *record.session.values(), *record.week.values(), *record.first.values()]
+    assert play.MOST_RECORDS * sum(one.nbytes for one in arrays) < 100e6
+    assert record_of.cache_info().maxsize == play.MOST_RECORDS
 
 
 def test_the_map_keeps_no_courses(client: TestClient) -> None:
-    before = play.kept_bytes()
+    before = record_of.cache_info()
     assert client.get("/api/map?lesson=sandbox&clients=40&sessions=7&seed=333").status_code == 200
-    assert play.kept_bytes() == before
+    assert record_of.cache_info() == before
 
 
 def _warmth_after(query: str, response: str | None) -> np.ndarray:

@@ -290,7 +290,7 @@ class TherapyModel(mesa.Model):  # type: ignore[misc]
             self._numbers = {"client": client, "therapist": therapist_numbers(self.scenario, self.arm, client)}
         self._grouped: dict[str, tuple[int, np.ndarray, np.ndarray]] = {}  # week, dyad rows by person, where each person's start
         self._people: dict[str, list[Any]] = {"client": [], "therapist": []}  # agents by row, as far as they are made
-        reported = (*REPORTED, *(CLINIC_REPORTED if self.clinic else ()))
+        reported = (*REPORTED, *(CLINIC_REPORTED if self.clinic is not None else ()))
         reporters = {name: name for name in reported} | dict(model_reporters or {})
         self.datacollector = mesa.DataCollector(reporters, agent_reporters, agenttype_reporters)
         self.datacollector.collect(self)

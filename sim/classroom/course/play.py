@@ -5,9 +5,7 @@ Everything is plain lists of rounded numbers. Series of sessions begin with how 
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from functools import lru_cache
-from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -29,10 +27,8 @@ SIGNALS = {
     "given": "therapist_response",
     "perceived": "client_perceived",
 }
-#: Most bytes of records that are kept (200 clients and 60 sessions are some 3 MB). The one asked for longest ago goes first.
-MOST_BYTES = 64_000_000
-_kept: OrderedDict[tuple[Side, Shared, int, bool], Record] = OrderedDict()
-_lock = Lock()
+#: Most records that are kept: one of 200 clients and 60 sessions is some 3 MB.
+MOST_RECORDS = 20
 #: Regions of both people, in the order in which an exchange lists them.
 INSIDE = tuple(f"{role}_{quantity}" for role in ROLES for quantity in REGION_ACTIVITY.values())
 
@@ -43,24 +39,8 @@ def simulated(side: Side, shared: Shared, clients: int, traced: bool) -> Record:
     return recorded(scenario, scenario.arms[0], shared.seed, clients, traced)
 
 
-def record_of(side: Side, shared: Shared, clients: int, traced: bool) -> Record:
-    """The same, kept for when it is asked for again, as long as there is room (``MOST_BYTES``)."""
-    key = (side, shared, clients, traced)
-    with _lock:
-        if key in _kept:
-            _kept.move_to_end(key)
-            return _kept[key]
-    record = simulated(side, shared, clients, traced)
-    with _lock:
-        _kept[key] = record
-        while len(_kept) > 1 and kept_bytes() > MOST_BYTES:
-            _kept.popitem(last=False)
-    return record
-
-
-def kept_bytes() -> int:
-    """Bytes that the kept records take."""
-    return sum(record.nbytes for record in _kept.values())
+#: The same, of which those asked for last are kept.
+record_of = lru_cache(maxsize=MOST_RECORDS)(simulated)
 
 
 @lru_cache(maxsize=128)

@@ -54,12 +54,6 @@ class Record:
     first: dict[str, np.ndarray]
     trace: np.ndarray
 
-    @property
-    def nbytes(self) -> int:
-        """Bytes of all its arrays."""
-        tables = (self.session, self.week, self.first)
-        return sum(one.nbytes for one in (self.held, self.ending, self.trace, *(x for table in tables for x in table.values())))
-
     def alliance(self, role: str = "client") -> np.ndarray:
         """The alliance (sessions, n) on the WAI's scale, 1 to 7, without the noise of marking."""
         return on_wai(self.parameters, role, self.session[f"{role}_alliance"])
