@@ -28,7 +28,7 @@ from sim.classroom.course.words import words
 from sim.classroom.lessons import FIRST, LESSONS, SETUPS
 from sim.cli import classroom as app_command
 from sim.cli import main as cli
-from sim.errors import AddressError, ServingError, StateError
+from sim.errors import AddressError, MissingExtra, StateError
 from sim.mesa import page as mesa_page
 from sim.runs.run import run
 from sim.simulation.trace import traced_course
@@ -280,7 +280,7 @@ def test_the_table_of_sessions_is_stamped_and_that_of_the_run(client: TestClient
 
 def test_the_scenario_file_says_what_it_is(client: TestClient) -> None:
     head = client.get("/scenario.yaml?seed=12").text.splitlines()[:3]
-    assert head[0].startswith(f"# Attune {sim.__version__}.") and "Not advice" in head[0]
+    assert head[0].startswith(f"# Attune {sim.__version__}, seed 12.") and "Not advice" in head[0]
     assert "seed=12" in head[1] and "--seed 12" in head[2]
 
 
@@ -414,20 +414,19 @@ def _broken(here: State) -> list[tuple[int, int]]:
     return [(one["session"], one["exchange"]) for one in side_of(here.b, here.shared)["ruptures"] if one["kind"] != "repair"]
 
 
-def test_what_is_kept_of_courses_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(play, "MOST_BYTES", 400_000)
-    for seed in range(8):
-        here = state(f"seed={seed}&sessions=10&clients=60")
-        record = record_of(here.a, here.shared, 60, False)
-        assert record_of(here.a, here.shared, 60, False) is record  # the last one is kept, whatever its size
-        assert play.kept_bytes() <= max(400_000, record.nbytes)
-    assert 8 * record.nbytes > 2 * 400_000  # else nothing had to go
+def test_what_is_kept_of_courses_has_a_bound() -> None:
+    here = state("sessions=60&clients=200")
+    record = record_of(here.a, here.shared, 200, False)
+    assert record_of(here.a, here.shared, 200, False) is record
+    arrays = [record.held, record.ending, *record.session.values(), *record.week.values(), *record.first.values()]
+    assert play.MOST_RECORDS * sum(one.nbytes for one in arrays) < 100e6
+    assert record_of.cache_info().maxsize == play.MOST_RECORDS
 
 
 def test_the_map_keeps_no_courses(client: TestClient) -> None:
-    before = play.kept_bytes()
+    before = record_of.cache_info()
     assert client.get("/api/map?lesson=sandbox&clients=40&sessions=7&seed=333").status_code == 200
-    assert play.kept_bytes() == before
+    assert record_of.cache_info() == before
 
 
 def _warmth_after(query: str, response: str | None) -> np.ndarray:
@@ -638,12 +637,13 @@ def test_an_address_that_is_none_is_named(capsys: pytest.CaptureFixture[str]) ->
 def test_the_command_says_where_the_page_is_and_stops_quietly(
     host: str, warned: bool, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Stopped:
-        def run(self, sockets: list[socket.socket]) -> None:
-            assert sockets[0].getsockname()[1] > 0
-            raise KeyboardInterrupt
+    import uvicorn
 
-    monkeypatch.setattr(app_command, "served", lambda host: Stopped())
+    def stopped(server: uvicorn.Server, sockets: list[socket.socket]) -> None:
+        assert sockets[0].getsockname()[1] > 0
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(uvicorn.Server, "run", stopped)
     _main(["app", "--no-browser", "--port", "0", "--host", host])
     said = capsys.readouterr()
     assert re.search(r"http://127.0.0.1:\d+/", said.out) and "Stopped." in said.out
@@ -656,34 +656,24 @@ def test_mesas_page_says_who_can_open_it(
 ) -> None:
     import uvicorn
 
-    monkeypatch.setattr(mesa_page, "_application", lambda: None)
-    monkeypatch.setattr(mesa_page, "_compile", lambda: None)
+    monkeypatch.setattr(mesa_page, "application", lambda host: None)
     monkeypatch.setattr(uvicorn.Server, "run", lambda self, sockets: None)
     _main(["app", "--mesa", "--no-browser", "--port", "0", "--host", host])
     assert ("through the network" in capsys.readouterr().err) == warned
 
 
-@pytest.mark.parametrize("raised", [mesa_page.MissingExtra("pip install it"), ServingError("--port: taken")])
-def test_mesas_page_is_shown_in_its_place_or_said_why_not(
-    raised: Exception, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked: list[tuple[str, int, bool]] = []
-    monkeypatch.setattr(mesa_page, "serve", lambda *how: asked.append(how))
-    _main(["app", "--mesa", "--no-browser", "--port", "0"])
-    assert asked == [("127.0.0.1", 0, False)]
+def test_without_its_extra_mesas_page_is_not_shown(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(host: str) -> None:
+        raise MissingExtra("pip install it")
 
-    def refused(*how: Any) -> None:
-        raise raised
-
-    monkeypatch.setattr(mesa_page, "serve", refused)
+    monkeypatch.setattr(mesa_page, "application", refused)
     with pytest.raises(SystemExit) as stop:
-        cli.main(["app", "--mesa"])
-    assert stop.value.code == 2 and str(raised) in capsys.readouterr().err
+        cli.main(["app", "--mesa", "--port", "0"])
+    assert stop.value.code == 2 and "pip install it" in capsys.readouterr().err
 
 
 def test_the_server_of_the_page_gives_little_away() -> None:
-    config = app_command.served("127.0.0.1").config
-    assert not config.server_header and not config.access_log
+    assert not app_command.SERVER["server_header"] and not app_command.SERVER["access_log"]
 
 
 def test_an_unreadable_choice_of_a_side_is_told() -> None:

@@ -23,8 +23,8 @@ from typing import Any
 import pytest
 
 import sim
-from sim.mesa.choices import MOST_PEOPLE, PAIRING, Pairing, Shown, offered
-from sim.mesa.panels import PANELS, week_in_words
+from sim.mesa.choices import MOST_PEOPLE, PAIRING, Pairing, made, offered, week_in_words
+from sim.mesa.model import TherapyModel
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -33,7 +33,7 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-def after(model: Shown, weeks: int) -> Shown:
+def after(model: TherapyModel, weeks: int) -> TherapyModel:
     for _ in range(weeks):
         model.step()
     return model
@@ -50,8 +50,8 @@ def told(event, args):
     if event in ("socket.connect", "socket.getaddrinfo") and isinstance(place, tuple) and place[0] not in HERE:
         print("beyond this machine:", event, place[:2], file=sys.stderr, flush=True)
 sys.addaudithook(told)
-from sim.mesa.page import serve
-serve("127.0.0.1", 0, False)
+from sim.cli.main import main
+main(["app", "--mesa", "--port", "0", "--no-browser"])
 """
 
 
@@ -164,7 +164,7 @@ def test_the_page_answers_and_allows_its_own_files_only(served: Served) -> None:
 
 def test_each_visitor_has_a_model_of_their_own(visitors: list[Visitor]) -> None:
     one, other = visitors
-    mine, theirs = offered(PAIRING).made(), offered(PAIRING).made()
+    mine, theirs = made(*offered(PAIRING)), made(*offered(PAIRING))
     for visitor in visitors:
         visitor.sees(week_in_words(mine))
     for _ in range(2):
@@ -184,25 +184,25 @@ def test_each_visitor_has_a_model_of_their_own(visitors: list[Visitor]) -> None:
     mine.step()
     one.press("Step")
     one.sees(week_in_words(mine))
-    for panel in PANELS:
-        drawn = one.page.get_by_alt_text(panel.words(mine), exact=True)
-        drawn.wait_for()
-        assert drawn.evaluate("picture => picture.complete && picture.naturalWidth > 300")
+    drawn = one.page.locator("img.widget-image")
+    drawn.nth(3).wait_for()
+    assert drawn.count() == 4  # the plane, alliance, distress, counts
+    assert all(drawn.nth(i).evaluate("picture => picture.complete && picture.naturalWidth > 300") for i in range(4))
 
 
 def test_a_scenario_is_played_to_its_end_and_reset(visitor: Visitor) -> None:
     visitor.choose("Scenario", "hello")
-    model = Shown(sim.load(ROOT / "scenarios" / "hello.yaml"))
+    model = TherapyModel(sim.load(ROOT / "scenarios" / "hello.yaml"))
     visitor.sees(week_in_words(model))
     visitor.choose("Arm", "dismissing therapist")
     visitor.press("Reset")
-    model = Shown(model.scenario, "dismissing therapist")
+    model = TherapyModel(model.scenario, "dismissing therapist")
     visitor.sees(f"“{model.arm.name}”")
     visitor.press("▶")
     visitor.sees(week_in_words(after(model, 6)))
     assert visitor.page.get_by_role("button", name="Step", exact=True).is_disabled()
     visitor.press("Reset")
-    visitor.sees(week_in_words(Shown(model.scenario, "dismissing therapist")))
+    visitor.sees(week_in_words(TherapyModel(model.scenario, "dismissing therapist")))
 
 
 def test_a_scenario_that_cannot_be_shown_is_said_to_be(visitor: Visitor) -> None:
@@ -242,8 +242,8 @@ def test_without_its_files_the_page_does_not_start(tmp_path: Path) -> None:
     code = (
         "import sys; from pathlib import Path; from solara.server import settings\n"
         f"settings.assets.proxy_cache_dir = Path({str(tmp_path)!r})\n"
-        "from sim.mesa.page import serve, MissingExtra\n"
-        "try: serve('127.0.0.1', 0, False)\n"
+        "from sim.mesa.page import MissingExtra, application\n"
+        "try: application('127.0.0.1')\n"
         "except MissingExtra as e: sys.exit(f'told: {e}')\n"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)

@@ -168,7 +168,7 @@ def test_a_clients_course_is_the_one_now_or_the_last_and_therapists_courses_are_
         face.step()
         world = face.world
         for client in face.clients:
-            rows = [i for i in range(face._setting.clinic.courses) if world.client_of[i] == client.row]
+            rows = [i for i in range(face.clinic.courses) if world.client_of[i] == client.row]
             assert client.alliance == world.dyads.client_alliance[rows[-1]] if rows else math.isnan(client.alliance)
             again += [client] if len(rows) > 1 else []
     assert again and again[-1].session < 6
@@ -190,7 +190,7 @@ def test_writing_reaches_the_arrays_that_are_there_now() -> None:
     treated.trust = 0.9
     treated.distress = 3.0
     assert face.world.therapists.fatigue[0] == 0.6 and face.world.therapists.repair_skill[3] == 2.0
-    assert face.world.dyads.client_trust[face._setting.clinic.course[treated.row]] == 0.9
+    assert face.world.dyads.client_trust[face.clinic.course[treated.row]] == 0.9
     face.step(), usual.step()
     assert old.fatigue > usual.therapists[0].fatigue + 0.3 and hired.repair_skill == 2.0
     assert treated.distress > usual.clients[treated.row].distress + 0.5

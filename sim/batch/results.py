@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from sim.batch.chunk import reference_among
 from sim.catalogue.measures import ends_of
 from sim.errors import StoreError, UsageError
-from sim.measures.intervals import half_width, standard_error
+from sim.measures.intervals import differences, half_width, standard_error
 from sim.scenario.points import Point, points_of, scenario_at
 from sim.scenario.scenario import Scenario
 from sim.screen import html_table
@@ -158,7 +158,9 @@ class BatchResults:
         """
         if base not in self.points["point"].to_numpy():
             raise UsageError(f"there is no point {base}; points are 0 to {len(self.points) - 1}")
-        return paired(self.summaries, self.summaries[self.summaries["point"] == base].drop(columns="point"), ONE)
+        values = self.summaries.rename(columns={"mean": "value"}).drop(columns=["n", "sd"])
+        found = differences(values[values["point"] == base].drop(columns="point"), values, ONE)
+        return found[[*ONE, "difference", "low", "high", "n"]]
 
 
 def open_batch(folder: str | Path) -> BatchResults:
@@ -186,16 +188,6 @@ def intervals(summaries: pd.DataFrame, by: list[str], clinic: bool) -> pd.DataFr
     found["over"] = np.where(once, "clients", "replicates")
     spread, n = np.where(once, single["sd"], found["spread"]), np.where(once, single["n"], found["n"])
     return _with_interval(found.drop(columns=["spread", "n"]), "mean", spread, n)
-
-
-def paired(table: pd.DataFrame, base: pd.DataFrame, by: list[str]) -> pd.DataFrame:
-    """Means of ``table`` less those of ``base``, matched on every column that both have but n, mean and SD; over replicates."""
-    on = [name for name in base.columns if name not in ("n", "mean", "sd")]
-    both = table.merge(base, on=on, suffixes=("", "_base"))
-    both["difference"] = both["mean"] - both["mean_base"]
-    grouped = both.groupby(by, observed=True, sort=False)["difference"]
-    found = grouped.agg(difference="mean", spread="std", n="count").reset_index()
-    return _with_interval(found.drop(columns=["spread", "n"]), "difference", found["spread"].to_numpy(), found["n"].to_numpy())
 
 
 def _with_interval(table: pd.DataFrame, of: str, spread: np.ndarray, n: np.ndarray) -> pd.DataFrame:

@@ -36,25 +36,19 @@ def futures(state: State, which: str, session: int, exchange: int) -> dict[str, 
         name: replace(side, do=tuple(sorted((*kept, Choice(session, exchange, name)), key=lambda one: one.session)))
         for name in RESPONSES
     }
-    return {
-        "side": which,
-        "session": session,
-        "exchange": exchange,
-        "futures": {name: _future(one, state, session, exchange) for name, one in found.items()},
-    }
-
-
-def _future(side: Side, state: State, session: int, exchange: int) -> dict[str, Any]:
-    played = side_of(side, state.shared)
-    # What is chosen acts after the bond has ruptured, so the rupture is there in every future.
-    here = next((one for one in played["ruptures"] if (one["session"], one["exchange"]) == (session, exchange)), None)
-    if here is None:
-        raise AddressError([f"the rupture in session {session}, exchange {exchange} is not in every future; choose another"])
-    return {
-        "alliance": played["alliance"],
-        "ending_text": played["ending_text"],
-        "repaired": here["repaired"],
-        "chance": here["chance"],
-        "distress_end": played["distress"][played["held"]],
-        "do": ",".join(f"{c.session}.{c.exchange}.{c.response}" for c in side.do),
-    }
+    seen = {}
+    for name, one in found.items():
+        played = side_of(one, state.shared)
+        # What is chosen acts after the bond has ruptured, so the rupture is there in every future.
+        here = next((r for r in played["ruptures"] if (r["session"], r["exchange"]) == (session, exchange)), None)
+        if here is None:
+            raise AddressError([f"the rupture in session {session}, exchange {exchange} is not in every future; choose another"])
+        seen[name] = {
+            "alliance": played["alliance"],
+            "ending_text": played["ending_text"],
+            "repaired": here["repaired"],
+            "chance": here["chance"],
+            "distress_end": played["distress"][played["held"]],
+            "do": ",".join(f"{c.session}.{c.exchange}.{c.response}" for c in one.do),
+        }
+    return {"side": which, "session": session, "exchange": exchange, "futures": seen}

@@ -10,6 +10,7 @@ import base64
 import hashlib
 import re
 from dataclasses import replace
+from itertools import product
 from typing import Any
 
 from sim.classroom import page
@@ -54,28 +55,26 @@ def courses(state: State) -> dict[str, Any]:
     seeds = [str(state.shared.seed + k) for k in range(SEEDS)]
     grid = {f"{one}_{name}": _with_own(values, getattr(getattr(state, one), name)) for one in SIDES
             for name, values in (("accuracy", ACCURACY), ("warmth", WARMTH))}  # fmt: skip
+    switch = tuple(PAIRS) if lesson.switch else (state.shared.pairs,)
+    places = {f"{seed}|{pairs}": with_changes(state, seed=seed, pairs=pairs) for seed in seeds for pairs in switch}
     plays: dict[str, dict[str, Any]] = {one: {} for one in SIDES}
     outcomes: dict[str, dict[str, float]] = {one: {} for one in SIDES}
-    switch = tuple(PAIRS) if lesson.switch else (state.shared.pairs,)
-    places = [(seed, pairs, with_changes(state, seed=seed, pairs=pairs)) for seed in seeds for pairs in switch]
-    for seed, pairs, there in places:
-        for one in SIDES:
-            for accuracy in grid[f"{one}_accuracy"]:
-                for warmth in grid[f"{one}_warmth"]:
-                    side: Side = replace(getattr(there, one), accuracy=accuracy, warmth=warmth)
-                    key = f"{seed}|{pairs}|{as_text(accuracy)}|{as_text(warmth)}"
-                    plays[one][key] = side_of(side, there.shared)
-                    outcomes[one][key] = round(measured_one(side, there, lesson.measure), 3)
+    for place, one in product(places, SIDES):
+        there = places[place]
+        for accuracy, warmth in product(grid[f"{one}_accuracy"], grid[f"{one}_warmth"]):
+            side: Side = replace(getattr(there, one), accuracy=accuracy, warmth=warmth)
+            key = f"{place}|{as_text(accuracy)}|{as_text(warmth)}"
+            plays[one][key] = side_of(side, there.shared)
+            outcomes[one][key] = round(measured_one(side, there, lesson.measure), 3)
     frame = {name: value for name, value in play_of(state).items() if name not in SIDES}
-    by = {"smallest": lesson.smallest, "lower": lesson.lower} if lesson.asked_of == "one" else None
     return {
         "grid": {**grid, "seed": [int(seed) for seed in seeds]},
         "seeds": seeds,
         "plays": plays,
         "outcomes": outcomes,
-        "many": {f"{seed}|{pairs}": many_of(there, lesson) for seed, pairs, there in places},
+        "many": {place: many_of(there, lesson) for place, there in places.items()},
         "frame": {**frame, "measure": lesson.measure},
-        "answer_by": by,
+        "answer_by": {"smallest": lesson.smallest, "lower": lesson.lower} if lesson.asked_of == "one" else None,
     }
 
 
@@ -87,24 +86,17 @@ def _with_own(values: tuple[float, ...], own: float) -> list[float]:
 
 def bundle() -> str:
     """All modules of the page as one classic script, each in a function of its own, after those that it needs."""
-    done: list[str] = []
-    parts: list[str] = []
+    parts: dict[str, str] = {}
 
     def add(name: str) -> None:
         text = page.STATIC[f"{name}.js"]
         for _, needed in _IMPORT.findall(text):
-            if needed not in done:
+            if needed not in parts:
                 add(needed)
-        if name not in done:
-            done.append(name)
-            parts.append(_wrapped(name, text))
+        exported = [found for _, found in _EXPORT.findall(text)]
+        text = _IMPORT.sub(lambda m: f'const {m[1].removeprefix("* as ")} = modules["{m[2]}"];\n', text)
+        text = _EXPORT.sub(r"\1 \2", text)
+        parts[name] = f'modules["{name}"] = (() => {{\n{text}\nreturn {{ {", ".join(exported)} }};\n}})();'
 
     add("main")
-    return '"use strict";\nconst modules = {};\n' + "\n".join(parts)
-
-
-def _wrapped(name: str, text: str) -> str:
-    exported = [found for _, found in _EXPORT.findall(text)]
-    text = _IMPORT.sub(lambda m: f'const {m[1].removeprefix("* as ")} = modules["{m[2]}"];\n', text)
-    text = _EXPORT.sub(r"\1 \2", text)
-    return f'modules["{name}"] = (() => {{\n{text}\nreturn {{ {", ".join(exported)} }};\n}})();'
+    return '"use strict";\nconst modules = {};\n' + "\n".join(parts.values())

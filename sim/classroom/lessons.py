@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -28,8 +28,7 @@ Bounds = tuple[float, float]
 ANY, SOME = math.inf, 1e-9
 
 
-@dataclass(frozen=True)
-class Graded:
+class Graded(NamedTuple):
     """A question whose options are below, within and above the bounds that the lesson's words give to one quantity."""
 
     quantity: str
@@ -37,10 +36,6 @@ class Graded:
     below: str
     within: str
     above: str
-
-    def option(self, both: Both, bounds: Bounds) -> str:
-        value = self.value(both)
-        return self.below if value < bounds[0] else self.within if value <= bounds[1] else self.above
 
 
 @dataclass(frozen=True)
@@ -70,7 +65,8 @@ class Lesson:
     def answer(self, both: Both) -> str:
         """The option that came out."""
         if self.graded is not None:
-            return self.graded.option(both, self.says[self.graded.quantity])
+            (low, high), value = self.says[self.graded.quantity], self.graded.value(both)
+            return self.graded.below if value < low else self.graded.within if value <= high else self.graded.above
         gap = float(np.mean(both.b - both.a if self.lower else both.a - both.b))
         return "a" if gap >= self.smallest else "b" if gap <= -self.smallest else "same"
 

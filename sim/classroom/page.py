@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from importlib import resources
 from typing import Any
@@ -14,7 +15,8 @@ from markupsafe import Markup
 from sim.classroom.course.state import CONTROLLED, State, defaults
 from sim.classroom.course.words import words
 from sim.classroom.lessons import LESSONS, told
-from sim.theory.claims import sources
+from sim.theory.claims import public_equations, sources
+from sim.theory.parameters import PARAMETERS
 from sim.theory.regions import REGIONS
 from sim.version import __version__
 
@@ -51,8 +53,20 @@ def about() -> dict[str, str]:
     return found
 
 
+@lru_cache(maxsize=1)
+def model() -> dict[str, Any]:
+    """The model as the page's help shows it: every equation in its own words, every parameter with its range and source."""
+    equations = []
+    for equation in public_equations():
+        first, _, rest = (inspect.getdoc(equation) or "").partition("\n")
+        equations.append({"name": equation.__name__, "says": first, "more": rest.strip()})
+    told = ("name", "default", "unit", "low", "high", "status", "source", "meaning")
+    parameters = [{name: getattr(one, name) for name in told} for one in PARAMETERS.values()]
+    return {"equations": equations, "parameters": parameters}
+
+
 def given(
-    state: State, play: Mapping[str, Any], errors: tuple[str, ...] = (), handout: Mapping[str, Any] | None = None
+    state: State, play: Mapping[str, Any], errors: Sequence[str] = (), handout: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
     """Everything that the page's modules are given."""
     return {

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Callable
-from functools import lru_cache, wraps
+from collections.abc import Callable, Mapping
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import Any
 
@@ -18,17 +18,17 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from sim.classroom import chair, export, handout, model, page
+from sim.classroom import chair, handout, page
 from sim.classroom.course.many import many_of, map_of
 from sim.classroom.course.play import play_of
-from sim.classroom.course.scenarios import as_yaml, run_command
+from sim.classroom.course.scenarios import as_yaml, run_command, scenario_of, stamped
 from sim.classroom.course.state import State, differences, read
 from sim.classroom.course.words import words
 from sim.classroom.lessons import FIRST, LESSONS, SETUPS, outcome
 from sim.errors import AddressError, PopulationError, ScenarioError, StateError
-from sim.serving import LOOPBACK
+from sim.runs.run import run
+from sim.serving import LOOPBACK, Guard
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; font-src 'self'; "
@@ -48,81 +48,98 @@ _TYPES = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=ut
 #: Keys of requests that are no part of the page's state.
 _ASKED = ("side", "session", "exchange")
 
-Answer = Callable[[Request], Response]
+Asked = Mapping[str, str]
 
 
-class Guard:
-    """Adds the headers to every answer, and refuses requests under a host's name that is not one of ``hosts`` (None: any)."""
-
-    def __init__(self, app: ASGIApp, hosts: tuple[str, ...] | None) -> None:
-        self.app, self.hosts = app, hosts
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-
-        async def with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                own = {key.lower() for key, _ in message["headers"]}
-                more = [(k.encode(), v.encode()) for k, v in HEADERS.items() if k.encode() not in own]
-                message = {**message, "headers": [*message["headers"], *more]}
-            await send(message)
-
-        host = next((value.decode("latin-1") for key, value in scope["headers"] if key == b"host"), "")
-        if self.hosts is not None and _bare(host) not in self.hosts:
-            await PlainTextResponse(words()["page"]["wrong_host"], 400)(scope, receive, with_headers)
-            return
-        await self.app(scope, receive, with_headers)
+# ----------------------------------------------------------- what is answered: from a state, and what its address asks besides
 
 
-def _bare(host: str) -> str:
-    """A Host header without its port."""
-    name, colon, port = host.lower().rpartition(":")
-    return name if colon and port.isdigit() else host.lower()
+def play(state: State, asked: Asked) -> dict[str, Any]:
+    """Both courses of a state."""
+    return {**play_of(state), "outcome": outcome(state)}
 
 
-def _state(request: Request) -> tuple[State, dict[str, str]]:
-    """The state of a request's address, and what it asks besides (as it stands there)."""
-    parts = [part.partition("=") for part in request.url.query.split("&")]
-    asked = {key: value for key, _, value in parts if key in _ASKED}
-    return read("&".join("".join(part) for part in parts if part[0] not in _ASKED), SETUPS, FIRST), asked
+def take_chair(state: State, asked: Asked) -> dict[str, Any]:
+    """What each response at a rupture would have led to."""
+    places = []
+    for key in ("session", "exchange"):
+        text = asked.get(key, "")
+        if not (text.isascii() and text.isdigit() and len(text) < 5):
+            raise AddressError([f"{key} must be a whole number from 1, not '{text[:40]}'"])
+        places.append(int(text))
+    return chair.futures(state, asked.get("side", ""), *places)
 
 
-def _said(work: Answer) -> Answer:
-    """The same answer; what is wrong with an address becomes messages for people, in place of an error page."""
+def data_file(state: State, asked: Asked) -> Response:
+    """The table of sessions of the two courses that are shown (arms A and B), or with ``many`` of all clients of the fan."""
+    clients = state.shared.clients if state.query["many"] == "1" else 1
+    # Clients are numbered and their luck goes with the number: fewer of them change nothing for the others.
+    few = scenario_of(state.a, state.b, state.shared).model_copy(update={"clients_per_arm": clients, "traced": {}})
+    sessions = run(few, state.shared.seed, threads=1).sessions
+    text = stamped(state, asked["address"], words()["export"]["columns"]) + sessions.to_csv(index=False, lineterminator="\n")
+    return _file(text, "text/csv", f"attune-{state.lesson}-seed{state.shared.seed}.csv")
 
-    @wraps(work)
-    def answer(request: Request) -> Response:
-        try:
-            return work(request)
-        except AddressError as error:
-            return JSONResponse({"error": list(error.messages)}, 400)
-        except (ScenarioError, PopulationError) as error:
-            return JSONResponse({"error": [str(error)]}, 400)
-        except StateError as error:
-            return JSONResponse({"error": [words()["page"]["out_of_range"].format(why=error)]}, 422)
 
-    return answer
+def _file(text: str, kind: str, name: str) -> Response:
+    headers = {"content-type": f"{kind}; charset=utf-8", "content-disposition": f'attachment; filename="{name}"'}
+    return Response(text, headers=headers)
 
 
 def _as_json(found: Any) -> Response:
     return Response(json.dumps(found, ensure_ascii=False, separators=(",", ":"), allow_nan=False), media_type="application/json")
 
 
+#: By address.
+ANSWERS: dict[str, Callable[[State, Asked], Any]] = {
+    "/api/play": play,
+    "/api/many": lambda state, asked: many_of(state, LESSONS[state.lesson]),
+    "/api/chair": take_chair,
+    "/api/map": lambda state, asked: map_of(state),
+    "/api/scenario": lambda state, asked: {"yaml": as_yaml(state, asked["address"]), "command": run_command(state)},
+    "/data.csv": data_file,
+    "/scenario.yaml": lambda state, asked: _file(as_yaml(state, asked["address"]), "application/yaml", "classroom.yaml"),
+}
+
+
+def _answering(work: Callable[[State, Asked], Any]) -> Callable[[Request], Response]:
+    """What answers a request; what is wrong with its address becomes messages for people, in place of an error page."""
+
+    def answer(request: Request) -> Response:
+        parts = [part.partition("=") for part in request.url.query.split("&")]
+        asked = {key: value for key, _, value in parts if key in _ASKED}
+        try:
+            state = read("&".join("".join(part) for part in parts if part[0] not in _ASKED), SETUPS, FIRST)
+            place = f"{request.url.scheme}://{request.url.netloc}/?{differences(state, SETUPS[state.lesson])}"
+            found = work(state, {**asked, "address": place})
+        except (AddressError, ScenarioError, PopulationError) as error:
+            return JSONResponse({"error": _messages(error)}, 400)
+        except StateError as error:
+            return JSONResponse({"error": [words()["page"]["out_of_range"].format(why=error)]}, 422)
+        return found if isinstance(found, Response) else _as_json(found)
+
+    return answer
+
+
+def _messages(error: Exception) -> list[str]:
+    return list(error.messages) if isinstance(error, AddressError) else [str(error)]
+
+
+# ------------------------------------------------------------------------------------------------- all other addresses
+
+
 def index(request: Request) -> Response:
     """The page, with the courses of its address already in it; a bad address gets a message and the first lesson."""
-    errors: tuple[str, ...] = ()
+    errors: list[str] = []
     try:
         state = read(request.url.query, SETUPS, FIRST)
-        play = {**play_of(state), "outcome": outcome(state)}
+        both = play(state, {})
     except (AddressError, ScenarioError, PopulationError, StateError) as error:
-        errors = error.messages if isinstance(error, AddressError) else (str(error),)
+        errors = _messages(error)
         state = read("", SETUPS, FIRST)
-        play = {**play_of(state), "outcome": outcome(state)}
+        both = play(state, {})
     style = '<link rel="stylesheet" href="/static/page.css">'
     script = '<script type="module" src="/static/main.js"></script>'
-    return HTMLResponse(page.as_html(page.given(state, play, errors), style, script), 400 if errors else 200)
+    return HTMLResponse(page.as_html(page.given(state, both, errors), style, script), 400 if errors else 200)
 
 
 def static(request: Request) -> Response:
@@ -133,62 +150,6 @@ def static(request: Request) -> Response:
     return Response(page.STATIC[name], headers={"content-type": _TYPES["." + name.rpartition(".")[2]]})
 
 
-@_said
-def play(request: Request) -> Response:
-    """Both courses of a state."""
-    state, _ = _state(request)
-    return _as_json({**play_of(state), "outcome": outcome(state)})
-
-
-@_said
-def many(request: Request) -> Response:
-    """The fan of a state."""
-    state, _ = _state(request)
-    return _as_json(many_of(state, LESSONS[state.lesson]))
-
-
-@_said
-def take_chair(request: Request) -> Response:
-    """What each response at a rupture would have led to."""
-    state, asked = _state(request)
-    places = []
-    for key in ("session", "exchange"):
-        text = asked.get(key, "")
-        if not (text.isascii() and text.isdigit() and len(text) < 5):
-            raise AddressError([f"{key} must be a whole number from 1, not '{text[:40]}'"])
-        places.append(int(text))
-    return _as_json(chair.futures(state, asked.get("side", ""), *places))
-
-
-@_said
-def pairings(request: Request) -> Response:
-    """The map of all pairings of styles, everything else as pair A has it."""
-    state, _ = _state(request)
-    return _as_json(map_of(state))
-
-
-@_said
-def scenario(request: Request) -> Response:
-    """The scenario file of a state as text, and the command that runs it."""
-    state, _ = _state(request)
-    return _as_json({"yaml": as_yaml(state, _address(request, state)), "command": run_command(state)})
-
-
-@_said
-def scenario_file(request: Request) -> Response:
-    """The scenario file of a state, to keep."""
-    state, _ = _state(request)
-    return _file(as_yaml(state, _address(request, state)), "application/yaml", "classroom.yaml")
-
-
-@_said
-def data_file(request: Request) -> Response:
-    """The sessions of the courses that are shown, or of all clients of the fan, to keep."""
-    state, _ = _state(request)
-    return _file(export.sessions_csv(state, _address(request, state)), "text/csv", f"{export.name_of(state)}.csv")
-
-
-@_said
 def handout_file(request: Request) -> Response:
     """The handout of a lesson, to keep."""
     name = request.path_params["lesson"]
@@ -201,20 +162,6 @@ def handout_file(request: Request) -> Response:
 def _handout(name: str) -> bytes:
     """Each takes seconds to make, so all are kept, and packed: together they then take less than one of them as text."""
     return zlib.compress(handout.handout_of(name).encode())
-
-
-def the_model(request: Request) -> Response:
-    """Equations and parameters of the model."""
-    return _as_json(model.described())
-
-
-def _address(request: Request, state: State) -> str:
-    return f"{request.url.scheme}://{request.url.netloc}/?{differences(state, SETUPS[state.lesson])}"
-
-
-def _file(text: str, kind: str, name: str) -> Response:
-    headers = {"content-type": f"{kind}; charset=utf-8", "content-disposition": f'attachment; filename="{name}"'}
-    return Response(text, headers=headers)
 
 
 def nothing(request: Request, error: Exception | None = None) -> Response:
@@ -232,19 +179,13 @@ def application(host: str = LOOPBACK) -> Starlette:
     routes = [
         Route("/", index),
         Route("/static/{name}", static),
-        Route("/api/play", play),
-        Route("/api/many", many),
-        Route("/api/chair", take_chair),
-        Route("/api/map", pairings),
-        Route("/api/scenario", scenario),
-        Route("/api/model", the_model),
-        Route("/data.csv", data_file),
-        Route("/scenario.yaml", scenario_file),
+        Route("/api/model", lambda request: _as_json(page.model())),
         Route("/handout/{lesson}.html", handout_file),
+        *(Route(address, _answering(work)) for address, work in ANSWERS.items()),
     ]
     hosts = (*OWN_NAMES, host) if ip_address(host).is_loopback else None
     return Starlette(
         routes=routes,
-        middleware=[Middleware(Guard, hosts=hosts)],
+        middleware=[Middleware(Guard, headers=HEADERS, hosts=hosts, refusal=words()["page"]["wrong_host"])],
         exception_handlers={404: nothing, Exception: mistake},
     )

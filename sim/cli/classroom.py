@@ -2,76 +2,51 @@
 
 from __future__ import annotations
 
-import threading
-import webbrowser
-from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Any
 
 import typer
 
-from sim import screen
+from sim import screen, serving
 from sim.errors import UsageError
 from sim.files import must_be_free, write_new
 from sim.naming import nearest
-from sim.serving import LOOPBACK, OPEN_TO_OTHERS, address_of, is_open_to_others, listening
-
-if TYPE_CHECKING:
-    import uvicorn
 
 PORT = 8765
+#: How uvicorn serves the page: gives little away, and waits for nobody long.
+SERVER: dict[str, Any] = {
+    "log_level": "warning", "access_log": False, "server_header": False, "lifespan": "off", "timeout_graceful_shutdown": 2,
+    "timeout_keep_alive": 30, "h11_max_incomplete_event_size": 32_768,
+}  # fmt: skip
 
 
 def app(
-    host: Annotated[str, typer.Option(help="Address to listen on; any but 127.0.0.1 is open to the network.")] = LOOPBACK,
+    host: Annotated[str, typer.Option(help="Address to listen on; any but 127.0.0.1 is open to the network.")] = serving.LOOPBACK,
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 = any free one.")] = PORT,
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page in the browser.")] = True,
     mesa: Annotated[bool, typer.Option("--mesa", help="Show the page for people who come from Mesa instead (an extra).")] = False,
 ) -> None:
     """Open the classroom page in the browser. Two courses of therapy side by side, with lessons. Ctrl-C stops it."""
     if mesa:
-        _mesa(host, port, browser)
-        return
-    with listening(host, port) as bound:
-        url = address_of(bound)
-        warm_up()
-        screen.say(f"Attune's classroom page: {url}  (Ctrl-C stops it)")
-        if is_open_to_others(bound):
-            screen.note(OPEN_TO_OTHERS)
-        if browser:
-            threading.Timer(0.3, webbrowser.open, [url]).start()
-        with suppress(KeyboardInterrupt):  # how one stops it
-            served(bound.getsockname()[0]).run(sockets=[bound])
-    screen.say("Stopped.")
+        from sim.mesa.page import application
+
+        # A second for open pages to answer when the server stops: one that sleeps would hold it up.
+        serving.serve("Attune with Mesa", application, host, port, browser, log_level="critical", timeout_graceful_shutdown=1)
+    else:
+        serving.serve("Attune's classroom page", classroom, host, port, browser, **SERVER)
 
 
-def _mesa(host: str, port: int, browser: bool) -> None:
-    from sim.mesa import page as mesa_page
-
-    mesa_page.serve(host, port, browser)
-
-
-def warm_up() -> None:
-    """Compile all that the page needs, before the first visitor comes."""
+def classroom(host: str) -> Any:
+    """The application of the page for an address, with all compiled that it needs before the first visitor comes."""
     from sim.classroom.course.play import play_of
     from sim.classroom.course.state import read
     from sim.classroom.lessons import FIRST, SETUPS
+    from sim.classroom.server import application
 
     screen.say("Getting ready (the first time this takes half a minute) ...")
     play_of(read("", SETUPS, FIRST))
     play_of(read("sessions=2&a_do=1.1.name_it", SETUPS, FIRST))  # what the chair does needs a form of its own
-
-
-def served(host: str) -> uvicorn.Server:
-    """The server of the page for an address, not yet running."""
-    import uvicorn
-
-    from sim.classroom.server import application
-
-    return uvicorn.Server(uvicorn.Config(
-        application(host), log_level="warning", access_log=False, server_header=False, lifespan="off",
-        timeout_graceful_shutdown=2, timeout_keep_alive=30, h11_max_incomplete_event_size=32_768,
-    ))  # fmt: skip
+    return application(host)
 
 
 def handout(

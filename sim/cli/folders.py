@@ -110,15 +110,21 @@ def compare(
 ) -> None:
     """Compare two runs or batches: B less A. With 95 % intervals; paired where both had the same people and random draws."""
     from sim.folders.compare import compare_folders
+    from sim.storage.store import SYNTHETIC
 
     found = compare_folders(a, b, measure)
-    _csv_written(csv, found)
+    if csv is not None:
+        note = "".join(f"# {line}\n" for line in (SYNTHETIC, "B minus A, 95 % intervals", *found.notes))
+        table = found.table.assign(unit=[found.unit(m) for m in found.table["measure"]])
+        write_new(csv, note + table.to_csv(index=False))
     screen.say("\n".join(f"{line}." for line in found.notes))
     screen.say("")
-    if len(found.table) and (found.table[["difference", "low", "high"]].fillna(0.0) == 0.0).all(axis=None):
+    if (found.table[["difference", "low", "high"]].fillna(0.0) == 0.0).all(axis=None):
         screen.say(f"Identical: none of the {len(found.table)} differences is anything but 0.")
         return
-    _show(compared_table(found).head(MOST_ROWS))
+    rows = compared_table(found).head(MOST_ROWS)
+    heads = [screen.Head(str(name), right=name in ("A", "B", "B - A")) for name in rows.columns]
+    screen.show(screen.table("", heads, rows.itertuples(index=False), compact=True), width=180)
     if len(found.table) > MOST_ROWS:
         screen.say(f"... and {len(found.table) - MOST_ROWS} more rows; --measure shows one measure, --csv FILE writes all")
     screen.say("\nB minus A, with 95 % intervals. Simulated people, not real ones.")
@@ -139,21 +145,6 @@ def compared_table(found: Compared) -> pd.DataFrame:
     })  # fmt: skip
     alike = [name for name, few in (("point", "as it stands"), ("less arm", "")) if (shown[name] == few).all()]
     return shown.drop(columns=alike)
-
-
-def _show(rows: pd.DataFrame) -> None:
-    heads = [screen.Head(str(name), right=name in ("A", "B", "B - A")) for name in rows.columns]
-    screen.show(screen.table("", heads, rows.itertuples(index=False), compact=True), width=180)
-
-
-def _csv_written(path: Path | None, found: Compared) -> None:
-    from sim.storage.store import SYNTHETIC
-
-    if path is None:
-        return
-    note = "".join(f"# {line}\n" for line in (SYNTHETIC, "B minus A, 95 % intervals", *found.notes))
-    table = found.table.assign(unit=[found.unit(m) for m in found.table["measure"]])
-    write_new(path, note + table.to_csv(index=False))
 
 
 # -------------------------------------------------------------------------------------------------------------- status

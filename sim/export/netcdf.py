@@ -1,44 +1,72 @@
-"""Tables as netCDF-4, labels and what is missing after the CF conventions: rows as variables, summaries as a labelled array."""
+"""Tables as netCDF-4, labels and what is missing after the CF conventions: rows as variables, summaries as a labelled array.
+
+A file is made by xarray variable by variable, so that a long table is never in memory as a whole.
+"""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 
 from sim.batch.chunk import SUMMARIES
+from sim.catalogue.columns import POINTS
 from sim.catalogue.measures import known_measures, title_and_unit
 from sim.errors import StoreError
-from sim.export.described import about, columns_described, unreadable
 from sim.storage.reading import ResultFolder
-from sim.storage.store import ROW_GROUP
+from sim.storage.store import SYNTHETIC
+from sim.theory.parameters import PARAMETERS
+from sim.version import __version__
 
 #: Whole numbers that are missing, and labels that are.
 MISSING, NO_LABEL = -(2**31), -1
 _COMPRESSED: dict[str, Any] = {"zlib": True, "complevel": 4, "shuffle": True}
-#: Bytes of a variable that wait in memory; there may be a hundred of them, and the library's own choice is sixteen times this.
-_CACHE = 2**20
-#: What there is of every measure: ending of the variable's name, and its meaning.
-_OVER = {False: ("point", "arm", "replicate"), True: ("point", "arm", "minus", "replicate")}  # whether it is a difference
-_PARTS = (("", "mean of {}"), ("_sd", "SD between clients of {}"), ("_n", "clients who have a value of {}"))
+#: What there is of every measure, by column of the summaries: ending of the variable's name, its meaning, and what is missing.
+_PARTS = {"mean": ("", "mean of {}", np.nan), "sd": ("_sd", "SD between clients of {}", np.nan),
+          "n": ("_n", "clients who have a value of {}", 0)}  # fmt: skip
 
 
-def netcdf_there() -> Any:
-    """The library netCDF4. Raises ``StoreError`` where it is not installed."""
+def needed() -> Any:
+    """The library xarray, with netCDF4 behind it. Raises ``StoreError`` where one is not installed."""
     try:
-        import netCDF4
+        import netCDF4  # noqa: F401
+        import xarray
     except ImportError:
         raise StoreError("--to netcdf needs the extra 'netcdf': pip install 'attune[netcdf]' (--to csv needs nothing)") from None
-    return netCDF4
+    return xarray
 
 
-def variable_names(columns: Sequence[str]) -> dict[str, str]:
+def about(found: ResultFolder) -> dict[str, str]:
+    """What an exported file says of itself."""
+    m = found.manifest
+    return {
+        "title": str(m["question"]), "synthetic": SYNTHETIC, "scenario": str(m["scenario"]), "seed": str(found.seed),
+        "source": f"Attune {m['versions']['attune']}, sources {m['sources']}", "exported_by": f"Attune {__version__}",
+    }  # fmt: skip
+
+
+def columns_of(found: ResultFolder, table: str) -> list[dict[str, str]]:
+    """The columns of a table: name, unit and meaning, as the file itself tells them; factors of a batch by what they address."""
+    rows = []
+    with found.file(table) as file:
+        for field in file.schema_arrow:
+            told = {key.decode(): value.decode() for key, value in (field.metadata or {}).items()}
+            unit, meaning = told.get("unit", ""), told.get("meaning", "")
+            if table == "points" and field.name not in POINTS:
+                number = PARAMETERS.get(field.name.rpartition(".")[2])
+                unit = "label" if number is None else number.unit
+                of = "key of the scenario, by address; empty where a point leaves it as it stands"
+                meaning = f"factor: {of if number is None else number.meaning}"
+            rows.append({"table": table, "column": field.name, "unit": unit, "meaning": meaning})
+    return rows
+
+
+def variable_names(columns: Iterable[str]) -> dict[str, str]:
     """Names for variables: letters, digits and underscores, none twice."""
     found: dict[str, str] = {}
     for column in columns:
@@ -50,198 +78,91 @@ def variable_names(columns: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def table(found: ResultFolder, name: str, path: Path) -> None:
-    """A table: every column a variable over ``row``."""
-    netcdf = netcdf_there()
-    told = {one["column"]: one for one in columns_described(found, name)}
-    with found.file(name) as file:
-        schema, rows = file.schema_arrow, file.metadata.num_rows
+def written(found: ResultFolder, table: str, path: Path) -> None:
+    """Write a table: every column a variable over ``row``; the summaries of a batch as arrays."""
+    xarray = needed()
     try:
-        with netcdf.Dataset(path, "x", format="NETCDF4") as data:
-            data.setncatts({**about(found), "table": name})
-            data.createDimension("row", rows)
-            variables: dict[str, Any] = {}
-            at = 0
-            for piece in found.pieces(name):
-                if not variables:
-                    for column, variable in variable_names(schema.names).items():
-                        variables[column] = _variable(data, variable, schema.field(column), piece.column(column), rows)
-                        _told(variables[column], column, told[column])
-                for column, made in variables.items():
-                    if len(piece):
-                        made[at : at + len(piece)] = _values(piece.column(column), made)
-                at += len(piece)
+        if found.is_batch and table == SUMMARIES:
+            _summaries(xarray, found, path)
+            return
+        xarray.Dataset(attrs={**about(found), "table": table}).to_netcdf(path, engine="netcdf4")
+        told = columns_of(found, table)
+        names = variable_names(one["column"] for one in told)
+        for one in told:
+            values = pa.chunked_array([piece.column(0) for piece in found.pieces(table, [one["column"]])])
+            _add(path, xarray.Dataset({names[one["column"]]: _variable(xarray, values, "row", one)}))
     except (OSError, RuntimeError) as e:
-        raise e if isinstance(e, StoreError) else unreadable(e, path) from e
+        if isinstance(e, StoreError):
+            raise
+        raise StoreError(f"{path.name}: could not be written ({' '.join(str(e).split())}); nothing was kept") from e
 
 
-def _variable(data: Any, name: str, field: pa.Field, first: pa.ChunkedArray, rows: int) -> Any:
-    kind = field.type
-    how = {**_COMPRESSED, "chunksizes": (min(max(rows, 1), ROW_GROUP),)} if rows else {}
+def _add(path: Path, data: Any) -> None:
+    """Add variables to a file that has been begun; those of numbers are compressed."""
+    for variable in data.variables.values():
+        if variable.size and variable.dtype.kind in "if":
+            variable.encoding.update(_COMPRESSED)
+    data.to_netcdf(path, mode="a", engine="netcdf4")
+
+
+def _variable(xarray: Any, values: pa.ChunkedArray, dim: str, told: dict[str, str]) -> Any:
+    """A column as a variable over ``dim``, with its unit, its meaning, and what its numbers mean where they stand for labels."""
+    attributes: dict[str, Any] = {"long_name": told["meaning"] or told["column"], "units": told["unit"] or "1"}
+    if told["column"] not in variable_names([told["column"]]).values():
+        attributes["column"] = told["column"]
+    kind, labels = values.type, []
+    missing: float | None = None
     if pa.types.is_dictionary(kind):
-        made = data.createVariable(name, "i4", ("row",), fill_value=NO_LABEL, **how)
-        _flags(made, first.combine_chunks().dictionary.to_pylist() if rows else [])
+        column = values.to_pandas()
+        data, labels, missing = column.cat.codes.to_numpy(np.int32), list(column.cat.categories), NO_LABEL
     elif pa.types.is_boolean(kind):
-        made = data.createVariable(name, "i1", ("row",), fill_value=NO_LABEL, **how)
-        _flags(made, ["no", "yes"])
-    elif pa.types.is_floating(kind):
-        made = data.createVariable(name, "f8", ("row",), fill_value=np.nan, **how)
+        data, labels, missing = values.cast(pa.int8()).fill_null(NO_LABEL).to_numpy(), ["no", "yes"], NO_LABEL
     elif pa.types.is_integer(kind):
-        made = data.createVariable(name, "i4" if kind.bit_width <= 32 else "i8", ("row",), fill_value=MISSING, **how)
+        data, missing = values.fill_null(MISSING).to_numpy().astype("i4" if kind.bit_width <= 32 else "i8"), MISSING
+    elif pa.types.is_floating(kind):
+        data, missing = values.fill_null(np.nan).to_numpy().astype("f8"), np.nan
     else:
-        made = data.createVariable(name, str, ("row",))
-    made.set_var_chunk_cache(size=_CACHE)
-    return made
+        data = np.array(["" if value is None else str(value) for value in values.to_pylist()], str)
+    if labels:  # flag_meanings is separated by blanks and so has none inside
+        attributes["flag_values"] = np.arange(len(labels), dtype=data.dtype)
+        attributes["flag_meanings"] = " ".join(re.sub(r"\s+", "_", label) or "none" for label in labels)
+        attributes["labels"] = json.dumps(labels, ensure_ascii=False)
+    return xarray.Variable(dim, data, attributes, {} if missing is None else {"_FillValue": data.dtype.type(missing)})
 
 
-def _flags(variable: Any, labels: Sequence[str]) -> None:
-    """What the numbers of a column of labels mean; ``flag_meanings`` is separated by blanks and so has none inside."""
-    if labels:
-        variable.flag_values = np.arange(len(labels), dtype=variable.dtype)
-        variable.flag_meanings = " ".join(re.sub(r"\s+", "_", label) or "none" for label in labels)
-        variable.labels = json.dumps(labels, ensure_ascii=False)
-
-
-def _told(variable: Any, column: str, told: dict[str, str]) -> None:
-    variable.long_name = told["meaning"] or column
-    variable.units = told["unit"] or "1"
-    if variable.name != column:
-        variable.column = column
-
-
-def _values(column: pa.ChunkedArray, variable: Any) -> Any:
-    array = column.combine_chunks()
-    if pa.types.is_dictionary(array.type):
-        codes, labels = array.indices.to_numpy(zero_copy_only=False), array.dictionary.to_pylist()
-        known = json.loads(variable.labels) if "labels" in variable.ncattrs() else []
-        if labels != known:
-            raise StoreError(f"the labels of {variable.name} are not the same in all parts of its file; it cannot be exported")
-        return np.where(np.isnan(codes), NO_LABEL, codes).astype(np.int32) if codes.dtype.kind == "f" else codes
-    if pa.types.is_boolean(array.type):
-        return array.cast(pa.int8()).fill_null(NO_LABEL).to_numpy()
-    if pa.types.is_integer(array.type):
-        return array.fill_null(MISSING).to_numpy()
-    if pa.types.is_floating(array.type):
-        return array.fill_null(np.nan).to_numpy()
-    return np.array(["" if value is None else str(value) for value in array.to_pylist()], object)
-
-
-# ----------------------------------------------------------------------------------------------------------- summaries
-
-
-def summaries(found: ResultFolder, path: Path) -> None:
+def _summaries(xarray: Any, found: ResultFolder, path: Path) -> None:
     """Summaries of a batch as one array a measure, over points, arms and replicates, with the factors beside the points."""
-    netcdf = netcdf_there()
-    points = pd.concat([piece.to_pandas() for piece in found.pieces("points")])
-    arms, measures, differ = _what_is_there(found)
-    replicates = int(points["replicates"].max())
-    try:
-        with netcdf.Dataset(path, "x", format="NETCDF4") as data:
-            data.setncatts({**about(found), "table": SUMMARIES})
-            for name, size in (("point", len(points)), ("arm", len(arms)), ("minus", len(arms)), ("replicate", replicates)):
-                data.createDimension(name, size)
-            factors = _coordinates(data, found, points, arms, replicates)
-            made = _arrays(data, found, measures, differ, factors)
-            for part in _by_points(found):
-                _fill(made, part, arms, replicates)
-    except (OSError, RuntimeError) as e:
-        raise e if isinstance(e, StoreError) else unreadable(e, path) from e
-
-
-def _what_is_there(found: ResultFolder) -> tuple[list[str], list[str], list[str]]:
-    """Arms, measures that have a value, and measures that have a difference, in the order of the files."""
-    arms: list[str] = []
-    seen: dict[bool, set[str]] = {False: set(), True: set()}
-    for piece in found.pieces(SUMMARIES):
-        table = piece.select(["arm", "measure", "minus"]).to_pandas()
-        arms = arms or [str(arm) for arm in table["arm"].cat.categories]
-        minus = table["minus"].astype("str") != ""
-        for is_difference in seen:
-            seen[is_difference] |= set(table.loc[minus == is_difference, "measure"].astype("str").unique())
-    order = known_measures(found.clinic)
-    return arms, [m for m in order if m in seen[False]], [m for m in order if m in seen[True]]
-
-
-def _coordinates(data: Any, found: ResultFolder, points: pd.DataFrame, arms: list[str], replicates: int) -> list[str]:
-    """The coordinates; returns the names of those that stand over points."""
-    told = {one["column"]: one for one in columns_described(found, "points")}
-    point = data.createVariable("point", "i4", ("point",))
-    point[:] = points["point"].to_numpy()
-    _told(point, "point", told["point"])
-    for name, words in (("arm", "arm of the scenario"), ("minus", "arm whose value is taken off")):
-        labels = data.createVariable(name, str, (name,))
-        labels[:] = np.array(arms, object)
-        labels.long_name = words
-    replicate = data.createVariable("replicate", "i4", ("replicate",))
-    replicate[:] = np.arange(replicates)
-    replicate.long_name = "repetition with other people and other random draws, from 0"
-    columns = [column for column in points.columns if column != "point"]
-    names = variable_names([*known_measures(found.clinic), "point", "arm", "minus", "replicate", *columns])
-    for column in columns:
-        values = points[column]
-        if values.dtype.kind in "iuf":
-            made = data.createVariable(names[column], "i4" if values.dtype.kind in "iu" else "f8", ("point",))
-            made[:] = values.to_numpy()
-        else:
-            made = data.createVariable(names[column], str, ("point",))
-            made[:] = np.array(["" if pd.isna(v) else str(v) for v in values], object)
-        _told(made, column, told[column])
-    return [names[column] for column in columns]
-
-
-def _arrays(
-    data: Any, found: ResultFolder, measures: list[str], differ: list[str], factors: list[str]
-) -> dict[tuple[str, bool], tuple[Any, ...]]:
-    """A variable each for mean, SD and number of every measure, and of every difference."""
-    made = {}
-    for is_difference, names in ((False, measures), (True, differ)):
-        for measure in names:
-            title, unit = title_and_unit(measure, found.clinic)
-            what = f"{title}, arm less the arm 'minus', person by person" if is_difference else title
-            base, three = f"{measure}_difference" if is_difference else measure, []
-            for ending, words in _PARTS:
-                one = data.createVariable(f"{base}{ending}", "i8" if ending == "_n" else "f8", _OVER[is_difference],
-                                          fill_value=0 if ending == "_n" else np.nan, **_COMPRESSED)  # fmt: skip
-                one.long_name, one.units = words.format(what), "count" if ending == "_n" else unit
-                one.coordinates = " ".join(factors)
-                one.set_var_chunk_cache(size=_CACHE)
-                three.append(one)
-            made[measure, is_difference] = tuple(three)
-    return made
-
-
-def _by_points(found: ResultFolder) -> Iterator[pd.DataFrame]:
-    """The summaries in parts of whole points; they lie in the order of points."""
-    waiting: list[pd.DataFrame] = []
-    for piece in found.pieces(SUMMARIES):
-        rows = piece.to_pandas()
-        if not len(rows):
-            continue
-        last = rows["point"].iloc[-1]
-        if waiting and last == waiting[0]["point"].iloc[0]:
-            waiting.append(rows)
-            continue
-        yield pd.concat([*waiting, rows[rows["point"] < last]])
-        waiting = [rows[rows["point"] == last]]
-    if waiting:
-        yield pd.concat(waiting)
-
-
-def _fill(made: dict[tuple[str, bool], tuple[Any, ...]], rows: pd.DataFrame, arms: list[str], replicates: int) -> None:
-    """Write the summaries of some neighbouring points."""
-    if not len(rows):
-        return
-    first, last = int(rows["point"].iloc[0]), int(rows["point"].iloc[-1])
-    place = {arm: i for i, arm in enumerate(arms)}
-    minus = rows["minus"].astype("str")
-    coded = rows.assign(
-        point=rows["point"] - first, arm=rows["arm"].astype("str").map(place), minus=minus.map(place).fillna(-1).astype(int),
-        measure=rows["measure"].astype("str"), is_difference=minus != "",
-    )  # fmt: skip
-    for (measure, is_difference), part in coded.groupby(["measure", "is_difference"], sort=False):
-        at = tuple(part[name].to_numpy(int) for name in _OVER[bool(is_difference)])
-        shape = (last - first + 1, len(arms), *((len(arms),) if is_difference else ()), replicates)
-        for variable, column in zip(made[str(measure), bool(is_difference)], ("mean", "sd", "n"), strict=True):
-            values = np.full(shape, 0 if column == "n" else np.nan)
-            values[at] = part[column].to_numpy(float)
-            variable[first : last + 1] = values
+    points = pa.concat_tables(found.pieces("points"))
+    arms = [str(arm) for arm in next(iter(found.pieces(SUMMARIES, ["arm"]))).to_pandas()["arm"].cat.categories]
+    places = {
+        "point": points["point"].to_numpy(), "arm": arms, "minus": arms,
+        "replicate": np.arange(int(points["replicates"].to_numpy().max()), dtype=np.int32),
+    }  # fmt: skip
+    names = variable_names([*known_measures(found.clinic), *places, *(n for n in points.column_names if n != "point")])
+    told = {one["column"]: one for one in columns_of(found, "points")}
+    coordinates = {names[name]: _variable(xarray, points[name], "point", told[name]) for name in points.column_names}
+    for variable in coordinates.values():
+        variable.encoding["_FillValue"] = None  # nothing is missing in a coordinate
+    for name, words in (("arm", "arm of the scenario"), ("minus", "arm whose value is taken off"),
+                        ("replicate", "repetition with other people and other random draws, from 0")):  # fmt: skip
+        coordinates[name] = xarray.Variable(name, places[name], {"long_name": words})
+    xarray.Dataset(coords=coordinates, attrs={**about(found), "table": SUMMARIES}).to_netcdf(path, engine="netcdf4")
+    beside = " ".join(names[name] for name in points.column_names if name != "point")
+    for measure in known_measures(found.clinic):
+        rows = found.rows(SUMMARIES, measure=measure).to_pandas().astype({"arm": str, "minus": str})
+        title, unit = title_and_unit(measure, found.clinic)
+        for dims, part, base, what in (
+            (("point", "arm", "replicate"), rows[rows["minus"] == ""], measure, title),
+            (tuple(places), rows[rows["minus"] != ""], f"{measure}_difference",
+             f"{title}, arm less the arm 'minus', person by person"),
+        ):  # fmt: skip
+            if not len(part):
+                continue
+            cube = part.set_index(list(dims))[list(_PARTS)].to_xarray().reindex({dim: places[dim] for dim in dims})
+            data = {}
+            for column, (ending, words, missing) in _PARTS.items():
+                values = cube[column].fillna(0).astype("i8") if column == "n" else cube[column]
+                attributes = {"long_name": words.format(what), "units": "count" if column == "n" else unit}
+                encoding = {"_FillValue": missing, "coordinates": beside}
+                data[f"{base}{ending}"] = xarray.Variable(dims, values.to_numpy(), attributes, encoding)
+            _add(path, xarray.Dataset(data))

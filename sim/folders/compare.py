@@ -5,8 +5,9 @@ numbers; and where they had not, the difference is that of two groups of differe
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +15,14 @@ import numpy as np
 import pandas as pd
 
 from sim.batch.chunk import seed_at
-from sim.batch.results import ONE, BatchResults, open_batch, paired
+from sim.batch.results import ONE, BatchResults, open_batch
 from sim.catalogue.measures import known_measures, title_and_unit
 from sim.errors import StoreError
 from sim.measures.clinics import by_replicate
-from sim.measures.intervals import difference_interval, mean_interval
-from sim.measures.outcomes import block_of, moments, sd_of, values_of
+from sim.measures.intervals import differences
+from sim.measures.outcomes import block_of, moments, values_of
 from sim.naming import nearest
-from sim.scenario.points import told
-from sim.scenario.scenario import Arm
+from sim.scenario.points import Point, points_of
 from sim.simulation.tables import Run
 from sim.storage.reading import open_run, opened
 from sim.therapy.session import ENDINGS
@@ -58,37 +58,80 @@ class Compared:
 
 @dataclass(frozen=True)
 class _Side:
-    """One folder: a run or a batch, its summaries replicate by replicate, and what it is matched by."""
+    """One folder: a run or a batch, and what it is matched by."""
 
     name: str
     folder: Path
-    seed: int
-    clinic: bool
-    arms: tuple[str, ...]
-    run: Run | None
-    batch: BatchResults | None
+    found: Run | BatchResults
 
     @property
-    def points(self) -> int:
-        return 1 if self.batch is None else len(self.batch.plan_points)
+    def clinic(self) -> bool:
+        return self.found.scenario.design == "clinic"
 
-    def summaries(self, arms: Sequence[str], measures: Sequence[str]) -> dict[int, pd.DataFrame]:
-        """What there is of these arms and measures, by point."""
-        if self.batch is None:
-            assert self.run is not None
-            table = _summaries_of(self.run)
-        else:
-            table = self.batch.table("summaries", filters=[("measure", "in", list(measures))])
-        table = table.astype({"arm": str, "measure": str, "minus": str})
-        used = table["arm"].isin(arms) & table["minus"].isin(["", *arms]) & table["measure"].isin(measures)
-        return {int(part["point"].iloc[0]): part for _, part in table[used].groupby("point", sort=False)}
+    @cached_property
+    def points(self) -> tuple[Point, ...]:
+        return points_of(self.found.scenario)
 
-    def seeds(self) -> list[int]:
-        """The seed of every point."""
-        if self.batch is None:
-            return [self.seed]
-        kind = self.batch.manifest["random_numbers"]
-        return [seed_at(self.seed, kind, point.changes) for point in self.batch.plan_points]
+    @property
+    def random_numbers(self) -> str:
+        return str(self.found.manifest["random_numbers"]) if isinstance(self.found, BatchResults) else "common"
+
+    def arms(self) -> list[str]:
+        if isinstance(self.found, BatchResults):
+            return [str(arm) for arm in self.found.summaries["arm"].cat.categories]
+        return [arm.name for arm in self.found.scenario.arms]
+
+    def seed(self, point: int) -> int:
+        return seed_at(self.found.seed, self.random_numbers, self.points[point].changes)
+
+    def keys(self, exact: bool) -> dict[tuple[tuple[str, str], ...], int]:
+        """The levels of every point, to so many digits or ``exact``, and its number."""
+
+        def level(value: Any) -> str:
+            number = isinstance(value, (int, float)) and not isinstance(value, bool)
+            return f"{value:.{_DIGITS}g}" if number and not exact else repr(value)
+
+        return {tuple(sorted((name, level(value)) for name, value in p.changes.items())): p.number for p in self.points}
+
+    def values(self, measures: Sequence[str], by_client: bool) -> pd.DataFrame:
+        """One value a row: of every replicate, or (of a run) of every client; by point, arm, measure and the arm taken off."""
+        if isinstance(self.found, BatchResults):
+            table = self.found.table("summaries", filters=[("measure", "in", list(measures))]).rename(columns={"mean": "value"})
+            return table[[*ONE, "replicate", "value"]].astype({"arm": str, "measure": str, "minus": str})
+        table = (_of_clinics if self.clinic else _of_clients)(self.found)
+        if not self.clinic and not by_client:  # as a batch sums them up, to the last digit
+            groups = table.groupby(["arm", "measure", "replicate"], sort=False)["value"]
+            table = groups.agg(lambda values: moments(values.to_numpy())[1]).reset_index()
+        return table[table["measure"].isin(measures)].dropna(subset="value").assign(point=0, minus="")
+
+
+def _of_clinics(run: Run) -> pd.DataFrame:
+    """Every measure of every arm and replicate; each arm by itself, as a batch takes it."""
+    parts = []
+    for arm in run.scenario.arms:
+        tables: dict[str, Any] = {name: table[table["arm"] == arm.name] for name, table in run.tables.items()}
+        alone = Run(run.scenario.model_copy(update={"arms": (arm,)}), run.seed, **{"exchanges": run.exchanges, **tables})
+        parts.append(by_replicate(alone).melt(var_name="measure", ignore_index=False).reset_index())
+    return pd.concat(parts)
+
+
+def _of_clients(run: Run) -> pd.DataFrame:
+    """Every outcome of every client of a run that was read back."""
+    parts = []
+    for arm in run.scenario.arms:
+        for replicate in range(run.scenario.replicates):
+            tables: dict[str, dict[str, np.ndarray]] = {}
+            for name in ("clients", "sessions", "assessments"):
+                table = run.tables[name]
+                rows = table[(table["arm"] == arm.name) & (table["replicate"] == replicate)]
+                if len(rows):
+                    tables[name] = {str(column): rows[column].to_numpy() for column in rows.select_dtypes("number")}
+                    if name == "clients":  # as simulations number them
+                        tables[name]["ending"] = rows["ending"].astype("str").map(ENDINGS.index).to_numpy()
+            values = pd.DataFrame(values_of(block_of(tables, arm)), tables["clients"]["client"]).rename_axis("client")
+            long = values.melt(var_name="measure", ignore_index=False).reset_index()
+            parts.append(long.assign(arm=arm.name, replicate=replicate))
+    return pd.concat(parts)
 
 
 def compare_folders(a: str | Path, b: str | Path, measure: str | Iterable[str] | None = None) -> Compared:
@@ -103,241 +146,131 @@ def compare_folders(a: str | Path, b: str | Path, measure: str | Iterable[str] |
     >>> sim.compare_folders(folder, folder, "alliance").table["difference"].unique().tolist()
     [0.0]
     """
-    sides = (_side("A", Path(a)), _side("B", Path(b)))
-    if sides[0].clinic != sides[1].clinic:
+    sides = [_Side(name, folder, (open_batch if opened(folder).is_batch else open_run)(folder))
+             for name, folder in (("A", Path(a)), ("B", Path(b)))]  # fmt: skip
+    clinic = sides[0].clinic
+    if clinic != sides[1].clinic:
         which = ["clinics" if side.clinic else "courses of therapy" for side in sides]
         raise StoreError(f"{a} is of {which[0]} and {b} of {which[1]}; their measures mean different things and are not compared")
-    measures = _measures(measure, sides[0].clinic)
-    arms = [name for name in sides[0].arms if name in sides[1].arms]
-    if not arms:
-        raise StoreError(f"no arm has the same name in both: A has {', '.join(sides[0].arms)}; B has {', '.join(sides[1].arms)}")
-    notes = [f"{side.name} is {side.folder} ({'a batch' if side.batch else 'a run'}, seed {side.seed})" for side in sides]
-    for side in sides:
-        left = [name for name in side.arms if name not in arms]
-        if left:
-            notes.append(f"left out, since only {side.name} has them: arms {', '.join(left)}")
-    if sides[0].run is not None and sides[1].run is not None and not sides[0].clinic:
-        table, said = _runs(sides[0].run, sides[1].run, arms, measures)
-    else:
-        table, said = _by_replicate(*sides, arms, measures)
-    return Compared(sides[0].folder, sides[1].folder, table.reset_index(drop=True), (*notes, *said), sides[0].clinic)
-
-
-def _side(name: str, folder: Path) -> _Side:
-    found = opened(folder)
-    if found.is_batch:
-        batch = open_batch(folder)
-        arms = dict.fromkeys(str(arm) for arm in batch.summaries["arm"].cat.categories)
-        return _Side(name, folder, batch.seed, batch.clinic, tuple(arms), None, batch)
-    run = open_run(folder)
-    return _Side(name, folder, run.seed, found.clinic, tuple(arm.name for arm in run.scenario.arms), run, None)
-
-
-def _measures(wanted: str | Iterable[str] | None, clinic: bool) -> tuple[str, ...]:
     known = known_measures(clinic)
-    names = (wanted,) if isinstance(wanted, str) else tuple(wanted or ())
-    for name in names:
+    measures = (measure,) if isinstance(measure, str) else tuple(measure or known)
+    for name in measures:
         if name not in known:
             raise StoreError(f"no measure '{name}'{nearest(name, known)}; known: {', '.join(known)}")
-    return names or known
+    arms = [name for name in sides[0].arms() if name in sides[1].arms()]
+    if not arms:
+        there = [f"{side.name} has {', '.join(side.arms())}" for side in sides]
+        raise StoreError(f"no arm has the same name in both: {'; '.join(there)}")
+    kinds = ["a batch" if isinstance(side.found, BatchResults) else "a run" for side in sides]
+    notes = [f"{one.name} is {one.folder} ({kind}, seed {one.found.seed})" for one, kind in zip(sides, kinds, strict=True)]
+    for side in sides:
+        if left := [name for name in side.arms() if name not in arms]:
+            notes.append(f"left out, since only {side.name} has them: arms {', '.join(left)}")
+    table, said = _compared(sides[0], sides[1], arms, measures)
+    return Compared(sides[0].folder, sides[1].folder, table, (*notes, *said), clinic)
 
 
-# ------------------------------------------------------------------------------------------------- replicate by replicate
-
-
-def _summaries_of(run: Run) -> pd.DataFrame:
-    """Every outcome of every arm and replicate of a run, as a batch of it would tell: number, mean, SD."""
-    rows: list[tuple[Any, ...]] = []
-    if run.scenario.design == "clinic":
-        for arm in run.scenario.arms:  # by itself, as a batch takes it
-            tables = {name: table[table["arm"] == arm.name] for name, table in run.tables.items()}
-            mine: dict[str, Any] = {"exchanges": run.exchanges, **tables}
-            alone = Run(run.scenario.model_copy(update={"arms": (arm,)}), run.seed, **mine)
-            values = by_replicate(alone)
-            for name in values.columns:
-                each = values[name].dropna()
-                replicates = each.index.get_level_values("replicate")
-                rows += [(0, r, arm.name, str(name), "", 1, v, np.nan) for r, v in zip(replicates, each, strict=True)]
-    else:
-        for arm in run.scenario.arms:
-            for replicate in range(run.scenario.replicates):
-                for name, each in _values(run, arm, replicate).items():
-                    n, mean, squares = moments(each.to_numpy())
-                    if n:
-                        rows.append((0, replicate, arm.name, name, "", n, mean, sd_of(n, squares)))
-    return pd.DataFrame(rows, columns=["point", "replicate", "arm", "measure", "minus", "n", "mean", "sd"])
-
-
-def _by_replicate(a: _Side, b: _Side, arms: Sequence[str], measures: Sequence[str]) -> tuple[pd.DataFrame, list[str]]:
-    matched, notes = _points(a, b)
-    tables = [side.summaries(arms, measures) for side in (a, b)]
-    common = _same_draws(a, b, matched)
-    parts = []
-    for (at, other), same in zip(matched, common, strict=True):
-        if at not in tables[0] or other not in tables[1]:
-            continue
-        found = (_paired if same else _unpaired)(tables[0][at], tables[1][other])
-        parts.append(found.assign(point=other if b.points > 1 or a.points == 1 else at, where=_named(a, b, at, other)))
-    table = pd.concat(parts) if parts else pd.DataFrame()
-    if table.empty:
-        raise StoreError("nothing is in both: no measure has a value in the same arm and point of A and B")
-    if all(common):
-        notes.append(
-            "paired by replicate: the same seed and random draws, and the same people as far as both ask for the same kind"
-        )
-    elif not any(common):
-        notes.append(
-            "not paired: seeds or random draws differ, so these are different people; intervals are those of two groups (Welch)"
-        )
-    else:
-        notes.append(
-            f"paired in {sum(common)} of {len(common)} points; elsewhere seeds or random draws differ, and intervals are Welch's"
-        )
-    notes += _replicates_told(tables, matched)
-    if table["low"].isna().all():
+def _compared(a: _Side, b: _Side, arms: Sequence[str], measures: Sequence[str]) -> tuple[pd.DataFrame, list[str]]:
+    """Every difference, and what is said of how it was taken."""
+    pairs, notes = _points(a, b)
+    points = pd.DataFrame(pairs, columns=["A", "B"]).rename_axis("pair").reset_index()
+    by_client = isinstance(a.found, Run) and isinstance(b.found, Run) and not a.clinic
+    over, what = ("clients", "arm") if by_client else ("replicates", "pair")
+    same: Mapping[Any, bool] = (
+        _same_people(a.found, b.found, arms) if by_client else {i: a.seed(p) == b.seed(q) for i, (p, q) in enumerate(pairs)}
+    )
+    tables = []
+    for side in (a, b):
+        table = side.values(measures, by_client).merge(points[["pair", side.name]], left_on="point", right_on=side.name)
+        table = table[table["arm"].isin(arms) & table["minus"].isin(["", *arms])].drop(columns=["point", side.name])
+        tables.append(table.assign(same=table[what].map(same)))
+    by = ["pair", *ONE[1:]]
+    of_a, of_b = (table[table["same"]] for table in tables)
+    matched = differences(of_a, of_b, by).assign(over=over)
+    of_a, of_b = (table[~table["same"]] for table in tables)
+    apart = differences(of_a, of_b, by, paired=False)
+    apart["over"] = [f"{left} + {right} {over}" for left, right in zip(apart["n_a"], apart["n_b"], strict=True)]
+    found = pd.concat([matched, apart])
+    found = found[found["n"] > 0]
+    if found.empty:
+        of = "arm" if by_client else "arm and point"
+        raise StoreError(f"nothing is in both: no measure has a value in the same {of} of A and B")
+    order = {name: i for i, name in enumerate(("", *arms, *measures))}
+    found = found.sort_values(by, key=lambda column: column if column.name == "pair" else column.map(order))
+    shown = b if len(b.points) > 1 or len(a.points) == 1 else a
+    at = found["pair"].map(points[shown.name])
+    found = found.assign(point=at, where=[shown.points[i].name for i in at])[list(COLUMNS)].reset_index(drop=True)
+    if by_client:
+        return found, [*notes, *_told_of_runs(a.found, b.found, same)]
+    notes += _told_of_replicates(tables, list(same.values()))
+    if found["low"].isna().all():
         notes.append("no intervals: they need two replicates or more that both have")
-    return table[list(COLUMNS)], notes
+    return found, notes
 
 
 def _points(a: _Side, b: _Side) -> tuple[list[tuple[int, int]], list[str]]:
     """Pairs of points, A's and B's, and how they were found."""
-    if a.points == 1 and b.points == 1:
-        return [(0, 0)], []
-    if a.points == 1:
-        return [(0, p) for p in range(b.points)], ["A has one point: every point of B is compared with it"]
-    if b.points == 1:
-        return [(p, 0) for p in range(a.points)], ["B has one point: it is compared with every point of A"]
-    assert a.batch is not None and b.batch is not None
-    exact = "own" in (a.batch.manifest["random_numbers"], b.batch.manifest["random_numbers"])
-    keys = [{_key(p.changes, exact): p.number for p in side.batch.plan_points} for side in (a, b) if side.batch]
-    both = [(number, keys[1][key]) for key, number in keys[0].items() if key in keys[1]]
-    if not both:
-        varied = [", ".join(dict.fromkeys(name for p in s.batch.plan_points for name in p.changes)) for s in (a, b) if s.batch]
-        raise StoreError(f"no point of A and B has the same levels: A varies {varied[0]}, B varies {varied[1]}")
-    notes = [f"{len(both)} points matched by the levels of their factors"]
-    for side, n in ((a, a.points - len(both)), (b, b.points - len(both))):
-        if n:
-            notes.append(f"left out, since {'B' if side is a else 'A'} has no such levels: {n} points of {side.name}")
+    notes = []
+    if len(a.points) == 1 or len(b.points) == 1:
+        both = [(p.number, q.number) for p in a.points for q in b.points]
+        if len(b.points) > 1:
+            notes.append("A has one point: every point of B is compared with it")
+        elif len(a.points) > 1:
+            notes.append("B has one point: it is compared with every point of A")
+    else:
+        exact = "own" in (a.random_numbers, b.random_numbers)
+        keys = a.keys(exact), b.keys(exact)
+        both = [(number, keys[1][key]) for key, number in keys[0].items() if key in keys[1]]
+        if not both:
+            varied = [", ".join(dict.fromkeys(name for p in side.points for name in p.changes)) for side in (a, b)]
+            raise StoreError(f"no point of A and B has the same levels: A varies {varied[0]}, B varies {varied[1]}")
+        notes.append(f"{len(both)} points matched by the levels of their factors")
+        for side, other in ((a, b), (b, a)):
+            if n := len(side.points) - len(both):
+                notes.append(f"left out, since {other.name} has no such levels: {n} points of {side.name}")
     return both, notes
 
 
-def _key(changes: Any, exact: bool) -> tuple[tuple[str, str], ...]:
-    def level(value: Any) -> str:
-        number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        return f"{value:.{_DIGITS}g}" if number and not exact else repr(value)
-
-    return tuple(sorted((name, level(value)) for name, value in changes.items()))
-
-
-def _same_draws(a: _Side, b: _Side, matched: Sequence[tuple[int, int]]) -> list[bool]:
-    seeds = a.seeds(), b.seeds()
-    return [seeds[0][at] == seeds[1][other] for at, other in matched]
+def _same_people(a: Any, b: Any, arms: Sequence[str]) -> dict[str, bool]:
+    """In which arms clients of one number are the same person in both: of the same seed, and they brought exactly the same."""
+    keys = ["arm", "replicate", "client"]
+    people = [run.clients[[*keys, *_PERSON]].astype({"arm": str}) for run in (a, b)]
+    both = people[0].merge(people[1], on=keys)
+    alike = np.all([both[f"{name}_x"] == both[f"{name}_y"] for name in _PERSON], axis=0)
+    return {arm: a.seed == b.seed and bool((both["arm"] == arm).any() and alike[both["arm"] == arm].all()) for arm in arms}
 
 
-def _named(a: _Side, b: _Side, at: int, other: int) -> str:
-    side, number = (b, other) if b.points > 1 or a.points == 1 else (a, at)
-    return side.batch.plan_points[number].name if side.batch is not None else told("as it stands")
-
-
-def _paired(a: pd.DataFrame, b: pd.DataFrame) -> pd.DataFrame:
-    found = paired(b.drop(columns="point"), a.drop(columns="point"), ONE[1:])
-    on = ["arm", "measure", "minus", "replicate"]
-    both = a.merge(b, on=on, suffixes=("_a", "_b")).groupby(on[:3], sort=False)[["mean_a", "mean_b"]].mean()
-    means = both.rename(columns={"mean_a": "a", "mean_b": "b"}).reset_index()
-    return found.merge(means, on=on[:3]).assign(over="replicates")
-
-
-def _unpaired(a: pd.DataFrame, b: pd.DataFrame) -> pd.DataFrame:
-    by = ["arm", "measure", "minus"]
-    groups = [{key: part["mean"].to_numpy() for key, part in table.groupby(by, sort=False)} for table in (a, b)]
-    rows = []
-    for key, theirs in groups[1].items():
-        if key in groups[0]:
-            rows.append({**dict(zip(by, key, strict=True)), **_welch(groups[0][key], theirs, "replicates")})
-    return pd.DataFrame(rows, columns=[name for name in COLUMNS if name not in ("point", "where")])
-
-
-def _welch(a: np.ndarray, b: np.ndarray, over: str) -> dict[str, Any]:
-    apart = difference_interval(b, a)
-    n = [int((~np.isnan(values)).sum()) for values in (a, b)]
-    return {"a": mean_interval(a)["mean"], "b": mean_interval(b)["mean"], "difference": apart["mean"], "low": apart["low"],
-            "high": apart["high"], "n": min(n), "over": f"{n[0]} + {n[1]} {over}"}  # fmt: skip
-
-
-def _replicates_told(tables: Sequence[dict[int, pd.DataFrame]], matched: Sequence[tuple[int, int]]) -> list[str]:
-    counts = [{point: part["replicate"].nunique() for point, part in table.items()} for table in tables]
-    differ = sum(counts[0].get(at, 0) != counts[1].get(other, 0) for at, other in matched)
-    if not differ:
-        return []
-    return [f"in {differ} of {len(matched)} points A and B have different numbers of replicates; pairs are of what both have"]
-
-
-# --------------------------------------------------------------------------------------------------- client by client
-
-
-def _values(run: Run, arm: Arm, replicate: int) -> dict[str, pd.Series]:
-    """Every outcome of one arm and replicate of a run that was read back, one value a client."""
-    tables: dict[str, dict[str, np.ndarray]] = {}
-    for name in ("clients", "sessions", "assessments"):
-        table = run.tables[name]
-        rows = table[(table["arm"] == arm.name) & (table["replicate"] == replicate)]
-        if len(rows):
-            numbers = {str(column): rows[column].to_numpy() for column in rows if rows[column].dtype.kind in "fiu"}
-            tables[name] = numbers
-            if name == "clients":  # as simulations number them
-                numbers["ending"] = rows["ending"].astype("str").map(ENDINGS.index).to_numpy()
-    return {name: pd.Series(values, tables["clients"]["client"]) for name, values in values_of(block_of(tables, arm)).items()}
-
-
-def _runs(a: Run, b: Run, arms: Sequence[str], measures: Sequence[str]) -> tuple[pd.DataFrame, list[str]]:
-    """Two single runs: client by client where both hold the same people, else as two groups."""
-    replicates = range(min(a.scenario.replicates, b.scenario.replicates))
-    rows: list[dict[str, Any]] = []
-    same: dict[str, bool] = {}
-    for name in arms:
-        of_a, of_b = (next(arm for arm in run.scenario.arms if arm.name == name) for run in (a, b))
-        same[name] = a.seed == b.seed and all(_same_people(a, b, name, r) for r in replicates)
-        found = [{r: _values(run, arm, r) for r in range(run.scenario.replicates)} for run, arm in ((a, of_a), (b, of_b))]
-        for measure in measures:
-            every = [pd.concat({r: values[measure] for r, values in side.items()}) for side in found]
-            if any(values.isna().all() for values in every):
-                continue
-            row = _client_by_client(*every) if same[name] else _welch(every[0].to_numpy(), every[1].to_numpy(), "clients")
-            rows.append({"point": 0, "where": "as it stands", "arm": name, "measure": measure, "minus": "", **row})
-    if not rows:
-        raise StoreError("nothing is in both: no measure has a value in the same arm of A and B")
-    return pd.DataFrame(rows, columns=list(COLUMNS)), _runs_told(a, b, same)
-
-
-def _client_by_client(a: pd.Series, b: pd.Series) -> dict[str, Any]:
-    both = pd.DataFrame({"a": a, "b": b}).dropna()
-    apart = mean_interval(both["b"] - both["a"])
-    return {"a": both["a"].mean(), "b": both["b"].mean(), "difference": apart["mean"], "low": apart["low"], "high": apart["high"],
-            "n": apart["n"], "over": "clients"}  # fmt: skip
-
-
-def _same_people(a: Run, b: Run, arm: str, replicate: int) -> bool:
-    """Whether clients of one number are the same person in both: they brought exactly the same."""
-    found = []
-    for run in (a, b):
-        rows = run.clients[(run.clients["arm"] == arm) & (run.clients["replicate"] == replicate)]
-        found.append(rows.set_index("client")[list(_PERSON)])
-    both = found[0].index.intersection(found[1].index)
-    return bool(len(both)) and bool((found[0].loc[both].to_numpy() == found[1].loc[both].to_numpy()).all())
-
-
-def _runs_told(a: Run, b: Run, same: dict[str, bool]) -> list[str]:
+def _told_of_runs(a: Any, b: Any, same: Mapping[str, bool]) -> list[str]:
+    """How the clients of two runs were matched, by arm."""
     notes = []
-    paired_arms, others = [name for name, yes in same.items() if yes], [name for name, yes in same.items() if not yes]
-    if paired_arms:
-        which = "" if not others else f" in {', '.join(paired_arms)}"
+    paired, others = ([name for name, yes in same.items() if yes is one] for one in (True, False))
+    if paired:
+        which = f" in {', '.join(paired)}" if others else ""
         notes.append(f"paired by client{which}: the same seed and people; who has no value in one of them is left out")
     if others:
-        which = "" if not paired_arms else f" in {', '.join(others)}"
+        which = f" in {', '.join(others)}" if paired else ""
         why = "the seeds differ" if a.seed != b.seed else "the seed is the same but not the people"
         notes.append(f"not paired{which}: {why}; intervals are those of two groups of clients (Welch)")
-    for what, left, right in (("replicates", a.scenario.replicates, b.scenario.replicates),
-                              ("clients an arm", a.scenario.clients_per_arm, b.scenario.clients_per_arm)):  # fmt: skip
-        if left != right and paired_arms:
+    for what, name in (("replicates", "replicates"), ("clients an arm", "clients_per_arm")):
+        left, right = (getattr(run.scenario, name) for run in (a, b))
+        if left != right and paired:
             notes.append(f"A has {left} {what} and B {right}; compared are those that both have")
+    return notes
+
+
+def _told_of_replicates(tables: Sequence[pd.DataFrame], same: Sequence[bool]) -> list[str]:
+    """How the replicates of two folders were matched, by pair of points."""
+    if all(same):
+        notes = ["paired by replicate: the same seed and random draws, and the same people as far as both ask for the same kind"]
+    elif not any(same):
+        why = "seeds or random draws differ, so these are different people"
+        notes = [f"not paired: {why}; intervals are those of two groups (Welch)"]
+    else:
+        notes = [
+            f"paired in {sum(same)} of {len(same)} points; elsewhere seeds or random draws differ, and intervals are Welch's"
+        ]
+    counts = [table.groupby("pair")["replicate"].nunique().reindex(range(len(same)), fill_value=0) for table in tables]
+    if differ := int((counts[0] != counts[1]).sum()):
+        of = f"in {differ} of {len(same)} points"
+        notes.append(f"{of} A and B have different numbers of replicates; pairs are of what both have")
     return notes

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from scipy import stats
 
 #: Fewer people than this are too few for a statement about the overlap of two distributions.
@@ -42,11 +43,54 @@ def difference_interval(a: Any, b: Any) -> dict[str, float]:
     if first["n"] < 2 or second["n"] < 2:
         return {"mean": mean, "low": np.nan, "high": np.nan}
     va, vb = first["sd"] ** 2 / first["n"], second["sd"] ** 2 / second["n"]
-    if va + vb == 0:
-        return {"mean": mean, "low": mean, "high": mean}
-    freedom = (va + vb) ** 2 / (va**2 / (first["n"] - 1) + vb**2 / (second["n"] - 1))
-    half = float(stats.t.ppf(0.975, freedom)) * np.sqrt(va + vb)
+    half = float(_half_width_of_groups(va, vb, first["n"], second["n"]))
     return {"mean": mean, "low": mean - half, "high": mean + half}
+
+
+def _half_width_of_groups(va: Any, vb: Any, n_a: Any, n_b: Any) -> Any:
+    """Half the width of a difference between two means (Welch), from their squared standard errors and numbers."""
+    both = np.asarray(va + vb)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        freedom = both**2 / np.asarray(va**2 / (n_a - 1) + vb**2 / (n_b - 1))
+    return np.where(both == 0, 0.0, stats.t.ppf(0.975, freedom) * np.sqrt(both))
+
+
+def differences(a: pd.DataFrame, b: pd.DataFrame, by: list[str], *, paired: bool = True) -> pd.DataFrame:
+    """What the values of ``b`` come to less those of ``a``, with 95 % intervals: pair by pair, or as two groups (Welch).
+
+    ``a``, ``b``: tables with a number in ``value``. ``by``: the columns that a row of the result is known by. Any other column
+    that both have (seed, replicate, client) tells which values are a pair; a pair counts where both have a value. Returns one
+    row for each of ``by`` that both have: ``a`` and ``b`` (means of what counts), ``difference`` with ``low`` and ``high``
+    (missing below two), ``sd`` of a pair's difference, ``sd_a`` and ``sd_b``, and ``n_a`` and ``n_b`` values, ``n`` the fewer.
+
+    >>> one, two = (pd.DataFrame({"of": "x", "seed": [1, 2, 3], "value": values}) for values in ([1, 2, 3], [2, 3, 5]))
+    >>> differences(one, two, ["of"]).round(2)[["difference", "low", "high", "n"]].values.tolist()
+    [[1.33, -0.1, 2.77, 3.0]]
+    """
+    if paired:
+        keys = [name for name in a.columns if name in b.columns and name != "value"]
+        both = b.merge(a, on=keys, suffixes=("_b", "_a"))
+        both = both.assign(apart=both["value_b"] - both["value_a"])
+        for name in ("value_a", "value_b"):
+            both[name] = both[name].where(both["apart"].notna())
+        groups = both.groupby(by, observed=True, sort=False)
+        columns = {"a": groups["value_a"], "b": groups["value_b"], "apart": groups["apart"]}
+    else:
+        columns = {end: table.groupby(by, observed=True, sort=False)["value"] for end, table in (("a", a), ("b", b))}
+    parts = [values.agg(["mean", "std", "count"]).add_suffix(f"_{end}") for end, values in columns.items()]
+    found = pd.concat(parts, axis="columns", join="inner")
+    n_a, n_b, sd_a, sd_b = (found[name] for name in ("count_a", "count_b", "std_a", "std_b"))
+    if paired:
+        difference, sd = found["mean_apart"], found["std_apart"]
+        half = half_width(sd, n_a)
+    else:
+        difference, sd = found["mean_b"] - found["mean_a"], pd.Series(np.nan, found.index)
+        half = _half_width_of_groups(sd_a**2 / n_a, sd_b**2 / n_b, n_a, n_b)
+    table = {
+        "a": found["mean_a"], "b": found["mean_b"], "difference": difference, "low": difference - half, "high": difference + half,
+        "sd": sd, "sd_a": sd_a, "sd_b": sd_b, "n": np.minimum(n_a, n_b), "n_a": n_a, "n_b": n_b,
+    }  # fmt: skip
+    return pd.DataFrame(table).reset_index()
 
 
 def overlap(a: Any, b: Any) -> float:

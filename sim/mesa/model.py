@@ -21,19 +21,21 @@ import numpy as np
 from mesa.agent import AgentSet
 
 from sim.catalogue.columns import CLINIC
-from sim.mesa.clinic import InClinic
 from sim.naming import nearest
 from sim.people.population import ecr_score
 from sim.people.state import Columns
 from sim.scenario.arms import chosen_arm
-from sim.scenario.scenario import Arm, Scenario, load
+from sim.scenario.scenario import Scenario, load
 from sim.simulation.build import arm_weeks, build, client_numbers, therapist_numbers
+from sim.simulation.clinics import build_clinic
 from sim.simulation.sizes import fits_in_memory
-from sim.simulation.tasks import checked_seed, run_of
+from sim.simulation.tasks import checked_seed, run_of, run_of_clinic
 from sim.theory.styles import HIGHEST, LOWEST, style_name
+from sim.therapy.clinic.states import BETWEEN, LOST, STATES, WAITING, counts
+from sim.therapy.clinic.week import Clinic
 from sim.therapy.course import Running
 from sim.therapy.model import SHIPPED, Model
-from sim.therapy.session import DROPOUT, ENDINGS, IN_THERAPY, UNTREATED
+from sim.therapy.session import DROPOUT, ENDINGS, IN_THERAPY, LOST_WAITING, STILL_WAITING, UNTREATED
 
 #: What every model reports, each a property of ``TherapyModel``.
 REPORTED = ("in_therapy", "mean_alliance", "mean_distress", "dropouts", "ruptures")
@@ -41,84 +43,13 @@ REPORTED = ("in_therapy", "mean_alliance", "mean_distress", "dropouts", "rupture
 CLINIC_REPORTED = ("waiting", "arrivals_total", "between_therapists", "lost_waiting", "ended_total")
 
 
-class InCourses:
-    """An arm of single courses under way: everybody is there from the start, and each client has a therapist of their own.
-
-    Answers the same questions as ``InClinic``, so that models and agents need not know which of the two they belong to.
-    """
-
-    shared = False
-
-    def __init__(self, scenario: Scenario, arm: Arm, replicate: int, seed: int, model: Model) -> None:
-        self._told = (scenario, arm, replicate, seed)
-        self._model = model
-        self.weeks = arm_weeks(scenario, arm)
-        self.world = build(scenario, arm, replicate, seed, model=model)
-        self._course = Running(self.world, model.session)
-        self.met = np.arange(len(self.world.dyads))  # at intake: first impressions
-        client = client_numbers(scenario, arm)
-        self._numbers = {"client": client, "therapist": therapist_numbers(scenario, arm, client)}
-        self._dyads: dict[str, tuple[np.ndarray, np.ndarray]] = {}  # dyad rows by person, and where each person's start
-
-    def live_a_week(self) -> None:
-        """A session for everybody in therapy, then a week of life."""
-        self.met = np.flatnonzero(self.world.ending == IN_THERAPY)
-        self._course.live_a_week()
-
-    def tables(self) -> dict[str, Any]:
-        """The core's tables, as if everything ended now."""
-        return run_of(*self._told, self._course.so_far(), self._model).tables
-
-    def present(self, role: str) -> int:
-        """How many people of a role there are."""
-        return len(self.world.clients if role == "client" else self.world.therapists)
-
-    def number(self, role: str, row: int) -> int:
-        """Number of a person in the tables."""
-        return int(self._numbers[role][row])
-
-    def courses(self, role: str, row: int) -> np.ndarray:
-        """Dyad rows of a person, over or not."""
-        if role not in self._dyads:
-            of = self.world.client_of if role == "client" else self.world.therapist_of
-            order = np.argsort(of, kind="stable")
-            self._dyads[role] = order, np.searchsorted(of[order], np.arange(self.present(role) + 1))
-        order, start = self._dyads[role]
-        return order[start[row] : start[row + 1]]
-
-    def state(self, row: int) -> str:
-        """Where a client stands."""
-        if not self.courses("client", row).size:
-            return "untreated"
-        return "in therapy" if (self.world.ending[self.courses("client", row)] == IN_THERAPY).any() else "ended"
-
-    def weeks_waiting(self, row: int) -> int:
-        """Nobody waits for a therapist here."""
-        return 0
-
-    def without_course(self, row: int) -> int:
-        """The ending that the tables give to a client who has had no course."""
-        return UNTREATED
-
-    def in_post(self, row: int) -> bool:
-        """Therapists stay."""
-        return True
-
-    def away(self, row: int) -> bool:
-        """Therapists are always there."""
-        return False
-
-    def supervised(self, row: int) -> bool:
-        """Programmes of training are for clinics."""
-        return False
-
-    def count(self, name: str) -> int:
-        """Raises ``AttributeError``: only a clinic has a waiting list."""
-        raise AttributeError(f"'{name}' is counted in clinics only (design: clinic)")
-
-
 def _counted(name: str) -> Any:
-    return property(lambda self: self._setting.count(name), doc=f"{CLINIC[name][1]} (clinics only).".capitalize())
+    def count(self: TherapyModel) -> int:
+        if self.clinic is None:
+            raise AttributeError(f"'{name}' is counted in clinics only (design: clinic)")
+        return counts(self.clinic)[name]
+
+    return property(count, doc=f"{CLINIC[name][1]} (clinics only).".capitalize())
 
 
 def _on_the_ecr(name: str) -> Any:
@@ -188,7 +119,8 @@ class Person(mesa.Agent):  # type: ignore[misc]  # Mesa has no types
     @property
     def number(self) -> int:
         """This person's number in the tables (column ``client`` or ``therapist``)."""
-        return self.model._setting.number(self.role, self.row)
+        numbers = self.model._numbers
+        return int(numbers[self.role][self.row]) if numbers else self.row
 
     @property
     def style(self) -> str:
@@ -202,7 +134,7 @@ class Person(mesa.Agent):  # type: ignore[misc]  # Mesa has no types
 
     @property
     def _dyads(self) -> np.ndarray:  # rows of this person's courses of therapy
-        return self.model._setting.courses(self.role, self.row)
+        return self.model._courses(self.role, self.row)
 
     def _place(self, name: str) -> tuple[Columns, str, int | None] | None:
         """The columns, the column and the row of an attribute; nothing if it is no column, row None without a course."""
@@ -212,7 +144,7 @@ class Person(mesa.Agent):  # type: ignore[misc]  # Mesa has no types
             return people, name, self.row
         for column in (name, f"{self.role}_{name}"):
             if column in world.dyads.index:
-                if self.role == "therapist" and self.model._setting.shared:  # whatever the caseload happens to be
+                if self.role == "therapist" and self.model.clinic is not None:  # whatever the caseload happens to be
                     raise AttributeError(f"{self!r} has a course with each client; read or set '{column}' on the clients")
                 dyads = self._dyads
                 return world.dyads, column, int(dyads[0]) if dyads.size else None
@@ -248,18 +180,30 @@ class Client(Person):
 
         In a clinic also "transferred" (the therapist has left), and without a course so far "waiting" or "lost_waiting".
         """
-        dyads = self._dyads
-        return ENDINGS[self.model.world.ending[dyads[-1]] if dyads.size else self.model._setting.without_course(self.row)]
+        dyads, clinic = self._dyads, self.model.clinic
+        if dyads.size:
+            return ENDINGS[self.model.world.ending[dyads[-1]]]
+        without = UNTREATED if clinic is None else LOST_WAITING if clinic.state[self.row] == LOST else STILL_WAITING
+        return ENDINGS[without]
 
     @property
     def state(self) -> str:
         """Where this client stands: in a clinic one of ``clinic.STATES``, else "in therapy", "ended" or "untreated"."""
-        return self.model._setting.state(self.row)
+        if self.model.clinic is not None:
+            return STATES[self.model.clinic.state[self.row]]
+        return "in therapy" if self.in_therapy else "ended" if self._dyads.size else "untreated"
 
     @property
     def weeks_waiting(self) -> int:
         """Weeks of waiting for a therapist so far; later those before the last course, or before the client was lost."""
-        return self.model._setting.weeks_waiting(self.row)
+        clinic, row = self.model.clinic, self.row
+        if clinic is None:
+            return 0
+        if clinic.state[row] in (WAITING, BETWEEN):
+            return int(self.model.world.week - clinic.since[row])
+        if clinic.state[row] == LOST:
+            return int(clinic.since[row] - clinic.arrival[row])
+        return int(clinic.book.courses.weeks_waited[clinic.course[row]])
 
 
 class Therapist(Person):
@@ -282,17 +226,20 @@ class Therapist(Person):
     @property
     def in_post(self) -> bool:
         """Whether this therapist has not left the clinic; always true elsewhere."""
-        return self.model._setting.in_post(self.row)
+        clinic = self.model.clinic
+        return clinic is None or bool(clinic.in_post[self.row])
 
     @property
     def away(self) -> bool:
         """Whether this therapist was away this week (clinics)."""
-        return self.model._setting.away(self.row)
+        clinic = self.model.clinic
+        return clinic is not None and bool(clinic.away[self.row])
 
     @property
     def supervised(self) -> bool:
         """Whether this therapist has begun supervision or training (clinics)."""
-        return self.model._setting.supervised(self.row)
+        clinic = self.model.clinic
+        return clinic is not None and bool(clinic.taken[self.row] > 0)
 
 
 class TherapyModel(mesa.Model):  # type: ignore[misc]
@@ -306,7 +253,8 @@ class TherapyModel(mesa.Model):  # type: ignore[misc]
     week ``k``. Agent reporters are possible but make the agents, which costs far more than the simulation.
 
     ``running`` turns False when sessions and follow-up are over; further steps then do nothing. ``tables()`` gives the
-    core's tables. ``world`` holds the arrays (``world.clients.distress``), for reading or changing everybody at once.
+    core's tables. ``world`` holds the arrays (``world.clients.distress``), for reading or changing everybody at once; ``clinic``
+    what a clinic knows besides.
 
     In a clinic (``design: clinic``) nobody has come before the first step; clients become agents in the week of their arrival,
     therapists when they are hired, and both stay. ``world`` has rows for those still to come, behind those who are there, and
@@ -328,12 +276,21 @@ class TherapyModel(mesa.Model):  # type: ignore[misc]
         self.replicate, self.core = int(replicate), model
         fits_in_memory(self.scenario.model_copy(update={"arms": (self.arm,), "replicates": 1}))
         super().__init__(seed=self.seed)
-        in_clinic = self.arm.clinic is not None
-        kind = InClinic if in_clinic else InCourses
-        self._setting: InClinic | InCourses = kind(self.scenario, self.arm, self.replicate, self.seed, model)
-        self.world, self.weeks = self._setting.world, self._setting.weeks
+        told = (self.scenario, self.arm, self.replicate, self.seed)
+        self.clinic: Clinic | None = None
+        self._numbers: dict[str, np.ndarray] = {}  # of people in the tables, by row, where they are no rows
+        if self.arm.clinic is not None:
+            self.clinic = build_clinic(*told, model)
+            self.world, self.weeks = self.clinic.world, self.arm.clinic.weeks
+        else:
+            self.world, self.weeks = build(*told, model=model), arm_weeks(self.scenario, self.arm)
+            self._course = Running(self.world, model.session)
+            self._met = np.arange(len(self.world.dyads))  # at intake: first impressions
+            client = client_numbers(self.scenario, self.arm)
+            self._numbers = {"client": client, "therapist": therapist_numbers(self.scenario, self.arm, client)}
+        self._grouped: dict[str, tuple[int, np.ndarray, np.ndarray]] = {}  # week, dyad rows by person, where each person's start
         self._people: dict[str, list[Any]] = {"client": [], "therapist": []}  # agents by row, as far as they are made
-        reported = (*REPORTED, *(CLINIC_REPORTED if in_clinic else ()))
+        reported = (*REPORTED, *(CLINIC_REPORTED if self.clinic is not None else ()))
         reporters = {name: name for name in reported} | dict(model_reporters or {})
         self.datacollector = mesa.DataCollector(reporters, agent_reporters, agenttype_reporters)
         self.datacollector.collect(self)
@@ -344,7 +301,11 @@ class TherapyModel(mesa.Model):  # type: ignore[misc]
         Raises ``StateError`` when a quantity leaves its range.
         """
         if self.world.week < self.weeks:
-            self._setting.live_a_week()
+            if self.clinic is not None:
+                self.clinic.live_a_week()
+            else:
+                self._met = np.flatnonzero(self.world.ending == IN_THERAPY)
+                self._course.live_a_week()
             self.datacollector.collect(self)
         self.steps = self.world.week
         if self.world.week >= self.weeks:
@@ -352,7 +313,15 @@ class TherapyModel(mesa.Model):  # type: ignore[misc]
 
     def tables(self) -> dict[str, Any]:
         """The tables of ``sim.run`` for this arm, by name, as if everything ended now (who is in therapy: censored)."""
-        return self._setting.tables()
+        told = (self.arm, self.replicate, self.seed)
+        if self.clinic is not None:
+            return run_of_clinic(self.scenario, self.clinic, *told, self.core).tables
+        return run_of(self.scenario, *told, self._course.so_far(), self.core).tables
+
+    @property
+    def met(self) -> np.ndarray:
+        """Rows in ``world.dyads`` of this week's sessions."""
+        return self._met if self.clinic is None else self.clinic.met
 
     @property
     def agents(self) -> AgentSet:
@@ -395,13 +364,13 @@ class TherapyModel(mesa.Model):  # type: ignore[misc]
 
         NaN in a week without sessions.
         """
-        met = self._setting.met
+        met = self.met
         return float(self.world.dyads.client_alliance[met].mean()) if met.size else float("nan")
 
     @property
     def mean_distress(self) -> float:
         """Latent distress (SDs of the community) of all clients who have come, in therapy or not; NaN before anybody has."""
-        n = self._setting.present("client")
+        n = self._present("client")
         return float(self.world.clients.distress[:n].mean()) if n else float("nan")
 
     @property
@@ -412,11 +381,31 @@ class TherapyModel(mesa.Model):  # type: ignore[misc]
     @property
     def ruptures(self) -> int:
         """Ruptures in this week's sessions."""
-        d, met = self.world.dyads, self._setting.met
+        d, met = self.world.dyads, self.met
         return int((d.withdrawals[met] + d.confrontations[met]).sum())
 
     waiting, arrivals_total, between_therapists = map(_counted, CLINIC_REPORTED[:3])
     lost_waiting, ended_total = map(_counted, CLINIC_REPORTED[3:])
+
+    def _present(self, role: str) -> int:
+        """How many rows of clients have come, or of therapists have been in post, so far."""
+        if role == "therapist":
+            return len(self.world.therapists)
+        return len(self.world.clients) if self.clinic is None else self.clinic.arrived
+
+    def _courses(self, role: str, row: int) -> np.ndarray:
+        """Dyad rows of a person's courses; in a clinic a client's now, or else the last, and those of a therapist that go on."""
+        clinic, world = self.clinic, self.world
+        if clinic is not None and role == "client":
+            return clinic.course[row : row + 1] if clinic.course[row] >= 0 else np.empty(0, np.int64)
+        week = -1 if clinic is None else world.week  # courses begin and end within a week only, and elsewhere all are there
+        if role not in self._grouped or self._grouped[role][0] != week:
+            of = world.client_of if role == "client" else world.therapist_of
+            rows = np.arange(of.size) if clinic is None else np.flatnonzero(world.ending[: clinic.courses] == IN_THERAPY)
+            rows = rows[np.argsort(of[rows], kind="stable")]
+            self._grouped[role] = week, rows, np.searchsorted(of[rows], np.arange(self._present(role) + 1))
+        _, rows, start = self._grouped[role]
+        return rows[start[row] : start[row + 1]]
 
     def _agent(self, role: str, row: int) -> Any:
         self._make_agents()
@@ -426,4 +415,4 @@ class TherapyModel(mesa.Model):  # type: ignore[misc]
         """Agents of everybody who is there and has none yet."""
         for kind in (Client, Therapist):
             made = self._people[kind.role]
-            made += [kind(self, row) for row in range(len(made), self._setting.present(kind.role))]
+            made += [kind(self, row) for row in range(len(made), self._present(kind.role))]

@@ -10,7 +10,7 @@ import pandas as pd
 
 from sim.errors import UsageError
 from sim.measures.clinics import CLINIC_MEASURES
-from sim.measures.intervals import mean_interval
+from sim.measures.intervals import differences
 from sim.measures.therapy import MEASURES
 from sim.naming import nearest
 from sim.runs.run import run
@@ -22,11 +22,26 @@ Measure = Callable[[Run], float]
 Wanted = Measure | str | Iterable[Measure | str] | Mapping[str, Measure] | None
 
 
-def _named(name: str) -> Measure:
-    known = MEASURES | CLINIC_MEASURES
-    if name not in known:
-        raise UsageError(f"no measure '{name}'{nearest(name, known)}; known: {', '.join(known)}")
-    return known[name]
+def _measures(wanted: Wanted, clinic: bool) -> dict[str, Measure]:
+    every = MEASURES | CLINIC_MEASURES
+    if wanted is None:
+        return every if clinic else dict(MEASURES)
+    if isinstance(wanted, Mapping):
+        return dict(wanted)
+    several = [wanted] if isinstance(wanted, str) or callable(wanted) else wanted
+    if not isinstance(several, Iterable):
+        raise UsageError(f"measure must be a name, a function of a run, or several of either, not {wanted!r}")
+    found: dict[str, Measure] = {}
+    for i, one in enumerate(several):
+        if not isinstance(one, str):
+            found[getattr(one, "__name__", f"measure {i + 1}")] = one
+        elif one in every:
+            found[one] = every[one]
+        else:
+            raise UsageError(f"no measure '{one}'{nearest(one, every)}; known: {', '.join(every)}")
+    if not found:
+        raise UsageError("name at least one measure, or leave measure out for all")
+    return found
 
 
 def _value(name: str, function: Measure, found: Run) -> float:
@@ -35,26 +50,6 @@ def _value(name: str, function: Measure, found: Run) -> float:
         return float(value)
     except (TypeError, ValueError):
         raise UsageError(f"measure '{name}' must return one number for a run, not {type(value).__name__}") from None
-
-
-def _measures(wanted: Wanted, clinic: bool) -> dict[str, Measure]:
-    if isinstance(wanted, str):
-        return {wanted: _named(wanted)}
-    if wanted is None:
-        return MEASURES | CLINIC_MEASURES if clinic else dict(MEASURES)
-    if isinstance(wanted, Mapping):
-        return dict(wanted)
-    if callable(wanted):
-        return {getattr(wanted, "__name__", "measure"): wanted}
-    if not isinstance(wanted, Iterable):
-        raise UsageError(f"measure must be a name, a function of a run, or several of either, not {wanted!r}")
-    wanted = list(wanted)
-    if not wanted:
-        raise UsageError("name at least one measure, or leave measure out for all")
-    return {
-        m if isinstance(m, str) else getattr(m, "__name__", f"measure {i + 1}"): _named(m) if isinstance(m, str) else m
-        for i, m in enumerate(wanted)
-    }
 
 
 def compare(
@@ -74,9 +69,9 @@ def compare(
     if not the shipped one; ``model_b``: what b runs on, if another, so that ``compare(usual, usual, seeds, model_b=mine)``
     compares two models. ``how`` goes to ``sim.run`` (threads, chunk). Returns one row per measure: the difference with its 95 %
     interval over seeds, the means under a and b, the SD of a seed's difference, what it would be if the seeds were not shared,
-    and the number of seeds. A seed shares all random draws; the people are the same where both scenarios ask for the same kind of
-    clients. Of scenarios that ask for the ensemble the default parameters are compared. Raises ``UsageError`` without seeds or
-    for an unknown name, and for a measure that gives no number.
+    and the number of seeds on which both have a value. A seed shares all random draws; the people are the same where both
+    scenarios ask for the same kind of clients. Of scenarios that ask for the ensemble the default parameters are compared.
+    Raises ``UsageError`` without seeds or for an unknown name, and for a measure that gives no number.
 
     >>> warmer = usual.but(avoidance_warmth_cost=0.2)
     >>> found = sim.compare(usual, warmer, seeds=range(3), measure="mean_alliance")
@@ -87,35 +82,18 @@ def compare(
     if not isinstance(seeds, Iterable):
         raise UsageError(f"seeds must be several numbers, such as range(5), not {seeds}")
     seeds = list(seeds)
+    if not seeds:
+        raise UsageError("compare needs at least one seed")
     if twice := {seed for seed in seeds if seeds.count(seed) > 1}:
         raise UsageError(f"seed {min(twice)} is given more than once; each seed counts once")
     functions = _measures(measure, clinic="clinic" in (a.design, b.design))
     a, b = (one.model_copy(update={"ensemble": 0}) for one in (a, b))
-    found: dict[str, list[tuple[float, float]]] = {name: [] for name in functions}
-    n = 0
-    for seed in seeds:
-        n += 1
-        run_a, run_b = run(a, seed, model=model, **how), run(b, seed, model=model if model_b is None else model_b, **how)
-        for name, function in functions.items():
-            found[name].append((_value(name, function, run_a), _value(name, function, run_b)))
-    if n == 0:
-        raise UsageError("compare needs at least one seed")
     rows = []
-    for name, pairs in found.items():
-        values = np.asarray(pairs)
-        difference = mean_interval(values[:, 1] - values[:, 0])
-        spread = values.std(axis=0, ddof=1) if n > 1 else np.array([np.nan, np.nan])
-        rows.append(
-            {
-                "measure": name,
-                "difference": difference["mean"],
-                "low": difference["low"],
-                "high": difference["high"],
-                "a": values[:, 0].mean(),
-                "b": values[:, 1].mean(),
-                "sd_paired": difference["sd"],
-                "sd_if_unpaired": float(np.sqrt((spread**2).sum())),
-                "seeds": n,
-            }
-        )
-    return pd.DataFrame(rows)
+    for seed in seeds:
+        both = run(a, seed, model=model, **how), run(b, seed, model=model if model_b is None else model_b, **how)
+        rows += [(name, seed, *(_value(name, function, one) for one in both)) for name, function in functions.items()]
+    table = pd.DataFrame(rows, columns=["measure", "seed", "a", "b"])
+    of_a, of_b = (table[["measure", "seed", side]].rename(columns={side: "value"}) for side in ("a", "b"))
+    found = differences(of_a, of_b, ["measure"])
+    found = found.rename(columns={"sd": "sd_paired", "n": "seeds"}).assign(sd_if_unpaired=np.hypot(found["sd_a"], found["sd_b"]))
+    return found[["measure", "difference", "low", "high", "a", "b", "sd_paired", "sd_if_unpaired", "seeds"]]

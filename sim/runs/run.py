@@ -57,20 +57,12 @@ def run(
     with ThreadPoolExecutor(max_workers=threads or os.cpu_count() or 1) as pool:
 
         def simulated(one: Scenario) -> Run:
-            return _simulated_on(pool, one, seed, chunk, one_more, model)
+            tasks, parts = tasks_of(one, chunk), []
+            for task, part in zip(tasks, pool.map(lambda task: simulated_part(one, seed, task, model), tasks), strict=True):
+                parts.append((task.arm.name, part))
+                one_more()
+            return Run(one, seed, **frames(parts, [arm.name for arm in one.arms], one.design == "clinic"), model=model)
 
         # The members come first, while no tables are held that are kept.
         ensemble = over_members(scenario, simulated) if scenario.ensemble else pd.DataFrame()
         return replace(simulated(scenario), ensemble=ensemble)
-
-
-def _simulated_on(
-    pool: ThreadPoolExecutor, scenario: Scenario, seed: int, chunk: int, one_more: Callable[[], None], model: Model
-) -> Run:
-    """A scenario with one parameter set, on these threads; ``one_more`` is called after every task."""
-    tasks, parts = tasks_of(scenario, chunk), []
-    for part in pool.map(lambda task: simulated_part(scenario, seed, task, model), tasks):
-        parts.append(part)
-        one_more()
-    tagged = [(task.arm.name, part) for task, part in zip(tasks, parts, strict=True)]
-    return Run(scenario, seed, **frames(tagged, [arm.name for arm in scenario.arms], scenario.design == "clinic"), model=model)

@@ -11,6 +11,7 @@ evidence does.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
@@ -76,45 +77,34 @@ def of_arms(run: Run) -> pd.DataFrame:
     return found[found["value"].notna()].reset_index(drop=True)
 
 
-def _people(run: Run) -> dict[str, dict[str, pd.Series]]:
-    """For each measure and arm the values of single people, who are known by replicate and number."""
-    treated = [arm.name for arm in run.scenario.arms if arm.therapist is not None]
-    left = run.clients.assign(left=(run.clients["ending"] == "dropout").astype(float)).set_index(["replicate", "client"])
-    return {
-        "alliance": measures.late_alliance(run),
-        "dropout": {arm: left.loc[left["arm"] == arm, "left"] for arm in treated},
-        "distress_change": {arm.name: measures.assessed_change(run, arm.name) for arm in run.scenario.arms},
-        "difference_from_no_treatment": measures.untreated_differences(run),
-    }
-
-
 def _of_people(run: Run) -> pd.DataFrame:
-    """The measures of arms outside clinics, in the columns of ``rules_compared``."""
+    """The measures of arms outside clinics, in the columns of ``rules_compared``: people are known by replicate and number."""
     scenario, rows = run.scenario, []
     arms = {arm.name: arm for arm in scenario.arms}
-    for name, values in _people(run).items():
-        m = OF_PEOPLE[name]
-        for arm in arms:
-            usual, here = measures.reference_arm(scenario, arm), values.get(arm, pd.Series(dtype=float))
-            there = values.get(usual, pd.Series(dtype=float))
-            apart = {"mean": np.nan, "low": np.nan, "high": np.nan}
-            if arm != usual and len(here) and len(there) and not _said_elsewhere(run, name, arm, usual):
-                same = measures.same_clients(arms[arm], arms[usual])
-                apart = mean_interval(here - there) if same else difference_interval(here, there)
-                if name == "dropout" and apart["low"] == apart["high"]:  # not one person left in one arm only
-                    apart = {**apart, "low": np.nan, "high": np.nan}
-            known = _share_interval(here) if name == "dropout" else mean_interval(here)
-            rows.append((name, arm, *(m.scale * found[end] for found in (known, apart) for end in ("mean", "low", "high"))))
+    left = run.clients.assign(left=(run.clients["ending"] == "dropout").astype(float)).set_index(["arm", "replicate", "client"])
+    people: dict[str, Mapping[str, pd.Series]] = {
+        "alliance": measures.late_alliance(run),
+        "dropout": {name: left.loc[name, "left"] for name, arm in arms.items() if arm.therapist is not None},
+        "distress_change": {name: measures.assessed_change(run, name) for name in arms},
+        "difference_from_no_treatment": measures.untreated_differences(run),
+    }
+    for (name, values), arm in itertools.product(people.items(), arms):
+        usual, here = measures.reference_arm(scenario, arm), values.get(arm, pd.Series(dtype=float))
+        there = values.get(usual, pd.Series(dtype=float))
+        apart = {"mean": np.nan, "low": np.nan, "high": np.nan}
+        if arm != usual and len(here) and len(there) and not _said_elsewhere(run, name, arm, usual):
+            same = measures.same_clients(arms[arm], arms[usual])
+            apart = mean_interval(here - there) if same else difference_interval(here, there)
+            if name == "dropout" and apart["low"] == apart["high"]:  # not one person left in one arm only
+                apart = {**apart, "low": np.nan, "high": np.nan}
+        known = mean_interval(here)
+        if name == "dropout" and len(here):  # Wilson's interval has a width also where nobody, or everybody, has left
+            ends = stats.binomtest(int(here.sum()), len(here)).proportion_ci(method="wilson")
+            known = {**known, "low": float(ends.low), "high": float(ends.high)}
+        scale = OF_PEOPLE[name].scale
+        rows.append((name, arm, *(scale * found[end] for found in (known, apart) for end in ("mean", "low", "high"))))
     columns = ["measure", "arm", "mean", "low", "high", "difference", "difference_low", "difference_high"]
     return pd.DataFrame(rows, columns=columns)
-
-
-def _share_interval(values: pd.Series) -> Mapping[str, float]:
-    """A proportion with its 95 % interval (Wilson), which has a width also where nobody, or everybody, has left."""
-    if not len(values):
-        return mean_interval(values)
-    ends = stats.binomtest(int(values.sum()), len(values)).proportion_ci(method="wilson")
-    return {"mean": float(values.mean()), "low": float(ends.low), "high": float(ends.high)}
 
 
 def _said_elsewhere(run: Run, name: str, arm: str, usual: str) -> bool:

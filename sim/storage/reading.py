@@ -74,14 +74,18 @@ class ResultFolder:
         except (OSError, pa.ArrowException) as e:
             raise TableError(f"cannot be read ({_short(e)})", where=str(path)) from e
 
-    def pieces(self, name: str) -> Iterator[pa.Table]:
-        """A table row group by row group; of an empty table one piece without rows. Raises ``TableError``."""
+    def pieces(self, name: str, columns: list[str] | None = None) -> Iterator[pa.Table]:
+        """A table, or some of its columns, row group by row group; of an empty table one piece without rows.
+
+        Raises ``TableError``.
+        """
         with self.file(name) as file:
             try:
                 for i in range(file.num_row_groups):
-                    yield file.read_row_group(i)
+                    yield file.read_row_group(i, columns)
                 if not file.num_row_groups:
-                    yield file.schema_arrow.empty_table()
+                    empty = file.schema_arrow.empty_table()
+                    yield empty if columns is None else empty.select(columns)
             except (OSError, pa.ArrowException) as e:
                 raise TableError(f"cannot be read ({_short(e)})", where=f"{self.folder / name}.parquet") from e
 

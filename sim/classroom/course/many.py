@@ -6,10 +6,10 @@ B."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -21,20 +21,6 @@ from sim.measures.intervals import mean_interval, overlap
 from sim.scenario.people import STYLE_POINT
 from sim.theory.styles import STYLE_CUT, STYLES
 
-
-class Asks(Protocol):
-    """What of a lesson the fan needs to know."""
-
-    @property
-    def measure(self) -> str: ...
-    @property
-    def smallest(self) -> float: ...
-    @property
-    def asked_with(self) -> Mapping[str, str]: ...
-    @property
-    def answer(self) -> Callable[[Both], str]: ...
-
-
 Measure = Callable[[Record], np.ndarray]
 #: Fewer people than this are no fan.
 FEWEST = 5
@@ -42,14 +28,9 @@ FEWEST = 5
 SAID_OF_OVERLAP = ((0.35, "little"), (0.65, "half"), (0.85, "much"), (1.01, "nearly_all"))
 
 
-def _last(values: np.ndarray, held: np.ndarray) -> np.ndarray:
-    """The value of each client's last session."""
-    return np.asarray(values[held - 1, np.arange(held.size)])
-
-
 def alliance_end(record: Record) -> np.ndarray:
     """Alliance after the last session held, on the WAI's scale (1-7)."""
-    return _last(record.alliance(), record.held)
+    return np.asarray(record.alliance()[record.held - 1, np.arange(record.held.size)])
 
 
 def arousal(record: Record) -> np.ndarray:
@@ -125,7 +106,7 @@ def both_of(a: Side, b: Side, shared: Shared, measure: str) -> Both:
     return Both(*(MEASURES[measure](record_of(side, shared, shared.clients, False)) for side in (a, b)))
 
 
-def many_of(state: State, lesson: Asks) -> dict[str, Any]:
+def many_of(state: State, lesson: Any) -> dict[str, Any]:
     """The fan of a state, what can be said of the two groups in a lesson's measure, and the option that came out."""
     found = _many(state.a, state.b, state.shared, lesson.measure, lesson.smallest)
     asked = with_changes(state, **lesson.asked_with)
@@ -135,8 +116,9 @@ def many_of(state: State, lesson: Asks) -> dict[str, Any]:
 
 def map_of(state: State) -> dict[str, Any]:
     """The alliance at the end, mean over clients, for every pairing of styles; all else as pair A has it."""
-
-    mean = [[_mean_end(_pairing(state.a, client, therapist), state.shared) for therapist in STYLES] for client in STYLES]
+    rows = [[replace(state.a, client=STYLE_POINT[client], therapist=STYLE_POINT[therapist], do=()) for therapist in STYLES]
+            for client in STYLES]  # fmt: skip
+    mean = [[_mean_end(pair, state.shared) for pair in row] for row in rows]
     return {"styles": list(STYLES), "mean": mean, "n": state.shared.clients}
 
 
@@ -146,26 +128,22 @@ def _mean_end(pair: Side, shared: Shared) -> float:
     return round(float(alliance_end(simulated(pair, shared, shared.clients, False)).mean()), 3)
 
 
-def _pairing(side: Side, client: str, therapist: str) -> Side:
-    return replace(side, client=STYLE_POINT[client], therapist=STYLE_POINT[therapist], do=())
-
-
 @lru_cache(maxsize=128)
 def _many(a: Side, b: Side, shared: Shared, measure: str, smallest: float) -> dict[str, Any]:
     both = both_of(a, b, shared, measure)
-    won = both.won(smallest)
-    shared_share = both.overlap
-    how_much = next(name for most, name in SAID_OF_OVERLAP if not shared_share > most)
+    share, said = both.overlap, words()["many"]
+    how_much = next(name for most, name in SAID_OF_OVERLAP if not share > most)
+    won = [round(one * shared.clients) for one in both.won(smallest)]
     return {
         "n": shared.clients,
         "measure": measure,
         "a": {**_fan(record_of(a, shared, shared.clients, False)), "ends": _plain(both.a)},
         "b": {**_fan(record_of(b, shared, shared.clients, False)), "ends": _plain(both.b)},
         "difference": {name: _plain(value) for name, value in both.difference.items()},
-        "overlap": _plain(shared_share),
-        "overlap_words": words()["many"]["overlap"][how_much] if shared_share == shared_share else words()["many"]["no_overlap"],
-        "a_won": round(won[0] * shared.clients),
-        "b_won": round(won[1] * shared.clients),
+        "overlap": _plain(share),
+        "overlap_words": said["overlap"][how_much] if share == share else said["no_overlap"],
+        "a_won": won[0],
+        "b_won": won[1],
         "upset": round(both.upset, 3),
     }
 
@@ -174,15 +152,10 @@ def _fan(record: Record) -> dict[str, Any]:
     """Median and bands (50 %, 95 %) of the alliance of whoever is still in therapy, and the proportion that is."""
     alliance = np.vstack([record.first_alliance(), record.alliance()])
     there = ~np.isnan(alliance)
-    bands: list[list[float] | None] = [
-        [round(float(x), 3) for x in np.quantile(row[seen], (0.025, 0.25, 0.5, 0.75, 0.975))] if seen.sum() >= FEWEST else None
-        for row, seen in zip(alliance, there, strict=True)
-    ]
-    return {
-        "bands": bands,
-        "attending": [round(float(x), 3) for x in there.mean(axis=1)],
-        "alliance_ends": _plain(alliance_end(record)),
-    }
+    ends = (0.025, 0.25, 0.5, 0.75, 0.975)
+    bands = [np.quantile(row[seen], ends).round(3).tolist() if seen.sum() >= FEWEST else None
+             for row, seen in zip(alliance, there, strict=True)]  # fmt: skip
+    return {"bands": bands, "attending": there.mean(axis=1).round(3).tolist(), "alliance_ends": _plain(alliance_end(record))}
 
 
 def _plain(value: Any) -> Any:

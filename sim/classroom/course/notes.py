@@ -42,81 +42,48 @@ def ruptures(record: Record) -> list[dict[str, Any]]:
 
 def of_sessions(record: Record) -> list[dict[str, str]]:
     """Notes of every session held: ``short`` (one line), ``happened``, ``client`` and ``therapist`` (what each one thought)."""
-    by_session: dict[int, list[dict[str, Any]]] = {}
-    for one in ruptures(record):
-        by_session.setdefault(one["session"], []).append(one)
     alliance = np.concatenate([[record.first_alliance()[0]], record.alliance()[:, 0]])
-    held = int(record.held[0])
-    return [_note(record, s, by_session.get(s, []), alliance[s] - alliance[s - 1]) for s in range(1, held + 1)]
+    every, held = ruptures(record), int(record.held[0])
+    return [
+        _note(record, session, [one for one in every if one["session"] == session], alliance[session] - alliance[session - 1])
+        for session in range(1, held + 1)
+    ]
 
 
 def _note(record: Record, session: int, events: list[dict[str, Any]], grown: float) -> dict[str, str]:
     said = words()["notes"]
-    happened = [_event(one) for one in events if one["kind"] == "repair"]
+    happened = [said["repaired_later"] for one in events if one["kind"] == "repair"]
     broken = [one for one in events if one["kind"] != "repair"]
     if len(broken) > 2:
-        repaired = sum(one["repaired"] for one in broken)
-        happened.append(said["many_ruptures"].format(n=len(broken), repaired=repaired))
+        happened.append(said["many_ruptures"].format(n=len(broken), repaired=sum(one["repaired"] for one in broken)))
     else:
-        happened += [_event(one) for one in broken]
-    moved = said["grew"] if grown > MOVED else said["fell"] if grown < -MOVED else said["stayed"]
+        how = ("unrepaired", "repaired")
+        happened += [f"{said[one['kind']].format(exchange=one['exchange'])} {said[how[one['repaired']]]}" for one in broken]
     if not happened:
-        happened.append(said["quiet"].format(moved=moved))
+        happened.append(said["quiet"].format(moved=said[_side(grown, MOVED, "fell", "stayed", "grew")]))
     short = happened[-1]
-    last = session == int(record.held[0])
-    if last and record.ending[0] not in (PLANNED, CENSORED):
-        leaving = words()["endings"][ENDINGS[int(record.ending[0])]].format(session=session)
-        happened.append(leaving)
-        short = leaving
+    if session == int(record.held[0]) and record.ending[0] not in (PLANNED, CENSORED):
+        short = words()["endings"][ENDINGS[int(record.ending[0])]].format(session=session)
+        happened.append(short)
+    mean = dict(zip(TRACED, record.trace[session - 1].mean(axis=0), strict=True))
+    perceived, expected, given = (mean[name] for name in ("client_perceived", "client_expectation", "therapist_response"))
+    felt = said[_side(perceived - expected, FELT, "client_less", "client_as", "client_more")]
+    lens = said[_side(perceived - given, FELT, "perceived_less", "perceived_as", "perceived_more")]
+    bias, read = float(record.session["directional_bias"][session - 1, 0]), float(mean["therapist_estimate"])
+    therapist = said[_side(bias, READ, "read_low", "read_right", "read_high")].format(read=read, felt=read - bias)
+    if broken:
+        therapist += " " + said["noticed"].format(exchange=broken[-1]["exchange"], share=broken[-1]["noticed"])
     return {
         "short": short,
         "happened": " ".join(happened),
-        "client": _client(record, session),
-        "therapist": _therapist(record, session, broken),
+        "client": f"{felt.format(perceived=perceived, expected=expected)} {lens.format(perceived=perceived, given=given)}",
+        "therapist": therapist,
     }
 
 
-def _event(one: dict[str, Any]) -> str:
-    said = words()["notes"]
-    if one["kind"] == "repair":
-        return str(said["repaired_later"])
-    return str(said[one["kind"]].format(exchange=one["exchange"]) + " " + said["repaired" if one["repaired"] else "unrepaired"])
-
-
-def _client(record: Record, session: int) -> str:
-    """What the client thought: felt understanding against what was expected, and against what was given."""
-    said = words()["notes"]
-    inside = record.trace[session - 1]
-    perceived, expected, given = (
-        float(inside[:, TRACED.index(name)].mean()) for name in ("client_perceived", "client_expectation", "therapist_response")
-    )
-    felt = (
-        said["client_more"]
-        if perceived > expected + FELT
-        else said["client_less"]
-        if perceived < expected - FELT
-        else said["client_as"]
-    )
-    lens = (
-        said["perceived_less"]
-        if perceived < given - FELT
-        else said["perceived_more"]
-        if perceived > given + FELT
-        else said["perceived_as"]
-    )
-    return f"{felt.format(perceived=perceived, expected=expected)} {lens.format(perceived=perceived, given=given)}"
-
-
-def _therapist(record: Record, session: int, broken: list[dict[str, Any]]) -> str:
-    """What the therapist thought: the reading of the client's arousal, and how sure they were of a rupture."""
-    said = words()["notes"]
-    bias = float(record.session["directional_bias"][session - 1, 0])
-    felt = float(record.trace[session - 1][:, TRACED.index("therapist_estimate")].mean()) - bias
-    read = said["read_low"] if bias < -READ else said["read_high"] if bias > READ else said["read_right"]
-    text = str(read.format(read=felt + bias, felt=felt))
-    if broken:
-        text += " " + said["noticed"].format(exchange=broken[-1]["exchange"], share=broken[-1]["noticed"])
-    return text
+def _side(value: float, size: float, below: str, within: str, above: str) -> str:
+    """Which of three sentences a difference deserves: it must be larger than ``size`` to be one."""
+    return above if value > size else below if value < -size else within
 
 
 def events(record: Record) -> list[dict[str, Any]]:
@@ -128,15 +95,11 @@ def events(record: Record) -> list[dict[str, Any]]:
         for one in ruptures(record)
     ]  # fmt: skip
     held = int(record.held[0])
-    anxiety, avoidance = (
-        np.concatenate([[1.0 + 6.0 * record.first[f"client_{name}"][0]], record.attachment("client", name)[:held, 0]])
-        for name in ("anxiety", "avoidance")
-    )
+    anxiety, avoidance = record.to_other("client", held)
     now = str(style_name(anxiety[0], avoidance[0]))
     for session in range(1, held + 1):
         new = str(style_name(anxiety[session], avoidance[session]))
-        clear = all(abs(x[session] - STYLE_CUT) > BEYOND for x in (anxiety, avoidance))
-        if new != now and clear:
+        if new != now and all(abs(values[session] - STYLE_CUT) > BEYOND for values in (anxiety, avoidance)):
             found.append({"session": session, "kind": "style", "repaired": False,
                           "text": said["style"].format(style=words()["styles"][new])})  # fmt: skip
             now = new

@@ -5,9 +5,7 @@ Everything is plain lists of rounded numbers. Series of sessions begin with how 
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from functools import lru_cache
-from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -29,10 +27,8 @@ SIGNALS = {
     "given": "therapist_response",
     "perceived": "client_perceived",
 }
-#: Most bytes of records that are kept (200 clients and 60 sessions are some 3 MB). The one asked for longest ago goes first.
-MOST_BYTES = 64_000_000
-_kept: OrderedDict[tuple[Side, Shared, int, bool], Record] = OrderedDict()
-_lock = Lock()
+#: Most records that are kept: one of 200 clients and 60 sessions is some 3 MB.
+MOST_RECORDS = 20
 #: Regions of both people, in the order in which an exchange lists them.
 INSIDE = tuple(f"{role}_{quantity}" for role in ROLES for quantity in REGION_ACTIVITY.values())
 
@@ -43,24 +39,8 @@ def simulated(side: Side, shared: Shared, clients: int, traced: bool) -> Record:
     return recorded(scenario, scenario.arms[0], shared.seed, clients, traced)
 
 
-def record_of(side: Side, shared: Shared, clients: int, traced: bool) -> Record:
-    """The same, kept for when it is asked for again, as long as there is room (``MOST_BYTES``)."""
-    key = (side, shared, clients, traced)
-    with _lock:
-        if key in _kept:
-            _kept.move_to_end(key)
-            return _kept[key]
-    record = simulated(side, shared, clients, traced)
-    with _lock:
-        _kept[key] = record
-        while len(_kept) > 1 and kept_bytes() > MOST_BYTES:
-            _kept.popitem(last=False)
-    return record
-
-
-def kept_bytes() -> int:
-    """Bytes that the kept records take."""
-    return sum(record.nbytes for record in _kept.values())
+#: The same, of which those asked for last are kept.
+record_of = lru_cache(maxsize=MOST_RECORDS)(simulated)
 
 
 @lru_cache(maxsize=128)
@@ -73,8 +53,8 @@ def side_of(side: Side, shared: Shared) -> dict[str, Any]:
     last_week = int(np.flatnonzero(~np.isnan(distress))[-1])
     after = last_week if shared.follow_up else held
     return {
-        "client": _label(side.client),
-        "therapist": _label(side.therapist),
+        "client": words()["styles"][str(style_name(*side.client))],
+        "therapist": words()["styles"][str(style_name(*side.therapist))],
         "points": {"client": list(side.client), "therapist": list(side.therapist)},
         "held": held,
         "ending": ending,
@@ -82,8 +62,8 @@ def side_of(side: Side, shared: Shared) -> dict[str, Any]:
         "ending_text": words()["endings"][ending].format(session=held),
         "alliance": _rounded([record.first_alliance()[0], *record.alliance()[:held, 0]]),
         "distress": _rounded(distress[: after + 1], 2),
-        "to_therapist": _points(record, "client", held),
-        "to_client": _points(record, "therapist", held),
+        "to_therapist": _pairs(*record.to_other("client", held)),
+        "to_client": _pairs(*record.to_other("therapist", held)),
         "general": _pairs(*(record.attachment("general", name)[: after + 1, 0] for name in ("anxiety", "avoidance"))),
         "ruptures": notes.ruptures(record),
         "inside": _whole(record.trace[:held, :, [TRACED.index(name) for name in INSIDE]]),
@@ -103,17 +83,6 @@ def play_of(state: State) -> dict[str, Any]:
         "a": side_of(state.a, state.shared),
         "b": side_of(state.b, state.shared),
     }
-
-
-def _label(place: tuple[float, float]) -> str:
-    return str(words()["styles"][str(style_name(*place))])
-
-
-def _points(record: Record, of: str, held: int) -> list[list[float]]:
-    """Attachment of one to the other at intake and after each session: [anxiety, avoidance]."""
-    start = [1.0 + 6.0 * record.first[f"{of}_{name}"][0] for name in ("anxiety", "avoidance")]
-    later = [record.attachment(of, name)[:held, 0] for name in ("anxiety", "avoidance")]
-    return _pairs(*([first, *values] for first, values in zip(start, later, strict=True)))
 
 
 def _pairs(anxiety: Any, avoidance: Any) -> list[list[float]]:

@@ -6,12 +6,11 @@ Random numbers are counter-based, so what is left out changes nothing else: a co
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from sim.engine.wiring import trace_columns
-from sim.measurement.instruments import CORE_OM, WAI_SCALE, Instrument
+from sim.measurement.instruments import CORE_OM, WAI_SCALE
 from sim.people.apply import applied
 from sim.people.population import ecr_score
 from sim.scenario.scenario import Arm, Scenario
@@ -21,7 +20,7 @@ from sim.theory.parameters import Parameters
 from sim.theory.regions import ROLES
 from sim.therapy.course import life_goes_on
 from sim.therapy.exchange import EXCHANGE
-from sim.therapy.session import CENSORED, IN_THERAPY, SESSION, World, begin, rate_alliance, rate_distress
+from sim.therapy.session import CENSORED, IN_THERAPY, SESSION, begin, rate_alliance, rate_distress
 
 #: A session without its questionnaires.
 _VERBS = tuple(verb for verb in SESSION if verb not in (rate_distress, rate_alliance))
@@ -55,12 +54,6 @@ class Record:
     first: dict[str, np.ndarray]
     trace: np.ndarray
 
-    @property
-    def nbytes(self) -> int:
-        """Bytes of all its arrays."""
-        tables = (self.session, self.week, self.first)
-        return sum(one.nbytes for one in (self.held, self.ending, self.trace, *(x for table in tables for x in table.values())))
-
     def alliance(self, role: str = "client") -> np.ndarray:
         """The alliance (sessions, n) on the WAI's scale, 1 to 7, without the noise of marking."""
         return on_wai(self.parameters, role, self.session[f"{role}_alliance"])
@@ -72,7 +65,7 @@ class Record:
     def distress(self) -> np.ndarray:
         """Distress (weeks + 1, n) on the CORE-OM's scale, 0 to 40, without the noise of marking."""
         share = applied(eq.core_share, self.parameters, distress=self.week["distress"], week_noise=0.0)
-        return 10.0 * _on_scale(CORE_OM, share)
+        return 10.0 * (CORE_OM.low + (CORE_OM.high - CORE_OM.low) * np.asarray(share))
 
     def attachment(self, of: str, name: str) -> np.ndarray:
         """Anxiety or avoidance as an ECR score, 1 to 7.
@@ -82,17 +75,17 @@ class Record:
         values = self.week[name] if of == "general" else self.session[f"{of}_{name}"]
         return np.asarray(ecr_score(values))
 
+    def to_other(self, of: str, held: int) -> list[np.ndarray]:
+        """Anxiety and avoidance of the first client (or of the therapist) to the other at intake and after each session held."""
+        names = ("anxiety", "avoidance")
+        return [np.append(ecr_score(self.first[f"{of}_{name}"][0]), self.attachment(of, name)[:held, 0]) for name in names]
+
 
 def on_wai(parameters: Parameters, role: str, level: np.ndarray) -> np.ndarray:
     """A latent alliance (0..1) on the WAI's scale, as a rater of usual response style rates it in the mean."""
-    share = applied(
-        eq.rated_share, parameters, role, level=level, level_typical=parameters.alliance_typical, style=0.0, noise=0.0
-    )
-    return _on_scale(WAI_SCALE, share)
-
-
-def _on_scale(instrument: Instrument, share: Any) -> np.ndarray:
-    return np.asarray(instrument.low + (instrument.high - instrument.low) * share)
+    typical = parameters.alliance_typical
+    share = applied(eq.rated_share, parameters, role, level=level, level_typical=typical, style=0.0, noise=0.0)
+    return np.asarray(WAI_SCALE.low + (WAI_SCALE.high - WAI_SCALE.low) * np.asarray(share))
 
 
 def recorded(scenario: Scenario, arm: Arm, seed: int, clients: int, traced: bool = False) -> Record:
@@ -112,7 +105,12 @@ def recorded(scenario: Scenario, arm: Arm, seed: int, clients: int, traced: bool
     first = {name: dyads[name].copy() for name in BY_SESSION}
     trace = np.full((arm.sessions if traced else 0, scenario.exchanges, len(TRACED)), np.nan)
     followed = weeks > arm.sessions
-    _keep(week, world, 0)
+
+    def keep_week() -> None:
+        for name, values in week.items():
+            values[world.week] = world.clients[name]
+
+    keep_week()
     while world.week < weeks and (followed or (world.ending == IN_THERAPY).any()):
         world.week += 1
         rows = np.flatnonzero(world.ending == IN_THERAPY)
@@ -124,11 +122,6 @@ def recorded(scenario: Scenario, arm: Arm, seed: int, clients: int, traced: bool
             if traced and rows[0] == 0:
                 trace[world.week - 1] = world.trace[0]
         life_goes_on(world)
-        _keep(week, world, world.week)
+        keep_week()
     ending = np.where(world.ending == IN_THERAPY, CENSORED, world.ending)
     return Record(world.parameters, dyads.session.astype(np.int64), ending, session, week, first, trace)
-
-
-def _keep(week: dict[str, np.ndarray], world: World, at: int) -> None:
-    for name, values in week.items():
-        values[at] = world.clients[name]

@@ -18,41 +18,27 @@ NAME = "classroom"
 _POLICY = {"early": "look_for_ruptures", "none": "leave_ruptures_alone"}
 
 
-def _point(place: tuple[float, float]) -> dict[str, float]:
-    return {"anxiety": place[0], "avoidance": place[1]}
-
-
 def _arm(side: Side, shared: Shared) -> dict[str, Any]:
     """One arm as a scenario file says it; what is usual is not said."""
     usual = defaults()
-    parameters = dict(side.parameters)
+    parameters, lesions = dict(side.parameters), dict(side.lesions)
     if side.accuracy != float(usual["a_accuracy"]):
         parameters[CONTROLLED["accuracy"]] = side.accuracy
     if side.warmth != float(usual["a_warmth"]):
         parameters[CONTROLLED["warmth"]] = warmth_base(side.warmth)
-    if side.learning != WORDS["learning"][0]:
-        parameters[CONTROLLED["learning"]] = 0.0
-    lesions = dict(side.lesions)
-    if side.naming != WORDS["naming"][0]:
-        lesions[CONTROLLED["naming"]] = 0.0
-    if side.insula != WORDS["insula"][0]:
-        lesions[CONTROLLED["insula"]] = 0.0
-    arm: dict[str, Any] = {"client": _point(side.client), "therapist": _point(side.therapist)}
-    if side.repair in _POLICY:
-        arm["policies"] = [_POLICY[side.repair]]
-    if parameters:
-        arm["parameters"] = parameters
-    if lesions:
-        arm["lesions"] = lesions
-    if not side.do:
-        return arm
-    as_it_is = _as_it_is(replace(side, do=()), shared)
-    force = [
-        one
-        for choice in side.do
-        for one in forced(choice.response, choice.session, choice.exchange, shared.exchanges, as_it_is(choice.session))
-    ]
-    return {**arm, "force": force}
+    for control, where in (("learning", parameters), ("naming", lesions), ("insula", lesions)):
+        if getattr(side, control) != WORDS[control][0]:
+            where[CONTROLLED[control]] = 0.0
+    people = {role: dict(zip(("anxiety", "avoidance"), getattr(side, role), strict=True)) for role in ("client", "therapist")}
+    force: list[dict[str, Any]] = []
+    if side.do:
+        as_it_is = _as_it_is(replace(side, do=()), shared)
+        for choice in side.do:
+            own = as_it_is(choice.session)
+            force += forced(choice.response, choice.session, choice.exchange, shared.exchanges, own)
+    policies = [_POLICY[side.repair]] if side.repair in _POLICY else []
+    said = {"policies": policies, "parameters": parameters, "lesions": lesions, "force": force}
+    return people | {key: value for key, value in said.items() if value}
 
 
 def _as_it_is(side: Side, shared: Shared) -> Callable[[int], dict[str, float]]:
@@ -69,22 +55,18 @@ def _as_it_is(side: Side, shared: Shared) -> Callable[[int], dict[str, float]]:
 
 def spec_of(a: Side, b: Side, shared: Shared) -> dict[str, Any]:
     """The scenario of two pairs, with the keys of a scenario file."""
-    parameters = dict(shared.parameters)
-    if PAIRS[shared.pairs]:
-        parameters[CONTROLLED["pairs"]] = PAIRS[shared.pairs]
+    gain = {CONTROLLED["pairs"]: PAIRS[shared.pairs]} if PAIRS[shared.pairs] else {}
     spec: dict[str, Any] = {
         "question": words()["export"]["question"],
         "clients_per_arm": shared.clients,
         "sessions": shared.sessions,
         "exchanges": shared.exchanges,
+        "follow_up_months": shared.follow_up,
+        "parameters": {**dict(shared.parameters), **gain},
+        "arms": {name.upper(): _arm(side, shared) for name, side in zip(SIDES, (a, b), strict=True)},
+        "record": {"exchanges": {"clients": [0]}},
     }
-    if shared.follow_up:
-        spec["follow_up_months"] = shared.follow_up
-    if parameters:
-        spec["parameters"] = parameters
-    spec["arms"] = {name.upper(): _arm(side, shared) for name, side in zip(SIDES, (a, b), strict=True)}
-    spec["record"] = {"exchanges": {"clients": [0]}}
-    return spec
+    return {key: value for key, value in spec.items() if value}
 
 
 @lru_cache(maxsize=256)
@@ -93,15 +75,20 @@ def scenario_of(a: Side, b: Side, shared: Shared) -> Scenario:
     return from_spec(spec_of(a, b, shared), NAME)
 
 
-def as_yaml(state: State, address: str) -> str:
-    """The scenario file of a state, with what it is, the seed, and how to run it on top."""
+def stamped(state: State, address: str, *more: str) -> str:
+    """Lines on top of what is kept of a state: what it is, its address and seed, and how to run it."""
     said = words()["export"]
-    head = [
-        f"# Attune {__version__}. {said['stamp']}",
-        f"# {said['address'].format(address=address)}",
-        f"# {said['reproduce'].format(command=run_command(state))}",
-    ]
-    return "\n".join(head) + "\n" + scenario_of(state.a, state.b, state.shared).to_yaml()
+    lines = (
+        f"{said['stamped'].format(version=__version__, seed=state.shared.seed)}. {said['stamp']}",
+        said["address"].format(address=address),
+        ". ".join((said["reproduce"].format(command=run_command(state)), *more)),
+    )
+    return "".join(f"# {line}\n" for line in lines)
+
+
+def as_yaml(state: State, address: str) -> str:
+    """The scenario file of a state, with what it is on top."""
+    return stamped(state, address) + scenario_of(state.a, state.b, state.shared).to_yaml()
 
 
 def run_command(state: State) -> str:

@@ -60,34 +60,27 @@ def naming(state: State) -> Found:
 
 
 def change(state: State) -> Found:
-    gained = of(state, "security_gained").a.mean()
-    return {"gained": float(gained), "untreated": _untreated(state) / float(gained) if gained else float("nan")}
-
-
-def _untreated(state: State) -> float:
-    """Gain in security of the same clients, with the same random draws, without any therapy (ECR points, mean)."""
+    """``untreated``: the gain of the same clients, with the same random draws, without any therapy, as a share."""
+    gained = float(of(state, "security_gained").a.mean())
     spec = spec_of(state.a, state.b, state.shared)
     spec["arms"] = {"nobody": {"client": spec["arms"]["A"]["client"], "therapist": "none"}}
     del spec["record"]
     alone = from_spec(spec, "untreated")
-    numbers = client_numbers(alone, alone.arms[0])
-    return float(security_gained(recorded(alone, alone.arms[0], state.shared.seed, numbers.size)).mean())
+    clients = client_numbers(alone, alone.arms[0]).size
+    untreated = float(security_gained(recorded(alone, alone.arms[0], state.shared.seed, clients)).mean())
+    return {"gained": gained, "untreated": untreated / gained if gained else float("nan")}
 
 
 def own_attachment(state: State) -> Found:
-    reads, aroused = (_in_sessions(state, name) for name in ("accuracy_level", "mean_therapist_arousal"))
+    records = [record_of(side, state.shared, state.shared.clients, False) for side in (state.a, state.b)]
+    reads, aroused = (Both(*(np.asarray(np.nanmean(one.session[name], axis=0)) for one in records))
+                      for name in ("accuracy_level", "mean_therapist_arousal"))  # fmt: skip
     return {
         "broken": -of(state, "ruptures").difference["mean"],
         "lower": of(state, "alliance_end").won()[0],
         "flooded": aroused.won()[1],
         "reads_less": reads.won()[0],
     }
-
-
-def _in_sessions(state: State, name: str) -> Both:
-    """A column of the page's record, mean of all sessions held."""
-    records = (record_of(side, state.shared, state.shared.clients, False) for side in (state.a, state.b))
-    return Both(*(np.asarray(np.nanmean(one.session[name], axis=0)) for one in records))
 
 
 def luck(state: State) -> Found:

@@ -7,7 +7,7 @@ and from the defaults below. The whole state of the page is in its query, so tha
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
@@ -26,8 +26,6 @@ SIDES = ("a", "b")
 MOST_CHARACTERS, MOST_PARAMETERS, MOST_CHOICES = 4000, 40, 6
 MOST_MESSAGES = 5
 
-#: Who meets whom where nothing else is said.
-_PERSON = {"client": "fearful", "therapist": "secure"}
 #: Choices of a side that are words: what may be said, the default first.
 WORDS = {"repair": ("usual", "early", "none"), "naming": ("on", "off"), "learning": ("on", "off"),
          "insula": ("intact", "removed")}  # fmt: skip
@@ -35,7 +33,6 @@ WORDS = {"repair": ("usual", "early", "none"), "naming": ("on", "off"), "learnin
 #: they could contradict one another, so an address says them by their control alone.
 CONTROLLED = {"accuracy": "therapist_skill_mean", "warmth": "therapist_warmth_base", "learning": "plasticity",
               "pairs": "complementarity_gain", "naming": "client.vlpfc", "insula": "therapist.insula"}  # fmt: skip
-_CONTROL_OF = {part: control for control, part in CONTROLLED.items()}
 _ACCURACY, _WARMTH = PARAMETERS[CONTROLLED["accuracy"]], PARAMETERS[CONTROLLED["warmth"]]
 #: Which pairs fit better is contested: the parameter behind each reading.
 PAIRS = {"neither": 0.0, "differ": 4.0, "alike": -4.0}
@@ -48,7 +45,6 @@ WHOLE = {
     "clients": (40, 10, 200),
     "at": (0, 0, 200),
 }
-SWITCHES = ("many", "projector")
 
 
 @dataclass(frozen=True)
@@ -102,24 +98,6 @@ class State:
     query: Mapping[str, str] = field(compare=False)
 
 
-def defaults() -> dict[str, str]:
-    """Every key of a query with the value it has where nothing is said, as text."""
-    side = {
-        **_PERSON,
-        "accuracy": f"{_ACCURACY.default:g}",
-        "warmth": f"{logistic(_WARMTH.default):.2f}",
-        **{name: options[0] for name, options in WORDS.items()},
-        "lesions": "",
-        "do": "",
-    }
-    return {
-        **{f"{one}_{name}": value for one in SIDES for name, value in side.items()},
-        **{name: str(default) for name, (default, _, _) in WHOLE.items()},
-        "pairs": next(iter(PAIRS)),
-        **dict.fromkeys(SWITCHES, "0"),
-    }
-
-
 def warmth_base(share: float) -> float:
     """The model's parameter for a warmth given as a proportion (that of a wholly unavoidant therapist), to three digits."""
     return round(float(min(max(logit(share), _WARMTH.low), _WARMTH.high)), 3)
@@ -162,30 +140,34 @@ def differences(state: State, setup: Mapping[str, str]) -> str:
 
 
 def _checked(query: dict[str, str], lesson: str, wrong: list[str]) -> State:
-    reader = _Reader(query, wrong)
-    sides = [reader.side(one) for one in SIDES]
-    shared = Shared(
-        **{name: reader.whole(name) for name in WHOLE if name != "at"},
-        pairs=reader.word("pairs", PAIRS),
-        parameters=reader.parameters("both"),
-    )
-    at = reader.whole("at")
-    for name in SWITCHES:
-        reader.word(name, ("0", "1"))
-    reader.rest()
-    for one, side in zip(SIDES, sides, strict=True):
-        for choice in side.do:
-            if choice.session > shared.sessions or choice.exchange > shared.exchanges:
+    values: dict[str, Any] = {}
+    parameters: dict[str, dict[str, float]] = {one: {} for one in (*SIDES, "both")}
+    for key, text in query.items():
+        whose, _, name = key.partition(".")
+        try:
+            if key in READERS:
+                values[key] = READERS[key](key, text)
+            elif name and whose in parameters:
+                parameters[whose][name] = _parameter(key, text)
+            else:
+                raise ValueError(f"{_shown(key)} means nothing in an address of this page{nearest(key[:60], READERS)}")
+        except ValueError as error:
+            wrong.append(str(error))
+    for one, found in parameters.items():
+        if len(found) > MOST_PARAMETERS:
+            wrong.append(f"the address changes {len(found)} parameters for {one}; at most {MOST_PARAMETERS} can be changed")
+    for one in SIDES:
+        for choice in values.get(f"{one}_do", ()):
+            sessions, exchanges = (values.get(name, WHOLE[name][2]) for name in ("sessions", "exchanges"))
+            if choice.session > sessions or choice.exchange > exchanges:
                 wrong.append(f"{one}_do: there is no exchange {choice.exchange} of session {choice.session}; "
-                             f"there are {shared.sessions} sessions of {shared.exchanges}")  # fmt: skip
+                             f"there are {sessions} sessions of {exchanges}")  # fmt: skip
     if wrong:
         raise AddressError(list(dict.fromkeys(wrong))[:MOST_MESSAGES])
-    return State(lesson, sides[0], sides[1], shared, at, query)
-
-
-def _keys(control: str, whose: str) -> str:
-    """The keys of a query with which a control is changed for a side, or for both."""
-    return control if control == "pairs" else " and ".join(f"{one}_{control}" for one in SIDES if whose in (one, "both"))
+    own = {one: tuple(sorted(found.items())) for one, found in parameters.items()}
+    a, b = (Side(**{name: values[f"{one}_{name}"] for name in OF_A_SIDE}, parameters=own[one]) for one in SIDES)
+    shared = Shared(**{name: values[name] for name in (*WHOLE, "pairs") if name != "at"}, parameters=own["both"])
+    return State(lesson, a, b, shared, values["at"], query)
 
 
 def _shown(value: str) -> str:
@@ -194,124 +176,131 @@ def _shown(value: str) -> str:
     return f"'{text}{'...' if len(value) > 40 else ''}'"
 
 
-class _Reader:
-    """Reads keys of a query one by one; what is wrong goes to a list, and something valid stands in its place."""
+# ------------------------------------------------------------------- readers: from a key and its text, or a ``ValueError``
 
-    def __init__(self, query: Mapping[str, str], wrong: list[str]) -> None:
-        self.query, self.wrong, self.known = query, wrong, set(defaults())
+Reader = Callable[[str, str], Any]
 
-    def side(self, one: str) -> Side:
-        return Side(
-            self.point(f"{one}_client"),
-            self.point(f"{one}_therapist"),
-            self.share(f"{one}_accuracy", _ACCURACY.low, _ACCURACY.high),
-            self.share(f"{one}_warmth", 0.02, 0.98),
-            **{name: self.word(f"{one}_{name}", options) for name, options in WORDS.items()},
-            lesions=self.lesions(f"{one}_lesions"),
-            do=self.choices(f"{one}_do"),
-            parameters=self.parameters(one),
-        )
 
-    def number(self, key: str, text: str, low: float, high: float, what: str = "a number") -> float:
-        """A finite number within limits, rounded to four digits behind the point."""
+def _number(low: float, high: float, what: str = "a number") -> Reader:
+    """A finite number within limits, rounded to four digits behind the point."""
+
+    def read(key: str, text: str) -> float:
         try:
             value = float(text) if len(text) <= 24 and text.isascii() else math.nan
         except ValueError:
             value = math.nan
-        if not math.isfinite(value) or not low <= value <= high:
-            self.wrong.append(f"{key} is {_shown(text)}; it must be {what} from {low:g} to {high:g}")
-            return low
+        if not low <= value <= high:
+            raise ValueError(f"{key} is {_shown(text)}; it must be {what} from {low:g} to {high:g}")
         return round(value, 4)
 
-    def share(self, key: str, low: float, high: float) -> float:
-        return self.number(key, self.query[key], low, high)
+    return read
 
-    def whole(self, key: str) -> int:
-        default, low, high = WHOLE[key]
-        text = self.query[key]
+
+def _whole(low: int, high: int) -> Reader:
+    def read(key: str, text: str) -> int:
         if not (text.isascii() and text.isdigit() and len(text) <= 19 and low <= int(text) <= high):
-            self.wrong.append(f"{key} is {_shown(text)}; it must be a whole number from {low} to {high}")
-            return default
+            raise ValueError(f"{key} is {_shown(text)}; it must be a whole number from {low} to {high}")
         return int(text)
 
-    def word(self, key: str, options: Iterable[str]) -> str:
-        options = tuple(options)
-        if self.query[key] not in options:
-            self.wrong.append(f"{key} is {_shown(self.query[key])}; it must be one of {', '.join(options)}")
-            return options[0]
-        return self.query[key]
+    return read
 
-    def point(self, key: str) -> tuple[float, float]:
-        """A style's typical place, or anxiety and avoidance as two numbers."""
-        text = self.query[key]
-        if text in STYLE_POINT:
-            return STYLE_POINT[text]
-        parts = text.split(",")
-        if len(parts) != 2:
-            self.wrong.append(f"{key} is {_shown(text)}; it must be one of {', '.join(STYLES)}, or anxiety and avoidance as two "
-                              f"numbers from {LOWEST:g} to {HIGHEST:g}, such as 5.5,5.2")  # fmt: skip
-            return STYLE_POINT[STYLES[0]]
-        first, second = (self.number(key, part, LOWEST, HIGHEST, "two numbers, each") for part in parts)
-        return first, second
 
-    def lesions(self, key: str) -> tuple[tuple[str, float], ...]:
-        """Regions and their strengths, as in ``therapist.insula:0,client.vlpfc:0.5``."""
-        found: dict[str, float] = {}
-        for part in filter(None, self.query[key].split(",")):
-            name, _, strength = part.partition(":")
-            if name not in lesion_names():
-                hint = nearest(name[:60], lesion_names()) or "; one is written like therapist.insula:0"
-                self.wrong.append(f"{key}: there is no region {_shown(name)}{hint}")
-            elif name in _CONTROL_OF:
-                self.wrong.append(f"{key}: {name} has a control of its own; change {_keys(_CONTROL_OF[name], key[0])} instead")
-            elif name in found:
-                self.wrong.append(f"{key} names {name} twice; keep one")
-            else:
-                found[name] = self.number(f"{key}: {name}", strength, 0.0, 1.0)
-        return tuple(found.items())
+def _word(*options: str) -> Reader:
+    def read(key: str, text: str) -> str:
+        if text not in options:
+            raise ValueError(f"{key} is {_shown(text)}; it must be one of {', '.join(options)}")
+        return text
 
-    def choices(self, key: str) -> tuple[Choice, ...]:
-        """Responses chosen at ruptures, as in ``12.4.name_it``: session, exchange, response."""
-        found: dict[int, Choice] = {}
-        parts = [part for part in self.query[key].split(",") if part]
-        for part in parts[:MOST_CHOICES]:
-            place = part.split(".")
-            if len(place) != 3 or not all(p.isascii() and p.isdigit() and 1 <= int(p[:4]) <= 200 for p in place[:2]):
-                example = "12.4.name_it, for session 12, exchange 4"
-                self.wrong.append(f"{key}: {_shown(part)} is no choice; one is written like {example}")
-            elif place[2] not in RESPONSES:
-                self.wrong.append(f"{key}: there is no response {_shown(place[2])}; responses are {', '.join(RESPONSES)}")
-            elif int(place[0]) in found:
-                self.wrong.append(f"{key} chooses twice in session {int(place[0])}; keep one")
-            else:
-                found[int(place[0])] = Choice(int(place[0]), int(place[1]), place[2])
-        if len(parts) > MOST_CHOICES:
-            self.wrong.append(f"{key} makes {len(parts)} choices; at most {MOST_CHOICES} can be made")
-        return tuple(found[session] for session in sorted(found))
+    return read
 
-    def parameters(self, whose: str) -> tuple[tuple[str, float], ...]:
-        """Numbers of the model that the query sets for a side (``a.x``, ``b.x``) or for both (``both.x``)."""
-        found: dict[str, float] = {}
-        keys = [key for key in self.query if key.startswith(f"{whose}.")]
-        self.known.update(keys)
-        for key in keys[:MOST_PARAMETERS]:
-            name = key.partition(".")[2]
-            if name not in PARAMETERS:
-                self.wrong.append(f"{_shown(key)}: the model has no parameter {_shown(name)}{nearest(name[:60], PARAMETERS)}")
-                continue
-            if name in _CONTROL_OF:
-                self.wrong.append(f"{key}: {name} has a control of its own; change {_keys(_CONTROL_OF[name], whose)} instead")
-                continue
-            found[name] = self.number(key, self.query[key], PARAMETERS[name].low, PARAMETERS[name].high)
-        if len(keys) > MOST_PARAMETERS:
-            self.wrong.append(f"the address changes {len(keys)} parameters for {whose}; at most {MOST_PARAMETERS} can be changed")
-        return tuple(sorted(found.items()))
 
-    def rest(self) -> None:
-        """Keys that mean nothing."""
-        for key in self.query:
-            if key not in self.known:
-                self.wrong.append(f"{_shown(key)} means nothing in an address of this page{nearest(key[:60], self.known)}")
+def _point(key: str, text: str) -> tuple[float, float]:
+    """A style's typical place, or anxiety and avoidance as two numbers."""
+    if text in STYLE_POINT:
+        return STYLE_POINT[text]
+    parts = text.split(",")
+    if len(parts) != 2:
+        raise ValueError(f"{key} is {_shown(text)}; it must be one of {', '.join(STYLES)}, or anxiety and avoidance as two "
+                         f"numbers from {LOWEST:g} to {HIGHEST:g}, such as 5.5,5.2")  # fmt: skip
+    first, second = (_number(LOWEST, HIGHEST, "two numbers, each")(key, part) for part in parts)
+    return first, second
+
+
+def _uncontrolled(part: str, of: str, whose: str) -> None:
+    """Raise ``ValueError`` for a part of the model that has a control of its own, which is said for a side or for both."""
+    for control, controlled in CONTROLLED.items():
+        if part == controlled:
+            keys = [control] if control == "pairs" else [f"{one}_{control}" for one in SIDES if whose in (one, "both")]
+            raise ValueError(f"{of}: {part} has a control of its own; change {' and '.join(keys)} instead")
+
+
+def _parameter(key: str, text: str) -> float:
+    """A parameter of the model for a side (``a.x``, ``b.x``) or for both (``both.x``)."""
+    whose, _, name = key.partition(".")
+    if name not in PARAMETERS:
+        raise ValueError(f"{_shown(key)}: the model has no parameter {_shown(name)}{nearest(name[:60], PARAMETERS)}")
+    _uncontrolled(name, key, whose)
+    return float(_number(PARAMETERS[name].low, PARAMETERS[name].high)(key, text))
+
+
+def _lesions(key: str, text: str) -> tuple[tuple[str, float], ...]:
+    """Regions and their strengths, as in ``therapist.insula:0,client.vlpfc:0.5``."""
+    found: dict[str, float] = {}
+    for part in filter(None, text.split(",")):
+        name, _, strength = part.partition(":")
+        if name not in lesion_names():
+            hint = nearest(name[:60], lesion_names()) or "; one is written like therapist.insula:0"
+            raise ValueError(f"{key}: there is no region {_shown(name)}{hint}")
+        _uncontrolled(name, key, key[0])
+        if name in found:
+            raise ValueError(f"{key} names {name} twice; keep one")
+        found[name] = _number(0.0, 1.0)(f"{key}: {name}", strength)
+    return tuple(found.items())
+
+
+def _choices(key: str, text: str) -> tuple[Choice, ...]:
+    """Responses chosen at ruptures, as in ``12.4.name_it``: session, exchange, response."""
+    found: dict[int, Choice] = {}
+    parts = [part for part in text.split(",") if part]
+    if len(parts) > MOST_CHOICES:
+        raise ValueError(f"{key} makes {len(parts)} choices; at most {MOST_CHOICES} can be made")
+    for part in parts:
+        place = part.split(".")
+        if len(place) != 3 or not all(p.isascii() and p.isdigit() and 1 <= int(p[:4]) <= 200 for p in place[:2]):
+            example = "12.4.name_it, for session 12, exchange 4"
+            raise ValueError(f"{key}: {_shown(part)} is no choice; one is written like {example}")
+        if place[2] not in RESPONSES:
+            raise ValueError(f"{key}: there is no response {_shown(place[2])}; responses are {', '.join(RESPONSES)}")
+        session, exchange = int(place[0]), int(place[1])
+        if session in found:
+            raise ValueError(f"{key} chooses twice in session {session}; keep one")
+        found[session] = Choice(session, exchange, place[2])
+    return tuple(found[session] for session in sorted(found))
+
+
+#: What an address says of a side: the value where nothing is said, as text, and what reads it.
+OF_A_SIDE: dict[str, tuple[str, Reader]] = {
+    "client": ("fearful", _point),
+    "therapist": ("secure", _point),
+    "accuracy": (f"{_ACCURACY.default:g}", _number(_ACCURACY.low, _ACCURACY.high)),
+    "warmth": (f"{logistic(_WARMTH.default):.2f}", _number(0.02, 0.98)),
+    **{name: (options[0], _word(*options)) for name, options in WORDS.items()},
+    "lesions": ("", _lesions),
+    "do": ("", _choices),
+}
+#: The same of every key, those of parameters left out.
+_KEYS: dict[str, tuple[str, Reader]] = {
+    **{f"{one}_{name}": said for one in SIDES for name, said in OF_A_SIDE.items()},
+    **{name: (str(default), _whole(low, high)) for name, (default, low, high) in WHOLE.items()},
+    "pairs": (next(iter(PAIRS)), _word(*PAIRS)),
+    **dict.fromkeys(("many", "projector"), ("0", _word("0", "1"))),
+}
+READERS = {key: reader for key, (_, reader) in _KEYS.items()}
+
+
+def defaults() -> dict[str, str]:
+    """Every key of a query with the value it has where nothing is said, as text."""
+    return {key: default for key, (default, _) in _KEYS.items()}
 
 
 def as_text(value: Any) -> str:
