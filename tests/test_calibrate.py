@@ -23,8 +23,7 @@ from sim.evidence.calibration import seeds as reserved
 from sim.evidence.calibration import simulated as bank_module
 from sim.evidence.calibration.emulator import learned
 from sim.evidence.calibration.free import BY_HAND, FREE, Free, centre, standings_of, values_at
-from sim.evidence.calibration.plain import fit_of
-from sim.evidence.calibration.search import ROOM, Fit, Search, mean_of, searched, shortfall, shortfalls, standardised_residuals
+from sim.evidence.calibration.search import ROOM, Fit, Search, fit_of, mean_of, searched, shortfalls, standardised_residuals
 from sim.evidence.calibration.simulated import LEDGER, Bank, Found, Job, found_by
 from sim.evidence.patterns.published import patterns
 from sim.evidence.patterns.validation import Studies, score_limit
@@ -77,7 +76,7 @@ def test_reserved_seeds_are_each_for_one_thing() -> None:
     """No check is on the luck of a fit."""
     assert len(set(reserved.SINGLE)) == len(reserved.SINGLE) and not set(reserved.SINGLE) & set(reserved.CANDIDATES)
     assert max(reserved.CANDIDATES) < reserved.FROM_HASH and reserved.reserved(9001) and not reserved.reserved(1)
-    assert min(ensemble._unused(seed, member) for seed in range(20) for member in range(5)) >= reserved.FROM_HASH
+    assert min(reserved.unused(seed, member) for seed in range(20) for member in range(5)) >= reserved.FROM_HASH
 
 
 # ------------------------------------------------------------------------------------------------------- the bank
@@ -94,7 +93,7 @@ def test_bank_keeps_and_goes_on(tmp_path: Path) -> None:
         first = two.ask(jobs)
         assert two.simulated == 3 and repr(two.ask(jobs[:1])) == repr(first[:1]) and two.simulated == 3
     with Bank(tmp_path / "two", 2) as again:
-        assert again.kept == 3 and repr(again.ask(jobs)) == repr(first) and again.simulated == 0
+        assert len(again.answers) == 3 and repr(again.ask(jobs)) == repr(first) and again.simulated == 0
     with Bank(None, 1) as one:
         assert repr(one.ask(jobs)) == repr(first)
     assert len({j.key for j in [*jobs, replace(jobs[0], size=0.1), replace(jobs[0], ids=("a1",))]}) == 5
@@ -109,7 +108,7 @@ def test_bank_after_a_crash(tmp_path: Path) -> None:
     whole = ledger.read_bytes()
     ledger.write_bytes(whole[:-25])
     with Bank(tmp_path, 1) as bank:
-        assert bank.kept == 1
+        assert len(bank.answers) == 1
         bank.ask([job(1), job(2)])
         assert bank.simulated == 1
     assert ledger.read_bytes() == whole
@@ -129,7 +128,7 @@ def test_two_searches_do_not_share_a_ledger(tmp_path: Path) -> None:
         with pytest.raises(SearchError, match="another search is writing it"):
             Bank(tmp_path, 1)
     with Bank(tmp_path, 1) as second:
-        assert second.kept == 1
+        assert len(second.answers) == 1
 
 
 def test_bank_finds_what_validation_finds() -> None:
@@ -252,14 +251,16 @@ def test_search_on_the_real_thing_goes_down(tmp_path: Path) -> None:
 
 def test_shortfalls() -> None:
     """Nothing where a sign holds with room; growing with the distance on the wrong side; for 0 the bound counts."""
-    plus, zero = patterns()["9.6"], patterns()["7.9"]
-    assert shortfall(plus, "anxiety", (0.5, 0.4, 0.6)) == 0.0
-    assert shortfall(plus, "anxiety", (0.0, -0.1, 0.1)) == pytest.approx(ROOM)
-    assert shortfall(plus, "anxiety", (-0.2, -0.3, -0.1)) == pytest.approx(ROOM + 2.0)
-    assert shortfall(zero, "occurrence", (0.02, 0.0, 0.04)) == 0.0
-    assert shortfall(zero, "occurrence", (-0.14, -0.16, -0.12)) == pytest.approx(2.0 + ROOM)
-    minus = replace(plus, expect={"anxiety": "-"})
-    assert shortfall(minus, "anxiety", (-0.5, -0.6, -0.4)) == 0.0 and shortfall(minus, "anxiety", (0.2, 0.1, 0.3)) > 3.0
+
+    def short(row: str, part: str, found: tuple[float, float, float]) -> float:
+        return shortfalls(Found(parts={row: {part: found}}))[f"{row}/{part}"]
+
+    assert short("9.6", "anxiety", (0.5, 0.4, 0.6)) == 0.0
+    assert short("9.6", "anxiety", (0.0, -0.1, 0.1)) == pytest.approx(ROOM)
+    assert short("9.6", "anxiety", (-0.2, -0.3, -0.1)) == pytest.approx(ROOM + 2.0)
+    assert short("7.9", "occurrence", (0.02, 0.0, 0.04)) == 0.0
+    assert short("7.9", "occurrence", (-0.14, -0.16, -0.12)) == pytest.approx(2.0 + ROOM)
+    assert short("8.6", "anxiety", (-0.5, -0.6, -0.4)) == 0.0 and short("8.6", "anxiety", (0.2, 0.1, 0.3)) > 3.0
     assert shortfalls(Found(parts={"9.6": {"anxiety": (0.5, 0.4, 0.6), "avoidance": (0.0, -0.1, 0.1)}})) == {
         "9.6/anxiety": 0.0, "9.6/avoidance": ROOM,
     }  # fmt: skip
@@ -323,7 +324,7 @@ def test_disagreements_say_why() -> None:
     p = patterns()
     signs = {"9.6": {"anxiety": (0.5, 0.4, 0.6), "avoidance": (0.5, 0.4, 0.6)}}
     good = Found({name: (p[name].value, 0.0) for name in VALUES}, signs)
-    assert ensemble.disagreements(good) == [] and ensemble.wrong_signs(good) == []
+    assert ensemble.disagreements(good) == [] and ensemble.signs_amiss(good) == []
     far = replace(good, values={**good.values, "5.1": (p["5.1"].value + 2.6 * p["5.1"].uncertainty, 0.0)})
     assert ensemble.disagreements(far) == ["5.1 lies off by +2.6"]
     many = replace(good, values={name: (p[name].value + 1.4992 * p[name].uncertainty, 0.0) for name in VALUES})
@@ -337,7 +338,7 @@ def test_disagreements_say_why() -> None:
     assert len(ensemble.disagreements(missing)) == 2
     turned = replace(good, parts={"9.6": {"anxiety": (-0.5, -0.6, -0.4), "avoidance": (0.5, 0.4, 0.6)}})
     assert ensemble.disagreements(turned) == ensemble.disagreements(turned, True) == ["9.6 anxiety wrong sign"]
-    assert ensemble.wrong_signs(turned) == ["9.6"]
+    assert ensemble.signs_amiss(turned) == [("9.6", "anxiety", "wrong sign")]
 
 
 def test_pinned_and_would_pin() -> None:
