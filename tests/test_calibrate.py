@@ -201,7 +201,9 @@ def test_commands_and_reports_say_that_a_result_is_of_another_model(
         wrong(attune(*command), "was made with another model", "make evidence")
     with pytest.raises(SearchError, match="another version of the model"):
         Bank(tmp_path / "bank")
-    result = sim.run(from_spec({"question": "q", "clients_per_arm": 3, "sessions": 2, "policies": ["leave_ruptures_alone"]}, "r"), 1)
+    result = sim.run(
+        from_spec({"question": "q", "clients_per_arm": 3, "sessions": 2, "policies": ["leave_ruptures_alone"]}, "r"), 1
+    )
     page = write_report(result, tmp_path).read_text(encoding="utf-8")
     assert "In this model:" not in page and "made with another version" in page
 
