@@ -179,12 +179,6 @@ def test_claims_over_members_go_on_after_a_kill(tmp_path: Path) -> None:
 
 
 @pytest.mark.deep
-def test_kept_claims_come_out_again() -> None:
-    """Every contrast on the first of its seeds, mechanisms taken out too."""
-    assert subprocess.run(attune("claims", "--check"), check=False).returncode == 0
-
-
-@pytest.mark.deep
 def test_kept_validation_comes_out_again() -> None:
     """The whole table on seed 1, every row within a tenth of its own error."""
     found = json.loads(subprocess.check_output(attune("validate", "--json")))
