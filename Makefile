@@ -1,7 +1,8 @@
 # make run    set up and run the first scenario
 # make test   set up with the test extras and run the tests (branch coverage over 90 %)
 # make lint   style and types
-# make deep   what is too slow for every commit: long tests, speed
+# make deep   what is too slow for every commit: long tests, speed (PART=NAME: some of it)
+# make evidence  what takes hours: all that sim/evidence/kept holds, where the model is another now (PART=NAME: one of it)
 # make test-mesa-page  install the extra of the Mesa page in an environment of its own and test the page in a browser
 # make clean  remove the environment and everything that can be remade (results too)
 
@@ -13,10 +14,10 @@ INSTALL := $(PIP) install -c constraints.txt
 MESA := $(VENV)/mesa-page
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint deep test-mesa-page clean
+.PHONY: help run test lint deep evidence test-mesa-page clean
 
 help:
-	@sed -n 's/^# //p' Makefile | head -6
+	@sed -n 's/^# //p' Makefile | head -7
 
 run: $(VENV)/.installed
 	$(BIN)/attune run scenarios/style_pairings.yaml
@@ -30,11 +31,11 @@ lint: $(VENV)/.installed-test
 	$(BIN)/python -m mypy
 
 deep: $(VENV)/.installed-test
-	$(BIN)/python -m pytest -m deep
-	$(BIN)/python -m tests.benchmarks.speed --check
-	$(BIN)/python -m tests.benchmarks.clinic --check
-	$(BIN)/python -m tests.benchmarks.app --check
-	$(BIN)/python -m tests.benchmarks.batch --check
+	$(BIN)/python -m tools.parts deep $(PART)
+
+# Parts that are done are skipped, and one that was killed goes on where it stood: ask again after whatever happened.
+evidence: $(VENV)/.installed-test
+	$(BIN)/python -m tools.parts evidence $(PART)
 
 test-mesa-page: $(MESA)/.installed
 	$(MESA)/bin/python -m pytest -p no:cacheprovider tests/test_mesa_browser.py

@@ -44,10 +44,13 @@ class Head:
     least: int | None = None
 
 
-def table(
-    title: str, heads: Iterable[str | Head], rows: Iterable[Sequence[object]], *, compact: bool = False, quiet: bool = False
-) -> Table:
-    """A table for the screen. ``compact``: without lines, for many columns; ``quiet``: its title is no heading."""
+def table(title: str, heads: Iterable[str | Head], rows: Iterable[Sequence[object]], *, left: int | None = None,
+          compact: bool = False, quiet: bool = False) -> Table:  # fmt: skip
+    """A table for the screen.
+
+    ``left``: all but so many columns stand to the right. ``compact``: without lines, for many columns; ``quiet``: its title is no
+    heading.
+    """
     from rich.box import SIMPLE
     from rich.table import Table
     from rich.text import Text
@@ -56,8 +59,8 @@ def table(
     made = Table(
         title=Text(title) if title else None, title_justify="left", title_style="" if quiet else "bold", header_style="", **how
     )
-    for one in heads:
-        head = one if isinstance(one, Head) else Head(one)
+    for i, one in enumerate(heads):
+        head = one if isinstance(one, Head) else Head(one, right=left is not None and i >= left)
         made.add_column(
             Text(head.name),
             justify="right" if head.right else "left",

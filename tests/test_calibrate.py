@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+import shutil
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sim.errors import EvidenceError, ParameterError, SearchError
+import sim
+from sim.errors import EvidenceError, ParameterError, SearchError, StoreError
 from sim.evidence import stored
 from sim.evidence.calibration import competing, ensemble
 from sim.evidence.calibration import leave_one_out as leave_out
@@ -23,15 +25,16 @@ from sim.evidence.calibration import seeds as reserved
 from sim.evidence.calibration import simulated as bank_module
 from sim.evidence.calibration.emulator import learned
 from sim.evidence.calibration.free import BY_HAND, FREE, Free, centre, standings_of, values_at
-from sim.evidence.calibration.plain import fit_of
-from sim.evidence.calibration.search import ROOM, Fit, Search, mean_of, searched, shortfall, shortfalls, standardised_residuals
+from sim.evidence.calibration.search import ROOM, Fit, Search, fit_of, mean_of, searched, shortfalls, standardised_residuals
 from sim.evidence.calibration.simulated import LEDGER, Bank, Found, Job, found_by
+from sim.evidence.claims import verdicts
 from sim.evidence.patterns.published import patterns
 from sim.evidence.patterns.validation import Studies, score_limit
 from sim.evidence.stored import kept
 from sim.scenario.scenario import from_spec
 from sim.theory.ensemble import members, spread
 from sim.theory.parameters import PARAMETERS
+from tests.promise import values as values_script
 from tests.test_cli import Attune, attune, wrong
 
 __all__ = ["attune"]
@@ -77,7 +80,7 @@ def test_reserved_seeds_are_each_for_one_thing() -> None:
     """No check is on the luck of a fit."""
     assert len(set(reserved.SINGLE)) == len(reserved.SINGLE) and not set(reserved.SINGLE) & set(reserved.CANDIDATES)
     assert max(reserved.CANDIDATES) < reserved.FROM_HASH and reserved.reserved(9001) and not reserved.reserved(1)
-    assert min(ensemble._unused(seed, member) for seed in range(20) for member in range(5)) >= reserved.FROM_HASH
+    assert min(reserved.unused(seed, member) for seed in range(20) for member in range(5)) >= reserved.FROM_HASH
 
 
 # ------------------------------------------------------------------------------------------------------- the bank
@@ -94,7 +97,7 @@ def test_bank_keeps_and_goes_on(tmp_path: Path) -> None:
         first = two.ask(jobs)
         assert two.simulated == 3 and repr(two.ask(jobs[:1])) == repr(first[:1]) and two.simulated == 3
     with Bank(tmp_path / "two", 2) as again:
-        assert again.kept == 3 and repr(again.ask(jobs)) == repr(first) and again.simulated == 0
+        assert len(again.answers) == 3 and repr(again.ask(jobs)) == repr(first) and again.simulated == 0
     with Bank(None, 1) as one:
         assert repr(one.ask(jobs)) == repr(first)
     assert len({j.key for j in [*jobs, replace(jobs[0], size=0.1), replace(jobs[0], ids=("a1",))]}) == 5
@@ -109,7 +112,7 @@ def test_bank_after_a_crash(tmp_path: Path) -> None:
     whole = ledger.read_bytes()
     ledger.write_bytes(whole[:-25])
     with Bank(tmp_path, 1) as bank:
-        assert bank.kept == 1
+        assert len(bank.answers) == 1
         bank.ask([job(1), job(2)])
         assert bank.simulated == 1
     assert ledger.read_bytes() == whole
@@ -129,7 +132,7 @@ def test_two_searches_do_not_share_a_ledger(tmp_path: Path) -> None:
         with pytest.raises(SearchError, match="another search is writing it"):
             Bank(tmp_path, 1)
     with Bank(tmp_path, 1) as second:
-        assert second.kept == 1
+        assert len(second.answers) == 1
 
 
 def test_bank_finds_what_validation_finds() -> None:
@@ -142,23 +145,84 @@ def test_bank_finds_what_validation_finds() -> None:
         assert kept_values[name][0] == simulated(patterns()[name], studies).value
 
 
-def test_model_hash_is_of_what_decides(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Every room that decides a result is in it; reports are not."""
-    import shutil
-
+@pytest.fixture
+def copied(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
+    """A copy of the package, whose model and kept results are the ones that count."""
     package = tmp_path / "sim"
-    shutil.copytree(Path(bank_module.__file__).parents[2], package)
-    monkeypatch.setattr(stored.resources, "files", lambda name: package)
-    here = stored.model_hash.__wrapped__()
-    for name, changes in {
-        "report/figures/courses.py": False, "theory/equations.py": True, "evidence/patterns/studies.py": True,
-        "theory/claims.yaml": True, "evidence/calibration/competing.py": False, "luck.py": True,
-    }.items():  # fmt: skip
-        path = package / name
-        before = path.read_text()
-        path.write_text(before + "\n")
-        assert (stored.model_hash.__wrapped__() != here) == changes, name
-        path.write_text(before)
+    shutil.copytree(Path(bank_module.__file__).parents[2], package, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(stored.resources, "files", lambda name: package.joinpath(*name.split(".")[1:]))
+    stored.model_hash.cache_clear()
+    yield package
+    stored.model_hash.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("name", "was", "becomes", "accepted"),
+    [
+        ("theory/parameters.py", '"client_distress_typical", 1.4', '"client_distress_typical", 1.5', False),
+        ("theory/equations.py", "\n    return ", "\n    return 2.0 * ", False),
+        ("evidence/patterns/studies.py", "threads=", "threads =", True),  # layout
+        ("theory/equations.py", '\n    """', '\n    """Said otherwise. ', True),
+        ("luck.py", "\nimport ", "\n# a remark\nimport ", True),
+        ("theory/claims.yaml", "\n", "\n\n", False),  # data
+        ("theory/ensemble.csv", "0", "1", True),  # a result itself
+        ("report/templates/report.html.j2", "claims", "statements", True),
+        ("evidence/calibration/competing.py", "ROUNDS, SIZE = 4", "ROUNDS, SIZE = 5", True),
+    ],
+)
+def test_what_another_model_made_is_refused(copied: Path, name: str, was: str, becomes: str, accepted: bool) -> None:
+    """Another parameter, equation or data file is another model; a remark, a docstring, a report or a search is none."""
+    path = copied / name
+    text = path.read_text()
+    assert was in text and kept("claims")
+    path.write_text(text.replace(was, becomes, 1))
+    stored.model_hash.cache_clear()
+    if accepted:
+        assert kept("claims")["findings"]
+        return
+    with pytest.raises(StoreError, match=r"kept/claims.json: was made with another model \(\w{16}\).*'make evidence'"):
+        kept("claims")
+    assert stored.same_models() == (stored.model_hash(),) and verdicts.said() == {} and verdicts.refused()
+    stored.keep(stored.path_of("claims"), {"findings": []})
+    assert kept("claims")["findings"] == [] and not verdicts.refused()
+
+
+def test_commands_and_reports_say_that_a_result_is_of_another_model(
+    attune: Attune, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A command refuses it in one line; a ledger too; a report leaves the verdicts out and says why."""
+    from sim.report.pages.run import write_report
+
+    with Bank(tmp_path / "bank", 1) as bank:
+        bank.ask([job(1)])
+    monkeypatch.setattr(stored, "model_hash", lambda: "0" * 16)
+    for command in (("ensemble",), ("claims", "region_series_kept", "--check"), ("ensemble", "--build", "new"),
+                    ("validate", "--leave-one-out", "--folder", "new")):  # fmt: skip
+        wrong(attune(*command), "was made with another model", "make evidence")
+    with pytest.raises(SearchError, match="another version of the model"):
+        Bank(tmp_path / "bank")
+    result = sim.run(
+        from_spec({"question": "q", "clients_per_arm": 3, "sessions": 2, "policies": ["leave_ruptures_alone"]}, "r"), 1
+    )
+    page = write_report(result, tmp_path).read_text(encoding="utf-8")
+    assert "In this model:" not in page and "made with another version" in page
+
+
+def test_a_model_that_finds_the_same_is_listed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The list holds the present model and those that made what is kept, if they were listed before; results are compared."""
+    monkeypatch.setattr(stored, "path_of", lambda name: tmp_path / f"{name}.json")
+    monkeypatch.setattr(stored, "model_hash", lambda: "new")
+    monkeypatch.setattr(stored, "NAMES", ("claims", "ensemble"))
+    for name, text in {"same_model": '["old", "gone"]', "claims": '{"model": "old"}', "ensemble": '{"model": "odd"}'}.items():
+        (tmp_path / f"{name}.json").write_text(text)
+    values_script.say_same()
+    assert json.loads((tmp_path / "same_model.json").read_text()) == ["old", "new"]
+    assert stored.same_models() == ("old", "new") and kept("claims")["model"] == "old"
+    with pytest.raises(StoreError, match="another model"):
+        kept("ensemble")
+    row = {"id": "5.1", "simulated": 0.2, "error": 0.1, "parts": {}, "tau": None, "i2": None}
+    now = {"patterns": [row, {**row, "id": "5.7", "simulated": 0.3}]}
+    assert values_script.patterns_differ({"patterns": [row, {**row, "id": "5.7"}]}, now) == ["pattern 5.7: another"]
 
 
 # ----------------------------------------------------------------------------------------------------- the search
@@ -252,14 +316,16 @@ def test_search_on_the_real_thing_goes_down(tmp_path: Path) -> None:
 
 def test_shortfalls() -> None:
     """Nothing where a sign holds with room; growing with the distance on the wrong side; for 0 the bound counts."""
-    plus, zero = patterns()["9.6"], patterns()["7.9"]
-    assert shortfall(plus, "anxiety", (0.5, 0.4, 0.6)) == 0.0
-    assert shortfall(plus, "anxiety", (0.0, -0.1, 0.1)) == pytest.approx(ROOM)
-    assert shortfall(plus, "anxiety", (-0.2, -0.3, -0.1)) == pytest.approx(ROOM + 2.0)
-    assert shortfall(zero, "occurrence", (0.02, 0.0, 0.04)) == 0.0
-    assert shortfall(zero, "occurrence", (-0.14, -0.16, -0.12)) == pytest.approx(2.0 + ROOM)
-    minus = replace(plus, expect={"anxiety": "-"})
-    assert shortfall(minus, "anxiety", (-0.5, -0.6, -0.4)) == 0.0 and shortfall(minus, "anxiety", (0.2, 0.1, 0.3)) > 3.0
+
+    def short(row: str, part: str, found: tuple[float, float, float]) -> float:
+        return shortfalls(Found(parts={row: {part: found}}))[f"{row}/{part}"]
+
+    assert short("9.6", "anxiety", (0.5, 0.4, 0.6)) == 0.0
+    assert short("9.6", "anxiety", (0.0, -0.1, 0.1)) == pytest.approx(ROOM)
+    assert short("9.6", "anxiety", (-0.2, -0.3, -0.1)) == pytest.approx(ROOM + 2.0)
+    assert short("7.9", "occurrence", (0.02, 0.0, 0.04)) == 0.0
+    assert short("7.9", "occurrence", (-0.14, -0.16, -0.12)) == pytest.approx(2.0 + ROOM)
+    assert short("8.6", "anxiety", (-0.5, -0.6, -0.4)) == 0.0 and short("8.6", "anxiety", (0.2, 0.1, 0.3)) > 3.0
     assert shortfalls(Found(parts={"9.6": {"anxiety": (0.5, 0.4, 0.6), "avoidance": (0.0, -0.1, 0.1)}})) == {
         "9.6/anxiety": 0.0, "9.6/avoidance": ROOM,
     }  # fmt: skip
@@ -323,7 +389,7 @@ def test_disagreements_say_why() -> None:
     p = patterns()
     signs = {"9.6": {"anxiety": (0.5, 0.4, 0.6), "avoidance": (0.5, 0.4, 0.6)}}
     good = Found({name: (p[name].value, 0.0) for name in VALUES}, signs)
-    assert ensemble.disagreements(good) == [] and ensemble.wrong_signs(good) == []
+    assert ensemble.disagreements(good) == [] and ensemble.signs_amiss(good) == []
     far = replace(good, values={**good.values, "5.1": (p["5.1"].value + 2.6 * p["5.1"].uncertainty, 0.0)})
     assert ensemble.disagreements(far) == ["5.1 lies off by +2.6"]
     many = replace(good, values={name: (p[name].value + 1.4992 * p[name].uncertainty, 0.0) for name in VALUES})
@@ -337,7 +403,7 @@ def test_disagreements_say_why() -> None:
     assert len(ensemble.disagreements(missing)) == 2
     turned = replace(good, parts={"9.6": {"anxiety": (-0.5, -0.6, -0.4), "avoidance": (0.5, 0.4, 0.6)}})
     assert ensemble.disagreements(turned) == ensemble.disagreements(turned, True) == ["9.6 anxiety wrong sign"]
-    assert ensemble.wrong_signs(turned) == ["9.6"]
+    assert ensemble.signs_amiss(turned) == [("9.6", "anxiety", "wrong sign")]
 
 
 def test_pinned_and_would_pin() -> None:

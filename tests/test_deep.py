@@ -1,7 +1,11 @@
-"""What is too slow for every commit (``make deep``): the shipped scenarios at full size, and luck in bulk."""
+"""What is too slow for every commit (``make deep``): shipped scenarios at full size, luck in bulk, and evidence made again."""
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +14,15 @@ from scipy import stats
 
 import sim
 from sim.batch.run import run_batch
+from sim.evidence.calibration.seeds import unused
+from sim.evidence.calibration.signs import CLAIMS_LEDGER
+from sim.evidence.calibration.simulated import LEDGER, Bank, Job, table_of
+from sim.evidence.patterns.published import patterns
+from sim.evidence.stored import kept, model_hash
 from sim.luck import normal, person
 from sim.scenario.points import scenario_at
 from sim.storage.store import values_hash
+from sim.theory.ensemble import members
 from sim.therapy.clinic.matching import ORACLE
 from tests.test_batch import bytes_of, killed_and_resumed, small
 
@@ -89,3 +99,90 @@ def test_kill_9_twenty_times(tmp_path: Path) -> None:
     file.write_text(scenario.to_yaml())
     assert killed_and_resumed(tmp_path / "b", file, 20, 3, 2) >= 15
     assert bytes_of(tmp_path / "b") == bytes_of(whole)
+
+
+# ------------------------------------------------------------------------------ the parts of ``make evidence``, reduced
+
+
+def attune(*words: object) -> list[str]:
+    """The command as a process of its own."""
+    return [sys.executable, "-m", "sim", *map(str, words)]
+
+
+def killed_at(lines: int, ledger: Path, *words: object) -> bytes:
+    """Kill a command (-9) once its ledger has so many lines; what stands there."""
+    with subprocess.Popen(attune(*words), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as child:
+        while child.poll() is None and (not ledger.exists() or ledger.read_bytes().count(b"\n") < lines):
+            time.sleep(0.05)
+        assert child.poll() is None, "it ended before it could be killed"
+        child.kill()
+    return ledger.read_bytes()
+
+
+@pytest.mark.deep
+def test_calibration_goes_on_after_a_kill(tmp_path: Path) -> None:
+    """One step on small tables, killed halfway: nothing is simulated twice, and it ends where an undisturbed one does."""
+    words = ("calibrate", "--rounds", 1, "--size", 0.05, "--json", "--out")
+    ledger = tmp_path / "killed" / LEDGER
+    before = killed_at(20, ledger, *words, tmp_path / "killed")
+    ends = [
+        subprocess.run(attune(*words, tmp_path / to), stdout=subprocess.PIPE, check=True).stdout for to in ("killed", "whole")
+    ]
+    keys = [json.loads(line).get("key") for line in ledger.read_text().splitlines()]
+    assert ledger.read_bytes().startswith(before[: before.rfind(b"\n") + 1]) and len(keys) == len(set(keys)) > 40
+    assert ends[0] == ends[1] and json.loads(ends[0])["model"] == model_hash()
+
+
+@pytest.mark.deep
+def test_a_row_is_predicted_as_it_was(tmp_path: Path) -> None:
+    """Leave-one-out for one row, whole: what is kept comes out again."""
+    words = ("validate", "--leave-one-out", "--pattern", "x1", "--folder", tmp_path, "--json")
+    found = json.loads(subprocess.check_output(attune(*words)))["rows"][0]
+    was = next(row for row in kept("leave_one_out")["rows"] if row["id"] == "x1")
+    assert found["residual"] == pytest.approx(was["residual"], abs=0.05) and found["settled"] == was["settled"]
+
+
+@pytest.mark.deep
+def test_a_competing_model_lacks_what_it_lacked(tmp_path: Path) -> None:
+    """One step of a refit without plasticity: attachment does not change, as in the kept refit."""
+    words = ("validate", "--competing", "--model", "no plasticity", "--rounds", 1, "--folder", tmp_path, "--json")
+    models = json.loads(subprocess.check_output(attune(*words)))["models"]
+    was = {one["name"]: one["wrong"] for one in kept("competing")["models"]}
+    assert [one["name"] for one in models] == ["shipped", "no plasticity"]
+    assert "8.6" in models[1]["wrong"] and "8.6" in was["no plasticity"] and "8.6" not in was["shipped"]
+
+
+@pytest.mark.deep
+def test_members_verified_come_out_again() -> None:
+    """Four members of the ensemble, all rows, on the draws of their kept verification: the very tables."""
+    verified = kept("ensemble")["verified"][:4]
+    ids = tuple(p.id for p in patterns().values() if p.tier in ("calibrate", "direction"))
+    jobs = [Job({"parameters": dict(members()[one["member"]])}, unused(kept("ensemble")["verify_seed"], one["member"]), 1.0, ids)
+            for one in verified]  # fmt: skip
+    with Bank() as bank:
+        for one, found in zip(verified, bank.ask(jobs), strict=True):
+            was = table_of(one["table"])
+            for row, (value, error) in found.values.items():
+                assert value == pytest.approx(was.values[row][0], abs=0.1 * error), (one["member"], row)
+
+
+@pytest.mark.deep
+def test_claims_over_members_go_on_after_a_kill(tmp_path: Path) -> None:
+    """Two members, killed after the first: the ledger is gone on from, and the defaults reproduce what the kept ones did."""
+    words = ("validate", "--claims-over", 2, "--folder", tmp_path, "--json")
+    before = killed_at(3, tmp_path / CLAIMS_LEDGER, *words)
+    found = json.loads(subprocess.check_output(attune(*words)))
+    after = (tmp_path / CLAIMS_LEDGER).read_bytes()
+    assert after.startswith(before) and after.count(b"\n") == 4
+    was = {row["contrast"]: row["default"] for row in kept("claims_over_ensemble")["contrasts"]}
+    assert {row["contrast"]: row["default"] for row in found} == was and all(row["members"] == 2 for row in found)
+
+
+@pytest.mark.deep
+def test_kept_validation_comes_out_again() -> None:
+    """The whole table on seed 1, every row within a tenth of its own error."""
+    found = json.loads(subprocess.check_output(attune("validate", "--json")))
+    was = {row["id"]: row for row in kept("validation")["patterns"]}
+    for row in found["patterns"]:
+        if row["simulated"] is not None:
+            assert row["simulated"] == pytest.approx(was[row["id"]]["simulated"], abs=0.1 * row["error"]), row["id"]

@@ -16,7 +16,7 @@ from sim.evidence.sensitivity import analysis as evidence
 from sim.evidence.sensitivity.analysis import sensitivity
 from sim.evidence.sensitivity.indices import Screened, Sensitivity, Shared
 from sim.evidence.sensitivity.ranges import Range, left_out, movable_parameters, ranged
-from sim.evidence.sensitivity.response import UNITS, column_names, outcome
+from sim.evidence.sensitivity.response import COMPARED, column_names, outcome
 from sim.measures.clinics import CLINIC_MEASURES
 from sim.measures.therapy import MEASURES
 from sim.runs.run import run
@@ -230,7 +230,7 @@ def test_the_measure_is_that_of_the_run() -> None:
 
 def test_every_measure_has_a_unit() -> None:
     """What is in a table has a unit; so have columns."""
-    assert set(UNITS) == set(MEASURES)
+    assert set(COMPARED) == set(MEASURES)
     clinic = load(Path(HELLO).with_name("matching_rules.yaml"))
     for name in CLINIC_MEASURES:
         assert outcome(clinic, name).unit

@@ -293,13 +293,13 @@ def test_the_effect_of_a_trial_and_its_errors_agree_with_statsmodels() -> None:
     x = add_constant(np.column_stack([trained, intake]))
     found = nested_estimate(y, trained, intake, therapist, outcome="distress_end")
     mixed, naive = MixedLM(y, x, therapist).fit(reml=True, gtol=1e-8), OLS(y, x).fit()
-    assert found is not None and (found.therapists, found.clients) == (20, y.size)
-    assert found.estimate == pytest.approx(mixed.fe_params[1], abs=1e-4)
-    assert (found.high - found.low) / 2 == pytest.approx(stats.t.ppf(0.975, 18) * mixed.bse_fe[1], rel=5e-3)
-    assert found.p == pytest.approx(2 * stats.t.sf(abs(mixed.fe_params[1] / mixed.bse_fe[1]), 18), rel=2e-2)
-    assert [found.naive_low, found.naive_high] == pytest.approx(naive.conf_int()[1].tolist())
+    assert found is not None and (found["therapists"], found["clients"]) == (20, y.size)
+    assert found["estimate"] == pytest.approx(mixed.fe_params[1], abs=1e-4)
+    assert (found["high"] - found["low"]) / 2 == pytest.approx(stats.t.ppf(0.975, 18) * mixed.bse_fe[1], rel=5e-3)
+    assert found["p"] == pytest.approx(2 * stats.t.sf(abs(mixed.fe_params[1] / mixed.bse_fe[1]), 18), rel=2e-2)
+    assert [found["naive_low"], found["naive_high"]] == pytest.approx(naive.conf_int()[1].tolist())
     sizes = np.bincount(therapist)
-    assert found.design_effect == pytest.approx(1 + ((sizes**2).sum() / sizes.sum() - 1) * found.icc)
+    assert found["design_effect"] == pytest.approx(1 + ((sizes**2).sum() / sizes.sum() - 1) * found["icc"])
 
 
 def test_taking_clients_for_independent_makes_intervals_too_narrow() -> None:
@@ -307,8 +307,8 @@ def test_taking_clients_for_independent_makes_intervals_too_narrow() -> None:
     for seed in range(n):
         found = nested_estimate(*made_up_trial(seed, -0.4, 0.15))
         assert found is not None
-        held += found.low <= -0.4 <= found.high
-        naive += found.naive_low <= -0.4 <= found.naive_high
+        held += found["low"] <= -0.4 <= found["high"]
+        naive += found["naive_low"] <= -0.4 <= found["naive_high"]
     assert 0.92 <= held / n <= 0.985
     assert naive / n < 0.85
 
@@ -320,8 +320,8 @@ def test_intervals_of_a_share_hold_it_too() -> None:
         level = (score - 4.0 - 0.5 * intake) / np.sqrt(1.15)
         found = nested_estimate(level > 0.7, trained, intake, therapist, outcome="dropout")
         assert found is not None
-        held += found.low <= 0.0 <= found.high
-        naive += found.naive_low <= 0.0 <= found.naive_high
+        held += found["low"] <= 0.0 <= found["high"]
+        naive += found["naive_low"] <= 0.0 <= found["naive_high"]
     assert 0.91 <= held / n <= 0.985
     assert naive < held - 10
 
@@ -386,7 +386,7 @@ def test_a_trial_is_analysed_per_replicate_and_outcome(trial: Run) -> None:
     drawn = trial.therapists.query("arm == 'some' and replicate == 1 and week == 40 and supervised")["therapist"]
     assert drawn.nunique() == 4
     one = nested_estimate(rows["distress_end"], rows["therapist"].isin(drawn), rows["distress_0"], rows["therapist"])
-    assert one is not None and found["estimate"][3] == one.estimate and found["p"][3] == one.p
+    assert one is not None and found["estimate"][3] == one["estimate"] and found["p"][3] == one["p"]
     pd.testing.assert_frame_equal(found, trial_estimates(trial))
 
 

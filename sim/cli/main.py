@@ -6,7 +6,7 @@ import json
 import sys
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -18,18 +18,17 @@ from sim.cli.classroom import app as page
 from sim.cli.classroom import handout
 from sim.cli.evidence.calibrate import calibrate, ensemble
 from sim.cli.evidence.claims import claims
+from sim.cli.evidence.options import AsJson, ScenarioFile, Seed, WithFiles
 from sim.cli.evidence.sensitivity import sensitivity
 from sim.cli.evidence.validate import validate
 from sim.cli.folders import COMMANDS
 from sim.cli.new import new
-from sim.errors import AttuneError, UsageError
-from sim.files import replacing, write_here, write_new
+from sim.errors import AttuneError, StoreError, UsageError
+from sim.files import replacing, writable, write_here, write_new
 from sim.naming import BEFORE, TABLE, nearest, renamed
 from sim.version import __version__
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from sim.scenario.scenario import Scenario
     from sim.simulation.tables import Run
 
@@ -41,11 +40,14 @@ app = typer.Typer(
     help="Attune: a simulated clinic for empathy, attachment and alliance. All people in it are simulated; "
     "it is not a clinical tool.",
 )
-_WITH = typer.Option(
-    "--with", help="Python file that is run first and adds matching rules, policies or programmes; may be repeated."
-)
+_WORKERS = typer.Option(min=1, help="Threads, of a batch processes; default: all cores. Does not change results.")
+_BATCH = typer.Option("--batch", help="Run as a batch: kept chunk by chunk, goes on after a crash, summaries only.")
+_KEEP = typer.Option(help="Of a batch: a table to keep beside the summaries (clients, sessions, ...).")
+_CLUSTER = typer.Option(help="Of a batch: address of a Dask scheduler whose workers simulate, such as tcp://host:8786.")
+_FORCE = typer.Option("--force", help="Of a batch: go on although the program or the machine has changed.")
+_RESTART = typer.Option("--restart", help="Of a batch: start again; what is there is moved aside.")
 _POINT = typer.Option(min=0, help="Of a scenario with a batch: this point alone, as a single run with all its tables.")
-_SEED = typer.Option(min=0, max=2**63 - 1, help="Fixes all random draws: the same seed gives the same tables.")
+_WORD = typer.Argument(help="Show only parameters whose name, group or meaning contains this.")
 
 
 def _version(value: bool) -> None:
@@ -61,47 +63,25 @@ def _attune(
     pass
 
 
-def _simulated(scenario: Scenario, seed: int, threads: int | None) -> Run:
-    from sim.runs.run import run
-
-    with screen.progress() as tell:
-        return run(scenario, seed, threads=threads, progress=tell)
-
-
-@app.command("run")
-def run_command(
-    scenario: Annotated[Path, typer.Argument(help="A scenario file (YAML).")],
-    seed: Annotated[int, _SEED] = 1,
+@app.command()
+def run(
+    scenario: ScenarioFile,
+    seed: Seed = 1,
     out: Annotated[Path | None, typer.Option(help="Folder for the results; default: in results/<scenario>/.")] = None,
-    workers: Annotated[
-        int | None, typer.Option(min=1, help="Threads, of a batch processes; default: all cores. Does not change results.")
-    ] = None,
-    with_files: Annotated[list[Path] | None, _WITH] = None,
-    batch: Annotated[
-        bool, typer.Option("--batch", help="Run as a batch: kept chunk by chunk, goes on after a crash, summaries only.")
-    ] = False,
-    keep: Annotated[
-        list[str] | None, typer.Option(help="Of a batch: a table to keep beside the summaries (clients, sessions, ...).")
-    ] = None,
+    workers: Annotated[int | None, _WORKERS] = None,
+    with_files: WithFiles = None,
+    batch: Annotated[bool, _BATCH] = False,
+    keep: Annotated[list[str] | None, _KEEP] = None,
     chunk: Annotated[int | None, typer.Option(min=1, help="Of a batch: tasks given out together; changes no result.")] = None,
-    cluster: Annotated[
-        str | None, typer.Option(help="Of a batch: address of a Dask scheduler whose workers simulate, such as tcp://host:8786.")
-    ] = None,
+    cluster: Annotated[str | None, _CLUSTER] = None,
     on_error: Annotated[str | None, typer.Option(help="Of a batch: what a failing run does: skip, stop or raise.")] = None,
-    force: Annotated[
-        bool, typer.Option("--force", help="Of a batch: go on although the program or the machine has changed.")
-    ] = False,
-    restart: Annotated[bool, typer.Option("--restart", help="Of a batch: start again; what is there is moved aside.")] = False,
+    force: Annotated[bool, _FORCE] = False,
+    restart: Annotated[bool, _RESTART] = False,
     point: Annotated[int | None, _POINT] = None,
 ) -> None:
     """Run a scenario: tables, a report, and the answer printed. The same command goes on with an unfinished batch."""
-    from sim.scenario.scenario import load
-    from sim.storage.added import run_files
-
-    run_files(with_files)
-    wanted, seed = _at_point(load(scenario), point, seed)
-    asked = batch or cluster is not None
-    if is_batch(wanted, asked):
+    wanted, seed = _loaded(scenario, with_files, point, seed)
+    if is_batch(wanted, batch or cluster is not None):
         run_in(
             wanted, seed, out=out, workers=workers, cluster=cluster, with_files=with_files, chunk=chunk,
             keep=keep, on_error=on_error, force=force, restart=restart,
@@ -114,13 +94,18 @@ def run_command(
     _run_alone(wanted, seed, out, workers)
 
 
-def _at_point(scenario: Scenario, point: int | None, seed: int) -> tuple[Scenario, int]:
+def _loaded(file: Path, with_files: list[Path] | None, point: int | None = None, seed: int = 1) -> tuple[Scenario, int]:
     """The scenario and the seed, or those of one point of its batch. Raises ``UsageError`` for a point that is not there."""
+    from sim.scenario.scenario import load
+    from sim.storage.added import run_files
+
+    run_files(with_files)
+    scenario = load(file)
+    if point is None:
+        return scenario, seed
     from sim.batch.chunk import seed_at
     from sim.scenario.points import points_of, scenario_at
 
-    if point is None:
-        return scenario, seed
     points = points_of(scenario)
     if scenario.batch is None or point >= len(points):
         has = f"points 0 to {len(points) - 1}" if scenario.batch is not None else "no batch"
@@ -131,8 +116,7 @@ def _at_point(scenario: Scenario, point: int | None, seed: int) -> tuple[Scenari
 
 def _run_alone(wanted: Scenario, seed: int, out: Path | None, workers: int | None) -> None:
     """A single run: whole or not at all."""
-    from sim.errors import StoreError
-    from sim.files import writable
+    from sim.runs.run import run
     from sim.storage.reading import open_run
     from sim.storage.store import run_id, save
 
@@ -150,7 +134,8 @@ def _run_alone(wanted: Scenario, seed: int, out: Path | None, workers: int | Non
         return
     writable(folder)
     try:
-        result = _simulated(wanted, seed, workers)
+        with screen.progress() as tell:
+            result = run(wanted, seed, threads=workers, progress=tell)
     except KeyboardInterrupt:
         _fail("stopped; nothing was written", 130)
     simulated = time.perf_counter()
@@ -187,25 +172,17 @@ def _show(run: Run, folder: Path) -> None:
 
 
 @app.command()
-def check(
-    scenario: Annotated[Path, typer.Argument(help="A scenario file (YAML).")],
-    with_files: Annotated[list[Path] | None, _WITH] = None,
-) -> None:
+def check(scenario: ScenarioFile, with_files: WithFiles = None) -> None:
     """Check a scenario file and say what it would run."""
     from sim.cli.printed import listing
-    from sim.scenario.scenario import load
     from sim.simulation.sizes import fits_in_memory
-    from sim.storage.added import run_files
 
-    run_files(with_files)
-    s = load(scenario)
+    s, _ = _loaded(scenario, with_files)
     if s.batch is None:
         fits_in_memory(s)
     screen.heading(s.question)
     screen.show(listing.plan_of(s))
-    for arm in s.arms:
-        for note in arm.notes():
-            screen.say(f"Note: {arm.name}: {note}.")
+    screen.say(*(f"Note: {arm.name}: {note}." for arm in s.arms for note in arm.notes()))
     if s.batch is not None:
         screen.say(f"{listing.batch_of(s)}\n{scenario}: valid. attune run tells how long it will take once it has begun.")
         return
@@ -217,8 +194,8 @@ app.command()(new)
 
 @app.command()
 def params(
-    word: Annotated[str | None, typer.Argument(help="Show only parameters whose name, group or meaning contains this.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
+    word: Annotated[str | None, _WORD] = None,
+    as_json: AsJson = False,
     policies: Annotated[bool, typer.Option("--policies", help="List what therapists can be told to do instead.")] = False,
     clinic: Annotated[bool, typer.Option("--clinic", help="List what a clinic can say instead.")] = False,
 ) -> None:
@@ -231,79 +208,62 @@ def params(
     if policies or clinic:
         screen.show(*([listing.policies()] if policies else []), *(listing.clinic() if clinic else []))
         return
-
     chosen = [n for n in PARAMETERS.values() if word is None or word.lower() in f"{n.name} {n.group} {n.meaning}".lower()]
     if not chosen:
         raise UsageError(f"no parameter's name or meaning contains '{word}'{nearest(word or '', PARAMETERS)}")
     if as_json:
         screen.say(json.dumps([asdict(n) for n in chosen], indent=2))
         return
-    screen.show(*(listing.parameters_of(chosen, group) for group in dict.fromkeys(n.group for n in chosen)))
+    screen.show(*listing.parameters_of(chosen))
     screen.say("Parameters that begin with client_ or therapist_ hold for that role alone, the others for both people.")
 
 
 @app.command()
 def trace(
-    scenario: Annotated[Path, typer.Argument(help="A scenario file (YAML).")],
+    scenario: ScenarioFile,
     arm: Annotated[str | None, typer.Option(help="Name of the arm; default: the first with a therapist.")] = None,
     client: Annotated[int, typer.Option(min=0, help="Number of the client within the arm, from 0.")] = 0,
     session: Annotated[int, typer.Option(min=1, help="Number of the session, from 1.")] = 1,
-    seed: Annotated[int, _SEED] = 1,
+    seed: Seed = 1,
     replicate: Annotated[int, typer.Option(min=0, help="Replicate, from 0.")] = 0,
     csv: Annotated[Path | None, typer.Option(help="Also write every quantity of every exchange to this CSV file.")] = None,
     point: Annotated[int | None, typer.Option(min=0, help="Of a scenario with a batch: the point to look into.")] = None,
-    with_files: Annotated[list[Path] | None, _WITH] = None,
+    with_files: WithFiles = None,
 ) -> None:
     """Look inside one session, exchange by exchange."""
     from sim.cli.printed import session as story
-    from sim.scenario.scenario import load
     from sim.simulation.trace import traced_course
-    from sim.storage.added import run_files
 
-    run_files(with_files)
-    s, seed = _at_point(load(scenario), point, seed)
+    s, seed = _loaded(scenario, with_files, point, seed)
     exchanges, sessions, chosen = traced_course(s, seed, arm, client, replicate)
     if session > len(sessions):
         ending = sessions.attrs["ending"]
         raise UsageError(
             f"client {client} of arm '{chosen}' had {len(sessions)} sessions ({ending}); --session must be 1 to {len(sessions)}"
         )
-    _csv_written(csv, exchanges, s.name, seed)
+    if csv is not None:
+        note = f"# attune {__version__}: synthetic data, simulated people; {s.name}, seed {seed}\n"
+        write_new(csv, note + exchanges.to_csv(index=False))
     inside = exchanges[exchanges["session"] == session]
-    now = sessions[sessions["session"] == session].iloc[0]
     screen.heading(f"{chosen}: client {client}, session {session}, seed {seed} (simulated people)")
     screen.show(screen.table_of(story.told(inside), "all in 0..1; read from left to right", compact=True))
     screen.say("  ".join(f"{heading}: {meaning};" for heading, meaning in story.STORY.values() if meaning))
-    happened = f"{now['ruptures']} rupture(s) ({now['rupture_type']}), {now['repairs']} repair(s)"
-    screen.say(
-        f"Client's WAI after the session {now['wai_client']:.2f}, therapist's {now['wai_therapist']:.2f} (1-7); "
-        f"CORE-OM before it {now['distress']:.1f} (0-40); {happened}; "
-        f"accuracy (correlation) {now['tracking_accuracy']:.2f}."
-    )
-
-
-def _csv_written(path: Path | None, exchanges: pd.DataFrame, scenario: str, seed: int) -> None:
-    """Every quantity of every exchange as CSV, never over a file that is there."""
-    if path is None:
-        return
-    note = f"# attune {__version__}: synthetic data, simulated people; {scenario}, seed {seed}\n"
-    write_new(path, note + exchanges.to_csv(index=False))
+    screen.say(story.ended(sessions[sessions["session"] == session].iloc[0]))
 
 
 @app.command()
 def report(
     folder: Annotated[Path, typer.Argument(help="A result folder.")],
-    with_files: Annotated[list[Path] | None, _WITH] = None,
+    with_files: WithFiles = None,
 ) -> None:
     """Write the report of a run or batch again."""
     from sim.batch.results import open_batch
+    from sim.report.pages.batch import write_batch_report
     from sim.storage.added import run_files
     from sim.storage.reading import open_run, opened
 
     run_files(with_files)
     if opened(folder).is_batch:
-        from sim.report.pages.batch import write_batch_report
-
         screen.say(f"Report: {write_batch_report(open_batch(folder))}")
         return
     _reported(open_run(folder), folder)
@@ -318,14 +278,8 @@ def _reported(run: Run, folder: Path) -> None:
         write_report(run, beside)
 
 
-app.command()(claims)
-app.command()(validate)
-app.command()(calibrate)
-app.command()(ensemble)
-app.command()(sensitivity)
-app.command("app")(page)
-app.command()(handout)
-for _command in COMMANDS:
+_OTHERS: tuple[Callable[..., None], ...] = (claims, validate, calibrate, ensemble, sensitivity, page, handout, *COMMANDS)
+for _command in _OTHERS:
     app.command()(_command)
 
 

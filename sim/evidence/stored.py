@@ -1,10 +1,11 @@
 """What long computations found, kept as small files with the product: pages and tests show it without an hour's work.
 
-``kept/NAME.json`` each. Each says which model it was made with.
+``kept/NAME.json`` each. Each says which model it was made with, and is refused where this is another one.
 """
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import json
 from collections.abc import Mapping
@@ -15,15 +16,16 @@ from typing import Any
 
 import numpy as np
 
+from sim.compiling import DECIDE_TABLES, files_of
 from sim.errors import StoreError
 from sim.files import folder_at, write_over
 
 #: What is kept: the calibration, every row predicted without it, the competing models, the ensemble's tables, the validation, the
 #: claims, and the claims over the ensemble.
 NAMES = ("calibration", "leave_one_out", "competing", "ensemble", "validation", "claims", "claims_over_ensemble")
-#: Rooms and files that decide what a simulated study finds.
+#: What decides what a simulated study finds. Batches and storage only carry it; a table (CSV) is a result itself.
 _DECIDES = (
-    "luck.py", "theory", "people", "measurement", "engine", "therapy", "catalogue", "scenario", "simulation", "measures", "runs",
+    *(place for place in DECIDE_TABLES if place not in ("batch", "storage")),
     "evidence/patterns", "evidence/therapist_effects.py", "evidence/calibration/simulated.py",
 )  # fmt: skip
 _LIBRARIES = ("numpy", "numba", "pandas", "scipy", "statsmodels")
@@ -31,14 +33,38 @@ _LIBRARIES = ("numpy", "numba", "pandas", "scipy", "statsmodels")
 
 @lru_cache(maxsize=1)
 def model_hash() -> str:
-    """Hash of every file that decides what a simulated study finds, and of the libraries; not of reports and commands."""
-    package = Path(str(resources.files("sim")))
-    files = [f for name in _DECIDES for f in ([package / name] if name.endswith(".py") else sorted((package / name).rglob("*")))]
+    """Hash (hex, 16 digits) of what decides the findings of a simulated study: code as it is run, data, versions of libraries.
+
+    Comments, docstrings and layout of code are not in it.
+    """
     h = hashlib.blake2b(" ".join(metadata.version(name) for name in _LIBRARIES).encode(), digest_size=8)
-    for path in files:
-        if path.suffix in (".py", ".yaml"):
-            h.update(path.relative_to(package).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    for name, path in files_of(_DECIDES):
+        if path.suffix != ".csv":
+            text = path.read_text(encoding="utf-8")
+            h.update(f"{name}\0{_code(ast.parse(text)) if path.suffix == '.py' else text}\0".encode())
     return h.hexdigest()
+
+
+def _code(node: Any) -> Any:
+    """Code as nested tuples, without docstrings; the same in every version of Python."""
+    if isinstance(node, list):
+        return tuple(map(_code, node))
+    if not isinstance(node, ast.AST):
+        return node
+    fields = dict(ast.iter_fields(node))
+    if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) and ast.get_docstring(node, clean=False) is not None:
+        fields["body"] = fields["body"][1:]
+    return (type(node).__name__, *((name, _code(value)) for name, value in fields.items() if value not in (None, [])))
+
+
+def same_models() -> tuple[str, ...]:
+    """Hashes of the models that find what the present one finds, its own among them.
+
+    Other ones than its own stand in ``kept/same_model.json``, and count where the present one stands there too:
+    ``python -m tests.promise.values same`` puts it there once it has shown that nothing that is simulated is another.
+    """
+    same = tuple(json.loads(path_of("same_model").read_text(encoding="utf-8")))
+    return same if model_hash() in same else (model_hash(),)
 
 
 def path_of(name: str) -> Path:
@@ -47,14 +73,25 @@ def path_of(name: str) -> Path:
 
 
 def kept(name: str) -> dict[str, Any]:
-    """A kept result as plain values. Raises ``FileNotFoundError`` where it was never made."""
-    return dict(json.loads(path_of(name).read_text(encoding="utf-8")))
+    """A kept result as plain values.
+
+    Raises ``FileNotFoundError`` where it was never made, and ``StoreError`` where another model made it.
+    """
+    data: dict[str, Any] = json.loads(path_of(name).read_text(encoding="utf-8"))
+    if data["model"] not in same_models():
+        raise StoreError(
+            f"was made with another model ({data['model']}) than this one ({model_hash()}), or with other versions of "
+            f"{', '.join(_LIBRARIES)}",
+            where=str(path_of(name)),
+            valid="'make evidence' in a clone of the project makes it again",
+        )
+    return data
 
 
 def keep(path: Path, data: Mapping[str, Any]) -> None:
     """Write a result whole or not at all, with the model that made it."""
     folder_at(path.parent)
-    write_over(path, json.dumps({"model": model_hash(), **_plain(data)}, separators=(",", ":")) + "\n")
+    write_over(path, json.dumps({"model": model_hash(), **as_kept(data)}, separators=(",", ":")) + "\n")
 
 
 def keep_with_product(name: str, data: Mapping[str, Any]) -> Path:
@@ -71,12 +108,12 @@ def in_a_clone() -> None:
         raise StoreError(f"{place}: results are kept in a clone of the project only; this is an installed package")
 
 
-def _plain(value: Any) -> Any:
+def as_kept(value: Any) -> Any:
     """Numbers with six significant digits, arrays as lists, what is no number as None."""
     if isinstance(value, Mapping):
-        return {str(k): _plain(v) for k, v in value.items()}
+        return {str(k): as_kept(v) for k, v in value.items()}
     if isinstance(value, (list, tuple, np.ndarray)):
-        return [_plain(v) for v in value]
+        return [as_kept(v) for v in value]
     if isinstance(value, (float, np.floating)):
         return float(f"{value:.6g}") if np.isfinite(value) else None
     return value.item() if isinstance(value, np.generic) else value

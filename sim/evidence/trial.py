@@ -6,7 +6,6 @@ naive twin takes clients for independent. The truth is the same clinic with nobo
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -61,33 +60,18 @@ def _same_service(arm: Arm, trial: Arm, *, and_training: bool = False) -> bool:
 # ------------------------------------------------------------------------------------------------------------ one trial
 
 
-@dataclass(frozen=True)
-class TrialEstimate:
-    """What one trial (``replicate``) finds for one outcome: clients of trained minus clients of untrained therapists.
-
-    ``estimate`` with its 95 % interval and ``p`` respects that clients are nested in therapists; ``naive_*`` ignores it.
-    ``icc``: proportion of the variance left over that lies between therapists; ``design_effect``: by how much that raises the
-    variance of the effect, for caseloads of these sizes. ``therapists`` and ``clients``: who was counted.
-    """
-
-    outcome: str
-    replicate: int
-    estimate: float
-    low: float
-    high: float
-    p: float
-    naive_low: float
-    naive_high: float
-    naive_p: float
-    icc: float
-    design_effect: float
-    therapists: int
-    clients: int
+#: Columns of what trials find, a row a replicate and outcome; see ``nested_estimate``.
+COLUMNS = ("outcome", "replicate", "estimate", "low", "high", "p", "naive_low", "naive_high", "naive_p", "icc", "design_effect",
+           "therapists", "clients")  # fmt: skip
 
 
-def nested_estimate(values: Any, trained: Any, intake: Any, therapist: Any, *, outcome: str = "",
-                    replicate: int = 0) -> TrialEstimate | None:  # fmt: skip
+def nested_estimate(values: Any, trained: Any, intake: Any, therapist: Any, *, outcome: str = "") -> dict[str, float] | None:
     """Effect of a treatment given to therapists on their clients' ``values``, adjusted for ``intake``; one entry a client.
+
+    ``estimate``, clients of trained minus clients of untrained therapists, with its 95 % interval ``low``, ``high`` and ``p``,
+    respects that clients are nested in therapists; ``naive_low``, ``naive_high`` and ``naive_p`` ignore it. ``icc``: proportion
+    of the variance left over that lies between therapists; ``design_effect``: by how much that raises the variance of the effect,
+    for caseloads of these sizes. ``therapists`` and ``clients``: who was counted.
 
     Measured outcomes: mixed model with a random intercept per therapist, by REML. Outcomes of 0 and 1 (``dropout``): linear
     probability model with errors robust to clustering (CR1), since their variance changes with their mean; an effect is then
@@ -118,10 +102,12 @@ def nested_estimate(values: Any, trained: Any, intake: Any, therapist: Any, *, o
     half = float(stats.t.ppf(0.975, freedom)) * error
     naive_low, naive_high = (float(end) for end in naive.conf_int()[0])
     caseload = float((fit.sizes**2).sum() / fit.sizes.sum())  # of the average client, so that unequal caseloads count
-    return TrialEstimate(
-        outcome, replicate, estimate, estimate - half, estimate + half, float(2.0 * stats.t.sf(abs(estimate) / error, freedom)),
-        naive_low, naive_high, float(naive.pvalues[0]), fit.share, 1.0 + (caseload - 1.0) * fit.share, fit.groups.size, y.size,
-    )  # fmt: skip
+    return {
+        "estimate": estimate, "low": estimate - half, "high": estimate + half,
+        "p": float(2.0 * stats.t.sf(abs(estimate) / error, freedom)), "naive_low": naive_low, "naive_high": naive_high,
+        "naive_p": float(naive.pvalues[0]), "icc": fit.share, "design_effect": 1.0 + (caseload - 1.0) * fit.share,
+        "therapists": fit.groups.size, "clients": y.size,
+    }  # fmt: skip
 
 
 def counted_clients(run: Run, arm: str, from_week: int) -> pd.DataFrame:
@@ -145,7 +131,7 @@ def counted_clients(run: Run, arm: str, from_week: int) -> pd.DataFrame:
 
 
 def trial_estimates(run: Run) -> pd.DataFrame:
-    """What the trial of a run finds, one row per replicate and outcome; columns of ``TrialEstimate``. Empty without a trial.
+    """What the trial of a run finds, one row per replicate and outcome (``COLUMNS``). Empty without a trial.
 
     Counted are clients whose therapy began in the week in which training began, or later (``counted_clients``); who begins
     early sees therapists who have learned only part, as in real trials, so that estimate and truth are of that mixture. Of
@@ -154,27 +140,21 @@ def trial_estimates(run: Run) -> pd.DataFrame:
     arms, found = trial_arms(run), []
     if arms is not None:
         clients = counted_clients(run, arms[0], _from_week(run, arms[0]))
-        clients["trained"] = _drawn(run, arms[0], clients)
+        rows = run.therapists[run.therapists["arm"] == arms[0]]  # in post when training goes on means trained
+        drawn = rows.groupby(["replicate", "therapist"])["supervised"].any()
+        whose = pd.MultiIndex.from_frame(clients[["replicate", "therapist"]])
+        clients["trained"] = drawn.reindex(whose, fill_value=False).to_numpy().astype(float)
         for replicate in np.unique(clients["replicate"]).tolist():
             here = clients[clients["replicate"] == replicate]
             for outcome in OUTCOMES:
                 rows = here.dropna(subset=[outcome, "distress_0"])
-                one = nested_estimate(rows[outcome], rows["trained"], rows["distress_0"], rows["therapist"], outcome=outcome,
-                                      replicate=replicate)  # fmt: skip
-                found += [] if one is None else [asdict(one)]
-    return pd.DataFrame(found, columns=[field.name for field in fields(TrialEstimate)])
+                one = nested_estimate(rows[outcome], rows["trained"], rows["distress_0"], rows["therapist"], outcome=outcome)
+                found += [] if one is None else [{"outcome": outcome, "replicate": replicate, **one}]
+    return pd.DataFrame(found, columns=list(COLUMNS))
 
 
 def _from_week(run: Run, arm: str) -> int:
     return next(one.clinic.training_from for one in run.scenario.arms if one.name == arm and one.clinic is not None)
-
-
-def _drawn(run: Run, arm: str, clients: pd.DataFrame) -> np.ndarray:
-    """1 for each client whose therapist was drawn for training, else 0. In post when training goes on means trained."""
-    rows = run.therapists[run.therapists["arm"] == arm]
-    ever = rows.groupby(["replicate", "therapist"])["supervised"].any()
-    whose = pd.MultiIndex.from_frame(clients[["replicate", "therapist"]])
-    return ever.reindex(whose, fill_value=False).to_numpy().astype(float)
 
 
 # ------------------------------------------------------------------------------------------------------------ the truth
@@ -194,12 +174,13 @@ def true_effects(run: Run) -> pd.DataFrame:
         estimates, differences = trial_estimates(run), _differences(run, *arms)
         for outcome in OUTCOMES:
             truth, one = mean_interval(differences[outcome]), estimates[estimates["outcome"] == outcome]
-            rows.append({
-                "outcome": outcome, "effect": truth["mean"], "low": truth["low"], "high": truth["high"],
-                "replicates": truth["n"], "trials": len(one), "mean_estimate": one["estimate"].mean(),
-                "power": _share(one["p"] < 0.05), "coverage": _covered(one, truth["mean"], ""),
-                "naive_power": _share(one["naive_p"] < 0.05), "naive_coverage": _covered(one, truth["mean"], "naive_"),
-            })  # fmt: skip
+            row = {"outcome": outcome, "effect": truth["mean"], "low": truth["low"], "high": truth["high"],
+                   "replicates": truth["n"], "trials": len(one), "mean_estimate": one["estimate"].mean()}  # fmt: skip
+            for which in ("", "naive_"):
+                inside = one[f"{which}low"].le(truth["mean"]) & one[f"{which}high"].ge(truth["mean"])
+                row[f"{which}power"] = _share(one[f"{which}p"] < 0.05)
+                row[f"{which}coverage"] = float("nan") if np.isnan(truth["mean"]) else _share(inside)
+            rows.append(row)
     return pd.DataFrame(rows, columns=["outcome", "effect", "low", "high", "replicates", "trials", "mean_estimate", "power",
                                        "coverage", "naive_power", "naive_coverage"])  # fmt: skip
 
@@ -212,12 +193,6 @@ def _differences(run: Run, trial: str, nobody: str | None, everybody: str | None
     trained, untrained = (counted_clients(run, arm, week).set_index(who)[list(OUTCOMES)] for arm in (everybody, nobody))
     both = trained.index.intersection(untrained.index)
     return (trained.loc[both] - untrained.loc[both]).groupby(level="replicate").mean()
-
-
-def _covered(estimates: pd.DataFrame, truth: float, which: str) -> float:
-    if np.isnan(truth):
-        return float("nan")
-    return _share((estimates[f"{which}low"] <= truth) & (truth <= estimates[f"{which}high"]))
 
 
 def _share(true: pd.Series) -> float:

@@ -2,6 +2,8 @@
 
     python -m tests.promise.values write     # keeps them in values.json, on purpose only
     python -m tests.promise.values           # compares; exit status 1 and one line for every column that differs
+    python -m tests.promise.values same      # compares, the published patterns too; where nothing differs, what is kept of the
+                                             # evidence (sim/evidence/kept) counts as made with the present model
 
 Values, not files: columns and labels are compared by name through the product's table of renamed things (``sim/renamed.yaml``),
 so that a renamed one is still the same quantity. Sizes are small, but span several chunks of clients; every scenario is run with
@@ -23,6 +25,10 @@ import pandas as pd
 
 import sim
 from sim import naming
+from sim.cli.printed.patterns import as_data
+from sim.evidence import stored
+from sim.evidence.patterns.validation import validate
+from sim.files import write_over
 from sim.storage.store import arithmetic_fingerprint, versions
 
 HERE = Path(__file__).parent
@@ -144,13 +150,35 @@ def made_with() -> dict[str, str]:
     return {**versions(), "attune": "", "arithmetic": arithmetic_fingerprint()}
 
 
+def patterns_differ(kept: Any, now: Any) -> list[str]:
+    """One line for every published pattern that a study simulated on the same seed finds to be another."""
+    rows = {row["id"]: row for row in kept["patterns"]}
+    what = ("simulated", "error", "parts", "tau", "i2")
+    return [f"pattern {row['id']}: another" for row in now["patterns"] if any(row[key] != rows[row["id"]][key] for key in what)]
+
+
+def say_same() -> None:
+    """Put the present model among those that find the same, with those that made what is kept of the evidence."""
+    listed = json.loads(stored.path_of("same_model").read_text(encoding="utf-8"))
+    made = [json.loads(path.read_text(encoding="utf-8"))["model"] for path in map(stored.path_of, stored.NAMES) if path.exists()]
+    same = dict.fromkeys([*(model for model in made if model in listed), stored.model_hash()])
+    write_over(stored.path_of("same_model"), json.dumps(list(same)) + "\n")
+
+
 def main() -> int:
     """Write or compare."""
+    wanted = sys.argv[1:]
     now = found(lambda name: print(f"  {name}", file=sys.stderr))
-    if sys.argv[1:] == ["write"]:
+    if wanted == ["write"]:
         KEPT.write_text(json.dumps({"made_with": made_with(), "hashes": now}, indent=0) + "\n", encoding="utf-8")
+        write_over(stored.path_of("same_model"), "[]\n")
     kept = json.loads(KEPT.read_text(encoding="utf-8"))["hashes"]
     lines = differences(kept, now)
+    if wanted == ["same"]:
+        was = json.loads(stored.path_of("validation").read_text(encoding="utf-8"))
+        lines += patterns_differ(was, stored.as_kept(as_data(validate(was["seed"]))))
+        if not lines:
+            say_same()
     columns = sum(len(c) for tables in kept.values() for c in tables.values())
     print("\n".join([*lines, f"{len(kept)} scenarios, {columns} columns: {len(lines)} differ"]))
     return bool(lines)

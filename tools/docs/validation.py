@@ -13,9 +13,9 @@ from sim.cli.printed.ensemble import pinned_rows
 from sim.evidence.calibration.competing import COMPETING
 from sim.evidence.calibration.ensemble import disagreements
 from sim.evidence.calibration.free import BY_HAND, FREE
-from sim.evidence.calibration.plain import table_of
 from sim.evidence.calibration.search import NOT_SEARCHED
 from sim.evidence.calibration.signs import direction_shares
+from sim.evidence.calibration.simulated import table_of
 from sim.evidence.patterns.published import Pattern, patterns
 from sim.evidence.patterns.validation import LARGEST_RESIDUAL
 from sim.evidence.stored import kept

@@ -7,31 +7,27 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from sim import screen
-from sim.cli.evidence.calibrate import banked, told
-from sim.cli.printed.ensemble import text_table
+from sim.cli.evidence.calibrate import banked, goes_on_from
 from sim.errors import EvidenceError
-from sim.evidence.calibration.ensemble import wrong_signs
-from sim.evidence.calibration.plain import fit_of, table_as_data
-from sim.evidence.calibration.search import Search, standardised_residuals
+from sim.evidence.calibration.ensemble import signs_amiss
+from sim.evidence.calibration.search import Search, fit_of, standardised_residuals
 from sim.evidence.patterns.published import chosen, patterns
 from sim.evidence.stored import keep_with_product, kept
 from sim.files import folder_at, must_be_free
-from sim.screen import show
 
 
 def keep_as(name: str, data: Mapping[str, Any]) -> None:
     """Keep a result with the product; docs/VALIDATION.md is made of what is kept."""
-    told(f"Kept: {keep_with_product(name, data)}. python -m tools.docs makes docs/VALIDATION.md again.")
+    screen.note(f"Kept: {keep_with_product(name, data)}. python -m tools.docs makes docs/VALIDATION.md again.")
 
 
 def leave_one_out(folder: Path, ids: Sequence[str], workers: int | None, keeping: bool, as_json: bool) -> None:
     """Every calibrate row (or some) predicted by a model fitted without it."""
-    from dataclasses import asdict
-
     from sim.evidence.calibration.leave_one_out import predicted
 
     rows = [one.id for one in chosen(ids)] if ids else []
@@ -39,7 +35,7 @@ def leave_one_out(folder: Path, ids: Sequence[str], workers: int | None, keeping
         if patterns()[one].tier != "calibrate":
             raise EvidenceError(f"pattern {one} has no value to predict; those with one are of tier calibrate")
     with banked(folder, workers) as bank:
-        found = predicted(Search(bank), fit_of(kept("calibration")), rows, say=told)
+        found = predicted(Search(bank), fit_of(kept("calibration")), rows, say=screen.note)
     data = {"rows": [asdict(one) for one in found]}
     if as_json:
         screen.say(json.dumps(data, indent=2))
@@ -47,9 +43,8 @@ def leave_one_out(folder: Path, ids: Sequence[str], workers: int | None, keeping
         lines = [[one.id, patterns()[one.id].name, f"{one.value:.3f} ± {one.error:.3f}", f"{patterns()[one.id].value:g}",
                   f"{one.residual:+.1f}", f"{one.fitted_residual:+.1f}",
                   ", ".join(one.own_parameters)] for one in found]  # fmt: skip
-        show(text_table("Predicted by a model that never saw the row",
-                        ["id", "pattern", "predicted", "published", "residual", "when fitted", "leans on"],
-                        lines, 2))  # fmt: skip
+        heads = ["id", "pattern", "predicted", "published", "residual", "when fitted", "leans on"]
+        screen.show(screen.table("Predicted by a model that never saw the row", heads, lines, left=2))
     if keeping:
         keep_as("leave_one_out", data)
 
@@ -63,16 +58,16 @@ def competing(folder: Path, names: Sequence[str], rounds: int, workers: int | No
     wanted = of.chosen(names)
     if out is not None:
         must_be_free(out / COMPETING_FIGURE, "choose another folder")
-    found: list[dict[str, Any]] = []
     with banked(folder, workers) as bank:
-        for competitor in wanted:
-            one = of.refitted(competitor, bank, rounds, say=told)
-            found.append({
-                "name": competitor.name, "score": one.score, "residuals": standardised_residuals(one.table),
-                "wrong": wrong_signs(one.table),
-                "ended": one.fit.message, "loss": one.fit.loss, "parameters": dict(one.fit.values),
-                "table": table_as_data(one.table),
-            })  # fmt: skip
+        refits = [of.refitted(one, bank, rounds, say=screen.note) for one in wanted]
+    found: list[dict[str, Any]] = [
+        {
+            "name": one.model.name, "score": one.score, "residuals": standardised_residuals(one.table),
+            "wrong": list(dict.fromkeys(row for row, _, _ in signs_amiss(one.table))),
+            "ended": one.fit.message, "loss": one.fit.loss, "parameters": dict(one.fit.values), "table": asdict(one.table),
+        }
+        for one in refits
+    ]  # fmt: skip
     data = {"rounds": rounds, "models": found}
     if as_json:
         screen.say(json.dumps(data, indent=2))
@@ -82,26 +77,29 @@ def competing(folder: Path, names: Sequence[str], rounds: int, workers: int | No
         lines += [["", "joint score", *(f"{one['score']:.0f}" for one in found)],
                   ["", "directions that do not hold", *(", ".join(one["wrong"]) or "–" for one in found)]]  # fmt: skip
         heads = ["id", "pattern", *(one["name"] for one in found)]
-        show(text_table("Standardised residuals of each model after its refit", heads, lines, 2))
+        screen.show(screen.table("Standardised residuals of each model after its refit", heads, lines, left=2))
     if out is not None:
         save(competing_figure(found), folder_at(out) / COMPETING_FIGURE)
-        told(f"Written: {out / COMPETING_FIGURE}")
+        screen.note(f"Written: {out / COMPETING_FIGURE}")
     if keeping:
         keep_as("competing", data)
 
 
-def claims(count: int, threads: int | None, keeping: bool, as_json: bool) -> None:
+def claims(folder: Path, count: int, threads: int | None, keeping: bool, as_json: bool) -> None:
     """Every claim under the parameters of so many members."""
-    from sim.evidence.calibration.signs import claim_shares
+    from sim.evidence.calibration.signs import CLAIMS_LEDGER, claim_shares
+    from sim.evidence.calibration.simulated import Ledger
     from sim.theory.ensemble import spread
 
-    found = claim_shares(spread(count), threads=threads, say=told)
+    members = spread(count)
+    with goes_on_from(folder), Ledger(folder / CLAIMS_LEDGER) as ledger:
+        found = claim_shares(members, threads=threads, say=screen.note, ledger=ledger)
     if as_json:
         screen.say(json.dumps(found, indent=2))
     else:
         lines = [[c["contrast"], ", ".join(c["claims"]), c["expected"], f"{c['effect']:+.2f}", f"{100 * c['sign']:.0f} %",
                   f"{100 * c['reproduced']:.0f} %"] for c in found]  # fmt: skip
         heads = ["contrast", "claims", "stated", "middle effect", "stated way", "as stated"]
-        show(text_table(f"Claims under {count} members", heads, lines, 3))
+        screen.show(screen.table(f"Claims under {count} members", heads, lines, left=3))
     if keeping:
         keep_as("claims_over_ensemble", {"contrasts": found})

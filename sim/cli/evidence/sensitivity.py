@@ -4,18 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
 from sim import screen
-from sim.evidence.sensitivity.study import heading
-
-if TYPE_CHECKING:
-    from sim.evidence.sensitivity.indices import Sensitivity
-    from sim.evidence.sensitivity.ranges import Range
-    from sim.evidence.sensitivity.response import Outcome
-    from sim.evidence.sensitivity.study import Told
+from sim.cli.evidence.options import AsJson, ScenarioFile, Threads
 
 _PARAMETERS = typer.Option(
     help="A parameter of the model, or a group of them (attune params lists both); may be repeated; default: all that are free."
@@ -24,7 +18,7 @@ _RANGE = typer.Option("--range", help="Half the width of every range, as a propo
 
 
 def sensitivity(
-    scenario: Annotated[Path, typer.Argument(help="A scenario file (YAML).")],
+    scenario: ScenarioFile,
     measure: Annotated[str, typer.Option(help="A measure (mean_alliance) or a column's mean (clients.distress_end).")],
     parameters: Annotated[list[str] | None, _PARAMETERS] = None,
     method: Annotated[str, typer.Option(help="morris (screening), sobol (proportions of variance), or both.")] = "both",
@@ -41,23 +35,23 @@ def sensitivity(
         str | None, typer.Option(help="Another arm: the measure is then the arm minus this one, common random numbers.")
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for tables (CSV, JSON) and figures; it must not exist.")] = None,
-    threads: Annotated[int | None, typer.Option(min=1, help="Threads; default: all cores. Does not change results.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
+    threads: Threads = None,
+    as_json: AsJson = False,
 ) -> None:
     """Say which parameters move a measure of a scenario. Morris screening, then Sobol indices, each beside its sampling noise."""
     from sim.cli.printed import indices as page
     from sim.errors import EvidenceError
-    from sim.evidence.sensitivity.analysis import checked
+    from sim.evidence.sensitivity import analysis
     from sim.evidence.sensitivity.ranges import movable_parameters
     from sim.evidence.sensitivity.response import outcome
-    from sim.evidence.sensitivity.study import Told
+    from sim.evidence.sensitivity.study import Told, heading
     from sim.files import whole, writable
     from sim.scenario.scenario import load
     from sim.simulation.sizes import fits_in_memory
 
     wanted = load(scenario)
     measured = outcome(wanted, measure, arm, minus)
-    checked(method, seed, trajectories, samples, replicates, top)
+    analysis.checked(method, seed, trajectories, samples, replicates, top)
     if method == "sobol" and not parameters:
         raise EvidenceError("--method sobol needs --parameters; to have the parameters screened first, use --method both")
     ranges, left = movable_parameters(wanted, measured.arms, parameters or (), width)
@@ -65,8 +59,11 @@ def sensitivity(
         fits_in_memory(part)
     if out is not None:
         writable(out)
-    found = _found(measured, ranges, seed, threads, method=method, trajectories=trajectories, samples=samples,
-                   replicates=replicates, top=top)  # fmt: skip
+    with screen.progress() as tell:
+        found = analysis.sensitivity(
+            measured, ranges, seed, method=method, trajectories=trajectories, samples=samples, replicates=replicates, top=top,
+            threads=threads, progress=lambda part, done, total: tell(done, total, part),
+        )  # fmt: skip
     told = Told(wanted, measured, found, left, width, method, top)
     if out is not None:
         with whole(out) as partial:
@@ -74,22 +71,6 @@ def sensitivity(
     if as_json:
         screen.say(json.dumps(page.as_data(told), indent=2))
     else:
-        _show(told, out)
-
-
-def _found(measured: Outcome, ranges: tuple[Range, ...], seed: int, threads: int | None, **how: Any) -> Sensitivity:
-    """The analysis, with its progress on a terminal."""
-    from sim.evidence.sensitivity import analysis
-
-    with screen.progress() as tell:
-        return analysis.sensitivity(
-            measured, ranges, seed, threads=threads, progress=lambda part, done, total: tell(done, total, part), **how
-        )
-
-
-def _show(told: Told, out: Path | None) -> None:
-    from sim.cli.printed import indices as page
-
-    screen.heading(heading(told))
-    screen.show(*page.tables(told))
-    screen.say(*page.summary(told), *([f"Written: {out}"] if out is not None else []))
+        screen.heading(heading(told))
+        screen.show(*page.tables(told))
+        screen.say(*page.summary(told), *([f"Written: {out}"] if out is not None else []))

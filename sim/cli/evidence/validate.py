@@ -65,7 +65,7 @@ def validate(
     elif competing:
         long.competing(folder, model or (), rounds, workers, keeping, as_json, out)
     elif claims_over:
-        long.claims(claims_over, threads, keeping, as_json)
+        long.claims(folder, claims_over, threads, keeping, as_json)
     else:
         _plain(seed, pattern, scenario, out, size, threads, as_json, keeping)
 

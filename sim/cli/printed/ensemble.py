@@ -7,23 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from sim.evidence.calibration.ensemble import disagreements, pinned, would_pin
+from sim.evidence.calibration.ensemble import disagreements, pinned, standings, would_pin
 from sim.evidence.calibration.free import FREE
-from sim.evidence.calibration.plain import table_of
 from sim.evidence.calibration.search import Fit, standardised_residuals
+from sim.evidence.calibration.simulated import table_of
 from sim.evidence.patterns.validation import score_limit
 from sim.evidence.stored import kept
-from sim.screen import Head, table
+from sim.screen import table
 from sim.theory.ensemble import members
 from sim.theory.parameters import PARAMETERS
 
 if TYPE_CHECKING:
     from sim.screen import Table
-
-
-def text_table(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -> Table:
-    """A table for the screen: the first ``left`` columns to the left, the others to the right."""
-    return table(title, [Head(head, right=i >= left) for i, head in enumerate(heads)], rows)
 
 
 def fit_table(fit: Fit) -> Table:
@@ -34,7 +29,7 @@ def fit_table(fit: Fit) -> Table:
         for one, z in zip(FREE, fit.standings, strict=True)
     ]  # fmt: skip
     heads = ["parameter", "prior centre", "scale", "prior SD", "fitted", "prior SD from centre", "default"]
-    return text_table("Free parameters", heads, rows)
+    return table("Free parameters", heads, rows, left=1)
 
 
 def fit_summary(fit: Fit) -> list[str]:
@@ -52,11 +47,8 @@ def fit_summary(fit: Fit) -> list[str]:
 
 def pinned_data() -> pd.DataFrame:
     """What the ensemble says of each free parameter: range, how much of the prior's spread is left, and what would say more."""
-    frame = pinned()
     tables = [table_of(t) for t in kept("ensemble")["tables"]]
-    from sim.evidence.calibration.ensemble import standings
-
-    return frame.merge(would_pin(tables, standings()), on="parameter").sort_values("left", ignore_index=True)
+    return pinned().merge(would_pin(tables, standings()), on="parameter").sort_values("left", ignore_index=True)
 
 
 def pinned_rows() -> tuple[list[str], list[list[str]]]:
@@ -73,7 +65,7 @@ def pinned_rows() -> tuple[list[str], list[list[str]]]:
 def pinned_table() -> Table:
     """The same for the screen."""
     heads, rows = pinned_rows()
-    return text_table(f"The ensemble: {len(members())} sets of {len(FREE)} parameters", heads, rows)
+    return table(f"The ensemble: {len(members())} sets of {len(FREE)} parameters", heads, rows, left=1)
 
 
 def pinned_legend() -> str:
@@ -88,7 +80,7 @@ def pinned_legend() -> str:
 def verified_table(found: Sequence[Mapping[str, Any]]) -> Table:
     """Each member that was simulated again."""
     rows = [[str(one["member"]), f"{one['score']:.1f}", "; ".join(one["why"]) or "agrees"] for one in found]
-    return text_table("Members on new random draws", ["member", "joint score", ""], rows)
+    return table("Members on new random draws", ["member", "joint score", ""], rows, left=1)
 
 
 def verified_summary(found: Sequence[Mapping[str, Any]]) -> str:

@@ -50,16 +50,10 @@ def plan_of(scenario: Scenario) -> Table:
     about = "about " if scenario.design == "clinic" else ""
     title = f"{len(scenario.arms)} arm(s), {about}{who} clients each, {scenario.replicates} replicate(s)"
     rows = [
-        (
-            arm.name,
-            arm.client.label,
-            "none" if arm.therapist is None else arm.therapist.label,
-            str(arm.sessions),
-            str(arm_weeks(scenario, arm)),
-            _changes(arm),
-        )
+        (arm.name, arm.client.label, "none" if arm.therapist is None else arm.therapist.label, arm.sessions,
+         arm_weeks(scenario, arm), _changes(arm))
         for arm in scenario.arms
-    ]
+    ]  # fmt: skip
     return table(title, ("arm", "client", "therapist", "sessions", "weeks", "changed"), rows, quiet=True)
 
 
@@ -104,25 +98,19 @@ def batch_of(scenario: Scenario) -> str:
 
 def sizes_of(scenario: Scenario) -> str:
     """How much a scenario (of a batch: one point) would simulate, in one sentence."""
-    courses = sum(expected_clients(scenario, arm) for arm in scenario.arms) * scenario.replicates
-    most = sum(_most_sessions(scenario, arm) for arm in scenario.arms if arm.therapist is not None) * scenario.replicates
+    courses, most, n = 0, 0, scenario.ensemble
+    for arm in scenario.arms:
+        clients = expected_clients(scenario, arm) * scenario.replicates
+        courses += clients
+        if arm.therapist is not None:
+            wanted, clinic = clients * arm.sessions, arm.clinic
+            most += wanted if clinic is None else min(wanted, clinic.most_places * clinic.weeks * scenario.replicates)
     said = f"{courses:,} courses" if scenario.design != "clinic" else f"About {courses:,} clients"
-    return f"{said}, at most {most:,} sessions.{_of_the_ensemble(scenario)}"
-
-
-def _of_the_ensemble(scenario: Scenario) -> str:
-    n = scenario.ensemble
-    if not n:
-        return ""
-    return (
+    return f"{said}, at most {most:,} sessions." + (
         f" All this is done {n + 1} times and takes about {n + 1} times as long: with the default parameters, and with "
         f"{n} parameter sets that agree with the published evidence, of which only the measures of the arms are kept."
-    )
-
-
-def _most_sessions(scenario: Scenario, arm: Arm) -> int:
-    wanted = expected_clients(scenario, arm) * arm.sessions
-    return wanted if arm.clinic is None else min(wanted, arm.clinic.most_places * arm.clinic.weeks)
+        if n else ""
+    )  # fmt: skip
 
 
 def intervals_of(run: Run) -> list[Table]:
@@ -135,8 +123,12 @@ def intervals_of(run: Run) -> list[Table]:
     return [table("Sampling and parameter uncertainty (two kinds of interval; *: outside of it)", heads, rows)]
 
 
-def parameters_of(chosen: Sequence[Parameter], group: str) -> Table:
-    """The parameters of one group of the model."""
+def parameters_of(chosen: Sequence[Parameter]) -> list[Table]:
+    """Parameters of the model, a table a group."""
+    groups: dict[str, list[tuple[str, ...]]] = {}
+    for n in chosen:
+        row = (n.name, f"{n.default:g}", f"{n.low:g}..{n.high:g}", n.unit, n.status, n.source or "-", n.meaning)
+        groups.setdefault(n.group, []).append(row)
     heads: list[str | Head] = [
         *(Head(name, wrap=False) for name in ("name", "default", "range")),
         "unit",
@@ -144,12 +136,7 @@ def parameters_of(chosen: Sequence[Parameter], group: str) -> Table:
         "source",
         "meaning",
     ]
-    rows = [
-        (n.name, f"{n.default:g}", f"{n.low:g}..{n.high:g}", n.unit, n.status, n.source or "-", n.meaning)
-        for n in chosen
-        if n.group == group
-    ]
-    return table(group, heads, rows)
+    return [table(group, heads, rows) for group, rows in groups.items()]
 
 
 def policies() -> Table:

@@ -27,12 +27,17 @@ STORY = {
 def told(inside: pd.DataFrame) -> pd.DataFrame:
     """The exchanges of one session under short headings, with what happened to the relationship in each."""
     story = inside[list(STORY)].rename(columns={column: heading for column, (heading, _) in STORY.items()})
-    return story.assign(event=_events(inside))
-
-
-def _events(inside: pd.DataFrame) -> list[str]:
-    """What happened to the relationship in each exchange of a session."""
     names = {"withdrawals": "withdrawal", "confrontations": "confrontation", "repairs": "repair"}
     # Counts run on within a session; the first exchange starts from 0.
     steps = {word: inside[column].diff().fillna(inside[column]) > 0 for column, word in names.items()}
-    return [", ".join(word for word in steps if steps[word].iloc[k]) for k in range(len(inside))]
+    return story.assign(event=[", ".join(word for word in steps if steps[word].iloc[k]) for k in range(len(inside))])
+
+
+def ended(session: pd.Series) -> str:
+    """What the two people say after a session, and what happened in it."""
+    return (
+        f"Client's WAI after the session {session['wai_client']:.2f}, therapist's {session['wai_therapist']:.2f} (1-7); "
+        f"CORE-OM before it {session['distress']:.1f} (0-40); "
+        f"{session['ruptures']} rupture(s) ({session['rupture_type']}), {session['repairs']} repair(s); "
+        f"accuracy (correlation) {session['tracking_accuracy']:.2f}."
+    )

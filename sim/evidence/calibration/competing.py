@@ -1,19 +1,19 @@
 """Competing models of the whole: the same code with something else at work, refitted to the same table within the same budget.
 
-A competing model is an overlay: parameters that are fixed (mostly at nothing), and parameters that it may move instead. Every
+A competing model is an overlay: parameters that are fixed at nothing, and parameters that it may move instead. Every
 model, the shipped one included, starts at the priors' centres. What a competing model cannot reproduce within the budget speaks
 for the mechanisms that it lacks; what it can is no evidence for them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from sim.errors import EvidenceError
 from sim.evidence.calibration import seeds as reserved
 from sim.evidence.calibration.free import FREE, Free, centre
-from sim.evidence.calibration.search import Fit, Search, mean_of, standardised_residuals
+from sim.evidence.calibration.search import Fit, Search, joint_score, mean_of
 from sim.evidence.calibration.simulated import Bank, Found, Job
 from sim.evidence.patterns.published import patterns
 from sim.naming import nearest
@@ -26,22 +26,22 @@ ROUNDS, SIZE = 4, 0.4
 
 @dataclass(frozen=True)
 class Competing:
-    """One competing model: what it says, the ``changes`` of the model (keys of a scenario), and what else it may move."""
+    """One competing model: what it says, the parameters that are nothing in it, and what else it may move."""
 
     name: str
     says: str
-    changes: Mapping[str, Any] = field(default_factory=dict)
+    without: tuple[str, ...] = ()
     also_free: tuple[Free, ...] = ()
+
+    @property
+    def changes(self) -> dict[str, Any]:
+        """What it changes of the model (keys of a scenario)."""
+        return {"parameters": dict.fromkeys(self.without, 0.0)} if self.without else {}
 
     @property
     def free(self) -> tuple[Free, ...]:
         """The parameters that it may move: the shipped ones that it does not fix, and its own."""
-        fixed = self.changes.get("parameters", {})
-        return (*(one for one in FREE if one.name not in fixed), *self.also_free)
-
-
-def _nothing(*names: str) -> dict[str, Any]:
-    return {"parameters": dict.fromkeys(names, 0.0)}
+        return (*(one for one in FREE if one.name not in self.without), *self.also_free)
 
 
 COMPETING: tuple[Competing, ...] = (
@@ -49,12 +49,12 @@ COMPETING: tuple[Competing, ...] = (
     Competing(
         "halo only",
         "the alliance does nothing: neither it nor a rupture acts on distress, motivation, staying or attachment",
-        _nothing(*_ALLIANCE_WORKS),
+        _ALLIANCE_WORKS,
     ),
     Competing(
         "improvement first",
         "improvement causes the alliance and not the reverse",
-        _nothing(*_ALLIANCE_WORKS),
+        _ALLIANCE_WORKS,
         (
             Free("capability_progress_gain", "log", 0.5, 0.7, "how much progress makes a therapist seem capable"),
             Free("task_agreement_progress_gain", "log", 0.4, 0.7, "how much progress makes for agreement on tasks"),
@@ -64,15 +64,15 @@ COMPETING: tuple[Competing, ...] = (
     Competing(
         "technique only",
         "what heals is the treatment and who carries it out; the relationship decides who stays, and how attachment changes",
-        _nothing("healing_alliance_power", "engagement_alliance_gain", "rupture_distress_step", "healing_labelling_share"),
+        ("healing_alliance_power", "engagement_alliance_gain", "rupture_distress_step", "healing_labelling_share"),
     ),
     Competing(
         "style is fate",
         "attachment makes one pair's alliance differ from another's: no lasting fit, no spread of skill, warmth or regulation",
-        _nothing("compatibility_sd", "client_warmth_trait_sd", "therapist_warmth_trait_sd", "client_skill_sd",
+        ("compatibility_sd", "client_warmth_trait_sd", "therapist_warmth_trait_sd", "client_skill_sd",
                  "therapist_skill_sd", "regulation_start_sd"),
     ),
-    Competing("no plasticity", "nobody's attachment or regulation changes", _nothing("plasticity")),
+    Competing("no plasticity", "nobody's attachment or regulation changes", ("plasticity",)),
 )  # fmt: skip
 
 
@@ -87,7 +87,7 @@ class Refitted:
     @property
     def score(self) -> float:
         """Joint score on those random draws."""
-        return float(sum(m**2 for m in standardised_residuals(self.table).values()))
+        return joint_score(self.table)
 
 
 def chosen(names: Iterable[str] = ()) -> tuple[Competing, ...]:

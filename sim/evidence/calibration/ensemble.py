@@ -18,10 +18,20 @@ from sim.errors import UsageError
 from sim.evidence.calibration import seeds as reserved
 from sim.evidence.calibration.emulator import Emulator, learned
 from sim.evidence.calibration.free import FREE, Free, standings_of, values_at
-from sim.evidence.calibration.search import FURTHEST, ROOM, SIZE, Fit, clearance, searched, shortfalls, standardised_residuals
+from sim.evidence.calibration.search import (
+    FURTHEST,
+    ROOM,
+    SIZE,
+    Fit,
+    clearances,
+    joint_score,
+    searched,
+    sign_verdicts,
+    standardised_residuals,
+)
 from sim.evidence.calibration.simulated import Bank, Found, Job
 from sim.evidence.patterns.published import patterns
-from sim.evidence.patterns.validation import LARGEST_RESIDUAL, score_limit, sign_verdict
+from sim.evidence.patterns.validation import LARGEST_RESIDUAL, score_limit
 from sim.theory.ensemble import members
 
 DESIGN, WIDER = 256, 1.6  # points, and how much wider than the fit's own uncertainty
@@ -51,40 +61,16 @@ def disagreements(found: Found, allow_noise: bool = False) -> list[str]:
     score = sum(m**2 for m in missed.values())
     if not score <= score_limit(len(missed)):
         why.append(f"joint score {score:.1f}, at most {score_limit(len(missed)):.1f}")
-    amiss = _signs_amiss(found)
+    amiss = signs_amiss(found)
     return why + [f"{name} {part} {verdict}" for name, part, verdict in amiss if not (allow_noise and verdict == "not shown")]
 
 
-def _signs_amiss(found: Found) -> list[tuple[str, str, str]]:
+def signs_amiss(found: Found) -> list[tuple[str, str, str]]:
     """Row, part and verdict of every part of a direction row that does not hold."""
-    amiss = []
-    for name, parts in found.parts.items():
-        p = patterns()[name]
-        for part, sign in p.expect.items() if p.tier == "direction" else ():
-            verdict = sign_verdict(sign, parts.get(part, (np.nan,) * 3), p.zero_within)
-            if verdict not in ("holds", "shown"):
-                amiss.append((name, part, verdict))
-    return amiss
-
-
-def wrong_signs(found: Found) -> list[str]:
-    """Ids of the direction rows that do not hold."""
-    return list(dict.fromkeys(name for name, _, _ in _signs_amiss(found)))
+    return [(row, part, verdict) for row, part, verdict in sign_verdicts(found) if verdict not in ("holds", "shown")]
 
 
 # --------------------------------------------------------------------------------------------------------- building
-
-
-def _outputs(found: Found) -> tuple[list[str], np.ndarray]:
-    """What the emulator learns: every residual, and every shortfall before it is cut off at nothing."""
-    table = {**standardised_residuals(found), **_signed(found)}
-    return list(table), np.array(list(table.values()))
-
-
-def _signed(found: Found) -> dict[str, float]:
-    """The clearance of every part of every direction row."""
-    rows = (name.split("/", 1) for name in shortfalls(found))
-    return {f"{row}/{part}": clearance(patterns()[row], part, found.parts[row][part]) for row, part in rows}
 
 
 def uncertainty(fit: Fit) -> np.ndarray:
@@ -143,13 +129,17 @@ def drawn(emulator: Emulator, fit: Fit, count: int, seed: int = reserved.DRAW) -
 
 @dataclass(frozen=True)
 class Built:
-    """An ensemble as it was built: the kept sets, their tables, how many candidates were simulated, and why some fell."""
+    """An ensemble as it was built: the kept sets, their tables, and why other candidates fell."""
 
     kept: tuple[Mapping[str, float], ...]
     tables: tuple[Found, ...]
-    candidates: int
     fell: tuple[str, ...]
     memories: float  # length of the sampler's chain in autocorrelation times
+
+    @property
+    def candidates(self) -> int:
+        """How many were simulated."""
+        return len(self.kept) + len(self.fell)
 
 
 def rounded(values: Mapping[str, float]) -> dict[str, float]:
@@ -164,8 +154,8 @@ def build(bank: Bank, fit: Fit, wanted: int = 220, most: int = 600, free: Sequen
     at = design(fit, points)
     jobs = [Job({"parameters": values_at(z, free)}, reserved.DESIGN, size, ids) for z in at]
     tables = bank.ask(jobs, lambda done, total: say(f"design: {done} of {total}") if done % 32 == 0 else None)
-    names = _outputs(tables[0])[0]
-    rows = np.array([_outputs(t)[1] for t in tables])
+    outputs = [{**standardised_residuals(t), **clearances(t)} for t in tables]  # shortfalls before they are cut off at nothing
+    names, rows = list(outputs[0]), np.array([list(one.values()) for one in outputs])
     whole = np.isfinite(rows).all(axis=1)  # a table with a row that could not be computed teaches nothing
     emulator = learned(at[whole], rows[whole], names, fit.standings, uncertainty(fit))
     say(f"emulator of {len(names)} rows learned from {int(whole.sum())} tables")
@@ -175,23 +165,21 @@ def build(bank: Bank, fit: Fit, wanted: int = 220, most: int = 600, free: Sequen
     kept: list[Mapping[str, float]] = []
     of: list[Found] = []
     fell: list[str] = []
-    tried = 0
     for begin in range(0, most, 50):  # fixed blocks, so that the outcome does not depend on the processes
         block = candidates[begin : begin + 50]
         jobs = [Job({"parameters": c}, reserved.CANDIDATES[begin + i], candidate_size, ids) for i, c in enumerate(block)]
         found = bank.ask(jobs)
         for candidate, table in zip(block, found, strict=True):
             why = ["drawn before"] if candidate in kept else disagreements(table)
-            tried += 1
             if why:
                 fell.append("; ".join(why))
             else:
                 kept.append(candidate)
                 of.append(table)
-        say(f"candidates: {len(kept)} of {tried} agree with the table")
+        say(f"candidates: {len(kept)} of {len(kept) + len(fell)} agree with the table")
         if len(kept) >= wanted:
             break
-    return Built(tuple(kept), tuple(of), tried, tuple(fell), memories)
+    return Built(tuple(kept), tuple(of), tuple(fell), memories)
 
 
 def written(built: Built, about: str) -> str:
@@ -200,8 +188,7 @@ def written(built: Built, about: str) -> str:
     lines = [f"# {line}" for line in about.splitlines()]
     lines.append(",".join(["member", *names, "score"]))
     for i, (member, table) in enumerate(zip(built.kept, built.tables, strict=True)):
-        score = sum(m**2 for m in standardised_residuals(table).values())
-        lines.append(",".join([str(i), *(f"{member[name]:.6g}" for name in names), f"{score:.1f}"]))
+        lines.append(",".join([str(i), *(f"{member[name]:.6g}" for name in names), f"{joint_score(table):.1f}"]))
     return "\n".join(lines) + "\n"
 
 
@@ -227,10 +214,10 @@ def would_pin(tables: Sequence[Found], z: np.ndarray, free: Sequence[Free] = FRE
     part of a direction row, of which the calibration used no value but at most a sign. One row a parameter: the quantity that
     says most, and how much of the parameter's variance it would explain, were it measured without error. Below ``noise`` it is
     nothing."""
-    quantities: dict[str, np.ndarray] = {}
-    for name in tables[0].parts:
-        for part in tables[0].parts[name]:
-            quantities[f"{name} {part}".replace("_", " ")] = np.array([t.parts[name][part][0] for t in tables])
+    quantities = {
+        f"{name} {part}".replace("_", " "): np.array([t.parts[name][part][0] for t in tables])
+        for name, parts in tables[0].parts.items() for part in parts
+    }  # fmt: skip
     rows = []
     for k, one in enumerate(free):
         shares = {name: float(np.corrcoef(z[:, k], values)[0, 1] ** 2) for name, values in quantities.items() if values.std() > 0}
@@ -249,20 +236,15 @@ def checked(bank: Bank, count: int, seed: int, size: float = 1.0, of: Sequence[M
     every = members() if of is None else tuple(of)
     chosen = np.sort(np.random.default_rng(seed).choice(len(every), min(count, len(every)), replace=False))
     wanted = tuple(p.id for p in patterns().values() if p.tier in ("calibrate", "direction"))
-    jobs = [Job({"parameters": dict(every[i])}, _unused(seed, int(i)), size, wanted) for i in chosen]
+    jobs = [Job({"parameters": dict(every[i])}, reserved.unused(seed, int(i)), size, wanted) for i in chosen]
     found = bank.ask(jobs, progress)
     return [
         {
             "member": int(i),
-            "score": sum(m**2 for m in standardised_residuals(table).values()),
+            "score": joint_score(table),
             "why": disagreements(table),
             "beyond_noise": disagreements(table, allow_noise=True),
             "table": table,
         }
         for i, table in zip(chosen, found, strict=True)
     ]
-
-
-def _unused(seed: int, member: int) -> int:
-    """A seed that no search has used, of a verification's seed and a member."""
-    return int(np.random.SeedSequence((seed, member)).generate_state(1, np.uint64)[0] >> np.uint64(2)) + reserved.FROM_HASH

@@ -12,16 +12,17 @@ All tables of one search use common random numbers, so that a small change of a 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
 from sim.evidence.calibration import seeds as reserved
 from sim.evidence.calibration.free import FREE, Free, standings_of, values_at
-from sim.evidence.calibration.simulated import Bank, Found, Job
-from sim.evidence.patterns.published import Pattern, patterns
+from sim.evidence.calibration.simulated import Bank, Found, Job, table_of
+from sim.evidence.patterns.published import patterns
+from sim.evidence.patterns.validation import sign_verdict
 
 SIZE = 0.5
 STEP = 0.3  # of a derivative, in prior SD: small against the prior, large against the noise that is left
@@ -45,33 +46,31 @@ def standardised_residuals(found: Found) -> dict[str, float]:
             for name, v in found.values.items() if patterns()[name].tier == "calibrate"}  # fmt: skip
 
 
-def clearance(pattern: Pattern, part: str, found: tuple[float, float, float]) -> float:
-    """A part of a direction row in half-widths of its interval, signed so that larger is better; for "0" the room left."""
-    value, low, high = found
-    half = max((high - low) / 2.0, 1e-9)
-    match pattern.expect[part]:
-        case "+":
-            return value / half
-        case "-":
-            return -value / half
-        case "0":
-            return (pattern.zero_within - abs(value)) / half
-    return math.inf
+def joint_score(found: Found) -> float:
+    """The sum of squares of the standardised residuals."""
+    return float(sum(m**2 for m in standardised_residuals(found).values()))
 
 
-def shortfall(pattern: Pattern, part: str, found: tuple[float, float, float]) -> float:
-    """How far a part of a direction row falls short of its sign, in half-widths of its interval; 0 with ``ROOM`` to spare."""
-    return max(ROOM - clearance(pattern, part, found), 0.0)
+def clearances(found: Found) -> dict[str, float]:
+    """Every part of every direction row, by "row/part", in half-widths of its interval.
 
-
-def shortfalls(found: Found) -> dict[str, float]:
-    """The same for every part of every direction row, by "row/part"."""
+    Signed so that larger is better; for "0" the room left.
+    """
     out: dict[str, float] = {}
     for name, parts in found.parts.items():
         pattern = patterns()[name]
-        if pattern.tier == "direction":
-            out |= {f"{name}/{part}": shortfall(pattern, part, parts[part]) for part in pattern.expect if part in parts}
+        for part, sign in pattern.expect.items() if pattern.tier == "direction" else ():
+            if part in parts:
+                value, low, high = parts[part]
+                beyond = {"+": value, "-": -value, "0": pattern.zero_within - abs(value)}.get(sign, math.inf)
+                out[f"{name}/{part}"] = beyond / max((high - low) / 2.0, 1e-9)
     return out
+
+
+def shortfalls(found: Found) -> dict[str, float]:
+    """How far every part of every direction row falls short of its sign, in half-widths of its interval; 0 with ``ROOM`` to
+    spare."""
+    return {name: max(ROOM - clear, 0.0) for name, clear in clearances(found).items()}
 
 
 def mean_of(tables: Sequence[Found]) -> Found:
@@ -85,6 +84,14 @@ def mean_of(tables: Sequence[Found]) -> Found:
     }
     between = {name: float(np.mean([t.between.get(name, np.nan) for t in tables])) for name in tables[0].between}
     return Found(values, parts, between)
+
+
+def sign_verdicts(found: Found) -> Iterator[tuple[str, str, str]]:
+    """Row, part and verdict of every part of a direction row that a table has."""
+    for name, parts in found.parts.items():
+        p = patterns()[name]
+        for part, sign in p.expect.items() if p.tier == "direction" else ():
+            yield name, part, sign_verdict(sign, parts.get(part, (np.nan,) * 3), p.zero_within)
 
 
 @dataclass(frozen=True)
@@ -107,7 +114,18 @@ class Fit:
     @property
     def score(self) -> float:
         """The joint score of the calibrate rows that were looked at."""
-        return float(sum(m**2 for m in standardised_residuals(self.found).values()))
+        return joint_score(self.found)
+
+    def as_data(self) -> dict[str, Any]:
+        """All of it as plain values; ``fit_of`` reads them."""
+        data = asdict(self)
+        return {"table": data.pop("found"), **data}
+
+
+def fit_of(data: Mapping[str, Any]) -> Fit:
+    """A search's end from plain values."""
+    return Fit(dict(data["values"]), np.array(data["standings"]), table_of(data["table"]), data["loss"], tuple(data["rows"]),
+               np.array(data["slopes"]), data["rounds"], data["message"], data["converged"])  # fmt: skip
 
 
 @dataclass
@@ -142,17 +160,10 @@ class Search:
         return [mean_of(every[i * n : (i + 1) * n]) for i in range(len(points))]
 
     def residuals(self, standings: np.ndarray, found: Found) -> np.ndarray:
-        """All that is to be small, in the order of :meth:`rows` and then the parameters.
-
-        What could not be computed is far off.
-        """
+        """All that is to be small: table rows in order, then the parameters. What could not be computed is far off."""
         table = [0.0 if name.split("/")[0] in self.without else value
                  for name, value in {**standardised_residuals(found), **shortfalls(found)}.items()]  # fmt: skip
         return np.nan_to_num(np.array([*table, *standings]), nan=FAR_OFF)
-
-    def rows(self, found: Found) -> tuple[str, ...]:
-        """Names of what is to be small, without the parameters."""
-        return (*standardised_residuals(found), *shortfalls(found))
 
     def slopes(self, standings: np.ndarray) -> np.ndarray:
         """Derivative of the residuals in every standing, by forward differences of ``STEP`` with common random numbers."""
@@ -171,18 +182,14 @@ class Search:
             found = self.tables([z])[0]
             out = self.residuals(z, found)
             self._round += 1
-            score = sum(m**2 for m in standardised_residuals(found).values())
-            self._say(f"round {self._round}: loss {0.5 * float(out @ out):.2f}, joint score {score:.1f}")
+            if self.progress is not None:
+                self.progress(f"round {self._round}: loss {0.5 * float(out @ out):.2f}, joint score {joint_score(found):.1f}")
             return out
 
         start_at = np.clip(standings_of(start or {}, self.free), -FURTHEST + 0.01, FURTHEST - 0.01)
         done = least_squares(residuals, start_at, jac=self.slopes, bounds=(-FURTHEST, FURTHEST), max_nfev=rounds,
                              xtol=1e-3, ftol=2e-3, gtol=1e-6)  # fmt: skip
         found = self.tables([done.x])[0]
-        rows = self.rows(found)
+        rows = (*standardised_residuals(found), *shortfalls(found))
         return Fit(values_at(done.x, self.free), done.x, found, float(done.cost), rows, np.asarray(done.jac), done.nfev,
                    str(done.message), bool(done.status > 0))  # fmt: skip
-
-    def _say(self, what: str) -> None:
-        if self.progress is not None:
-            self.progress(what)

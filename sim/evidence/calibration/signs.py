@@ -3,59 +3,61 @@ claim, holds."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from sim.evidence.calibration import seeds as reserved
-from sim.evidence.calibration.simulated import Found
-from sim.evidence.claims.contrasts import contrasts, findings
-from sim.evidence.patterns.published import patterns
-from sim.evidence.patterns.validation import sign_verdict
+from sim.evidence.calibration.search import sign_verdicts
+from sim.evidence.calibration.simulated import Found, Ledger
+from sim.evidence.claims.contrasts import contrasts, findings, table
 from sim.theory.ensemble import members
+
+CLAIMS_LEDGER = "claims.jsonl"
 
 
 def direction_shares(tables: Sequence[Found]) -> dict[str, dict[str, float]]:
     """Row -> part -> proportion of the tables in which that part has its sign with the whole of its interval."""
-    shares: dict[str, dict[str, float]] = {}
-    for p in patterns().values():
-        if p.tier != "direction":
-            continue
-        of = [t.parts[p.id] for t in tables if p.id in t.parts]
-        if of:
-            shares[p.id] = {
-                part: float(np.mean([sign_verdict(sign, one.get(part, (np.nan,) * 3), p.zero_within) in ("holds", "shown")
-                                     for one in of]))
-                for part, sign in p.expect.items()
-            }  # fmt: skip
-    return shares
+    holds: dict[str, dict[str, list[bool]]] = {}
+    for one in tables:
+        for name, part, verdict in sign_verdicts(one):
+            holds.setdefault(name, {}).setdefault(part, []).append(verdict in ("holds", "shown"))
+    return {name: {part: float(np.mean(of)) for part, of in parts.items()} for name, parts in holds.items()}
 
 
 def claim_shares(chosen: Sequence[int], seed: int = reserved.CLAIMS, threads: int | None = None,
-                 say: Callable[[str], None] = print) -> list[dict[str, Any]]:  # fmt: skip
+                 say: Callable[[str], None] = print, ledger: Ledger | None = None) -> list[dict[str, Any]]:  # fmt: skip
     """Every contrast of the claims under these members' parameters, on the same people and random draws.
 
     One entry a contrast: what the defaults come to on those draws, proportion of members in which it is reproduced as stated, in
-    which it goes the stated way with the whole of its interval, and the middle effect with its range over members."""
-    usual = {found.contrast.id: found.verdict for found in findings((), seed, ablated=False, threads=threads)}
-    verdicts: dict[str, list[str]] = {c.id: [] for c in contrasts()}
-    effects: dict[str, list[float]] = {c.id: [] for c in contrasts()}
+    which it goes the stated way with the whole of its interval, and the middle effect with its range over members. What stands in
+    ``ledger`` is not simulated again."""
+    kept = Ledger() if ledger is None else ledger
+
+    def found(parameters: Mapping[str, float]) -> dict[str, tuple[str, float]]:
+        asked = json.dumps([dict(parameters), seed, table()], sort_keys=True)
+        key = hashlib.blake2b(asked.encode(), digest_size=12).hexdigest()
+        if key not in kept.answers:
+            every = findings((), seed, ablated=False, parameters=parameters or None, threads=threads)
+            kept.keep(key, {"found": {f.contrast.id: (f.verdict, f.effect.value) for f in every}})
+        answer: dict[str, tuple[str, float]] = kept.answers[key]["found"]
+        return answer
+
+    usual, under_members = found({}), []
     for done, number in enumerate(chosen, start=1):
-        for found in findings((), seed, ablated=False, parameters=members()[number], threads=threads):
-            verdicts[found.contrast.id].append(found.verdict)
-            effects[found.contrast.id].append(found.effect.value)
+        under_members.append(found(members()[number]))
         say(f"claims: {done} of {len(chosen)} members")
-    return [
-        {**_shares(c.id, c.claims, str(c.expected), verdicts[c.id], effects[c.id]), "default": usual[c.id]} for c in contrasts()
-    ]
-
-
-def _shares(name: str, of: Sequence[str], expected: str, verdicts: Sequence[str], effects: Sequence[float]) -> dict[str, Any]:
-    low, middle, high = np.quantile(np.asarray(effects, float), (0.05, 0.5, 0.95))
-    return {
-        "contrast": name, "claims": list(of), "expected": expected, "members": len(verdicts),
-        "reproduced": float(np.mean([v == "reproduced" for v in verdicts])),
-        "sign": float(np.mean([v in ("reproduced", "weaker than stated", "not specific") for v in verdicts])),
-        "effect": float(middle), "low": float(low), "high": float(high),
-    }  # fmt: skip
+    out = []
+    for c in contrasts():
+        verdicts, effects = zip(*(one[c.id] for one in under_members), strict=True)
+        low, middle, high = np.quantile(np.asarray(effects, float), (0.05, 0.5, 0.95))
+        out.append({
+            "contrast": c.id, "claims": list(c.claims), "expected": str(c.expected), "members": len(verdicts),
+            "reproduced": float(np.mean([v == "reproduced" for v in verdicts])),
+            "sign": float(np.mean([v in ("reproduced", "weaker than stated", "not specific") for v in verdicts])),
+            "effect": float(middle), "low": float(low), "high": float(high), "default": usual[c.id][0],
+        })  # fmt: skip
+    return out

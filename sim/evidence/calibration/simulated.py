@@ -11,24 +11,23 @@ import fcntl
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict, dataclass, field
 from io import FileIO
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 from sim.batch.workers import ended, processes
 from sim.errors import SearchError
 from sim.evidence.patterns.published import patterns
 from sim.evidence.patterns.studies import Studies
 from sim.evidence.patterns.validation import Row, simulated
-from sim.evidence.stored import model_hash
+from sim.evidence.stored import model_hash, same_models
 from sim.files import append, appending, folder_at
 
 LEDGER = "simulated.jsonl"
-#: Folders and files that decide what a simulated study finds.
 
 
 @dataclass(frozen=True)
@@ -56,6 +55,19 @@ class Found:
     between: Mapping[str, float] = field(default_factory=dict)
 
 
+def table_of(data: Mapping[str, Any]) -> Found:
+    """A table from plain values (``dataclasses.asdict``); None is no number."""
+
+    def numbers(row: Sequence[float | None]) -> tuple[Any, ...]:
+        return tuple(float("nan") if x is None else float(x) for x in row)
+
+    return Found(
+        {name: numbers(value) for name, value in data["values"].items()},
+        {name: {part: numbers(value) for part, value in of.items()} for name, of in data["parts"].items()},
+        {name: numbers([value])[0] for name, value in data.get("between", {}).items()},
+    )
+
+
 def found_by(job: Job) -> dict[str, Any]:
     """Simulate one job; plain values, as they are kept on disk. Runs in a process of its own, in one thread."""
     studies = Studies(job.seed, job.changes, job.size, threads=1)
@@ -71,104 +83,93 @@ def found_by(job: Job) -> dict[str, Any]:
     return {"values": values, "parts": parts, "between": between}
 
 
-def _found(kept: Mapping[str, Any]) -> Found:
-    return Found(
-        {name: (v[0], v[1]) for name, v in kept["values"].items()},
-        {name: {part: (v[0], v[1], v[2]) for part, v in parts.items()} for name, parts in kept["parts"].items()},
-        dict(kept.get("between", {})),
-    )
+class Ledger:
+    """Answers by key, each appended to a file as soon as it is known; ``path`` None keeps nothing beyond the process.
 
-
-class Bank:
-    """Answers jobs from what is kept, and simulates the others. ``folder`` None keeps nothing beyond the process.
-
-    Use it as a context: its processes end with it. Raises ``SearchError`` for a ledger that another model has written.
+    Use it as a context: nobody else may write the file meanwhile. Raises ``SearchError`` where somebody does, for a file that is
+    no ledger, and for one that another model has written.
     """
 
-    def __init__(self, folder: Path | None = None, workers: int | None = None) -> None:
-        self._kept: dict[str, Any] = {}
+    def __init__(self, path: Path | None = None) -> None:
+        self.answers: dict[str, dict[str, Any]] = {}
         self._file: FileIO | None = None
-        self._pool: ProcessPoolExecutor | None = None
-        self._workers = workers or os.cpu_count() or 1
-        self.simulated = 0  # jobs that were not kept already
-        if folder is not None:
-            self._read(folder_at(folder) / LEDGER)
+        if path is not None:
+            folder_at(path.parent)
+            self._file = appending(path)
+            self._read(path, self._file)
 
-    def _read(self, path: Path) -> None:
-        """Take what an earlier search kept, and hold the ledger for this one. A last line cut off by a crash is dropped."""
-        self._file = appending(path)
+    def _read(self, path: Path, file: FileIO) -> None:
+        """Take what is there, and hold the file. A last line cut off by a crash is dropped."""
         try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            self._file.close()
+            file.close()
             raise SearchError(f"{path}: another search is writing it; wait for it, or use another folder") from None
-        self._file.seek(0)
-        text = self._file.read().decode("utf-8", errors="replace")
+        file.seek(0)
+        text = file.read().decode("utf-8", errors="replace")
         whole = text[: text.rfind("\n") + 1]
         if not whole:
-            self._file.truncate(0)
-            self._append({"model": model_hash()})
+            file.truncate(0)
+            append(file, json.dumps({"model": model_hash()}) + "\n")
             return
         try:
             first, *entries = (json.loads(line) for line in whole.splitlines())
-            of, self._kept = first["model"], {entry["key"]: entry for entry in entries}
+            of, self.answers = first["model"], {entry["key"]: entry for entry in entries}
         except (ValueError, KeyError, TypeError) as e:
             raise SearchError(f"{path}: is no ledger of simulated tables ({e}); remove it to begin again") from e
-        if of != model_hash():
+        if of not in same_models():
             raise SearchError(
                 f"{path}: was made with another version of the model; use another folder, or remove it to begin again"
             )
         if whole != text:
-            self._file.truncate(len(whole.encode()))
+            file.truncate(len(whole.encode()))
 
-    def _append(self, entry: Mapping[str, Any]) -> None:
+    def keep(self, key: str, answer: Mapping[str, Any]) -> None:
+        """Add an answer."""
+        self.answers[key] = {"key": key, **answer}
         if self._file is not None:
-            append(self._file, json.dumps(entry) + "\n")
+            append(self._file, json.dumps(self.answers[key]) + "\n")
 
-    @property
-    def kept(self) -> int:
-        """How many tables are kept."""
-        return len(self._kept)
-
-    def __enter__(self) -> Bank:
+    def __enter__(self) -> Self:
         return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self._file is not None:
+            self._file.close()  # lets go of the file
+            self._file = None
+
+
+class Bank(Ledger):
+    """Answers jobs from what is kept in ``folder``, and simulates the others in ``workers`` processes, which end with it."""
+
+    def __init__(self, folder: Path | None = None, workers: int | None = None) -> None:
+        self._pool: ProcessPoolExecutor | None = None
+        self._workers = workers or os.cpu_count() or 1
+        self.simulated = 0  # jobs that were not kept already
+        super().__init__(None if folder is None else folder / LEDGER)
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         if self._pool is not None:
             ended(self._pool, gently=kind is None)
             self._pool = None
-        if self._file is not None:
-            self._file.close()  # lets go of the ledger
-            self._file = None
+        super().__exit__(kind, error, trace)
 
     def ask(self, jobs: Sequence[Job], progress: Callable[[int, int], None] | None = None) -> list[Found]:
         """What each job finds, in the order of the jobs."""
-        wanted = {job.key: job for job in jobs if job.key not in self._kept}
-        done = len(jobs) - len(wanted)
-        if wanted and self._workers == 1:
-            for job in wanted.values():
-                self._keep(job, found_by(job))
-                done += 1
-                if progress is not None:
-                    progress(done, len(jobs))
-        elif wanted:
-            for job, kept in self._side_by_side(wanted.values()):
-                self._keep(job, kept)
-                done += 1
-                if progress is not None:
-                    progress(done, len(jobs))
-        if progress is not None:
-            progress(len(jobs), len(jobs))
-        return [_found(self._kept[job.key]) for job in jobs]
+        tell = progress or (lambda done, total: None)
+        wanted = {job.key: job for job in jobs if job.key not in self.answers}
+        for i, (job, found) in enumerate(self._found(wanted.values()), len(jobs) - len(wanted) + 1):
+            self.simulated += 1
+            self.keep(job.key, {**asdict(job), **found})
+            tell(i, len(jobs))
+        tell(len(jobs), len(jobs))
+        return [table_of(self.answers[job.key]) for job in jobs]
 
-    def _side_by_side(self, jobs: Iterable[Job]) -> Iterable[tuple[Job, dict[str, Any]]]:
+    def _found(self, jobs: Collection[Job]) -> Iterator[tuple[Job, dict[str, Any]]]:
+        """What each job finds, as it is finished."""
+        if self._workers == 1 or not jobs:
+            yield from ((job, found_by(job)) for job in jobs)
+            return
         self._pool = self._pool or processes(self._workers)
-        waiting: dict[Future[dict[str, Any]], Job] = {self._pool.submit(found_by, job): job for job in jobs}
-        for future in as_completed(waiting):
-            yield waiting[future], future.result()
-
-    def _keep(self, job: Job, kept: dict[str, Any]) -> None:
-        self.simulated += 1
-        entry = {"key": job.key, "changes": dict(job.changes), "seed": job.seed, "size": job.size, **kept}
-        self._kept[job.key] = entry
-        self._append(entry)
+        waiting = {self._pool.submit(found_by, job): job for job in jobs}
+        yield from ((waiting[future], future.result()) for future in as_completed(waiting))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from sim.errors import StoreError
 from sim.evidence.claims.contrasts import Contrast, Effect, Finding, contrasts
 from sim.evidence.stored import kept
 from sim.theory.claims import claims
@@ -93,10 +94,10 @@ def differences(found: Iterable[Finding], data: Mapping[str, Any]) -> list[str]:
 
 
 def said() -> dict[str, str]:
-    """By claim, its verdict in this model in a sentence, as kept; empty where nothing is kept."""
+    """By claim, its verdict in this model in a sentence, as kept; empty where nothing is kept, or what is is ``refused``."""
     try:
         data = kept("claims")
-    except OSError:
+    except OSError:  # StoreError is one
         return {}
     verdicts = {row["contrast"]: row["verdict"] for row in data["findings"]}
     tested: dict[str, dict[str, str]] = {}
@@ -105,6 +106,17 @@ def said() -> dict[str, str]:
             for claim in contrast.claims:
                 tested.setdefault(claim, {})[contrast.id] = verdicts[contrast.id]
     return {claim: sentence(found) for claim, found in tested.items()}
+
+
+def refused() -> bool:
+    """Whether verdicts are kept that another model came to."""
+    try:
+        kept("claims")
+    except StoreError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def sentence(found: Mapping[str, str]) -> str:

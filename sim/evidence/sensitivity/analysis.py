@@ -62,23 +62,25 @@ def sensitivity(
     ``EvidenceError`` where the design is impossible or the measure is missing.
     """
     checked(method, seed, trajectories, samples, replicates, top)
-    how = _How(evaluate, seed, replicates, threads or os.cpu_count() or 1, progress or (lambda part, done, total: None))
-    base, noise = _at_the_base(how, ranges)
+    if not ranges:
+        raise EvidenceError("no number is left to move; name some by --parameters")
+    runs = _Runs(evaluate, seed, replicates, threads or os.cpu_count() or 1, progress or (lambda part, done, total: None))
+    n = max(BASE_SEEDS, replicates)
+    at_base = runs.at("noise", [{}], [n])[0]
+    sd = float(at_base.std(ddof=1))
+    noise = {"base": Noise(1, n, sd, sd / replicates**0.5)}
     screened: tuple[Screened, ...] = ()
     shared: tuple[Shared, ...] = ()
-    runs = max(BASE_SEEDS, replicates)
+    left = list(ranges)
     if method != "sobol":
-        screened, noise["morris"], n = _morris(how, ranges, trajectories)
-        runs += n
+        screened, noise["morris"] = _morris(runs, ranges, trajectories)
         moved = sorted((one for one in screened if one.mu_star > 0), key=lambda one: -one.mu_star)[:top]
-        order = {one.name: i for i, one in enumerate(moved)}
-        ranges_left = sorted((r for r in ranges if r.name in order), key=lambda r: order[r.name])
-    else:
-        ranges_left = list(ranges)
-    if method != "morris" and ranges_left:
-        shared, noise["sobol"], n = _sobol(how, ranges_left, samples)
-        runs += n
-    return Sensitivity(tuple(ranges), seed, replicates, trajectories, samples, base, screened, shared, noise, runs)
+        by_name = {r.name: r for r in ranges}
+        left = [by_name[one.name] for one in moved]
+    if method != "morris" and left:
+        shared, noise["sobol"] = _sobol(runs, left, samples)
+    base = float(at_base[:replicates].mean())
+    return Sensitivity(tuple(ranges), seed, replicates, trajectories, samples, base, screened, shared, noise, runs.done)
 
 
 def checked(method: str, seed: int, trajectories: int, samples: int, replicates: int, top: int) -> None:
@@ -99,49 +101,52 @@ def checked(method: str, seed: int, trajectories: int, samples: int, replicates:
 # --------------------------------------------------------------------------------------------------------------- runs
 
 
-@dataclass(frozen=True)
-class _How:
+@dataclass
+class _Runs:
+    """The measure at points of parameters, on seeds from ``seed`` on."""
+
     evaluate: Evaluate
     seed: int
     replicates: int
     threads: int
     progress: Progress
+    done: int = 0
 
+    def at(self, part: str, points: Sequence[Mapping[str, float]], seeds: Sequence[int]) -> np.ndarray:
+        """The measure at every point on its number of seeds: a row a point, missing where not asked."""
+        tasks = [(i, j) for i, n in enumerate(seeds) for j in range(n)]
+        out = np.full((len(points), max(seeds)), np.nan)
+        # Closing the results first calls off what has not begun, so that a fault is told at once.
+        with (
+            ThreadPoolExecutor(max_workers=self.threads) as pool,
+            closing(cast(Any, pool.map(lambda task: self.evaluate(points[task[0]], self.seed + task[1]), tasks))) as values,
+        ):
+            for done, ((i, j), value) in enumerate(zip(tasks, values, strict=True), start=1):
+                if not np.isfinite(value):
+                    odd = ", ".join(f"{name}={v:.4g}" for name, v in list(points[i].items())[:3])
+                    more = ", ..." if len(points[i]) > 3 else ""
+                    where = f"with {odd}{more}" if points[i] else "at the scenario's own parameters"
+                    raise EvidenceError(
+                        f"the measure has no value {where} (seed {self.seed + j}); take another measure or arm, more clients, "
+                        "or a smaller --range"
+                    )
+                out[i, j] = value
+                self.progress(part, done, len(tasks))
+        self.done += len(tasks)
+        return out
 
-def _runs(how: _How, part: str, points: Sequence[Mapping[str, float]], seeds: Sequence[int]) -> np.ndarray:
-    """The measure at every point on its number of seeds (``how.seed`` onwards): a row a point, missing where not asked."""
-    tasks = [(i, j) for i, n in enumerate(seeds) for j in range(n)]
-    out = np.full((len(points), max(seeds)), np.nan)
-    # Closing the results first calls off what has not begun, so that a fault is told at once.
-    with (
-        ThreadPoolExecutor(max_workers=how.threads) as pool,
-        closing(cast(Any, pool.map(lambda task: how.evaluate(points[task[0]], how.seed + task[1]), tasks))) as values,
-    ):
-        for done, ((i, j), value) in enumerate(zip(tasks, values, strict=True), start=1):
-            if not np.isfinite(value):
-                odd = ", ".join(f"{name}={v:.4g}" for name, v in list(points[i].items())[:3])
-                where = f"with {odd}{', ...' if len(points[i]) > 3 else ''}" if points[i] else "at the scenario's own parameters"
-                raise EvidenceError(
-                    f"the measure has no value {where} (seed {how.seed + j}); take another measure or arm, more clients, "
-                    "or a smaller --range"
-                )
-            out[i, j] = value
-            how.progress(part, done, len(tasks))
-    return out
+    def of(self, part: str, ranges: Sequence[Range], design: np.ndarray, check: int) -> tuple[np.ndarray, np.ndarray, Noise]:
+        """The measure at every point of a design (a row a point, a column a seed), its means, and the noise in it.
 
-
-def _points(ranges: Sequence[Range], design: np.ndarray) -> list[dict[str, float]]:
-    """Rows of a design as parameters of the model, inside their ranges to the last bit."""
-    low, high = np.array([r.low for r in ranges]), np.array([r.high for r in ranges])
-    inside = np.clip(design, low, high)
-    return [dict(zip([r.name for r in ranges], map(float, row), strict=True)) for row in inside]
-
-
-def _design_runs(how: _How, part: str, ranges: Sequence[Range], design: np.ndarray, check: int) -> np.ndarray:
-    """Every point on all replicates; with a single one, the first ``check`` points on a second seed too, to see the noise."""
-    n = len(design)
-    seeds = [how.replicates] * n if how.replicates > 1 else [2] * check + [1] * (n - check)
-    return _runs(how, part, _points(ranges, design), seeds)
+        Points are inside their ranges to the last bit. With a single replicate the first ``check`` points are run on a second
+        seed too, to see the noise.
+        """
+        n = len(design)
+        seeds = [self.replicates] * n if self.replicates > 1 else [2] * check + [1] * (n - check)
+        inside = np.clip(design, [r.low for r in ranges], [r.high for r in ranges])
+        found = self.at(part, [dict(zip([r.name for r in ranges], map(float, row), strict=True)) for row in inside], seeds)
+        output = found[:, : self.replicates].mean(axis=1)
+        return found, output, _noise_of(found, output, self.replicates)
 
 
 def _problem(ranges: Sequence[Range]) -> dict[str, Any]:
@@ -150,16 +155,6 @@ def _problem(ranges: Sequence[Range]) -> dict[str, Any]:
 
 
 # --------------------------------------------------------------------------------------------------------------- noise
-
-
-def _at_the_base(how: _How, ranges: Sequence[Range]) -> tuple[float, dict[str, Noise]]:
-    """The measure at the scenario's own parameters, and how far it goes from seed to seed there."""
-    if not ranges:
-        raise EvidenceError("no number is left to move; name some by --parameters")
-    n = max(BASE_SEEDS, how.replicates)
-    values = _runs(how, "noise", [{}], [n])[0]
-    sd = float(values.std(ddof=1))
-    return float(values[: how.replicates].mean()), {"base": Noise(1, n, sd, sd / how.replicates**0.5)}
 
 
 def _noise_of(found: np.ndarray, output: np.ndarray, replicates: int) -> Noise:
@@ -181,19 +176,17 @@ def _noise_of(found: np.ndarray, output: np.ndarray, replicates: int) -> Noise:
 # ------------------------------------------------------------------------------------------------------------- Morris
 
 
-def _morris(how: _How, ranges: Sequence[Range], trajectories: int) -> tuple[tuple[Screened, ...], Noise, int]:
+def _morris(runs: _Runs, ranges: Sequence[Range], trajectories: int) -> tuple[tuple[Screened, ...], Noise]:
     from SALib.analyze import morris as analysis
     from SALib.sample import morris as sampling
 
-    design = sampling.sample(_problem(ranges), trajectories, num_levels=LEVELS, seed=how.seed)
-    found = _design_runs(how, "morris", ranges, design, CHECKED_TRAJECTORIES * (len(ranges) + 1))
-    output = found[:, : how.replicates].mean(axis=1)
-    index = analysis.analyze(_problem(ranges), design, output, num_levels=LEVELS, num_resamples=RESAMPLES, seed=how.seed)
-    each = elementary_effects(design, found, ranges)  # trajectory, parameter, seed
-    noise = quantile(found.shape[1]) * np.sqrt(np.nanmean(_variance(each), axis=0) / how.replicates)
+    design = sampling.sample(_problem(ranges), trajectories, num_levels=LEVELS, seed=runs.seed)
+    found, output, overall = runs.of("morris", ranges, design, CHECKED_TRAJECTORIES * (len(ranges) + 1))
+    index = analysis.analyze(_problem(ranges), design, output, num_levels=LEVELS, num_resamples=RESAMPLES, seed=runs.seed)
+    each = elementary_effects(design, found, ranges)  # trajectory, parameter, seed; missing where not all seeds are there
+    noise = quantile(found.shape[1]) * np.sqrt(np.nanmean(each.var(axis=-1, ddof=1), axis=0) / runs.replicates)
     columns = (np.asarray(index[key], dtype=float) for key in ("mu", "mu_star", "mu_star_conf", "sigma"))
-    rows = [Screened(r.name, *map(float, row)) for r, *row in zip(ranges, *columns, noise, strict=True)]
-    return tuple(rows), _noise_of(found, output, how.replicates), int(np.isfinite(found).sum())
+    return tuple(Screened(r.name, *map(float, row)) for r, *row in zip(ranges, *columns, noise, strict=True)), overall
 
 
 def elementary_effects(design: np.ndarray, found: np.ndarray, ranges: Sequence[Range]) -> np.ndarray:
@@ -214,35 +207,27 @@ def quantile(seeds: int) -> float:
     return float(stats.t.ppf(0.975, seeds - 1))
 
 
-def _variance(values: np.ndarray) -> np.ndarray:
-    """Variance over seeds (last axis), missing where there are not all of them."""
-    return values.var(axis=-1, ddof=1)
-
-
 # -------------------------------------------------------------------------------------------------------------- Sobol
 
 
-def _sobol(how: _How, ranges: Sequence[Range], samples: int) -> tuple[tuple[Shared, ...], Noise, int]:
+def _sobol(runs: _Runs, ranges: Sequence[Range], samples: int) -> tuple[tuple[Shared, ...], Noise]:
     from SALib.analyze import sobol as analysis
     from SALib.sample import sobol as sampling
 
     block = len(ranges) + 2  # A, one number of B at a time in A, B
-    design = sampling.sample(_problem(ranges), samples, calc_second_order=False, seed=how.seed)
-    found = _design_runs(how, "sobol", ranges, design, block * max(LEAST_SAMPLES, int(samples * CHECKED_SHARE)))
-    output = found[:, : how.replicates].mean(axis=1)
-    noise, n = _noise_of(found, output, how.replicates), int(np.isfinite(found).sum())
+    design = sampling.sample(_problem(ranges), samples, calc_second_order=False, seed=runs.seed)
+    found, output, noise = runs.of("sobol", ranges, design, block * max(LEAST_SAMPLES, int(samples * CHECKED_SHARE)))
     if np.ptp(output) == 0:  # no variance, nothing to share out
-        return tuple(Shared(r.name, 0.0, 0.0, 0.0, 0.0, 0.0) for r in ranges), noise, n
+        return tuple(Shared(r.name, 0.0, 0.0, 0.0, 0.0, 0.0) for r in ranges), noise
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of resamples that happen to be constant
         index = analysis.analyze(
             _problem(ranges), output, calc_second_order=False, num_resamples=RESAMPLES,
-            seed=np.random.default_rng(how.seed),  # as a number, 0 would mean no seed
+            seed=np.random.default_rng(runs.seed),  # as a number, 0 would mean no seed
         )  # fmt: skip
     columns = (np.asarray(index[key], dtype=float) for key in ("S1", "S1_conf", "ST", "ST_conf"))
-    by_noise = noise_in_totals(found, output, block, how.replicates)
-    rows = [Shared(r.name, *map(float, row)) for r, *row in zip(ranges, *columns, by_noise, strict=True)]
-    return tuple(rows), noise, n
+    by_noise = noise_in_totals(found, output, block, runs.replicates)
+    return tuple(Shared(r.name, *map(float, row)) for r, *row in zip(ranges, *columns, by_noise, strict=True)), noise
 
 
 def noise_in_totals(found: np.ndarray, output: np.ndarray, block: int, replicates: int) -> np.ndarray:
@@ -250,4 +235,4 @@ def noise_in_totals(found: np.ndarray, output: np.ndarray, block: int, replicate
     y = found.reshape(-1, block, found.shape[1])
     difference = y[:, :1] - y[:, 1:-1]
     mine = output.reshape(-1, block)[:, [0, -1]]
-    return 0.5 * np.nanmean(_variance(difference), axis=0) / replicates / mine.var()
+    return 0.5 * np.nanmean(difference.var(axis=-1, ddof=1), axis=0) / replicates / mine.var()

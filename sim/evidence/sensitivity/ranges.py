@@ -20,14 +20,21 @@ WIDTH = 0.25
 #: A parameter that is 0 is moved by ``WIDTH`` of this proportion of what it may be. An assumption too.
 OF_WHAT_IT_MAY_BE = 0.1
 
-#: Parts that only a clinic has, beside the whole group "service".
-_OF_CLINICS = ("fatigue_warmth_cost",)
+#: Why a parameter is not moved unless it is asked for; below, which groups and parameters that is so of.
 _DERIVED = "follow from other parameters, and stay as declared"
 _CENTRES = "say where terms are centred, by definition"
 _SWITCHES = "are an experimenter's switches"
 _UNASKED = "belong to instruments that no measure here asks"
 _CLINIC = "are of clinics only"
 _STUDIED = "are what the arms of this scenario differ in"
+_NOT_MOVED = {
+    "typical person (where terms are centred)": _CENTRES,
+    "instruments that see activity": _UNASKED,
+    **dict.fromkeys(("dsq_mean", "dsq_sd", "dsq_item_sd"), _UNASKED),
+    **dict.fromkeys(("forced_response_share", "forced_response_low", "forced_response_high"), _SWITCHES),
+}
+#: Besides, outside of clinics.
+_OF_CLINICS = dict.fromkeys(("service", "fatigue_warmth_cost"), _CLINIC)
 
 
 @dataclass(frozen=True)
@@ -57,23 +64,13 @@ def ranged(name: str, value: float, width: float = WIDTH) -> Range:
 
 def left_out(scenario: Scenario) -> dict[str, str]:
     """Parameters that are not moved unless they are asked for, each with the reason (``"trust_typical": "say where ..."``)."""
-    found = {}
-    studied = set(differing(scenario.arms))
-    for parameter in PARAMETERS.values():
-        name = parameter.name
-        if parameter.status == "derived":
-            found[name] = _DERIVED
-        elif name.endswith("_typical"):
-            found[name] = _CENTRES
-        elif name.startswith("forced_response_"):
-            found[name] = _SWITCHES
-        elif name.startswith(("eeg_", "dsq_")):
-            found[name] = _UNASKED
-        elif scenario.design != "clinic" and (parameter.group == "service" or name in _OF_CLINICS):
-            found[name] = _CLINIC
-        elif name in studied:
-            found[name] = _STUDIED
-    return found
+    not_moved = _NOT_MOVED if scenario.design == "clinic" else {**_NOT_MOVED, **_OF_CLINICS}
+    studied = dict.fromkeys(differing(scenario.arms), _STUDIED)
+    why = {
+        p.name: _DERIVED if p.status == "derived" else not_moved.get(p.group) or not_moved.get(p.name) or studied.get(p.name)
+        for p in PARAMETERS.values()
+    }
+    return {name: reason for name, reason in why.items() if reason}
 
 
 def differing(arms: Iterable[Arm]) -> list[str]:

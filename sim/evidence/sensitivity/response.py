@@ -18,20 +18,24 @@ from sim.scenario.arms import chosen_arm, untreated_arm
 from sim.scenario.scenario import Arm, Scenario
 from sim.simulation.tables import Run
 
-#: Units of the measures that ``sim.compare`` knows; those of clinics stand in ``OF_CLINICS``.
-UNITS = {
-    "mean_alliance": "WAI points",
-    "alliance_growth": "WAI points",
-    "alliance_share_between_arms": "proportion of variance, 0-1",
-    "dropout_share": "proportion of clients",
-    "sessions_attended": "sessions",
-    "ruptures_per_session": "ruptures per session",
-    "distress_change": "CORE-OM points",
-    "pre_post_d": "SD of intake distress",
-    "effect_over_untreated": "CORE-OM points",
-    "anxiety_change": "ECR points",
-    "avoidance_change": "ECR points",
-}
+#: Unit and meaning of the measures that ``sim.compare`` knows; those of clinics stand in ``OF_CLINICS``.
+COMPARED = {
+    "mean_alliance": ("WAI points", "mean client-rated alliance (WAI, 1-7) over all sessions held; every client counts once"),
+    "alliance_growth": ("WAI points", "change in client-rated alliance from a client's first to last third of sessions"),
+    "alliance_share_between_arms": (
+        "proportion of variance, 0-1", "proportion of the differences in late alliance between clients that lies between the arms"
+    ),
+    "dropout_share": ("proportion of clients", "proportion of people in therapy who dropped out"),
+    "sessions_attended": ("sessions", "mean number of sessions that people in therapy came to"),
+    "ruptures_per_session": ("ruptures per session", "mean number of ruptures in a session"),
+    "distress_change": ("CORE-OM points", "mean change of distress from intake to the last rating; negative = better"),
+    "pre_post_d": ("SD of intake distress", "fall in distress from intake to last rating in SD of intake distress"),
+    "effect_over_untreated": (
+        "CORE-OM points", "change of distress with therapy minus that of the same people without it; negative = therapy helps"
+    ),
+    "anxiety_change": ("ECR points", "mean change of clients' attachment anxiety over therapy (latent)"),
+    "avoidance_change": ("ECR points", "mean change of clients' attachment avoidance over therapy (latent)"),
+}  # fmt: skip
 #: A measure of all arms together: there is no arm to choose.
 OF_ALL_ARMS = ("alliance_share_between_arms",)
 _LABELS = ("label", "number", "yes/no")
@@ -56,16 +60,15 @@ class Outcome:
 
     def __call__(self, parameters: Mapping[str, float], seed: int) -> float:
         """The measure with these parameters of the model, on this seed's people and random draws."""
+        total = 0.0
         try:
-            return sum(sign * float(self.function(run(_with(s, parameters), seed, threads=1))) for sign, s in self.parts)
+            for sign, scenario in self.parts:  # in every arm, over what the arm or its policies set
+                arms = [arm.model_copy(update={"parameters": {**arm.parameters, **parameters}}) for arm in scenario.arms]
+                under = scenario.model_copy(update={"arms": tuple(arms)})
+                total += sign * float(self.function(run(under, seed, threads=1)))
         except StateError as e:
             raise EvidenceError(f"with these ranges the simulation left what is possible ({e}); take a smaller --range") from e
-
-
-def _with(scenario: Scenario, parameters: Mapping[str, float]) -> Scenario:
-    """The scenario with these parameters in every arm, over what the arm or its policies set."""
-    arms = tuple(arm.model_copy(update={"parameters": {**arm.parameters, **parameters}}) for arm in scenario.arms)
-    return scenario.model_copy(update={"arms": arms})
+        return total
 
 
 def column_names(clinic: bool) -> dict[str, tuple[str, str]]:
@@ -113,8 +116,8 @@ def _measure(scenario: Scenario, name: str) -> tuple[Callable[[Run], float], str
     clinic = scenario.design == "clinic"
     known = {**MEASURES, **(CLINIC_MEASURES if clinic else {})}
     if name in known:
-        unit = UNITS.get(name) or OF_CLINICS[name].unit
-        return known[name], unit, " ".join((known[name].__doc__ or name).split()).split(". ")[0].rstrip(".")
+        unit, meaning = COMPARED[name] if name in COMPARED else (OF_CLINICS[name].unit, OF_CLINICS[name].title)
+        return known[name], unit, meaning
     columns = column_names(clinic)
     if name in columns:
         table, _, column = name.partition(".")

@@ -239,6 +239,7 @@ def write_report(run: Run, folder: str | Path) -> Path:
         involved=shown,
         also=involved.also_at_work(run.scenario),
         verdicts=verdicts.said(),
+        verdicts_refused=verdicts.refused(),
         sources=sources(),
         sampling=doubts.sampling(run),
         left_open=answer_ensemble.left_open(run),

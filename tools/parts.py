@@ -1,0 +1,136 @@
+"""Work of minutes and hours in parts, each told with its seconds: ``make evidence`` and ``make deep``.
+
+    python -m tools.parts evidence [PART ...]   # all that is kept in sim/evidence/kept; a part that is done is skipped
+    python -m tools.parts deep [PART ...]       # slow tests and checks of speed; a part is chosen by a piece of its name
+
+A part of ``evidence`` is done when its result is kept and of the present model. One that was killed goes on from the ledger in
+its folder; a ledger of another model is moved aside. The first part that fails ends ``evidence``, since the others need it.
+"""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sim.evidence.stored import NAMES, kept, same_models
+from sim.files import moved_aside
+
+FOLDER = Path("results") / "evidence"
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part: its command, and of evidence what it ``makes`` in ``sim/evidence/kept`` and the folder of its ledger."""
+
+    name: str
+    command: tuple[str, ...]
+    makes: str = ""
+    folder: Path | None = None
+
+    @property
+    def done(self) -> bool:
+        """Whether its result is there, made with the present model."""
+        try:
+            return bool(self.makes and kept(self.makes))
+        except OSError:  # never made, or with another model
+            return False
+
+
+def _attune(name: str, *words: str) -> Part:
+    folder = FOLDER / name
+    return Part(name, (sys.executable, "-m", "sim", *(str(folder) if word == "FOLDER" else word for word in words)), name, folder)
+
+
+#: In the order in which they need each other.
+EVIDENCE = (
+    _attune("calibration", "calibrate", "--out", "FOLDER", "--rounds", "20", "--keep"),
+    _attune("validation", "validate", "--keep"),
+    _attune("leave_one_out", "validate", "--leave-one-out", "--folder", "FOLDER", "--keep"),
+    _attune("competing", "validate", "--competing", "--folder", "FOLDER", "--keep"),
+    _attune("ensemble", "ensemble", "--build", "FOLDER", "--keep"),
+    _attune("claims", "claims", "--keep"),
+    _attune("claims_over_ensemble", "validate", "--claims-over", "20", "--folder", "FOLDER", "--keep"),
+)
+assert {part.makes for part in EVIDENCE} == set(NAMES)
+
+
+def deep() -> tuple[Part, ...]:
+    """Every test that is too slow for each commit, and every check of speed."""
+    pytest = (sys.executable, "-m", "pytest", "-q", "-m", "deep")
+    listed = subprocess.run([*pytest, "--collect-only"], stdout=subprocess.PIPE, text=True, check=True).stdout
+    tests = dict.fromkeys(line.split("[")[0] for line in listed.splitlines() if "::" in line)
+    return (
+        *(Part(test.removeprefix("tests/"), (*pytest, test)) for test in tests),
+        *(Part(f"benchmark {name}", (sys.executable, "-m", f"tests.benchmarks.{name}", "--check"))
+          for name in ("speed", "clinic", "app", "batch")),
+    )  # fmt: skip
+
+
+def run(part: Part) -> int:
+    """Run a part; its exit status."""
+    for ledger in part.folder.glob("*.jsonl") if part.folder else ():
+        with ledger.open(encoding="utf-8", errors="replace") as file:
+            first = file.readline()
+        if not any(model in first for model in same_models()):
+            print(f"   made with another model, moved aside: {moved_aside(ledger.parent)}", flush=True)
+            break
+    with subprocess.Popen(part.command) as child:
+        try:
+            return child.wait()
+        except SystemExit:  # this process is to end, and nobody has told the other one
+            child.terminate()
+            raise
+
+
+def run_all(parts: Sequence[Part], on: bool) -> int:
+    """Run the parts that are not done, ``on`` after one has failed or not; 0, or 1 where one failed."""
+    said: list[str] = []
+    failed = False
+    try:
+        for part in parts:
+            if part.done:
+                said.append(f"== {part.name}: done before")
+                continue
+            print(f"== {part.name}", flush=True)
+            said.append(f"== {part.name}: stopped; the same command goes on from there")
+            begun = time.monotonic()
+            status = run(part)
+            how = "passed" if status == 0 else f"failed ({status})"
+            said[-1] = f"== {part.name}: {how}, {time.monotonic() - begun:.0f} s"
+            print(said[-1], flush=True)
+            failed = failed or status != 0
+            if failed and not on:
+                break
+    finally:
+        print("\n".join(["", *said]), flush=True)
+    return int(failed)
+
+
+def main(words: Sequence[str]) -> int:
+    """What is asked for on the command line; its exit status."""
+    if not words or words[0] not in ("evidence", "deep"):
+        print(__doc__, file=sys.stderr)
+        return 2
+    kind, *wanted = words
+    parts = EVIDENCE if kind == "evidence" else deep()
+    chosen = [
+        part for part in parts
+        if not wanted or part.name in wanted or (kind == "deep" and any(word in part.name for word in wanted))
+    ]  # fmt: skip
+    if not chosen:
+        print(f"no part '{' '.join(wanted)}'; parts are: {', '.join(part.name for part in parts)}", file=sys.stderr)
+        return 2
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    try:
+        return run_all(chosen, on=kind == "deep")
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
