@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from sim.errors import AttuneError as AttuneError
     from sim.errors import ScenarioError as ScenarioError
     from sim.folders.compare import compare_folders as compare_folders
-    from sim.folders.replay import replayed as replayed
     from sim.runs.compare import compare as compare
     from sim.runs.run import run as run
     from sim.scenario.scenario import Scenario as Scenario
@@ -44,7 +43,6 @@ _PLACES = {
     "open_run": "sim.storage.reading",
     "run_batch": "sim.batch.run",
     "open_batch": "sim.batch.results",
-    "replayed": "sim.folders.replay",
     "compare": "sim.runs.compare",
     "compare_folders": "sim.folders.compare",
     "Parameters": "sim.theory.parameters",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import shlex
 import shutil
 import sys
@@ -20,28 +19,22 @@ import pytest
 from scipy import stats
 
 import sim
-from sim import luck, measures
+from sim import measures
 from sim.batch import chunk as chunks
 from sim.batch.results import open_batch
 from sim.batch.run import run_batch
 from sim.cli.main import main
-from sim.cli.printed import replay as replay_page
 from sim.errors import StateError, StoreError
 from sim.export.tables import export
 from sim.folders import status, verify
 from sim.folders.compare import compare_folders
-from sim.folders.faults import faults_in
-from sim.folders.replay import alone, failures_of, first_failing, replayed, where_they_lie
-from sim.scenario.points import Point
-from sim.simulation.build import build, client_numbers
-from sim.simulation.tasks import Task, simulated_part
+from sim.folders.replay import failures_of
 from sim.storage import ledger, store
 from sim.storage import reading as result_folder
 from sim.storage.store import values_hash
 from sim.therapy.clinic.matching import MATCHING
-from sim.therapy.course import Running
 from sim.therapy.model import Model
-from sim.therapy.session import World, traced_quantities
+from sim.therapy.session import World
 
 SPEC: dict[str, Any] = {
     "question": "Can it be looked into?",
@@ -600,172 +593,40 @@ def test_failures_have_one_number_everywhere(attune: Any, place: Path) -> None:
     table = open_batch(place / "clinic").failures
     listed = failures_of(place / "clinic")
     assert 1 <= len(listed) == len(table)
-    for i, (failure, row) in enumerate(zip(listed, table.itertuples(), strict=True)):
-        assert (failure.point, failure.arm, failure.replicate, failure.error) == (row.point, row.arm, row.replicate, row.error)
+    for i, (one, row) in enumerate(zip((found.failure for found in listed), table.itertuples(), strict=True)):
+        assert (one.point, one.arm, one.replicate, one.error) == (row.point, row.arm, row.replicate, row.error)
         assert row.replay.endswith(f"--failure {i}")
     code, out, _ = attune("replay", place / "clinic")
-    assert code == 0 and f"{len(listed)} runs failed" in out
-    assert "clinic.arrivals_per_week: 0.5: none of " in out and ", 3: 2 of " in out
-    assert "this rule knows what to do with 4" in out and f"--failure {0}" in out
+    assert code == 0 and f"{len(listed)} failed in" in out and "this rule knows what to do with 4" in out
 
 
-def test_a_failed_clinic_is_replayed_to_the_line(attune: Any, place: Path, tmp_path: Path) -> None:
-    """The same error, the week, how the clinic stood, the line of the file that came with --with; and a file that fails alone."""
-    code, out, _ = attune("replay", place / "clinic", "--failure", 1, "--write", "failing.yaml")
-    assert code == 0 and "it fails again, in just the same way" in out and "clinic.arrivals_per_week  3   (otherwise 0.5)" in out
-    assert f'{place / "clinic" / "with" / "rules.py"}", line 8, in short_lists' in out
-    found = replayed(place / "clinic", 1)
-    assert found.followed is not None and f"It fails in week {found.followed.week}." in out
-    assert list(found.followed.weeks["week"])[-1] == found.followed.week - 1
-    command = shlex.split(out.splitlines()[-1])[1:]
-    assert command[:2] == ["run", "failing.yaml"]
-    code, _, err = attune(*command, "--out", tmp_path / "again")
-    assert code != 0 and "this rule knows what to do with 4" in err
-    code, _, err = attune("replay", place / "clinic", "--failure", 1, "--write", "failing.yaml")
-    assert code == 2 and "already exists" in err
+def test_a_failed_run_is_told_and_its_command_repeats_it(attune: Any, place: Path, tmp_path: Path) -> None:
+    """Point, seed, the line of the file that came with --with; the command fails in the same way and leaves nothing."""
+    one = failures_of(place / "clinic")[0]
+    code, out, _ = attune("replay", place / "clinic", "--failure", 0)
+    assert code == 0 and f"point {one.point.number} ({one.point.name}), arm 'ours', replicate 0; seed 1" in out
+    assert 'with/rules.py", line 8, in short_lists' in out and out.strip().endswith(f"To repeat it: {one.command}")
+    code, _, err = attune(*shlex.split(one.command)[1:])
+    assert code == 2 and err.strip().splitlines()[-1].removeprefix("attune: ") in one.failure.error
+    assert not list(tmp_path.rglob("*.parquet"))
 
 
-def test_a_failing_client_is_found_with_week_quantity_and_verb(place: Path) -> None:
-    """Of those simulated together the one whose quantity it is, alone with common random numbers, and the verb that moved it."""
-    failures = failures_of(place / "heart")
-    assert failures and all("client_engagement is -" in failure.error for failure in failures)
-    found = replayed(place / "heart", len(failures) - 1, model=MINE)
-    assert found.same and found.client is not None and found.together == 12 and found.program == ()
-    dyad = int(found.failure.error.split("dyad row ")[1].split(":")[0])
-    assert found.place == dyad
-    followed = found.followed
-    assert followed is not None and f"week {followed.week}," in found.failure.error
-    (fault,) = followed.faults
-    assert fault.name == "client_engagement" and fault.value < 0 == fault.low
-    assert f"{fault.value}" in found.failure.error
-    assert list(followed.steps["verb"])[-1] == "lose_heart"
-    assert followed.weeks["dyad client_engagement"].iloc[-1] == fault.value
-    shown = "\n".join(replay_page.explained(found))
-    for said in (f"client {found.client}", f"week {followed.week}", "client_engagement", "lose_heart", "WAI client", "0..1"):
-        assert said in shown
-    # that course, to the last week before, is the one of the whole run
-    whole = sim.run(found.scenario, found.seed)
-    mine = whole.sessions[(whole.sessions["arm"] == found.arm.name) & (whole.sessions["replicate"] == found.failure.replicate)]
-    first = mine[mine["client"] == found.client].head(3)
-    np.testing.assert_array_equal(first["wai_client"], followed.weeks.set_index("session").loc[[1, 2, 3], "wai_client"])
-
-
-def test_the_written_scenario_fails_at_the_same_client(place: Path) -> None:
-    """One arm, no more people than needed, the seed of the point (here each has its own): the same value at the same place."""
-    failures = failures_of(place / "heart")
-    found = replayed(place / "heart", len(failures) - 1, model=MINE)
-    small = alone(found)
-    assert [arm.name for arm in small.arms] == [found.failure.arm] and small.clients_per_arm == found.client + 1
-    assert small.batch is None and found.seed != 1 and small.replicates == found.failure.replicate + 1 > 1
-    assert found.followed is not None
-    (arm,), value = small.arms, found.followed.faults[0].value
-    task = Task(arm, found.failure.replicate, client_numbers(small, arm))
-    with pytest.raises(StateError, match=re.escape(f"dyad row {found.place}: client_engagement is {value};")):
-        simulated_part(small, found.seed, task, MINE)
-    with pytest.raises(StateError, match="client_engagement"):
-        sim.run(small, found.seed, model=MINE)
-
-
-def test_where_failures_lie_is_told_by_level_or_by_range() -> None:
-    """Counted level by level where there are few, else from where to where; a factor with one level says nothing."""
-    points = [Point(i, "", {"x": i / 20, "y": ["a", "b"][i % 2], "z": 1}) for i in range(20)]
-    failures = [chunks.Failure(p, 0, 0, "arm", "", "") for p in (13, 15, 19, 19)]
-    tasks = dict.fromkeys(range(20), 3)
-    every = {"x": "0.65 to 0.95 (all points: 0 to 0.95)", "y": "a: none of 60, b: 4 of 60"}
-    assert where_they_lie(points, failures, tasks, 2) == every
-    begun = dict.fromkeys(range(1, 20, 2), 3)  # of an unfinished batch
-    assert where_they_lie(points, failures, begun, 2)["y"] == "a: not run yet, b: 4 of 60"
-    assert where_they_lie(points[:1], failures[:0], {0: 1}, 2) == {}
-
-
-def test_a_quantity_that_is_no_number_is_traced_to_the_verb_that_made_it(tmp_path: Path) -> None:
-    """Also where the error is about a rating that was only asked later; crossed designs are narrowed to one pairing."""
-
-    def lose_trust(world: World, rows: np.ndarray) -> None:
-        lost = (world.clients.anxiety[world.client_of[rows]] > 0.7) & (world.week == 3)
-        world.dyads.client_trust[rows] = np.where(lost, np.nan, world.dyads.client_trust[rows])
-
-    mine = Model().insert(lose_trust, after="form_alliance")
-    spec = {key: value for key, value in SPEC.items() if key != "arms"} | {
-        "design": "crossed", "client": ["secure", "preoccupied"], "therapist": ["secure", "dismissing", "none"], "replicates": 1,
-    }  # fmt: skip
-    run_batch(sim.from_spec(spec, "crossed"), 1, tmp_path / "crossed", workers=1, model=mine)
-    found = replayed(tmp_path / "crossed", 1, model=mine)
-    assert "rating" in found.failure.error and found.followed is not None
-    assert [fault.name for fault in found.followed.faults] == ["client_trust"]
-    assert list(found.followed.steps["verb"])[-1] == "lose_trust"
-    shown = "\n".join(replay_page.explained(found))
-    assert "client_trust" in shown and "is no number" in shown and re.search(r"lose_trust +no number", shown)
-    small = alone(found)
-    assert [arm.name for arm in small.arms] == [found.arm.name] and small.clients_per_arm == found.place + 1
-    with pytest.raises(StateError, match="week 3: the rating"):
-        sim.run(small, found.seed, model=mine)
-
-
-def test_narrowing_finds_the_first_and_admits_when_nobody_fails_alone() -> None:
-    """Halving, with no more simulated than there are."""
-    asked: list[int] = []
-
-    def fails(clients: np.ndarray) -> bool:
-        asked.append(clients.size)
-        return bool(np.isin([11, 37, 38], clients).any())
-
-    assert first_failing(np.arange(64), fails) == 11
-    assert sum(asked[:-1]) <= 64
-    assert first_failing(np.array([5]), lambda clients: True) == 5
-    assert first_failing(np.arange(8), lambda clients: clients.size > 4) is None
-
-
-def test_whoever_needs_company_to_fail_is_not_blamed_alone(tmp_path: Path) -> None:
-    """A verb that fails for many at once: said so, without a client."""
-
-    def crowded(world: World, rows: np.ndarray) -> None:
-        if rows.size > 5:
-            raise ValueError("too many at once")
-
-    mine = Model().insert(crowded, after="heal")
-    run_batch(sim.from_spec({**SPEC, "replicates": 1, "arms": {"a": {}}}, "crowd"), 1, tmp_path / "crowd", workers=1, model=mine)
-    found = replayed(tmp_path / "crowd", 0, model=mine)
-    assert found.same and found.client is None and found.place is None
-    assert "takes several of the 12 clients" in "\n".join(replay_page.explained(found))
-
-
-def test_an_exchange_at_fault_is_told(place: Path) -> None:
-    """A quantity of the exchange that leaves its range is found in the trace, at its exchange."""
-    scenario = sim.from_spec({**SPEC, "record": {"exchanges": {"clients": [0], "arms": ["secure"]}}}, "traced")
-    world = build(scenario, scenario.arms[0], 0, 1, np.array([0]))
-    Running(world).live_a_week()
-    assert faults_in(world, None, len(world.dyads), len(world.clients)) == ()
-    k = list(traced_quantities(world)).index("client_arousal")
-    world.trace[0, 1:, k] = 1.5
-    world.dyads["client_arousal"][0] = 1.5
-    told = StateError("week 1, dyad 0: client_arousal is 1.5, outside 0..1", ["client_arousal"])
-    (fault,) = faults_in(world, told, 1, 1)
-    assert (fault.name, fault.exchange, fault.value) == ("client_arousal", 2, 1.5)
-    world.dyads["capability"][0] = 2.0
-    assert [f.name for f in faults_in(world, told, 1, 1)] == ["client_arousal"]
-    assert {f.name for f in faults_in(world, ValueError("client_arousal"), 1, 1)} == {"client_arousal", "capability"}
-
-
-def test_whom_the_error_is_about_goes_before_who_comes_first(tmp_path: Path) -> None:
-    """Client 1 would fail later; the batch failed for client 3."""
-
-    def too_trusting(world: World, rows: np.ndarray) -> None:
-        who = world.client_code[world.client_of[rows]]
-        for number, week in ((1, 5), (3, 3)):
-            if world.week == week:
-                world.dyads.client_trust[rows[who == luck.person("client", np.array([number]))]] = 1.5
-
-    mine = Model().insert(too_trusting, after="form_alliance")
-    run_batch(sim.from_spec({**SPEC, "replicates": 1, "arms": {"a": {}}}, "two"), 1, tmp_path / "two", workers=1, model=mine)
-    found = replayed(tmp_path / "two", 0, model=mine)
-    assert "dyad row 3: client_trust is 1.5" in found.failure.error
-    assert found.client == 3 and found.followed is not None and found.followed.week == 3
+def test_a_scenario_without_a_batch_is_repeated_as_it_stands(attune: Any, tmp_path: Path) -> None:
+    """It has no points: the command names none."""
+    chunks.run_added.cache_clear()
+    chunks.run_added("rules.py", RULES)
+    arms = {"ours": CLINIC["arms"]["ours"]}
+    spec = {key: value for key, value in CLINIC.items() if key != "batch"} | {"arms": arms, "replicates": 1}
+    spec["clinic"] = {**CLINIC["clinic"], "arrivals_per_week": 3}
+    run_batch(sim.from_spec(spec, "plain"), 1, tmp_path / "plain", workers=1, added=[("rules.py", RULES)])
+    (one,) = failures_of(tmp_path / "plain")
+    assert "--point" not in one.command
+    code, _, err = attune(*shlex.split(one.command)[1:])
+    assert code == 2 and "this rule knows what to do with 4" in err
 
 
 def test_replay_works_while_the_batch_is_not_finished(attune: Any, tmp_path: Path) -> None:
     """Failures are in the ledger long before the table of failures."""
-    (tmp_path / "rules.py").write_text(RULES)
     chunks.run_added.cache_clear()
     chunks.run_added("rules.py", RULES)
 
@@ -778,9 +639,8 @@ def test_replay_works_while_the_batch_is_not_finished(attune: Any, tmp_path: Pat
         run_batch(sim.from_spec(CLINIC, "clinic"), 1, tmp_path / "half", workers=1, chunk=1, added=added, progress=stop)
     MATCHING.pop("short_lists")  # another terminal has not run the file; the batch keeps it
     code, out, _ = attune("replay", tmp_path / "half")
-    assert code == 0 and "1 run failed" in out and "not finished" in out
-    code, out, _ = attune("replay", tmp_path / "half", "--failure", 0)
-    assert code == 0 and "in just the same way" in out
+    assert code == 0 and "1 failed in" in out
+    assert "this rule knows what to do with 4" in attune("replay", tmp_path / "half", "--failure", 0)[1]
     kept = tmp_path / "half" / "with" / "rules.py"
     kept.write_text(RULES.replace("> 4", "> 5"))
     code, _, err = attune("replay", tmp_path / "half", "--failure", 0)
@@ -788,11 +648,15 @@ def test_replay_works_while_the_batch_is_not_finished(attune: Any, tmp_path: Pat
 
 
 def test_a_model_of_ones_own_is_asked_for(attune: Any, place: Path) -> None:
-    """Failures are listed all the same; replayed only on the model that they happened on."""
-    code, out, _ = attune("replay", place / "heart")
-    assert code == 0 and "client_engagement is #" in out
-    code, _, err = attune("replay", place / "heart", "--failure", 0)
-    assert code == 2 and "lose_heart after form_alliance" in err and "model=mine" in err
+    """A failure says what it would take in Python, on the seed of its point; verify is refused without the model."""
+    code, out, _ = attune("replay", place / "heart", "--failure", 0)
+    one = failures_of(place / "heart")[0]
+    assert code == 0 and out.strip().splitlines()[-1].endswith("model=mine)   # in Python") and str(one.seed) in out
+    with pytest.raises(StateError, match="client_engagement"):
+        sim.run(open_batch(place / "heart").scenario_at(one.point.number), one.seed, model=MINE)
+    code, _, err = attune("verify", place / "heart")
+    assert code == 2 and "lose_heart after form_alliance" in err
+    assert verify.verified(place / "heart", sample=2, model=MINE).well
 
 
 # ----------------------------------------------------------------------------------------------------------- bad input
@@ -833,10 +697,9 @@ def test_replay_refuses_what_is_not_there(attune: Any, place: Path) -> None:
     """A number too high, a single run, a batch without failures."""
     n = len(failures_of(place / "clinic"))
     for words, said in (
-        ((place / "clinic", "--failure", n), f"no failure {n}; failures are numbered 0 to {n - 1}"),
+        ((place / "clinic", "--failure", n), f"no such failure; failures are numbered 0 to {n - 1}"),
         ((place / "run",), "holds a single run"),
         ((place / "batch", "--failure", 0), "nothing has failed in it"),
-        ((place / "clinic", "--write", "x.yaml"), "--write needs --failure"),
     ):
         code, _, err = attune("replay", *words)
         assert code == 2 and said in err
@@ -847,5 +710,5 @@ def test_store_errors_are_what_python_sees(place: Path) -> None:
     """The same messages as exceptions."""
     with pytest.raises(StoreError, match="no such folder"):
         status.status(place / "gone")
-    with pytest.raises(StoreError, match="no failure 7"):
-        replayed(place / "batch", 7)
+    with pytest.raises(StoreError, match="holds a single run"):
+        failures_of(place / "run")

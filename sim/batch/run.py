@@ -179,7 +179,7 @@ def _round(
             one = made.failures[0]
             raise BatchStopped(
                 f"a run failed and the batch stops there (on_error: stop): point {one.point}, arm '{one.arm}', replicate "
-                f"{one.replicate}: {one.error}. What is finished is kept; attune replay {folder} explains it"
+                f"{one.replicate}: {one.error}. What is finished is kept; attune replay {folder} says what repeats it"
             )
 
 

@@ -286,7 +286,7 @@ FAILURES: Described = {
     "parameters": ("JSON", "what the point changes, by address"),
     "error": ("text", "kind and message of the error"),
     "traceback": ("text", "where it happened"),
-    "replay": ("text", "the command that runs this one alone and explains it"),
+    "replay": ("text", "the command that shows this one and what repeats it"),
 }
 BATCH_TABLES: dict[str, Described] = {"points": POINTS, "summaries": SUMMARIES, "failures": FAILURES}
 #: What is there only where the scenario asks for the ensemble.

@@ -182,7 +182,7 @@ def show(found: BatchResults) -> None:
     failed = len(found.failures)
     if failed:
         runs = "1 run" if failed == 1 else f"{failed} runs"
-        screen.say(f"{runs} failed and are not in the numbers above; attune replay {found.folder} lists and explains them.")
+        screen.say(f"{runs} failed and are not in the numbers above; attune replay {found.folder} lists them.")
     screen.say(f"\nReport: {found.folder / 'report.html'}\nTables: {found.folder}  (seed {found.seed})")
     if failed and not len(found.summaries):
         screen.note("attune: every run has failed")

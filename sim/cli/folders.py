@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import secrets
-import shlex
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from sim.folders.compare import Compared
+    from sim.folders.replay import Failed
     from sim.folders.status import Status
     from sim.folders.verify import Verified
 
@@ -30,7 +30,6 @@ _WITH = typer.Option("--with", help="Python file that was given to attune run; a
 _SAMPLE = typer.Option(min=0, max=100_000, help="Parts to simulate again and compare row by row; 0: hashes only.")
 _CHOSEN = typer.Option(min=0, max=2**63 - 1, help="Chooses the sample; default: by chance, and printed.")
 _OUT = typer.Option(help="Folder that is not there yet; default: beside the other, with the format in its name.")
-_WRITE = typer.Option(help="Also write a scenario file that fails in the same way when run alone.")
 
 
 def told(line: str) -> None:
@@ -203,36 +202,27 @@ def told_bytes(size: int) -> str:
 def replay(
     folder: Annotated[Path, typer.Argument(help="The folder of a batch, finished or not.")],
     failure: Annotated[int | None, typer.Option(min=0, help="Number of the failure, from 0; without it, all are listed.")] = None,
-    write: Annotated[Path | None, _WRITE] = None,
 ) -> None:
-    """Find, replay and understand a failed run of a batch.
+    """Say where a run of a batch failed, with which seed, its traceback, and the command that repeats it."""
+    from sim.errors import UsageError
+    from sim.folders.replay import failures_of
 
-    It is run alone, with common random numbers, and narrowed down to who, when and what.
-    """
-    from sim.cli.printed import replay as page
-    from sim.errors import StoreError
-    from sim.folders.reopened import reopened
-    from sim.folders.replay import failures_of, replayed
-
+    found = failures_of(folder)
     if failure is None:
-        if write is not None:
-            raise StoreError("--write needs --failure: which one is to be written?")
-        found = reopened(folder, to_look=True)
-        failures = failures_of(folder)
-        if failures:
-            arms = len(found.plan.scenario.arms)
-            screen.say("\n".join(page.listed(folder, found.plan.points, failures, not found.finished, arms)))
-        else:
-            screen.say(f"{folder}: nothing has failed{'' if found.finished else ' so far'}.")
+        for i, one in enumerate(found[:MOST_ROWS]):
+            screen.say(f"{i:>4}  {_where(one)}\n      {one.failure.error}")
+        more = f"; the first {MOST_ROWS} are shown" if len(found) > MOST_ROWS else ""
+        screen.say(f"{len(found)} failed in {folder}{more}." if found else f"{folder}: nothing has failed.")
         return
-    again = replayed(folder, failure, progress=told)
-    screen.say("\n".join(page.explained(again)))
-    screen.say("")
-    if write is not None:
-        screen.say(f"Wrote {write}; it fails with:\n  {page.written(again, write)}")
-    elif again.error is not None:
-        command = shlex.join(["attune", "replay", str(folder), "--failure", str(failure), "--write", "failing.yaml"])
-        screen.say(f"Next: {command}   writes a scenario of this alone")
+    if failure >= len(found):
+        there = f"failures are numbered 0 to {len(found) - 1}" if found else "nothing has failed in it"
+        raise UsageError(f"--failure {failure}: {folder} has no such failure", valid=there)
+    one = found[failure]
+    screen.say(f"{_where(one)}; seed {one.seed}\n\n{one.failure.traceback}\nTo repeat it: {one.command}")
+
+
+def _where(one: Failed) -> str:
+    return f"point {one.point.number} ({one.point.name}), arm '{one.failure.arm}', replicate {one.failure.replicate}"
 
 
 COMMANDS = (verify, export, compare, status, replay)

@@ -13,8 +13,9 @@ from typing import Any
 from sim.batch.progress import noted
 from sim.batch.resume import failures_in
 from sim.errors import StoreError
+from sim.folders.reopened import run_command
 from sim.storage import ledger as ledgers
-from sim.storage.names import ADDED, LEDGER, LOG, MANIFEST, RUN_LOG
+from sim.storage.names import LEDGER, LOG, MANIFEST, RUN_LOG
 from sim.storage.reading import is_folder, opened
 
 #: Lines of the log that are shown.
@@ -121,7 +122,7 @@ def size_of(folder: Path) -> int:
 
 def command_of(folder: Path, begun: Mapping[str, Any]) -> str:
     """The command that goes on with a batch, from what its folder keeps."""
-    words = ["attune", "run", str(folder / "scenario.yaml"), "--seed", str(begun["seed"]), "--out", str(folder)]
+    words = ["--out", str(folder)]
     batch = begun["spec"].get("batch")
     if batch is None:
         words.append("--batch")
@@ -129,8 +130,7 @@ def command_of(folder: Path, begun: Mapping[str, Any]) -> str:
         words += [word for name in begun["keep"] for word in ("--keep", name)]
     if begun.get("on_error", "skip") != (batch or {}).get("on_error", "skip"):
         words += ["--on-error", begun["on_error"]]
-    words += [word for name in begun["files"] for word in ("--with", str(folder / ADDED / Path(name).name))]
-    return shlex.join(words)
+    return run_command(folder, begun, *words)
 
 
 def _next(folder: Path, state: str, begun: Mapping[str, Any], failures: int) -> tuple[str, tuple[str, ...]]:

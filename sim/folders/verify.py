@@ -144,6 +144,12 @@ def _scenario_kept(found: ResultFolder, result: Verified) -> None:
 
 def _sampled_batch(found: ResultFolder, result: Verified, sample: int, model: Model, progress: Callable[[str], None]) -> None:
     again = reopened(found.folder, model)
+    if again.foreign:
+        own = ", ".join(found.manifest.get("model", {}).get("added", ()))
+        raise StoreError(
+            f"{found.folder}: was run on a model, or with policies or rules, that are not here now{f' ({own})' if own else ''}; "
+            "a batch keeps only what came with --with"
+        )
     if again.mixed:
         result.not_sampled.append(f"nothing was simulated again: parts were made by something else ({'; '.join(again.mixed)})")
         return
