@@ -26,13 +26,6 @@ def renamed() -> Mapping[str, Mapping[str, Any]]:
     return table
 
 
-@lru_cache(maxsize=1)
-def _now() -> list[dict[str, str]]:
-    """Of every kind of name: then -> now."""
-    kinds = [names for kind, names in renamed().items() if kind != "columns"] + list(renamed()["columns"].values())
-    return [{then: now for now, then in names.items()} for names in kinds]
-
-
 def nearest(name: str, known: Iterable[str]) -> str:
     """What to say of an unknown name after it has been called so: what it is called now, or `` - did you mean 'x'?``, or nothing.
 
@@ -42,7 +35,9 @@ def nearest(name: str, known: Iterable[str]) -> str:
     " - did you mean 'sessions'?"
     """
     known = list(known)
-    for names in _now():
+    kinds = [names for kind, names in renamed().items() if kind != "columns"] + list(renamed()["columns"].values())
+    for kind in kinds:
+        names = {then: now for now, then in kind.items()}
         for now in (names.get(name, name), ".".join(names.get(part, part) for part in name.split("."))):
             if now != name and now in known:
                 return f" - now called '{now}' ({TABLE} has all that was renamed since version {BEFORE})"

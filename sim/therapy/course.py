@@ -140,10 +140,7 @@ def run_course(world: World, weeks: int, session: tuple[Verb, ...] = SESSION) ->
 
 def life_goes_on(world: World) -> None:
     """A week of life for everybody of a world, in therapy or not."""
-    for role, people, code in (
-        ("client", world.clients, world.client_code),
-        ("therapist", world.therapists, world.therapist_code),
-    ):
+    for (role, people, _), code in zip(world.sides, (world.client_code, world.therapist_code), strict=True):
         fading(people, world)
         live_a_week(role, people, code, world.week, world.parameters, world.luck)
 
@@ -175,15 +172,11 @@ def session_rows(world: World, rows: np.ndarray) -> dict[str, np.ndarray]:
     if taken:
         raise WiringError(f"the session table has a column '{min(taken)}' of its own; give the rating or column another name")
     out |= {name: values[rows] for name, values in world.ratings.items()}
-    out |= {name: d[column][rows].copy() for name, column in LATENT.items()}
-    out |= {name: d[column][rows].copy() for name, column in REGION_COLUMNS.items()}
-    out |= {name: d[name][rows].copy() for name in own}
-    out["distress_latent"] = d.client_distress[rows].copy()
-    for role in ROLES:
+    shown = {**LATENT, **REGION_COLUMNS, **{name: name for name in own}, "distress_latent": "client_distress"}
+    out |= {name: d[column][rows] for name, column in shown.items()}
+    for role, partner in (ROLES, ROLES[::-1]):
         for name in ("anxiety", "avoidance"):
-            partner = "therapist" if role == "client" else "client"
-            key = f"{name}_to_{partner}_latent"
-            out[key] = ecr_score(d[f"{role}_{name}"][rows])
+            out[f"{name}_to_{partner}_latent"] = ecr_score(d[f"{role}_{name}"][rows])
     out["ruptures"] = d.withdrawals[rows] + d.confrontations[rows]
     out["rupture_type"] = (d.withdrawals[rows] > 0) * 1 + (d.confrontations[rows] > 0) * 2
     return out
@@ -225,15 +218,14 @@ def assess(world: World, month: int, who: np.ndarray | None = None) -> dict[str,
     for name in ("anxiety", "avoidance"):
         out[name] = ask.ecr(name, c[name], c[f"ecr_response_style_{name}"], whom, purpose)
     out |= {f"{name}_latent": ecr_score(c[name]) for name in ("anxiety", "avoidance")}
-    out |= {"distress_latent": c.distress.copy(), "life_events": c.life_events.copy()}
+    out |= {"distress_latent": c.distress.copy(), "life_events": c.life_events.copy()}  # not the whole of ``c``
     world.clients["life_events"][who] = 0.0
     return out
 
 
 def attachment_now(world: World, role: str, purpose: str, who: np.ndarray, at: Occasion | None = None) -> dict[str, np.ndarray]:
     """ECR questionnaires of these people (rows of their table), and what the ECR tries to measure."""
-    people, whom = world.clients if role == "client" else world.therapists, world.asked(role, who, at)
-    out = {}
+    people, whom, out = world.clients if role == "client" else world.therapists, world.asked(role, who, at), {}
     for name in ("anxiety", "avoidance"):
         style = people[f"ecr_response_style_{name}"][who]
         out[f"{role}_{name}_{purpose}"] = ask.ecr(name, people[name][who], style, whom, purpose)
@@ -243,8 +235,8 @@ def attachment_now(world: World, role: str, purpose: str, who: np.ndarray, at: O
 
 def intake(world: World) -> dict[str, np.ndarray]:
     """The client table as it stands at intake; what happens later is filled in when a course ends."""
-    n = len(world.clients)
-    everybody = np.arange(n)  # the same questionnaires as of the first assessment, and kept there
+    n, everybody = len(world.clients), np.arange(len(world.clients))
+    # The same questionnaires as of the first assessment, and kept there.
     out = attachment_now(world, "client", "0", everybody)
     out["distress_0"] = ask.core_om(world.clients.distress, world.asked("client", everybody), "core_0")
     out["distress_0_latent"] = world.clients.distress.copy()

@@ -19,7 +19,7 @@ Where two meet, ``force`` goes before ``clamp``, and both before ``switch_off``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -82,8 +82,9 @@ class Interventions:
         return tuple(name for name in self.switch_off if name in VERBS)
 
 
-def _unknown(kind: str, name: str, known: list[str], example: str) -> InterventionError:
-    return InterventionError(f"there is no {kind} '{name}'{nearest(name, known) or f'; one is written like {example}'}")
+def _must_be_known(kind: str, name: str, known: Collection[str], example: str) -> None:
+    if name not in known:
+        raise InterventionError(f"there is no {kind} '{name}'{nearest(name, known) or f'; one is written like {example}'}")
 
 
 def step_names(places: Anatomy) -> list[str]:
@@ -140,18 +141,13 @@ def settable(quantity: str) -> tuple[float, float]:
 
 def check_switch(name: str) -> None:
     """Raise ``InterventionError`` unless ``name`` can be switched off."""
-    known = step_names(anatomy(EXCHANGE))
-    if name not in known:
-        raise _unknown("step or verb", name, known, "client.anxiety_learned or heal")
+    _must_be_known("step or verb", name, step_names(anatomy(EXCHANGE)), "client.anxiety_learned or heal")
 
 
 def typical(quantity: str) -> float | None:
     """What a link carries in the typical dyad, where a parameter of the model says so."""
-    bare = quantity.partition("_")[2]
-    for name in (f"{quantity}_typical", f"{bare}_typical"):
-        if name in PARAMETERS:
-            return PARAMETERS[name].default
-    return None
+    names = (f"{quantity}_typical", f"{quantity.partition('_')[2]}_typical")
+    return next((PARAMETERS[name].default for name in names if name in PARAMETERS), None)
 
 
 def cut_value(link: str, value: Any) -> float:
@@ -160,8 +156,7 @@ def cut_value(link: str, value: Any) -> float:
     Raises ``InterventionError`` for an unknown link or a value that its quantity cannot have.
     """
     known = links(anatomy(EXCHANGE))
-    if link not in known:
-        raise _unknown("link", link, list(known), "therapist.response.warmth (who.equation.what it reads)")
+    _must_be_known("link", link, known, "therapist.response.warmth (who.equation.what it reads)")
     quantity = known[link]
     low, high = settable(quantity)
     if value == "typical":
@@ -187,9 +182,7 @@ def checked_value(quantity: str, value: Any) -> float:
 
 def check_clamped(name: str) -> None:
     """Raise ``InterventionError`` unless ``name`` is a corner of the triangle or a quantity that can be clamped."""
-    known = can_be_clamped()
-    if name not in known:
-        raise _unknown("corner or quantity", name, known, "attachment or client_arousal")
+    _must_be_known("corner or quantity", name, can_be_clamped(), "attachment or client_arousal")
 
 
 def most_added(name: str) -> float:
@@ -202,18 +195,13 @@ def most_added(name: str) -> float:
 
 def can_be_clamped() -> list[str]:
     """Corners of the triangle, and every quantity that can be clamped."""
-    return list(dict.fromkeys([*CORNERS, *quantity_names(anatomy(EXCHANGE)), *_SESSION_HELD]))
+    in_session = (quantity for rule in SESSION_RULES for quantity in rule.writes if quantity in DYAD)
+    return list(dict.fromkeys([*CORNERS, *quantity_names(anatomy(EXCHANGE)), *in_session]))
 
 
 def check_forced(name: str) -> None:
     """Raise ``InterventionError`` unless ``name`` is a quantity that an exchange writes."""
-    known = quantity_names(anatomy(EXCHANGE))
-    if name not in known:
-        raise _unknown("quantity", name, known, "therapist_response")
-
-
-#: Dyad columns that verbs of the session write and that can be clamped too.
-_SESSION_HELD = tuple(quantity for rule in SESSION_RULES for quantity in rule.writes if quantity in DYAD)
+    _must_be_known("quantity", name, quantity_names(anatomy(EXCHANGE)), "therapist_response")
 
 
 class Intervening:

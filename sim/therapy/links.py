@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from sim.people.apply import arguments
@@ -39,14 +40,14 @@ class SessionRule:
         """``client.felt_bond`` and the like."""
         return f"{self.whose}.{self.equation.__name__}"
 
-    @property
+    @cached_property
     def columns(self) -> dict[str, str]:
         """Argument -> what it is read from; the other arguments are parameters, what people bring, or what the equation moves."""
         known = {*DYAD, *MADE_OF_COLUMNS}
         places = {a: (self.given.get(a, ""), f"{self.whose}_{a}", a) for a in arguments(self.equation)}
         return {a: next(place for place in some if place in known) for a, some in places.items() if known & {*some}}
 
-    @property
+    @cached_property
     def reads(self) -> dict[str, str]:
         """Argument -> the quantity that it carries."""
         return {a: MADE_OF_COLUMNS.get(column, column.removeprefix("mean_")) for a, column in self.columns.items()}

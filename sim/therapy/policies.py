@@ -16,6 +16,13 @@ from sim.people.state import PERSON
 from sim.theory.parameters import checked
 
 
+def check_columns(names: Iterable[str]) -> None:
+    """Raise ``ParameterError`` unless these are columns of a therapist (``sim.people.state.PERSON``)."""
+    for name in names:
+        if name not in PERSON:
+            raise ParameterError(f"there is no column '{name}' of a therapist{nearest(name, PERSON)}")
+
+
 @dataclass(frozen=True)
 class Policy:
     """One policy: its meaning, parameters it sets, therapist columns it adds to, and where the amounts come from.
@@ -32,9 +39,8 @@ class Policy:
     def __post_init__(self) -> None:
         for name, value in self.parameters.items():
             checked(name, value)
+        check_columns(self.adds)
         for name, amount in self.adds.items():
-            if name not in PERSON:
-                raise ParameterError(f"there is no column '{name}' of a therapist{nearest(name, PERSON)}")
             if isinstance(amount, bool) or not isinstance(amount, (int, float)):
                 raise ParameterError(f"what is added to '{name}' must be a number, not {amount!r}")
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from sim.errors import ParameterError
-from sim.naming import nearest
-from sim.people.state import PERSON, Columns
+from sim.people.state import Columns
+from sim.therapy.policies import check_columns
 
 
 @dataclass(frozen=True)
@@ -33,9 +33,7 @@ class Programme:
     source: str = "assumption"
 
     def __post_init__(self) -> None:
-        for name in (*self.learned, *self.each_week):
-            if name not in PERSON:
-                raise ParameterError(f"there is no column '{name}' of a therapist{nearest(name, PERSON)}")
+        check_columns((*self.learned, *self.each_week))
         if self.weeks < 1:
             raise ParameterError(f"a programme lasts at least a week, not {self.weeks}")
 
