@@ -7,7 +7,7 @@ from dataclasses import replace
 from urllib.parse import urlencode
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sim.classroom.course import scenarios
@@ -97,6 +97,7 @@ anything = st.text(max_size=40)
 keys = st.sampled_from([*defaults(), "lesson", "both.trust_rate", "a.plasticity", "b.healing_rate", "b.nothing", "c.x", ""])
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.one_of(keys, anything), anything), max_size=8))
 def test_any_query_is_a_state_or_messages(pairs: list[tuple[str, str]]) -> None:
     try:
@@ -108,6 +109,7 @@ def test_any_query_is_a_state_or_messages(pairs: list[tuple[str, str]]) -> None:
         scenarios.scenario_of(found.a, found.b, found.shared)  # and every state is a scenario
 
 
+@settings(deadline=None)
 @given(st.text(max_size=300))
 def test_any_text_is_a_state_or_messages(text: str) -> None:
     with suppress(AddressError):
@@ -132,6 +134,7 @@ values = st.fixed_dictionaries({}, optional={
 })  # fmt: skip
 
 
+@settings(deadline=None)
 @given(values)
 def test_the_shortest_address_of_a_state_gives_it_back(said: dict[str, str]) -> None:
     found = state(urlencode(said))

@@ -16,6 +16,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import xarray
 from scipy import stats
 
 import sim
@@ -325,6 +326,8 @@ def test_summaries_are_an_array_over_points(place: Path, tmp_path: Path) -> None
                 np.testing.assert_array_equal(*empty)
         assert there == len(rows)
         assert data["alliance"].units == "WAI, 1-7" and "trust_rate" in data["alliance"].coordinates
+    with xarray.open_dataset(tmp_path / "out" / "summaries.nc") as data:
+        assert data["point"].dtype.kind == "i" and {"trust_rate", "arms_secure_sessions"} <= set(data["alliance"].coords)
 
 
 def test_export_is_whole_or_not_and_never_over_something(

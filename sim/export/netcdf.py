@@ -141,8 +141,7 @@ def _summaries(xarray: Any, found: ResultFolder, path: Path) -> None:
     names = variable_names([*known_measures(found.clinic), *places, *(n for n in points.column_names if n != "point")])
     told = {one["column"]: one for one in columns_of(found, "points")}
     coordinates = {names[name]: _variable(xarray, points[name], "point", told[name]) for name in points.column_names}
-    for variable in coordinates.values():
-        variable.encoding["_FillValue"] = None  # nothing is missing in a coordinate
+    coordinates["point"].encoding["_FillValue"] = None  # an index has nothing missing
     for name, words in (("arm", "arm of the scenario"), ("minus", "arm whose value is taken off"),
                         ("replicate", "repetition with other people and other random draws, from 0")):  # fmt: skip
         coordinates[name] = xarray.Variable(name, places[name], {"long_name": words})

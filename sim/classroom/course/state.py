@@ -189,7 +189,7 @@ def _number(low: float, high: float, what: str = "a number") -> Reader:
             value = float(text) if len(text) <= 24 and text.isascii() else math.nan
         except ValueError:
             value = math.nan
-        if not low <= value <= high:
+        if not math.isfinite(value) or not low <= value <= high:
             raise ValueError(f"{key} is {_shown(text)}; it must be {what} from {low:g} to {high:g}")
         return round(value, 4)
 
