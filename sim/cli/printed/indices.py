@@ -15,6 +15,7 @@ from sim.evidence.sensitivity.analysis import quantile
 from sim.evidence.sensitivity.indices import Sensitivity
 from sim.evidence.sensitivity.ranges import OF_WHAT_IT_MAY_BE
 from sim.evidence.sensitivity.study import Told, heading, ranked
+from sim.evidence.stored import plain
 from sim.files import write_here
 from sim.screen import Head, table
 from sim.storage.store import SYNTHETIC, versions
@@ -108,11 +109,7 @@ def summary(told: Told) -> list[str]:
 def as_data(told: Told) -> dict[str, Any]:
     """Everything as plain values, with what made it: scenario as resolved, seed, ranges, versions; missing numbers are None."""
     found, o = told.found, told.outcome
-
-    def row(one: Any) -> dict[str, Any]:
-        return {key: None if value != value else value for key, value in asdict(one).items()}
-
-    return {
+    data: dict[str, Any] = plain({
         "synthetic": SYNTHETIC,
         "scenario": told.scenario.name,
         "question": told.scenario.question,
@@ -124,17 +121,18 @@ def as_data(told: Told) -> dict[str, Any]:
         },
         "ranges": {
             "assumption": "value -/+ width * value, within the declared range", "width": told.width,
-            "parameters": [{**row(r), "unit": PARAMETERS[r.name].unit} for r in found.ranges],
+            "parameters": [{**asdict(r), "unit": PARAMETERS[r.name].unit} for r in found.ranges],
         },
         "left_out": told.left_out,
         "base": found.base,
-        "noise": {part: row(noise) for part, noise in found.noise.items()},
-        "morris": [{**row(one), "verdict": one.verdict} for one in ranked(found.morris)],
-        "sobol": [{**row(one), "verdict": one.verdict} for one in found.sobol],
+        "noise": {part: asdict(noise) for part, noise in found.noise.items()},
+        "morris": [{**asdict(one), "verdict": one.verdict} for one in ranked(found.morris)],
+        "sobol": [{**asdict(one), "verdict": one.verdict} for one in found.sobol],
         "resolved_scenario": told.scenario.spec,
         "versions": {**versions(), "SALib": metadata.version("SALib")},
         "sources": sources_hash(),
-    }  # fmt: skip
+    })  # fmt: skip
+    return data
 
 
 def tidy(found: Sensitivity) -> str:
