@@ -522,6 +522,29 @@ def test_calibrate_by_command(attune: Attune, monkeypatch: pytest.MonkeyPatch, t
     assert attune("calibrate", "--rounds", 0).status == 2
 
 
+def test_what_commands_keep(copied: Path, attune: Attune, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A calibration that finds other defaults is kept and ends with status 1; an ensemble with its file; in a clone only."""
+    for command in (("calibrate", "--keep"), ("ensemble", "--build", "new", "--keep")):
+        wrong(attune(*command), "in a clone of the project only")
+    wrong(attune("calibrate", "--keep", "--size", 0.1), "leave out --start and --size")
+    wrong(attune("ensemble", "--keep"), "--keep keeps what --build makes")
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "DESIGN.md").touch()
+    built = ensemble.Built((members()[0], members()[1]), (Found(), Found()), ("5.1 lies off by +2.6",), 20.0)
+    monkeypatch.setattr(ensemble, "build", lambda *a, **k: built)
+    monkeypatch.setattr(ensemble, "checked", lambda *a, **k: [])
+    done = attune("ensemble", "--build", "new", "--keep")
+    assert done.status == 0 and "2 of 3 candidates agree (fewer" in done.out, done
+    made = kept("ensemble")
+    assert made["model"] == stored.model_hash() and made["candidates"] == 3 and len(made["tables"]) == 2
+    text = (copied / "theory" / "ensemble.csv").read_text()
+    assert text == (tmp_path / "new" / "ensemble.csv").read_text() and text.startswith("# 2 sets of the free parameters")
+    monkeypatch.setattr(bank_module.Bank, "ask", Toy(np.zeros((21, len(FREE))), np.zeros(21), FREE).ask)
+    done = attune("calibrate", "--out", "there", "--rounds", 3, "--keep")
+    assert done.status == 1 and "parameters.py has other defaults" in done.err and "threat_gain 1.5" in done.err
+    assert kept("calibration")["values"]["threat_gain"] == 1.5
+
+
 def test_ensemble_by_command(attune: Attune, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is pinned down; a verification that finds one member wrong ends with status 1."""
     told = attune("ensemble")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator
+from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -22,7 +24,6 @@ from sim.cli.evidence.options import AsJson, ScenarioFile, Seed, WithFiles
 from sim.cli.evidence.sensitivity import sensitivity
 from sim.cli.evidence.validate import validate
 from sim.cli.folders import COMMANDS
-from sim.cli.new import new
 from sim.errors import AttuneError, StoreError, UsageError
 from sim.files import replacing, writable, write_here, write_new
 from sim.naming import BEFORE, TABLE, nearest, renamed
@@ -189,7 +190,23 @@ def check(scenario: ScenarioFile, with_files: WithFiles = None) -> None:
     screen.say(f"{scenario}: valid. {listing.sizes_of(s)}")
 
 
-app.command()(new)
+@app.command()
+def new(
+    name: Annotated[str, typer.Argument(help="Name of the scenario to start.")],
+    clinic: Annotated[bool, typer.Option("--clinic", help="A clinic, with waiting list and caseloads.")] = False,
+) -> None:
+    """Write a commented scenario to start from."""
+    stem = name.removesuffix(".yaml")
+    if not re.fullmatch(r"\w[\w-]*", stem):
+        raise UsageError(f"'{name}' cannot be a scenario's name; use letters, digits, - and _")
+    folder = Path("scenarios") if Path("scenarios").is_dir() else Path()
+    path = folder / f"{stem}.yaml"
+    template = "clinic.yaml" if clinic else "arms.yaml"
+    text = resources.files("sim.scenario").joinpath("templates", template).read_text(encoding="utf-8")
+    if (folder / "schema.json").exists():
+        text = "# yaml-language-server: $schema=schema.json\n" + text
+    write_new(path, text)
+    screen.say(f"Wrote {path}. Edit it, then:\n  attune check {path}\n  attune run {path}")
 
 
 @app.command()

@@ -13,7 +13,7 @@ import numpy as np
 
 from sim.scenario.scenario import Scenario, from_spec
 from sim.simulation.build import build
-from sim.theory.parameters import PARAMETERS, Parameters
+from sim.theory.parameters import Parameters
 from sim.therapy.course import run_course
 from sim.therapy.session import SESSION, World
 
@@ -46,38 +46,23 @@ _DERIVED = {
 }
 
 
-def _scenario(clients: int, sessions: int, client: Any, therapist: Any, lesions: Mapping[str, float] | None,
-              parameters: Mapping[str, float], traced: bool = False) -> Scenario:  # fmt: skip
-    typical_distress = Parameters(parameters).client_distress_typical
-    spec: dict[str, Any] = {
-        "question": "What does the typical dyad do?",
-        "clients_per_arm": clients,
-        "sessions": sessions,
-        "client": {**(client or _TYPICAL), "distress": typical_distress},
-        "therapist": therapist or _TYPICAL_THERAPIST,
-        "parameters": {**_STAY, **parameters},
-        "lesions": dict(lesions or {}),
-    }
-    if traced:
-        spec["record"] = {"exchanges": {"clients": list(range(clients))}}
-    return from_spec(spec, "stationary")
+def _scenario(clients: int, sessions: int, parameters: Mapping[str, float], client: Any = None, **keys: Any) -> Scenario:
+    distress = Parameters(parameters).client_distress_typical
+    return from_spec({
+        "question": "What does the typical dyad do?", "clients_per_arm": clients, "sessions": sessions,
+        "client": {**(client or _TYPICAL), "distress": distress}, "therapist": _TYPICAL_THERAPIST,
+        "parameters": {**_STAY, **parameters}, **{key: value for key, value in keys.items() if value is not None},
+    }, "stationary")  # fmt: skip
 
 
-def dyads(
-    clients: int = 1000,
-    sessions: int = 10,
-    seed: int = 1,
-    client: Any = None,
-    therapist: Any = None,
-    lesions: Mapping[str, float] | None = None,
-    **parameters: Any,
-) -> dict[str, np.ndarray]:
+def dyads(clients: int = 1000, sessions: int = 10, seed: int = 1, client: Any = None, therapist: Any = None,
+          lesions: Mapping[str, float] | None = None, **parameters: Any) -> dict[str, np.ndarray]:  # fmt: skip
     """Mean of every dyad column, session by session, over dyads of the same two kinds of people (default: typical).
 
     Nobody leaves. ``parameters``: those of the model. Returns name -> array of length ``sessions``; the general models of both
     people are in ``client_general_anxiety`` and so on.
     """
-    scenario = _scenario(clients, sessions, client, therapist, lesions, parameters)
+    scenario = _scenario(clients, sessions, parameters, client, therapist=therapist, lesions=lesions)
     world = build(scenario, scenario.arms[0], 0, seed)
     track: dict[str, list[float]] = {}
 
@@ -94,7 +79,7 @@ def dyads(
 
 def exchanges_of(clients: int = 200, sessions: int = 10, seed: int = 1, **parameters: Any) -> dict[str, np.ndarray]:
     """Every quantity of every exchange of typical dyads (at most 200 clients)."""
-    scenario = _scenario(clients, sessions, None, None, None, parameters, traced=True)
+    scenario = _scenario(clients, sessions, parameters, record={"exchanges": {"clients": list(range(clients))}})
     return run_course(build(scenario, scenario.arms[0], 0, seed), sessions).exchanges
 
 
@@ -102,12 +87,3 @@ def derived_numbers(seed: int = 1, clients: int = 1000, **parameters: Any) -> di
     """What the derived parameters should be, given the others: means of the typical dyad over ten sessions."""
     means = dyads(clients=clients, seed=seed, **parameters)
     return {name: float(means[column].mean()) for name, column in _DERIVED.items()}
-
-
-def settled(rounds: int = 12, seed: int = 1, **parameters: Any) -> dict[str, float]:
-    """Derived parameters that reproduce themselves: repeat until what comes out is what went in."""
-    now = {name: PARAMETERS[name].default for name in _DERIVED}
-    for _ in range(rounds):
-        found = derived_numbers(seed, **{**parameters, **now})
-        now = {name: 0.5 * now[name] + 0.5 * value for name, value in found.items()}
-    return now

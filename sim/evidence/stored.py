@@ -28,6 +28,7 @@ _DECIDES = (
     *(place for place in DECIDE_TABLES if place not in ("batch", "storage")),
     "evidence/patterns", "evidence/therapist_effects.py", "evidence/calibration/simulated.py",
 )  # fmt: skip
+DIGITS = 6  # significant ones that are kept
 _LIBRARIES = ("numpy", "numba", "pandas", "scipy", "statsmodels")
 
 
@@ -91,7 +92,7 @@ def kept(name: str) -> dict[str, Any]:
 def keep(path: Path, data: Mapping[str, Any]) -> None:
     """Write a result whole or not at all, with the model that made it."""
     folder_at(path.parent)
-    write_over(path, json.dumps({"model": model_hash(), **as_kept(data)}, separators=(",", ":")) + "\n")
+    write_over(path, json.dumps({"model": model_hash(), **plain(data, DIGITS)}, separators=(",", ":")) + "\n")
 
 
 def keep_with_product(name: str, data: Mapping[str, Any]) -> Path:
@@ -108,12 +109,14 @@ def in_a_clone() -> None:
         raise StoreError(f"{place}: results are kept in a clone of the project only; this is an installed package")
 
 
-def as_kept(value: Any) -> Any:
-    """Numbers with six significant digits, arrays as lists, what is no number as None."""
+def plain(value: Any, digits: int | None = None) -> Any:
+    """Values as JSON has them: arrays as lists, what is no number as None; numbers with so many significant ``digits``."""
     if isinstance(value, Mapping):
-        return {str(k): as_kept(v) for k, v in value.items()}
+        return {str(k): plain(v, digits) for k, v in value.items()}
     if isinstance(value, (list, tuple, np.ndarray)):
-        return [as_kept(v) for v in value]
+        return [plain(v, digits) for v in value]
     if isinstance(value, (float, np.floating)):
-        return float(f"{value:.6g}") if np.isfinite(value) else None
+        if not np.isfinite(value):
+            return None
+        return float(value) if digits is None else float(f"{value:.{digits}g}")
     return value.item() if isinstance(value, np.generic) else value

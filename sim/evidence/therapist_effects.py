@@ -306,14 +306,19 @@ def _found(run: Run, arm: Arm, outcome: str, least: int, most_therapists: int, m
     if not fits:
         return None
     truths = _truths(run, arm, outcome, {k: fit.groups for k, fit in fits.items()}, most_therapists, most_clients)
-    first = next(iter(fits))
-    share, low, high = _over_replicates(list(fits.values()))
-    true_share = float(np.mean([truth for truth, _ in truths.values()])) if truths else np.nan
-    return TherapistEffects(
-        arm.name, outcome, share, low, high, max(true_share, 0.0) if truths else np.nan,
-        sum(int(fit.sizes.sum()) for fit in fits.values()), sum(fit.groups.size for fit in fits.values()),
-        _table(fits[first], truths[first][1] if truths else {}),
-    )  # fmt: skip
+    first, fit = next(iter(fits.items()))
+    share, low, high = fit.share, fit.low, fit.high
+    if len(fits) > 1:
+        over = mean_interval([one.share for one in fits.values()])
+        share, low, high = over["mean"], max(over["low"], 0.0), min(over["high"], 1.0)
+    true_share = max(float(np.mean([truth for truth, _ in truths.values()])), 0.0) if truths else np.nan
+    half, true = 1.959963984540054 * fit.effect_errors, truths[first][1] if truths else {}
+    table = pd.DataFrame({
+        "therapist": fit.groups, "clients": fit.sizes, "effect": fit.effects, "low": fit.effects - half,
+        "high": fit.effects + half, "true": [true.get(int(number), np.nan) for number in fit.groups],
+    })  # fmt: skip
+    clients, therapists = sum(int(one.sizes.sum()) for one in fits.values()), sum(one.groups.size for one in fits.values())
+    return TherapistEffects(arm.name, outcome, share, low, high, true_share, clients, therapists, table)
 
 
 def _counted(run: Run, arm: Arm, columns: tuple[str, ...], least: int) -> pd.DataFrame:
@@ -323,13 +328,6 @@ def _counted(run: Run, arm: Arm, columns: tuple[str, ...], least: int) -> pd.Dat
     rows = rows.dropna().astype({"therapist": "int64"})
     caseload = rows.groupby(["replicate", "therapist"])["client"].transform("size")
     return rows[caseload >= least]
-
-
-def _over_replicates(fits: list[RandomIntercepts]) -> tuple[float, float, float]:
-    if len(fits) == 1:
-        return fits[0].share, fits[0].low, fits[0].high
-    found = mean_interval([fit.share for fit in fits])
-    return found["mean"], max(found["low"], 0.0), min(found["high"], 1.0)
 
 
 def _truths(run: Run, arm: Arm, outcome: str, therapists: dict[int, np.ndarray], most_therapists: int,
@@ -349,11 +347,3 @@ def _truths(run: Run, arm: Arm, outcome: str, therapists: dict[int, np.ndarray],
 
     with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
         return dict(zip(therapists, pool.map(truth, therapists), strict=True))
-
-
-def _table(fit: RandomIntercepts, true: dict[int, float]) -> pd.DataFrame:
-    half = 1.959963984540054 * fit.effect_errors
-    return pd.DataFrame({
-        "therapist": fit.groups, "clients": fit.sizes, "effect": fit.effects, "low": fit.effects - half,
-        "high": fit.effects + half, "true": [true.get(int(number), np.nan) for number in fit.groups],
-    })  # fmt: skip

@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -48,6 +48,13 @@ def banked(folder: Path, workers: int | None) -> Iterator[Bank]:
         yield bank
 
 
+def keep_as(name: str, data: Mapping[str, Any]) -> None:
+    """Keep a result with the product; docs/VALIDATION.md is made of what is kept."""
+    from sim.evidence.stored import keep_with_product
+
+    screen.note(f"Kept: {keep_with_product(name, data)}. python -m tools.docs makes docs/VALIDATION.md again.")
+
+
 def calibrate(
     out: Annotated[Path, _FOLDER] = Path("results/calibration"),
     rounds: Annotated[int, typer.Option(min=1, max=100, help="Steps at most.")] = 8,
@@ -65,7 +72,7 @@ def calibrate(
     from sim.cli.printed import ensemble as page
     from sim.evidence.calibration.free import FREE, centre
     from sim.evidence.calibration.search import Search
-    from sim.evidence.stored import in_a_clone, keep, keep_with_product
+    from sim.evidence.stored import in_a_clone, keep
     from sim.theory.parameters import PARAMETERS
 
     if start not in ("defaults", "centre"):
@@ -88,7 +95,7 @@ def calibrate(
         screen.show(page.fit_table(fit))
         screen.say(*page.fit_summary(fit), f"Written: {out / 'calibration.json'}")
     if keeping:
-        screen.note(f"Kept: {keep_with_product('calibration', data)}. python -m tools.docs makes docs/VALIDATION.md again.")
+        keep_as("calibration", data)
         rounded = {one.name: float(f"{fit.values[one.name]:.3g}") for one in FREE}
         others = [f"{name} {value:g}" for name, value in rounded.items() if PARAMETERS[name].default != value]
         if others:
@@ -144,7 +151,7 @@ def _built(folder: Path, wanted: int, fit_file: Path | None, workers: int | None
     from sim.evidence.calibration import ensemble as of
     from sim.evidence.calibration.free import FREE
     from sim.evidence.calibration.search import fit_of
-    from sim.evidence.stored import in_a_clone, keep, keep_with_product, kept
+    from sim.evidence.stored import in_a_clone, keep, kept
     from sim.theory.ensemble import FILE
 
     if keeping:
@@ -178,4 +185,4 @@ def _built(folder: Path, wanted: int, fit_file: Path | None, workers: int | None
     screen.say(f"{len(built.kept)} of {built.candidates} candidates agree{short}. Written: {folder / FILE}")
     if keeping:
         write_over(Path(str(resources.files("sim.theory"))) / FILE, text)
-        screen.note(f"Kept: {keep_with_product('ensemble', data)}. python -m tools.docs makes docs/VALIDATION.md again.")
+        keep_as("ensemble", data)

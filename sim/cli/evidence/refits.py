@@ -6,24 +6,19 @@ Each shows its result; some keep it.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from sim import screen
-from sim.cli.evidence.calibrate import banked, goes_on_from
+from sim.cli.evidence.calibrate import banked, goes_on_from, keep_as
 from sim.errors import EvidenceError
 from sim.evidence.calibration.ensemble import signs_amiss
 from sim.evidence.calibration.search import Search, fit_of, standardised_residuals
 from sim.evidence.patterns.published import chosen, patterns
-from sim.evidence.stored import keep_with_product, kept
+from sim.evidence.stored import kept
 from sim.files import folder_at, must_be_free
-
-
-def keep_as(name: str, data: Mapping[str, Any]) -> None:
-    """Keep a result with the product; docs/VALIDATION.md is made of what is kept."""
-    screen.note(f"Kept: {keep_with_product(name, data)}. python -m tools.docs makes docs/VALIDATION.md again.")
 
 
 def leave_one_out(folder: Path, ids: Sequence[str], workers: int | None, keeping: bool, as_json: bool) -> None:

@@ -96,7 +96,7 @@ def _plain(seed: int, pattern: list[str] | None, scenario: Path | None, out: Pat
     else:
         _shown(result, out)
     if keeping:
-        from sim.cli.evidence.refits import keep_as
+        from sim.cli.evidence.calibrate import keep_as
 
         keep_as("validation", page.as_data(result))
     if not result.passes:

@@ -8,11 +8,14 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
+
 from sim.compiling import sources_hash
 from sim.evidence.sensitivity.analysis import quantile
-from sim.evidence.sensitivity.indices import Noise, Sensitivity
+from sim.evidence.sensitivity.indices import Sensitivity
 from sim.evidence.sensitivity.ranges import OF_WHAT_IT_MAY_BE
 from sim.evidence.sensitivity.study import Told, heading, ranked
+from sim.evidence.stored import plain
 from sim.files import write_here
 from sim.screen import Head, table
 from sim.storage.store import SYNTHETIC, versions
@@ -35,36 +38,29 @@ def shown(value: float) -> str:
 
 def tables(told: Told) -> list[Table]:
     """For the screen: the parameters that Morris found to move the measure most, and the proportions of its variance."""
-    found, out = told.found, []
-    lines: list[tuple[str, ...]]
-    moved = [row for row in ranked(found.morris) if row.mu_star > 0][:_MOST]
-    ranges = {r.name: r for r in found.ranges}
-    if moved:
-        title = "Morris: change of the measure as a parameter goes over its whole range"
-        lines = [
-            (*_range(ranges[row.name]), f"{shown(row.mu_star)} ± {row.mu_star_error:.2g}", shown(row.mu), shown(row.sigma),
-             shown(row.noise), row.verdict)
-            for row in moved
-        ]  # fmt: skip
-        out.append(table(title, _heads("mu* ± 95 %", "mu", "sigma", "noise"), lines))
-    if found.sobol:
-        title = "Sobol: proportion of the measure's variance over these ranges"
-        lines = [
-            (*_range(ranges[one.name]), f"{one.first:.2f} ± {one.first_error:.2f}", f"{one.total:.2f} ± {one.total_error:.2f}",
-             f"{one.noise:.3f}", one.verdict)
-            for one in sorted(found.sobol, key=lambda row: -row.total)
-        ]  # fmt: skip
-        out.append(table(title, _heads("alone, S1 ± 95 %", "in all, ST ± 95 %", "noise"), lines))
+    found = told.found
+    ends = {r.name: (r.name, shown(r.value), shown(r.low), shown(r.high)) for r in found.ranges}
+    morris = [
+        (*ends[row.name], f"{shown(row.mu_star)} ± {row.mu_star_error:.2g}", shown(row.mu), shown(row.sigma), shown(row.noise),
+         row.verdict)
+        for row in ranked(found.morris) if row.mu_star > 0
+    ]  # fmt: skip
+    sobol = [
+        (*ends[one.name], f"{one.first:.2f} ± {one.first_error:.2f}", f"{one.total:.2f} ± {one.total_error:.2f}",
+         f"{one.noise:.3f}", one.verdict)
+        for one in sorted(found.sobol, key=lambda row: -row.total)
+    ]  # fmt: skip
+    kinds = (
+        ("Morris: change of the measure as a parameter goes over its whole range",
+         ("mu* ± 95 %", "mu", "sigma", "noise"), morris[:_MOST]),
+        ("Sobol: proportion of the measure's variance over these ranges",
+         ("alone, S1 ± 95 %", "in all, ST ± 95 %", "noise"), sobol),
+    )  # fmt: skip
+    out = []
+    for title, indices, lines in kinds:
+        numbers = [Head(name, right=True, wrap=False) for name in ("value", "from", "to", *indices)]
+        out += [table(title, [Head("parameter", wrap=False), *numbers, Head("", wrap=False)], lines)] if lines else []
     return out
-
-
-def _heads(*columns: str) -> list[Head]:
-    numbers = [Head(name, right=True, wrap=False) for name in ("value", "from", "to", *columns)]
-    return [Head("parameter", wrap=False), *numbers, Head("", wrap=False)]
-
-
-def _range(r: Any) -> tuple[str, str, str, str]:
-    return r.name, shown(r.value), shown(r.low), shown(r.high)
 
 
 def summary(told: Told) -> list[str]:
@@ -78,7 +74,16 @@ def summary(told: Told) -> list[str]:
         rest = sum(row.mu_star > 0 for row in found.morris) - _MOST
         more = f" The table shows the first {_MOST}; --out and --json give all." if rest > 0 else ""
         lines.append(f"Of {len(found.morris)} parameters: {said}.{more}")
-    lines += [_noise_line(part, noise, found, told.outcome.unit) for part, noise in found.noise.items()]
+    for part, noise in found.noise.items():
+        if part == "base":
+            lines.append(f"At the scenario's own parameters: {found.base:.3g} {told.outcome.unit}; SD {shown(noise.seed_sd)} "
+                         f"between {noise.seeds} seeds, so a mean of {found.replicates} has a standard error of "
+                         f"{shown(noise.error)}.")  # fmt: skip
+        else:
+            lines.append(f"At {noise.points} points of {part.title()}'s design: SD {shown(noise.seed_sd)} between seeds (mean of "
+                         f"{found.replicates}: {shown(noise.error)}), {shown(noise.output_sd)} between points; of the variance "
+                         f"between points {100 * noise.share:.1f} % is sampling noise that shared seeds do not "
+                         "cancel.")  # fmt: skip
     if found.morris:
         seeds = found.noise["morris"].seeds
         lines.append(f"noise (Morris): {quantile(seeds):.1f} standard errors of one effect over {seeds} seeds, strict where they "
@@ -98,27 +103,13 @@ def summary(told: Told) -> list[str]:
     return lines
 
 
-def _noise_line(part: str, noise: Noise, found: Sensitivity, unit: str) -> str:
-    if part == "base":
-        return (f"At the scenario's own parameters: {found.base:.3g} {unit}; SD {shown(noise.seed_sd)} between "
-                f"{noise.seeds} seeds, "
-                f"so a mean of {found.replicates} has a standard error of {shown(noise.error)}.")  # fmt: skip
-    return (f"At {noise.points} points of {part.title()}'s design: SD {shown(noise.seed_sd)} between seeds (mean of "
-            f"{found.replicates}: {shown(noise.error)}), {shown(noise.output_sd)} between points; of the variance between points "
-            f"{100 * noise.share:.1f} % is sampling noise that shared seeds do not cancel.")  # fmt: skip
-
-
 # -------------------------------------------------------------------------------------------------------------- files
 
 
 def as_data(told: Told) -> dict[str, Any]:
     """Everything as plain values, with what made it: scenario as resolved, seed, ranges, versions; missing numbers are None."""
     found, o = told.found, told.outcome
-
-    def row(one: Any) -> dict[str, Any]:
-        return {key: None if value != value else value for key, value in asdict(one).items()}
-
-    return {
+    data: dict[str, Any] = plain({
         "synthetic": SYNTHETIC,
         "scenario": told.scenario.name,
         "question": told.scenario.question,
@@ -130,36 +121,32 @@ def as_data(told: Told) -> dict[str, Any]:
         },
         "ranges": {
             "assumption": "value -/+ width * value, within the declared range", "width": told.width,
-            "parameters": [{**row(r), "unit": PARAMETERS[r.name].unit} for r in found.ranges],
+            "parameters": [{**asdict(r), "unit": PARAMETERS[r.name].unit} for r in found.ranges],
         },
         "left_out": told.left_out,
         "base": found.base,
-        "noise": {part: row(noise) for part, noise in found.noise.items()},
-        "morris": [{**row(one), "verdict": one.verdict} for one in ranked(found.morris)],
-        "sobol": [{**row(one), "verdict": one.verdict} for one in found.sobol],
+        "noise": {part: asdict(noise) for part, noise in found.noise.items()},
+        "morris": [{**asdict(one), "verdict": one.verdict} for one in ranked(found.morris)],
+        "sobol": [{**asdict(one), "verdict": one.verdict} for one in found.sobol],
         "resolved_scenario": told.scenario.spec,
         "versions": {**versions(), "SALib": metadata.version("SALib")},
         "sources": sources_hash(),
-    }  # fmt: skip
+    })  # fmt: skip
+    return data
 
 
 def tidy(found: Sensitivity) -> str:
     """One row per parameter and index as CSV: method, parameter, index, value, half of its 95 % interval, and the part of
     sampling noise."""
-    lines = ["method,parameter,index,value,interval_half,noise"]
-
-    def line(method: str, name: str, index: str, value: float, half: float | None, noise: float | None) -> None:
-        cells = ["" if v is None else repr(float(v)) for v in (value, half, noise)]
-        lines.append(",".join((method, name, index, *cells)))
-
+    rows: list[tuple[str, str, str, float, float | None, float | None]] = []
     for one in ranked(found.morris):
-        line("morris", one.name, "mu_star", one.mu_star, one.mu_star_error, one.noise)
-        line("morris", one.name, "mu", one.mu, None, None)
-        line("morris", one.name, "sigma", one.sigma, None, None)
+        rows.append(("morris", one.name, "mu_star", one.mu_star, one.mu_star_error, one.noise))
+        rows.append(("morris", one.name, "mu", one.mu, None, None))
+        rows.append(("morris", one.name, "sigma", one.sigma, None, None))
     for share in found.sobol:
-        line("sobol", share.name, "S1", share.first, share.first_error, None)
-        line("sobol", share.name, "ST", share.total, share.total_error, share.noise)
-    return "\n".join(lines) + "\n"
+        rows.append(("sobol", share.name, "S1", share.first, share.first_error, None))
+        rows.append(("sobol", share.name, "ST", share.total, share.total_error, share.noise))
+    return pd.DataFrame(rows, columns=["method", "parameter", "index", "value", "interval_half", "noise"]).to_csv(index=False)
 
 
 def write(told: Told, folder: Path) -> None:

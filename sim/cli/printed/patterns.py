@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sim.evidence.patterns.published import Pattern
 from sim.evidence.patterns.validation import LARGEST_RESIDUAL, Row, Validation
+from sim.evidence.stored import plain
 from sim.files import folder_at, must_be_free, write_new
 from sim.screen import Head, table
 
@@ -90,12 +91,9 @@ def summary(result: Validation) -> list[str]:
         lines.append(
             f"Joint score {number(result.score, 1)}, at most {result.limit:.1f} with {count}: "
             f"{'passes' if result.score <= result.limit else 'fails'}. "
-            + (
-                f"Beyond {LARGEST_RESIDUAL} of their own uncertainty: {', '.join(missed)}."
-                if missed
-                else "No row lies off by too much."
-            )
-        )
+            + (f"Beyond {LARGEST_RESIDUAL} of their own uncertainty: {', '.join(missed)}." if missed else
+               "No row lies off by too much.")
+        )  # fmt: skip
         rough = [row.pattern.id for row in values if not row.precise]
         lines.append(f"Monte-Carlo error not below a quarter of the interval: {', '.join(rough)} (marked !)." if rough else
                      "Monte-Carlo error is below a quarter of every interval.")  # fmt: skip
@@ -119,30 +117,26 @@ def legend() -> str:
 
 def as_data(result: Validation) -> dict[str, Any]:
     """Everything as plain values; missing numbers are None."""
-
-    def plain(value: float) -> float | None:
-        return None if value != value else float(value)
-
     rows = []
     for row in result.rows:
         p, s = row.pattern, row.simulated
         rows.append({
-            "id": p.id, "tier": p.tier, "name": p.name, "statistic": p.statistic, "published": p.value, "low": plain(p.low),
-            "high": plain(p.high), "citation": p.citation, "doi": p.doi, "read": p.read, "design": p.design,
-            "simulated": plain(s.value), "error": plain(s.error), "studies": s.studies, "tau": plain(s.tau), "i2": plain(s.i2),
-            "residual": plain(row.residual), "precise": row.precise if p.tier == "calibrate" else None,
+            "id": p.id, "tier": p.tier, "name": p.name, "statistic": p.statistic, "published": p.value, "low": p.low,
+            "high": p.high, "citation": p.citation, "doi": p.doi, "read": p.read, "design": p.design,
+            "simulated": s.value, "error": s.error, "studies": s.studies, "tau": s.tau, "i2": s.i2,
+            "residual": row.residual, "precise": row.precise if p.tier == "calibrate" else None,
             "parts": {
-                name: {"value": plain(value), "low": plain(low), "high": plain(high), "expected": p.expect.get(name),
-                       "verdict": row.signs.get(name)}
+                name: {"value": value, "low": low, "high": high, "expected": p.expect.get(name), "verdict": row.signs.get(name)}
                 for name, (value, low, high) in s.parts.items()
             },
             "verdict": row.verdict,
         })  # fmt: skip
-    return {
-        "seed": result.seed, "size": result.size, "changes": dict(result.changes), "score": plain(result.score),
-        "limit": result.limit, "score_passes": result.score_passes, "directions_pass": result.directions_pass,
-        "complete": result.complete, "passes": result.passes, "patterns": rows,
-    }  # fmt: skip
+    data: dict[str, Any] = plain({
+        "seed": result.seed, "size": result.size, "changes": result.changes, "score": result.score, "limit": result.limit,
+        "score_passes": result.score_passes, "directions_pass": result.directions_pass, "complete": result.complete,
+        "passes": result.passes, "patterns": rows,
+    })  # fmt: skip
+    return data
 
 
 def room_for(folder: Path) -> None:

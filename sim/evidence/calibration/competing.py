@@ -7,14 +7,14 @@ for the mechanisms that it lacks; what it can is no evidence for them."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sim.errors import EvidenceError
 from sim.evidence.calibration import seeds as reserved
 from sim.evidence.calibration.free import FREE, Free, centre
-from sim.evidence.calibration.search import Fit, Search, joint_score, mean_of
-from sim.evidence.calibration.simulated import Bank, Found, Job
+from sim.evidence.calibration.search import Fit, Search, joint_score
+from sim.evidence.calibration.simulated import Bank, Found
 from sim.evidence.patterns.published import patterns
 from sim.naming import nearest
 
@@ -110,5 +110,5 @@ def refitted(one: Competing, bank: Bank, rounds: int = ROUNDS, size: float = SIZ
                     progress=lambda what: say(f"{one.name}: {what}"))  # fmt: skip
     fit = search.run(centre(one.free), rounds)
     every = tuple(p.id for p in patterns().values() if p.tier in ("calibrate", "direction"))
-    changes = search.jobs(fit.standings)[0].changes
-    return Refitted(one, fit, mean_of(bank.ask([Job(changes, seed, check_size, every) for seed in reserved.COMPETING_CHECK])))
+    unused = replace(search, seeds=reserved.COMPETING_CHECK, size=check_size, ids=every)
+    return Refitted(one, fit, unused.tables([fit.standings])[0])

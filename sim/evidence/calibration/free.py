@@ -55,19 +55,13 @@ class Free:
 
 #: All parameters that the calibration may move, in the order of the model.
 FREE: tuple[Free, ...] = (
-    Free(
-        "arousal_anxiety_gain", "log", 2.0, 0.35, "how much more aroused anxious people are in sessions is not measured directly"
-    ),
+    Free("arousal_anxiety_gain", "log", 2.0, 0.35,
+         "how much more aroused anxious people are in sessions is not measured directly"),
     Free("threat_gain", "log", 1.5, 0.6, "how much alarm distorts what anxious people hear is known only as a direction"),
     Free("expression_avoidance_cost", "log", 1.8, 0.4, "how much of arousal avoidant people hide is known only as a direction"),
     Free("bond_security_gain", "log", 0.25, 0.5, "how much of general security enters a rated bond is not measured"),
-    Free(
-        "compatibility_sd",
-        "log",
-        0.5,
-        0.3,
-        "lasting fit of two people has no measure of its own; it is what style does not explain",
-    ),
+    Free("compatibility_sd", "log", 0.5, 0.3,
+         "lasting fit of two people has no measure of its own; it is what style does not explain"),
     Free("trust_rate", "log", 0.15, 0.35, "how fast trust follows is known from early ratings at best"),
     Free("trust_response_gain", "log", 1.3, 0.25, "how steeply trust follows being responded to is not measured"),
     Free("client_leniency", "as is", 1.1, 0.3, "how far clients use the top of scales, apart from how good alliances are"),
@@ -75,13 +69,8 @@ FREE: tuple[Free, ...] = (
     Free("client_response_style_sd", "log", 0.55, 0.3, "how much ratings are the rater's, not the therapy's"),
     Free("response_style_shared_share", "logit", 0.6, 0.7, "how much of a rater's style all their questionnaires share"),
     Free("healing_rate", "log", 0.022, 0.4, "the size of what a session does, of all that makes people change"),
-    Free(
-        "healing_alliance_power",
-        "log",
-        0.8,
-        0.4,
-        "how much the alliance matters for that: its correlation is known, not its effect",
-    ),
+    Free("healing_alliance_power", "log", 0.8, 0.4,
+         "how much the alliance matters for that: its correlation is known, not its effect"),
     Free("rupture_distress_step", "log", 0.03, 0.6, "how much a rupture left unrepaired harms is not measured"),
     Free("client_treatment_gain_sd", "log", 0.6, 0.5, "how far clients differ in what treatment does to them, harm included"),
     Free("therapist_treatment_gain_sd", "log", 0.3, 0.4, "how far therapists differ beyond the alliance"),
@@ -90,7 +79,7 @@ FREE: tuple[Free, ...] = (
     Free("dropout_alliance_gain", "log", 4.5, 0.3, "how strongly the alliance keeps people"),
     Free("prototype_state_share", "logit", 0.18, 0.6, "how much of attachment comes and goes within weeks"),
     Free("distress_immature_path", "as is", 0.27, 0.08, "a path through other questionnaires than the source's"),
-)
+)  # fmt: skip
 
 
 #: Parameters hand-tuned against the same targets: name -> (default before, nan where it did not exist, and what for).

@@ -13,7 +13,6 @@ import numpy as np
 
 from sim.evidence.calibration import seeds as reserved
 from sim.evidence.calibration.search import Fit, Search, standardised_residuals
-from sim.evidence.calibration.simulated import Job
 from sim.evidence.patterns.published import patterns
 
 ROUNDS = 8
@@ -49,25 +48,21 @@ def predicted(search: Search, fit: Fit, ids: Sequence[str] = (), say: Callable[[
     """Every calibrate row (or some) predicted without it. ``fit``: the shipped fit, from which each search starts."""
     rows = tuple(ids) or tuple(standardised_residuals(fit.found))
     out = []
-    base = search.bank.ask(_jobs(search, fit.standings))
+    unused = replace(search, seeds=reserved.PREDICTED, size=1.0)
+    base = unused.tables([fit.standings])[0]
     for row in rows:
         slopes = fit.slopes.copy()
         slopes[fit.rows.index(row)] = 0.0
         one = replace(search, without=(row,), known_slopes=slopes, progress=None)
         refit = one.run(fit.values, rounds=ROUNDS)
-        tables = search.bank.ask(_jobs(search, refit.standings))
-        value, error = _mean([t.values[row] for t in tables])
-        p = patterns()[row]
-        fitted = _mean([t.values[row] for t in base])[0]
-        out.append(Predicted(
-            row, (fitted - p.value) / p.uncertainty, (value - p.value) / p.uncertainty, value, error,
-            own_parameters(fit, search, row), float(np.abs(refit.standings - fit.standings).max()),
-            _on_a_line(fit, search, row), refit.converged,
-        ))  # fmt: skip
-        say(
-            f"{row}: predicted {value:.3f}, published {p.value:g}, residual {out[-1].residual:+.1f} (fitted "
-            f"{out[-1].fitted_residual:+.1f})"
-        )
+        found = unused.tables([refit.standings])[0]
+        value, error = found.values[row]
+        fitted_residual, residual = (standardised_residuals(table)[row] for table in (base, found))
+        moved = float(np.abs(refit.standings - fit.standings).max())
+        out.append(Predicted(row, fitted_residual, residual, value, error, own_parameters(fit, search, row), moved,
+                             _on_a_line(fit, search, row), refit.converged))  # fmt: skip
+        published = patterns()[row].value
+        say(f"{row}: predicted {value:.3f}, published {published:g}, residual {residual:+.1f} (fitted {fitted_residual:+.1f})")
     return out
 
 
@@ -79,12 +74,3 @@ def _on_a_line(fit: Fit, search: Search, row: str) -> float:
     slopes, left = np.delete(fit.slopes, k, axis=0), np.delete(residual, k)
     step = -np.linalg.solve(slopes.T @ slopes, slopes.T @ left)
     return float(residual[k] + fit.slopes[k] @ step)
-
-
-def _jobs(search: Search, standings: np.ndarray) -> list[Job]:
-    return [replace(job, seed=seed, size=1.0) for seed in reserved.PREDICTED for job in search.jobs(standings)[:1]]
-
-
-def _mean(values: Sequence[tuple[float, float]]) -> tuple[float, float]:
-    table = np.array(values)
-    return float(table[:, 0].mean()), float(np.sqrt((table[:, 1] ** 2).sum()) / len(table))

@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -136,16 +137,12 @@ class Search:
     bank: Bank
     free: tuple[Free, ...] = FREE
     changes: Mapping[str, Any] | None = None
-    ids: tuple[str, ...] = ()
+    ids: tuple[str, ...] = field(default_factory=searched)
     seeds: tuple[int, ...] = reserved.SEARCH
     size: float = SIZE
     without: tuple[str, ...] = ()  # rows that are simulated and not looked at
     known_slopes: np.ndarray | None = None  # of the table over the parameters, taken for the whole search (near its start)
     progress: Callable[[str], None] | None = None
-
-    def __post_init__(self) -> None:
-        self.ids = self.ids or searched()
-        self._round = 0
 
     def jobs(self, standings: np.ndarray) -> list[Job]:
         """The tables to simulate for one parameter set."""
@@ -178,12 +175,13 @@ class Search:
         """Search from ``start`` (default: the model's defaults) for at most ``rounds`` steps."""
         from scipy.optimize import least_squares
 
+        tables = count(1)
+
         def residuals(z: np.ndarray) -> np.ndarray:
             found = self.tables([z])[0]
             out = self.residuals(z, found)
-            self._round += 1
             if self.progress is not None:
-                self.progress(f"round {self._round}: loss {0.5 * float(out @ out):.2f}, joint score {joint_score(found):.1f}")
+                self.progress(f"round {next(tables)}: loss {0.5 * float(out @ out):.2f}, joint score {joint_score(found):.1f}")
             return out
 
         start_at = np.clip(standings_of(start or {}, self.free), -FURTHEST + 0.01, FURTHEST - 0.01)

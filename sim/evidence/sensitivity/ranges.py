@@ -100,13 +100,11 @@ def movable_parameters(
 
 def _named(wanted: Iterable[str], out: Mapping[str, str]) -> list[str]:
     """The parameters that were asked for, in the order of the model, each once."""
-    groups: dict[str, list[str]] = {}
-    for parameter in PARAMETERS.values():
-        groups.setdefault(parameter.group, []).append(parameter.name)
+    groups = dict.fromkeys(p.group for p in PARAMETERS.values())
     found: set[str] = set()
     for name in wanted:
         if name in groups:
-            found |= {one for one in groups[name] if one not in out}
+            found |= {p.name for p in PARAMETERS.values() if p.group == name and p.name not in out}
         elif name not in PARAMETERS:
             raise EvidenceError(
                 f"no parameter or group of parameters '{name}'{nearest(name, (*PARAMETERS, *groups))}; attune params lists them"
