@@ -22,6 +22,7 @@ import sim
 from sim import measures
 from sim.batch import chunk as chunks
 from sim.batch.results import open_batch
+from sim.batch.resume import tasks_in
 from sim.batch.run import run_batch
 from sim.cli.main import main
 from sim.errors import StateError, StoreError
@@ -571,9 +572,11 @@ def test_the_command_that_status_gives_goes_on(attune: Any, place: Path, tmp_pat
 
 
 def test_tasks_are_counted_once_each() -> None:
-    """A line names runs of neighbours; what was damaged and simulated again stands in two lines."""
-    lines = [{"begun": {}}, {"tasks": [[0, 0, 5], [1, 2, 3]]}, {"tasks": [[0, 3, 4]]}]
-    assert status.done_in(lines) == 5 + 3 + 2
+    """What was damaged is simulated again, with others: then a later line names it, and the earlier one no longer stands."""
+    lines: list[dict[str, Any]] = [{"begun": {}}, {"tasks": [[0, 0, 0], [0, 1, 0]]}, {"tasks": [[1, 0, 0]]}]
+    assert len(tasks_in(lines)) == 3
+    assert len(tasks_in([*lines, {"tasks": [[0, 0, 0], [2, 0, 0]]}])) == 3
+    assert len(tasks_in([*lines, {"tasks": [[0, 0, 0]]}, {"tasks": [[0, 1, 0]]}])) == 3
 
 
 def test_with_until_the_total_is_at_least(tmp_path: Path) -> None:

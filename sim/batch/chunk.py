@@ -1,4 +1,4 @@
-"""A chunk: some tasks of a batch, simulated anywhere, and what comes back from there as bytes.
+"""A chunk: some tasks of a batch, simulated anywhere, and the parts of the tables that come back from there as bytes.
 
 A task is one point, one replicate and one block of clients, with all arms of the scenario, so that arms can be compared person by
 person where they hold the same people. Blocks have a fixed size: which tasks make a chunk, and where it is simulated, changes no
@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from sim.compiling import sources_hash
 from sim.measures.clinics import by_replicate
@@ -29,10 +30,12 @@ from sim.measures.persons import reference as clinic_reference
 from sim.scenario.arms import reference_arm, same_clients, untreated_arm
 from sim.scenario.points import scenario_at
 from sim.scenario.scenario import Arm, Scenario
+from sim.scenario.sweep import Until
 from sim.simulation.build import client_numbers
 from sim.simulation.tables import Run
 from sim.simulation.tasks import Task, simulated_part
 from sim.simulation.tidy import frame, frames
+from sim.storage.store import arithmetic_fingerprint, lock_hash, write_options
 from sim.therapy.model import SHIPPED, Model
 
 #: Clients of an arm simulated together. Not to be chosen: sums over a million clients are taken block by block.
@@ -40,11 +43,9 @@ BLOCK = 2000
 SUMMARIES = "summaries"
 #: The one table that says what happened: replicate by replicate, arm by arm, outcome by outcome; parts of blocks still apart.
 _PARTS = pa.schema([
-    ("point", pa.int32()), ("replicate", pa.int32()), ("block", pa.int32()), ("arm", pa.int32()), ("measure", pa.string()),
-    ("minus", pa.int32()), ("n", pa.int64()), ("mean", pa.float64()), ("squares", pa.float64()),
+    ("point", pa.int32()), ("replicate", pa.int32()), ("block", pa.int32()), ("arm", pa.string()), ("measure", pa.string()),
+    ("minus", pa.string()), ("n", pa.int64()), ("mean", pa.float64()), ("squares", pa.float64()),
 ])  # fmt: skip
-#: What ``minus`` says where a value is not a difference.
-NOTHING = -1
 
 
 class Key(NamedTuple):
@@ -84,7 +85,7 @@ class Failure:
 
 @dataclass
 class Done:
-    """What comes back: for each table the bytes of an Arrow file, one record batch a task; failures; by whom."""
+    """What comes back: for each table a part of it as the bytes of a Parquet file; failures; by whom."""
 
     tasks: tuple[Key, ...]
     tables: dict[str, bytes] = field(default_factory=dict)
@@ -95,8 +96,6 @@ class Done:
 @lru_cache(maxsize=1)  # every chunk says it, and a process does not change
 def worker_identity() -> dict[str, str]:
     """What a worker's results depend on: sources, library versions, arithmetic."""
-    from sim.storage.store import arithmetic_fingerprint, lock_hash
-
     return {"sources": sources_hash(), "lock": lock_hash(), "arithmetic": arithmetic_fingerprint()}
 
 
@@ -143,7 +142,7 @@ def perform(chunk: Chunk) -> Done:
         done.failures += failures
         for name, table in tables.items():
             kept[name].append(table)
-    done.tables = {name: _file(tables) for name, tables in kept.items()}
+    done.tables = {name: _part(tables) for name, tables in kept.items()}
     return done
 
 
@@ -232,74 +231,64 @@ def reference_among(scenario: Scenario) -> dict[str, str | None]:
     return {name: reference[name] if reference[name] in others else None for name, others in compared_arms(scenario).items()}
 
 
-def _summaries(scenario: Scenario, key: Key, values: Mapping[str, Mapping[str, np.ndarray]]) -> pa.Table:
-    """Number, mean and sum of squared deviations of every outcome of every arm, and of its differences person by person.
+def looked_at(scenario: Scenario, until: Until) -> set[tuple[str, str]]:
+    """The arms, each with the arm that is taken off (or nothing), whose precision decides whether it is enough."""
+    pairs = reference_among(scenario) if until.difference else dict.fromkeys(arms_of(scenario), "")
+    return {(arm, minus) for arm, minus in pairs.items() if minus is not None and until.arm in (None, arm)}
 
-    Arms are numbered within the scenario at this point.
-    """
-    names, rows = arms_of(scenario), []
+
+def _summaries(scenario: Scenario, key: Key, values: Mapping[str, Mapping[str, np.ndarray]]) -> pa.Table:
+    """Number, mean and sum of squared deviations of every outcome of every arm, and of its differences person by person."""
+    rows: list[dict[str, Any]] = []
+
+    def add(arm: str, measure: str, minus: str, numbers: np.ndarray) -> None:
+        if not np.isnan(numbers).all():
+            told = (*key, arm, measure, minus, *moments(numbers))
+            rows.append(dict(zip(_PARTS.names, told, strict=True)))
+
     for name, mine in values.items():
         for measure, numbers in mine.items():
-            if np.isnan(numbers).all():
-                continue
-            rows.append((names.index(name), measure, NOTHING, *moments(numbers)))
+            add(name, measure, "", numbers)
     for name, others in compared_arms(scenario).items():
         for other in others if name in values else ():
-            for measure, numbers in values[name].items() if other in values else ():
-                apart = _apart(numbers, values[other].get(measure))
-                if apart is not None and not np.isnan(apart).all():
-                    rows.append((names.index(name), measure, names.index(other), *moments(apart)))
-    columns = list(zip(*rows, strict=True)) if rows else [()] * 6
-    head = [np.full(len(rows), number, np.int32) for number in (key.point, key.replicate, key.block)]
-    return pa.Table.from_arrays(
-        [pa.array(values, type=f.type) for values, f in zip((*head, *columns), _PARTS, strict=True)], schema=_PARTS
-    )
-
-
-def _apart(mine: np.ndarray, theirs: np.ndarray | None) -> np.ndarray | None:
-    return None if theirs is None or theirs.size != mine.size else mine - theirs
+            theirs = values.get(other, {})
+            for measure, numbers in values[name].items():
+                if measure in theirs and theirs[measure].size == numbers.size:
+                    add(name, measure, other, numbers - theirs[measure])
+    return pa.Table.from_pylist(rows, schema=_PARTS)
 
 
 def _kept(scenario: Scenario, key: Key, name: str, parts: Sequence[tuple[str, Mapping[str, Any]]]) -> pa.Table:
-    """One table of a task as it will be in the file, with the point before everything else; labels as text."""
+    """One table of a task as it will be in the file, with the point before everything else; labels as text, since their lists may
+    differ from task to task."""
     there = [(arm, tables[name]) for arm, tables in parts if name in tables]
     if not there:  # all of it failed, or nobody has such rows
         return pa.table({"point": pa.array([], pa.int32())})
     table = frame(there, name, arms_of(scenario), scenario.design == "clinic")
     table.insert(0, "point", np.full(len(table), key.point, np.int32))
-    return plain_labels(pa.Table.from_pandas(table, preserve_index=False)).replace_schema_metadata()
-
-
-def plain_labels(table: pa.Table) -> pa.Table:
-    """The table with labels as text instead of numbers and a list, which may differ from task to task."""
-    return table.cast(pa.schema([
-        pa.field(f.name, pa.string() if pa.types.is_dictionary(f.type) or pa.types.is_large_string(f.type) else f.type)
-        for f in table.schema
+    arrow = pa.Table.from_pandas(table, preserve_index=False)
+    labels = [pa.types.is_dictionary(f.type) or pa.types.is_large_string(f.type) for f in arrow.schema]
+    return arrow.cast(pa.schema([
+        pa.field(f.name, pa.string() if label else f.type) for f, label in zip(arrow.schema, labels, strict=True)
     ]))  # fmt: skip
 
 
-def _file(tables: Sequence[pa.Table]) -> bytes:
-    """An Arrow file with one record batch a table, whose columns are those of all."""
+def _part(tables: Sequence[pa.Table]) -> bytes:
+    """A Parquet file with the rows of these tables, one after the other; its columns are those of all."""
     schema = pa.unify_schemas([table.schema for table in tables], promote_options="permissive")
     sink = io.BytesIO()
-    options = pa.ipc.IpcWriteOptions(compression="zstd")
-    with pa.ipc.new_file(sink, schema, options=options) as writer:
-        for table in tables:
-            batches = conformed(table, schema).combine_chunks().to_batches()
-            writer.write_batch(batches[0] if batches else pa.RecordBatch.from_pylist([], schema=schema))
+    rows = pa.concat_tables([conformed(table, schema) for table in tables])
+    pq.write_table(rows, sink, **write_options(schema))
     return sink.getvalue()
 
 
 def conformed(table: pa.Table, schema: pa.Schema) -> pa.Table:
-    """The table with the columns of ``schema``; those it has not are missing values."""
-    if table.schema.equals(schema):
-        return table
-    columns = [
-        table.column(f.name).cast(f.type) if f.name in table.schema.names else _missing(len(table), f.type) for f in schema
-    ]
+    """The table with the columns of ``schema``; those it has not are missing values: of numbers NaN, as in runs in memory."""
+    columns = []
+    for f in schema:
+        if f.name in table.schema.names:
+            columns.append(table.column(f.name).cast(f.type))
+        else:
+            floating = pa.types.is_floating(f.type)
+            columns.append(pa.array(np.full(len(table), np.nan), f.type) if floating else pa.nulls(len(table), f.type))
     return pa.table(columns, schema=schema)
-
-
-def _missing(n: int, kind: pa.DataType) -> pa.Array:
-    # Numbers that are missing in a frame are NaN, as they are in runs in memory.
-    return pa.array(np.full(n, np.nan), kind) if pa.types.is_floating(kind) else pa.nulls(n, kind)

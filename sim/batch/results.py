@@ -13,7 +13,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from sim.batch.chunk import reference_among
+from sim.batch.chunk import looked_at
 from sim.catalogue.measures import ends_of
 from sim.errors import StoreError, UsageError
 from sim.measures.intervals import half_width, standard_error
@@ -128,13 +128,9 @@ class BatchResults:
         if until is None:
             return pd.DataFrame({"point": [], "replicates": [], "se": [], "enough": []})
         rows = self.summaries[self.summaries["measure"] == until.measure]
-        rows = rows[(rows["minus"].astype("str") != "") == until.difference]
-        if until.arm is not None:
-            rows = rows[rows["arm"] == until.arm]
-        if until.difference:
-            against = {p.number: reference_among(self.scenario_at(p.number)) for p in self.plan_points}
-            pairs = zip(rows["point"], rows["arm"], rows["minus"], strict=True)
-            rows = rows[[str(minus) == against[point][str(arm)] for point, arm, minus in pairs]]
+        wanted = {p.number: looked_at(self.scenario_at(p.number), until) for p in self.plan_points}
+        pairs = zip(rows["point"], rows["arm"].astype("str"), rows["minus"].astype("str"), strict=True)
+        rows = rows[[(arm, minus) in wanted[point] for point, arm, minus in pairs]]
         grouped = rows.groupby(["point", "arm"], observed=True)["mean"].agg(["std", "count"])
         error = standard_error(grouped["std"], grouped["count"]).groupby(level="point").max()
         found = self.points[["point", "replicates"]].assign(se=self.points["point"].map(error))

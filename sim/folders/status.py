@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import shlex
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from sim.batch.progress import noted
-from sim.batch.resume import failures_in
+from sim.batch.resume import failures_in, tasks_in
 from sim.errors import StoreError
 from sim.folders.reopened import run_command
 from sim.storage import ledger as ledgers
@@ -76,27 +75,22 @@ def _of_run(folder: Path) -> Status:
 def _of_batch(folder: Path) -> Status:
     held = ledgers.is_held(folder)  # before anything is read, so that what is told of a running batch is not older
     ledger = ledgers.read(folder)
-    first = ledger.lines[0] if ledger.lines else {}
-    begun: Mapping[str, Any] = {**first["begun"], "on_error": first["on_error"]} if "begun" in first else {}
+    begun: Mapping[str, Any] = {**ledger.begun, "on_error": ledger.lines[0]["on_error"]} if ledger.lines else {}
     finished = (folder / MANIFEST).exists()
     state = "running" if held else "finished" if finished else "stopped" if begun else "not begun"
-    done, failures = done_in(ledger.lines), len(failures_in(ledger.lines))
-    told = noted(folder)
-    total = done if finished else max(done, told.total) if told else None
-    rate = remaining = None
-    if held and told and total is not None and done > told.began_with and (seconds := time.time() - told.began) > 0:
-        rate = (done - told.began_with) / seconds
-        remaining = (total - done) / rate
+    done, failures = len(tasks_in(ledger.lines)), len(failures_in(ledger.lines))
+    told, total, rate, remaining = noted(folder), None, None, None
+    if finished:
+        total = done
+    elif told is not None:
+        told.done, total = done, max(done, told.total)
+        if held and told.rate > 0:
+            rate = told.rate
+            remaining = (total - done) / rate
     next_step, also = _next(folder, state, begun, failures)
     return Status(str(folder), "batch", state, begun.get("scenario"), begun.get("seed"), done, total,
                   bool(told and told.open_ended and not finished), failures, rate, remaining, size_of(folder),
                   _tail(folder / LOG), next_step, also)  # fmt: skip
-
-
-def done_in(lines: Sequence[Mapping[str, Any]]) -> int:
-    """How many tasks the lines of a ledger name; one that was simulated again counts once."""
-    runs = [run for line in lines for run in line.get("tasks", ())]
-    return len({(point, place) for point, first, count in runs for place in range(first, first + count)})
 
 
 def _tail(path: Path) -> tuple[str, ...]:

@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+import io
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 
-from sim.batch.assemble import Chunks, rows_written, summaries_written
-from sim.batch.chunk import SUMMARIES, Chunk, Failure, Key, perform, task_of
+from sim.batch.assemble import SUMMARY, rows_of, summaries_of
+from sim.batch.chunk import SUMMARIES, Failure, Key, perform, task_of
+from sim.batch.plan import Plan
 from sim.batch.resume import machine_differences
 from sim.catalogue.columns import ENSEMBLE_TABLES
 from sim.compiling import sources_hash
 from sim.errors import ScenarioError, StoreError, TableError
-from sim.files import folder_at, temporary, write_over
 from sim.folders.reopened import Reopened, reopened
 from sim.scenario.points import scenario_at
-from sim.scenario.scenario import Scenario
 from sim.simulation.build import client_numbers
 from sim.simulation.tasks import CHUNK, Task, simulated_part
 from sim.simulation.tidy import frames
-from sim.storage.names import CHUNKS
 from sim.storage.reading import ResultFolder, open_run, opened, scenario_beside
 from sim.storage.store import arithmetic_fingerprint, lock_hash, versions
 from sim.therapy.model import SHIPPED, Model
@@ -200,44 +199,27 @@ def _compare_batch(
 ) -> None:
     plan = again.plan
     point, replicate = tasks[0].point, tasks[0].replicate
-    done = perform(Chunk(
-        plan.scenario.model_copy(update={"arms": ()}), plan.seed, tuple(tasks), {point: plan.points[point].changes},
-        plan.batch.random_numbers, plan.batch.keep, "skip", plan.model,
-    ))  # fmt: skip
+    done = perform(replace(next(plan.chunks(tasks, len(tasks))), on_error="skip", added=()))  # what is added is here
     _compare_failures(found, result, tasks, done.failures, where)
-    names = ([SUMMARIES] if summaries_too else []) + list(plan.batch.keep)
-    with temporary("attune-verify-") as place:
-        now = _tables_of(again, tasks, done.tables, place, names)
-        clients = np.concatenate([_clients(plan.scenario, plan.points[point].changes, key) for key in tasks])
-        for name in names:
-            if name not in result.hashed:
-                continue  # it is known to be something else already
-            kept = found.rows(name, point=point, replicate=replicate).to_pandas()
-            if "client" in kept and not plan.clinic:
-                kept = kept[kept["client"].isin(clients)]
-            _compare(result, name, where, kept.reset_index(drop=True), now[name])
+    here = scenario_at(plan.scenario, plan.points[point].changes)
+    clients = np.concatenate([task_of(here, arm, key).clients for key in tasks for arm in here.arms])
+    for name in [*([SUMMARIES] if summaries_too else []), *plan.batch.keep]:
+        if name not in result.hashed:
+            continue  # it is known to be something else already
+        kept = found.rows(name, point=point, replicate=replicate).to_pandas()
+        if "client" in kept and not plan.clinic:
+            kept = kept[kept["client"].isin(clients)]
+        _compare(result, name, where, kept.reset_index(drop=True), _alone(plan, name, done.tables[name]))
 
 
-def _clients(scenario: Scenario, changes: Mapping[str, Any], key: Key) -> np.ndarray:
-    here = scenario_at(scenario, changes)
-    return np.concatenate([task_of(here, arm, key).clients for arm in here.arms])
-
-
-def _tables_of(
-    again: Reopened, tasks: list[Key], made: Mapping[str, bytes], place: Path, names: Sequence[str]
-) -> dict[str, pd.DataFrame]:
-    """The tables that a batch of these tasks alone would have."""
-    chunks_here = folder_at(place / CHUNKS)
-    for name, data in made.items():
-        write_over(chunks_here / f"{name}.arrow", data)
-    line = {"tasks": again.plan.runs(tasks), "files": {name: {"file": f"{name}.arrow"} for name in made}}
-    chunks = Chunks(place, again.plan, [line])
-    for name in names:
-        if name == SUMMARIES:
-            summaries_written(again.plan, chunks, place)
-        else:
-            rows_written(again.plan, chunks, name, place)
-    return {name: pq.read_table(place / f"{name}.parquet").to_pandas() for name in names}
+def _alone(plan: Plan, name: str, part: bytes) -> pd.DataFrame:
+    """The table that a batch of this part alone would have."""
+    rows = pq.read_table(io.BytesIO(part))
+    if name == SUMMARIES:
+        schema, pieces = SUMMARY, summaries_of(plan, [rows])
+    else:
+        schema, pieces = rows_of(plan, name, [rows.schema], lambda: [rows])
+    return pa.concat_tables([schema.empty_table(), *pieces]).to_pandas()
 
 
 def _compare_failures(found: ResultFolder, result: Verified, tasks: Sequence[Key], now: Sequence[Failure], where: str) -> None:

@@ -35,6 +35,13 @@ class Ledger:
     _file: FileIO | None = None
     _check: str = ""
 
+    @property
+    def begun(self) -> dict[str, Any]:
+        """What the batch was begun with. Raises ``StoreError`` where none was."""
+        if not self.lines or "begun" not in self.lines[0]:
+            raise StoreError(f"{self.path.parent}: no batch was begun here")
+        return dict(self.lines[0]["begun"])
+
     def append(self, entry: Mapping[str, Any]) -> None:
         """Write one line so that it is on the disk when this returns. Where that fails the ledger stays as it was."""
         assert self._file is not None
