@@ -598,8 +598,9 @@ def test_a_changed_batch_is_refused_and_says_what_changed(tmp_path: Path) -> Non
             with pytest.raises(BatchChanged, match=said):
                 run_batch(scenario, seed, folder, workers=1, keep=keep, force=force)
     lines = lines_of(folder)
-    run_batch(small(sessions=6), 5, folder, workers=1, restart=True)
-    assert lines_of(tmp_path / "b.before-1") == lines
+    told: list[str] = []
+    run_batch(small(sessions=6), 5, folder, workers=1, restart=True, tell=told.append)
+    assert lines_of(tmp_path / "b.before-1") == lines and told == [f"begun again; what was there is in {tmp_path / 'b.before-1'}"]
     with pytest.raises(BatchChanged, match="finished batch of something else"):
         run_batch(small(), 5, folder, workers=1)
 

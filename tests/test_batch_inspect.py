@@ -657,6 +657,7 @@ def test_a_model_of_ones_own_is_asked_for(attune: Any, place: Path) -> None:
     assert code == 0 and out.strip().splitlines()[-1].endswith("model=mine)   # in Python") and str(one.seed) in out
     with pytest.raises(StateError, match="client_engagement"):
         sim.run(open_batch(place / "heart").scenario_at(one.point.number), one.seed, model=MINE)
+    assert open_batch(place / "heart").seed_at(one.point.number) == one.seed
     code, _, err = attune("verify", place / "heart")
     assert code == 2 and "lose_heart after form_alliance" in err
     assert verify.verified(place / "heart", sample=2, model=MINE).well

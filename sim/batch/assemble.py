@@ -7,6 +7,7 @@ import json
 import operator
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from sim.batch.chunk import SUMMARIES, Failure, conformed
+from sim.batch.chunk import SUMMARIES, conformed
 from sim.batch.plan import Plan
 from sim.batch.progress import log
 from sim.batch.resume import failing_in, failures_in, finished_parts, part_of, remove_chunks, rows_in_order, tasks_in
@@ -30,8 +31,7 @@ from sim.simulation.tidy import labels_of, may_be_missing
 from sim.storage import added as added_here
 from sim.storage import ledger as ledgers
 from sim.storage.names import MANIFEST, SCENARIO
-from sim.storage.store import ROW_GROUP, SYNTHETIC, ValuesHash, described, write_options
-from sim.version import __version__
+from sim.storage.store import SYNTHETIC, write_table
 
 #: Gives the pieces of a table once more, from the first.
 Pieces = Callable[[], Iterable[pa.Table]]
@@ -84,50 +84,27 @@ def _tables(
     made: dict[str, dict[str, Any]] = {}
 
     def write(name: str, schema: pa.Schema, pieces: Iterable[pa.Table]) -> None:
-        made[name] = written(making / f"{name}.parquet", schema, pieces, plan.seed)
+        made[name] = write_table(making / f"{name}.parquet", schema, pieces, plan.seed)
 
     def write_frame(name: str, frame: pd.DataFrame) -> None:
         arrow = pa.Table.from_pandas(frame, preserve_index=False)
         write(name, arrow.schema, [arrow])
 
-    def pieces_of(name: str) -> Pieces:
-        return lambda: rows_in_order(folder, lines, name)
-
     write_frame("points", points)
-    write(SUMMARIES, SUMMARY, summaries_of(plan, pieces_of(SUMMARIES)()))
+    write(SUMMARIES, SUMMARY, summaries_of(plan, rows_in_order(folder, lines, SUMMARIES)))
     for name in plan.batch.keep:
         schemas = [pq.read_schema(part_of(folder, name, line["files"][name])) for line in lines]
-        write(name, *rows_of(plan, name, schemas, pieces_of(name)))
-    if failures := failures_in(lines):
-        write_frame("failures", _failures(plan, failures))
+        write(name, *rows_of(plan, name, schemas, partial(rows_in_order, folder, lines, name)))
+    failures = [
+        {**asdict(f), "name": plan.points[f.point].name, "replay": f"attune replay FOLDER --failure {i}",
+         "parameters": json.dumps(dict(plan.points[f.point].changes), ensure_ascii=False)}
+        for i, f in enumerate(failures_in(lines))
+    ]  # fmt: skip
+    if failures:
+        order = ["point", "name", "arm", "replicate", "block", "parameters", "error", "traceback", "replay"]
+        numbers = dict.fromkeys(("point", "replicate", "block"), "int32")
+        write_frame("failures", pd.DataFrame(failures)[order].astype(numbers))
     return made
-
-
-def written(path: Path, schema: pa.Schema, pieces: Iterable[pa.Table], seed: int) -> dict[str, Any]:
-    """Write a table row group by row group of fixed size, however its pieces come; what the manifest says of it."""
-    schema = described(schema, path.stem, {"seed": str(seed), "attune": __version__})
-    values = ValuesHash()
-    with pq.ParquetWriter(path, schema, **write_options(schema)) as writer:
-        for group in _groups(pieces):
-            group = group.cast(schema).combine_chunks()
-            writer.write_table(group, row_group_size=ROW_GROUP)
-            values.update(group.to_pandas())
-    if not values.rows:
-        values.update(schema.empty_table().to_pandas())
-    return {"rows": values.rows, "columns": schema.names, "values": values.hexdigest()}
-
-
-def _groups(pieces: Iterable[pa.Table]) -> Iterator[pa.Table]:
-    """The same rows, ``ROW_GROUP`` at a time."""
-    waiting: list[pa.Table] = []
-    for piece in pieces:
-        waiting.append(piece)
-        while sum(map(len, waiting)) >= ROW_GROUP:
-            rows = pa.concat_tables(waiting)
-            yield rows.slice(0, ROW_GROUP)
-            waiting = [rows.slice(ROW_GROUP)]
-    if any(map(len, waiting)):
-        yield pa.concat_tables(waiting)
 
 
 def summaries_of(plan: Plan, pieces: Iterable[pa.Table]) -> Iterator[pa.Table]:
@@ -146,7 +123,7 @@ def summaries_of(plan: Plan, pieces: Iterable[pa.Table]) -> Iterator[pa.Table]:
         columns = {
             "point": pa.array(np.full(len(order), point, np.int32)),
             "replicate": pa.array(np.full(len(order), replicate, np.int32)),
-            **{name: _labelled(pa.array(codes[name], pa.int32()), labels[name]) for name in codes},
+            **{name: pa.DictionaryArray.from_arrays(pa.array(codes[name], pa.int32()), pa.array(labels[name])) for name in codes},
             "n": [n for n, _, _ in found],
             "mean": [mean for _, mean, _ in found],
             "sd": [sd_of(n, squares) for n, _, squares in found],
@@ -167,7 +144,10 @@ def rows_of(plan: Plan, name: str, schemas: Sequence[pa.Schema], pieces: Pieces)
     if "instrument" in labels and "instrument" in names:  # questionnaires that were added come behind the shipped ones
         given = [conformed(p, plain)["instrument"].unique().drop_null().to_pylist() for p in pieces()]
         labels["instrument"] = tuple(dict.fromkeys((*labels["instrument"], *itertools.chain.from_iterable(given))))
-    schema = _as_frames_are(name, pa.schema([pa.field(f.name, _LABEL if f.name in labels else f.type) for f in plain]))
+    schema = pa.schema([pa.field(f.name, _LABEL if f.name in labels else f.type) for f in plain])
+    empty = schema.empty_table().to_pandas()  # what pandas needs to read the same types back as those of a run in memory
+    empty = empty.astype({column: "Int64" for column in may_be_missing(name) if column in empty})
+    schema = schema.with_metadata(pa.Schema.from_pandas(empty, preserve_index=False).metadata)
 
     def coded(rows: pa.Table) -> pa.Table:
         return pa.table([_coded(rows[n], labels[n]) if n in labels else rows[n] for n in names], schema=schema)
@@ -175,36 +155,11 @@ def rows_of(plan: Plan, name: str, schemas: Sequence[pa.Schema], pieces: Pieces)
     return schema, (coded(conformed(piece, plain)) for piece in pieces())
 
 
-def _as_frames_are(name: str, schema: pa.Schema) -> pa.Schema:
-    """The schema with what pandas needs to read the same types back as those of a run in memory."""
-    empty = schema.empty_table().to_pandas()
-    empty = empty.astype({column: "Int64" for column in may_be_missing(name) if column in empty})
-    return schema.with_metadata(pa.Schema.from_pandas(empty, preserve_index=False).metadata)
-
-
 def _coded(column: pa.ChunkedArray, labels: Sequence[str]) -> pa.Array:
     codes = pc.index_in(column, value_set=pa.array(labels, pa.string()))
     if codes.null_count > column.null_count:
         raise StoreError(f"a label is none of {', '.join(labels)}; this is a fault of the program")
-    return _labelled(codes.combine_chunks(), labels)
-
-
-def _labelled(codes: pa.Array, labels: Sequence[str]) -> pa.Array:
-    return pa.DictionaryArray.from_arrays(codes, pa.array(labels, pa.string()))
-
-
-def _failures(plan: Plan, failures: Iterable[Failure]) -> pd.DataFrame:
-    rows = [
-        {
-            **asdict(f),
-            "name": plan.points[f.point].name,
-            "parameters": json.dumps(dict(plan.points[f.point].changes), ensure_ascii=False),
-            "replay": f"attune replay FOLDER --failure {i}",
-        }
-        for i, f in enumerate(failures)
-    ]
-    order = ["point", "name", "arm", "replicate", "block", "parameters", "error", "traceback", "replay"]
-    return pd.DataFrame(rows)[order].astype({"point": "int32", "replicate": "int32", "block": "int32"})
+    return pa.DictionaryArray.from_arrays(codes.combine_chunks(), pa.array(labels, pa.string()))
 
 
 def _manifest(plan: Plan, ledger: ledgers.Ledger, tables: Mapping[str, Any]) -> dict[str, Any]:

@@ -116,11 +116,6 @@ def seed_at(seed: int, random_numbers: str, changes: Mapping[str, Any]) -> int:
     return int.from_bytes(hashlib.blake2b(said.encode(), digest_size=8).digest(), "little") % 2**63
 
 
-def arms_of(scenario: Scenario) -> list[str]:
-    """Names of a scenario's arms."""
-    return [arm.name for arm in scenario.arms]
-
-
 def task_of(scenario: Scenario, arm: Arm, key: Key) -> Task:
     """What is simulated of one arm for a task."""
     if arm.clinic is not None:
@@ -138,66 +133,48 @@ def perform(chunk: Chunk) -> Done:
     kept: dict[str, list[pa.Table]] = {name: [] for name in (SUMMARIES, *chunk.keep)}
     done = Done(chunk.tasks, worker=worker_identity())
     for key in chunk.tasks:
-        tables, failures = _performed(chunk, key)
-        done.failures += failures
-        for name, table in tables.items():
-            kept[name].append(table)
+        scenario = scenario_at(chunk.scenario, chunk.changes[key.point])
+        parts = _simulated(chunk, scenario, key, done.failures)
+        kept[SUMMARIES].append(_summaries(scenario, key, {arm: values for arm, (_, values) in parts.items()}))
+        for name in chunk.keep:
+            kept[name].append(_kept(scenario, key, name, [(arm, part[name]) for arm, (part, _) in parts.items() if name in part]))
     done.tables = {name: _part(tables) for name, tables in kept.items()}
     return done
 
 
-def _performed(chunk: Chunk, key: Key) -> tuple[dict[str, pa.Table], list[Failure]]:
-    """One task: its summaries and the tables to keep, and what failed in it."""
-    changes = chunk.changes[key.point]
-    seed = seed_at(chunk.seed, chunk.random_numbers, changes)
-    scenario = scenario_at(chunk.scenario, changes)
-    parts: list[tuple[str, dict[str, dict[str, Any]]]] = []
-    values: dict[str, dict[str, np.ndarray]] = {}
-    failures = []
+#: Of each arm the tables to keep, and every outcome.
+Simulated = dict[str, tuple[dict[str, dict[str, Any]], dict[str, np.ndarray]]]
+
+
+def _simulated(chunk: Chunk, scenario: Scenario, key: Key, failures: list[Failure]) -> Simulated:
+    """The arms of one task that do not fail; what fails is noted."""
+    seed = seed_at(chunk.seed, chunk.random_numbers, chunk.changes[key.point])
+    found: Simulated = {}
     for arm in scenario.arms:
         try:
             part = simulated_part(scenario, seed, task_of(scenario, arm, key), chunk.model)
-            values[arm.name] = outcomes_of(scenario, arm, part)
+            values = outcomes_of(scenario, arm, part)
         except (MemoryError, OSError):
             raise
         except Exception as e:
             if chunk.on_error == "raise":
                 raise
-            failures.append(Failure(key.point, key.replicate, key.block, arm.name, said(e), told(e)))
+            said = f"{type(e).__name__}: {' '.join(str(e).split())}"
+            failures.append(Failure(key.point, key.replicate, key.block, arm.name, said, _told(e)))
         else:
-            parts.append((arm.name, {name: part[name] for name in chunk.keep if name in part}))
-    tables = {SUMMARIES: _summaries(scenario, key, values)}
-    for name in chunk.keep:
-        tables[name] = _kept(scenario, key, name, parts)
-    return tables, failures
+            found[arm.name] = {name: part[name] for name in chunk.keep if name in part}, values
+    return found
 
 
-def said(error: BaseException) -> str:
-    """An error in one line: its kind and message."""
-    return f"{type(error).__name__}: {' '.join(str(error).split())}"
-
-
-def told(error: BaseException) -> str:
-    """The traceback from where this module called the model on, what caused it first; paths are those within the program."""
-    cause = error.__cause__
-    before = "" if cause is None else f"{_traced(cause, 0)}\nand so:\n\n"
-    return before + _traced(error, 1)
-
-
-def _traced(error: BaseException, after: int) -> str:
-    frames_below = [_within(f) for f in traceback.extract_tb(error.__traceback__)[after:]]
-    return "".join([*traceback.format_list(frames_below), *traceback.format_exception_only(error)])
-
-
-def _within(place: traceback.FrameSummary) -> traceback.FrameSummary:
-    """A line of a traceback without the machine's own folders, which differ from worker to worker."""
-    path, line = Path(place.filename), place.line
-    roots = {Path(__file__).parents[2], *(Path(p) for p in sys.path if p)}
-    for root in sorted(roots, key=lambda root: -len(root.parts)):  # the nearest comes first
-        if path.is_absolute() and path.is_relative_to(root):
-            path = path.relative_to(root)
-            break
-    return traceback.FrameSummary(str(path), place.lineno, place.name, lookup_line=False, line=line)
+def _told(error: BaseException, after: int = 1) -> str:
+    """The traceback from where this module called the model on, what caused it first; without the machine's own folders."""
+    before = "" if error.__cause__ is None else f"{_told(error.__cause__, 0)}\nand so:\n\n"
+    places = traceback.format_list(traceback.extract_tb(error.__traceback__)[after:])
+    text = "".join([*places, *traceback.format_exception_only(error)])
+    roots = {str(Path(__file__).parents[2]), *(path.rstrip("/") for path in sys.path)}
+    for root in sorted(filter(None, roots), key=len, reverse=True):  # the nearest comes first
+        text = text.replace(f'File "{root}/', 'File "')
+    return before + text
 
 
 def outcomes_of(scenario: Scenario, arm: Arm, part: Mapping[str, Any]) -> dict[str, np.ndarray]:
@@ -210,30 +187,30 @@ def outcomes_of(scenario: Scenario, arm: Arm, part: Mapping[str, Any]) -> dict[s
     return {str(name): values.to_numpy(float) for name, values in by_replicate(run).items()}
 
 
+def _reference(scenario: Scenario, arm: str) -> str | None:
+    return clinic_reference(scenario) if scenario.design == "clinic" else reference_arm(scenario, arm)
+
+
 def compared_arms(scenario: Scenario) -> dict[str, list[str]]:
     """For each arm the arms it is compared with: the reference, and its untreated twin; only arms of the same people."""
-    arms = {arm.name: arm for arm in scenario.arms}
+    arms, clinic = {arm.name: arm for arm in scenario.arms}, scenario.design == "clinic"
     found = {}
     for name, arm in arms.items():
-        if scenario.design == "clinic":
-            others = [clinic_reference(scenario)]
-        else:
-            twin = untreated_arm(scenario, name) if arm.therapist is not None else None
-            others = [o for o in (reference_arm(scenario, name), twin) if o is not None and same_clients(arms[o], arm)]
-        found[name] = [other for other in dict.fromkeys(others) if other != name]
+        twin = untreated_arm(scenario, name) if arm.therapist is not None and not clinic else None
+        others = [other for other in (_reference(scenario, name), twin) if other is not None and other != name]
+        found[name] = list(dict.fromkeys(other for other in others if clinic or same_clients(arms[other], arm)))
     return found
 
 
 def reference_among(scenario: Scenario) -> dict[str, str | None]:
     """For each arm its reference, where another arm of the same people is one."""
-    reference = {arm.name: clinic_reference(scenario) if arm.clinic is not None else reference_arm(scenario, arm.name)
-                 for arm in scenario.arms}  # fmt: skip
-    return {name: reference[name] if reference[name] in others else None for name, others in compared_arms(scenario).items()}
+    pairs = {name: (_reference(scenario, name), others) for name, others in compared_arms(scenario).items()}
+    return {name: reference if reference in others else None for name, (reference, others) in pairs.items()}
 
 
 def looked_at(scenario: Scenario, until: Until) -> set[tuple[str, str]]:
     """The arms, each with the arm that is taken off (or nothing), whose precision decides whether it is enough."""
-    pairs = reference_among(scenario) if until.difference else dict.fromkeys(arms_of(scenario), "")
+    pairs = reference_among(scenario) if until.difference else {arm.name: "" for arm in scenario.arms}
     return {(arm, minus) for arm, minus in pairs.items() if minus is not None and until.arm in (None, arm)}
 
 
@@ -258,13 +235,12 @@ def _summaries(scenario: Scenario, key: Key, values: Mapping[str, Mapping[str, n
     return pa.Table.from_pylist(rows, schema=_PARTS)
 
 
-def _kept(scenario: Scenario, key: Key, name: str, parts: Sequence[tuple[str, Mapping[str, Any]]]) -> pa.Table:
+def _kept(scenario: Scenario, key: Key, name: str, parts: list[tuple[str, Mapping[str, Any]]]) -> pa.Table:
     """One table of a task as it will be in the file, with the point before everything else; labels as text, since their lists may
     differ from task to task."""
-    there = [(arm, tables[name]) for arm, tables in parts if name in tables]
-    if not there:  # all of it failed, or nobody has such rows
+    if not parts:  # all of it failed, or nobody has such rows
         return pa.table({"point": pa.array([], pa.int32())})
-    table = frame(there, name, arms_of(scenario), scenario.design == "clinic")
+    table = frame(parts, name, [arm.name for arm in scenario.arms], scenario.design == "clinic")
     table.insert(0, "point", np.full(len(table), key.point, np.int32))
     arrow = pa.Table.from_pandas(table, preserve_index=False)
     labels = [pa.types.is_dictionary(f.type) or pa.types.is_large_string(f.type) for f in arrow.schema]

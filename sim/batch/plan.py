@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sim.batch.chunk import BLOCK, Chunk, Key, arms_of, looked_at, reference_among
+from sim.batch.chunk import BLOCK, Chunk, Key, looked_at, reference_among
 from sim.catalogue.measures import ALSO_UNTREATED
 from sim.compiling import sources_hash
 from sim.errors import ScenarioError
@@ -44,7 +44,7 @@ class Plan:
     points: tuple[Point, ...]
     blocks: tuple[int, ...]  # of each point
     arms: tuple[str, ...]  # of all points, in order
-    kinds: tuple[Arm, ...]  # of all points, those that name other policies, programmes or rules
+    with_all_kinds: Scenario  # with every kind of arm of every point, for what is added to the registries
     courses: int  # of the largest task, in courses of twenty sessions
     model: Model = SHIPPED
     added: tuple[tuple[str, str], ...] = ()
@@ -56,42 +56,31 @@ class Plan:
 
     def tasks(self, point: int, first: int, last: int) -> Iterator[Key]:
         """The tasks of a point from one replicate up to, but without, another."""
-        for replicate in range(first, last):
-            for block in range(self.blocks[point]):
-                yield Key(point, replicate, block)
+        return (Key(point, replicate, block) for replicate in range(first, last) for block in range(self.blocks[point]))
 
     def chunks(self, tasks: Iterable[Key], size: int | None = None) -> Iterator[Chunk]:
         """Tasks as work to give out, ``size`` tasks at a time (default: about ``COURSES`` courses).
 
         Those of one point are neighbours, so that the rows of a chunk's point lie together in the table.
         """
+        size = size or max(1, COURSES // self.courses)
         mine: list[Key] = []
         for key in tasks:
-            if mine and (len(mine) == (size or max(1, COURSES // self.courses)) or self._apart(mine[-1], key)):
+            before = mine[-1] if mine else key
+            apart = (key.replicate - before.replicate) * self.blocks[key.point] + key.block - before.block
+            if len(mine) == size or (key.point == before.point and apart > 1):
                 yield self._chunk(mine)
                 mine = []
             mine.append(key)
         if mine:
             yield self._chunk(mine)
 
-    def _apart(self, one: Key, other: Key) -> bool:
-        """Whether there are other tasks between two of the same point."""
-        blocks = self.blocks[one.point]
-        apart = (other.replicate - one.replicate) * blocks + other.block - one.block
-        return one.point == other.point and apart != 1
-
     def _chunk(self, tasks: Sequence[Key]) -> Chunk:
         bare = self.scenario.model_copy(update={"arms": ()})  # what a worker needs is the mapping that it is made of
-        changes = {key.point: self.points[key.point].changes for key in tasks}
-        batch = self.batch
+        changes, batch = {key.point: self.points[key.point].changes for key in tasks}, self.batch
         return Chunk(
             bare, self.seed, tuple(tasks), changes, batch.random_numbers, batch.keep, batch.on_error, self.model, self.added
         )
-
-    @property
-    def with_all_kinds(self) -> Scenario:
-        """The scenario with every kind of arm of every point, for what is added to the registries."""
-        return self.scenario.model_copy(update={"arms": self.kinds})
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -127,7 +116,14 @@ def planned(
     batch = scenario.batch or Batch()
     if scenario.ensemble:
         raise ScenarioError(f"{scenario.name}: 'parameters: ensemble' and a batch do not go together; run it without --batch")
-    batch = batch.model_copy(update=_asked(scenario, keep, on_error))
+    if on_error is not None:
+        batch = batch.model_copy(update={"on_error": checked_on_error(on_error)})
+    try:
+        if keep is not None:
+            batch = batch.model_copy(update={"keep": checked_keep([keep] if isinstance(keep, str) else list(keep))})
+        may_be_kept(batch.keep, scenario.design == "clinic", exchanges=bool(scenario.traced), items=scenario.keep_items)
+    except Wrong as wrong:
+        raise ScenarioError(f"{scenario.name}: {'keep' if keep is not None else 'batch.keep'}: {wrong}") from None
     _can_be_judged(scenario, batch)
     names = [Path(name).name for name, _ in added]
     if len(set(names)) < len(names):
@@ -137,27 +133,12 @@ def planned(
         here = scenario_at(scenario, point.changes)
         clients = 1 if here.design == "clinic" else here.clients_per_arm
         blocks.append(-(-clients // BLOCK))
-        arms.update(dict.fromkeys(arms_of(here)))
+        arms.update(dict.fromkeys(arm.name for arm in here.arms))
         for arm in here.arms:
             kinds.setdefault(json.dumps([arm.policies, *((arm.clinic.training, arm.clinic.matching) if arm.clinic else ())]), arm)
         courses = max(courses, min(clients, BLOCK) * sum(arm.sessions for arm in here.arms) // 20)
-    return Plan(scenario, checked_seed(seed), batch, points, tuple(blocks), tuple(arms), tuple(kinds.values()), courses, model,
-                tuple(added))  # fmt: skip
-
-
-def _asked(scenario: Scenario, keep: Sequence[str] | None, on_error: str | None) -> dict[str, Any]:
-    """What is asked for in place of what the scenario says. Raises ``ScenarioError``."""
-    update: dict[str, Any] = {}
-    if on_error is not None:
-        update["on_error"] = checked_on_error(on_error)
-    try:
-        if keep is not None:
-            update["keep"] = checked_keep([keep] if isinstance(keep, str) else list(keep))
-        kept = update.get("keep", scenario.batch.keep if scenario.batch else ())
-        may_be_kept(kept, scenario.design == "clinic", exchanges=bool(scenario.traced), items=scenario.keep_items)
-    except Wrong as wrong:
-        raise ScenarioError(f"{scenario.name}: {'keep' if keep is not None else 'batch.keep'}: {wrong}") from None
-    return update
+    all_kinds = scenario.model_copy(update={"arms": tuple(kinds.values())})
+    return Plan(scenario, checked_seed(seed), batch, points, tuple(blocks), tuple(arms), all_kinds, courses, model, tuple(added))
 
 
 def _can_be_judged(scenario: Scenario, batch: Batch) -> None:

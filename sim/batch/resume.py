@@ -22,7 +22,7 @@ from sim.batch.progress import log
 from sim.errors import BatchChanged, StoreError
 from sim.files import folder_at, moved_aside, removed, synced, write_over
 from sim.storage import ledger as ledgers
-from sim.storage.names import ADDED, CHUNKS, LEDGER, MANIFEST, SCENARIO, refuse_older
+from sim.storage.names import ADDED, CHUNKS, LEDGER, MANIFEST, SCENARIO
 
 # ------------------------------------------------------------------------------------------------- what has changed
 
@@ -128,7 +128,6 @@ def _begun_now(folder: Path, ledger: ledgers.Ledger, plan: Plan) -> None:
 
 def _compared(folder: Path, ledger: ledgers.Ledger, now: dict[str, Any], force: bool) -> None:
     """Raise ``BatchChanged`` where a batch cannot be gone on with; note it in the ledger where it is gone on with anyway."""
-    refuse_older(folder, ledger.begun.get("versions", {}))
     latest = next((line["forced"] for line in reversed(ledger.lines) if "forced" in line), ledger.begun)
     changed = differences(latest, now)
     if not changed:

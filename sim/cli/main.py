@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from sim import screen
-from sim.cli.batch import is_batch, run_in
+from sim.cli.batch import run_in
 from sim.cli.classroom import app as page
 from sim.cli.classroom import handout
 from sim.cli.evidence.calibrate import calibrate, ensemble
@@ -22,7 +22,7 @@ from sim.cli.evidence.sensitivity import sensitivity
 from sim.cli.evidence.validate import validate
 from sim.cli.folders import COMMANDS
 from sim.cli.new import new
-from sim.errors import AttuneError, UsageError
+from sim.errors import AttuneError, Stopped, UsageError
 from sim.files import replacing, write_here, write_new
 from sim.naming import BEFORE, TABLE, nearest, renamed
 from sim.version import __version__
@@ -100,8 +100,7 @@ def run_command(
 
     run_files(with_files)
     wanted, seed = _at_point(load(scenario), point, seed)
-    asked = batch or cluster is not None
-    if is_batch(wanted, asked):
+    if batch or cluster is not None or wanted.batch is not None:
         run_in(
             wanted, seed, out=out, workers=workers, cluster=cluster, with_files=with_files, chunk=chunk,
             keep=keep, on_error=on_error, force=force, restart=restart,
@@ -152,7 +151,7 @@ def _run_alone(wanted: Scenario, seed: int, out: Path | None, workers: int | Non
     try:
         result = _simulated(wanted, seed, workers)
     except KeyboardInterrupt:
-        _fail("stopped; nothing was written", 130)
+        raise Stopped("nothing was written") from None
     simulated = time.perf_counter()
 
     failed: list[BaseException] = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import shlex
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,8 +20,6 @@ from sim.storage.reading import is_folder, opened
 
 #: Lines of the log that are shown.
 LINES = 6
-#: Bytes of the log's end that are read.
-_TAIL = 100_000
 
 
 @dataclass(frozen=True)
@@ -35,18 +34,18 @@ class Status:
     folder: str
     kind: str
     state: str
-    scenario: str | None
-    seed: int | None
-    done: int | None
-    total: int | None
-    at_least: bool
-    failures: int
-    rate: float | None
-    remaining: float | None
-    bytes: int
-    log: tuple[str, ...]
     next_step: str
     also: tuple[str, ...] = ()
+    scenario: str | None = None
+    seed: int | None = None
+    done: int | None = None
+    total: int | None = None
+    at_least: bool = False
+    failures: int = 0
+    rate: float | None = None
+    remaining: float | None = None
+    bytes: int = 0
+    log: tuple[str, ...] = ()
 
 
 def status(folder: str | Path) -> Status:
@@ -58,18 +57,18 @@ def status(folder: str | Path) -> Status:
     if (folder / MANIFEST).exists():
         return _of_run(folder)
     if not any(folder.iterdir()):
-        return Status(str(folder), "batch", "not begun", None, None, None, None, False, 0, None, None, 0, (),
-                      f"attune run SCENARIO --out {shlex.quote(str(folder))}")  # fmt: skip
+        return Status(str(folder), "batch", "not begun", f"attune run SCENARIO --out {shlex.quote(str(folder))}")
     raise StoreError(f"{folder}: holds neither a batch nor a run; name the folder that attune run wrote")
 
 
 def _of_run(folder: Path) -> Status:
     found = opened(folder)
     name = shlex.quote(str(folder))
-    kind = "batch" if found.is_batch else "run"
-    return Status(str(folder), kind, "finished", found.manifest["scenario"], found.seed, None, None, False, 0, None, None,
-                  size_of(folder), _tail(folder / RUN_LOG), f"attune report {name}",
-                  (f"attune verify {name}", f"attune export {name} --to csv"))  # fmt: skip
+    return Status(
+        str(folder), "batch" if found.is_batch else "run", "finished", f"attune report {name}",
+        (f"attune verify {name}", f"attune export {name} --to csv"), found.manifest["scenario"], found.seed,
+        bytes=size_of(folder), log=_tail(folder / RUN_LOG),
+    )  # fmt: skip
 
 
 def _of_batch(folder: Path) -> Status:
@@ -88,20 +87,19 @@ def _of_batch(folder: Path) -> Status:
             rate = told.rate
             remaining = (total - done) / rate
     next_step, also = _next(folder, state, begun, failures)
-    return Status(str(folder), "batch", state, begun.get("scenario"), begun.get("seed"), done, total,
-                  bool(told and told.open_ended and not finished), failures, rate, remaining, size_of(folder),
-                  _tail(folder / LOG), next_step, also)  # fmt: skip
+    return Status(
+        str(folder), "batch", state, next_step, also, begun.get("scenario"), begun.get("seed"), done, total,
+        bool(told and told.open_ended and not finished), failures, rate, remaining, size_of(folder), _tail(folder / LOG),
+    )  # fmt: skip
 
 
 def _tail(path: Path) -> tuple[str, ...]:
     """The last lines of a log, as far as it can be read."""
     try:
-        with path.open("rb") as f:
-            f.seek(max(0, path.stat().st_size - _TAIL))
-            text = f.read().decode("utf-8", errors="replace")
+        with path.open(encoding="utf-8", errors="replace") as log:
+            return tuple(line.rstrip("\n") for line in deque(log, LINES))
     except OSError:
         return ()
-    return tuple(text.splitlines())[-LINES:]
 
 
 def size_of(folder: Path) -> int:

@@ -73,6 +73,7 @@ def _parsed(data: bytes, path: Path) -> tuple[list[dict[str, Any]], str, int]:
                 "restore the file, or start again (--restart)"
             )
         lines.append(entry)
+    refuse_older(path.parent, lines[0].get("begun", {}).get("versions", {}) if lines else {})
     return lines, check, len(whole)
 
 
@@ -83,14 +84,7 @@ def read(folder: Path) -> Ledger:
         data = path.read_bytes()
     except OSError as e:
         raise StoreError(f"{folder}: no batch here ({path.name}: {e.strerror or e})") from e
-    lines = _parsed(data, path)[0]
-    refuse_older(folder, _versions_of(lines))
-    return Ledger(path, lines)
-
-
-def _versions_of(lines: list[dict[str, Any]]) -> dict[str, Any]:
-    versions = lines[0].get("begun", {}).get("versions") if lines else None
-    return versions if isinstance(versions, dict) else {}
+    return Ledger(path, _parsed(data, path)[0])
 
 
 @contextlib.contextmanager

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sim import screen
+from sim.errors import Stopped
 from sim.files import write_over
 
 if TYPE_CHECKING:
@@ -34,8 +35,7 @@ def banked(folder: Path, workers: int | None) -> Iterator[Bank]:
         with Bank(folder, workers) as bank:
             yield bank
     except KeyboardInterrupt:
-        screen.note(f"attune: stopped; what is finished is kept in {folder}, and the same command goes on from there")
-        sys.exit(130)
+        raise Stopped(f"what is finished is kept in {folder}, and the same command goes on from there") from None
 
 
 def told(what: str) -> None:
