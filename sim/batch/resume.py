@@ -76,13 +76,13 @@ def _short(value: Any) -> str:
 
 @contextlib.contextmanager
 def failing_in(folder: Path, what: str = "cannot be written", then: str = "") -> Iterator[None]:
-    """Say an ``OSError`` of a ``with`` block as a ``StoreError``: the folder, ``what`` is wrong, and what to do ``then``."""
+    """Say what goes wrong with files in a ``with`` block as a ``StoreError``: where, ``what``, and what to do ``then``."""
     try:
         yield
     except StoreError:
         raise
-    except OSError as e:
-        raise StoreError(f"{folder}: {what} ({e.strerror or e}){then}") from e
+    except (OSError, pa.ArrowException) as e:
+        raise StoreError(f"{folder}: {what} ({getattr(e, 'strerror', None) or e}){then}") from e
 
 
 @contextlib.contextmanager

@@ -27,11 +27,12 @@ class Failed:
 def failures_of(folder: str | Path) -> list[Failed]:
     """What failed so far in a batch, finished or not, numbered by its place. Raises ``StoreError``."""
     found, every = reopened(folder), []
+    foreign = found.foreign
     for failure in failures_in(found.ledger.lines):
         point = found.plan.points[failure.point]
         seed = seed_at(found.plan.seed, found.plan.batch.random_numbers, point.changes)
         command = run_command(found.folder, found.begun, *(["--point", str(point.number)] if found.plan.scenario.batch else []))
-        if found.foreign:
+        if foreign:
             command = f"sim.run(sim.open_batch({str(folder)!r}).scenario_at({point.number}), {seed}, model=mine)   # in Python"
         every.append(Failed(failure, point, seed, command))
     return every
