@@ -130,6 +130,13 @@ class BatchStopped(AttuneError, RuntimeError):
     status = 1
 
 
+class Stopped(AttuneError, RuntimeError):
+    """A command that was ended by Ctrl-C, or by whoever may, and says what is kept."""
+
+    status = 130
+    lead = "stopped; "
+
+
 class WorkersError(AttuneError, OSError):
     """Workers that cannot be used, or that were lost again and again."""
 

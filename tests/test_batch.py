@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import io
 import json
 import os
 import random
@@ -19,6 +20,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 import sim
@@ -429,7 +432,7 @@ def test_a_damaged_chunk_is_simulated_again(whole: Path, tmp_path: Path, damage:
     """Noticed by its hash, told in the log, and never a wrong table."""
     folder = tmp_path / "b"
     interrupted(folder, 4)
-    path = sorted((folder / "chunks").glob("*.clients.arrow"))[1]
+    path = sorted((folder / "chunks").glob("*.clients.parquet"))[1]
     data = path.read_bytes()
     if damage == "removed":
         path.unlink()
@@ -445,7 +448,7 @@ def test_a_chunk_that_is_lost_while_the_batch_runs_is_simulated_again(whole: Pat
 
     def lose(progress: Progress) -> None:
         if progress.done == 5 and not lost:
-            lost.extend(sorted((folder / "chunks").glob("*.arrow"))[:4])
+            lost.extend(sorted((folder / "chunks").glob("*.parquet"))[:4])
             for path in lost:
                 path.unlink()
 
@@ -529,7 +532,7 @@ def test_a_full_disk_leaves_what_was_finished(whole: Path, tmp_path: Path, monke
     monkeypatch.undo()
     interrupted(folder, 2)
     monkeypatch.setattr(
-        assemble.pq.ParquetWriter, "write_table", lambda *_, **__: (_ for _ in ()).throw(OSError(28, "No space left on device"))
+        assemble.ValuesHash, "update", lambda *_, **__: (_ for _ in ()).throw(OSError(28, "No space left on device"))
     )
     with pytest.raises(StoreError, match=r"all chunks are kept"):
         run_batch(small(), 5, folder, workers=1, chunk=1)
@@ -595,8 +598,9 @@ def test_a_changed_batch_is_refused_and_says_what_changed(tmp_path: Path) -> Non
             with pytest.raises(BatchChanged, match=said):
                 run_batch(scenario, seed, folder, workers=1, keep=keep, force=force)
     lines = lines_of(folder)
-    run_batch(small(sessions=6), 5, folder, workers=1, restart=True)
-    assert lines_of(tmp_path / "b.before-1") == lines
+    told: list[str] = []
+    run_batch(small(sessions=6), 5, folder, workers=1, restart=True, tell=told.append)
+    assert lines_of(tmp_path / "b.before-1") == lines and told == [f"begun again; what was there is in {tmp_path / 'b.before-1'}"]
     with pytest.raises(BatchChanged, match="finished batch of something else"):
         run_batch(small(), 5, folder, workers=1)
 
@@ -805,12 +809,9 @@ def test_questionnaires_that_were_added_keep_their_name(tmp_path: Path, monkeypa
     monkeypatch.setattr(assemble, "labels_of", lambda table, arms: {"arm": tuple(arms), "instrument": ("WAI",)})
     plan = planned(scenario, 5)
     made = chunks.perform(next(plan.chunks(plan.tasks(0, 0, 1), 1)))
-    place = tmp_path / "again"
-    (place / "chunks").mkdir(parents=True)
-    (place / "chunks" / "x").write_bytes(made.tables["items"])
-    line = {"tasks": plan.runs(made.tasks), "files": {"items": {"file": "x"}}}
-    assemble.rows_written(plan, assemble.Chunks(place, plan, [line]), "items", place)
-    again = pd.read_parquet(place / "items.parquet")
+    part = pq.read_table(io.BytesIO(made.tables["items"]))
+    schema, pieces = assemble.rows_of(plan, "items", [part.schema], lambda: [part])
+    again = pa.concat_tables(pieces).cast(schema).to_pandas()
     assert list(again["instrument"].astype("str")) == list(kept["instrument"].astype("str"))
 
 
@@ -834,14 +835,14 @@ def test_chunks_are_sized_by_the_largest_point() -> None:
     assert planned(small(batch=batch), 5).courses == planned(small(batch=batch, clients_per_arm=2000), 5).courses
 
 
-def test_places_know_what_is_missing() -> None:
-    """Numbers of tasks, in any order and with holes."""
+def test_chunks_hold_neighbours() -> None:
+    """Tasks of one point between which others are finished already are given out apart; points may share a chunk."""
     plan = planned(small(clients_per_arm=4500), 5)
-    places = batch_plan.Places(plan)
-    places.note([[0, 4, 3], [2, 0, 2]], 10, 1)
-    assert [places.get(0, p) for p in (3, 4, 6, 7)] == [-1, 10, 12, -1] and places.get(2, 1) == 14
-    assert places.missing(0, 0, 9).tolist() == [0, 1, 2, 3, 7, 8] and places.missing(3, 0, 2).tolist() == [0, 1]
-    assert len(places) == 5 and next(iter(places.keys())) == chunks.Key(0, 1, 1)
+    tasks = [*plan.tasks(0, 0, 3), *plan.tasks(1, 0, 1)]
+    assert tasks[4] == chunks.Key(0, 1, 1)
+    assert [len(chunk.tasks) for chunk in plan.chunks(tasks, 10)] == [10, 2]
+    del tasks[4]
+    assert [len(chunk.tasks) for chunk in plan.chunks(tasks, 10)] == [4, 7]
 
 
 def test_bad_calls_are_refused() -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import sim
-from sim.batch.chunk import Key, seed_at
+from sim.batch.chunk import seed_at
 from sim.batch.plan import planned
 from sim.errors import ScenarioError
 from sim.scenario.points import BASE, points_of, scenario_at, table_of
@@ -226,14 +226,3 @@ def test_luck_of_its_own_depends_on_what_a_point_changes_not_on_its_number() -> 
     own = seed_at(7, "own", changes)
     assert own == seed_at(7, "own", dict(reversed(changes.items()))) and 0 <= own < 2**63
     assert len({own, seed_at(8, "own", changes), seed_at(7, "own", {"trust_rate": 0.3, "sessions": 4})}) == 3
-
-
-def test_tasks_and_their_runs_say_the_same() -> None:
-    """What the ledger keeps of tasks gives them back, whatever was left out between."""
-    plan = planned(of({"vary": {"trust_rate": [0.1, 0.2]}}, clients_per_arm=4500, replicates=3), 1)
-    every = [key for p in range(2) for key in plan.tasks(p, 0, 3)]
-    assert len(every) == 2 * 3 * 3 and every[4] == Key(0, 1, 1)
-    for tasks in (every, every[2:5], [*every[:2], *every[7:11]]):
-        runs = plan.runs(tasks)
-        assert [plan.key(p, place) for p, first, n in runs for place in range(first, first + n)] == tasks
-    assert len(plan.runs(every)) == 2

@@ -23,6 +23,7 @@ import sim
 from sim import measures
 from sim.batch import chunk as chunks
 from sim.batch.results import open_batch
+from sim.batch.resume import tasks_in
 from sim.batch.run import run_batch
 from sim.cli.main import main
 from sim.errors import StateError, StoreError
@@ -574,9 +575,11 @@ def test_the_command_that_status_gives_goes_on(attune: Any, place: Path, tmp_pat
 
 
 def test_tasks_are_counted_once_each() -> None:
-    """A line names runs of neighbours; what was damaged and simulated again stands in two lines."""
-    lines = [{"begun": {}}, {"tasks": [[0, 0, 5], [1, 2, 3]]}, {"tasks": [[0, 3, 4]]}]
-    assert status.done_in(lines) == 5 + 3 + 2
+    """What was damaged is simulated again, with others: then a later line names it, and the earlier one no longer stands."""
+    lines: list[dict[str, Any]] = [{"begun": {}}, {"tasks": [[0, 0, 0], [0, 1, 0]]}, {"tasks": [[1, 0, 0]]}]
+    assert len(tasks_in(lines)) == 3
+    assert len(tasks_in([*lines, {"tasks": [[0, 0, 0], [2, 0, 0]]}])) == 3
+    assert len(tasks_in([*lines, {"tasks": [[0, 0, 0]]}, {"tasks": [[0, 1, 0]]}])) == 3
 
 
 def test_with_until_the_total_is_at_least(tmp_path: Path) -> None:
@@ -657,6 +660,7 @@ def test_a_model_of_ones_own_is_asked_for(attune: Any, place: Path) -> None:
     assert code == 0 and out.strip().splitlines()[-1].endswith("model=mine)   # in Python") and str(one.seed) in out
     with pytest.raises(StateError, match="client_engagement"):
         sim.run(open_batch(place / "heart").scenario_at(one.point.number), one.seed, model=MINE)
+    assert open_batch(place / "heart").seed_at(one.point.number) == one.seed
     code, _, err = attune("verify", place / "heart")
     assert code == 2 and "lose_heart after form_alliance" in err
     assert verify.verified(place / "heart", sample=2, model=MINE).well

@@ -300,7 +300,7 @@ def test_it_is_stored_and_read_back(run: sim.Run, tmp_path: Path) -> None:
     pd.testing.assert_frame_equal(again.ensemble, run.ensemble)
     pd.testing.assert_frame_equal(two_intervals(again), two_intervals(run))
     assert json.loads((folder / "manifest.json").read_text())["tables"]["ensemble"]["rows"] == len(run.ensemble)
-    store.write_table(run.ensemble.assign(value=0.0), folder / "ensemble.parquet", {})
+    run.ensemble.assign(value=0.0).to_parquet(folder / "ensemble.parquet")
     with pytest.raises(StoreError, match="ensemble"):
         sim.open_run(folder)
 

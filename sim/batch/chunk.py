@@ -1,4 +1,4 @@
-"""A chunk: some tasks of a batch, simulated anywhere, and what comes back from there as bytes.
+"""A chunk: some tasks of a batch, simulated anywhere, and the parts of the tables that come back from there as bytes.
 
 A task is one point, one replicate and one block of clients, with all arms of the scenario, so that arms can be compared person by
 person where they hold the same people. Blocks have a fixed size: which tasks make a chunk, and where it is simulated, changes no
@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from sim.compiling import sources_hash
 from sim.measures.clinics import by_replicate
@@ -29,10 +30,12 @@ from sim.measures.persons import reference as clinic_reference
 from sim.scenario.arms import reference_arm, same_clients, untreated_arm
 from sim.scenario.points import scenario_at
 from sim.scenario.scenario import Arm, Scenario
+from sim.scenario.sweep import Until
 from sim.simulation.build import client_numbers
 from sim.simulation.tables import Run
 from sim.simulation.tasks import Task, simulated_part
 from sim.simulation.tidy import frame, frames
+from sim.storage.store import arithmetic_fingerprint, lock_hash, write_options
 from sim.therapy.model import SHIPPED, Model
 
 #: Clients of an arm simulated together. Not to be chosen: sums over a million clients are taken block by block.
@@ -40,11 +43,9 @@ BLOCK = 2000
 SUMMARIES = "summaries"
 #: The one table that says what happened: replicate by replicate, arm by arm, outcome by outcome; parts of blocks still apart.
 _PARTS = pa.schema([
-    ("point", pa.int32()), ("replicate", pa.int32()), ("block", pa.int32()), ("arm", pa.int32()), ("measure", pa.string()),
-    ("minus", pa.int32()), ("n", pa.int64()), ("mean", pa.float64()), ("squares", pa.float64()),
+    ("point", pa.int32()), ("replicate", pa.int32()), ("block", pa.int32()), ("arm", pa.string()), ("measure", pa.string()),
+    ("minus", pa.string()), ("n", pa.int64()), ("mean", pa.float64()), ("squares", pa.float64()),
 ])  # fmt: skip
-#: What ``minus`` says where a value is not a difference.
-NOTHING = -1
 
 
 class Key(NamedTuple):
@@ -84,7 +85,7 @@ class Failure:
 
 @dataclass
 class Done:
-    """What comes back: for each table the bytes of an Arrow file, one record batch a task; failures; by whom."""
+    """What comes back: for each table a part of it as the bytes of a Parquet file; failures; by whom."""
 
     tasks: tuple[Key, ...]
     tables: dict[str, bytes] = field(default_factory=dict)
@@ -95,8 +96,6 @@ class Done:
 @lru_cache(maxsize=1)  # every chunk says it, and a process does not change
 def worker_identity() -> dict[str, str]:
     """What a worker's results depend on: sources, library versions, arithmetic."""
-    from sim.storage.store import arithmetic_fingerprint, lock_hash
-
     return {"sources": sources_hash(), "lock": lock_hash(), "arithmetic": arithmetic_fingerprint()}
 
 
@@ -117,11 +116,6 @@ def seed_at(seed: int, random_numbers: str, changes: Mapping[str, Any]) -> int:
     return int.from_bytes(hashlib.blake2b(said.encode(), digest_size=8).digest(), "little") % 2**63
 
 
-def arms_of(scenario: Scenario) -> list[str]:
-    """Names of a scenario's arms."""
-    return [arm.name for arm in scenario.arms]
-
-
 def task_of(scenario: Scenario, arm: Arm, key: Key) -> Task:
     """What is simulated of one arm for a task."""
     if arm.clinic is not None:
@@ -139,66 +133,48 @@ def perform(chunk: Chunk) -> Done:
     kept: dict[str, list[pa.Table]] = {name: [] for name in (SUMMARIES, *chunk.keep)}
     done = Done(chunk.tasks, worker=worker_identity())
     for key in chunk.tasks:
-        tables, failures = _performed(chunk, key)
-        done.failures += failures
-        for name, table in tables.items():
-            kept[name].append(table)
-    done.tables = {name: _file(tables) for name, tables in kept.items()}
+        scenario = scenario_at(chunk.scenario, chunk.changes[key.point])
+        parts = _simulated(chunk, scenario, key, done.failures)
+        kept[SUMMARIES].append(_summaries(scenario, key, {arm: values for arm, (_, values) in parts.items()}))
+        for name in chunk.keep:
+            kept[name].append(_kept(scenario, key, name, [(arm, part[name]) for arm, (part, _) in parts.items() if name in part]))
+    done.tables = {name: _part(tables) for name, tables in kept.items()}
     return done
 
 
-def _performed(chunk: Chunk, key: Key) -> tuple[dict[str, pa.Table], list[Failure]]:
-    """One task: its summaries and the tables to keep, and what failed in it."""
-    changes = chunk.changes[key.point]
-    seed = seed_at(chunk.seed, chunk.random_numbers, changes)
-    scenario = scenario_at(chunk.scenario, changes)
-    parts: list[tuple[str, dict[str, dict[str, Any]]]] = []
-    values: dict[str, dict[str, np.ndarray]] = {}
-    failures = []
+#: Of each arm the tables to keep, and every outcome.
+Simulated = dict[str, tuple[dict[str, dict[str, Any]], dict[str, np.ndarray]]]
+
+
+def _simulated(chunk: Chunk, scenario: Scenario, key: Key, failures: list[Failure]) -> Simulated:
+    """The arms of one task that do not fail; what fails is noted."""
+    seed = seed_at(chunk.seed, chunk.random_numbers, chunk.changes[key.point])
+    found: Simulated = {}
     for arm in scenario.arms:
         try:
             part = simulated_part(scenario, seed, task_of(scenario, arm, key), chunk.model)
-            values[arm.name] = outcomes_of(scenario, arm, part)
+            values = outcomes_of(scenario, arm, part)
         except (MemoryError, OSError):
             raise
         except Exception as e:
             if chunk.on_error == "raise":
                 raise
-            failures.append(Failure(key.point, key.replicate, key.block, arm.name, said(e), told(e)))
+            said = f"{type(e).__name__}: {' '.join(str(e).split())}"
+            failures.append(Failure(key.point, key.replicate, key.block, arm.name, said, _told(e)))
         else:
-            parts.append((arm.name, {name: part[name] for name in chunk.keep if name in part}))
-    tables = {SUMMARIES: _summaries(scenario, key, values)}
-    for name in chunk.keep:
-        tables[name] = _kept(scenario, key, name, parts)
-    return tables, failures
+            found[arm.name] = {name: part[name] for name in chunk.keep if name in part}, values
+    return found
 
 
-def said(error: BaseException) -> str:
-    """An error in one line: its kind and message."""
-    return f"{type(error).__name__}: {' '.join(str(error).split())}"
-
-
-def told(error: BaseException) -> str:
-    """The traceback from where this module called the model on, what caused it first; paths are those within the program."""
-    cause = error.__cause__
-    before = "" if cause is None else f"{_traced(cause, 0)}\nand so:\n\n"
-    return before + _traced(error, 1)
-
-
-def _traced(error: BaseException, after: int) -> str:
-    frames_below = [_within(f) for f in traceback.extract_tb(error.__traceback__)[after:]]
-    return "".join([*traceback.format_list(frames_below), *traceback.format_exception_only(error)])
-
-
-def _within(place: traceback.FrameSummary) -> traceback.FrameSummary:
-    """A line of a traceback without the machine's own folders, which differ from worker to worker."""
-    path, line = Path(place.filename), place.line
-    roots = {Path(__file__).parents[2], *(Path(p) for p in sys.path if p)}
-    for root in sorted(roots, key=lambda root: -len(root.parts)):  # the nearest comes first
-        if path.is_absolute() and path.is_relative_to(root):
-            path = path.relative_to(root)
-            break
-    return traceback.FrameSummary(str(path), place.lineno, place.name, lookup_line=False, line=line)
+def _told(error: BaseException, after: int = 1) -> str:
+    """The traceback from where this module called the model on, what caused it first; without the machine's own folders."""
+    before = "" if error.__cause__ is None else f"{_told(error.__cause__, 0)}\nand so:\n\n"
+    places = traceback.format_list(traceback.extract_tb(error.__traceback__)[after:])
+    text = "".join([*places, *traceback.format_exception_only(error)])
+    roots = {str(Path(__file__).parents[2]), *(path.rstrip("/") for path in sys.path)}
+    for root in sorted(filter(None, roots), key=len, reverse=True):  # the nearest comes first
+        text = text.replace(f'File "{root}/', 'File "')
+    return before + text
 
 
 def outcomes_of(scenario: Scenario, arm: Arm, part: Mapping[str, Any]) -> dict[str, np.ndarray]:
@@ -211,95 +187,84 @@ def outcomes_of(scenario: Scenario, arm: Arm, part: Mapping[str, Any]) -> dict[s
     return {str(name): values.to_numpy(float) for name, values in by_replicate(run).items()}
 
 
+def _reference(scenario: Scenario, arm: str) -> str | None:
+    return clinic_reference(scenario) if scenario.design == "clinic" else reference_arm(scenario, arm)
+
+
 def compared_arms(scenario: Scenario) -> dict[str, list[str]]:
     """For each arm the arms it is compared with: the reference, and its untreated twin; only arms of the same people."""
-    arms = {arm.name: arm for arm in scenario.arms}
+    arms, clinic = {arm.name: arm for arm in scenario.arms}, scenario.design == "clinic"
     found = {}
     for name, arm in arms.items():
-        if scenario.design == "clinic":
-            others = [clinic_reference(scenario)]
-        else:
-            twin = untreated_arm(scenario, name) if arm.therapist is not None else None
-            others = [o for o in (reference_arm(scenario, name), twin) if o is not None and same_clients(arms[o], arm)]
-        found[name] = [other for other in dict.fromkeys(others) if other != name]
+        twin = untreated_arm(scenario, name) if arm.therapist is not None and not clinic else None
+        others = [other for other in (_reference(scenario, name), twin) if other is not None and other != name]
+        found[name] = list(dict.fromkeys(other for other in others if clinic or same_clients(arms[other], arm)))
     return found
 
 
 def reference_among(scenario: Scenario) -> dict[str, str | None]:
     """For each arm its reference, where another arm of the same people is one."""
-    reference = {arm.name: clinic_reference(scenario) if arm.clinic is not None else reference_arm(scenario, arm.name)
-                 for arm in scenario.arms}  # fmt: skip
-    return {name: reference[name] if reference[name] in others else None for name, others in compared_arms(scenario).items()}
+    pairs = {name: (_reference(scenario, name), others) for name, others in compared_arms(scenario).items()}
+    return {name: reference if reference in others else None for name, (reference, others) in pairs.items()}
+
+
+def looked_at(scenario: Scenario, until: Until) -> set[tuple[str, str]]:
+    """The arms, each with the arm that is taken off (or nothing), whose precision decides whether it is enough."""
+    pairs = reference_among(scenario) if until.difference else {arm.name: "" for arm in scenario.arms}
+    return {(arm, minus) for arm, minus in pairs.items() if minus is not None and until.arm in (None, arm)}
 
 
 def _summaries(scenario: Scenario, key: Key, values: Mapping[str, Mapping[str, np.ndarray]]) -> pa.Table:
-    """Number, mean and sum of squared deviations of every outcome of every arm, and of its differences person by person.
+    """Number, mean and sum of squared deviations of every outcome of every arm, and of its differences person by person."""
+    rows: list[dict[str, Any]] = []
 
-    Arms are numbered within the scenario at this point.
-    """
-    names, rows = arms_of(scenario), []
+    def add(arm: str, measure: str, minus: str, numbers: np.ndarray) -> None:
+        if not np.isnan(numbers).all():
+            told = (*key, arm, measure, minus, *moments(numbers))
+            rows.append(dict(zip(_PARTS.names, told, strict=True)))
+
     for name, mine in values.items():
         for measure, numbers in mine.items():
-            if np.isnan(numbers).all():
-                continue
-            rows.append((names.index(name), measure, NOTHING, *moments(numbers)))
+            add(name, measure, "", numbers)
     for name, others in compared_arms(scenario).items():
         for other in others if name in values else ():
-            for measure, numbers in values[name].items() if other in values else ():
-                apart = _apart(numbers, values[other].get(measure))
-                if apart is not None and not np.isnan(apart).all():
-                    rows.append((names.index(name), measure, names.index(other), *moments(apart)))
-    columns = list(zip(*rows, strict=True)) if rows else [()] * 6
-    head = [np.full(len(rows), number, np.int32) for number in (key.point, key.replicate, key.block)]
-    return pa.Table.from_arrays(
-        [pa.array(values, type=f.type) for values, f in zip((*head, *columns), _PARTS, strict=True)], schema=_PARTS
-    )
+            theirs = values.get(other, {})
+            for measure, numbers in values[name].items():
+                if measure in theirs and theirs[measure].size == numbers.size:
+                    add(name, measure, other, numbers - theirs[measure])
+    return pa.Table.from_pylist(rows, schema=_PARTS)
 
 
-def _apart(mine: np.ndarray, theirs: np.ndarray | None) -> np.ndarray | None:
-    return None if theirs is None or theirs.size != mine.size else mine - theirs
-
-
-def _kept(scenario: Scenario, key: Key, name: str, parts: Sequence[tuple[str, Mapping[str, Any]]]) -> pa.Table:
-    """One table of a task as it will be in the file, with the point before everything else; labels as text."""
-    there = [(arm, tables[name]) for arm, tables in parts if name in tables]
-    if not there:  # all of it failed, or nobody has such rows
+def _kept(scenario: Scenario, key: Key, name: str, parts: list[tuple[str, Mapping[str, Any]]]) -> pa.Table:
+    """One table of a task as it will be in the file, with the point before everything else; labels as text, since their lists may
+    differ from task to task."""
+    if not parts:  # all of it failed, or nobody has such rows
         return pa.table({"point": pa.array([], pa.int32())})
-    table = frame(there, name, arms_of(scenario), scenario.design == "clinic")
+    table = frame(parts, name, [arm.name for arm in scenario.arms], scenario.design == "clinic")
     table.insert(0, "point", np.full(len(table), key.point, np.int32))
-    return plain_labels(pa.Table.from_pandas(table, preserve_index=False)).replace_schema_metadata()
-
-
-def plain_labels(table: pa.Table) -> pa.Table:
-    """The table with labels as text instead of numbers and a list, which may differ from task to task."""
-    return table.cast(pa.schema([
-        pa.field(f.name, pa.string() if pa.types.is_dictionary(f.type) or pa.types.is_large_string(f.type) else f.type)
-        for f in table.schema
+    arrow = pa.Table.from_pandas(table, preserve_index=False)
+    labels = [pa.types.is_dictionary(f.type) or pa.types.is_large_string(f.type) for f in arrow.schema]
+    return arrow.cast(pa.schema([
+        pa.field(f.name, pa.string() if label else f.type) for f, label in zip(arrow.schema, labels, strict=True)
     ]))  # fmt: skip
 
 
-def _file(tables: Sequence[pa.Table]) -> bytes:
-    """An Arrow file with one record batch a table, whose columns are those of all."""
+def _part(tables: Sequence[pa.Table]) -> bytes:
+    """A Parquet file with the rows of these tables, one after the other; its columns are those of all."""
     schema = pa.unify_schemas([table.schema for table in tables], promote_options="permissive")
     sink = io.BytesIO()
-    options = pa.ipc.IpcWriteOptions(compression="zstd")
-    with pa.ipc.new_file(sink, schema, options=options) as writer:
-        for table in tables:
-            batches = conformed(table, schema).combine_chunks().to_batches()
-            writer.write_batch(batches[0] if batches else pa.RecordBatch.from_pylist([], schema=schema))
+    rows = pa.concat_tables([conformed(table, schema) for table in tables])
+    pq.write_table(rows, sink, **write_options(schema))
     return sink.getvalue()
 
 
 def conformed(table: pa.Table, schema: pa.Schema) -> pa.Table:
-    """The table with the columns of ``schema``; those it has not are missing values."""
-    if table.schema.equals(schema):
-        return table
-    columns = [
-        table.column(f.name).cast(f.type) if f.name in table.schema.names else _missing(len(table), f.type) for f in schema
-    ]
+    """The table with the columns of ``schema``; those it has not are missing values: of numbers NaN, as in runs in memory."""
+    columns = []
+    for f in schema:
+        if f.name in table.schema.names:
+            columns.append(table.column(f.name).cast(f.type))
+        else:
+            floating = pa.types.is_floating(f.type)
+            columns.append(pa.array(np.full(len(table), np.nan), f.type) if floating else pa.nulls(len(table), f.type))
     return pa.table(columns, schema=schema)
-
-
-def _missing(n: int, kind: pa.DataType) -> pa.Array:
-    # Numbers that are missing in a frame are NaN, as they are in runs in memory.
-    return pa.array(np.full(n, np.nan), kind) if pa.types.is_floating(kind) else pa.nulls(n, kind)

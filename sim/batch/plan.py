@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+import operator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sim.batch.chunk import BLOCK, NOTHING, Chunk, Key, arms_of, reference_among
+from sim.batch.chunk import BLOCK, Chunk, Key, looked_at, reference_among
 from sim.catalogue.measures import ALSO_UNTREATED
 from sim.compiling import sources_hash
 from sim.errors import ScenarioError
@@ -43,7 +44,7 @@ class Plan:
     points: tuple[Point, ...]
     blocks: tuple[int, ...]  # of each point
     arms: tuple[str, ...]  # of all points, in order
-    kinds: tuple[Arm, ...]  # of all points, those that name other policies, programmes or rules
+    with_all_kinds: Scenario  # with every kind of arm of every point, for what is added to the registries
     courses: int  # of the largest task, in courses of twenty sessions
     model: Model = SHIPPED
     added: tuple[tuple[str, str], ...] = ()
@@ -55,41 +56,31 @@ class Plan:
 
     def tasks(self, point: int, first: int, last: int) -> Iterator[Key]:
         """The tasks of a point from one replicate up to, but without, another."""
-        for replicate in range(first, last):
-            for block in range(self.blocks[point]):
-                yield Key(point, replicate, block)
-
-    def place(self, key: Key) -> int:
-        """Which task of its point a task is."""
-        return key.replicate * self.blocks[key.point] + key.block
-
-    def key(self, point: int, place: int) -> Key:
-        """The task at a place of a point."""
-        return Key(point, *divmod(place, self.blocks[point]))
-
-    def runs(self, tasks: Sequence[Key]) -> list[list[int]]:
-        """Tasks as runs of neighbours, for the ledger: [point, place of the first within the point, how many]."""
-        runs: list[list[int]] = []
-        for key in tasks:
-            place = self.place(key)
-            if runs and runs[-1][0] == key.point and runs[-1][1] + runs[-1][2] == place:
-                runs[-1][2] += 1
-            else:
-                runs.append([key.point, place, 1])
-        return runs
+        return (Key(point, replicate, block) for replicate in range(first, last) for block in range(self.blocks[point]))
 
     def chunks(self, tasks: Iterable[Key], size: int | None = None) -> Iterator[Chunk]:
-        """Tasks as work to give out, ``size`` tasks at a time (default: about ``COURSES`` courses)."""
-        bare = self.scenario.model_copy(update={"arms": ()})  # what a worker needs is the mapping that it is made of
-        coming, batch = iter(tasks), self.batch
-        while mine := tuple(itertools.islice(coming, size or max(1, COURSES // self.courses))):
-            changes = {p: self.points[p].changes for p in dict.fromkeys(key.point for key in mine)}
-            yield Chunk(bare, self.seed, mine, changes, batch.random_numbers, batch.keep, batch.on_error, self.model, self.added)
+        """Tasks as work to give out, ``size`` tasks at a time (default: about ``COURSES`` courses).
 
-    @property
-    def with_all_kinds(self) -> Scenario:
-        """The scenario with every kind of arm of every point, for what is added to the registries."""
-        return self.scenario.model_copy(update={"arms": self.kinds})
+        Those of one point are neighbours, so that the rows of a chunk's point lie together in the table.
+        """
+        size = size or max(1, COURSES // self.courses)
+        mine: list[Key] = []
+        for key in tasks:
+            before = mine[-1] if mine else key
+            apart = (key.replicate - before.replicate) * self.blocks[key.point] + key.block - before.block
+            if len(mine) == size or (key.point == before.point and apart > 1):
+                yield self._chunk(mine)
+                mine = []
+            mine.append(key)
+        if mine:
+            yield self._chunk(mine)
+
+    def _chunk(self, tasks: Sequence[Key]) -> Chunk:
+        bare = self.scenario.model_copy(update={"arms": ()})  # what a worker needs is the mapping that it is made of
+        changes, batch = {key.point: self.points[key.point].changes for key in tasks}, self.batch
+        return Chunk(
+            bare, self.seed, tuple(tasks), changes, batch.random_numbers, batch.keep, batch.on_error, self.model, self.added
+        )
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -125,7 +116,14 @@ def planned(
     batch = scenario.batch or Batch()
     if scenario.ensemble:
         raise ScenarioError(f"{scenario.name}: 'parameters: ensemble' and a batch do not go together; run it without --batch")
-    batch = batch.model_copy(update=_asked(scenario, keep, on_error))
+    if on_error is not None:
+        batch = batch.model_copy(update={"on_error": checked_on_error(on_error)})
+    try:
+        if keep is not None:
+            batch = batch.model_copy(update={"keep": checked_keep([keep] if isinstance(keep, str) else list(keep))})
+        may_be_kept(batch.keep, scenario.design == "clinic", exchanges=bool(scenario.traced), items=scenario.keep_items)
+    except Wrong as wrong:
+        raise ScenarioError(f"{scenario.name}: {'keep' if keep is not None else 'batch.keep'}: {wrong}") from None
     _can_be_judged(scenario, batch)
     names = [Path(name).name for name, _ in added]
     if len(set(names)) < len(names):
@@ -135,27 +133,12 @@ def planned(
         here = scenario_at(scenario, point.changes)
         clients = 1 if here.design == "clinic" else here.clients_per_arm
         blocks.append(-(-clients // BLOCK))
-        arms.update(dict.fromkeys(arms_of(here)))
+        arms.update(dict.fromkeys(arm.name for arm in here.arms))
         for arm in here.arms:
             kinds.setdefault(json.dumps([arm.policies, *((arm.clinic.training, arm.clinic.matching) if arm.clinic else ())]), arm)
         courses = max(courses, min(clients, BLOCK) * sum(arm.sessions for arm in here.arms) // 20)
-    return Plan(scenario, checked_seed(seed), batch, points, tuple(blocks), tuple(arms), tuple(kinds.values()), courses, model,
-                tuple(added))  # fmt: skip
-
-
-def _asked(scenario: Scenario, keep: Sequence[str] | None, on_error: str | None) -> dict[str, Any]:
-    """What is asked for in place of what the scenario says. Raises ``ScenarioError``."""
-    update: dict[str, Any] = {}
-    if on_error is not None:
-        update["on_error"] = checked_on_error(on_error)
-    try:
-        if keep is not None:
-            update["keep"] = checked_keep([keep] if isinstance(keep, str) else list(keep))
-        kept = update.get("keep", scenario.batch.keep if scenario.batch else ())
-        may_be_kept(kept, scenario.design == "clinic", exchanges=bool(scenario.traced), items=scenario.keep_items)
-    except Wrong as wrong:
-        raise ScenarioError(f"{scenario.name}: {'keep' if keep is not None else 'batch.keep'}: {wrong}") from None
-    return update
+    all_kinds = scenario.model_copy(update={"arms": tuple(kinds.values())})
+    return Plan(scenario, checked_seed(seed), batch, points, tuple(blocks), tuple(arms), all_kinds, courses, model, tuple(added))
 
 
 def _can_be_judged(scenario: Scenario, batch: Batch) -> None:
@@ -163,23 +146,22 @@ def _can_be_judged(scenario: Scenario, batch: Batch) -> None:
     until = batch.until
     if until is None:
         return
-    arms = [arm for arm in scenario.arms if until.arm in (None, arm.name)]
     at = f"{scenario.name}: batch.until"
     if until.difference:
-        compared = reference_among(scenario)
-        if not any(compared[arm.name] for arm in arms):
+        if not looked_at(scenario, until):
             which = f"'{until.arm}' is" if until.arm else "no arm is"
-            others = [name for name, reference in compared.items() if reference]
+            others = [name for name, reference in reference_among(scenario).items() if reference]
             more = f"; compared are: {', '.join(others)}" if others else ""
             raise ScenarioError(f"{at}: {which} compared with no reference arm of the same people, so it has no difference{more}")
-    elif until.measure not in ALSO_UNTREATED and all(arm.therapist is None for arm in arms):
+    elif until.measure not in ALSO_UNTREATED and all(
+        arm.therapist is None for arm in scenario.arms if until.arm in (None, arm.name)
+    ):
         raise ScenarioError(f"{at}: '{until.measure}' is of people in therapy, and there is none in {until.arm or 'any arm'}")
 
 
 # ------------------------------------------------------------------------------------------------- when is it enough
 
 
-@dataclass
 class Repeats:
     """How often each point is repeated: a fixed number, or until a measure is known well enough, judged at checkpoints.
 
@@ -187,92 +169,43 @@ class Repeats:
     checkpoints and on nothing else, so it is the same whatever the workers.
     """
 
-    plan: Plan
-    target: list[int] = field(default_factory=list)
-    enough: list[bool] = field(default_factory=list)
-    #: point -> arm -> replicate -> block -> number, mean, squares
-    _values: dict[int, dict[str, dict[int, dict[int, Moments]]]] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        until, n = self.plan.batch.until, len(self.plan.points)
-        self.target = [self.plan.scenario.replicates if until is None else until.every] * n
+    def __init__(self, plan: Plan) -> None:
+        until, n = plan.batch.until, len(plan.points)
+        self.plan = plan
+        self.target = [plan.scenario.replicates if until is None else until.every] * n
         self.enough = [until is None] * n
+        #: point -> arm -> (replicate, block) -> number, mean, squares
+        self._values: dict[int, dict[str, dict[tuple[int, int], Moments]]] = {}
 
-    def take(self, parts: pa.Table) -> None:
-        """Note what a chunk's summaries say of the measure that decides."""
+    def take(self, summaries: pa.Table) -> None:
+        """Note what a part of the summaries says of the measure that decides."""
         until = self.plan.batch.until
         if until is None:
             return
-        points = {p: scenario_at(self.plan.scenario, self.plan.points[p].changes) for p in parts["point"].unique().to_pylist()}
-        names = {p: arms_of(here) for p, here in points.items()}
-        references = {p: reference_among(here) for p, here in points.items()}
-        for row in parts.filter(pc.equal(parts["measure"], until.measure)).to_pylist():
-            arms = names[row["point"]]
-            arm, minus = arms[row["arm"]], None if row["minus"] == NOTHING else arms[row["minus"]]
-            wanted = references[row["point"]][arm] if until.difference else None
-            if minus == wanted and (until.difference == (minus is not None)) and until.arm in (None, arm):
-                replicates = self._values.setdefault(row["point"], {}).setdefault(arm, {})
-                replicates.setdefault(row["replicate"], {})[row["block"]] = (row["n"], row["mean"], row["squares"])
+        rows = summaries.filter(pc.equal(summaries["measure"], until.measure)).to_pylist()
+        for point, mine in itertools.groupby(rows, key=operator.itemgetter("point")):
+            wanted = looked_at(scenario_at(self.plan.scenario, self.plan.points[point].changes), until)
+            for row in mine:
+                if (row["arm"], row["minus"]) in wanted:
+                    found = self._values.setdefault(point, {}).setdefault(row["arm"], {})
+                    found[row["replicate"], row["block"]] = (row["n"], row["mean"], row["squares"])
 
     def judge(self, point: int) -> None:
         """At a checkpoint (all of ``target`` is there): is it enough, or how many replicates are wanted next?"""
         until = self.plan.batch.until
         if until is None or self.enough[point]:
             return
-        if self._error(point) <= until.se or self.target[point] >= until.most:
+        # the largest standard error of the mean over replicates, among the arms that have the measure
+        arms = self._values.get(point, {}).values()
+        error = max((self._error(blocks, self.target[point]) for blocks in arms), default=np.inf)
+        if error <= until.se or self.target[point] >= until.most:
             self.enough[point] = True
-            self._values.pop(point, None)
         else:
             self.target[point] = min(self.target[point] + until.every, until.most)
 
-    def _error(self, point: int) -> float:
-        """The largest standard error of the mean over replicates, among the arms that have the measure."""
-        errors = []
-        for replicates in self._values.get(point, {}).values():
-            wanted = [blocks for r, blocks in replicates.items() if r < self.target[point]]
-            means = [together([blocks[b] for b in sorted(blocks)])[1] for blocks in wanted]
-            spread = float(np.std(means, ddof=1)) if len(means) > 1 else float("inf")
-            errors.append(float(standard_error(spread, max(len(means), 1))))
-        return max(errors, default=float("inf"))
-
-
-class Places:
-    """A whole number for every task that has one, in eight bytes a task."""
-
-    def __init__(self, plan: Plan) -> None:
-        self.plan = plan
-        self._of: dict[int, np.ndarray] = {}
-
-    def note(self, runs: Sequence[Sequence[int]], first_number: int, step: int) -> None:
-        """Give the tasks of these runs numbers, one after the other."""
-        number = first_number
-        for point, first, count in runs:
-            here = self._of.get(point)
-            if here is None or here.size < first + count:
-                grown = np.full(max(first + count, 2 * (0 if here is None else here.size)), -1, np.int64)
-                if here is not None:
-                    grown[: here.size] = here
-                here = self._of[point] = grown
-            here[first : first + count] = number + step * np.arange(count)
-            number += step * count
-
-    def get(self, point: int, place: int) -> int:
-        """The number of a task, or -1."""
-        here = self._of.get(point)
-        return -1 if here is None or place >= here.size else int(here[place])
-
-    def missing(self, point: int, first: int, last: int) -> np.ndarray:
-        """The places from one up to, but without, another that have no number."""
-        here = self._of.get(point, np.empty(0, np.int64))[first:last]
-        whole = np.full(last - first, -1, np.int64)
-        whole[: here.size] = here
-        return first + np.flatnonzero(whole < 0)
-
-    def __len__(self) -> int:
-        return sum(int((here >= 0).sum()) for here in self._of.values())
-
-    def keys(self) -> Iterator[Key]:
-        """All tasks that have a number, in order."""
-        for point in sorted(self._of):
-            for place in np.flatnonzero(self._of[point] >= 0):
-                yield self.plan.key(point, int(place))
+    @staticmethod
+    def _error(blocks: Mapping[tuple[int, int], Moments], replicates: int) -> float:
+        kept = sorted(item for item in blocks.items() if item[0][0] < replicates)
+        by_replicate = itertools.groupby(kept, key=lambda item: item[0][0])
+        means = [together([moments for _, moments in mine])[1] for _, mine in by_replicate]
+        return float(standard_error(float(np.std(means, ddof=1)), len(means))) if len(means) > 1 else np.inf

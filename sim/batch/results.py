@@ -10,10 +10,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 import pyarrow.parquet as pq
 
-from sim.batch.chunk import reference_among
+from sim.batch.chunk import looked_at, seed_at
 from sim.catalogue.measures import ends_of
 from sim.errors import StoreError, UsageError
 from sim.measures.intervals import differences, half_width, standard_error
@@ -21,7 +20,7 @@ from sim.scenario.points import Point, points_of, scenario_at
 from sim.scenario.scenario import Scenario
 from sim.screen import html_table
 from sim.storage.added import added_files
-from sim.storage.reading import opened, scenario_of
+from sim.storage.reading import opened, reading, scenario_of
 
 #: What one value of a summary is known by beside its replicate.
 ONE = ["point", "arm", "measure", "minus"]
@@ -93,23 +92,21 @@ class BatchResults:
 
     def table(self, name: str, **how: Any) -> pd.DataFrame:
         """A whole table in memory. ``how`` goes to ``pyarrow.parquet.read_table`` (columns, filters)."""
-        try:
-            return pq.read_table(self.path(name), **how).to_pandas()
-        except (pa.ArrowException, OSError) as e:
-            if isinstance(e, StoreError):
-                raise
-            raise StoreError(f"{self.folder / name}.parquet: cannot be read ({e})") from e
+        path = self.path(name)
+        with reading(path):
+            return pq.read_table(path, **how).to_pandas()
 
     def pieces(self, name: str) -> Iterator[pd.DataFrame]:
         """A table row group by row group, however long it is."""
-        try:
-            with pq.ParquetFile(self.path(name)) as file:
-                for i in range(file.num_row_groups):
-                    yield file.read_row_group(i).to_pandas()
-        except (pa.ArrowException, OSError) as e:
-            if isinstance(e, StoreError):
-                raise
-            raise StoreError(f"{self.folder / name}.parquet: cannot be read ({e})") from e
+        path = self.path(name)
+        with reading(path), pq.ParquetFile(path) as file:
+            for i in range(file.num_row_groups):
+                yield file.read_row_group(i).to_pandas()
+
+    def seed_at(self, point: int) -> int:
+        """The seed of a point's random draws: ``sim.run(batch.scenario_at(3), batch.seed_at(3))`` is the point alone."""
+        random_numbers = self.scenario.batch.random_numbers if self.scenario.batch is not None else "common"
+        return seed_at(self.seed, random_numbers, self.plan_points[point].changes)
 
     @cached_property
     def _effects(self) -> pd.DataFrame:
@@ -128,13 +125,9 @@ class BatchResults:
         if until is None:
             return pd.DataFrame({"point": [], "replicates": [], "se": [], "enough": []})
         rows = self.summaries[self.summaries["measure"] == until.measure]
-        rows = rows[(rows["minus"].astype("str") != "") == until.difference]
-        if until.arm is not None:
-            rows = rows[rows["arm"] == until.arm]
-        if until.difference:
-            against = {p.number: reference_among(self.scenario_at(p.number)) for p in self.plan_points}
-            pairs = zip(rows["point"], rows["arm"], rows["minus"], strict=True)
-            rows = rows[[str(minus) == against[point][str(arm)] for point, arm, minus in pairs]]
+        wanted = {p.number: looked_at(self.scenario_at(p.number), until) for p in self.plan_points}
+        pairs = zip(rows["point"], rows["arm"].astype("str"), rows["minus"].astype("str"), strict=True)
+        rows = rows[[(arm, minus) in wanted[point] for point, arm, minus in pairs]]
         grouped = rows.groupby(["point", "arm"], observed=True)["mean"].agg(["std", "count"])
         error = standard_error(grouped["std"], grouped["count"]).groupby(level="point").max()
         found = self.points[["point", "replicates"]].assign(se=self.points["point"].map(error))

@@ -1,32 +1,30 @@
-"""The folder of a batch: begun once, gone on with only by what began it, chunks kept whole or not at all."""
+"""The folder of a batch: begun once, gone on with only by what began it, parts kept whole or not at all."""
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
+import itertools
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
 from sim.batch.chunk import Done, Failure, Key
 from sim.batch.plan import Plan
-from sim.batch.progress import Log
+from sim.batch.progress import log
 from sim.errors import BatchChanged, StoreError
 from sim.files import folder_at, moved_aside, removed, synced, write_over
 from sim.storage import ledger as ledgers
-from sim.storage.names import ADDED, CHUNKS, LEDGER, MANIFEST, SCENARIO, refuse_older
+from sim.storage.names import ADDED, CHUNKS, LEDGER, MANIFEST, SCENARIO
 
 # ------------------------------------------------------------------------------------------------- what has changed
-
-
-def header_of(folder: Path) -> dict[str, Any]:
-    """What the batch in a folder was begun with. Raises ``StoreError``."""
-    lines = ledgers.read(folder).lines
-    if not lines or "begun" not in lines[0]:
-        raise StoreError(f"{folder}: no batch was begun here")
-    return dict(lines[0]["begun"])
 
 
 def differences(begun: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
@@ -76,137 +74,157 @@ def _short(value: Any) -> str:
 # ------------------------------------------------------------------------------------------------------- beginning
 
 
-def begun(folder: Path, plan: Plan, *, force: bool, restart: bool) -> None:
-    """Make the folder a batch of this plan, where it is not already. Raises ``StoreError``, ``BatchChanged``."""
+@contextlib.contextmanager
+def failing_in(folder: Path, what: str = "cannot be written", then: str = "") -> Iterator[None]:
+    """Say what goes wrong with files in a ``with`` block as a ``StoreError``: where, ``what``, and what to do ``then``."""
     try:
-        if folder.exists() and not folder.is_dir():
-            raise StoreError(f"{folder}: is a file; name another folder")
-        there = folder.is_dir() and any(folder.iterdir())
-        if there and restart:
-            _moved_aside(folder)
-            there = False
-        if there and not (folder / LEDGER).exists():
-            raise StoreError(f"{folder}: already exists, is not empty and holds no batch; name another folder")
-        now = plan.identity
-        folder_at(folder)
-        with ledgers.held(folder) as ledger:  # made first: whatever is stopped from here on can be gone on with
-            if not (folder / MANIFEST).exists():
-                folder_at(folder / CHUNKS)
-            if not ledger.lines:
-                write_over(folder / SCENARIO, plan.scenario.to_yaml())
-                _keep_added(folder, plan)
-                synced(folder, deep=False)
-                ledger.append({"begun": now, "on_error": plan.batch.on_error})
-                Log(folder).say(f"begun: {plan.scenario.name}, seed {plan.seed}, {len(plan.points)} points")
-                return
-            first = ledger.lines[0].get("begun", {})
-            _compared(folder, ledger, first, now, force)
+        yield
     except StoreError:
         raise
-    except OSError as e:
-        raise StoreError(f"{folder}: cannot be written ({e.strerror or e})") from e
+    except (OSError, pa.ArrowException) as e:
+        raise StoreError(f"{folder}: {what} ({getattr(e, 'strerror', None) or e}){then}") from e
 
 
-def _compared(folder: Path, ledger: ledgers.Ledger, first: Mapping[str, Any], now: dict[str, Any], force: bool) -> None:
-    """Raise ``BatchChanged`` where a batch cannot be gone on with; note it in the ledger where it is gone on with anyway."""
-    refuse_older(folder, first.get("versions", {}))
-    latest = next((line["forced"] for line in reversed(ledger.lines) if "forced" in line), first)
-    changed = differences(latest, now)
-    if not changed:
-        return
-    if (folder / MANIFEST).exists():
-        raise BatchChanged(
-            f"{folder}: holds a finished batch of something else ({'; '.join(changed)}); "
-            "name another folder (--out), or start again (--restart; what is there is moved aside)"
-        )
-    only_machine = changed == machine_differences(latest, now)
-    if force and only_machine:
-        ledger.append({"forced": now, "changed": changed})
-        return
-    if only_machine:
-        raise BatchChanged(
-            f"{folder}: was begun with something else ({'; '.join(changed)}), so its parts would not belong together; "
-            "restore what it was begun with, start again (--restart), or go on all the same (--force; the manifest will say so)"
-        )
-    raise BatchChanged(
-        f"{folder}: holds an unfinished batch of something else ({'; '.join(changed)}); name another folder (--out), "
-        "or start again (--restart; what is there is moved aside)"
-    )
+@contextlib.contextmanager
+def begun(
+    folder: Path, plan: Plan, *, force: bool, restart: bool, tell: Callable[[str], Any] = lambda line: None
+) -> Iterator[ledgers.Ledger]:
+    """The ledger of a folder that is a batch of this plan, made one where it was empty, for this process alone.
+
+    ``tell`` is told where an earlier one was moved to. Raises ``StoreError``, ``BatchChanged``.
+    """
+    with failing_in(folder):
+        if folder.exists() and not folder.is_dir():
+            raise StoreError(f"{folder}: is a file; name another folder")
+        if folder.is_dir() and any(folder.iterdir()):
+            if restart:
+                with ledgers.held(folder) if (folder / LEDGER).exists() else contextlib.nullcontext():
+                    tell(f"begun again; what was there is in {moved_aside(folder)}")
+            elif not (folder / LEDGER).exists():
+                raise StoreError(f"{folder}: already exists, is not empty and holds no batch; name another folder")
+        folder_at(folder)
+    with ledgers.held(folder) as ledger:  # made first: whatever is stopped from here on can be gone on with
+        with failing_in(folder):
+            if not (folder / MANIFEST).exists():
+                folder_at(folder / CHUNKS)
+            if ledger.lines:
+                _compared(folder, ledger, plan.identity, force)
+            else:
+                _begun_now(folder, ledger, plan)
+        yield ledger
 
 
-def _moved_aside(folder: Path) -> None:
-    with ledgers.held(folder) if (folder / LEDGER).exists() else contextlib.nullcontext():
-        moved_aside(folder)
-
-
-def _keep_added(folder: Path, plan: Plan) -> None:
+def _begun_now(folder: Path, ledger: ledgers.Ledger, plan: Plan) -> None:
+    write_over(folder / SCENARIO, plan.scenario.to_yaml())
     if plan.added:
         folder_at(folder / ADDED)
         for name, text in plan.added:
             write_over(folder / ADDED / Path(name).name, text)
         synced(folder / ADDED, deep=False)
+    synced(folder, deep=False)
+    ledger.append({"begun": plan.identity, "on_error": plan.batch.on_error})
+    log(folder, f"begun: {plan.scenario.name}, seed {plan.seed}, {len(plan.points)} points")
 
 
-def finished_chunks(folder: Path, ledger: ledgers.Ledger, tell: Callable[[str], Any] = lambda line: None) -> list[dict[str, Any]]:
-    """The chunks that the ledger names and whose files are there whole. ``tell`` is told of those that are not."""
+def _compared(folder: Path, ledger: ledgers.Ledger, now: dict[str, Any], force: bool) -> None:
+    """Raise ``BatchChanged`` where a batch cannot be gone on with; note it in the ledger where it is gone on with anyway."""
+    latest = next((line["forced"] for line in reversed(ledger.lines) if "forced" in line), ledger.begun)
+    changed = differences(latest, now)
+    if not changed:
+        return
+    finished, only_machine = (folder / MANIFEST).exists(), changed == machine_differences(latest, now)
+    if force and only_machine and not finished:
+        ledger.append({"forced": now, "changed": changed})
+        return
+    what = "; ".join(changed)
+    if only_machine and not finished:
+        raise BatchChanged(
+            f"{folder}: was begun with something else ({what}), so its parts would not belong together; "
+            "restore what it was begun with, start again (--restart), or go on all the same (--force; the manifest will say so)"
+        )
+    raise BatchChanged(
+        f"{folder}: holds {'a finished' if finished else 'an unfinished'} batch of something else ({what}); "
+        "name another folder (--out), or start again (--restart; what is there is moved aside)"
+    )
+
+
+# ------------------------------------------------------------------------------------------------------- the parts
+
+
+def kept_part(folder: Path, ledger: ledgers.Ledger, made: Done) -> None:
+    """Keep what came back: its files first, each whole or not at all, then the line in the ledger. Raises ``StoreError``."""
+    files = {table: {"bytes": len(data), "hash": _hash(data)} for table, data in made.tables.items()}
+    then = "; what was finished before is kept, and the same command goes on"
+    with failing_in(folder, "could not be written", then):
+        for table, data in made.tables.items():
+            write_over(part_of(folder, table, files[table]), data)
+        synced(folder / CHUNKS, deep=False)
+        ledger.append({"tasks": made.tasks, "files": files, "failures": [asdict(f) for f in made.failures]})
+
+
+def _hash(data: bytes) -> str:
+    return hashlib.blake2b(data, digest_size=16).hexdigest()
+
+
+def part_of(folder: Path, table: str, said: Mapping[str, Any]) -> Path:
+    """The file of a part of a table: called by what is in it, so never as another."""
+    return folder / CHUNKS / f"{said['hash']}.{table}.parquet"
+
+
+def standing(lines: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The lines of a ledger that name finished tasks, without those of which a later line names a task again."""
+    found, seen = [], set[Key]()
+    for line in reversed([line for line in lines if "tasks" in line]):
+        tasks = {Key(*task) for task in line["tasks"]}
+        if seen.isdisjoint(tasks):
+            found.append(line)
+            seen |= tasks
+    return found[::-1]
+
+
+def tasks_in(lines: Iterable[Mapping[str, Any]]) -> set[Key]:
+    """The tasks that are finished by these lines of a ledger."""
+    return {Key(*task) for line in standing(lines) for task in line["tasks"]}
+
+
+def failures_in(lines: Iterable[Mapping[str, Any]]) -> list[Failure]:
+    """The failures that lines of a ledger tell of, in the order of tasks and arms."""
+    found = [Failure(**told) for line in standing(lines) for told in line["failures"]]
+    return sorted(found, key=lambda f: (f.point, f.replicate, f.block, f.arm))
+
+
+def finished_parts(
+    folder: Path, ledger: ledgers.Ledger, tell: Callable[[str], Any] = lambda line: None
+) -> list[Mapping[str, Any]]:
+    """The lines whose parts are there whole. ``tell`` is told of those that are not."""
     good = []
     for line in ledger.lines:
-        if "tasks" not in line:
-            continue
-        for file in line["files"].values():
-            path = folder / CHUNKS / file["file"]
+        for table, said in line.get("files", {}).items():
+            path = part_of(folder, table, said)
             try:
-                if path.stat().st_size != file["bytes"] or hash_of(path) != file["hash"]:
+                if path.stat().st_size != said["bytes"] or _hash(path.read_bytes()) != said["hash"]:
                     raise OSError("its content is not what was written")
             except OSError as e:
                 tell(f"{path.name}: is damaged ({e.strerror or e}); its tasks are simulated again, where that is not done yet")
                 break
         else:
             good.append(line)
-    return good
+    return standing(good)
 
 
-def hash_of(path: Path) -> str:
-    with path.open("rb") as f:
-        return hashlib.file_digest(f, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
-
-
-# ------------------------------------------------------------------------------------------------------- keeping
-
-
-def kept_chunk(plan: Plan, folder: Path, ledger: ledgers.Ledger, made: Done) -> None:
-    """Keep what came back: its files first, each whole or not at all, then the line in the ledger. Raises ``StoreError``."""
-    first = made.tasks[0]
-    name = f"{first.point:06d}-{first.replicate:06d}-{first.block:04d}"
-    files = {}
-    try:
-        for table, data in made.tables.items():
-            digest = hashlib.blake2b(data, digest_size=16).hexdigest()
-            path = folder / CHUNKS / f"{name}-{digest[:8]}.{table}.arrow"  # never the name of an earlier one with other tasks
-            write_over(path, data)
-            files[table] = {"file": path.name, "bytes": len(data), "hash": digest}
-        synced(folder / CHUNKS, deep=False)
-        failures = [{**asdict(f), "place": plan.place(Key(f.point, f.replicate, f.block))} for f in made.failures]
-        ledger.append({"tasks": plan.runs(made.tasks), "files": files, "failures": failures})
-    except OSError as e:
-        raise StoreError(
-            f"{folder}: could not be written ({e.strerror or e}); what was finished before is kept, and the same command goes on"
-        ) from e
-
-
-def failures_in(lines: Iterable[Mapping[str, Any]]) -> list[Failure]:
-    """The failures that lines of a ledger tell of, in the order of tasks and arms; of a task told twice those of the later."""
-    by_task: dict[tuple[int, int], list[Failure]] = {}
-    for line in lines:
-        for point, first, count in line.get("tasks", ()):
-            for place in range(first, first + count):
-                by_task.pop((point, place), None)
-        for told in line.get("failures", ()):
-            place, one = told["place"], Failure(**{name: value for name, value in told.items() if name != "place"})
-            by_task.setdefault((one.point, place), []).append(one)
-    return sorted((one for every in by_task.values() for one in every), key=lambda f: (f.point, f.replicate, f.block, f.arm))
+def rows_in_order(folder: Path, lines: Iterable[Mapping[str, Any]], table: str) -> Iterator[pa.Table]:
+    """The rows of a table in the order of the tasks, piece by piece. The tasks of a point in a part are neighbours."""
+    read = lru_cache(maxsize=4)(pq.read_table)
+    pieces = [
+        (Key(*next(tasks)), part_of(folder, table, line["files"][table]))
+        for line in lines
+        for _, tasks in itertools.groupby(line["tasks"], key=lambda task: task[0])
+    ]
+    for key, path in sorted(pieces):
+        rows = read(path)
+        yield rows.filter(pc.equal(rows["point"], key.point))
 
 
 def remove_chunks(folder: Path) -> None:
-    """Remove the chunks of a finished batch."""
+    """Remove the parts of a finished batch."""
     removed(folder / CHUNKS)

@@ -7,6 +7,7 @@ two threads were measured at 1.0 to 1.5 times one, two processes at nearly twice
 from __future__ import annotations
 
 import contextlib
+import itertools
 import multiprocessing
 import os
 import signal
@@ -76,11 +77,7 @@ def _flowing(
     waiting: dict[Future[Made], Given] = {}
     try:
         while True:
-            while len(waiting) < at_once:
-                try:
-                    one = next(work)
-                except StopIteration:
-                    break
+            for one in itertools.islice(work, at_once - len(waiting)):
                 waiting[executor.submit(do, one)] = one
             if not waiting:
                 return
@@ -95,8 +92,9 @@ def _flowing(
             future.cancel()
 
 
-def end_with_parent() -> None:
-    """End this worker when the process that asked is gone: a batch or search that was killed must not leave any."""
+def _worker_begins() -> None:
+    """Leave Ctrl-C to the parent, and end with it: a batch or search that was killed must not leave any worker."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     def watch() -> None:
         parent = multiprocessing.parent_process()
@@ -105,11 +103,6 @@ def end_with_parent() -> None:
             os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
-
-
-def _worker_begins() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
-    end_with_parent()
 
 
 class _Pool(ProcessPoolExecutor):
@@ -146,11 +139,8 @@ class Processes:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: Any) -> None:
-        self._end(gently=kind is None)
-
-    def _end(self, gently: bool) -> None:
         if self._pool is not None:
-            ended(self._pool, gently)
+            ended(self._pool, gently=kind is None)
         self._pool = None
 
     def results(self, work: Iterable[Given], do: Callable[[Given], Made]) -> Iterator[tuple[Given, Made]]:
@@ -159,33 +149,34 @@ class Processes:
         lost: dict[int, int] = {}  # by the identity of a piece of work, which is held here as long as it is not done
         while True:
             self._pool = self._pool or processes(self.count)
-            given: list[Given] = []
+            under_way: list[Given] = []
             try:
-                for one, made in _flowing(self._pool, _given(again, coming, given), do, self.count + 1):
-                    given.remove(one)
+                for one, made in _flowing(self._pool, _given(again, coming, under_way), do, self.count + 1):
+                    under_way.remove(one)
                     lost.pop(id(one), None)
                     yield one, made
                 return
             except BrokenProcessPool:
-                self._end(gently=False)
+                ended(self._pool, gently=False)
+                self._pool = None
                 self.tell("a worker process was lost; its work is given out again")
-                for one in given:
+                for one in under_way:
                     lost[id(one)] = lost.get(id(one), 0) + 1
                 if max(lost.values(), default=0) > MOST_LOST:
                     raise WorkersError(
                         f"a worker process was lost {MOST_LOST + 1} times over the same work (killed, or out of memory); what is "
                         "finished is kept. Run the same command with fewer --workers or a smaller --chunk"
                     ) from None
-                again += reversed(given)
+                again += reversed(under_way)
 
 
-def _given(again: list[Given], coming: Iterator[Given], given: list[Given]) -> Iterator[Given]:
-    """Work that was lost before, then new work; each piece is noted as given out."""
+def _given(again: list[Given], coming: Iterator[Given], under_way: list[Given]) -> Iterator[Given]:
+    """Work that was lost before, then new work; each piece is noted as under way."""
     while again:
-        given.append(again.pop())
-        yield given[-1]
+        under_way.append(again.pop())
+        yield under_way[-1]
     for one in coming:
-        given.append(one)
+        under_way.append(one)
         yield one
 
 
@@ -211,15 +202,14 @@ class OnCluster:
             raise WorkersError(f"--cluster {address}: no Dask scheduler with workers answers there ({e})") from e
         try:
             here, there = identity(), self.client.run(identity)
+            for worker, said in there.items():
+                same_identity(here, said, f"worker {worker}")
+        except WorkersError:
+            self.client.close()
+            raise
         except Exception as e:
             self.client.close()
             raise WorkersError(f"--cluster {address}: a worker cannot run Attune ({type(e).__name__}: {e})") from e
-        for worker, said in there.items():
-            try:
-                same_identity(here, said, f"worker {worker}")
-            except WorkersError:
-                self.client.close()
-                raise
 
     def __enter__(self) -> OnCluster:
         return self

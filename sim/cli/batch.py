@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sim import screen
+from sim.errors import Stopped, StoreError
 from sim.files import write_over
 from sim.report.words.sweep import how_known, results_table
 
@@ -25,21 +26,6 @@ if TYPE_CHECKING:
 MOST_ROWS = 40
 #: Bytes beyond which a table is not read again only to see whether it is whole.
 LARGE = 200_000_000
-
-
-def is_batch(scenario: Scenario, asked: bool) -> bool:
-    """Whether a scenario is run as a batch: it says so, or it was asked for."""
-    return asked or scenario.batch is not None
-
-
-def usual_folder(scenario: Scenario, seed: int) -> Path:
-    """Where a batch goes unless it is said: always the same, so that the same command goes on with what is there."""
-    return Path("results") / scenario.name / f"batch-seed-{seed}"
-
-
-def added_files(files: Sequence[Path] | None) -> tuple[tuple[str, str], ...]:
-    """Files that add to the registries, as name and text, for workers elsewhere."""
-    return tuple((file.name, file.read_text(encoding="utf-8")) for file in files or ())
 
 
 @contextlib.contextmanager
@@ -81,16 +67,19 @@ def run_in(
     """Run a batch, or go on with it; print what it came to. ``how`` goes to ``run_batch`` (chunk, keep, ...)."""
     from sim.batch.results import open_batch
     from sim.batch.run import run_batch
+    from sim.batch.workers import OnCluster
     from sim.storage.names import LEDGER, MANIFEST
 
-    folder = out or usual_folder(scenario, seed)
+    # always the same place, so that the same command goes on with what is there
+    folder = out or Path("results") / scenario.name / f"batch-seed-{seed}"
     there = (folder / MANIFEST).exists() and not how.get("restart")
     if (folder / LEDGER).exists() and not there and not how.get("restart"):
         screen.note(f"{folder} holds an unfinished batch; it is checked, then gone on with.")
-    added = added_files(with_files)
+    added = tuple((file.name, file.read_text(encoding="utf-8")) for file in with_files or ())
+    here = contextlib.nullcontext(workers)
     try:
-        with _told() as progress, _workers(workers, cluster) as chosen, _ended_gently():
-            run_batch(scenario, seed, folder, workers=chosen, added=added, progress=progress, **how)
+        with _told() as progress, OnCluster(cluster) if cluster is not None else here as chosen, _ended_gently():
+            run_batch(scenario, seed, folder, workers=chosen, added=added, progress=progress, tell=screen.note, **how)
             found = open_batch(folder)
             if there:
                 _still_whole(folder)
@@ -98,8 +87,9 @@ def run_in(
                 _report(found)
     except KeyboardInterrupt as stop:
         kept = f"what is finished is kept in {folder}, and the same command goes on from there"
-        screen.note(f"attune: stopped; {kept if folder.exists() else 'nothing had begun'}")
-        sys.exit(143 if isinstance(stop, _Ended) else 130)
+        stopped = Stopped(kept if folder.exists() else "nothing had begun")
+        stopped.status = 143 if isinstance(stop, _Ended) else Stopped.status
+        raise stopped from None
     show(found)
     if there:
         screen.say("Already run with this scenario, seed and version; read from disk.")
@@ -107,17 +97,13 @@ def run_in(
 
 def _still_whole(folder: Path) -> None:
     """Raise ``StoreError`` where a table of a finished batch is not what was written. Very large ones are left to ``verify``."""
-    from sim.errors import StoreError
     from sim.storage.reading import opened
 
-    files = opened(folder)
-    for name, said in files.manifest["tables"].items():
-        path = folder / f"{name}.parquet"
-        if path.stat().st_size < LARGE and files.hash_of(name).hexdigest() != said["values"]:
-            raise StoreError(
-                f"{path}: the values are not those that were written (attune verify {folder} says more); "
-                "restore it, or start again (--restart)"
-            )
+    found = opened(folder)
+    for name in found.tables:
+        if found.path(name).stat().st_size < LARGE and (fault := found.fault(name)):
+            more = f"{fault} (attune verify {folder} says more)"
+            raise StoreError(more, where=str(found.path(name)), valid="restore it, or start again (--restart)")
 
 
 def _report(found: BatchResults) -> None:
@@ -153,17 +139,6 @@ def _ended_gently() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
-
-
-@contextlib.contextmanager
-def _workers(count: int | None, cluster: str | None) -> Iterator[Any]:
-    if cluster is None:
-        yield count
-        return
-    from sim.batch.workers import OnCluster
-
-    with OnCluster(cluster) as chosen:
-        yield chosen
 
 
 # ------------------------------------------------------------------------------------------------------- what is said

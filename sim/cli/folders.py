@@ -32,11 +32,6 @@ _CHOSEN = typer.Option(min=0, max=2**63 - 1, help="Chooses the sample; default: 
 _OUT = typer.Option(help="Folder that is not there yet; default: beside the other, with the format in its name.")
 
 
-def told(line: str) -> None:
-    """Progress as a line on stderr."""
-    screen.note(line)
-
-
 # -------------------------------------------------------------------------------------------------------------- verify
 
 
@@ -56,7 +51,7 @@ def verify(
 
     run_files(with_files)
     chosen = secrets.randbelow(2**32) if seed is None else seed
-    found = verified(folder, sample, chosen, force=force, progress=told)
+    found = verified(folder, sample, chosen, force=force, progress=screen.note)
     screen.say("\n".join(verified_told(found)))
     if not found.well:
         sys.exit(1)
@@ -93,7 +88,7 @@ def export(
     """Write the tables of a run or batch for other programs. Units and meanings of every column go with them."""
     from sim.export.tables import export as exported
 
-    place = exported(folder, to, out, tuple(table or ()), progress=told)
+    place = exported(folder, to, out, tuple(table or ()), progress=screen.note)
     files = sorted(path.name for path in place.iterdir())
     screen.say(f"Written: {place} ({', '.join(files)})")
 
@@ -162,6 +157,8 @@ def status(
 
 def status_told(found: Status) -> Iterator[str]:
     """A status, line by line."""
+    from rich.filesize import decimal
+
     from sim.batch.progress import told_seconds
 
     state = {"stopped": "stopped, not finished"}.get(found.state, found.state)
@@ -178,22 +175,12 @@ def status_told(found: Status) -> Iterator[str]:
     if found.rate is not None and found.remaining is not None:
         yield f"Rate:     {found.rate:.2f} tasks a second, about {told_seconds(found.remaining)} left"
     if found.bytes:
-        yield f"On disk:  {told_bytes(found.bytes)}"
+        yield f"On disk:  {decimal(found.bytes)}"
     if found.log:
         yield "Log:"
         yield from (f"  {line}" for line in found.log)
     yield f"Next:     {found.next_step}"
     yield from (f"          {one}" for one in found.also)
-
-
-def told_bytes(size: int) -> str:
-    """Bytes as people say them."""
-    value, units = float(size), ("bytes", "kB", "MB", "GB", "TB")
-    for unit in units[:-1]:
-        if value < 1000:
-            return f"{value:.0f} {unit}" if unit == "bytes" else f"{value:.1f} {unit}"
-        value /= 1000
-    return f"{value:.1f} {units[-1]}"
 
 
 # -------------------------------------------------------------------------------------------------------------- replay

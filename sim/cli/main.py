@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from sim import screen
-from sim.cli.batch import is_batch, run_in
+from sim.cli.batch import run_in
 from sim.cli.classroom import app as page
 from sim.cli.classroom import handout
 from sim.cli.evidence.calibrate import calibrate, ensemble
@@ -24,7 +24,7 @@ from sim.cli.evidence.options import AsJson, ScenarioFile, Seed, WithFiles
 from sim.cli.evidence.sensitivity import sensitivity
 from sim.cli.evidence.validate import validate
 from sim.cli.folders import COMMANDS
-from sim.errors import AttuneError, StoreError, UsageError
+from sim.errors import AttuneError, Stopped, StoreError, UsageError
 from sim.files import replacing, writable, write_here, write_new
 from sim.naming import BEFORE, TABLE, nearest, renamed
 from sim.version import __version__
@@ -82,7 +82,7 @@ def run(
 ) -> None:
     """Run a scenario: tables, a report, and the answer printed. The same command goes on with an unfinished batch."""
     wanted, seed = _loaded(scenario, with_files, point, seed)
-    if is_batch(wanted, batch or cluster is not None):
+    if batch or cluster is not None or wanted.batch is not None:
         run_in(
             wanted, seed, out=out, workers=workers, cluster=cluster, with_files=with_files, chunk=chunk,
             keep=keep, on_error=on_error, force=force, restart=restart,
@@ -138,7 +138,7 @@ def _run_alone(wanted: Scenario, seed: int, out: Path | None, workers: int | Non
         with screen.progress() as tell:
             result = run(wanted, seed, threads=workers, progress=tell)
     except KeyboardInterrupt:
-        _fail("stopped; nothing was written", 130)
+        raise Stopped("nothing was written") from None
     simulated = time.perf_counter()
 
     failed: list[BaseException] = []

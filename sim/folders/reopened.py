@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from sim.batch.plan import Plan, planned
-from sim.batch.resume import header_of
 from sim.errors import ScenarioError, StoreError
 from sim.scenario.scenario import from_spec
 from sim.storage import added as added_here
@@ -57,7 +56,8 @@ def reopened(folder: str | Path, model: Model = SHIPPED) -> Reopened:
     if not (folder / LEDGER).exists():
         what = "a single run" if (folder / MANIFEST).exists() else "no batch"
         raise StoreError(f"{folder}: holds {what}; this is for batches (a scenario with batch:, or attune run --batch)")
-    begun, ledger = header_of(folder), ledgers.read(folder)
+    ledger = ledgers.read(folder)
+    begun = ledger.begun
     try:
         known, _ = json.JSONDecoder().raw_decode(
             begun["added"]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sim.batch.chunk import Failure, seed_at
 from sim.batch.resume import failures_in
-from sim.folders.reopened import Reopened, reopened, run_command
+from sim.folders.reopened import reopened, run_command
 from sim.scenario.points import Point
 
 
@@ -26,14 +26,13 @@ class Failed:
 
 def failures_of(folder: str | Path) -> list[Failed]:
     """What failed so far in a batch, finished or not, numbered by its place. Raises ``StoreError``."""
-    found = reopened(folder)
-    return [_failed(found, failure) for failure in failures_in(found.ledger.lines)]
-
-
-def _failed(found: Reopened, failure: Failure) -> Failed:
-    point = found.plan.points[failure.point]
-    seed = seed_at(found.plan.seed, found.plan.batch.random_numbers, point.changes)
-    command = run_command(found.folder, found.begun, *(["--point", str(point.number)] if found.plan.scenario.batch else []))
-    if found.foreign:
-        command = f"sim.run(sim.open_batch({str(found.folder)!r}).scenario_at({point.number}), {seed}, model=mine)   # in Python"
-    return Failed(failure, point, seed, command)
+    found, every = reopened(folder), []
+    foreign = found.foreign
+    for failure in failures_in(found.ledger.lines):
+        point = found.plan.points[failure.point]
+        seed = seed_at(found.plan.seed, found.plan.batch.random_numbers, point.changes)
+        command = run_command(found.folder, found.begun, *(["--point", str(point.number)] if found.plan.scenario.batch else []))
+        if foreign:
+            command = f"sim.run(sim.open_batch({str(folder)!r}).scenario_at({point.number}), {seed}, model=mine)   # in Python"
+        every.append(Failed(failure, point, seed, command))
+    return every

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import shlex
-import time
-from collections.abc import Mapping, Sequence
+from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from sim.batch.progress import noted
-from sim.batch.resume import failures_in
+from sim.batch.resume import failures_in, tasks_in
 from sim.errors import StoreError
 from sim.folders.reopened import run_command
 from sim.storage import ledger as ledgers
@@ -20,8 +20,6 @@ from sim.storage.reading import is_folder, opened
 
 #: Lines of the log that are shown.
 LINES = 6
-#: Bytes of the log's end that are read.
-_TAIL = 100_000
 
 
 @dataclass(frozen=True)
@@ -36,18 +34,18 @@ class Status:
     folder: str
     kind: str
     state: str
-    scenario: str | None
-    seed: int | None
-    done: int | None
-    total: int | None
-    at_least: bool
-    failures: int
-    rate: float | None
-    remaining: float | None
-    bytes: int
-    log: tuple[str, ...]
     next_step: str
     also: tuple[str, ...] = ()
+    scenario: str | None = None
+    seed: int | None = None
+    done: int | None = None
+    total: int | None = None
+    at_least: bool = False
+    failures: int = 0
+    rate: float | None = None
+    remaining: float | None = None
+    bytes: int = 0
+    log: tuple[str, ...] = ()
 
 
 def status(folder: str | Path) -> Status:
@@ -59,55 +57,49 @@ def status(folder: str | Path) -> Status:
     if (folder / MANIFEST).exists():
         return _of_run(folder)
     if not any(folder.iterdir()):
-        return Status(str(folder), "batch", "not begun", None, None, None, None, False, 0, None, None, 0, (),
-                      f"attune run SCENARIO --out {shlex.quote(str(folder))}")  # fmt: skip
+        return Status(str(folder), "batch", "not begun", f"attune run SCENARIO --out {shlex.quote(str(folder))}")
     raise StoreError(f"{folder}: holds neither a batch nor a run; name the folder that attune run wrote")
 
 
 def _of_run(folder: Path) -> Status:
     found = opened(folder)
     name = shlex.quote(str(folder))
-    kind = "batch" if found.is_batch else "run"
-    return Status(str(folder), kind, "finished", found.manifest["scenario"], found.seed, None, None, False, 0, None, None,
-                  size_of(folder), _tail(folder / RUN_LOG), f"attune report {name}",
-                  (f"attune verify {name}", f"attune export {name} --to csv"))  # fmt: skip
+    return Status(
+        str(folder), "batch" if found.is_batch else "run", "finished", f"attune report {name}",
+        (f"attune verify {name}", f"attune export {name} --to csv"), found.manifest["scenario"], found.seed,
+        bytes=size_of(folder), log=_tail(folder / RUN_LOG),
+    )  # fmt: skip
 
 
 def _of_batch(folder: Path) -> Status:
     held = ledgers.is_held(folder)  # before anything is read, so that what is told of a running batch is not older
     ledger = ledgers.read(folder)
-    first = ledger.lines[0] if ledger.lines else {}
-    begun: Mapping[str, Any] = {**first["begun"], "on_error": first["on_error"]} if "begun" in first else {}
+    begun: Mapping[str, Any] = {**ledger.begun, "on_error": ledger.lines[0]["on_error"]} if ledger.lines else {}
     finished = (folder / MANIFEST).exists()
     state = "running" if held else "finished" if finished else "stopped" if begun else "not begun"
-    done, failures = done_in(ledger.lines), len(failures_in(ledger.lines))
-    told = noted(folder)
-    total = done if finished else max(done, told.total) if told else None
-    rate = remaining = None
-    if held and told and total is not None and done > told.began_with and (seconds := time.time() - told.began) > 0:
-        rate = (done - told.began_with) / seconds
-        remaining = (total - done) / rate
+    done, failures = len(tasks_in(ledger.lines)), len(failures_in(ledger.lines))
+    told, total, rate, remaining = noted(folder), None, None, None
+    if finished:
+        total = done
+    elif told is not None:
+        told.done, total = done, max(done, told.total)
+        if held and told.rate > 0:
+            rate = told.rate
+            remaining = (total - done) / rate
     next_step, also = _next(folder, state, begun, failures)
-    return Status(str(folder), "batch", state, begun.get("scenario"), begun.get("seed"), done, total,
-                  bool(told and told.open_ended and not finished), failures, rate, remaining, size_of(folder),
-                  _tail(folder / LOG), next_step, also)  # fmt: skip
-
-
-def done_in(lines: Sequence[Mapping[str, Any]]) -> int:
-    """How many tasks the lines of a ledger name; one that was simulated again counts once."""
-    runs = [run for line in lines for run in line.get("tasks", ())]
-    return len({(point, place) for point, first, count in runs for place in range(first, first + count)})
+    return Status(
+        str(folder), "batch", state, next_step, also, begun.get("scenario"), begun.get("seed"), done, total,
+        bool(told and told.open_ended and not finished), failures, rate, remaining, size_of(folder), _tail(folder / LOG),
+    )  # fmt: skip
 
 
 def _tail(path: Path) -> tuple[str, ...]:
     """The last lines of a log, as far as it can be read."""
     try:
-        with path.open("rb") as f:
-            f.seek(max(0, path.stat().st_size - _TAIL))
-            text = f.read().decode("utf-8", errors="replace")
+        with path.open(encoding="utf-8", errors="replace") as log:
+            return tuple(line.rstrip("\n") for line in deque(log, LINES))
     except OSError:
         return ()
-    return tuple(text.splitlines())[-LINES:]
 
 
 def size_of(folder: Path) -> int:

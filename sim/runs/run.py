@@ -9,12 +9,12 @@ from dataclasses import replace
 
 import pandas as pd
 
-from sim.errors import ScenarioError, UsageError
+from sim.errors import ScenarioError
 from sim.runs.uncertainty import over_members
 from sim.scenario.scenario import Scenario, a_scenario
 from sim.simulation.sizes import fits_in_memory
 from sim.simulation.tables import Run
-from sim.simulation.tasks import CHUNK, checked_seed, simulated_part, tasks_of
+from sim.simulation.tasks import CHUNK, checked_count, checked_seed, simulated_part, tasks_of
 from sim.simulation.tidy import frames
 from sim.therapy.model import SHIPPED, Model
 
@@ -43,8 +43,8 @@ def run(
     seed = checked_seed(seed)
     if a_scenario(scenario).batch is not None:
         raise ScenarioError(f"{scenario.name}: holds a batch of runs; run it with sim.run_batch or on the command line")
-    if chunk < 1 or (threads is not None and threads < 1):
-        raise UsageError("threads and chunk must be at least 1")
+    chunk = checked_count("chunk", chunk)
+    threads = checked_count("threads", os.cpu_count() or 1 if threads is None else threads)
     fits_in_memory(scenario)
     total, done = len(tasks_of(scenario, chunk)) * (1 + scenario.ensemble), 0
 
@@ -54,7 +54,7 @@ def run(
         if progress is not None:
             progress(done, total)
 
-    with ThreadPoolExecutor(max_workers=threads or os.cpu_count() or 1) as pool:
+    with ThreadPoolExecutor(max_workers=threads) as pool:
 
         def simulated(one: Scenario) -> Run:
             tasks, parts = tasks_of(one, chunk), []

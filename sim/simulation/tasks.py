@@ -6,6 +6,7 @@ and rows are put together in the scenario's order.
 
 from __future__ import annotations
 
+import operator
 from dataclasses import dataclass
 from typing import Any
 
@@ -95,6 +96,17 @@ def checked_seed(seed: int) -> int:
     if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**63:
         raise UsageError(f"seed must be a whole number from 0 to 2^63 - 1, not {seed!r}")
     return int(seed)
+
+
+def checked_count(name: str, given: Any) -> int:
+    """A number of things, at least one. Raises ``UsageError``."""
+    try:
+        count = operator.index(given)
+    except TypeError:
+        raise UsageError(f"{name} must be a whole number, not {given!r}") from None
+    if count < 1:
+        raise UsageError(f"{name} must be at least 1, not {count}")
+    return count
 
 
 def run_of(scenario: Scenario, arm: Arm, replicate: int, seed: int, course: Course, model: Model = SHIPPED) -> Run:

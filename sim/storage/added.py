@@ -25,35 +25,28 @@ from sim.therapy.model import what_it_does
 from sim.therapy.policies import POLICIES, Policy
 
 
-def policies_of(scenario: Scenario) -> dict[str, dict[str, Any]]:
-    """What the policies of a scenario do; one may have been added by whoever ran it."""
-    named = dict.fromkeys(name for arm in scenario.arms for name in arm.policies if name in POLICIES)
-    return {name: asdict(POLICIES[name]) for name in named}
-
-
-def programmes_of(scenario: Scenario) -> dict[str, dict[str, Any]]:
-    """What the programmes of a clinic do; one may have been added."""
-    named = dict.fromkeys(name for arm in scenario.arms if arm.clinic for name in arm.clinic.training)
-    return {name: asdict(training.PROGRAMMES[name]) for name in named if name in training.PROGRAMMES}
-
-
-def own_rules(scenario: Scenario) -> dict[str, str]:
-    """Matching rules of a scenario that are not shipped, each with a hash of what it does."""
-    named = dict.fromkeys(arm.clinic.matching for arm in scenario.arms if arm.clinic is not None)
-    rules = {name: matching.MATCHING[name] for name in named if name in matching.MATCHING}
-    own = {name: rule for name, rule in rules.items() if rule is not matching.SHIPPED.get(name)}
-    return {name: hashlib.blake2b(what_it_does(rule).encode(), digest_size=8).hexdigest() for name, rule in own.items()}
-
-
 def in_manifest(scenario: Scenario) -> dict[str, Any]:
     """What a run's manifest says of these; nothing where the scenario uses none."""
-    said = {"policies": policies_of(scenario), "training": programmes_of(scenario), "matching": own_rules(scenario)}
-    return {key: value for key, value in said.items() if value}
+    return {key: value for key, value in _of(scenario).items() if value}
 
 
 def identity(scenario: Scenario) -> str:
     """A text that differs where any of these does."""
-    return json.dumps([policies_of(scenario), programmes_of(scenario), own_rules(scenario)], sort_keys=True)
+    return json.dumps(list(_of(scenario).values()), sort_keys=True)
+
+
+def _of(scenario: Scenario) -> dict[str, dict[str, Any]]:
+    """What the policies and programmes of a scenario do, and a hash of what each matching rule does that is not shipped."""
+    policies = dict.fromkeys(name for arm in scenario.arms for name in arm.policies if name in POLICIES)
+    clinics = [arm.clinic for arm in scenario.arms if arm.clinic is not None]
+    programmes = dict.fromkeys(name for clinic in clinics for name in clinic.training if name in training.PROGRAMMES)
+    rules = {clinic.matching: matching.MATCHING.get(clinic.matching) for clinic in clinics}
+    own = {name: rule for name, rule in rules.items() if rule is not None and rule is not matching.SHIPPED.get(name)}
+    return {
+        "policies": {name: asdict(POLICIES[name]) for name in policies},
+        "training": {name: asdict(training.PROGRAMMES[name]) for name in programmes},
+        "matching": {name: hashlib.blake2b(what_it_does(rule).encode(), digest_size=8).hexdigest() for name, rule in own.items()},
+    }
 
 
 def restore(manifest: Mapping[str, Any]) -> None:

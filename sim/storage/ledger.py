@@ -35,6 +35,13 @@ class Ledger:
     _file: FileIO | None = None
     _check: str = ""
 
+    @property
+    def begun(self) -> dict[str, Any]:
+        """What the batch was begun with. Raises ``StoreError`` where none was."""
+        if not self.lines or "begun" not in self.lines[0]:
+            raise StoreError(f"{self.path.parent}: no batch was begun here")
+        return dict(self.lines[0]["begun"])
+
     def append(self, entry: Mapping[str, Any]) -> None:
         """Write one line so that it is on the disk when this returns. Where that fails the ledger stays as it was."""
         assert self._file is not None
@@ -66,6 +73,7 @@ def _parsed(data: bytes, path: Path) -> tuple[list[dict[str, Any]], str, int]:
                 "restore the file, or start again (--restart)"
             )
         lines.append(entry)
+    refuse_older(path.parent, lines[0].get("begun", {}).get("versions", {}) if lines else {})
     return lines, check, len(whole)
 
 
@@ -76,14 +84,7 @@ def read(folder: Path) -> Ledger:
         data = path.read_bytes()
     except OSError as e:
         raise StoreError(f"{folder}: no batch here ({path.name}: {e.strerror or e})") from e
-    lines = _parsed(data, path)[0]
-    refuse_older(folder, _versions_of(lines))
-    return Ledger(path, lines)
-
-
-def _versions_of(lines: list[dict[str, Any]]) -> dict[str, Any]:
-    versions = lines[0].get("begun", {}).get("versions") if lines else None
-    return versions if isinstance(versions, dict) else {}
+    return Ledger(path, _parsed(data, path)[0])
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ from sim.naming import nearest
 from sim.scenario.scenario import Scenario, load
 from sim.simulation.tables import Run
 from sim.storage import added
-from sim.storage.names import LEDGER, LOG, MANIFEST, RUN_LOG, SCENARIO, refuse_older
+from sim.storage.names import LEDGER, MANIFEST, SCENARIO, refuse_older
 from sim.storage.store import ValuesHash, values_hash
 
 #: What every manifest says; a file without these is none.
@@ -51,11 +52,6 @@ class ResultFolder:
         """Names of its tables."""
         return tuple(self.manifest["tables"])
 
-    @property
-    def log(self) -> Path:
-        """Where times and progress are told."""
-        return self.folder / (LOG if self.is_batch else RUN_LOG)
-
     def chosen(self, names: tuple[str, ...]) -> tuple[str, ...]:
         """These tables, or all where none is named. Raises ``StoreError`` for one that is not there."""
         for name in names:
@@ -64,30 +60,26 @@ class ResultFolder:
                 raise StoreError(f"{self.folder}: has no table '{name}'{nearest(name, self.tables)}; there are: {there}")
         return tuple(dict.fromkeys(names)) or self.tables
 
+    def path(self, name: str) -> Path:
+        """Where a table lies."""
+        return self.folder / f"{name}.parquet"
+
     def file(self, name: str) -> pq.ParquetFile:
         """The opened file of a table. Raises ``TableError``."""
-        path = self.folder / f"{name}.parquet"
-        try:
-            return pq.ParquetFile(path)
-        except FileNotFoundError:
-            raise TableError("is missing", where=str(path)) from None
-        except (OSError, pa.ArrowException) as e:
-            raise TableError(f"cannot be read ({_short(e)})", where=str(path)) from e
+        with reading(self.path(name)):
+            return pq.ParquetFile(self.path(name))
 
     def pieces(self, name: str, columns: list[str] | None = None) -> Iterator[pa.Table]:
         """A table, or some of its columns, row group by row group; of an empty table one piece without rows.
 
         Raises ``TableError``.
         """
-        with self.file(name) as file:
-            try:
-                for i in range(file.num_row_groups):
-                    yield file.read_row_group(i, columns)
-                if not file.num_row_groups:
-                    empty = file.schema_arrow.empty_table()
-                    yield empty if columns is None else empty.select(columns)
-            except (OSError, pa.ArrowException) as e:
-                raise TableError(f"cannot be read ({_short(e)})", where=f"{self.folder / name}.parquet") from e
+        with reading(self.path(name)), pq.ParquetFile(self.path(name)) as file:
+            for i in range(file.num_row_groups):
+                yield file.read_row_group(i, columns)
+            if not file.num_row_groups:
+                empty = file.schema_arrow.empty_table()
+                yield empty if columns is None else empty.select(columns)
 
     def hash_of(self, name: str) -> ValuesHash:
         """The hash of a table's values as they lie in the file now. Raises ``TableError``."""
@@ -96,13 +88,32 @@ class ResultFolder:
             found.update(piece.to_pandas())
         return found
 
+    def fault(self, name: str) -> str | None:
+        """What is wrong with a table: it cannot be read, or is not what the manifest vouches for; missing where it is whole."""
+        said = self.manifest["tables"][name]
+        try:
+            now = self.hash_of(name)
+        except TableError as e:
+            return e.told
+        if now.rows != said["rows"]:
+            return f"has {now.rows:,} rows, and the manifest says {said['rows']:,}"
+        return None if now.hexdigest() == said["values"] else "its values are not those that the manifest vouches for"
+
     def rows(self, name: str, **where: Any) -> pa.Table:
         """The rows of a table in which columns have these values. Raises ``TableError``."""
-        wanted = [(column, "==", value) for column, value in where.items()]
-        try:
-            return pq.read_table(self.folder / f"{name}.parquet", filters=wanted)
-        except (OSError, pa.ArrowException) as e:
-            raise TableError(f"cannot be read ({_short(e)})", where=f"{self.folder / name}.parquet") from e
+        with reading(self.path(name)):
+            return pq.read_table(self.path(name), filters=[(column, "==", value) for column, value in where.items()] or None)
+
+
+@contextlib.contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Say what goes wrong when a table's file is read. Raises ``TableError``."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise TableError("is missing", where=str(path)) from None
+    except (OSError, pa.ArrowException) as e:
+        raise TableError(f"cannot be read ({_short(e)})", where=str(path)) from e
 
 
 def _short(error: BaseException) -> str:
@@ -175,13 +186,10 @@ def open_run(folder: str | Path) -> Run:
         raise StoreError("holds a batch, not a single run; read it with sim.open_batch", where=str(folder))
     scenario, tables = scenario_of(found), {}
     for name in found.tables:
-        with found.file(name) as file:
-            try:
-                tables[name] = file.read().to_pandas()
-            except (OSError, pa.ArrowException) as e:
-                raise TableError(f"cannot be read ({_short(e)})", where=f"{found.folder / name}.parquet") from e
+        with reading(found.path(name)):
+            tables[name] = pq.ParquetFile(found.path(name)).read().to_pandas()
         if values_hash(tables[name]) != found.manifest["tables"][name]["values"]:
-            raise TableError("the values are not those that the manifest vouches for", where=f"{found.folder / name}.parquet")
+            raise TableError("the values are not those that the manifest vouches for", where=str(found.path(name)))
     for name in ("exchanges", "items"):
         tables.setdefault(name, pd.DataFrame())
     try:

@@ -10,7 +10,7 @@ import hashlib
 import json
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -110,29 +110,47 @@ def values_hash(table: pd.DataFrame) -> str:
     return ValuesHash().update(table).hexdigest()
 
 
-def described(schema: pa.Schema, table: str, about: dict[str, str]) -> pa.Schema:
-    """The schema of a table's file: what each column means, and that all of it is synthetic."""
-    notes = {**(schema.metadata or {}), b"synthetic": SYNTHETIC.encode(), **{k.encode(): v.encode() for k, v in about.items()}}
-    unknown = ("", "factor of the design, by address" if table == "points" else "of a mechanism or instrument that was added")
-    meanings = {**POINT, **columns_of(table, clinic=True)}
-    fields = [f.with_metadata(dict(zip(("unit", "meaning"), meanings.get(f.name, unknown), strict=True))) for f in schema]
-    return pa.schema(fields, metadata=notes)
-
-
 def write_options(schema: pa.Schema) -> dict[str, Any]:
     """How every table is written: compressed, dictionaries for labels only (they slow numbers down), with statistics."""
     labels = [f.name for f in schema if pa.types.is_dictionary(f.type) or pa.types.is_string(f.type)]
     return {"compression": "zstd", "use_dictionary": labels, "write_statistics": True}
 
 
-def write_table(table: pd.DataFrame, path: Path, about: dict[str, str]) -> None:
-    """Write a table as parquet: fixed row groups, marked as synthetic."""
-    arrow = pa.Table.from_pandas(table, preserve_index=False)
-    schema = described(arrow.schema, path.stem, about)
-    pq.write_table(arrow.cast(schema), path, row_group_size=ROW_GROUP, **write_options(schema))
+def write_table(path: Path, schema: pa.Schema, pieces: Iterable[pa.Table], seed: int) -> dict[str, Any]:
+    """Write a table in row groups of fixed size, however its pieces come; what the manifest says of it.
+
+    The file says that it is synthetic, and what each column means.
+    """
+    notes = {**(schema.metadata or {}), "synthetic": SYNTHETIC, "seed": str(seed), "attune": __version__}
+    unknown = ("", "factor of the design, by address" if path.stem == "points" else "of a mechanism or instrument that was added")
+    meanings = {**POINT, **columns_of(path.stem, clinic=True)}
+    about = {f.name: dict(zip(("unit", "meaning"), meanings.get(f.name, unknown), strict=True)) for f in schema}
+    schema = pa.schema([f.with_metadata(about[f.name]) for f in schema], metadata=notes)
+    values = ValuesHash()
+    with pq.ParquetWriter(path, schema, **write_options(schema)) as writer:
+        for group in _groups(pieces):
+            group = group.cast(schema).combine_chunks()
+            writer.write_table(group, row_group_size=ROW_GROUP)
+            values.update(group.to_pandas())
+    if not values.rows:
+        values.update(schema.empty_table().to_pandas())
+    return {"rows": values.rows, "columns": schema.names, "values": values.hexdigest()}
 
 
-def _manifest(run: Run) -> dict[str, Any]:
+def _groups(pieces: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    """The same rows, ``ROW_GROUP`` at a time."""
+    waiting: list[pa.Table] = []
+    for piece in pieces:
+        waiting.append(piece)
+        while sum(map(len, waiting)) >= ROW_GROUP:
+            rows = pa.concat_tables(waiting)
+            yield rows.slice(0, ROW_GROUP)
+            waiting = [rows.slice(ROW_GROUP)]
+    if any(map(len, waiting)):
+        yield pa.concat_tables(waiting)
+
+
+def _manifest(run: Run, tables: dict[str, Any]) -> dict[str, Any]:
     return {
         "synthetic": SYNTHETIC,
         "scenario": run.scenario.name,
@@ -147,10 +165,7 @@ def _manifest(run: Run) -> dict[str, Any]:
         "arithmetic_fingerprint": arithmetic_fingerprint(),
         **({"model": run.model.own} if run.model.own else {}),
         **added.in_manifest(run.scenario),
-        "tables": {
-            name: {"rows": len(table), "columns": list(table.columns), "values": values_hash(table)}
-            for name, table in run.tables.items()
-        },
+        "tables": tables,
     }
 
 
@@ -160,11 +175,11 @@ def save(run: Run, folder: Path, log: list[str] | None = None, report: Callable[
     Raises ``StoreError`` when the place exists already or cannot be written, or the disk is full.
     """
     with whole(folder) as partial:
-        about = {"seed": str(run.seed), "attune": __version__}
-        started = time.perf_counter()
+        started, tables = time.perf_counter(), {}
         for name, table in run.tables.items():
-            write_table(table, partial / f"{name}.parquet", about)
-        write_here(partial / MANIFEST, json.dumps(_manifest(run), indent=2) + "\n")
+            arrow = pa.Table.from_pandas(table, preserve_index=False)
+            tables[name] = write_table(partial / f"{name}.parquet", arrow.schema, [arrow], run.seed)
+        write_here(partial / MANIFEST, json.dumps(_manifest(run, tables), indent=2) + "\n")
         write_here(partial / SCENARIO, run.scenario.to_yaml())
         tables_written = time.perf_counter()
         if report is not None:

@@ -15,7 +15,7 @@ import typer
 
 from sim import screen
 from sim.cli.evidence.options import AsJson, Size, Workers
-from sim.errors import EvidenceError, UsageError
+from sim.errors import EvidenceError, Stopped, UsageError
 from sim.files import write_over
 
 if TYPE_CHECKING:
@@ -35,8 +35,7 @@ def goes_on_from(folder: Path) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        screen.note(f"attune: stopped; what is finished is kept in {folder}, and the same command goes on from there")
-        sys.exit(130)
+        raise Stopped(f"what is finished is kept in {folder}, and the same command goes on from there") from None
 
 
 @contextlib.contextmanager

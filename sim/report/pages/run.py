@@ -174,7 +174,7 @@ def commands(run: Run) -> str:
         changed = "; ".join(f"{what}: {of}" for what, of in run.own_model.items())
         file = repr(f"{run.scenario.name}.yaml")
         return f"# with the changed model ({changed})\nsim.run(sim.load({file}), seed={run.seed}, model=...)"
-    own = ", ".join(added.own_rules(run.scenario))
+    own = ", ".join(added.in_manifest(run.scenario).get("matching", {}))
     more = f" --with FILE   # the file that adds the matching rule {own}" if own else ""
     return f"attune check {file}{more}\nattune run {file} --seed {run.seed}{more}"
 
