@@ -127,7 +127,7 @@ def test_a_clinic_and_its_arms_can_be_varied() -> None:
         ({"vary": {"trust_rat": [0.1]}}, "did you mean 'trust_rate'"),
         ({"vary": {"trust_rate": [0.1, 7]}}, "batch.vary.trust_rate[1]"),
         ({"vary": {"trust_rate": {"from": 0.1, "to": 7, "steps": 3}}}, "batch.vary.trust_rate.to"),
-        ({"vary": {"trust_rate": []}}, "no levels"),
+        ({"vary": {"trust_rate": []}}, "list at least one"),
         ({"vary": {"trust_rate": [0.1, 0.1]}}, "twice"),
         ({"vary": {"trust_rate": 0.1}}, "must be a list of levels or a range"),
         ({"vary": {"trust_rate": {"from": 0.3, "to": 0.2, "steps": 2}}}, "must lie above 'from'"),

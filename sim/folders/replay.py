@@ -16,7 +16,6 @@ from sim.errors import StoreError
 from sim.folders.faults import Followed, at_fault, followed_client, followed_clinic
 from sim.folders.reopened import reopened
 from sim.scenario.arms import arms as arms_and_kinds
-from sim.scenario.clinic import ClinicFile
 from sim.scenario.fields import ScenarioFile
 from sim.scenario.points import Point, scenario_at
 from sim.scenario.points import told as told_level
@@ -27,6 +26,7 @@ from sim.storage import ledger as ledgers
 from sim.storage.names import ADDED
 from sim.theory.parameters import PARAMETERS
 from sim.theory.regions import ROLES
+from sim.therapy.clinic.plan import Plan
 from sim.therapy.model import SHIPPED, Model
 
 
@@ -215,7 +215,7 @@ def _otherwise(spec: Any, address: str) -> Any:
     name = address.rpartition(".")[2]
     if name in PARAMETERS:
         return PARAMETERS[name].default
-    fields = ClinicFile.model_fields if f".{address}".endswith(f".clinic.{name}") else ScenarioFile.model_fields
+    fields = Plan.model_fields if f".{address}".endswith(f".clinic.{name}") else ScenarioFile.model_fields
     return fields[name].default if name in fields and isinstance(fields[name].default, (bool, int, float, str)) else None
 
 

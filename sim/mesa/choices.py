@@ -17,7 +17,7 @@ from sim.errors import ScenarioError
 from sim.mesa.model import TherapyModel
 from sim.people.population import ecr_score
 from sim.scenario.arms import chosen_arm
-from sim.scenario.rules import POPULATION
+from sim.scenario.people import POPULATION
 from sim.scenario.scenario import Scenario, from_spec, load
 from sim.theory.parameters import PARAMETERS
 from sim.theory.styles import STYLES

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from sim.declared.values import Wrong
 from sim.errors import ScenarioError
 from sim.scenario.fields import KEYS
-from sim.scenario.reading import Wrong
 from sim.scenario.scenario import Scenario, from_spec
 from sim.scenario.sweep import MOST_POINTS, Batch, changed
 

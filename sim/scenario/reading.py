@@ -18,29 +18,21 @@ from typing import Any
 import numpy as np
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.composer import ComposerError
 from ruamel.yaml.constructor import ConstructorError, RoundTripConstructor
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.scalarbool import ScalarBoolean
+from ruamel.yaml.scanner import ScannerError
 
+from sim.declared.values import Location, Wrong, shown
 from sim.errors import ScenarioError
 from sim.naming import nearest
-
-#: Where a value stands: ``("arms", "warm", "policies", 0)``.
-Location = tuple[str | int, ...]
 
 MOST_BYTES = 1_000_000
 MOST_ENTRIES = 100_000
 MOST_LEVELS = 12
 LARGEST = 10**15
 ENDINGS = (".yaml", ".yml")
-
-
-class Wrong(ValueError):
-    """A value that cannot be, and where it stands; becomes a ``ScenarioError`` once file and line are known."""
-
-    def __init__(self, location: Location, message: str) -> None:
-        super().__init__(message)
-        self.location = location
 
 
 @dataclass
@@ -70,21 +62,6 @@ def key_path(location: Location) -> str:
         else:
             text += ("." if text else "") + (part if part.isprintable() and 0 < len(part) <= 60 else shown(part))
     return text
-
-
-def hint(name: Any, known: Sequence[str]) -> str:
-    """`` - did you mean 'x'?``, or all that would be valid."""
-    return nearest(str(name), known) or f"; valid: {', '.join(known)}"
-
-
-def shown(value: Any) -> str:
-    """A value as a person wrote it, on one line and cut if long."""
-    if value is None:
-        return "nothing"
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    text = "a mapping" if isinstance(value, Mapping) else repr(value)
-    return text if len(text) <= 50 else f"{text[:46]} ..."
 
 
 def read(path: str | Path) -> Reading:
@@ -226,8 +203,8 @@ def _parse(text: str, path: Path) -> Any:
         raise ScenarioError(f"{path}:{twice.line}: {key_path((str(twice.key),))}: appears twice; keep one of the two") from None
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        line = mark.line + 1 if mark else 1
-        raise ScenarioError(f"{path}:{line}: {_syntax(str(error.problem or error.context))}") from None
+        said = _syntax(error, text[mark.index :] if mark else "")
+        raise ScenarioError(f"{path}:{mark.line + 1 if mark else 1}: {said}") from None
     except RecursionError:
         raise ScenarioError(f"{path}: is nested too deeply for a scenario") from None
     except Exception as error:  # the parser has no promise about what it raises on arbitrary text
@@ -237,15 +214,15 @@ def _parse(text: str, path: Path) -> Any:
         raise ScenarioError(f"{path}:{line}: is not valid YAML ({reason[:120]})") from None
 
 
-def _syntax(problem: str) -> str:
-    """A parser's complaint in words that help."""
-    if "\\t" in problem or "\t" in problem:
+def _syntax(error: MarkedYAMLError, at: str) -> str:
+    """What the parser could not read, in words that help. ``at``: the text from where it stopped."""
+    if at.startswith("\t"):
         return "a tab stands where YAML needs spaces; indent with spaces"
-    if "mapping values are not allowed" in problem:
+    if at.startswith(":") and isinstance(error, ScannerError):
         return "is not valid YAML here; if a text contains ': ', put the whole text in quotes; if not, check the indentation"
-    if "another document" in problem:
+    if at.startswith("---") and isinstance(error, ComposerError):
         return "a second document begins ('---'); a file holds one scenario"
-    return f"is not valid YAML ({problem.strip()[:120]})"
+    return f"is not valid YAML ({str(error.problem or error.context).strip()[:120]})"
 
 
 def plain(node: Any, at: Location, origins: dict[Location, tuple[str, int]], file: str = "") -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -18,7 +17,6 @@ from sim.simulation.build import adapted_by_policies, arm_parameters
 from sim.theory.regions import lesioned
 from sim.therapy.clinic.book import tables
 from sim.therapy.clinic.feedback import with_feedback
-from sim.therapy.clinic.states import Service
 from sim.therapy.clinic.week import Clinic
 from sim.therapy.interventions import Intervening
 from sim.therapy.model import SHIPPED, Model
@@ -61,12 +59,8 @@ def build_clinic(scenario: Scenario, arm: Arm, replicate: int, seed: int, model:
     world.trace = np.zeros((len(traced), scenario.exchanges, len(trace_columns(model.exchange))))
     if arm.interventions:
         world.intervention = Intervening(arm.interventions, world.exchange_steps, parameters, world.dyads, world.n_exchanges)
-    service = Service(
-        arriving=arriving, every=plan.session_every,
-        **{field.name: getattr(plan, field.name) for field in fields(Service) if field.name not in ("arriving", "every")},
-    )  # fmt: skip
     session = with_feedback(model.session) if plan.feedback else model.session
-    return Clinic(world, service, staff, session, keep_sessions=scenario.keep_sessions,
+    return Clinic(world, plan, arriving, staff, session, keep_sessions=scenario.keep_sessions,
                   keep_assessments=scenario.keep_assessments, traced=traced)  # fmt: skip
 
 
