@@ -14,8 +14,8 @@ import pandas as pd
 from sim.errors import StateError
 from sim.people.state import Columns
 from sim.scenario.scenario import Arm, Scenario
-from sim.simulation.build import COHORT_SIZE, arm_weeks, build
-from sim.simulation.clinics import build_clinic, clinic_tables
+from sim.simulation.build import COHORT_SIZE, arm_weeks, build, build_clinic
+from sim.therapy.clinic.book import tables as tables_of
 from sim.therapy.clinic.week import Clinic
 from sim.therapy.course import Running
 from sim.therapy.model import Model
@@ -221,7 +221,7 @@ def followed_clinic(scenario: Scenario, arm: Arm, replicate: int, seed: int, mod
     client = of_clients[0] if of_clients else None
     table = pd.DataFrame()
     with contextlib.suppress(Exception):  # of a clinic that failed, as far as it can be told
-        tables = clinic_tables(clinic, replicate)
+        tables = tables_of(clinic, clinic.book)
         table = _told_of(tables["sessions"], client) if client is not None else pd.DataFrame(
             {name: tables["clinic"][name] for name in ("week", *_TOLD_OF_CLINIC)})  # fmt: skip
 

@@ -16,7 +16,7 @@ from sim.batch.chunk import SUMMARIES, Chunk, Failure, Key, perform, task_of
 from sim.batch.resume import machine_differences
 from sim.catalogue.columns import ENSEMBLE_TABLES
 from sim.compiling import sources_hash
-from sim.errors import ScenarioError, StoreError, TableError
+from sim.errors import StoreError, TableError
 from sim.files import folder_at, temporary, write_over
 from sim.folders.reopened import Reopened, reopened
 from sim.scenario.points import scenario_at
@@ -25,7 +25,7 @@ from sim.simulation.build import client_numbers
 from sim.simulation.tasks import CHUNK, Task, simulated_part
 from sim.simulation.tidy import frames
 from sim.storage.names import CHUNKS
-from sim.storage.reading import ResultFolder, open_run, opened, scenario_beside
+from sim.storage.reading import ResultFolder, open_run, opened, scenario_of
 from sim.storage.store import arithmetic_fingerprint, lock_hash, versions
 from sim.therapy.model import SHIPPED, Model
 
@@ -131,12 +131,9 @@ def _hashes(found: ResultFolder, result: Verified, progress: Callable[[str], Non
 def _scenario_kept(found: ResultFolder, result: Verified) -> None:
     """Whether the scenario beside the tables is the one that the manifest says."""
     try:
-        spec = scenario_beside(found).spec
-    except (ScenarioError, OSError, TypeError) as e:
-        result.differs.append(Differs("", "scenario.yaml", f"cannot be read ({' '.join(str(e).split())})"))
-        return
-    if spec != found.manifest["resolved_scenario"]:
-        result.differs.append(Differs("", "scenario.yaml", "is not the scenario that the manifest says"))
+        scenario_of(found)
+    except StoreError as e:
+        result.differs.append(Differs("", "scenario.yaml", " ".join(e.message.split())))
 
 
 # ------------------------------------------------------------------------------------------------------------- batches

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from sim.scenario.scenario import Arm, Scenario
-from sim.simulation.clinics import build_clinic
-from sim.simulation.tasks import run_of_clinic
+from sim.simulation.build import build_clinic
+from sim.simulation.tasks import run_of
 from sim.therapy.clinic.states import BETWEEN, LOST, STATES, WAITING, counts
 from sim.therapy.model import Model
 from sim.therapy.session import IN_THERAPY, LOST_WAITING, STILL_WAITING
@@ -27,7 +27,8 @@ class InClinic:
 
     def __init__(self, scenario: Scenario, arm: Arm, replicate: int, seed: int, model: Model) -> None:
         assert arm.clinic is not None
-        self._told = (arm, replicate, seed, model)
+        self._told = (scenario, arm, replicate, seed)
+        self._model = model
         self.scenario, self.weeks = scenario, arm.clinic.weeks
         self.clinic = build_clinic(scenario, arm, replicate, seed, model)
         self.world = self.clinic.world
@@ -44,7 +45,7 @@ class InClinic:
 
     def tables(self) -> dict[str, Any]:
         """The core's tables, had the clinic closed now."""
-        return run_of_clinic(self.scenario, self.clinic, *self._told).tables
+        return run_of(*self._told, self.clinic, self._model).tables
 
     def present(self, role: str) -> int:
         """How many rows of clients have come, or of therapists have been in post, so far."""

@@ -144,27 +144,26 @@ class Book:
 
 def tables(c: Standing, b: Book) -> dict[str, dict[str, Any]]:
     """The tables as if everything ended now, as columns; nothing is changed by asking. Who is in therapy is censored."""
-    w = c.world
-    forms = w.luck.forms
+    w, forms = c.world, c.world.luck.forms
     filled_in = len(forms) if forms is not None else 0
-    out: dict[str, dict[str, Any]] = {"clients": _clients(c, b)}
-    items = forms.table() if forms is not None else {}
+    found: dict[str, dict[str, Any]] = {"clients": _clients(c, b)}
     if forms is not None:
+        found["items"] = forms.table()
         forms.forget_after(filled_in)
-    if items:
-        out["items"] = {"client": items.pop("row"), **items}
-    for name, parts in (("sessions", b.sessions), ("exchanges", b.exchanges)):
-        table = joined(parts)
-        if table:
-            row = table.pop("row")
-            out[name] = {"client": w.client_of[row], "therapist": w.therapist_of[row], **table}
-    assessments = joined(b.assessments)
-    if assessments:
-        out["assessments"] = {"client": assessments.pop("row"), **assessments}
-    for name in ("therapists", "clinic"):
-        parts = getattr(b, name)
-        if parts:
-            out[name] = {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
+    found |= {name: joined(getattr(b, name)) for name in ("sessions", "exchanges", "assessments")}
+    found |= {name: {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
+              for name, parts in (("therapists", b.therapists), ("clinic", b.clinic)) if parts}  # fmt: skip
+    out = {}
+    for name, table in found.items():
+        if not table:
+            continue
+        row, rest = table.get("row"), {key: values for key, values in table.items() if key != "row"}
+        if row is not None and name in ("sessions", "exchanges"):
+            rest = {"client": w.client_of[row], "therapist": w.therapist_of[row], **rest}
+        elif row is not None:
+            rest = {"client": row, **rest}
+        n = next(iter(rest.values())).size
+        out[name] = {"replicate": np.full(n, w.luck.replicate, np.int32), **rest}
     return out
 
 
