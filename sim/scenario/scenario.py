@@ -118,6 +118,7 @@ class Scenario(Asked):
     """
 
     name: str
+    title: str
     arms: tuple[Arm, ...]
     traced: dict[str, tuple[int, ...]]
     spec: dict[str, Any]
@@ -222,7 +223,7 @@ def _built(reading: Reading, name: str) -> Scenario:
     try:
         file = ScenarioFile.model_validate(reading.spec)
         _belongs(file)
-        arms = tuple(_crossed_arms(file) if file.design == "crossed" else _arms(file))
+        arms = tuple(_arms(file))
         _checked_batch(file, arms, reading)
         asked = {key: getattr(file, key) for key in Asked.model_fields}
         asked["title"] = file.title or re.sub(r"[_-]+", " ", name).capitalize()
@@ -308,32 +309,34 @@ def _plan(usual: Plan | None, own: Plan | None, at: Location) -> Plan:
 
 
 def _arms(file: ScenarioFile) -> Iterable[Arm]:
-    """The arms of ``design: arms`` and ``clinic``: each takes from the scenario what it does not say itself."""
+    """The arms, each of which takes from the scenario what it does not say itself."""
     parameters = {name: value for name, value in file.parameters.items() if name != ENSEMBLE}
     common = {**parameters_set_by(file.policies), **parameters}
-    arms = file.arms or {"all": ArmFile.model_validate({})}
-    sessions = {name: arm.sessions if arm.sessions is not None else file.sessions for name, arm in arms.items()}
+    usual = {"all": ArmFile.model_validate({})}
+    arms = _crossed(file) if file.design == "crossed" else {name: (0, arm) for name, arm in (file.arms or usual).items()}
+    sessions = {name: arm.sessions if arm.sessions is not None else file.sessions for name, (_, arm) in arms.items()}
     # What is forced for all must be possible in one of the arms that it holds for; in a shorter one it has no effect.
-    meant = [sessions[name] for name, arm in arms.items() if "force" not in arm.model_fields_set]
+    meant = [sessions[name] for name, (_, arm) in arms.items() if "force" not in arm.model_fields_set]
     if meant:
         _within(file.force, (), max(meant), file.exchanges)
-    for name, arm in arms.items():
+    for name, (cohort, arm) in arms.items():
         at: Location = ("arms", name)
         said = arm.model_fields_set
+        own = {
+            key: getattr(arm if key in said else file, key) for key in ("client", "therapist", "switch_off", "force", "policies")
+        }
+        if "force" in said:
+            _within(arm.force, at, sessions[name], file.exchanges)
         yield Arm(
+            **{key: getattr(arm if key in said else file, key) for key in keys},
             name=name,
-            client=arm.client if "client" in said else file.client,
-            therapist=arm.therapist if "therapist" in said else file.therapist,
             # What an arm says, its policies first, goes before what the scenario says for all.
             parameters={**(parameters if "policies" in said else common), **parameters_set_by(arm.policies), **arm.parameters},
             lesions={**file.lesions, **arm.lesions},
-            switch_off=arm.switch_off if "switch_off" in said else file.switch_off,
             cut={**file.cut, **arm.cut},
             clamp=_clamped_in(arm, at, file),
-            force=_within(arm.force, at, sessions[name], file.exchanges) if "force" in said else file.force,
-            policies=arm.policies if "policies" in said else file.policies,
             sessions=sessions[name],
-            cohort=0,
+            cohort=cohort,
             clinic=_plan(file.clinic, arm.clinic, at) if file.design == "clinic" else None,
         )
 
@@ -353,13 +356,12 @@ def _clamped_in(arm: ArmFile, at: Location, file: ScenarioFile) -> dict[str, flo
     return clamped
 
 
-def _within(force: tuple[Forced, ...], at: Location, sessions: int, exchanges: int) -> tuple[Forced, ...]:
-    """What is forced, if there are such sessions and exchanges."""
+def _within(force: tuple[Forced, ...], at: Location, sessions: int, exchanges: int) -> None:
+    """Raise ``Wrong`` for what is forced at a session or exchange that there is not."""
     for i, one in enumerate(force):
         for key, given, last in (("session", one.session, sessions), ("exchange", one.exchange, exchanges)):
             if given is not None and given > last:
                 raise Wrong((*at, "force", i, key), f"there is no {key} {given}; the last is {last}")
-    return force
 
 
 def _cohort(name: str, client: Attachment) -> int:
@@ -369,8 +371,8 @@ def _cohort(name: str, client: Attachment) -> int:
     return len(STYLES) + int.from_bytes(hashlib.blake2b(name.encode(), digest_size=4).digest(), "little") % 1_000_000
 
 
-def _crossed_arms(file: ScenarioFile) -> Iterable[Arm]:
-    """The arms of ``design: crossed``: the same clients with every therapist."""
+def _crossed(file: ScenarioFile) -> dict[str, tuple[int, ArmFile]]:
+    """What the arms of ``design: crossed`` say, the same clients with every therapist, and their clients' number as a kind."""
     if file.arms:
         raise Wrong(
             ("arms",), "cannot be given in a crossed design, which makes its arms itself; leave it out or use 'design: arms'"
@@ -382,28 +384,16 @@ def _crossed_arms(file: ScenarioFile) -> Iterable[Arm]:
             raise Wrong((role,), f"is missing; it must be {MANY}")
     if all(therapist is None for therapist in file.therapist.values()):
         raise Wrong(("therapist",), "must have at least one kind of therapist beside none")
-    cohorts: dict[int, str] = {}
-    parameters = {name: value for name, value in file.parameters.items() if name != ENSEMBLE}
+    arms, cohorts = {}, dict[int, str]()
     for client_name, client in file.client.items():
         cohort = _cohort(client_name, client)
         other = cohorts.setdefault(cohort, client_name)
         if other != client_name:
             raise Wrong(("client", client_name), f"shares its number with '{other}' by chance; choose another name")
         for therapist_name, therapist in file.therapist.items():
-            yield Arm(
-                name=f"{client_name} client, {'no' if therapist is None else therapist_name} therapist",
-                client=client,
-                therapist=therapist,
-                parameters={**parameters_set_by(file.policies), **parameters},
-                lesions=file.lesions,
-                switch_off=file.switch_off,
-                cut=file.cut,
-                clamp=file.clamp,
-                force=_within(file.force, (), file.sessions, file.exchanges),
-                policies=file.policies,
-                sessions=file.sessions,
-                cohort=cohort,
-            )
+            name = f"{client_name} client, {'no' if therapist is None else therapist_name} therapist"
+            arms[name] = cohort, ArmFile.model_construct({"client", "therapist"}, client=client, therapist=therapist)
+    return arms
 
 
 def _traced(file: ScenarioFile, arms: tuple[Arm, ...]) -> dict[str, tuple[int, ...]]:

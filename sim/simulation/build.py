@@ -57,10 +57,9 @@ def build(scenario: Scenario, arm: Arm, replicate: int, seed: int, clients: np.n
     who = client_numbers(scenario, arm) if clients is None else np.asarray(clients, np.int64)
     therapists = therapist_numbers(scenario, arm, who)
     world = _world(scenario, arm, replicate, seed, model, who, therapists)
-    if not arm.interventions or not len(world.dyads):
-        return world
-    world.intervention = Intervening(arm.interventions, world.exchange_steps, world.parameters, world.dyads, world.n_exchanges)
-    if arm.interventions.clamp:
+    if len(world.dyads):
+        _intervene(world, arm)
+    if arm.clamp and world.intervention is not None:
         unharmed = arm.model_copy(update={"lesions": {}})
         world.baseline = _world(scenario, unharmed, replicate, seed, model, who, therapists)
         world.baseline.luck = world.baseline.luck.not_kept()
@@ -78,15 +77,19 @@ def build_clinic(scenario: Scenario, arm: Arm, replicate: int, seed: int, model:
     world = _world(scenario, arm, replicate, seed, model, np.arange(int(arriving.sum())), posts)
     traced = scenario.traced.get(arm.name, ())
     world.trace = np.zeros((len(traced), scenario.exchanges, len(trace_columns(model.exchange))))
-    if arm.interventions:
-        world.intervention = Intervening(
-            arm.interventions, world.exchange_steps, world.parameters, world.dyads, world.n_exchanges
-        )
+    _intervene(world, arm)
     return Clinic(
         world, plan, arriving, lambda numbers: _staff(arm, numbers, world.parameters, world.luck),
         with_feedback(model.session) if plan.feedback else model.session,
         keep_sessions=scenario.keep_sessions, keep_assessments=scenario.keep_assessments, traced=traced,
     )  # fmt: skip
+
+
+def _intervene(world: World, arm: Arm) -> None:
+    """What an experimenter does in this arm inside the exchange."""
+    wanted = arm.interventions
+    if wanted:
+        world.intervention = Intervening(wanted, world.exchange_steps, world.parameters, world.dyads, world.n_exchanges)
 
 
 def arrivals(per_week: float, weeks: int, here: SurveyLuck) -> np.ndarray:

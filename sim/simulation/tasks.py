@@ -88,7 +88,7 @@ def checked_seed(seed: int) -> int:
 
 
 def run_of(scenario: Scenario, arm: Arm, replicate: int, seed: int, left: Course | Clinic, model: Model = SHIPPED) -> Run:
-    """What ``run`` would hold of one arm and replicate whose clients, all together, have had this course or been in this clinic."""
+    """What ``run`` would hold of one arm and replicate whose clients, all together, have had this course or this clinic."""
     part = _columns(scenario, Task(arm, replicate, build.client_numbers(scenario, arm)), left)
     arms = [a.name for a in scenario.arms]
     return Run(scenario, seed, **frames([(arm.name, part)], arms, clinic=arm.clinic is not None), model=model)
