@@ -55,13 +55,15 @@ class OneOf:
 class Entries:
     """A mapping of names to numbers, each name with limits of its own; nothing said is an empty one.
 
-    ``example``: how one is written; ``check``: the number for a name and what was written, raises ``ValueError``; ``limits``: the
-    JSON Schema of every name's value; ``word``: stands for a mapping that a validator before this one makes of it.
+    ``example``: how one is written; ``limits``: the JSON Schema of every name's number; ``known``: raises ``ValueError`` for a
+    name that is none; ``check``: in place of both, what is meant by a name and what was written, raises ``ValueError``;
+    ``word``: stands for a mapping that a validator before this one makes of it.
     """
 
     example: str
-    check: Callable[[str, Any], float]
     limits: Callable[[], Mapping[str, Any]]
+    known: Callable[[str], object] | None = None
+    check: Callable[[str, Any], float] | None = None
     word: str = ""
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> CoreSchema:
@@ -73,15 +75,26 @@ class Entries:
 
     def checked(self, value: Any) -> dict[str, float]:
         """The mapping, if every name in it may have the value that it has. Raises ``Wrong``."""
-        found = {}
         if not isinstance(value, dict | None):
             raise Wrong((), f"must be a mapping of {self.example}, not {shown(value)}")
+        found, check = {}, self.check or self.number
         for name, one in (value or {}).items():
             try:
-                found[name] = self.check(name, one)
+                found[name] = check(name, one)
             except ValueError as error:
                 raise Wrong((name,), str(error)) from None
         return found
+
+    def number(self, name: str, value: Any) -> float:
+        """The number under a name, if it lies within the name's limits. Raises ``ValueError``."""
+        if self.known is not None:
+            self.known(name)
+        limits = self.limits()[name]
+        low, high, whole = limits["minimum"], limits["maximum"], limits["type"] == "integer"
+        is_number = isinstance(value, (int, float)) and not isinstance(value, bool) and low <= value <= high
+        if not is_number or (whole and not float(value).is_integer()):
+            raise ValueError(f"must be a {'whole ' if whole else ''}number between {low:g} and {high:g}, not {shown(value)}")
+        return float(value)
 
 
 class OrNothing:
@@ -104,18 +117,18 @@ class Distinct:
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> CoreSchema:
         listed = {**handler(source), "strict": False, **{key: n for key, n in self.length.items() if n is not None}}
-        return core_schema.no_info_after_validator_function(_distinct, listed)
+        return core_schema.no_info_after_validator_function(self.checked, listed)
 
     def __get_pydantic_json_schema__(self, schema: Any, handler: Any) -> dict[str, Any]:
         return {**handler(schema), "uniqueItems": True}
 
-
-def _distinct(values: tuple[Any, ...]) -> tuple[Any, ...]:
-    """``values`` if none of them stands twice, 1 and true being two things. Raises ``Wrong``."""
-    for i, value in enumerate(values):
-        if any(type(value) is type(other) and value == other for other in values[:i]):
-            raise Wrong((i,), f"{shown(value)} stands twice in the list")
-    return values
+    @staticmethod
+    def checked(values: tuple[Any, ...]) -> tuple[Any, ...]:
+        """``values`` if none of them stands twice, 1 and true being two things. Raises ``Wrong``."""
+        for i, value in enumerate(values):
+            if any(type(value) is type(other) and value == other for other in values[:i]):
+                raise Wrong((i,), f"{shown(value)} stands twice in the list")
+        return values
 
 
 Item = TypeVar("Item")

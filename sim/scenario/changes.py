@@ -28,12 +28,6 @@ def _limits(low: float, high: float, whole: bool = False) -> dict[str, Any]:
     return {"type": "integer" if whole else "number", **ends}
 
 
-def _number(value: Any, low: float, high: float) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not low <= value <= high:
-        raise ValueError(f"must be a number between {low:g} and {high:g}, not {shown(value)}")
-    return float(value)
-
-
 # ----------------------------------------------------------------------------------------------- numbers of the model
 
 
@@ -66,11 +60,6 @@ def _parameter_limits() -> dict[str, Any]:
     }
 
 
-def _parameter_or_members_limits() -> dict[str, Any]:
-    count = {"type": "integer", "minimum": 2, "default": ensemble.USUAL, "description": "How many parameter sets are run."}
-    return {ENSEMBLE: count, **_parameter_limits()}
-
-
 def _spelled_out(value: Any) -> Any:
     """``ensemble`` alone stands for the usual number of its members."""
     if isinstance(value, str) and value != ENSEMBLE:
@@ -79,13 +68,15 @@ def _spelled_out(value: Any) -> Any:
 
 
 _EXAMPLE = "parameter names to numbers, such as trust_rate: 0.2"
+_MEMBERS = {"type": "integer", "minimum": 2, "default": ensemble.USUAL, "description": "How many parameter sets are run."}
 Parameters = TypeAliasType("Parameters", Annotated[
-    dict[str, float], Entries(_EXAMPLE, _parameter_of_arm, _parameter_limits), BeforeValidator(_spelled_out),
+    dict[str, float], Entries(_EXAMPLE, _parameter_limits, check=_parameter_of_arm), BeforeValidator(_spelled_out),
 ])  # fmt: skip
 #: What is under ``ensemble`` is how many of its members the scenario is run with besides.
 ParametersOrEnsemble = TypeAliasType("ParametersOrEnsemble", Annotated[
     dict[str, float],
-    Entries(f"{_EXAMPLE}, or '{ENSEMBLE}'", _parameter_or_members, _parameter_or_members_limits, word=ENSEMBLE),
+    Entries(f"{_EXAMPLE}, or '{ENSEMBLE}'", lambda: {ENSEMBLE: _MEMBERS, **_parameter_limits()}, check=_parameter_or_members,
+            word=ENSEMBLE),
     BeforeValidator(_spelled_out),
 ])  # fmt: skip
 
@@ -93,15 +84,14 @@ ParametersOrEnsemble = TypeAliasType("ParametersOrEnsemble", Annotated[
 # ------------------------------------------------------------------------------------------------- lesions and policies
 
 
-def _lesion(name: str, value: Any) -> float:
+def _region(name: str) -> None:
     if name not in lesion_names():
         near = nearest(name, lesion_names()) or "; a region is written like client.vlpfc or therapist.mirror"
         raise ValueError(f"unknown region{near}")
-    return _number(value, 0, 1)
 
 
 Lesions = TypeAliasType("Lesions", Annotated[dict[str, float], Entries(
-    "regions to strengths, such as client.vlpfc: 0", _lesion, lambda: {name: _limits(0, 1) for name in lesion_names()},
+    "regions to strengths, such as client.vlpfc: 0", lambda: {name: _limits(0, 1) for name in lesion_names()}, _region,
 )])  # fmt: skip
 _POLICY = OneOf("policy", lambda: {name: policy.meaning for name, policy in POLICIES.items()})
 Policies = TypeAliasType("Policies", Annotated[Listed[Annotated[str, _POLICY]], OrNothing()])
@@ -117,15 +107,6 @@ def _cut_limits() -> dict[str, Any]:
         number = _limits(*interventions.settable(quantity), whole=interventions.counted(quantity))
         found[link] = {"anyOf": [number, *typical]}
     return found
-
-
-def _clamped(name: str, value: Any) -> float:
-    interventions.check_clamped(name)
-    most = interventions.most_added(name)
-    added = _number(value, -most, most)
-    if interventions.counted(name) and not added.is_integer():
-        raise ValueError(f"is counted, so that what is added must be a whole number, not {shown(value)}")
-    return added
 
 
 def _clamp_limits() -> dict[str, Any]:
@@ -170,11 +151,13 @@ def _not_twice(force: tuple[interventions.Forced, ...]) -> tuple[interventions.F
 _STEP = OneOf("step or verb", lambda: interventions.step_names(anatomy(EXCHANGE)), check=interventions.check_switch)
 SwitchOff = TypeAliasType("SwitchOff", Annotated[Listed[Annotated[str, _STEP]], OrNothing()])
 Cut = TypeAliasType("Cut", Annotated[dict[str, float], Entries(
-    "links to what is seen in their place, such as therapist.response.warmth: typical", interventions.cut_value, _cut_limits,
+    "links to what is seen in their place, such as therapist.response.warmth: typical", _cut_limits,
+    check=interventions.cut_value,
 )])  # fmt: skip
 Clamp = TypeAliasType("Clamp", Annotated[
     dict[str, float],
-    Entries("what is clamped to what is added to its baseline course, such as attachment: 0", _clamped, _clamp_limits),
+    Entries("what is clamped to what is added to its baseline course, such as attachment: 0", _clamp_limits,
+            interventions.check_clamped),
     AfterValidator(_once),
 ])  # fmt: skip
 Force = TypeAliasType("Force", Annotated[

@@ -56,12 +56,13 @@ def _in_words(error: Any, at: Location) -> str:
     kind = error["type"].partition("_")[0]
     wanted = {"int": "integer", "float": "number", "bool": "boolean", "string": "string", "tuple": "array"}
     wanted |= {"model": "object", "dict": "object", "literal": "enum"}
+    quotes = "; put it in quotes" if kind == "string" and isinstance(given, (bool, int, float)) else ""
     for declared in _declared(at):
         if "enum" in declared and kind == "literal":
             *others, last = (f"'{name}'" for name in declared["enum"])
             return f"must be {', '.join(others)} or {last}, not {shown(given)}{nearest(str(given), declared['enum'])}"
         if declared.get("type") in (wanted.get(kind, kind), *(("integer", "number") if kind in ("greater", "less") else ())):
-            return f"must be {_what(declared)}, not {shown(given)}{_quoted(kind, given)}"
+            return f"must be {_what(declared)}, not {shown(given)}{quotes}"
     return f"{error['msg']}, not {shown(given)}"
 
 
@@ -82,10 +83,6 @@ def _what(declared: dict[str, Any]) -> str:
         case "object":
             return "a mapping ('name: value' lines)"
     return "text"
-
-
-def _quoted(kind: str, given: Any) -> str:
-    return "; put it in quotes" if kind == "string" and isinstance(given, (bool, int, float)) else ""
 
 
 def _misplaced(key: str, at: Location) -> str:

@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from functools import partial
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, TypeAdapter, ValidationInfo, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PlainValidator,
+    TypeAdapter,
+    ValidationInfo,
+    WrapValidator,
+    model_validator,
+)
 
 from sim.declared.kinds import ByKind, Distinct, OneOf
 from sim.declared.values import Frozen, Wrong
@@ -66,20 +76,17 @@ class Place(Frozen):
     avoidance: Score
 
 
-def _ends(value: Any) -> Any:
-    """A range as a pair, so far as it is one."""
+def _range(value: Any, pair: Callable[[Any], tuple[float, float]]) -> tuple[float, float]:
+    """A range as two numbers of which the first is not the larger."""
     if len(value) != 2:
         raise ValueError(f"a range has two numbers, [low, high], not {len(value)}")
-    return tuple(value)
+    low, high = pair(tuple(value))
+    if low > high:
+        raise ValueError(f"the range is the wrong way round; write [{high:g}, {low:g}]")
+    return low, high
 
 
-def _ordered(ends: tuple[float, float]) -> tuple[float, float]:
-    if ends[0] > ends[1]:
-        raise ValueError(f"the range is the wrong way round; write [{ends[1]:g}, {ends[0]:g}]")
-    return ends
-
-
-_Ends = Annotated[tuple[Score, Score], BeforeValidator(_ends), AfterValidator(_ordered)]
+_Ends = Annotated[tuple[Score, Score], WrapValidator(_range)]
 _Axis = Annotated[
     float | tuple[float, float] | Spread,
     ByKind("a number from 1 to 7, a range [low, high] or {mean: , sd: }", Score, _Ends, Spread),

@@ -234,7 +234,9 @@ def plain(node: Any, at: Location, origins: dict[Location, tuple[str, int]], fil
         raise Wrong(at[:4], "is nested too deeply for a scenario")
     if len(origins) > MOST_ENTRIES:
         raise Wrong(at[:1], f"holds more than {MOST_ENTRIES:,} entries (repeated anchors?)")
-    _refuse_tag(node, at)
+    tag = getattr(getattr(node, "tag", None), "value", None)
+    if tag is not None:
+        raise Wrong(at, f"the YAML tag {shown(str(tag))} has no place in a scenario; write the plain value")
     if isinstance(node, Mapping):
         return {_key(key, at): _noted(node, key, (*at, _key(key, at)), origins, file) for key in node}
     if isinstance(node, (list, tuple)):
@@ -258,12 +260,6 @@ def _key(key: Any, at: Location) -> str:
         raise Wrong(at, f"the key {shown(key)} must be text; put it in quotes")
     _encodable(key, at)
     return str(key)
-
-
-def _refuse_tag(node: Any, at: Location) -> None:
-    tag = getattr(getattr(node, "tag", None), "value", None)
-    if tag is not None:
-        raise Wrong(at, f"the YAML tag {shown(str(tag))} has no place in a scenario; write the plain value")
 
 
 def _scalar(node: Any, at: Location) -> Any:

@@ -322,9 +322,7 @@ def _arms(file: ScenarioFile) -> Iterable[Arm]:
     for name, (cohort, arm) in arms.items():
         at: Location = ("arms", name)
         said = arm.model_fields_set
-        own = {
-            key: getattr(arm if key in said else file, key) for key in ("client", "therapist", "switch_off", "force", "policies")
-        }
+        keys = ("client", "therapist", "switch_off", "force", "policies")
         if "force" in said:
             _within(arm.force, at, sessions[name], file.exchanges)
         yield Arm(

@@ -203,12 +203,10 @@ def hire(c: Clinic, n: int) -> None:
     w.therapists, w.therapist_code = w.therapists.grown(len(w.therapists) + n), np.concatenate([w.therapist_code, code])
     w.therapists.data[:, new] = people.data
     c.chosen = np.concatenate([c.chosen, by_lot(w, new, c.plan.trained_share, exactly=False)])
-    c.turns = np.concatenate([c.turns, np.zeros((n, c.plan.session_every), np.int64)])
-    c.in_post = np.concatenate([c.in_post, np.ones(n, bool)])
-    c.away = np.concatenate([c.away, np.zeros(n, bool)])
     c.responses = {name: np.concatenate([given, np.full(n, np.nan)]) for name, given in c.responses.items()}
-    for name in ("load", "held", "taken"):
-        setattr(c, name, np.concatenate([getattr(c, name), np.zeros(n, np.int64)]))
+    for name in ("in_post", "away", "load", "held", "taken", "turns"):
+        old = getattr(c, name)
+        setattr(c, name, np.concatenate([old, np.full((n, *old.shape[1:]), name == "in_post", old.dtype)]))
 
 
 def train(c: Clinic) -> None:
@@ -222,7 +220,8 @@ def match(c: Clinic) -> None:
     """Those who wait for a therapist get one, as far as there is room: first who is between therapists, then by waiting time."""
     w, plan = c.world, c.plan
     _ask_staff(c)
-    waiting = np.concatenate([_by_time(c, BETWEEN), _by_time(c, WAITING)])
+    waiting = np.flatnonzero(np.isin(c.state, (BETWEEN, WAITING)))
+    waiting = waiting[np.lexsort((c.since[waiting], c.state[waiting] != BETWEEN))]
     sessions = plan.capacity
     if plan.overbook and waiting.size and (w.week - c.since[waiting]).max() > plan.overbook_after:
         sessions += plan.overbook
@@ -235,12 +234,6 @@ def match(c: Clinic) -> None:
         chosen = choice(plan.matching, _seen(c, waiting, room))
     clients, therapists = waiting[chosen >= 0], chosen[chosen >= 0]
     c.begin_courses(clients, therapists, _sessions_left(c, clients))
-
-
-def _by_time(c: Clinic, state: int) -> np.ndarray:
-    """Clients in this state, who has been in it longest first."""
-    rows = np.flatnonzero(c.state == state)
-    return rows[np.argsort(c.since[rows], kind="stable")]
 
 
 def _sessions_left(c: Clinic, clients: np.ndarray) -> np.ndarray:
