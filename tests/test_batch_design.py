@@ -159,6 +159,8 @@ def test_a_clinic_and_its_arms_can_be_varied() -> None:
         ({"until": {"measure": "alliance", "se": 0.1, "arm": "wram"}}, "did you mean 'warm'"),
         ({"until": {"measure": "alliance", "se": 0.1, "every": 20, "most": 10}}, "fewer than"),
         ({"on_error": "ignore"}, "must be"),
+        ({"vary": {"hold.client_arousal": [0.1]}}, "parameter of the model - now called 'clamp'"),
+        ({"vary": {"arms.warm.hold.client_arousal": [0.1]}}, "parameter of the model - now called 'clamp'"),
         ({"random_numbers": "shared"}, "must be"),
     ],
     ids=str,
