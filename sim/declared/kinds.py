@@ -77,24 +77,25 @@ class Entries:
         """The mapping, if every name in it may have the value that it has. Raises ``Wrong``."""
         if not isinstance(value, dict | None):
             raise Wrong((), f"must be a mapping of {self.example}, not {shown(value)}")
-        found, check = {}, self.check or self.number
+        found = {}
+        limits = self.limits() if self.check is None and value else {}
         for name, one in (value or {}).items():
             try:
-                found[name] = check(name, one)
+                if self.known is not None:
+                    self.known(name)
+                found[name] = _number(one, limits[name]) if self.check is None else self.check(name, one)
             except ValueError as error:
                 raise Wrong((name,), str(error)) from None
         return found
 
-    def number(self, name: str, value: Any) -> float:
-        """The number under a name, if it lies within the name's limits. Raises ``ValueError``."""
-        if self.known is not None:
-            self.known(name)
-        limits = self.limits()[name]
-        low, high, whole = limits["minimum"], limits["maximum"], limits["type"] == "integer"
-        is_number = isinstance(value, (int, float)) and not isinstance(value, bool) and low <= value <= high
-        if not is_number or (whole and not float(value).is_integer()):
-            raise ValueError(f"must be a {'whole ' if whole else ''}number between {low:g} and {high:g}, not {shown(value)}")
-        return float(value)
+
+def _number(value: Any, limits: Mapping[str, Any]) -> float:
+    """The number that was written, if it lies within limits given as JSON Schema. Raises ``ValueError``."""
+    low, high, whole = limits["minimum"], limits["maximum"], limits["type"] == "integer"
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool) and low <= value <= high
+    if not is_number or (whole and not float(value).is_integer()):
+        raise ValueError(f"must be a {'whole ' if whole else ''}number between {low:g} and {high:g}, not {shown(value)}")
+    return float(value)
 
 
 class OrNothing:

@@ -15,9 +15,9 @@ import numpy as np
 
 from sim.errors import ScenarioError
 from sim.mesa.model import TherapyModel
+from sim.people.attachment import POPULATION
 from sim.people.population import ecr_score
 from sim.scenario.arms import chosen_arm
-from sim.scenario.people import POPULATION
 from sim.scenario.scenario import Scenario, from_spec, load
 from sim.theory.parameters import PARAMETERS
 from sim.theory.styles import STYLES

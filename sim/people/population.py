@@ -8,7 +8,7 @@ person's number and the attempt, so nobody's draw depends on anybody else's.
 from __future__ import annotations
 
 import math
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numba.extending import register_jitable
@@ -18,29 +18,13 @@ from sim.compiling import compiled
 from sim.errors import PopulationError
 from sim.luck import Luck, absorbed, normal_at, occasion, purpose_code, uniform_at
 from sim.people.apply import applied
+from sim.people.attachment import Attachment
 from sim.people.life import keep_own_parts
 from sim.people.state import PERSON, Columns
 from sim.theory import equations as eq
 from sim.theory.parameters import Parameters
 
 MOST_ATTEMPTS = 200_000
-
-
-class Wanted(Protocol):
-    """Where on the attachment plane people are wanted (``sim.scenario.people.Attachment`` is one)."""
-
-    @property
-    def kind(self) -> str: ...
-    @property
-    def anxiety(self) -> tuple[float, float] | None: ...
-    @property
-    def avoidance(self) -> tuple[float, float] | None: ...
-    @property
-    def early(self) -> tuple[float, float] | None: ...
-    @property
-    def selected(self) -> bool: ...
-    @property
-    def distress(self) -> float | None: ...
 
 
 def share(ecr: Any) -> Any:
@@ -157,7 +141,7 @@ def _distress_paths(p: Parameters) -> tuple[tuple[float, ...], tuple[float, ...]
     )
 
 
-def draw(role: str, wanted: Wanted, code: np.ndarray, p: Parameters, luck: Luck) -> Columns:
+def draw(role: str, wanted: Attachment, code: np.ndarray, p: Parameters, luck: Luck) -> Columns:
     """People of one role, as state columns; ``code`` are their random-number codes.
 
     Raises ``PopulationError`` when nobody fits the wanted place within ``MOST_ATTEMPTS`` candidates.
@@ -223,7 +207,7 @@ def draw(role: str, wanted: Wanted, code: np.ndarray, p: Parameters, luck: Luck)
     return people
 
 
-def _give_anchors(role: str, people: Columns, wanted: Wanted, code: np.ndarray, p: Parameters, luck: Luck) -> None:
+def _give_anchors(role: str, people: Columns, wanted: Attachment, code: np.ndarray, p: Parameters, luck: Luck) -> None:
     """Early anchors that fit the general model of today: today = anchor + push of distress + disturbance of recent life."""
     for k, name in enumerate(("anxiety", "avoidance")):
         if wanted.early is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field
@@ -109,6 +110,7 @@ def _cut_limits() -> dict[str, Any]:
     return found
 
 
+@lru_cache(maxsize=1)
 def _clamp_limits() -> dict[str, Any]:
     widths = {name: interventions.most_added(name) for name in interventions.can_be_clamped()}
     return {name: _limits(-width, width, whole=interventions.counted(name)) for name, width in widths.items()}

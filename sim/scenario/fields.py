@@ -8,8 +8,9 @@ from pydantic import BeforeValidator, Field, StringConstraints
 
 from sim.declared.kinds import Distinct, Listed, OrNothing
 from sim.declared.values import Frozen, Wrong
+from sim.people.attachment import POPULATION
 from sim.scenario.changes import ENSEMBLE, Doing, Parameters, ParametersOrEnsemble
-from sim.scenario.people import POPULATION, Client, ClientOrClients, Therapist, TherapistOrTherapists, of_style
+from sim.scenario.people import Client, ClientOrClients, Therapist, TherapistOrTherapists, of_style
 from sim.scenario.sweep import Batch
 from sim.therapy.clinic.plan import Plan
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 from functools import partial
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import (
     AfterValidator,
@@ -20,41 +20,11 @@ from pydantic import (
 
 from sim.declared.kinds import ByKind, Distinct, OneOf
 from sim.declared.values import Frozen, Wrong
+from sim.people.attachment import POPULATION, Attachment
 from sim.theory.styles import HIGHEST, LOWEST, STYLE_BOX, STYLES
-
-POPULATION = "population"
 
 #: A typical person of each style (anxiety, avoidance), used when an early anchor is given as a style name.
 STYLE_POINT = {"secure": (2.5, 2.2), "preoccupied": (5.2, 2.5), "dismissing": (2.6, 5.0), "fearful": (5.2, 5.0)}
-
-
-class Attachment(Frozen):
-    """Where on the attachment plane the people of one arm are, at present and, if it differs, early in life.
-
-    ``kind`` says how to read the two pairs: *box* (lowest, highest), *point* (value, value), *normal* (mean, sd);
-    for *population* both are None. All in ECR units, 1-7.
-    """
-
-    kind: Literal["population", "box", "normal", "point"] = "population"
-    anxiety: tuple[float, float] | None = None
-    avoidance: tuple[float, float] | None = None
-    style: str | None = None
-    early: tuple[float, float] | None = None
-    selected: bool = True
-    distress: float | None = None
-
-    @property
-    def label(self) -> str:
-        """The style's name, or the present state in a few words."""
-        if self.style is not None:
-            return self.style
-        if self.anxiety is None or self.avoidance is None:
-            return POPULATION
-        said = []
-        for name, (first, second) in (("anxiety", self.anxiety), ("avoidance", self.avoidance)):
-            spread = f" (sd {second:g})" if self.kind == "normal" else "" if first == second else f"-{second:g}"
-            said.append(f"{name} {first:g}{spread}")
-        return ", ".join(said)
 
 
 # ------------------------------------------------------------------------------------------------ what a file may say

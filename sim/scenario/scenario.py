@@ -17,10 +17,11 @@ from pydantic import ValidationError
 from sim.declared.values import Frozen, Location, Wrong, shown
 from sim.errors import ScenarioError, UsageError
 from sim.naming import nearest
+from sim.people.attachment import Attachment
 from sim.scenario.changes import ENSEMBLE
 from sim.scenario.fields import KEYS, ArmFile, Asked, ScenarioFile, json_schema
 from sim.scenario.findings import first_finding
-from sim.scenario.people import MANY, STYLE_POINT, Attachment, of_style
+from sim.scenario.people import MANY, STYLE_POINT, of_style
 from sim.scenario.reading import Reading, plain, read, to_text
 from sim.scenario.sweep import Batch, changed, each_change, fits, may_be_kept
 from sim.screen import html_table
