@@ -193,16 +193,21 @@ def draw(role: str, wanted: Attachment, code: np.ndarray, p: Parameters, luck: L
     people.keep_within("distress_set_point", out[5])
     keep_own_parts(people, p)
     _give_anchors(role, people, wanted, code, p, luck)
-    names = ("skill", "warmth_trait", "regulation", "rating_style", "ecr_style_anxiety", "ecr_style_avoidance", "treatment_gain")
-    z = {name: luck.normal(code, name) for name in names}  # addresses of draws, which keep their names for good
-    people["skill"] = np.clip(p.of(role, "skill_mean") + p.of(role, "skill_sd") * z["skill"], 0.02, 0.98)
-    people["warmth_trait"] = np.clip(p.of(role, "warmth_trait_sd") * z["warmth_trait"], -6, 6)
-    people["treatment_gain"] = np.clip(p.of(role, "treatment_gain_sd") * z["treatment_gain"], -6, 6)
-    people["response_style"] = np.clip(p.of(role, "response_style_sd") * z["rating_style"], -6, 6)
-    for name in ("anxiety", "avoidance"):
-        people[f"ecr_response_style_{name}"] = np.clip(p.ecr_response_style_sd * z[f"ecr_style_{name}"], -6, 6)
+    people["skill"] = np.clip(p.of(role, "skill_mean") + p.of(role, "skill_sd") * luck.normal(code, "skill"), 0.02, 0.98)
+    for column, sd, address in (  # addresses of draws keep their names for good
+        ("warmth_trait", p.of(role, "warmth_trait_sd"), "warmth_trait"),
+        ("treatment_gain", p.of(role, "treatment_gain_sd"), "treatment_gain"),
+        ("response_style", p.of(role, "response_style_sd"), "rating_style"),
+        ("ecr_response_style_anxiety", p.ecr_response_style_sd, "ecr_style_anxiety"),
+        ("ecr_response_style_avoidance", p.ecr_response_style_sd, "ecr_style_avoidance"),
+    ):
+        people[column] = np.clip(sd * luck.normal(code, address), -6, 6)
     insecurity = applied(eq.insecurity, p, columns=people)
-    start = p.regulation_start - p.regulation_start_security_gain * insecurity + p.regulation_start_sd * z["regulation"]
+    start = (
+        p.regulation_start
+        - p.regulation_start_security_gain * insecurity
+        + p.regulation_start_sd * luck.normal(code, "regulation")
+    )
     people["regulation"] = np.clip(start, 0.0, 1.0)
     return people
 

@@ -67,16 +67,13 @@ def key_path(location: Location) -> str:
 def read(path: str | Path) -> Reading:
     """A scenario file with all its parents merged into it. Raises ``ScenarioError``."""
     child = Path(path)
-    chain = [_read_one(child)]
-    seen = [child.resolve()]
-    files = [child]
+    files, chain = [child], [_read_one(child)]
     while "extends" in chain[-1].spec:
         parent = _parent(files[-1], chain[-1])
-        if parent.resolve() in seen:
+        if parent.resolve() in [file.resolve() for file in files]:
             names = " -> ".join(file.name for file in (*files, parent))
             raise chain[-1].error(Wrong(("extends",), f"goes round in a circle ({names}); a scenario cannot extend itself"))
         files.append(parent)
-        seen.append(parent.resolve())
         chain.append(_read_one(parent))
     merged = Reading(child.stem)
     for one in reversed(chain):
