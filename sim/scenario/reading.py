@@ -138,17 +138,15 @@ def _read_one(path: Path) -> Reading:
 def _text(path: Path) -> str:
     """The file as text. Raises ``ScenarioError`` for what cannot be a scenario."""
     try:
-        if path.is_dir():
-            files = sorted(file.name for file in path.glob("*.yaml"))
-            example = f", such as {files[0]}" if files else ""
-            raise ScenarioError(f"{path}: is a folder; name a scenario file in it{example}")
         with path.open("rb") as file:
             data = file.read(MOST_BYTES + 1)
+    except IsADirectoryError:
+        files = sorted(file.name for file in path.glob("*.yaml"))
+        example = f", such as {files[0]}" if files else ""
+        raise ScenarioError(f"{path}: is a folder; name a scenario file in it{example}") from None
     except FileNotFoundError:
         beside = [other.name for other in path.parent.glob("*") if other.suffix in ENDINGS] if path.parent.is_dir() else []
         raise ScenarioError(f"there is no such file{nearest(path.name, beside)}", where=str(path)) from None
-    except ScenarioError:
-        raise
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise ScenarioError(f"{path}: cannot be read ({reason})") from None
@@ -234,29 +232,18 @@ def plain(node: Any, at: Location, origins: dict[Location, tuple[str, int]], fil
     tag = getattr(getattr(node, "tag", None), "value", None)
     if tag is not None:
         raise Wrong(at, f"the YAML tag {shown(str(tag))} has no place in a scenario; write the plain value")
-    if isinstance(node, Mapping):
-        return {_key(key, at): _noted(node, key, (*at, _key(key, at)), origins, file) for key in node}
-    if isinstance(node, (list, tuple)):
-        return [_noted(node, i, (*at, i), origins, file) for i in range(len(node))]
-    return _scalar(node, at)
-
-
-def _noted(parent: Any, key: Any, at: Location, origins: dict[Location, tuple[str, int]], file: str) -> Any:
-    """One entry of a mapping or list, with its line noted before it is looked into."""
-    line = 0
-    if isinstance(parent, (CommentedMap, CommentedSeq)):
-        marks = (parent.lc.data or {}).get(key)
-        line = marks[0] + 1 if marks else 0
-    above = origins.get(at[:-1], (file, 0))
-    origins[at] = (file, line) if line else above
-    return plain(parent[key], at, origins, file)
-
-
-def _key(key: Any, at: Location) -> str:
-    if not isinstance(key, str):
-        raise Wrong(at, f"the key {shown(key)} must be text; put it in quotes")
-    _encodable(key, at)
-    return str(key)
+    named = isinstance(node, Mapping)
+    if not named and not isinstance(node, (list, tuple)):
+        return _scalar(node, at)
+    lines = (node.lc.data or {}) if isinstance(node, (CommentedMap, CommentedSeq)) else {}
+    found = {}
+    for key in node if named else range(len(node)):
+        if named and not isinstance(key, str):
+            raise Wrong(at, f"the key {shown(key)} must be text; put it in quotes")
+        name = _scalar(key, at) if named else key
+        origins[(*at, name)] = (file, lines[key][0] + 1) if key in lines else origins.get(at, (file, 0))
+        found[name] = plain(node[key], (*at, name), origins, file)
+    return found if named else list(found.values())
 
 
 def _scalar(node: Any, at: Location) -> Any:
@@ -273,19 +260,14 @@ def _scalar(node: Any, at: Location) -> Any:
         if not math.isfinite(value):
             raise Wrong(at, f"must be a finite number, not {float(value)}")
         return float(value)
-    if isinstance(value, str):
-        _encodable(value, at)
+    if isinstance(value, str):  # which must survive being written to a file: line ends and tabs do, half characters do not
+        bad = [c for c in value if unicodedata.category(c) in ("Cc", "Cs") and c not in "\n\t"]
+        if bad:
+            raise Wrong(at, f"contains the character {bad[0]!a}, which cannot be part of a text")
         return str(value)
     if isinstance(value, datetime.date):
         raise Wrong(at, f"was read as a date ({value}); put it in quotes to mean text")
     raise Wrong(at, f"must be text, a number, true, false, a list or a mapping, not {type(value).__name__}")
-
-
-def _encodable(text: str, at: Location) -> None:
-    """Text must survive being written to a file: no control characters but line ends and tabs, no half characters."""
-    bad = [c for c in text if unicodedata.category(c) in ("Cc", "Cs") and c not in "\n\t"]
-    if bad:
-        raise Wrong(at, f"contains the character {bad[0]!a}, which cannot be part of a text")
 
 
 def to_text(spec: Mapping[str, Any], keys: Sequence[str] = ()) -> str:
