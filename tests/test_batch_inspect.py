@@ -220,7 +220,7 @@ def test_a_damaged_folder_is_told_table_by_table(attune: Any, place: Path, tmp_p
     code, out, _ = attune("verify", folder)
     assert code == 1 and "2 of 4 tables hold" in out
     assert "clients.parquet: cannot be read" in out and "sessions.parquet: is missing" in out
-    assert "scenario.yaml: is not the scenario that the manifest says" in out
+    assert "scenario.yaml: is not the scenario that was run" in out
     whole = copied(place, "batch", tmp_path / "pointless")
     (whole / "points.parquet").write_bytes(b"PAR1")
     code, out, _ = attune("verify", whole)

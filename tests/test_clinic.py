@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from sim.runs.run import run
 from sim.scenario.scenario import Scenario, from_spec
-from sim.simulation.clinics import build_clinic
-from sim.simulation.tasks import run_of_clinic
+from sim.simulation.build import build_clinic
+from sim.simulation.tasks import run_of
 from sim.therapy.clinic.matching import rule_names
 from sim.therapy.clinic.states import BETWEEN, ENDED, LOST, NOT_YET, TREATED, WAITING
 from sim.therapy.clinic.week import Clinic
@@ -57,7 +57,7 @@ def test_everybody_is_counted_once_whatever_the_clinic(
     for _ in range(plan["weeks"]):
         c.live_a_week()
         _is_in_order(c, plan["therapists"])
-    t = run_of_clinic(scenario, c, scenario.arms[0], 0, seed).tables
+    t = run_of(scenario, scenario.arms[0], 0, seed, c).tables
     _tables_agree(t, sessions)
     most = plan["capacity"] + plan["overbook"]
     assert (t["therapists"]["caseload"] <= most * plan["session_every"]).all()

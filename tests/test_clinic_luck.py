@@ -11,11 +11,11 @@ import pytest
 from sim.people.state import PERSON
 from sim.runs.run import run
 from sim.scenario.scenario import Scenario, from_spec
-from sim.simulation.clinics import build_clinic, simulated_clinic
+from sim.simulation.build import build_clinic
 from sim.simulation.tables import Run
+from sim.simulation.tasks import Task, simulated_part
 from sim.theory.parameters import PARAMETERS
 from sim.therapy.clinic.week import hire
-from sim.therapy.model import SHIPPED
 
 PLAN = {"therapists": 4, "capacity": 3, "arrivals_per_week": 3, "weeks": 16, "turnover": True, "vacant_weeks": 3}
 HARD = {"quitting_base": -3.5, "dropout_base": -4.0, "good_enough_prob": 0.3, "waiting_loss_base": -3.0}
@@ -211,6 +211,6 @@ def test_a_pair_has_the_same_lasting_fit_wherever_it_meets() -> None:
 
 def test_arms_are_read_from_their_own_plan() -> None:
     scenario = made(arms={"a": {}, "b": {"clinic": {"weeks": 5}}})
-    tables = [simulated_clinic(scenario, arm, 0, 3, SHIPPED) for arm in scenario.arms]
+    tables = [simulated_part(scenario, 3, Task(arm, 0, np.empty(0, np.int64))) for arm in scenario.arms]
     assert [t["clinic"]["week"].size for t in tables] == [16, 5]
     assert np.array_equal(tables[0]["clinic"]["arrivals_total"][:5], tables[1]["clinic"]["arrivals_total"])

@@ -11,7 +11,7 @@ from sim.luck import Luck
 from sim.people.state import Columns
 from sim.runs.run import run
 from sim.scenario.scenario import Scenario, from_spec
-from sim.simulation.clinics import arrivals, build_clinic
+from sim.simulation.build import arrivals, build_clinic
 from sim.theory import equations as eq
 from sim.theory.parameters import Parameters
 from sim.therapy.clinic import week as verbs

@@ -24,7 +24,7 @@ from sim.measures.persons import people
 from sim.report.pages.run import write_report
 from sim.runs.run import run
 from sim.scenario.scenario import from_spec
-from sim.simulation.clinics import build_clinic
+from sim.simulation.build import build_clinic
 from sim.simulation.tables import Run
 from sim.storage.reading import open_run
 from sim.storage.store import save, values_hash

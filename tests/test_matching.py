@@ -12,7 +12,7 @@ import pytest
 from sim.errors import MatchingError, ScenarioError
 from sim.runs.run import run
 from sim.scenario.scenario import Scenario, from_spec
-from sim.simulation.clinics import build_clinic
+from sim.simulation.build import build_clinic
 from sim.therapy.clinic import matching
 from sim.therapy.clinic.foresight import foreseen_distress, foreseen_matches
 from sim.therapy.clinic.matching import MATCHING, ORACLE, Seen, by_score, checked_choice, meaning, rule_names

@@ -13,8 +13,8 @@ import pytest
 import sim
 from sim.mesa.model import CLINIC_REPORTED, REPORTED, Client, Person, Therapist, TherapyModel
 from sim.scenario.scenario import Scenario
-from sim.simulation.clinics import build_clinic
-from sim.simulation.tasks import run_of_clinic
+from sim.simulation.build import build_clinic
+from sim.simulation.tasks import run_of
 from sim.therapy.clinic.states import STATES
 from tests.test_mesa import values
 
@@ -68,7 +68,7 @@ def test_tables_on_the_way_are_those_of_a_clinic_that_closes_now_and_asking_chan
     core = build_clinic(CLINIC, arm, 0, 5)
     for week in range(face.weeks + 1):
         mine = face.tables()
-        for name, table in run_of_clinic(CLINIC, core, arm, 0, 5).tables.items():
+        for name, table in run_of(CLINIC, arm, 0, 5, core).tables.items():
             assert values(mine[name]) == values(table), (week, name)
         face.step()
         if week < face.weeks:

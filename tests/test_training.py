@@ -12,8 +12,7 @@ from sim.errors import ParameterError, ScenarioError, WiringError
 from sim.people.state import PERSON, Columns
 from sim.runs.run import run
 from sim.scenario.scenario import Scenario, from_spec
-from sim.simulation.build import build
-from sim.simulation.clinics import build_clinic
+from sim.simulation.build import build, build_clinic
 from sim.theory import equations as eq
 from sim.theory.parameters import PARAMETERS, Parameters
 from sim.therapy.clinic import week as verbs

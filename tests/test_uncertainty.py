@@ -225,7 +225,7 @@ BAD = {
     "beside it": ("parameters:\n  ensemble: 2\n  trust_rat: 0.3\n",
                   "s.yaml:4: parameters.trust_rat: unknown parameter 'trust_rat' - did you mean 'trust_rate'?"),
     "in an arm": ("arms:\n  a:\n    parameters: ensemble\n",
-                  "s.yaml:4: arms.a.parameters: the ensemble belongs to the whole scenario, not to one arm"),
+                  "s.yaml:4: arms.a.parameters.ensemble: the ensemble belongs to the whole scenario, not to one arm"),
     "in an arm, with numbers": ("arms:\n  a:\n    parameters:\n      ensemble: 3\n",
                                 "s.yaml:5: arms.a.parameters.ensemble: the ensemble belongs to the whole scenario, not to one"),
 }  # fmt: skip
@@ -263,15 +263,15 @@ def test_the_schema_knows_it_for_the_whole_scenario_only() -> None:
     schema = json_schema()
     whole = schema["$defs"][schema["properties"]["parameters"]["$ref"].rpartition("/")[2]]["anyOf"]
     assert {"const": "ensemble"} in whole
-    known = next(one["properties"] for one in whole if one.get("type") == "object")
+    known = next(one["properties"] for one in whole if "properties" in one)
     assert known["ensemble"]["minimum"] == 2 and set(known) == {"ensemble", *PARAMETERS}
     pointed = known["trust_rate"]["$ref"].split("/")[1:]
     found: Any = schema
     for part in pointed:
         found = found[part]
     assert found["default"] == PARAMETERS["trust_rate"].default
-    assert "ensemble" not in schema["$defs"]["parameters"]["properties"]
-    assert schema["$defs"]["ArmFile"]["properties"]["parameters"]["$ref"].endswith("/parameters")
+    assert "ensemble" not in schema["$defs"]["Parameters"]["properties"]
+    assert schema["$defs"]["ArmFile"]["properties"]["parameters"]["$ref"].endswith("/Parameters")
 
 
 def test_no_model_to_validate(run: sim.Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -18,11 +18,11 @@ import pyarrow.compute as pc
 from sim.batch.chunk import BLOCK, Chunk, Key, looked_at, reference_among
 from sim.catalogue.measures import ALSO_UNTREATED
 from sim.compiling import sources_hash
+from sim.declared.values import Wrong
 from sim.errors import ScenarioError
 from sim.measures.intervals import standard_error
 from sim.measures.outcomes import Moments, outcomes_identity, together
 from sim.scenario.points import Point, points_of, scenario_at
-from sim.scenario.reading import Wrong
 from sim.scenario.scenario import Arm, Scenario
 from sim.scenario.sweep import Batch, checked_keep, checked_on_error, may_be_kept
 from sim.simulation.tasks import checked_seed
@@ -113,7 +113,7 @@ def planned(
 
     ``keep`` and ``on_error`` go before what the scenario says. ``added``: files (name, text) that add to the registries.
     """
-    batch = scenario.batch or Batch()
+    batch = scenario.batch or Batch.model_validate({})
     if scenario.ensemble:
         raise ScenarioError(f"{scenario.name}: 'parameters: ensemble' and a batch do not go together; run it without --batch")
     if on_error is not None:

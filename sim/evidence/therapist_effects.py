@@ -23,7 +23,7 @@ from sim.measures.intervals import mean_interval
 from sim.people.life import live_a_week
 from sim.people.state import Columns
 from sim.scenario.arms import chosen_arm
-from sim.simulation.clinics import build_clinic
+from sim.simulation.build import build_clinic
 from sim.therapy.clinic.foresight import without_questionnaires
 from sim.therapy.course import at_end, fading
 from sim.therapy.interventions import Intervening

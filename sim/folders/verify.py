@@ -17,14 +17,14 @@ from sim.batch.chunk import SUMMARIES, Failure, Key, perform, task_of, worker_id
 from sim.batch.plan import Plan
 from sim.batch.resume import machine_differences
 from sim.catalogue.columns import ENSEMBLE_TABLES
-from sim.errors import ScenarioError, StoreError
+from sim.errors import StoreError
 from sim.folders.reopened import reopened
 from sim.scenario.points import scenario_at
 from sim.simulation.build import client_numbers
 from sim.simulation.tasks import CHUNK, Task, simulated_part
 from sim.simulation.tidy import frames
 from sim.storage.names import SCENARIO
-from sim.storage.reading import ResultFolder, open_run, opened, scenario_beside
+from sim.storage.reading import ResultFolder, open_run, opened, scenario_of
 from sim.storage.store import versions
 from sim.therapy.model import SHIPPED, Model
 
@@ -110,10 +110,10 @@ def verified(
 def _scenario_fault(found: ResultFolder) -> str | None:
     """What is wrong with the scenario beside the tables; missing where it is the one that the manifest says."""
     try:
-        same = scenario_beside(found).spec == found.manifest["resolved_scenario"]
-    except (ScenarioError, OSError, TypeError) as e:
-        return f"cannot be read ({' '.join(str(e).split())})"
-    return None if same else "is not the scenario that the manifest says"
+        scenario_of(found)
+    except StoreError as e:
+        return " ".join(e.message.split())
+    return None
 
 
 def _why_not(found: ResultFolder, result: Verified, force: bool) -> str | None:

@@ -10,8 +10,8 @@ from typing import Any
 
 from sim.errors import ScenarioError
 from sim.mesa.model import TherapyModel
+from sim.people.attachment import POPULATION
 from sim.scenario.arms import chosen_arm
-from sim.scenario.rules import POPULATION
 from sim.scenario.scenario import from_spec, load
 from sim.theory.parameters import PARAMETERS
 from sim.theory.styles import STYLES

@@ -26,10 +26,9 @@ from sim.people.population import ecr_score
 from sim.people.state import Columns
 from sim.scenario.arms import chosen_arm
 from sim.scenario.scenario import Scenario, load
-from sim.simulation.build import arm_weeks, build, client_numbers, therapist_numbers
-from sim.simulation.clinics import build_clinic
+from sim.simulation.build import arm_weeks, build, build_clinic, client_numbers, therapist_numbers
 from sim.simulation.sizes import fits_in_memory
-from sim.simulation.tasks import checked_seed, run_of, run_of_clinic
+from sim.simulation.tasks import checked_seed, run_of
 from sim.theory.styles import HIGHEST, LOWEST, style_name
 from sim.therapy.clinic.states import BETWEEN, LOST, STATES, WAITING, counts
 from sim.therapy.clinic.week import Clinic
@@ -313,10 +312,8 @@ class TherapyModel(mesa.Model):  # type: ignore[misc]
 
     def tables(self) -> dict[str, Any]:
         """The tables of ``sim.run`` for this arm, by name, as if everything ended now (who is in therapy: censored)."""
-        told = (self.arm, self.replicate, self.seed)
-        if self.clinic is not None:
-            return run_of_clinic(self.scenario, self.clinic, *told, self.core).tables
-        return run_of(self.scenario, *told, self._course.so_far(), self.core).tables
+        left = self._course.so_far() if self.clinic is None else self.clinic
+        return run_of(self.scenario, self.arm, self.replicate, self.seed, left, self.core).tables
 
     @property
     def met(self) -> np.ndarray:

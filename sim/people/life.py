@@ -28,32 +28,27 @@ LIFE: tuple[tuple[str, Callable[..., Any], str], ...] = (
 )
 
 
-def _standing(people: Columns, p: Parameters) -> dict[str, Any]:
-    """Attachment anxiety and avoidance, standardised against the community that clients come from."""
-    return {
+def _defences(people: Columns, p: Parameters) -> tuple[dict[str, Any], np.ndarray, np.ndarray]:
+    """Attachment, standardised against the community that clients come from, and what it alone makes of immature and neurotic
+    defences [A8]."""
+    z: dict[str, Any] = {
         f"{name}_z": (people[name] - (p.of("client", f"{name}_mean") - 1.0) / 6.0) / (p.of("client", f"{name}_sd") / 6.0)
         for name in ("anxiety", "avoidance")
     }
-
-
-def _defences(z: dict[str, Any], p: Parameters) -> tuple[np.ndarray, np.ndarray]:
-    """What attachment alone makes of immature and neurotic defences [A8]."""
     immature = applied(eq.defence, p, "immature", own=0.0, **z)
-    return immature, applied(eq.defence, p, "neurotic", own=0.0, avoidance_path=0.0, **z)
+    return z, immature, applied(eq.defence, p, "neurotic", own=0.0, avoidance_path=0.0, **z)
 
 
 def keep_own_parts(people: Columns, p: Parameters) -> None:
     """Note what of defences and distress is the person's own. Writes immature_own, neurotic_own, distress_own."""
-    z = _standing(people, p)
-    immature, neurotic = _defences(z, p)
+    z, immature, neurotic = _defences(people, p)
     people["immature_own"], people["neurotic_own"] = people.immature - immature, people.neurotic - neurotic
     people["distress_own"] = people.distress_set_point - applied(eq.expected_distress, p, columns=people, **z)
 
 
 def follow_attachment(people: Columns, p: Parameters) -> None:
     """Defences and the set point of distress follow attachment [A8]. Writes immature, neurotic, distress_set_point."""
-    z = _standing(people, p)
-    immature, neurotic = _defences(z, p)
+    z, immature, neurotic = _defences(people, p)
     people["immature"], people["neurotic"] = people.immature_own + immature, people.neurotic_own + neurotic
     # The defences as they are now carry part of it.
     people.keep_within("distress_set_point", people.distress_own + applied(eq.expected_distress, p, columns=people, **z))

@@ -8,7 +8,7 @@ person's number and the attempt, so nobody's draw depends on anybody else's.
 from __future__ import annotations
 
 import math
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numba.extending import register_jitable
@@ -18,29 +18,13 @@ from sim.compiling import compiled
 from sim.errors import PopulationError
 from sim.luck import Luck, absorbed, normal_at, occasion, purpose_code, uniform_at
 from sim.people.apply import applied
+from sim.people.attachment import Attachment
 from sim.people.life import keep_own_parts
 from sim.people.state import PERSON, Columns
 from sim.theory import equations as eq
 from sim.theory.parameters import Parameters
 
 MOST_ATTEMPTS = 200_000
-
-
-class Wanted(Protocol):
-    """Where on the attachment plane people are wanted (``sim.scenario.people.Attachment`` is one)."""
-
-    @property
-    def kind(self) -> str: ...
-    @property
-    def anxiety(self) -> tuple[float, float] | None: ...
-    @property
-    def avoidance(self) -> tuple[float, float] | None: ...
-    @property
-    def early(self) -> tuple[float, float] | None: ...
-    @property
-    def selected(self) -> bool: ...
-    @property
-    def distress(self) -> float | None: ...
 
 
 def share(ecr: Any) -> Any:
@@ -157,7 +141,7 @@ def _distress_paths(p: Parameters) -> tuple[tuple[float, ...], tuple[float, ...]
     )
 
 
-def draw(role: str, wanted: Wanted, code: np.ndarray, p: Parameters, luck: Luck) -> Columns:
+def draw(role: str, wanted: Attachment, code: np.ndarray, p: Parameters, luck: Luck) -> Columns:
     """People of one role, as state columns; ``code`` are their random-number codes.
 
     Raises ``PopulationError`` when nobody fits the wanted place within ``MOST_ATTEMPTS`` candidates.
@@ -209,21 +193,26 @@ def draw(role: str, wanted: Wanted, code: np.ndarray, p: Parameters, luck: Luck)
     people.keep_within("distress_set_point", out[5])
     keep_own_parts(people, p)
     _give_anchors(role, people, wanted, code, p, luck)
-    names = ("skill", "warmth_trait", "regulation", "rating_style", "ecr_style_anxiety", "ecr_style_avoidance", "treatment_gain")
-    z = {name: luck.normal(code, name) for name in names}  # addresses of draws, which keep their names for good
-    people["skill"] = np.clip(p.of(role, "skill_mean") + p.of(role, "skill_sd") * z["skill"], 0.02, 0.98)
-    people["warmth_trait"] = np.clip(p.of(role, "warmth_trait_sd") * z["warmth_trait"], -6, 6)
-    people["treatment_gain"] = np.clip(p.of(role, "treatment_gain_sd") * z["treatment_gain"], -6, 6)
-    people["response_style"] = np.clip(p.of(role, "response_style_sd") * z["rating_style"], -6, 6)
-    for name in ("anxiety", "avoidance"):
-        people[f"ecr_response_style_{name}"] = np.clip(p.ecr_response_style_sd * z[f"ecr_style_{name}"], -6, 6)
+    people["skill"] = np.clip(p.of(role, "skill_mean") + p.of(role, "skill_sd") * luck.normal(code, "skill"), 0.02, 0.98)
+    for column, sd, address in (  # addresses of draws keep their names for good
+        ("warmth_trait", p.of(role, "warmth_trait_sd"), "warmth_trait"),
+        ("treatment_gain", p.of(role, "treatment_gain_sd"), "treatment_gain"),
+        ("response_style", p.of(role, "response_style_sd"), "rating_style"),
+        ("ecr_response_style_anxiety", p.ecr_response_style_sd, "ecr_style_anxiety"),
+        ("ecr_response_style_avoidance", p.ecr_response_style_sd, "ecr_style_avoidance"),
+    ):
+        people[column] = np.clip(sd * luck.normal(code, address), -6, 6)
     insecurity = applied(eq.insecurity, p, columns=people)
-    start = p.regulation_start - p.regulation_start_security_gain * insecurity + p.regulation_start_sd * z["regulation"]
+    start = (
+        p.regulation_start
+        - p.regulation_start_security_gain * insecurity
+        + p.regulation_start_sd * luck.normal(code, "regulation")
+    )
     people["regulation"] = np.clip(start, 0.0, 1.0)
     return people
 
 
-def _give_anchors(role: str, people: Columns, wanted: Wanted, code: np.ndarray, p: Parameters, luck: Luck) -> None:
+def _give_anchors(role: str, people: Columns, wanted: Attachment, code: np.ndarray, p: Parameters, luck: Luck) -> None:
     """Early anchors that fit the general model of today: today = anchor + push of distress + disturbance of recent life."""
     for k, name in enumerate(("anxiety", "avoidance")):
         if wanted.early is not None:

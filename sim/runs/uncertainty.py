@@ -84,7 +84,7 @@ def _of_people(run: Run) -> pd.DataFrame:
     left = run.clients.assign(left=(run.clients["ending"] == "dropout").astype(float)).set_index(["arm", "replicate", "client"])
     people: dict[str, Mapping[str, pd.Series]] = {
         "alliance": measures.late_alliance(run),
-        "dropout": {name: left.loc[name, "left"] for name, arm in arms.items() if arm.therapist is not None},
+        "dropout": {name: left.xs(name)["left"] for name, arm in arms.items() if arm.therapist is not None},
         "distress_change": {name: measures.assessed_change(run, name) for name in arms},
         "difference_from_no_treatment": measures.untreated_differences(run),
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,11 +14,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from sim.declared.values import Wrong
 from sim.errors import ScenarioError
 from sim.scenario.fields import KEYS
-from sim.scenario.reading import Wrong
 from sim.scenario.scenario import Scenario, from_spec
-from sim.scenario.sweep import MOST_POINTS, Batch, changed
+from sim.scenario.sweep import FILLING, MOST_POINTS, Batch, changed
 
 #: The point in which nothing is changed.
 BASE = "as it stands"
@@ -40,52 +41,31 @@ def points_of(scenario: Scenario) -> tuple[Point, ...]:
     batch = scenario.batch
     if batch is None or not (batch.vary or batch.cases):
         return (Point(0, BASE, {}),)
-    sets = _DESIGNS[batch.design](batch, scenario.name)
+    if batch.design == "cases":
+        sets = [(name, dict(changes)) for name, changes in batch.cases.items()]
+    else:
+        sets = [(", ".join(f"{name} = {told(value)}" for name, value in changes.items()) or BASE, changes)
+                for changes in _combined(batch, scenario.name)]  # fmt: skip
     times = Counter(name for name, _ in sets)  # levels that look the same when they are rounded
     return tuple(Point(i, f"{name} (#{i})" if times[name] > 1 else name, changes) for i, (name, changes) in enumerate(sets))
 
 
-Named = list[tuple[str, dict[str, Any]]]
+def _combined(batch: Batch, scenario: str) -> list[dict[str, Any]]:
+    """What the points of a design change, which varies factors. Raises ``ScenarioError``."""
+    if batch.design in FILLING:  # a Latin hypercube or a scrambled Sobol sequence, from the design's own seed
+        from scipy.stats import qmc
 
-
-def _grid(batch: Batch, scenario: str) -> Named:
-    count = int(np.prod([float(len(f.levels)) for f in batch.vary.values()]))
-    _few_enough(count, scenario)
-    combined = itertools.product(*(f.levels for f in batch.vary.values()))
-    return [_named(dict(zip(batch.vary, values, strict=True))) for values in combined]
-
-
-def _cases(batch: Batch, scenario: str) -> Named:
-    return [(name, dict(changes)) for name, changes in batch.cases.items()]
-
-
-def _one_at_a_time(batch: Batch, scenario: str) -> Named:
-    _few_enough(1 + sum(len(f.levels) for f in batch.vary.values()), scenario)
-    return [(BASE, {}), *(_named({name: level}) for name, f in batch.vary.items() for level in f.levels)]
-
-
-def _filled(batch: Batch, scenario: str) -> Named:
-    """A Latin hypercube or a scrambled Sobol sequence, from the design's own seed."""
-    from scipy.stats import qmc
-
-    n, rng = batch.points or 0, np.random.default_rng(batch.design_seed)
-    if batch.design == "sobol":
-        shares = qmc.Sobol(len(batch.vary), rng=rng).random(n)
-    else:
-        shares = qmc.LatinHypercube(len(batch.vary), rng=rng).random(n)
-    return [_named({name: f.at(float(s)) for (name, f), s in zip(batch.vary.items(), row, strict=True)}) for row in shares]
-
-
-_DESIGNS = {"grid": _grid, "cases": _cases, "one_at_a_time": _one_at_a_time, "latin_hypercube": _filled, "sobol": _filled}
-
-
-def _few_enough(count: int, scenario: str) -> None:
+        kind = qmc.Sobol if batch.design == "sobol" else qmc.LatinHypercube
+        shares = kind(len(batch.vary), rng=np.random.default_rng(batch.design_seed)).random(batch.points or 0)
+        return [{name: f.at(float(s)) for (name, f), s in zip(batch.vary.items(), row, strict=True)} for row in shares]
+    levels = {name: factor.levels for name, factor in batch.vary.items()}
+    sizes = [len(values) for values in levels.values()]
+    count = math.prod(sizes) if batch.design == "grid" else 1 + sum(sizes)
     if count > MOST_POINTS:
         raise ScenarioError(f"{scenario}: batch.vary: gives {count:,} points; at most {MOST_POINTS:,} are possible")
-
-
-def _named(changes: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-    return ", ".join(f"{name} = {told(value)}" for name, value in changes.items()), changes
+    if batch.design == "grid":
+        return [dict(zip(levels, values, strict=True)) for values in itertools.product(*levels.values())]
+    return [{}, *({name: value} for name, values in levels.items() for value in values)]
 
 
 def told(value: Any) -> str:

@@ -18,29 +18,21 @@ from typing import Any
 import numpy as np
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.composer import ComposerError
 from ruamel.yaml.constructor import ConstructorError, RoundTripConstructor
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.scalarbool import ScalarBoolean
+from ruamel.yaml.scanner import ScannerError
 
+from sim.declared.values import Location, Wrong, shown
 from sim.errors import ScenarioError
 from sim.naming import nearest
-
-#: Where a value stands: ``("arms", "warm", "policies", 0)``.
-Location = tuple[str | int, ...]
 
 MOST_BYTES = 1_000_000
 MOST_ENTRIES = 100_000
 MOST_LEVELS = 12
 LARGEST = 10**15
 ENDINGS = (".yaml", ".yml")
-
-
-class Wrong(ValueError):
-    """A value that cannot be, and where it stands; becomes a ``ScenarioError`` once file and line are known."""
-
-    def __init__(self, location: Location, message: str) -> None:
-        super().__init__(message)
-        self.location = location
 
 
 @dataclass
@@ -72,34 +64,16 @@ def key_path(location: Location) -> str:
     return text
 
 
-def hint(name: Any, known: Sequence[str]) -> str:
-    """`` - did you mean 'x'?``, or all that would be valid."""
-    return nearest(str(name), known) or f"; valid: {', '.join(known)}"
-
-
-def shown(value: Any) -> str:
-    """A value as a person wrote it, on one line and cut if long."""
-    if value is None:
-        return "nothing"
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    text = "a mapping" if isinstance(value, Mapping) else repr(value)
-    return text if len(text) <= 50 else f"{text[:46]} ..."
-
-
 def read(path: str | Path) -> Reading:
     """A scenario file with all its parents merged into it. Raises ``ScenarioError``."""
     child = Path(path)
-    chain = [_read_one(child)]
-    seen = [child.resolve()]
-    files = [child]
+    files, chain = [child], [_read_one(child)]
     while "extends" in chain[-1].spec:
         parent = _parent(files[-1], chain[-1])
-        if parent.resolve() in seen:
+        if parent.resolve() in [file.resolve() for file in files]:
             names = " -> ".join(file.name for file in (*files, parent))
             raise chain[-1].error(Wrong(("extends",), f"goes round in a circle ({names}); a scenario cannot extend itself"))
         files.append(parent)
-        seen.append(parent.resolve())
         chain.append(_read_one(parent))
     merged = Reading(child.stem)
     for one in reversed(chain):
@@ -164,17 +138,15 @@ def _read_one(path: Path) -> Reading:
 def _text(path: Path) -> str:
     """The file as text. Raises ``ScenarioError`` for what cannot be a scenario."""
     try:
-        if path.is_dir():
-            files = sorted(file.name for file in path.glob("*.yaml"))
-            example = f", such as {files[0]}" if files else ""
-            raise ScenarioError(f"{path}: is a folder; name a scenario file in it{example}")
         with path.open("rb") as file:
             data = file.read(MOST_BYTES + 1)
+    except IsADirectoryError:
+        files = sorted(file.name for file in path.glob("*.yaml"))
+        example = f", such as {files[0]}" if files else ""
+        raise ScenarioError(f"{path}: is a folder; name a scenario file in it{example}") from None
     except FileNotFoundError:
         beside = [other.name for other in path.parent.glob("*") if other.suffix in ENDINGS] if path.parent.is_dir() else []
         raise ScenarioError(f"there is no such file{nearest(path.name, beside)}", where=str(path)) from None
-    except ScenarioError:
-        raise
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise ScenarioError(f"{path}: cannot be read ({reason})") from None
@@ -226,8 +198,8 @@ def _parse(text: str, path: Path) -> Any:
         raise ScenarioError(f"{path}:{twice.line}: {key_path((str(twice.key),))}: appears twice; keep one of the two") from None
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        line = mark.line + 1 if mark else 1
-        raise ScenarioError(f"{path}:{line}: {_syntax(str(error.problem or error.context))}") from None
+        said = _syntax(error, text[mark.index :] if mark else "")
+        raise ScenarioError(f"{path}:{mark.line + 1 if mark else 1}: {said}") from None
     except RecursionError:
         raise ScenarioError(f"{path}: is nested too deeply for a scenario") from None
     except Exception as error:  # the parser has no promise about what it raises on arbitrary text
@@ -237,15 +209,15 @@ def _parse(text: str, path: Path) -> Any:
         raise ScenarioError(f"{path}:{line}: is not valid YAML ({reason[:120]})") from None
 
 
-def _syntax(problem: str) -> str:
-    """A parser's complaint in words that help."""
-    if "\\t" in problem or "\t" in problem:
+def _syntax(error: MarkedYAMLError, at: str) -> str:
+    """What the parser could not read, in words that help. ``at``: the text from where it stopped."""
+    if at.startswith("\t"):
         return "a tab stands where YAML needs spaces; indent with spaces"
-    if "mapping values are not allowed" in problem:
+    if at.startswith(":") and isinstance(error, ScannerError):
         return "is not valid YAML here; if a text contains ': ', put the whole text in quotes; if not, check the indentation"
-    if "another document" in problem:
+    if at.startswith("---") and isinstance(error, ComposerError):
         return "a second document begins ('---'); a file holds one scenario"
-    return f"is not valid YAML ({problem.strip()[:120]})"
+    return f"is not valid YAML ({str(error.problem or error.context).strip()[:120]})"
 
 
 def plain(node: Any, at: Location, origins: dict[Location, tuple[str, int]], file: str = "") -> Any:
@@ -257,36 +229,21 @@ def plain(node: Any, at: Location, origins: dict[Location, tuple[str, int]], fil
         raise Wrong(at[:4], "is nested too deeply for a scenario")
     if len(origins) > MOST_ENTRIES:
         raise Wrong(at[:1], f"holds more than {MOST_ENTRIES:,} entries (repeated anchors?)")
-    _refuse_tag(node, at)
-    if isinstance(node, Mapping):
-        return {_key(key, at): _noted(node, key, (*at, _key(key, at)), origins, file) for key in node}
-    if isinstance(node, (list, tuple)):
-        return [_noted(node, i, (*at, i), origins, file) for i in range(len(node))]
-    return _scalar(node, at)
-
-
-def _noted(parent: Any, key: Any, at: Location, origins: dict[Location, tuple[str, int]], file: str) -> Any:
-    """One entry of a mapping or list, with its line noted before it is looked into."""
-    line = 0
-    if isinstance(parent, (CommentedMap, CommentedSeq)):
-        marks = (parent.lc.data or {}).get(key)
-        line = marks[0] + 1 if marks else 0
-    above = origins.get(at[:-1], (file, 0))
-    origins[at] = (file, line) if line else above
-    return plain(parent[key], at, origins, file)
-
-
-def _key(key: Any, at: Location) -> str:
-    if not isinstance(key, str):
-        raise Wrong(at, f"the key {shown(key)} must be text; put it in quotes")
-    _encodable(key, at)
-    return str(key)
-
-
-def _refuse_tag(node: Any, at: Location) -> None:
     tag = getattr(getattr(node, "tag", None), "value", None)
     if tag is not None:
         raise Wrong(at, f"the YAML tag {shown(str(tag))} has no place in a scenario; write the plain value")
+    named = isinstance(node, Mapping)
+    if not named and not isinstance(node, (list, tuple)):
+        return _scalar(node, at)
+    lines = (node.lc.data or {}) if isinstance(node, (CommentedMap, CommentedSeq)) else {}
+    found = {}
+    for key in node if named else range(len(node)):
+        if named and not isinstance(key, str):
+            raise Wrong(at, f"the key {shown(key)} must be text; put it in quotes")
+        name = _scalar(key, at) if named else key
+        origins[(*at, name)] = (file, lines[key][0] + 1) if key in lines else origins.get(at, (file, 0))
+        found[name] = plain(node[key], (*at, name), origins, file)
+    return found if named else list(found.values())
 
 
 def _scalar(node: Any, at: Location) -> Any:
@@ -303,19 +260,14 @@ def _scalar(node: Any, at: Location) -> Any:
         if not math.isfinite(value):
             raise Wrong(at, f"must be a finite number, not {float(value)}")
         return float(value)
-    if isinstance(value, str):
-        _encodable(value, at)
+    if isinstance(value, str):  # which must survive being written to a file: line ends and tabs do, half characters do not
+        bad = [c for c in value if unicodedata.category(c) in ("Cc", "Cs") and c not in "\n\t"]
+        if bad:
+            raise Wrong(at, f"contains the character {bad[0]!a}, which cannot be part of a text")
         return str(value)
     if isinstance(value, datetime.date):
         raise Wrong(at, f"was read as a date ({value}); put it in quotes to mean text")
     raise Wrong(at, f"must be text, a number, true, false, a list or a mapping, not {type(value).__name__}")
-
-
-def _encodable(text: str, at: Location) -> None:
-    """Text must survive being written to a file: no control characters but line ends and tabs, no half characters."""
-    bad = [c for c in text if unicodedata.category(c) in ("Cc", "Cs") and c not in "\n\t"]
-    if bad:
-        raise Wrong(at, f"contains the character {bad[0]!a}, which cannot be part of a text")
 
 
 def to_text(spec: Mapping[str, Any], keys: Sequence[str] = ()) -> str:

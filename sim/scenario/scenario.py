@@ -10,25 +10,27 @@ import hashlib
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import ValidationError
 
+from sim.declared.values import Frozen, Location, Wrong, shown
 from sim.errors import ScenarioError, UsageError
 from sim.naming import nearest
+from sim.people.attachment import Attachment
 from sim.scenario.changes import ENSEMBLE
-from sim.scenario.clinic import ClinicFile, Plan, planned
-from sim.scenario.fields import KEYS, ArmFile, ScenarioFile, json_schema
+from sim.scenario.fields import KEYS, ArmFile, Asked, ScenarioFile, json_schema
 from sim.scenario.findings import first_finding
-from sim.scenario.people import STYLE_POINT, Attachment, Frozen, crossed_people, of_style, one_client, one_therapist
-from sim.scenario.reading import Location, Reading, Wrong, plain, read, shown, to_text
-from sim.scenario.sweep import Batch, BatchFile, changed, checked_batch, each_change, may_be_kept
+from sim.scenario.people import MANY, STYLE_POINT, of_style
+from sim.scenario.reading import Reading, plain, read, to_text
+from sim.scenario.sweep import Batch, changed, each_change, fits, may_be_kept
 from sim.screen import html_table
 from sim.theory.ensemble import usual_count
 from sim.theory.parameters import PARAMETERS
 from sim.theory.regions import CONTAINS
 from sim.theory.styles import STYLES
 from sim.therapy.clinic.matching import ORACLE
+from sim.therapy.clinic.plan import Plan
 from sim.therapy.interventions import Forced, Interventions, clamped_quantities, overlap
 from sim.therapy.policies import parameters_set_by
 
@@ -106,7 +108,7 @@ class Arm(Frozen):
         return Interventions(self.switch_off, self.cut, self.clamp, self.force)
 
 
-class Scenario(Frozen):
+class Scenario(Asked):
     """A scenario as it will be run, all arms spelled out.
 
     It does not change: ``but`` gives a changed copy, ``to_yaml`` the file. Every field has the meaning and the unit of the key of
@@ -117,23 +119,14 @@ class Scenario(Frozen):
     """
 
     name: str
-    question: str
     title: str
-    design: Literal["arms", "crossed", "clinic"]
-    clients_per_arm: int
-    clients_per_therapist: int
-    sessions: int
-    exchanges: int
-    replicates: int
-    follow_up_months: int
     arms: tuple[Arm, ...]
     traced: dict[str, tuple[int, ...]]
     spec: dict[str, Any]
     keep_sessions: bool = True
     keep_assessments: bool = True
-    ensemble: int = 0  # with how many other parameter sets it is run besides
     keep_items: bool = False
-    report: Literal["usual", "interaction"] = "usual"  # what its report answers first
+    ensemble: int = 0  # with how many other parameter sets it is run besides
     batch: Batch | None = None
 
     def __repr__(self) -> str:
@@ -231,27 +224,21 @@ def _built(reading: Reading, name: str) -> Scenario:
     try:
         file = ScenarioFile.model_validate(reading.spec)
         _belongs(file)
-        arms = tuple(_crossed_arms(file) if file.design == "crossed" else _arms(file))
+        arms = tuple(_arms(file))
+        _checked_batch(file, arms, reading)
+        asked = {key: getattr(file, key) for key in Asked.model_fields}
+        asked["title"] = file.title or re.sub(r"[_-]+", " ", name).capitalize()
         return Scenario(
+            **asked,
             name=name,
-            question=file.question,
-            title=file.title or re.sub(r"[_-]+", " ", name).capitalize(),
-            design=file.design,
-            clients_per_arm=file.clients_per_arm,
-            clients_per_therapist=file.clients_per_therapist,
-            sessions=file.sessions,
-            exchanges=file.exchanges,
-            replicates=file.replicates,
-            follow_up_months=file.follow_up_months,
             arms=arms,
             traced=_traced(file, arms),
             spec=reading.spec,
             keep_sessions=file.record.sessions,
             keep_assessments=file.record.assessments,
-            ensemble=file.parameters.ensemble,
             keep_items=file.record.items,
-            report=file.report,
-            batch=None if file.batch is None else _batch(file.batch, file, arms, reading),
+            ensemble=int(file.parameters.get(ENSEMBLE, 0)),
+            batch=file.batch,
         )
     except ValidationError as error:
         raise first_finding(error, reading) from None
@@ -259,10 +246,13 @@ def _built(reading: Reading, name: str) -> Scenario:
         raise reading.error(wrong) from None
 
 
-def _batch(batch: BatchFile, file: ScenarioFile, arms: tuple[Arm, ...], reading: Reading) -> Batch:
-    """The batch, every level of every factor tried alone: a mistake shows now, with its line, not in the middle of the night."""
-    found = checked_batch(batch, tuple(arm.name for arm in arms), file.design == "clinic")
-    if file.parameters.ensemble:
+def _checked_batch(file: ScenarioFile, arms: tuple[Arm, ...], reading: Reading) -> None:
+    """Every level of every factor is tried alone: a mistake shows now, with its line, not in the middle of the night."""
+    batch = file.batch
+    if batch is None:
+        return
+    fits(batch, tuple(arm.name for arm in arms), file.design == "clinic")
+    if ENSEMBLE in file.parameters:
         raise Wrong(("parameters",), "'ensemble' and a batch do not go together; run the points that matter by themselves")
     try:
         traced = file.record.exchanges is not None
@@ -278,7 +268,6 @@ def _batch(batch: BatchFile, file: ScenarioFile, arms: tuple[Arm, ...], reading:
             raise Wrong(at, str(wrong)) from None
         except ScenarioError as error:
             raise Wrong(at, error.told) from None
-    return found
 
 
 def _belongs(file: ScenarioFile) -> None:
@@ -305,40 +294,49 @@ def _belongs(file: ScenarioFile) -> None:
             raise Wrong(("record", key), only)
 
 
-def _plan(file: ScenarioFile, own: ClinicFile | None, at: Location) -> Plan | None:
-    return planned(file.clinic, own, at) if file.design == "clinic" else None
+def _plan(usual: Plan | None, own: Plan | None, at: Location) -> Plan:
+    """The plan of one arm: what it says itself, else what the scenario says, else the defaults. Raises ``Wrong``."""
+    said, mine = ({} if one is None else {key: getattr(one, key) for key in one.model_fields_set} for one in (usual, own))
+    plan = Plan.model_validate({**said, **mine})
+    for key in ("intake_weeks", "training_from"):
+        value = getattr(plan, key)
+        if value <= plan.weeks:
+            continue
+        if key not in mine and "weeks" in mine:
+            raise Wrong((*at, "clinic", "weeks"), f"is {plan.weeks}, fewer than clinic.{key}, which is {value}")
+        where = (*at, "clinic", key) if key in mine else ("clinic", key)
+        raise Wrong(where, f"is {value}, beyond the {plan.weeks} weeks that the clinic is followed")
+    return plan
 
 
 def _arms(file: ScenarioFile) -> Iterable[Arm]:
-    """The arms of ``design: arms`` and ``clinic``: each takes from the scenario what it does not say itself."""
-    client = one_client(file.client, ("client",))
-    therapist = one_therapist(file.therapist, ("therapist",))
-    parameters = file.parameters.parameters
+    """The arms, each of which takes from the scenario what it does not say itself."""
+    parameters = {name: value for name, value in file.parameters.items() if name != ENSEMBLE}
     common = {**parameters_set_by(file.policies), **parameters}
-    arms = file.arms or {"all": ArmFile.model_validate({})}
-    sessions = {name: arm.sessions if arm.sessions is not None else file.sessions for name, arm in arms.items()}
+    usual = {"all": ArmFile.model_validate({})}
+    arms = _crossed(file) if file.design == "crossed" else {name: (0, arm) for name, arm in (file.arms or usual).items()}
+    sessions = {name: arm.sessions if arm.sessions is not None else file.sessions for name, (_, arm) in arms.items()}
     # What is forced for all must be possible in one of the arms that it holds for; in a shorter one it has no effect.
-    meant = [sessions[name] for name, arm in arms.items() if "force" not in arm.model_fields_set]
+    meant = [sessions[name] for name, (_, arm) in arms.items() if "force" not in arm.model_fields_set]
     if meant:
         _within(file.force, (), max(meant), file.exchanges)
-    for name, arm in arms.items():
+    for name, (cohort, arm) in arms.items():
         at: Location = ("arms", name)
         said = arm.model_fields_set
+        keys = ("client", "therapist", "switch_off", "force", "policies")
+        if "force" in said:
+            _within(arm.force, at, sessions[name], file.exchanges)
         yield Arm(
+            **{key: getattr(arm if key in said else file, key) for key in keys},
             name=name,
-            client=one_client(arm.client, (*at, "client")) if "client" in said else client,
-            therapist=one_therapist(arm.therapist, (*at, "therapist")) if "therapist" in said else therapist,
             # What an arm says, its policies first, goes before what the scenario says for all.
             parameters={**(parameters if "policies" in said else common), **parameters_set_by(arm.policies), **arm.parameters},
             lesions={**file.lesions, **arm.lesions},
-            switch_off=arm.switch_off if "switch_off" in said else file.switch_off,
             cut={**file.cut, **arm.cut},
             clamp=_clamped_in(arm, at, file),
-            force=_within(arm.force, at, sessions[name], file.exchanges) if "force" in said else file.force,
-            policies=arm.policies if "policies" in said else file.policies,
             sessions=sessions[name],
-            cohort=0,
-            clinic=_plan(file, arm.clinic, at),
+            cohort=cohort,
+            clinic=_plan(file.clinic, arm.clinic, at) if file.design == "clinic" else None,
         )
 
 
@@ -357,13 +355,12 @@ def _clamped_in(arm: ArmFile, at: Location, file: ScenarioFile) -> dict[str, flo
     return clamped
 
 
-def _within(force: tuple[Forced, ...], at: Location, sessions: int, exchanges: int) -> tuple[Forced, ...]:
-    """What is forced, if there are such sessions and exchanges."""
+def _within(force: tuple[Forced, ...], at: Location, sessions: int, exchanges: int) -> None:
+    """Raise ``Wrong`` for what is forced at a session or exchange that there is not."""
     for i, one in enumerate(force):
         for key, given, last in (("session", one.session, sessions), ("exchange", one.exchange, exchanges)):
             if given is not None and given > last:
                 raise Wrong((*at, "force", i, key), f"there is no {key} {given}; the last is {last}")
-    return force
 
 
 def _cohort(name: str, client: Attachment) -> int:
@@ -373,39 +370,29 @@ def _cohort(name: str, client: Attachment) -> int:
     return len(STYLES) + int.from_bytes(hashlib.blake2b(name.encode(), digest_size=4).digest(), "little") % 1_000_000
 
 
-def _crossed_arms(file: ScenarioFile) -> Iterable[Arm]:
-    """The arms of ``design: crossed``: the same clients with every therapist."""
+def _crossed(file: ScenarioFile) -> dict[str, tuple[int, ArmFile]]:
+    """What the arms of ``design: crossed`` say, the same clients with every therapist, and their clients' number as a kind."""
     if file.arms:
         raise Wrong(
             ("arms",), "cannot be given in a crossed design, which makes its arms itself; leave it out or use 'design: arms'"
         )
     if file.clients_per_therapist != 1:
         raise Wrong(("clients_per_therapist",), "belongs to 'design: arms'; in a crossed design each pair has its own therapist")
-    clients, therapists = (crossed_people(getattr(file, role), role) for role in ("client", "therapist"))
-    if all(therapist is None for therapist in therapists.values()):
+    for role in ("client", "therapist"):
+        if role not in file.model_fields_set:
+            raise Wrong((role,), f"is missing; it must be {MANY}")
+    if all(therapist is None for therapist in file.therapist.values()):
         raise Wrong(("therapist",), "must have at least one kind of therapist beside none")
-    cohorts: dict[int, str] = {}
-    for client_name, client in clients.items():
-        assert client is not None
+    arms, cohorts = {}, dict[int, str]()
+    for client_name, client in file.client.items():
         cohort = _cohort(client_name, client)
         other = cohorts.setdefault(cohort, client_name)
         if other != client_name:
             raise Wrong(("client", client_name), f"shares its number with '{other}' by chance; choose another name")
-        for therapist_name, therapist in therapists.items():
-            yield Arm(
-                name=f"{client_name} client, {'no' if therapist is None else therapist_name} therapist",
-                client=client,
-                therapist=therapist,
-                parameters={**parameters_set_by(file.policies), **file.parameters.parameters},
-                lesions=file.lesions,
-                switch_off=file.switch_off,
-                cut=file.cut,
-                clamp=file.clamp,
-                force=_within(file.force, (), file.sessions, file.exchanges),
-                policies=file.policies,
-                sessions=file.sessions,
-                cohort=cohort,
-            )
+        for therapist_name, therapist in file.therapist.items():
+            name = f"{client_name} client, {'no' if therapist is None else therapist_name} therapist"
+            arms[name] = cohort, ArmFile.model_construct({"client", "therapist"}, client=client, therapist=therapist)
+    return arms
 
 
 def _traced(file: ScenarioFile, arms: tuple[Arm, ...]) -> dict[str, tuple[int, ...]]:

@@ -14,21 +14,20 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, TypeAdapter, ValidationError, model_validator
 
 from sim.catalogue.columns import CLINIC_TABLES
 from sim.catalogue.measures import TABLES_KEPT, known_measures
+from sim.declared.kinds import ByKind, Distinct, Listed, OneOf, OrNothing
+from sim.declared.values import Frozen, Location, Wrong, hint, shown
 from sim.errors import UsageError
 from sim.naming import nearest
-from sim.scenario.people import Frozen
-from sim.scenario.reading import Location, Wrong, hint, plain, shown
-from sim.scenario.rules import Rule, Strict, mapping, whole
+from sim.scenario.reading import plain
 from sim.theory.parameters import PARAMETERS
+from sim.therapy.clinic.plan import Plan
 
-#: What a failing run may do.
-ON_ERROR = ("skip", "stop", "raise")
 #: Designs that fill a space evenly, and so vary within ranges.
 FILLING = ("latin_hypercube", "sobol")
 MOST_POINTS = 100_000
@@ -46,26 +45,29 @@ _FIXED = {
 }
 #: Keys whose entries are one name, dots included, such as ``lesions.therapist.insula``.
 _OF_NAMES = ("parameters", "lesions", "cut", "clamp")
-#: Keys that hold whole numbers; of a clinic all that its file format takes as such are found by their defaults.
+#: Keys of a scenario that hold whole numbers.
 _WHOLE = ("sessions", "exchanges", "clients_per_arm", "clients_per_therapist", "follow_up_months")
-_WHOLE_IN_CLINIC = ("therapists", "weeks", "intake_weeks", "capacity", "session_every", "overbook", "overbook_after",
-                    "vacant_weeks", "training_from")  # fmt: skip
 
 
 class Range(Frozen):
     """What a factor may be between two ends; ``steps`` levels for designs that need levels."""
 
-    low: float
-    high: float
-    steps: int | None
-    log: bool
-    whole: bool
+    low: float = Field(alias="from")
+    high: float = Field(alias="to")
+    steps: int | None = Field(None, ge=2, le=MOST_POINTS)
+    scale: Literal["linear", "log"] = "linear"
+
+    @model_validator(mode="after")
+    def _the_right_way_round(self) -> Range:
+        if not self.low < self.high:
+            raise Wrong(("to",), f"must lie above 'from', which is {self.low:g}, not {self.high:g}")
+        if self.scale == "log" and self.low <= 0:
+            raise Wrong(("from",), f"must lie above 0 on a log scale, not {self.low:g}")
+        return self
 
     def at(self, share: float) -> float | int:
         """The value at a proportion (0-1) of the way."""
-        if self.whole:  # each whole number has the same share
-            return min(int(self.low) + int(share * (self.high - self.low + 1)), int(self.high))
-        if self.log:
+        if self.scale == "log":
             return math.exp(math.log(self.low) + share * (math.log(self.high) - math.log(self.low)))
         return self.low + share * (self.high - self.low)
 
@@ -73,16 +75,28 @@ class Range(Frozen):
     def levels(self) -> tuple[float | int, ...]:
         """``steps`` values from one end to the other, both included."""
         assert self.steps is not None
-        shares = [i / (self.steps - 1) for i in range(self.steps)]
-        if self.whole:
-            return tuple(dict.fromkeys(round(self.low + s * (self.high - self.low)) for s in shares))
-        return (*(self.at(s) for s in shares[:-1]), self.high)
+        return (*(self.at(i / (self.steps - 1)) for i in range(self.steps - 1)), self.high)
+
+
+class Counts(Range):
+    """A range of whole numbers."""
+
+    def at(self, share: float) -> int:
+        """The whole number at a proportion (0-1) of the way: each has the same share."""
+        return min(int(self.low) + int(share * (self.high - self.low + 1)), int(self.high))
+
+    @property
+    def levels(self) -> tuple[int, ...]:
+        """Up to ``steps`` whole numbers from one end to the other, both included."""
+        assert self.steps is not None
+        between = (self.low + i / (self.steps - 1) * (self.high - self.low) for i in range(self.steps))
+        return tuple(dict.fromkeys(round(value) for value in between))
 
 
 class Levels(Frozen):
     """The values of a factor, one by one."""
 
-    values: tuple[Any, ...]
+    values: Annotated[tuple[Any, ...], Distinct(least=1)]
 
     def at(self, share: float) -> Any:
         """The value at a proportion (0-1): each has the same probability."""
@@ -97,22 +111,53 @@ class Levels(Frozen):
 Factor = Range | Levels
 
 
-class Until(Strict):
+def _in_whole_numbers(vary: dict[str, Any]) -> dict[str, Factor]:
+    """Factors as they are varied: lists are levels, and ranges of what is counted go over whole numbers."""
+    factors: dict[str, Factor] = {}
+    for name, said in vary.items():
+        if not isinstance(said, Range):
+            factors[name] = Levels(values=said)
+        elif not takes_whole_numbers(name):
+            factors[name] = said
+        elif said.low.is_integer() and said.high.is_integer():
+            factors[name] = Counts(**said.model_dump(by_alias=True))
+        else:
+            raise Wrong((name,), "takes whole numbers; so must 'from' and 'to' be")
+    return factors
+
+
+_Factor = Annotated[Factor, ByKind(
+    "a list of levels or a range, such as {from: 0.1, to: 0.5, steps: 5}", Annotated[tuple[Any, ...], Distinct(least=1)], Range
+)]  # fmt: skip
+_Case = Annotated[
+    dict[str, Any], ByKind("a mapping of addresses to values, such as {trust_rate: 0.2}", dict[str, Any]), OrNothing()
+]
+_Kept = Annotated[Listed[Annotated[str, OneOf("table", lambda: TABLES_KEPT)]], AfterValidator(
+    lambda names: tuple(name for name in TABLES_KEPT if name in names)
+)]  # fmt: skip
+_OnError = Literal["skip", "stop", "raise"]
+
+
+class Until(Frozen):
     """When a point has been repeated often enough: judged after every ``every`` replicates, nowhere else."""
 
-    measure: Annotated[str, Rule(lambda value: _measure(value), {"type": "string"})] = Field(
+    measure: Annotated[str, OneOf("measure", known_measures)] = Field(
         description="The measure whose mean over replicates must be known well enough."
     )
-    se: Annotated[float, Rule(lambda value: _positive(value), {"type": "number", "exclusiveMinimum": 0})] = Field(
-        description="Standard error of that mean at which repeating stops."
-    )
+    se: float = Field(gt=0, description="Standard error of that mean at which repeating stops.")
     arm: str | None = Field(None, description="In which arm; left out = in every arm that has the measure.")
     difference: bool = Field(False, description="Whether the difference from the reference arm is meant, not the arm itself.")
-    every: Annotated[int, whole(2, 100_000)] = Field(10, description="Replicates between two checkpoints.")
-    most: Annotated[int, whole(2, 100_000)] = Field(1000, description="Replicates after which repeating stops in any case.")
+    every: int = Field(10, ge=2, le=100_000, description="Replicates between two checkpoints.")
+    most: int = Field(1000, ge=2, le=100_000, description="Replicates after which repeating stops in any case.")
+
+    @model_validator(mode="after")
+    def _one_checkpoint_at_least(self) -> Until:
+        if self.most < self.every:
+            raise Wrong(("most",), f"is {self.most}, fewer than the {self.every} replicates between two checkpoints")
+        return self
 
 
-class BatchFile(Strict):
+class Batch(Frozen):
     """What is varied over many runs, how often each is repeated, and what is kept of them."""
 
     design: Literal["grid", "cases", "latin_hypercube", "sobol", "one_at_a_time"] = Field(
@@ -120,18 +165,18 @@ class BatchFile(Strict):
         description="grid: every combination of levels. cases: what is listed. latin_hypercube, sobol: points spread evenly over "
         "ranges. one_at_a_time: the scenario as it stands, and each level of each factor alone.",
     )
-    vary: Annotated[dict[str, Factor], Rule(lambda value: _vary(value), {"type": "object"})] = Field(
+    vary: Annotated[dict[str, _Factor], AfterValidator(_in_whole_numbers), OrNothing()] = Field(
         {},
         description="Factors by address: a parameter of the model, or a key of the scenario (therapist, policies, "
         "lesions.therapist.insula, clinic.capacity, arms.NAME.policies); each a list of levels, or {from, to, steps, scale}.",
     )
-    cases: Annotated[dict[str, dict[str, Any]], Rule(lambda value: _cases(value), {"type": "object"})] = Field(
+    cases: Annotated[dict[str, _Case], OrNothing()] = Field(
         {}, description="Cases by name (design: cases), each a mapping of addresses to values."
     )
-    points: Annotated[int | None, whole(1, MOST_POINTS)] = Field(
-        None, description="How many points (designs latin_hypercube and sobol; of sobol a power of two)."
+    points: int | None = Field(
+        None, ge=1, le=MOST_POINTS, description="How many points (designs latin_hypercube and sobol; of sobol a power of two)."
     )
-    design_seed: Annotated[int, whole(0, 2**31 - 1)] = Field(0, description="Seed of the design itself: which points are drawn.")
+    design_seed: int = Field(0, ge=0, le=2**31 - 1, description="Seed of the design itself: which points are drawn.")
     random_numbers: Literal["common", "own"] = Field(
         "common",
         description="common: all points have the same people and random draws, so that they can be compared pair by pair.",
@@ -139,59 +184,50 @@ class BatchFile(Strict):
     until: Until | None = Field(
         None, description="Repeat each point until a measure is known well enough, instead of `replicates` times."
     )
-    keep: Annotated[tuple[str, ...], Rule(lambda value: checked_keep(value), {
-        "type": "array", "items": {"enum": list(TABLES_KEPT)}, "uniqueItems": True,
-    })] = Field((), description="Tables to keep beside the summaries.")  # fmt: skip
-    on_error: Literal["skip", "stop", "raise"] = Field(
+    keep: _Kept = Field((), description="Tables to keep beside the summaries.", examples=[["clients"]])
+    on_error: _OnError = Field(
         "skip", description="What a failing run does: noted and left out, noted and the batch stops, or raised at once."
     )
 
-
-class Batch(Frozen):
-    """A batch as it will be run: ``BatchFile`` checked against its scenario."""
-
-    design: str = "grid"
-    vary: dict[str, Factor] = {}
-    cases: dict[str, dict[str, Any]] = {}
-    points: int | None = None
-    design_seed: int = 0
-    random_numbers: str = "common"
-    until: Until | None = None
-    keep: tuple[str, ...] = ()
-    on_error: str = "skip"
-
-
-# ------------------------------------------------------------------------------------------------------------- rules
-
-
-def _positive(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not value > 0:
-        raise Wrong((), f"must be a number above 0, not {shown(value)}")
-    return float(value)
-
-
-def _measure(value: Any) -> str:
-    known = known_measures()
-    if not isinstance(value, str) or value not in known:
-        raise Wrong((), f"unknown measure {shown(value)}{hint(value, known)}")
-    return value
+    @model_validator(mode="after")
+    def _keys_fit_the_design(self) -> Batch:
+        design, filling = self.design, self.design in FILLING
+        if design == "cases" and self.vary:
+            raise Wrong(("vary",), "does not belong to 'design: cases'; list the cases under 'cases', or choose another design")
+        if design == "cases" and not self.cases:
+            raise Wrong(("cases",), "is missing; 'design: cases' lists what each case changes, by name")
+        if design != "cases" and self.cases:
+            raise Wrong(("cases",), f"belongs to 'design: cases'; this one is '{design}'")
+        if filling and not self.vary:
+            raise Wrong(("vary",), f"is missing; 'design: {design}' spreads points over what is varied")
+        points = self.points
+        if filling and points is None:
+            raise Wrong(("points",), f"is missing; 'design: {design}' needs to know how many points, such as 64")
+        if not filling and points is not None:
+            raise Wrong(("points",), f"belongs to the designs {' and '.join(FILLING)}; this one is '{design}'")
+        if design == "sobol" and points is not None and points & (points - 1):
+            near = 2 ** round(math.log2(points))
+            raise Wrong(("points",), f"must be a power of two for a Sobol design, such as {near}, not {points}")
+        for name, factor in self.vary.items():
+            if isinstance(factor, Range) and filling and factor.steps is not None:
+                raise Wrong(("vary", name, "steps"), f"has no meaning in 'design: {design}', which chooses its own levels")
+            if isinstance(factor, Range) and not filling and factor.steps is None:
+                raise Wrong(("vary", name), f"needs 'steps' in 'design: {design}', such as steps: 5, or a list of levels")
+        return self
 
 
 def checked_keep(value: Any) -> tuple[str, ...]:
     """Names of tables to keep, in their usual order. Raises ``Wrong``."""
-    if not isinstance(value, list):
-        raise Wrong((), f"must be a list of tables, such as [clients], not {shown(value)}")
-    for i, name in enumerate(value):
-        if name not in TABLES_KEPT:
-            raise Wrong((i,), f"unknown table {shown(name)}{hint(name, TABLES_KEPT)}")
-        if name in value[:i]:
-            raise Wrong((i,), f"{shown(name)} stands twice in the list")
-    return tuple(name for name in TABLES_KEPT if name in value)
+    try:
+        return TypeAdapter[tuple[str, ...]](_Kept).validate_python(value)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise Wrong(first["loc"], str(first["ctx"]["error"])) from None
 
 
 def checked_on_error(value: str) -> str:
     """What a failing run does. Raises ``UsageError``."""
-    if value not in ON_ERROR:
+    if value not in get_args(_OnError):
         raise UsageError(f"on_error must be skip, stop or raise, not {shown(value)}")
     return value
 
@@ -206,106 +242,25 @@ def may_be_kept(tables: Sequence[str], clinic: bool, *, exchanges: bool, items: 
             raise Wrong((i,), f"no run has a table '{name}' unless the scenario asks for it (record: {{{asked}}})")
 
 
-def _vary(value: Any) -> dict[str, Factor]:
-    return {name: _factor(name, levels) for name, levels in mapping(value, "factors to their levels").items()}
-
-
-def _factor(name: str, value: Any) -> Factor:
-    if isinstance(value, list):
-        if not value:
-            raise Wrong((name,), "has no levels; list at least one")
-        for i, level in enumerate(value):
-            if level in value[:i] and any(
-                level is other or (level == other and type(level) is type(other)) for other in value[:i]
-            ):
-                raise Wrong((name, i), f"{shown(level)} stands twice in the list")
-        return Levels(values=tuple(value))
-    if isinstance(value, Mapping) and {"from", "to"} <= set(value):
-        return _range(name, value)
-    raise Wrong((name,), f"must be a list of levels or a range, such as {{from: 0.1, to: 0.5, steps: 5}}, not {shown(value)}")
-
-
-def _range(name: str, value: Mapping[str, Any]) -> Range:
-    known = ("from", "to", "steps", "scale")
-    for key in value:
-        if key not in known:
-            raise Wrong((name, key), f"is not a key of a range{hint(key, known)}")
-    ends = []
-    for key in ("from", "to"):
-        end = value[key]
-        if isinstance(end, bool) or not isinstance(end, (int, float)):
-            raise Wrong((name, key), f"must be a number, not {shown(end)}")
-        ends.append(end)
-    if not ends[0] < ends[1]:
-        raise Wrong((name, "to"), f"must lie above 'from', which is {ends[0]:g}, not {shown(ends[1])}")
-    scale, steps = value.get("scale", "linear"), value.get("steps")
-    if scale not in ("linear", "log"):
-        raise Wrong((name, "scale"), f"must be linear or log, not {shown(scale)}")
-    if scale == "log" and ends[0] <= 0:
-        raise Wrong((name, "from"), f"must lie above 0 on a log scale, not {shown(ends[0])}")
-    if steps is not None and (isinstance(steps, bool) or not isinstance(steps, int) or not 2 <= steps <= MOST_POINTS):
-        raise Wrong((name, "steps"), f"must be a whole number between 2 and {MOST_POINTS}, not {shown(steps)}")
-    wholly = takes_whole_numbers(name)
-    if wholly and not all(isinstance(end, int) for end in ends):
-        raise Wrong((name,), "takes whole numbers; so must 'from' and 'to' be")
-    return Range(low=ends[0], high=ends[1], steps=steps, log=scale == "log", whole=wholly)
-
-
-def _cases(value: Any) -> dict[str, dict[str, Any]]:
-    cases = mapping(value, "names of cases to what they change")
-    for name, changes in cases.items():
-        if changes is not None and not isinstance(changes, dict):
-            raise Wrong((name,), f"must be a mapping of addresses to values, such as {{trust_rate: 0.2}}, not {shown(changes)}")
-    return {name: changes or {} for name, changes in cases.items()}
-
-
 def takes_whole_numbers(address: str) -> bool:
     """Whether what an address names is a count."""
     last = address.rsplit(".", 1)[-1]
-    return last in _WHOLE or (f".{address}".endswith(f".clinic.{last}") and last in _WHOLE_IN_CLINIC)
+    of_clinic = f".{address}".endswith(f".clinic.{last}") and last in Plan.model_fields
+    return Plan.model_fields[last].annotation is int if of_clinic else last in _WHOLE
 
 
-def checked_batch(file: BatchFile, arms: tuple[str, ...], clinic: bool) -> Batch:
-    """The batch that a file describes, where its keys fit together and fit the scenario. Raises ``Wrong``."""
-    at: Location = ("batch",)
-    if file.design == "cases":
-        if file.vary:
-            raise Wrong(
-                (*at, "vary"), "does not belong to 'design: cases'; list the cases under 'cases', or choose another design"
-            )
-        if not file.cases:
-            raise Wrong((*at, "cases"), "is missing; 'design: cases' lists what each case changes, by name")
-    elif file.cases:
-        raise Wrong((*at, "cases"), f"belongs to 'design: cases'; this one is '{file.design}'")
-    filling = file.design in FILLING
-    if filling and not file.vary:
-        raise Wrong((*at, "vary"), f"is missing; 'design: {file.design}' spreads points over what is varied")
-    if filling and file.points is None:
-        raise Wrong((*at, "points"), f"is missing; 'design: {file.design}' needs to know how many points, such as 64")
-    if not filling and file.points is not None:
-        raise Wrong((*at, "points"), f"belongs to the designs {' and '.join(FILLING)}; this one is '{file.design}'")
-    if file.design == "sobol" and file.points is not None and file.points & (file.points - 1):
-        near = 2 ** round(math.log2(file.points))
-        raise Wrong((*at, "points"), f"must be a power of two for a Sobol design, such as {near}, not {file.points}")
-    for name, factor in file.vary.items():
-        if not filling and isinstance(factor, Range) and factor.steps is None:
-            raise Wrong((*at, "vary", name), f"needs 'steps' in 'design: {file.design}', such as steps: 5, or a list of levels")
-        if filling and isinstance(factor, Range) and factor.steps is not None:
-            raise Wrong((*at, "vary", name, "steps"), f"has no meaning in 'design: {file.design}', which chooses its own levels")
-    if file.until is not None:
-        _checked_until(file.until, arms, clinic)
-    return Batch(**{name: getattr(file, name) for name in BatchFile.model_fields})
-
-
-def _checked_until(until: Until, arms: tuple[str, ...], clinic: bool) -> None:
-    at: Location = ("batch", "until")
+def fits(batch: Batch, arms: tuple[str, ...], clinic: bool) -> None:
+    """Raise ``Wrong`` where a batch repeats until something is known that its scenario does not have."""
+    until = batch.until
+    if until is None:
+        return
     if until.arm is not None and until.arm not in arms:
-        raise Wrong((*at, "arm"), f"there is no arm {shown(until.arm)}{nearest(until.arm, arms)}; arms are: {', '.join(arms)}")
-    if until.most < until.every:
-        raise Wrong((*at, "most"), f"is {until.most}, fewer than the {until.every} replicates between two checkpoints")
+        said = f"there is no arm {shown(until.arm)}{nearest(until.arm, arms)}; arms are: {', '.join(arms)}"
+        raise Wrong(("batch", "until", "arm"), said)
     known = known_measures(clinic)
     if until.measure not in known:
-        raise Wrong((*at, "measure"), f"{shown(until.measure)} does not exist in this design{hint(until.measure, known)}")
+        said = f"{shown(until.measure)} does not exist in this design{hint(until.measure, known)}"
+        raise Wrong(("batch", "until", "measure"), said)
 
 
 # ---------------------------------------------------------------------------------------------------------- addresses
@@ -322,7 +277,8 @@ def place(address: str, spec: Mapping[str, Any], keys: tuple[str, ...]) -> tuple
     if first not in keys:
         if address in PARAMETERS:
             return ("parameters", address)
-        raise Wrong((), f"is neither a key of a scenario nor a parameter of the model{nearest(address, (*keys, *PARAMETERS))}")
+        close = nearest(first, keys) if rest else nearest(address, (*keys, *PARAMETERS))
+        raise Wrong((), f"is neither a key of a scenario nor a parameter of the model{close}")
     if first in _FIXED:
         raise Wrong((), f"'{first}' cannot be varied: {_FIXED[first]}")
     if not rest:
@@ -369,14 +325,14 @@ def changed(spec: Mapping[str, Any], changes: Mapping[str, Any], keys: tuple[str
     return new
 
 
-def each_change(file: BatchFile) -> Iterator[tuple[Location, dict[str, Any]]]:
+def each_change(batch: Batch) -> Iterator[tuple[Location, dict[str, Any]]]:
     """Every level of every factor alone, and every case, with where it stands: what is checked when a file is read."""
-    for name, factor in file.vary.items():
+    for name, factor in batch.vary.items():
         if isinstance(factor, Levels):
             for i, level in enumerate(factor.values):
                 yield ("batch", "vary", name, i), {name: level}
         else:
             for key, share in (("from", 0.0), ("to", 1.0)):
                 yield ("batch", "vary", name, key), {name: factor.at(share)}
-    for name, changes in file.cases.items():
+    for name, changes in batch.cases.items():
         yield ("batch", "cases", name), changes

@@ -1,15 +1,19 @@
-"""From a scenario's arm to a world: who takes part, who meets whom, with which numbers."""
+"""From a scenario's arm to a world or a clinic: who takes part, who meets whom, with which numbers."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from sim import luck
+from sim.engine.wiring import trace_columns
+from sim.luck import Luck
 from sim.people.population import draw
 from sim.people.state import DYAD, PERSON, Columns
 from sim.scenario.scenario import Arm, Scenario
 from sim.theory.parameters import Parameters
 from sim.theory.regions import lesioned
+from sim.therapy.clinic.feedback import with_feedback
+from sim.therapy.clinic.week import Clinic
 from sim.therapy.course import WEEKS_PER_MONTH
 from sim.therapy.interventions import Intervening
 from sim.therapy.model import SHIPPED, Model
@@ -38,9 +42,9 @@ def client_numbers(scenario: Scenario, arm: Arm) -> np.ndarray:
 
 
 def therapist_numbers(scenario: Scenario, arm: Arm, clients: np.ndarray) -> np.ndarray:
-    """Number of each client's therapist. In a crossed design each client has a therapist of their own, and the
-    therapists of one client in the other arms are copies of that one who differ in style only."""
-    return clients // scenario.clients_per_therapist
+    """Number of each client's therapist, none in an arm without. In a crossed design each client has a therapist of their own,
+    and the therapists of one client in the other arms are copies of that one who differ in style only."""
+    return clients[: 0 if arm.therapist is None else None] // scenario.clients_per_therapist
 
 
 def build(scenario: Scenario, arm: Arm, replicate: int, seed: int, clients: np.ndarray | None = None,
@@ -50,60 +54,90 @@ def build(scenario: Scenario, arm: Arm, replicate: int, seed: int, clients: np.n
     Every dyad has its own copy of the therapist, so dyads are independent and may be simulated in any chunks. Where
     something is held at its course in the baseline, that world comes with it.
     """
-    world = _world(scenario, arm, replicate, seed, clients, model)
-    wanted = arm.interventions
-    if not wanted or not len(world.dyads):
-        return world
-    world.intervention = Intervening(wanted, world.exchange_steps, world.parameters, world.dyads, world.n_exchanges)
-    if wanted.clamp:
-        world.baseline = _world(scenario, arm.model_copy(update={"lesions": {}}), replicate, seed, clients, model)
+    who = client_numbers(scenario, arm) if clients is None else np.asarray(clients, np.int64)
+    therapists = therapist_numbers(scenario, arm, who)
+    world = _world(scenario, arm, replicate, seed, model, who, therapists)
+    if len(world.dyads):
+        _intervene(world, arm)
+    if arm.clamp and world.intervention is not None:
+        unharmed = arm.model_copy(update={"lesions": {}})
+        world.baseline = _world(scenario, unharmed, replicate, seed, model, who, therapists)
         world.baseline.occasions = None
         world.baseline.intervention = world.intervention.recorder()
         world.baseline.trace_row = np.full(len(world.dyads), -1)
     return world
 
 
-def adapted_by_policies(therapists: Columns, arm: Arm) -> None:
-    """What an arm's policies add to its therapists. Writes the columns that they name."""
+def build_clinic(scenario: Scenario, arm: Arm, replicate: int, seed: int, model: Model = SHIPPED) -> Clinic:
+    """The clinic of one arm and replicate, before its first week."""
+    plan = arm.clinic
+    assert plan is not None
+    arriving = arrivals(plan.arrivals_per_week, plan.intake_weeks, Luck(seed, replicate))
+    posts = np.arange(plan.therapists if arm.therapist is not None else 0)
+    world = _world(scenario, arm, replicate, seed, model, np.arange(int(arriving.sum())), posts)
+    traced = scenario.traced.get(arm.name, ())
+    world.trace = np.zeros((len(traced), scenario.exchanges, len(trace_columns(model.exchange))))
+    _intervene(world, arm)
+    return Clinic(
+        world, plan, arriving, lambda numbers: _staff(arm, numbers, world.parameters, world.luck),
+        with_feedback(model.session) if plan.feedback else model.session,
+        keep_sessions=scenario.keep_sessions, keep_assessments=scenario.keep_assessments, traced=traced,
+    )  # fmt: skip
+
+
+def _intervene(world: World, arm: Arm) -> None:
+    """What an experimenter does in this arm inside the exchange."""
+    wanted = arm.interventions
+    if wanted:
+        world.intervention = Intervening(wanted, world.exchange_steps, world.parameters, world.dyads, world.n_exchanges)
+
+
+def arrivals(per_week: float, weeks: int, here: Luck) -> np.ndarray:
+    """Arrivals of each week: Poisson, on random draws of their own, so that more weeks change nothing about the earlier ones."""
+    from scipy.stats import poisson
+
+    chance = here.uniform(0, "arrivals", np.arange(1, weeks + 1))  # the purpose is nobody else's
+    return np.asarray(poisson.ppf(chance, per_week), np.int64) if per_week > 0 else np.zeros(weeks, np.int64)
+
+
+def _staff(arm: Arm, numbers: np.ndarray, parameters: Parameters, here: Luck) -> tuple[Columns, np.ndarray]:
+    """Therapists of an arm and their random-number codes, with what its policies add to them."""
+    code = luck.person("therapist", numbers)
+    people = Columns(PERSON, 0) if arm.therapist is None else draw("therapist", arm.therapist, code, parameters, here)
     for policy in arm.policies:
         for name, amount in POLICIES[policy].adds.items():
-            therapists.keep_within(name, therapists[name] + amount)
+            people.keep_within(name, people[name] + amount)
+    return people, code
 
 
-def _world(scenario: Scenario, arm: Arm, replicate: int, seed: int, clients: np.ndarray | None, model: Model) -> World:
-    """People, dyads and parameters of one arm and replicate, nothing done to them."""
+def _world(scenario: Scenario, arm: Arm, replicate: int, seed: int, model: Model, clients: np.ndarray,
+           therapists: np.ndarray) -> World:  # fmt: skip
+    """People and parameters of one arm and replicate, nothing done to them; of a clinic no courses yet, else each client's."""
     parameters = arm_parameters(arm, model)
-    luck_here = luck.Luck(seed, replicate)
-    client = client_numbers(scenario, arm) if clients is None else np.asarray(clients, np.int64)
-    client_code = luck.person("client", client)
-    people = draw("client", arm.client, client_code, parameters, luck_here)
-    n_dyads = 0 if arm.therapist is None else client.size
-    therapist = therapist_numbers(scenario, arm, client)[:n_dyads]
-    therapist_code = luck.person("therapist", therapist)
-    if arm.therapist is None:
-        therapists = Columns(PERSON, 0)
-    else:
-        therapists = draw("therapist", arm.therapist, therapist_code, parameters, luck_here)
-    adapted_by_policies(therapists, arm)
-    traced = np.isin(client[:n_dyads] - arm.cohort * COHORT_SIZE, scenario.traced.get(arm.name, ()))
-    trace_row = np.where(traced, np.cumsum(traced) - 1, -1)
-    rows = np.arange(n_dyads)
+    here = Luck(seed, replicate)
+    client_code = luck.person("client", clients)
+    people = draw("client", arm.client, client_code, parameters, here)
+    staff, therapist_code = _staff(arm, therapists, parameters, here)
+    met = arm.clinic is None
+    n = therapists.size if met else clients.size
+    rows = np.arange(n) if met else np.zeros(n, np.int64)
+    traced = np.isin(clients[:n] - arm.cohort * COHORT_SIZE, scenario.traced.get(arm.name, ())) & met
     return World(
-        luck=luck_here,
+        luck=here,
         parameters=parameters,
         clients=people,
-        therapists=therapists,
-        dyads=Columns({**DYAD, **model.columns}, n_dyads),
+        therapists=staff,
+        dyads=Columns({**DYAD, **model.columns}, n),
         client_code=client_code,
         therapist_code=therapist_code,
         client_of=rows,
-        therapist_of=rows,
-        pair_code=luck.pair(client_code[:n_dyads], therapist_code),
-        planned_sessions=np.full(n_dyads, arm.sessions),
+        therapist_of=rows.copy(),
+        pair_code=luck.pair(client_code[:n], therapist_code) if met else np.zeros(n, np.uint64),
+        planned_sessions=np.full(n, arm.sessions),
         n_exchanges=scenario.exchanges,
         planned_weeks=arm.sessions,
         strengths=lesioned(arm.lesions),
-        trace_row=trace_row,
+        trace_row=np.where(traced, np.cumsum(traced) - 1, -1),
         exchange_steps=model.exchange,
         occasions=[] if scenario.keep_items else None,
     )

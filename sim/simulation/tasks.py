@@ -15,11 +15,11 @@ import numpy as np
 from sim.errors import UsageError
 from sim.scenario.scenario import Arm, Scenario
 from sim.simulation import build
-from sim.simulation.clinics import clinic_tables, simulated_clinic
 from sim.simulation.tables import Run
 from sim.simulation.tidy import frames, styles_of
+from sim.therapy.clinic.book import tables
 from sim.therapy.clinic.week import Clinic
-from sim.therapy.course import Course, run_course
+from sim.therapy.course import Course, Running
 from sim.therapy.model import SHIPPED, Model
 
 #: Dyads simulated together; a matter of memory and speed only.
@@ -37,56 +37,46 @@ class Task:
 
 def tasks_of(scenario: Scenario, chunk: int) -> list[Task]:
     """The tasks of a scenario, in its order, with at most ``chunk`` clients each."""
-    if scenario.design == "clinic":  # whoever shares therapists is simulated together
-        return [Task(arm, replicate, np.empty(0, np.int64)) for arm in scenario.arms for replicate in range(scenario.replicates)]
-    return [
-        Task(arm, replicate, numbers[i : i + chunk])
-        for arm in scenario.arms
-        for replicate in range(scenario.replicates)
-        for numbers in (build.client_numbers(scenario, arm),)
-        for i in range(0, numbers.size, chunk)
-    ]
+    tasks = []
+    for arm in scenario.arms:
+        numbers = build.client_numbers(scenario, arm) if arm.clinic is None else np.empty(0, np.int64)
+        # Whoever shares therapists is simulated together: one task, though it names nobody.
+        parts = [numbers[i : i + chunk] for i in range(0, max(numbers.size, 1), chunk)]
+        tasks += [Task(arm, replicate, part) for replicate in range(scenario.replicates) for part in parts]
+    return tasks
 
 
 def simulated_part(scenario: Scenario, seed: int, task: Task, model: Model = SHIPPED) -> dict[str, dict[str, Any]]:
     """The tables of one part, as columns: name -> column -> values; names of categories are still numbers."""
+    under_way: Clinic | Running
     if task.arm.clinic is not None:
-        return _of_clinic(simulated_clinic(scenario, task.arm, task.replicate, seed, model))
-    world = build.build(scenario, task.arm, task.replicate, seed, task.clients, model)
-    course = run_course(world, build.arm_weeks(scenario, task.arm), model.session)
-    therapist = build.therapist_numbers(scenario, task.arm, task.clients) if task.arm.therapist is not None else None
-    return _tables(course, task, therapist)
+        under_way = build.build_clinic(scenario, task.arm, task.replicate, seed, model)
+    else:
+        under_way = Running(build.build(scenario, task.arm, task.replicate, seed, task.clients, model), model.session)
+    for _ in range(build.arm_weeks(scenario, task.arm)):
+        under_way.live_a_week()
+    return _columns(scenario, task, under_way if isinstance(under_way, Clinic) else under_way.finish())
 
 
-def _of_clinic(part: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    return {**part, "clients": {**part["clients"], **styles_of(part["clients"])}}
-
-
-def _tables(course: Course, task: Task, therapist: np.ndarray | None) -> dict[str, dict[str, Any]]:
+def _columns(scenario: Scenario, task: Task, left: Clinic | Course) -> dict[str, dict[str, Any]]:
     """The columns of one task's tables, with who they are about; names of categories are still numbers."""
-    c = course.clients
-    clients = {
-        "row": np.arange(task.clients.size),
-        **c,
-        **styles_of(c),
-    }
+    if isinstance(left, Clinic):
+        out = tables(left, left.book)
+        out["clients"] |= styles_of(out["clients"])
+        return out
+    clients = {"row": np.arange(task.clients.size), **left.clients, **styles_of(left.clients)}
+    of = build.therapist_numbers(scenario, task.arm, task.clients)
+    therapist = of if of.size else np.full(task.clients.size, -1)
     out = {}
-    for name, table in (
-        ("clients", clients),
-        ("sessions", course.sessions),
-        ("assessments", course.assessments),
-        ("exchanges", course.exchanges),
-        ("items", course.items),
-    ):
+    for name, table in {**vars(left), "clients": clients}.items():
         if not table:
             continue
         row = table["row"]
         who = {"replicate": np.full(row.size, task.replicate, np.int32), "client": task.clients[row]}
         if name == "items":  # whose therapist is meant is told row by row
-            known = table["therapist"] >= 0
-            who["therapist"] = np.where(known, -1 if therapist is None else therapist[row], -1)
+            who["therapist"] = np.where(table["therapist"] >= 0, therapist[row], -1)
         elif name != "assessments":
-            who["therapist"] = np.full(row.size, -1, np.int64) if therapist is None else therapist[row]
+            who["therapist"] = therapist[row]
         out[name] = {**who, **{k: v for k, v in table.items() if k != "row" and k not in who}}
     return out
 
@@ -109,15 +99,8 @@ def checked_count(name: str, given: Any) -> int:
     return count
 
 
-def run_of(scenario: Scenario, arm: Arm, replicate: int, seed: int, course: Course, model: Model = SHIPPED) -> Run:
-    """What ``run`` would hold of one arm and replicate whose clients, all together, have had this course."""
-    task = Task(arm, replicate, build.client_numbers(scenario, arm))
-    therapist = build.therapist_numbers(scenario, arm, task.clients) if arm.therapist is not None else None
-    part, arms = _tables(course, task, therapist), [a.name for a in scenario.arms]
-    return Run(scenario, seed, **frames([(arm.name, part)], arms, clinic=False), model=model)
-
-
-def run_of_clinic(scenario: Scenario, clinic: Clinic, arm: Arm, replicate: int, seed: int, model: Model = SHIPPED) -> Run:
-    """What ``run`` would hold of one arm and replicate, had this clinic closed now."""
-    part = _of_clinic(clinic_tables(clinic, replicate))
-    return Run(scenario, seed, **frames([(arm.name, part)], [a.name for a in scenario.arms], clinic=True), model=model)
+def run_of(scenario: Scenario, arm: Arm, replicate: int, seed: int, left: Course | Clinic, model: Model = SHIPPED) -> Run:
+    """What ``run`` would hold of one arm and replicate whose clients, all together, have had this course or this clinic."""
+    part = _columns(scenario, Task(arm, replicate, build.client_numbers(scenario, arm)), left)
+    arms = [a.name for a in scenario.arms]
+    return Run(scenario, seed, **frames([(arm.name, part)], arms, clinic=arm.clinic is not None), model=model)

@@ -31,8 +31,7 @@ _MAY_BE_MISSING: Mapping[str, frozenset[str]] = {
     "therapists": frozenset(),
     "items": frozenset({"therapist", "session", *(name for name in columns_of("items") if name.startswith("item_"))}),
 }
-#: Labels of the table of items; questionnaires that were added come behind the shipped ones.
-_OF_ITEMS = {"when": OCCASIONS, "rater": RATERS}
+#: Questionnaires of the table of items; those that were added come behind.
 _FORMS = tuple(dict.fromkeys(one.form for one in INSTRUMENTS))
 #: Parts of a task's tables: arm, then columns.
 Part = tuple[str, Mapping[str, Any]]
@@ -59,12 +58,13 @@ def _labelled(codes: np.ndarray, labels: Iterable[str]) -> pd.Categorical[Any]:
 
 def labels_of(table: str, arms: Iterable[str]) -> dict[str, tuple[str, ...]]:
     """The labels of a table's columns that have a fixed list of them."""
-    found: dict[str, tuple[str, ...]] = {"arm": tuple(arms)}
-    if table == "items":
-        return {**found, **_OF_ITEMS, "instrument": _FORMS}
-    if table == "clients":
-        return {**found, "client_style": (*STYLES, "none"), "therapist_style": (*STYLES, "none"), "ending": tuple(ENDINGS[1:])}
-    return {**found, "rupture_type": tuple(RUPTURE_TYPES)} if table == "sessions" else found
+    styles = (*STYLES, "none")
+    own: dict[str, dict[str, tuple[str, ...]]] = {
+        "items": {"when": tuple(OCCASIONS), "rater": tuple(RATERS), "instrument": _FORMS},
+        "clients": {"client_style": styles, "therapist_style": styles, "ending": tuple(ENDINGS[1:])},
+        "sessions": {"rupture_type": tuple(RUPTURE_TYPES)},
+    }
+    return {"arm": tuple(arms), **own.get(table, {})}
 
 
 def may_be_missing(table: str) -> frozenset[str]:
@@ -75,7 +75,7 @@ def may_be_missing(table: str) -> frozenset[str]:
 def frame(parts: list[Part], table: str, arms: Iterable[str], clinic: bool = False) -> pd.DataFrame:
     """One table from the parts of all tasks, in order, with labels and types."""
     arms, described = list(arms), columns_of(table, clinic)
-    order, counts = list(described), _COUNTS[table]
+    order, counts, labels = list(described), _COUNTS[table], labels_of(table, arms)
     if not parts:
         return pd.DataFrame({name: pd.Series(dtype="float64") for name in order})
     arm_codes = np.concatenate([np.full(p["replicate"].size, arms.index(arm)) for arm, p in parts])
@@ -85,16 +85,10 @@ def frame(parts: list[Part], table: str, arms: Iterable[str], clinic: bool = Fal
         values = np.concatenate([p.get(name, np.full(p["replicate"].size, np.nan)) for _, p in parts])
         if name in may_be_missing(table):
             data[name] = pd.arrays.IntegerArray(np.where(values < 0, 0, values), values < 0)
-        elif table == "items" and name in _OF_ITEMS:
-            data[name] = _labelled(values, _OF_ITEMS[name])
-        elif table == "items" and name == "instrument":
+        elif name == "instrument" and name in labels:
             data[name] = pd.Categorical(values, categories=list(dict.fromkeys([*_FORMS, *values])))
-        elif name in ("client_style", "therapist_style"):
-            data[name] = _labelled(values, [*STYLES, "none"])
-        elif name == "ending":
-            data[name] = _labelled(values - 1, ENDINGS[1:])
-        elif name == "rupture_type":
-            data[name] = _labelled(values, RUPTURE_TYPES)
+        elif name in labels:
+            data[name] = _labelled(values - 1 if name == "ending" else values, labels[name])
         else:
             data[name] = values.astype(np.int32) if name in counts else values
     more = [name for name in data if name not in described]  # of mechanisms and instruments that were added

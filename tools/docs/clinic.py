@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import inspect
 
-from sim.scenario.clinic import ClinicFile
 from sim.therapy.clinic.matching import meaning, rule_names
+from sim.therapy.clinic.plan import Plan
 from sim.therapy.clinic.week import CLINIC
 from sim.therapy.training import PROGRAMMES
 from tools.docs.markdown import table
@@ -37,7 +37,7 @@ def programmes_table() -> str:
 def clinic_keys() -> str:
     """Every key of ``clinic:`` in a scenario."""
     rows = []
-    for name, key in ClinicFile.model_fields.items():
-        default = "all" if key.default is None else list(key.default) if isinstance(key.default, tuple) else key.default
+    for name, key in Plan.model_fields.items():
+        default = "all" if key.default_factory else list(key.default) if isinstance(key.default, tuple) else key.default
         rows.append((f"`{name}`", str(default).lower() if isinstance(default, bool) else default, key.description))
     return table(("key", "default", "meaning"), rows)

@@ -16,7 +16,8 @@ SIM = ROOT / "sim"
 MOST_FILES, MOST_LINES = 12, 2700
 #: The page: rooms in order. An import goes to the same room or up the page.
 ORDER = (
-    "theory", "people", "measurement", "engine", "therapy", "therapy/clinic", "catalogue", "scenario", "simulation", "measures",
+    "declared", "theory", "people", "measurement", "engine", "therapy", "therapy/clinic", "catalogue", "scenario", "simulation",
+    "measures",
     "runs", "storage", "batch", "folders", "export", "evidence", "evidence/claims", "evidence/patterns", "evidence/sensitivity",
     "evidence/calibration", "report", "report/figures/experiments", "report/figures/clinic", "report/figures",
     "report/words/clinic", "report/words", "report/pages", "classroom/course", "classroom", "mesa", "cli/printed", "cli/evidence",

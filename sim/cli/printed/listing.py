@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from sim.scenario.clinic import ClinicFile
 from sim.scenario.scenario import Arm, Scenario
 from sim.screen import Head, table
 from sim.simulation.build import arm_parameters, arm_weeks
 from sim.simulation.tables import Run
 from sim.theory.parameters import Parameter
 from sim.therapy.clinic.matching import meaning, rule_names
+from sim.therapy.clinic.plan import Plan
 from sim.therapy.policies import POLICIES
 from sim.therapy.training import PROGRAMMES
 
@@ -25,7 +25,7 @@ def _changes(arm: Arm) -> str:
     changes += [f"{k} x {v:g}" for k, v in arm.lesions.items()]
     changes += arm.interventions.in_words()
     if arm.clinic is not None:
-        usual = {name: key.default for name, key in ClinicFile.model_fields.items()}
+        usual = {name: key.default for name, key in Plan.model_fields.items()}
         usual["intake_weeks"] = arm.clinic.weeks
         changes += [f"{name}: {_said(v)}" for name, v in arm.clinic if v != usual[name] and name != "weeks"]
     return ", ".join([*arm.policies, *changes]) or "-"
@@ -73,7 +73,9 @@ def batch_of(scenario: Scenario) -> str:
     for name, factor in batch.vary.items():
         if isinstance(factor, Range):
             steps = f" in {factor.steps} steps" if factor.steps else ""
-            lines.append(f"  {name}: {told(factor.low)} to {told(factor.high)}{steps}{' (log scale)' if factor.log else ''}")
+            lines.append(
+                f"  {name}: {told(factor.low)} to {told(factor.high)}{steps}{' (log scale)' if factor.scale == 'log' else ''}"
+            )
         else:
             more = f", ... ({len(factor.values)} levels)" if len(factor.values) > MOST_LISTED else ""
             lines.append(f"  {name}: {', '.join(told(level) for level in factor.values[:MOST_LISTED])}{more}")
@@ -152,8 +154,8 @@ def policies() -> Table:
 def clinic() -> list[Table]:
     """Keys of ``clinic:``, matching rules and programmes."""
     keys = [
-        (name, "all" if key.default is None else _said(key.default) or "none", str(key.description))
-        for name, key in ClinicFile.model_fields.items()
+        (name, "all" if key.default_factory else _said(key.default) or "none", str(key.description))
+        for name, key in Plan.model_fields.items()
     ]
     rules = [(name, meaning(name)) for name in rule_names()]
     taught = []

@@ -65,7 +65,7 @@ def over_factors(found: BatchResults, measure: str) -> Figure:
 def _logarithmic(found: BatchResults, factor: str) -> bool:
     """Whether a factor is varied evenly in its logarithm."""
     varied = found.scenario.batch.vary.get(factor) if found.scenario.batch is not None else None
-    return isinstance(varied, Range) and varied.log
+    return isinstance(varied, Range) and varied.scale == "log"
 
 
 def _one_by_one(found: BatchResults) -> bool:

@@ -19,20 +19,17 @@ from sim.therapy.clinic.states import FOLLOW_UPS, LOST, Standing, counts
 from sim.therapy.course import assess, at_end, attachment_now, joined
 from sim.therapy.session import CENSORED, IN_THERAPY, LOST_WAITING, STILL_WAITING, World
 
-_ASKED_LATER = ("distress", "client_anxiety", "client_avoidance")
-_AT_TIMES = ("anxiety", "avoidance")
-
+#: What is asked of everybody at arrival, and again some time after therapy; and what is kept of each answer.
+ASKED, _KEPT = ("distress", "client_anxiety", "client_avoidance"), ("", "_latent")
 #: One line of the book: a course, all in the units of the client table.
 COURSE = (
-    *(f"{role}_{name}_{when}{kind}" for role in ("client", "therapist") for name in _AT_TIMES for when in ("0", "end")
-      for kind in ("", "_latent")),
+    *(f"{role}_{name}_{when}{kind}" for role in ("client", "therapist") for name in ("anxiety", "avoidance")
+      for when in ("0", "end") for kind in _KEPT),
     "distress_0", "distress_0_latent", "distress_end", "distress_end_latent", "planned_sessions", "sessions_attended", "ending",
     "begin_week", "end_week", "weeks_waited", "course", "wai_client_3", "wai_client_last", "wai_client_mean",
     "ruptures_total", "repairs_total", "sessions_off_track", "gave_up_between",
-    *(f"{name}_{when}{kind}" for when in FOLLOW_UPS for name in _ASKED_LATER for kind in ("", "_latent")),
+    *(f"{name}_{when}{kind}" for when in FOLLOW_UPS for name in ASKED for kind in _KEPT),
 )  # fmt: skip
-#: What is asked of everybody at arrival.
-ARRIVAL = ("distress", "client_anxiety", "client_avoidance")
 
 
 def _blank(n: int) -> Columns:
@@ -56,9 +53,7 @@ class Book:
     clinic: list[dict[str, np.ndarray]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        for name in ARRIVAL:
-            for kind in ("", "_latent"):
-                self.arrival[f"{name}_arrival{kind}"] = np.full(self.n_clients, np.nan)
+        self.arrival = {f"{name}_arrival{kind}": np.full(self.n_clients, np.nan) for name in ASKED for kind in _KEPT}
 
     def make_room(self, courses: int) -> None:
         """Lines for so many courses."""
@@ -69,9 +64,8 @@ class Book:
     def note_arrival(self, w: World, new: np.ndarray) -> None:
         """The intake questionnaires of who comes this week: also the first of their monthly ones."""
         table = assess(w, 0, new)
-        for name in ARRIVAL:
-            for kind in ("", "_latent"):
-                self.arrival[f"{name}_arrival{kind}"][new] = table[f"{name.removeprefix('client_')}{kind}"]
+        for name, answers in self.arrival.items():
+            answers[new] = table[name.replace("_arrival", "").removeprefix("client_")]
         if self.keep_assessments:
             self.assessments.append(table)
 
@@ -93,9 +87,10 @@ class Book:
     def note_sessions(self, w: World, rows: np.ndarray) -> None:
         """Alliance, ruptures, repairs and warnings of this week's sessions, added to their courses' lines."""
         b, number = self.courses, w.dyads.session[rows]
-        b.ruptures_total[rows] = np.nan_to_num(b.ruptures_total[rows]) + w.dyads.withdrawals[rows] + w.dyads.confrontations[rows]
-        b.repairs_total[rows] = np.nan_to_num(b.repairs_total[rows]) + w.dyads.repairs[rows]
-        b.sessions_off_track[rows] = np.nan_to_num(b.sessions_off_track[rows]) + w.dyads.off_track[rows]
+        ruptures = w.dyads.withdrawals + w.dyads.confrontations
+        counted = {"ruptures_total": ruptures, "repairs_total": w.dyads.repairs, "sessions_off_track": w.dyads.off_track}
+        for name, more in counted.items():
+            b[name][rows] = np.nan_to_num(b[name][rows]) + more[rows]
         if "wai_client" not in w.ratings:
             return
         wai = w.ratings["wai_client"][rows]
@@ -148,22 +143,22 @@ def tables(c: Standing, b: Book) -> dict[str, dict[str, Any]]:
     w = c.world
     asked = w.occasions
     w.occasions = None if asked is None else asked.copy()
-    out: dict[str, dict[str, Any]] = {"clients": _clients(c, b)}
-    items, w.occasions = item_table(w.occasions or ()), asked
-    if items:
-        out["items"] = {"client": items.pop("row"), **items}
-    for name, parts in (("sessions", b.sessions), ("exchanges", b.exchanges)):
-        table = joined(parts)
-        if table:
-            row = table.pop("row")
-            out[name] = {"client": w.client_of[row], "therapist": w.therapist_of[row], **table}
-    assessments = joined(b.assessments)
-    if assessments:
-        out["assessments"] = {"client": assessments.pop("row"), **assessments}
-    for name in ("therapists", "clinic"):
-        parts = getattr(b, name)
-        if parts:
-            out[name] = {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
+    found: dict[str, dict[str, Any]] = {"clients": _clients(c, b)}
+    found["items"], w.occasions = item_table(w.occasions or ()), asked
+    found |= {name: joined(getattr(b, name)) for name in ("sessions", "exchanges", "assessments")}
+    found |= {name: {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
+              for name, parts in (("therapists", b.therapists), ("clinic", b.clinic)) if parts}  # fmt: skip
+    out = {}
+    for name, table in found.items():
+        if not table:
+            continue
+        row, rest = table.get("row"), {key: values for key, values in table.items() if key != "row"}
+        if row is not None and name in ("sessions", "exchanges"):
+            rest = {"client": w.client_of[row], "therapist": w.therapist_of[row], **rest}
+        elif row is not None:
+            rest = {"client": row, **rest}
+        n = next(iter(rest.values())).size
+        out[name] = {"replicate": np.full(n, w.luck.replicate, np.int32), **rest}
     return out
 
 

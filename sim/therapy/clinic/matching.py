@@ -75,10 +75,6 @@ def placed(seen: Seen, score: Callable[[int, np.ndarray], np.ndarray]) -> np.nda
     return out
 
 
-def _rows_of(table: np.ndarray) -> Callable[[int, np.ndarray], np.ndarray]:
-    return lambda client, _room: table[client]
-
-
 def by_score(scores: Callable[[Seen], np.ndarray]) -> Rule:
     """A rule from a table of scores, (clients, therapists).
 
@@ -99,7 +95,7 @@ def by_score(scores: Callable[[Seen], np.ndarray]) -> Rule:
                 raise MatchingError(f"scores must be one row a client and one column a therapist, not of shape {table.shape}")
             if np.isnan(table).any():
                 raise MatchingError("scores must be numbers (-inf = never this pair), not NaN")
-            chosen = placed(part, _rows_of(table))
+            chosen = placed(part, lambda client, _room, table=table: table[client])  # type: ignore[misc]
             out[first : first + chosen.size] = chosen
             room = room - np.bincount(np.searchsorted(part.therapist, chosen[chosen >= 0]), minlength=room.size)
             first += chosen.size

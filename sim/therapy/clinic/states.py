@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
+from sim.therapy.clinic.plan import Plan
 from sim.therapy.course import WEEKS_PER_MONTH
 from sim.therapy.session import DROPOUT, IMPROVED, PLANNED, TRANSFERRED, World
 
@@ -17,38 +16,12 @@ FOLLOW_UPS = {"6_months": 26, "12_months": 52}
 NOT_BEGUN = -1  # of a course
 
 
-@dataclass(frozen=True)
-class Service:
-    """How a clinic is run: what a manager could decide.
-
-    ``arriving``: clients who arrive in each week, from the first. ``capacity``: sessions a week that a post has room for.
-    ``every``: weeks between a client's sessions, so that a full caseload is ``capacity * every``. ``matching``: a rule of
-    ``MATCHING``, or ``oracle``. ``overbook``: sessions a week beyond capacity that a post takes on while somebody has waited
-    longer than ``overbook_after`` weeks. ``leave_prob``: chance that a therapist is away in a week. ``turnover``: whether
-    therapists quit and, ``vacant_weeks`` later, are replaced. ``training``: programmes (``PROGRAMMES``), taken from week
-    ``training_from`` on by a share ``trained_share`` of the therapists, drawn by lot.
-    """
-
-    capacity: int
-    arriving: np.ndarray
-    every: int = 1
-    matching: str = "first_free"
-    overbook: int = 0
-    overbook_after: int = 12
-    leave_prob: float = 0.0
-    turnover: bool = False
-    vacant_weeks: int = 1
-    training: tuple[str, ...] = ()
-    trained_share: float = 1.0
-    training_from: int = 1
-
-
 class Standing:
     """The state of a clinic: one entry a client in the order of arrival, one a therapist (also to come), one a course."""
 
-    def __init__(self, world: World, service: Service) -> None:
+    def __init__(self, world: World, plan: Plan) -> None:
         n, m = len(world.clients), len(world.therapists)
-        self.world, self.service = world, service
+        self.world, self.plan = world, plan
         # one entry a client
         self.arrived = 0
         self.state = np.full(n, NOT_YET)
@@ -61,9 +34,9 @@ class Standing:
         self.in_post = np.ones(m, bool)
         self.away = np.zeros(m, bool)
         self.load = np.zeros(m, np.int64)
-        self.turns = np.zeros((m, service.every), np.int64)  # clients by week of the cycle
+        self.turns = np.zeros((m, plan.session_every), np.int64)  # clients by week of the cycle
         self.held = np.zeros(m, np.int64)  # sessions this week
-        self.chosen = by_lot(world, np.arange(m), service.trained_share, exactly=True)
+        self.chosen = by_lot(world, np.arange(m), plan.trained_share, exactly=True)
         self.taken = np.zeros(m, np.int64)  # weeks of training so far
         self.responses = {
             name: np.full(m, np.nan) for name in ("anxiety", "avoidance")

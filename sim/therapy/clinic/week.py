@@ -23,6 +23,7 @@ from sim.theory import equations as eq
 from sim.therapy.clinic.book import Book
 from sim.therapy.clinic.foresight import foreseen_matches
 from sim.therapy.clinic.matching import ORACLE, Seen, choice
+from sim.therapy.clinic.plan import Plan
 from sim.therapy.clinic.states import (
     BETWEEN,
     ENDED,
@@ -31,7 +32,6 @@ from sim.therapy.clinic.states import (
     NOT_BEGUN,
     TREATED,
     WAITING,
-    Service,
     Standing,
     by_lot,
     months_since,
@@ -47,13 +47,24 @@ STAFF_QUESTIONNAIRES = 26  # weeks between the questionnaires that therapists fi
 class Clinic(Standing):
     """A clinic under way. One row a client, in the order of arrival; one row a therapist, those to come included.
 
+    ``arriving``: clients who come in each week, from the first.
     ``draw_therapists``: from numbers to people and their random-number codes, for those who are hired later.
     """
 
-    def __init__(self, world: World, service: Service, draw_therapists: Callable[[np.ndarray], tuple[Columns, np.ndarray]],
-                 session: tuple[Verb, ...] = SESSION, *, keep_sessions: bool = True, keep_assessments: bool = True,
-                 traced: tuple[int, ...] = ()) -> None:  # fmt: skip
-        super().__init__(world, service)
+    def __init__(
+        self,
+        world: World,
+        plan: Plan,
+        arriving: np.ndarray,
+        draw_therapists: Callable[[np.ndarray], tuple[Columns, np.ndarray]],
+        session: tuple[Verb, ...] = SESSION,
+        *,
+        keep_sessions: bool = True,
+        keep_assessments: bool = True,
+        traced: tuple[int, ...] = (),
+    ) -> None:
+        super().__init__(world, plan)
+        self.arriving = arriving
         self.draw_therapists = draw_therapists
         self.session = without(session, () if world.intervention is None else world.intervention.verbs_off)
         self.book = Book(len(world.clients), keep_sessions, keep_assessments)
@@ -93,7 +104,7 @@ class Clinic(Standing):
         for client, therapist in zip(clients.tolist(), therapists.tolist(), strict=True):
             # Weeks of the cycle are filled evenly, this week's first.
             order = np.roll(self.turns[therapist], -w.week)
-            turn = (w.week + int(np.argmin(order))) % self.service.every
+            turn = (w.week + int(np.argmin(order))) % self.plan.session_every
             self.turn[client] = turn
             self.turns[therapist, turn] += 1
         np.add.at(self.load, therapists, 1)
@@ -133,8 +144,8 @@ def _make_room(c: Clinic, courses: int) -> None:
 
 def arrive(c: Clinic) -> None:
     """This week's arrivals fill in the intake questionnaires and go on the waiting list."""
-    w, s = c.world, c.service
-    n = int(s.arriving[w.week - 1]) if w.week <= s.arriving.size else 0
+    w = c.world
+    n = int(c.arriving[w.week - 1]) if w.week <= c.arriving.size else 0
     new = np.arange(c.arrived, c.arrived + n)
     c.arrived += n
     c.state[new], c.since[new], c.arrival[new] = WAITING, w.week, w.week
@@ -163,12 +174,12 @@ def give_up_waiting(c: Clinic) -> None:
 
 def come_and_go(c: Clinic) -> None:
     """Therapists are away for a week, or leave for good: their clients wait for another, the post is vacant and then filled."""
-    w, s = c.world, c.service
+    w, plan = c.world, c.plan
     due = sum(week <= w.week for week in c.vacant)
     c.vacant = c.vacant[due:]
     hire(c, due)
-    c.away = c.in_post & (w.luck.uniform(w.therapist_code, "leave", w.week) <= s.leave_prob)
-    if not s.turnover:
+    c.away = c.in_post & (w.luck.uniform(w.therapist_code, "leave", w.week) <= plan.leave_prob)
+    if not plan.turnover:
         return
     chance = applied(eq.quitting_probability, w.parameters, columns=w.therapists)
     gone = np.flatnonzero(c.in_post & (w.luck.uniform(w.therapist_code, "quitting", w.week) <= chance))
@@ -179,7 +190,7 @@ def come_and_go(c: Clinic) -> None:
     c.end_courses(rows, BETWEEN)
     c.in_post[gone] = False
     c.away[gone] = False
-    c.vacant += [w.week + s.vacant_weeks] * gone.size
+    c.vacant += [w.week + plan.vacant_weeks] * gone.size
 
 
 def hire(c: Clinic, n: int) -> None:
@@ -191,45 +202,38 @@ def hire(c: Clinic, n: int) -> None:
     people, code = c.draw_therapists(new)
     w.therapists, w.therapist_code = w.therapists.grown(len(w.therapists) + n), np.concatenate([w.therapist_code, code])
     w.therapists.data[:, new] = people.data
-    c.chosen = np.concatenate([c.chosen, by_lot(w, new, c.service.trained_share, exactly=False)])
-    c.turns = np.concatenate([c.turns, np.zeros((n, c.service.every), np.int64)])
-    c.in_post = np.concatenate([c.in_post, np.ones(n, bool)])
-    c.away = np.concatenate([c.away, np.zeros(n, bool)])
+    c.chosen = np.concatenate([c.chosen, by_lot(w, new, c.plan.trained_share, exactly=False)])
     c.responses = {name: np.concatenate([given, np.full(n, np.nan)]) for name, given in c.responses.items()}
-    for name in ("load", "held", "taken"):
-        setattr(c, name, np.concatenate([getattr(c, name), np.zeros(n, np.int64)]))
+    for name in ("in_post", "away", "load", "held", "taken", "turns"):
+        old = getattr(c, name)
+        setattr(c, name, np.concatenate([old, np.full((n, *old.shape[1:]), name == "in_post", old.dtype)]))
 
 
 def train(c: Clinic) -> None:
     """Therapists who take part in supervision or training learn a little more. Writes what the programmes name."""
-    if c.service.training and c.world.week >= c.service.training_from:
+    if c.plan.training and c.world.week >= c.plan.training_from:
         c.taken[c.chosen & c.in_post] += 1
-        teach(c.world.therapists, c.service.training, np.where(c.in_post, c.taken, 0))
+        teach(c.world.therapists, c.plan.training, np.where(c.in_post, c.taken, 0))
 
 
 def match(c: Clinic) -> None:
     """Those who wait for a therapist get one, as far as there is room: first who is between therapists, then by waiting time."""
-    w, s = c.world, c.service
+    w, plan = c.world, c.plan
     _ask_staff(c)
-    waiting = np.concatenate([_by_time(c, BETWEEN), _by_time(c, WAITING)])
-    sessions = s.capacity
-    if s.overbook and waiting.size and (w.week - c.since[waiting]).max() > s.overbook_after:
-        sessions += s.overbook
-    room = np.where(c.in_post & ~c.away, np.maximum(sessions * s.every - c.load, 0), 0)
+    waiting = np.flatnonzero(np.isin(c.state, (BETWEEN, WAITING)))
+    waiting = waiting[np.lexsort((c.since[waiting], c.state[waiting] != BETWEEN))]
+    sessions = plan.capacity
+    if plan.overbook and waiting.size and (w.week - c.since[waiting]).max() > plan.overbook_after:
+        sessions += plan.overbook
+    room = np.where(c.in_post & ~c.away, np.maximum(sessions * plan.session_every - c.load, 0), 0)
     if not waiting.size or not room.sum():
         return
-    if s.matching == ORACLE:
+    if plan.matching == ORACLE:
         chosen = foreseen_matches(w, c.session, waiting, room, _sessions_left(c, waiting), c.brought(waiting))
     else:
-        chosen = choice(s.matching, _seen(c, waiting, room))
+        chosen = choice(plan.matching, _seen(c, waiting, room))
     clients, therapists = waiting[chosen >= 0], chosen[chosen >= 0]
     c.begin_courses(clients, therapists, _sessions_left(c, clients))
-
-
-def _by_time(c: Clinic, state: int) -> np.ndarray:
-    """Clients in this state, who has been in it longest first."""
-    rows = np.flatnonzero(c.state == state)
-    return rows[np.argsort(c.since[rows], kind="stable")]
 
 
 def _sessions_left(c: Clinic, clients: np.ndarray) -> np.ndarray:
@@ -285,7 +289,7 @@ def hold_sessions(c: Clinic) -> None:
     """Everybody in therapy whose turn it is meets, as in a single course; some leave afterwards."""
     w = c.world
     rows = np.flatnonzero(w.ending[: c.courses] == IN_THERAPY)
-    turn = c.turn[w.client_of[rows]] == w.week % c.service.every
+    turn = c.turn[w.client_of[rows]] == w.week % c.plan.session_every
     rows = rows[turn & ~c.away[w.therapist_of[rows]]]
     c.met, c.held = rows, np.bincount(w.therapist_of[rows], minlength=c.in_post.size)
     if not rows.size:
@@ -303,7 +307,7 @@ def hold_sessions(c: Clinic) -> None:
 def tire(c: Clinic) -> None:
     """Work tires therapists: overload, distress carried home, unrepaired ruptures; rest restores. Writes ``fatigue``."""
     w, d, m = c.world, c.world.dyads, c.in_post.size
-    of, full = w.therapist_of[c.met], max(c.service.capacity, 1)
+    of, full = w.therapist_of[c.met], max(c.plan.capacity, 1)
     above = d.mean_therapist_arousal[c.met] - w.parameters.therapist_arousal_typical
     w.therapists["fatigue"] = applied(
         eq.fatigue_after, w.parameters, columns=w.therapists, load=c.held / full,

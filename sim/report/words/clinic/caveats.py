@@ -9,9 +9,9 @@ from sim.measures import clinics as cm
 from sim.report.figures.clinic.therapists import treating
 from sim.report.text import arm_name, excludes_zero, number
 from sim.report.words.clinic.answer import is_contested
-from sim.scenario.clinic import Plan
 from sim.simulation.tables import Run
 from sim.therapy.clinic.matching import ORACLE
+from sim.therapy.clinic.plan import Plan
 from sim.therapy.training import PROGRAMMES
 
 #: Half the width of an interval shrinks with the root of the number of replicates.
