@@ -81,10 +81,10 @@ def _of_people(run: Run) -> pd.DataFrame:
     """The measures of arms outside clinics, in the columns of ``rules_compared``: people are known by replicate and number."""
     scenario, rows = run.scenario, []
     arms = {arm.name: arm for arm in scenario.arms}
-    left = run.clients.assign(left=(run.clients["ending"] == "dropout").astype(float)).set_index(["arm", "replicate", "client"])
+    left = run.clients.assign(left=(run.clients["ending"] == "dropout").astype(float)).set_index(["replicate", "client"])
     people: dict[str, Mapping[str, pd.Series]] = {
         "alliance": measures.late_alliance(run),
-        "dropout": {name: left.xs(name)["left"] for name, arm in arms.items() if arm.therapist is not None},
+        "dropout": {name: left.loc[left["arm"] == name, "left"] for name, arm in arms.items() if arm.therapist is not None},
         "distress_change": {name: measures.assessed_change(run, name) for name in arms},
         "difference_from_no_treatment": measures.untreated_differences(run),
     }
