@@ -531,9 +531,7 @@ def test_a_full_disk_leaves_what_was_finished(whole: Path, tmp_path: Path, monke
         run_batch(small(), 5, folder, workers=1, chunk=1)
     monkeypatch.undo()
     interrupted(folder, 2)
-    monkeypatch.setattr(
-        assemble.ValuesHash, "update", lambda *_, **__: (_ for _ in ()).throw(OSError(28, "No space left on device"))
-    )
+    monkeypatch.setattr(ValuesHash, "update", lambda *_, **__: (_ for _ in ()).throw(OSError(28, "No space left on device")))
     with pytest.raises(StoreError, match=r"all chunks are kept"):
         run_batch(small(), 5, folder, workers=1, chunk=1)
     assert not (folder / "manifest.json").exists() and not (folder / ".making").exists()

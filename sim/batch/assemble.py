@@ -33,9 +33,6 @@ from sim.storage import ledger as ledgers
 from sim.storage.names import MANIFEST, SCENARIO
 from sim.storage.store import SYNTHETIC, write_table
 
-#: Gives the pieces of a table once more, from the first.
-Pieces = Callable[[], Iterable[pa.Table]]
-
 _LABEL = pa.dictionary(pa.int32(), pa.string())
 SUMMARY = pa.schema([
     ("point", pa.int32()), ("replicate", pa.int32()), ("arm", _LABEL), ("measure", _LABEL), ("minus", _LABEL),
@@ -131,10 +128,12 @@ def summaries_of(plan: Plan, pieces: Iterable[pa.Table]) -> Iterator[pa.Table]:
         yield pa.table([columns[name] for name in SUMMARY.names], schema=SUMMARY)
 
 
-def rows_of(plan: Plan, name: str, schemas: Sequence[pa.Schema], pieces: Pieces) -> tuple[pa.Schema, Iterator[pa.Table]]:
+def rows_of(
+    plan: Plan, name: str, schemas: Sequence[pa.Schema], pieces: Callable[[], Iterable[pa.Table]]
+) -> tuple[pa.Schema, Iterator[pa.Table]]:
     """A table of the runs themselves: its columns and its rows, in pieces. ``schemas``: those of its parts.
 
-    Columns that are described come in their order, then what was added, by name.
+    ``pieces`` gives the parts' rows, as often as it is asked. Described columns come in order, then what was added, by name.
     """
     every = pa.unify_schemas(list(schemas), promote_options="permissive")
     order = ["point", *columns_of(name, plan.clinic)]

@@ -23,8 +23,6 @@ from sim.errors import StoreError
 from sim.files import append, appending
 from sim.storage.names import LEDGER, refuse_older
 
-_CHECK = "check"
-
 
 @dataclass
 class Ledger:
@@ -46,7 +44,7 @@ class Ledger:
         """Write one line so that it is on the disk when this returns. Where that fails the ledger stays as it was."""
         assert self._file is not None
         check = _chained(self._check, entry)
-        append(self._file, json.dumps({**entry, _CHECK: check}) + "\n")
+        append(self._file, json.dumps({**entry, "check": check}) + "\n")
         self._check = check
         self.lines.append(dict(entry))
 
@@ -63,7 +61,7 @@ def _parsed(data: bytes, path: Path) -> tuple[list[dict[str, Any]], str, int]:
     for i, text in enumerate(whole.splitlines(), 1):
         try:
             entry = json.loads(text)
-            said = entry.pop(_CHECK)
+            said = entry.pop("check")
         except (ValueError, KeyError, AttributeError, TypeError):
             raise StoreError(f"{path}:{i}: is no line of a ledger; restore the file, or start again (--restart)") from None
         check = _chained(check, entry)
