@@ -178,7 +178,7 @@ def years(run: Run) -> list[str]:
             f"Clients who began in year {last['alliance']} rate the alliance, against {arm_name(usual)} "
             f"({with_interval(rows['alliance', usual])}): {'; '.join(gains)} points."
         )
-    with_clients = [arm for arm in others(run) if said.has("dropout") and not np.isnan(said.row("dropout", arm)["difference"])]
+    with_clients = [arm for arm in others(run) if said.has("dropout") and not np.isnan(said.row("dropout", arm)["mean"])]
     if with_clients:
         apart = "; ".join(f"{arm_name(arm)} {apart_in(said, arm, *SHORT[1:])}" for arm in with_clients)
         told.append(f"Over all years they differ so (dropout in percentage points, distress in CORE-OM points): {apart}.")
