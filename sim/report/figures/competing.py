@@ -26,12 +26,12 @@ def competing_figure(found: Sequence[Mapping[str, Any]]) -> Figure:
     import matplotlib.pyplot as plt
     from matplotlib.colors import LinearSegmentedColormap
 
-    from sim.report.drawing import QUIET, styled
+    from sim.report.drawing import BLUE, ORANGE, SYNTHETIC, foot, styled
     from sim.report.text import short
 
     ids = [p.id for p in patterns().values() if p.tier == "calibrate"]
     values = np.array([[one["residuals"].get(i, np.nan) for one in found] for i in ids], float)
-    shades = LinearSegmentedColormap.from_list("residuals", ["#0072B2", "#FFFFFF", "#D55E00"])
+    shades = LinearSegmentedColormap.from_list("residuals", [BLUE, "#FFFFFF", ORANGE])
     with styled():
         figure, ax = plt.subplots(figsize=(4.6 + 1.15 * len(found), 1.6 + 0.27 * len(ids)), layout="constrained")
         image = ax.imshow(values, cmap=shades, vmin=-_REACH, vmax=_REACH, aspect="auto")
@@ -49,7 +49,7 @@ def competing_figure(found: Sequence[Mapping[str, Any]]) -> Figure:
             spine.set_visible(False)
         bar = figure.colorbar(image, ax=ax, location="bottom", shrink=0.5, pad=0.03, aspect=40)
         bar.set_label("residual: (simulated − published) / quarter of the published interval; beyond 2.5 in bold", fontsize=8)
-        figure.supxlabel("synthetic data: simulated people, not real ones", x=0.01, ha="left", fontsize=7.5, color=QUIET)
+        foot(figure, SYNTHETIC)
     return figure
 
 

@@ -21,7 +21,11 @@ from sim.report.drawing import (
     INK,
     QUIET,
     WAI,
+    Shown,
+    bar,
+    beside,
     courses_of,
+    dot,
     in_style,
     label_panels,
     legend_above,
@@ -35,8 +39,9 @@ from sim.report.drawing import (
     panels,
     picture,
     planned_sessions,
+    rows_named,
 )
-from sim.report.text import number, percent, short
+from sim.report.text import interval, number, percent, short, with_interval
 from sim.simulation.tables import Run
 from sim.therapy.course import WEEKS_PER_MONTH
 
@@ -90,27 +95,25 @@ def _heat_map(run: Run, ax: Axes, table: pd.DataFrame) -> None:
     ax.set_title("Late client-rated alliance (WAI, 1-7): mean, 95 % interval, SD between clients, overlap")
     if len(therapists) <= 6 and len(clients) <= 10:
         for k, row in enumerate(table.to_dict("records")):
-            _cell(
-                ax, row, k % len(therapists), k // len(therapists), "white" if row["wai"] > low + 0.62 * (high - low) else "black"
+            y, x = divmod(k, len(therapists))
+            how: dict[str, Any] = {
+                "ha": "center",
+                "va": "center",
+                "color": "white" if row["wai"] > low + 0.62 * (high - low) else "black",
+            }
+            reference = "reference" if np.isnan(row["overlap"]) else f"overlap {percent(row['overlap'])}"
+            ax.text(x, y - 0.2, number(row["wai"]), fontsize=12, fontweight="bold", **how)
+            ax.text(
+                x,
+                y + 0.14,
+                f"{interval(row, 'wai')}\nSD {number(row['wai_sd'])}\n{reference}",
+                fontsize=8,
+                linespacing=1.25,
+                **how,
             )
-    bar = ax.figure.colorbar(image, ax=ax, pad=0.015, fraction=0.05)
-    bar.set_label(f"mean WAI; the colours span {low:g} to {high:g},\nwhere 95 of 100 single clients lie")
-    bar.outline.set_visible(False)
-
-
-def _cell(ax: Axes, row: dict[Any, Any], x: int, y: int, colour: str) -> None:
-    ax.text(x, y - 0.2, number(row["wai"]), ha="center", va="center", color=colour, fontsize=12, fontweight="bold")
-    reference = "reference" if np.isnan(row["overlap"]) else f"overlap {percent(row['overlap'])}"
-    ax.text(
-        x,
-        y + 0.14,
-        f"[{number(row['wai_low'])}, {number(row['wai_high'])}]\nSD {number(row['wai_sd'])}\n{reference}",
-        ha="center",
-        va="center",
-        color=colour,
-        fontsize=8,
-        linespacing=1.25,
-    )
+    key = ax.figure.colorbar(image, ax=ax, pad=0.015, fraction=0.05)
+    key.set_label(f"mean WAI; the colours span {low:g} to {high:g},\nwhere 95 of 100 single clients lie")
+    key.outline.set_visible(False)
 
 
 def _dots(run: Run, ax: Axes, table: pd.DataFrame) -> None:
@@ -118,8 +121,7 @@ def _dots(run: Run, ax: Axes, table: pd.DataFrame) -> None:
     table = table[table["therapist"] != "none"].reset_index(drop=True)
     ax.set(xlim=(1, 7), xlabel=WAI, ylabel="arm")
     ax.set_title("Late alliance: mean and 95 % interval; grey: middle 50 % and 95 % of single clients")
-    ax.set_yticks(range(len(table)), [short(a) for a in table["arm"]])
-    ax.set_ylim(len(table) - 0.4, -0.6)
+    rows_named(ax, [short(a) for a in table["arm"]])
     if table.empty or not len(run.sessions):
         nothing_to_show(ax, "nobody in this scenario has therapy")
         return
@@ -130,13 +132,10 @@ def _dots(run: Run, ax: Axes, table: pd.DataFrame) -> None:
         for share, height in ((0.95, 0.16), (0.5, 0.34)):
             a, b = people.quantile([(1 - share) / 2, (1 + share) / 2])
             ax.barh(y, b - a, left=a, height=height, color=BAND, alpha=0.6, linewidth=0)
-        if not np.isnan(row["wai_low"]):
-            ax.plot([row["wai_low"], row["wai_high"]], [y, y], color=INK, linestyle="-", marker="|", markersize=7, linewidth=2)
-        ax.plot(row["wai"], y, marker="o", color=INK, linestyle="none", markersize=5)
-        said = f"{number(row['wai'])} [{number(row['wai_low'])}, {number(row['wai_high'])}], SD {number(row['wai_sd'])}"
-        if not np.isnan(row["overlap"]):
-            said += f", overlap {percent(row['overlap'])}"
-        ax.text(1.01, y, said, transform=ax.get_yaxis_transform(), va="center", fontsize=8, color=INK)
+        bar(ax, row, y, INK, "wai", size=7, width=2)
+        dot(ax, row["wai"], y, INK, size=5)
+        overlap = "" if np.isnan(row["overlap"]) else f", overlap {percent(row['overlap'])}"
+        beside(ax, y, f"{with_interval(row, 2, 'wai')}, SD {number(row['wai_sd'])}{overlap}")
 
 
 @in_style
@@ -203,9 +202,8 @@ def still_attending(run: Run, fig: Figure | SubFigure | None = None) -> Figure |
             style = look(i) | {"markevery": (i, max(most // 5, 1))}
             drawn += above.plot(table.index, table["attending"], label=short(label), clip_on=False, **style)
             below.plot(table.index, table["dropped_out"], clip_on=False, **style)
-            below.plot(
-                table.index, table["improved"], color=style["color"], linestyle=style["linestyle"], marker="", linewidth=0.8
-            )
+            thin = {"color": style["color"], "linestyle": style["linestyle"], "marker": "", "linewidth": 0.8}
+            below.plot(table.index, table["improved"], **thin)
         handles = max(handles, drawn, key=len)
     for ax in grid.flat:
         ax.set(ylim=(0, 1), xlim=(0.5, most + 0.5))
@@ -216,15 +214,8 @@ def still_attending(run: Run, fig: Figure | SubFigure | None = None) -> Figure |
     grid[0, 0].set_ylabel("clients who come (%)")
     grid[1, 0].set_ylabel("clients who have left (%)")
     if shown:
-        grid[1, 0].text(
-            0.03,
-            0.96,
-            "thick, with markers: dropped out\nthin: improved, ended early",
-            transform=grid[1, 0].transAxes,
-            va="top",
-            fontsize=7.5,
-            color=QUIET,
-        )
+        grid[1, 0].text(0.03, 0.96, "thick, with markers: dropped out\nthin: improved, ended early",
+                        transform=grid[1, 0].transAxes, va="top", fontsize=7.5, color=QUIET)  # fmt: skip
     else:
         nothing_to_show(grid[0, 0], "nobody in this scenario has therapy")
     legend_above(fig, handles if len(handles) > 1 else [])
@@ -284,3 +275,46 @@ def months_shown(run: Run) -> int:
         return int(run.assessments["month"].max())
     asked = run.assessments["month"].value_counts().sort_index()
     return int(asked.index[asked >= asked.iloc[0] / 2].max())
+
+
+# ------------------------------------------------------------------------------------------------------- in the report
+
+
+def by_arm(table: pd.DataFrame, by: str, at: int, value: str) -> dict[str, float]:
+    """Mean of a value at one time in each arm."""
+    return {str(arm): float(v) for arm, v in table[table[by] == at].groupby("arm", observed=True)[value].mean().items()}
+
+
+def _rated(run: Run) -> dict[str, Any]:
+    low, high = colour_range(run)
+    return {"low": low, "high": high, "rows": measures.pairings(run).dropna(subset=["wai"]).to_dict("records")}
+
+
+def _lines(run: Run) -> int:
+    return max((len(lines) for _, lines in panels(run, therapy_only=True)[0]), default=0)
+
+
+def _sessions(run: Run) -> dict[str, Any]:
+    last = int(run.sessions["session"].max())
+    first, end = (by_arm(run.sessions, "session", at, "wai_client") for at in (1, last))
+    return {"lines": _lines(run), "first": first, "last": last, "end": end}
+
+
+def _leaving(run: Run) -> dict[str, Any]:
+    table = measures.pairings(run).set_index("arm")
+    return {name: (100 * table[name]).to_dict() for name in ("dropout", "improved")}
+
+
+def _months(run: Run) -> dict[str, Any]:
+    last = months_shown(run) if len(run.assessments) else 0
+    first, end = (by_arm(run.assessments, "month", at, "distress") for at in (0, last))
+    untreated = any(arm.therapist is None for arm in run.scenario.arms)
+    return {"lines": _lines(run), "first": first, "last": last, "end": end, "untreated": untreated}
+
+
+SHOWN = (
+    Shown(alliance_by_pairing, _rated),
+    Shown(alliance_curves, _sessions),
+    Shown(still_attending, _leaving),
+    Shown(distress_course, _months),
+)

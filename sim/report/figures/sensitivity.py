@@ -11,7 +11,21 @@ from matplotlib.figure import Figure
 
 from sim.evidence.sensitivity.indices import Screened
 from sim.files import write_here
-from sim.report.drawing import BAND, INK, QUIET, image, in_style, nothing_to_show, picture, styled
+from sim.report.drawing import (
+    BAND,
+    BLUE,
+    INK,
+    ORANGE,
+    QUIET,
+    SYNTHETIC,
+    foot,
+    image,
+    in_style,
+    nothing_to_show,
+    picture,
+    styled,
+    zero,
+)
 from sim.report.text import short
 
 if TYPE_CHECKING:
@@ -19,7 +33,6 @@ if TYPE_CHECKING:
 
 #: More rows than this cannot be read.
 _MOST = 20
-_BLUE, _ORANGE = "#0072B2", "#D55E00"
 
 
 def saved(fig: Figure, path: Path) -> None:
@@ -30,11 +43,9 @@ def saved(fig: Figure, path: Path) -> None:
 
 def _note(told: Told, fig: Figure, design: str) -> None:
     f = told.found
-    fig.supxlabel(
-        f"synthetic data: simulated people, not real ones · scenario {told.scenario.name}, seeds {f.seed} to "
-        f"{f.seed + f.replicates - 1} · {design} · ranges: value ∓ {100 * told.width:g} % (assumption)",
-        x=0.01, ha="left", fontsize=7.5, color=QUIET,
-    )  # fmt: skip
+    seeds = f"seeds {f.seed} to {f.seed + f.replicates - 1}"
+    ranges = f"ranges: value ∓ {100 * told.width:g} % (assumption)"
+    foot(fig, f"{SYNTHETIC} · scenario {told.scenario.name}, {seeds} · {design} · {ranges}")
 
 
 @in_style
@@ -83,7 +94,7 @@ def _effects(ax: Axes, rows: list[Screened]) -> None:
         if mine:
             ax.errorbar(
                 [row.mu_star for _, row in mine], [y for y, _ in mine], xerr=[row.mu_star_error for _, row in mine], fmt="o",
-                color=_BLUE if apart else QUIET, markerfacecolor=_BLUE if apart else "white", linewidth=1.4, linestyle="none",
+                color=BLUE if apart else QUIET, markerfacecolor=BLUE if apart else "white", linewidth=1.4, linestyle="none",
                 label="mu* with 95 % interval" if apart else "not distinguishable from sampling noise",
             )  # fmt: skip
     ax.set_yticks(range(len(rows)), [f"{short(row.name, 40)} {_sign(row)}  {rank}" for rank, row in enumerate(rows, start=1)])
@@ -102,7 +113,7 @@ def _spread(ax: Axes, rows: list[Screened], every: tuple[Screened, ...]) -> None
     named = {row.name for row in rows}
     for row in drawn:
         apart, mine = not _from_noise(row), row.name in named
-        colour = (_BLUE if apart else QUIET) if mine else BAND
+        colour = (BLUE if apart else QUIET) if mine else BAND
         ax.plot(row.mu_star, row.sigma, "o", color=colour, markerfacecolor=colour if apart else "white",
                 markersize=4 if mine else 3, zorder=3 if mine else 2)  # fmt: skip
     most = max(max(row.mu_star, row.sigma) for row in drawn) * 2.2
@@ -147,12 +158,12 @@ def shares(told: Told) -> Figure:
     ax.barh(
         y, [row.noise for row in rows], height=0.75, color=BAND, alpha=0.7, linewidth=0, label="part of ST that is sampling noise"
     )
-    ax.errorbar([row.first for row in rows], [i - 0.15 for i in y], xerr=[row.first_error for row in rows], fmt="o", color=_BLUE,
+    ax.errorbar([row.first for row in rows], [i - 0.15 for i in y], xerr=[row.first_error for row in rows], fmt="o", color=BLUE,
                 linewidth=1.4, linestyle="none", label="S1: alone")  # fmt: skip
     ax.errorbar([row.total for row in rows], [i + 0.15 for i in y], xerr=[row.total_error for row in rows], fmt="s",
-                color=_ORANGE, markerfacecolor="white", linewidth=1.4, linestyle="none",
+                color=ORANGE, markerfacecolor="white", linewidth=1.4, linestyle="none",
                 label="ST: with all its interactions")  # fmt: skip
-    ax.axvline(0, color=QUIET, linewidth=0.9)
+    zero(ax)
     ax.set_yticks(y, [short(row.name, 44) for row in rows])
     ax.set(ylim=(len(rows) - 0.4, -0.6), xlabel="proportion of the variance between points (95 % bootstrap intervals)")
     ax.grid(visible=False, axis="y")

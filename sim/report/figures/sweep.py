@@ -12,9 +12,10 @@ from matplotlib.figure import Figure
 
 from sim.batch.results import BatchResults
 from sim.catalogue.measures import title_and_unit
-from sim.report.drawing import MOST_LINES, QUIET, in_style, legend_above, look, nothing_to_show, picture
+from sim.report.drawing import MOST_LINES, foot, in_style, legend_above, look, note_text, nothing_to_show, picture
 from sim.report.text import short
 from sim.scenario.sweep import Range
+from sim.theory.parameters import PARAMETERS
 
 #: More factors than this are not drawn; more levels than this are drawn as a cloud.
 MOST_FACTORS, MOST_LEVELS = 4, 12
@@ -57,8 +58,7 @@ def over_factors(found: BatchResults, measure: str) -> Figure:
     if len(handles) > 1:
         legend_above(fig, handles)
     more = f" · the first {MOST_LINES} of {len(arms)} arms" if len(arms) > MOST_LINES else ""
-    note = f"synthetic data: simulated people, not real ones · scenario {found.scenario.name}, seed {found.seed}{more}"
-    fig.supxlabel(note, x=0.01, ha="left", fontsize=7.5, color=QUIET)
+    foot(fig, note_text(found, more))
     return fig
 
 
@@ -90,7 +90,8 @@ def _panel(found: BatchResults, ax: Axes, table: pd.DataFrame, factor: str, arms
     numeric = factor != CASE and here[factor].dtype.kind == "f"
     place = {level: float(level) if numeric else float(i) for i, level in enumerate(sorted(levels) if numeric else levels)}
     handles: list[Any] = []
-    step = 0.0 if _logarithmic(found, factor) else _step(list(place.values()))
+    step = 0.0 if _logarithmic(found, factor) else float(np.min(np.diff(sorted(place.values())), initial=np.inf))
+    step = step if np.isfinite(step) else 1.0
     alone = _one_by_one(found)
     for i, arm in enumerate(arms):
         mine, style = here[here["arm"].astype("str") == arm], look(i)
@@ -122,20 +123,10 @@ def _panel(found: BatchResults, ax: Axes, table: pd.DataFrame, factor: str, arms
 
 
 def _named(factor: str) -> str:
-    from sim.theory.parameters import PARAMETERS
-
     name = factor.rpartition(".")[2] if factor.startswith("arms.") else factor
-    return (
-        f"{factor} ({PARAMETERS[name].unit})"
-        if name in PARAMETERS and PARAMETERS[name].unit
-        else ""
-        if factor == CASE
-        else factor
-    )
-
-
-def _step(places: list[float]) -> float:
-    return float(np.min(np.diff(np.unique(places)))) if len(set(places)) > 1 else 1.0
+    if name in PARAMETERS and PARAMETERS[name].unit:
+        return f"{factor} ({PARAMETERS[name].unit})"
+    return "" if factor == CASE else factor
 
 
 def _single(ax: Axes, table: pd.DataFrame, arms: list[str]) -> list[Any]:

@@ -15,31 +15,28 @@ from matplotlib.ticker import MaxNLocator
 
 from sim.catalogue.measures import OF_CLINICS, Measure
 from sim.measures import clinics as cm
-from sim.report.drawing import INK, MOST_LINES, QUIET, legend_above, note_on_figure, nothing_to_show, of_a_clinic, picture
-from sim.report.figures.clinic.therapists import (
-    lines_of_arms,
-    treating,
+from sim.report.drawing import (
+    BLUE,
+    INK,
+    MOST_LINES,
+    QUIET,
+    Shown,
+    bar,
+    dot,
+    legend_above,
+    note_on_figure,
+    nothing_to_show,
+    of_a_clinic,
+    picture,
+    rows_named,
 )
-from sim.report.text import short, signed
+from sim.report.figures.clinic.asked import compares_arms, puts_work_to_the_test, remark_on, treating
+from sim.report.figures.clinic.therapists import lines_of_arms
+from sim.report.text import excludes_zero, short, signed
 from sim.simulation.tables import Run
 
 #: What is compared between arms, in this order; the last of these that differ anywhere take the place of what does not.
 COMPARED = ("alliance", "dropout", "distress_change", "weeks_waited")
-_MARKS = {
-    "oracle": "upper bound: no service could do it",
-    "secure_to_insecure": "thought experiment, no advice",
-}
-
-
-def remark_on(run: Run, arm: str) -> str:
-    """What must be said wherever an arm's matching is shown that no service could, or should, carry out; else nothing."""
-    plan = next(a.clinic for a in run.scenario.arms if a.name == arm)
-    return _MARKS.get(plan.matching, "") if plan is not None else ""
-
-
-def _labels(run: Run, arms: list[str]) -> list[str]:
-    marks = [remark_on(run, arm) for arm in arms]
-    return [short(arm, 30) + (f"\n({mark})" if mark else "") for arm, mark in zip(arms, marks, strict=True)]
 
 
 # ------------------------------------------------------------------------------------------------------- flow, waiting
@@ -120,15 +117,12 @@ def clinic_arms(run: Run, fig: Figure | SubFigure | None = None) -> Figure | Sub
         rows = {row["arm"]: row for row in table[table["measure"] == measure].to_dict("records")}
         _compared(ax, [rows.get(arm) for arm in arms], m)
         ax.set(xlabel=f"{m.title}\n({m.unit})")
-    labels = _labels(run, arms)
-    axes[0].set_yticks(range(len(arms)), labels)
-    axes[0].set_ylim(len(arms) - 0.4, -0.6)
+    marks = [remark_on(run, arm) for arm in arms]
+    rows_named(axes[0], [short(arm, 30) + (f"\n({mark})" if mark else "") for arm, mark in zip(arms, marks, strict=True)])
     for ax in axes[1:]:
         ax.tick_params(labelleft=False)
-    first = short(arms[0], 40) if arms else ""
-    fig.suptitle(
-        f"Mean and 95 % interval; above each: difference from “{first}”, replicate by replicate", x=0.01, ha="left", fontsize=9.5
-    )
+    said = f"Mean and 95 % interval; above each: difference from “{short(arms[0], 40) if arms else ''}”, replicate by replicate"
+    fig.suptitle(said, x=0.01, ha="left", fontsize=9.5)
     if not arms:
         nothing_to_show(axes[0], "nobody is seen in any arm")
     note_on_figure(run, fig)
@@ -144,11 +138,10 @@ def _compared(ax: Axes, rows: list[dict[Any, Any] | None], m: Measure) -> None:
     for y, row in enumerate(rows):
         if row is None or np.isnan(row["mean"]):
             continue
-        apart = row["difference_low"] > 0 or row["difference_high"] < 0
-        colour = "#0072B2" if apart else INK
-        if not np.isnan(row["low"]):
-            ax.plot([row["low"], row["high"]], [y, y], color=colour, linestyle="-", marker="|", markersize=6, linewidth=1.8)
-        ax.plot(row["mean"], y, color=colour, linestyle="none", marker="s" if apart else "o", markersize=5.5)
+        apart = excludes_zero(row, "difference")
+        colour = BLUE if apart else INK
+        bar(ax, row, y, colour)
+        dot(ax, row["mean"], y, colour, "s" if apart else "o", 5.5)
         if not np.isnan(row["difference"]):
             ax.annotate(signed(row["difference"], m.digits), (row["mean"], y), xytext=(0, 5), textcoords="offset points",
                         ha="center", va="bottom", fontsize=7.5, color=colour, fontweight="bold" if apart else "normal",
@@ -187,12 +180,51 @@ def clinic_load(run: Run, fig: Figure | SubFigure | None = None) -> Figure | Sub
             continue
         weekly = t.assign(arm=t["arm"].astype("str")).groupby(["arm", "week"])[column].mean().reset_index()
         if column == "sessions_held":  # leave makes single weeks jump
-            weekly[column] = weekly.groupby("arm")[column].transform(
-                lambda values: values.rolling(5, min_periods=1, center=True).mean()
-            )
+            smooth = weekly.groupby("arm")[column].rolling(5, min_periods=1, center=True).mean()
+            weekly[column] = smooth.reset_index(level="arm", drop=True)
         handles = lines_of_arms(ax, weekly, arms, [arm.name for arm in run.scenario.arms], "week", column)
         ax.set_ylim(bottom=0)
         _end_of_intake(ax, run, named=column == "caseload")
     legend_above(fig, handles if len(handles) > 1 else [], 5)
     note_on_figure(run, fig)
     return fig
+
+
+# ------------------------------------------------------------------------------------------------------- in the report
+
+
+def facts_of_arms(run: Run) -> dict[str, Any]:
+    """What the numbers of a clinic's arms are of: who counts, how many replicates, and rules that no service could follow."""
+    marks = {arm: mark for arm in treating(run) if (mark := remark_on(run, arm))}
+    return {"last": cm.last_beginning(run.scenario), "reliable": cm.RELIABLE_CHANGE, "replicates": run.scenario.replicates,
+            "marks": marks}  # fmt: skip
+
+
+def _side_by_side(run: Run) -> dict[str, Any]:
+    table = cm.rules_compared(run).dropna(subset="mean")
+    panels = [(OF_CLINICS[m], table[table["measure"] == m].to_dict("records")) for m in panels_compared(run)]
+    return {"reference": cm.reference(run.scenario), "arms": facts_of_arms(run), "panels": panels}
+
+
+def _weeks(run: Run) -> dict[str, Any]:
+    counts, lines = cm.flow(run), []
+    for arm in (treating(run) or [a.name for a in run.scenario.arms]) if len(counts) else ():
+        mine = counts[counts["arm"] == arm]
+        lines.append({**mine.iloc[-1], "waiting": mine["waiting"].max(), "in_therapy": mine["in_therapy"].max()})
+    return {"lines": lines}
+
+
+def _half_year(run: Run) -> dict[str, Any]:
+    t = run.therapists
+    if t.empty:
+        return {"lines": None}
+    last = t[t["week"] > t["week"].max() - 26]
+    means = last.assign(arm=last["arm"].astype("str")).groupby("arm")[["caseload", "sessions_held", "fatigue"]].mean()
+    return {"lines": [{"arm": arm, **means.loc[arm]} for arm in treating(run) if arm in means.index]}
+
+
+SHOWN = (
+    Shown(clinic_arms, _side_by_side, compares_arms),
+    Shown(clinic_flow, _weeks, lambda run: run.scenario.design == "clinic"),
+    Shown(clinic_load, _half_year, puts_work_to_the_test),
+)

@@ -12,12 +12,25 @@ from matplotlib.patches import FancyArrowPatch, Rectangle
 
 from sim.evidence import imaging
 from sim.evidence.claims import effects
-from sim.report.drawing import INK, QUIET, in_style, look, note_on_figure, nothing_to_show, picture
-from sim.report.text import excludes_zero, ranged, signed
+from sim.report.drawing import (
+    BLUE,
+    INK,
+    ORANGE,
+    QUIET,
+    Shown,
+    bar,
+    dot,
+    in_style,
+    look,
+    note_on_figure,
+    nothing_to_show,
+    picture,
+    zero,
+)
+from sim.report.text import capital, excludes_zero, plain, ranged, signed, spaced
 from sim.simulation.tables import Run
-from sim.theory.regions import REGIONS, SITES
+from sim.theory.regions import CONTAINS, REGIONS, SITES
 
-POSITIVE, NEGATIVE, NONE = "#0072B2", "#D55E00", QUIET
 #: Where the corners stand, and how a push is written.
 _PLACES = {"empathy": (0.5, 0.9), "attachment": (0.17, 0.12), "alliance": (0.83, 0.12)}
 _PUSHES = {"empathy": "{} of the response scale", "attachment": "{} ECR points of security", "alliance": "{} WAI points"}
@@ -30,7 +43,7 @@ FULL_COLOUR = 1.0
 
 def pushed_by(row: Any) -> str:
     """What was pushed by how much, and what was held, in words."""
-    push = _PUSHES[row["pushed"]].format(f"{row['by']:+g}".replace("-", "−"))
+    push = _PUSHES[row["pushed"]].format(plain(row["by"], "+"))
     return f"{push} ({signed(row['push_sd'])} SD), {row['held']} held"
 
 
@@ -63,8 +76,8 @@ def triangle(run: Run, fig: Figure | SubFigure | None = None) -> Figure | SubFig
 def _colour(row: Any) -> tuple[str, Any]:
     """Colour and line of an effect: up, down, or with an interval that includes 0."""
     if not excludes_zero(row):
-        return NONE, ":"
-    return (POSITIVE, "-") if row["effect"] > 0 else (NEGATIVE, (0, (3, 1.2)))
+        return QUIET, ":"
+    return (BLUE, "-") if row["effect"] > 0 else (ORANGE, (0, (3, 1.2)))
 
 
 def _arrows(ax: Axes, table: pd.DataFrame) -> None:
@@ -78,21 +91,11 @@ def _arrows(ax: Axes, table: pd.DataFrame) -> None:
         gap = 0.25 if flat else 0.12
         colour, line = _colour(row)
         width = max(0.8, 8.0 * abs(row["effect"]) / most)
-        ax.add_patch(
-            FancyArrowPatch(
-                tuple(start + gap * along + 0.03 * aside),
-                tuple(end - gap * along + 0.03 * aside),
-                arrowstyle=f"-|>,head_width={0.25 + 0.035 * width:.3f},head_length={0.45 + 0.05 * width:.3f}",
-                mutation_scale=11,
-                linewidth=width,
-                linestyle=line,
-                color=colour,
-                shrinkA=0,
-                shrinkB=0,
-                joinstyle="miter",
-                capstyle="butt",
-            )
-        )
+        head = f"-|>,head_width={0.25 + 0.035 * width:.3f},head_length={0.45 + 0.05 * width:.3f}"
+        ax.add_patch(FancyArrowPatch(
+            tuple(start + gap * along + 0.03 * aside), tuple(end - gap * along + 0.03 * aside), arrowstyle=head, color=colour,
+            linewidth=width, linestyle=line, mutation_scale=11, shrinkA=0, shrinkB=0, joinstyle="miter", capstyle="butt",
+        ))  # fmt: skip
         # Inside the triangle there is room for one label at a height.
         inside = (row["pushed"], row["free"]) in (("attachment", "empathy"), ("empathy", "alliance"))
         share = 0.5 if flat or not inside else 0.27 if row["pushed"] == "attachment" else 0.52
@@ -108,9 +111,9 @@ def _effects(ax: Axes, table: pd.DataFrame) -> None:
     """A row for each arrow: effect with interval, and in words what was pushed and held."""
     for y, row in enumerate(table.to_dict("records")):
         colour, _ = _colour(row)
-        ax.plot([row["low"], row["high"]], [y, y], color=colour, linestyle="-", marker="|", markersize=8, linewidth=2)
-        ax.plot(row["effect"], y, color=colour, marker="o" if row["effect"] > 0 else "s", linestyle="none", markersize=5.5)
-    ax.axvline(0, color=QUIET, linewidth=0.9, linestyle="-")
+        bar(ax, row, y, colour, "effect", size=8, width=2)
+        dot(ax, row["effect"], y, colour, "o" if row["effect"] > 0 else "s", 5.5)
+    zero(ax)
     low, high = min(0.0, float(table["low"].min())), max(0.0, float(table["high"].max()))
     room = 0.08 * max(high - low, 0.05)
     ax.set(xlim=(low - room, high + room), ylim=(len(table) - 0.5, -0.5))
@@ -123,7 +126,7 @@ def _effects(ax: Axes, table: pd.DataFrame) -> None:
 
 def region_words(region: str, depth: int, left: float) -> str:
     """A row's name: indented below the whole that contains it; how much is left where it was not removed."""
-    title = REGIONS[region].full_title if region in REGIONS else f"{region.replace('_', ' ')} cortex (all below)"
+    title = REGIONS[region].full_title if region in REGIONS else f"{spaced(region)} cortex (all below)"
     return "      " * depth + title + (f", {100 * left:.0f} % left" if left else "")
 
 
@@ -212,17 +215,16 @@ def eeg_sites(run: Run, fig: Figure | SubFigure | None = None) -> Figure | SubFi
     ends = table[["low", "high", "within_low", "within_high"]].to_numpy(float)
     reach = 0.5 if np.isfinite(ends).any() and np.nanmax(np.abs(ends)) < 0.5 else 1.0
     for ax, (name, low, high, title) in zip(axes, heads, strict=True):
-        ax.set(title=title[0].upper() + title[1:], ylim=(-reach, reach), xlabel="site")
+        ax.set(title=capital(title), ylim=(-reach, reach), xlabel="site")
         ax.set_xticks(range(len(SITES)), [s if s != "temporal" else "temporal\n(control)" for s in SITES])
-        ax.axhline(0, color=QUIET, linewidth=0.9, linestyle="-")
+        zero(ax, across=True)
         ax.axvspan(len(SITES) - 1.5, len(SITES) - 0.5, color="#eeeeee", linewidth=0, zorder=0)
         for i, role in enumerate(imaging.WHOSE):
             rows = table[table["role"] == role]
             x = np.arange(len(rows)) + 0.22 * (i - 1)
             style = look(i)
             ax.vlines(x, rows[low], rows[high], color=style["color"], linewidth=1.8)
-            ax.plot(x, rows[name], color=style["color"], marker=style["marker"], linestyle="none", markersize=6,
-                    label=_WHOSE[role])  # fmt: skip
+            dot(ax, x, rows[name], style["color"], style["marker"], 6, label=_WHOSE[role])
         ax.set_xlim(-0.5, len(SITES) - 0.5)
     axes[0].set_ylabel("correlation with the client's WAI (r)")
     if len(table):
@@ -253,3 +255,43 @@ def removes_regions(run: Run) -> bool:
 def asks_for_sites(run: Run) -> bool:
     """Whether the scenario names the electrode noise, by which it asks for the read-out."""
     return not run.sessions.empty and any("eeg_noise_sd" in arm.parameters for arm in run.scenario.arms)
+
+
+# ------------------------------------------------------------------------------------------------------- in the report
+
+
+def _pushes(run: Run) -> dict[str, Any]:
+    table = effects.triangle(run)
+    low, high = int(table["n"].min()), int(table["n"].max())
+    rows = [{**r, "done": pushed_by(r)} for r in table.to_dict("records")]
+    return {"rows": rows, "clients": f"{low:,}" if low == high else f"{low:,} to {high:,}"}
+
+
+def _removals(run: Run) -> dict[str, Any]:
+    table = effects.lesion_effects(run)
+    rows = table.to_dict("records")
+    largest = [
+        max((r for r in rows if r["process"] == process), key=lambda r: abs(r["effect"]) if not r["own"] else 0.0)
+        for process in effects.PROCESSES
+    ]
+    certain = sum(excludes_zero(row) for row in rows)
+    return {"removals": table["arm"].nunique(), "largest": largest, "wholes": list(CONTAINS), "certain": certain,
+            "effects": int((~table["own"]).sum())}  # fmt: skip
+
+
+def sites_of_both(run: Run) -> list[dict[Any, Any]]:
+    """A row a site: the correlation of the mean of both people's signals with the alliance, in the first arm."""
+    table = imaging.site_alliance(run)
+    return table[(table["role"] == "both") & (table["arm"] == table["arm"].iloc[0])].to_dict("records")
+
+
+def _sites(run: Run) -> dict[str, Any]:
+    prefrontal = [name for name, region in REGIONS.items() if region.site == "prefrontal"]
+    return {"rows": sites_of_both(run), "sites": SITES, "prefrontal": prefrontal, "least": imaging.LEAST_SESSIONS}
+
+
+SHOWN = (
+    Shown(triangle, _pushes, pushes_corners),
+    Shown(lesion_table, _removals, removes_regions),
+    Shown(eeg_sites, _sites, asks_for_sites),
+)

@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from matplotlib.figure import Figure, SubFigure
 
 from sim.evidence.claims import effects
-from sim.report.drawing import INK, QUIET, in_style, note_on_figure, nothing_to_show, picture
-from sim.report.figures.experiments.effects import NEGATIVE, POSITIVE
-from sim.report.text import excludes_zero, short, signed
+from sim.report.drawing import (
+    BLUE,
+    ORANGE,
+    QUIET,
+    Shown,
+    bar,
+    beside,
+    dot,
+    in_style,
+    note_on_figure,
+    nothing_to_show,
+    picture,
+    rows_named,
+    zero,
+)
+from sim.report.text import excludes_zero, scaled, short, signed
 from sim.simulation.tables import Run
 
 
@@ -37,13 +52,12 @@ def interaction(run: Run, fig: Figure | SubFigure | None = None) -> Figure | Sub
         ax.set(xlabel=unit, title=("Alliance" if measure == "alliance" else "Dropout") + ": more or less than the sum of both")
         rows = table[table["measure"] == measure].to_dict("records")
         for y, row in enumerate(rows):
-            colour = QUIET if not excludes_zero(row) else POSITIVE if row["mean"] > 0 else NEGATIVE
-            mean, low, high = (scale * row[name] for name in ("mean", "low", "high"))
-            ax.plot([low, high], [y, y], color=colour, linestyle="-", marker="|", markersize=7, linewidth=1.8)
-            ax.plot(mean, y, color=colour, linestyle="none", marker="o" if row["mean"] > 0 else "s", markersize=5.5)
-            ax.text(1.01, y, signed(mean, 2 if scale == 1.0 else 1), transform=ax.get_yaxis_transform(), va="center", fontsize=8,
-                    color=INK)  # fmt: skip
-        ax.axvline(0, color=QUIET, linewidth=0.9, linestyle="-")
+            colour = QUIET if not excludes_zero(row) else BLUE if row["mean"] > 0 else ORANGE
+            mine = scaled(row, scale)
+            bar(ax, mine, y, colour, size=7)
+            dot(ax, mine["mean"], y, colour, "o" if row["mean"] > 0 else "s", 5.5)
+            beside(ax, y, signed(mine["mean"], 2 if scale == 1.0 else 1))
+        zero(ax)
         if rows:
             ends = [scale * abs(row[end]) for row in rows for end in ("low", "high", "mean") if not np.isnan(row[end])]
             reach = 1.08 * max([*ends, 0.01])
@@ -54,9 +68,17 @@ def interaction(run: Run, fig: Figure | SubFigure | None = None) -> Figure | Sub
         "all pairs together" if r["client"] == effects.EVERY else short(f"{r['client']} client, {r['therapist']} therapist", 44)
         for r in pairs.to_dict("records")
     ]
-    axes[0].set_yticks(range(len(names)), names)
-    axes[0].set_ylim(len(names) - 0.4, -0.6)
+    rows_named(axes[0], names)
     if not names:
         nothing_to_show(axes[0], "no arm holds each kind of client with each kind of therapist")
     note_on_figure(run, fig)
     return fig
+
+
+def _crossing(run: Run) -> dict[str, Any]:
+    (client, therapist), *_ = effects.crossing(run.scenario)
+    rows = effects.interaction(run).to_dict("records")
+    return {"client": client, "therapist": therapist, "rows": rows, "every": effects.EVERY}
+
+
+SHOWN = (Shown(interaction, _crossing, crosses_kinds),)

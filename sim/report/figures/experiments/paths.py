@@ -15,7 +15,9 @@ from sim.measures.intervals import mean_interval
 from sim.report.drawing import (
     INK,
     MOST_DOTS,
-    QUIET,
+    Shown,
+    between,
+    dot,
     in_style,
     legend_above,
     look,
@@ -23,8 +25,10 @@ from sim.report.drawing import (
     nothing_to_show,
     picture,
     quarters,
+    some_of,
+    zero,
 )
-from sim.report.text import number, short, signed
+from sim.report.text import short, signed_interval
 from sim.scenario.scenario import Arm
 from sim.simulation.tables import Run
 from sim.theory.regions import lesioned
@@ -97,8 +101,7 @@ def affect_labelling(run: Run, fig: Figure | SubFigure | None = None) -> Figure 
 def paired_arousal(run: Run, intact: str, arm: str) -> str:
     """How much higher arousal is than in the intact arm, client by client, with its 95 % interval."""
     rows = run.exchanges.groupby(["arm", "replicate", "client"], observed=True)["client_arousal"].mean()
-    found = mean_interval((rows[arm] - rows[intact]).dropna())
-    return f"{signed(found['mean'])} [{number(found['low'])}, {number(found['high'])}], paired"
+    return f"{signed_interval(mean_interval((rows[arm] - rows[intact]).dropna()))}, paired"
 
 
 def _people(ax: Axes, run: Run, arm: Arm, i: int) -> None:
@@ -106,13 +109,13 @@ def _people(ax: Axes, run: Run, arm: Arm, i: int) -> None:
     x, y = (late_means(run, arm, (f"client_{region}",)) for region in ("vlpfc", "limbic"))
     if x.empty:
         return
-    style, some = look(i), np.unique(np.linspace(0, len(x) - 1, min(2 * MOST_DOTS, len(x))).astype(int))
-    ax.scatter(x.iloc[some], y.iloc[some], s=11, marker=style["marker"], color=style["color"], alpha=0.3, linewidth=0)
+    style = look(i)
+    some = [some_of(values, 2 * MOST_DOTS) for values in (x, y)]
+    ax.scatter(some[0], some[1], s=11, marker=style["marker"], color=style["color"], alpha=0.3, linewidth=0)
     across, up = mean_interval(x), mean_interval(y)
-    ax.plot([across["low"], across["high"]], [up["mean"]] * 2, color=INK, linestyle="-", marker="", linewidth=1.2)
+    between(ax, (across["low"], across["high"]), up["mean"], INK, 1.2)
     ax.plot([across["mean"]] * 2, [up["low"], up["high"]], color=INK, linestyle="-", marker="", linewidth=1.2)
-    ax.plot(across["mean"], up["mean"], color=style["color"], marker=style["marker"], markersize=9, markeredgecolor=INK,
-            markeredgewidth=1.2, linestyle="none")  # fmt: skip
+    dot(ax, across["mean"], up["mean"], style["color"], style["marker"], 9, markeredgecolor=INK, markeredgewidth=1.2)
 
 
 # ------------------------------------------------------------------------------------------------ learned strategies
@@ -169,7 +172,7 @@ def learned_strategies(run: Run, fig: Figure | SubFigure | None = None) -> Figur
     bids.set(ylim=(0, 1), ylabel="bids for support (0-1)", title="Hyperactivation: calling for the other")
     bids.tick_params(labelbottom=False)
     shown.set(xlabel="session", ylabel="expression less arousal", title="Deactivation: showing less than is felt")
-    shown.axhline(0, color=QUIET, linewidth=0.9, linestyle="-")
+    zero(shown, across=True)
     shown.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
     if not arms:
         nothing_to_show(plane, "no arm fixes the therapist's response")
@@ -181,15 +184,14 @@ def learned_strategies(run: Run, fig: Figure | SubFigure | None = None) -> Figur
 def _path(ax: Axes, run: Run, arm: Arm, line: pd.DataFrame, style: dict[str, Any]) -> None:
     """The path of an arm's mean, a mark every tenth session, and where some single clients end."""
     last = run.sessions[(run.sessions["arm"] == arm.name) & (run.sessions["session"] == int(line.index.max()))]
-    some = last.iloc[np.unique(np.linspace(0, len(last) - 1, min(MOST_DOTS, len(last))).astype(int))]
+    some = some_of(last, MOST_DOTS)
     ax.scatter(some[_PLANE[0]], some[_PLANE[1]], s=10, marker=style["marker"], color=style["color"], alpha=0.35, linewidth=0)
     x, y = line[_PLANE[0]].to_numpy(), line[_PLANE[1]].to_numpy()
     ax.plot(x, y, color=style["color"], linestyle=style["linestyle"], marker="", linewidth=2)
     marks = line.index.to_numpy() % 10 == 0
-    ax.plot(x[marks], y[marks], color=style["color"], marker=style["marker"], linestyle="none", markersize=5)
-    ax.plot(x[0], y[0], color=INK, marker="o", markerfacecolor="white", linestyle="none", markersize=6, zorder=3)
-    ax.plot(x[-1], y[-1], color=style["color"], marker=style["marker"], linestyle="none", markersize=10, markeredgecolor=INK,
-            zorder=4)  # fmt: skip
+    dot(ax, x[marks], y[marks], style["color"], style["marker"], 5)
+    dot(ax, x[0], y[0], INK, size=6, markerfacecolor="white", zorder=3)
+    dot(ax, x[-1], y[-1], style["color"], style["marker"], 10, markeredgecolor=INK, zorder=4)
 
 
 # ----------------------------------------------------------------------------------------------------- when to draw
@@ -205,3 +207,28 @@ def weakens_words(run: Run) -> bool:
 def fixes_responses(run: Run) -> bool:
     """Whether several arms fix the therapist's response, each in its own way."""
     return not run.sessions.empty and len(history_arms(run)) > 1
+
+
+# ------------------------------------------------------------------------------------------------------- in the report
+
+
+def _followed(run: Run) -> dict[str, Any]:
+    arms, each = words_arms(run), run.exchanges.groupby("arm", observed=True)
+    means = {name: each[f"client_{name}"].mean() for name in ("labelling", "arousal")}
+    rows = [
+        {"arm": arm.name, "apart": paired_arousal(run, arms[0].name, arm.name) if k else "",
+         **{name: values[arm.name] for name, values in means.items()}}
+        for k, arm in enumerate(arms)
+    ]  # fmt: skip
+    return {"followed": run.exchanges.drop_duplicates(["replicate", "client"]).shape[0], "rows": rows}
+
+
+def _taught(run: Run) -> dict[str, Any]:
+    lines = {arm.name: course_of(run, arm.name) for arm in history_arms(run)}
+    return {"rows": [{"arm": arm, "first": list(line.iloc[0]), "last": list(line.iloc[-1])} for arm, line in lines.items()]}
+
+
+SHOWN = (
+    Shown(affect_labelling, _followed, weakens_words),
+    Shown(learned_strategies, _taught, fixes_responses),
+)
