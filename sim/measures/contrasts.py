@@ -86,8 +86,8 @@ def spread_within(run: Run) -> float:
 def raw_change(run: Run) -> dict[str, Any] | None:
     """Change in distress from intake to the last rating, where it cannot be compared with no therapy: mean, interval.
 
-    ``arm``: of which arm: all pairings together (""), else the reference, since a mean over arms in which different things are done
-    to people would be nobody's. A client in several arms counts once in the interval. ``in_sd``: in SD of intake distress.
+    ``arm``: of which arm: all pairings together (""), else the reference, since a mean over arms in which different things are
+    done to people would be nobody's. A client in several arms counts once in the interval. ``in_sd``: in SD of intake distress.
     """
     people, arm = treated(run), ""
     if run.scenario.design != "crossed" and people["arm"].nunique() > 1:

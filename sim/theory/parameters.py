@@ -354,28 +354,9 @@ PARAMETERS: dict[str, Parameter] = {
 }
 
 #: Assumed centres, levels and noise: they say where something stands, not how strongly it works.
-LEVELS = frozenset("""
-    client_distress_typical therapist_distress_typical trust_typical capability_typical client_arousal_base
-    therapist_arousal_base client_arousal_stress_sd therapist_arousal_stress_sd contagion_base client_expression_offset
-    therapist_expression_offset disclosure_base client_warmth_base therapist_warmth_base mirror_noise_sd estimate_noise_sd
-    response_base collaboration_base perception_pull_base compatibility_sd labelling_base repair_base trust_start
-    agreement_base agreement_start engagement_base dropout_base waiting_loss_base quitting_base between_loss_base
-    client_anxiety_mean client_anxiety_sd client_avoidance_mean client_avoidance_sd therapist_anxiety_sd
-    therapist_avoidance_sd life_event_sd client_skill_mean client_skill_sd therapist_skill_mean therapist_skill_sd
-    client_warmth_trait_sd therapist_warmth_trait_sd client_treatment_gain_sd therapist_treatment_gain_sd regulation_start
-    regulation_start_sd client_response_style_sd therapist_response_style_sd observer_response_style_sd rating_session_sd
-    wai_item_sd empathy_item_sd ecr_item_sd ecr_response_style_sd cats_secure_base cats_avoidant_base cats_preoccupied_base
-    core_item_sd core_week_sd core_base dsq_mean dsq_sd dsq_item_sd eeg_noise_sd
-""".split())  # fmt: skip
+LEVELS = frozenset(["client_distress_typical", "therapist_distress_typical", "trust_typical", "capability_typical", "client_arousal_base", "therapist_arousal_base", "client_arousal_stress_sd", "therapist_arousal_stress_sd", "contagion_base", "client_expression_offset", "therapist_expression_offset", "disclosure_base", "client_warmth_base", "therapist_warmth_base", "mirror_noise_sd", "estimate_noise_sd", "response_base", "collaboration_base", "perception_pull_base", "compatibility_sd", "labelling_base", "repair_base", "trust_start", "agreement_base", "agreement_start", "engagement_base", "dropout_base", "waiting_loss_base", "quitting_base", "between_loss_base", "client_anxiety_mean", "client_anxiety_sd", "client_avoidance_mean", "client_avoidance_sd", "therapist_anxiety_sd", "therapist_avoidance_sd", "life_event_sd", "client_skill_mean", "client_skill_sd", "therapist_skill_mean", "therapist_skill_sd", "client_warmth_trait_sd", "therapist_warmth_trait_sd", "client_treatment_gain_sd", "therapist_treatment_gain_sd", "regulation_start", "regulation_start_sd", "client_response_style_sd", "therapist_response_style_sd", "observer_response_style_sd", "rating_session_sd", "wai_item_sd", "empathy_item_sd", "ecr_item_sd", "ecr_response_style_sd", "cats_secure_base", "cats_avoidant_base", "cats_preoccupied_base", "core_item_sd", "core_week_sd", "core_base", "dsq_mean", "dsq_sd", "dsq_item_sd", "eeg_noise_sd"])  # fmt: skip
 #: Assumed gains and costs that say what attachment does.
-OF_ATTACHMENT = frozenset("""
-    arousal_anxiety_gain contagion_anxiety_gain recovery_anxiety_cost bid_anxiety_gain bid_avoidance_cost
-    expression_avoidance_cost expression_anxiety_gain disclosure_avoidance_cost disclosure_fearful_cost avoidance_warmth_cost
-    mirror_avoidance_cost mentalising_avoidance_cost response_reaching_cost expectation_avoidance_cost
-    expectation_anxiety_cost closeness_cost repair_avoidance_cost dropout_avoidance_gain anxiety_avoidance_r
-    anxiety_distress_gain avoidance_distress_gain immature_anxiety_path immature_avoidance_path neurotic_anxiety_path
-    distress_anxiety_path distress_avoidance_path cats_closeness_gain
-""".split())  # fmt: skip
+OF_ATTACHMENT = frozenset(["arousal_anxiety_gain", "contagion_anxiety_gain", "recovery_anxiety_cost", "bid_anxiety_gain", "bid_avoidance_cost", "expression_avoidance_cost", "expression_anxiety_gain", "disclosure_avoidance_cost", "disclosure_fearful_cost", "avoidance_warmth_cost", "mirror_avoidance_cost", "mentalising_avoidance_cost", "response_reaching_cost", "expectation_avoidance_cost", "expectation_anxiety_cost", "closeness_cost", "repair_avoidance_cost", "dropout_avoidance_gain", "anxiety_avoidance_r", "anxiety_distress_gain", "avoidance_distress_gain", "immature_anxiety_path", "immature_avoidance_path", "neurotic_anxiety_path", "distress_anxiety_path", "distress_avoidance_path", "cats_closeness_gain"])  # fmt: skip
 
 
 def checked(name: str, value: Any, parameters: Mapping[str, Parameter] = PARAMETERS) -> float:

@@ -25,8 +25,12 @@ def words() -> dict[str, dict[str, str]]:
 
 
 _DECLARED: dict[str, Shown] = {one.draw.__name__: one for module in MODULES for one in module.SHOWN}
-#: Every figure by name, in the order in which a report shows them; those that a run has to ask for come first.
+#: Every figure by name, in the order in which a report shows them.
 FIGURES: dict[str, Shown] = {name: _DECLARED[name] for name in words()}
+
+#: The usual figures, and those that a run has to ask for.
+USUAL = tuple(name for name, figure in FIGURES.items() if figure.asked is None)
+ASKED = tuple(name for name in FIGURES if name not in USUAL)
 
 _COURSES = ("pairing_differences", "alliance_curves", "still_attending", "distress_course", "attachment_plane")
 #: Figures that a figure of an experiment makes superfluous, and why.
@@ -48,7 +52,7 @@ def asks_for(run: Run, name: str) -> bool:
 def shown(run: Run) -> list[str]:
     """Names of the figures that have something to show in a run, in the order of the report."""
     out = left_out(run)
-    return [name for name, figure in FIGURES.items() if (figure.asked(run) if figure.asked else name not in out)]
+    return [name for name in FIGURES if asks_for(run, name) or (name in USUAL and name not in out)]
 
 
 def left_out(run: Run) -> dict[str, str]:
