@@ -16,9 +16,10 @@ from sim import measures
 from sim.evidence import imaging
 from sim.evidence.claims import effects, factors
 from sim.measures.intervals import mean_interval
+from sim.measures.lines import by_exchange, course_of
 from sim.report.figures import chosen
 from sim.report.figures.experiments.effects import FULL_COLOUR
-from sim.report.figures.experiments.paths import by_exchange, course_of, paired_arousal, words_arms
+from sim.report.figures.experiments.paths import paired_arousal, words_arms
 from sim.report.pages import run as report
 from sim.report.text import effect_in_sd, number, ranged, signed
 from sim.report.words import answer, captions

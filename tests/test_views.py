@@ -22,10 +22,10 @@ from scipy import stats
 import sim
 from sim import measures
 from sim.measures import intervals
+from sim.measures.lines import attendance
 from sim.report.drawing import legend_above, panels, picture
 from sim.report.figures import chosen
 from sim.report.figures import courses as plots
-from sim.report.figures.courses import attendance
 from sim.report.figures.session import events, traced_session
 from sim.report.pages import run as report
 from sim.report.text import interval, number, percent, with_interval

@@ -20,6 +20,7 @@ from matplotlib.lines import Line2D
 
 from sim import measures
 from sim.errors import UsageError
+from sim.measures.lines import spread
 from sim.report.text import Row, ends, short
 from sim.simulation.tables import Run
 from sim.theory.styles import HIGHEST, LOWEST, STYLE_CUT
@@ -54,8 +55,7 @@ class Picture(Figure):
     """A figure that a notebook shows by itself."""
 
     def _repr_png_(self) -> bytes:
-        with styled():
-            return image(self, "png", dpi=110)
+        return image(self, "png", dpi=110)
 
 
 class Panel(Axes):
@@ -66,10 +66,11 @@ class Panel(Axes):
 
 
 def image(figure: Figure, kind: str, **how: Any) -> bytes:
-    """A figure as ``png`` or ``svg``, with nothing in it that changes from day to day. ``how``: what ``savefig`` takes."""
+    """A figure in the house style as ``png`` or ``svg``, with nothing in it that changes from day to day; ``how`` for ``savefig``."""
     buffer = io.BytesIO()
     never = {"Software": None} if kind == "png" else {"Date": None, "Creator": None}
-    figure.savefig(buffer, format=kind, metadata=never, **how)
+    with styled():
+        figure.savefig(buffer, format=kind, metadata=never, **how)
     return buffer.getvalue()
 
 
@@ -154,8 +155,7 @@ def empty(run: Run, fig: Figure | SubFigure | None, why: str) -> Figure | SubFig
     ax = fig.subplots()
     ax.set_axis_off()
     nothing_to_show(ax, why)
-    note_on_figure(run, fig)
-    return fig
+    return finished(run, fig)
 
 
 # ------------------------------------------------------------------------------------------- rows, dots and intervals
@@ -272,14 +272,6 @@ def panel_size(n: int) -> tuple[float, float]:
     return (9.0, 4.4) if n <= 1 else (9.6, 3.6 if n == 2 else 6.4)
 
 
-def spread(table: pd.DataFrame, by: str, value: str) -> pd.DataFrame:
-    """Mean and middle half (quartiles) of a value at each time."""
-    grouped = table.groupby(by)[value]
-    return pd.DataFrame(
-        {"mean": grouped.mean(), "low": grouped.quantile(0.25), "high": grouped.quantile(0.75), "n": grouped.size()}
-    )
-
-
 def lines_with_spread(
     ax: Axes, table: pd.DataFrame, lines: list[tuple[str, str]], by: str, value: str, every: int
 ) -> list[Line2D]:
@@ -310,6 +302,16 @@ def legend_above(fig: Figure | SubFigure, handles: list[Any], columns: int = 4) 
         width = fig.bbox.width / (fig.get_figure(root=True) or fig).dpi
         fit = int(width / (_SAMPLE + _LETTER * longest))
         fig.legend(handles=handles, loc="outside upper left", ncols=max(1, min(columns, len(handles), fit)))
+
+
+def finished(
+    run: Run, fig: Figure | SubFigure, handles: list[Any] | None = None, columns: int = 4, remark: str = ""
+) -> Figure | SubFigure:
+    """The figure with its legend, where there is more than one thing to tell apart, and the note at its foot."""
+    if handles and len(handles) > 1:
+        legend_above(fig, handles, columns)
+    note_on_figure(run, fig, remark)
+    return fig
 
 
 def courses_of(run: Run, arm: str) -> pd.DataFrame:

@@ -19,7 +19,7 @@ from sim.evidence.calibration.plain import fit_of, table_as_data
 from sim.evidence.calibration.search import Search, standardised_residuals
 from sim.evidence.patterns.published import chosen, patterns
 from sim.evidence.stored import keep_with_product, kept
-from sim.files import folder_at, must_be_free
+from sim.files import folder_at, must_be_free, write_new
 from sim.screen import show
 
 
@@ -58,7 +58,8 @@ def competing(folder: Path, names: Sequence[str], rounds: int, workers: int | No
            out: Path | None) -> None:  # fmt: skip
     """Competing models refitted within one budget, side by side."""
     from sim.evidence.calibration import competing as of
-    from sim.report.figures.competing import COMPETING_FIGURE, competing_figure, save
+    from sim.report.drawing import image
+    from sim.report.figures.competing import COMPETING_FIGURE, competing_figure
 
     wanted = of.chosen(names)
     if out is not None:
@@ -84,7 +85,7 @@ def competing(folder: Path, names: Sequence[str], rounds: int, workers: int | No
         heads = ["id", "pattern", *(one["name"] for one in found)]
         show(text_table("Standardised residuals of each model after its refit", heads, lines, 2))
     if out is not None:
-        save(competing_figure(found), folder_at(out) / COMPETING_FIGURE)
+        write_new(folder_at(out) / COMPETING_FIGURE, image(competing_figure(found), "png", dpi=150))
         told(f"Written: {out / COMPETING_FIGURE}")
     if keeping:
         keep_as("competing", data)

@@ -16,31 +16,9 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from sim import measures
-from sim.report.drawing import (
-    BAND,
-    INK,
-    QUIET,
-    WAI,
-    Shown,
-    bar,
-    beside,
-    courses_of,
-    dot,
-    in_style,
-    label_panels,
-    legend_above,
-    lines_with_spread,
-    look,
-    note_on_figure,
-    nothing_to_show,
-    own_axis,
-    panel_axes,
-    panel_size,
-    panels,
-    picture,
-    planned_sessions,
-    rows_named,
-)
+from sim.measures.lines import at_one_time, attendance
+from sim.report import drawing
+from sim.report.drawing import BAND, INK, QUIET, WAI, Shown
 from sim.report.text import interval, number, percent, short, with_interval
 from sim.simulation.tables import Run
 from sim.therapy.course import WEEKS_PER_MONTH
@@ -48,7 +26,7 @@ from sim.therapy.course import WEEKS_PER_MONTH
 # ------------------------------------------------------------------------------------------------------- alliance
 
 
-@in_style
+@drawing.in_style
 def alliance_by_pairing(run: Run, ax: Axes | None = None) -> Axes:
     """Late client-rated alliance of each pairing: client by therapist in a crossed design, else a row per arm.
 
@@ -63,9 +41,9 @@ def alliance_by_pairing(run: Run, ax: Axes | None = None) -> Axes:
     crossed = run.scenario.design == "crossed"
     if ax is None:
         rows = table["client"].nunique() if crossed else len(table)
-        ax = own_axis(run, None, 9.0, min(max(2.4 + (1.05 if crossed else 0.42) * rows, 3.0), 14))
+        ax = drawing.own_axis(run, None, 9.0, min(max(2.4 + (1.05 if crossed else 0.42) * rows, 3.0), 14))
     else:
-        own_axis(run, ax, 0, 0)
+        drawing.own_axis(run, ax, 0, 0)
     if crossed:
         _heat_map(run, ax, table)
     else:
@@ -121,9 +99,9 @@ def _dots(run: Run, ax: Axes, table: pd.DataFrame) -> None:
     table = table[table["therapist"] != "none"].reset_index(drop=True)
     ax.set(xlim=(1, 7), xlabel=WAI, ylabel="arm")
     ax.set_title("Late alliance: mean and 95 % interval; grey: middle 50 % and 95 % of single clients")
-    rows_named(ax, [short(a) for a in table["arm"]])
+    drawing.rows_named(ax, [short(a) for a in table["arm"]])
     if table.empty or not len(run.sessions):
-        nothing_to_show(ax, "nobody in this scenario has therapy")
+        drawing.nothing_to_show(ax, "nobody in this scenario has therapy")
         return
     for y, row in enumerate(table.to_dict("records")):
         people = late[row["arm"]]
@@ -132,13 +110,13 @@ def _dots(run: Run, ax: Axes, table: pd.DataFrame) -> None:
         for share, height in ((0.95, 0.16), (0.5, 0.34)):
             a, b = people.quantile([(1 - share) / 2, (1 + share) / 2])
             ax.barh(y, b - a, left=a, height=height, color=BAND, alpha=0.6, linewidth=0)
-        bar(ax, row, y, INK, "wai", size=7, width=2)
-        dot(ax, row["wai"], y, INK, size=5)
+        drawing.bar(ax, row, y, INK, "wai", size=7, width=2)
+        drawing.dot(ax, row["wai"], y, INK, size=5)
         overlap = "" if np.isnan(row["overlap"]) else f", overlap {percent(row['overlap'])}"
-        beside(ax, y, f"{with_interval(row, 2, 'wai')}, SD {number(row['wai_sd'])}{overlap}")
+        drawing.beside(ax, y, f"{with_interval(row, 2, 'wai')}, SD {number(row['wai_sd'])}{overlap}")
 
 
-@in_style
+@drawing.in_style
 def alliance_curves(run: Run, fig: Figure | SubFigure | None = None) -> Figure | SubFigure:
     """Mean client-rated alliance session by session, among those still attending, with the middle half of clients.
 
@@ -147,18 +125,21 @@ def alliance_curves(run: Run, fig: Figure | SubFigure | None = None) -> Figure |
     >>> sim.plots.alliance_curves(run)
     <Picture size ...>
     """
-    shown, remark = panels(run, therapy_only=True)
-    fig = fig or picture(*panel_size(len(shown)))
-    axes = panel_axes(fig, max(len(shown), 1))
+    shown, remark = drawing.panels(run, therapy_only=True)
+    fig = fig or drawing.picture(*drawing.panel_size(len(shown)))
+    axes = drawing.panel_axes(fig, max(len(shown), 1))
     handles: list[Line2D] = []
     most = max((arm.sessions for arm in run.scenario.arms), default=1)
     for ax, (title, lines) in zip(axes, shown, strict=False):
-        drawn = lines_with_spread(ax, run.sessions, lines, "session", "wai_client", max(most // 6, 1))
+        drawn = drawing.lines_with_spread(ax, run.sessions, lines, "session", "wai_client", max(most // 6, 1))
         handles = max(handles, drawn, key=len)
         ax.set_title(title)
         said = "(means are of those still attending)"
         if run.scenario.design != "clinic":  # where courses are under way at the end, who attends to the last is not known
-            attended = [float((courses_of(run, a)["sessions_attended"] >= planned_sessions(run, a)).mean()) for _, a in lines]
+            attended = [
+                float((drawing.courses_of(run, a)["sessions_attended"] >= drawing.planned_sessions(run, a)).mean())
+                for _, a in lines
+            ]
             low, high = percent(min(attended)), percent(max(attended))
             who = low if low == high else f"{low.removesuffix(' %')} to {high}"
             said = f"attend the last planned session: {who}\n{said}"
@@ -166,18 +147,16 @@ def alliance_curves(run: Run, fig: Figure | SubFigure | None = None) -> Figure |
     for ax in axes:
         ax.set(ylim=(1, 7), xlim=(0.5, most + 0.5))
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-    label_panels(axes, "session", WAI)
+    drawing.label_panels(axes, "session", WAI)
     if not len(run.sessions):
-        nothing_to_show(axes[0], "no session was held")
-    legend_above(fig, handles if len(handles) > 1 else [])
-    note_on_figure(run, fig, remark)
-    return fig
+        drawing.nothing_to_show(axes[0], "no session was held")
+    return drawing.finished(run, fig, handles, remark=remark)
 
 
 # ------------------------------------------------------------------------------------------------ staying and distress
 
 
-@in_style
+@drawing.in_style
 def still_attending(run: Run, fig: Figure | SubFigure | None = None) -> Figure | SubFigure:
     """Proportion of clients who come to each session (above), and proportion who have left by then (below): dropped out, or
     improved.
@@ -187,9 +166,9 @@ def still_attending(run: Run, fig: Figure | SubFigure | None = None) -> Figure |
     >>> sim.plots.still_attending(run)
     <Picture size ...>
     """
-    shown, remark = panels(run, therapy_only=True)
+    shown, remark = drawing.panels(run, therapy_only=True)
     columns = max(len(shown), 1)
-    fig = fig or picture(9.6, 5.6)
+    fig = fig or drawing.picture(9.6, 5.6)
     grid = fig.subplots(2, columns, sharex=True, sharey=True, squeeze=False)
     handles: list[Line2D] = []
     most = max((arm.sessions for arm in run.scenario.arms), default=1)
@@ -198,8 +177,8 @@ def still_attending(run: Run, fig: Figure | SubFigure | None = None) -> Figure |
         above.set_title(short(title, 24))
         drawn = []
         for i, (label, arm) in enumerate(lines):
-            table = attendance(courses_of(run, arm), planned_sessions(run, arm))
-            style = look(i) | {"markevery": (i, max(most // 5, 1))}
+            table = attendance(drawing.courses_of(run, arm), drawing.planned_sessions(run, arm))
+            style = drawing.look(i) | {"markevery": (i, max(most // 5, 1))}
             drawn += above.plot(table.index, table["attending"], label=short(label), clip_on=False, **style)
             below.plot(table.index, table["dropped_out"], clip_on=False, **style)
             thin = {"color": style["color"], "linestyle": style["linestyle"], "marker": "", "linewidth": 0.8}
@@ -217,27 +196,11 @@ def still_attending(run: Run, fig: Figure | SubFigure | None = None) -> Figure |
         grid[1, 0].text(0.03, 0.96, "thick, with markers: dropped out\nthin: improved, ended early",
                         transform=grid[1, 0].transAxes, va="top", fontsize=7.5, color=QUIET)  # fmt: skip
     else:
-        nothing_to_show(grid[0, 0], "nobody in this scenario has therapy")
-    legend_above(fig, handles if len(handles) > 1 else [])
-    note_on_figure(run, fig, remark)
-    return fig
+        drawing.nothing_to_show(grid[0, 0], "nobody in this scenario has therapy")
+    return drawing.finished(run, fig, handles, remark=remark)
 
 
-def attendance(clients: pd.DataFrame, planned: int) -> pd.DataFrame:
-    """By session: proportion of an arm's clients who come to it, and proportion who have dropped out, or improved and ended,
-    after it."""
-    sessions = np.arange(1, planned + 1)
-    if clients.empty:
-        return pd.DataFrame(np.nan, index=sessions, columns=["attending", "dropped_out", "improved"])
-    held = clients["sessions_attended"].to_numpy()
-    left = {
-        name: ((held <= sessions[:, None]) & (clients["ending"] == ending).to_numpy()).mean(axis=1)
-        for name, ending in (("dropped_out", "dropout"), ("improved", "improved"))
-    }
-    return pd.DataFrame({"attending": (held >= sessions[:, None]).mean(axis=1), **left}, index=sessions)
-
-
-@in_style
+@drawing.in_style
 def distress_course(run: Run, fig: Figure | SubFigure | None = None) -> Figure | SubFigure:
     """Mean distress (CORE-OM) of everybody by month, in or out of therapy, with the middle half of people.
 
@@ -246,25 +209,23 @@ def distress_course(run: Run, fig: Figure | SubFigure | None = None) -> Figure |
     >>> sim.plots.distress_course(run)
     <Picture size ...>
     """
-    shown, remark = panels(run)
-    fig = fig or picture(*panel_size(len(shown)))
-    axes = panel_axes(fig, len(shown))
+    shown, remark = drawing.panels(run)
+    fig = fig or drawing.picture(*drawing.panel_size(len(shown)))
+    axes = drawing.panel_axes(fig, len(shown))
     handles: list[Line2D] = []
     last, clinic = months_shown(run), run.scenario.design == "clinic"
     months = run.assessments[run.assessments["month"] <= last]
     for ax, (title, lines) in zip(axes, shown, strict=True):
-        handles = max(handles, lines_with_spread(ax, months, lines, "month", "distress", 1), key=len)
+        handles = max(handles, drawing.lines_with_spread(ax, months, lines, "month", "distress", 1), key=len)
         ax.set_title(title)
-        ends = {planned_sessions(run, arm) / WEEKS_PER_MONTH for _, arm in lines}
+        ends = {drawing.planned_sessions(run, arm) / WEEKS_PER_MONTH for _, arm in lines}
         if not clinic and len(ends) == 1 and (end := ends.pop()) < last:
             ax.axvline(end, color=QUIET, linewidth=0.9, linestyle=(0, (1, 2)))
             ax.text(end, 39.4, " planned end of therapy", fontsize=7.5, color=QUIET, va="top")
         ax.set(ylim=(0, 40), xlim=(-0.15, max(last, 1) + 0.15))
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-    label_panels(axes, f"month after {'arrival' if clinic else 'intake'} (four weeks each)", "distress (CORE-OM, 0-40)")
-    legend_above(fig, handles if len(handles) > 1 else [])
-    note_on_figure(run, fig, remark)
-    return fig
+    drawing.label_panels(axes, f"month after {'arrival' if clinic else 'intake'} (four weeks each)", "distress (CORE-OM, 0-40)")
+    return drawing.finished(run, fig, handles, remark=remark)
 
 
 def months_shown(run: Run) -> int:
@@ -277,26 +238,18 @@ def months_shown(run: Run) -> int:
     return int(asked.index[asked >= asked.iloc[0] / 2].max())
 
 
-# ------------------------------------------------------------------------------------------------------- in the report
-
-
-def by_arm(table: pd.DataFrame, by: str, at: int, value: str) -> dict[str, float]:
-    """Mean of a value at one time in each arm."""
-    return {str(arm): float(v) for arm, v in table[table[by] == at].groupby("arm", observed=True)[value].mean().items()}
-
-
 def _rated(run: Run) -> dict[str, Any]:
     low, high = colour_range(run)
     return {"low": low, "high": high, "rows": measures.pairings(run).dropna(subset=["wai"]).to_dict("records")}
 
 
 def _lines(run: Run) -> int:
-    return max((len(lines) for _, lines in panels(run, therapy_only=True)[0]), default=0)
+    return max((len(lines) for _, lines in drawing.panels(run, therapy_only=True)[0]), default=0)
 
 
 def _sessions(run: Run) -> dict[str, Any]:
     last = int(run.sessions["session"].max())
-    first, end = (by_arm(run.sessions, "session", at, "wai_client") for at in (1, last))
+    first, end = (at_one_time(run.sessions, "session", at, "wai_client") for at in (1, last))
     return {"lines": _lines(run), "first": first, "last": last, "end": end}
 
 
@@ -307,7 +260,7 @@ def _leaving(run: Run) -> dict[str, Any]:
 
 def _months(run: Run) -> dict[str, Any]:
     last = months_shown(run) if len(run.assessments) else 0
-    first, end = (by_arm(run.assessments, "month", at, "distress") for at in (0, last))
+    first, end = (at_one_time(run.assessments, "month", at, "distress") for at in (0, last))
     untreated = any(arm.therapist is None for arm in run.scenario.arms)
     return {"lines": _lines(run), "first": first, "last": last, "end": end, "untreated": untreated}
 

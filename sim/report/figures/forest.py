@@ -3,54 +3,34 @@
 from __future__ import annotations
 
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure, SubFigure
+from matplotlib.figure import Figure
 
 from sim.evidence.patterns.validation import LARGEST_RESIDUAL, Row, Validation
-from sim.report.drawing import (
-    BAND,
-    INK,
-    ORANGE,
-    QUIET,
-    SYNTHETIC,
-    beside,
-    dot,
-    foot,
-    in_style,
-    nothing_to_show,
-    picture,
-    rows_named,
-)
+from sim.report import drawing
+from sim.report.drawing import BAND, INK, ORANGE, QUIET, SYNTHETIC
 from sim.report.text import number, short, signed, spaced
 
 _REACH = 6.0  # residuals beyond are drawn at the edge
 
 
-def _expected_parts(result: Validation) -> list[tuple[Row, str]]:
-    return [(row, name) for row in result.of("direction") for name in row.pattern.expect if name in row.simulated.parts]
-
-
-def forest_size(result: Validation) -> tuple[float, float]:
-    """Width and height in inches that the rows need."""
-    return 13.0, 2.2 + 0.27 * max(len(result.of("calibrate")), len(_expected_parts(result)), 4)
-
-
-@in_style
-def forest(result: Validation, fig: Figure | SubFigure | None = None) -> Figure | SubFigure:
+@drawing.in_style
+def forest(result: Validation, fig: Figure | None = None) -> Figure:
     """Every value's standardised residual with its Monte-Carlo error, and every direction's parts with their intervals."""
-    values, parts = result.of("calibrate"), _expected_parts(result)
-    made = fig or picture(*forest_size(result))
+    values = result.of("calibrate")
+    parts = [(row, name) for row in result.of("direction") for name in row.pattern.expect if name in row.simulated.parts]
+    made = fig or drawing.picture(13.0, 2.2 + 0.27 * max(len(values), len(parts), 4))
     left, right = made.subplots(1, 2)
     left.set(title="Values", xlabel="standardised residual, in quarters of the published 95 % interval")
     right.set(title="Directions (each scaled to its own interval)", xlabel="against the sign  ·  0  ·  with the sign")
     if values:
         _misses(left, values)
     else:
-        nothing_to_show(left, "no pattern with a value was asked for")
+        drawing.nothing_to_show(left, "no pattern with a value was asked for")
     if parts:
         _signs(right, parts)
     else:
-        nothing_to_show(right, "no direction was asked for")
-    foot(made, f"{SYNTHETIC} · seed {result.seed} · published values, sources: validation.json")
+        drawing.nothing_to_show(right, "no direction was asked for")
+    drawing.foot(made, f"{SYNTHETIC} · seed {result.seed} · published values, sources: validation.json")
     return made
 
 
@@ -69,14 +49,14 @@ def _misses(ax: Axes, rows: tuple[Row, ...]) -> None:
         beyond = abs(row.residual) > _REACH
         if not beyond and row.error_share == row.error_share:
             ax.hlines(y, at - 1.96 * row.error_share, at + 1.96 * row.error_share, color=INK, linewidth=1.6)
-        dot(ax, at, y, INK if good else ORANGE, (">" if at > 0 else "<") if beyond else "o" if good else "s", 6)
-        beside(ax, y, f"{number(row.simulated.value, 2)}  ({p.value:g})", 7.5)
+        drawing.dot(ax, at, y, INK if good else ORANGE, (">" if at > 0 else "<") if beyond else "o" if good else "s", 6)
+        drawing.beside(ax, y, f"{number(row.simulated.value, 2)}  ({p.value:g})", 7.5)
     for bound in (-LARGEST_RESIDUAL, LARGEST_RESIDUAL):
         ax.axvline(bound, color=QUIET, linewidth=0.9, linestyle=(0, (4, 3)))
     ax.axvline(0, color=QUIET, linewidth=0.9)
-    beside(ax, -0.9, "simulated (published)", 7.5, QUIET)
+    drawing.beside(ax, -0.9, "simulated (published)", 7.5, QUIET)
     ax.set_xlim(-_REACH - 0.4, _REACH + 0.4)
-    rows_named(ax, [_label(row) for row in rows], top=-0.7, fontsize=7.5)
+    drawing.rows_named(ax, [_label(row) for row in rows], top=-0.7, fontsize=7.5)
 
 
 def _signs(ax: Axes, parts: list[tuple[Row, str]]) -> None:
@@ -93,10 +73,10 @@ def _signs(ax: Axes, parts: list[tuple[Row, str]]) -> None:
         if sign == "0":
             ax.barh(y, 2.0 * bound / scale, left=-bound / scale, height=0.62, color=BAND, alpha=0.55, linewidth=0)
         ax.hlines(y, min(low, high), max(low, high), color=INK, linewidth=1.6)
-        dot(ax, value, y, *((INK, "o") if verdict in ("holds", "shown") else (ORANGE, "s")), 5)
-        beside(ax, y, signed(row.simulated.parts[name][0]), 7.5)
+        drawing.dot(ax, value, y, *((INK, "o") if verdict in ("holds", "shown") else (ORANGE, "s")), 5)
+        drawing.beside(ax, y, signed(row.simulated.parts[name][0]), 7.5)
         words = {"any": "shown only", "0": "expected: nothing"}.get(sign, f"expected: {sign}")
         labels.append(_label(row, f"{spaced(name)}, {words}"))
     ax.axvline(0, color=QUIET, linewidth=0.9)
     ax.set(xlim=(-1.15, 1.15), xticks=[0])
-    rows_named(ax, labels, top=-0.7, fontsize=7.5)
+    drawing.rows_named(ax, labels, top=-0.7, fontsize=7.5)

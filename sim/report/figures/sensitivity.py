@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,22 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from sim.evidence.sensitivity.indices import Screened
-from sim.files import write_here
-from sim.report.drawing import (
-    BAND,
-    BLUE,
-    INK,
-    ORANGE,
-    QUIET,
-    SYNTHETIC,
-    foot,
-    image,
-    in_style,
-    nothing_to_show,
-    picture,
-    styled,
-    zero,
-)
+from sim.report import drawing
+from sim.report.drawing import BAND, BLUE, INK, ORANGE, QUIET, SYNTHETIC
 from sim.report.text import short
 
 if TYPE_CHECKING:
@@ -35,26 +20,20 @@ if TYPE_CHECKING:
 _MOST = 20
 
 
-def saved(fig: Figure, path: Path) -> None:
-    """Write a figure in the house style into a folder that is being made."""
-    with styled():
-        write_here(path, image(fig, "png", dpi=150))
-
-
 def _note(told: Told, fig: Figure, design: str) -> None:
     f = told.found
     seeds = f"seeds {f.seed} to {f.seed + f.replicates - 1}"
     ranges = f"ranges: value ∓ {100 * told.width:g} % (assumption)"
-    foot(fig, f"{SYNTHETIC} · scenario {told.scenario.name}, {seeds} · {design} · {ranges}")
+    drawing.foot(fig, f"{SYNTHETIC} · scenario {told.scenario.name}, {seeds} · {design} · {ranges}")
 
 
-@in_style
+@drawing.in_style
 def screening(told: Told) -> Figure:
     """Left: the largest mean effects with intervals and what sampling noise could make. Right: mean effect against its spread."""
     from sim.evidence.sensitivity.study import ranked, what
 
     rows = [row for row in ranked(told.found.morris) if row.mu_star > 0][:_MOST]
-    fig = picture(12.0, 2.6 + 0.24 * max(len(rows), 6))
+    fig = drawing.picture(12.0, 2.6 + 0.24 * max(len(rows), 6))
     left, right = fig.subplots(1, 2, width_ratios=(1.25, 1.0))
     fig.suptitle(short(f"What moves {what(told)}", 110), x=0.01, ha="left", fontweight="bold")
     left.set(title="How much: mean effect over a parameter's whole range", xlabel=f"mu* ({told.outcome.unit})")
@@ -65,7 +44,7 @@ def screening(told: Told) -> Figure:
         _spread(right, rows, told.found.morris)
     else:
         for ax in (left, right):
-            nothing_to_show(ax, "no number moves it")
+            drawing.nothing_to_show(ax, "no number moves it")
     n = len(told.found.morris)
     cut = f"{len(rows)} of {n} parameters" if n > len(rows) else f"{n} parameters"
     _note(told, fig, f"Morris, {told.found.trajectories} trajectories, {cut}")
@@ -108,7 +87,7 @@ def _spread(ax: Axes, rows: list[Screened], every: tuple[Screened, ...]) -> None
     """Every parameter as a point, the largest with their rank on the left; below the line sigma = mu*/2 effects hardly vary."""
     drawn = [row for row in every if row.mu_star > 0 and row.sigma > 0]
     if not drawn:
-        nothing_to_show(ax, "no effect varies")
+        drawing.nothing_to_show(ax, "no effect varies")
         return
     named = {row.name for row in rows}
     for row in drawn:
@@ -145,13 +124,13 @@ def _numbered(ax: Axes, points: list[tuple[int, float, float]]) -> None:
                 break
 
 
-@in_style
+@drawing.in_style
 def shares(told: Told) -> Figure:
     """Every parameter's proportion of the variance: alone and in all, with intervals, and what sampling noise adds."""
     from sim.evidence.sensitivity.study import what
 
     rows = sorted(told.found.sobol, key=lambda row: -row.total)[:_MOST]
-    fig = picture(9.4, 1.9 + 0.42 * max(len(rows), 4))
+    fig = drawing.picture(9.4, 1.9 + 0.42 * max(len(rows), 4))
     ax = fig.subplots()
     fig.suptitle(short(f"Proportions of the variance of {what(told)}", 105), x=0.01, ha="left", fontweight="bold", fontsize=10)
     y = range(len(rows))
@@ -163,7 +142,7 @@ def shares(told: Told) -> Figure:
     ax.errorbar([row.total for row in rows], [i + 0.15 for i in y], xerr=[row.total_error for row in rows], fmt="s",
                 color=ORANGE, markerfacecolor="white", linewidth=1.4, linestyle="none",
                 label="ST: with all its interactions")  # fmt: skip
-    zero(ax)
+    drawing.zero(ax)
     ax.set_yticks(y, [short(row.name, 44) for row in rows])
     ax.set(ylim=(len(rows) - 0.4, -0.6), xlabel="proportion of the variance between points (95 % bootstrap intervals)")
     ax.grid(visible=False, axis="y")

@@ -11,7 +11,8 @@ from matplotlib.figure import Figure, SubFigure
 
 from sim.errors import UsageError
 from sim.people.state import REGION_ACTIVITY
-from sim.report.drawing import INK, Shown, in_style, look, note_on_figure, nothing_to_show, picture
+from sim.report import drawing
+from sim.report.drawing import INK, Shown
 from sim.report.text import short
 from sim.simulation.tables import Run
 
@@ -68,7 +69,7 @@ def events(exchanges: pd.DataFrame) -> list[tuple[int, str]]:
     return sorted(found)
 
 
-@in_style
+@drawing.in_style
 def one_session(
     run: Run, arm: str | None = None, client: int | None = None, session: int = 1, fig: Figure | SubFigure | None = None
 ) -> Figure | SubFigure:
@@ -80,14 +81,13 @@ def one_session(
     <Picture size ...>
     """
     rows = traced_session(run, arm, client, session)
-    fig = fig or picture(9.6, 8.6)
+    fig = fig or drawing.picture(9.6, 8.6)
     ax: Axes
     if rows.empty:
         ax = fig.subplots()
         ax.set(xlabel="exchange", ylabel="activity (model index, 0-1)", ylim=(0, 1))
-        nothing_to_show(ax, "this scenario asks for no trace (record: exchanges: clients: [0])")
-        note_on_figure(run, fig)
-        return fig
+        drawing.nothing_to_show(ax, "this scenario asks for no trace (record: exchanges: clients: [0])")
+        return drawing.finished(run, fig)
     outer = fig.add_gridspec(2, 1, height_ratios=[3, 2])
     upper, lower = outer[0].subgridspec(3, 1), outer[1].subgridspec(1, 2)
     signals: list[Axes] = []
@@ -101,7 +101,7 @@ def one_session(
     for k, (title, lines) in enumerate(SIGNALS):
         ax = signals[k]
         for label, quantity, i in lines:
-            ax.plot(when, rows[quantity], label=label, **look(i))
+            ax.plot(when, rows[quantity], label=label, **drawing.look(i))
         ax.set(ylim=(0, 1), xlim=(when[0] - 0.5, when[-1] + 0.5), ylabel="model index (0-1)", title=title)
         ax.set_xticks(when if len(when) <= 20 else when[:: -(-len(when) // 20)])
         if k == len(SIGNALS) - 1:
@@ -113,8 +113,7 @@ def one_session(
     bar = fig.colorbar(image, ax=regions, fraction=0.03, pad=0.01)
     bar.set_label("activity (model index, 0-1)")
     bar.outline.set_visible(False)
-    note_on_figure(run, fig, " · model index, not a scan")
-    return fig
+    return drawing.finished(run, fig, remark=" · model index, not a scan")
 
 
 def _mark(ax: Axes, happened: list[tuple[int, str]], named: bool) -> None:
@@ -143,9 +142,6 @@ def _regions(ax: Axes, rows: pd.DataFrame, role: str) -> Any:
     else:
         ax.set_yticks(range(len(values)), list(REGION_ACTIVITY), fontsize=7)
     return image
-
-
-# ------------------------------------------------------------------------------------------------------- in the report
 
 
 def told_session(run: Run) -> dict[str, Any]:

@@ -12,7 +12,8 @@ from matplotlib.figure import Figure
 
 from sim.batch.results import BatchResults
 from sim.catalogue.measures import title_and_unit
-from sim.report.drawing import MOST_LINES, foot, in_style, legend_above, look, note_text, nothing_to_show, picture
+from sim.report import drawing
+from sim.report.drawing import MOST_LINES
 from sim.report.text import short
 from sim.scenario.sweep import Range
 from sim.theory.parameters import PARAMETERS
@@ -40,13 +41,13 @@ def measured(found: BatchResults, measure: str) -> pd.DataFrame:
     return mine.merge(points, on="point")
 
 
-@in_style
+@drawing.in_style
 def over_factors(found: BatchResults, measure: str) -> Figure:
     """One measure: a panel for each factor, a line for each arm; the points themselves pale where there are several factors."""
     factors, table = shown_factors(found), measured(found, measure)
     title, unit = title_and_unit(measure, found.clinic)
     n = max(len(factors), 1)
-    fig = picture(max(4.2 * n, 6.4) if n < 4 else 13.0, 3.9)
+    fig = drawing.picture(max(4.2 * n, 6.4) if n < 4 else 13.0, 3.9)
     axes = fig.subplots(1, n, sharey=True, squeeze=False)[0]
     arms = list(dict.fromkeys(table["arm"].astype("str")))
     handles: list[Any] = []
@@ -56,9 +57,9 @@ def over_factors(found: BatchResults, measure: str) -> Figure:
         handles = _single(axes[0], table, arms)
     axes[0].set_ylabel("\n".join(textwrap.wrap(f"{title} ({unit})", 34)))
     if len(handles) > 1:
-        legend_above(fig, handles)
+        drawing.legend_above(fig, handles)
     more = f" · the first {MOST_LINES} of {len(arms)} arms" if len(arms) > MOST_LINES else ""
-    foot(fig, note_text(found, more))
+    drawing.foot(fig, drawing.note_text(found, more))
     return fig
 
 
@@ -94,7 +95,7 @@ def _panel(found: BatchResults, ax: Axes, table: pd.DataFrame, factor: str, arms
     step = step if np.isfinite(step) else 1.0
     alone = _one_by_one(found)
     for i, arm in enumerate(arms):
-        mine, style = here[here["arm"].astype("str") == arm], look(i)
+        mine, style = here[here["arm"].astype("str") == arm], drawing.look(i)
         apart = (i - (len(arms) - 1) / 2) * DODGE * step
         x = np.array([place[v] for v in mine[factor]]) + apart
         if alone:
@@ -132,11 +133,11 @@ def _named(factor: str) -> str:
 def _single(ax: Axes, table: pd.DataFrame, arms: list[str]) -> list[Any]:
     """Without factors: each arm's value with its interval."""
     if table.empty:
-        nothing_to_show(ax, "no arm has this measure")
+        drawing.nothing_to_show(ax, "no arm has this measure")
         return []
     for i, arm in enumerate(arms):
         row = table[table["arm"].astype("str") == arm].iloc[0]
-        style = look(i)
+        style = drawing.look(i)
         ax.errorbar([i], [row["mean"]], [row["high"] - row["mean"]], color=style["color"], marker=style["marker"], capsize=2)
     ax.set_xticks(range(len(arms)), [short(a, 22) for a in arms])
     ax.set_xlim(-0.5, len(arms) - 0.5)

@@ -14,7 +14,8 @@ from matplotlib.ticker import MaxNLocator
 
 from sim import measures
 from sim.catalogue.measures import OF_PEOPLE
-from sim.report.drawing import BLUE, INK, Shown, dot, empty, in_style, note_on_figure, picture, rows_named, zero
+from sim.report import drawing
+from sim.report.drawing import BLUE, INK, Shown
 from sim.report.figures.clinic.service import panels_compared
 from sim.report.figures.experiments.effects import pushes_corners
 from sim.report.figures.experiments.paths import fixes_responses
@@ -68,7 +69,7 @@ def main_row(run: Run) -> Row:
     return table.iloc[0].to_dict()
 
 
-@in_style
+@drawing.in_style
 def two_uncertainties(run: Run, fig: Figure | SubFigure | None = None) -> Figure | SubFigure:
     """Sampling uncertainty (plain bar) and parameter uncertainty (hatched bar) for every arm: values above, differences below.
 
@@ -78,10 +79,10 @@ def two_uncertainties(run: Run, fig: Figure | SubFigure | None = None) -> Figure
     <Picture size ...>
     """
     if not len(run.ensemble):
-        return empty(run, fig, "this scenario does not ask for the ensemble (parameters: ensemble)")
+        return drawing.empty(run, fig, "this scenario does not ask for the ensemble (parameters: ensemble)")
     table = two_intervals(run)
     rows = _rows(run, table)
-    fig = fig or picture(11.0, 1.6 + sum(0.55 + 0.46 * len(arms) for _, arms in rows))
+    fig = fig or drawing.picture(11.0, 1.6 + sum(0.55 + 0.46 * len(arms) for _, arms in rows))
     columns = max(len(names) for names, _ in rows)
     grid = fig.subplots(len(rows), columns, squeeze=False, height_ratios=[1.2 + len(arms) for _, arms in rows])
     for axes, (names, arms) in zip(grid, rows, strict=True):
@@ -95,8 +96,7 @@ def two_uncertainties(run: Run, fig: Figure | SubFigure | None = None) -> Figure
     n = members_of(table)
     fig.legend(handles=_legend(n), loc="outside upper left", ncols=3)
     left = f" · first {MOST_ROWS} arms" if len(run.scenario.arms) > MOST_ROWS else ""
-    note_on_figure(run, fig, f" · the same people and random draws in all {n} sets{left}")
-    return fig
+    return drawing.finished(run, fig, remark=f" · the same people and random draws in all {n} sets{left}")
 
 
 def _rows(run: Run, table: pd.DataFrame) -> list[tuple[list[str], list[str]]]:
@@ -127,16 +127,16 @@ def _panel(run: Run, ax: Axes, table: pd.DataFrame, arms: list[str], measure: st
                         color=look["color"], linestyle="-", marker="", linewidth=1.4)  # fmt: skip
         ends = [y + BARS["parameter"]["place"] + s * HEIGHT / 2 for s in (-1, 1)]
         ax.plot([row["median"]] * 2, ends, color=INK, linestyle="-", marker="", linewidth=1.4)
-        dot(ax, row["value"], y, INK, size=4.5)
+        drawing.dot(ax, row["value"], y, INK, size=4.5)
     if is_difference(measure):
-        zero(ax, zorder=0.5)
+        drawing.zero(ax, zorder=0.5)
     reached = table[["value", "sampling_low", "sampling_high", "parameter_low", "parameter_high"]].to_numpy(float)
     low, high = float(np.nanmin(reached)), float(np.nanmax(reached))
     low, high = (min(low, 0.0), max(high, 0.0)) if is_difference(measure) else (low, high)
     room = 0.06 * (high - low) or 0.05
     ax.set(xlim=(low - room, high + room), xlabel=f"{m.title}\n({table['unit'].iloc[0]})")
     ax.xaxis.set_major_locator(MaxNLocator(4))
-    rows_named(ax, _labels(run, arms))
+    drawing.rows_named(ax, _labels(run, arms))
     if measure.endswith(DIFFERENCE):
         usual = "reference therapist" if run.scenario.design == "crossed" else short(against(run.scenario), 28)
         ax.set_title(f"less {usual}", fontsize=8.5)
@@ -157,9 +157,6 @@ def _legend(n: int) -> list[Any]:
         ("sampling", f"{SAMPLING}: 95 % interval, other people and random draws"),
         ("parameter", f"{PARAMETER}: middle 95 % of {n} parameter sets (line: median)"))]  # fmt: skip
     return [*bars, Line2D([], [], color=INK, linestyle="none", marker="o", markersize=4.5, label="default parameters")]
-
-
-# ------------------------------------------------------------------------------------------------------- in the report
 
 
 def _both(run: Run) -> dict[str, Any]:

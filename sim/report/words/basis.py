@@ -11,7 +11,7 @@ import inspect
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from sim.people.life import live_a_week
 from sim.report.text import plain, spaced
@@ -88,8 +88,7 @@ class Lever:
         return SAID.get(self.kind, "{0}").format(self.name, spaced(self.name))
 
 
-@dataclass(frozen=True)
-class Involved:
+class Involved(NamedTuple):
     """One claim at work: the equations through which, and what sets them going."""
 
     claim: Claim
@@ -98,8 +97,7 @@ class Involved:
     weight: float
 
 
-@dataclass(frozen=True)
-class Assumption:
+class Assumption(NamedTuple):
     """One parameter without an empirical value that the comparison rests on."""
 
     name: str
@@ -262,7 +260,14 @@ def _weights(lever: Lever, scenario: Scenario) -> dict[str, tuple[float, tuple[s
                 # An equation that names one claim says more about it than one that names six.
                 shares[tag] = shares.get(tag, 0.0) + share / (len(claims_of(function.__name__)) if allowed is None else 1)
                 through.setdefault(tag, []).append(function.__name__)
-    for tag in _named_claims(lever):
+    named: tuple[str, ...] = ()
+    if lever.kind == "region":  # a region names claims itself; so does an instrument, and holding a corner of the triangle
+        named = REGIONS[lever.name.partition("_")[2]].claims
+    elif lever.kind == "parameter" and PARAMETERS[lever.name].group == IMAGING:
+        named = ("K19", "K26")
+    elif lever.kind == "quantity" and lever.name in CORNERS:
+        named = ("K23",)
+    for tag in named:
         shares[tag] = shares.get(tag, 0.0) + max(shares.values(), default=1.0)
         through.setdefault(tag, [])
     most = max(shares.values(), default=1.0)
@@ -275,15 +280,6 @@ def _allowed(lever: Lever, scenario: Scenario) -> set[str] | None:
         return None
     absent = {claim for style, claim in ABOUT_STYLE.items() if style not in _styles(scenario, "client")}
     return set(ABOUT_ATTACHMENT[lever.kind]) - absent
-
-
-def _named_claims(lever: Lever) -> tuple[str, ...]:
-    """Claims that a region names itself; holding a corner of the triangle is about the triangle."""
-    if lever.kind == "region":
-        return REGIONS[lever.name.partition("_")[2]].claims
-    if lever.kind == "parameter" and PARAMETERS[lever.name].group == IMAGING:
-        return ("K19", "K26")
-    return ("K23",) if lever.kind == "quantity" and lever.name in CORNERS else ()
 
 
 def involved(scenario: Scenario) -> list[Involved]:

@@ -15,28 +15,8 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from sim.measures import clinics as cm
-from sim.report.drawing import (
-    BAND,
-    BLUE,
-    INK,
-    MOST_LINES,
-    ORANGE,
-    QUIET,
-    WAI,
-    Shown,
-    bar,
-    between,
-    dot,
-    legend_above,
-    look,
-    note_on_figure,
-    nothing_to_show,
-    of_a_clinic,
-    picture,
-    rows_named,
-    some_of,
-    zero,
-)
+from sim.report import drawing
+from sim.report.drawing import BAND, BLUE, INK, MOST_LINES, ORANGE, QUIET, WAI, Shown
 from sim.report.figures.clinic.asked import (
     THERAPIST_OUTCOMES,
     follows_up,
@@ -64,7 +44,7 @@ def lines_of_arms(
     for arm in arms[:MOST_LINES]:
         mine, i = table[table["arm"] == arm], all_arms.index(arm)
         every = max(len(mine) // 8, 1)
-        style = look(i) | ({"marker": "o", "markersize": 3.5} if len(arms) == 1 else {})
+        style = drawing.look(i) | ({"marker": "o", "markersize": 3.5} if len(arms) == 1 else {})
         if bars:
             places = mine[x] + 0.09 * (arms.index(arm) - (len(arms) - 1) / 2)
             ax.vlines(places, mine["low"], mine["high"], color=style["color"], linewidth=0.9)
@@ -79,7 +59,7 @@ def lines_of_arms(
 # ---------------------------------------------------------------------------------------------------------- therapists
 
 
-@of_a_clinic
+@drawing.of_a_clinic
 def clinic_therapists(run: Run, fig: Figure | SubFigure | None = None) -> Figure | SubFigure:
     """Therapists in order of what their clients' results say of them, with intervals, beside what is true in the model.
 
@@ -88,7 +68,7 @@ def clinic_therapists(run: Run, fig: Figure | SubFigure | None = None) -> Figure
     >>> sim.plots.clinic_therapists(clinic)
     <Picture size ...>
     """
-    fig = fig or picture(10.4, 5.6)
+    fig = fig or drawing.picture(10.4, 5.6)
     axes = fig.subplots(1, 2)
     arm = cm.reference(run.scenario)
     found = therapist_effects_of(run, arm) if treating(run) else dict.fromkeys(THERAPIST_OUTCOMES)
@@ -97,7 +77,7 @@ def clinic_therapists(run: Run, fig: Figure | SubFigure | None = None) -> Figure
         title = f"{THERAPIST_OUTCOMES[outcome]} in “{short(arm, 24)}”"
         ax.set(title=title, xlabel=f"difference from the mean therapist ({unit})", yticks=[])
         if effects is None or effects.table.empty:
-            nothing_to_show(ax, "too few therapists or clients")
+            drawing.nothing_to_show(ax, "too few therapists or clients")
             continue
         ax.set_title(f"{title}\n{_share_said(effects)}", fontsize=8.5)
         _caterpillar(ax, effects)
@@ -107,22 +87,20 @@ def clinic_therapists(run: Run, fig: Figure | SubFigure | None = None) -> Figure
         Line2D([], [], color=BAND, linewidth=2, linestyle="-", marker="", label="95 % interval"),
         Line2D([], [], color=ORANGE, linestyle="none", marker="D", markersize=4, label="true in the model"),
     ]
-    legend_above(fig, handles)
-    note_on_figure(run, fig)
-    return fig
+    return drawing.finished(run, fig, handles)
 
 
 def _caterpillar(ax: Axes, effects: TherapistEffects) -> None:
     table = effects.table.sort_values("effect").reset_index(drop=True)
     if len(table) > MOST_THERAPISTS:  # of thousands the truth is known of some: those are drawn
         known = table[table["true"].notna()] if table["true"].notna().any() else table
-        table = some_of(known, MOST_THERAPISTS)
+        table = drawing.some_of(known, MOST_THERAPISTS)
     for y, row in enumerate(table.to_dict("records")):
-        between(ax, (row["low"], row["high"]), y, BAND, 2)
-        dot(ax, row["effect"], y, INK, size=3.2)
+        drawing.between(ax, (row["low"], row["high"]), y, BAND, 2)
+        drawing.dot(ax, row["effect"], y, INK, size=3.2)
         if not np.isnan(row["true"]):
-            dot(ax, row["true"], y, ORANGE, "D", 3.2)
-    zero(ax)
+            drawing.dot(ax, row["true"], y, ORANGE, "D", 3.2)
+    drawing.zero(ax)
     ax.set_ylim(-1, len(table))
 
 
@@ -145,7 +123,7 @@ TRIAL_OUTCOMES = {
 }  # fmt: skip
 
 
-@of_a_clinic
+@drawing.of_a_clinic
 def clinic_trial(run: Run, fig: Figure | SubFigure | None = None) -> Figure | SubFigure:
     """Each replicate's trial: estimate with its interval, and the interval of who forgets that clients share therapists.
 
@@ -158,7 +136,7 @@ def clinic_trial(run: Run, fig: Figure | SubFigure | None = None) -> Figure | Su
 
     estimates, true = trial.trial_estimates(run), trial.true_effects(run)
     replicates = sorted(estimates["replicate"].unique()) if len(estimates) else []
-    fig = fig or picture(10.6, 2.6 + 0.3 * max(len(replicates), 1))
+    fig = fig or drawing.picture(10.6, 2.6 + 0.3 * max(len(replicates), 1))
     axes = fig.subplots(1, len(TRIAL_OUTCOMES), sharey=True)
     for ax, (outcome, (title, unit, by)) in zip(axes, TRIAL_OUTCOMES.items(), strict=True):
         ax.set(title=title, xlabel=f"trained less untrained ({unit})")
@@ -170,26 +148,24 @@ def clinic_trial(run: Run, fig: Figure | SubFigure | None = None) -> Figure | Su
             ax.axvline(true_effect["mean"], color=BLUE, linewidth=1.6, linestyle="-")
         for row in estimates[estimates["outcome"] == outcome].to_dict("records"):
             y, estimate = replicates.index(row["replicate"]), scaled(row, by, "estimate")
-            between(ax, (by * row["naive_low"], by * row["naive_high"]), y + 0.25, ORANGE, 1)
-            bar(ax, estimate, y, INK, width=2)
-            dot(ax, estimate["mean"], y, INK)
-    rows_named(axes[0], [f"trial {k + 1}" for k in replicates])
+            drawing.between(ax, (by * row["naive_low"], by * row["naive_high"]), y + 0.25, ORANGE, 1)
+            drawing.bar(ax, estimate, y, INK, width=2)
+            drawing.dot(ax, estimate["mean"], y, INK)
+    drawing.rows_named(axes[0], [f"trial {k + 1}" for k in replicates])
     if not replicates:
-        nothing_to_show(axes[0], "there is no trial to analyse")
+        drawing.nothing_to_show(axes[0], "there is no trial to analyse")
     kinds = (
         (INK, 2, "o", "estimate and 95 % interval, clients within therapists"),
         (ORANGE, 1, "", "interval if clients were independent"), (BLUE, 1.6, "", "true: everybody less nobody"),
     )  # fmt: skip
     handles = [Line2D([], [], color=c, linewidth=w, marker=m, linestyle="-", label=label) for c, w, m, label in kinds]
-    legend_above(fig, handles, 3)
-    note_on_figure(run, fig)
-    return fig
+    return drawing.finished(run, fig, handles, 3)
 
 
 # ------------------------------------------------------------------------------------------------ follow-up, years, risk
 
 
-@of_a_clinic
+@drawing.of_a_clinic
 def clinic_follow_up(run: Run, fig: Figure | SubFigure | None = None) -> Figure | SubFigure:
     """Distress and attachment at arrival, at the end of therapy and later, beside the same people when nobody is seen.
 
@@ -199,7 +175,7 @@ def clinic_follow_up(run: Run, fig: Figure | SubFigure | None = None) -> Figure 
     <Picture size ...>
     """
     table = cm.follow_up(run)
-    fig = fig or picture(10.6, 4.0)
+    fig = fig or drawing.picture(10.6, 4.0)
     axes = fig.subplots(1, 3)
     arms = list(dict.fromkeys(table["arm"]))[: MOST_LINES - 1]
     handles: list[Line2D] = []
@@ -209,12 +185,12 @@ def clinic_follow_up(run: Run, fig: Figure | SubFigure | None = None) -> Figure 
         times = list(dict.fromkeys(part["when"]))
         ax.set(title=measure.capitalize(), ylabel=f"{measure} ({unit})", xlabel="when")
         if part.empty:
-            nothing_to_show(ax, "nobody's therapy has ended")
+            drawing.nothing_to_show(ax, "nobody's therapy has ended")
             continue
         drawn = []
         for i, arm in enumerate(arms):
             mine = part[part["arm"] == arm]
-            drawn += ax.plot(range(len(mine)), mine["mean"], label=short(arm), **look(i))
+            drawn += ax.plot(range(len(mine)), mine["mean"], label=short(arm), **drawing.look(i))
         mine = part[part["arm"] == arms[0]]
         if mine["untreated"].notna().any():
             alone = cm.without_therapists(run.scenario) or ""
@@ -232,12 +208,10 @@ def clinic_follow_up(run: Run, fig: Figure | SubFigure | None = None) -> Figure 
         ax.set_xticks(range(len(times)), ["end of\ntherapy" if t == "end" else t.replace(" ", "\n") for t in times])
         ax.set_xlim(-0.3, len(times) - 0.7)
         handles = max(handles, drawn, key=len)
-    legend_above(fig, handles)
-    note_on_figure(run, fig)
-    return fig
+    return drawing.finished(run, fig, handles)
 
 
-@of_a_clinic
+@drawing.of_a_clinic
 def clinic_years(run: Run, fig: Figure | SubFigure | None = None) -> Figure | SubFigure:
     """Attachment of the therapists in post, and the alliance of the clients who began, year by year.
 
@@ -247,7 +221,7 @@ def clinic_years(run: Run, fig: Figure | SubFigure | None = None) -> Figure | Su
     <Picture size ...>
     """
     table = cm.over_years(run)
-    fig = fig or picture(10.6, 4.0)
+    fig = fig or drawing.picture(10.6, 4.0)
     axes = fig.subplots(1, 3)
     arms = treating(run)
     handles: list[Line2D] = []
@@ -261,16 +235,14 @@ def clinic_years(run: Run, fig: Figure | SubFigure | None = None) -> Figure | Su
         ax.set(title=title, ylabel=unit, xlabel=when)
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
         if mine.empty:
-            nothing_to_show(ax, "there is nothing to show")
+            drawing.nothing_to_show(ax, "there is nothing to show")
             continue
         drawn = lines_of_arms(ax, mine, arms, [arm.name for arm in run.scenario.arms], "year", "mean", bars=True)
         handles = max(handles, drawn, key=len)
-    legend_above(fig, handles if len(handles) > 1 else [])
-    note_on_figure(run, fig)
-    return fig
+    return drawing.finished(run, fig, handles)
 
 
-@of_a_clinic
+@drawing.of_a_clinic
 def clinic_at_risk(run: Run, fig: Figure | SubFigure | None = None) -> Figure | SubFigure:
     """Dropout and change in distress of clients at risk and of the others, the same people in every arm.
 
@@ -280,7 +252,7 @@ def clinic_at_risk(run: Run, fig: Figure | SubFigure | None = None) -> Figure | 
     <Picture size ...>
     """
     table = cm.off_track(run)
-    fig = fig or picture(9.6, 3.4)
+    fig = fig or drawing.picture(9.6, 3.4)
     axes = fig.subplots(1, 2, sharey=True)
     groups = [(g, arm) for g in ("at risk", "others") for arm in treating(run)]
     for ax, measure, title in (
@@ -290,23 +262,19 @@ def clinic_at_risk(run: Run, fig: Figure | SubFigure | None = None) -> Figure | 
         rows = {(r["group"], r["arm"]): r for r in table[table["measure"] == measure].to_dict("records")}
         ax.set(xlabel=title)
         for y, key in enumerate(groups):
-            row, style = rows.get(key), look(treating(run).index(key[1]))
+            row, style = rows.get(key), drawing.look(treating(run).index(key[1]))
             if row is None:
                 continue
-            bar(ax, row, y, style["color"])
-            dot(ax, row["mean"], y, style["color"], style["marker"], 6)
+            drawing.bar(ax, row, y, style["color"])
+            drawing.dot(ax, row["mean"], y, style["color"], style["marker"], 6)
             if not np.isnan(row["difference"]):
                 ax.annotate(signed_interval(row, 2, "difference"), (row["mean"], y), xytext=(0, 6), textcoords="offset points",
                             ha="center", fontsize=7.5, color=INK)  # fmt: skip
         ax.margins(x=0.22)
-    rows_named(axes[0], [f"{g}: {short(arm, 26)}" for g, arm in groups], top=-0.7)
+    drawing.rows_named(axes[0], [f"{g}: {short(arm, 26)}" for g, arm in groups], top=-0.7)
     if table.empty:
-        nothing_to_show(axes[0], "no arm differs in feedback, or sessions were not kept")
-    note_on_figure(run, fig)
-    return fig
-
-
-# ------------------------------------------------------------------------------------------------------- in the report
+        drawing.nothing_to_show(axes[0], "no arm differs in feedback, or sessions were not kept")
+    return drawing.finished(run, fig)
 
 
 def _one_by_one(run: Run) -> dict[str, Any]:

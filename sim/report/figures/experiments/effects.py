@@ -12,21 +12,8 @@ from matplotlib.patches import FancyArrowPatch, Rectangle
 
 from sim.evidence import imaging
 from sim.evidence.claims import effects
-from sim.report.drawing import (
-    BLUE,
-    INK,
-    ORANGE,
-    QUIET,
-    Shown,
-    bar,
-    dot,
-    in_style,
-    look,
-    note_on_figure,
-    nothing_to_show,
-    picture,
-    zero,
-)
+from sim.report import drawing
+from sim.report.drawing import BLUE, INK, ORANGE, QUIET, Shown
 from sim.report.text import capital, excludes_zero, plain, ranged, signed, spaced
 from sim.simulation.tables import Run
 from sim.theory.regions import CONTAINS, REGIONS, SITES
@@ -47,7 +34,7 @@ def pushed_by(row: Any) -> str:
     return f"{push} ({signed(row['push_sd'])} SD), {row['held']} held"
 
 
-@in_style
+@drawing.in_style
 def triangle(run: Run, fig: Figure | SubFigure | None = None) -> Figure | SubFigure:
     """Directed effects between empathy, attachment and alliance: one corner pushed, a second held, the third answers.
 
@@ -57,7 +44,7 @@ def triangle(run: Run, fig: Figure | SubFigure | None = None) -> Figure | SubFig
     <Picture size ...>
     """
     table = effects.triangle(run)
-    fig = fig or picture(10.4, 4.8)
+    fig = fig or drawing.picture(10.4, 4.8)
     left, right = fig.subplots(1, 2, width_ratios=[1.05, 0.8])
     left.set_axis_off()
     left.set(xlim=(0, 1), ylim=(0, 1), title="Width of an arrow: effect on the corner it points to")
@@ -65,12 +52,11 @@ def triangle(run: Run, fig: Figure | SubFigure | None = None) -> Figure | SubFig
     if table.empty:
         left.set_title("")
         right.set_yticks([])
-        nothing_to_show(right, "no arm pushes one corner and holds another")
+        drawing.nothing_to_show(right, "no arm pushes one corner and holds another")
     else:
         _arrows(left, table)
         _effects(right, table)
-    note_on_figure(run, fig)
-    return fig
+    return drawing.finished(run, fig)
 
 
 def _colour(row: Any) -> tuple[str, Any]:
@@ -111,9 +97,9 @@ def _effects(ax: Axes, table: pd.DataFrame) -> None:
     """A row for each arrow: effect with interval, and in words what was pushed and held."""
     for y, row in enumerate(table.to_dict("records")):
         colour, _ = _colour(row)
-        bar(ax, row, y, colour, "effect", size=8, width=2)
-        dot(ax, row["effect"], y, colour, "o" if row["effect"] > 0 else "s", 5.5)
-    zero(ax)
+        drawing.bar(ax, row, y, colour, "effect", size=8, width=2)
+        drawing.dot(ax, row["effect"], y, colour, "o" if row["effect"] > 0 else "s", 5.5)
+    drawing.zero(ax)
     low, high = min(0.0, float(table["low"].min())), max(0.0, float(table["high"].max()))
     room = 0.08 * max(high - low, 0.05)
     ax.set(xlim=(low - room, high + room), ylim=(len(table) - 0.5, -0.5))
@@ -130,7 +116,7 @@ def region_words(region: str, depth: int, left: float) -> str:
     return "      " * depth + title + (f", {100 * left:.0f} % left" if left else "")
 
 
-@in_style
+@drawing.in_style
 def lesion_table(run: Run, fig: Figure | SubFigure | None = None) -> Figure | SubFigure:
     """Region by process: what removing each region of each person does, beside the same people with everything intact.
 
@@ -142,13 +128,12 @@ def lesion_table(run: Run, fig: Figure | SubFigure | None = None) -> Figure | Su
     table = effects.lesion_effects(run)
     roles = [role for role in ("therapist", "client") if (table["role"] == role).any()]
     counts = [table.loc[table["role"] == role, "arm"].nunique() for role in roles]
-    fig = fig or picture(10.4, 2.3 + 0.285 * sum(counts))
+    fig = fig or drawing.picture(10.4, 2.3 + 0.285 * sum(counts))
     if table.empty:
         ax = fig.subplots()
         ax.set(xlabel="process", ylabel="region removed (SD of clients)", xticks=[], yticks=[])
-        nothing_to_show(ax, "no arm weakens one region and does nothing else")
-        note_on_figure(run, fig)
-        return fig
+        drawing.nothing_to_show(ax, "no arm weakens one region and does nothing else")
+        return drawing.finished(run, fig)
     axes = list(np.atleast_1d(fig.subplots(len(roles), 1, sharex=True, height_ratios=counts)))
     image: Any = None
     for ax, role in zip(axes, roles, strict=True):
@@ -159,8 +144,7 @@ def lesion_table(run: Run, fig: Figure | SubFigure | None = None) -> Figure | Su
     bar = fig.colorbar(image, ax=axes, fraction=0.02, pad=0.01, aspect=45, extend="both")
     bar.set_label("effect (SD of clients with everything intact); colours are full from ±1 SD on")
     bar.outline.set_visible(False)
-    note_on_figure(run, fig)
-    return fig
+    return drawing.finished(run, fig)
 
 
 def _heat(ax: Axes, table: pd.DataFrame) -> Any:
@@ -197,7 +181,7 @@ def _heat(ax: Axes, table: pd.DataFrame) -> Any:
 _WHOSE = {"client": "the client's signal", "therapist": "the therapist's signal", "both": "mean of both"}
 
 
-@in_style
+@drawing.in_style
 def eeg_sites(run: Run, fig: Figure | SubFigure | None = None) -> Figure | SubFigure:
     """Correlation of a simulated EEG signal with the alliance, by site: between clients, and from session to session.
 
@@ -206,7 +190,7 @@ def eeg_sites(run: Run, fig: Figure | SubFigure | None = None) -> Figure | SubFi
     >>> sim.plots.eeg_sites(small("eeg_sites"))
     <Picture size ...>
     """
-    fig = fig or picture(9.6, 4.0)
+    fig = fig or drawing.picture(9.6, 4.0)
     axes = fig.subplots(1, 2, sharey=True)
     table = imaging.site_alliance(run)
     table = table[table["arm"] == table["arm"].iloc[0]] if len(table) else table
@@ -217,25 +201,22 @@ def eeg_sites(run: Run, fig: Figure | SubFigure | None = None) -> Figure | SubFi
     for ax, (name, low, high, title) in zip(axes, heads, strict=True):
         ax.set(title=capital(title), ylim=(-reach, reach), xlabel="site")
         ax.set_xticks(range(len(SITES)), [s if s != "temporal" else "temporal\n(control)" for s in SITES])
-        zero(ax, across=True)
+        drawing.zero(ax, across=True)
         ax.axvspan(len(SITES) - 1.5, len(SITES) - 0.5, color="#eeeeee", linewidth=0, zorder=0)
         for i, role in enumerate(imaging.WHOSE):
             rows = table[table["role"] == role]
             x = np.arange(len(rows)) + 0.22 * (i - 1)
-            style = look(i)
+            style = drawing.look(i)
             ax.vlines(x, rows[low], rows[high], color=style["color"], linewidth=1.8)
-            dot(ax, x, rows[name], style["color"], style["marker"], 6, label=_WHOSE[role])
+            drawing.dot(ax, x, rows[name], style["color"], style["marker"], 6, label=_WHOSE[role])
         ax.set_xlim(-0.5, len(SITES) - 0.5)
     axes[0].set_ylabel("correlation with the client's WAI (r)")
     if len(table):
         axes[0].legend(loc="upper right", fontsize=8)
     else:
-        nothing_to_show(axes[0], "no session was held")
-    note_on_figure(run, fig, " · simulated signals, not recordings")
-    return fig
+        drawing.nothing_to_show(axes[0], "no session was held")
+    return drawing.finished(run, fig, remark=" · simulated signals, not recordings")
 
-
-# ----------------------------------------------------------------------------------------------------- when to draw
 
 #: Lesions of single regions from which they make a table.
 LEAST_LESIONS = 4
@@ -255,9 +236,6 @@ def removes_regions(run: Run) -> bool:
 def asks_for_sites(run: Run) -> bool:
     """Whether the scenario names the electrode noise, by which it asks for the read-out."""
     return not run.sessions.empty and any("eeg_noise_sd" in arm.parameters for arm in run.scenario.arms)
-
-
-# ------------------------------------------------------------------------------------------------------- in the report
 
 
 def _pushes(run: Run) -> dict[str, Any]:

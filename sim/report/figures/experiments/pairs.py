@@ -8,21 +8,8 @@ import numpy as np
 from matplotlib.figure import Figure, SubFigure
 
 from sim.evidence.claims import effects
-from sim.report.drawing import (
-    BLUE,
-    ORANGE,
-    QUIET,
-    Shown,
-    bar,
-    beside,
-    dot,
-    in_style,
-    note_on_figure,
-    nothing_to_show,
-    picture,
-    rows_named,
-    zero,
-)
+from sim.report import drawing
+from sim.report.drawing import BLUE, ORANGE, QUIET, Shown
 from sim.report.text import excludes_zero, scaled, short, signed
 from sim.simulation.tables import Run
 
@@ -32,7 +19,7 @@ def crosses_kinds(run: Run) -> bool:
     return not run.sessions.empty and bool(effects.crossing(run.scenario))
 
 
-@in_style
+@drawing.in_style
 def interaction(run: Run, fig: Figure | SubFigure | None = None) -> Figure | SubFigure:
     """Per pair of kinds, alliance and dropout beyond both main effects: dots with 95 % intervals.
 
@@ -43,7 +30,7 @@ def interaction(run: Run, fig: Figure | SubFigure | None = None) -> Figure | Sub
     """
     table = effects.interaction(run)
     pairs = table[table["measure"] == "alliance"]
-    fig = fig or picture(9.6, max(1.9 + 0.3 * len(pairs), 2.6))
+    fig = fig or drawing.picture(9.6, max(1.9 + 0.3 * len(pairs), 2.6))
     axes = fig.subplots(1, 2, sharey=True)
     for ax, measure, unit, scale in (
         (axes[0], "alliance", "late alliance beyond both (WAI points)", 1.0),
@@ -54,10 +41,10 @@ def interaction(run: Run, fig: Figure | SubFigure | None = None) -> Figure | Sub
         for y, row in enumerate(rows):
             colour = QUIET if not excludes_zero(row) else BLUE if row["mean"] > 0 else ORANGE
             mine = scaled(row, scale)
-            bar(ax, mine, y, colour, size=7)
-            dot(ax, mine["mean"], y, colour, "o" if row["mean"] > 0 else "s", 5.5)
-            beside(ax, y, signed(mine["mean"], 2 if scale == 1.0 else 1))
-        zero(ax)
+            drawing.bar(ax, mine, y, colour, size=7)
+            drawing.dot(ax, mine["mean"], y, colour, "o" if row["mean"] > 0 else "s", 5.5)
+            drawing.beside(ax, y, signed(mine["mean"], 2 if scale == 1.0 else 1))
+        drawing.zero(ax)
         if rows:
             ends = [scale * abs(row[end]) for row in rows for end in ("low", "high", "mean") if not np.isnan(row[end])]
             reach = 1.08 * max([*ends, 0.01])
@@ -68,11 +55,10 @@ def interaction(run: Run, fig: Figure | SubFigure | None = None) -> Figure | Sub
         "all pairs together" if r["client"] == effects.EVERY else short(f"{r['client']} client, {r['therapist']} therapist", 44)
         for r in pairs.to_dict("records")
     ]
-    rows_named(axes[0], names)
+    drawing.rows_named(axes[0], names)
     if not names:
-        nothing_to_show(axes[0], "no arm holds each kind of client with each kind of therapist")
-    note_on_figure(run, fig)
-    return fig
+        drawing.nothing_to_show(axes[0], "no arm holds each kind of client with each kind of therapist")
+    return drawing.finished(run, fig)
 
 
 def _crossing(run: Run) -> dict[str, Any]:
