@@ -17,8 +17,7 @@ from sim.report.figures.clinic.therapists import (
     clinic_years,
 )
 from sim.report.figures.courses import alliance_by_pairing, alliance_curves, distress_course, still_attending
-from sim.report.figures.experiments.effects import eeg_sites, lesion_table, triangle
-from sim.report.figures.experiments.pairs import interaction
+from sim.report.figures.experiments.effects import eeg_sites, interaction, lesion_table, triangle
 from sim.report.figures.experiments.paths import affect_labelling, learned_strategies
 from sim.report.figures.session import one_session
 from sim.report.figures.uncertainty import two_uncertainties

@@ -66,7 +66,7 @@ class Panel(Axes):
 
 
 def image(figure: Figure, kind: str, **how: Any) -> bytes:
-    """A figure in the house style as ``png`` or ``svg``, with nothing in it that changes from day to day; ``how`` for ``savefig``."""
+    """A figure in the house style as ``png`` or ``svg``, with nothing that changes from day to day. ``how``: see ``savefig``."""
     buffer = io.BytesIO()
     never = {"Software": None} if kind == "png" else {"Date": None, "Creator": None}
     with styled():
@@ -243,15 +243,15 @@ def _telling_arms(run: Run, names: list[str]) -> list[str]:
     return [name for name in names if name in chosen]
 
 
-def panel_axes(fig: Figure | SubFigure, n: int) -> list[Axes]:
-    """As many axes as there are panels, in rows of two (four when there are many), sharing their scales."""
+def grid_of_panels(fig: Figure | SubFigure | None, n: int) -> tuple[Figure | SubFigure, list[Axes]]:
+    """A figure with as many axes as there are panels, in rows of two (four when there are many), sharing their scales."""
+    fig = fig or picture(*((9.0, 4.4) if n <= 1 else (9.6, 3.6 if n == 2 else 6.4)))
+    n = max(n, 1)
     columns = _columns(n)
-    rows = -(-n // columns)
-    grid = fig.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
-    every = list(grid.flat)
+    every = list(fig.subplots(-(-n // columns), columns, sharex=True, sharey=True, squeeze=False).flat)
     for ax in every[n:]:
         ax.remove()
-    return every[:n]
+    return fig, every[:n]
 
 
 def _columns(n: int) -> int:
@@ -265,11 +265,6 @@ def label_panels(axes: list[Axes], x: str, y: str) -> None:
         lowest = i + columns >= len(axes)
         ax.set(xlabel=x if lowest else "", ylabel=y if i % columns == 0 else "")
         ax.tick_params(labelbottom=lowest)
-
-
-def panel_size(n: int) -> tuple[float, float]:
-    """Width and height (inches) of a figure with this many panels."""
-    return (9.0, 4.4) if n <= 1 else (9.6, 3.6 if n == 2 else 6.4)
 
 
 def lines_with_spread(
@@ -312,16 +307,6 @@ def finished(
         legend_above(fig, handles, columns)
     note_on_figure(run, fig, remark)
     return fig
-
-
-def courses_of(run: Run, arm: str) -> pd.DataFrame:
-    """The client table of one arm."""
-    return run.clients[run.clients["arm"] == arm]
-
-
-def planned_sessions(run: Run, arm: str) -> int:
-    """How many sessions an arm plans."""
-    return next(a.sessions for a in run.scenario.arms if a.name == arm)
 
 
 #: People drawn as dots on the attachment plane, per group and role; enough to show how groups overlap.

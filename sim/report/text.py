@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 Row = Mapping[Any, Any]
 
@@ -161,9 +161,3 @@ def paragraphs(written: str) -> list[str]:
 def sentences(template: str, about: str, /, **facts: Any) -> list[str]:
     """What a macro of a template says of some facts: one string a paragraph, none where it says nothing."""
     return paragraphs(str(getattr(environment().get_template(template).module, about)(**facts)))
-
-
-@lru_cache(maxsize=None)
-def compiled(text: str) -> Template:
-    """A sentence with places for facts, such as those of ``figures.yaml``."""
-    return environment().from_string(text)

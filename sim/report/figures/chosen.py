@@ -11,10 +11,10 @@ from sim import measures
 from sim.report.drawing import Shown
 from sim.report.figures import change, courses, session, uncertainty
 from sim.report.figures.clinic import service, therapists
-from sim.report.figures.experiments import effects, pairs, paths
+from sim.report.figures.experiments import effects, paths
 from sim.simulation.tables import Run
 
-MODULES = (effects, paths, pairs, service, therapists, uncertainty, courses, change, session)
+MODULES = (effects, paths, service, therapists, uncertainty, courses, change, session)
 
 
 @lru_cache(maxsize=1)

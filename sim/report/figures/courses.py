@@ -116,6 +116,11 @@ def _dots(run: Run, ax: Axes, table: pd.DataFrame) -> None:
         drawing.beside(ax, y, f"{with_interval(row, 2, 'wai')}, SD {number(row['wai_sd'])}{overlap}")
 
 
+def _attendance(run: Run, arm: str) -> pd.DataFrame:
+    planned = next(one.sessions for one in run.scenario.arms if one.name == arm)
+    return attendance(run.clients[run.clients["arm"] == arm], planned)
+
+
 @drawing.in_style
 def alliance_curves(run: Run, fig: Figure | SubFigure | None = None) -> Figure | SubFigure:
     """Mean client-rated alliance session by session, among those still attending, with the middle half of clients.
@@ -126,8 +131,7 @@ def alliance_curves(run: Run, fig: Figure | SubFigure | None = None) -> Figure |
     <Picture size ...>
     """
     shown, remark = drawing.panels(run, therapy_only=True)
-    fig = fig or drawing.picture(*drawing.panel_size(len(shown)))
-    axes = drawing.panel_axes(fig, max(len(shown), 1))
+    fig, axes = drawing.grid_of_panels(fig, len(shown))
     handles: list[Line2D] = []
     most = max((arm.sessions for arm in run.scenario.arms), default=1)
     for ax, (title, lines) in zip(axes, shown, strict=False):
@@ -136,10 +140,7 @@ def alliance_curves(run: Run, fig: Figure | SubFigure | None = None) -> Figure |
         ax.set_title(title)
         said = "(means are of those still attending)"
         if run.scenario.design != "clinic":  # where courses are under way at the end, who attends to the last is not known
-            attended = [
-                float((drawing.courses_of(run, a)["sessions_attended"] >= drawing.planned_sessions(run, a)).mean())
-                for _, a in lines
-            ]
+            attended = [float(_attendance(run, arm)["attending"].iloc[-1]) for _, arm in lines]
             low, high = percent(min(attended)), percent(max(attended))
             who = low if low == high else f"{low.removesuffix(' %')} to {high}"
             said = f"attend the last planned session: {who}\n{said}"
@@ -177,7 +178,7 @@ def still_attending(run: Run, fig: Figure | SubFigure | None = None) -> Figure |
         above.set_title(short(title, 24))
         drawn = []
         for i, (label, arm) in enumerate(lines):
-            table = attendance(drawing.courses_of(run, arm), drawing.planned_sessions(run, arm))
+            table = _attendance(run, arm)
             style = drawing.look(i) | {"markevery": (i, max(most // 5, 1))}
             drawn += above.plot(table.index, table["attending"], label=short(label), clip_on=False, **style)
             below.plot(table.index, table["dropped_out"], clip_on=False, **style)
@@ -210,15 +211,15 @@ def distress_course(run: Run, fig: Figure | SubFigure | None = None) -> Figure |
     <Picture size ...>
     """
     shown, remark = drawing.panels(run)
-    fig = fig or drawing.picture(*drawing.panel_size(len(shown)))
-    axes = drawing.panel_axes(fig, len(shown))
+    fig, axes = drawing.grid_of_panels(fig, len(shown))
     handles: list[Line2D] = []
     last, clinic = months_shown(run), run.scenario.design == "clinic"
     months = run.assessments[run.assessments["month"] <= last]
     for ax, (title, lines) in zip(axes, shown, strict=True):
         handles = max(handles, drawing.lines_with_spread(ax, months, lines, "month", "distress", 1), key=len)
         ax.set_title(title)
-        ends = {drawing.planned_sessions(run, arm) / WEEKS_PER_MONTH for _, arm in lines}
+        names = [arm for _, arm in lines]
+        ends = {arm.sessions / WEEKS_PER_MONTH for arm in run.scenario.arms if arm.name in names}
         if not clinic and len(ends) == 1 and (end := ends.pop()) < last:
             ax.axvline(end, color=QUIET, linewidth=0.9, linestyle=(0, (1, 2)))
             ax.text(end, 39.4, " planned end of therapy", fontsize=7.5, color=QUIET, va="top")

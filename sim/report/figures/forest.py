@@ -34,10 +34,6 @@ def forest(result: Validation, fig: Figure | None = None) -> Figure:
     return made
 
 
-def _label(row: Row, more: str = "") -> str:
-    return short(f"{row.pattern.id}  {more or row.pattern.name}", 52)
-
-
 def _misses(ax: Axes, rows: tuple[Row, ...]) -> None:
     """A row for each value: the published interval is the band, the point is what was simulated."""
     for y, row in enumerate(rows):
@@ -56,7 +52,7 @@ def _misses(ax: Axes, rows: tuple[Row, ...]) -> None:
     ax.axvline(0, color=QUIET, linewidth=0.9)
     drawing.beside(ax, -0.9, "simulated (published)", 7.5, QUIET)
     ax.set_xlim(-_REACH - 0.4, _REACH + 0.4)
-    drawing.rows_named(ax, [_label(row) for row in rows], top=-0.7, fontsize=7.5)
+    drawing.rows_named(ax, [short(f"{row.pattern.id}  {row.pattern.name}", 52) for row in rows], top=-0.7, fontsize=7.5)
 
 
 def _signs(ax: Axes, parts: list[tuple[Row, str]]) -> None:
@@ -76,7 +72,7 @@ def _signs(ax: Axes, parts: list[tuple[Row, str]]) -> None:
         drawing.dot(ax, value, y, *((INK, "o") if verdict in ("holds", "shown") else (ORANGE, "s")), 5)
         drawing.beside(ax, y, signed(row.simulated.parts[name][0]), 7.5)
         words = {"any": "shown only", "0": "expected: nothing"}.get(sign, f"expected: {sign}")
-        labels.append(_label(row, f"{spaced(name)}, {words}"))
+        labels.append(short(f"{row.pattern.id}  {spaced(name)}, {words}", 52))
     ax.axvline(0, color=QUIET, linewidth=0.9)
     ax.set(xlim=(-1.15, 1.15), xticks=[0])
     drawing.rows_named(ax, labels, top=-0.7, fontsize=7.5)

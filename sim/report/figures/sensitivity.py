@@ -51,10 +51,6 @@ def screening(told: Told) -> Figure:
     return fig
 
 
-def _from_noise(row: Screened) -> bool:
-    return row.mu_star <= row.noise
-
-
 def _sign(row: Screened) -> str:
     """Up, down, or either."""
     if abs(row.mu) < 0.9 * row.mu_star:
@@ -69,7 +65,7 @@ def _effects(ax: Axes, rows: list[Screened]) -> None:
     ax.barh(range(len(rows)), [min(row.noise, edge) for row in rows], height=0.7, color=BAND, alpha=0.55, linewidth=0,
             label=f"sampling noise (95 %){', cut at the edge' if cut else ''}")  # fmt: skip
     for apart in (True, False):
-        mine = [(y, row) for y, row in enumerate(rows) if _from_noise(row) is not apart]
+        mine = [(y, row) for y, row in enumerate(rows) if (row.mu_star > row.noise) is apart]
         if mine:
             ax.errorbar(
                 [row.mu_star for _, row in mine], [y for y, _ in mine], xerr=[row.mu_star_error for _, row in mine], fmt="o",
@@ -91,7 +87,7 @@ def _spread(ax: Axes, rows: list[Screened], every: tuple[Screened, ...]) -> None
         return
     named = {row.name for row in rows}
     for row in drawn:
-        apart, mine = not _from_noise(row), row.name in named
+        apart, mine = row.mu_star > row.noise, row.name in named
         colour = (BLUE if apart else QUIET) if mine else BAND
         ax.plot(row.mu_star, row.sigma, "o", color=colour, markerfacecolor=colour if apart else "white",
                 markersize=4 if mine else 3, zorder=3 if mine else 2)  # fmt: skip

@@ -105,14 +105,13 @@ def _rows(run: Run, table: pd.DataFrame) -> list[tuple[list[str], list[str]]]:
     there = set(table["measure"])
     values = [m for m in shown if m in there and not is_difference(m)]
     apart = [m for m in (*(f"{m}{DIFFERENCE}" for m in shown), "difference_from_no_treatment") if m in there and is_difference(m)]
-    found = [(names, _arms(run, table, names)[:MOST_ROWS]) for names in (values, dict.fromkeys(apart)) if names]
+    found = []
+    for names in (values, dict.fromkeys(apart)):
+        with_value = set(table.loc[table["measure"].isin(list(names)), "arm"])
+        if names:
+            found.append((names, [arm.name for arm in run.scenario.arms if arm.name in with_value][:MOST_ROWS]))
     few = len(run.scenario.arms) <= MOST_WITH_VALUES or not apart
     return [(list(names), arms) for names, arms in (found if few else found[-1:])]
-
-
-def _arms(run: Run, table: pd.DataFrame, measures: Any) -> list[str]:
-    with_value = set(table.loc[table["measure"].isin(list(measures)), "arm"])
-    return [arm.name for arm in run.scenario.arms if arm.name in with_value]
 
 
 def _panel(run: Run, ax: Axes, table: pd.DataFrame, arms: list[str], measure: str) -> None:

@@ -5,7 +5,7 @@ Here it is decided what is said; how it is said stands in ``templates/answer.j2`
 
 from __future__ import annotations
 
-from typing import Any
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -14,7 +14,7 @@ from sim import measures
 from sim.measures.contrasts import alliance_contrasts, raw_change, spread_within, untreated_contrasts
 from sim.measures.intervals import mean_interval
 from sim.report.text import excludes_zero, percent, sentences, small
-from sim.report.words import clinics, experiments, pairs, uncertainty
+from sim.report.words import clinics, experiments, uncertainty
 from sim.simulation.tables import Run
 
 #: Words for a difference by its size in SDs of single clients, after Cohen's convention.
@@ -23,8 +23,7 @@ SIZES = ((0.1, "next to nothing"), (0.2, "very small"), (0.5, "small"), (0.8, "o
 FEW = 50
 
 
-def _say(about: str, **facts: Any) -> list[str]:
-    return sentences("answer.j2", about, **facts)
+_say = partial(sentences, "answer.j2")
 
 
 def brackets(run: Run) -> list[str]:
@@ -55,8 +54,8 @@ def _told(run: Run) -> list[str]:
         return _say("nobody_treated", change=change)
     if said := experiments.told(run):
         return said
-    alliance, distress, together = _alliance(run), _distress(run), pairs.together(run)
-    if pairs.asks_together(run):
+    alliance, distress, together = _alliance(run), _distress(run), experiments.together(run)
+    if experiments.asks_together(run):
         return [*together, *_say("each_alone", sides=alliance_contrasts(run))]
     # Where the arms differ in therapy or none only, the effect on distress is what was asked.
     one_course = not alliance_contrasts(run) and bool(untreated_contrasts(run))
@@ -130,9 +129,9 @@ def _usual_detail(run: Run) -> list[str]:
     if experiments.told(run):
         against = _distress(run) if untreated_contrasts(run) else []
         return [" ".join(_alliance(run)), *against, *_dropout(run)]
-    if pairs.asks_together(run):
+    if experiments.asks_together(run):
         return [*_alliance(run), *_distress(run), *_dropout(run)]
-    together = pairs.together(run)
+    together = experiments.together(run)
     return [*_dropout(run), *together[1:]] if together else []
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sim.report.figures.chosen import FIGURES, words
-from sim.report.text import compiled, paragraphs
+from sim.report.text import environment, paragraphs
 from sim.simulation.tables import Run
 
 
@@ -23,8 +23,7 @@ def of_figure(run: Run, name: str) -> dict[str, str]:
     scenario = run.scenario
     design = {"scenario": scenario, "clinic": scenario.design == "clinic", "crossed": scenario.design == "crossed"}
     facts = {**design, **FIGURES[name].facts(run)}
-    said = {
-        part: " ".join(paragraphs(compiled(words()[name][part]).render(facts).strip())) for part in ("title", "caption", "seen")
-    }
+    templates = {part: environment().from_string(words()[name][part]) for part in ("title", "caption", "seen")}
+    said = {part: " ".join(paragraphs(template.render(facts))) for part, template in templates.items()}
     caption = f"{said['caption']} Scenario {scenario.name}, seed {run.seed}; {counted(run)}. Synthetic data."
     return {**said, "caption": caption}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,6 @@ from sim.report.figures.clinic.asked import is_contested, plans, treating
 from sim.report.text import excludes_zero, sentences
 from sim.report.words.basis import Involved, levers
 from sim.report.words.experiments import pushed
-from sim.scenario.scenario import Attachment
 from sim.simulation.tables import Run
 from sim.therapy.clinic.matching import ORACLE
 from sim.therapy.training import PROGRAMMES
@@ -27,12 +27,13 @@ from sim.therapy.training import PROGRAMMES
 TO_HALVE = 4
 #: What studies of general attachment find it to explain of the differences in alliance (README, "What this is not").
 PUBLISHED_SHARE = "2-3 %"
+#: What clients are counted in.
+EACH = {"crossed": "of each kind", "arms": "in each arm"}
 #: Most comparisons of which one in twenty is certain by chance.
 ONE_IN = 20
 
 
-def _say(about: str, **facts: Any) -> list[str]:
-    return sentences("caveats.j2", about, **facts)
+_say = partial(sentences, "caveats.j2")
 
 
 def sampling(run: Run) -> list[str]:
@@ -44,12 +45,8 @@ def sampling(run: Run) -> list[str]:
     found = [*([] if pushed(run) else alliance_contrasts(run)), *untreated_contrasts(run)[-1:]]
     said = [sentence for c in found if c.half > 0 for sentence in of_a_contrast(run, c)]
     picked = max((c.picked_from for c in found if c.picked_from > 2 and c.half > 0), default=0)
-    this_run |= {"n": s.clients_per_arm, "each": _each(run), "sharing": s.clients_per_therapist > 1}
+    this_run |= {"n": s.clients_per_arm, "each": EACH[run.scenario.design], "sharing": s.clients_per_therapist > 1}
     return [*said, *_say("people", picked=picked, nothing=not found, **this_run)]
-
-
-def _each(run: Run) -> str:
-    return "of each kind" if run.scenario.design == "crossed" else "in each arm"
 
 
 def of_a_contrast(run: Run, c: Contrast) -> list[str]:
@@ -57,7 +54,7 @@ def of_a_contrast(run: Run, c: Contrast) -> list[str]:
     n, mean = run.scenario.clients_per_arm, c.found["mean"]
     needed = math.ceil(n * (c.half / abs(mean)) ** 2) if mean else 0
     arms = run.scenario.design == "arms"
-    return _say("contrast", c=c, clear=excludes_zero(c.found), arms=arms, n=n, each=_each(run), to_halve=TO_HALVE,
+    return _say("contrast", c=c, clear=excludes_zero(c.found), arms=arms, n=n, each=EACH[run.scenario.design], to_halve=TO_HALVE,
                 needed=rounded_up(needed) if needed > n else 0)  # fmt: skip
 
 
@@ -94,18 +91,15 @@ def design(run: Run) -> list[str]:
     if s.design == "clinic":
         return _design_of_a_clinic(run, selected)
     treated = [arm for arm in s.arms if arm.therapist is not None]
+    therapists, clients = [arm.therapist for arm in treated if arm.therapist is not None], [arm.client for arm in s.arms]
     lengths = {arm.sessions for arm in treated}
     return _say(
         "design", crossed=s.design == "crossed", cohorts=len({arm.cohort for arm in s.arms}), selected=selected,
-        therapists_chosen=any(_chosen(arm.therapist) for arm in treated),
-        clients_chosen=any(_chosen(arm.client) for arm in s.arms),
+        therapists_chosen=any(one.kind != "population" for one in therapists),
+        clients_chosen=any(one.kind != "population" for one in clients),
         all_treated=bool(treated) and len(treated) == len(s.arms), sessions=lengths.pop() if len(lengths) == 1 else 0,
         after=s.follow_up_months, one_each=bool(treated) and s.clients_per_therapist == 1,
     )  # fmt: skip
-
-
-def _chosen(person: Attachment | None) -> bool:
-    return person is not None and person.kind != "population"
 
 
 def _design_of_a_clinic(run: Run, selected: bool) -> list[str]:

@@ -7,6 +7,7 @@ said stands in ``templates/clinics.j2``.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,6 @@ from sim.measures.intervals import mean_interval
 from sim.measures.persons import GAVE_UP
 from sim.report.figures.clinic.asked import (
     differs,
-    differs_in,
     follows_up,
     gives_feedback,
     holds_a_trial,
@@ -47,8 +47,7 @@ STATES = {
 }  # fmt: skip
 
 
-def _say(about: str, **facts: Any) -> list[str]:
-    return sentences("clinics.j2", about, **facts)
+_say = partial(sentences, "clinics.j2")
 
 
 class Said:
@@ -305,7 +304,7 @@ _TOLD: tuple[tuple[Callable[[Run], bool], Tell, Tell], ...] = (
     (is_contested, _readings, _between_therapists),
     (lambda run: differs(run, "matching"), _rules, _rules_detail),
     (
-        lambda run: differs(run, "turnover") or differs_in(run, "quitting_base", "quitting_fatigue_gain", "hand_over_share"),
+        lambda run: differs(run, "turnover", "quitting_base", "quitting_fatigue_gain", "hand_over_share"),
         _leaving,
         lambda run: _say("all_together", said=Said(run)),
     ),

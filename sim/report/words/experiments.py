@@ -7,6 +7,7 @@ in ``templates/experiments.j2``.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -16,10 +17,9 @@ from sim.evidence.claims import effects, factors
 from sim.measures.contrasts import exchange_change, least_correlation, of_a_history
 from sim.measures.intervals import mean_interval
 from sim.report.figures.chosen import asks_for
-from sim.report.figures.experiments.effects import sites_of_both
+from sim.report.figures.experiments.effects import lesions, sites_of_both
 from sim.report.figures.experiments.paths import history_arms, words_arms
-from sim.report.text import Row, excludes_zero, sentences
-from sim.report.words.pairs import no_learning, two_numbers
+from sim.report.text import Row, excludes_zero, scaled, sentences
 from sim.simulation.tables import Run
 from sim.theory.regions import CONTAINS, REGIONS
 from sim.theory.styles import STYLE_CUT, style_name
@@ -35,8 +35,7 @@ SUFFER = ("accuracy", "attunement", "response", "client's arousal", "therapist's
           "therapist's regulation", "repair")  # fmt: skip
 
 
-def _say(about: str, **facts: Any) -> list[str]:
-    return sentences("experiments.j2", about, **facts)
+_say = partial(sentences, "experiments.j2")
 
 
 def told(run: Run) -> list[str]:
@@ -91,7 +90,7 @@ def _worst(table: pd.DataFrame) -> list[Row]:
 
 def _few_lesions(run: Run) -> list[str]:
     """One sentence for each lesion: what it does in the other regions lesioned here, to accuracy, response and alliance."""
-    table, lesions = effects.lesion_effects(run), []
+    table, said = effects.lesion_effects(run), []
     if table["effect"].isna().all():
         return []
     own = dict.fromkeys(zip(table["role"], table["region"], strict=True))
@@ -108,9 +107,9 @@ def _few_lesions(run: Run) -> list[str]:
         ]
         by = {row["process"]: row for row in rows}
         shown = [by[process] for process in ("accuracy", "response", "alliance") if not by[process]["own"]]
-        lesions.append({**rows[0], "others": _regions(others), "shown": shown})
+        said.append({**rows[0], "others": _regions(others), "shown": shown})
     intact = effects.undone(run)
-    return _say("few_lesions", lesions=lesions, intact=intact.name if intact else "", little=LITTLE)
+    return _say("few_lesions", lesions=said, intact=intact.name if intact else "", little=LITTLE)
 
 
 def _words(run: Run) -> list[str]:
@@ -150,12 +149,57 @@ def _sites(run: Run) -> list[str]:
     )  # fmt: skip
 
 
+# ---------------------------------------------------------------------------------- two at a time, two people
+
+
+def _two_numbers(run: Run) -> list[str]:
+    """What two things do, each alone and together."""
+    arms, untreated = factors.factors(run.scenario), measures.untreated_differences(run)
+    rows = {(r["effect"], r["measure"]): r for r in factors.factor_effects(run).to_dict("records")}
+    worth = {arm.name: mean_interval(-untreated[arm.name]) for arm in arms.values() if arm.name in untreated}
+    return _say("two_numbers", arms={name: arm.name for name, arm in arms.items()}, rows=rows, worth=worth)
+
+
+def _no_learning(run: Run) -> list[str]:
+    """What is left of therapy where nobody can learn."""
+    untreated, found = measures.untreated_differences(run), []
+    pairs = factors.without_learning(run.scenario)
+    for arm, off in pairs:
+        moved, learned = (mean_interval(factors.insecurity_change(run, a.name)) for a in (off, arm))
+        one: dict[str, Any] = {"off": off.name, "moved": moved, "learned": learned, "ends": None, "left": None}
+        if arm.name in untreated and off.name in untreated:
+            one["ends"] = [mean_interval(-untreated[a.name]) for a in (off, arm)]
+            share = one["ends"][0]["mean"] / one["ends"][1]["mean"]
+            one["left"] = share if one["ends"][1]["low"] > 0 and share > 0 else None
+        found.append(one)
+    twin = measures.untreated_arm(run.scenario, pairs[0][0].name)
+    alone = mean_interval(factors.insecurity_change(run, twin)) if twin is not None else None
+    return _say("no_learning", pairs=found, alone=alone)
+
+
+def asks_together(run: Run) -> bool:
+    """Whether the scenario asks for what two people do together beyond what each of them does (their statistical interaction),
+    and its arms can say."""
+    return run.scenario.report == "interaction" and asks_for(run, "interaction")
+
+
+def together(run: Run) -> list[str]:
+    """The interaction of both people's kinds; nothing where the scenario does not cross them."""
+    table = effects.interaction(run)
+    if table.empty:
+        return []
+    (client, therapist), *_ = effects.crossing(run.scenario)
+    rows: dict[str, list[dict[str, Any]]] = {"alliance": [], "dropout": []}
+    for r in table.to_dict("records"):
+        by = 100 if r["measure"] == "dropout" else 1
+        rows[r["measure"]].append({"client": r["client"], "therapist": r["therapist"], **scaled(r, by)})
+    whole = {name: part[-1] for name, part in rows.items()}  # all pairs together, or the only one
+    pairs = {name: [r for r in part if r["client"] != effects.EVERY] for name, part in rows.items()}
+    kinds = {"client": client, "therapist": therapist}
+    return _say("together", kinds=kinds, whole=whole, pairs=pairs, asked=asks_together(run))
+
+
 # ------------------------------------------------------------------------------------------------------------ when
-
-
-def _has_few_lesions(run: Run) -> bool:
-    lesions = [arm for arm in run.scenario.arms if effects.lesioned_region(arm) is not None]
-    return 0 < len(lesions) <= FEW_LESIONS and not effects.lesion_effects(run).empty
 
 
 _EXPERIMENTS: tuple[tuple[Callable[[Run], bool], Callable[[Run], list[str]]], ...] = (
@@ -164,7 +208,7 @@ _EXPERIMENTS: tuple[tuple[Callable[[Run], bool], Callable[[Run], list[str]]], ..
     (lambda run: asks_for(run, "affect_labelling"), _words),
     (lambda run: asks_for(run, "learned_strategies"), _histories),
     (lambda run: asks_for(run, "eeg_sites"), _sites),
-    (_has_few_lesions, _few_lesions),
-    (lambda run: bool(factors.factors(run.scenario)), two_numbers),
-    (lambda run: bool(factors.without_learning(run.scenario)), no_learning),
+    (lambda run: 0 < lesions(run) <= FEW_LESIONS, _few_lesions),
+    (lambda run: bool(factors.factors(run.scenario)), _two_numbers),
+    (lambda run: bool(factors.without_learning(run.scenario)), _no_learning),
 )

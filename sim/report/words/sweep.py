@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -16,8 +17,7 @@ from sim.scenario.points import told
 SHOWN = ("alliance", "dropout", "distress_change", "helped_of_all", "weeks_waited")
 
 
-def _say(about: str, **facts: Any) -> list[str]:
-    return sentences("batch.j2", about, **facts)
+_say = partial(sentences, "batch.j2")
 
 
 def plain_effects(found: BatchResults) -> pd.DataFrame:

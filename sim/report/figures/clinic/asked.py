@@ -44,20 +44,10 @@ def therapist_effects_of(run: Run, arm: str) -> dict[str, TherapistEffects | Non
 
 
 def differs(run: Run, *names: str) -> bool:
-    """Whether the arms with therapists of a clinic differ in one of these settings (of the plan, or of the arm)."""
+    """Whether the arms with therapists of a clinic differ in one of these: settings of the plan or of the arm, parameters."""
     arms = [arm for arm in run.scenario.arms if arm.name in treating(run)]
-    return any(len({repr(getattr(arm.clinic, name, getattr(arm, name, None))) for arm in arms}) > 1 for name in names)
-
-
-def differs_in(run: Run, *parameters: str) -> bool:
-    """Whether the arms with therapists of a clinic differ in one of these parameters."""
-    arms = [arm for arm in run.scenario.arms if arm.name in treating(run)]
-    return any(len({arm.parameters.get(name) for arm in arms}) > 1 for name in parameters)
-
-
-def compares_arms(run: Run) -> bool:
-    """Whether two arms or more have therapists."""
-    return len(treating(run)) > 1
+    told = [{**vars(arm), **vars(arm.clinic), **arm.parameters} for arm in arms]
+    return any(len({repr(one.get(name)) for one in told}) > 1 for name in names)
 
 
 def puts_work_to_the_test(run: Run) -> bool:
@@ -100,4 +90,4 @@ def gives_feedback(run: Run) -> bool:
 
 def is_contested(run: Run) -> bool:
     """Whether arms are readings of a contested finding: the model's parameters for it differ."""
-    return differs_in(run, "complementarity_gain", "therapist_warmth_trait_sd")
+    return differs(run, "complementarity_gain", "therapist_warmth_trait_sd")

@@ -17,7 +17,7 @@ from sim.catalogue.measures import OF_CLINICS, Measure
 from sim.measures import clinics as cm
 from sim.report import drawing
 from sim.report.drawing import BLUE, INK, MOST_LINES, QUIET, Shown
-from sim.report.figures.clinic.asked import compares_arms, puts_work_to_the_test, remark_on, treating
+from sim.report.figures.clinic.asked import puts_work_to_the_test, remark_on, treating
 from sim.report.figures.clinic.therapists import lines_of_arms
 from sim.report.text import excludes_zero, short, signed
 from sim.simulation.tables import Run
@@ -205,7 +205,7 @@ def _half_year(run: Run) -> dict[str, Any]:
 
 
 SHOWN = (
-    Shown(clinic_arms, _side_by_side, compares_arms),
+    Shown(clinic_arms, _side_by_side, lambda run: len(treating(run)) > 1),
     Shown(clinic_flow, _weeks, lambda run: run.scenario.design == "clinic"),
     Shown(clinic_load, _half_year, puts_work_to_the_test),
 )
