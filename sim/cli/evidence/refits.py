@@ -59,7 +59,7 @@ def competing(folder: Path, names: Sequence[str], rounds: int, workers: int | No
     """Competing models refitted within one budget, side by side."""
     from sim.evidence.calibration import competing as of
     from sim.report.drawing import image
-    from sim.report.figures.competing import COMPETING_FIGURE, competing_figure
+    from sim.report.figures.validation import COMPETING_FIGURE, competing_figure
 
     wanted = of.chosen(names)
     if out is not None:

@@ -155,7 +155,7 @@ def room_for(folder: Path) -> None:
 def write(result: Validation, folder: Path) -> None:
     """Write the table and the forest plot into a folder."""
     from sim.report.drawing import image
-    from sim.report.figures.forest import forest
+    from sim.report.figures.validation import forest
 
     write_new(folder / TABLE, json.dumps(as_data(result), indent=2) + "\n")
     fig = forest(result)

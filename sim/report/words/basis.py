@@ -11,6 +11,7 @@ import inspect
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import zip_longest
 from typing import Any, NamedTuple
 
 from sim.people.life import live_a_week
@@ -325,9 +326,8 @@ def assumptions(scenario: Scenario) -> list[Assumption]:
     changed = [_changed(lever, scenario) for lever in moving if lever.kind in ("parameter", "column")]
     queues = [strengths(lever, scenario) for lever in moving]
     taken = {row.name: row for row in changed}
-    for rank in range(max((len(queue) for queue in queues), default=0)):
-        for n in (queue[rank] for queue in queues if rank < len(queue)):
-            taken.setdefault(n.name, _row(n))
+    for n in in_turn(queues):
+        taken.setdefault(n.name, _row(n))
     return list(taken.values())[:MOST_PARAMETERS]
 
 
@@ -343,8 +343,12 @@ def strengths(lever: Lever, scenario: Scenario) -> list[Parameter]:
     words = [f.__name__.partition("_")[0] for f in direct]
     near = _arguments_of(direct, words)
     far = [n for n in _arguments_of(readers(direct), words) if n not in near]
-    pairs = [pair for k in range(max(len(near), len(far))) for pair in (near[k : k + 1], far[k : k + 1])]
-    return [n for pair in pairs for n in pair]
+    return in_turn([near, far])
+
+
+def in_turn(queues: Iterable[list[Parameter]]) -> list[Parameter]:
+    """The first of each queue, then the second of each, and so on."""
+    return [n for rank in zip_longest(*queues) for n in rank if n is not None]
 
 
 def _arguments_of(functions: Iterable[Equation], words: Iterable[str]) -> list[Parameter]:

@@ -17,19 +17,7 @@ from sim.evidence import trial
 from sim.measures import clinics as cm
 from sim.measures.intervals import mean_interval
 from sim.measures.persons import GAVE_UP
-from sim.report.figures.clinic.asked import (
-    differs,
-    follows_up,
-    gives_feedback,
-    holds_a_trial,
-    is_contested,
-    lasts_years,
-    plans,
-    puts_work_to_the_test,
-    remark_on,
-    therapist_effects_of,
-    treating,
-)
+from sim.report.figures.clinic import asked
 from sim.report.figures.clinic.therapists import TRIAL_OUTCOMES
 from sim.report.text import arm_name, excludes_zero, number, scaled, sentences, signed_interval, with_interval
 from sim.simulation.tables import Run
@@ -55,7 +43,7 @@ class Said:
 
     def __init__(self, run: Run) -> None:
         self.rows = {(row["measure"], row["arm"]): row for row in cm.rules_compared(run).to_dict("records")}
-        self.usual, self.treating = cm.reference(run.scenario), treating(run)
+        self.usual, self.treating = cm.reference(run.scenario), asked.treating(run)
         self.others = [arm for arm in self.treating if arm != self.usual]
 
     def has(self, measure: str) -> bool:
@@ -74,10 +62,6 @@ class Said:
         """The difference from the first arm with its sign and interval."""
         return signed_interval(self.rows[measure, arm], OF_CLINICS[measure].digits, "difference")
 
-    def apart_by(self, measure: str, arm: str) -> float:
-        """The difference from the first arm."""
-        return float(self.rows[measure, arm]["difference"])
-
     def extremes(self, measure: str, arms: Iterable[str] | None = None) -> str:
         """Lowest to highest value of a measure, with the arms."""
         found = {arm: self.mean(measure, arm) for arm in (self.treating if arms is None else arms)}
@@ -92,7 +76,7 @@ def told(run: Run) -> list[str]:
     """The sentences of the answer's paragraph."""
     if cm.people(run).empty:
         return _say("nobody_came")
-    if not treating(run):
+    if not asked.treating(run):
         return _say("nobody_seen", said=Said(run), arm=run.scenario.arms[0].name)
     return next((tell(run) for asked, tell, _ in _TOLD if asked(run)), []) or _one(run)
 
@@ -108,7 +92,7 @@ def _who_is_seen(run: Run, arm: str) -> list[str]:
 
 def _first_free(run: Run) -> list[str]:
     """Who is seen; distress at the end and later, below that of the same people when nobody is seen."""
-    arm, table = treating(run)[0], cm.follow_up(run)
+    arm, table = asked.treating(run)[0], cm.follow_up(run)
     rows = table[(table["arm"] == arm) & (table["measure"] == "distress") & (table["when"] != "arrival")].to_dict("records")
     below = [{"when": row["when"], **scaled(row, -1, "difference")} for row in rows]
     if not below or below[0]["when"] != "end" or np.isnan(below[0]["mean"]):
@@ -129,14 +113,14 @@ def _one(run: Run) -> list[str]:
 
 
 def _between_therapists(run: Run) -> list[str]:
-    found = {what: vars(e) for what, e in therapist_effects_of(run, cm.reference(run.scenario)).items() if e is not None}
+    found = {what: vars(e) for what, e in asked.therapist_effects_of(run, cm.reference(run.scenario)).items() if e is not None}
     return _say("between_therapists", found=found) if found else []
 
 
 def _attachment_later(run: Run) -> list[str]:
     table = cm.follow_up(run)
     last = list(dict.fromkeys(table["when"]))[-1]
-    mine = table[(table["when"] == last) & (table["arm"] == treating(run)[0]) & (table["measure"] != "distress")]
+    mine = table[(table["when"] == last) & (table["arm"] == asked.treating(run)[0]) & (table["measure"] != "distress")]
     return _say("attachment_later", when=last, rows=mine.to_dict("records")) if len(mine) else []
 
 
@@ -182,7 +166,7 @@ def _trial_detail(run: Run) -> list[str]:
 
 
 def _feedback(run: Run) -> list[str]:
-    arm, table = next(name for name, plan in plans(run).items() if plan.feedback), cm.off_track(run)
+    arm, table = next(name for name, plan in asked.plans(run).items() if plan.feedback), cm.off_track(run)
     rows = {(r["group"], r["measure"]): r for r in table[table["arm"] == arm].to_dict("records")}
     known = ("at risk", "dropout") in rows
     groups = {g: [rows[g, m] for m in ("dropout", DISTRESS)] for g in ("at risk", "others")} if known else {}
@@ -198,14 +182,14 @@ def _years(run: Run) -> list[str]:
     rows = {(r["what"], r["arm"]): r for r in table.to_dict("records") if r["year"] == last[r["what"]]}
     first = table[table["arm"] == said.usual].groupby("what")["mean"].first()
     rated = [arm for arm in said.others if ("alliance", arm) in rows and not np.isnan(rows["alliance", arm]["difference"])]
-    apart = [arm for arm in said.others if said.has("dropout") and not np.isnan(said.apart_by("dropout", arm))]
+    apart = [arm for arm in said.others if said.has("dropout") and not np.isnan(said.rows["dropout", arm]["difference"])]
     trained = any(arm.clinic is not None and arm.clinic.training for arm in run.scenario.arms)
     return _say("years", said=said, rows=rows, last=last, first=first, rated=rated, apart=apart, trained=trained)
 
 
 def _readings(run: Run) -> list[str]:
     said, fit = Said(run), {row["arm"]: row for row in cm.pair_compatibility(run).to_dict("records")}
-    share = {arm: therapist_effects_of(run, arm)["alliance"] for arm in said.treating}
+    share = {arm: asked.therapist_effects_of(run, arm)["alliance"] for arm in said.treating}
     mean = {arm: said.mean("dropout", arm) for arm in said.treating}
     low, high = (pick(mean, key=lambda arm: mean[arm]) for pick in (min, max))
     return _say("readings", said=said, fit=fit, share=share, low=low, high=high)
@@ -215,7 +199,7 @@ def _readings(run: Run) -> list[str]:
 
 
 def _rules(run: Run) -> list[str]:
-    said, rule = Said(run), {arm: plan.matching for arm, plan in plans(run).items()}
+    said, rule = Said(run), {arm: plan.matching for arm, plan in asked.plans(run).items()}
     real = [arm for arm in said.treating if rule[arm] not in NO_RULES]
     means = {arm: said.mean(ALLIANCE, arm) for arm in real}
     other = [arm for arm in real if arm != said.usual]
@@ -231,7 +215,8 @@ def _rules_detail(run: Run) -> list[str]:
     said = Said(run)
     met = {arm: said.mean("insecurity_met", arm) for arm in said.treating}
     low, high = (pick(met, key=lambda arm: met[arm]) for pick in (min, max))
-    return _say("rules_detail", said=said, met=met, low=low, high=high, marks={arm: remark_on(run, arm) for arm in said.others})
+    marks = {arm: asked.remark_on(run, arm) for arm in said.others}
+    return _say("rules_detail", said=said, met=met, low=low, high=high, marks=marks)
 
 
 # ------------------------------------------------------------------------------------------------- leaving and load
@@ -257,7 +242,7 @@ def _leaving(run: Run) -> list[str]:
 
 def _saved(run: Run) -> dict[str, Any] | None:
     """What a more careful hand-over changes for those who lose their therapist, against the arm that differs in it alone."""
-    arms = [arm for arm in run.scenario.arms if arm.name in treating(run)]
+    arms = [arm for arm in run.scenario.arms if arm.name in asked.treating(run)]
 
     def rest(arm: Any) -> Any:
         return arm.clinic, {name: value for name, value in arm.parameters.items() if name != "hand_over_share"}
@@ -287,7 +272,7 @@ def _load(run: Run) -> list[str]:
 
 
 def _load_detail(run: Run) -> list[str]:
-    arms = [arm for arm in run.scenario.arms if arm.clinic is not None and arm.name in treating(run)]
+    arms = [arm for arm in run.scenario.arms if arm.clinic is not None and arm.name in asked.treating(run)]
     least = min(SINCE_ARRIVAL)
     long = [arm.name for arm in arms if arm.clinic is not None and arm.sessions * arm.clinic.session_every > 4 * least]
     return _say("load_detail", said=Said(run), long=long, least=least)
@@ -298,24 +283,24 @@ def _load_detail(run: Run) -> list[str]:
 Tell = Callable[[Run], list[str]]
 #: When, what stands in the paragraph, and what is said in detail.
 _TOLD: tuple[tuple[Callable[[Run], bool], Tell, Tell], ...] = (
-    (holds_a_trial, _trial, _trial_detail),
-    (gives_feedback, _feedback, lambda run: []),
-    (lasts_years, _years, lambda run: []),
-    (is_contested, _readings, _between_therapists),
-    (lambda run: differs(run, "matching"), _rules, _rules_detail),
+    (asked.holds_a_trial, _trial, _trial_detail),
+    (asked.gives_feedback, _feedback, lambda run: []),
+    (asked.lasts_years, _years, lambda run: []),
+    (asked.is_contested, _readings, _between_therapists),
+    (lambda run: asked.differs(run, "matching"), _rules, _rules_detail),
     (
-        lambda run: differs(run, "turnover", "quitting_base", "quitting_fatigue_gain", "hand_over_share"),
+        lambda run: asked.differs(run, "turnover", "quitting_base", "quitting_fatigue_gain", "hand_over_share"),
         _leaving,
         lambda run: _say("all_together", said=Said(run)),
     ),
-    (puts_work_to_the_test, _load, _load_detail),
-    (follows_up, _first_free, _attachment_later),
+    (asked.puts_work_to_the_test, _load, _load_detail),
+    (asked.follows_up, _first_free, _attachment_later),
 )
 
 
 def in_detail(run: Run) -> list[str]:
     """What else can be said with numbers of a clinic, one sentence or two an item."""
-    if cm.people(run).empty or not treating(run):
+    if cm.people(run).empty or not asked.treating(run):
         return []
     said, out, everybody = Said(run), [], cm.people(run)
     if said.has(ALLIANCE):

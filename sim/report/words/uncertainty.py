@@ -9,7 +9,6 @@ import numpy as np
 from sim.report.figures.uncertainty import PARAMETER, SAMPLING, against, main_row, measures_shown, members_of
 from sim.report.text import Row, arm_name, excludes_zero, interval, number, percent, sentences
 from sim.runs.uncertainty import DIFFERENCE, described, is_difference, reference, two_intervals
-from sim.scenario.scenario import Scenario
 from sim.simulation.tables import Run
 
 #: One interval counts as the larger from this ratio of the widths on.
@@ -26,18 +25,12 @@ NOUNS = {
 MOST_PRINTED = 32
 
 
-def title(scenario: Scenario, measure: str) -> str:
-    """What a row of the table is about, with its unit; of a difference also from what."""
-    m = described(scenario, measure)
-    return f"{m.title}, difference ({m.difference_unit})" if measure.endswith(DIFFERENCE) else f"{m.title} ({m.unit})"
-
-
 # ---------------------------------------------------------------------------------------------------------- the table
 
 
 def heads_and_rows(run: Run, most: int | None = None) -> tuple[list[str], list[list[str]]]:
     """The table as shown, a row per arm and measure; of one longer than ``most`` only differences in the weightiest measures."""
-    table, s = two_intervals(run), run.scenario
+    table = two_intervals(run)
     n = members_of(table)
     if most is not None and len(table) > most:
         wanted = measures_shown(run)
@@ -46,10 +39,11 @@ def heads_and_rows(run: Run, most: int | None = None) -> tuple[list[str], list[l
              f"median of {n} sets", "sets on the same side of 0"]  # fmt: skip
     rows = []
     for r in table.to_dict("records"):
-        digits = described(s, r["measure"]).digits
-        mark = " *" if r["outside"] else ""
+        m, mark = described(run.scenario, r["measure"]), " *" if r["outside"] else ""
+        title = f"{m.title}, difference ({m.difference_unit})" if r["measure"].endswith(DIFFERENCE) else f"{m.title} ({m.unit})"
+        digits = m.digits
         rows.append([
-            r["arm"], title(s, r["measure"]), number(r["value"], digits) + mark, interval(r, "sampling", digits),
+            r["arm"], title, number(r["value"], digits) + mark, interval(r, "sampling", digits),
             interval(r, "parameter", digits), number(r["median"], digits), percent(r["same_side"]),
         ])  # fmt: skip
     return heads, rows

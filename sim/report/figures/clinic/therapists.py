@@ -17,16 +17,7 @@ from matplotlib.ticker import MaxNLocator
 from sim.measures import clinics as cm
 from sim.report import drawing
 from sim.report.drawing import BAND, BLUE, INK, MOST_LINES, ORANGE, QUIET, WAI, Shown
-from sim.report.figures.clinic.asked import (
-    THERAPIST_OUTCOMES,
-    follows_up,
-    gives_feedback,
-    holds_a_trial,
-    lasts_years,
-    looks_at_therapists,
-    therapist_effects_of,
-    treating,
-)
+from sim.report.figures.clinic import asked
 from sim.report.text import number, scaled, short, signed, signed_interval
 from sim.simulation.tables import Run
 
@@ -71,10 +62,10 @@ def clinic_therapists(run: Run, fig: Figure | SubFigure | None = None) -> Figure
     fig = fig or drawing.picture(10.4, 5.6)
     axes = fig.subplots(1, 2)
     arm = cm.reference(run.scenario)
-    found = therapist_effects_of(run, arm) if treating(run) else dict.fromkeys(THERAPIST_OUTCOMES)
+    found = asked.therapist_effects_of(run, arm) if asked.treating(run) else dict.fromkeys(asked.THERAPIST_OUTCOMES)
     units = ("WAI points", "CORE-OM points; negative = better")
     for ax, (outcome, effects), unit in zip(axes, found.items(), units, strict=True):
-        title = f"{THERAPIST_OUTCOMES[outcome]} in “{short(arm, 24)}”"
+        title = f"{asked.THERAPIST_OUTCOMES[outcome]} in “{short(arm, 24)}”"
         ax.set(title=title, xlabel=f"difference from the mean therapist ({unit})", yticks=[])
         if effects is None or effects.table.empty:
             drawing.nothing_to_show(ax, "too few therapists or clients")
@@ -223,7 +214,7 @@ def clinic_years(run: Run, fig: Figure | SubFigure | None = None) -> Figure | Su
     table = cm.over_years(run)
     fig = fig or drawing.picture(10.6, 4.0)
     axes = fig.subplots(1, 3)
-    arms = treating(run)
+    arms = asked.treating(run)
     handles: list[Line2D] = []
     for ax, what, unit, title in (
         (axes[0], "anxiety", "anxiety (ECR 1-7, latent)", "Therapists' anxiety"),
@@ -254,7 +245,7 @@ def clinic_at_risk(run: Run, fig: Figure | SubFigure | None = None) -> Figure | 
     table = cm.off_track(run)
     fig = fig or drawing.picture(9.6, 3.4)
     axes = fig.subplots(1, 2, sharey=True)
-    groups = [(g, arm) for g in ("at risk", "others") for arm in treating(run)]
+    groups = [(g, arm) for g in ("at risk", "others") for arm in asked.treating(run)]
     for ax, measure, title in (
         (axes[0], "dropout", "Dropped out (% of these people)"),
         (axes[1], "distress_change", "Distress, arrival to end (CORE-OM points)"),
@@ -262,7 +253,7 @@ def clinic_at_risk(run: Run, fig: Figure | SubFigure | None = None) -> Figure | 
         rows = {(r["group"], r["arm"]): r for r in table[table["measure"] == measure].to_dict("records")}
         ax.set(xlabel=title)
         for y, key in enumerate(groups):
-            row, style = rows.get(key), drawing.look(treating(run).index(key[1]))
+            row, style = rows.get(key), drawing.look(asked.treating(run).index(key[1]))
             if row is None:
                 continue
             drawing.bar(ax, row, y, style["color"])
@@ -279,7 +270,7 @@ def clinic_at_risk(run: Run, fig: Figure | SubFigure | None = None) -> Figure | 
 
 def _one_by_one(run: Run) -> dict[str, Any]:
     arm = cm.reference(run.scenario)
-    found = {outcome: e.table for outcome, e in therapist_effects_of(run, arm).items() if e is not None}
+    found = {outcome: e.table for outcome, e in asked.therapist_effects_of(run, arm).items() if e is not None}
     panels = []
     for outcome, t in found.items():
         known = t[t["true"].notna()]
@@ -324,9 +315,9 @@ def _at_risk(run: Run) -> dict[str, Any]:
 
 
 SHOWN = (
-    Shown(clinic_trial, _trials, holds_a_trial),
-    Shown(clinic_at_risk, _at_risk, gives_feedback),
-    Shown(clinic_years, _first_and_last, lasts_years),
-    Shown(clinic_follow_up, _later, follows_up),
-    Shown(clinic_therapists, _one_by_one, looks_at_therapists),
+    Shown(clinic_trial, _trials, asked.holds_a_trial),
+    Shown(clinic_at_risk, _at_risk, asked.gives_feedback),
+    Shown(clinic_years, _first_and_last, asked.lasts_years),
+    Shown(clinic_follow_up, _later, asked.follows_up),
+    Shown(clinic_therapists, _one_by_one, asked.looks_at_therapists),
 )

@@ -1,15 +1,23 @@
-"""The forest plot of a validation: every row with a value, and every direction."""
+"""Figures of validations: the forest plot of one, with every value and direction; and which rows competing models reproduce."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
+from sim.evidence.patterns.published import patterns
 from sim.evidence.patterns.validation import LARGEST_RESIDUAL, Row, Validation
 from sim.report import drawing
-from sim.report.drawing import BAND, INK, ORANGE, QUIET, SYNTHETIC
+from sim.report.drawing import BAND, BLUE, INK, ORANGE, QUIET, SYNTHETIC
 from sim.report.text import number, short, signed, spaced
 
+COMPETING_FIGURE = "competing_models.png"
+_FULL = 8.0  # residuals of competing models are coloured up to here
 _REACH = 6.0  # residuals beyond are drawn at the edge
 
 
@@ -76,3 +84,33 @@ def _signs(ax: Axes, parts: list[tuple[Row, str]]) -> None:
     ax.axvline(0, color=QUIET, linewidth=0.9)
     ax.set(xlim=(-1.15, 1.15), xticks=[0])
     drawing.rows_named(ax, labels, top=-0.7, fontsize=7.5)
+
+
+@drawing.in_style
+def competing_figure(found: Sequence[Mapping[str, Any]]) -> Figure:
+    """Rows by models: each cell a standardised residual in units of the row's own uncertainty, blue below and orange above what
+    was published.
+
+    ``found``: one entry a model with ``name``, ``score`` and ``residuals`` (id -> residual).
+    """
+    ids = [p.id for p in patterns().values() if p.tier == "calibrate"]
+    values = np.array([[one["residuals"].get(i, np.nan) for one in found] for i in ids], float)
+    shades = LinearSegmentedColormap.from_list("residuals", [BLUE, "#FFFFFF", ORANGE])
+    figure = drawing.picture(4.6 + 1.15 * len(found), 1.6 + 0.27 * len(ids))
+    ax = figure.subplots()
+    image = ax.imshow(values, cmap=shades, vmin=-_FULL, vmax=_FULL, aspect="auto")
+    for (y, x), residual in np.ndenumerate(values):
+        bold, dark = abs(residual) > LARGEST_RESIDUAL, abs(residual) > 0.62 * _FULL
+        ax.text(x, y, signed(residual, 1), ha="center", va="center", fontsize=7.5, color="white" if dark else "black",
+                weight="bold" if bold else "normal")  # fmt: skip
+    ax.set_xticks(range(len(found)), [f"{one['name']}\nscore {one['score']:.0f}" for one in found], fontsize=8)
+    ax.xaxis.tick_top()
+    ax.set_yticks(range(len(ids)), [short(f"{i}  {patterns()[i].name}", 74) for i in ids], fontsize=7.5)
+    ax.tick_params(length=0)
+    ax.grid(visible=False)
+    for spine in ax.spines.values():
+        spine.set_visible(False)
+    bar = figure.colorbar(image, ax=ax, location="bottom", shrink=0.5, pad=0.03, aspect=40)
+    bar.set_label("residual: (simulated − published) / quarter of the published interval; beyond 2.5 in bold", fontsize=8)
+    drawing.foot(figure, SYNTHETIC)
+    return figure
