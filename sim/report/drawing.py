@@ -83,7 +83,6 @@ def styled() -> Iterator[None]:
 
 def in_style(draw: F) -> F:
     """The same figure function, drawing in the house style."""
-
     of_a_run = next(iter(inspect.signature(draw).parameters), "") == "run"
 
     @wraps(draw)

@@ -13,8 +13,6 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 Row = Mapping[Any, Any]
 
-# ------------------------------------------------------------------------------------------------------------- numbers
-
 
 def number(value: float, digits: int = 2) -> str:
     """A number for people; a dash where there is none. A true minus sign, and none before what rounds to nothing."""
@@ -84,9 +82,6 @@ def effect_in_sd(row: Row, name: str = "effect") -> str:
     """An effect in SD, or a correlation, with its interval; a third digit where the interval would show next to no width."""
     low, high = (row[end] for end in ends(row, name))
     return signed_interval(row, 3 if high - low < 0.01 else 2, name)
-
-
-# --------------------------------------------------------------------------------------------------------------- names
 
 
 def arm_name(arm: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from ruamel.yaml import YAML
 
@@ -18,9 +19,9 @@ MODULES = (effects, paths, service, therapists, uncertainty, courses, change, se
 
 
 @lru_cache(maxsize=1)
-def words() -> dict[str, dict[str, str]]:
+def words() -> dict[str, dict[str, Any]]:
     """The words of every figure, in the order in which a report shows them."""
-    found: dict[str, dict[str, str]] = YAML(typ="safe").load(Path(__file__).with_name("figures.yaml").read_text(encoding="utf-8"))
+    found: dict[str, dict[str, Any]] = YAML(typ="safe").load(Path(__file__).with_name("figures.yaml").read_text(encoding="utf-8"))
     return found
 
 
@@ -31,16 +32,6 @@ FIGURES: dict[str, Shown] = {name: _DECLARED[name] for name in words()}
 #: The usual figures, and those that a run has to ask for.
 USUAL = tuple(name for name, figure in FIGURES.items() if figure.asked is None)
 ASKED = tuple(name for name in FIGURES if name not in USUAL)
-
-_COURSES = ("pairing_differences", "alliance_curves", "still_attending", "distress_course", "attachment_plane")
-#: Figures that a figure of an experiment makes superfluous, and why.
-INSTEAD: dict[str, tuple[tuple[str, ...], str]] = {
-    "triangle": (
-        ("alliance_by_pairing", *_COURSES),
-        "each arm pushes one quantity by definition; what that does to the others is shown by the triangle",
-    ),
-    "lesion_table": (_COURSES, "the table of lesions holds every arm, and lines for so many arms could not be told apart"),
-}
 
 
 def asks_for(run: Run, name: str) -> bool:
@@ -62,9 +53,9 @@ def left_out(run: Run) -> dict[str, str]:
     {'still_attending': 'nobody leaves before the planned end'}
     """
     out: dict[str, str] = {}
-    for name, (instead, why) in INSTEAD.items():
-        if asks_for(run, name):
-            out |= dict.fromkeys(instead, why)
+    for name, said in words().items():
+        if "instead" in said and asks_for(run, name):
+            out |= dict.fromkeys(said["instead"]["of"], said["instead"]["why"])
     if run.exchanges.empty:
         out["one_session"] = "nobody is followed exchange by exchange"
     if run.scenario.design == "clinic":
@@ -80,10 +71,7 @@ def left_out(run: Run) -> dict[str, str]:
 
 def _left_out_of_clinics(run: Run) -> dict[str, str]:
     """Figures that make no sense for a clinic, whose tables were not kept, or for which its scenario does not ask."""
-    shared = "clients of one clinic share therapists and a queue, so that arms are compared clinic by clinic"
-    out = dict.fromkeys(("alliance_by_pairing", "pairing_differences"), shared)
-    out["still_attending"] = "people come and leave all the time; the figure of flow shows where they are"
-    out["attachment_plane"] = "a therapist's attachment is moved by all their clients, not by one course"
+    out = {name: said["never_of_clinics"] for name, said in words().items() if "never_of_clinics" in said}
     if run.sessions.empty:
         out["alliance_curves"] = "nobody had a session" if run.scenario.keep_sessions else "the scenario does not keep sessions"
     if run.assessments.empty:

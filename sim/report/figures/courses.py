@@ -244,14 +244,12 @@ def _rated(run: Run) -> dict[str, Any]:
     return {"low": low, "high": high, "rows": measures.pairings(run).dropna(subset=["wai"]).to_dict("records")}
 
 
-def _lines(run: Run) -> int:
-    return max((len(lines) for _, lines in drawing.panels(run, therapy_only=True)[0]), default=0)
-
-
-def _sessions(run: Run) -> dict[str, Any]:
-    last = int(run.sessions["session"].max())
-    first, end = (at_one_time(run.sessions, "session", at, "wai_client") for at in (1, last))
-    return {"lines": _lines(run), "first": first, "last": last, "end": end}
+def _from_to(run: Run, table: pd.DataFrame, by: str, first: int, last: int, value: str) -> dict[str, Any]:
+    """Means of every arm at the first and the last time of its lines."""
+    start, end = (at_one_time(table, by, at, value) for at in (first, last))
+    lines = max((len(lines) for _, lines in drawing.panels(run, therapy_only=True)[0]), default=0)
+    untreated = any(arm.therapist is None for arm in run.scenario.arms)
+    return {"lines": lines, "first": start, "last": last, "end": end, "untreated": untreated}
 
 
 def _leaving(run: Run) -> dict[str, Any]:
@@ -259,16 +257,9 @@ def _leaving(run: Run) -> dict[str, Any]:
     return {name: (100 * table[name]).to_dict() for name in ("dropout", "improved")}
 
 
-def _months(run: Run) -> dict[str, Any]:
-    last = months_shown(run) if len(run.assessments) else 0
-    first, end = (at_one_time(run.assessments, "month", at, "distress") for at in (0, last))
-    untreated = any(arm.therapist is None for arm in run.scenario.arms)
-    return {"lines": _lines(run), "first": first, "last": last, "end": end, "untreated": untreated}
-
-
 SHOWN = (
     Shown(alliance_by_pairing, _rated),
-    Shown(alliance_curves, _sessions),
+    Shown(alliance_curves, lambda run: _from_to(run, run.sessions, "session", 1, run.sessions["session"].max(), "wai_client")),
     Shown(still_attending, _leaving),
-    Shown(distress_course, _months),
+    Shown(distress_course, lambda run: _from_to(run, run.assessments, "month", 0, months_shown(run), "distress")),
 )

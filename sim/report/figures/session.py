@@ -16,8 +16,6 @@ from sim.report.drawing import INK, Shown
 from sim.report.text import short
 from sim.simulation.tables import Run
 
-# ------------------------------------------------------------------------------------------------------- one session
-
 #: What is drawn of a session: title, [(label, quantity, role whose line style it takes)].
 SIGNALS: tuple[tuple[str, list[tuple[str, str, int]]], ...] = (
     ("Arousal", [("client", "client_arousal", 0), ("therapist", "therapist_arousal", 1)]),

@@ -63,6 +63,8 @@ SERVICE: dict[str, tuple[tuple[Equation, ...], tuple[str, ...]]] = {
     )),
 }  # fmt: skip
 TOLD = ("skill", "repair_skill")
+#: The group of parameters of instruments: one that is named is asked for.
+IMAGING = "instruments that see activity"
 #: Prefixes by which one argument of an equation stands for several parameters (``task_agreement_trust_gain``).
 PREFIXES = ("client_", "therapist_", "observer_", "task_", "goal_", "anxiety_", "avoidance_", "immature_", "neurotic_")
 
@@ -107,8 +109,6 @@ class Assumption(NamedTuple):
     range: str
     source: str
 
-
-IMAGING = "instruments that see activity"  # group of parameters
 
 # ---------------------------------------------------------------------------------------------------------- levers
 

@@ -92,9 +92,8 @@ def how_known(found: BatchResults) -> str:
     effects, batch = found.effects(), found.scenario.batch
     reached = found.precision() if batch is not None and batch.until is not None else pd.DataFrame({"enough": [], "se": []})
     over = "nothing" if effects.empty else "clients" if (effects["over"] == "clients").all() else "replicates"
-    (said,) = _say(
+    return _say(
         "how_known", over=over, known=effects["low"].notna().any() if len(effects) else False,
         until=batch.until if batch is not None else None, points=len(reached), short=int((~reached["enough"].astype(bool)).sum()),
         largest=reached["se"].max(),
-    )  # fmt: skip
-    return said
+    )[0]  # fmt: skip

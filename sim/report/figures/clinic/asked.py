@@ -21,8 +21,8 @@ _MARKS = {"oracle": "upper bound: no service could do it", "secure_to_insecure":
 
 def plans(run: Run) -> dict[str, Plan]:
     """The plans of the arms of a clinic in which somebody can be seen, by the arm's name."""
-    there = [arm for arm in run.scenario.arms if arm.clinic is not None and run.scenario.design == "clinic"]
-    return {arm.name: arm.clinic for arm in there if arm.clinic is not None and cm.has_therapists(run.scenario, arm.name)}
+    there = {arm.name: arm.clinic for arm in run.scenario.arms if arm.clinic is not None}
+    return {name: plan for name, plan in there.items() if cm.has_therapists(run.scenario, name)}
 
 
 def treating(run: Run) -> list[str]:

@@ -18,7 +18,7 @@ from sim.measures import clinics as cm
 from sim.report import drawing
 from sim.report.drawing import BAND, BLUE, INK, MOST_LINES, ORANGE, QUIET, WAI, Shown
 from sim.report.figures.clinic import asked
-from sim.report.text import number, scaled, short, signed, signed_interval
+from sim.report.text import interval, number, scaled, short, signed, signed_interval
 from sim.simulation.tables import Run
 
 if TYPE_CHECKING:
@@ -97,10 +97,10 @@ def _caterpillar(ax: Axes, effects: TherapistEffects) -> None:
 
 def _share_said(effects: TherapistEffects) -> str:
     """How much lies between therapists, estimated and true, and how many of them are drawn."""
-    share, low, high = (number(100 * x, 1) for x in (effects.share, effects.low, effects.high))
+    share = scaled(vars(effects), 100, "share")
     true = "" if np.isnan(effects.true_share) else f", true {number(100 * effects.true_share, 1)} %"
     some = f"; {MOST_THERAPISTS} of {len(effects.table):,} shown" if len(effects.table) > MOST_THERAPISTS else ""
-    return f"between therapists: {share} % [{low}, {high}]{true}{some}"
+    return f"between therapists: {number(share['mean'], 1)} % {interval(share, digits=1)}{true}{some}"
 
 
 # --------------------------------------------------------------------------------------------------------------- trial

@@ -1,4 +1,4 @@
-"""Figures of experiments on the model: the triangle, one region at a time, sites of a simulated EEG, and two people together."""
+"""Figures of experiments on the model: the triangle, one region at a time, sites of a simulated EEG, two people together."""
 
 from __future__ import annotations
 
@@ -128,12 +128,9 @@ def lesion_table(run: Run, fig: Figure | SubFigure | None = None) -> Figure | Su
     table = effects.lesion_effects(run)
     roles = [role for role in ("therapist", "client") if (table["role"] == role).any()]
     counts = [table.loc[table["role"] == role, "arm"].nunique() for role in roles]
-    fig = fig or drawing.picture(10.4, 2.3 + 0.285 * sum(counts))
     if table.empty:
-        ax = fig.subplots()
-        ax.set(xlabel="process", ylabel="region removed (SD of clients)", xticks=[], yticks=[])
-        drawing.nothing_to_show(ax, "no arm weakens one region and does nothing else")
-        return drawing.finished(run, fig)
+        return drawing.empty(run, fig, "no arm weakens one region and does nothing else")
+    fig = fig or drawing.picture(10.4, 2.3 + 0.285 * sum(counts))
     axes = list(np.atleast_1d(fig.subplots(len(roles), 1, sharex=True, height_ratios=counts)))
     image: Any = None
     for ax, role in zip(axes, roles, strict=True):
