@@ -20,6 +20,7 @@ from sim.evidence import stored
 from sim.evidence.claims import verdicts
 from sim.evidence.claims.contrasts import contrasts
 from sim.measures import contrasts as contrasts_of
+from sim.report.figures import chosen
 from sim.report.pages import run as report
 from sim.report.text import excludes_zero, number, with_interval
 from sim.report.words import answer, captions
@@ -29,7 +30,7 @@ from sim.scenario.scenario import Scenario
 from sim.simulation.tables import Run
 from sim.storage import store
 from sim.theory.claims import claims, claims_of, sources
-from sim.theory.parameters import PARAMETERS
+from sim.theory.parameters import LEVELS, OF_ATTACHMENT, PARAMETERS
 from sim.theory.triangle import CORNERS
 from sim.therapy.interventions import Forced
 
@@ -252,6 +253,14 @@ def test_numbers_listed_are_assumptions_and_each_once(path: Path) -> None:
             assert row.value.replace("−", "-").startswith(f"{PARAMETERS[row.name].default:g}")
 
 
+def test_levels_are_declared_beside_the_parameters() -> None:
+    """Which assumptions are centres, levels or noise is data; the names keep to it."""
+    endings = ("_base", "_offset", "_sd", "_typical", "_mean", "_start")
+    assumed = {n.name for n in PARAMETERS.values() if n.status in ("assumption", "calibrated")}
+    assert {name for name in assumed if name.endswith(endings)} == LEVELS
+    assert assumed - LEVELS >= OF_ATTACHMENT
+
+
 def test_numbers_that_the_arms_change_come_first_with_their_values() -> None:
     first, second, *rest = involved.assumptions(
         two(policies=["leave_ruptures_alone", "train_warmth"]),
@@ -393,6 +402,15 @@ def test_print_opens_what_is_folded_and_hides_what_only_a_screen_needs(page: str
     paper = page[page.index("@media print") : page.index("</style>")]
     for rule in ("details::details-content", "content-visibility: visible", "break-inside: avoid", "nav { display: none"):
         assert rule in paper
+
+
+def test_every_figure_is_declared_once_with_its_words() -> None:
+    """A figure whose words are missing, or words of no figure, would be left out in silence."""
+    declared = [one.draw.__name__ for module in chosen.MODULES for one in module.SHOWN]
+    assert sorted(chosen.words()) == sorted(declared)
+    for name, said in chosen.words().items():
+        assert {"title", "caption", "seen"} <= set(said), name
+        assert set(said.get("instead", {}).get("of", ())) <= set(chosen.USUAL), name
 
 
 def test_figures_say_in_words_what_is_to_be_seen(page: str) -> None:
