@@ -20,9 +20,9 @@ from sim.report.figures.courses import alliance_curves as alliance_curves
 from sim.report.figures.courses import distress_course as distress_course
 from sim.report.figures.courses import still_attending as still_attending
 from sim.report.figures.experiments.effects import eeg_sites as eeg_sites
+from sim.report.figures.experiments.effects import interaction as interaction
 from sim.report.figures.experiments.effects import lesion_table as lesion_table
 from sim.report.figures.experiments.effects import triangle as triangle
-from sim.report.figures.experiments.pairs import interaction as interaction
 from sim.report.figures.experiments.paths import affect_labelling as affect_labelling
 from sim.report.figures.experiments.paths import learned_strategies as learned_strategies
 from sim.report.figures.session import one_session as one_session

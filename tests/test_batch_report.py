@@ -17,7 +17,7 @@ from sim.cli.batch import MOST_ROWS
 from sim.cli.main import main
 from sim.report.figures import sweep as plots_batch
 from sim.report.pages import batch as batch_report
-from sim.report.text import number
+from sim.report.text import number, with_interval
 from sim.report.words.sweep import results_table
 from tests.test_batch import CLINIC, SPEC, failing, small
 from tests.test_cli import Attune, attune, wrong
@@ -49,7 +49,7 @@ def test_the_command_runs_tells_and_goes_on(attune: Attune, tmp_path: Path) -> N
     assert "Is &lt;it&gt; &amp; so?" in page and "<it>" not in page
     found = sim.open_batch(folder)
     row = found.effects().query("point == 3 and arm == 'dismissing' and measure == 'alliance' and minus == ''").iloc[0]
-    assert f"{row['mean']:.2f} [{row['low']:.2f}, {row['high']:.2f}]" in done.out
+    assert with_interval(row) in done.out
     again = attune("run", file, "--seed", 5, "--workers", 1)
     assert again.status == 0 and "read from disk" in again.out and again.out.startswith(done.out[:200])
     assert len(results_table(found)) == 12 <= MOST_ROWS

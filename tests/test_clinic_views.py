@@ -18,9 +18,8 @@ import sim
 from sim import measures
 from sim.measures import clinics as cm
 from sim.report.figures import chosen
-from sim.report.figures.clinic.chosen import CLINIC_FIGURES, not_asked
 from sim.report.pages import run as report
-from sim.report.words import answer, captions
+from sim.report.words import answer, captions, tables
 from sim.report.words import basis as involved
 from sim.report.words import caveats as doubts
 from sim.simulation.tables import Run
@@ -51,7 +50,12 @@ SPECS: dict[str, dict[str, Any]] = {
     },
     "readings": {"arms": {"d": {}, "x": {"parameters": {"complementarity_gain": 15}}}},
     "unseen": {"clinic": {"weeks": 44, "intake_weeks": 6}, "arms": {"seen": {}, "nobody": {"therapist": "none"}}},
-    "years": {"clinic": {"weeks": 208, "therapists": 1, "arrivals_per_week": 0.3}, "exchanges": 2, "record": {"sessions": False}},
+    "years": {
+        "clinic": {"weeks": 208, "therapists": 1, "arrivals_per_week": 0.3},
+        "exchanges": 2,
+        "record": {"sessions": False},
+        "arms": {"alone": {}, "trained": {"clinic": {"training": ["regular_supervision"]}}},
+    },
     "no therapists": {"clinic": {"therapists": 0}},
     "no arrivals": {"clinic": {"arrivals_per_week": 0}},
     "no room": {"clinic": {"capacity": 0}},
@@ -59,6 +63,7 @@ SPECS: dict[str, dict[str, Any]] = {
     "no tables kept": {"record": {"sessions": False, "assessments": False}},
     "one week": {"clinic": {"weeks": 1}},
 }
+CLINIC_FIGURES = [name for name in chosen.ASKED if name.startswith("clinic_")]
 every_clinic = pytest.mark.parametrize("which", SPECS)
 
 
@@ -251,24 +256,25 @@ def test_at_risk_are_the_same_people_in_every_arm() -> None:
 @every_clinic
 def test_every_figure_draws_and_is_shown_or_named(which: str) -> None:
     run, awkward = a_run(which), not SPECS[which].get("arms")
-    for name, (draw, asked) in CLINIC_FIGURES.items():
-        assert asked(run) != (name in not_asked(run))
-        if not (asked(run) or awkward):
+    for name in CLINIC_FIGURES:
+        asked, draw = chosen.asks_for(run, name), chosen.FIGURES[name].draw
+        assert asked != (name in chosen.left_out(run)) or name == "clinic_flow"
+        if not (asked or awkward):
             continue
         figure = draw(run)
         assert isinstance(figure, Figure) and f"scenario {which}, seed 2" in figure.get_supxlabel()
-        if asked(run):
+        if asked:
             figure.draw_without_rendering()
-        text, seen = captions.caption(run, name, {})[1], captions.seen(run, name, {})
-        assert "seed 2" in text and "Synthetic" in text and "nan" not in seen
+        said = captions.of_figure(run, name)
+        assert "seed 2" in said["caption"] and "Synthetic" in said["caption"] and "nan" not in said["seen"]
 
 
 @pytest.mark.parametrize("which", ["feedback", "no arrivals", "no therapists", "no tables kept"])
 def test_usual_figures_are_drawn_or_named(which: str) -> None:
     run = a_run(which)
     out = chosen.left_out(run)
-    assert all(name in captions.TITLES or name == "one_session" for name in out)
-    drawn = [draw(run) for name, draw in chosen.FIGURES.items() if name not in out]
+    assert all("called" in chosen.words()[name] or name == "one_session" for name in out)
+    drawn = [chosen.FIGURES[name].draw(run) for name in chosen.USUAL if name not in out]
     assert len(drawn) == {"feedback": 3, "no arrivals": 0, "no therapists": 1, "no tables kept": 0}[which]
 
 
@@ -296,7 +302,7 @@ def test_answers_say_what_their_arms_differ_in() -> None:
 
 
 def test_bounds_and_thought_experiments_are_marked_on_the_figure() -> None:
-    figure = CLINIC_FIGURES["clinic_arms"][0](a_run("rules"))
+    figure = sim.plots.clinic_arms(a_run("rules"))
     labels = "\n".join(t.get_text() for t in figure.axes[0].get_yticklabels())
     assert "upper bound" in labels and "thought experiment" in labels
     shown = "\n".join(t.get_text() for t in figure.axes[0].texts)
@@ -318,7 +324,7 @@ def test_report_holds_its_answer_and_its_tables(which: str, tmp_path: Path) -> N
     page = report.write_report(run, tmp_path).read_text(encoding="utf-8")
     text = re.sub(r"<[^>]+>", "", page)
     assert answer.paragraph(run) in text and "Left out here" in text
-    heads = [table["title"] for table in report.result_tables(run)]
+    heads = [table["title"] for table in tables.of_results(run)]
     assert ("Readings side by side" in heads) == (which == "readings")
     for name in re.findall(r'<h3 id="(\w+)"', page):
         assert (tmp_path / "figures" / f"{name}.png").exists() or name in ("whole", "readings")

@@ -16,9 +16,10 @@ from sim import measures
 from sim.evidence import imaging
 from sim.evidence.claims import effects, factors
 from sim.measures.intervals import mean_interval
+from sim.measures.lines import by_exchange, course_of
 from sim.report.figures import chosen
 from sim.report.figures.experiments.effects import FULL_COLOUR
-from sim.report.figures.experiments.paths import by_exchange, course_of, paired_arousal, words_arms
+from sim.report.figures.experiments.paths import paired_arousal, words_arms
 from sim.report.pages import run as report
 from sim.report.text import effect_in_sd, number, ranged, signed
 from sim.report.words import answer, captions
@@ -60,7 +61,7 @@ def a_run(scenario: str) -> Run:
 @lru_cache(maxsize=None)
 def a_figure(scenario: str) -> Figure:
     """The figure of that scenario, laid out."""
-    figure = chosen.EXPERIMENTS[SHOWN[scenario]][0](a_run(scenario))
+    figure = chosen.FIGURES[SHOWN[scenario]].draw(a_run(scenario))
     assert isinstance(figure, Figure)
     figure.draw_without_rendering()
     return figure
@@ -77,26 +78,23 @@ def said(figure: Figure) -> str:
 
 
 def test_each_scenario_asks_for_its_own_figure_and_no_other() -> None:
-    asked = {
-        scenario: [name for name, (_, wanted) in chosen.EXPERIMENTS.items() if wanted(a_run(scenario))] for scenario in SHOWN
-    }
+    asked = {scenario: [name for name in chosen.ASKED if chosen.asks_for(a_run(scenario), name)] for scenario in SHOWN}
     assert asked == {scenario: [name] for scenario, name in SHOWN.items()}
 
 
 @pytest.mark.parametrize("scenario", ["hello", "no_therapy", "technique_without_warmth", "lesion_insula", "plasticity_off"])
 def test_other_scenarios_ask_for_none(scenario: str) -> None:
-    assert [name for name, (_, wanted) in chosen.EXPERIMENTS.items() if wanted(a_run(scenario))] == []
+    assert [name for name in chosen.ASKED if chosen.asks_for(a_run(scenario), name)] == []
 
 
 @each
 def test_the_report_draws_it_first_with_caption_and_words(scenario: str) -> None:
     run, name = a_run(scenario), SHOWN[scenario]
     drawn = report.drawn(run)
-    assert next(iter(drawn)) == name and set(drawn) & set(chosen.EXPERIMENTS) == {name}
-    title, text = captions.caption(run, name, {})
+    assert next(iter(drawn)) == name and set(drawn) & set(chosen.ASKED) == {name}
+    title, text, seen = (captions.of_figure(run, name)[part] for part in ("title", "caption", "seen"))
     assert title and f"Scenario {scenario}, seed 2" in text
     assert "95 %" in text or name == "learned_strategies"  # whose paths are means without intervals
-    seen = captions.seen(run, name, {})
     assert "nan" not in seen + text and len(seen) > 80
 
 
@@ -106,10 +104,10 @@ def test_figures_are_labelled_and_say_what_they_are(scenario: str) -> None:
     assert UNITS[SHOWN[scenario]] in words and "synthetic data" in words and f"scenario {scenario}, seed 2" in words
 
 
-@pytest.mark.parametrize("name", chosen.EXPERIMENTS)
+@pytest.mark.parametrize("name", chosen.ASKED)
 def test_a_run_without_the_experiment_says_so(name: str) -> None:
     empty = {"question": "?", "client": "population", "therapist": "none", "clients_per_arm": 3, "sessions": 4}
-    figure = chosen.EXPERIMENTS[name][0](sim.run(sim.from_spec(empty, "untreated"), seed=0))
+    figure = chosen.FIGURES[name].draw(sim.run(sim.from_spec(empty, "untreated"), seed=0))
     reasons = ("no arm", "nobody", "no session", "does not ask")
     assert "synthetic data" in said(figure) and any(word in said(figure) for word in reasons)
 
@@ -261,7 +259,11 @@ BEGINS = {
 @pytest.mark.parametrize("scenario", BEGINS)
 def test_the_answer_begins_with_what_the_experiment_is_about(scenario: str) -> None:
     words = answer.paragraph(a_run(scenario))
-    assert words.startswith("In this model, ") and BEGINS[scenario] in words.split(". ")[0] and words.endswith(answer.INTERVALS)
+    assert (
+        words.startswith("In this model, ")
+        and BEGINS[scenario] in words.split(". ")[0]
+        and words.endswith(answer.brackets(a_run(scenario))[0])
+    )
     assert len(words.split(" ")) <= 140 and "nan" not in words
 
 
@@ -309,7 +311,7 @@ def test_one_client_an_arm_gives_an_answer_without_intervals(path: Path) -> None
         small = loaded.but(clients_per_arm=1, sessions=4, **record)
     run = sim.run(small, seed=5, threads=1)
     words = answer.paragraph(run)
-    assert all(captions.seen(run, name, report.told_session(run)) for name in report.drawn(run))
+    assert all(captions.of_figure(run, name)["seen"] for name in chosen.shown(run))
     assert not re.search(r"\bnan\b|\[–", words + " ".join(answer.in_detail(run)))
 
 
@@ -323,5 +325,5 @@ def test_figures_with_nothing_in_them_are_left_out_and_named() -> None:
 
 def test_signs_and_narrow_intervals_are_written_out() -> None:
     assert [signed(x) for x in (0.126, -0.126, 0.001, -0.001, float("nan"))] == ["+0.13", "−0.13", "0.00", "0.00", "–"]
-    assert ranged({"low": 0.0561, "high": 0.0632}) == "[0.056, 0.063]"
-    assert ranged({"low": -0.1, "high": 0.2}) == "[−0.10, 0.20]"
+    assert ranged({"low": 0.0561, "high": 0.0632}) == "[0.056,\N{NO-BREAK SPACE}0.063]"
+    assert ranged({"low": -0.1, "high": 0.2}) == "[−0.10,\N{NO-BREAK SPACE}0.20]"

@@ -19,8 +19,10 @@ from sim.errors import ScenarioError
 from sim.evidence import stored
 from sim.evidence.claims import verdicts
 from sim.evidence.claims.contrasts import contrasts
+from sim.measures import contrasts as contrasts_of
+from sim.report.figures import chosen
 from sim.report.pages import run as report
-from sim.report.text import number
+from sim.report.text import excludes_zero, number, with_interval
 from sim.report.words import answer, captions
 from sim.report.words import basis as involved
 from sim.report.words import caveats as doubts
@@ -28,7 +30,7 @@ from sim.scenario.scenario import Scenario
 from sim.simulation.tables import Run
 from sim.storage import store
 from sim.theory.claims import claims, claims_of, sources
-from sim.theory.parameters import PARAMETERS
+from sim.theory.parameters import LEVELS, OF_ATTACHMENT, PARAMETERS
 from sim.theory.triangle import CORNERS
 from sim.therapy.interventions import Forced
 
@@ -86,27 +88,27 @@ def ids(wanted: Scenario) -> list[str]:
 def test_answer_is_short_and_its_numbers_are_the_measures(run: Any) -> None:
     said = answer.paragraph(run())
     assert said.startswith("In this model, ") and len(said.split(" ")) <= 135
-    for contrast in answer.alliance_contrasts(run()):
-        assert contrast.said in said
+    for contrast in contrasts_of.alliance_contrasts(run()):
+        assert with_interval(contrast.found) in said
 
 
 def test_contrast_of_arms_is_the_paired_difference() -> None:
-    (c,) = answer.alliance_contrasts(a_run())
+    (c,) = contrasts_of.alliance_contrasts(a_run())
     late = measures.late_alliance(a_run())
     assert c.high != c.low and late[c.high].mean() >= late[c.low].mean()
-    assert c.mean == pytest.approx(float((late[c.high] - late[c.low]).mean()))
+    assert c.found["mean"] == pytest.approx(float((late[c.high] - late[c.low]).mean()))
 
 
 def test_contrast_of_kinds_averages_over_the_others() -> None:
-    clients, therapists = answer.alliance_contrasts(crossed_run())
+    clients, therapists = contrasts_of.alliance_contrasts(crossed_run())
     assert (clients.role, therapists.role) == ("client", "therapist") and {clients.high, clients.low} == {"secure", "fearful"}
     late = measures.late_alliance(crossed_run())
     mean = {who: np.mean([v.mean() for arm, v in late.items() if who in arm]) for who in ("secure client", "fearful client")}
     assert clients.n == 24  # a client with two therapists is one person
-    assert abs(clients.mean) == pytest.approx(abs(mean["secure client"] - mean["fearful client"]))
+    assert abs(clients.found["mean"]) == pytest.approx(abs(mean["secure client"] - mean["fearful client"]))
     secure, other = ([v for arm, v in late.items() if f"{kind} therapist" in arm] for kind in ("secure", "dismissing"))
     paired = np.concatenate([a.to_numpy() - b.to_numpy() for a, b in zip(secure, other, strict=True)])
-    assert abs(therapists.mean) == pytest.approx(abs(paired.mean())) and therapists.n == paired.size
+    assert abs(therapists.found["mean"]) == pytest.approx(abs(paired.mean())) and therapists.n == paired.size
 
 
 def test_the_interaction_is_told_first_where_the_scenario_asks_for_it() -> None:
@@ -125,8 +127,8 @@ def test_sizes_have_words() -> None:
 
 def test_what_cannot_be_told_apart_is_not_called_higher() -> None:
     same = sim.run(two(parameters={"rating_session_sd": 0.25}), seed=2)
-    (c,) = answer.alliance_contrasts(same)
-    assert not c.clear and "hardly differs between the arms" in answer.paragraph(same)
+    (c,) = contrasts_of.alliance_contrasts(same)
+    assert not excludes_zero(c.found) and "hardly differs between the arms" in answer.paragraph(same)
     assert any("includes zero" in said for said in doubts.sampling(same))
 
 
@@ -211,7 +213,7 @@ def test_interventions_lead_to_their_step() -> None:
         (lever,) = levers_of(**said)
         assert lever.differs and equation in [f.__name__ for f in involved.equations_of(lever)], said
     (corner,) = levers_of(clamp={"alliance": 1.0})
-    assert involved._named_claims(corner) == ("K23",)
+    assert "K23" in involved._weights(corner, two())
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda p: p.stem)
@@ -244,11 +246,19 @@ def test_numbers_listed_are_assumptions_and_each_once(path: Path) -> None:
     rows = involved.assumptions(wanted := sim.load(path))
     assert bool(rows) == bool(involved.levers(wanted))
     assert len(rows) <= involved.MOST_PARAMETERS and len({row.name for row in rows}) == len(rows)
-    assert not involved._is_strength(PARAMETERS["life_event_moves_prob"])  # read off a study
+    assert "life_event_moves_prob" not in {row.name for row in rows}  # read off a study
     for row in rows:
         if row.name in PARAMETERS:
             assert PARAMETERS[row.name].status in ("assumption", "calibrated")
             assert row.value.replace("−", "-").startswith(f"{PARAMETERS[row.name].default:g}")
+
+
+def test_levels_are_declared_beside_the_parameters() -> None:
+    """Which assumptions are centres, levels or noise is data; the names keep to it."""
+    endings = ("_base", "_offset", "_sd", "_typical", "_mean", "_start")
+    assumed = {n.name for n in PARAMETERS.values() if n.status in ("assumption", "calibrated")}
+    assert {name for name in assumed if name.endswith(endings)} == LEVELS
+    assert assumed - LEVELS >= OF_ATTACHMENT
 
 
 def test_numbers_that_the_arms_change_come_first_with_their_values() -> None:
@@ -261,14 +271,15 @@ def test_numbers_that_the_arms_change_come_first_with_their_values() -> None:
 
 
 def test_chance_says_what_n_would_halve_the_interval() -> None:
-    (c,) = answer.alliance_contrasts(a_run())
+    (c,) = contrasts_of.alliance_contrasts(a_run())
     assert any(f"seed ({a_run().seed})" in said for said in doubts.sampling(a_run()))
-    assert c.half == pytest.approx(c.highest - c.mean)
-    wide = answer.Contrast("usual", "leave", 1.0, 0.8, 1.2, 24, "points")
-    assert "20 % of the difference" in doubts._chance_of(a_run(), wide) and "96 in each arm" in doubts._chance_of(a_run(), wide)
-    unclear = answer.Contrast("usual", "leave", 0.5, -0.5, 1.5, 24, "points")
-    assert "about 96 clients in each arm would show it" in doubts._chance_of(a_run(), unclear)  # (1 / 0.5)^2 times 24
-    assert doubts._round_up(1234) == 1300 and doubts._round_up(7) == 7
+    assert c.half == pytest.approx(c.found["high"] - c.found["mean"])
+    wide = contrasts_of.Contrast("usual", "leave", {"mean": 1.0, "low": 0.8, "high": 1.2}, 24)
+    (said,) = doubts.of_a_contrast(a_run(), wide)
+    assert "20 % of the difference" in said and "96 in each arm" in said
+    unclear = contrasts_of.Contrast("usual", "leave", {"mean": 0.5, "low": -0.5, "high": 1.5}, 24)
+    assert "about 96 clients in each arm would show it" in doubts.of_a_contrast(a_run(), unclear)[0]  # (1 / 0.5)^2 times 24
+    assert doubts.rounded_up(1234) == 1300 and doubts.rounded_up(7) == 7
 
 
 def test_design_says_what_it_decides() -> None:
@@ -309,10 +320,10 @@ def test_origin_is_that_of_the_manifest_and_of_no_other(folder: Path, tmp_path: 
 
 def test_citation_is_that_of_the_citation_file(page: str) -> None:
     facts = YAML(typ="safe").load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
-    assert facts["title"] == report.TITLE and facts["version"] == sim.__version__
-    assert [author["name"] for author in facts["authors"]] == [report.AUTHORS]
-    assert f"(c) {report.YEAR} " in (ROOT / "LICENSE").read_text(encoding="utf-8")
-    for part in (report.TITLE, report.AUTHORS, f"({report.YEAR})"):
+    assert facts["title"] == report.PROGRAM["title"] and facts["version"] == sim.__version__
+    assert [author["name"] for author in facts["authors"]] == [report.PROGRAM["authors"]]
+    assert f"(c) {report.PROGRAM['year']} " in (ROOT / "LICENSE").read_text(encoding="utf-8")
+    for part in (report.PROGRAM["title"], report.PROGRAM["authors"], f"({report.PROGRAM['year']})"):
         assert part in page
 
 
@@ -393,16 +404,24 @@ def test_print_opens_what_is_folded_and_hides_what_only_a_screen_needs(page: str
         assert rule in paper
 
 
+def test_every_figure_is_declared_once_with_its_words() -> None:
+    """A figure whose words are missing, or words of no figure, would be left out in silence."""
+    declared = [one.draw.__name__ for module in chosen.MODULES for one in module.SHOWN]
+    assert sorted(chosen.words()) == sorted(declared)
+    for name, said in chosen.words().items():
+        assert {"title", "caption", "seen"} <= set(said), name
+        assert set(said.get("instead", {}).get("of", ())) <= set(chosen.USUAL), name
+
+
 def test_figures_say_in_words_what_is_to_be_seen(page: str) -> None:
     table = measures.pairings(a_run()).set_index("arm")
-    alliance = captions.seen(a_run(), "alliance_by_pairing", {})
+    alliance = captions.of_figure(a_run(), "alliance_by_pairing")["seen"]
     assert f"{table.loc['usual', 'wai']:.2f}" in alliance and "usual" in alliance
-    assert f"{100 * table.loc['leave', 'dropout']:.0f}" in captions.seen(a_run(), "still_attending", {})
-    distress = captions.seen(a_run(), "distress_course", {})
+    assert f"{100 * table.loc['leave', 'dropout']:.0f}" in captions.of_figure(a_run(), "still_attending")["seen"]
+    distress = captions.of_figure(a_run(), "distress_course")["seen"]
     waiting = a_run().assessments.query("arm == 'waiting' and month == 2")["distress"].mean()
     assert f"{waiting:.1f}" in distress
-    told = report.told_session(crossed_run())
-    assert "exchanges, from first to last" in captions.seen(crossed_run(), "one_session", told)
+    assert "exchanges, from first to last" in captions.of_figure(crossed_run(), "one_session")["seen"]
     for tag, attributes in Outline(page).tags:
         if tag == "img":
             assert re.search(r"\d", attributes["alt"] or "") and "nan" not in (attributes["alt"] or "")

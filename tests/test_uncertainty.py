@@ -18,9 +18,9 @@ from sim.cli.printed import listing
 from sim.errors import ScenarioError, StoreError
 from sim.evidence.patterns.studies import changes_of
 from sim.mesa.model import TherapyModel
-from sim.report.figures import uncertainty as plots_ensemble
 from sim.report.pages import run as report
-from sim.report.words import answer
+from sim.report.text import interval
+from sim.report.words import answer, captions
 from sim.report.words import uncertainty as answer_ensemble
 from sim.runs.uncertainty import DIFFERENCE, of_arms, two_intervals
 from sim.scenario.scenario import Scenario, json_schema
@@ -316,8 +316,8 @@ def test_the_report_tells_the_two_apart(run: sim.Run, tmp_path: Path) -> None:
     said = answer.paragraph(run).rpartition("not whether it is right. ")[2]
     assert "“leave” and “usual”" in said and "the same in 100 % of 3 parameter sets" in said
     for kind in ("sampling", "parameter"):
-        shown = answer_ensemble.interval(row.to_dict(), kind, 2)
-        assert shown in said and shown in plots_ensemble.seen(run, {})
+        shown = interval(row.to_dict(), kind, 2)
+        assert shown in said and shown in captions.of_figure(run, "two_uncertainties")["seen"]
 
 
 @pytest.mark.parametrize(("sampling", "parameter", "words"), [

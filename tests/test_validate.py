@@ -19,7 +19,7 @@ from sim.evidence.patterns.pooling import Simulated
 from sim.evidence.patterns.published import TIERS, chosen, pattern, patterns
 from sim.evidence.patterns.studies import SETTINGS, TIMES, Studies, changes_of, with_ratings
 from sim.evidence.patterns.validation import STATISTICS, Row, Validation, sign_verdict, validate
-from sim.report.figures.forest import forest
+from sim.report.figures.validation import forest
 from sim.scenario.scenario import from_spec
 from tests.test_cli import Attune, attune, wrong
 

@@ -22,13 +22,13 @@ from scipy import stats
 import sim
 from sim import measures
 from sim.measures import intervals
+from sim.measures.lines import attendance
 from sim.report.drawing import legend_above, panels, picture
 from sim.report.figures import chosen
 from sim.report.figures import courses as plots
-from sim.report.figures.courses import attendance
 from sim.report.figures.session import events, traced_session
 from sim.report.pages import run as report
-from sim.report.text import number, percent
+from sim.report.text import interval, number, percent, with_interval
 from sim.report.words import answer
 from sim.simulation.tables import Run
 
@@ -84,7 +84,7 @@ UNITS = {
     "one_session": "0-1",
 }
 every_scenario = pytest.mark.parametrize("which", SPECS)
-every_figure = pytest.mark.parametrize("name", chosen.FIGURES)
+every_figure = pytest.mark.parametrize("name", chosen.USUAL)
 
 
 @lru_cache(maxsize=None)
@@ -96,7 +96,7 @@ def a_run(which: str) -> Run:
 @lru_cache(maxsize=None)
 def a_figure(which: str, name: str) -> Figure:
     """A figure, made once."""
-    made = chosen.FIGURES[name](a_run(which))
+    made = chosen.FIGURES[name].draw(a_run(which))
     figure = made if isinstance(made, Figure) else made.figure
     if which not in ("crossed", "untreated"):  # those are drawn in full by the reports below
         figure.draw_without_rendering()
@@ -137,12 +137,12 @@ def test_numbers_shown_are_the_measures(which: str) -> None:
     run = a_run(which)
     pairs, said = measures.pairings(run), texts(a_figure(which, "alliance_by_pairing"))
     for row in pairs.dropna(subset=["wai"]).to_dict("records"):
-        assert number(row["wai"]) in said and f"[{number(row['wai_low'])}, {number(row['wai_high'])}]" in said
+        assert number(row["wai"]) in said and interval(row, "wai") in said
         assert np.isnan(row["overlap"]) or f"overlap {percent(row['overlap'])}" in said
     shown = texts(a_figure(which, "pairing_differences"))
     if which == "crossed":
         for row in measures.paired_differences(run).to_dict("records"):
-            assert f"{number(row['mean'])} [{number(row['low'])}, {number(row['high'])}]" in shown
+            assert with_interval(row) in shown
     lines = [line for ax in a_figure(which, "alliance_curves").axes for line in ax.lines if not line.get_label().startswith("_")]
     arm = run.sessions[run.sessions["arm"] == run.scenario.arms[0].name]
     assert np.allclose(lines[0].get_ydata(), arm.groupby("session")["wai_client"].mean())
@@ -407,7 +407,7 @@ def test_hostile_text_is_text(tmp_path: Path) -> None:
 def test_same_run_same_bytes(crossed_report: Path, tmp_path: Path) -> None:
     report.write_report(a_run("crossed"), tmp_path)
     files = sorted(p.relative_to(tmp_path) for p in tmp_path.rglob("*") if p.is_file())
-    assert len(files) == 1 + 2 * len(report.drawn(a_run("crossed"))) and len(files) >= 1 + 2 * (len(chosen.FIGURES) - 1)
+    assert len(files) == 1 + 2 * len(report.drawn(a_run("crossed"))) and len(files) >= 1 + 2 * (len(chosen.USUAL) - 1)
     for file in files:
         assert (tmp_path / file).read_bytes() == (crossed_report / file).read_bytes(), file
 
@@ -417,4 +417,4 @@ def test_everybody_dropping_out_is_no_error() -> None:
     clients = run.clients.assign(ending=pd.Categorical(["dropout"], categories=run.clients["ending"].cat.categories))
     gone = Run(run.scenario, run.seed, clients, run.sessions, run.assessments, run.exchanges)
     assert "100 % of the clients who began dropped out" in answer.paragraph(gone)
-    assert set(report.drawn(gone)) == set(chosen.FIGURES) - {"pairing_differences"}
+    assert set(report.drawn(gone)) == set(chosen.USUAL) - {"pairing_differences"}

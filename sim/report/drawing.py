@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import inspect
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import matplotlib.style
+import numpy as np
 import pandas as pd
 from matplotlib import rcParams
 from matplotlib.axes import Axes
@@ -19,25 +20,42 @@ from matplotlib.lines import Line2D
 
 from sim import measures
 from sim.errors import UsageError
-from sim.report.text import short
+from sim.measures.lines import spread
+from sim.report.text import Row, ends, short
 from sim.simulation.tables import Run
 from sim.theory.styles import HIGHEST, LOWEST, STYLE_CUT
 
+if TYPE_CHECKING:
+    from sim.batch.results import BatchResults
+
 STYLE = Path(__file__).with_name("attune.mplstyle")
 INK, QUIET, BAND = "#333333", "#666666", "#bdbdbd"
+BLUE, ORANGE = "#0072B2", "#D55E00"
 #: More lines than this cannot be told apart, more panels than this not be read.
 MOST_LINES, MOST_PANELS = 7, 8
+SYNTHETIC = "synthetic data: simulated people, not real ones"
 WAI = "client-rated alliance (WAI, 1-7)"
 
 F = TypeVar("F", bound=Callable[..., Any])
+T = TypeVar("T", pd.DataFrame, "pd.Series[Any]")
+
+
+class Shown(NamedTuple):
+    """A figure of a report: its function, the facts that its words in ``figures.yaml`` are made of, and which runs ask for it.
+
+    Without ``asked`` it is one of the usual figures, which every run shows that has something to show in it.
+    """
+
+    draw: Callable[..., Any]
+    facts: Callable[[Run], dict[str, Any]]
+    asked: Callable[[Run], bool] | None = None
 
 
 class Picture(Figure):
     """A figure that a notebook shows by itself."""
 
     def _repr_png_(self) -> bytes:
-        with styled():
-            return image(self, "png", dpi=110)
+        return image(self, "png", dpi=110)
 
 
 class Panel(Axes):
@@ -48,10 +66,11 @@ class Panel(Axes):
 
 
 def image(figure: Figure, kind: str, **how: Any) -> bytes:
-    """A figure as ``png`` or ``svg``, with nothing in it that changes from day to day. ``how``: what ``savefig`` takes."""
+    """A figure in the house style as ``png`` or ``svg``, with nothing that changes from day to day. ``how``: see ``savefig``."""
     buffer = io.BytesIO()
     never = {"Software": None} if kind == "png" else {"Date": None, "Creator": None}
-    figure.savefig(buffer, format=kind, metadata=never, **how)
+    with styled():
+        figure.savefig(buffer, format=kind, metadata=never, **how)
     return buffer.getvalue()
 
 
@@ -64,7 +83,6 @@ def styled() -> Iterator[None]:
 
 def in_style(draw: F) -> F:
     """The same figure function, drawing in the house style."""
-
     of_a_run = next(iter(inspect.signature(draw).parameters), "") == "run"
 
     @wraps(draw)
@@ -89,14 +107,19 @@ def look(i: int) -> dict[str, Any]:
     return {"color": "#" + entry["color"].lstrip("#"), "linestyle": entry["linestyle"], "marker": entry["marker"]}
 
 
-def note_text(run: Run, more: str = "") -> str:
-    """What every figure says of itself."""
-    return f"synthetic data: simulated people, not real ones · scenario {run.scenario.name}, seed {run.seed}{more}"
+def note_text(run: Run | BatchResults, more: str = "") -> str:
+    """What every figure of a run or a batch says of itself."""
+    return f"{SYNTHETIC} · scenario {run.scenario.name}, seed {run.seed}{more}"
+
+
+def foot(fig: Figure | SubFigure, text: str) -> None:
+    """A line at the foot of a figure."""
+    fig.supxlabel(text, x=0.01, ha="left", fontsize=7.5, color=QUIET)
 
 
 def note_on_figure(run: Run, fig: Figure | SubFigure, more: str = "") -> None:
     """The note at the foot of a figure."""
-    fig.supxlabel(note_text(run, more), x=0.01, ha="left", fontsize=7.5, color=QUIET)
+    foot(fig, note_text(run, more))
 
 
 def of_a_clinic(draw: F) -> F:
@@ -104,14 +127,7 @@ def of_a_clinic(draw: F) -> F:
 
     @wraps(draw)
     def wrapped(run: Run, fig: Figure | SubFigure | None = None) -> Any:
-        if run.scenario.design == "clinic":
-            return draw(run, fig)
-        fig = fig or picture(7.0, 3.0)
-        ax = fig.subplots()
-        ax.set_axis_off()
-        nothing_to_show(ax, "no arm of this scenario is a clinic")
-        note_on_figure(run, fig)
-        return fig
+        return draw(run, fig) if run.scenario.design == "clinic" else empty(run, fig, "no arm of this scenario is a clinic")
 
     return in_style(wrapped)  # type: ignore[return-value]
 
@@ -122,23 +138,64 @@ def own_axis(run: Run, ax: Axes | None, width: float, height: float) -> Axes:
         fig = picture(width, height)
         note_on_figure(run, fig)
         return fig.add_subplot(axes_class=Panel)
-    ax.annotate(
-        note_text(run),
-        xy=(0, 0),
-        xycoords=("axes fraction", ax.xaxis.label),
-        xytext=(0, -4),
-        textcoords="offset points",
-        ha="left",
-        va="top",
-        fontsize=6.5,
-        color=QUIET,
-    )
+    ax.annotate(note_text(run), xy=(0, 0), xycoords=("axes fraction", ax.xaxis.label), xytext=(0, -4),
+                textcoords="offset points", ha="left", va="top", fontsize=6.5, color=QUIET)  # fmt: skip
     return ax
 
 
 def nothing_to_show(ax: Axes, why: str) -> None:
     """Say in an empty axis why it is empty."""
     ax.text(0.5, 0.5, why, transform=ax.transAxes, ha="center", va="center", color=QUIET)
+
+
+def empty(run: Run, fig: Figure | SubFigure | None, why: str) -> Figure | SubFigure:
+    """A figure that says why it is empty."""
+    fig = fig or picture(7.0, 3.0)
+    ax = fig.subplots()
+    ax.set_axis_off()
+    nothing_to_show(ax, why)
+    return finished(run, fig)
+
+
+# ------------------------------------------------------------------------------------------- rows, dots and intervals
+
+
+def between(ax: Axes, ends: Iterable[float], y: float, colour: str, width: float, marker: str = "", **more: Any) -> None:
+    """A horizontal bar from one end to the other; nothing where there is no interval."""
+    low, high = ends
+    if not np.isnan(low):
+        ax.plot([low, high], [y, y], color=colour, linestyle="-", marker=marker, linewidth=width, **more)
+
+
+def bar(ax: Axes, row: Row, y: float, colour: str, name: str = "mean", size: float = 6, width: float = 1.8) -> None:
+    """The 95 % interval of a row's value, with its ends marked."""
+    between(ax, (row[end] for end in ends(row, name)), y, colour, width, "|", markersize=size)
+
+
+def dot(ax: Axes, x: Any, y: Any, colour: str, marker: str = "o", size: float | None = None, **more: Any) -> None:
+    """A point, or several."""
+    ax.plot(x, y, color=colour, linestyle="none", marker=marker, markersize=size, **more)
+
+
+def rows_named(ax: Axes, names: list[str], top: float = -0.6, **how: Any) -> None:
+    """Rows from top to bottom, with their names."""
+    ax.set_yticks(range(len(names)), names, **how)
+    ax.set_ylim(max(len(names), 1) - 0.4, top)
+
+
+def beside(ax: Axes, y: float, said: str, size: float = 8, colour: str = INK) -> None:
+    """A few words to the right of a row."""
+    ax.text(1.01, y, said, transform=ax.get_yaxis_transform(), va="center", fontsize=size, color=colour)
+
+
+def zero(ax: Axes, across: bool = False, width: float = 0.9, **more: Any) -> None:
+    """The line of no effect, upright or (for effects upward) across."""
+    (ax.axhline if across else ax.axvline)(0, color=QUIET, linewidth=width, linestyle="-", **more)
+
+
+def some_of(table: T, most: int) -> T:
+    """A few rows, evenly spaced through a table or a column."""
+    return table.iloc[np.unique(np.linspace(0, len(table) - 1, min(most, len(table))).astype(int))]
 
 
 # ------------------------------------------------------------------------------------------------ panels and lines
@@ -185,15 +242,15 @@ def _telling_arms(run: Run, names: list[str]) -> list[str]:
     return [name for name in names if name in chosen]
 
 
-def panel_axes(fig: Figure | SubFigure, n: int) -> list[Axes]:
-    """As many axes as there are panels, in rows of two (four when there are many), sharing their scales."""
+def grid_of_panels(fig: Figure | SubFigure | None, n: int) -> tuple[Figure | SubFigure, list[Axes]]:
+    """A figure with as many axes as there are panels, in rows of two (four when there are many), sharing their scales."""
+    fig = fig or picture(*((9.0, 4.4) if n <= 1 else (9.6, 3.6 if n == 2 else 6.4)))
+    n = max(n, 1)
     columns = _columns(n)
-    rows = -(-n // columns)
-    grid = fig.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
-    every = list(grid.flat)
+    every = list(fig.subplots(-(-n // columns), columns, sharex=True, sharey=True, squeeze=False).flat)
     for ax in every[n:]:
         ax.remove()
-    return every[:n]
+    return fig, every[:n]
 
 
 def _columns(n: int) -> int:
@@ -207,19 +264,6 @@ def label_panels(axes: list[Axes], x: str, y: str) -> None:
         lowest = i + columns >= len(axes)
         ax.set(xlabel=x if lowest else "", ylabel=y if i % columns == 0 else "")
         ax.tick_params(labelbottom=lowest)
-
-
-def panel_size(n: int) -> tuple[float, float]:
-    """Width and height (inches) of a figure with this many panels."""
-    return (9.0, 4.4) if n <= 1 else (9.6, 3.6 if n == 2 else 6.4)
-
-
-def spread(table: pd.DataFrame, by: str, value: str) -> pd.DataFrame:
-    """Mean and middle half (quartiles) of a value at each time."""
-    grouped = table.groupby(by)[value]
-    return pd.DataFrame(
-        {"mean": grouped.mean(), "low": grouped.quantile(0.25), "high": grouped.quantile(0.75), "n": grouped.size()}
-    )
 
 
 def lines_with_spread(
@@ -254,14 +298,14 @@ def legend_above(fig: Figure | SubFigure, handles: list[Any], columns: int = 4) 
         fig.legend(handles=handles, loc="outside upper left", ncols=max(1, min(columns, len(handles), fit)))
 
 
-def courses_of(run: Run, arm: str) -> pd.DataFrame:
-    """The client table of one arm."""
-    return run.clients[run.clients["arm"] == arm]
-
-
-def planned_sessions(run: Run, arm: str) -> int:
-    """How many sessions an arm plans."""
-    return next(a.sessions for a in run.scenario.arms if a.name == arm)
+def finished(
+    run: Run, fig: Figure | SubFigure, handles: list[Any] | None = None, columns: int = 4, remark: str = ""
+) -> Figure | SubFigure:
+    """The figure with its legend, where there is more than one thing to tell apart, and the note at its foot."""
+    if handles and len(handles) > 1:
+        legend_above(fig, handles, columns)
+    note_on_figure(run, fig, remark)
+    return fig
 
 
 #: People drawn as dots on the attachment plane, per group and role; enough to show how groups overlap.
@@ -270,25 +314,11 @@ MOST_DOTS = 60
 
 def quarters(ax: Axes) -> None:
     """The attachment plane with its quarters named."""
-    ax.set(
-        xlim=(LOWEST, HIGHEST),
-        ylim=(LOWEST, HIGHEST),
-        aspect="equal",
-        title="Where they are at the start; large: means",
-        xlabel="attachment anxiety (ECR, 1-7)",
-        ylabel="attachment avoidance (ECR, 1-7)",
-    )
-    ax.axvline(STYLE_CUT, color=QUIET, linewidth=0.8, linestyle="-")
-    ax.axhline(STYLE_CUT, color=QUIET, linewidth=0.8, linestyle="-")
+    ax.set(xlim=(LOWEST, HIGHEST), ylim=(LOWEST, HIGHEST), aspect="equal", title="Where they are at the start; large: means",
+           xlabel="attachment anxiety (ECR, 1-7)", ylabel="attachment avoidance (ECR, 1-7)")  # fmt: skip
+    for line in (ax.axvline, ax.axhline):
+        line(STYLE_CUT, color=QUIET, linewidth=0.8, linestyle="-")
     for name, x, y in (("secure", 0, 0), ("preoccupied", 1, 0), ("dismissing", 0, 1), ("fearful", 1, 1)):
-        ax.text(
-            0.98 * x + 0.01,
-            0.97 * y + 0.015,
-            name,
-            transform=ax.transAxes,
-            ha="right" if x else "left",
-            va="top" if y else "bottom",
-            color=QUIET,
-            style="italic",
-            bbox={"facecolor": "white", "edgecolor": "none", "pad": 1},
-        )
+        ax.text(0.98 * x + 0.01, 0.97 * y + 0.015, name, transform=ax.transAxes, ha="right" if x else "left",
+                va="top" if y else "bottom", color=QUIET, style="italic",
+                bbox={"facecolor": "white", "edgecolor": "none", "pad": 1})  # fmt: skip

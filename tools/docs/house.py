@@ -20,7 +20,7 @@ ORDER = (
     "measures",
     "runs", "storage", "batch", "folders", "export", "evidence", "evidence/claims", "evidence/patterns", "evidence/sensitivity",
     "evidence/calibration", "report", "report/figures/experiments", "report/figures/clinic", "report/figures",
-    "report/words/clinic", "report/words", "report/pages", "classroom/course", "classroom", "mesa", "cli/printed", "cli/evidence",
+    "report/words", "report/pages", "classroom/course", "classroom", "mesa", "cli/printed", "cli/evidence",
     "cli",
 )  # fmt: skip
 #: Files of the top folder that everything may import; the others there are faces, above everything.

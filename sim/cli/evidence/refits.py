@@ -18,7 +18,7 @@ from sim.evidence.calibration.ensemble import signs_amiss
 from sim.evidence.calibration.search import Search, fit_of, standardised_residuals
 from sim.evidence.patterns.published import chosen, patterns
 from sim.evidence.stored import kept
-from sim.files import folder_at, must_be_free
+from sim.files import folder_at, must_be_free, write_new
 
 
 def leave_one_out(folder: Path, ids: Sequence[str], workers: int | None, keeping: bool, as_json: bool) -> None:
@@ -48,7 +48,8 @@ def competing(folder: Path, names: Sequence[str], rounds: int, workers: int | No
            out: Path | None) -> None:  # fmt: skip
     """Competing models refitted within one budget, side by side."""
     from sim.evidence.calibration import competing as of
-    from sim.report.figures.competing import COMPETING_FIGURE, competing_figure, save
+    from sim.report.drawing import image
+    from sim.report.figures.validation import COMPETING_FIGURE, competing_figure
 
     wanted = of.chosen(names)
     if out is not None:
@@ -74,7 +75,7 @@ def competing(folder: Path, names: Sequence[str], rounds: int, workers: int | No
         heads = ["id", "pattern", *(one["name"] for one in found)]
         screen.show(screen.table("Standardised residuals of each model after its refit", heads, lines, left=2))
     if out is not None:
-        save(competing_figure(found), folder_at(out) / COMPETING_FIGURE)
+        write_new(folder_at(out) / COMPETING_FIGURE, image(competing_figure(found), "png", dpi=150))
         screen.note(f"Written: {out / COMPETING_FIGURE}")
     if keeping:
         keep_as("competing", data)

@@ -151,6 +151,7 @@ def tidy(found: Sensitivity) -> str:
 
 def write(told: Told, folder: Path) -> None:
     """Write table, data and figures into a folder that is there."""
+    from sim.report.drawing import image
     from sim.report.figures import sensitivity as plots
 
     about = f"# attune {__version__}: synthetic data, simulated people; {heading(told)}\n"
@@ -158,4 +159,4 @@ def write(told: Told, folder: Path) -> None:
     write_here(folder / DATA, json.dumps(as_data(told), indent=2) + "\n")
     for name, rows, draw in ((MORRIS, told.found.morris, plots.screening), (SOBOL, told.found.sobol, plots.shares)):
         if rows:
-            plots.saved(draw(told), folder / name)
+            write_here(folder / name, image(draw(told), "png", dpi=150))

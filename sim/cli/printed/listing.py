@@ -119,7 +119,7 @@ def intervals_of(run: Run) -> list[Table]:
     """Sampling and parameter uncertainty, where the scenario asks for the ensemble; of many rows the differences only."""
     from sim.report.words import uncertainty as answer_ensemble
 
-    if not answer_ensemble.asks_for_the_ensemble(run):
+    if not len(run.ensemble):
         return []
     heads, rows = answer_ensemble.heads_and_rows(run, answer_ensemble.MOST_PRINTED)
     return [table("Sampling and parameter uncertainty (two kinds of interval; *: outside of it)", heads, rows)]

@@ -148,11 +148,9 @@ def room_for(folder: Path) -> None:
 
 def write(result: Validation, folder: Path) -> None:
     """Write the table and the forest plot into a folder."""
-    from sim.report.drawing import image, picture, styled
-    from sim.report.figures.forest import forest, forest_size
+    from sim.report.drawing import image
+    from sim.report.figures.validation import forest
 
     write_new(folder / TABLE, json.dumps(as_data(result), indent=2) + "\n")
-    with styled():
-        fig = picture(*forest_size(result))
-        forest(result, fig)
-        write_new(folder / FOREST, image(fig, "png", dpi=130))
+    fig = forest(result)
+    write_new(folder / FOREST, image(fig, "png", dpi=130))

@@ -11,21 +11,9 @@ from matplotlib.figure import Figure, SubFigure
 from matplotlib.lines import Line2D
 
 from sim import measures
-from sim.report.drawing import (
-    BAND,
-    INK,
-    MOST_DOTS,
-    QUIET,
-    in_style,
-    legend_above,
-    look,
-    note_on_figure,
-    nothing_to_show,
-    own_axis,
-    picture,
-    quarters,
-)
-from sim.report.text import number, percent, short
+from sim.report import drawing
+from sim.report.drawing import BAND, INK, MOST_DOTS, QUIET, Shown
+from sim.report.text import percent, short, with_interval
 from sim.simulation.tables import Run
 
 #: More groups than this cannot be told apart on the attachment plane.
@@ -36,7 +24,7 @@ MOST_ROWS = 24
 # ------------------------------------------------------------------------------------ one client, several therapists
 
 
-@in_style
+@drawing.in_style
 def pairing_differences(run: Run, ax: Axes | None = None) -> Axes:
     """Difference in late alliance for the same clients with another therapist, beside the spread of single clients.
 
@@ -48,9 +36,8 @@ def pairing_differences(run: Run, ax: Axes | None = None) -> Axes:
     table = measures.paired_differences(run)
     left_out = len(table) > MOST_ROWS
     table = table.head(MOST_ROWS)
-    ax = own_axis(run, ax, 9.6, max(2.0 + 0.42 * len(table), 3.0))
-    crossed = run.scenario.design == "crossed"
-    reference = "the first arm with therapy"
+    ax = drawing.own_axis(run, ax, 9.6, max(2.0 + 0.42 * len(table), 3.0))
+    crossed, reference = run.scenario.design == "crossed", "the first arm with therapy"
     if crossed:
         kinds_met = list(run.scenario.spec["therapist"])
         reference = f"the same clients with a {short('secure' if 'secure' in kinds_met else kinds_met[0])} therapist"
@@ -58,47 +45,22 @@ def pairing_differences(run: Run, ax: Axes | None = None) -> Axes:
     if table.empty:
         ax.set_xlim(-6, 6)
         ax.set_yticks([])
-        nothing_to_show(ax, "no two arms with therapy hold the same clients")
+        drawing.nothing_to_show(ax, "no two arms with therapy hold the same clients")
         return ax
     labels = [
-        short(f"{r['client']} client: {r['therapist']} therapist" if run.scenario.design == "crossed" else r["arm"], 48)
-        for r in table.to_dict("records")
+        short(f"{r['client']} client: {r['therapist']} therapist" if crossed else r["arm"], 48) for r in table.to_dict("records")
     ]
     groups = table["client"].ne(table["client"].shift()).cumsum() - 1
     places = np.arange(len(table)) + 0.6 * groups.to_numpy()
     farthest = float(np.nanmax(np.abs(table[["single_low", "single_high", "mean"]].to_numpy(float))))
     reach = max(1.0, np.ceil(1.05 * farthest * 2) / 2)  # room between the longest bar and the frame
     for y, row in zip(places, table.to_dict("records"), strict=True):
-        ax.plot(
-            [row["single_low"], row["single_high"]],
-            [y, y],
-            color=BAND,
-            linestyle="-",
-            marker="",
-            linewidth=6,
-            solid_capstyle="butt",
-        )
-        ax.plot(
-            [row["unpaired_low"], row["unpaired_high"]],
-            [y, y],
-            color="#56B4E9",
-            linestyle="-",
-            marker="|",
-            markersize=9,
-            linewidth=1,
-        )
-        ax.plot([row["low"], row["high"]], [y, y], color=INK, linestyle="-", marker="", linewidth=3)
-        ax.plot(row["mean"], y, color=INK, linestyle="none", marker="o")
-        ax.text(
-            1.01,
-            y,
-            f"{number(row['mean'])} [{number(row['low'])}, {number(row['high'])}], overlap {percent(row['overlap'])}",
-            transform=ax.get_yaxis_transform(),
-            va="center",
-            fontsize=8,
-            color=INK,
-        )
-    ax.axvline(0, color=QUIET, linewidth=0.9, linestyle="-")
+        drawing.between(ax, (row["single_low"], row["single_high"]), y, BAND, 6, solid_capstyle="butt")
+        drawing.between(ax, (row["unpaired_low"], row["unpaired_high"]), y, "#56B4E9", 1, "|", markersize=9)
+        drawing.between(ax, (row["low"], row["high"]), y, INK, 3)
+        drawing.dot(ax, row["mean"], y, INK)
+        drawing.beside(ax, y, f"{with_interval(row)}, overlap {percent(row['overlap'])}")
+    drawing.zero(ax)
     ax.set_yticks(places, labels)
     ax.set(xlim=(-reach, reach), ylim=(places[-1] + 0.6, -0.6))
     ax.set_title(f"Compared with {reference}" + (f" (first {MOST_ROWS} rows)" if left_out else ""), pad=26)
@@ -107,22 +69,16 @@ def pairing_differences(run: Run, ax: Axes | None = None) -> Axes:
         ("95 % interval had they been different clients", {"color": "#56B4E9", "linewidth": 1, "marker": "|", "markersize": 9}),
         ("two single clients at random, middle 95 %", {"color": BAND, "linewidth": 6, "marker": ""}),
     ]
-    ax.legend(
-        handles=[Line2D([], [], linestyle="-", label=label, **kind) for label, kind in kinds],
-        loc="lower center",
-        bbox_to_anchor=(0.5, 1.0),
-        ncols=3,
-        fontsize=7.5,
-        handlelength=2.0,
-        columnspacing=1.2,
-    )
+    handles = [Line2D([], [], linestyle="-", label=label, **kind) for label, kind in kinds]
+    ax.legend(handles=handles, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3, fontsize=7.5, handlelength=2.0,
+              columnspacing=1.2)  # fmt: skip
     return ax
 
 
 # ------------------------------------------------------------------------------------------------- attachment plane
 
 
-@in_style
+@drawing.in_style
 def attachment_plane(run: Run, fig: Figure | SubFigure | None = None) -> Figure | SubFigure:
     """Where clients and therapists stand in attachment (latent), and how far groups move; both people.
 
@@ -134,32 +90,28 @@ def attachment_plane(run: Run, fig: Figure | SubFigure | None = None) -> Figure 
     >>> sim.plots.attachment_plane(run)
     <Picture size ...>
     """
-    fig = fig or picture(9.8, 5.6)
+    fig = fig or drawing.picture(9.8, 5.6)
     plane, moved = fig.subplots(1, 2)
     table = measures.attachment_change(run)
     groups = list(dict.fromkeys(table["group"])) if len(table) else []
     shown = groups[:MOST_GROUPS]
-    quarters(plane)
+    drawing.quarters(plane)
     for role in ("client", "therapist"):
         _dots(run, plane, role, shown)
     for row in table.to_dict("records"):
         if row["group"] in shown:
             _mean_place(plane, row, shown.index(row["group"]))
     _movement(moved, table[table["group"].isin(shown)] if len(table) else table, shown)
-    legend_above(
-        fig,
-        [
-            *(
-                Line2D([], [], color=look(i)["color"], marker=look(i)["marker"], linestyle="none", label=short(g))
-                for i, g in enumerate(shown)
-            ),
-            Line2D([], [], color=INK, marker="o", linestyle="none", label="clients: filled"),
-            Line2D([], [], color=INK, marker="o", linestyle="none", markerfacecolor="white", label="therapists: hollow"),
-        ],
-        6,
-    )
-    note_on_figure(run, fig, f" · first {MOST_GROUPS} of {len(groups)} groups" if len(groups) > MOST_GROUPS else "")
-    return fig
+    kinds = [
+        *((drawing.look(i)["color"], drawing.look(i)["marker"], drawing.look(i)["color"], short(g)) for i, g in enumerate(shown)),
+        (INK, "o", INK, "clients: filled"), (INK, "o", "white", "therapists: hollow"),
+    ]  # fmt: skip
+    handles = [
+        Line2D([], [], color=colour, marker=marker, linestyle="none", markerfacecolor=fill, label=label)
+        for colour, marker, fill, label in kinds
+    ]
+    remark = f" · first {MOST_GROUPS} of {len(groups)} groups" if len(groups) > MOST_GROUPS else ""
+    return drawing.finished(run, fig, handles, 6, remark)
 
 
 def _dots(run: Run, ax: Axes, role: str, groups: list[str]) -> None:
@@ -173,30 +125,19 @@ def _dots(run: Run, ax: Axes, role: str, groups: list[str]) -> None:
         people = run.clients.loc[run.clients["arm"].isin(names), places].dropna().drop_duplicates()
         if people.empty:
             continue
-        people = people.iloc[np.unique(np.linspace(0, len(people) - 1, min(MOST_DOTS, len(people))).astype(int))]
-        colour, marker = (look(i)["color"], look(i)["marker"]) if crossed else (QUIET, "o")
+        people = drawing.some_of(people, MOST_DOTS)
+        colour, marker = (drawing.look(i)["color"], drawing.look(i)["marker"]) if crossed else (QUIET, "o")
         fill = colour if role == "client" else "none"
-        ax.scatter(
-            people[places[0]], people[places[1]], s=9, marker=marker, alpha=0.4, linewidth=0.6, facecolor=fill, edgecolor=colour
-        )
+        ax.scatter(people[places[0]], people[places[1]], s=9, marker=marker, alpha=0.4, linewidth=0.6, facecolor=fill,
+                   edgecolor=colour)  # fmt: skip
 
 
 def _mean_place(ax: Axes, row: dict[Any, Any], i: int) -> None:
-    style = look(i)
-    ax.plot(
-        row["anxiety_0"],
-        row["avoidance_0"],
-        linestyle="none",
-        marker=style["marker"],
-        markersize=9,
-        markeredgecolor=INK,
-        markerfacecolor=style["color"] if row["role"] == "client" else "white",
-        markeredgewidth=1.2,
-    )
-    if row["role"] == "therapist":
-        ax.plot(
-            row["anxiety_0"], row["avoidance_0"], linestyle="none", marker=style["marker"], markersize=4, color=style["color"]
-        )
+    style, x, y, client = drawing.look(i), row["anxiety_0"], row["avoidance_0"], row["role"] == "client"
+    drawing.dot(ax, x, y, style["color"], style["marker"], 9, markeredgecolor=INK, markeredgewidth=1.2,
+        markerfacecolor=style["color"] if client else "white")  # fmt: skip
+    if not client:
+        drawing.dot(ax, x, y, style["color"], style["marker"], 4)
 
 
 def _movement(ax: Axes, table: pd.DataFrame, shown: list[str]) -> None:
@@ -206,35 +147,39 @@ def _movement(ax: Axes, table: pd.DataFrame, shown: list[str]) -> None:
         edges = table[[f"{name}_{end}" for name in ("anxiety", "avoidance") for end in ("low", "high", "change")]].to_numpy(float)
         reach = max(reach, float(np.ceil(np.nanmax(np.abs(edges)) * 20) / 20))
     for row in table.to_dict("records"):
-        style, x, y = look(shown.index(row["group"])), row["anxiety_change"], row["avoidance_change"]
-        dashes = "-" if row["role"] == "client" else (0, (3, 2))
-        ax.plot([0, x], [0, y], color=style["color"], linestyle=dashes, marker="", linewidth=1.3)
-        ax.plot([row["anxiety_low"], row["anxiety_high"]], [y, y], color=style["color"], linestyle="-", marker="", linewidth=0.7)
-        ax.plot(
-            [x, x], [row["avoidance_low"], row["avoidance_high"]], color=style["color"], linestyle="-", marker="", linewidth=0.7
-        )
-        ax.plot(
-            x,
-            y,
-            linestyle="none",
-            marker=style["marker"],
-            markersize=7,
-            markeredgecolor=style["color"],
-            markeredgewidth=1.3,
-            markerfacecolor=style["color"] if row["role"] == "client" else "white",
-        )
-    ax.axvline(0, color=QUIET, linewidth=0.8, linestyle="-")
-    ax.axhline(0, color=QUIET, linewidth=0.8, linestyle="-")
-    ax.set(
-        xlim=(-reach, reach),
-        ylim=(-reach, reach),
-        aspect="equal",
-        xlabel="change in mean anxiety (ECR points)",
-        ylabel="change in mean avoidance (ECR points)",
-    )
+        style, x, y = drawing.look(shown.index(row["group"])), row["anxiety_change"], row["avoidance_change"]
+        colour, client = style["color"], row["role"] == "client"
+        ax.plot([0, x], [0, y], color=colour, linestyle="-" if client else (0, (3, 2)), marker="", linewidth=1.3)
+        drawing.between(ax, (row["anxiety_low"], row["anxiety_high"]), y, colour, 0.7)
+        ax.plot([x, x], [row["avoidance_low"], row["avoidance_high"]], color=colour, linestyle="-", marker="", linewidth=0.7)
+        drawing.dot(ax, x, y, colour, style["marker"], 7, markeredgecolor=colour, markeredgewidth=1.3,
+            markerfacecolor=colour if client else "white")  # fmt: skip
+    drawing.zero(ax, width=0.8)
+    drawing.zero(ax, across=True, width=0.8)
+    ax.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal", xlabel="change in mean anxiety (ECR points)",
+           ylabel="change in mean avoidance (ECR points)")  # fmt: skip
     ax.set_title(f"How far group means move, {3 / reach:.0f} times as large")
     for text, x, y, ha, va in (
         ("more anxious →", 0.99, 0.51, "right", "bottom"),
         ("less avoidant ↓", 0.51, 0.01, "left", "bottom"),
     ):
         ax.text(x, y, text, transform=ax.transAxes, ha=ha, va=va, fontsize=7.5, color=QUIET)
+
+
+def _differences(run: Run) -> dict[str, Any]:
+    table = measures.paired_differences(run)
+    across = int(((table["low"] <= 0) & (table["high"] >= 0)).sum())
+    means = dict(zip(table["arm"], table["mean"], strict=True))
+    return {"means": means, "across": across, "low": table["single_low"].min(), "high": table["single_high"].max()}
+
+
+def _moves(run: Run) -> dict[str, Any]:
+    table = measures.attachment_change(run)
+    found = table.groupby("role", sort=False) if len(table) else ()
+    return {"moves": [
+        (name, role, dict(zip(part["group"], part[f"{name}_change"], strict=True)))
+        for role, part in found for name in ("anxiety", "avoidance")
+    ]}  # fmt: skip
+
+
+SHOWN = (Shown(pairing_differences, _differences), Shown(attachment_plane, _moves))

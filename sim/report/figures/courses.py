@@ -16,34 +16,17 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from sim import measures
-from sim.report.drawing import (
-    BAND,
-    INK,
-    QUIET,
-    WAI,
-    courses_of,
-    in_style,
-    label_panels,
-    legend_above,
-    lines_with_spread,
-    look,
-    note_on_figure,
-    nothing_to_show,
-    own_axis,
-    panel_axes,
-    panel_size,
-    panels,
-    picture,
-    planned_sessions,
-)
-from sim.report.text import number, percent, short
+from sim.measures.lines import at_one_time, attendance
+from sim.report import drawing
+from sim.report.drawing import BAND, INK, QUIET, WAI, Shown
+from sim.report.text import interval, number, percent, short, with_interval
 from sim.simulation.tables import Run
 from sim.therapy.course import WEEKS_PER_MONTH
 
 # ------------------------------------------------------------------------------------------------------- alliance
 
 
-@in_style
+@drawing.in_style
 def alliance_by_pairing(run: Run, ax: Axes | None = None) -> Axes:
     """Late client-rated alliance of each pairing: client by therapist in a crossed design, else a row per arm.
 
@@ -58,9 +41,9 @@ def alliance_by_pairing(run: Run, ax: Axes | None = None) -> Axes:
     crossed = run.scenario.design == "crossed"
     if ax is None:
         rows = table["client"].nunique() if crossed else len(table)
-        ax = own_axis(run, None, 9.0, min(max(2.4 + (1.05 if crossed else 0.42) * rows, 3.0), 14))
+        ax = drawing.own_axis(run, None, 9.0, min(max(2.4 + (1.05 if crossed else 0.42) * rows, 3.0), 14))
     else:
-        own_axis(run, ax, 0, 0)
+        drawing.own_axis(run, ax, 0, 0)
     if crossed:
         _heat_map(run, ax, table)
     else:
@@ -90,27 +73,25 @@ def _heat_map(run: Run, ax: Axes, table: pd.DataFrame) -> None:
     ax.set_title("Late client-rated alliance (WAI, 1-7): mean, 95 % interval, SD between clients, overlap")
     if len(therapists) <= 6 and len(clients) <= 10:
         for k, row in enumerate(table.to_dict("records")):
-            _cell(
-                ax, row, k % len(therapists), k // len(therapists), "white" if row["wai"] > low + 0.62 * (high - low) else "black"
+            y, x = divmod(k, len(therapists))
+            how: dict[str, Any] = {
+                "ha": "center",
+                "va": "center",
+                "color": "white" if row["wai"] > low + 0.62 * (high - low) else "black",
+            }
+            reference = "reference" if np.isnan(row["overlap"]) else f"overlap {percent(row['overlap'])}"
+            ax.text(x, y - 0.2, number(row["wai"]), fontsize=12, fontweight="bold", **how)
+            ax.text(
+                x,
+                y + 0.14,
+                f"{interval(row, 'wai')}\nSD {number(row['wai_sd'])}\n{reference}",
+                fontsize=8,
+                linespacing=1.25,
+                **how,
             )
-    bar = ax.figure.colorbar(image, ax=ax, pad=0.015, fraction=0.05)
-    bar.set_label(f"mean WAI; the colours span {low:g} to {high:g},\nwhere 95 of 100 single clients lie")
-    bar.outline.set_visible(False)
-
-
-def _cell(ax: Axes, row: dict[Any, Any], x: int, y: int, colour: str) -> None:
-    ax.text(x, y - 0.2, number(row["wai"]), ha="center", va="center", color=colour, fontsize=12, fontweight="bold")
-    reference = "reference" if np.isnan(row["overlap"]) else f"overlap {percent(row['overlap'])}"
-    ax.text(
-        x,
-        y + 0.14,
-        f"[{number(row['wai_low'])}, {number(row['wai_high'])}]\nSD {number(row['wai_sd'])}\n{reference}",
-        ha="center",
-        va="center",
-        color=colour,
-        fontsize=8,
-        linespacing=1.25,
-    )
+    key = ax.figure.colorbar(image, ax=ax, pad=0.015, fraction=0.05)
+    key.set_label(f"mean WAI; the colours span {low:g} to {high:g},\nwhere 95 of 100 single clients lie")
+    key.outline.set_visible(False)
 
 
 def _dots(run: Run, ax: Axes, table: pd.DataFrame) -> None:
@@ -118,10 +99,9 @@ def _dots(run: Run, ax: Axes, table: pd.DataFrame) -> None:
     table = table[table["therapist"] != "none"].reset_index(drop=True)
     ax.set(xlim=(1, 7), xlabel=WAI, ylabel="arm")
     ax.set_title("Late alliance: mean and 95 % interval; grey: middle 50 % and 95 % of single clients")
-    ax.set_yticks(range(len(table)), [short(a) for a in table["arm"]])
-    ax.set_ylim(len(table) - 0.4, -0.6)
+    drawing.rows_named(ax, [short(a) for a in table["arm"]])
     if table.empty or not len(run.sessions):
-        nothing_to_show(ax, "nobody in this scenario has therapy")
+        drawing.nothing_to_show(ax, "nobody in this scenario has therapy")
         return
     for y, row in enumerate(table.to_dict("records")):
         people = late[row["arm"]]
@@ -130,16 +110,18 @@ def _dots(run: Run, ax: Axes, table: pd.DataFrame) -> None:
         for share, height in ((0.95, 0.16), (0.5, 0.34)):
             a, b = people.quantile([(1 - share) / 2, (1 + share) / 2])
             ax.barh(y, b - a, left=a, height=height, color=BAND, alpha=0.6, linewidth=0)
-        if not np.isnan(row["wai_low"]):
-            ax.plot([row["wai_low"], row["wai_high"]], [y, y], color=INK, linestyle="-", marker="|", markersize=7, linewidth=2)
-        ax.plot(row["wai"], y, marker="o", color=INK, linestyle="none", markersize=5)
-        said = f"{number(row['wai'])} [{number(row['wai_low'])}, {number(row['wai_high'])}], SD {number(row['wai_sd'])}"
-        if not np.isnan(row["overlap"]):
-            said += f", overlap {percent(row['overlap'])}"
-        ax.text(1.01, y, said, transform=ax.get_yaxis_transform(), va="center", fontsize=8, color=INK)
+        drawing.bar(ax, row, y, INK, "wai", size=7, width=2)
+        drawing.dot(ax, row["wai"], y, INK, size=5)
+        overlap = "" if np.isnan(row["overlap"]) else f", overlap {percent(row['overlap'])}"
+        drawing.beside(ax, y, f"{with_interval(row, 2, 'wai')}, SD {number(row['wai_sd'])}{overlap}")
 
 
-@in_style
+def _attendance(run: Run, arm: str) -> pd.DataFrame:
+    planned = next(one.sessions for one in run.scenario.arms if one.name == arm)
+    return attendance(run.clients[run.clients["arm"] == arm], planned)
+
+
+@drawing.in_style
 def alliance_curves(run: Run, fig: Figure | SubFigure | None = None) -> Figure | SubFigure:
     """Mean client-rated alliance session by session, among those still attending, with the middle half of clients.
 
@@ -148,18 +130,17 @@ def alliance_curves(run: Run, fig: Figure | SubFigure | None = None) -> Figure |
     >>> sim.plots.alliance_curves(run)
     <Picture size ...>
     """
-    shown, remark = panels(run, therapy_only=True)
-    fig = fig or picture(*panel_size(len(shown)))
-    axes = panel_axes(fig, max(len(shown), 1))
+    shown, remark = drawing.panels(run, therapy_only=True)
+    fig, axes = drawing.grid_of_panels(fig, len(shown))
     handles: list[Line2D] = []
     most = max((arm.sessions for arm in run.scenario.arms), default=1)
     for ax, (title, lines) in zip(axes, shown, strict=False):
-        drawn = lines_with_spread(ax, run.sessions, lines, "session", "wai_client", max(most // 6, 1))
+        drawn = drawing.lines_with_spread(ax, run.sessions, lines, "session", "wai_client", max(most // 6, 1))
         handles = max(handles, drawn, key=len)
         ax.set_title(title)
         said = "(means are of those still attending)"
         if run.scenario.design != "clinic":  # where courses are under way at the end, who attends to the last is not known
-            attended = [float((courses_of(run, a)["sessions_attended"] >= planned_sessions(run, a)).mean()) for _, a in lines]
+            attended = [float(_attendance(run, arm)["attending"].iloc[-1]) for _, arm in lines]
             low, high = percent(min(attended)), percent(max(attended))
             who = low if low == high else f"{low.removesuffix(' %')} to {high}"
             said = f"attend the last planned session: {who}\n{said}"
@@ -167,18 +148,16 @@ def alliance_curves(run: Run, fig: Figure | SubFigure | None = None) -> Figure |
     for ax in axes:
         ax.set(ylim=(1, 7), xlim=(0.5, most + 0.5))
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-    label_panels(axes, "session", WAI)
+    drawing.label_panels(axes, "session", WAI)
     if not len(run.sessions):
-        nothing_to_show(axes[0], "no session was held")
-    legend_above(fig, handles if len(handles) > 1 else [])
-    note_on_figure(run, fig, remark)
-    return fig
+        drawing.nothing_to_show(axes[0], "no session was held")
+    return drawing.finished(run, fig, handles, remark=remark)
 
 
 # ------------------------------------------------------------------------------------------------ staying and distress
 
 
-@in_style
+@drawing.in_style
 def still_attending(run: Run, fig: Figure | SubFigure | None = None) -> Figure | SubFigure:
     """Proportion of clients who come to each session (above), and proportion who have left by then (below): dropped out, or
     improved.
@@ -188,9 +167,9 @@ def still_attending(run: Run, fig: Figure | SubFigure | None = None) -> Figure |
     >>> sim.plots.still_attending(run)
     <Picture size ...>
     """
-    shown, remark = panels(run, therapy_only=True)
+    shown, remark = drawing.panels(run, therapy_only=True)
     columns = max(len(shown), 1)
-    fig = fig or picture(9.6, 5.6)
+    fig = fig or drawing.picture(9.6, 5.6)
     grid = fig.subplots(2, columns, sharex=True, sharey=True, squeeze=False)
     handles: list[Line2D] = []
     most = max((arm.sessions for arm in run.scenario.arms), default=1)
@@ -199,13 +178,12 @@ def still_attending(run: Run, fig: Figure | SubFigure | None = None) -> Figure |
         above.set_title(short(title, 24))
         drawn = []
         for i, (label, arm) in enumerate(lines):
-            table = attendance(courses_of(run, arm), planned_sessions(run, arm))
-            style = look(i) | {"markevery": (i, max(most // 5, 1))}
+            table = _attendance(run, arm)
+            style = drawing.look(i) | {"markevery": (i, max(most // 5, 1))}
             drawn += above.plot(table.index, table["attending"], label=short(label), clip_on=False, **style)
             below.plot(table.index, table["dropped_out"], clip_on=False, **style)
-            below.plot(
-                table.index, table["improved"], color=style["color"], linestyle=style["linestyle"], marker="", linewidth=0.8
-            )
+            thin = {"color": style["color"], "linestyle": style["linestyle"], "marker": "", "linewidth": 0.8}
+            below.plot(table.index, table["improved"], **thin)
         handles = max(handles, drawn, key=len)
     for ax in grid.flat:
         ax.set(ylim=(0, 1), xlim=(0.5, most + 0.5))
@@ -216,37 +194,14 @@ def still_attending(run: Run, fig: Figure | SubFigure | None = None) -> Figure |
     grid[0, 0].set_ylabel("clients who come (%)")
     grid[1, 0].set_ylabel("clients who have left (%)")
     if shown:
-        grid[1, 0].text(
-            0.03,
-            0.96,
-            "thick, with markers: dropped out\nthin: improved, ended early",
-            transform=grid[1, 0].transAxes,
-            va="top",
-            fontsize=7.5,
-            color=QUIET,
-        )
+        grid[1, 0].text(0.03, 0.96, "thick, with markers: dropped out\nthin: improved, ended early",
+                        transform=grid[1, 0].transAxes, va="top", fontsize=7.5, color=QUIET)  # fmt: skip
     else:
-        nothing_to_show(grid[0, 0], "nobody in this scenario has therapy")
-    legend_above(fig, handles if len(handles) > 1 else [])
-    note_on_figure(run, fig, remark)
-    return fig
+        drawing.nothing_to_show(grid[0, 0], "nobody in this scenario has therapy")
+    return drawing.finished(run, fig, handles, remark=remark)
 
 
-def attendance(clients: pd.DataFrame, planned: int) -> pd.DataFrame:
-    """By session: proportion of an arm's clients who come to it, and proportion who have dropped out, or improved and ended,
-    after it."""
-    sessions = np.arange(1, planned + 1)
-    if clients.empty:
-        return pd.DataFrame(np.nan, index=sessions, columns=["attending", "dropped_out", "improved"])
-    held = clients["sessions_attended"].to_numpy()
-    left = {
-        name: ((held <= sessions[:, None]) & (clients["ending"] == ending).to_numpy()).mean(axis=1)
-        for name, ending in (("dropped_out", "dropout"), ("improved", "improved"))
-    }
-    return pd.DataFrame({"attending": (held >= sessions[:, None]).mean(axis=1), **left}, index=sessions)
-
-
-@in_style
+@drawing.in_style
 def distress_course(run: Run, fig: Figure | SubFigure | None = None) -> Figure | SubFigure:
     """Mean distress (CORE-OM) of everybody by month, in or out of therapy, with the middle half of people.
 
@@ -255,25 +210,23 @@ def distress_course(run: Run, fig: Figure | SubFigure | None = None) -> Figure |
     >>> sim.plots.distress_course(run)
     <Picture size ...>
     """
-    shown, remark = panels(run)
-    fig = fig or picture(*panel_size(len(shown)))
-    axes = panel_axes(fig, len(shown))
+    shown, remark = drawing.panels(run)
+    fig, axes = drawing.grid_of_panels(fig, len(shown))
     handles: list[Line2D] = []
     last, clinic = months_shown(run), run.scenario.design == "clinic"
     months = run.assessments[run.assessments["month"] <= last]
     for ax, (title, lines) in zip(axes, shown, strict=True):
-        handles = max(handles, lines_with_spread(ax, months, lines, "month", "distress", 1), key=len)
+        handles = max(handles, drawing.lines_with_spread(ax, months, lines, "month", "distress", 1), key=len)
         ax.set_title(title)
-        ends = {planned_sessions(run, arm) / WEEKS_PER_MONTH for _, arm in lines}
+        names = [arm for _, arm in lines]
+        ends = {arm.sessions / WEEKS_PER_MONTH for arm in run.scenario.arms if arm.name in names}
         if not clinic and len(ends) == 1 and (end := ends.pop()) < last:
             ax.axvline(end, color=QUIET, linewidth=0.9, linestyle=(0, (1, 2)))
             ax.text(end, 39.4, " planned end of therapy", fontsize=7.5, color=QUIET, va="top")
         ax.set(ylim=(0, 40), xlim=(-0.15, max(last, 1) + 0.15))
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-    label_panels(axes, f"month after {'arrival' if clinic else 'intake'} (four weeks each)", "distress (CORE-OM, 0-40)")
-    legend_above(fig, handles if len(handles) > 1 else [])
-    note_on_figure(run, fig, remark)
-    return fig
+    drawing.label_panels(axes, f"month after {'arrival' if clinic else 'intake'} (four weeks each)", "distress (CORE-OM, 0-40)")
+    return drawing.finished(run, fig, handles, remark=remark)
 
 
 def months_shown(run: Run) -> int:
@@ -284,3 +237,29 @@ def months_shown(run: Run) -> int:
         return int(run.assessments["month"].max())
     asked = run.assessments["month"].value_counts().sort_index()
     return int(asked.index[asked >= asked.iloc[0] / 2].max())
+
+
+def _rated(run: Run) -> dict[str, Any]:
+    low, high = colour_range(run)
+    return {"low": low, "high": high, "rows": measures.pairings(run).dropna(subset=["wai"]).to_dict("records")}
+
+
+def _from_to(run: Run, table: pd.DataFrame, by: str, first: int, last: int, value: str) -> dict[str, Any]:
+    """Means of every arm at the first and the last time of its lines."""
+    start, end = (at_one_time(table, by, at, value) for at in (first, last))
+    lines = max((len(lines) for _, lines in drawing.panels(run, therapy_only=True)[0]), default=0)
+    untreated = any(arm.therapist is None for arm in run.scenario.arms)
+    return {"lines": lines, "first": start, "last": last, "end": end, "untreated": untreated}
+
+
+def _leaving(run: Run) -> dict[str, Any]:
+    table = measures.pairings(run).set_index("arm")
+    return {name: (100 * table[name]).to_dict() for name in ("dropout", "improved")}
+
+
+SHOWN = (
+    Shown(alliance_by_pairing, _rated),
+    Shown(alliance_curves, lambda run: _from_to(run, run.sessions, "session", 1, run.sessions["session"].max(), "wai_client")),
+    Shown(still_attending, _leaving),
+    Shown(distress_course, lambda run: _from_to(run, run.assessments, "month", 0, months_shown(run), "distress")),
+)

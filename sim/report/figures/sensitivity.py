@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,8 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from sim.evidence.sensitivity.indices import Screened
-from sim.files import write_here
-from sim.report.drawing import BAND, INK, QUIET, image, in_style, nothing_to_show, picture, styled
+from sim.report import drawing
+from sim.report.drawing import BAND, BLUE, INK, ORANGE, QUIET, SYNTHETIC
 from sim.report.text import short
 
 if TYPE_CHECKING:
@@ -19,31 +18,22 @@ if TYPE_CHECKING:
 
 #: More rows than this cannot be read.
 _MOST = 20
-_BLUE, _ORANGE = "#0072B2", "#D55E00"
-
-
-def saved(fig: Figure, path: Path) -> None:
-    """Write a figure in the house style into a folder that is being made."""
-    with styled():
-        write_here(path, image(fig, "png", dpi=150))
 
 
 def _note(told: Told, fig: Figure, design: str) -> None:
     f = told.found
-    fig.supxlabel(
-        f"synthetic data: simulated people, not real ones · scenario {told.scenario.name}, seeds {f.seed} to "
-        f"{f.seed + f.replicates - 1} · {design} · ranges: value ∓ {100 * told.width:g} % (assumption)",
-        x=0.01, ha="left", fontsize=7.5, color=QUIET,
-    )  # fmt: skip
+    seeds = f"seeds {f.seed} to {f.seed + f.replicates - 1}"
+    ranges = f"ranges: value ∓ {100 * told.width:g} % (assumption)"
+    drawing.foot(fig, f"{SYNTHETIC} · scenario {told.scenario.name}, {seeds} · {design} · {ranges}")
 
 
-@in_style
+@drawing.in_style
 def screening(told: Told) -> Figure:
     """Left: the largest mean effects with intervals and what sampling noise could make. Right: mean effect against its spread."""
     from sim.evidence.sensitivity.study import ranked, what
 
     rows = [row for row in ranked(told.found.morris) if row.mu_star > 0][:_MOST]
-    fig = picture(12.0, 2.6 + 0.24 * max(len(rows), 6))
+    fig = drawing.picture(12.0, 2.6 + 0.24 * max(len(rows), 6))
     left, right = fig.subplots(1, 2, width_ratios=(1.25, 1.0))
     fig.suptitle(short(f"What moves {what(told)}", 110), x=0.01, ha="left", fontweight="bold")
     left.set(title="How much: mean effect over a parameter's whole range", xlabel=f"mu* ({told.outcome.unit})")
@@ -54,15 +44,11 @@ def screening(told: Told) -> Figure:
         _spread(right, rows, told.found.morris)
     else:
         for ax in (left, right):
-            nothing_to_show(ax, "no number moves it")
+            drawing.nothing_to_show(ax, "no number moves it")
     n = len(told.found.morris)
     cut = f"{len(rows)} of {n} parameters" if n > len(rows) else f"{n} parameters"
     _note(told, fig, f"Morris, {told.found.trajectories} trajectories, {cut}")
     return fig
-
-
-def _from_noise(row: Screened) -> bool:
-    return row.mu_star <= row.noise
 
 
 def _sign(row: Screened) -> str:
@@ -79,11 +65,11 @@ def _effects(ax: Axes, rows: list[Screened]) -> None:
     ax.barh(range(len(rows)), [min(row.noise, edge) for row in rows], height=0.7, color=BAND, alpha=0.55, linewidth=0,
             label=f"sampling noise (95 %){', cut at the edge' if cut else ''}")  # fmt: skip
     for apart in (True, False):
-        mine = [(y, row) for y, row in enumerate(rows) if _from_noise(row) is not apart]
+        mine = [(y, row) for y, row in enumerate(rows) if (row.mu_star > row.noise) is apart]
         if mine:
             ax.errorbar(
                 [row.mu_star for _, row in mine], [y for y, _ in mine], xerr=[row.mu_star_error for _, row in mine], fmt="o",
-                color=_BLUE if apart else QUIET, markerfacecolor=_BLUE if apart else "white", linewidth=1.4, linestyle="none",
+                color=BLUE if apart else QUIET, markerfacecolor=BLUE if apart else "white", linewidth=1.4, linestyle="none",
                 label="mu* with 95 % interval" if apart else "not distinguishable from sampling noise",
             )  # fmt: skip
     ax.set_yticks(range(len(rows)), [f"{short(row.name, 40)} {_sign(row)}  {rank}" for rank, row in enumerate(rows, start=1)])
@@ -97,12 +83,12 @@ def _spread(ax: Axes, rows: list[Screened], every: tuple[Screened, ...]) -> None
     """Every parameter as a point, the largest with their rank on the left; below the line sigma = mu*/2 effects hardly vary."""
     drawn = [row for row in every if row.mu_star > 0 and row.sigma > 0]
     if not drawn:
-        nothing_to_show(ax, "no effect varies")
+        drawing.nothing_to_show(ax, "no effect varies")
         return
     named = {row.name for row in rows}
     for row in drawn:
-        apart, mine = not _from_noise(row), row.name in named
-        colour = (_BLUE if apart else QUIET) if mine else BAND
+        apart, mine = row.mu_star > row.noise, row.name in named
+        colour = (BLUE if apart else QUIET) if mine else BAND
         ax.plot(row.mu_star, row.sigma, "o", color=colour, markerfacecolor=colour if apart else "white",
                 markersize=4 if mine else 3, zorder=3 if mine else 2)  # fmt: skip
     most = max(max(row.mu_star, row.sigma) for row in drawn) * 2.2
@@ -134,25 +120,25 @@ def _numbered(ax: Axes, points: list[tuple[int, float, float]]) -> None:
                 break
 
 
-@in_style
+@drawing.in_style
 def shares(told: Told) -> Figure:
     """Every parameter's proportion of the variance: alone and in all, with intervals, and what sampling noise adds."""
     from sim.evidence.sensitivity.study import what
 
     rows = sorted(told.found.sobol, key=lambda row: -row.total)[:_MOST]
-    fig = picture(9.4, 1.9 + 0.42 * max(len(rows), 4))
+    fig = drawing.picture(9.4, 1.9 + 0.42 * max(len(rows), 4))
     ax = fig.subplots()
     fig.suptitle(short(f"Proportions of the variance of {what(told)}", 105), x=0.01, ha="left", fontweight="bold", fontsize=10)
     y = range(len(rows))
     ax.barh(
         y, [row.noise for row in rows], height=0.75, color=BAND, alpha=0.7, linewidth=0, label="part of ST that is sampling noise"
     )
-    ax.errorbar([row.first for row in rows], [i - 0.15 for i in y], xerr=[row.first_error for row in rows], fmt="o", color=_BLUE,
+    ax.errorbar([row.first for row in rows], [i - 0.15 for i in y], xerr=[row.first_error for row in rows], fmt="o", color=BLUE,
                 linewidth=1.4, linestyle="none", label="S1: alone")  # fmt: skip
     ax.errorbar([row.total for row in rows], [i + 0.15 for i in y], xerr=[row.total_error for row in rows], fmt="s",
-                color=_ORANGE, markerfacecolor="white", linewidth=1.4, linestyle="none",
+                color=ORANGE, markerfacecolor="white", linewidth=1.4, linestyle="none",
                 label="ST: with all its interactions")  # fmt: skip
-    ax.axvline(0, color=QUIET, linewidth=0.9)
+    drawing.zero(ax)
     ax.set_yticks(y, [short(row.name, 44) for row in rows])
     ax.set(ylim=(len(rows) - 0.4, -0.6), xlabel="proportion of the variance between points (95 % bootstrap intervals)")
     ax.grid(visible=False, axis="y")

@@ -11,29 +11,26 @@ from matplotlib.figure import Figure, SubFigure
 
 from sim.errors import UsageError
 from sim.people.state import REGION_ACTIVITY
-from sim.report.drawing import INK, in_style, look, note_on_figure, nothing_to_show, picture
+from sim.report import drawing
+from sim.report.drawing import INK, Shown
 from sim.report.text import short
 from sim.simulation.tables import Run
-from sim.theory.regions import REGIONS
-
-# ------------------------------------------------------------------------------------------------------- one session
 
 #: What is drawn of a session: title, [(label, quantity, role whose line style it takes)].
 SIGNALS: tuple[tuple[str, list[tuple[str, str, int]]], ...] = (
     ("Arousal", [("client", "client_arousal", 0), ("therapist", "therapist_arousal", 1)]),
-    (
-        "The client's arousal, shown and read",
-        [("shown by the client", "client_expression", 0), ("read by the therapist", "therapist_estimate", 1)],
-    ),
-    (
-        "The therapist's response",
-        [
-            ("expected by the client", "client_expectation", 3),
-            ("given", "therapist_response", 1),
-            ("perceived by the client", "client_perceived", 0),
-        ],
-    ),
-)
+    ("The client's arousal, shown and read",
+     [("shown by the client", "client_expression", 0), ("read by the therapist", "therapist_estimate", 1)]),
+    ("The therapist's response",
+     [("expected by the client", "client_expectation", 3), ("given", "therapist_response", 1),
+      ("perceived by the client", "client_perceived", 0)]),
+)  # fmt: skip
+
+#: What each component's activity stands for, in a word or two.
+DOES = {
+    "mirror": "mirrored signal", "limbic": "arousal", "insula": "felt signal", "acc": "conflict", "tpj": "self or other",
+    "dmpfc": "mentalising", "vmpfc": "felt understanding", "ofc": "control", "vlpfc": "words for feelings",
+}  # fmt: skip
 
 
 def traced_session(run: Run, arm: str | None = None, client: int | None = None, session: int = 1) -> pd.DataFrame:
@@ -51,9 +48,8 @@ def traced_session(run: Run, arm: str | None = None, client: int | None = None, 
         found = found[found["therapist"] == found["therapist"].iloc[0]]
     if found.empty:
         known = run.exchanges.groupby(["arm", "client"], observed=True)["session"].max()
-        some = "; ".join(
-            f"{a}: client {c}, sessions 1 to {n}" for a, c, n in list(known.reset_index().itertuples(index=False))[:6]
-        )
+        rows_known = list(known.reset_index().itertuples(index=False))[:6]
+        some = "; ".join(f"{a}: client {c}, sessions 1 to {n}" for a, c, n in rows_known)
         raise UsageError(f"no trace of arm {arm!r}, client {client}, session {session}. Traced: {some}")
     return found
 
@@ -71,7 +67,7 @@ def events(exchanges: pd.DataFrame) -> list[tuple[int, str]]:
     return sorted(found)
 
 
-@in_style
+@drawing.in_style
 def one_session(
     run: Run, arm: str | None = None, client: int | None = None, session: int = 1, fig: Figure | SubFigure | None = None
 ) -> Figure | SubFigure:
@@ -83,14 +79,13 @@ def one_session(
     <Picture size ...>
     """
     rows = traced_session(run, arm, client, session)
-    fig = fig or picture(9.6, 8.6)
+    fig = fig or drawing.picture(9.6, 8.6)
     ax: Axes
     if rows.empty:
         ax = fig.subplots()
         ax.set(xlabel="exchange", ylabel="activity (model index, 0-1)", ylim=(0, 1))
-        nothing_to_show(ax, "this scenario asks for no trace (record: exchanges: clients: [0])")
-        note_on_figure(run, fig)
-        return fig
+        drawing.nothing_to_show(ax, "this scenario asks for no trace (record: exchanges: clients: [0])")
+        return drawing.finished(run, fig)
     outer = fig.add_gridspec(2, 1, height_ratios=[3, 2])
     upper, lower = outer[0].subgridspec(3, 1), outer[1].subgridspec(1, 2)
     signals: list[Axes] = []
@@ -98,17 +93,13 @@ def one_session(
         signals.append(fig.add_subplot(upper[k], sharex=signals[0] if k else None))
         signals[k].tick_params(labelbottom=k == 2)
     regions = [fig.add_subplot(lower[k]) for k in range(2)]
-    fig.suptitle(
-        f"{short(str(rows['arm'].iloc[0]), 70)}: client {rows['client'].iloc[0]}, session {session}",
-        x=0.01,
-        ha="left",
-        fontweight="bold",
-    )
+    whose = f"{short(str(rows['arm'].iloc[0]), 70)}: client {rows['client'].iloc[0]}, session {session}"
+    fig.suptitle(whose, x=0.01, ha="left", fontweight="bold")
     when, happened = rows["exchange"].to_numpy(), events(rows)
     for k, (title, lines) in enumerate(SIGNALS):
         ax = signals[k]
         for label, quantity, i in lines:
-            ax.plot(when, rows[quantity], label=label, **look(i))
+            ax.plot(when, rows[quantity], label=label, **drawing.look(i))
         ax.set(ylim=(0, 1), xlim=(when[0] - 0.5, when[-1] + 0.5), ylabel="model index (0-1)", title=title)
         ax.set_xticks(when if len(when) <= 20 else when[:: -(-len(when) // 20)])
         if k == len(SIGNALS) - 1:
@@ -120,8 +111,7 @@ def one_session(
     bar = fig.colorbar(image, ax=regions, fraction=0.03, pad=0.01)
     bar.set_label("activity (model index, 0-1)")
     bar.outline.set_visible(False)
-    note_on_figure(run, fig, " · model index, not a scan")
-    return fig
+    return drawing.finished(run, fig, remark=" · model index, not a scan")
 
 
 def _mark(ax: Axes, happened: list[tuple[int, str]], named: bool) -> None:
@@ -130,13 +120,9 @@ def _mark(ax: Axes, happened: list[tuple[int, str]], named: bool) -> None:
     for exchange, name in happened:
         names.setdefault(exchange, []).append(name)
         repair = name == "repair"
-        ax.axvline(
-            exchange + (0.08 if repair else 0),
-            color="#009E73" if repair else INK,
-            linestyle=(0, (1, 1.5)) if repair else "-",
-            linewidth=1.4 if repair else 1.0,
-            zorder=0.5,
-        )
+        line: dict[str, Any] = {"color": INK, "linestyle": "-", "linewidth": 1.0}
+        dotted = {"color": "#009E73", "linestyle": (0, (1, 1.5)), "linewidth": 1.4}
+        ax.axvline(exchange + (0.08 if repair else 0), zorder=0.5, **(dotted if repair else line))
     if named:
         for exchange, said in names.items():
             ax.text(exchange + 0.12, 0.97, "\n".join(said), fontsize=7.5, va="top", color=INK)
@@ -149,27 +135,36 @@ def _regions(ax: Axes, rows: pd.DataFrame, role: str) -> Any:
     ax.grid(False)
     ax.set(xlabel="exchange", title=f"Model components of the {role}")
     if role == "client":
-        ax.set_yticks(range(len(values)), [f"{name} · {_does(name)}" for name in REGION_ACTIVITY], fontsize=7)
+        ax.set_yticks(range(len(values)), [f"{name} · {DOES[name]}" for name in REGION_ACTIVITY], fontsize=7)
         ax.set_ylabel("component named after a brain region")
     else:
         ax.set_yticks(range(len(values)), list(REGION_ACTIVITY), fontsize=7)
     return image
 
 
-#: What each component's activity stands for, in a word or two.
-_WORDS = {
-    "mirror": "mirrored signal",
-    "limbic": "arousal",
-    "insula": "felt signal",
-    "acc": "conflict",
-    "tpj": "self or other",
-    "dmpfc": "mentalising",
-    "vmpfc": "felt understanding",
-    "ofc": "control",
-    "vlpfc": "words for feelings",
-}
-assert list(_WORDS) == list(REGIONS)
+def told_session(run: Run) -> dict[str, Any]:
+    """Which traced session the report shows: the first with a rupture, of the pair traced first; else its first session."""
+    rows = run.exchanges
+    if len(rows):
+        first = rows.iloc[0]
+        one = (rows["arm"] == first["arm"]) & (rows["client"] == first["client"]) & (rows["replicate"] == rows["replicate"].min())
+        for session, part in rows[one].groupby("session"):
+            if any(name != "repair" for _, name in events(part)):
+                return {"session": int(str(session)), "rupture": True}
+    return {"session": 1, "rupture": False}
 
 
-def _does(region: str) -> str:
-    return _WORDS[region]
+_LINES = {
+    "the client's arousal": "client_arousal", "the therapist's reading of it": "therapist_estimate",
+    "the response as the client perceives it": "client_perceived",
+}  # fmt: skip
+
+
+def _told(run: Run) -> dict[str, Any]:
+    told = told_session(run)
+    rows = traced_session(run, session=told["session"])
+    lines = [(label, float(rows[name].iloc[0]), float(rows[name].iloc[-1])) for label, name in _LINES.items()]
+    return {**told, "n": len(rows), "lines": lines, "marks": events(rows)}
+
+
+SHOWN = (Shown(one_session, _told),)

@@ -12,9 +12,11 @@ from matplotlib.figure import Figure
 
 from sim.batch.results import BatchResults
 from sim.catalogue.measures import title_and_unit
-from sim.report.drawing import MOST_LINES, QUIET, in_style, legend_above, look, nothing_to_show, picture
+from sim.report import drawing
+from sim.report.drawing import MOST_LINES
 from sim.report.text import short
 from sim.scenario.sweep import Range
+from sim.theory.parameters import PARAMETERS
 
 #: More factors than this are not drawn; more levels than this are drawn as a cloud.
 MOST_FACTORS, MOST_LEVELS = 4, 12
@@ -39,13 +41,13 @@ def measured(found: BatchResults, measure: str) -> pd.DataFrame:
     return mine.merge(points, on="point")
 
 
-@in_style
+@drawing.in_style
 def over_factors(found: BatchResults, measure: str) -> Figure:
     """One measure: a panel for each factor, a line for each arm; the points themselves pale where there are several factors."""
     factors, table = shown_factors(found), measured(found, measure)
     title, unit = title_and_unit(measure, found.clinic)
     n = max(len(factors), 1)
-    fig = picture(max(4.2 * n, 6.4) if n < 4 else 13.0, 3.9)
+    fig = drawing.picture(max(4.2 * n, 6.4) if n < 4 else 13.0, 3.9)
     axes = fig.subplots(1, n, sharey=True, squeeze=False)[0]
     arms = list(dict.fromkeys(table["arm"].astype("str")))
     handles: list[Any] = []
@@ -55,10 +57,9 @@ def over_factors(found: BatchResults, measure: str) -> Figure:
         handles = _single(axes[0], table, arms)
     axes[0].set_ylabel("\n".join(textwrap.wrap(f"{title} ({unit})", 34)))
     if len(handles) > 1:
-        legend_above(fig, handles)
+        drawing.legend_above(fig, handles)
     more = f" · the first {MOST_LINES} of {len(arms)} arms" if len(arms) > MOST_LINES else ""
-    note = f"synthetic data: simulated people, not real ones · scenario {found.scenario.name}, seed {found.seed}{more}"
-    fig.supxlabel(note, x=0.01, ha="left", fontsize=7.5, color=QUIET)
+    drawing.foot(fig, drawing.note_text(found, more))
     return fig
 
 
@@ -90,10 +91,11 @@ def _panel(found: BatchResults, ax: Axes, table: pd.DataFrame, factor: str, arms
     numeric = factor != CASE and here[factor].dtype.kind == "f"
     place = {level: float(level) if numeric else float(i) for i, level in enumerate(sorted(levels) if numeric else levels)}
     handles: list[Any] = []
-    step = 0.0 if _logarithmic(found, factor) else _step(list(place.values()))
+    step = 0.0 if _logarithmic(found, factor) else float(np.min(np.diff(sorted(place.values())), initial=np.inf))
+    step = step if np.isfinite(step) else 1.0
     alone = _one_by_one(found)
     for i, arm in enumerate(arms):
-        mine, style = here[here["arm"].astype("str") == arm], look(i)
+        mine, style = here[here["arm"].astype("str") == arm], drawing.look(i)
         apart = (i - (len(arms) - 1) / 2) * DODGE * step
         x = np.array([place[v] for v in mine[factor]]) + apart
         if alone:
@@ -122,30 +124,20 @@ def _panel(found: BatchResults, ax: Axes, table: pd.DataFrame, factor: str, arms
 
 
 def _named(factor: str) -> str:
-    from sim.theory.parameters import PARAMETERS
-
     name = factor.rpartition(".")[2] if factor.startswith("arms.") else factor
-    return (
-        f"{factor} ({PARAMETERS[name].unit})"
-        if name in PARAMETERS and PARAMETERS[name].unit
-        else ""
-        if factor == CASE
-        else factor
-    )
-
-
-def _step(places: list[float]) -> float:
-    return float(np.min(np.diff(np.unique(places)))) if len(set(places)) > 1 else 1.0
+    if name in PARAMETERS and PARAMETERS[name].unit:
+        return f"{factor} ({PARAMETERS[name].unit})"
+    return "" if factor == CASE else factor
 
 
 def _single(ax: Axes, table: pd.DataFrame, arms: list[str]) -> list[Any]:
     """Without factors: each arm's value with its interval."""
     if table.empty:
-        nothing_to_show(ax, "no arm has this measure")
+        drawing.nothing_to_show(ax, "no arm has this measure")
         return []
     for i, arm in enumerate(arms):
         row = table[table["arm"].astype("str") == arm].iloc[0]
-        style = look(i)
+        style = drawing.look(i)
         ax.errorbar([i], [row["mean"]], [row["high"] - row["mean"]], color=style["color"], marker=style["marker"], capsize=2)
     ax.set_xticks(range(len(arms)), [short(a, 22) for a in arms])
     ax.set_xlim(-0.5, len(arms) - 0.5)

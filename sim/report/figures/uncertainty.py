@@ -14,11 +14,12 @@ from matplotlib.ticker import MaxNLocator
 
 from sim import measures
 from sim.catalogue.measures import OF_PEOPLE
-from sim.report.drawing import INK, QUIET, in_style, note_on_figure, nothing_to_show, picture
+from sim.report import drawing
+from sim.report.drawing import BLUE, INK, Shown
 from sim.report.figures.clinic.service import panels_compared
 from sim.report.figures.experiments.effects import pushes_corners
 from sim.report.figures.experiments.paths import fixes_responses
-from sim.report.text import Row, arm_name, number, short
+from sim.report.text import Row, arm_name, excludes_zero, short
 from sim.runs.uncertainty import DIFFERENCE, described, is_difference, reference, two_intervals
 from sim.scenario.scenario import Scenario
 from sim.simulation.tables import Run
@@ -28,7 +29,7 @@ SAMPLING, PARAMETER = "sampling uncertainty", "parameter uncertainty"
 MOST_WITH_VALUES, MOST_ROWS = 6, 20
 #: Colour, hatch and place above or below the arm's line: told apart in grey print too.
 BARS: dict[str, dict[str, Any]] = {
-    "sampling": {"color": "#0072B2", "hatch": None, "place": -0.19},
+    "sampling": {"color": BLUE, "hatch": None, "place": -0.19},
     "parameter": {"color": "#E69F00", "hatch": "////", "place": 0.19},
 }
 HEIGHT = 0.3
@@ -40,12 +41,6 @@ def measures_shown(run: Run) -> list[str]:
         return panels_compared(run)
     names = list(OF_PEOPLE)
     return [*names[1:], names[0]] if pushes_corners(run) or fixes_responses(run) else names
-
-
-def interval(row: Row, kind: str, digits: int) -> str:
-    """One of the two intervals of a row (``sampling`` or ``parameter``), in brackets; a dash where there is none."""
-    low, high = row[f"{kind}_low"], row[f"{kind}_high"]
-    return "–" if np.isnan(low) else f"[{number(low, digits)},\N{NO-BREAK SPACE}{number(high, digits)}]"
 
 
 def members_of(table: Any) -> int:
@@ -66,7 +61,7 @@ def main_row(run: Run) -> Row:
     wanted = measures_shown(run)
     for names in ([f"{m}{DIFFERENCE}" for m in wanted], [m for m in wanted if is_difference(m)], wanted):
         found = [table[table["measure"] == m] for m in names]
-        sure = [part[(part["sampling_low"] > 0) | (part["sampling_high"] < 0)] for part in found]
+        sure = [part[[excludes_zero(row, "sampling") for row in part.to_dict("records")]] for part in found]
         # In a clinic the first measure that the arms certainly differ in; elsewhere the alliance comes first in any case.
         for part in [*(sure if run.scenario.design == "clinic" else []), *found]:
             if len(part):
@@ -74,7 +69,7 @@ def main_row(run: Run) -> Row:
     return table.iloc[0].to_dict()
 
 
-@in_style
+@drawing.in_style
 def two_uncertainties(run: Run, fig: Figure | SubFigure | None = None) -> Figure | SubFigure:
     """Sampling uncertainty (plain bar) and parameter uncertainty (hatched bar) for every arm: values above, differences below.
 
@@ -84,13 +79,10 @@ def two_uncertainties(run: Run, fig: Figure | SubFigure | None = None) -> Figure
     <Picture size ...>
     """
     if not len(run.ensemble):
-        fig = fig or picture(7.0, 3.0)
-        nothing_to_show(_empty(fig), "this scenario does not ask for the ensemble (parameters: ensemble)")
-        note_on_figure(run, fig)
-        return fig
+        return drawing.empty(run, fig, "this scenario does not ask for the ensemble (parameters: ensemble)")
     table = two_intervals(run)
     rows = _rows(run, table)
-    fig = fig or picture(11.0, 1.6 + sum(0.55 + 0.46 * len(arms) for _, arms in rows))
+    fig = fig or drawing.picture(11.0, 1.6 + sum(0.55 + 0.46 * len(arms) for _, arms in rows))
     columns = max(len(names) for names, _ in rows)
     grid = fig.subplots(len(rows), columns, squeeze=False, height_ratios=[1.2 + len(arms) for _, arms in rows])
     for axes, (names, arms) in zip(grid, rows, strict=True):
@@ -104,14 +96,7 @@ def two_uncertainties(run: Run, fig: Figure | SubFigure | None = None) -> Figure
     n = members_of(table)
     fig.legend(handles=_legend(n), loc="outside upper left", ncols=3)
     left = f" · first {MOST_ROWS} arms" if len(run.scenario.arms) > MOST_ROWS else ""
-    note_on_figure(run, fig, f" · the same people and random draws in all {n} sets{left}")
-    return fig
-
-
-def _empty(fig: Figure | SubFigure) -> Axes:
-    ax = fig.subplots()
-    ax.set_axis_off()
-    return ax
+    return drawing.finished(run, fig, remark=f" · the same people and random draws in all {n} sets{left}")
 
 
 def _rows(run: Run, table: pd.DataFrame) -> list[tuple[list[str], list[str]]]:
@@ -120,19 +105,18 @@ def _rows(run: Run, table: pd.DataFrame) -> list[tuple[list[str], list[str]]]:
     there = set(table["measure"])
     values = [m for m in shown if m in there and not is_difference(m)]
     apart = [m for m in (*(f"{m}{DIFFERENCE}" for m in shown), "difference_from_no_treatment") if m in there and is_difference(m)]
-    found = [(names, _arms(run, table, names)[:MOST_ROWS]) for names in (values, dict.fromkeys(apart)) if names]
+    found = []
+    for names in (values, dict.fromkeys(apart)):
+        with_value = set(table.loc[table["measure"].isin(list(names)), "arm"])
+        if names:
+            found.append((names, [arm.name for arm in run.scenario.arms if arm.name in with_value][:MOST_ROWS]))
     few = len(run.scenario.arms) <= MOST_WITH_VALUES or not apart
     return [(list(names), arms) for names, arms in (found if few else found[-1:])]
 
 
-def _arms(run: Run, table: pd.DataFrame, measures: Any) -> list[str]:
-    with_value = set(table.loc[table["measure"].isin(list(measures)), "arm"])
-    return [arm.name for arm in run.scenario.arms if arm.name in with_value]
-
-
 def _panel(run: Run, ax: Axes, table: pd.DataFrame, arms: list[str], measure: str) -> None:
-    m, rows = described(run.scenario, measure), {row["arm"]: row for row in table.to_dict("records")}
-    for y, row in ((arms.index(arm), row) for arm, row in rows.items() if arm in arms):
+    m = described(run.scenario, measure)
+    for y, row in ((arms.index(row["arm"]), row) for row in table.to_dict("records") if row["arm"] in arms):
         for kind, look in BARS.items():
             low, high = row[f"{kind}_low"], row[f"{kind}_high"]
             if not np.isnan(low):
@@ -142,16 +126,16 @@ def _panel(run: Run, ax: Axes, table: pd.DataFrame, arms: list[str], measure: st
                         color=look["color"], linestyle="-", marker="", linewidth=1.4)  # fmt: skip
         ends = [y + BARS["parameter"]["place"] + s * HEIGHT / 2 for s in (-1, 1)]
         ax.plot([row["median"]] * 2, ends, color=INK, linestyle="-", marker="", linewidth=1.4)
-        ax.plot(row["value"], y, color=INK, linestyle="none", marker="o", markersize=4.5)
+        drawing.dot(ax, row["value"], y, INK, size=4.5)
     if is_difference(measure):
-        ax.axvline(0, color=QUIET, linewidth=0.9, linestyle="-", zorder=0.5)
+        drawing.zero(ax, zorder=0.5)
     reached = table[["value", "sampling_low", "sampling_high", "parameter_low", "parameter_high"]].to_numpy(float)
     low, high = float(np.nanmin(reached)), float(np.nanmax(reached))
     low, high = (min(low, 0.0), max(high, 0.0)) if is_difference(measure) else (low, high)
     room = 0.06 * (high - low) or 0.05
-    ax.set(xlim=(low - room, high + room), ylim=(len(arms) - 0.4, -0.6), xlabel=f"{m.title}\n({table['unit'].iloc[0]})")
+    ax.set(xlim=(low - room, high + room), xlabel=f"{m.title}\n({table['unit'].iloc[0]})")
     ax.xaxis.set_major_locator(MaxNLocator(4))
-    ax.set_yticks(range(len(arms)), _labels(run, arms))
+    drawing.rows_named(ax, _labels(run, arms))
     if measure.endswith(DIFFERENCE):
         usual = "reference therapist" if run.scenario.design == "crossed" else short(against(run.scenario), 28)
         ax.set_title(f"less {usual}", fontsize=8.5)
@@ -174,34 +158,13 @@ def _legend(n: int) -> list[Any]:
     return [*bars, Line2D([], [], color=INK, linestyle="none", marker="o", markersize=4.5, label="default parameters")]
 
 
-# ------------------------------------------------------------------------------------------------------ caption, alt text
-
-
-def caption(run: Run, _: dict[str, Any]) -> tuple[str, str]:
-    """Title and caption."""
-    n = members_of(two_intervals(run))
-    over = "over replicates of the clinic" if run.scenario.design == "clinic" else "over simulated people"
-    return "Sampling and parameter uncertainty", (
-        f"Blue: sampling uncertainty, the 95 % interval {over} with the default parameters (dot). Orange, hatched: "
-        "parameter uncertainty"
-        f", the middle 95 % of {n} parameter sets that all agree with the published evidence, for the same people with the "
-        f"common random numbers (line: their median). Differences are from {against(run.scenario)}. More people narrow "
-        "the blue bar only."
-    )
-
-
-def seen(run: Run, _: dict[str, Any]) -> str:
-    """What is to be seen, with the numbers of the row that the answer speaks of and of its measure in other arms."""
+def _both(run: Run) -> dict[str, Any]:
+    """The row that the answer speaks of, and its measure in other arms."""
     table, row = two_intervals(run), main_row(run)
-    rows = table[table["measure"] == row["measure"]].to_dict("records")
-    m = described(run.scenario, row["measure"])
+    m, rows = described(run.scenario, row["measure"]), table[table["measure"] == row["measure"]].to_dict("records")
     what = f"difference in {m.title}" if row["measure"].endswith(DIFFERENCE) else m.title
-    parts = "; ".join(
-        f"{r['arm']} {number(r['value'], m.digits)}, sampling {interval(r, 'sampling', m.digits)}, parameters "
-        f"{interval(r, 'parameter', m.digits)}"
-        for r in rows[:8]
-    )
-    return (
-        "Two bars for each arm and measure, sampling uncertainty above and parameter uncertainty below. "
-        f"{what.capitalize()} ({row['unit']}): {parts}."
-    )
+    return {"n": members_of(table), "against": against(run.scenario), "what": what, "unit": row["unit"], "digits": m.digits,
+            "rows": rows[:8]}  # fmt: skip
+
+
+SHOWN = (Shown(two_uncertainties, _both, lambda run: len(run.ensemble) > 0),)

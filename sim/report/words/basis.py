@@ -11,13 +11,15 @@ import inspect
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from itertools import zip_longest
+from typing import Any, NamedTuple
 
 from sim.people.life import live_a_week
+from sim.report.text import plain, spaced
 from sim.scenario.scenario import Arm, Attachment, Scenario
 from sim.theory import equations as eq
 from sim.theory.claims import Claim, claims, claims_of
-from sim.theory.parameters import PARAMETERS, Parameter
+from sim.theory.parameters import LEVELS, OF_ATTACHMENT, PARAMETERS, Parameter
 from sim.theory.regions import REGIONS, lesioned
 from sim.theory.styles import style_name
 from sim.theory.triangle import CORNERS
@@ -41,8 +43,6 @@ ABOUT_ATTACHMENT = {
     "therapist": ("K14", "K13", "A9", "A7"),
 }
 ABOUT_STYLE = {"preoccupied": "A2", "fearful": "A3", "dismissing": "A4", "secure": "A5"}
-#: Words in the names of parameters that say what attachment does.
-PERSONAL = ("anxiety", "avoidance", "fearful", "reaching", "closeness")
 #: What stands for the whole of therapy, where some arms have none.
 ABOUT_THERAPY: tuple[Equation, ...] = (eq.healing, eq.engagement_target, eq.prototype_drift)
 #: Quantities that last: everything reads them, so following them would lead everywhere.
@@ -63,8 +63,18 @@ SERVICE: dict[str, tuple[tuple[Equation, ...], tuple[str, ...]]] = {
     )),
 }  # fmt: skip
 TOLD = ("skill", "repair_skill")
+#: The group of parameters of instruments: one that is named is asked for.
+IMAGING = "instruments that see activity"
 #: Prefixes by which one argument of an equation stands for several parameters (``task_agreement_trust_gain``).
 PREFIXES = ("client_", "therapist_", "observer_", "task_", "goal_", "anxiety_", "avoidance_", "immature_", "neurotic_")
+
+
+#: What a lever of some kinds is in a sentence; of the others its name.
+SAID = {
+    "client": "who the client is", "therapist": "who the therapist is", "early": "attachment early in life",
+    "sessions": "the number of sessions", "therapy": "whether there is therapy", "column": "the therapist's {1}",
+    "region": "the region {1}", "service": "the clinic's {1}",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -78,17 +88,10 @@ class Lever:
     @property
     def said(self) -> str:
         """What it is, in a sentence."""
-        words = {
-            "client": "who the client is", "therapist": "who the therapist is", "early": "attachment early in life",
-            "sessions": "the number of sessions", "therapy": "whether there is therapy",
-            "column": f"the therapist's {self.name.replace('_', ' ')}", "region": f"the region {self.name.replace('_', ' ')}",
-            "service": f"the clinic's {self.name.replace('_', ' ')}",
-        }  # fmt: skip
-        return words.get(self.kind, self.name)
+        return SAID.get(self.kind, "{0}").format(self.name, spaced(self.name))
 
 
-@dataclass(frozen=True)
-class Involved:
+class Involved(NamedTuple):
     """One claim at work: the equations through which, and what sets them going."""
 
     claim: Claim
@@ -97,8 +100,7 @@ class Involved:
     weight: float
 
 
-@dataclass(frozen=True)
-class Assumption:
+class Assumption(NamedTuple):
     """One parameter without an empirical value that the comparison rests on."""
 
     name: str
@@ -107,8 +109,6 @@ class Assumption:
     range: str
     source: str
 
-
-IMAGING = "instruments that see activity"  # group of parameters
 
 # ---------------------------------------------------------------------------------------------------------- levers
 
@@ -237,15 +237,13 @@ def readers(equations: Iterable[Equation]) -> tuple[Equation, ...]:
 def _styles(scenario: Scenario, role: str) -> set[str]:
     """Styles of the people whom a scenario asks for in one role."""
     people: list[Attachment | None] = [getattr(arm, role) for arm in scenario.arms]
-    return {
-        person.style or str(style_name(*(_middle(person.kind, pair) for pair in (person.anxiety, person.avoidance))))
-        for person in people
-        if person is not None and person.anxiety is not None and person.avoidance is not None
-    }
-
-
-def _middle(kind: str, pair: tuple[float, float]) -> float:
-    return pair[0] if kind == "normal" else (pair[0] + pair[1]) / 2
+    found = set()
+    for person in people:
+        if person is not None and person.anxiety is not None and person.avoidance is not None:
+            normal = person.kind == "normal"
+            middle = [pair[0] if normal else (pair[0] + pair[1]) / 2 for pair in (person.anxiety, person.avoidance)]
+            found.add(person.style or str(style_name(*middle)))
+    return found
 
 
 def _weights(lever: Lever, scenario: Scenario) -> dict[str, tuple[float, tuple[str, ...]]]:
@@ -263,7 +261,14 @@ def _weights(lever: Lever, scenario: Scenario) -> dict[str, tuple[float, tuple[s
                 # An equation that names one claim says more about it than one that names six.
                 shares[tag] = shares.get(tag, 0.0) + share / (len(claims_of(function.__name__)) if allowed is None else 1)
                 through.setdefault(tag, []).append(function.__name__)
-    for tag in _named_claims(lever):
+    named: tuple[str, ...] = ()
+    if lever.kind == "region":  # a region names claims itself; so does an instrument, and holding a corner of the triangle
+        named = REGIONS[lever.name.partition("_")[2]].claims
+    elif lever.kind == "parameter" and PARAMETERS[lever.name].group == IMAGING:
+        named = ("K19", "K26")
+    elif lever.kind == "quantity" and lever.name in CORNERS:
+        named = ("K23",)
+    for tag in named:
         shares[tag] = shares.get(tag, 0.0) + max(shares.values(), default=1.0)
         through.setdefault(tag, [])
     most = max(shares.values(), default=1.0)
@@ -276,15 +281,6 @@ def _allowed(lever: Lever, scenario: Scenario) -> set[str] | None:
         return None
     absent = {claim for style, claim in ABOUT_STYLE.items() if style not in _styles(scenario, "client")}
     return set(ABOUT_ATTACHMENT[lever.kind]) - absent
-
-
-def _named_claims(lever: Lever) -> tuple[str, ...]:
-    """Claims that a region names itself; holding a corner of the triangle is about the triangle."""
-    if lever.kind == "region":
-        return REGIONS[lever.name.partition("_")[2]].claims
-    if lever.kind == "parameter" and PARAMETERS[lever.name].group == IMAGING:
-        return ("K19", "K26")
-    return ("K23",) if lever.kind == "quantity" and lever.name in CORNERS else ()
 
 
 def involved(scenario: Scenario) -> list[Involved]:
@@ -327,12 +323,11 @@ def assumptions(scenario: Scenario) -> list[Assumption]:
     otherwise all but centres, levels and noise.
     """
     moving = [lever for lever in levers(scenario) if lever.differs] or list(levers(scenario))
-    changed = [row for lever in moving if lever.kind in ("parameter", "column") for row in _changed(lever, scenario)]
+    changed = [_changed(lever, scenario) for lever in moving if lever.kind in ("parameter", "column")]
     queues = [strengths(lever, scenario) for lever in moving]
     taken = {row.name: row for row in changed}
-    for rank in range(max((len(queue) for queue in queues), default=0)):
-        for n in (queue[rank] for queue in queues if rank < len(queue)):
-            taken.setdefault(n.name, _as_set(n))
+    for n in in_turn(queues):
+        taken.setdefault(n.name, _row(n))
     return list(taken.values())[:MOST_PARAMETERS]
 
 
@@ -344,41 +339,35 @@ def strengths(lever: Lever, scenario: Scenario) -> list[Parameter]:
     if allowed is not None:
         other = "therapist_" if lever.kind == "client" else "client_"
         mine = [f for f in direct if allowed & set(claims_of(f.__name__))]
-        return [n for n in _arguments_of(mine, ()) if not n.name.startswith(other) and any(w in n.name for w in PERSONAL)]
+        return [n for n in _arguments_of(mine, ()) if not n.name.startswith(other) and n.name in OF_ATTACHMENT]
     words = [f.__name__.partition("_")[0] for f in direct]
     near = _arguments_of(direct, words)
     far = [n for n in _arguments_of(readers(direct), words) if n not in near]
-    pairs = [pair for k in range(max(len(near), len(far))) for pair in (near[k : k + 1], far[k : k + 1])]
-    return [n for pair in pairs for n in pair]
+    return in_turn([near, far])
+
+
+def in_turn(queues: Iterable[list[Parameter]]) -> list[Parameter]:
+    """The first of each queue, then the second of each, and so on."""
+    return [n for rank in zip_longest(*queues) for n in rank if n is not None]
 
 
 def _arguments_of(functions: Iterable[Equation], words: Iterable[str]) -> list[Parameter]:
     """Parameters that these take as gains, costs, rates or shares: those named after one of the words first, then by size."""
     takes = {argument for f in functions for argument in _takes(f)}
-    found = [n for n in PARAMETERS.values() if forms_of(n.name) & takes and _is_strength(n)]
+    assumed = (n for n in PARAMETERS.values() if n.status in ("assumption", "calibrated") and n.name not in LEVELS)
+    found = [n for n in assumed if forms_of(n.name) & takes]
     return sorted(found, key=lambda n: (not any(word in n.name for word in words), -abs(n.default)))
 
 
-def _is_strength(n: Parameter) -> bool:
-    """Whether a parameter is an assumption about how strongly something works, not a centre, a level or noise."""
-    levels = ("_base", "_offset", "_sd", "_typical", "_mean", "_start")
-    return n.status in ("assumption", "calibrated") and not n.name.endswith(levels)
-
-
-def _changed(lever: Lever, scenario: Scenario) -> list[Assumption]:
+def _changed(lever: Lever, scenario: Scenario) -> Assumption:
     """A row for a parameter or column that the arms change, with its value in each."""
     said = {arm.name: set_by(arm).get((lever.kind, lever.name)) for arm in scenario.arms if arm.therapist is not None}
-    given = "; ".join(f"{value:g} in “{arm}”" for arm, value in said.items() if value is not None)
+    sign = "+" if lever.kind == "column" else ""
+    given = "; ".join(f"{plain(value, sign)} in “{arm}”" for arm, value in said.items() if value is not None)
     if lever.kind == "column":
-        signed = "; ".join(f"{value:+g} in “{arm}”" for arm, value in said.items() if value is not None).replace("-", "−")
-        return [Assumption(lever.said, "what the arm's policy or training adds to it", signed, "–", "")]
-    n = PARAMETERS[lever.name]
-    return [Assumption(n.name, n.meaning, f"{n.default:g}; {given}".replace("-", "−"), _range(n), n.source)]
+        return Assumption(lever.said, "what the arm's policy or training adds to it", given, "–", "")
+    return _row(PARAMETERS[lever.name], f"; {given}")
 
 
-def _as_set(n: Parameter) -> Assumption:
-    return Assumption(n.name, n.meaning, f"{n.default:g}".replace("-", "−"), _range(n), n.source)
-
-
-def _range(n: Parameter) -> str:
-    return f"{n.low:g} to {n.high:g}".replace("-", "−")
+def _row(n: Parameter, more: str = "") -> Assumption:
+    return Assumption(n.name, n.meaning, f"{plain(n.default)}{more}", f"{plain(n.low)} to {plain(n.high)}", n.source)

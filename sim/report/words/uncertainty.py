@@ -6,10 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from sim.report.figures.uncertainty import PARAMETER, SAMPLING, against, interval, main_row, measures_shown, members_of
-from sim.report.text import Row, arm_name, number, percent
+from sim.report.figures.uncertainty import PARAMETER, SAMPLING, against, main_row, measures_shown, members_of
+from sim.report.text import Row, arm_name, excludes_zero, interval, number, percent, sentences
 from sim.runs.uncertainty import DIFFERENCE, described, is_difference, reference, two_intervals
-from sim.scenario.scenario import Scenario
 from sim.simulation.tables import Run
 
 #: One interval counts as the larger from this ratio of the widths on.
@@ -26,25 +25,12 @@ NOUNS = {
 MOST_PRINTED = 32
 
 
-def asks_for_the_ensemble(run: Run) -> bool:
-    """Whether the run holds what other parameter sets give."""
-    return len(run.ensemble) > 0
-
-
-def title(scenario: Scenario, measure: str) -> str:
-    """What a row of the table is about, with its unit; of a difference also from what."""
-    m = described(scenario, measure)
-    if measure.endswith(DIFFERENCE):
-        return f"{m.title}, difference ({m.difference_unit})"
-    return f"{m.title} ({m.unit})"
-
-
 # ---------------------------------------------------------------------------------------------------------- the table
 
 
 def heads_and_rows(run: Run, most: int | None = None) -> tuple[list[str], list[list[str]]]:
     """The table as shown, a row per arm and measure; of one longer than ``most`` only differences in the weightiest measures."""
-    table, s = two_intervals(run), run.scenario
+    table = two_intervals(run)
     n = members_of(table)
     if most is not None and len(table) > most:
         wanted = measures_shown(run)
@@ -53,38 +39,27 @@ def heads_and_rows(run: Run, most: int | None = None) -> tuple[list[str], list[l
              f"median of {n} sets", "sets on the same side of 0"]  # fmt: skip
     rows = []
     for r in table.to_dict("records"):
-        digits = described(s, r["measure"]).digits
-        mark = " *" if r["outside"] else ""
+        m, mark = described(run.scenario, r["measure"]), " *" if r["outside"] else ""
+        title = f"{m.title}, difference ({m.difference_unit})" if r["measure"].endswith(DIFFERENCE) else f"{m.title} ({m.unit})"
+        digits = m.digits
         rows.append([
-            r["arm"], title(s, r["measure"]), number(r["value"], digits) + mark, interval(r, "sampling", digits),
+            r["arm"], title, number(r["value"], digits) + mark, interval(r, "sampling", digits),
             interval(r, "parameter", digits), number(r["median"], digits), percent(r["same_side"]),
         ])  # fmt: skip
     return heads, rows
 
 
 def table_of_intervals(run: Run) -> dict[str, Any]:
-    """The table for a report, with title and caption."""
+    """The table for a report, with title and caption: what the two intervals are, and what the mark means."""
     heads, rows = heads_and_rows(run)
+    table, fixed = two_intervals(run), run.scenario.spec.get("parameters")
+    caption = sentences(
+        "tables.j2", "two_intervals", clinic=run.scenario.design == "clinic", replicates=run.scenario.replicates,
+        n=members_of(table), against=against(run.scenario), outside=any(table["outside"]),
+        fixed=[name for name in fixed if name != "ensemble"] if isinstance(fixed, dict) else [],
+    )  # fmt: skip
     return {"id": "two-intervals", "title": "Sampling and parameter uncertainty", "heads": heads, "rows": rows,
-            "caption": what_they_are(run), "names": 2}  # fmt: skip
-
-
-def what_they_are(run: Run) -> str:
-    """What the two intervals are, in three sentences, and what the mark means."""
-    n, clinic = members_of(two_intervals(run)), run.scenario.design == "clinic"
-    over = f"{run.scenario.replicates} replicates of the clinic" if clinic else "simulated people"
-    said = (
-        f"Sampling uncertainty: 95 % interval over {over} with the default parameters, that is, other people and other "
-        "random draws. Parameter uncertainty"
-        f": the same people with common random numbers under {n} parameter sets that all agree with the published "
-        f"record, the middle 95 % of what they give. Differences are from {against(run.scenario)}; their last column is the "
-        "proportion of the sets in which the difference has the same sign."
-    )
-    if any(two_intervals(run)["outside"]):
-        said += " *: the value with the default parameters lies outside of what these sets give."
-    fixed = run.scenario.spec.get("parameters")
-    names = [name for name in fixed if name != "ensemble"] if isinstance(fixed, dict) else []
-    return said + (f" Fixed by the scenario, and the same in every set: {', '.join(names)}." if names else "")
+            "caption": " ".join(caption), "names": 2}  # fmt: skip
 
 
 # -------------------------------------------------------------------------------------------------------- in sentences
@@ -100,16 +75,16 @@ def which_is_larger(row: Row) -> str:
     by_sampling, by_parameters = widths(row)
     if np.isnan(by_sampling):
         return "Sampling uncertainty is not known here, parameter uncertainty is"
-    if max(by_sampling, by_parameters) <= CLEARLY * min(by_sampling, by_parameters):
-        return "Sampling and parameter uncertainty are about as large"
     larger, smaller = max(by_sampling, by_parameters), min(by_sampling, by_parameters)
+    if larger <= CLEARLY * smaller:
+        return "Sampling and parameter uncertainty are about as large"
     times = f", {number(larger / smaller, 1)} times as wide," if smaller > 0 else ""
-    if by_parameters > by_sampling:
-        return f"Parameter uncertainty is larger than sampling uncertainty{times}"
-    return f"Sampling uncertainty is larger than parameter uncertainty{times}"
+    first, second = ("Parameter", "sampling") if by_parameters > by_sampling else ("Sampling", "parameter")
+    return f"{first} uncertainty is larger than {second} uncertainty{times}"
 
 
-def _about(run: Run, row: Row) -> str:
+def about(run: Run, row: Row) -> str:
+    """What a row is about, in a sentence."""
     name = row["measure"].removesuffix(DIFFERENCE)
     what = NOUNS.get(name, described(run.scenario, name).title)
     if row["measure"].endswith(DIFFERENCE):
@@ -118,62 +93,32 @@ def _about(run: Run, row: Row) -> str:
     return f"{'the ' if is_difference(name) else ''}{what} in {arm_name(row['arm'])}"
 
 
-def _points(row: Row) -> str:
-    """The unit of a value, or of a difference, in a sentence."""
-    unit = str(row["unit"])
-    return "WAI points" if "WAI" in unit else unit
-
-
 def sentence(run: Run) -> list[str]:
     """For the answer: which of the two is the larger for what was asked, and in what proportion of the sets it holds."""
-    if not asks_for_the_ensemble(run):
+    if not len(run.ensemble):
         return []
     row = main_row(run)
-    digits = described(run.scenario, row["measure"]).digits
-    said = (
-        f"{which_is_larger(row)} for {_about(run, row)} ({number(row['value'], digits)} {_points(row)}): sampling uncertainty "
-        f"{interval(row, 'sampling', digits)}, parameter uncertainty {interval(row, 'parameter', digits)}"
+    facts = {"larger": which_is_larger(row), "about": about(run, row), "settled": not np.isnan(row["same_side"])}
+    unit = "WAI points" if "WAI" in row["unit"] else row["unit"]
+    return sentences(
+        "uncertainty.j2", "answer", row=row, unit=unit, digits=described(run.scenario, row["measure"]).digits, **facts
     )
-    if not np.isnan(row["same_side"]):
-        sets = f"{row['members']} parameter sets that agree with the published evidence"
-        said += f"; its sign is the same in {percent(row['same_side'])} of {sets}"
-    return [f"{said}{', of which the default parameters lie outside' if row['outside'] else ''}."]
 
 
 def left_open(run: Run) -> list[str]:
     """For those who read on: where the evidence is the larger doubt, what it does not settle, and what would help."""
-    if not asks_for_the_ensemble(run):
+    if not len(run.ensemble):
         return []
     table = two_intervals(run)
-    rows, n = table.to_dict("records"), members_of(table)
-    known = [row for row in rows if not np.isnan(row["sampling_low"])]
-    wider = sum(by_parameters > by_sampling for by_sampling, by_parameters in map(widths, known))
-    said = [
-        f"The scenario was run once more with each of {n} parameter sets that all agree with the published evidence, with the "
-        f"same people and random draws. Of {len(known)} values and differences with both intervals, {wider} are left open "
-        "more by the "
-        "evidence than by sampling. More simulated people make sampling uncertainty smaller, not this; only better evidence does."
-    ]
+    rows = table.to_dict("records")
+    known = [widths(row) for row in rows if not np.isnan(row["sampling_low"])]
     # A conclusion is a difference whose sampling interval excludes 0; of others nobody would say which way they go.
-    concluded = [r for r in rows if not np.isnan(r["same_side"]) and not r["sampling_low"] <= 0 <= r["sampling_high"]]
-    unsettled = [row for row in concluded if row["same_side"] < SETTLED]
-    if unsettled:
-        listed = "; ".join(f"{_about(run, row)} ({percent(row['same_side'])})" for row in unsettled[:4])
-        more = f"; and {len(unsettled) - 4} more" if len(unsettled) > 4 else ""
-        said.append(
-            f"Of {len(concluded)} differences whose sampling interval excludes 0 the evidence does not settle the sign of "
-            f"{len(unsettled)}, which fewer than {percent(SETTLED)} of the sets share: {listed}{more}."
-        )
-    elif concluded:
-        said.append(
-            f"{len(concluded)} of {len(concluded)} differences whose sampling interval excludes 0 have the same sign in "
-            f"{percent(SETTLED)} or more of the sets."
-        )
-    outside = [row for row in rows if row["outside"]]
-    if outside:
-        said.append(
-            f"With the default parameters {len(outside)} of {len(rows)} values lie outside of what these sets give "
-            "(marked * in the "
-            "table): there the defaults are one answer among others, and not the middle one."
-        )
-    return said
+    concluded = [
+        r for r in rows if not np.isnan(r["same_side"]) and (np.isnan(r["sampling_low"]) or excludes_zero(r, "sampling"))
+    ]
+    unsettled = [{**r, "about": about(run, r)} for r in concluded if r["same_side"] < SETTLED]
+    return sentences(
+        "uncertainty.j2", "left_open", n=members_of(table), known=len(known), rows=len(rows), concluded=len(concluded),
+        wider=sum(by_parameters > by_sampling for by_sampling, by_parameters in known), unsettled=unsettled, settled=SETTLED,
+        outside=int(table["outside"].sum()),
+    )  # fmt: skip

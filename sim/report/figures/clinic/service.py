@@ -15,37 +15,21 @@ from matplotlib.ticker import MaxNLocator
 
 from sim.catalogue.measures import OF_CLINICS, Measure
 from sim.measures import clinics as cm
-from sim.report.drawing import INK, MOST_LINES, QUIET, legend_above, note_on_figure, nothing_to_show, of_a_clinic, picture
-from sim.report.figures.clinic.therapists import (
-    lines_of_arms,
-    treating,
-)
-from sim.report.text import short, signed
+from sim.report import drawing
+from sim.report.drawing import BLUE, INK, MOST_LINES, QUIET, Shown
+from sim.report.figures.clinic.asked import puts_work_to_the_test, remark_on, treating
+from sim.report.figures.clinic.therapists import lines_of_arms
+from sim.report.text import excludes_zero, short, signed
 from sim.simulation.tables import Run
 
 #: What is compared between arms, in this order; the last of these that differ anywhere take the place of what does not.
 COMPARED = ("alliance", "dropout", "distress_change", "weeks_waited")
-_MARKS = {
-    "oracle": "upper bound: no service could do it",
-    "secure_to_insecure": "thought experiment, no advice",
-}
-
-
-def remark_on(run: Run, arm: str) -> str:
-    """What must be said wherever an arm's matching is shown that no service could, or should, carry out; else nothing."""
-    plan = next(a.clinic for a in run.scenario.arms if a.name == arm)
-    return _MARKS.get(plan.matching, "") if plan is not None else ""
-
-
-def _labels(run: Run, arms: list[str]) -> list[str]:
-    marks = [remark_on(run, arm) for arm in arms]
-    return [short(arm, 30) + (f"\n({mark})" if mark else "") for arm, mark in zip(arms, marks, strict=True)]
 
 
 # ------------------------------------------------------------------------------------------------------- flow, waiting
 
 
-@of_a_clinic
+@drawing.of_a_clinic
 def clinic_flow(run: Run, fig: Figure | SubFigure | None = None) -> Figure | SubFigure:
     """Waiting list, clients in therapy and those lost, week by week, and how long people waited by when they came.
 
@@ -54,7 +38,7 @@ def clinic_flow(run: Run, fig: Figure | SubFigure | None = None) -> Figure | Sub
     >>> sim.plots.clinic_flow(clinic)
     <Picture size ...>
     """
-    fig = fig or picture(10.0, 6.2)
+    fig = fig or drawing.picture(10.0, 6.2)
     grid = fig.subplots(2, 2)
     arms = treating(run) or [arm.name for arm in run.scenario.arms]  # where nobody is seen everybody waits: nothing to compare
     counts, waits = cm.flow(run), cm.waiting_times(run)
@@ -65,7 +49,7 @@ def clinic_flow(run: Run, fig: Figure | SubFigure | None = None) -> Figure | Sub
     ):  # fmt: skip
         ax.set(title=title, ylabel="clients", xlabel="week of the clinic")
         if counts.empty or not counts["arrivals_total"].max():
-            nothing_to_show(ax, "nobody came")
+            drawing.nothing_to_show(ax, "nobody came")
             continue
         handles = lines_of_arms(ax, counts, arms, arms, "week", column)
         ax.set_ylim(bottom=0, top=max(1.0, ax.get_ylim()[1]))
@@ -74,13 +58,13 @@ def clinic_flow(run: Run, fig: Figure | SubFigure | None = None) -> Figure | Sub
     last.set(title="Weeks waited, by when people came", ylabel="weeks, of those who began", xlabel="week of arrival (quarters)")
     shown = waits[waits["began"] >= 0.5] if len(waits) else waits  # of later quarters only those who waited little have begun
     if shown.empty:
-        nothing_to_show(last, "nobody began therapy" if waits.empty or not waits["began"].any() else "fewer than half have begun")
+        nobody = waits.empty or not waits["began"].any()
+        drawing.nothing_to_show(last, "nobody began therapy" if nobody else "fewer than half have begun")
     else:
         lines_of_arms(last, shown, [arm for arm in arms if (shown["arm"] == arm).any()], arms, "week", "mean")
         last.set_ylim(bottom=0, top=max(1.0, 1.05 * float(np.nanmax(shown[["mean", "high"]].to_numpy(float)))))
-    legend_above(fig, handles if len(handles) > 1 else [], MOST_LINES)
-    note_on_figure(run, fig, f" · first {MOST_LINES} of {len(arms)} arms" if len(arms) > MOST_LINES else "")
-    return fig
+    remark = f" · first {MOST_LINES} of {len(arms)} arms" if len(arms) > MOST_LINES else ""
+    return drawing.finished(run, fig, handles, MOST_LINES, remark)
 
 
 def _end_of_intake(ax: Axes, run: Run, named: bool) -> None:
@@ -103,7 +87,7 @@ def panels_compared(run: Run) -> list[str]:
     return [*COMPARED[:3], "weeks_waited" if len(waits) and waits.max() >= 0.5 else "fatigue"]
 
 
-@of_a_clinic
+@drawing.of_a_clinic
 def clinic_arms(run: Run, fig: Figure | SubFigure | None = None) -> Figure | SubFigure:
     """Arms side by side on alliance, dropout, distress and waiting (or fatigue): means, intervals, differences to the first.
 
@@ -113,42 +97,37 @@ def clinic_arms(run: Run, fig: Figure | SubFigure | None = None) -> Figure | Sub
     <Picture size ...>
     """
     table, arms, shown = cm.rules_compared(run), treating(run), panels_compared(run)
-    fig = fig or picture(11.0, max(2.3 + 0.5 * len(arms), 3.2))
+    fig = fig or drawing.picture(11.0, max(2.3 + 0.5 * len(arms), 3.2))
     axes = fig.subplots(1, len(shown), sharey=True)
     for ax, measure in zip(axes, shown, strict=True):
         m = OF_CLINICS[measure]
         rows = {row["arm"]: row for row in table[table["measure"] == measure].to_dict("records")}
         _compared(ax, [rows.get(arm) for arm in arms], m)
         ax.set(xlabel=f"{m.title}\n({m.unit})")
-    labels = _labels(run, arms)
-    axes[0].set_yticks(range(len(arms)), labels)
-    axes[0].set_ylim(len(arms) - 0.4, -0.6)
+    marks = [remark_on(run, arm) for arm in arms]
+    drawing.rows_named(axes[0], [short(arm, 30) + (f"\n({mark})" if mark else "") for arm, mark in zip(arms, marks, strict=True)])
     for ax in axes[1:]:
         ax.tick_params(labelleft=False)
-    first = short(arms[0], 40) if arms else ""
-    fig.suptitle(
-        f"Mean and 95 % interval; above each: difference from “{first}”, replicate by replicate", x=0.01, ha="left", fontsize=9.5
-    )
+    said = f"Mean and 95 % interval; above each: difference from “{short(arms[0], 40) if arms else ''}”, replicate by replicate"
+    fig.suptitle(said, x=0.01, ha="left", fontsize=9.5)
     if not arms:
-        nothing_to_show(axes[0], "nobody is seen in any arm")
-    note_on_figure(run, fig)
-    return fig
+        drawing.nothing_to_show(axes[0], "nobody is seen in any arm")
+    return drawing.finished(run, fig)
 
 
 def _compared(ax: Axes, rows: list[dict[Any, Any] | None], m: Measure) -> None:
     known = [row for row in rows if row is not None and not np.isnan(row["mean"])]
     if not known:
-        nothing_to_show(ax, "no values")
+        drawing.nothing_to_show(ax, "no values")
         return
     ax.axvline(known[0]["mean"], color=QUIET, linewidth=0.9, linestyle=(0, (1, 2)))
     for y, row in enumerate(rows):
         if row is None or np.isnan(row["mean"]):
             continue
-        apart = row["difference_low"] > 0 or row["difference_high"] < 0
-        colour = "#0072B2" if apart else INK
-        if not np.isnan(row["low"]):
-            ax.plot([row["low"], row["high"]], [y, y], color=colour, linestyle="-", marker="|", markersize=6, linewidth=1.8)
-        ax.plot(row["mean"], y, color=colour, linestyle="none", marker="s" if apart else "o", markersize=5.5)
+        apart = excludes_zero(row, "difference")
+        colour = BLUE if apart else INK
+        drawing.bar(ax, row, y, colour)
+        drawing.dot(ax, row["mean"], y, colour, "s" if apart else "o", 5.5)
         if not np.isnan(row["difference"]):
             ax.annotate(signed(row["difference"], m.digits), (row["mean"], y), xytext=(0, 5), textcoords="offset points",
                         ha="center", va="bottom", fontsize=7.5, color=colour, fontweight="bold" if apart else "normal",
@@ -163,7 +142,7 @@ def _compared(ax: Axes, rows: list[dict[Any, Any] | None], m: Measure) -> None:
 # ----------------------------------------------------------------------------------------------------- work and fatigue
 
 
-@of_a_clinic
+@drawing.of_a_clinic
 def clinic_load(run: Run, fig: Figure | SubFigure | None = None) -> Figure | SubFigure:
     """Caseload, sessions and fatigue of therapists, week by week, mean over those in post.
 
@@ -172,7 +151,7 @@ def clinic_load(run: Run, fig: Figure | SubFigure | None = None) -> Figure | Sub
     >>> sim.plots.clinic_load(clinic)
     <Picture size ...>
     """
-    fig = fig or picture(10.6, 3.9)
+    fig = fig or drawing.picture(10.6, 3.9)
     axes = fig.subplots(1, 3)
     arms, t = treating(run), run.therapists
     handles: list[Line2D] = []
@@ -183,16 +162,50 @@ def clinic_load(run: Run, fig: Figure | SubFigure | None = None) -> Figure | Sub
     ):  # fmt: skip
         ax.set(title=title, xlabel="week of the clinic", ylabel=unit)
         if t.empty:
-            nothing_to_show(ax, "there are no therapists")
+            drawing.nothing_to_show(ax, "there are no therapists")
             continue
         weekly = t.assign(arm=t["arm"].astype("str")).groupby(["arm", "week"])[column].mean().reset_index()
         if column == "sessions_held":  # leave makes single weeks jump
-            weekly[column] = weekly.groupby("arm")[column].transform(
-                lambda values: values.rolling(5, min_periods=1, center=True).mean()
-            )
+            smooth = weekly.groupby("arm")[column].rolling(5, min_periods=1, center=True).mean()
+            weekly[column] = smooth.reset_index(level="arm", drop=True)
         handles = lines_of_arms(ax, weekly, arms, [arm.name for arm in run.scenario.arms], "week", column)
         ax.set_ylim(bottom=0)
         _end_of_intake(ax, run, named=column == "caseload")
-    legend_above(fig, handles if len(handles) > 1 else [], 5)
-    note_on_figure(run, fig)
-    return fig
+    return drawing.finished(run, fig, handles, 5)
+
+
+def facts_of_arms(run: Run) -> dict[str, Any]:
+    """What the numbers of a clinic's arms are of: who counts, how many replicates, and rules that no service could follow."""
+    marks = {arm: mark for arm in treating(run) if (mark := remark_on(run, arm))}
+    return {"last": cm.last_beginning(run.scenario), "reliable": cm.RELIABLE_CHANGE, "replicates": run.scenario.replicates,
+            "marks": marks}  # fmt: skip
+
+
+def _side_by_side(run: Run) -> dict[str, Any]:
+    table = cm.rules_compared(run).dropna(subset="mean")
+    panels = [(OF_CLINICS[m], table[table["measure"] == m].to_dict("records")) for m in panels_compared(run)]
+    return {"reference": cm.reference(run.scenario), "arms": facts_of_arms(run), "panels": panels}
+
+
+def _weeks(run: Run) -> dict[str, Any]:
+    counts, lines = cm.flow(run), []
+    for arm in (treating(run) or [a.name for a in run.scenario.arms]) if len(counts) else ():
+        mine = counts[counts["arm"] == arm]
+        lines.append({**mine.iloc[-1], "waiting": mine["waiting"].max(), "in_therapy": mine["in_therapy"].max()})
+    return {"lines": lines}
+
+
+def _half_year(run: Run) -> dict[str, Any]:
+    t = run.therapists
+    if t.empty:
+        return {"lines": None}
+    last = t[t["week"] > t["week"].max() - 26]
+    means = last.assign(arm=last["arm"].astype("str")).groupby("arm")[["caseload", "sessions_held", "fatigue"]].mean()
+    return {"lines": [{"arm": arm, **means.loc[arm]} for arm in treating(run) if arm in means.index]}
+
+
+SHOWN = (
+    Shown(clinic_arms, _side_by_side, lambda run: len(treating(run)) > 1),
+    Shown(clinic_flow, _weeks, lambda run: run.scenario.design == "clinic"),
+    Shown(clinic_load, _half_year, puts_work_to_the_test),
+)

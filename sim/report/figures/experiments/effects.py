@@ -1,4 +1,4 @@
-"""Figures of experiments on the model: the triangle, one region at a time, and sites of a simulated EEG."""
+"""Figures of experiments on the model: the triangle, one region at a time, sites of a simulated EEG, two people together."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from matplotlib.patches import FancyArrowPatch, Rectangle
 
 from sim.evidence import imaging
 from sim.evidence.claims import effects
-from sim.report.drawing import INK, QUIET, in_style, look, note_on_figure, nothing_to_show, picture
-from sim.report.text import excludes_zero, ranged, signed
+from sim.report import drawing
+from sim.report.drawing import BLUE, INK, ORANGE, QUIET, Shown
+from sim.report.text import capital, excludes_zero, plain, ranged, scaled, short, signed, spaced
 from sim.simulation.tables import Run
-from sim.theory.regions import REGIONS, SITES
+from sim.theory.regions import CONTAINS, REGIONS, SITES
 
-POSITIVE, NEGATIVE, NONE = "#0072B2", "#D55E00", QUIET
 #: Where the corners stand, and how a push is written.
 _PLACES = {"empathy": (0.5, 0.9), "attachment": (0.17, 0.12), "alliance": (0.83, 0.12)}
 _PUSHES = {"empathy": "{} of the response scale", "attachment": "{} ECR points of security", "alliance": "{} WAI points"}
@@ -30,11 +30,11 @@ FULL_COLOUR = 1.0
 
 def pushed_by(row: Any) -> str:
     """What was pushed by how much, and what was held, in words."""
-    push = _PUSHES[row["pushed"]].format(f"{row['by']:+g}".replace("-", "−"))
+    push = _PUSHES[row["pushed"]].format(plain(row["by"], "+"))
     return f"{push} ({signed(row['push_sd'])} SD), {row['held']} held"
 
 
-@in_style
+@drawing.in_style
 def triangle(run: Run, fig: Figure | SubFigure | None = None) -> Figure | SubFigure:
     """Directed effects between empathy, attachment and alliance: one corner pushed, a second held, the third answers.
 
@@ -44,7 +44,7 @@ def triangle(run: Run, fig: Figure | SubFigure | None = None) -> Figure | SubFig
     <Picture size ...>
     """
     table = effects.triangle(run)
-    fig = fig or picture(10.4, 4.8)
+    fig = fig or drawing.picture(10.4, 4.8)
     left, right = fig.subplots(1, 2, width_ratios=[1.05, 0.8])
     left.set_axis_off()
     left.set(xlim=(0, 1), ylim=(0, 1), title="Width of an arrow: effect on the corner it points to")
@@ -52,19 +52,18 @@ def triangle(run: Run, fig: Figure | SubFigure | None = None) -> Figure | SubFig
     if table.empty:
         left.set_title("")
         right.set_yticks([])
-        nothing_to_show(right, "no arm pushes one corner and holds another")
+        drawing.nothing_to_show(right, "no arm pushes one corner and holds another")
     else:
         _arrows(left, table)
         _effects(right, table)
-    note_on_figure(run, fig)
-    return fig
+    return drawing.finished(run, fig)
 
 
 def _colour(row: Any) -> tuple[str, Any]:
     """Colour and line of an effect: up, down, or with an interval that includes 0."""
     if not excludes_zero(row):
-        return NONE, ":"
-    return (POSITIVE, "-") if row["effect"] > 0 else (NEGATIVE, (0, (3, 1.2)))
+        return QUIET, ":"
+    return (BLUE, "-") if row["effect"] > 0 else (ORANGE, (0, (3, 1.2)))
 
 
 def _arrows(ax: Axes, table: pd.DataFrame) -> None:
@@ -78,21 +77,11 @@ def _arrows(ax: Axes, table: pd.DataFrame) -> None:
         gap = 0.25 if flat else 0.12
         colour, line = _colour(row)
         width = max(0.8, 8.0 * abs(row["effect"]) / most)
-        ax.add_patch(
-            FancyArrowPatch(
-                tuple(start + gap * along + 0.03 * aside),
-                tuple(end - gap * along + 0.03 * aside),
-                arrowstyle=f"-|>,head_width={0.25 + 0.035 * width:.3f},head_length={0.45 + 0.05 * width:.3f}",
-                mutation_scale=11,
-                linewidth=width,
-                linestyle=line,
-                color=colour,
-                shrinkA=0,
-                shrinkB=0,
-                joinstyle="miter",
-                capstyle="butt",
-            )
-        )
+        head = f"-|>,head_width={0.25 + 0.035 * width:.3f},head_length={0.45 + 0.05 * width:.3f}"
+        ax.add_patch(FancyArrowPatch(
+            tuple(start + gap * along + 0.03 * aside), tuple(end - gap * along + 0.03 * aside), arrowstyle=head, color=colour,
+            linewidth=width, linestyle=line, mutation_scale=11, shrinkA=0, shrinkB=0, joinstyle="miter", capstyle="butt",
+        ))  # fmt: skip
         # Inside the triangle there is room for one label at a height.
         inside = (row["pushed"], row["free"]) in (("attachment", "empathy"), ("empathy", "alliance"))
         share = 0.5 if flat or not inside else 0.27 if row["pushed"] == "attachment" else 0.52
@@ -108,9 +97,9 @@ def _effects(ax: Axes, table: pd.DataFrame) -> None:
     """A row for each arrow: effect with interval, and in words what was pushed and held."""
     for y, row in enumerate(table.to_dict("records")):
         colour, _ = _colour(row)
-        ax.plot([row["low"], row["high"]], [y, y], color=colour, linestyle="-", marker="|", markersize=8, linewidth=2)
-        ax.plot(row["effect"], y, color=colour, marker="o" if row["effect"] > 0 else "s", linestyle="none", markersize=5.5)
-    ax.axvline(0, color=QUIET, linewidth=0.9, linestyle="-")
+        drawing.bar(ax, row, y, colour, "effect", size=8, width=2)
+        drawing.dot(ax, row["effect"], y, colour, "o" if row["effect"] > 0 else "s", 5.5)
+    drawing.zero(ax)
     low, high = min(0.0, float(table["low"].min())), max(0.0, float(table["high"].max()))
     room = 0.08 * max(high - low, 0.05)
     ax.set(xlim=(low - room, high + room), ylim=(len(table) - 0.5, -0.5))
@@ -123,11 +112,11 @@ def _effects(ax: Axes, table: pd.DataFrame) -> None:
 
 def region_words(region: str, depth: int, left: float) -> str:
     """A row's name: indented below the whole that contains it; how much is left where it was not removed."""
-    title = REGIONS[region].full_title if region in REGIONS else f"{region.replace('_', ' ')} cortex (all below)"
+    title = REGIONS[region].full_title if region in REGIONS else f"{spaced(region)} cortex (all below)"
     return "      " * depth + title + (f", {100 * left:.0f} % left" if left else "")
 
 
-@in_style
+@drawing.in_style
 def lesion_table(run: Run, fig: Figure | SubFigure | None = None) -> Figure | SubFigure:
     """Region by process: what removing each region of each person does, beside the same people with everything intact.
 
@@ -139,13 +128,9 @@ def lesion_table(run: Run, fig: Figure | SubFigure | None = None) -> Figure | Su
     table = effects.lesion_effects(run)
     roles = [role for role in ("therapist", "client") if (table["role"] == role).any()]
     counts = [table.loc[table["role"] == role, "arm"].nunique() for role in roles]
-    fig = fig or picture(10.4, 2.3 + 0.285 * sum(counts))
     if table.empty:
-        ax = fig.subplots()
-        ax.set(xlabel="process", ylabel="region removed (SD of clients)", xticks=[], yticks=[])
-        nothing_to_show(ax, "no arm weakens one region and does nothing else")
-        note_on_figure(run, fig)
-        return fig
+        return drawing.empty(run, fig, "no arm weakens one region and does nothing else")
+    fig = fig or drawing.picture(10.4, 2.3 + 0.285 * sum(counts))
     axes = list(np.atleast_1d(fig.subplots(len(roles), 1, sharex=True, height_ratios=counts)))
     image: Any = None
     for ax, role in zip(axes, roles, strict=True):
@@ -156,8 +141,7 @@ def lesion_table(run: Run, fig: Figure | SubFigure | None = None) -> Figure | Su
     bar = fig.colorbar(image, ax=axes, fraction=0.02, pad=0.01, aspect=45, extend="both")
     bar.set_label("effect (SD of clients with everything intact); colours are full from ±1 SD on")
     bar.outline.set_visible(False)
-    note_on_figure(run, fig)
-    return fig
+    return drawing.finished(run, fig)
 
 
 def _heat(ax: Axes, table: pd.DataFrame) -> Any:
@@ -194,7 +178,7 @@ def _heat(ax: Axes, table: pd.DataFrame) -> Any:
 _WHOSE = {"client": "the client's signal", "therapist": "the therapist's signal", "both": "mean of both"}
 
 
-@in_style
+@drawing.in_style
 def eeg_sites(run: Run, fig: Figure | SubFigure | None = None) -> Figure | SubFigure:
     """Correlation of a simulated EEG signal with the alliance, by site: between clients, and from session to session.
 
@@ -203,7 +187,7 @@ def eeg_sites(run: Run, fig: Figure | SubFigure | None = None) -> Figure | SubFi
     >>> sim.plots.eeg_sites(small("eeg_sites"))
     <Picture size ...>
     """
-    fig = fig or picture(9.6, 4.0)
+    fig = fig or drawing.picture(9.6, 4.0)
     axes = fig.subplots(1, 2, sharey=True)
     table = imaging.site_alliance(run)
     table = table[table["arm"] == table["arm"].iloc[0]] if len(table) else table
@@ -212,28 +196,24 @@ def eeg_sites(run: Run, fig: Figure | SubFigure | None = None) -> Figure | SubFi
     ends = table[["low", "high", "within_low", "within_high"]].to_numpy(float)
     reach = 0.5 if np.isfinite(ends).any() and np.nanmax(np.abs(ends)) < 0.5 else 1.0
     for ax, (name, low, high, title) in zip(axes, heads, strict=True):
-        ax.set(title=title[0].upper() + title[1:], ylim=(-reach, reach), xlabel="site")
+        ax.set(title=capital(title), ylim=(-reach, reach), xlabel="site")
         ax.set_xticks(range(len(SITES)), [s if s != "temporal" else "temporal\n(control)" for s in SITES])
-        ax.axhline(0, color=QUIET, linewidth=0.9, linestyle="-")
+        drawing.zero(ax, across=True)
         ax.axvspan(len(SITES) - 1.5, len(SITES) - 0.5, color="#eeeeee", linewidth=0, zorder=0)
         for i, role in enumerate(imaging.WHOSE):
             rows = table[table["role"] == role]
             x = np.arange(len(rows)) + 0.22 * (i - 1)
-            style = look(i)
+            style = drawing.look(i)
             ax.vlines(x, rows[low], rows[high], color=style["color"], linewidth=1.8)
-            ax.plot(x, rows[name], color=style["color"], marker=style["marker"], linestyle="none", markersize=6,
-                    label=_WHOSE[role])  # fmt: skip
+            drawing.dot(ax, x, rows[name], style["color"], style["marker"], 6, label=_WHOSE[role])
         ax.set_xlim(-0.5, len(SITES) - 0.5)
     axes[0].set_ylabel("correlation with the client's WAI (r)")
     if len(table):
         axes[0].legend(loc="upper right", fontsize=8)
     else:
-        nothing_to_show(axes[0], "no session was held")
-    note_on_figure(run, fig, " · simulated signals, not recordings")
-    return fig
+        drawing.nothing_to_show(axes[0], "no session was held")
+    return drawing.finished(run, fig, remark=" · simulated signals, not recordings")
 
-
-# ----------------------------------------------------------------------------------------------------- when to draw
 
 #: Lesions of single regions from which they make a table.
 LEAST_LESIONS = 4
@@ -244,12 +224,106 @@ def pushes_corners(run: Run) -> bool:
     return not run.sessions.empty and not effects.triangle(run).empty
 
 
-def removes_regions(run: Run) -> bool:
-    """Whether so many arms weaken one region each that a table is worth it."""
-    lesions = [arm for arm in run.scenario.arms if effects.lesioned_region(arm) is not None]
-    return len(lesions) >= LEAST_LESIONS and not effects.lesion_effects(run).empty
+def lesions(run: Run) -> int:
+    """How many arms weaken one region each and do nothing else, as far as they have effects."""
+    found = sum(effects.lesioned_region(arm) is not None for arm in run.scenario.arms)
+    return found if found and not effects.lesion_effects(run).empty else 0
 
 
 def asks_for_sites(run: Run) -> bool:
     """Whether the scenario names the electrode noise, by which it asks for the read-out."""
     return not run.sessions.empty and any("eeg_noise_sd" in arm.parameters for arm in run.scenario.arms)
+
+
+def _pushes(run: Run) -> dict[str, Any]:
+    table = effects.triangle(run)
+    low, high = int(table["n"].min()), int(table["n"].max())
+    rows = [{**r, "done": pushed_by(r)} for r in table.to_dict("records")]
+    return {"rows": rows, "clients": f"{low:,}" if low == high else f"{low:,} to {high:,}"}
+
+
+def _removals(run: Run) -> dict[str, Any]:
+    table = effects.lesion_effects(run)
+    rows = table.to_dict("records")
+    largest = [
+        max((r for r in rows if r["process"] == process), key=lambda r: abs(r["effect"]) if not r["own"] else 0.0)
+        for process in effects.PROCESSES
+    ]
+    certain = sum(excludes_zero(row) for row in rows)
+    return {"removals": table["arm"].nunique(), "largest": largest, "wholes": list(CONTAINS), "certain": certain,
+            "effects": int((~table["own"]).sum())}  # fmt: skip
+
+
+def sites_of_both(run: Run) -> list[dict[Any, Any]]:
+    """A row a site: the correlation of the mean of both people's signals with the alliance, in the first arm."""
+    table = imaging.site_alliance(run)
+    return table[(table["role"] == "both") & (table["arm"] == table["arm"].iloc[0])].to_dict("records")
+
+
+def _sites(run: Run) -> dict[str, Any]:
+    prefrontal = [name for name, region in REGIONS.items() if region.site == "prefrontal"]
+    return {"rows": sites_of_both(run), "sites": SITES, "prefrontal": prefrontal, "least": imaging.LEAST_SESSIONS}
+
+
+# ------------------------------------------------------------------------------------------------------ two people
+
+
+def crosses_kinds(run: Run) -> bool:
+    """Whether every kind of client meets every kind of therapist, and nothing else differs."""
+    return not run.sessions.empty and bool(effects.crossing(run.scenario))
+
+
+@drawing.in_style
+def interaction(run: Run, fig: Figure | SubFigure | None = None) -> Figure | SubFigure:
+    """Per pair of kinds, alliance and dropout beyond both main effects: dots with 95 % intervals.
+
+    Returns the figure, or ``fig`` where one is given.
+
+    >>> sim.plots.interaction(small("two_insecure_partners"))
+    <Picture size ...>
+    """
+    table = effects.interaction(run)
+    pairs = table[table["measure"] == "alliance"]
+    fig = fig or drawing.picture(9.6, max(1.9 + 0.3 * len(pairs), 2.6))
+    axes = fig.subplots(1, 2, sharey=True)
+    for ax, measure, unit, scale in (
+        (axes[0], "alliance", "late alliance beyond both (WAI points)", 1.0),
+        (axes[1], "dropout", "dropout beyond both (percentage points)", 100.0),
+    ):
+        ax.set(xlabel=unit, title=("Alliance" if measure == "alliance" else "Dropout") + ": more or less than the sum of both")
+        rows = table[table["measure"] == measure].to_dict("records")
+        for y, row in enumerate(rows):
+            colour = QUIET if not excludes_zero(row) else BLUE if row["mean"] > 0 else ORANGE
+            mine = scaled(row, scale)
+            drawing.bar(ax, mine, y, colour, size=7)
+            drawing.dot(ax, mine["mean"], y, colour, "o" if row["mean"] > 0 else "s", 5.5)
+            drawing.beside(ax, y, signed(mine["mean"], 2 if scale == 1.0 else 1))
+        drawing.zero(ax)
+        if rows:
+            ends = [scale * abs(row[end]) for row in rows for end in ("low", "high", "mean") if not np.isnan(row[end])]
+            reach = 1.08 * max([*ends, 0.01])
+            ax.set_xlim(-reach, reach)
+            if rows[-1]["client"] == effects.EVERY:
+                ax.axhline(len(rows) - 1.5, color=QUIET, linewidth=0.8, linestyle="-")
+    names = [
+        "all pairs together" if r["client"] == effects.EVERY else short(f"{r['client']} client, {r['therapist']} therapist", 44)
+        for r in pairs.to_dict("records")
+    ]
+    drawing.rows_named(axes[0], names)
+    if not names:
+        drawing.nothing_to_show(axes[0], "no arm holds each kind of client with each kind of therapist")
+    return drawing.finished(run, fig)
+
+
+def _crossing(run: Run) -> dict[str, Any]:
+    (client, therapist), *_ = effects.crossing(run.scenario)
+    rows = effects.interaction(run).to_dict("records")
+    return {"client": client, "therapist": therapist, "rows": rows, "every": effects.EVERY}
+
+
+SHOWN = (
+    Shown(triangle, _pushes, pushes_corners),
+    Shown(lesion_table, _removals, lambda run: lesions(run) >= LEAST_LESIONS),
+    Shown(eeg_sites, _sites, asks_for_sites),
+    Shown(interaction, _crossing, crosses_kinds),
+)

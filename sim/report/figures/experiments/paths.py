@@ -11,25 +11,20 @@ from matplotlib.figure import Figure, SubFigure
 from matplotlib.ticker import MaxNLocator
 
 from sim.evidence.claims.effects import alike, late_means, undone
+from sim.measures.contrasts import exchange_change
 from sim.measures.intervals import mean_interval
-from sim.report.drawing import (
-    INK,
-    MOST_DOTS,
-    QUIET,
-    in_style,
-    legend_above,
-    look,
-    note_on_figure,
-    nothing_to_show,
-    picture,
-    quarters,
-)
-from sim.report.text import number, short, signed
+from sim.measures.lines import by_exchange, course_of
+from sim.report import drawing
+from sim.report.drawing import INK, MOST_DOTS, Shown
+from sim.report.text import short, signed_interval
 from sim.scenario.scenario import Arm
 from sim.simulation.tables import Run
 from sim.theory.regions import lesioned
 
 # ------------------------------------------------------------------------------------------------ affect labelling
+
+
+_PLANE = ("anxiety_to_therapist_latent", "avoidance_to_therapist_latent")
 
 
 def words_arms(run: Run) -> list[Arm]:
@@ -45,14 +40,7 @@ def words_arms(run: Run) -> list[Arm]:
     return [arm for _, arm in sorted(found, key=lambda one: -one[0])]
 
 
-def by_exchange(run: Run, arm: str, quantity: str) -> pd.DataFrame:
-    """Mean of a quantity in each exchange of a session, over the sessions of those followed, with 95 % interval over clients."""
-    rows = run.exchanges[run.exchanges["arm"] == arm]
-    people = rows.groupby(["replicate", "client", "exchange"])[quantity].mean().unstack("exchange")
-    return pd.DataFrame({exchange: mean_interval(people[exchange]) for exchange in people}).T
-
-
-@in_style
+@drawing.in_style
 def affect_labelling(run: Run, fig: Figure | SubFigure | None = None) -> Figure | SubFigure:
     """Putting feelings into words and arousal, exchange by exchange, with the client's vlPFC intact and weakened.
 
@@ -61,12 +49,12 @@ def affect_labelling(run: Run, fig: Figure | SubFigure | None = None) -> Figure 
     >>> sim.plots.affect_labelling(small("lesion_vlpfc"))
     <Picture size ...>
     """
-    fig = fig or picture(10.4, 4.3)
+    fig = fig or drawing.picture(10.4, 4.3)
     words, arousal, both = fig.subplots(1, 3, width_ratios=[1, 1, 1.15])
     arms = words_arms(run)
     handles: list[Any] = []
     for i, arm in enumerate(arms):
-        style = look(i)
+        style = drawing.look(i)
         for ax, quantity in ((words, "client_labelling"), (arousal, "client_arousal")):
             line = by_exchange(run, arm.name, quantity)
             if len(line):
@@ -88,17 +76,13 @@ def affect_labelling(run: Run, fig: Figure | SubFigure | None = None) -> Figure 
     both.set(title="Both, each client (late sessions)")
     both.set_ylim(bottom=0)
     if run.exchanges.empty:
-        nothing_to_show(words, "nobody is followed exchange by exchange")
-    legend_above(fig, handles)
-    note_on_figure(run, fig, " · model index, not a scan")
-    return fig
+        drawing.nothing_to_show(words, "nobody is followed exchange by exchange")
+    return drawing.finished(run, fig, handles, remark=" · model index, not a scan")
 
 
 def paired_arousal(run: Run, intact: str, arm: str) -> str:
     """How much higher arousal is than in the intact arm, client by client, with its 95 % interval."""
-    rows = run.exchanges.groupby(["arm", "replicate", "client"], observed=True)["client_arousal"].mean()
-    found = mean_interval((rows[arm] - rows[intact]).dropna())
-    return f"{signed(found['mean'])} [{number(found['low'])}, {number(found['high'])}], paired"
+    return f"{signed_interval(exchange_change(run, arm, intact, 'client_arousal'))}, paired"
 
 
 def _people(ax: Axes, run: Run, arm: Arm, i: int) -> None:
@@ -106,13 +90,13 @@ def _people(ax: Axes, run: Run, arm: Arm, i: int) -> None:
     x, y = (late_means(run, arm, (f"client_{region}",)) for region in ("vlpfc", "limbic"))
     if x.empty:
         return
-    style, some = look(i), np.unique(np.linspace(0, len(x) - 1, min(2 * MOST_DOTS, len(x))).astype(int))
-    ax.scatter(x.iloc[some], y.iloc[some], s=11, marker=style["marker"], color=style["color"], alpha=0.3, linewidth=0)
+    style = drawing.look(i)
+    some = [drawing.some_of(values, 2 * MOST_DOTS) for values in (x, y)]
+    ax.scatter(some[0], some[1], s=11, marker=style["marker"], color=style["color"], alpha=0.3, linewidth=0)
     across, up = mean_interval(x), mean_interval(y)
-    ax.plot([across["low"], across["high"]], [up["mean"]] * 2, color=INK, linestyle="-", marker="", linewidth=1.2)
+    drawing.between(ax, (across["low"], across["high"]), up["mean"], INK, 1.2)
     ax.plot([across["mean"]] * 2, [up["low"], up["high"]], color=INK, linestyle="-", marker="", linewidth=1.2)
-    ax.plot(across["mean"], up["mean"], color=style["color"], marker=style["marker"], markersize=9, markeredgecolor=INK,
-            markeredgewidth=1.2, linestyle="none")  # fmt: skip
+    drawing.dot(ax, across["mean"], up["mean"], style["color"], style["marker"], 9, markeredgecolor=INK, markeredgewidth=1.2)
 
 
 # ------------------------------------------------------------------------------------------------ learned strategies
@@ -128,17 +112,7 @@ def history_arms(run: Run) -> list[Arm]:
     ]
 
 
-def course_of(run: Run, arm: str) -> pd.DataFrame:
-    """Means by session of an arm: anxiety and avoidance with the therapist, bids, and expression less arousal."""
-    rows = run.sessions[run.sessions["arm"] == arm]
-    rows = rows.assign(shown_less_felt=rows["expression"] - rows["client_limbic"])
-    return rows.groupby("session")[[*_PLANE, "bids", "shown_less_felt"]].mean()
-
-
-_PLANE = ("anxiety_to_therapist_latent", "avoidance_to_therapist_latent")
-
-
-@in_style
+@drawing.in_style
 def learned_strategies(run: Run, fig: Figure | SubFigure | None = None) -> Figure | SubFigure:
     """What a history of care teaches: paths on the attachment plane, and bids and expression session by session.
 
@@ -147,19 +121,19 @@ def learned_strategies(run: Run, fig: Figure | SubFigure | None = None) -> Figur
     >>> sim.plots.learned_strategies(small("histories"))
     <Picture size ...>
     """
-    fig = fig or picture(10.4, 5.4)
+    fig = fig or drawing.picture(10.4, 5.4)
     grid = fig.add_gridspec(2, 2, width_ratios=[1.25, 1])
     plane = fig.add_subplot(grid[:, 0])
     bids = fig.add_subplot(grid[0, 1])
     shown = fig.add_subplot(grid[1, 1], sharex=bids)
-    quarters(plane)
+    drawing.quarters(plane)
     plane.set(title="Attachment to the therapist, session by session", xlabel="anxiety with the therapist (ECR, 1-7)",
               ylabel="avoidance of the therapist (ECR, 1-7)")  # fmt: skip
     handles: list[Any] = []
     arms = history_arms(run)
     longest = max((arm.sessions for arm in arms), default=1)
     for i, arm in enumerate(arms):
-        style, line = look(i), course_of(run, arm.name)
+        style, line = drawing.look(i), course_of(run, arm.name)
         if line.empty:
             continue
         _path(plane, run, arm, line, style)
@@ -169,30 +143,24 @@ def learned_strategies(run: Run, fig: Figure | SubFigure | None = None) -> Figur
     bids.set(ylim=(0, 1), ylabel="bids for support (0-1)", title="Hyperactivation: calling for the other")
     bids.tick_params(labelbottom=False)
     shown.set(xlabel="session", ylabel="expression less arousal", title="Deactivation: showing less than is felt")
-    shown.axhline(0, color=QUIET, linewidth=0.9, linestyle="-")
+    drawing.zero(shown, across=True)
     shown.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
     if not arms:
-        nothing_to_show(plane, "no arm fixes the therapist's response")
-    legend_above(fig, handles)
-    note_on_figure(run, fig)
-    return fig
+        drawing.nothing_to_show(plane, "no arm fixes the therapist's response")
+    return drawing.finished(run, fig, handles)
 
 
 def _path(ax: Axes, run: Run, arm: Arm, line: pd.DataFrame, style: dict[str, Any]) -> None:
     """The path of an arm's mean, a mark every tenth session, and where some single clients end."""
     last = run.sessions[(run.sessions["arm"] == arm.name) & (run.sessions["session"] == int(line.index.max()))]
-    some = last.iloc[np.unique(np.linspace(0, len(last) - 1, min(MOST_DOTS, len(last))).astype(int))]
+    some = drawing.some_of(last, MOST_DOTS)
     ax.scatter(some[_PLANE[0]], some[_PLANE[1]], s=10, marker=style["marker"], color=style["color"], alpha=0.35, linewidth=0)
     x, y = line[_PLANE[0]].to_numpy(), line[_PLANE[1]].to_numpy()
     ax.plot(x, y, color=style["color"], linestyle=style["linestyle"], marker="", linewidth=2)
     marks = line.index.to_numpy() % 10 == 0
-    ax.plot(x[marks], y[marks], color=style["color"], marker=style["marker"], linestyle="none", markersize=5)
-    ax.plot(x[0], y[0], color=INK, marker="o", markerfacecolor="white", linestyle="none", markersize=6, zorder=3)
-    ax.plot(x[-1], y[-1], color=style["color"], marker=style["marker"], linestyle="none", markersize=10, markeredgecolor=INK,
-            zorder=4)  # fmt: skip
-
-
-# ----------------------------------------------------------------------------------------------------- when to draw
+    drawing.dot(ax, x[marks], y[marks], style["color"], style["marker"], 5)
+    drawing.dot(ax, x[0], y[0], INK, size=6, markerfacecolor="white", zorder=3)
+    drawing.dot(ax, x[-1], y[-1], style["color"], style["marker"], 10, markeredgecolor=INK, zorder=4)
 
 
 def weakens_words(run: Run) -> bool:
@@ -205,3 +173,25 @@ def weakens_words(run: Run) -> bool:
 def fixes_responses(run: Run) -> bool:
     """Whether several arms fix the therapist's response, each in its own way."""
     return not run.sessions.empty and len(history_arms(run)) > 1
+
+
+def _followed(run: Run) -> dict[str, Any]:
+    arms, each = words_arms(run), run.exchanges.groupby("arm", observed=True)
+    means = {name: each[f"client_{name}"].mean() for name in ("labelling", "arousal")}
+    rows = [
+        {"arm": arm.name, "apart": paired_arousal(run, arms[0].name, arm.name) if k else "",
+         **{name: values[arm.name] for name, values in means.items()}}
+        for k, arm in enumerate(arms)
+    ]  # fmt: skip
+    return {"followed": run.exchanges.drop_duplicates(["replicate", "client"]).shape[0], "rows": rows}
+
+
+def _taught(run: Run) -> dict[str, Any]:
+    lines = {arm.name: course_of(run, arm.name) for arm in history_arms(run)}
+    return {"rows": [{"arm": arm, "first": list(line.iloc[0]), "last": list(line.iloc[-1])} for arm, line in lines.items()]}
+
+
+SHOWN = (
+    Shown(affect_labelling, _followed, weakens_words),
+    Shown(learned_strategies, _taught, fixes_responses),
+)
