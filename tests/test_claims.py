@@ -358,7 +358,8 @@ def test_check_fails_where_the_kept_results_differ(tmp_path, monkeypatch, capsys
     text = stored.path_of("claims").read_text(encoding="utf-8")
     there = tmp_path / "claims.json"
     there.write_text(text, encoding="utf-8")
-    monkeypatch.setattr(stored, "path_of", lambda name: there)
+    usual = stored.path_of
+    monkeypatch.setattr(stored, "path_of", lambda name: there if name == "claims" else usual(name))
     cli.app(["claims", "region_series_kept", "--check"], standalone_mode=False)
     assert "1 contrasts agree" in capsys.readouterr().out
     there.write_text(text.replace('"value":18,', '"value":17,'), encoding="utf-8")
