@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sim.batch.chunk import BLOCK, NOTHING, Chunk, Key, arms_of, reference_among
-from sim.catalogue.measures import ALSO_UNTREATED
+from sim.catalogue.measures import CATALOGUE
 from sim.compiling import sources_hash
 from sim.errors import ScenarioError
 from sim.measures.intervals import standard_error
@@ -172,7 +172,7 @@ def _can_be_judged(scenario: Scenario, batch: Batch) -> None:
             others = [name for name, reference in compared.items() if reference]
             more = f"; compared are: {', '.join(others)}" if others else ""
             raise ScenarioError(f"{at}: {which} compared with no reference arm of the same people, so it has no difference{more}")
-    elif until.measure not in ALSO_UNTREATED and all(arm.therapist is None for arm in arms):
+    elif not CATALOGUE[until.measure].untreated and all(arm.therapist is None for arm in arms):
         raise ScenarioError(f"{at}: '{until.measure}' is of people in therapy, and there is none in {until.arm or 'any arm'}")
 
 

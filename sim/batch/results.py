@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sim.batch.chunk import reference_among
-from sim.catalogue.measures import ends_of
+from sim.catalogue.measures import CATALOGUE
 from sim.errors import StoreError, UsageError
 from sim.measures.intervals import half_width, standard_error
 from sim.scenario.points import Point, points_of, scenario_at
@@ -114,7 +114,7 @@ class BatchResults:
     @cached_property
     def _effects(self) -> pd.DataFrame:
         table = intervals(self.summaries, ONE, self.clinic)
-        ends = [ends_of(str(m), self.clinic) if not str(minus) else (-np.inf, np.inf)
+        ends = [CATALOGUE[str(m)].plain_ends if not str(minus) else (-np.inf, np.inf)
                 for m, minus in zip(table["measure"], table["minus"], strict=True)]  # fmt: skip
         least, most = np.array(ends).reshape(-1, 2).T
         return table.assign(low=np.clip(table["low"], least, most), high=np.clip(table["high"], least, most))

@@ -259,6 +259,8 @@ TABLES: dict[str, Described] = {"clients": CLIENTS, "sessions": SESSIONS, "asses
                                 "items": ITEMS}  # fmt: skip
 #: What a clinic leaves behind beside those, and its own columns of the table of clients.
 CLINIC_TABLES: dict[str, Described] = {"therapists": THERAPISTS, "clinic": CLINIC}
+#: Tables of single runs that a batch can keep beside its own.
+TABLES_KEPT = (*TABLES, *CLINIC_TABLES)
 #: The tables of a batch. What is kept of single runs has the columns above, with the point before them.
 POINT: Described = {"point": ("number", "point of the design, from 0; see the table of points")}
 POINTS: Described = {

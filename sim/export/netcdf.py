@@ -13,7 +13,7 @@ import pandas as pd
 import pyarrow as pa
 
 from sim.batch.chunk import SUMMARIES
-from sim.catalogue.measures import known_measures, title_and_unit
+from sim.catalogue.measures import CATALOGUE, known_measures
 from sim.errors import StoreError
 from sim.export.described import about, columns_described, unreadable
 from sim.storage.reading import ResultFolder
@@ -196,7 +196,7 @@ def _arrays(
     made = {}
     for is_difference, names in ((False, measures), (True, differ)):
         for measure in names:
-            title, unit = title_and_unit(measure, found.clinic)
+            title, unit = CATALOGUE[measure].title, CATALOGUE[measure].plain_unit
             what = f"{title}, arm less the arm 'minus', person by person" if is_difference else title
             base, three = f"{measure}_difference" if is_difference else measure, []
             for ending, words in _PARTS:

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.csv
 
 from sim.batch.chunk import SUMMARIES
-from sim.catalogue.measures import known_measures, title_and_unit
+from sim.catalogue.measures import CATALOGUE, known_measures
 from sim.errors import StoreError, TableError
 from sim.export import netcdf
 from sim.export.described import about, columns_described
@@ -106,7 +106,7 @@ def _dictionary(found: ResultFolder, names: Sequence[str], path: Path) -> None:
     rows = [row for name in names for row in columns_described(found, name)]
     if found.is_batch and SUMMARIES in names:
         for measure in known_measures(found.clinic):
-            meaning, unit = title_and_unit(measure, found.clinic)
+            meaning, unit = CATALOGUE[measure].title, CATALOGUE[measure].plain_unit
             rows.append({"table": SUMMARIES, "column": f"measure = {measure}", "unit": unit, "meaning": meaning})
     text = io.StringIO()
     writer = csv_files.DictWriter(text, ["table", "column", "unit", "meaning"])

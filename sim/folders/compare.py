@@ -15,17 +15,16 @@ import pandas as pd
 
 from sim.batch.chunk import seed_at
 from sim.batch.results import ONE, BatchResults, open_batch, paired
-from sim.catalogue.measures import known_measures, title_and_unit
+from sim.catalogue.measures import CATALOGUE, known_measures
 from sim.errors import StoreError
 from sim.measures.clinics import by_replicate
 from sim.measures.intervals import difference_interval, mean_interval
-from sim.measures.outcomes import block_of, moments, sd_of, values_of
+from sim.measures.outcomes import blocks, moments, person_by_person, sd_of, values_of
 from sim.naming import nearest
 from sim.scenario.points import told
 from sim.scenario.scenario import Arm
 from sim.simulation.tables import Run
 from sim.storage.reading import open_run, opened
-from sim.therapy.session import ENDINGS
 
 #: What makes two clients of one number the same person: what they brought, in full.
 _PERSON = ("client_anxiety_0_latent", "client_avoidance_0_latent", "distress_0_latent")
@@ -53,7 +52,7 @@ class Compared:
 
     def unit(self, measure: str) -> str:
         """The unit of a measure."""
-        return title_and_unit(measure, self.clinic)[1]
+        return CATALOGUE[measure].plain_unit
 
 
 @dataclass(frozen=True)
@@ -160,8 +159,8 @@ def _summaries_of(run: Run) -> pd.DataFrame:
                 rows += [(0, r, arm.name, str(name), "", 1, v, np.nan) for r, v in zip(replicates, each, strict=True)]
     else:
         for arm in run.scenario.arms:
-            for replicate in range(run.scenario.replicates):
-                for name, each in _values(run, arm, replicate).items():
+            for name, one_each in _values(run, arm).items():
+                for replicate, each in one_each.groupby(level="replicate"):
                     n, mean, squares = moments(each.to_numpy())
                     if n:
                         rows.append((0, replicate, arm.name, name, "", n, mean, sd_of(n, squares)))
@@ -275,18 +274,10 @@ def _replicates_told(tables: Sequence[dict[int, pd.DataFrame]], matched: Sequenc
 # --------------------------------------------------------------------------------------------------- client by client
 
 
-def _values(run: Run, arm: Arm, replicate: int) -> dict[str, pd.Series]:
-    """Every outcome of one arm and replicate of a run that was read back, one value a client."""
-    tables: dict[str, dict[str, np.ndarray]] = {}
-    for name in ("clients", "sessions", "assessments"):
-        table = run.tables[name]
-        rows = table[(table["arm"] == arm.name) & (table["replicate"] == replicate)]
-        if len(rows):
-            numbers = {str(column): rows[column].to_numpy() for column in rows if rows[column].dtype.kind in "fiu"}
-            tables[name] = numbers
-            if name == "clients":  # as simulations number them
-                numbers["ending"] = rows["ending"].astype("str").map(ENDINGS.index).to_numpy()
-    return {name: pd.Series(values, tables["clients"]["client"]) for name, values in values_of(block_of(tables, arm)).items()}
+def _values(run: Run, arm: Arm) -> dict[str, pd.Series]:
+    """Every outcome of one arm of a run that was read back, one value a client, by replicate and client."""
+    block = blocks(run)[arm.name]
+    return {name: person_by_person(block, values) for name, values in values_of(block).items()}
 
 
 def _runs(a: Run, b: Run, arms: Sequence[str], measures: Sequence[str]) -> tuple[pd.DataFrame, list[str]]:
@@ -297,9 +288,9 @@ def _runs(a: Run, b: Run, arms: Sequence[str], measures: Sequence[str]) -> tuple
     for name in arms:
         of_a, of_b = (next(arm for arm in run.scenario.arms if arm.name == name) for run in (a, b))
         same[name] = a.seed == b.seed and all(_same_people(a, b, name, r) for r in replicates)
-        found = [{r: _values(run, arm, r) for r in range(run.scenario.replicates)} for run, arm in ((a, of_a), (b, of_b))]
+        found = [_values(run, arm) for run, arm in ((a, of_a), (b, of_b))]
         for measure in measures:
-            every = [pd.concat({r: values[measure] for r, values in side.items()}) for side in found]
+            every = [side[measure] for side in found]
             if any(values.isna().all() for values in every):
                 continue
             row = _client_by_client(*every) if same[name] else _welch(every[0].to_numpy(), every[1].to_numpy(), "clients")

@@ -7,13 +7,12 @@ random draws, so differences are taken replicate by replicate, against the first
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from sim.catalogue.measures import OF_CLINICS, SINCE_ARRIVAL
+from sim.catalogue.measures import CATALOGUE, SINCE_ARRIVAL, known_measures
 from sim.measures.intervals import mean_interval
 from sim.measures.persons import (
     GAVE_UP,
@@ -56,14 +55,15 @@ EARLY_SESSION = 4
 
 
 def by_replicate(run: Run) -> pd.DataFrame:
-    """The measures of ``OF_CLINICS`` in each arm and replicate (index), as they are computed: proportions from 0 to 1."""
+    """The measures of clinics in each arm and replicate (index), in their plain unit: proportions from 0 to 1."""
     everybody = people(run)
     early = everybody[everybody["arrival_week"] <= last_beginning(run.scenario)]  # nobody, where no course can end in time
     done = finished(run, everybody)
     done = done.assign(dropped=done["state"].isin(LEFT), change=done["distress_end"] - done["distress_arrival"])
     treated, came = done.groupby(ONE_CLINIC), everybody.assign(lost=everybody["state"] == "lost waiting").groupby(ONE_CLINIC)
     found = {
-        "alliance": treated["alliance"].mean(), "dropout": treated["dropped"].mean(), "distress_change": treated["change"].mean(),
+        "alliance_all_sessions": treated["alliance"].mean(), "dropout": treated["dropped"].mean(),
+        "distress_last_rating": treated["change"].mean(),
         "weeks_waited": came["weeks_waited"].mean(), "lost_waiting": came["lost"].mean(), "helped": treated["helped"].mean(),
         "helped_of_all": early.groupby(ONE_CLINIC)["helped"].mean(),
         "helped_per_100_hours": 100.0 * treated["helped"].sum() / treated["sessions"].sum(),
@@ -106,14 +106,15 @@ _ON_THE_LIST = ("weeks_waited", "lost_waiting")
 
 
 def rules_compared(run: Run) -> pd.DataFrame:
-    """One row per measure of ``OF_CLINICS`` and arm: mean over replicates, interval, paired difference to the reference arm.
+    """One row per measure of clinics and arm: mean over replicates, interval, paired difference to the reference arm.
 
-    Values are in the units of ``OF_CLINICS`` (percentages, not shares). See ``compared`` for the columns.
+    Values are in the units of the catalogue (percentages, not shares). See ``compared`` for the columns.
     """
     table, parts = by_replicate(run), []
     unseen = unseen_arms(run.scenario)
-    for name, m in OF_CLINICS.items():
+    for name in known_measures(clinic=True):
         if table[name].notna().any():
+            m = CATALOGUE[name]
             part = compared(m.scale * table[name], run.scenario).assign(measure=name)
             if name in _ON_THE_LIST:
                 part.loc[part["arm"].isin(unseen), ["difference", "difference_low", "difference_high"]] = np.nan
@@ -159,7 +160,7 @@ def waiting_times(run: Run) -> pd.DataFrame:
 def per_therapist(run: Run) -> pd.DataFrame:
     """One row per therapist who saw anybody (arm, replicate, therapist), of a clinic or of any other design.
 
-    ``clients``; ``sessions`` held; ``alliance``: mean over clients of their mean WAI rating; ``distress_change`` in CORE-OM
+    ``clients``; ``sessions`` held; ``alliance``: mean over clients of their mean WAI rating; ``distress_last_rating`` in CORE-OM
     points over the course with this therapist; ``dropout``: proportion of the courses that are over; ``anxiety_0`` to
     ``avoidance_end``: latent attachment (of a clinic first and last week in post). Of a clinic also ``fatigue`` and ``caseload``,
     means over weeks, and ``supervised``: whether ever.
@@ -175,7 +176,7 @@ def per_therapist(run: Run) -> pd.DataFrame:
     table = pd.DataFrame({
         "style": grouped["therapist_style"].first().astype("str"), "clients": grouped["client"].nunique(),
         "sessions": grouped["sessions_attended"].sum(), "alliance": grouped["alliance"].mean(),
-        "distress_change": grouped["change"].mean(), "dropout": grouped["dropped"].mean(),
+        "distress_last_rating": grouped["change"].mean(), "dropout": grouped["dropped"].mean(),
         **{f"{name}_{when}": grouped[f"therapist_{name}_{when}_latent"].agg("first" if when == "0" else "mean")
            for name in ("anxiety", "avoidance") for when in ("0", "end")},
     })  # fmt: skip
@@ -311,9 +312,13 @@ def pair_compatibility(run: Run) -> pd.DataFrame:
 
 
 def _outcomes(run: Run) -> pd.DataFrame:
-    """The people who could finish, with ``dropout`` (100 or 0) and ``distress_change`` from arrival to the end (CORE-OM)."""
+    """The people who could finish, with the measures of one person: ``dropout`` in % (100 or 0), the others as they are."""
     done = finished(run)
-    return done.assign(dropout=100.0 * done["state"].isin(LEFT), distress_change=done["distress_end"] - done["distress_arrival"])
+    return done.assign(
+        alliance_all_sessions=done["alliance"],
+        dropout=100.0 * done["state"].isin(LEFT),
+        distress_last_rating=done["distress_end"] - done["distress_arrival"],
+    )
 
 
 def off_track(run: Run) -> pd.DataFrame:
@@ -321,7 +326,7 @@ def off_track(run: Run) -> pd.DataFrame:
 
     At risk: who, in the arm without feedback, rated distress at the fourth session no lower than at the first. Only people who
     came to a fourth session in every arm are compared: being asked then must not depend on the arm. One row per
-    ``group`` (at risk, others), ``measure`` (dropout in %, distress_change) and arm, with the columns of ``compared`` and
+    ``group`` (at risk, others), ``measure`` (dropout in %, distress_last_rating) and arm, with the columns of ``compared`` and
     ``people``; empty where no arm differs in feedback or sessions were not kept.
     """
     usual = next((a.name for a in run.scenario.arms if a.clinic is not None and not a.clinic.feedback), None)
@@ -341,7 +346,7 @@ def off_track(run: Run) -> pd.DataFrame:
     parts = []
     for group, at_risk in (("at risk", True), ("others", False)):
         mine = done[done["at_risk"] == at_risk]
-        for measure in ("dropout", "distress_change"):
+        for measure in ("dropout", "distress_last_rating"):
             each = compared(mine.groupby(ONE_CLINIC)[measure].mean(), run.scenario)
             parts.append(
                 each.assign(group=group, measure=measure, people=mine.groupby("arm").size().reindex(each["arm"]).to_numpy())
@@ -353,14 +358,14 @@ def handed_over(run: Run, against: str | None = None) -> pd.DataFrame:
     """What became of clients whose therapist left, beside the same people in another arm.
 
     Compared are people who began in the same week with the same therapist in both arms, so that their courses were alike until
-    the therapist left. One row per other arm in which anybody's therapist left, and ``measure`` (alliance, dropout in %,
-    distress_change): ``mean`` there, ``usual`` in the arm ``against`` (the reference, if not said), ``difference`` with ``low``
-    and ``high`` over replicates, ``people``, and ``share``: of those who began (0-1), and ``gave_up``: of these, who have
+    the therapist left. One row per other arm in which anybody's therapist left, and ``measure`` (alliance_all_sessions, dropout
+    in %, distress_last_rating): ``mean`` there, ``usual`` in the arm ``against`` (default: the reference), ``difference``,
+    ``low`` and ``high`` over replicates, ``people``, and ``share``: of those who began (0-1), and ``gave_up``: of these, who have
     had no other therapist. Alliance is over all sessions of a person, with either therapist; giving up between two counts as
     dropping out.
     """
     done = _outcomes(run)
-    key, measured, rows = ["replicate", "client"], ["alliance", "dropout", "distress_change"], []
+    key, measured, rows = ["replicate", "client"], ["alliance_all_sessions", "dropout", "distress_last_rating"], []
     other = reference(run.scenario) if against is None else against
     usual = done[done["arm"] == other].set_index(key)
     for arm in run.scenario.arms:
@@ -378,22 +383,3 @@ def handed_over(run: Run, against: str | None = None) -> pd.DataFrame:
                          "share": len(mine) / len(began), "gave_up": float((mine["state"] == GAVE_UP).mean())})  # fmt: skip
     columns = ["arm", "measure", "mean", "usual", "difference", "low", "high", "people", "share", "gave_up"]
     return pd.DataFrame(rows, columns=columns)
-
-
-# ------------------------------------------------------------------------------------------------ one number of a whole run
-
-
-def _whole(name: str) -> Callable[[Run], float]:
-    def measure(run: Run) -> float:
-        if run.scenario.design != "clinic":
-            return float("nan")
-        return float(OF_CLINICS[name].scale * by_replicate(run)[name].mean())
-
-    measure.__doc__ = f"{OF_CLINICS[name].title} ({OF_CLINICS[name].unit}), mean over arms and replicates; of clinics only."
-    return measure
-
-
-#: Measures of a clinic as ``sim.compare`` takes them: one number a run, all its arms together.
-CLINIC_MEASURES: dict[str, Callable[[Run], float]] = {
-    name: _whole(name) for name in ("weeks_waited", "lost_waiting", "helped", "helped_per_100_hours", "fatigue")
-}

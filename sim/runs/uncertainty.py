@@ -19,7 +19,7 @@ import pandas as pd
 from scipy import stats
 
 from sim import measures
-from sim.catalogue.measures import OF_CLINICS, OF_PEOPLE, Measure
+from sim.catalogue.measures import CATALOGUE, Measure
 from sim.errors import UsageError
 from sim.measures.clinics import rules_compared
 from sim.measures.intervals import difference_interval, mean_interval
@@ -34,12 +34,14 @@ if TYPE_CHECKING:
 DIFFERENCE = "_difference"
 #: What the parameter interval holds of the members' values.
 MIDDLE = (0.025, 0.975)
+#: What is said of an arm outside clinics.
+OF_ARMS = ("alliance", "dropout", "distress_change", "difference_from_no_treatment")
 COLUMNS = ["arm", "measure", "value", "low", "high", "unit"]
 
 
 def described(scenario: Scenario, measure: str) -> Measure:
     """Title, unit and digits of a measure of an arm, or of the difference in it from the reference arm."""
-    return (OF_CLINICS if scenario.design == "clinic" else OF_PEOPLE)[measure.removesuffix(DIFFERENCE)]
+    return CATALOGUE[measure.removesuffix(DIFFERENCE)]
 
 
 def is_difference(measure: str) -> bool:
@@ -76,24 +78,13 @@ def of_arms(run: Run) -> pd.DataFrame:
     return found[found["value"].notna()].reset_index(drop=True)
 
 
-def _people(run: Run) -> dict[str, dict[str, pd.Series]]:
-    """For each measure and arm the values of single people, who are known by replicate and number."""
-    treated = [arm.name for arm in run.scenario.arms if arm.therapist is not None]
-    left = run.clients.assign(left=(run.clients["ending"] == "dropout").astype(float)).set_index(["replicate", "client"])
-    return {
-        "alliance": measures.late_alliance(run),
-        "dropout": {arm: left.loc[left["arm"] == arm, "left"] for arm in treated},
-        "distress_change": {arm.name: measures.assessed_change(run, arm.name) for arm in run.scenario.arms},
-        "difference_from_no_treatment": measures.untreated_differences(run),
-    }
-
-
 def _of_people(run: Run) -> pd.DataFrame:
     """The measures of arms outside clinics, in the columns of ``rules_compared``."""
     scenario, rows = run.scenario, []
     arms = {arm.name: arm for arm in scenario.arms}
-    for name, values in _people(run).items():
-        m = OF_PEOPLE[name]
+    for name in OF_ARMS:
+        values = measures.untreated_differences(run) if name == "difference_from_no_treatment" else measures.by_arm(run, name)
+        m = CATALOGUE[name]
         for arm in arms:
             usual, here = measures.reference_arm(scenario, arm), values.get(arm, pd.Series(dtype=float))
             there = values.get(usual, pd.Series(dtype=float))

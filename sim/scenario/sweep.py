@@ -18,8 +18,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from sim.catalogue.columns import CLINIC_TABLES
-from sim.catalogue.measures import TABLES_KEPT, known_measures
+from sim.catalogue.columns import CLINIC_TABLES, TABLES_KEPT
+from sim.catalogue.measures import known_measures
 from sim.errors import UsageError
 from sim.naming import nearest
 from sim.scenario.people import Frozen

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from sim.catalogue.columns import BATCH_TABLES, CLINIC_CLIENTS, CLINIC_TABLES, ENSEMBLE_TABLES, TABLES
-from sim.catalogue.measures import known_measures, title_and_unit
+from sim.catalogue.measures import CATALOGUE, known_measures
 from sim.engine.wiring import Wiring, arguments, draws, resolve
 from sim.evidence.stationary import exchanges_of
 from sim.measurement import instruments
@@ -272,7 +272,7 @@ def outcomes_tables() -> str:
     parts = []
     titles = {"Of clients (a mean over the clients who have a value)": False, "Of clinics (one value a replicate)": True}
     for title, clinic in titles.items():
-        rows = ((f"`{name}`", *reversed(title_and_unit(name, clinic))) for name in known_measures(clinic))
+        rows = ((f"`{name}`", CATALOGUE[name].plain_unit, CATALOGUE[name].definition) for name in known_measures(clinic))
         parts.append(f"**{title}**\n\n" + table(("measure", "unit", "meaning"), rows))
     return "\n\n".join(parts)
 

@@ -14,9 +14,8 @@ import pandas as pd
 
 from sim.evidence.claims.origins import distance
 from sim.evidence.claims.quantities import quantities
-from sim.measures.courses import sessions_in_order
 from sim.measures.intervals import difference_interval, mean_interval
-from sim.measures.therapy import late_alliance, late_sessions, repaired_share
+from sim.measures.outcomes import blocks, by_arm, person_by_person
 from sim.scenario.arms import arms, differ_only_in, same_clients
 from sim.theory.regions import CONTAINS, REGIONS, ROLES
 from sim.theory.triangle import CORNERS, Corner
@@ -43,10 +42,8 @@ PROCESSES: dict[str, tuple[tuple[str, ...], int, str]] = {
 
 def late_means(run: Run, arm: Arm, columns: tuple[str, ...]) -> pd.Series:
     """Each client's mean of these columns (each counts the same) over the late sessions."""
-    held = sessions_in_order(run)
-    rows = held[held["arm"] == arm.name]
-    rows = rows[late_sessions(rows)]
-    return rows[list(columns)].mean(axis=1).groupby([rows["replicate"], rows["client"]]).mean()
+    block = blocks(run)[arm.name]
+    return person_by_person(block, np.mean([block.session_mean(column, block.late) for column in columns], axis=0)).dropna()
 
 
 def paired(here: pd.Series, there: pd.Series) -> dict[str, float]:
@@ -149,7 +146,7 @@ def region_order() -> tuple[tuple[str, int], ...]:
 def _process(run: Run, arm: Arm, name: str) -> pd.Series:
     columns, sign, when = PROCESSES[name]
     if when == "share":
-        return repaired_share(run.sessions[run.sessions["arm"] == arm.name])
+        return by_arm(run, "repaired")[arm.name]
     return sign * late_means(run, arm, columns)
 
 
@@ -217,7 +214,8 @@ def interaction(run: Run) -> pd.DataFrame:
     holds all pairs."""
     cells = crossing(run.scenario)
     rows = []
-    for measure, values in (("alliance", late_alliance(run)), ("dropout", _dropped_out(run))) if cells else ():
+    for measure in ("alliance", "dropout") if cells else ():
+        values = by_arm(run, measure)
         clients, therapists = (list(dict.fromkeys(pair[side] for pair in cells)) for side in (0, 1))
         one = {pair: values[arm.name] for pair, arm in cells.items()}
         # What another therapist than the reference changes for each client of a kind.
@@ -233,12 +231,6 @@ def interaction(run: Run) -> pd.DataFrame:
             found = _beyond(every, changed[clients[0], EVERY])
             rows.append({"client": EVERY, "therapist": EVERY, "measure": measure, **found})
     return pd.DataFrame(rows, columns=["client", "therapist", "measure", "mean", "low", "high", "n"])
-
-
-def _dropped_out(run: Run) -> dict[str, pd.Series]:
-    """For each arm: 1 for a client who dropped out, else 0."""
-    left = (run.clients.set_index(["replicate", "client"])["ending"] == "dropout").astype(float)
-    return {arm.name: left[(run.clients["arm"] == arm.name).to_numpy()] for arm in run.scenario.arms}
 
 
 def _beyond(here: pd.Series, there: pd.Series) -> dict[str, float]:

@@ -8,30 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from sim.catalogue.columns import CLINIC_TABLES, TABLES, columns_of
-from sim.catalogue.measures import OF_CLINICS
+from sim.catalogue.measures import CATALOGUE, measures_of_runs
 from sim.errors import EvidenceError, StateError
-from sim.measures.clinics import CLINIC_MEASURES
-from sim.measures.therapy import MEASURES
+from sim.measures import numbers
 from sim.naming import nearest
 from sim.runs.run import run
 from sim.scenario.arms import chosen_arm, untreated_arm
 from sim.scenario.scenario import Arm, Scenario
 from sim.simulation.tables import Run
 
-#: Units of the measures that ``sim.compare`` knows; those of clinics stand in ``OF_CLINICS``.
-UNITS = {
-    "mean_alliance": "WAI points",
-    "alliance_growth": "WAI points",
-    "alliance_share_between_arms": "proportion of variance, 0-1",
-    "dropout_share": "proportion of clients",
-    "sessions_attended": "sessions",
-    "ruptures_per_session": "ruptures per session",
-    "distress_change": "CORE-OM points",
-    "pre_post_d": "SD of intake distress",
-    "effect_over_untreated": "CORE-OM points",
-    "anxiety_change": "ECR points",
-    "avoidance_change": "ECR points",
-}
 #: A measure of all arms together: there is no arm to choose.
 OF_ALL_ARMS = ("alliance_share_between_arms",)
 _LABELS = ("label", "number", "yes/no")
@@ -103,7 +88,7 @@ def outcome(scenario: Scenario, measure: str, arm: str | None = None, minus: str
 
 def _alone(scenario: Scenario, arm: Arm, measure: str) -> Scenario:
     """The scenario with nothing but this arm, and what the measure compares it with."""
-    twin = untreated_arm(scenario, arm.name) if measure == "effect_over_untreated" else None
+    twin = untreated_arm(scenario, arm.name) if measure == "difference_from_no_treatment" else None
     arms = tuple(one for one in scenario.arms if one.name in (arm.name, twin))
     return scenario.model_copy(update={"arms": arms, "traced": {}})
 
@@ -111,16 +96,16 @@ def _alone(scenario: Scenario, arm: Arm, measure: str) -> Scenario:
 def _measure(scenario: Scenario, name: str) -> tuple[Callable[[Run], float], str, str]:
     """The function of a run that a name means, its unit, and what it says in words."""
     clinic = scenario.design == "clinic"
-    known = {**MEASURES, **(CLINIC_MEASURES if clinic else {})}
+    known = measures_of_runs(clinic)
     if name in known:
-        unit = UNITS.get(name) or OF_CLINICS[name].unit
-        return known[name], unit, " ".join((known[name].__doc__ or name).split()).split(". ")[0].rstrip(".")
+        one = CATALOGUE[name]
+        return numbers.measure(name), one.plain_unit, (one.definition or one.title).rstrip(".")
     columns = column_names(clinic)
     if name in columns:
         table, _, column = name.partition(".")
         unit, meaning = columns[name]
         return _column_mean(table, column), unit, f"mean over the rows of the table {table}: {meaning}"
-    if name in CLINIC_MEASURES:
+    if name in CATALOGUE:
         raise EvidenceError(f"measure '{name}' is of clinics only, and {scenario.name} is none; known: {', '.join(known)}")
     raise EvidenceError(
         f"no measure '{name}'{nearest(name, (*known, *columns))}; known: {', '.join(known)}, "

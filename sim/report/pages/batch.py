@@ -9,7 +9,7 @@ from typing import Any
 from markupsafe import Markup
 
 from sim.batch.results import BatchResults
-from sim.catalogue.measures import title_and_unit
+from sim.catalogue.measures import CATALOGUE
 from sim.files import folder_at, replacing, write_here
 from sim.report.figures import sweep as plots_batch
 from sim.report.pages.run import AUTHORS, TITLE, YEAR, saved, template
@@ -23,7 +23,7 @@ MOST_ROWS = 200
 def _seen(found: BatchResults, measure: str) -> str:
     """A figure in words: where the means lie."""
     table = plots_batch.measured(found, measure)
-    title, unit = title_and_unit(measure, found.clinic)
+    title, unit = CATALOGUE[measure].title, CATALOGUE[measure].plain_unit
     over = ", ".join(plots_batch.shown_factors(found)) or "the arms"
     return f"{title} ({unit}) over {over}: means from {number(table['mean'].min())} to {number(table['mean'].max())}."
 
@@ -32,9 +32,9 @@ def _figures(found: BatchResults, place: Path) -> list[dict[str, Any]]:
     effects = found.effects()
     plain = effects[effects["minus"].astype("str") == ""]
     shown = []
-    for measure in (m for m in SHOWN if plain.loc[plain["measure"] == m, "mean"].notna().any()):
+    for measure in (m for m in SHOWN[found.clinic] if plain.loc[plain["measure"] == m, "mean"].notna().any()):
         source = saved(plots_batch.over_factors(found, measure), place / measure)
-        title = title_and_unit(measure, found.clinic)[0]
+        title = CATALOGUE[measure].title
         more = plots_batch.how_to_read(found)
         shown.append({"source": Markup(source), "alt": _seen(found, measure), "caption": f"{capital(title)}. {more}"})
     return shown

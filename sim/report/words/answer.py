@@ -66,7 +66,7 @@ class Contrast:
 def alliance_contrasts(run: Run) -> list[Contrast]:
     """The differences in late alliance that answer the question: between kinds of client and of therapist in a crossed
     design, else between the arms with the highest and the lowest mean."""
-    late = {name: values for name, values in measures.late_alliance(run).items() if len(values)}
+    late = {name: values for name, values in measures.by_arm(run, "alliance").items() if len(values)}
     if len(late) < 2:
         return []
     if run.scenario.design == "crossed":
@@ -165,12 +165,12 @@ def _small_first(sentence: str) -> str:
 def _alliance(run: Run) -> list[str]:
     found = alliance_contrasts(run)
     if not found:
-        row = mean_interval(pd.concat(list(measures.late_alliance(run).values())))
+        row = mean_interval(pd.concat(list(measures.by_arm(run, "alliance").values())))
         return [f"Clients rate the alliance late in therapy {with_interval(row)} on a scale from 1 to 7."]
     if run.scenario.design == "crossed":
         return [*_which_side(found), *_rises(run)]
     (c,) = found
-    means = {name: number(float(values.mean())) for name, values in measures.late_alliance(run).items() if len(values)}
+    means = {name: number(float(values.mean())) for name, values in measures.by_arm(run, "alliance").items() if len(values)}
     if c.clear or np.isnan(c.lowest):
         verdict, second = f"is {c.said} points higher in", "than in"
     else:
@@ -211,7 +211,7 @@ def _which_side(found: list[Contrast]) -> list[str]:
 
 
 def _rises(run: Run) -> list[str]:
-    changes = [float(values.mean()) for values in measures.growth_by_arm(run).values() if len(values)]
+    changes = [float(values.mean()) for values in measures.by_arm(run, "alliance_growth").values() if len(values)]
     if not changes:
         return []
     rising = sum(change > 0 for change in changes)
@@ -262,13 +262,13 @@ def _unsigned(change: Mapping[str, float]) -> str:
 
 
 def _dropout(run: Run) -> list[str]:
-    if np.isnan(measures.dropout_share(run)):
+    if np.isnan(measures.dropout(run)):
         return []
     table = measures.pairings(run).dropna(subset=["dropout"])
     low, high = (table.iloc[int(k)] for k in (table["dropout"].argmin(), table["dropout"].argmax()))
     who = "of the clients who began dropped out"
     if percent(high["dropout"]) == percent(low["dropout"]):
-        return [f"{percent(measures.dropout_share(run))} {who}."]
+        return [f"{percent(measures.dropout(run))} {who}."]
     if run.scenario.design == "crossed":
         return [f"{percent(low['dropout'])} to {percent(high['dropout'])} {who}, by pairing."]
     return [f"{percent(low['dropout'])} ({arm_name(low['arm'])}) to {percent(high['dropout'])} ({arm_name(high['arm'])}) {who}."]
@@ -312,7 +312,7 @@ def _spread_detail(run: Run) -> list[str]:
     table = measures.pairings(run).dropna(subset=["wai"])
     if len(table) < 2:
         return []
-    late = measures.late_alliance(run)
+    late = measures.by_arm(run, "alliance")
     worst, best = (str(table["arm"].iloc[int(k)]) for k in (table["wai"].argmin(), table["wai"].argmax()))
     what = "pairing" if run.scenario.design == "crossed" else "arm"
     said, common = [], measures.overlap(late[best], late[worst])
@@ -332,7 +332,7 @@ def _spread_detail(run: Run) -> list[str]:
 
 
 def _growth_detail(run: Run) -> list[str]:
-    changes = {arm: mean_interval(values) for arm, values in measures.growth_by_arm(run).items() if len(values)}
+    changes = {arm: mean_interval(values) for arm, values in measures.by_arm(run, "alliance_growth").items() if len(values)}
     if not changes:
         return []
     ordered = sorted(changes, key=lambda arm: changes[arm]["mean"])
@@ -386,7 +386,8 @@ def _anyway(run: Run) -> list[str]:
     """How much of the change in the arm that helps most comes without therapy too."""
     arm = untreated_contrasts(run)[-1].high
     twin, month = measures.untreated_arm(run.scenario, arm), measures.comparison_month(run, arm)
-    with_it, without = measures.assessed_change(run, arm).mean(), measures.assessed_change(run, str(twin)).mean()
+    changes = measures.by_arm(run, "distress_change")
+    with_it, without = changes[arm].mean(), changes[str(twin)].mean()
     if not with_it or not 0 < without / with_it < 1:
         return []
     return [
@@ -397,8 +398,8 @@ def _anyway(run: Run) -> list[str]:
 
 def _reading_detail(run: Run) -> list[str]:
     said = []
-    if measures.dropout_share(run) > 0:
+    if measures.dropout(run) > 0:
         said.append("Clients who dropped out count in late alliance with the sessions they came to.")
-    if min(len(values) for values in measures.late_alliance(run).values() if len(values)) < FEW:
+    if min(len(values) for values in measures.by_arm(run, "alliance").values() if len(values)) < FEW:
         said.append("With so few simulated clients the intervals are wide: read nothing into small differences.")
     return said

@@ -168,8 +168,9 @@ def _words(run: Run) -> list[str]:
     change = {name: mean_interval((means[name][arm.name] - means[name][intact.name]).dropna()) for name in means}
     table = effects.lesion_effects(run)
     rows = {str(row["process"]): row for row in table[table["arm"] == arm.name].to_dict("records")}
-    distress = mean_interval(measures.assessed_change(run, arm.name) - measures.assessed_change(run, intact.name))
-    alliance = measures.late_alliance(run)
+    changes = measures.by_arm(run, "distress_change")
+    distress = mean_interval(changes[arm.name] - changes[intact.name])
+    alliance = measures.by_arm(run, "alliance")
     wai = mean_interval(alliance[arm.name] - alliance[intact.name])
     n = int(change["client_arousal"]["n"])
     said = [

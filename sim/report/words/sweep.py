@@ -8,11 +8,14 @@ from typing import Any
 import pandas as pd
 
 from sim.batch.results import BatchResults
-from sim.catalogue.measures import title_and_unit
+from sim.catalogue.measures import CATALOGUE
 from sim.scenario.points import told
 
-#: Measures that are printed, as far as a batch has them.
-SHOWN = ("alliance", "dropout", "distress_change", "helped_of_all", "weeks_waited")
+#: Measures that are printed, as far as a batch has them: of therapy, and of clinics.
+SHOWN = {
+    False: ("alliance", "dropout", "distress_change"),
+    True: ("alliance_all_sessions", "dropout", "distress_last_rating", "helped_of_all", "weeks_waited"),
+}
 
 
 def answer(found: BatchResults) -> list[str]:
@@ -24,11 +27,11 @@ def answer(found: BatchResults) -> list[str]:
     if len(found.failures):
         said.append(f"{len(found.failures)} runs failed and are in none of the numbers; replicates are counted without them. "
                     "Means over what did not fail may be biased where failing has to do with what is measured.")  # fmt: skip
-    for measure in SHOWN:
+    for measure in SHOWN[found.clinic]:
         mine = plain[plain["measure"] == measure].dropna(subset="mean")
         if mine.empty:
             continue
-        title, unit = title_and_unit(measure, found.clinic)
+        title, unit = CATALOGUE[measure].title, CATALOGUE[measure].plain_unit
         ordered = mine.sort_values("mean", kind="stable")
         low, high = ordered.iloc[0], ordered.iloc[-1]
         if len(mine) == 1:
@@ -57,7 +60,7 @@ def differences(found: BatchResults) -> tuple[list[str], list[list[str]]]:
     """Heads and rows of the differences between arms: the main measures, with intervals."""
     effects, points = found.effects(), found.points.set_index("point")
     apart = effects[effects["minus"].astype("str") != ""]
-    measures = [m for m in SHOWN if (apart["measure"] == m).any()]
+    measures = [m for m in SHOWN[found.clinic] if (apart["measure"] == m).any()]
     rows = []
     for (point, arm, minus), part in apart.groupby(["point", "arm", "minus"], observed=True, sort=False):
         by = part.set_index("measure")
@@ -73,7 +76,7 @@ def results_table(found: BatchResults, measures: Sequence[str] | None = None) ->
 
     effects = found.effects()
     plain = effects[effects["minus"].astype("str") == ""]
-    shown = [m for m in measures or SHOWN if (plain["measure"] == m).any()]
+    shown = [m for m in measures or SHOWN[found.clinic] if (plain["measure"] == m).any()]
     rows = []
     points = found.points.set_index("point")
     replicates = dict(points["replicates"])

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure, SubFigure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from sim.catalogue.measures import OF_CLINICS, Measure
+from sim.catalogue.measures import CATALOGUE, Measure
 from sim.measures import clinics as cm
 from sim.report.drawing import INK, MOST_LINES, QUIET, legend_above, note_on_figure, nothing_to_show, of_a_clinic, picture
 from sim.report.figures.clinic.therapists import (
@@ -24,7 +24,7 @@ from sim.report.text import short, signed
 from sim.simulation.tables import Run
 
 #: What is compared between arms, in this order; the last of these that differ anywhere take the place of what does not.
-COMPARED = ("alliance", "dropout", "distress_change", "weeks_waited")
+COMPARED = ("alliance_all_sessions", "dropout", "distress_last_rating", "weeks_waited")
 _MARKS = {
     "oracle": "upper bound: no service could do it",
     "secure_to_insecure": "thought experiment, no advice",
@@ -116,7 +116,7 @@ def clinic_arms(run: Run, fig: Figure | SubFigure | None = None) -> Figure | Sub
     fig = fig or picture(11.0, max(2.3 + 0.5 * len(arms), 3.2))
     axes = fig.subplots(1, len(shown), sharey=True)
     for ax, measure in zip(axes, shown, strict=True):
-        m = OF_CLINICS[measure]
+        m = CATALOGUE[measure]
         rows = {row["arm"]: row for row in table[table["measure"] == measure].to_dict("records")}
         _compared(ax, [rows.get(arm) for arm in arms], m)
         ax.set(xlabel=f"{m.title}\n({m.unit})")

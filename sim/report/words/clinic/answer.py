@@ -121,13 +121,13 @@ def _what_is_left(run: Run, arm: str) -> list[str]:
 def _one(run: Run) -> list[str]:
     """A clinic, or several arms, of which nothing more particular is asked: how it goes, and what lies between therapists."""
     said, arm = Said(run), cm.reference(run.scenario)
-    if not said.has("alliance"):
+    if not said.has("alliance_all_sessions"):
         return _who_is_seen(run, arm)
     dropout = f"{said.value('dropout', arm)} % drop out" if said.has("dropout") else ""
     told = [
         *_who_is_seen(run, arm),
-        f"Those who begin rate the alliance {said.value('alliance', arm)} (WAI, 1 to 7), {dropout}, and distress changes by "
-        f"{said.value('distress_change', arm)} points from arrival to the end.",
+        f"Those who begin rate the alliance {said.value('alliance_all_sessions', arm)} (WAI, 1 to 7), {dropout}, and distress "
+        f"changes by {said.value('distress_last_rating', arm)} points from arrival to the end.",
         *_between_therapists(run, arm),
     ]
     for other in others(run):
@@ -196,7 +196,7 @@ def in_detail(run: Run) -> list[str]:
     said, usual = Said(run), cm.reference(run.scenario)
     everybody = cm.people(run)
     out = []
-    if said.has("alliance"):
+    if said.has("alliance_all_sessions"):
         mine = everybody[everybody["arm"] == usual]
         where = mine["state"].value_counts(normalize=True)
         out.append(

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from sim.catalogue.measures import OF_CLINICS, SINCE_ARRIVAL
+from sim.catalogue.measures import CATALOGUE, SINCE_ARRIVAL
 from sim.evidence import trial
 from sim.measures import clinics as cm
 from sim.report.figures.clinic.service import remark_on
@@ -41,7 +41,7 @@ class Said:
 
     def value(self, measure: str, arm: str) -> str:
         """Mean with interval."""
-        return with_interval(self.rows[measure, arm], OF_CLINICS[measure].digits)
+        return with_interval(self.rows[measure, arm], CATALOGUE[measure].digits)
 
     def row(self, measure: str, arm: str) -> dict[str, float]:
         """The difference from the first arm, as mean, low and high."""
@@ -50,7 +50,7 @@ class Said:
 
     def apart(self, measure: str, arm: str) -> str:
         """The difference from the first arm with its sign and interval."""
-        return signed_interval(self.row(measure, arm), OF_CLINICS[measure].digits)
+        return signed_interval(self.row(measure, arm), CATALOGUE[measure].digits)
 
 
 def others(run: Run) -> list[str]:
@@ -63,10 +63,10 @@ def apart_in(said: Said, arm: str, *measures: tuple[str, str]) -> str:
 
 
 OUTCOMES = (
-    ("alliance", "alliance {} points (WAI, 1 to 7)"), ("dropout", "dropout {} percentage points"),
-    ("distress_change", "change in distress {} CORE-OM points (0 to 40; minus is better)"),
+    ("alliance_all_sessions", "alliance {} points (WAI, 1 to 7)"), ("dropout", "dropout {} percentage points"),
+    ("distress_last_rating", "change in distress {} CORE-OM points (0 to 40; minus is better)"),
 )  # fmt: skip
-SHORT = (("alliance", "alliance {}"), ("dropout", "dropout {}"), ("distress_change", "distress {}"))
+SHORT = (("alliance_all_sessions", "alliance {}"), ("dropout", "dropout {}"), ("distress_last_rating", "distress {}"))
 
 
 # ------------------------------------------------------------------------------------------------- one scenario, one answer
@@ -136,7 +136,7 @@ def feedback(run: Run) -> list[str]:
     rows = {(r["group"], r["measure"]): r for r in table[table["arm"] == arm].to_dict("records")}
     if ("at risk", "dropout") in rows:
         for group in ("at risk", "others"):
-            dropout, distress = (_difference(rows[group, m]) for m in ("dropout", "distress_change"))
+            dropout, distress = (_difference(rows[group, m]) for m in ("dropout", "distress_last_rating"))
             who = (
                 f"Clients at risk (at session {cm.EARLY_SESSION} no better than at the first where nobody is told)"
                 if group == "at risk" else "The others"
@@ -200,8 +200,8 @@ def readings(run: Run) -> list[str]:
         "Reading by reading, the correlation of being alike in attachment with the alliance, and the proportion of the "
         f"early alliance that lies between therapists, are: {'; '.join(parts)}.",
         f"For the clinic as a whole dropout runs from {said.value('dropout', low)} % ({arm_name(low)}) to "
-        f"{said.value('dropout', high)} % ({arm_name(high)}), the alliance from {_ends(said, 'alliance', run)}, the "
-        f"change in distress from {_ends(said, 'distress_change', run)}.",
+        f"{said.value('dropout', high)} % ({arm_name(high)}), the alliance from {_ends(said, 'alliance_all_sessions', run)}, the "
+        f"change in distress from {_ends(said, 'distress_last_rating', run)}.",
     ]
 
 
@@ -209,7 +209,7 @@ def _ends(said: Said, measure: str, run: Run, arms: Iterable[str] | None = None)
     """Lowest to highest value of a measure, with the arms."""
     found = {arm: said.mean(measure, arm) for arm in (treating(run) if arms is None else arms)}
     ends = [pick(found, key=lambda arm: found[arm]) for pick in (min, max)]
-    return " to ".join(f"{number(found[arm], OF_CLINICS[measure].digits)} ({arm_name(arm)})" for arm in ends)
+    return " to ".join(f"{number(found[arm], CATALOGUE[measure].digits)} ({arm_name(arm)})" for arm in ends)
 
 
 def rules(run: Run) -> list[str]:
@@ -219,19 +219,21 @@ def rules(run: Run) -> list[str]:
     oracle = next((a for a in treating(run) if rule[a] == ORACLE and a != usual), None)
     told = []
     if len(real) > 1:
-        means = [said.mean("alliance", arm) for arm in real]
+        means = [said.mean("alliance_all_sessions", arm) for arm in real]
         wide = max(means) - min(means)
         beside = (
-            "" if oracle is None else f", {percent(wide / abs(said.row('alliance', oracle)['mean']))} of what an oracle gains"
+            ""
+            if oracle is None
+            else f", {percent(wide / abs(said.row('alliance_all_sessions', oracle)['mean']))} of what an oracle gains"
         )
         told.append(
             f"Between rules that a service could follow the alliance (WAI, 1 to 7) differs by {number(wide)} "
-            f"points{beside}: from {_ends(said, 'alliance', run, real)}; dropout from "
+            f"points{beside}: from {_ends(said, 'alliance_all_sessions', run, real)}; dropout from "
             f"{_ends(said, 'dropout', run, real)} %."
         )
         other = [arm for arm in real if arm != usual]
         if other:
-            most = max(other, key=lambda arm: said.mean("alliance", arm))
+            most = max(other, key=lambda arm: said.mean("alliance_all_sessions", arm))
             told.append(f"Against {arm_name(usual)}, {arm_name(most)} has {apart_in(said, most, *SHORT)}.")
     if oracle is not None:
         told.append(

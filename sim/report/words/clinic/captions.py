@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sim.catalogue.measures import OF_CLINICS
+from sim.catalogue.measures import CATALOGUE
 from sim.measures import clinics as cm
 from sim.report.figures.clinic.service import panels_compared, remark_on
 from sim.report.figures.clinic.therapists import MOST_THERAPISTS, TRIAL_OUTCOMES, therapist_effects_of, treating
@@ -158,7 +158,7 @@ def _effects(run: Run) -> dict[str, Any]:
 def _seen_arms(run: Run, _: Told) -> str:
     table, parts = cm.rules_compared(run), []
     for measure in panels_compared(run):
-        m = OF_CLINICS[measure]
+        m = CATALOGUE[measure]
         rows = table[(table["measure"] == measure) & table["mean"].notna()].to_dict("records")
         values = "; ".join(f"{r['arm']} {with_interval(r, m.digits)}" for r in rows)
         parts.append(f"{m.title} ({m.unit}): {values}")
@@ -284,11 +284,11 @@ def tables(run: Run) -> list[Table]:
 
 
 def _table(name: str, title: str, table: pd.DataFrame, write: Callable[[Any, int], str], caption: str) -> Table:
-    measures = [m for m in OF_CLINICS if (table["measure"] == m).any()]
+    measures = [m for m in CATALOGUE if (table["measure"] == m).any()]
     rows = {(r["measure"], r["arm"]): r for r in table.to_dict("records")}
     arms = list(dict.fromkeys(table["arm"]))
     cells = [
-        [f"{OF_CLINICS[m].title} ({OF_CLINICS[m].unit})", *(_cell(rows.get((m, a)), OF_CLINICS[m].digits, write) for a in arms)]
+        [f"{CATALOGUE[m].title} ({CATALOGUE[m].unit})", *(_cell(rows.get((m, a)), CATALOGUE[m].digits, write) for a in arms)]
         for m in measures
     ]
     return {"id": name, "title": title, "heads": ["measure", *arms], "rows": cells, "caption": caption}
@@ -316,7 +316,8 @@ def _readings(run: Run) -> list[Table]:
         rows.append(
             [arm, with_interval(fit[arm]), with_interval(share, 1) if share else "–",
              "–" if effects is None else number(100 * effects.true_share, 1),
-             *(with_interval(compared[m, arm], OF_CLINICS[m].digits) for m in ("alliance", "dropout", "distress_change"))]
+             *(with_interval(compared[m, arm], CATALOGUE[m].digits)
+               for m in ("alliance_all_sessions", "dropout", "distress_last_rating"))]
         )  # fmt: skip
     caption = (
         "Being alike: correlation of a course's alliance with the product of both people's attachment (anxiety with "

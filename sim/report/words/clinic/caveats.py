@@ -32,7 +32,7 @@ def sampling(run: Run) -> list[str]:
     table = cm.rules_compared(run)
     apart = table[table["difference_low"].notna() & table["arm"].isin(treating(run))]
     said = []
-    wide = apart[apart["measure"] == "alliance"].to_dict("records")
+    wide = apart[apart["measure"] == "alliance_all_sessions"].to_dict("records")
     if wide:
         row = max(wide, key=lambda r: r["difference_high"] - r["difference_low"])
         half = (row["difference_high"] - row["difference_low"]) / 2
