@@ -289,8 +289,8 @@ def test_command_as_json(attune: Attune, small: Path) -> None:
     ("words", "said"),
     [
         (
-            ["--measure", "aliance_all_sessions"],
-            ["no measure 'aliance_all_sessions'", "did you mean 'alliance'", "dropout"],
+            ["--measure", "aliance"],
+            ["no measure 'aliance'", "did you mean 'alliance'", "dropout"],
         ),
         (["--measure", "sessions.wai_clint"], ["did you mean 'sessions.wai_client'"]),
         (["--measure", "fatigue"], ["of clinics only"]),

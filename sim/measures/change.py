@@ -10,8 +10,7 @@ import pandas as pd
 from sim.measures.courses import mean_of, treated
 from sim.measures.intervals import mean_interval
 from sim.measures.outcomes import blocks, by_arm, person_by_person
-from sim.scenario.arms import arm_named, arms, untreated_arm
-from sim.therapy.course import WEEKS_PER_MONTH
+from sim.scenario.arms import arms, untreated_arm
 
 if TYPE_CHECKING:
     from sim.simulation.tables import Run
@@ -34,9 +33,9 @@ def comparison_month(run: Run, arm: str) -> int:
     >>> sim.measures.comparison_month(run, "secure therapist")
     1
     """
-    months = run.assessments.loc[run.assessments["arm"] == arm, "month"]
-    planned = arm_named(run.scenario, arm).sessions / WEEKS_PER_MONTH
-    return int(months[months <= planned].max()) if len(months) else 0
+    block = blocks(run)[arm]
+    months = block.tables.get("assessments", {}).get("month", np.empty(0))
+    return int(max(months[months <= block.months], default=0))
 
 
 def untreated_differences(run: Run) -> dict[str, pd.Series]:
