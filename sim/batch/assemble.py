@@ -19,13 +19,13 @@ from sim.batch.chunk import NOTHING, SUMMARIES, Failure, Key, arms_of, conformed
 from sim.batch.plan import Places, Plan
 from sim.batch.progress import Log
 from sim.batch.resume import failures_in, finished_chunks, remove_chunks
-from sim.catalogue.columns import columns_of
+from sim.catalogue.columns import SOME_WHOLE, columns_of
 from sim.catalogue.measures import known_measures
 from sim.errors import StoreError
 from sim.files import folder_at, put_in_place, removed, synced, write_here
 from sim.measures.outcomes import sd_of, together
 from sim.scenario.points import scenario_at, table_of, told
-from sim.simulation.tidy import labels_of, may_be_missing
+from sim.simulation.tidy import labels_of
 from sim.storage import added as added_here
 from sim.storage import ledger as ledgers
 from sim.storage.names import CHUNKS, MANIFEST, SCENARIO
@@ -266,7 +266,7 @@ def _found(chunks: Chunks, table: str, column: str) -> Iterator[str]:
 
 def _as_frames_are(name: str, schema: pa.Schema) -> pa.Schema:
     """The schema with what pandas needs to read the same types back as those of a run in memory."""
-    whole = may_be_missing(name)
+    whole = {column for column, one in columns_of(name, clinic=True).items() if one.kind == SOME_WHOLE}
     empty = schema.empty_table().to_pandas()
     empty = empty.astype({column: "Int64" for column in whole if column in empty and column in schema.names})
     return schema.with_metadata(pa.Schema.from_pandas(empty, preserve_index=False).metadata)

@@ -115,7 +115,7 @@ def described(schema: pa.Schema, table: str, about: dict[str, str]) -> pa.Schema
     notes = {**(schema.metadata or {}), b"synthetic": SYNTHETIC.encode(), **{k.encode(): v.encode() for k, v in about.items()}}
     unknown = ("", "factor of the design, by address" if table == "points" else "of a mechanism or instrument that was added")
     meanings = {**POINT, **columns_of(table, clinic=True)}
-    fields = [f.with_metadata(dict(zip(("unit", "meaning"), meanings.get(f.name, unknown), strict=True))) for f in schema]
+    fields = [f.with_metadata(dict(zip(("unit", "meaning"), meanings.get(f.name, unknown)[:2], strict=True))) for f in schema]
     return pa.schema(fields, metadata=notes)
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
-from sim.catalogue.columns import BATCH_TABLES, CLINIC_CLIENTS, CLINIC_TABLES, ENSEMBLE_TABLES, TABLES
+from sim.catalogue.columns import BATCH_TABLES, CLINIC_CLIENTS, CLINIC_TABLES, ENSEMBLE_TABLES, TABLES, Described
 from sim.catalogue.measures import CATALOGUE, known_measures
 from sim.engine.wiring import Wiring, arguments, draws, resolve
 from sim.evidence.stationary import exchanges_of
@@ -243,27 +243,23 @@ def claims_table() -> str:
     )
 
 
-def _tables() -> dict[str, dict[str, tuple[str, str]]]:
-    return {**TABLES, **CLINIC_TABLES, **ENSEMBLE_TABLES, "clients": {**TABLES["clients"], **_of_clinics()}}
-
-
-def _of_clinics() -> dict[str, tuple[str, str]]:
-    return {name: (unit, f"clinics only: {meaning}") for name, (unit, meaning) in CLINIC_CLIENTS.items()}
-
-
 def result_tables() -> str:
     """Columns of the result tables."""
-    return "\n\n".join(
-        f"**{name}.parquet**\n\n" + table(("column", "unit", "meaning"), ((f"`{c}`", *d) for c, d in columns.items()))
-        for name, columns in _tables().items()
-    )
+    of_clinics = {name: one._replace(meaning=f"clinics only: {one.meaning}") for name, one in CLINIC_CLIENTS.items()}
+    tables = {**TABLES, **CLINIC_TABLES, **ENSEMBLE_TABLES}
+    return _described({**tables, "clients": {**tables["clients"], **of_clinics}})
 
 
 def batch_tables() -> str:
     """Columns of the tables that only batches have."""
+    return _described(BATCH_TABLES)
+
+
+def _described(tables: Mapping[str, Described]) -> str:
+    heads = ("column", "unit", "meaning")
     return "\n\n".join(
-        f"**{name}.parquet**\n\n" + table(("column", "unit", "meaning"), ((f"`{c}`", *d) for c, d in columns.items()))
-        for name, columns in BATCH_TABLES.items()
+        f"**{name}.parquet**\n\n" + table(heads, ((f"`{c}`", one.unit, one.meaning) for c, one in columns.items()))
+        for name, columns in tables.items()
     )
 
 

@@ -57,10 +57,10 @@ def column_names(clinic: bool) -> dict[str, tuple[str, str]]:
     """``table.column`` of every column that has a mean, with (unit, meaning)."""
     tables = [name for name in (*TABLES, *(CLINIC_TABLES if clinic else ())) if name != "exchanges"]
     return {
-        f"{table}.{column}": described
+        f"{table}.{column}": (described.unit, described.meaning)
         for table in tables
         for column, described in columns_of(table, clinic).items()
-        if described[0] not in _LABELS
+        if described.unit not in _LABELS
     }
 
 
