@@ -14,6 +14,7 @@ import pandas as pd
 
 from sim.catalogue.measures import CATALOGUE, SINCE_ARRIVAL, known_measures
 from sim.measures.intervals import mean_interval
+from sim.measures.outcomes import by_arm
 from sim.measures.persons import (
     GAVE_UP,
     LATER_ASKED,
@@ -61,6 +62,8 @@ def by_replicate(run: Run) -> pd.DataFrame:
     done = finished(run, everybody)
     done = done.assign(dropped=done["state"].isin(LEFT), change=done["distress_end"] - done["distress_arrival"])
     treated, came = done.groupby(ONE_CLINIC), everybody.assign(lost=everybody["state"] == "lost waiting").groupby(ONE_CLINIC)
+    begun = run.clients[run.clients["therapist"].notna()]
+    begun = begun.assign(insecurity=begun["therapist_anxiety_0_latent"] + begun["therapist_avoidance_0_latent"])
     found = {
         "alliance_all_sessions": treated["alliance"].mean(), "dropout": treated["dropped"].mean(),
         "distress_last_rating": treated["change"].mean(),
@@ -68,7 +71,7 @@ def by_replicate(run: Run) -> pd.DataFrame:
         "helped_of_all": early.groupby(ONE_CLINIC)["helped"].mean(),
         "helped_per_100_hours": 100.0 * treated["helped"].sum() / treated["sessions"].sum(),
         "fatigue": _by_clinic(run.therapists, "fatigue"),
-        "insecurity_met": _by_clinic(_insecurity_met(run), "insecurity"),
+        "insecurity_met": _by_clinic(begun, "insecurity"),  # of every course: a rule also decides who carries the clients
         **{f"distress_{n}_months": _distress_later(run, n) for n in SINCE_ARRIVAL},
     }  # fmt: skip
     helped = found["helped_of_all"]  # where nobody can be seen nobody is helped, by definition
@@ -82,12 +85,6 @@ def _by_clinic(table: pd.DataFrame, column: str) -> pd.Series:
     if table.empty or column not in table:
         return pd.Series(dtype=float, index=pd.MultiIndex.from_arrays([[], []], names=ONE_CLINIC))
     return table.assign(arm=table["arm"].astype("str")).groupby(ONE_CLINIC)[column].mean()
-
-
-def _insecurity_met(run: Run) -> pd.DataFrame:
-    """Latent anxiety plus avoidance of the therapist as every course begins: a rule also decides who carries the clients."""
-    rows = run.clients[run.clients["therapist"].notna()]
-    return rows.assign(insecurity=rows["therapist_anxiety_0_latent"] + rows["therapist_avoidance_0_latent"])
 
 
 def _distress_later(run: Run, months: int) -> pd.Series:
@@ -166,13 +163,14 @@ def per_therapist(run: Run) -> pd.DataFrame:
     means over weeks, and ``supervised``: whether ever.
     """
     rows = run.clients[run.clients["therapist"].notna()]
-    rows = rows.assign(
-        arm=rows["arm"].astype("str"), therapist=rows["therapist"].astype("int64"), alliance=_alliance_of(run, rows)
-    )
-    over = ~rows["ending"].isin(["censored", "transferred"])
-    rows = rows.assign(change=rows["distress_end"] - rows["distress_0"], dropped=(rows["ending"] == "dropout").where(over))
+    rows = rows.assign(arm=rows["arm"].astype("str"), therapist=rows["therapist"].astype("int64"))
+    if "wai_client_mean" in rows:
+        alliance = rows["wai_client_mean"].to_numpy()
+    else:
+        alliance = pd.concat(by_arm(run, "alliance_all_sessions")).reindex(pd.MultiIndex.from_frame(rows[ONE_PERSON])).to_numpy()
+    dropped = (rows["ending"] == "dropout").where(~rows["ending"].isin(["censored", "transferred"])).astype(float)
     key = [*ONE_CLINIC, "therapist"]
-    grouped = rows.assign(dropped=rows["dropped"].astype(float)).groupby(key)
+    grouped = rows.assign(alliance=alliance, change=rows["distress_end"] - rows["distress_0"], dropped=dropped).groupby(key)
     table = pd.DataFrame({
         "style": grouped["therapist_style"].first().astype("str"), "clients": grouped["client"].nunique(),
         "sessions": grouped["sessions_attended"].sum(), "alliance": grouped["alliance"].mean(),
@@ -181,18 +179,6 @@ def per_therapist(run: Run) -> pd.DataFrame:
            for name in ("anxiety", "avoidance") for when in ("0", "end")},
     })  # fmt: skip
     return (table if run.therapists.empty else _with_weeks(run, table, key)).reset_index()
-
-
-def _alliance_of(run: Run, rows: pd.DataFrame) -> Any:
-    """Mean WAI rating of each course in a client table."""
-    if "wai_client_mean" in rows:
-        return rows["wai_client_mean"]
-    if run.sessions.empty:
-        return np.full(len(rows), np.nan)
-    rated = run.sessions[[*ONE_PERSON, "wai_client"]]
-    means = rated.assign(arm=rated["arm"].astype("str")).groupby(ONE_PERSON)["wai_client"].mean()
-    wanted = pd.MultiIndex.from_arrays([rows["arm"].astype("str"), rows["replicate"], rows["client"]])
-    return means.reindex(wanted).to_numpy()
 
 
 def _with_weeks(run: Run, table: pd.DataFrame, key: list[str]) -> pd.DataFrame:
