@@ -48,6 +48,8 @@ __all__ = [
 
 _COMPARED = ["arm", "mean", "low", "high", "n", "difference", "difference_low", "difference_high"]
 _BEGAN = ["therapist", "begin_week"]
+#: Measures of clinics that are means over people.
+OF_PEOPLE = ("alliance_all_sessions", "dropout", "distress_last_rating")
 #: Session at which somebody who is no better than at the first counts as at risk.
 EARLY_SESSION = 4
 
@@ -59,14 +61,12 @@ def by_replicate(run: Run) -> pd.DataFrame:
     """The measures of clinics in each arm and replicate (index), in their plain unit: proportions from 0 to 1."""
     everybody = people(run)
     early = everybody[everybody["arrival_week"] <= last_beginning(run.scenario)]  # nobody, where no course can end in time
-    done = finished(run, everybody)
-    done = done.assign(dropped=done["state"].isin(LEFT), change=done["distress_end"] - done["distress_arrival"])
-    treated, came = done.groupby(ONE_CLINIC), everybody.assign(lost=everybody["state"] == "lost waiting").groupby(ONE_CLINIC)
+    treated = outcomes_of_people(run).groupby(ONE_CLINIC)
+    came = everybody.assign(lost=everybody["state"] == "lost waiting").groupby(ONE_CLINIC)
     begun = run.clients[run.clients["therapist"].notna()]
     begun = begun.assign(insecurity=begun["therapist_anxiety_0_latent"] + begun["therapist_avoidance_0_latent"])
     found = {
-        "alliance_all_sessions": treated["alliance"].mean(), "dropout": treated["dropped"].mean(),
-        "distress_last_rating": treated["change"].mean(),
+        **{name: treated[name].mean() for name in OF_PEOPLE},
         "weeks_waited": came["weeks_waited"].mean(), "lost_waiting": came["lost"].mean(), "helped": treated["helped"].mean(),
         "helped_of_all": early.groupby(ONE_CLINIC)["helped"].mean(),
         "helped_per_100_hours": 100.0 * treated["helped"].sum() / treated["sessions"].sum(),
@@ -79,6 +79,16 @@ def by_replicate(run: Run) -> pd.DataFrame:
     names = [arm.name for arm in run.scenario.arms]
     every = pd.MultiIndex.from_product([names, range(run.scenario.replicates)], names=ONE_CLINIC)
     return pd.DataFrame({name: values.reindex(every).astype(float) for name, values in found.items()}, index=every)
+
+
+def outcomes_of_people(run: Run) -> pd.DataFrame:
+    """The people who could finish (``finished``) with what is measured on each: ``OF_PEOPLE``, in plain units."""
+    done = finished(run)
+    return done.assign(
+        alliance_all_sessions=done["alliance"],
+        dropout=done["state"].isin(LEFT),
+        distress_last_rating=done["distress_end"] - done["distress_arrival"],
+    )
 
 
 def _by_clinic(table: pd.DataFrame, column: str) -> pd.Series:
@@ -297,16 +307,6 @@ def pair_compatibility(run: Run) -> pd.DataFrame:
     return compared(pd.Series(list(found.values()), index=index, dtype=float), run.scenario)
 
 
-def _outcomes(run: Run) -> pd.DataFrame:
-    """The people who could finish, with the measures of one person: ``dropout`` in % (100 or 0), the others as they are."""
-    done = finished(run)
-    return done.assign(
-        alliance_all_sessions=done["alliance"],
-        dropout=100.0 * done["state"].isin(LEFT),
-        distress_last_rating=done["distress_end"] - done["distress_arrival"],
-    )
-
-
 def off_track(run: Run) -> pd.DataFrame:
     """Dropout and change in distress of people at risk and of the others, the same people in every arm.
 
@@ -324,7 +324,7 @@ def off_track(run: Run) -> pd.DataFrame:
         s.pivot(index=["replicate", "client"], columns="session", values="distress").reindex(columns=[1, EARLY_SESSION]).dropna()
     )
     risk = (wide[EARLY_SESSION] >= wide[1]).rename("at_risk").reset_index()
-    done = _outcomes(run)
+    done = outcomes_of_people(run)
     asked = done[done["sessions"] >= EARLY_SESSION].groupby(["replicate", "client"])["arm"].nunique()
     everywhere = asked[asked == len(run.scenario.arms) - len(unseen_arms(run.scenario))].index
     done = done.merge(risk, on=["replicate", "client"])
@@ -332,8 +332,8 @@ def off_track(run: Run) -> pd.DataFrame:
     parts = []
     for group, at_risk in (("at risk", True), ("others", False)):
         mine = done[done["at_risk"] == at_risk]
-        for measure in ("dropout", "distress_last_rating"):
-            each = compared(mine.groupby(ONE_CLINIC)[measure].mean(), run.scenario)
+        for measure in OF_PEOPLE[1:]:
+            each = compared(CATALOGUE[measure].scale * mine.groupby(ONE_CLINIC)[measure].mean(), run.scenario)
             parts.append(
                 each.assign(group=group, measure=measure, people=mine.groupby("arm").size().reindex(each["arm"]).to_numpy())
             )
@@ -350,8 +350,8 @@ def handed_over(run: Run, against: str | None = None) -> pd.DataFrame:
     had no other therapist. Alliance is over all sessions of a person, with either therapist; giving up between two counts as
     dropping out.
     """
-    done = _outcomes(run)
-    key, measured, rows = ["replicate", "client"], ["alliance_all_sessions", "dropout", "distress_last_rating"], []
+    done, key, rows = outcomes_of_people(run), ["replicate", "client"], []
+    scales = pd.Series({name: CATALOGUE[name].scale for name in OF_PEOPLE})
     other = reference(run.scenario) if against is None else against
     usual = done[done["arm"] == other].set_index(key)
     for arm in run.scenario.arms:
@@ -361,8 +361,8 @@ def handed_over(run: Run, against: str | None = None) -> pd.DataFrame:
         both = both[(mine.loc[both, _BEGAN].to_numpy() == usual.loc[both, _BEGAN].to_numpy()).all(axis=1)]
         if arm.name == other or not len(both):
             continue
-        here, there = (table.loc[both, measured].groupby(level="replicate").mean() for table in (mine, usual))
-        for measure in measured:
+        here, there = (scales * table.loc[both, [*OF_PEOPLE]].groupby(level="replicate").mean() for table in (mine, usual))
+        for measure in OF_PEOPLE:
             apart = mean_interval(here[measure] - there[measure])
             rows.append({"arm": arm.name, "measure": measure, "mean": here[measure].mean(), "usual": there[measure].mean(),
                          "difference": apart["mean"], "low": apart["low"], "high": apart["high"], "people": len(both),

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from sim.catalogue.columns import BATCH_TABLES, CLINIC_CLIENTS, CLINIC_TABLES, ENSEMBLE_TABLES, TABLES, Described
-from sim.catalogue.measures import CATALOGUE, known_measures
+from sim.catalogue.measures import CATALOGUE
 from sim.engine.wiring import Wiring, arguments, draws, resolve
 from sim.evidence.stationary import exchanges_of
 from sim.measurement import instruments
@@ -264,12 +264,16 @@ def _described(tables: Mapping[str, Described]) -> str:
 
 
 def outcomes_tables() -> str:
-    """The measures of batches: of clients, and of clinics."""
+    """The catalogue of measures: of clients, of clinics, and of whole runs."""
+    titles = {
+        "client": "Of clients (a mean over the clients who have a value)",
+        "clinic": "Of clinics (one value a replicate)",
+        "run": "Of whole runs (one number a run, which batches do not keep)",
+    }
     parts = []
-    titles = {"Of clients (a mean over the clients who have a value)": False, "Of clinics (one value a replicate)": True}
-    for title, clinic in titles.items():
-        rows = ((f"`{name}`", CATALOGUE[name].plain_unit, CATALOGUE[name].definition) for name in known_measures(clinic))
-        parts.append(f"**{title}**\n\n" + table(("measure", "unit", "meaning"), rows))
+    for kind, title in titles.items():
+        rows = ((f"`{name}`", one.plain_unit, one.title, one.definition) for name, one in CATALOGUE.items() if kind in one.of)
+        parts.append(f"**{title}**\n\n" + table(("measure", "unit", "in short", "meaning"), rows))
     return "\n\n".join(parts)
 
 
