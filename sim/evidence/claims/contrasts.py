@@ -27,7 +27,7 @@ from sim.evidence.claims.quantities import Measured, measured, needs_exchanges, 
 from sim.measures.intervals import mean_interval
 from sim.naming import nearest
 from sim.runs.run import run
-from sim.scenario.scenario import from_spec
+from sim.scenario.scenario import Scenario, from_spec
 from sim.theory.claims import claims
 
 _MERGED = ("parameters", "lesions", "cut", "clamp")
@@ -235,6 +235,15 @@ def _arm(overlay: Mapping[str, Any]) -> str:
     return json.dumps(overlay, sort_keys=True)
 
 
+def scenario_of(overlay: Mapping[str, Any], clients: int, *, inside: bool = False) -> Scenario:
+    """The scenario of one side, with so many clients where none needs more; ``inside``: followed exchange by exchange."""
+    spec = overlaid(table()["base"], overlay)
+    spec["clients_per_arm"] = clients * int(spec["clients_per_arm"]) // int(table()["base"]["clients_per_arm"])
+    if inside:
+        spec["record"] = {"exchanges": {"clients": list(range(min(clients, _FOLLOWED)))}}
+    return from_spec({"question": "Does the claim hold?", **spec}, "claims")
+
+
 def _wanted(chosen: Sequence[Contrast], ablated: bool) -> dict[str, set[str]]:
     """Every arm that is to be run, once, and what is to be measured in it."""
     arms: dict[str, set[str]] = {}
@@ -267,17 +276,13 @@ def findings(
     if threads is not None and threads < 1:
         raise UsageError("threads must be at least 1")
     chosen = contrasts(wanted)
-    usual = int(table()["base"]["clients_per_arm"])
-    n = usual if clients is None else clients
+    n = int(table()["base"]["clients_per_arm"]) if clients is None else clients
     arms = _wanted(chosen, ablated)
 
     def lived(item: tuple[str, set[str]]) -> tuple[str, dict[str, Measured]]:
         arm, names = item
-        spec = overlaid(table()["base"], {"parameters": dict(parameters or {})}, json.loads(arm), under or {})
-        spec["clients_per_arm"] = n * int(spec["clients_per_arm"]) // usual  # some contrasts need more
-        if any(map(needs_exchanges, names)):
-            spec["record"] = {"exchanges": {"clients": list(range(min(n, _FOLLOWED)))}}
-        found = run(from_spec({"question": "Does the claim hold?", **spec}, "claims"), seed, threads=1)
+        spec = overlaid({"parameters": dict(parameters or {})}, json.loads(arm), under or {})
+        found = run(scenario_of(spec, n, inside=any(map(needs_exchanges, names))), seed, threads=1)
         return arm, {name: measured(found, name) for name in sorted(names)}
 
     results: dict[str, dict[str, Measured]] = {}
