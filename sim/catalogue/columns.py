@@ -11,7 +11,6 @@ from sim.measurement.responses import MOST_ITEMS, OCCASIONS, RATERS
 from sim.people.state import DYAD
 from sim.theory.regions import REGIONS, ROLES
 from sim.theory.styles import STYLES
-from sim.therapy.course import RUPTURE_TYPES
 from sim.therapy.exchange import EXCHANGE
 from sim.therapy.session import ENDINGS
 
@@ -110,7 +109,8 @@ SESSIONS: Described = _table({
     "cats_avoidant": ("mean item 1-6", "the client's avoidant-fearful attachment to this therapist (CATS), questionnaire"),
     "cats_preoccupied": ("mean item 1-6", "the client's preoccupied-merger attachment to this therapist (CATS), questionnaire"),
     "ruptures": ("count", "ruptures in this session", WHOLE),
-    "rupture_type": ("label", "none, withdrawal, confrontation or both", "", RUPTURE_TYPES),
+    "rupture_type": ("label", "none, withdrawal, confrontation or both", "",
+        ("none", "withdrawal", "confrontation", "both")),
     "ruptures_client_reported": ("0 or 1", "whether the client reports a rupture of this session", WHOLE),
     "ruptures_observer_reported": ("0 or 1", "whether an observer codes one", WHOLE),
     "repairs": ("count", DYAD["repairs"].meaning, WHOLE),

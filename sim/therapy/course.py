@@ -75,7 +75,6 @@ CHECKED = (
     "therapist_trust",
     "client_engagement",
 )
-RUPTURE_TYPES = ("none", "withdrawal", "confrontation", "both")
 
 
 @dataclass
@@ -229,7 +228,7 @@ def session_rows(world: World, rows: np.ndarray) -> dict[str, np.ndarray]:
             key = f"{name}_to_{partner}_latent"
             out[key] = ecr_score(d[f"{role}_{name}"][rows])
     out["ruptures"] = d.withdrawals[rows] + d.confrontations[rows]
-    out["rupture_type"] = (d.withdrawals[rows] > 0) * 1 + (d.confrontations[rows] > 0) * 2
+    out["rupture_type"] = (d.withdrawals[rows] > 0) * 1 + (d.confrontations[rows] > 0) * 2  # labels: catalogue/columns.py
     return out
 
 
