@@ -162,15 +162,22 @@ def test_summaries_are_the_measures_of_single_runs(whole: Path) -> None:
         ]
         return row.iloc[0] if len(row) else None
 
-    late, growth, untreated = measures.late_alliance(run), measures.growth_by_arm(run), measures.untreated_differences(run)
+    late, untreated = measures.by_arm(run, "alliance"), measures.untreated_differences(run)
     for arm in ("secure", "dismissing"):
         for replicate in range(3):
             only = run.clients[(run.clients["arm"] == arm) & (run.clients["replicate"] == replicate)]
             sessions = run.sessions[(run.sessions["arm"] == arm) & (run.sessions["replicate"] == replicate)]
-            for values, measure in ((late[arm], "alliance"), (growth[arm], "alliance_growth"),
-                                    (measures.assessed_change(run, arm), "distress_change")):  # fmt: skip
-                here = values[values.index.get_level_values("replicate") == replicate].dropna()
-                row = mean(measure, arm, replicate)
+            held = sessions.groupby("client")["session"].transform("max")
+            last, first = (
+                sessions[which].groupby("client")["wai_client"].mean()
+                for which in (sessions["session"] > held - np.ceil(held / 3), sessions["session"] <= np.ceil(held / 3))
+            )
+            months = run.assessments[(run.assessments["arm"] == arm) & (run.assessments["replicate"] == replicate)]
+            wide = months.pivot(index="client", columns="month", values="distress")
+            change = wide[sim.measures.comparison_month(run, arm)] - wide[0]
+            grown = (last - first)[sessions.groupby("client")["session"].max() >= 3]
+            for values, measure in ((last, "alliance"), (grown, "alliance_growth"), (change, "distress_change")):
+                here, row = values.dropna(), mean(measure, arm, replicate)
                 assert row["n"] == len(here) and row["mean"] == pytest.approx(here.mean()), measure
                 assert row["sd"] == pytest.approx(here.std(ddof=1)), measure
             assert mean("dropout", arm, replicate)["mean"] == pytest.approx((only["ending"] == "dropout").mean())
@@ -178,7 +185,8 @@ def test_summaries_are_the_measures_of_single_runs(whole: Path) -> None:
             assert mean("empathy", arm, replicate)["mean"] == pytest.approx(
                 sessions.groupby("client")["empathy_client"].mean().mean()
             )
-            share = measures.repaired_share(sessions)
+            sums = sessions.groupby("client")[["repairs", "ruptures"]].sum().query("ruptures > 0")
+            share = sums["repairs"] / sums["ruptures"]
             assert (mean("repaired", arm, replicate) is None) == share.empty
             assert share.empty or mean("repaired", arm, replicate)["mean"] == pytest.approx(share.mean())
             change = only["client_anxiety_end_latent"] - only["client_anxiety_0_latent"]

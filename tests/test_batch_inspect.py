@@ -401,13 +401,13 @@ def test_two_runs_of_the_same_people_are_compared_client_by_client(place: Path, 
     store.save(warmer, tmp_path / "warmer")
     found = sim.compare_folders(place / "run", tmp_path / "warmer")
     mine = row_of(found.table, arm="secure", measure="alliance")
-    apart = measures.late_alliance(warmer)["secure"] - measures.late_alliance(run)["secure"]
+    apart = measures.by_arm(warmer, "alliance")["secure"] - measures.by_arm(run, "alliance")["secure"]
     assert mine["n"] == 36 and mine["over"] == "clients"
     assert mine["difference"] == pytest.approx(apart.mean(), abs=1e-12)
     ends = stats.ttest_1samp(apart, 0.0).confidence_interval(0.95)
     assert (mine["low"], mine["high"]) == pytest.approx(tuple(ends), abs=1e-12)
     change = row_of(found.table, arm="nobody", measure="distress_change")
-    assert change["a"] == pytest.approx(measures.assessed_change(run, "nobody").mean()) and change["difference"] == 0
+    assert change["a"] == pytest.approx(measures.by_arm(run, "distress_change")["nobody"].mean()) and change["difference"] == 0
     for measure, column in (("dropout", "dropout"), ("improved", "improved")):
         kept = run.clients[(run.clients["arm"] == "secure") & (run.clients["sessions_attended"] > 0)]
         assert row_of(found.table, arm="secure", measure=measure)["a"] == pytest.approx((kept["ending"] == column).mean())
@@ -420,7 +420,7 @@ def test_other_people_are_two_groups(place: Path, tmp_path: Path) -> None:
     store.save(run, tmp_path / "b")
     found = compare_folders(place / "run", tmp_path / "b", "alliance")
     assert list(found.table["arm"]) == ["secure"] and found.table["over"].iloc[0] == "36 + 36 clients"
-    a, b = (measures.late_alliance(r)["secure"] for r in (sim.open_run(place / "run"), run))
+    a, b = (measures.by_arm(r, "alliance")["secure"] for r in (sim.open_run(place / "run"), run))
     ends = stats.ttest_ind(b, a, equal_var=False).confidence_interval(0.95)
     assert tuple(found.table[["low", "high"]].iloc[0]) == pytest.approx(tuple(ends))
     said = "; ".join(found.notes)

@@ -79,7 +79,7 @@ def test_contrast_is_sound(contrast: Contrast) -> None:
     if mechanisms and len(contrast.cells) > 1 and not lenient:
         assert contrast.without is not None, "nothing is taken out: how would one see that the mechanism does it?"
     for arm in tested._wanted([contrast], ablated=True):
-        tested._scenario(arm, 30, False, {})
+        tested.scenario_of(json.loads(arm), 30)
 
 
 def test_weights_of_four_sides_cancel() -> None:

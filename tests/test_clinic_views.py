@@ -16,6 +16,7 @@ from scipy import stats
 
 import sim
 from sim import measures
+from sim.catalogue.measures import measures_of_runs
 from sim.measures import clinics as cm
 from sim.report.figures import chosen
 from sim.report.pages import run as report
@@ -141,26 +142,26 @@ def test_arms_are_compared_replicate_by_replicate(by_hand: Any) -> None:
     each = cm.by_replicate(by_hand)
     assert each.loc[("a", 0), "dropout"] == 0.5 and each.loc[("a", 1), "dropout"] == 0.0
     assert rows["dropout", "a"]["mean"] == pytest.approx(25.0)  # the mean of replicates, not of the three people
-    assert each.loc[("a", 0), "distress_change"] == pytest.approx((-8 - 2) / 2)
+    assert each.loc[("a", 0), "distress_last_rating"] == pytest.approx((-8 - 2) / 2)
     assert each.loc[("a", 0), "weeks_waited"] == pytest.approx((0 + 2 + 4) / 3)
     assert each.loc[("a", 0), "lost_waiting"] == pytest.approx(1 / 3)
     assert each.loc[("a", 0), "helped_per_100_hours"] == pytest.approx(100 * 1 / 8)
     assert each.loc[("a", 0), "helped_of_all"] == pytest.approx(1 / 3)
     assert rows["fatigue", "a"]["mean"] == pytest.approx(0.1 * (1.5 + 2.5) / 2)
     apart = np.array([4.0 - 4.75, 4.0 - 6.0])  # alliance of b less a in each replicate
-    row = rows["alliance", "b"]
+    row = rows["alliance_all_sessions", "b"]
     half = stats.t.ppf(0.975, 1) * apart.std(ddof=1) / np.sqrt(2)
     assert row["difference"] == pytest.approx(apart.mean())
     assert (row["difference_low"], row["difference_high"]) == pytest.approx((apart.mean() - half, apart.mean() + half))
-    assert np.isnan(rows["alliance", "a"]["difference"])
-    assert rows["dropout", "a"]["low"] == 0 and rows["alliance", "a"]["high"] == 7  # scales end somewhere
+    assert np.isnan(rows["alliance_all_sessions", "a"]["difference"])
+    assert rows["dropout", "a"]["low"] == 0 and rows["alliance_all_sessions", "a"]["high"] == 7  # scales end somewhere
 
 
 def test_therapists_one_by_one(by_hand: Any) -> None:
     t = cm.per_therapist(by_hand).set_index(["arm", "replicate", "therapist"])
     first = t.loc["a", 0, 0]
     assert (first["clients"], first["sessions"], first["alliance"]) == (2, 7, 4.5)
-    assert first["distress_change"] == pytest.approx((-8 - 1) / 2)
+    assert first["distress_last_rating"] == pytest.approx((-8 - 1) / 2)
     assert first["dropout"] == 0.0  # of the one course that is over: the other was handed on
     assert np.isnan(t.loc["b", 1, 1]["dropout"])
     assert (first["anxiety_0"], first["anxiety_end"]) == pytest.approx((2.9, 2.8)) and first["supervised"]
@@ -172,8 +173,12 @@ def test_who_loses_a_therapist_is_compared_with_who_began_alike(by_hand: Any) ->
     by_hand.clients.loc[by_hand.clients["arm"].eq("b") & by_hand.clients["client"].eq(1), "begin_week"] = 3
     del by_hand._people
     table = cm.handed_over(by_hand, against="b").set_index("measure")
-    assert table.loc["alliance", "difference"] == pytest.approx(4.5 - 5.0) and table.loc["dropout", "difference"] == 100
-    assert table.loc["alliance", "people"] == 1 and table.loc["alliance", "share"] == pytest.approx(1 / 3)
+    assert (
+        table.loc["alliance_all_sessions", "difference"] == pytest.approx(4.5 - 5.0) and table.loc["dropout", "difference"] == 100
+    )
+    assert table.loc["alliance_all_sessions", "people"] == 1 and table.loc["alliance_all_sessions", "share"] == pytest.approx(
+        1 / 3
+    )
 
 
 def test_treated_people_of_a_clinic_count_once(by_hand: Any) -> None:
@@ -182,7 +187,7 @@ def test_treated_people_of_a_clinic_count_once(by_hand: Any) -> None:
             by_hand.clients[f"{name}_arrival{kind}"] = by_hand.clients["distress_arrival"]
     table = measures.treated(by_hand)
     assert len(table) == 6 and table["sessions_attended"].tolist() == [4, 4, 2, 1, 4, 2]
-    assert measures.dropout_share(by_hand) == pytest.approx(2 / 6)
+    assert pd.concat(measures.by_arm(by_hand, "dropout").values()).tolist() == [0, 1, 0, 1, 0, 0]
 
 
 def test_only_who_had_time_to_finish_counts(by_hand: Any) -> None:
@@ -286,14 +291,16 @@ def test_answer_and_doubts_have_no_missing_numbers(which: str) -> None:
     table = measures.answer_table(run)
     assert list(table) == ["measure", *(arm.name for arm in run.scenario.arms)]
     assert sum(int(n.replace(",", "")) for n in table.iloc[0, 1:]) == len(cm.people(run))
-    assert all(isinstance(f(run), float) for f in measures.MEASURES.values())
+    assert all(isinstance(measures.number(run, name), float) for name in measures_of_runs(clinic=True))
     if run.scenario.replicates == 1:
         assert "one replicate" in said[0] and "[" not in said[0]
 
 
 def test_answers_say_what_their_arms_differ_in() -> None:
     rules, trial, load = (answer.paragraph(a_run(name)) for name in ("rules", "trial", "load"))
-    apart = {r["arm"]: r for r in cm.rules_compared(a_run("rules")).query("measure == 'alliance'").to_dict("records")}
+    apart = {
+        r["arm"]: r for r in cm.rules_compared(a_run("rules")).query("measure == 'alliance_all_sessions'").to_dict("records")
+    }
     assert "no service could do it" in rules and f"{abs(apart['o']['difference']):.2f}" in rules
     assert "in truth" in trial and "exclude zero in" in trial
     assert "after arrival" in load and "fatigue" in load.lower() + " ".join(answer.in_detail(a_run("load"))).lower()
@@ -306,7 +313,7 @@ def test_bounds_and_thought_experiments_are_marked_on_the_figure() -> None:
     labels = "\n".join(t.get_text() for t in figure.axes[0].get_yticklabels())
     assert "upper bound" in labels and "thought experiment" in labels
     shown = "\n".join(t.get_text() for t in figure.axes[0].texts)
-    row = cm.rules_compared(a_run("rules")).query("measure == 'alliance' and arm == 'o'").iloc[0]
+    row = cm.rules_compared(a_run("rules")).query("measure == 'alliance_all_sessions' and arm == 'o'").iloc[0]
     assert f"{row['difference']:+.2f}".replace("-", "−") in shown
 
 
@@ -374,6 +381,6 @@ def test_at_risk_are_people_who_could_be_asked_in_every_arm() -> None:
 
 def test_alliance_is_compared_without_sessions_too() -> None:
     kept, left_out = (sim.from_spec({**BASE, "record": {"sessions": sessions}}, "kept") for sessions in (True, False))
-    for name in ("mean_alliance", "ruptures_per_session"):
+    for name in ("alliance_all_sessions", "ruptures"):
         effect = sim.compare(kept, left_out, seeds=[2], measure=name).iloc[0]
         assert effect["a"] == effect["b"] > 0

@@ -389,8 +389,8 @@ def test_reports_and_measures_cope(design: str, tmp_path: Path) -> None:
     if design == "clinic":
         mine, theirs = (clinic_measures.people(r)["alliance"].mean() for r in (found, whole))
     else:
-        mine, theirs = sim.measures.therapy.alliance_growth(found), sim.measures.therapy.alliance_growth(whole)
-        assert 0 <= sim.measures.therapy.alliance_share_between_arms(found) <= 1
+        mine, theirs = sim.measures.alliance_growth(found), sim.measures.alliance_growth(whole)
+        assert 0 <= sim.measures.alliance_share_between_arms(found) <= 1
         again = found.scenario.but(avoidance_warmth_cost=0.2)
         effect = sim.compare(found.scenario.but(record={}), again.but(record={}), seeds=range(2))
         assert effect["difference"].notna().all()

@@ -19,6 +19,7 @@ from sim.evidence.patterns.pooling import (
     studies,
 )
 from sim.evidence.patterns.studies import SETTINGS, TIMES
+from sim.evidence.patterns.validation import STATISTICS
 
 OUTPATIENT = next(i for i, one in enumerate(SETTINGS) if one.caseload == 12)  # sixteen sessions, caseload of 12
 SHARED = np.random.default_rng(7)
@@ -106,10 +107,10 @@ def times(name: str, *which: str) -> list[str]:
 WAI = [column for rater in ("client", "therapist") for column in times(f"wai_{rater}")]
 EMPATHY = [column for rater in ("client", "observer", "therapist") for column in times(f"empathy_{rater}")]
 CORRELATIONS = [
-    (values.client_anxiety_alliance_r, "client_anxiety_0", times("wai_client", "early", "middle"), 50, 0.25, 1),
-    (values.client_avoidance_alliance_r, "client_avoidance_0", times("wai_client", "early", "middle"), 50, -0.25, 1),
-    (values.empathy_outcome_r, "distress_end", EMPATHY, 75, -0.4, -1),
-    (values.alliance_outcome_r, "distress_end", WAI, 100, -0.4, -1),
+    (STATISTICS["1.1"], "client_anxiety_0", times("wai_client", "early", "middle"), 50, 0.25, 1),
+    (STATISTICS["1.2"], "client_avoidance_0", times("wai_client", "early", "middle"), 50, -0.25, 1),
+    (STATISTICS["4.1"], "distress_end", EMPATHY, 75, -0.4, -1),
+    (STATISTICS["5.1"], "distress_end", WAI, 100, -0.4, -1),
 ]
 
 
@@ -126,7 +127,7 @@ def test_every_rater_and_time_is_used() -> None:
     base = rated("distress_end", WAI, n, 0.0).iloc[: 16 * n]
     base["wai_therapist_last"] = -base["distress_end"] + 1e-3 * base["wai_client_last"]
     cut = studies(base, n)
-    mixed, turn = values._mixed(cut, values._ALLIANCE)
+    mixed, turn = values._mixed(cut, values.ALLIANCE)
     r = grouped_correlations(mixed, -cut["distress_end"], cut["study"])["r"]
     assert (r > 0.9).sum() == 1 and np.unique(turn).size == 16
 
@@ -146,8 +147,8 @@ def test_two_ratings_of_one_session() -> None:
 def test_community_patterns() -> None:
     a, b = correlated(325, 0.3, 4)
     table = people(1300, distress=b, avoidance=a, anxiety=-a)
-    assert values.community_avoidance_distress_r(table).value == pytest.approx(0.3)
-    assert values.community_anxiety_distress_r(table).value == pytest.approx(-0.3)
+    assert STATISTICS["16.1"](table).value == pytest.approx(0.3)
+    assert STATISTICS["16.2"](table).value == pytest.approx(-0.3)
     today, later = correlated(200, 0.8, 3)
     true = people(600, anxiety_true=today, anxiety_true_later=later, avoidance_true=today, avoidance_true_later=later)
     assert values.untreated_attachment_r(true).value == pytest.approx(0.8)
@@ -202,10 +203,10 @@ def test_current_pairs() -> None:
     table = people(144, wai_client_current=wai, wai_therapist_current=wai - 3.0)
     # Gone before: half of those who rate it with seven.
     table.loc[::4, ["wai_client_current", "wai_therapist_current"]] = np.nan
-    assert values.client_alliance_mean(table).value == pytest.approx((1.0 + 2 * 0.5) / 3)
-    assert values.therapist_alliance_mean(table).value == pytest.approx((0.5 + 0.0) / 3)
+    assert STATISTICS["x1"](table).value == pytest.approx((1.0 + 2 * 0.5) / 3)
+    assert STATISTICS["x3"](table).value == pytest.approx((0.5 + 0.0) / 3)
     expected = np.std([1.0] * 12 + [0.5] * 24, ddof=1)
-    assert values.client_alliance_sd(table).value == pytest.approx(expected) and values.client_alliance_sd(table).studies == 3
+    assert STATISTICS["x2"](table).value == pytest.approx(expected) and STATISTICS["x2"](table).studies == 3
 
 
 def test_therapist_share() -> None:
@@ -219,8 +220,8 @@ def test_therapist_share() -> None:
     found = values.therapist_share_outcome(table)
     assert found.studies == 8 and found.value == pytest.approx(0.1, abs=0.03) and found.error < 0.025
     last = table.assign(wai_client_last=end - intake, wai_therapist_last=end * 0 + therapist % 7 + rng.normal(size=n * size))
-    assert directions.therapist_share_alliance(last).parts["client_rated_share"][0] == pytest.approx(found.value, abs=1e-3)
-    assert directions.therapist_share_alliance_by_rater(last).parts["therapist_rated_share"][0] == pytest.approx(0.8, abs=0.1)
+    assert STATISTICS["5.12"](last).parts["client_rated_share"][0] == pytest.approx(found.value, abs=1e-3)
+    assert STATISTICS["5.13"](last).parts["therapist_rated_share"][0] == pytest.approx(0.8, abs=0.1)
     small = table.assign(setting=next(i for i, one in enumerate(SETTINGS) if one.caseload < 10))
     assert values.therapist_share_outcome(small).studies == 0
 
@@ -409,9 +410,9 @@ def test_two_peoples_styles() -> None:
     draws = {f"{role}_{name}_0": rng.normal(size=n) for role in ("client", "therapist") for name in ("anxiety", "avoidance")}
     lean = draws["therapist_avoidance_0"] - draws["therapist_anxiety_0"]
     for function, product in (
-        (directions.avoidance_by_avoidance, draws["client_avoidance_0"] * draws["therapist_avoidance_0"]),
-        (directions.anxiety_by_anxiety, draws["client_anxiety_0"] * draws["therapist_anxiety_0"]),
-        (directions.anxiety_by_dismissing, draws["client_anxiety_0"] * lean),
+        (STATISTICS["3.1"], draws["client_avoidance_0"] * draws["therapist_avoidance_0"]),
+        (STATISTICS["3.3"], draws["client_anxiety_0"] * draws["therapist_anxiety_0"]),
+        (STATISTICS["3.2"], draws["client_anxiety_0"] * lean),
     ):
         parts = function(people(n, wai_client_early=-product, **draws)).parts
         assert parts["interaction"][0] == pytest.approx(-1.0, abs=0.12)
@@ -440,11 +441,11 @@ def test_where_populations_start() -> None:
     a, b = correlated(2000, 0.9, 2)
     c, d = circle(2000)
     table = people(4000, anxiety=np.tile(4 + c, 2), avoidance=np.tile(3 + d, 2), anxiety_again=b, avoidance_again=b)
-    assert priors.anxiety_reliability(table.assign(anxiety=a)).parts["alpha"][0] == pytest.approx(0.9)
-    assert priors.avoidance_reliability(table.assign(avoidance=a)).parts["alpha"][0] == pytest.approx(0.9)
+    assert STATISTICS["x4"](table.assign(anxiety=a)).parts["alpha"][0] == pytest.approx(0.9)
+    assert STATISTICS["x5"](table.assign(avoidance=a)).parts["alpha"][0] == pytest.approx(0.9)
     sd = c.std(ddof=1)
-    assert priors.anxiety_distribution(table).parts["mean"][0] == pytest.approx(0.5)
-    assert priors.avoidance_distribution(table).parts["sd"][0] == pytest.approx(sd / 6)
+    assert STATISTICS["x6"](table).parts["mean"][0] == pytest.approx(0.5)
+    assert STATISTICS["x7"](table).parts["sd"][0] == pytest.approx(sd / 6)
     assert priors.anxiety_with_avoidance(table).parts["r"][0] == pytest.approx(0.0, abs=1e-9)
     means = priors.community_means(table).parts
     assert (means["anxiety"][0], means["avoidance_sd"][0]) == (pytest.approx(4.0), pytest.approx(sd))

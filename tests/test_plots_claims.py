@@ -184,7 +184,7 @@ def test_paths_run_from_the_first_session_to_the_last() -> None:
 def test_interaction_by_hand() -> None:
     run = a_run("two_insecure_partners")
     table = effects.interaction(run)
-    late = measures.late_alliance(run)
+    late = measures.by_arm(run, "alliance")
     left = run.clients.assign(out=run.clients["ending"] == "dropout").groupby("arm", observed=True)["out"].mean()
     mean = {arm: values.mean() for arm, values in late.items() if len(values)}
     assert len(table) == 2 * (9 + 1)
@@ -214,7 +214,7 @@ def test_same_people_are_compared_one_by_one() -> None:
     spec = {"question": "?", "clients_per_arm": 30, "sessions": 4, "arms": arms}
     run = sim.run(sim.from_spec(spec, "four"), seed=1)
     row = effects.interaction(run).iloc[0]
-    late = measures.late_alliance(run)
+    late = measures.by_arm(run, "alliance")
     d = late["fearful dismissing"] - late["fearful secure"] - late["secure dismissing"] + late["secure secure"]
     expected = mean_interval(d)
     assert (row["mean"], row["low"], row["high"]) == pytest.approx((expected["mean"], expected["low"], expected["high"]))
@@ -228,7 +228,7 @@ def test_crossed_numbers_and_learning_by_hand() -> None:
     assert {k: a.name for k, a in found.items()} == {
         "neither": "neither", "first": "skill, no warmth", "second": "warmth, no skill", "both": "skill and warmth"
     }  # fmt: skip
-    late = measures.late_alliance(run)
+    late = measures.by_arm(run, "alliance")
     table = factors.factor_effects(run).set_index(["effect", "measure"])["mean"]
     assert table["first", "alliance"] == pytest.approx((late["skill, no warmth"] - late["neither"]).mean())
     beyond = late["skill and warmth"] - late["skill, no warmth"] - late["warmth, no skill"] + late["neither"]

@@ -94,7 +94,7 @@ def test_answer_is_short_and_its_numbers_are_the_measures(run: Any) -> None:
 
 def test_contrast_of_arms_is_the_paired_difference() -> None:
     (c,) = contrasts_of.alliance_contrasts(a_run())
-    late = measures.late_alliance(a_run())
+    late = measures.by_arm(a_run(), "alliance")
     assert c.high != c.low and late[c.high].mean() >= late[c.low].mean()
     assert c.found["mean"] == pytest.approx(float((late[c.high] - late[c.low]).mean()))
 
@@ -102,7 +102,7 @@ def test_contrast_of_arms_is_the_paired_difference() -> None:
 def test_contrast_of_kinds_averages_over_the_others() -> None:
     clients, therapists = contrasts_of.alliance_contrasts(crossed_run())
     assert (clients.role, therapists.role) == ("client", "therapist") and {clients.high, clients.low} == {"secure", "fearful"}
-    late = measures.late_alliance(crossed_run())
+    late = measures.by_arm(crossed_run(), "alliance")
     mean = {who: np.mean([v.mean() for arm, v in late.items() if who in arm]) for who in ("secure client", "fearful client")}
     assert clients.n == 24  # a client with two therapists is one person
     assert abs(clients.found["mean"]) == pytest.approx(abs(mean["secure client"] - mean["fearful client"]))

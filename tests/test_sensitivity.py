@@ -11,14 +11,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from sim.catalogue.measures import measures_of_runs
 from sim.errors import EvidenceError, StoreError
 from sim.evidence.sensitivity import analysis as evidence
 from sim.evidence.sensitivity.analysis import sensitivity
 from sim.evidence.sensitivity.indices import Screened, Sensitivity, Shared
 from sim.evidence.sensitivity.ranges import Range, left_out, movable_parameters, ranged
-from sim.evidence.sensitivity.response import COMPARED, column_names, outcome
-from sim.measures.clinics import CLINIC_MEASURES
-from sim.measures.therapy import MEASURES
+from sim.evidence.sensitivity.response import column_names, outcome
+from sim.measures.numbers import number
 from sim.runs.run import run
 from sim.scenario.scenario import Scenario, from_spec, load
 from sim.theory.parameters import PARAMETERS
@@ -169,7 +169,7 @@ def tiny() -> Scenario:
 
 def test_threads_change_nothing() -> None:
     """The same result, to the last bit, with one thread and with two."""
-    measured = outcome(tiny(), "mean_alliance")
+    measured = outcome(tiny(), "alliance")
     ranges, _ = movable_parameters(tiny(), measured.arms, ["trust_start", "eeg_noise_sd"])
     one, two = (sensitivity(measured, ranges, 0, trajectories=4, samples=8, replicates=1, top=1, threads=n) for n in (1, 2))
     assert one == two
@@ -222,18 +222,18 @@ def test_the_measure_is_that_of_the_run() -> None:
     difference = outcome(tiny(), "clients.distress_end", "with", "without")
     assert difference({}, 5) == pytest.approx(rows["distress_end"].mean() - other["distress_end"].mean())
     changed = tiny().but(trust_start=0.5)
-    for name in ("mean_alliance", "effect_over_untreated"):
-        assert outcome(tiny(), name)({"trust_start": 0.5}, 5) == pytest.approx(MEASURES[name](run(changed, 5)))
+    for name in ("alliance", "difference_from_no_treatment"):
+        assert outcome(tiny(), name)({"trust_start": 0.5}, 5) == pytest.approx(number(run(changed, 5), name))
     own = tiny().but(arms={"with": {"therapist": "secure", "parameters": {"trust_start": 0.3}}})
-    assert outcome(own, "mean_alliance")({"trust_start": 0.5}, 5) == outcome(tiny(), "mean_alliance")({"trust_start": 0.5}, 5)
+    assert outcome(own, "alliance")({"trust_start": 0.5}, 5) == outcome(tiny(), "alliance")({"trust_start": 0.5}, 5)
 
 
 def test_every_measure_has_a_unit() -> None:
     """What is in a table has a unit; so have columns."""
-    assert set(COMPARED) == set(MEASURES)
     clinic = load(Path(HELLO).with_name("matching_rules.yaml"))
-    for name in CLINIC_MEASURES:
-        assert outcome(clinic, name).unit
+    for scenario in (tiny(), clinic):
+        for name in measures_of_runs(scenario.design == "clinic"):
+            assert outcome(scenario, name).unit and outcome(scenario, name).meaning
     assert "sessions.wai_client" in column_names(False) and "clients.ending" not in column_names(False)
 
 
@@ -253,7 +253,7 @@ def small(tmp_path: Path) -> Path:
 
 def test_command_on_hello(attune: Attune, tmp_path: Path) -> None:
     """Table and words on the screen, whole folder, tidy CSV, and a second run into it is refused before the work."""
-    done = attune("sensitivity", HELLO, "--measure", "mean_alliance", *TINY, "--seed", 0, "--replicates", 3,
+    done = attune("sensitivity", HELLO, "--measure", "alliance", *TINY, "--seed", 0, "--replicates", 3,
                   "--out", tmp_path / "out")  # fmt: skip
     assert done.status == 0 and done.err == "", done
     for words in (
@@ -261,7 +261,7 @@ def test_command_on_hello(attune: Attune, tmp_path: Path) -> None:
         "Sobol",
         "raises it",
         "secure therapist",
-        "WAI points",
+        "WAI, 1-7",
         "between 20 seeds",
         "assumption",
         "is sampling noise",
@@ -273,7 +273,7 @@ def test_command_on_hello(attune: Attune, tmp_path: Path) -> None:
     data = json.loads((tmp_path / "out" / "sensitivity.json").read_text())
     assert data["seed"] == 0 and data["versions"]["SALib"] and data["measure"]["arm"] == "secure therapist"
     assert data["morris"][0]["name"] == "trust_start" and data["ranges"]["parameters"][0]["unit"]
-    wrong(attune("sensitivity", HELLO, "--measure", "mean_alliance", *TINY, "--out", tmp_path / "out"), "already exists")
+    wrong(attune("sensitivity", HELLO, "--measure", "alliance", *TINY, "--out", tmp_path / "out"), "already exists")
     assert not [p for p in tmp_path.iterdir() if p.name != "out"]
 
 
@@ -288,26 +288,29 @@ def test_command_as_json(attune: Attune, small: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--measure", "mean_aliance"], ["no measure 'mean_aliance'", "did you mean 'mean_alliance'", "dropout_share"]),
+        (
+            ["--measure", "aliance"],
+            ["no measure 'aliance'", "did you mean 'alliance'", "dropout"],
+        ),
         (["--measure", "sessions.wai_clint"], ["did you mean 'sessions.wai_client'"]),
         (["--measure", "fatigue"], ["of clinics only"]),
-        (["--measure", "mean_alliance", "--parameters", "trust_rte"], ["trust_rte", "did you mean 'trust_rate'"]),
+        (["--measure", "alliance", "--parameters", "trust_rte"], ["trust_rte", "did you mean 'trust_rate'"]),
         (
-            ["--measure", "mean_alliance", "--parameters", "attunement_typical"],
+            ["--measure", "alliance", "--parameters", "attunement_typical"],
             ["attunement_typical", "follow from other parameters"],
         ),
-        (["--measure", "mean_alliance", "--arm", "wit"], ["no arm 'wit'", "did you mean 'with'"]),
-        (["--measure", "mean_alliance", "--minus", "with"], ["another arm"]),
+        (["--measure", "alliance", "--arm", "wit"], ["no arm 'wit'", "did you mean 'with'"]),
+        (["--measure", "alliance", "--minus", "with"], ["another arm"]),
         (["--measure", "alliance_share_between_arms", "--arm", "with"], ["all arms together"]),
-        (["--measure", "mean_alliance", "--trajectories", "3", "--parameters", "trust_rate"], ["at least 4, not 3"]),
-        (["--measure", "mean_alliance", "--samples", "100"], ["power of two", "128", "100"]),
-        (["--measure", "mean_alliance", "--samples", "0"], ["power of two", "such as 8"]),
-        (["--measure", "mean_alliance", "--method", "sobel"], ["morris, sobol or both", "'sobel'"]),
-        (["--measure", "mean_alliance", "--method", "sobol"], ["needs --parameters"]),
-        (["--measure", "mean_alliance", "--replicates", "0"], ["--replicates"]),
-        (["--measure", "mean_alliance", "--range", "0"], ["--range", "above 0"]),
-        (["--measure", "mean_alliance", "--seed", "-1"], ["--seed", "-1"]),
-        (["--measure", "mean_alliance", "--arm", "without"], ["has no value", "scenario's own parameters"]),
+        (["--measure", "alliance", "--trajectories", "3", "--parameters", "trust_rate"], ["at least 4, not 3"]),
+        (["--measure", "alliance", "--samples", "100"], ["power of two", "128", "100"]),
+        (["--measure", "alliance", "--samples", "0"], ["power of two", "such as 8"]),
+        (["--measure", "alliance", "--method", "sobel"], ["morris, sobol or both", "'sobel'"]),
+        (["--measure", "alliance", "--method", "sobol"], ["needs --parameters"]),
+        (["--measure", "alliance", "--replicates", "0"], ["--replicates"]),
+        (["--measure", "alliance", "--range", "0"], ["--range", "above 0"]),
+        (["--measure", "alliance", "--seed", "-1"], ["--seed", "-1"]),
+        (["--measure", "alliance", "--arm", "without"], ["has no value", "scenario's own parameters"]),
     ],
 )
 def test_bad_input_is_one_line(attune: Attune, small: Path, words: list[str], said: list[str]) -> None:
@@ -321,7 +324,7 @@ def test_bad_input_is_one_line(attune: Attune, small: Path, words: list[str], sa
 def test_an_impossible_place_is_told_before_the_work(attune: Attune, small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A folder under a file."""
     monkeypatch.setattr(evidence, "sensitivity", lambda *a, **k: pytest.fail("worked first"))
-    wrong(attune("sensitivity", small, "--measure", "mean_alliance", *TINY, "--out", small / "out"), "cannot be written")
+    wrong(attune("sensitivity", small, "--measure", "alliance", *TINY, "--out", small / "out"), "cannot be written")
 
 
 def test_a_full_disk_leaves_nothing(attune: Attune, small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -332,6 +335,6 @@ def test_a_full_disk_leaves_nothing(attune: Attune, small: Path, monkeypatch: py
         raise StoreError("no space")
 
     monkeypatch.setattr(plots_sensitivity, "screening", full)
-    done = attune("sensitivity", small, "--measure", "mean_alliance", *TINY, "--out", small.parent / "out")
+    done = attune("sensitivity", small, "--measure", "alliance", *TINY, "--out", small.parent / "out")
     wrong(done, "no space")
     assert [p.name for p in small.parent.iterdir()] == ["tiny.yaml"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -193,7 +194,7 @@ def test_values_are_those_of_the_other_tables(run: sim.Run) -> None:
 def test_shares_medians_and_what_lies_outside(run: sim.Run) -> None:
     """By hand, from other values of the members."""
     told = run.ensemble.assign(value=[[1.0, 2.0, 4.0][i] for i in run.ensemble["member"].rank(method="dense").astype(int) - 1])
-    rows = two_intervals(sim.Run(**{**run.__dict__, "ensemble": told})).to_dict("records")
+    rows = two_intervals(replace(run, ensemble=told)).to_dict("records")
     for row in rows:
         assert (row["median"], row["members"]) == (2.0, 3)
         assert (row["parameter_low"], row["parameter_high"]) == pytest.approx((1.05, 3.9))

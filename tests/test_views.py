@@ -21,6 +21,7 @@ from scipy import stats
 
 import sim
 from sim import measures
+from sim.catalogue.measures import CATALOGUE, measures_of_runs
 from sim.measures import intervals
 from sim.measures.lines import attendance
 from sim.report.drawing import legend_above, panels, picture
@@ -152,7 +153,7 @@ def test_colours_of_the_heat_map_span_what_is_said() -> None:
     run = a_run("crossed")
     image = a_figure("crossed", "alliance_by_pairing").axes[0].images[0]
     low, high = plots.colour_range(run)
-    late = measures.courses(run)["wai_late"]
+    late = pd.concat(measures.by_arm(run, "alliance").values())
     assert image.get_clim() == (low, high)
     assert low <= late.quantile(0.025) and late.quantile(0.975) <= high
 
@@ -189,7 +190,7 @@ def test_one_session_marks_what_happened() -> None:
 
 def test_of_many_arms_the_reference_and_the_extremes_are_drawn() -> None:
     run = a_run("many arms")
-    late = {arm: values.mean() for arm, values in measures.late_alliance(run).items()}
+    late = {arm: values.mean() for arm, values in measures.by_arm(run, "alliance").items()}
     ((_, lines),), remark = panels(run)
     names = [arm for _, arm in lines]
     ordered = sorted((arm for arm in late if arm != "arm 0"), key=lambda arm: late[arm])
@@ -252,13 +253,14 @@ def test_late_alliance_by_hand() -> None:
     sessions = pd.DataFrame(
         {"arm": "therapy", "replicate": 0, "client": [0] * 7 + [1], "session": [*range(1, 8), 1], "wai_client": [*wai, 2.0]}
     )
-    run = made_up(sessions=sessions)
-    assert measures.courses(run)["wai_late"].tolist() == [6.0, 2.0]  # seven held: the last three; one held: that one
-    assert measures.mean_alliance(run) == pytest.approx((4 + 2) / 2)
+    clients = pd.DataFrame({"arm": "therapy", "replicate": 0, "client": [0, 1], "sessions_attended": [7, 1], "ending": "planned"})
+    run = made_up(clients=clients, sessions=sessions, assessments=pd.DataFrame())
+    assert measures.by_arm(run, "alliance")["therapy"].tolist() == [6.0, 2.0]  # seven held: the last three; one held: that one
+    assert measures.alliance_all_sessions(run) == pytest.approx((4 + 2) / 2)
     assert measures.alliance_growth(run) == pytest.approx(6 - 2)  # only the first came three times
-    row = measures.alliance_by_arm(run).iloc[0]
+    row = measures.pairings(run).iloc[0]
     half = stats.t.ppf(0.975, 1) * np.sqrt(8) / np.sqrt(2)
-    assert (row["mean"], row["n"]) == (4, 2) and row["high"] == pytest.approx(4 + half)
+    assert (row["wai"], row["n"]) == (4, 2) and row["wai_high"] == pytest.approx(4 + half)
 
 
 def test_distress_by_hand() -> None:
@@ -282,12 +284,13 @@ def test_distress_by_hand() -> None:
         ],
         columns=["arm", "replicate", "client", "month", "distress"],
     )
-    run = made_up(clients=clients, assessments=months)
-    assert measures.dropout_share(run) == pytest.approx(1 / 3)
-    assert measures.distress_change(run) == pytest.approx(-10)
+    run = made_up(clients=clients, sessions=pd.DataFrame(), assessments=months)
+    assert measures.dropout(run) == pytest.approx(1 / 3)
+    assert measures.distress_last_rating(run) == pytest.approx(-10)
+    assert measures.distress_change(run) == pytest.approx(-12)  # of those in therapy, whoever waits beside them
     assert measures.pre_post_d(run) == pytest.approx(1.0)  # SD of 10, 20, 30 is 10
     assert measures.comparison_month(run, "therapy") == 2  # eight weekly sessions
-    assert measures.effect_over_untreated(run) == pytest.approx(-np.mean([5, 10, 15]))
+    assert measures.difference_from_no_treatment(run) == pytest.approx(-np.mean([5, 10, 15]))
 
 
 def test_overlap_has_known_answers() -> None:
@@ -316,7 +319,7 @@ def test_intervals_agree_with_scipy() -> None:
 
 def test_paired_differences_are_person_by_person() -> None:
     run = a_run("crossed")
-    late, row = measures.late_alliance(run), measures.paired_differences(run).iloc[0]
+    late, row = measures.by_arm(run, "alliance"), measures.paired_differences(run).iloc[0]
     here, there = late[row["arm"]], late[row["reference"]]
     assert row["reference"] == "secure client, secure therapist"
     assert row["mean"] == pytest.approx(float((here.to_numpy() - there.loc[here.index].to_numpy()).mean()))
@@ -325,9 +328,9 @@ def test_paired_differences_are_person_by_person() -> None:
 
 @every_scenario
 def test_every_measure_is_one_number_and_says_what_it_is(which: str) -> None:
-    for name, measure in measures.MEASURES.items():
-        assert isinstance(measure(a_run(which)), float), name
-        assert measure.__doc__ and measure.__doc__.split("\n")[0].endswith("."), name
+    for name in measures_of_runs(clinic=False):
+        assert isinstance(measures.number(a_run(which), name), float), name
+        assert CATALOGUE[name].definition.endswith("."), name
     assert len(measures.answer_table(a_run(which))) == len(a_run(which).scenario.arms)
 
 

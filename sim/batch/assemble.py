@@ -21,13 +21,13 @@ from sim.batch.chunk import SUMMARIES, conformed
 from sim.batch.plan import Plan
 from sim.batch.progress import log
 from sim.batch.resume import failing_in, failures_in, finished_parts, part_of, remove_chunks, rows_in_order, tasks_in
-from sim.catalogue.columns import columns_of
+from sim.catalogue.columns import SOME_WHOLE, columns_of
 from sim.catalogue.measures import known_measures
 from sim.errors import StoreError
 from sim.files import folder_at, put_in_place, removed, synced, write_here
 from sim.measures.outcomes import sd_of, together
 from sim.scenario.points import table_of, told
-from sim.simulation.tidy import labels_of, may_be_missing
+from sim.simulation.tidy import labels_of
 from sim.storage import added as added_here
 from sim.storage import ledger as ledgers
 from sim.storage.names import MANIFEST, SCENARIO
@@ -145,7 +145,8 @@ def rows_of(
         labels["instrument"] = tuple(dict.fromkeys((*labels["instrument"], *itertools.chain.from_iterable(given))))
     schema = pa.schema([pa.field(f.name, _LABEL if f.name in labels else f.type) for f in plain])
     empty = schema.empty_table().to_pandas()  # what pandas needs to read the same types back as those of a run in memory
-    empty = empty.astype({column: "Int64" for column in may_be_missing(name) if column in empty})
+    whole = [column for column, one in columns_of(name, plan.clinic).items() if one.kind == SOME_WHOLE and column in empty]
+    empty = empty.astype(dict.fromkeys(whole, "Int64"))
     schema = schema.with_metadata(pa.Schema.from_pandas(empty, preserve_index=False).metadata)
 
     def coded(rows: pa.Table) -> pa.Table:

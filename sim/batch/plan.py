@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sim.batch.chunk import BLOCK, Chunk, Key, looked_at, reference_among
-from sim.catalogue.measures import ALSO_UNTREATED
+from sim.catalogue.measures import CATALOGUE
 from sim.compiling import sources_hash
 from sim.declared.values import Wrong
 from sim.errors import ScenarioError
@@ -153,7 +153,7 @@ def _can_be_judged(scenario: Scenario, batch: Batch) -> None:
             others = [name for name, reference in reference_among(scenario).items() if reference]
             more = f"; compared are: {', '.join(others)}" if others else ""
             raise ScenarioError(f"{at}: {which} compared with no reference arm of the same people, so it has no difference{more}")
-    elif until.measure not in ALSO_UNTREATED and all(
+    elif not CATALOGUE[until.measure].untreated and all(
         arm.therapist is None for arm in scenario.arms if until.arm in (None, arm.name)
     ):
         raise ScenarioError(f"{at}: '{until.measure}' is of people in therapy, and there is none in {until.arm or 'any arm'}")

@@ -13,7 +13,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from sim.batch.chunk import looked_at, seed_at
-from sim.catalogue.measures import ends_of
+from sim.catalogue.measures import CATALOGUE
 from sim.errors import StoreError, UsageError
 from sim.measures.intervals import differences, half_width, standard_error
 from sim.scenario.points import Point, points_of, scenario_at
@@ -111,7 +111,7 @@ class BatchResults:
     @cached_property
     def _effects(self) -> pd.DataFrame:
         table = intervals(self.summaries, ONE, self.clinic)
-        ends = [ends_of(str(m), self.clinic) if not str(minus) else (-np.inf, np.inf)
+        ends = [CATALOGUE[str(m)].plain_ends if not str(minus) else (-np.inf, np.inf)
                 for m, minus in zip(table["measure"], table["minus"], strict=True)]  # fmt: skip
         least, most = np.array(ends).reshape(-1, 2).T
         return table.assign(low=np.clip(table["low"], least, most), high=np.clip(table["high"], least, most))

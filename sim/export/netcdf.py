@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from sim.batch.chunk import SUMMARIES
 from sim.catalogue.columns import POINTS
-from sim.catalogue.measures import known_measures, title_and_unit
+from sim.catalogue.measures import CATALOGUE, known_measures
 from sim.errors import StoreError
 from sim.storage.reading import ResultFolder
 from sim.storage.store import SYNTHETIC
@@ -149,7 +149,7 @@ def _summaries(xarray: Any, found: ResultFolder, path: Path) -> None:
     beside = " ".join(names[name] for name in points.column_names if name != "point")
     for measure in known_measures(found.clinic):
         rows = found.rows(SUMMARIES, measure=measure).to_pandas().astype({"arm": str, "minus": str})
-        title, unit = title_and_unit(measure, found.clinic)
+        title, unit = CATALOGUE[measure].title, CATALOGUE[measure].plain_unit
         for dims, part, base, what in (
             (("point", "arm", "replicate"), rows[rows["minus"] == ""], measure, title),
             (tuple(places), rows[rows["minus"] != ""], f"{measure}_difference",

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from sim.batch.chunk import SUMMARIES
-from sim.catalogue.measures import known_measures, title_and_unit
+from sim.catalogue.measures import CATALOGUE, known_measures
 from sim.errors import StoreError, TableError
 from sim.export import netcdf
 from sim.export.netcdf import about, columns_of
@@ -70,7 +70,7 @@ def _dictionary(found: ResultFolder, names: Sequence[str]) -> list[dict[str, str
     rows = [row for name in names for row in columns_of(found, name)]
     if found.is_batch and SUMMARIES in names:
         for measure in known_measures(found.clinic):
-            meaning, unit = title_and_unit(measure, found.clinic)
+            meaning, unit = CATALOGUE[measure].title, CATALOGUE[measure].plain_unit
             rows.append({"table": SUMMARIES, "column": f"measure = {measure}", "unit": unit, "meaning": meaning})
     return rows
 

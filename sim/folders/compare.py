@@ -16,16 +16,15 @@ import pandas as pd
 
 from sim.batch.chunk import seed_at
 from sim.batch.results import ONE, BatchResults, open_batch
-from sim.catalogue.measures import known_measures, title_and_unit
+from sim.catalogue.measures import CATALOGUE, known_measures
 from sim.errors import StoreError
 from sim.measures.clinics import by_replicate
 from sim.measures.intervals import differences
-from sim.measures.outcomes import block_of, moments, values_of
+from sim.measures.outcomes import blocks, moments, person_by_person, values_of
 from sim.naming import nearest
 from sim.scenario.points import Point, points_of
 from sim.simulation.tables import Run
 from sim.storage.reading import open_run, opened
-from sim.therapy.session import ENDINGS
 
 #: What makes two clients of one number the same person: what they brought, in full.
 _PERSON = ("client_anxiety_0_latent", "client_avoidance_0_latent", "distress_0_latent")
@@ -53,7 +52,7 @@ class Compared:
 
     def unit(self, measure: str) -> str:
         """The unit of a measure."""
-        return title_and_unit(measure, self.clinic)[1]
+        return CATALOGUE[measure].plain_unit
 
 
 @dataclass(frozen=True)
@@ -118,19 +117,9 @@ def _of_clinics(run: Run) -> pd.DataFrame:
 def _of_clients(run: Run) -> pd.DataFrame:
     """Every outcome of every client of a run that was read back."""
     parts = []
-    for arm in run.scenario.arms:
-        for replicate in range(run.scenario.replicates):
-            tables: dict[str, dict[str, np.ndarray]] = {}
-            for name in ("clients", "sessions", "assessments"):
-                table = run.tables[name]
-                rows = table[(table["arm"] == arm.name) & (table["replicate"] == replicate)]
-                if len(rows):
-                    tables[name] = {str(column): rows[column].to_numpy() for column in rows.select_dtypes("number")}
-                    if name == "clients":  # as simulations number them
-                        tables[name]["ending"] = rows["ending"].astype("str").map(ENDINGS.index).to_numpy()
-            values = pd.DataFrame(values_of(block_of(tables, arm)), tables["clients"]["client"]).rename_axis("client")
-            long = values.melt(var_name="measure", ignore_index=False).reset_index()
-            parts.append(long.assign(arm=arm.name, replicate=replicate))
+    for arm, block in blocks(run).items():
+        values = pd.DataFrame({name: person_by_person(block, each) for name, each in values_of(block).items()})
+        parts.append(values.melt(var_name="measure", ignore_index=False).reset_index().assign(arm=arm))
     return pd.concat(parts)
 
 

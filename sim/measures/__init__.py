@@ -1,69 +1,48 @@
-"""What one would write in a table: measures of a run, with intervals. The public ones are functions of a run."""
+"""What one would write in a table: measures of a run, with intervals. The public ones are functions of a run.
+
+Every measure of the catalogue is here by its name too, as one number of a run: ``sim.measures.alliance(run)``.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from sim.catalogue.measures import CATALOGUE
 from sim.measures.change import (
-    anxiety_change,
-    assessed_change,
     attachment_change,
-    avoidance_change,
     comparison_month,
-    distress_change,
-    effect_over_untreated,
+    difference_from_no_treatment,
     pre_post_d,
     untreated_differences,
 )
 from sim.measures.courses import sessions_in_order, treated
-from sim.measures.therapy import (
-    MEASURES,
-    alliance_by_arm,
-    alliance_growth,
-    alliance_share_between_arms,
-    answer_table,
-    courses,
-    dropout_share,
-    growth_by_arm,
-    late_alliance,
-    late_sessions,
-    mean_alliance,
-    overlap,
-    paired_differences,
-    pairings,
-    repaired_share,
-    ruptures_per_session,
-    sessions_attended,
-)
+from sim.measures.intervals import overlap
+from sim.measures.numbers import measure, number
+from sim.measures.outcomes import by_arm
+from sim.measures.therapy import alliance_share_between_arms, answer_table, paired_differences, pairings
+from sim.naming import nearest
 from sim.scenario.arms import arms, reference_arm, same_clients, untreated_arm
 
+if TYPE_CHECKING:
+    from sim.simulation.tables import Run
+
 __all__ = [
-    "MEASURES",
-    "alliance_by_arm",
-    "alliance_growth",
     "alliance_share_between_arms",
     "answer_table",
-    "anxiety_change",
     "arms",
-    "assessed_change",
     "attachment_change",
-    "avoidance_change",
+    "by_arm",
     "comparison_month",
-    "courses",
-    "distress_change",
-    "dropout_share",
-    "effect_over_untreated",
-    "growth_by_arm",
-    "late_alliance",
-    "late_sessions",
-    "mean_alliance",
+    "difference_from_no_treatment",
+    "measure",
+    "number",
     "overlap",
     "paired_differences",
     "pairings",
     "pre_post_d",
     "reference_arm",
-    "repaired_share",
-    "ruptures_per_session",
     "same_clients",
-    "sessions_attended",
     "sessions_in_order",
     "treated",
     "untreated_arm",
@@ -71,5 +50,11 @@ __all__ = [
 ]
 
 
+def __getattr__(name: str) -> Callable[[Run], float]:
+    if name in CATALOGUE:
+        return measure(name)
+    raise AttributeError(f"module 'sim.measures' has no attribute '{name}'{nearest(name, (*__all__, *CATALOGUE))}")
+
+
 def __dir__() -> list[str]:
-    return list(__all__)
+    return sorted({*__all__, *CATALOGUE})

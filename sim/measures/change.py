@@ -9,32 +9,22 @@ import pandas as pd
 
 from sim.measures.courses import mean_of, treated
 from sim.measures.intervals import mean_interval
-from sim.scenario.arms import arm_named, arms, untreated_arm
-from sim.therapy.course import WEEKS_PER_MONTH
+from sim.measures.outcomes import blocks, by_arm, person_by_person
+from sim.scenario.arms import arms, untreated_arm
 
 if TYPE_CHECKING:
     from sim.simulation.tables import Run
 
 
-def distress_change(run: Run) -> float:
-    """Mean change in CORE-OM points (0-40) from intake to the last rating of everybody who started therapy; negative = better.
-
-    >>> round(sim.measures.distress_change(run), 1)
-    -2.0
-    """
-    table = treated(run)
-    return mean_of(table["distress_end"] - table["distress_0"])
-
-
 def pre_post_d(run: Run) -> float:
-    """Fall in distress from intake to last rating in SDs of intake distress, everybody who started therapy.
+    """Fall in distress from intake to the last rating in SDs of intake distress, everybody who started therapy.
 
     >>> round(sim.measures.pre_post_d(run), 2)
     0.32
     """
-    table = treated(run)
-    spread = table["distress_0"].std(ddof=1) if len(table) > 1 else np.nan
-    return -distress_change(run) / float(spread) if spread > 0 else float("nan")
+    first = treated(run)["distress_0"]
+    spread = first.std(ddof=1) if len(first) > 1 else np.nan
+    return -mean_of(pd.concat(by_arm(run, "distress_last_rating").values())) / float(spread) if spread > 0 else float("nan")
 
 
 def comparison_month(run: Run, arm: str) -> int:
@@ -43,27 +33,9 @@ def comparison_month(run: Run, arm: str) -> int:
     >>> sim.measures.comparison_month(run, "secure therapist")
     1
     """
-    months = run.assessments.loc[run.assessments["arm"] == arm, "month"]
-    planned = arm_named(run.scenario, arm).sessions / WEEKS_PER_MONTH
-    return int(months[months <= planned].max()) if len(months) else 0
-
-
-def assessed_change(run: Run, arm: str) -> pd.Series:
-    """Each person's change in distress (CORE-OM) from intake to the assessment at the planned end, also of those who left.
-
-    One value a person, by replicate and client; ``arm``: its name.
-
-    >>> sim.measures.assessed_change(run, "no therapy").size
-    20
-    """
-    month = comparison_month(run, arm)
-    return _changed_by(run, arm, month) if month else pd.Series(dtype=float)
-
-
-def _changed_by(run: Run, arm: str, month: int) -> pd.Series:
-    mine = run.assessments[(run.assessments["arm"] == arm) & run.assessments["month"].isin([0, month])]
-    wide = mine.pivot(index=["replicate", "client"], columns="month", values="distress")
-    return wide[month] - wide[0]
+    block = blocks(run)[arm]
+    months = block.tables.get("assessments", {}).get("month", np.empty(0))
+    return int(max(months[months <= block.months], default=0))
 
 
 def untreated_differences(run: Run) -> dict[str, pd.Series]:
@@ -72,20 +44,21 @@ def untreated_differences(run: Run) -> dict[str, pd.Series]:
     >>> list(sim.measures.untreated_differences(run))
     ['secure therapist', 'dismissing therapist']
     """
-    found = {}
+    found, parts = {}, blocks(run)
     for arm in run.scenario.arms:
         twin = untreated_arm(run.scenario, arm.name)
         month = comparison_month(run, arm.name)
         if arm.therapist is not None and twin is not None and month > 0 and comparison_month(run, twin) >= month:
-            there = _changed_by(run, twin, month)
-            found[arm.name] = (_changed_by(run, arm.name, month) - there).dropna()
+            pair = (parts[arm.name], parts[twin])
+            here, there = (person_by_person(block, block.assessed_change("distress", month)) for block in pair)
+            found[arm.name] = (here - there).dropna()
     return found
 
 
-def effect_over_untreated(run: Run) -> float:
+def difference_from_no_treatment(run: Run) -> float:
     """Change in distress with therapy minus that of the same people without it (CORE-OM points); negative = therapy helps.
 
-    >>> round(sim.measures.effect_over_untreated(run), 1)
+    >>> round(sim.measures.difference_from_no_treatment(run), 1)
     -1.4
     """
     found = untreated_differences(run)
@@ -113,7 +86,8 @@ def attachment_change(run: Run) -> pd.DataFrame:
             row: dict[str, Any] = {"role": role, "group": group, "n": len(people)}
             for name in ("anxiety", "avoidance"):
                 start, end = people[f"{role}_{name}_0_latent"], people[f"{role}_{name}_end_latent"]
-                change = _change(people, end - start)
+                # A client who appears in several arms of a crossed design is one person.
+                change = mean_interval((end - start).groupby([people["replicate"], people["client"]]).mean())
                 row |= {
                     f"{name}_0": float(start.mean()),
                     f"{name}_end": float(end.mean()),
@@ -123,28 +97,3 @@ def attachment_change(run: Run) -> pd.DataFrame:
                 }
             rows.append(row)
     return pd.DataFrame(rows)
-
-
-def _change(people: pd.DataFrame, change: pd.Series) -> dict[str, float]:
-    """Mean change with its interval; a client who appears in several arms of a crossed design is one person."""
-    return mean_interval(change.groupby([people["replicate"], people["client"]]).mean())
-
-
-def anxiety_change(run: Run) -> float:
-    """Mean change of clients' attachment anxiety over therapy (latent, ECR units).
-
-    >>> round(sim.measures.anxiety_change(run), 3)
-    -0.123
-    """
-    table = treated(run)
-    return mean_of(table["client_anxiety_end_latent"] - table["client_anxiety_0_latent"])
-
-
-def avoidance_change(run: Run) -> float:
-    """Mean change of clients' attachment avoidance over therapy (latent, ECR units).
-
-    >>> round(sim.measures.avoidance_change(run), 3)
-    -0.096
-    """
-    table = treated(run)
-    return mean_of(table["client_avoidance_end_latent"] - table["client_avoidance_0_latent"])

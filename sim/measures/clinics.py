@@ -7,14 +7,14 @@ random draws, so differences are taken replicate by replicate, against the first
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from sim.catalogue.measures import OF_CLINICS, SINCE_ARRIVAL
+from sim.catalogue.measures import CATALOGUE, SINCE_ARRIVAL, known_measures
 from sim.measures.intervals import mean_interval
+from sim.measures.outcomes import by_arm
 from sim.measures.persons import (
     GAVE_UP,
     LATER_ASKED,
@@ -48,6 +48,8 @@ __all__ = [
 
 _COMPARED = ["arm", "mean", "low", "high", "n", "difference", "difference_low", "difference_high"]
 _BEGAN = ["therapist", "begin_week"]
+#: Measures of clinics that are means over people.
+OF_PEOPLE = ("alliance_all_sessions", "dropout", "distress_last_rating")
 #: Session at which somebody who is no better than at the first counts as at risk.
 EARLY_SESSION = 4
 
@@ -56,19 +58,20 @@ EARLY_SESSION = 4
 
 
 def by_replicate(run: Run) -> pd.DataFrame:
-    """The measures of ``OF_CLINICS`` in each arm and replicate (index), as they are computed: proportions from 0 to 1."""
+    """The measures of clinics in each arm and replicate (index), in their plain unit: proportions from 0 to 1."""
     everybody = people(run)
     early = everybody[everybody["arrival_week"] <= last_beginning(run.scenario)]  # nobody, where no course can end in time
-    done = finished(run, everybody)
-    done = done.assign(dropped=done["state"].isin(LEFT), change=done["distress_end"] - done["distress_arrival"])
-    treated, came = done.groupby(ONE_CLINIC), everybody.assign(lost=everybody["state"] == "lost waiting").groupby(ONE_CLINIC)
+    treated = outcomes_of_people(run).groupby(ONE_CLINIC)
+    came = everybody.assign(lost=everybody["state"] == "lost waiting").groupby(ONE_CLINIC)
+    begun = run.clients[run.clients["therapist"].notna()]
+    begun = begun.assign(insecurity=begun["therapist_anxiety_0_latent"] + begun["therapist_avoidance_0_latent"])
     found = {
-        "alliance": treated["alliance"].mean(), "dropout": treated["dropped"].mean(), "distress_change": treated["change"].mean(),
+        **{name: treated[name].mean() for name in OF_PEOPLE},
         "weeks_waited": came["weeks_waited"].mean(), "lost_waiting": came["lost"].mean(), "helped": treated["helped"].mean(),
         "helped_of_all": early.groupby(ONE_CLINIC)["helped"].mean(),
         "helped_per_100_hours": 100.0 * treated["helped"].sum() / treated["sessions"].sum(),
         "fatigue": _by_clinic(run.therapists, "fatigue"),
-        "insecurity_met": _by_clinic(_insecurity_met(run), "insecurity"),
+        "insecurity_met": _by_clinic(begun, "insecurity"),  # of every course: a rule also decides who carries the clients
         **{f"distress_{n}_months": _distress_later(run, n) for n in SINCE_ARRIVAL},
     }  # fmt: skip
     helped = found["helped_of_all"]  # where nobody can be seen nobody is helped, by definition
@@ -78,16 +81,20 @@ def by_replicate(run: Run) -> pd.DataFrame:
     return pd.DataFrame({name: values.reindex(every).astype(float) for name, values in found.items()}, index=every)
 
 
+def outcomes_of_people(run: Run) -> pd.DataFrame:
+    """The people who could finish (``finished``) with what is measured on each: ``OF_PEOPLE``, in plain units."""
+    done = finished(run)
+    return done.assign(
+        alliance_all_sessions=done["alliance"],
+        dropout=done["state"].isin(LEFT),
+        distress_last_rating=done["distress_end"] - done["distress_arrival"],
+    )
+
+
 def _by_clinic(table: pd.DataFrame, column: str) -> pd.Series:
     if table.empty or column not in table:
         return pd.Series(dtype=float, index=pd.MultiIndex.from_arrays([[], []], names=ONE_CLINIC))
     return table.assign(arm=table["arm"].astype("str")).groupby(ONE_CLINIC)[column].mean()
-
-
-def _insecurity_met(run: Run) -> pd.DataFrame:
-    """Latent anxiety plus avoidance of the therapist as every course begins: a rule also decides who carries the clients."""
-    rows = run.clients[run.clients["therapist"].notna()]
-    return rows.assign(insecurity=rows["therapist_anxiety_0_latent"] + rows["therapist_avoidance_0_latent"])
 
 
 def _distress_later(run: Run, months: int) -> pd.Series:
@@ -106,14 +113,15 @@ _ON_THE_LIST = ("weeks_waited", "lost_waiting")
 
 
 def rules_compared(run: Run) -> pd.DataFrame:
-    """One row per measure of ``OF_CLINICS`` and arm: mean over replicates, interval, paired difference to the reference arm.
+    """One row per measure of clinics and arm: mean over replicates, interval, paired difference to the reference arm.
 
-    Values are in the units of ``OF_CLINICS`` (percentages, not shares). See ``compared`` for the columns.
+    Values are in the units of the catalogue (percentages, not shares). See ``compared`` for the columns.
     """
     table, parts = by_replicate(run), []
     unseen = unseen_arms(run.scenario)
-    for name, m in OF_CLINICS.items():
+    for name in known_measures(clinic=True):
         if table[name].notna().any():
+            m = CATALOGUE[name]
             part = compared(m.scale * table[name], run.scenario).assign(measure=name)
             if name in _ON_THE_LIST:
                 part.loc[part["arm"].isin(unseen), ["difference", "difference_low", "difference_high"]] = np.nan
@@ -159,39 +167,28 @@ def waiting_times(run: Run) -> pd.DataFrame:
 def per_therapist(run: Run) -> pd.DataFrame:
     """One row per therapist who saw anybody (arm, replicate, therapist), of a clinic or of any other design.
 
-    ``clients``; ``sessions`` held; ``alliance``: mean over clients of their mean WAI rating; ``distress_change`` in CORE-OM
+    ``clients``; ``sessions`` held; ``alliance``: mean over clients of their mean WAI rating; ``distress_last_rating`` in CORE-OM
     points over the course with this therapist; ``dropout``: proportion of the courses that are over; ``anxiety_0`` to
     ``avoidance_end``: latent attachment (of a clinic first and last week in post). Of a clinic also ``fatigue`` and ``caseload``,
     means over weeks, and ``supervised``: whether ever.
     """
     rows = run.clients[run.clients["therapist"].notna()]
-    rows = rows.assign(
-        arm=rows["arm"].astype("str"), therapist=rows["therapist"].astype("int64"), alliance=_alliance_of(run, rows)
-    )
-    over = ~rows["ending"].isin(["censored", "transferred"])
-    rows = rows.assign(change=rows["distress_end"] - rows["distress_0"], dropped=(rows["ending"] == "dropout").where(over))
+    rows = rows.assign(arm=rows["arm"].astype("str"), therapist=rows["therapist"].astype("int64"))
+    if "wai_client_mean" in rows:
+        alliance = rows["wai_client_mean"].to_numpy()
+    else:
+        alliance = pd.concat(by_arm(run, "alliance_all_sessions")).reindex(pd.MultiIndex.from_frame(rows[ONE_PERSON])).to_numpy()
+    dropped = (rows["ending"] == "dropout").where(~rows["ending"].isin(["censored", "transferred"])).astype(float)
     key = [*ONE_CLINIC, "therapist"]
-    grouped = rows.assign(dropped=rows["dropped"].astype(float)).groupby(key)
+    grouped = rows.assign(alliance=alliance, change=rows["distress_end"] - rows["distress_0"], dropped=dropped).groupby(key)
     table = pd.DataFrame({
         "style": grouped["therapist_style"].first().astype("str"), "clients": grouped["client"].nunique(),
         "sessions": grouped["sessions_attended"].sum(), "alliance": grouped["alliance"].mean(),
-        "distress_change": grouped["change"].mean(), "dropout": grouped["dropped"].mean(),
+        "distress_last_rating": grouped["change"].mean(), "dropout": grouped["dropped"].mean(),
         **{f"{name}_{when}": grouped[f"therapist_{name}_{when}_latent"].agg("first" if when == "0" else "mean")
            for name in ("anxiety", "avoidance") for when in ("0", "end")},
     })  # fmt: skip
     return (table if run.therapists.empty else _with_weeks(run, table, key)).reset_index()
-
-
-def _alliance_of(run: Run, rows: pd.DataFrame) -> Any:
-    """Mean WAI rating of each course in a client table."""
-    if "wai_client_mean" in rows:
-        return rows["wai_client_mean"]
-    if run.sessions.empty:
-        return np.full(len(rows), np.nan)
-    rated = run.sessions[[*ONE_PERSON, "wai_client"]]
-    means = rated.assign(arm=rated["arm"].astype("str")).groupby(ONE_PERSON)["wai_client"].mean()
-    wanted = pd.MultiIndex.from_arrays([rows["arm"].astype("str"), rows["replicate"], rows["client"]])
-    return means.reindex(wanted).to_numpy()
 
 
 def _with_weeks(run: Run, table: pd.DataFrame, key: list[str]) -> pd.DataFrame:
@@ -310,18 +307,12 @@ def pair_compatibility(run: Run) -> pd.DataFrame:
     return compared(pd.Series(list(found.values()), index=index, dtype=float), run.scenario)
 
 
-def _outcomes(run: Run) -> pd.DataFrame:
-    """The people who could finish, with ``dropout`` (100 or 0) and ``distress_change`` from arrival to the end (CORE-OM)."""
-    done = finished(run)
-    return done.assign(dropout=100.0 * done["state"].isin(LEFT), distress_change=done["distress_end"] - done["distress_arrival"])
-
-
 def off_track(run: Run) -> pd.DataFrame:
     """Dropout and change in distress of people at risk and of the others, the same people in every arm.
 
     At risk: who, in the arm without feedback, rated distress at the fourth session no lower than at the first. Only people who
     came to a fourth session in every arm are compared: being asked then must not depend on the arm. One row per
-    ``group`` (at risk, others), ``measure`` (dropout in %, distress_change) and arm, with the columns of ``compared`` and
+    ``group`` (at risk, others), ``measure`` (dropout in %, distress_last_rating) and arm, with the columns of ``compared`` and
     ``people``; empty where no arm differs in feedback or sessions were not kept.
     """
     usual = next((a.name for a in run.scenario.arms if a.clinic is not None and not a.clinic.feedback), None)
@@ -333,7 +324,7 @@ def off_track(run: Run) -> pd.DataFrame:
         s.pivot(index=["replicate", "client"], columns="session", values="distress").reindex(columns=[1, EARLY_SESSION]).dropna()
     )
     risk = (wide[EARLY_SESSION] >= wide[1]).rename("at_risk").reset_index()
-    done = _outcomes(run)
+    done = outcomes_of_people(run)
     asked = done[done["sessions"] >= EARLY_SESSION].groupby(["replicate", "client"])["arm"].nunique()
     everywhere = asked[asked == len(run.scenario.arms) - len(unseen_arms(run.scenario))].index
     done = done.merge(risk, on=["replicate", "client"])
@@ -341,8 +332,8 @@ def off_track(run: Run) -> pd.DataFrame:
     parts = []
     for group, at_risk in (("at risk", True), ("others", False)):
         mine = done[done["at_risk"] == at_risk]
-        for measure in ("dropout", "distress_change"):
-            each = compared(mine.groupby(ONE_CLINIC)[measure].mean(), run.scenario)
+        for measure in OF_PEOPLE[1:]:
+            each = compared(CATALOGUE[measure].scale * mine.groupby(ONE_CLINIC)[measure].mean(), run.scenario)
             parts.append(
                 each.assign(group=group, measure=measure, people=mine.groupby("arm").size().reindex(each["arm"]).to_numpy())
             )
@@ -353,14 +344,14 @@ def handed_over(run: Run, against: str | None = None) -> pd.DataFrame:
     """What became of clients whose therapist left, beside the same people in another arm.
 
     Compared are people who began in the same week with the same therapist in both arms, so that their courses were alike until
-    the therapist left. One row per other arm in which anybody's therapist left, and ``measure`` (alliance, dropout in %,
-    distress_change): ``mean`` there, ``usual`` in the arm ``against`` (the reference, if not said), ``difference`` with ``low``
-    and ``high`` over replicates, ``people``, and ``share``: of those who began (0-1), and ``gave_up``: of these, who have
+    the therapist left. One row per other arm in which anybody's therapist left, and ``measure`` (alliance_all_sessions, dropout
+    in %, distress_last_rating): ``mean`` there, ``usual`` in the arm ``against`` (default: the reference), ``difference``,
+    ``low`` and ``high`` over replicates, ``people``, and ``share``: of those who began (0-1), and ``gave_up``: of these, who have
     had no other therapist. Alliance is over all sessions of a person, with either therapist; giving up between two counts as
     dropping out.
     """
-    done = _outcomes(run)
-    key, measured, rows = ["replicate", "client"], ["alliance", "dropout", "distress_change"], []
+    done, key, rows = outcomes_of_people(run), ["replicate", "client"], []
+    scales = pd.Series({name: CATALOGUE[name].scale for name in OF_PEOPLE})
     other = reference(run.scenario) if against is None else against
     usual = done[done["arm"] == other].set_index(key)
     for arm in run.scenario.arms:
@@ -370,30 +361,11 @@ def handed_over(run: Run, against: str | None = None) -> pd.DataFrame:
         both = both[(mine.loc[both, _BEGAN].to_numpy() == usual.loc[both, _BEGAN].to_numpy()).all(axis=1)]
         if arm.name == other or not len(both):
             continue
-        here, there = (table.loc[both, measured].groupby(level="replicate").mean() for table in (mine, usual))
-        for measure in measured:
+        here, there = (scales * table.loc[both, [*OF_PEOPLE]].groupby(level="replicate").mean() for table in (mine, usual))
+        for measure in OF_PEOPLE:
             apart = mean_interval(here[measure] - there[measure])
             rows.append({"arm": arm.name, "measure": measure, "mean": here[measure].mean(), "usual": there[measure].mean(),
                          "difference": apart["mean"], "low": apart["low"], "high": apart["high"], "people": len(both),
                          "share": len(mine) / len(began), "gave_up": float((mine["state"] == GAVE_UP).mean())})  # fmt: skip
     columns = ["arm", "measure", "mean", "usual", "difference", "low", "high", "people", "share", "gave_up"]
     return pd.DataFrame(rows, columns=columns)
-
-
-# ------------------------------------------------------------------------------------------------ one number of a whole run
-
-
-def _whole(name: str) -> Callable[[Run], float]:
-    def measure(run: Run) -> float:
-        if run.scenario.design != "clinic":
-            return float("nan")
-        return float(OF_CLINICS[name].scale * by_replicate(run)[name].mean())
-
-    measure.__doc__ = f"{OF_CLINICS[name].title} ({OF_CLINICS[name].unit}), mean over arms and replicates; of clinics only."
-    return measure
-
-
-#: Measures of a clinic as ``sim.compare`` takes them: one number a run, all its arms together.
-CLINIC_MEASURES: dict[str, Callable[[Run], float]] = {
-    name: _whole(name) for name in ("weeks_waited", "lost_waiting", "helped", "helped_per_100_hours", "fatigue")
-}

@@ -13,7 +13,8 @@ from scipy import stats
 from sim.measures.change import untreated_differences
 from sim.measures.courses import treated
 from sim.measures.intervals import difference_interval, mean_interval
-from sim.measures.therapy import late_alliance, pairings
+from sim.measures.outcomes import by_arm
+from sim.measures.therapy import pairings
 from sim.scenario.arms import arms, reference_arm, same_clients
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ class Contrast:
 def alliance_contrasts(run: Run) -> list[Contrast]:
     """The differences in late alliance that answer the question: between kinds of client and of therapist in a crossed
     design, else between the arms with the highest and the lowest mean."""
-    late = {name: values for name, values in late_alliance(run).items() if len(values)}
+    late = {name: values for name, values in by_arm(run, "alliance").items() if len(values)}
     if len(late) < 2:
         return []
     if run.scenario.design != "crossed":

@@ -17,7 +17,7 @@ def treated(run: Run) -> pd.DataFrame:
     """The courses of people who had therapy (at least one session).
 
     Of a clinic one row a person, since a course may be handed over: their last course, with the first values of all (``_0``)
-    those at arrival, and the sessions of all.
+    those at arrival, and the sessions, ruptures and repairs of all.
 
     >>> len(sim.measures.treated(run))
     40
@@ -25,13 +25,14 @@ def treated(run: Run) -> pd.DataFrame:
     if run.scenario.design != "clinic":
         return run.clients[run.clients["sessions_attended"] > 0]
     rows = run.clients.sort_values([*COURSE, "course"], kind="stable")
-    sums = rows.groupby(COURSE, observed=True)["sessions_attended"].transform("sum")
-    last = rows.assign(sessions_attended=sums).drop_duplicates(COURSE, keep="last")
+    sums = rows.groupby(COURSE, observed=True)[[name for name in _SUMMED if name in rows]].transform("sum")
+    last = rows.assign(**sums).drop_duplicates(COURSE, keep="last")
     arrived = {f"{name}_0{kind}": last[f"{name}_arrival{kind}"] for name in _ARRIVED for kind in ("", "_latent")}
     return last.assign(**arrived)[last["sessions_attended"] > 0]
 
 
 _ARRIVED = ("distress", "client_anxiety", "client_avoidance")
+_SUMMED = ("sessions_attended", "ruptures_total", "repairs_total")
 
 
 def sessions_in_order(run: Run) -> pd.DataFrame:

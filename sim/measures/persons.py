@@ -119,9 +119,9 @@ def _people(run: Run) -> pd.DataFrame:
     return table.assign(helped=helped.astype(float).where(~unknown) if unknown.any() else helped).reset_index()
 
 
-def finished(run: Run, everybody: pd.DataFrame | None = None) -> pd.DataFrame:
+def finished(run: Run) -> pd.DataFrame:
     """The people who had a session and began early enough to finish, in every arm alike; all who began, where nobody did."""
-    everybody = people(run) if everybody is None else everybody
+    everybody = people(run)
     began = everybody[everybody["sessions"] > 0]
     early = began[began["begin_week"] <= last_beginning(run.scenario)]
     return early if len(early) else began

@@ -235,7 +235,7 @@ def _telling_arms(run: Run, names: list[str]) -> list[str]:
     """Of many arms the reference, one without therapy, and those with the lowest and the highest late alliance."""
     fixed = [measures.reference_arm(run.scenario, names[0])]
     fixed += [arm.name for arm in run.scenario.arms if arm.therapist is None and arm.name in names][:1]
-    late = {name: values.mean() for name, values in measures.late_alliance(run).items() if len(values)}
+    late = {name: values.mean() for name, values in measures.by_arm(run, "alliance").items() if len(values)}
     others = sorted((name for name in late if name not in fixed), key=lambda name: late[name])
     ends = (MOST_LINES - len(fixed)) // 2
     chosen = {*fixed, *others[:ends], *others[len(others) - ends :]}

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from sim.catalogue.measures import CATALOGUE, measures_of_runs
 from sim.errors import UsageError
-from sim.measures.clinics import CLINIC_MEASURES
 from sim.measures.intervals import differences
-from sim.measures.therapy import MEASURES
+from sim.measures.numbers import measure as measure_named
 from sim.naming import nearest
 from sim.runs.run import run
 from sim.scenario.scenario import Scenario, a_scenario
@@ -22,10 +22,15 @@ Measure = Callable[[Run], float]
 Wanted = Measure | str | Iterable[Measure | str] | Mapping[str, Measure] | None
 
 
+def _named(name: str) -> Measure:
+    if name not in CATALOGUE:
+        raise UsageError(f"no measure '{name}'{nearest(name, CATALOGUE)}; known: {', '.join(CATALOGUE)}")
+    return measure_named(name)
+
+
 def _measures(wanted: Wanted, clinic: bool) -> dict[str, Measure]:
-    every = MEASURES | CLINIC_MEASURES
     if wanted is None:
-        return every if clinic else dict(MEASURES)
+        return {name: measure_named(name) for name in measures_of_runs(clinic)}
     if isinstance(wanted, Mapping):
         return dict(wanted)
     several = [wanted] if isinstance(wanted, str) or callable(wanted) else wanted
@@ -33,12 +38,8 @@ def _measures(wanted: Wanted, clinic: bool) -> dict[str, Measure]:
         raise UsageError(f"measure must be a name, a function of a run, or several of either, not {wanted!r}")
     found: dict[str, Measure] = {}
     for i, one in enumerate(several):
-        if not isinstance(one, str):
-            found[getattr(one, "__name__", f"measure {i + 1}")] = one
-        elif one in every:
-            found[one] = every[one]
-        else:
-            raise UsageError(f"no measure '{one}'{nearest(one, every)}; known: {', '.join(every)}")
+        name = one if isinstance(one, str) else getattr(one, "__name__", f"measure {i + 1}")
+        found[name] = _named(one) if isinstance(one, str) else one
     if not found:
         raise UsageError("name at least one measure, or leave measure out for all")
     return found
@@ -64,8 +65,8 @@ def compare(
 ) -> pd.DataFrame:
     """Run both scenarios on each seed and compare measures, b minus a, pair by pair.
 
-    ``measure``: one function of a run, the name of one in ``sim.measures.MEASURES``, several of either, or a mapping of names to
-    functions; default: all of ``MEASURES``, and of clinics also ``measures.CLINIC_MEASURES``. ``model``: what both run on,
+    ``measure``: one function of a run, the name of a measure of the catalogue (docs/BATCHES.md), several of either, or a mapping
+    of names to functions; default: all of the catalogue, those of clinics for clinics. ``model``: what both run on,
     if not the shipped one; ``model_b``: what b runs on, if another, so that ``compare(usual, usual, seeds, model_b=mine)``
     compares two models. ``how`` goes to ``sim.run`` (threads, chunk). Returns one row per measure: the difference with its 95 %
     interval over seeds, the means under a and b, the SD of a seed's difference, what it would be if the seeds were not shared,
@@ -74,9 +75,9 @@ def compare(
     Raises ``UsageError`` without seeds or for an unknown name, and for a measure that gives no number.
 
     >>> warmer = usual.but(avoidance_warmth_cost=0.2)
-    >>> found = sim.compare(usual, warmer, seeds=range(3), measure="mean_alliance")
+    >>> found = sim.compare(usual, warmer, seeds=range(3), measure="alliance_all_sessions")
     >>> found[["measure", "difference", "seeds"]].round(2).values.tolist()
-    [['mean_alliance', 0.05, 3]]
+    [['alliance_all_sessions', 0.05, 3]]
     """
     a, b = a_scenario(a), a_scenario(b)
     if not isinstance(seeds, Iterable):

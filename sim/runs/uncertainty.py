@@ -20,7 +20,7 @@ import pandas as pd
 from scipy import stats
 
 from sim import measures
-from sim.catalogue.measures import OF_CLINICS, OF_PEOPLE, Measure
+from sim.catalogue.measures import CATALOGUE, Measure
 from sim.errors import UsageError
 from sim.measures.clinics import rules_compared
 from sim.measures.intervals import difference_interval, mean_interval
@@ -35,12 +35,14 @@ if TYPE_CHECKING:
 DIFFERENCE = "_difference"
 #: What the parameter interval holds of the members' values.
 MIDDLE = (0.025, 0.975)
+#: What is said of an arm outside clinics.
+OF_ARMS = ("alliance", "dropout", "distress_change", "difference_from_no_treatment")
 COLUMNS = ["arm", "measure", "value", "low", "high", "unit"]
 
 
 def described(scenario: Scenario, measure: str) -> Measure:
     """Title, unit and digits of a measure of an arm, or of the difference in it from the reference arm."""
-    return (OF_CLINICS if scenario.design == "clinic" else OF_PEOPLE)[measure.removesuffix(DIFFERENCE)]
+    return CATALOGUE[measure.removesuffix(DIFFERENCE)]
 
 
 def is_difference(measure: str) -> bool:
@@ -81,14 +83,8 @@ def _of_people(run: Run) -> pd.DataFrame:
     """The measures of arms outside clinics, in the columns of ``rules_compared``: people are known by replicate and number."""
     scenario, rows = run.scenario, []
     arms = {arm.name: arm for arm in scenario.arms}
-    left = run.clients.assign(left=(run.clients["ending"] == "dropout").astype(float)).set_index(["replicate", "client"])
-    people: dict[str, Mapping[str, pd.Series]] = {
-        "alliance": measures.late_alliance(run),
-        "dropout": {name: left.loc[left["arm"] == name, "left"] for name, arm in arms.items() if arm.therapist is not None},
-        "distress_change": {name: measures.assessed_change(run, name) for name in arms},
-        "difference_from_no_treatment": measures.untreated_differences(run),
-    }
-    for (name, values), arm in itertools.product(people.items(), arms):
+    for name, arm in itertools.product(OF_ARMS, arms):
+        values = measures.untreated_differences(run) if name == "difference_from_no_treatment" else measures.by_arm(run, name)
         usual, here = measures.reference_arm(scenario, arm), values.get(arm, pd.Series(dtype=float))
         there = values.get(usual, pd.Series(dtype=float))
         apart = {"mean": np.nan, "low": np.nan, "high": np.nan}
@@ -101,7 +97,7 @@ def _of_people(run: Run) -> pd.DataFrame:
         if name == "dropout" and len(here):  # Wilson's interval has a width also where nobody, or everybody, has left
             ends = stats.binomtest(int(here.sum()), len(here)).proportion_ci(method="wilson")
             known = {**known, "low": float(ends.low), "high": float(ends.high)}
-        scale = OF_PEOPLE[name].scale
+        scale = CATALOGUE[name].scale
         rows.append((name, arm, *(scale * found[end] for found in (known, apart) for end in ("mean", "low", "high"))))
     columns = ["measure", "arm", "mean", "low", "high", "difference", "difference_low", "difference_high"]
     return pd.DataFrame(rows, columns=columns)

@@ -18,8 +18,8 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, Field, TypeAdapter, ValidationError, model_validator
 
-from sim.catalogue.columns import CLINIC_TABLES
-from sim.catalogue.measures import TABLES_KEPT, known_measures
+from sim.catalogue.columns import CLINIC_TABLES, TABLES_KEPT
+from sim.catalogue.measures import known_measures
 from sim.declared.kinds import ByKind, Distinct, Listed, OneOf, OrNothing
 from sim.declared.values import Frozen, Location, Wrong, hint, shown
 from sim.errors import UsageError

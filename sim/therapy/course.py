@@ -34,7 +34,6 @@ WEEKS_PER_MONTH = 4  # a "month" of the tables is four weeks
 
 #: Dyad columns that verbs write; the compiled exchange tests those that it reads or writes itself.
 CHECKED = tuple(column for rule in SESSION_RULES for column in rule.writes if column in DYAD)
-RUPTURE_TYPES = ("none", "withdrawal", "confrontation", "both")
 
 
 @dataclass
@@ -178,7 +177,7 @@ def session_rows(world: World, rows: np.ndarray) -> dict[str, np.ndarray]:
         for name in ("anxiety", "avoidance"):
             out[f"{name}_to_{partner}_latent"] = ecr_score(d[f"{role}_{name}"][rows])
     out["ruptures"] = d.withdrawals[rows] + d.confrontations[rows]
-    out["rupture_type"] = (d.withdrawals[rows] > 0) * 1 + (d.confrontations[rows] > 0) * 2
+    out["rupture_type"] = (d.withdrawals[rows] > 0) * 1 + (d.confrontations[rows] > 0) * 2  # labels: catalogue/columns.py
     return out
 
 

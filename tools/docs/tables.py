@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
-from sim.catalogue.columns import BATCH_TABLES, CLINIC_CLIENTS, CLINIC_TABLES, ENSEMBLE_TABLES, TABLES
-from sim.catalogue.measures import known_measures, title_and_unit
+from sim.catalogue.columns import BATCH_TABLES, CLINIC_CLIENTS, CLINIC_TABLES, ENSEMBLE_TABLES, TABLES, Described
+from sim.catalogue.measures import CATALOGUE
 from sim.engine.wiring import draws, wire
 from sim.evidence.stationary import exchanges_of
 from sim.measurement import instruments
@@ -234,37 +234,37 @@ def claims_table() -> str:
     )
 
 
-def _tables() -> dict[str, dict[str, tuple[str, str]]]:
-    return {**TABLES, **CLINIC_TABLES, **ENSEMBLE_TABLES, "clients": {**TABLES["clients"], **_of_clinics()}}
-
-
-def _of_clinics() -> dict[str, tuple[str, str]]:
-    return {name: (unit, f"clinics only: {meaning}") for name, (unit, meaning) in CLINIC_CLIENTS.items()}
-
-
 def result_tables() -> str:
     """Columns of the result tables."""
-    return "\n\n".join(
-        f"**{name}.parquet**\n\n" + table(("column", "unit", "meaning"), ((f"`{c}`", *d) for c, d in columns.items()))
-        for name, columns in _tables().items()
-    )
+    of_clinics = {name: one._replace(meaning=f"clinics only: {one.meaning}") for name, one in CLINIC_CLIENTS.items()}
+    tables = {**TABLES, **CLINIC_TABLES, **ENSEMBLE_TABLES}
+    return _described({**tables, "clients": {**tables["clients"], **of_clinics}})
 
 
 def batch_tables() -> str:
     """Columns of the tables that only batches have."""
+    return _described(BATCH_TABLES)
+
+
+def _described(tables: Mapping[str, Described]) -> str:
+    heads = ("column", "unit", "meaning")
     return "\n\n".join(
-        f"**{name}.parquet**\n\n" + table(("column", "unit", "meaning"), ((f"`{c}`", *d) for c, d in columns.items()))
-        for name, columns in BATCH_TABLES.items()
+        f"**{name}.parquet**\n\n" + table(heads, ((f"`{c}`", one.unit, one.meaning) for c, one in columns.items()))
+        for name, columns in tables.items()
     )
 
 
 def outcomes_tables() -> str:
-    """The measures of batches: of clients, and of clinics."""
+    """The catalogue of measures: of clients, of clinics, and of whole runs."""
+    titles = {
+        "client": "Of clients (a mean over the clients who have a value)",
+        "clinic": "Of clinics (one value a replicate)",
+        "run": "Of whole runs (one number a run, which batches do not keep)",
+    }
     parts = []
-    titles = {"Of clients (a mean over the clients who have a value)": False, "Of clinics (one value a replicate)": True}
-    for title, clinic in titles.items():
-        rows = ((f"`{name}`", *reversed(title_and_unit(name, clinic))) for name in known_measures(clinic))
-        parts.append(f"**{title}**\n\n" + table(("measure", "unit", "meaning"), rows))
+    for kind, title in titles.items():
+        rows = ((f"`{name}`", one.plain_unit, one.title, one.definition) for name, one in CATALOGUE.items() if kind in one.of)
+        parts.append(f"**{title}**\n\n" + table(("measure", "unit", "in short", "meaning"), rows))
     return "\n\n".join(parts)
 
 

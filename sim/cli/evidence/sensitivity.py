@@ -19,7 +19,7 @@ _RANGE = typer.Option("--range", help="Half the width of every range, as a propo
 
 def sensitivity(
     scenario: ScenarioFile,
-    measure: Annotated[str, typer.Option(help="A measure (mean_alliance) or a column's mean (clients.distress_end).")],
+    measure: Annotated[str, typer.Option(help="A measure (alliance_all_sessions) or a column's mean (clients.distress_end).")],
     parameters: Annotated[list[str] | None, _PARAMETERS] = None,
     method: Annotated[str, typer.Option(help="morris (screening), sobol (proportions of variance), or both.")] = "both",
     trajectories: Annotated[int, typer.Option(help="Morris trajectories.")] = 10,

@@ -6,15 +6,12 @@ import json
 import sys
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
 from sim import screen
 from sim.errors import UsageError
-
-if TYPE_CHECKING:
-    from sim.evidence.patterns.validation import Validation
 
 _LONG = Path("results") / "validation"
 SHIPPED_ROUNDS, SHIPPED_MEMBERS = 4, 6  # of the results that are kept with the product
@@ -67,13 +64,12 @@ def validate(
     elif claims_over:
         long.claims(folder, claims_over, threads, keeping, as_json)
     else:
-        _plain(seed, pattern, scenario, out, size, threads, as_json, keeping)
+        plain(seed, pattern, scenario, out, size, threads, as_json, keeping)
 
 
-def _plain(seed: int, pattern: list[str] | None, scenario: Path | None, out: Path | None, size: float, threads: int | None,
-           as_json: bool, keeping: bool) -> None:  # fmt: skip
+def plain(seed: int, pattern: list[str] | None, scenario: Path | None, out: Path | None, size: float, threads: int | None,
+          as_json: bool, keeping: bool) -> None:  # fmt: skip
     """The table on one seed."""
-
     from sim.cli.printed import patterns as page
     from sim.evidence.calibration.seeds import reserved
     from sim.evidence.patterns import validation as evidence
@@ -84,7 +80,7 @@ def _plain(seed: int, pattern: list[str] | None, scenario: Path | None, out: Pat
     if reserved(seed):
         screen.note(f"Note: a search, or a check kept with the product, used seed {seed}; others are random draws of their own.")
     wanted = [one.id for one in chosen(pattern or ())]
-    changes: dict[str, Any] = changes_of(load(scenario)) if scenario is not None else {}
+    changes = {} if scenario is None else changes_of(load(scenario))
     if out is not None:
         page.room_for(out)
     with screen.progress() as tell:
@@ -94,17 +90,11 @@ def _plain(seed: int, pattern: list[str] | None, scenario: Path | None, out: Pat
     if as_json:
         screen.say(json.dumps(page.as_data(result), indent=2))
     else:
-        _shown(result, out)
+        screen.show(*page.tables(result))
+        screen.say(*page.summary(result), page.legend(), *([f"Written: {out}"] if out is not None else []))
     if keeping:
         from sim.cli.evidence.calibrate import keep_as
 
         keep_as("validation", page.as_data(result))
     if not result.passes:
         sys.exit(1)
-
-
-def _shown(result: Validation, out: Path | None) -> None:
-    from sim.cli.printed import patterns as page
-
-    screen.show(*page.tables(result))
-    screen.say(*page.summary(result), page.legend(), *([f"Written: {out}"] if out is not None else []))

@@ -211,58 +211,42 @@ def contrasts(wanted: Iterable[str] = ()) -> tuple[Contrast, ...]:
 
 
 def _contrast(row: Mapping[str, Any]) -> Contrast:
-    usual = row.get("usual", {})
-    ((kind, size),) = row["expected"].items()
-    if "cells" in row:
-        cells = tuple((float(c["weight"]), overlaid(usual, {k: v for k, v in c.items() if k != "weight"})) for c in row["cells"])
-        differs = overlaid(*({k: v for k, v in c.items() if k != "weight"} for c in row["cells"]))
-    elif "changed" in row:
-        cells = ((-1.0, overlaid(usual)), (1.0, overlaid(usual, row["changed"])))
-        differs = row["changed"]
+    """One row of the file: sides laid over what is usual become cells with weights."""
+    said = dict(row)
+    usual, changed, cells = (said.pop(key, None) for key in ("usual", "changed", "cells"))
+    differs = usual or {}
+    if cells is not None:
+        sides = [(float(cell["weight"]), {k: v for k, v in cell.items() if k != "weight"}) for cell in cells]
+        differs = overlaid(*(side for _, side in sides))
+    elif changed is not None:
+        sides, differs = [(-1.0, {}), (1.0, changed)], changed
     else:
-        cells, differs = ((1.0, overlaid(usual)),), usual
-    if row["measure"].startswith(("r.", "count.")) and len(cells) > 1:
+        sides = [(1.0, {})]
+    if said["measure"].startswith(("r.", "count.")) and len(sides) > 1:
         raise UsageError(f"{row['id']}: {row['measure']} is one number of one side; it cannot be compared between sides")
-    return Contrast(
-        id=row["id"],
-        claims=tuple(row["claims"]),
-        says=row["says"],
-        measure=row["measure"],
-        expected=Expected(kind, float(size)),
-        because=row["because"],
-        cells=cells,
-        spares=row.get("spares", {}),
-        without=row.get("without"),
-        unit=row.get("unit", "SD"),
-        interaction=row.get("interaction", False),
-        coded=row.get("coded", False),
-        why_not=row.get("why_not", ""),
-        amended=tuple(row.get("amended", ())),
-        differs=differs,
-    )
+    ((kind, size),) = said.pop("expected").items()
+    said |= {"claims": tuple(said["claims"]), "amended": tuple(said.get("amended", ()))}
+    sides = [(weight, overlaid(usual or {}, side)) for weight, side in sides]
+    return Contrast(**said, expected=Expected(kind, float(size)), cells=tuple(sides), differs=differs)
 
 
-_Arm = str  # an overlay as canonical text
-
-
-def _arm(overlay: Mapping[str, Any]) -> _Arm:
+def _arm(overlay: Mapping[str, Any]) -> str:
+    """An overlay as canonical text, by which an arm is known."""
     return json.dumps(overlay, sort_keys=True)
 
 
-def _scenario(
-    arm: _Arm, clients: int, inside: bool, under: Mapping[str, Any], parameters: Mapping[str, float] | None = None
-) -> Scenario:
-    spec = overlaid(table()["base"], {"parameters": dict(parameters or {})}, json.loads(arm), under)
-    usual = int(table()["base"]["clients_per_arm"])
-    spec["clients_per_arm"] = clients * int(spec["clients_per_arm"]) // usual  # some contrasts need more
+def scenario_of(overlay: Mapping[str, Any], clients: int, *, inside: bool = False) -> Scenario:
+    """The scenario of one side, with so many clients where none needs more; ``inside``: followed exchange by exchange."""
+    spec = overlaid(table()["base"], overlay)
+    spec["clients_per_arm"] = clients * int(spec["clients_per_arm"]) // int(table()["base"]["clients_per_arm"])
     if inside:
         spec["record"] = {"exchanges": {"clients": list(range(min(clients, _FOLLOWED)))}}
     return from_spec({"question": "Does the claim hold?", **spec}, "claims")
 
 
-def _wanted(chosen: Sequence[Contrast], ablated: bool) -> dict[_Arm, set[str]]:
+def _wanted(chosen: Sequence[Contrast], ablated: bool) -> dict[str, set[str]]:
     """Every arm that is to be run, once, and what is to be measured in it."""
-    arms: dict[_Arm, set[str]] = {}
+    arms: dict[str, set[str]] = {}
     for c in chosen:
         if c.unit == "SD":
             arms.setdefault(_arm(c.scale), set()).add(c.measure)
@@ -295,13 +279,13 @@ def findings(
     n = int(table()["base"]["clients_per_arm"]) if clients is None else clients
     arms = _wanted(chosen, ablated)
 
-    def lived(item: tuple[_Arm, set[str]]) -> tuple[_Arm, dict[str, Measured]]:
+    def lived(item: tuple[str, set[str]]) -> tuple[str, dict[str, Measured]]:
         arm, names = item
-        scenario = _scenario(arm, n, any(map(needs_exchanges, names)), under or {}, parameters)
-        found = run(scenario, seed, threads=1)
+        spec = overlaid({"parameters": dict(parameters or {})}, json.loads(arm), under or {})
+        found = run(scenario_of(spec, n, inside=any(map(needs_exchanges, names))), seed, threads=1)
         return arm, {name: measured(found, name) for name in sorted(names)}
 
-    results: dict[_Arm, dict[str, Measured]] = {}
+    results: dict[str, dict[str, Measured]] = {}
     with ThreadPoolExecutor(max_workers=threads or os.cpu_count() or 1) as pool:
         for done, (arm, values) in enumerate(pool.map(lived, arms.items()), start=1):
             results[arm] = values
@@ -310,7 +294,7 @@ def findings(
     return [_finding(c, results, seed, ablated) for c in chosen]
 
 
-def _finding(c: Contrast, results: Mapping[_Arm, Mapping[str, Measured]], seed: int, ablated: bool) -> Finding:
+def _finding(c: Contrast, results: Mapping[str, Mapping[str, Measured]], seed: int, ablated: bool) -> Finding:
     sides = [(weight, results[_arm(cell)]) for weight, cell in c.cells]
     unit = _spread(results[_arm(c.scale)][c.measure]) if c.unit == "SD" else 1.0
     without = None

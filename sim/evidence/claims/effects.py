@@ -14,9 +14,8 @@ import pandas as pd
 
 from sim.evidence.claims.origins import distance
 from sim.evidence.claims.quantities import quantities
-from sim.measures.courses import sessions_in_order
 from sim.measures.intervals import difference_interval, mean_interval
-from sim.measures.therapy import late_alliance, late_sessions, repaired_share
+from sim.measures.outcomes import blocks, by_arm, person_by_person
 from sim.scenario.arms import arms, differ_only_in, same_clients
 from sim.theory.regions import CONTAINS, REGIONS, ROLES
 from sim.theory.triangle import CORNERS, Corner
@@ -25,28 +24,26 @@ if TYPE_CHECKING:
     from sim.scenario.scenario import Arm, Scenario
     from sim.simulation.tables import Run
 
-#: What a lesion may change, in the order of the table: heading -> (columns of the session table, sign, sessions).
-PROCESSES: dict[str, tuple[tuple[str, ...], int, str]] = {
-    "accuracy": (("tracking_accuracy",), 1, "late"),
-    "attunement": (("attunement",), 1, "late"),
-    "response": (("response",), 1, "late"),
-    "client's arousal": (("client_limbic",), 1, "late"),
-    "therapist's arousal": (("therapist_limbic",), 1, "late"),
-    "client's regulation": (("regulation_client",), 1, "late"),
-    "therapist's regulation": (("regulation_therapist",), 1, "late"),
-    "client's security": (("anxiety_to_therapist_latent", "avoidance_to_therapist_latent"), -1, "late"),
-    "repair": (("repairs", "ruptures"), 1, "share"),
-    "alliance": (("alliance_latent",), 1, "late"),
-    "distress": (("distress_latent",), 1, "late"),
+#: What a lesion may change, in the order of the table: heading -> (columns of the late sessions, sign); repairs are a proportion.
+PROCESSES: dict[str, tuple[tuple[str, ...], int]] = {
+    "accuracy": (("tracking_accuracy",), 1),
+    "attunement": (("attunement",), 1),
+    "response": (("response",), 1),
+    "client's arousal": (("client_limbic",), 1),
+    "therapist's arousal": (("therapist_limbic",), 1),
+    "client's regulation": (("regulation_client",), 1),
+    "therapist's regulation": (("regulation_therapist",), 1),
+    "client's security": (("anxiety_to_therapist_latent", "avoidance_to_therapist_latent"), -1),
+    "repair": (("repairs", "ruptures"), 1),
+    "alliance": (("alliance_latent",), 1),
+    "distress": (("distress_latent",), 1),
 }
 
 
 def late_means(run: Run, arm: Arm, columns: tuple[str, ...]) -> pd.Series:
     """Each client's mean of these columns (each counts the same) over the late sessions."""
-    held = sessions_in_order(run)
-    rows = held[held["arm"] == arm.name]
-    rows = rows[late_sessions(rows)]
-    return rows[list(columns)].mean(axis=1).groupby([rows["replicate"], rows["client"]]).mean()
+    block = blocks(run)[arm.name]
+    return person_by_person(block, np.mean([block.session_mean(column, block.late) for column in columns], axis=0)).dropna()
 
 
 def paired(here: pd.Series, there: pd.Series) -> dict[str, float]:
@@ -146,11 +143,10 @@ def region_order() -> tuple[tuple[str, int], ...]:
     return tuple(found.items())
 
 
-def _process(run: Run, arm: Arm, name: str) -> pd.Series:
-    columns, sign, when = PROCESSES[name]
-    if when == "share":
-        return repaired_share(run.sessions[run.sessions["arm"] == arm.name])
-    return sign * late_means(run, arm, columns)
+def process(run: Run, arm: Arm, name: str) -> pd.Series:
+    """Each client's value of one of ``PROCESSES``."""
+    columns, sign = PROCESSES[name]
+    return by_arm(run, "repaired")[arm.name] if name == "repair" else sign * late_means(run, arm, columns)
 
 
 def lesion_effects(run: Run) -> pd.DataFrame:
@@ -161,20 +157,20 @@ def lesion_effects(run: Run) -> pd.DataFrame:
     """
     intact, rows = undone(run), []
     places = {name: (k, depth) for k, (name, depth) in enumerate(region_order())}
-    before = {name: _process(run, intact, name) for name in PROCESSES} if intact is not None else {}
+    before = {name: process(run, intact, name) for name in PROCESSES} if intact is not None else {}
     for arm in run.scenario.arms:
         lesion = lesioned_region(arm)
         if intact is None or lesion is None or not alike(arm, intact):
             continue
         role, region, left = lesion
         parts = {f"{role}_{part}" for part in CONTAINS.get(region, (region,))}
-        for process, (columns, _, _) in PROCESSES.items():
+        for name, (columns, _) in PROCESSES.items():
             own = bool(parts & set(columns))
             shown = [quantity for column in columns for quantity in quantities(column)]
             coded = not own and distance({"lesions": arm.lesions}, shown) == 1
-            found = dict.fromkeys(_PAIRED, np.nan) if own else paired(_process(run, arm, process), before[process])
+            found = dict.fromkeys(_PAIRED, np.nan) if own else paired(process(run, arm, name), before[name])
             rows.append({"arm": arm.name, "role": role, "region": region, "depth": places[region][1], "left": left,
-                         "place": (ROLES.index(role), places[region][0]), "process": process,
+                         "place": (ROLES.index(role), places[region][0]), "process": name,
                          "own": own, "coded": coded, **found})  # fmt: skip
     columns_ = ["arm", "role", "region", "depth", "left", "place", "process", "own", "coded", *_PAIRED]
     return pd.DataFrame(rows, columns=columns_).sort_values("place", kind="stable", ignore_index=True)
@@ -194,7 +190,9 @@ def crossing(scenario: Scenario) -> dict[tuple[str, str], Arm]:
     kinds = arms(scenario).to_dict("records")
     treated = [(row, arm) for row, arm in zip(kinds, scenario.arms, strict=True) if arm.therapist is not None]
     found = {(str(row["client"]), str(row["therapist"])): arm for row, arm in treated}
-    clients, therapists = (_secure_first(dict.fromkeys(pair[side] for pair in found)) for side in (0, 1))
+    clients, therapists = (
+        sorted(dict.fromkeys(pair[side] for pair in found), key=lambda kind: kind != "secure") for side in (0, 1)
+    )
     whole = len(found) == len(treated) == len(clients) * len(therapists) and min(len(clients), len(therapists)) > 1
     rest = ("parameters", "policies", "sessions", "lesions", "interventions")
     if not whole or any(getattr(arm, name) != getattr(treated[0][1], name) for _, arm in treated for name in rest):
@@ -202,10 +200,6 @@ def crossing(scenario: Scenario) -> dict[tuple[str, str], Arm]:
     if any(not same_clients(found[c, t], found[c, therapists[0]]) for c in clients for t in therapists):
         return {}
     return {(c, t): found[c, t] for c in clients for t in therapists}
-
-
-def _secure_first(kinds: Mapping[str, None]) -> list[str]:
-    return sorted(kinds, key=lambda kind: kind != "secure")
 
 
 def interaction(run: Run) -> pd.DataFrame:
@@ -217,7 +211,8 @@ def interaction(run: Run) -> pd.DataFrame:
     holds all pairs."""
     cells = crossing(run.scenario)
     rows = []
-    for measure, values in (("alliance", late_alliance(run)), ("dropout", _dropped_out(run))) if cells else ():
+    for measure in ("alliance", "dropout") if cells else ():
+        values = by_arm(run, measure)
         clients, therapists = (list(dict.fromkeys(pair[side] for pair in cells)) for side in (0, 1))
         one = {pair: values[arm.name] for pair, arm in cells.items()}
         # What another therapist than the reference changes for each client of a kind.
@@ -233,12 +228,6 @@ def interaction(run: Run) -> pd.DataFrame:
             found = _beyond(every, changed[clients[0], EVERY])
             rows.append({"client": EVERY, "therapist": EVERY, "measure": measure, **found})
     return pd.DataFrame(rows, columns=["client", "therapist", "measure", "mean", "low", "high", "n"])
-
-
-def _dropped_out(run: Run) -> dict[str, pd.Series]:
-    """For each arm: 1 for a client who dropped out, else 0."""
-    left = (run.clients.set_index(["replicate", "client"])["ending"] == "dropout").astype(float)
-    return {arm.name: left[(run.clients["arm"] == arm.name).to_numpy()] for arm in run.scenario.arms}
 
 
 def _beyond(here: pd.Series, there: pd.Series) -> dict[str, float]:

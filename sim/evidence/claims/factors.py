@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from sim.evidence.claims.effects import late_means
-from sim.measures.change import assessed_change
 from sim.measures.intervals import mean_interval
-from sim.measures.therapy import late_alliance
+from sim.measures.outcomes import by_arm
 from sim.scenario.arms import differ_only_in
 
 if TYPE_CHECKING:
@@ -44,18 +43,14 @@ def factor_effects(run: Run) -> pd.DataFrame:
     One row per ``effect`` (first, second, beyond) and ``measure``; paired, with 95 % interval over clients.
     """
     found, rows = factors(run.scenario), []
-    for measure in ("accuracy", "alliance", "distress") if found else ():
-        value = {name: _outcome(run, arm, measure) for name, arm in found.items()}
+    accuracy = {arm.name: late_means(run, arm, ("tracking_accuracy",)) for arm in found.values()}
+    outcomes = {"accuracy": accuracy, "alliance": by_arm(run, "alliance"), "distress": by_arm(run, "distress_change")}
+    for measure, values in outcomes.items() if found else ():
+        value = {name: values[arm.name] for name, arm in found.items()}
         alone = {name: value[name] - value["neither"] for name in ("first", "second", "both")}
         effects = {"first": alone["first"], "second": alone["second"], "beyond": alone["both"] - alone["first"] - alone["second"]}
         rows += [{"effect": name, "measure": measure, **mean_interval(effect)} for name, effect in effects.items()]
     return pd.DataFrame(rows, columns=["effect", "measure", "mean", "low", "high", "sd", "n"])
-
-
-def _outcome(run: Run, arm: Arm, measure: str) -> pd.Series:
-    if measure == "accuracy":
-        return late_means(run, arm, ("tracking_accuracy",))
-    return late_alliance(run)[arm.name] if measure == "alliance" else assessed_change(run, arm.name)
 
 
 def without_learning(scenario: Scenario) -> list[tuple[Arm, Arm]]:

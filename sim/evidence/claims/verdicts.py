@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sim.errors import StoreError
-from sim.evidence.claims.contrasts import Contrast, Effect, Finding, contrasts
+from sim.evidence.claims.contrasts import Effect, Finding, contrasts
 from sim.evidence.stored import kept
 from sim.theory.claims import claims
 
@@ -64,18 +64,22 @@ def to_keep(runs: Sequence[Sequence[Finding]]) -> dict[str, Any]:
 
 def findings_of(data: Mapping[str, Any]) -> list[Finding]:
     """The kept findings, each with its contrast; those whose contrast is no longer there are left out."""
+
+    def effect(of: Mapping[str, float | None]) -> Effect:
+        return Effect(*(float("nan") if (end := of[name]) is None else end for name in ("value", "low", "high")))
+
     known = {contrast.id: contrast for contrast in contrasts()}
-    return [_finding(known[row["contrast"]], row) for row in data["findings"] if row["contrast"] in known]
-
-
-def _finding(contrast: Contrast, row: Mapping[str, Any]) -> Finding:
-    def effect(of: Mapping[str, float] | None) -> Effect | None:
-        return None if of is None else Effect(*(float("nan") if of[n] is None else of[n] for n in ("value", "low", "high")))
-
-    main = effect(row["effect"])
-    assert main is not None
-    spared = {name: found for name, of in row["must_not_change"].items() if (found := effect(of)) is not None}
-    return Finding(contrast, main, effect(row["without"]), spared, row["seed"])
+    return [
+        Finding(
+            known[row["contrast"]],
+            effect(row["effect"]),
+            None if row["without"] is None else effect(row["without"]),
+            {name: effect(of) for name, of in row["must_not_change"].items() if of is not None},
+            row["seed"],
+        )
+        for row in data["findings"]
+        if row["contrast"] in known
+    ]
 
 
 def differences(found: Iterable[Finding], data: Mapping[str, Any]) -> list[str]:

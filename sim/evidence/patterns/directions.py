@@ -23,11 +23,6 @@ _PLANNED = np.array([setting.sessions for setting in SETTINGS])
 _LARGE = 400  # people of a study of two people's styles: only the sign is looked at, so that small ones would only add noise
 
 
-def _security(anxiety: pd.Series, avoidance: pd.Series) -> pd.Series:
-    """Security on the same scale: the two scales' mean, reversed."""
-    return LOWEST + HIGHEST - (anxiety + avoidance) / 2.0
-
-
 def styles_and_distress(community: pd.DataFrame) -> Simulated:
     """Standardised effect of each style's rating on distress."""
     found = [style_effects(one)[0] for _, one in studies(community, 1129).groupby("study")]
@@ -102,7 +97,7 @@ def attachment_change(courses: pd.DataFrame) -> Simulated:
     for when in ("0", "end"):
         anxiety, avoidance = (cut[f"client_{name}_{when}"] for name in ("anxiety", "avoidance"))
         scales[f"anxiety_{when}"], scales[f"avoidance_{when}"] = anxiety, avoidance
-        scales[f"security_{when}"] = _security(anxiety, avoidance)
+        scales[f"security_{when}"] = LOWEST + HIGHEST - (anxiety + avoidance) / 2.0  # on the same scale, reversed
     by = scales.groupby("study")
     means, sds = by.mean(), by.std()
     names = ("security", "anxiety", "avoidance")
@@ -206,7 +201,7 @@ def rupture_and_style(courses: pd.DataFrame, ratings: pd.DataFrame) -> Simulated
 # ------------------------------------------------------------------------------------------------------------ contested
 
 
-def _interaction(courses: pd.DataFrame, client: str, therapist: Mapping[str, float]) -> Simulated:
+def style_interaction(courses: pd.DataFrame, client: str, therapist: Mapping[str, float]) -> Simulated:
     """Effect of the product of two people's scores on the early alliance, main effects held, in SD; ``therapist``: weights."""
     scores = pd.DataFrame({
         "study": studies(courses, _LARGE)["study"],
@@ -221,21 +216,6 @@ def _interaction(courses: pd.DataFrame, client: str, therapist: Mapping[str, flo
     return pooled_parts(pd.DataFrame({"interaction": found}))
 
 
-def avoidance_by_avoidance(courses: pd.DataFrame) -> Simulated:
-    """Both people's avoidance."""
-    return _interaction(courses, "avoidance", {"avoidance": 1.0})
-
-
-def anxiety_by_dismissing(courses: pd.DataFrame) -> Simulated:
-    """The client's anxiety and how far the therapist leans to dismissing rather than preoccupied."""
-    return _interaction(courses, "anxiety", {"avoidance": 1.0, "anxiety": -1.0})
-
-
-def anxiety_by_anxiety(courses: pd.DataFrame) -> Simulated:
-    """Both people's anxiety."""
-    return _interaction(courses, "anxiety", {"anxiety": 1.0})
-
-
 def within_and_between(courses: pd.DataFrame) -> Simulated:
     """How much better the alliance predicts improvement within caseloads than between therapists."""
     rows = []
@@ -247,16 +227,7 @@ def within_and_between(courses: pd.DataFrame) -> Simulated:
     return pooled_parts(pd.DataFrame(rows, columns=["within", "between", "within_minus_between"]))
 
 
-def _alliance_shares(courses: pd.DataFrame, raters: Sequence[str]) -> Simulated:
+def therapist_share_alliance(courses: pd.DataFrame, raters: Sequence[str]) -> Simulated:
+    """Proportion of the alliance that lies between therapists, by rater."""
     found = {f"{rater}_rated_share": therapist_shares(courses, f"wai_{rater}_last", [])["share"] for rater in raters}
     return pooled_parts(pd.DataFrame(found))
-
-
-def therapist_share_alliance(courses: pd.DataFrame) -> Simulated:
-    """Proportion of the client-rated alliance that lies between therapists."""
-    return _alliance_shares(courses, ["client"])
-
-
-def therapist_share_alliance_by_rater(courses: pd.DataFrame) -> Simulated:
-    """The same by rater."""
-    return _alliance_shares(courses, ["client", "therapist"])

@@ -10,44 +10,22 @@ from sim.theory.styles import STYLE_CUT
 SAMPLE = 2000  # people of a sample
 
 
-def _samples(community: pd.DataFrame) -> pd.DataFrame:
-    return studies(community, SAMPLE)
-
-
-def _parallel_forms(community: pd.DataFrame, name: str) -> Simulated:
-    cut = _samples(community)
+def reliability(community: pd.DataFrame, name: str) -> Simulated:
+    """Two forms of an ECR scale filled in on one day."""
+    cut = studies(community, SAMPLE)
     return pooled_parts(pd.DataFrame({"alpha": grouped_correlations(cut[name], cut[f"{name}_again"], cut["study"])["r"]}))
 
 
-def anxiety_reliability(community: pd.DataFrame) -> Simulated:
-    """Two forms of ECR anxiety filled in on one day."""
-    return _parallel_forms(community, "anxiety")
-
-
-def avoidance_reliability(community: pd.DataFrame) -> Simulated:
-    """Two forms of ECR avoidance filled in on one day."""
-    return _parallel_forms(community, "avoidance")
-
-
-def _mean_and_sd(community: pd.DataFrame, name: str) -> Simulated:
-    cut = _samples(community)
+def distribution(community: pd.DataFrame, name: str) -> Simulated:
+    """An ECR scale as a proportion of the range."""
+    cut = studies(community, SAMPLE)
     share = ((cut[name] - 1.0) / 6.0).groupby(cut["study"])
     return pooled_parts(pd.DataFrame({"mean": share.mean(), "sd": share.std()}))
 
 
-def anxiety_distribution(community: pd.DataFrame) -> Simulated:
-    """ECR anxiety as a proportion of the range."""
-    return _mean_and_sd(community, "anxiety")
-
-
-def avoidance_distribution(community: pd.DataFrame) -> Simulated:
-    """ECR avoidance as a proportion of the range."""
-    return _mean_and_sd(community, "avoidance")
-
-
 def anxiety_with_avoidance(community: pd.DataFrame) -> Simulated:
     """The two ECR scales with each other."""
-    cut = _samples(community)
+    cut = studies(community, SAMPLE)
     return pooled_parts(pd.DataFrame({"r": grouped_correlations(cut["anxiety"], cut["avoidance"], cut["study"])["r"]}))
 
 
@@ -59,7 +37,7 @@ def reported_ruptures(ratings: pd.DataFrame) -> Simulated:
 
 def community_styles(community: pd.DataFrame) -> Simulated:
     """Proportions of secure, avoidant and anxious people by ECR scores."""
-    cut = _samples(community).dropna(subset=["anxiety", "avoidance"])
+    cut = studies(community, SAMPLE).dropna(subset=["anxiety", "avoidance"])
     secure = (cut["anxiety"] < STYLE_CUT) & (cut["avoidance"] < STYLE_CUT)
     avoidant = ~secure & (cut["avoidance"] >= cut["anxiety"])
     kinds = pd.DataFrame({"secure": secure, "avoidant": avoidant, "anxious": ~secure & ~avoidant}).astype(float)
@@ -68,7 +46,7 @@ def community_styles(community: pd.DataFrame) -> Simulated:
 
 def community_means(community: pd.DataFrame) -> Simulated:
     """Means and SD of both ECR scales."""
-    by = _samples(community).groupby("study")[["anxiety", "avoidance"]]
+    by = studies(community, SAMPLE).groupby("study")[["anxiety", "avoidance"]]
     return pooled_parts(pd.concat([by.mean(), by.std().add_suffix("_sd")], axis=1))
 
 

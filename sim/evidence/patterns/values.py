@@ -27,8 +27,8 @@ from sim.evidence.therapist_effects import random_intercepts
 from sim.measures.persons import RELIABLE_CHANGE
 
 #: Columns by which a study may have rated what it rated; studies take turns.
-_ALLIANCE = tuple(f"wai_{rater}_{time}" for time in TIMES for rater in ("client", "client", "therapist", "client"))
-_EMPATHY = tuple(
+ALLIANCE = tuple(f"wai_{rater}_{time}" for time in TIMES for rater in ("client", "client", "therapist", "client"))
+EMPATHY = tuple(
     f"empathy_{rater}_{time}" for time in TIMES for rater in ("client", "observer", "client", "therapist", "client", "observer")
 )
 GOOD_CASELOAD, THERAPISTS = 10, 40  # of studies of therapists
@@ -37,12 +37,9 @@ SESSIONS_IN_TURN = (EARLY, EARLY + 1, EARLY + 2, EARLY + 3)  # of a study of dep
 _CASELOADS = np.array([setting.caseload for setting in SETTINGS])
 
 
-def _early_or_middle(rating: str) -> list[str]:
-    return [f"{rating}_early", f"{rating}_middle"]
-
-
-def _mixed(cut: pd.DataFrame, columns: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-    """Of each row what its study measured, studies taking turns among ``columns``, and which of them that was."""
+def _mixed(cut: pd.DataFrame, columns: str | Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Of each row what its study measured, and which that was: studies take turns (of one rating: early, middle)."""
+    columns = (f"{columns}_early", f"{columns}_middle") if isinstance(columns, str) else columns
     turn = (cut["place"] % len(columns)).to_numpy()
     return np.choose(turn, [cut[name].to_numpy(float) for name in columns]), turn
 
@@ -54,41 +51,25 @@ def _correlated(cut: pd.DataFrame, x: np.ndarray, y: np.ndarray, turn: np.ndarra
     return pooled_correlation(found["r"], found["n"], stratum.reindex(found.index))
 
 
-def client_anxiety_alliance_r(courses: pd.DataFrame) -> Simulated:
-    """Attachment anxiety at intake with an alliance rating."""
-    return _attachment_alliance(courses, "anxiety")
-
-
-def client_avoidance_alliance_r(courses: pd.DataFrame) -> Simulated:
-    """Attachment avoidance at intake with an alliance rating."""
-    return _attachment_alliance(courses, "avoidance")
-
-
-def _attachment_alliance(courses: pd.DataFrame, dimension: str) -> Simulated:
+def attachment_alliance_r(courses: pd.DataFrame, dimension: str) -> Simulated:
+    """Attachment anxiety or avoidance at intake with an alliance rating."""
     cut = studies(courses, 50)
-    rated, turn = _mixed(cut, _early_or_middle("wai_client"))
+    rated, turn = _mixed(cut, "wai_client")
     return _correlated(cut, cut[f"client_{dimension}_0"].to_numpy(), rated, turn)
 
 
-def empathy_outcome_r(courses: pd.DataFrame) -> Simulated:
-    """Rated empathy with the state at the end (less distress is better)."""
-    cut = studies(courses, 75)
-    rated, turn = _mixed(cut, _EMPATHY)
+def outcome_r(courses: pd.DataFrame, size: int, columns: Sequence[str]) -> Simulated:
+    """Rated empathy or alliance with the state at the end (less distress is better), in studies of this size."""
+    cut = studies(courses, size)
+    rated, turn = _mixed(cut, columns)
     return _correlated(cut, rated, -cut["distress_end"].to_numpy(), turn)
 
 
 def perceived_empathy_alliance_r(courses: pd.DataFrame) -> Simulated:
     """Empathy as the client rates it with the client's alliance rating of the same session."""
     cut = studies(courses, 60)
-    empathy, turn = _mixed(cut, _early_or_middle("empathy_client"))
-    return _correlated(cut, empathy, _mixed(cut, _early_or_middle("wai_client"))[0], turn)
-
-
-def alliance_outcome_r(courses: pd.DataFrame) -> Simulated:
-    """Alliance rating with the state at the end."""
-    cut = studies(courses, 100)
-    rated, turn = _mixed(cut, _ALLIANCE)
-    return _correlated(cut, rated, -cut["distress_end"].to_numpy(), turn)
+    empathy, turn = _mixed(cut, "empathy_client")
+    return _correlated(cut, empathy, _mixed(cut, "wai_client")[0], turn)
 
 
 def therapist_studies(courses: pd.DataFrame) -> pd.DataFrame:
@@ -187,9 +168,8 @@ def standardised_difference(a: np.ndarray, b: np.ndarray) -> tuple[float, float]
 
 def completers_minus_dropouts_d(courses: pd.DataFrame) -> Simulated:
     """Early alliance of those who stayed minus those who left."""
-    cut = studies(courses, 120)
     found, strata = [], []
-    for _, one in cut.groupby("study"):
+    for _, one in studies(courses, 120).groupby("study"):
         left = (one["ending"] == "dropout").to_numpy()
         stayed = one["ending"].isin(["planned", "improved"]).to_numpy()
         rated = one["wai_client_early"].to_numpy(float)
@@ -215,15 +195,15 @@ def prepost_d(courses: pd.DataFrame) -> Simulated:
 def client_therapist_alliance_r(courses: pd.DataFrame) -> Simulated:
     """The two people's alliance ratings of one session, across pairs."""
     cut = studies(few_per_therapist(courses, OF_A_THERAPIST), 60)
-    client, turn = _mixed(cut, _early_or_middle("wai_client"))
-    return _correlated(cut, client, _mixed(cut, _early_or_middle("wai_therapist"))[0], turn)
+    client, turn = _mixed(cut, "wai_client")
+    return _correlated(cut, client, _mixed(cut, "wai_therapist")[0], turn)
 
 
 def client_minus_therapist_d(courses: pd.DataFrame) -> Simulated:
     """How far clients rate the alliance above their therapists. The sampling variance counts that the ratings are paired."""
     cut = studies(few_per_therapist(courses, OF_A_THERAPIST), 60)
-    client, turn = _mixed(cut, _early_or_middle("wai_client"))
-    therapist = _mixed(cut, _early_or_middle("wai_therapist"))[0]
+    client, turn = _mixed(cut, "wai_client")
+    therapist = _mixed(cut, "wai_therapist")[0]
     found, strata = [], []
     for _, one in cut.assign(c=client, t=therapist, turn=turn).dropna(subset=["c", "t"]).groupby("study"):
         c, t = one["c"].to_numpy(), one["t"].to_numpy()
@@ -234,43 +214,21 @@ def client_minus_therapist_d(courses: pd.DataFrame) -> Simulated:
     return _pooled_differences(found, strata)
 
 
-def community_avoidance_distress_r(community: pd.DataFrame) -> Simulated:
-    """Avoidance with distress in the community."""
+def community_distress_r(community: pd.DataFrame, dimension: str) -> Simulated:
+    """Attachment anxiety or avoidance with distress in the community."""
     cut = studies(community, 325)
-    return _correlated(cut, cut["avoidance"].to_numpy(), cut["distress"].to_numpy())
+    return _correlated(cut, cut[dimension].to_numpy(), cut["distress"].to_numpy())
 
 
-def community_anxiety_distress_r(community: pd.DataFrame) -> Simulated:
-    """Attachment anxiety with distress in the community."""
-    cut = studies(community, 325)
-    return _correlated(cut, cut["anxiety"].to_numpy(), cut["distress"].to_numpy())
+def current_alliance(courses: pd.DataFrame, rater: str, what: str) -> Simulated:
+    """Where raters put the alliance on the scale's range (``mean``) or how far they differ (``std``), of pairs still meeting.
 
-
-def _current_pairs(courses: pd.DataFrame, rater: str) -> pd.DataFrame:
-    """Ratings as proportions of the range, of pairs still meeting, in studies of 36: mean and SD of each with its setting."""
+    In studies of 36."""
     rows = courses.dropna(subset=[f"wai_{rater}_current"])
     share = (rows[f"wai_{rater}_current"] - 1.0) / 6.0
-    place = rows.groupby("setting").cumcount() // 36
-    by = share.groupby([rows["setting"], place]).agg(["mean", "std", "size"])
-    return by[by["size"] == 36].reset_index()
-
-
-def client_alliance_mean(courses: pd.DataFrame) -> Simulated:
-    """Where clients put the alliance on the scale's range."""
-    by = _current_pairs(courses, "client")
-    return pooled(by["mean"], by["setting"])
-
-
-def client_alliance_sd(courses: pd.DataFrame) -> Simulated:
-    """How far clients differ on that range."""
-    by = _current_pairs(courses, "client")
-    return pooled(by["std"], by["setting"])
-
-
-def therapist_alliance_mean(courses: pd.DataFrame) -> Simulated:
-    """Where therapists put the alliance."""
-    by = _current_pairs(courses, "therapist")
-    return pooled(by["mean"], by["setting"])
+    by = share.groupby([rows["setting"], rows.groupby("setting").cumcount() // 36]).agg([what, "size"])
+    by = by[by["size"] == 36].reset_index()
+    return pooled(by[what], by["setting"])
 
 
 STYLES, DEFENCES = ["secure", "preoccupied", "dismissing", "fearful"], ["immature", "neurotic"]

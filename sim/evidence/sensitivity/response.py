@@ -8,34 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from sim.catalogue.columns import CLINIC_TABLES, TABLES, columns_of
-from sim.catalogue.measures import OF_CLINICS
+from sim.catalogue.measures import CATALOGUE, measures_of_runs
 from sim.errors import EvidenceError, StateError
-from sim.measures.clinics import CLINIC_MEASURES
-from sim.measures.therapy import MEASURES
+from sim.measures import numbers
 from sim.naming import nearest
 from sim.runs.run import run
 from sim.scenario.arms import chosen_arm, untreated_arm
 from sim.scenario.scenario import Arm, Scenario
 from sim.simulation.tables import Run
 
-#: Unit and meaning of the measures that ``sim.compare`` knows; those of clinics stand in ``OF_CLINICS``.
-COMPARED = {
-    "mean_alliance": ("WAI points", "mean client-rated alliance (WAI, 1-7) over all sessions held; every client counts once"),
-    "alliance_growth": ("WAI points", "change in client-rated alliance from a client's first to last third of sessions"),
-    "alliance_share_between_arms": (
-        "proportion of variance, 0-1", "proportion of the differences in late alliance between clients that lies between the arms"
-    ),
-    "dropout_share": ("proportion of clients", "proportion of people in therapy who dropped out"),
-    "sessions_attended": ("sessions", "mean number of sessions that people in therapy came to"),
-    "ruptures_per_session": ("ruptures per session", "mean number of ruptures in a session"),
-    "distress_change": ("CORE-OM points", "mean change of distress from intake to the last rating; negative = better"),
-    "pre_post_d": ("SD of intake distress", "fall in distress from intake to last rating in SD of intake distress"),
-    "effect_over_untreated": (
-        "CORE-OM points", "change of distress with therapy minus that of the same people without it; negative = therapy helps"
-    ),
-    "anxiety_change": ("ECR points", "mean change of clients' attachment anxiety over therapy (latent)"),
-    "avoidance_change": ("ECR points", "mean change of clients' attachment avoidance over therapy (latent)"),
-}  # fmt: skip
 #: A measure of all arms together: there is no arm to choose.
 OF_ALL_ARMS = ("alliance_share_between_arms",)
 _LABELS = ("label", "number", "yes/no")
@@ -75,10 +56,10 @@ def column_names(clinic: bool) -> dict[str, tuple[str, str]]:
     """``table.column`` of every column that has a mean, with (unit, meaning)."""
     tables = [name for name in (*TABLES, *(CLINIC_TABLES if clinic else ())) if name != "exchanges"]
     return {
-        f"{table}.{column}": described
+        f"{table}.{column}": (described.unit, described.meaning)
         for table in tables
         for column, described in columns_of(table, clinic).items()
-        if described[0] not in _LABELS
+        if described.unit not in _LABELS
     }
 
 
@@ -106,7 +87,7 @@ def outcome(scenario: Scenario, measure: str, arm: str | None = None, minus: str
 
 def _alone(scenario: Scenario, arm: Arm, measure: str) -> Scenario:
     """The scenario with nothing but this arm, and what the measure compares it with."""
-    twin = untreated_arm(scenario, arm.name) if measure == "effect_over_untreated" else None
+    twin = untreated_arm(scenario, arm.name) if measure == "difference_from_no_treatment" else None
     arms = tuple(one for one in scenario.arms if one.name in (arm.name, twin))
     return scenario.model_copy(update={"arms": arms, "traced": {}})
 
@@ -114,16 +95,16 @@ def _alone(scenario: Scenario, arm: Arm, measure: str) -> Scenario:
 def _measure(scenario: Scenario, name: str) -> tuple[Callable[[Run], float], str, str]:
     """The function of a run that a name means, its unit, and what it says in words."""
     clinic = scenario.design == "clinic"
-    known = {**MEASURES, **(CLINIC_MEASURES if clinic else {})}
+    known = measures_of_runs(clinic)
     if name in known:
-        unit, meaning = COMPARED[name] if name in COMPARED else (OF_CLINICS[name].unit, OF_CLINICS[name].title)
-        return known[name], unit, meaning
+        one = CATALOGUE[name]
+        return numbers.measure(name), one.plain_unit, (one.definition or one.title).rstrip(".")
     columns = column_names(clinic)
     if name in columns:
         table, _, column = name.partition(".")
         unit, meaning = columns[name]
         return _column_mean(table, column), unit, f"mean over the rows of the table {table}: {meaning}"
-    if name in CLINIC_MEASURES:
+    if name in CATALOGUE:
         raise EvidenceError(f"measure '{name}' is of clinics only, and {scenario.name} is none; known: {', '.join(known)}")
     raise EvidenceError(
         f"no measure '{name}'{nearest(name, (*known, *columns))}; known: {', '.join(known)}, "

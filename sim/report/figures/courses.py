@@ -53,7 +53,7 @@ def alliance_by_pairing(run: Run, ax: Axes | None = None) -> Axes:
 
 def colour_range(run: Run) -> tuple[float, float]:
     """Where 95 of 100 single clients lie, rounded outward to half points: what the colours of the heat map span."""
-    late = measures.courses(run)["wai_late"]
+    late = pd.concat(measures.by_arm(run, "alliance").values())
     if late.empty:
         return 1.0, 7.0
     low, high = np.floor(late.quantile(0.025) * 2) / 2, np.ceil(late.quantile(0.975) * 2) / 2
@@ -95,7 +95,7 @@ def _heat_map(run: Run, ax: Axes, table: pd.DataFrame) -> None:
 
 
 def _dots(run: Run, ax: Axes, table: pd.DataFrame) -> None:
-    late = measures.late_alliance(run)
+    late = measures.by_arm(run, "alliance")
     table = table[table["therapist"] != "none"].reset_index(drop=True)
     ax.set(xlim=(1, 7), xlabel=WAI, ylabel="arm")
     ax.set_title("Late alliance: mean and 95 % interval; grey: middle 50 % and 95 % of single clients")

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from sim.batch.results import BatchResults
-from sim.catalogue.measures import title_and_unit
+from sim.catalogue.measures import CATALOGUE
 from sim.report import drawing
 from sim.report.drawing import MOST_LINES
 from sim.report.text import short
@@ -45,7 +45,7 @@ def measured(found: BatchResults, measure: str) -> pd.DataFrame:
 def over_factors(found: BatchResults, measure: str) -> Figure:
     """One measure: a panel for each factor, a line for each arm; the points themselves pale where there are several factors."""
     factors, table = shown_factors(found), measured(found, measure)
-    title, unit = title_and_unit(measure, found.clinic)
+    title, unit = CATALOGUE[measure].title, CATALOGUE[measure].plain_unit
     n = max(len(factors), 1)
     fig = drawing.picture(max(4.2 * n, 6.4) if n < 4 else 13.0, 3.9)
     axes = fig.subplots(1, n, sharey=True, squeeze=False)[0]

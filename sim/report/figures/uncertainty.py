@@ -13,14 +13,13 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
 from sim import measures
-from sim.catalogue.measures import OF_PEOPLE
 from sim.report import drawing
 from sim.report.drawing import BLUE, INK, Shown
 from sim.report.figures.clinic.service import panels_compared
 from sim.report.figures.experiments.effects import pushes_corners
 from sim.report.figures.experiments.paths import fixes_responses
 from sim.report.text import Row, arm_name, excludes_zero, short
-from sim.runs.uncertainty import DIFFERENCE, described, is_difference, reference, two_intervals
+from sim.runs.uncertainty import DIFFERENCE, OF_ARMS, described, is_difference, reference, two_intervals
 from sim.scenario.scenario import Scenario
 from sim.simulation.tables import Run
 
@@ -39,7 +38,7 @@ def measures_shown(run: Run) -> list[str]:
     """Measures of arms by their weight: those of figures of arms; an alliance that was pushed is no result and comes last."""
     if run.scenario.design == "clinic":
         return panels_compared(run)
-    names = list(OF_PEOPLE)
+    names = list(OF_ARMS)
     return [*names[1:], names[0]] if pushes_corners(run) or fixes_responses(run) else names
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from markupsafe import Markup
 
 from sim.batch.results import BatchResults
-from sim.catalogue.measures import title_and_unit
+from sim.catalogue.measures import CATALOGUE
 from sim.files import folder_at, replacing, write_here
 from sim.report.figures import sweep
 from sim.report.pages.run import PROGRAM, saved
@@ -23,8 +23,8 @@ MOST_ROWS = 200
 def _figures(found: BatchResults, place: Path) -> list[dict[str, Any]]:
     """A figure a measure, saved, with what its words are made of."""
     plain, shown = plain_effects(found).dropna(subset="mean"), []
-    for measure in (m for m in SHOWN if (plain["measure"] == m).any()):
-        title, unit = title_and_unit(measure, found.clinic)
+    for measure in (m for m in SHOWN[found.clinic] if (plain["measure"] == m).any()):
+        title, unit = CATALOGUE[measure].title, CATALOGUE[measure].plain_unit
         means = sweep.measured(found, measure)["mean"]
         source = Markup(saved(sweep.over_factors(found, measure), place / measure))
         shown.append({"source": source, "title": title, "unit": unit, "low": means.min(), "high": means.max()})

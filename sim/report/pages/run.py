@@ -16,6 +16,7 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from sim import measures
+from sim.catalogue.measures import CATALOGUE, measures_of_runs
 from sim.compiling import sources_hash
 from sim.evidence.claims import verdicts
 from sim.files import folder_at, write_here
@@ -40,8 +41,9 @@ PROGRAM = {
 
 def whole_run(run: Run) -> pd.DataFrame:
     """The measures that are one number: name, meaning, value."""
+    names = measures_of_runs(run.scenario.design == "clinic")
     return pd.DataFrame(
-        [{"measure": name, "meaning": (f.__doc__ or "").split("\n")[0], "value": f(run)} for name, f in measures.MEASURES.items()]
+        [{"measure": name, "meaning": CATALOGUE[name].definition, "value": measures.number(run, name)} for name in names]
     )
 
 

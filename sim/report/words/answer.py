@@ -64,11 +64,11 @@ def _told(run: Run) -> list[str]:
 
 
 def _alliance(run: Run) -> list[str]:
-    found, late = alliance_contrasts(run), {name: v for name, v in measures.late_alliance(run).items() if len(v)}
+    found, late = alliance_contrasts(run), {name: v for name, v in measures.by_arm(run, "alliance").items() if len(v)}
     if not found:
         return _say("alliance_of_all", row=mean_interval(pd.concat(list(late.values()))))
     if run.scenario.design == "crossed":
-        changes = [float(values.mean()) for values in measures.growth_by_arm(run).values() if len(values)]
+        changes = [float(values.mean()) for values in measures.by_arm(run, "alliance_growth").values() if len(values)]
         sides = sorted(found, key=lambda c: -c.found["mean"])
         apart = sides[0].found["low"] > sides[-1].found["high"]
         return _say("alliance_by_kind", sides=sides, apart=apart, rising=sum(c > 0 for c in changes), pairings=len(changes))
@@ -89,7 +89,7 @@ def _distress(run: Run) -> list[str]:
 
 
 def _dropout(run: Run) -> list[str]:
-    share = measures.dropout_share(run)
+    share = measures.dropout(run)
     if np.isnan(share):
         return []
     table = measures.pairings(run).dropna(subset=["dropout"])
@@ -102,7 +102,8 @@ def _anyway(run: Run) -> list[str]:
     """How much of the change in the arm that helps most comes without therapy too."""
     arm = untreated_contrasts(run)[-1].high
     twin, month = measures.untreated_arm(run.scenario, arm), measures.comparison_month(run, arm)
-    with_it, without = measures.assessed_change(run, arm).mean(), measures.assessed_change(run, str(twin)).mean()
+    changes = measures.by_arm(run, "distress_change")
+    with_it, without = changes[arm].mean(), changes[str(twin)].mean()
     if not with_it or not 0 < without / with_it < 1:
         return []
     return _say("anyway", arm=arm, month=month, with_it=with_it, without=without)
@@ -120,8 +121,8 @@ def in_detail(run: Run) -> list[str]:
     if experiments.pushed(run):  # an alliance that was pushed, or care that was fixed, is no result
         return _distress_detail(run)
     usual = [*_usual_detail(run), *_spread_detail(run), *_growth_detail(run), *_paired_detail(run)]
-    few = min(len(values) for values in measures.late_alliance(run).values() if len(values)) < FEW
-    return [*usual, *_distress_detail(run), *_say("how_to_read", dropout=measures.dropout_share(run) > 0, few=few)]
+    few = min(len(values) for values in measures.by_arm(run, "alliance").values() if len(values)) < FEW
+    return [*usual, *_distress_detail(run), *_say("how_to_read", dropout=measures.dropout(run) > 0, few=few)]
 
 
 def _usual_detail(run: Run) -> list[str]:
@@ -139,7 +140,7 @@ def _spread_detail(run: Run) -> list[str]:
     table = measures.pairings(run).dropna(subset=["wai"])
     if len(table) < 2:
         return []
-    late = measures.late_alliance(run)
+    late = measures.by_arm(run, "alliance")
     ends = [str(table["arm"].iloc[int(k)]) for k in (table["wai"].argmax(), table["wai"].argmin())]
     best, worst = ({"arm": arm, **mean_interval(late[arm])} for arm in ends)
     what, common = "pairing" if run.scenario.design == "crossed" else "arm", measures.overlap(*(late[arm] for arm in ends))
@@ -148,7 +149,7 @@ def _spread_detail(run: Run) -> list[str]:
 
 
 def _growth_detail(run: Run) -> list[str]:
-    changes = {arm: mean_interval(values) for arm, values in measures.growth_by_arm(run).items() if len(values)}
+    changes = {arm: mean_interval(values) for arm, values in measures.by_arm(run, "alliance_growth").items() if len(values)}
     ordered = sorted(changes, key=lambda arm: changes[arm]["mean"])
     return _say("growth", ends={arm: changes[arm] for arm in (*ordered[:1], *ordered[-1:])})
 

@@ -68,7 +68,7 @@ def _sampling_of_a_clinic(run: Run, this_run: dict[str, Any]) -> list[str]:
     """How many replicates there are, how wide the widest difference is, and how many comparisons were made."""
     table = cm.rules_compared(run)
     apart = table[table["difference_low"].notna() & table["arm"].isin(treating(run))].to_dict("records")
-    rated = [row for row in apart if row["measure"] == "alliance"]
+    rated = [row for row in apart if row["measure"] == "alliance_all_sessions"]
     widest = max(rated, key=lambda r: r["difference_high"] - r["difference_low"]) if rated else None
     certain = sum(excludes_zero(row, "difference") for row in apart)
     return _say("clinics", usual=cm.reference(run.scenario), widest=widest, compared=len(apart), certain=certain,

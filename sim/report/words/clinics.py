@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from sim.catalogue.measures import OF_CLINICS, SINCE_ARRIVAL
+from sim.catalogue.measures import CATALOGUE, SINCE_ARRIVAL
 from sim.evidence import trial
 from sim.measures import clinics as cm
 from sim.measures.intervals import mean_interval
@@ -24,7 +24,7 @@ from sim.simulation.tables import Run
 from sim.therapy.clinic.matching import ORACLE
 
 #: What is told of treatment: the alliance over all sessions, and distress to the last rating.
-ALLIANCE, DISTRESS = "alliance", "distress_change"
+ALLIANCE, DISTRESS = "alliance_all_sessions", "distress_last_rating"
 #: Rules that no service should or could follow are told apart from the others.
 NO_RULES = (ORACLE, "secure_to_insecure")
 #: How states of people are called in a sentence.
@@ -56,17 +56,17 @@ class Said:
 
     def value(self, measure: str, arm: str) -> str:
         """Mean with interval."""
-        return with_interval(self.rows[measure, arm], OF_CLINICS[measure].digits)
+        return with_interval(self.rows[measure, arm], CATALOGUE[measure].digits)
 
     def apart(self, measure: str, arm: str) -> str:
         """The difference from the first arm with its sign and interval."""
-        return signed_interval(self.rows[measure, arm], OF_CLINICS[measure].digits, "difference")
+        return signed_interval(self.rows[measure, arm], CATALOGUE[measure].digits, "difference")
 
     def extremes(self, measure: str, arms: Iterable[str] | None = None) -> str:
         """Lowest to highest value of a measure, with the arms."""
         found = {arm: self.mean(measure, arm) for arm in (self.treating if arms is None else arms)}
         ends = [pick(found, key=lambda arm: found[arm]) for pick in (min, max)]
-        return " to ".join(f"{number(found[arm], OF_CLINICS[measure].digits)} ({arm_name(arm)})" for arm in ends)
+        return " to ".join(f"{number(found[arm], CATALOGUE[measure].digits)} ({arm_name(arm)})" for arm in ends)
 
 
 # --------------------------------------------------------------------------------------- a service, or several alike

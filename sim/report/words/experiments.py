@@ -115,13 +115,14 @@ def _few_lesions(run: Run) -> list[str]:
 def _words(run: Run) -> list[str]:
     intact, *_, arm = words_arms(run)
     labelling, arousal = (exchange_change(run, arm.name, intact.name, f"client_{name}") for name in ("labelling", "arousal"))
-    table, alliance = effects.lesion_effects(run), measures.late_alliance(run)
+    table, alliance = effects.lesion_effects(run), measures.by_arm(run, "alliance")
     rows = {row["process"]: row for row in table[table["arm"] == arm.name].to_dict("records")}
+    distress = measures.by_arm(run, "distress_change")
     return _say(
         "labelling", arm=arm.name, intact=intact.name, labelling=labelling, arousal=arousal,
         learned=rows.get("client's regulation"), month=measures.comparison_month(run, arm.name),
         wai=mean_interval(alliance[arm.name] - alliance[intact.name]),
-        distress=mean_interval(measures.assessed_change(run, arm.name) - measures.assessed_change(run, intact.name)),
+        distress=mean_interval(distress[arm.name] - distress[intact.name]),
     )  # fmt: skip
 
 

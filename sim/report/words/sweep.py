@@ -9,12 +9,15 @@ from typing import Any
 import pandas as pd
 
 from sim.batch.results import BatchResults
-from sim.catalogue.measures import title_and_unit
+from sim.catalogue.measures import CATALOGUE
 from sim.report.text import sentences, with_interval
 from sim.scenario.points import told
 
-#: Measures that are printed, as far as a batch has them.
-SHOWN = ("alliance", "dropout", "distress_change", "helped_of_all", "weeks_waited")
+#: Measures that are printed, as far as a batch has them: of therapy, and of clinics.
+SHOWN = {
+    False: ("alliance", "dropout", "distress_change"),
+    True: ("alliance_all_sessions", "dropout", "distress_last_rating", "helped_of_all", "weeks_waited"),
+}
 
 
 _say = partial(sentences, "batch.j2")
@@ -30,10 +33,10 @@ def answer(found: BatchResults) -> list[str]:
     """What a batch came to, in sentences made from its numbers: the range of each main measure over the points, per arm."""
     plain, names = plain_effects(found).dropna(subset="mean"), dict(found.points[["point", "name"]].to_numpy())
     ranges = []
-    for measure in SHOWN:
+    for measure in SHOWN[found.clinic]:
         mine = plain[plain["measure"] == measure].sort_values("mean", kind="stable")
         if len(mine):
-            title, unit = title_and_unit(measure, found.clinic)
+            title, unit = CATALOGUE[measure].title, CATALOGUE[measure].plain_unit
             ends = [{**row, "where": names[row["point"]]} for row in mine.iloc[[0, -1]].to_dict("records")]
             ranges.append({"title": title, "unit": unit, "n": len(mine), "ends": ends})
     points, failed = len(found.points), len(found.failures)
@@ -50,7 +53,7 @@ def differences(found: BatchResults) -> tuple[list[str], list[list[str]]]:
     """Heads and rows of the differences between arms: the main measures, with intervals."""
     effects, points = found.effects(), found.points.set_index("point")
     apart = effects[effects["minus"].astype("str") != ""]
-    measures = [m for m in SHOWN if (apart["measure"] == m).any()]
+    measures = [m for m in SHOWN[found.clinic] if (apart["measure"] == m).any()]
     rows = []
     for (point, arm, minus), part in apart.groupby(["point", "arm", "minus"], observed=True, sort=False):
         values = _values(part, measures)
@@ -68,7 +71,7 @@ def _values(part: pd.DataFrame, measures: Sequence[str]) -> dict[str, str]:
 def results_table(found: BatchResults, measures: Sequence[str] | None = None) -> pd.DataFrame:
     """One row per point and arm: the factors, replicates, and the main measures as mean [95 % interval]."""
     plain, points = plain_effects(found), found.points.set_index("point")
-    shown = [m for m in measures or SHOWN if (plain["measure"] == m).any()]
+    shown = [m for m in measures or SHOWN[found.clinic] if (plain["measure"] == m).any()]
     rows, replicates = [], dict(points["replicates"])
     for (point, arm), part in plain.groupby(["point", "arm"], observed=True, sort=False):
         row: dict[str, Any] = {name: _level(points.at[point, name]) for name in found.factors}

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from sim import measures
-from sim.catalogue.measures import OF_CLINICS
+from sim.catalogue.measures import CATALOGUE
 from sim.measures import clinics as cm
 from sim.report.figures.clinic.asked import is_contested, therapist_effects_of, treating
 from sim.report.figures.clinic.service import facts_of_arms
@@ -81,7 +81,7 @@ def _by_measure(name: str, title: str, table: pd.DataFrame, value: str, caption:
     arms = list(dict.fromkeys(table["arm"]))
     cells = [
         [f"{m.title} ({m.unit})", *(write(rows[key, a], m.digits, value) if (key, a) in rows else "–" for a in arms)]
-        for key, m in OF_CLINICS.items()
+        for key, m in CATALOGUE.items()
         if (table["measure"] == key).any()
     ]
     return _table(name, title, ["measure", *arms], cells, caption)
@@ -99,7 +99,10 @@ def _readings(run: Run) -> Table:
         share = ["–", "–"]
         if found is not None:
             share = [with_interval(scaled(vars(found), 100, "share"), 1), number(100 * found.true_share, 1)]
-        values = [with_interval(compared[m, arm], OF_CLINICS[m].digits) for m in ("alliance", "dropout", "distress_change")]
+        values = [
+            with_interval(compared[m, arm], CATALOGUE[m].digits)
+            for m in ("alliance_all_sessions", "dropout", "distress_last_rating")
+        ]
         rows.append([arm, with_interval(fit[arm]), *share, *values])
     caption = " ".join(sentences("tables.j2", "readings", replicates=run.scenario.replicates))
     return _table("readings", "Readings side by side", heads, rows, caption)

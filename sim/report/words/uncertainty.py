@@ -17,7 +17,8 @@ CLEARLY = 1.1
 SETTLED = 0.95
 #: Measures whose title is no noun, in a sentence.
 NOUNS = {
-    "dropout": "dropout", "distress_change": "the change of distress", "weeks_waited": "weeks on the waiting list",
+    "dropout": "dropout", "distress_change": "the change of distress", "distress_last_rating": "the change of distress",
+    "weeks_waited": "weeks on the waiting list",
     "lost_waiting": "the proportion lost on the waiting list", "helped": "the proportion helped",
     "helped_of_all": "the proportion helped of all", "helped_per_100_hours": "clients helped per 100 therapist-hours",
 }  # fmt: skip

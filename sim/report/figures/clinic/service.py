@@ -13,7 +13,7 @@ from matplotlib.figure import Figure, SubFigure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from sim.catalogue.measures import OF_CLINICS, Measure
+from sim.catalogue.measures import CATALOGUE, Measure
 from sim.measures import clinics as cm
 from sim.report import drawing
 from sim.report.drawing import BLUE, INK, MOST_LINES, QUIET, Shown
@@ -23,7 +23,7 @@ from sim.report.text import excludes_zero, short, signed
 from sim.simulation.tables import Run
 
 #: What is compared between arms, in this order; the last of these that differ anywhere take the place of what does not.
-COMPARED = ("alliance", "dropout", "distress_change", "weeks_waited")
+COMPARED = ("alliance_all_sessions", "dropout", "distress_last_rating", "weeks_waited")
 
 
 # ------------------------------------------------------------------------------------------------------- flow, waiting
@@ -100,7 +100,7 @@ def clinic_arms(run: Run, fig: Figure | SubFigure | None = None) -> Figure | Sub
     fig = fig or drawing.picture(11.0, max(2.3 + 0.5 * len(arms), 3.2))
     axes = fig.subplots(1, len(shown), sharey=True)
     for ax, measure in zip(axes, shown, strict=True):
-        m = OF_CLINICS[measure]
+        m = CATALOGUE[measure]
         rows = {row["arm"]: row for row in table[table["measure"] == measure].to_dict("records")}
         _compared(ax, [rows.get(arm) for arm in arms], m)
         ax.set(xlabel=f"{m.title}\n({m.unit})")
@@ -183,7 +183,7 @@ def facts_of_arms(run: Run) -> dict[str, Any]:
 
 def _side_by_side(run: Run) -> dict[str, Any]:
     table = cm.rules_compared(run).dropna(subset="mean")
-    panels = [(OF_CLINICS[m], table[table["measure"] == m].to_dict("records")) for m in panels_compared(run)]
+    panels = [(CATALOGUE[m], table[table["measure"] == m].to_dict("records")) for m in panels_compared(run)]
     return {"reference": cm.reference(run.scenario), "arms": facts_of_arms(run), "panels": panels}
 
 

@@ -248,7 +248,7 @@ def clinic_at_risk(run: Run, fig: Figure | SubFigure | None = None) -> Figure | 
     groups = [(g, arm) for g in ("at risk", "others") for arm in asked.treating(run)]
     for ax, measure, title in (
         (axes[0], "dropout", "Dropped out (% of these people)"),
-        (axes[1], "distress_change", "Distress, arrival to end (CORE-OM points)"),
+        (axes[1], "distress_last_rating", "Distress, arrival to end (CORE-OM points)"),
     ):
         rows = {(r["group"], r["arm"]): r for r in table[table["measure"] == measure].to_dict("records")}
         ax.set(xlabel=title)
