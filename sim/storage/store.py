@@ -124,7 +124,7 @@ def write_table(path: Path, schema: pa.Schema, pieces: Iterable[pa.Table], seed:
     notes = {**(schema.metadata or {}), "synthetic": SYNTHETIC, "seed": str(seed), "attune": __version__}
     unknown = ("", "factor of the design, by address" if path.stem == "points" else "of a mechanism or instrument that was added")
     meanings = {**POINT, **columns_of(path.stem, clinic=True)}
-    about = {f.name: dict(zip(("unit", "meaning"), meanings.get(f.name, unknown), strict=True)) for f in schema}
+    about = {f.name: dict(zip(("unit", "meaning"), meanings.get(f.name, unknown)[:2], strict=True)) for f in schema}
     schema = pa.schema([f.with_metadata(about[f.name]) for f in schema], metadata=notes)
     values = ValuesHash()
     with pq.ParquetWriter(path, schema, **write_options(schema)) as writer:
