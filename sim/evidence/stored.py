@@ -61,7 +61,7 @@ def _code(node: Any) -> Any:
 def same_models() -> tuple[str, ...]:
     """Hashes of the models that find what the present one finds, its own among them.
 
-    Other ones than its own stand in ``kept/same_model.json``, and count where the present one stands there too:
+    Other ones than its own stand in ``evidence/kept/same_model.json``, and count where the present one stands there too:
     ``python -m tests.promise.values same`` puts it there once it has shown that nothing that is simulated is another.
     """
     same = tuple(json.loads(path_of("same_model").read_text(encoding="utf-8")))
