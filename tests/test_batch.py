@@ -104,10 +104,9 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 # ------------------------------------------------------------------------------------------------------ the same bytes
 
 
-@pytest.mark.parametrize("count", [2, 4])
-def test_processes_change_no_byte(whole: Path, tmp_path: Path, count: int) -> None:
-    """Two and four workers, and a chunk size that divides nothing."""
-    assert bytes_of(run_batch(small(), 5, tmp_path / "b", workers=count, chunk=count + 1)) == bytes_of(whole)
+def test_processes_change_no_byte(whole: Path, tmp_path: Path) -> None:
+    """Three workers, and a chunk size that divides nothing."""
+    assert bytes_of(run_batch(small(), 5, tmp_path / "b", workers=3, chunk=5)) == bytes_of(whole)
 
 
 @pytest.mark.parametrize("chunk", [None, 2, 5, 1000])
@@ -374,10 +373,10 @@ def lines_of(folder: Path) -> list[str]:
 
 
 def test_kill_9_loses_nothing(whole: Path, tmp_path: Path) -> None:
-    """Killed three times at random moments (twenty in ``make deep``), with two worker processes; workers do not stay behind."""
+    """Killed twice at random moments (twenty times in ``make deep``), with two worker processes; workers do not stay behind."""
     file = tmp_path / "small.yaml"
     file.write_text(small().to_yaml())
-    assert killed_and_resumed(tmp_path / "b", file, 3, 1, 2) >= 2
+    assert killed_and_resumed(tmp_path / "b", file, 2, 1, 2) >= 1
     assert bytes_of(tmp_path / "b") == bytes_of(whole)
 
 

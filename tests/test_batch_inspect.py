@@ -38,6 +38,8 @@ from sim.therapy.clinic.matching import MATCHING
 from sim.therapy.model import Model
 from sim.therapy.session import World
 
+pytestmark = pytest.mark.usefixtures("pictures_not_drawn")
+
 SPEC: dict[str, Any] = {
     "question": "Can it be looked into?",
     "clients_per_arm": 12,

@@ -22,6 +22,8 @@ from sim.report.words.sweep import results_table
 from tests.test_batch import CLINIC, SPEC, failing, small
 from tests.test_cli import Attune, attune, wrong
 
+pytestmark = pytest.mark.usefixtures("pictures_not_drawn")
+
 __all__ = ["attune"]  # a fixture
 
 

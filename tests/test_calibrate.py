@@ -300,6 +300,7 @@ def test_a_row_with_a_number_of_its_own_is_marked() -> None:
     assert all(FEW[1].name not in leave_out.own_parameters(fit, search, name) for name in VALUES[:5])
 
 
+@pytest.mark.deep
 def test_search_on_the_real_thing_goes_down(tmp_path: Path) -> None:
     """Two numbers and two rows of the community, simulated: the loss falls, and a second search asks for nothing new."""
     two = tuple(one for one in FREE if one.name == "distress_immature_path")
@@ -364,8 +365,8 @@ def linear_fit(matrix: np.ndarray, offset: np.ndarray, free: Sequence[Free]) -> 
 
 def test_ensemble_is_drawn_from_what_is_plausible(monkeypatch: pytest.MonkeyPatch) -> None:
     """On a line the posterior is normal: the draws have its mean and spread. What is kept agrees, the rest says why."""
-    monkeypatch.setattr(ensemble, "STEPS", 700)
-    monkeypatch.setattr(ensemble, "BURN", 200)
+    monkeypatch.setattr(ensemble, "STEPS", 400)
+    monkeypatch.setattr(ensemble, "BURN", 100)
     rng = np.random.default_rng(3)
     matrix, offset = rng.normal(size=(8, 4)) * 1.5, 0.3 * rng.normal(size=8)
     fit, bank = linear_fit(matrix, offset, FEW), Toy(matrix, offset, FEW)
@@ -374,9 +375,9 @@ def test_ensemble_is_drawn_from_what_is_plausible(monkeypatch: pytest.MonkeyPatc
     tables = bank.ask([Job({"parameters": values_at(z, FEW)}, 1, 1.0, VALUES) for z in at])
     missed = np.array([list(standardised_residuals(t).values()) for t in tables])
     emulator = learned(at, missed, VALUES[:8], fit.standings, ensemble.uncertainty(fit))
-    z, memories = ensemble.drawn(emulator, fit, 3000)
+    z, memories = ensemble.drawn(emulator, fit, 1500)
     assert memories > 10
-    np.testing.assert_array_equal(ensemble.drawn(emulator, fit, 3000)[0], z)  # the same whenever it is drawn
+    np.testing.assert_array_equal(ensemble.drawn(emulator, fit, 1500)[0], z)  # the same whenever it is drawn
     expected = np.linalg.inv(matrix.T @ matrix + np.eye(4))
     np.testing.assert_allclose(z.mean(axis=0), fit.standings, atol=0.08)
     np.testing.assert_allclose(z.std(axis=0), np.sqrt(np.diag(expected)), rtol=0.15)
@@ -436,6 +437,7 @@ def test_competing_models_are_overlays_that_run() -> None:
     assert [r.name for r in competing.chosen(["no plasticity"])] == ["shipped", "no plasticity"]
 
 
+@pytest.mark.deep
 def test_a_competing_model_lacks_what_it_says() -> None:
     """Under the halo the alliance predicts the outcome far less than in the shipped model; without plasticity nobody changes."""
     ids = ("5.1", "8.6")

@@ -16,6 +16,8 @@ from sim.cli.main import main
 from sim.theory.parameters import PARAMETERS
 from sim.version import __version__
 
+pytestmark = pytest.mark.usefixtures("pictures_not_drawn")
+
 ROOT = Path(__file__).parents[1]
 HELLO = str(ROOT / "scenarios" / "hello.yaml")
 

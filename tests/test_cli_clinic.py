@@ -16,6 +16,8 @@ from sim.therapy.clinic.matching import MATCHING
 from sim.therapy.training import PROGRAMMES
 from tests.test_cli import Attune, attune, wrong
 
+pytestmark = pytest.mark.usefixtures("pictures_not_drawn")
+
 __all__ = ["attune"]  # the fixture
 
 SMALL = """question: Who should meet anxious clients?

@@ -27,6 +27,8 @@ from sim.therapy.model import SHIPPED
 from sim.therapy.policies import POLICIES, Policy
 from sim.therapy.session import World
 
+pytestmark = pytest.mark.usefixtures("pictures_not_drawn")
+
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "EXTENDING.md").read_text(encoding="utf-8")
 #: Heading -> its Python block, the measure that the text names, and whether it says falls or rises.

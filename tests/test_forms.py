@@ -34,6 +34,8 @@ from sim.therapy.clinic.feedback import heed_feedback
 from sim.therapy.course import Running
 from sim.therapy.session import ENDINGS
 
+pytestmark = pytest.mark.usefixtures("pictures_not_drawn")
+
 MISSING = {"missing_item_prob": 0.05, "missing_form_prob": 0.10}
 ARMS: dict[str, Any] = {
     "question": "Does each response count?", "client": "population",

@@ -17,6 +17,8 @@ from sim.catalogue.measures import CATALOGUE
 from sim.errors import AttuneError, StoreError
 from sim.screen import MOST_ROWS, html_table
 
+pytestmark = pytest.mark.usefixtures("pictures_not_drawn")
+
 USUAL = sim.from_spec({"question": "Does <it> help?", "arms": {"a & b": {}, "none": {"therapist": "none"}}, "clients_per_arm": 8,
                        "sessions": 3, "exchanges": 3}, "small")  # fmt: skip
 

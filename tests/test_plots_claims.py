@@ -300,7 +300,13 @@ def test_both_crossed_scenarios_tell_the_interaction() -> None:
         assert "Two insecure partners drop out" in " ".join(answer.in_detail(run)) or scenario == "two_insecure_partners"
 
 
-@pytest.mark.parametrize("path", sorted(SCENARIOS.glob("*.yaml")), ids=lambda p: p.stem)
+@pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param(path, marks=[pytest.mark.deep] if path.stem == "region_lesions" else [], id=path.stem)  # 45 arms
+        for path in sorted(SCENARIOS.glob("*.yaml"))
+    ],
+)
 def test_one_client_an_arm_gives_an_answer_without_intervals(path: Path) -> None:
     loaded = scenario_at(sim.load(path), {})  # of a batch the scenario as it stands
     if loaded.design == "clinic":  # one who comes, and no other clinic to take an interval over

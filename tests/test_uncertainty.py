@@ -343,6 +343,7 @@ def test_the_screen_shows_both(run: sim.Run) -> None:
     assert few and all("difference" in row[1] or "untreated" in row[1] for row in few)
 
 
+@pytest.mark.usefixtures("pictures_not_drawn")
 def test_every_design_has_a_report(tmp_path: Path) -> None:
     crossed = {"design": "crossed", "client": ["secure", "fearful"], "therapist": ["secure", "none"], "arms": {}}
     alone = {"arms": {"waiting": {"therapist": "none"}}}

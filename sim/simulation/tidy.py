@@ -43,7 +43,7 @@ def frame(parts: list[Part], table: str, arms: Iterable[str], clinic: bool = Fal
     """One table from the parts of all tasks, in order, with labels and types."""
     arms, described = list(arms), columns_of(table, clinic)
     if not parts:
-        return pd.DataFrame({name: pd.Series(dtype="float64") for name in described})
+        return pd.DataFrame({name: np.empty(0) for name in described})
     arm_codes = np.concatenate([np.full(p["replicate"].size, arms.index(arm)) for arm, p in parts])
     data: dict[str, Any] = {"arm": _labelled(arm_codes, arms)}
     # An instrument that is first given late has no column where courses are shorter.

@@ -173,7 +173,13 @@ def test_larger_type_for_the_projector(visit: Visit) -> None:
 # ------------------------------------------------------------------------------------------------------------- lessons
 
 
-@pytest.mark.parametrize("lesson", TAUGHT)
+@pytest.mark.parametrize(
+    "lesson",
+    [
+        lesson if lesson in ("secure_base", "repair", "puzzle") else pytest.param(lesson, marks=pytest.mark.deep)
+        for lesson in TAUGHT
+    ],
+)
 def test_a_lesson_clicked_through(visit: Visit, lesson: str) -> None:
     """Predict, play to the end, see what came out (that of a direct run), ask whether it holds, read why, go on."""
     page = visit(f"/?lesson={lesson}")
