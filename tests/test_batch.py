@@ -8,6 +8,7 @@ import io
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -573,6 +574,21 @@ def test_places_that_cannot_be_used(tmp_path: Path, whole: Path) -> None:
         sim.open_batch(tmp_path / "half")
     with pytest.raises(StoreError, match="was not kept"):
         sim.open_batch(whole).table("exchanges")
+
+
+@pytest.mark.parametrize("damage", [b"", b"{\n"], ids=["empty", "no ledger"])
+def test_a_ledger_that_is_spoilt_is_no_place_for_another_batch(whole: Path, tmp_path: Path, damage: bytes) -> None:
+    """Of a finished batch nothing is written over, and ``--restart`` moves it aside all the same."""
+    folder = tmp_path / "b"
+    shutil.copytree(whole, folder)
+    (folder / LEDGER).write_bytes(damage)
+    before = bytes_of(folder)
+    with pytest.raises(StoreError, match="--restart"):
+        run_batch(small(sessions=3), 99, folder, workers=1)
+    assert bytes_of(folder) == before
+    told: list[str] = []
+    run_batch(small(), 5, folder, workers=1, restart=True, tell=told.append)
+    assert bytes_of(folder) == before and "what was there is in" in told[0]
 
 
 def test_a_second_run_into_one_folder_is_refused(tmp_path: Path) -> None:

@@ -501,6 +501,30 @@ def test_what_cannot_be_compared_is_refused(attune: Any, place: Path, tmp_path: 
         assert code == 2 and said in err and not out and len(err.strip().splitlines()) == 1
 
 
+def test_what_has_no_value_in_either_is_said(tmp_path: Path) -> None:
+    """Two runs so short that no month of comparison is in them."""
+    short = sim.from_spec({"question": "q", "clients_per_arm": 3, "sessions": 2}, "short")
+    for name in "ab":
+        store.save(sim.run(short, seed=1), tmp_path / name)
+    with pytest.raises(StoreError, match="nothing is in both"):
+        compare_folders(tmp_path / "a", tmp_path / "b", "distress_change")
+
+
+def test_what_pandas_noted_of_its_types_is_damaged(tmp_path: Path) -> None:
+    """A table whose metadata were spoilt is told as one that cannot be read, by ``verify`` and by ``export``."""
+    folder = store.save(
+        sim.run(sim.from_spec({"question": "q", "clients_per_arm": 3, "sessions": 2}, "spoilt"), seed=1), tmp_path / "run"
+    )
+    table = folder / "clients.parquet"
+    data = table.read_bytes()
+    assert data.count(b'"pandas_type"') >= 1
+    table.write_bytes(data.replace(b'"pandas_type"', b'"pandas_typf"'))
+    (found,) = [one for one in verify.verified(folder, sample=0).differs if one.table == "clients"]
+    assert "cannot be read" in found.what
+    with pytest.raises(StoreError, match="cannot be read"):
+        list(result_folder.opened(folder).frames("clients"))
+
+
 def test_compare_prints_and_writes(attune: Any, place: Path, tmp_path: Path) -> None:
     """The table says how it was matched; the file has every row and is never written over."""
     code, out, _ = attune("compare", place / "batch", place / "other", "--csv", "all.csv")

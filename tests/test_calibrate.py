@@ -162,6 +162,7 @@ def copied(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
         ("theory/parameters.py", '"client_distress_typical", 1.4', '"client_distress_typical", 1.5', False),
         ("theory/equations.py", "\n    return ", "\n    return 2.0 * ", False),
         ("evidence/patterns/studies.py", "threads=", "threads =", True),  # layout
+        ("evidence/claims/contrasts.yaml", "at_least: 0", "at_least: 1", False),
         ("theory/equations.py", '\n    """', '\n    """Said otherwise. ', True),
         ("luck.py", "\nimport ", "\n# a remark\nimport ", True),
         ("theory/claims.yaml", "\n", "\n\n", False),  # data
@@ -544,7 +545,11 @@ def test_what_commands_keep(copied: Path, attune: Attune, monkeypatch: pytest.Mo
     monkeypatch.setattr(bank_module.Bank, "ask", Toy(np.zeros((21, len(FREE))), np.zeros(21), FREE).ask)
     done = attune("calibrate", "--out", "there", "--rounds", 3, "--keep")
     assert done.status == 1 and "parameters.py has other defaults" in done.err and "threat_gain 1.5" in done.err
-    assert kept("calibration")["values"]["threat_gain"] == 1.5
+    assert json.loads((tmp_path / "there" / "calibration.json").read_text())["values"]["threat_gain"] == 1.5
+    assert kept("calibration")["values"]["threat_gain"] != 1.5  # or the next 'make evidence' would pass it over
+    stored.path_of("calibration").write_text("<<<<<<<")
+    with pytest.raises(StoreError, match="is no kept result"):
+        kept("calibration")
 
 
 def test_ensemble_by_command(attune: Attune, monkeypatch: pytest.MonkeyPatch) -> None:

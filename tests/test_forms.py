@@ -426,3 +426,13 @@ def test_every_ending_was_seen() -> None:
     """The scenarios above have dropouts and transfers, else little would have been compared."""
     assert {"dropout", "planned", "untreated"} <= set(ran("arms").clients["ending"])
     assert {"dropout", "planned", "transferred", "lost_waiting"} <= set(ran("clinic").clients["ending"]) <= set(ENDINGS)
+
+
+@pytest.mark.parametrize("spec", [ARMS, CLINIC], ids=["arms", "clinic"])
+def test_a_report_where_nobody_hands_anything_in(spec: dict[str, Any], tmp_path: Path) -> None:
+    """Sessions were held and no questionnaire came back: the report is written, and says nothing of the alliance."""
+    less = {"clinic": {**CLINIC["clinic"], "weeks": 30, "intake_weeks": 10}} if spec is CLINIC else {"clients_per_arm": 5}
+    silent = run(from_spec({**spec, **less, "parameters": {"missing_form_prob": 1.0}}, "silent"), 1, threads=1)
+    assert len(silent.sessions) and silent.sessions["wai_client"].isna().all()
+    page = write_report(silent, tmp_path).read_text(encoding="utf-8")
+    assert "nan" not in page.partition("<body")[2].lower().replace("finance", "")

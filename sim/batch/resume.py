@@ -98,14 +98,18 @@ def begun(
             raise StoreError(f"{folder}: is a file; name another folder")
         if folder.is_dir() and any(folder.iterdir()):
             if restart:
-                with ledgers.held(folder) if (folder / LEDGER).exists() else contextlib.nullcontext():
+                with ledgers.alone(folder) if (folder / LEDGER).exists() else contextlib.nullcontext():
                     tell(f"begun again; what was there is in {moved_aside(folder)}")
             elif not (folder / LEDGER).exists():
                 raise StoreError(f"{folder}: already exists, is not empty and holds no batch; name another folder")
         folder_at(folder)
     with ledgers.held(folder) as ledger:  # made first: whatever is stopped from here on can be gone on with
         with failing_in(folder):
-            if not (folder / MANIFEST).exists():
+            finished = (folder / MANIFEST).exists()
+            if finished and not ledger.lines:
+                raise StoreError(f"{folder}: holds a finished batch, but its {LEDGER} is empty; restore it, name another folder "
+                                 "(--out), or start again (--restart; what is there is moved aside)")  # fmt: skip
+            if not finished:
                 folder_at(folder / CHUNKS)
             if ledger.lines:
                 _compared(folder, ledger, plan.identity, force)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sim import screen
-from sim.errors import Stopped, StoreError
+from sim.errors import Stopped, StoreError, UsageError
 from sim.files import write_over
 from sim.report.words.sweep import how_known, results_table
 
@@ -75,7 +75,10 @@ def run_in(
     there = (folder / MANIFEST).exists() and not how.get("restart")
     if (folder / LEDGER).exists() and not there and not how.get("restart"):
         screen.note(f"{folder} holds an unfinished batch; it is checked, then gone on with.")
-    added = tuple((file.name, file.read_text(encoding="utf-8")) for file in with_files or ())
+    try:
+        added = tuple((file.name, file.read_text(encoding="utf-8")) for file in with_files or ())
+    except UnicodeDecodeError as e:
+        raise UsageError(f"--with: {e.reason} at byte {e.start}; files that a batch keeps must be UTF-8") from None
     here = contextlib.nullcontext(workers)
     try:
         with _told() as progress, OnCluster(cluster) if cluster is not None else here as chosen, _ended_gently():

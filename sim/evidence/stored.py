@@ -26,7 +26,8 @@ NAMES = ("calibration", "leave_one_out", "competing", "ensemble", "validation", 
 #: What decides what a simulated study finds. Batches and storage only carry it; a table (CSV) is a result itself.
 _DECIDES = (
     *(place for place in DECIDE_TABLES if place not in ("batch", "storage")),
-    "evidence/patterns", "evidence/therapist_effects.py", "evidence/calibration/simulated.py",
+    "evidence/patterns", "evidence/claims", "evidence/imaging.py", "evidence/therapist_effects.py",
+    "evidence/calibration/simulated.py",
 )  # fmt: skip
 DIGITS = 6  # significant ones that are kept
 _LIBRARIES = ("numpy", "numba", "pandas", "scipy", "statsmodels")
@@ -78,15 +79,18 @@ def kept(name: str) -> dict[str, Any]:
 
     Raises ``FileNotFoundError`` where it was never made, and ``StoreError`` where another model made it.
     """
-    data: dict[str, Any] = json.loads(path_of(name).read_text(encoding="utf-8"))
-    if data["model"] not in same_models():
-        raise StoreError(
+    path = path_of(name)
+    try:
+        data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        fault = (
             f"was made with another model ({data['model']}) than this one ({model_hash()}), or with other versions of "
-            f"{', '.join(_LIBRARIES)}",
-            where=str(path_of(name)),
-            valid="'make evidence' in a clone of the project makes it again",
+            f"{', '.join(_LIBRARIES)}"
         )
-    return data
+        if data["model"] in same_models():
+            return data
+    except (ValueError, KeyError, TypeError) as e:
+        fault = f"is no kept result ({' '.join(str(e).split())})"
+    raise StoreError(fault, where=str(path), valid="'make evidence' in a clone of the project makes it again")
 
 
 def keep(path: Path, data: Mapping[str, Any]) -> None:

@@ -61,8 +61,8 @@ def export(
 
 def _csv(found: ResultFolder, name: str, path: Path) -> None:
     """A table as CSV: UTF-8, one line of names, labels as text, numbers with all their digits, what is missing left empty."""
-    for i, piece in enumerate(found.pieces(name)):
-        piece.to_pandas(integer_object_nulls=True).to_csv(path, mode="a", header=not i, index=False)
+    for i, rows in enumerate(found.frames(name, integer_object_nulls=True)):
+        rows.to_csv(path, mode="a", header=not i, index=False)
 
 
 def _dictionary(found: ResultFolder, names: Sequence[str]) -> list[dict[str, str]]:

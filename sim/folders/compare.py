@@ -172,7 +172,7 @@ def _compared(a: _Side, b: _Side, arms: Sequence[str], measures: Sequence[str]) 
     for side in (a, b):
         table = side.values(measures, by_client).merge(points[["pair", side.name]], left_on="point", right_on=side.name)
         table = table[table["arm"].isin(arms) & table["minus"].isin(["", *arms])].drop(columns=["point", side.name])
-        tables.append(table.assign(same=table[what].map(same)))
+        tables.append(table.assign(same=table[what].map(same).astype(bool)))
     by = ["pair", *ONE[1:]]
     of_a, of_b = (table[table["same"]] for table in tables)
     matched = differences(of_a, of_b, by).assign(over=over)

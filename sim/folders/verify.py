@@ -168,7 +168,9 @@ def _of_batch(found: ResultFolder, result: Verified, sample: int, model: Model, 
         tables = {}
         for name in [*([SUMMARIES] if whole else []), *plan.batch.keep]:
             if name in result.hashed:  # or it is known to be something else already
-                kept = found.rows(name, point=point, replicate=replicate).to_pandas()
+                ends = ((">=", clients.min()), ("<=", clients.max())) if clients.size and name != SUMMARIES else ()
+                who = [("client", *end) for end in ends]
+                kept = found.rows(name, *who, point=point, replicate=replicate).to_pandas()
                 tables[name] = (_of_clients(kept, clients), _alone(plan, name, made.tables[name]))
         yield where, tables
         left = "summaries are of all blocks of a replicate together and were checked by hash only"

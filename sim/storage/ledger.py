@@ -86,22 +86,28 @@ def read(folder: Path) -> Ledger:
 
 
 @contextlib.contextmanager
-def held(folder: Path) -> Iterator[Ledger]:
-    """The ledger of a batch to write to, by this process alone. Raises ``StoreError`` when another has it."""
-    path = folder / LEDGER
+def alone(folder: Path) -> Iterator[FileIO]:
+    """The open file of a ledger, whatever stands in it, for this process alone. Raises ``StoreError`` when another has it."""
     try:
-        file = appending(path)
+        file = appending(folder / LEDGER)
     except OSError as e:
         raise StoreError(f"{folder}: cannot be written ({e.strerror or e})") from e
     try:
         _locked(file, folder)
+        yield file
+    finally:
+        file.close()
+
+
+@contextlib.contextmanager
+def held(folder: Path) -> Iterator[Ledger]:
+    """The ledger of a batch to write to, by this process alone. Raises ``StoreError`` when another has it."""
+    path = folder / LEDGER
+    with alone(folder) as file:
         file.seek(0)
         lines, check, whole = _parsed(file.read(), path)
         file.truncate(whole)  # a last line that a crash has cut off
-        ledger = Ledger(path, lines, file, check)
-        yield ledger
-    finally:
-        file.close()
+        yield Ledger(path, lines, file, check)
 
 
 #: Seconds that a lock is waited for: somebody may be taking a look.

@@ -81,11 +81,18 @@ class ResultFolder:
                 empty = file.schema_arrow.empty_table()
                 yield empty if columns is None else empty.select(columns)
 
+    def frames(self, name: str, **how: Any) -> Iterator[pd.DataFrame]:
+        """The same as data frames; ``how`` goes to pyarrow's ``to_pandas``. Raises ``TableError``."""
+        for piece in self.pieces(name):
+            with reading(self.path(name)):
+                frame = piece.to_pandas(**how)
+            yield frame
+
     def hash_of(self, name: str) -> ValuesHash:
         """The hash of a table's values as they lie in the file now. Raises ``TableError``."""
         found = ValuesHash()
-        for piece in self.pieces(name):
-            found.update(piece.to_pandas())
+        for rows in self.frames(name):
+            found.update(rows)
         return found
 
     def fault(self, name: str) -> str | None:
@@ -99,10 +106,14 @@ class ResultFolder:
             return f"has {now.rows:,} rows, and the manifest says {said['rows']:,}"
         return None if now.hexdigest() == said["values"] else "its values are not those that the manifest vouches for"
 
-    def rows(self, name: str, **where: Any) -> pa.Table:
-        """The rows of a table in which columns have these values. Raises ``TableError``."""
+    def rows(self, name: str, *conditions: tuple[str, str, Any], **where: Any) -> pa.Table:
+        """The rows of a table in which columns have these values and that meet ``conditions``, such as ``("client", ">=", 10)``.
+
+        Raises ``TableError``.
+        """
         with reading(self.path(name)):
-            return pq.read_table(self.path(name), filters=[(column, "==", value) for column, value in where.items()] or None)
+            every = [*conditions, *((column, "==", value) for column, value in where.items())]
+            return pq.read_table(self.path(name), filters=every or None)
 
 
 @contextlib.contextmanager
@@ -112,7 +123,7 @@ def reading(path: Path) -> Iterator[None]:
         yield
     except FileNotFoundError:
         raise TableError("is missing", where=str(path)) from None
-    except (OSError, pa.ArrowException) as e:
+    except (OSError, pa.ArrowException, ValueError, KeyError, TypeError) as e:  # the last three: what pandas notes of its types
         raise TableError(f"cannot be read ({_short(e)})", where=str(path)) from e
 
 

@@ -2,8 +2,8 @@
 
     python -m tests.promise.values write     # keeps them in values.json, on purpose only
     python -m tests.promise.values           # compares; exit status 1 and one line for every column that differs
-    python -m tests.promise.values same      # compares, the published patterns too; where nothing differs, what is kept of the
-                                             # evidence (sim/evidence/kept) counts as made with the present model
+    python -m tests.promise.values same      # compares, published patterns and claims too; where nothing differs, what is
+                                             # kept of the evidence (sim/evidence/kept) counts as made with the present model
 
 Values, not files: columns and labels are compared by name through the product's table of renamed things (``sim/renamed.yaml``),
 so that a renamed one is still the same quantity. Sizes are small, but span several chunks of clients; every scenario is run with
@@ -27,6 +27,8 @@ import sim
 from sim import naming
 from sim.cli.printed.patterns import as_data
 from sim.evidence import stored
+from sim.evidence.claims import verdicts
+from sim.evidence.claims.contrasts import findings
 from sim.evidence.patterns.validation import validate
 from sim.files import write_over
 from sim.storage.store import arithmetic_fingerprint, versions
@@ -176,6 +178,7 @@ def main() -> int:
     lines = differences(kept, now)
     if wanted == ["same"]:
         was = json.loads(stored.path_of("validation").read_text(encoding="utf-8"))
+        lines += verdicts.differences(findings(), json.loads(stored.path_of("claims").read_text(encoding="utf-8")))
         lines += patterns_differ(was, stored.plain(as_data(validate(was["seed"])), stored.DIGITS))
         if not lines:
             say_same()

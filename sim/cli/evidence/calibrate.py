@@ -94,12 +94,12 @@ def calibrate(
         screen.show(page.fit_table(fit))
         screen.say(*page.fit_summary(fit), f"Written: {out / 'calibration.json'}")
     if keeping:
-        keep_as("calibration", data)
         rounded = {one.name: float(f"{fit.values[one.name]:.3g}") for one in FREE}
         others = [f"{name} {value:g}" for name, value in rounded.items() if PARAMETERS[name].default != value]
         if others:
             screen.note(f"sim/theory/parameters.py has other defaults; set there, and calibrate again: {', '.join(others)}")
             sys.exit(1)
+        keep_as("calibration", data)
 
 
 def ensemble(

@@ -65,6 +65,8 @@ def _told(run: Run) -> list[str]:
 
 def _alliance(run: Run) -> list[str]:
     found, late = alliance_contrasts(run), {name: v for name, v in measures.by_arm(run, "alliance").items() if len(v)}
+    if not late:  # sessions were held, and nobody handed in a questionnaire
+        return []
     if not found:
         return _say("alliance_of_all", row=mean_interval(pd.concat(list(late.values()))))
     if run.scenario.design == "crossed":
@@ -121,7 +123,7 @@ def in_detail(run: Run) -> list[str]:
     if experiments.pushed(run):  # an alliance that was pushed, or care that was fixed, is no result
         return _distress_detail(run)
     usual = [*_usual_detail(run), *_spread_detail(run), *_growth_detail(run), *_paired_detail(run)]
-    few = min(len(values) for values in measures.by_arm(run, "alliance").values() if len(values)) < FEW
+    few = any(0 < len(values) < FEW for values in measures.by_arm(run, "alliance").values())
     return [*usual, *_distress_detail(run), *_say("how_to_read", dropout=measures.dropout(run) > 0, few=few)]
 
 

@@ -55,12 +55,14 @@ class Said:
         return float(self.rows[measure, arm]["mean"]) if (measure, arm) in self.rows else float("nan")
 
     def value(self, measure: str, arm: str) -> str:
-        """Mean with interval."""
-        return with_interval(self.rows[measure, arm], CATALOGUE[measure].digits)
+        """Mean with interval; a dash where nobody has a value."""
+        row = self.rows.get((measure, arm))
+        return "–" if row is None else with_interval(row, CATALOGUE[measure].digits)
 
     def apart(self, measure: str, arm: str) -> str:
-        """The difference from the first arm with its sign and interval."""
-        return signed_interval(self.rows[measure, arm], CATALOGUE[measure].digits, "difference")
+        """The difference from the first arm with its sign and interval; a dash where nobody has a value."""
+        row = self.rows.get((measure, arm))
+        return "–" if row is None else signed_interval(row, CATALOGUE[measure].digits, "difference")
 
     def extremes(self, measure: str, arms: Iterable[str] | None = None) -> str:
         """Lowest to highest value of a measure, with the arms."""
