@@ -168,10 +168,9 @@ def _of_batch(found: ResultFolder, result: Verified, sample: int, model: Model, 
         tables = {}
         for name in [*([SUMMARIES] if whole else []), *plan.batch.keep]:
             if name in result.hashed:  # or it is known to be something else already
-                ends = ((">=", clients.min()), ("<=", clients.max())) if clients.size and name != SUMMARIES else ()
-                who = [("client", *end) for end in ends]
+                who = [("client", "in", clients.tolist())] if clients.size and name != SUMMARIES else []
                 kept = found.rows(name, *who, point=point, replicate=replicate).to_pandas()
-                tables[name] = (_of_clients(kept, clients), _alone(plan, name, made.tables[name]))
+                tables[name] = (kept, _alone(plan, name, made.tables[name]))
         yield where, tables
         left = "summaries are of all blocks of a replicate together and were checked by hash only"
         if not whole and left not in result.not_sampled:
@@ -188,11 +187,6 @@ def chosen_tasks(blocks: Sequence[int], replicates: Sequence[int], sample: int, 
     ]
     picked = np.random.default_rng(seed).choice(len(every), min(sample, len(every)), replace=False)
     return [every[i] for i in sorted(picked)]
-
-
-def _of_clients(kept: pd.DataFrame, clients: np.ndarray) -> pd.DataFrame:
-    """The rows of these clients; of a clinic, whose clients have no numbers beforehand, all."""
-    return kept[kept["client"].isin(clients)] if clients.size and "client" in kept else kept
 
 
 def _alone(plan: Plan, name: str, part: bytes) -> pd.DataFrame:
@@ -242,7 +236,9 @@ def _of_run(found: ResultFolder, result: Verified, sample: int, model: Model, pr
         now = frames([(arm.name, part)], arms, clinic)
         kept = {name: table[(table["arm"] == arm.name) & (table["replicate"] == key.replicate)]
                 for name, table in run.tables.items() if name not in ENSEMBLE_TABLES}  # fmt: skip
-        yield where, {name: (_of_clients(table, clients), now[name]) for name, table in kept.items()}
+        if clients.size:  # of a clinic, whose clients have no numbers beforehand, all
+            kept = {name: table[table["client"].isin(clients)] if "client" in table else table for name, table in kept.items()}
+        yield where, {name: (table, now[name]) for name, table in kept.items()}
 
 
 # ------------------------------------------------------------------------------------------------------------ row by row

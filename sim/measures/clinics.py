@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from sim.catalogue.measures import CATALOGUE, SINCE_ARRIVAL, known_measures
+from sim.measures.courses import once_a_run
 from sim.measures.intervals import mean_interval
 from sim.measures.outcomes import by_arm
 from sim.measures.persons import (
@@ -57,6 +58,7 @@ EARLY_SESSION = 4
 # -------------------------------------------------------------------------------------------------------- arms compared
 
 
+@once_a_run
 def by_replicate(run: Run) -> pd.DataFrame:
     """The measures of clinics in each arm and replicate (index), in their plain unit: proportions from 0 to 1."""
     everybody = people(run)

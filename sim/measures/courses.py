@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from functools import wraps
+from typing import TYPE_CHECKING, TypeVar
 
 import pandas as pd
 
@@ -11,6 +13,22 @@ if TYPE_CHECKING:
 
 #: A course of therapy is known by these.
 COURSE = ["arm", "replicate", "client"]
+
+Found = TypeVar("Found")
+
+
+def once_a_run(function: Callable[[Run], Found]) -> Callable[[Run], Found]:
+    """The same function of a run, taken once for each: what it found lives and goes with the run, and is not to be changed."""
+    name = f"_{function.__name__.lstrip('_')}"
+
+    @wraps(function)
+    def found(run: Run) -> Found:
+        kept = run.__dict__
+        if name not in kept:
+            kept[name] = function(run)
+        return kept[name]
+
+    return found
 
 
 def treated(run: Run) -> pd.DataFrame:

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from sim.catalogue.measures import CATALOGUE, Measure
-from sim.measures.courses import sessions_in_order, treated
+from sim.measures.courses import once_a_run, sessions_in_order, treated
 from sim.therapy.course import WEEKS_PER_MONTH
 from sim.therapy.model import what_it_does
 from sim.therapy.session import DROPOUT, ENDINGS, IMPROVED
@@ -212,20 +212,17 @@ class Rows(Mapping[str, np.ndarray]):
         return self.table.shape[1] if len(self.rows) else 0
 
 
+@once_a_run
 def blocks(run: Run) -> dict[str, Block]:
     """The clients of every arm of a run as a block; of a clinic those who were seen, one row a person.
 
     >>> {arm: block.n for arm, block in blocks(run).items()}
     {'secure therapist': 20, 'dismissing therapist': 20, 'no therapy': 20}
     """
-    kept: dict[str, Block] = run.__dict__.setdefault("_blocks", {})  # lives and goes with the run
-    if not kept:
-        clinic = run.scenario.design == "clinic"
-        tables = {"clients": treated(run) if clinic else run.clients, "sessions": sessions_in_order(run)}
-        tables |= {} if clinic else {"assessments": run.assessments}  # planned ends are counted from the first session there
-        for arm in run.scenario.arms:
-            kept[arm.name] = block_of({name: Rows(table, arm.name) for name, table in tables.items()}, arm)
-    return kept
+    clinic = run.scenario.design == "clinic"
+    tables = {"clients": treated(run) if clinic else run.clients, "sessions": sessions_in_order(run)}
+    tables |= {} if clinic else {"assessments": run.assessments}  # planned ends are counted from the first session there
+    return {arm.name: block_of({name: Rows(table, arm.name) for name, table in tables.items()}, arm) for arm in run.scenario.arms}
 
 
 def person_by_person(block: Block, values: np.ndarray) -> pd.Series:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from sim.measures.courses import once_a_run
 from sim.measures.intervals import mean_interval
 from sim.therapy.clinic.states import FOLLOW_UPS
 
@@ -82,12 +83,10 @@ def people(run: Run) -> pd.DataFrame:
     ``helped``: had a session, and is better by ``RELIABLE_CHANGE`` or more from arrival to the end of the last course; missing
     where one of the two questionnaires is.
     """
-    kept = run.__dict__.setdefault("_people", {})  # lives and goes with the run
-    if "table" not in kept:
-        kept["table"] = _people(run)
-    return kept["table"].copy()
+    return _people(run).copy()
 
 
+@once_a_run
 def _people(run: Run) -> pd.DataFrame:
     rows = run.clients.sort_values([*ONE_PERSON, "course"], kind="stable")
     rows = rows.assign(arm=rows["arm"].astype("str"))
