@@ -572,7 +572,7 @@ def test_places_that_cannot_be_used(tmp_path: Path, whole: Path) -> None:
     interrupted(tmp_path / "half", 2)
     with pytest.raises(StoreError, match="not finished"):
         sim.open_batch(tmp_path / "half")
-    with pytest.raises(StoreError, match="was not kept"):
+    with pytest.raises(StoreError, match="has no table"):
         sim.open_batch(whole).table("exchanges")
 
 

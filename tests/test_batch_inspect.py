@@ -368,7 +368,7 @@ def test_long_tables_are_taken_piece_by_piece(place: Path, tmp_path: Path, monke
         pq.write_table(rows, folder / f"{name}.parquet", row_group_size=37)
     found = result_folder.opened(folder)
     assert len(list(found.pieces("summaries"))) > 5
-    assert found.hash_of("clients").hexdigest() == found.manifest["tables"]["clients"]["values"]
+    assert found.fault("clients") is None
     for to, file in (("csv", "clients.csv"), ("csv", "summaries.csv")):
         one, many = (export(f, to, tmp_path / f"{f.name}-{file}") / file for f in (place / "batch", folder))
         assert one.read_bytes() == many.read_bytes()

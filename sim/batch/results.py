@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow.parquet as pq
 
 from sim.batch.chunk import looked_at, seed_at
 from sim.catalogue.measures import CATALOGUE
@@ -20,18 +17,16 @@ from sim.scenario.points import Point, points_of, scenario_at
 from sim.scenario.scenario import Scenario
 from sim.screen import html_table
 from sim.storage.added import added_files
-from sim.storage.reading import opened, reading, scenario_of
+from sim.storage.reading import ResultFolder, opened, scenario_of
 
 #: What one value of a summary is known by beside its replicate.
 ONE = ["point", "arm", "measure", "minus"]
 
 
 @dataclass(frozen=True, repr=False)
-class BatchResults:
+class BatchResults(ResultFolder):
     """A finished batch. ``folder`` holds its files; tables are read when they are asked for."""
 
-    folder: Path
-    manifest: dict[str, Any] = field(repr=False)
     scenario: Scenario = field(repr=False)
 
     def __repr__(self) -> str:
@@ -39,18 +34,8 @@ class BatchResults:
         return f"BatchResults({self.scenario.name!r}, seed {self.seed}: {points:,} points, in {str(self.folder)!r})"
 
     def _repr_html_(self) -> str:
-        rows = [(name, int(table["rows"]), len(table["columns"])) for name, table in self.manifest["tables"].items()]
+        rows = [(name, table["rows"], len(table["columns"])) for name, table in self.manifest["tables"].items()]
         return html_table(f"{self.scenario.name}, seed {self.seed}: a batch", ("table", "rows", "columns"), rows)
-
-    @property
-    def seed(self) -> int:
-        """The seed of all its random draws."""
-        return int(self.manifest["seed"])
-
-    @property
-    def clinic(self) -> bool:
-        """Whether it is a batch of clinics."""
-        return self.scenario.design == "clinic"
 
     @cached_property
     def plan_points(self) -> tuple[Point, ...]:
@@ -79,29 +64,7 @@ class BatchResults:
     @cached_property
     def failures(self) -> pd.DataFrame:
         """One row per run that failed; empty where none did."""
-        return self.table("failures") if "failures" in self.manifest["tables"] else pd.DataFrame({"point": []})
-
-    def path(self, name: str) -> Path:
-        """The file of a table. Raises ``StoreError`` for one that was not kept."""
-        if name not in self.manifest["tables"]:
-            kept = ", ".join(self.manifest["tables"])
-            raise StoreError(
-                f"{self.folder}: the table '{name}' was not kept; there are: {kept} (batch.keep, or --keep, asks for more)"
-            )
-        return self.folder / f"{name}.parquet"
-
-    def table(self, name: str, **how: Any) -> pd.DataFrame:
-        """A whole table in memory. ``how`` goes to ``pyarrow.parquet.read_table`` (columns, filters)."""
-        path = self.path(name)
-        with reading(path):
-            return pq.read_table(path, **how).to_pandas()
-
-    def pieces(self, name: str) -> Iterator[pd.DataFrame]:
-        """A table row group by row group, however long it is."""
-        path = self.path(name)
-        with reading(path), pq.ParquetFile(path) as file:
-            for i in range(file.num_row_groups):
-                yield file.read_row_group(i).to_pandas()
+        return self.table("failures") if "failures" in self.tables else pd.DataFrame({"point": []})
 
     def seed_at(self, point: int) -> int:
         """The seed of a point's random draws: ``sim.run(batch.scenario_at(3), batch.seed_at(3))`` is the point alone."""
@@ -110,7 +73,14 @@ class BatchResults:
 
     @cached_property
     def _effects(self) -> pd.DataFrame:
-        table = intervals(self.summaries, ONE, self.clinic)
+        grouped = self.summaries.groupby(ONE, observed=True, sort=False)
+        table = grouped["mean"].agg(mean="mean", spread="std", n="count").reset_index()
+        single = grouped[["sd", "n"]].first().reset_index(drop=True)
+        once = (table["n"] == 1) & (not self.clinic)
+        spread, n = np.where(once, single["sd"], table["spread"]), np.where(once, single["n"], table["n"])
+        half = half_width(spread, n)
+        table = table.drop(columns=["spread", "n"]).assign(over=np.where(once, "clients", "replicates"))
+        table = table.assign(low=table["mean"] - half, high=table["mean"] + half, n=n.astype(int))
         ends = [CATALOGUE[str(m)].plain_ends if not str(minus) else (-np.inf, np.inf)
                 for m, minus in zip(table["measure"], table["minus"], strict=True)]  # fmt: skip
         least, most = np.array(ends).reshape(-1, 2).T
@@ -167,22 +137,6 @@ def open_batch(folder: str | Path) -> BatchResults:
         raise StoreError("holds a single run, not a batch; read it with sim.open_run", where=str(folder))
     added_files(found.folder, found.manifest.get("files", {}))
     scenario = scenario_of(found)
-    if missing := [name for name in found.tables if not (found.folder / f"{name}.parquet").is_file()]:
+    if missing := [name for name in found.tables if not found.path(name).is_file()]:
         raise StoreError(f"{found.folder}: no whole batch here ({missing[0]}.parquet is missing)")
     return BatchResults(found.folder, found.manifest, scenario)
-
-
-def intervals(summaries: pd.DataFrame, by: list[str], clinic: bool) -> pd.DataFrame:
-    """Means with their 95 % intervals over replicates, or over clients where there is one replicate."""
-    grouped = summaries.groupby(by, observed=True, sort=False)["mean"]
-    found = grouped.agg(mean="mean", spread="std", n="count").reset_index()
-    single = summaries.groupby(by, observed=True, sort=False)[["sd", "n"]].first().reset_index(drop=True)
-    once = (found["n"] == 1) & (not clinic)
-    found["over"] = np.where(once, "clients", "replicates")
-    spread, n = np.where(once, single["sd"], found["spread"]), np.where(once, single["n"], found["n"])
-    return _with_interval(found.drop(columns=["spread", "n"]), "mean", spread, n)
-
-
-def _with_interval(table: pd.DataFrame, of: str, spread: np.ndarray, n: np.ndarray) -> pd.DataFrame:
-    half = half_width(spread, n)
-    return table.assign(low=table[of] - half, high=table[of] + half, n=n.astype(int))

@@ -89,7 +89,7 @@ def written(found: ResultFolder, table: str, path: Path) -> None:
         told = columns_of(found, table)
         names = variable_names(one["column"] for one in told)
         for one in told:
-            values = pa.chunked_array([piece.column(0) for piece in found.pieces(table, [one["column"]])])
+            values = pa.chunked_array([piece.column(0) for piece in found.row_groups(table, [one["column"]])])
             _add(path, xarray.Dataset({names[one["column"]]: _variable(xarray, values, "row", one)}))
     except (OSError, RuntimeError) as e:
         if isinstance(e, StoreError):
@@ -132,8 +132,8 @@ def _variable(xarray: Any, values: pa.ChunkedArray, dim: str, told: dict[str, st
 
 def _summaries(xarray: Any, found: ResultFolder, path: Path) -> None:
     """Summaries of a batch as one array a measure, over points, arms and replicates, with the factors beside the points."""
-    points = pa.concat_tables(found.pieces("points"))
-    arms = [str(arm) for arm in next(iter(found.pieces(SUMMARIES, ["arm"]))).to_pandas()["arm"].cat.categories]
+    points = pa.concat_tables(found.row_groups("points"))
+    arms = [str(arm) for arm in next(iter(found.row_groups(SUMMARIES, ["arm"]))).to_pandas()["arm"].cat.categories]
     places = {
         "point": points["point"].to_numpy(), "arm": arms, "minus": arms,
         "replicate": np.arange(int(points["replicates"].to_numpy().max()), dtype=np.int32),
@@ -148,7 +148,7 @@ def _summaries(xarray: Any, found: ResultFolder, path: Path) -> None:
     xarray.Dataset(coords=coordinates, attrs={**about(found), "table": SUMMARIES}).to_netcdf(path, engine="netcdf4")
     beside = " ".join(names[name] for name in points.column_names if name != "point")
     for measure in known_measures(found.clinic):
-        rows = found.rows(SUMMARIES, measure=measure).to_pandas().astype({"arm": str, "minus": str})
+        rows = found.table(SUMMARIES, filters=[("measure", "==", measure)]).astype({"arm": str, "minus": str})
         title, unit = CATALOGUE[measure].title, CATALOGUE[measure].plain_unit
         for dims, part, base, what in (
             (("point", "arm", "replicate"), rows[rows["minus"] == ""], measure, title),

@@ -61,7 +61,7 @@ def export(
 
 def _csv(found: ResultFolder, name: str, path: Path) -> None:
     """A table as CSV: UTF-8, one line of names, labels as text, numbers with all their digits, what is missing left empty."""
-    for i, rows in enumerate(found.frames(name, integer_object_nulls=True)):
+    for i, rows in enumerate(found.pieces(name, integer_object_nulls=True)):
         rows.to_csv(path, mode="a", header=not i, index=False)
 
 

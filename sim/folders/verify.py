@@ -147,7 +147,7 @@ def _of_batch(found: ResultFolder, result: Verified, sample: int, model: Model, 
     if again.mixed:
         result.not_sampled.append(f"nothing was simulated again: parts were made by something else ({'; '.join(again.mixed)})")
         return
-    points = found.rows("points").to_pandas()
+    points = found.table("points")
     if len(points) != len(plan.points):
         raise StoreError(f"{found.folder}: has {len(points)} points, and its scenario {len(plan.points)}")
     done: set[Key] = set()
@@ -169,7 +169,7 @@ def _of_batch(found: ResultFolder, result: Verified, sample: int, model: Model, 
         for name in [*([SUMMARIES] if whole else []), *plan.batch.keep]:
             if name in result.hashed:  # or it is known to be something else already
                 who = [("client", "in", clients.tolist())] if clients.size and name != SUMMARIES else []
-                kept = found.rows(name, *who, point=point, replicate=replicate).to_pandas()
+                kept = found.table(name, filters=[("point", "==", point), ("replicate", "==", replicate), *who])
                 tables[name] = (kept, _alone(plan, name, made.tables[name]))
         yield where, tables
         left = "summaries are of all blocks of a replicate together and were checked by hash only"
@@ -204,9 +204,10 @@ def _compare_failures(found: ResultFolder, result: Verified, tasks: Sequence[Key
     if "failures" in found.tables:
         if "failures" not in result.hashed:
             return  # it is known to be something else already
-        rows = found.rows("failures", point=tasks[0].point, replicate=tasks[0].replicate).to_pandas()
+        rows = found.table("failures", filters=[("point", "==", tasks[0].point), ("replicate", "==", tasks[0].replicate)])
         blocks = {key.block for key in tasks}
-        kept = {(int(r.block), str(r.arm), str(r.error)) for r in rows.itertuples() if r.block in blocks}
+        told: pd.DataFrame = rows.loc[rows["block"].isin(blocks), ["block", "arm", "error"]]
+        kept = {(int(block), str(arm), str(error)) for block, arm, error in told.to_numpy().tolist()}
     again = {(f.block, f.arm, f.error) for f in now}
     for _, arm, error in sorted(kept - again):
         result.differs.append(Differs("failures", where, f"arm '{arm}' failed then ({error}) and does not fail so now"))

@@ -7,11 +7,13 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, NotRequired
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+from typing_extensions import TypedDict
 
 from sim.errors import StoreError, TableError
 from sim.naming import nearest
@@ -19,10 +21,38 @@ from sim.scenario.scenario import Scenario, load
 from sim.simulation.tables import Run
 from sim.storage import added
 from sim.storage.names import LEDGER, MANIFEST, SCENARIO, refuse_older
-from sim.storage.store import ValuesHash, values_hash
+from sim.storage.store import ValuesHash
 
-#: What every manifest says; a file without these is none.
-_SAID = ("scenario", "seed", "resolved_scenario", "versions", "sources", "lock", "arithmetic_fingerprint", "tables")
+
+class TableSaid(TypedDict):
+    """What a manifest says of a table: its rows, the names of its columns, and the hash of its values."""
+
+    rows: int
+    columns: list[str]
+    values: str
+
+
+class Manifest(TypedDict):
+    """What the manifest of every run and batch says, as far as a program reads it; the rest is for people."""
+
+    __pydantic_config__ = ConfigDict(strict=True, extra="allow")  # type: ignore[misc]
+
+    kind: NotRequired[Literal["batch"]]
+    scenario: str
+    question: str
+    seed: int
+    resolved_scenario: dict[str, Any]
+    versions: dict[str, str]
+    sources: str
+    lock: str
+    arithmetic_fingerprint: str
+    tables: dict[str, TableSaid]
+    model: NotRequired[dict[str, Any]]
+    policies: NotRequired[dict[str, dict[str, Any]]]
+    training: NotRequired[dict[str, dict[str, Any]]]
+    matching: NotRequired[dict[str, str]]
+    random_numbers: NotRequired[Literal["common", "own"]]
+    files: NotRequired[dict[str, str]]
 
 
 @dataclass(frozen=True)
@@ -30,22 +60,22 @@ class ResultFolder:
     """A finished run or batch: its manifest, and its tables row group by row group."""
 
     folder: Path
-    manifest: dict[str, Any] = field(repr=False)
+    manifest: Manifest = field(repr=False)
 
     @property
     def is_batch(self) -> bool:
         """Whether it is a batch, not a single run."""
-        return self.manifest.get("kind") == "batch"
+        return "kind" in self.manifest
 
     @property
     def clinic(self) -> bool:
         """Whether it is of clinics."""
-        return self.manifest["resolved_scenario"].get("design") == "clinic"
+        return bool(self.manifest["resolved_scenario"].get("design") == "clinic")
 
     @property
     def seed(self) -> int:
         """The seed of all its random draws."""
-        return int(self.manifest["seed"])
+        return self.manifest["seed"]
 
     @property
     def tables(self) -> tuple[str, ...]:
@@ -56,20 +86,26 @@ class ResultFolder:
         """These tables, or all where none is named. Raises ``StoreError`` for one that is not there."""
         for name in names:
             if name not in self.tables:
-                there = ", ".join(self.tables)
-                raise StoreError(f"{self.folder}: has no table '{name}'{nearest(name, self.tables)}; there are: {there}")
+                more = "; others were not kept (batch.keep, or --keep, asks for them)" if self.is_batch else ""
+                what = f"has no table '{name}'{nearest(name, self.tables)}; there are: {', '.join(self.tables)}{more}"
+                raise StoreError(what, where=str(self.folder))
         return tuple(dict.fromkeys(names)) or self.tables
 
     def path(self, name: str) -> Path:
-        """Where a table lies."""
-        return self.folder / f"{name}.parquet"
+        """The file of a table. Raises ``StoreError`` for one that is not there."""
+        return self.folder / f"{self.chosen((name,))[0]}.parquet"
+
+    def table(self, name: str, **how: Any) -> pd.DataFrame:
+        """A whole table in memory; ``how`` goes to ``pyarrow.parquet.read_table`` (columns, filters). Raises ``TableError``."""
+        with reading(self.path(name)):
+            return pq.read_table(self.path(name), **how).to_pandas()
 
     def file(self, name: str) -> pq.ParquetFile:
         """The opened file of a table. Raises ``TableError``."""
         with reading(self.path(name)):
             return pq.ParquetFile(self.path(name))
 
-    def pieces(self, name: str, columns: list[str] | None = None) -> Iterator[pa.Table]:
+    def row_groups(self, name: str, columns: list[str] | None = None) -> Iterator[pa.Table]:
         """A table, or some of its columns, row group by row group; of an empty table one piece without rows.
 
         Raises ``TableError``.
@@ -81,39 +117,27 @@ class ResultFolder:
                 empty = file.schema_arrow.empty_table()
                 yield empty if columns is None else empty.select(columns)
 
-    def frames(self, name: str, **how: Any) -> Iterator[pd.DataFrame]:
+    def pieces(self, name: str, **how: Any) -> Iterator[pd.DataFrame]:
         """The same as data frames; ``how`` goes to pyarrow's ``to_pandas``. Raises ``TableError``."""
-        for piece in self.pieces(name):
+        for piece in self.row_groups(name):
             with reading(self.path(name)):
                 frame = piece.to_pandas(**how)
             yield frame
 
-    def hash_of(self, name: str) -> ValuesHash:
-        """The hash of a table's values as they lie in the file now. Raises ``TableError``."""
-        found = ValuesHash()
-        for rows in self.frames(name):
-            found.update(rows)
-        return found
+    def fault(self, name: str, table: pd.DataFrame | None = None) -> str | None:
+        """What is wrong with a table (as it was read, or as it lies there now); missing where it is what the manifest says.
 
-    def fault(self, name: str) -> str | None:
-        """What is wrong with a table: it cannot be read, or is not what the manifest vouches for; missing where it is whole."""
-        said = self.manifest["tables"][name]
+        It cannot be read, or its values are not those that the manifest vouches for.
+        """
+        said, now = self.manifest["tables"][name], ValuesHash()
         try:
-            now = self.hash_of(name)
+            for rows in self.pieces(name) if table is None else (table,):
+                now.update(rows)
         except TableError as e:
             return e.told
         if now.rows != said["rows"]:
             return f"has {now.rows:,} rows, and the manifest says {said['rows']:,}"
         return None if now.hexdigest() == said["values"] else "its values are not those that the manifest vouches for"
-
-    def rows(self, name: str, *conditions: tuple[str, str, Any], **where: Any) -> pa.Table:
-        """The rows of a table in which columns have these values and that meet ``conditions``, such as ``("client", ">=", 10)``.
-
-        Raises ``TableError``.
-        """
-        with reading(self.path(name)):
-            every = [*conditions, *((column, "==", value) for column, value in where.items())]
-            return pq.read_table(self.path(name), filters=every or None)
 
 
 @contextlib.contextmanager
@@ -154,29 +178,25 @@ def opened(folder: str | Path) -> ResultFolder:
         raise StoreError(f"{folder}: holds no results ({MANIFEST} is missing); name the folder that attune run wrote")
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
+        if isinstance(manifest, dict) and isinstance(manifest.get("versions"), dict):
+            refuse_older(folder, manifest["versions"])
+        return ResultFolder(folder, TypeAdapter(Manifest).validate_python(manifest))
+    except ValidationError as e:
+        first = e.errors()[0]
+        what = " ".join((".".join(map(str, first["loc"])) + ":" * bool(first["loc"]), first["msg"])).strip()
+        raise StoreError(f"is no manifest of results ({what})", where=str(path)) from None
     except (OSError, ValueError) as e:
-        raise StoreError(f"{path}: cannot be read ({_short(e)})") from e
-    if not isinstance(manifest, dict) or (missing := [key for key in _SAID if key not in manifest]):
-        what = "it is no mapping" if not isinstance(manifest, dict) else f"'{missing[0]}' is missing"
-        raise StoreError(f"{path}: is no manifest of results ({what})")
-    if isinstance(manifest["versions"], dict):
-        refuse_older(folder, manifest["versions"])
-    if not isinstance(manifest["tables"], dict) or not isinstance(manifest["resolved_scenario"], dict):
-        raise StoreError(f"{path}: is no manifest of results (its tables or scenario are no mapping)")
-    return ResultFolder(folder, manifest)
-
-
-def scenario_beside(found: ResultFolder) -> Scenario:
-    """The scenario in a folder, with the policies and programmes that it was run with. Raises what reading it raises."""
-    added.restore(found.manifest)
-    return load(found.folder / SCENARIO, name=str(found.manifest["scenario"]))
+        if isinstance(e, StoreError):
+            raise
+        raise StoreError(f"cannot be read ({_short(e)})", where=str(path)) from e
 
 
 def scenario_of(found: ResultFolder) -> Scenario:
     """The scenario that a folder's tables are of. Raises ``StoreError`` where its file cannot be read, or is another."""
     path = found.folder / SCENARIO
     try:
-        scenario = scenario_beside(found)
+        added.restore(found.manifest)
+        scenario = load(path, name=found.manifest["scenario"])
     except (OSError, ValueError, KeyError, TypeError) as e:
         raise StoreError(f"cannot be read ({e})", where=str(path)) from e
     if scenario.spec != found.manifest["resolved_scenario"]:
@@ -195,15 +215,15 @@ def open_run(folder: str | Path) -> Run:
     found = opened(folder)
     if found.is_batch:
         raise StoreError("holds a batch, not a single run; read it with sim.open_batch", where=str(folder))
-    scenario, tables = scenario_of(found), {}
+    scenario = scenario_of(found)
+    tables: dict[str, Any] = {}
     for name in found.tables:
-        with reading(found.path(name)):
-            tables[name] = pq.ParquetFile(found.path(name)).read().to_pandas()
-        if values_hash(tables[name]) != found.manifest["tables"][name]["values"]:
-            raise TableError("the values are not those that the manifest vouches for", where=str(found.path(name)))
+        tables[name] = found.table(name)
+        if fault := found.fault(name, tables[name]):
+            raise TableError(fault, where=str(found.path(name)))
     for name in ("exchanges", "items"):
         tables.setdefault(name, pd.DataFrame())
     try:
-        return Run(scenario, int(found.manifest["seed"]), **tables, made_with=found.manifest.get("model", {}))
+        return Run(scenario, found.seed, **tables, made_with=found.manifest.get("model", {}))
     except (TypeError, ValueError) as e:
         raise StoreError(f"{found.folder / MANIFEST}: is no manifest of a run ({e})") from e
