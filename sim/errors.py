@@ -137,6 +137,12 @@ class Stopped(AttuneError, RuntimeError):
     lead = "stopped; "
 
 
+class ReportFailed(AttuneError, RuntimeError):
+    """The tables are there whole, but their report could not be written."""
+
+    status = 1
+
+
 class WorkersError(AttuneError, OSError):
     """Workers that cannot be used, or that were lost again and again."""
 

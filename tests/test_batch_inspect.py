@@ -522,7 +522,7 @@ def test_what_pandas_noted_of_its_types_is_damaged(tmp_path: Path) -> None:
     (found,) = [one for one in verify.verified(folder, sample=0).differs if one.table == "clients"]
     assert "cannot be read" in found.what
     with pytest.raises(StoreError, match="cannot be read"):
-        list(result_folder.opened(folder).frames("clients"))
+        list(result_folder.opened(folder).pieces("clients"))
 
 
 def test_compare_prints_and_writes(attune: Any, place: Path, tmp_path: Path) -> None:

@@ -241,6 +241,20 @@ def test_version_and_help(attune: Attune) -> None:
     assert "not a clinical tool" in help_text
 
 
+def test_help_reads_nothing_slow() -> None:
+    """``attune --help`` lists every command with its first sentence, and imports none of them."""
+    code = (
+        "import sys\n"
+        "from sim.cli.main import COMMANDS, main\n"
+        "try:\n    main(['--help'])\n"
+        "except SystemExit:\n    pass\n"
+        "print(set(COMMANDS.values()) & {m.removeprefix('sim.cli.') for m in sys.modules})\n"
+        "print([m for m in ('pandas', 'numpy', 'numba', 'scipy.stats', 'matplotlib', 'mesa') if m in sys.modules])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=False)
+    assert done.stdout.endswith("set()\n[]\n") and "replay       Say where a run of a batch failed" in done.stdout, done
+
+
 def test_python_m_sim_is_the_command() -> None:
     """``python -m sim`` does what ``attune`` does, and is quiet when not on a terminal."""
     done = subprocess.run([sys.executable, "-m", "sim", "--version"], capture_output=True, text=True, cwd=ROOT, check=False)

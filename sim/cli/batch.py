@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import contextlib
 import signal
-import sys
 import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sim import screen
-from sim.errors import Stopped, StoreError, UsageError
+from sim.batch.progress import TOLD_EVERY, Progress, told_seconds
+from sim.batch.results import BatchResults, open_batch
+from sim.batch.run import run_batch
+from sim.batch.workers import OnCluster
+from sim.cli.evidence.options import stoppable
+from sim.errors import BatchStopped, ReportFailed, StoreError, UsageError
 from sim.files import write_over
 from sim.report.words.sweep import how_known, results_table
-
-if TYPE_CHECKING:
-    from sim.batch.progress import Progress
-    from sim.batch.results import BatchResults
-    from sim.scenario.scenario import Scenario
+from sim.scenario.scenario import Scenario
+from sim.storage.names import LEDGER, MANIFEST
 
 #: Rows of the table of results that are printed; the file has all.
 MOST_ROWS = 40
@@ -31,8 +32,6 @@ LARGE = 200_000_000
 @contextlib.contextmanager
 def _told() -> Iterator[Callable[[Progress], None]]:
     """Progress for people: a bar on a terminal, else a line now and then."""
-    from sim.batch.progress import TOLD_EVERY, told_seconds
-
     if not screen.is_terminal():
         last = [time.monotonic()]
 
@@ -65,11 +64,6 @@ def run_in(
     **how: Any,
 ) -> None:
     """Run a batch, or go on with it; print what it came to. ``how`` goes to ``run_batch`` (chunk, keep, ...)."""
-    from sim.batch.results import open_batch
-    from sim.batch.run import run_batch
-    from sim.batch.workers import OnCluster
-    from sim.storage.names import LEDGER, MANIFEST
-
     # always the same place, so that the same command goes on with what is there
     folder = out or Path("results") / scenario.name / f"batch-seed-{seed}"
     there = (folder / MANIFEST).exists() and not how.get("restart")
@@ -80,51 +74,46 @@ def run_in(
     except UnicodeDecodeError as e:
         raise UsageError(f"--with: {e.reason} at byte {e.start}; files that a batch keeps must be UTF-8") from None
     here = contextlib.nullcontext(workers)
-    try:
-        with _told() as progress, OnCluster(cluster) if cluster is not None else here as chosen, _ended_gently():
-            run_batch(scenario, seed, folder, workers=chosen, added=added, progress=progress, tell=screen.note, **how)
-            found = open_batch(folder)
-            if there:
-                _still_whole(folder)
-            if not there or not (folder / "report.html").exists():
-                _report(found)
-    except KeyboardInterrupt as stop:
-        kept = f"what is finished is kept in {folder}, and the same command goes on from there"
-        stopped = Stopped(kept if folder.exists() else "nothing had begun")
-        stopped.status = 143 if isinstance(stop, _Ended) else Stopped.status
-        raise stopped from None
+    with stoppable(folder), _told() as progress, OnCluster(cluster) if cluster is not None else here as chosen, _ended_gently():
+        run_batch(scenario, seed, folder, workers=chosen, added=added, progress=progress, tell=screen.note, **how)
+        found = open_batch(folder)
+        if there:
+            _still_whole(found)
+        if not there or not (folder / "report.html").exists():
+            from sim.report.pages.batch import write_batch_report
+
+            with tables_kept(folder, folder):
+                write_batch_report(found)
     show(found)
     if there:
         screen.say("Already run with this scenario, seed and version; read from disk.")
 
 
-def _still_whole(folder: Path) -> None:
+def _still_whole(found: BatchResults) -> None:
     """Raise ``StoreError`` where a table of a finished batch is not what was written. Very large ones are left to ``verify``."""
-    from sim.storage.reading import opened
-
-    found = opened(folder)
     for name in found.tables:
         if found.path(name).stat().st_size < LARGE and (fault := found.fault(name)):
-            more = f"{fault} (attune verify {folder} says more)"
+            more = f"{fault} (attune verify {found.folder} says more)"
             raise StoreError(more, where=str(found.path(name)), valid="restore it, or start again (--restart)")
 
 
-def _report(found: BatchResults) -> None:
-    """Write the report; a fault in it must not cost the tables."""
-    from sim.report.pages.batch import write_batch_report
-
+@contextlib.contextmanager
+def tables_kept(folder: Path, place: Path) -> Iterator[None]:
+    """A report is written into ``place``: a fault in it must not cost the tables in ``folder``. Raises ``ReportFailed``."""
     try:
-        write_batch_report(found)
+        yield
     except (OSError, MemoryError):
         raise
     except Exception as e:
-        write_over(found.folder / "report-error.txt", "".join(traceback.format_exception(e)))
-        screen.note(f"attune: the tables are in {found.folder}, but the report failed ({e}); see report-error.txt there")
-        sys.exit(1)
+        write_over(place / "report-error.txt", "".join(traceback.format_exception(e)))
+        said = f"the tables are in {folder}, but the report failed ({e}); see report-error.txt there"
+        raise ReportFailed(said) from e
 
 
 class _Ended(KeyboardInterrupt):
     """Somebody (a queue, the system) asked this process to end."""
+
+    status = 143
 
 
 @contextlib.contextmanager
@@ -144,9 +133,6 @@ def _ended_gently() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-# ------------------------------------------------------------------------------------------------------- what is said
-
-
 def show(found: BatchResults) -> None:
     """Print what a batch came to."""
     screen.heading(f"\n{found.scenario.question}\n")
@@ -163,5 +149,4 @@ def show(found: BatchResults) -> None:
         screen.say(f"{runs} failed and are not in the numbers above; attune replay {found.folder} lists them.")
     screen.say(f"\nReport: {found.folder / 'report.html'}\nTables: {found.folder}  (seed {found.seed})")
     if failed and not len(found.summaries):
-        screen.note("attune: every run has failed")
-        sys.exit(1)
+        raise BatchStopped("every run has failed")

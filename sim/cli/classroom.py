@@ -8,6 +8,10 @@ from typing import Annotated, Any
 import typer
 
 from sim import screen, serving
+from sim.classroom.course.play import play_of
+from sim.classroom.course.state import read
+from sim.classroom.handout import handout_of
+from sim.classroom.lessons import FIRST, LESSONS, SETUPS
 from sim.errors import UsageError
 from sim.files import must_be_free, write_new
 from sim.naming import nearest
@@ -38,9 +42,6 @@ def app(
 
 def classroom(host: str) -> Any:
     """The application of the page for an address, with all compiled that it needs before the first visitor comes."""
-    from sim.classroom.course.play import play_of
-    from sim.classroom.course.state import read
-    from sim.classroom.lessons import FIRST, SETUPS
     from sim.classroom.server import application
 
     screen.say("Getting ready (the first time this takes half a minute) ...")
@@ -54,9 +55,6 @@ def handout(
     out: Annotated[Path | None, typer.Option(help="File to write; default: attune-handout-<lesson>.html here.")] = None,
 ) -> None:
     """Write a lesson as one HTML file that needs no server. Courses are computed in advance; the controls are the same."""
-    from sim.classroom.handout import handout_of
-    from sim.classroom.lessons import LESSONS
-
     if lesson not in LESSONS:
         raise UsageError(f"there is no lesson '{lesson[:60]}'{nearest(lesson[:60], LESSONS)}; lessons are {', '.join(LESSONS)}")
     path = out or Path(f"attune-handout-{lesson}.html")

@@ -1,4 +1,4 @@
-"""The commands that look into a folder of results: verify, export, compare, status, replay. Heavy imports come late."""
+"""The commands that look into a folder of results: verify, export, compare, status, replay."""
 
 from __future__ import annotations
 
@@ -8,20 +8,24 @@ import sys
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
+import pandas as pd
 import typer
+from rich.filesize import decimal
 
 from sim import screen
+from sim.batch.progress import told_seconds
+from sim.cli.evidence.options import AsJson
+from sim.errors import UsageError
+from sim.export import tables
 from sim.files import write_new
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from sim.folders.compare import Compared
-    from sim.folders.replay import Failed
-    from sim.folders.status import Status
-    from sim.folders.verify import Verified
+from sim.folders import status as folder_status
+from sim.folders.compare import Compared, compare_folders
+from sim.folders.replay import Failed, failures_of
+from sim.folders.verify import Verified, verified
+from sim.storage.added import run_files
+from sim.storage.store import SYNTHETIC
 
 #: Rows of a comparison that are printed; a file has all.
 MOST_ROWS = 60
@@ -30,9 +34,6 @@ _WITH = typer.Option("--with", help="Python file that was given to attune run; a
 _SAMPLE = typer.Option(min=0, max=100_000, help="Parts to simulate again and compare row by row; 0: hashes only.")
 _CHOSEN = typer.Option(min=0, max=2**63 - 1, help="Chooses the sample; default: by chance, and printed.")
 _OUT = typer.Option(help="Folder that is not there yet; default: beside the other, with the format in its name.")
-
-
-# -------------------------------------------------------------------------------------------------------------- verify
 
 
 def verify(
@@ -46,9 +47,6 @@ def verify(
 
     Exit status 1 where something does not agree.
     """
-    from sim.folders.verify import verified
-    from sim.storage.added import run_files
-
     run_files(with_files)
     chosen = secrets.randbelow(2**32) if seed is None else seed
     found = verified(folder, sample, chosen, force=force, progress=screen.note)
@@ -76,9 +74,6 @@ def verified_told(found: Verified) -> Iterator[str]:
         yield f"{found.folder}: {len(found.differs)} thing{'s do' if len(found.differs) != 1 else ' does'} not agree."
 
 
-# -------------------------------------------------------------------------------------------------------------- export
-
-
 def export(
     folder: Annotated[Path, _FOLDER],
     to: Annotated[str, typer.Option(help="csv, or netcdf (labels, units, and summaries as an array over points).")],
@@ -86,14 +81,9 @@ def export(
     table: Annotated[list[str] | None, typer.Option(help="Only this table; may be repeated.")] = None,
 ) -> None:
     """Write the tables of a run or batch for other programs. Units and meanings of every column go with them."""
-    from sim.export.tables import export as exported
-
-    place = exported(folder, to, out, tuple(table or ()), progress=screen.note)
+    place = tables.export(folder, to, out, tuple(table or ()), progress=screen.note)
     files = sorted(path.name for path in place.iterdir())
     screen.say(f"Written: {place} ({', '.join(files)})")
-
-
-# ------------------------------------------------------------------------------------------------------------- compare
 
 
 def compare(
@@ -103,9 +93,6 @@ def compare(
     csv: Annotated[Path | None, typer.Option(help="Also write all rows to this CSV file.")] = None,
 ) -> None:
     """Compare two runs or batches: B less A. With 95 % intervals; paired where both had the same people and random draws."""
-    from sim.folders.compare import compare_folders
-    from sim.storage.store import SYNTHETIC
-
     found = compare_folders(a, b, measure)
     if csv is not None:
         note = "".join(f"# {line}\n" for line in (SYNTHETIC, "B minus A, 95 % intervals", *found.notes))
@@ -126,8 +113,6 @@ def compare(
 
 def compared_table(found: Compared) -> pd.DataFrame:
     """A comparison as one prints it: a row per point, arm and measure."""
-    import pandas as pd
-
     table = found.table
     interval = [f"{low:+.3g} to {high:+.3g}" if low == low else "" for low, high in zip(table["low"], table["high"], strict=True)]
     count = [over if "+" in over else f"{n} {over}" for n, over in zip(table["n"], table["over"], strict=True)]
@@ -141,26 +126,14 @@ def compared_table(found: Compared) -> pd.DataFrame:
     return shown.drop(columns=alike)
 
 
-# -------------------------------------------------------------------------------------------------------------- status
-
-
-def status(
-    folder: Annotated[Path, _FOLDER],
-    as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
-) -> None:
+def status(folder: Annotated[Path, _FOLDER], as_json: AsJson = False) -> None:
     """Say how far a batch is, from any terminal. Tasks, failures, rate, remaining time, what to do next; changes nothing."""
-    from sim.folders.status import status as looked_at
-
-    found = looked_at(folder)
+    found = folder_status.status(folder)
     screen.say(json.dumps(asdict(found), indent=2) if as_json else "\n".join(status_told(found)))
 
 
-def status_told(found: Status) -> Iterator[str]:
+def status_told(found: folder_status.Status) -> Iterator[str]:
     """A status, line by line."""
-    from rich.filesize import decimal
-
-    from sim.batch.progress import told_seconds
-
     state = {"stopped": "stopped, not finished"}.get(found.state, found.state)
     what = "batch" if found.kind == "batch" else "single run"
     who = "" if found.scenario is None else f" of '{found.scenario}', seed {found.seed}"
@@ -183,17 +156,11 @@ def status_told(found: Status) -> Iterator[str]:
     yield from (f"          {one}" for one in found.also)
 
 
-# -------------------------------------------------------------------------------------------------------------- replay
-
-
 def replay(
     folder: Annotated[Path, typer.Argument(help="The folder of a batch, finished or not.")],
     failure: Annotated[int | None, typer.Option(min=0, help="Number of the failure, from 0; without it, all are listed.")] = None,
 ) -> None:
     """Say where a run of a batch failed, with which seed, its traceback, and the command that repeats it."""
-    from sim.errors import UsageError
-    from sim.folders.replay import failures_of
-
     found = failures_of(folder)
     if failure is None:
         for i, one in enumerate(found[:MOST_ROWS]):
@@ -210,6 +177,3 @@ def replay(
 
 def _where(one: Failed) -> str:
     return f"point {one.point.number} ({one.point.name}), arm '{one.failure.arm}', replicate {one.failure.replicate}"
-
-
-COMMANDS = (verify, export, compare, status, replay)

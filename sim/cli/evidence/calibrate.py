@@ -1,4 +1,4 @@
-"""The commands ``attune calibrate`` and ``attune ensemble``. Everything heavy is imported when they are called."""
+"""The commands ``attune calibrate`` and ``attune ensemble``."""
 
 from __future__ import annotations
 
@@ -9,20 +9,24 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from sim import screen
-from sim.cli.evidence.options import AsJson, Size, Workers
-from sim.errors import EvidenceError, Stopped, UsageError
+from sim.cli.evidence.options import AsJson, Keep, Size, Workers, shown, stoppable
+from sim.cli.printed import ensemble as page
+from sim.errors import EvidenceError, UsageError
+from sim.evidence.calibration import ensemble as sets
+from sim.evidence.calibration.free import FREE, centre
+from sim.evidence.calibration.search import Search, fit_of
+from sim.evidence.calibration.simulated import Bank
+from sim.evidence.stored import in_a_clone, keep, keep_with_product, kept
 from sim.files import write_over
-
-if TYPE_CHECKING:
-    from sim.evidence.calibration.simulated import Bank
+from sim.theory.ensemble import FILE
+from sim.theory.parameters import PARAMETERS
 
 _FOLDER = typer.Option(help="Folder for every simulated table and the result; a search that was stopped goes on from there.")
-_KEEP = typer.Option("--keep", help="Keep the result with the product, for docs/VALIDATION.md.")
 
 MOST_CANDIDATES = 1950  # as many have random draws of their own
 VERIFIED, VERIFY_SEED = 40, 2  # members of a new ensemble that are simulated again at once, and their seed
@@ -30,27 +34,14 @@ MEMBERS, START, CALIBRATION_SIZE = 220, "centre", 0.5  # of what is kept with th
 
 
 @contextlib.contextmanager
-def goes_on_from(folder: Path) -> Iterator[None]:
-    """Long work that keeps what is finished in a folder; Ctrl-C says so."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        raise Stopped(f"what is finished is kept in {folder}, and the same command goes on from there") from None
-
-
-@contextlib.contextmanager
 def banked(folder: Path, workers: int | None) -> Iterator[Bank]:
     """A bank of tables that keeps what is finished."""
-    from sim.evidence.calibration.simulated import Bank
-
-    with goes_on_from(folder), Bank(folder, workers) as bank:
+    with stoppable(folder), Bank(folder, workers) as bank:
         yield bank
 
 
 def keep_as(name: str, data: Mapping[str, Any]) -> None:
     """Keep a result with the product; docs/VALIDATION.md is made of what is kept."""
-    from sim.evidence.stored import keep_with_product
-
     screen.note(f"Kept: {keep_with_product(name, data)}. python -m tools.docs makes docs/VALIDATION.md again.")
 
 
@@ -60,7 +51,7 @@ def calibrate(
     start: Annotated[str, typer.Option(help="Where to begin: defaults, or centre (of the priors).")] = START,
     size: Size = CALIBRATION_SIZE,
     workers: Workers = None,
-    keeping: Annotated[bool, _KEEP] = False,
+    keeping: Keep = False,
     as_json: AsJson = False,
 ) -> None:
     """Fit the free parameters to the published evidence.
@@ -68,12 +59,6 @@ def calibrate(
     Each is held by its prior. The same folder goes on where it stood.
     Exit status 1 where the result is kept and a default of the model is another.
     """
-    from sim.cli.printed import ensemble as page
-    from sim.evidence.calibration.free import FREE, centre
-    from sim.evidence.calibration.search import Search
-    from sim.evidence.stored import in_a_clone, keep
-    from sim.theory.parameters import PARAMETERS
-
     if start not in ("defaults", "centre"):
         raise EvidenceError(f"--start must be defaults or centre, not {start!r}")
     if keeping and (start, size) != (START, CALIBRATION_SIZE):
@@ -88,11 +73,8 @@ def calibrate(
         fit = search.run(centre() if start == "centre" else {}, rounds)
     data = {**fit.as_data(), "seeds": search.seeds, "size": size, "start": start}
     keep(out / "calibration.json", data)
-    if as_json:
-        screen.say((out / "calibration.json").read_text(encoding="utf-8"))
-    else:
-        screen.show(page.fit_table(fit))
-        screen.say(*page.fit_summary(fit), f"Written: {out / 'calibration.json'}")
+    written = json.loads((out / "calibration.json").read_text(encoding="utf-8"))
+    shown(written, as_json, [page.fit_table(fit)], *page.fit_summary(fit), f"Written: {out / 'calibration.json'}")
     if keeping:
         rounded = {one.name: float(f"{fit.values[one.name]:.3g}") for one in FREE}
         others = [f"{name} {value:g}" for name, value in rounded.items() if PARAMETERS[name].default != value]
@@ -112,7 +94,7 @@ def ensemble(
     wanted: Annotated[int, typer.Option(min=2, max=600, help="Members wanted of a new one.")] = MEMBERS,
     fit: Annotated[Path | None, typer.Option(help="The calibration to build around; default: the shipped one.")] = None,
     workers: Workers = None,
-    keeping: Annotated[bool, _KEEP] = False,
+    keeping: Keep = False,
     as_json: AsJson = False,
 ) -> None:
     """Show the parameter sets that agree with the evidence.
@@ -120,39 +102,22 @@ def ensemble(
     What they leave open; verify a sample, or build them again.
     Exit status 1 where a member that was verified disagrees by more than the sampling noise of its table.
     """
-    from sim.cli.printed import ensemble as page
-    from sim.evidence.calibration.ensemble import checked
-    from sim.evidence.calibration.simulated import Bank
-
     if keeping and (build is None or fit is not None or wanted != MEMBERS):
         raise UsageError(f"--keep keeps what --build makes: {MEMBERS} members wanted, around the shipped calibration")
     if build is not None:
         _built(build, wanted, fit, workers, keeping)
-    elif not verify and as_json:
-        screen.say(page.pinned_data().to_json(orient="records", indent=2))
     elif not verify:
-        screen.show(page.pinned_table())
-        screen.say(page.pinned_legend())
+        shown(page.pinned_data().to_dict("records"), as_json, [page.pinned_table()], page.pinned_legend())
     else:
         with Bank(None, workers) as bank:
-            found = checked(bank, verify, seed, size, progress=lambda done, of: screen.note(f"verified {done} of {of}"))
+            found = sets.checked(bank, verify, seed, size, progress=lambda done, of: screen.note(f"verified {done} of {of}"))
         data = [{name: one[name] for name in ("member", "score", "why", "beyond_noise")} for one in found]
-        if as_json:
-            screen.say(json.dumps(data, indent=2))
-        else:
-            screen.show(page.verified_table(data))
-            screen.say(page.verified_summary(data))
+        shown(data, as_json, [page.verified_table(data)], page.verified_summary(data))
         if any(one["beyond_noise"] for one in data):
             sys.exit(1)
 
 
 def _built(folder: Path, wanted: int, fit_file: Path | None, workers: int | None, keeping: bool) -> None:
-    from sim.evidence.calibration import ensemble as of
-    from sim.evidence.calibration.free import FREE
-    from sim.evidence.calibration.search import fit_of
-    from sim.evidence.stored import in_a_clone, keep, kept
-    from sim.theory.ensemble import FILE
-
     if keeping:
         in_a_clone()
     try:
@@ -162,12 +127,12 @@ def _built(folder: Path, wanted: int, fit_file: Path | None, workers: int | None
     if len(fit.standings) != len(FREE):
         raise EvidenceError(f"{fit_file}: has {len(fit.standings)} parameters, the model {len(FREE)}; calibrate again")
     with banked(folder, workers) as bank:
-        built = of.build(bank, fit, wanted, most=min(3 * wanted + 50, MOST_CANDIDATES), say=screen.note)
+        built = sets.build(bank, fit, wanted, most=min(3 * wanted + 50, MOST_CANDIDATES), say=screen.note)
         if len(built.kept) < 2:
             raise EvidenceError(f"of {built.candidates} candidates {len(built.kept)} agree with the table: no ensemble was made")
         screen.note(f"{VERIFIED} of them are simulated again")
-        again = of.checked(bank, VERIFIED, VERIFY_SEED, of=built.kept)
-    text = of.written(
+        again = sets.checked(bank, VERIFIED, VERIFY_SEED, of=built.kept)
+    text = sets.written(
         built,
         f"{len(built.kept)} sets of the free parameters that all agree with the published evidence; of {built.candidates} "
         "candidates\n"

@@ -2,44 +2,39 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from sim import screen
+from sim.cli.evidence.options import AsJson, Seed, Threads, shown
 from sim.errors import UsageError
-
-if TYPE_CHECKING:
-    from sim.evidence.claims.contrasts import Finding
+from sim.evidence import stored
+from sim.evidence.claims import verdicts
+from sim.evidence.claims.contrasts import Finding, claim_verdict, findings, of_claim, table
+from sim.theory import claims as theory
 
 
 def claims(
     names: Annotated[list[str] | None, typer.Argument(help="Claims (K7) or contrasts; default: all.")] = None,
-    seed: Annotated[
-        int, typer.Option(min=0, max=2**63 - 1, help="Fixes all random draws: the same seed gives the same tables.")
-    ] = 1,
+    seed: Seed = 1,
     clients: Annotated[int | None, typer.Option(min=30, max=100_000, help="Simulated clients a side.")] = None,
-    threads: Annotated[int | None, typer.Option(min=1, help="Threads; default: all cores. Does not change results.")] = None,
+    threads: Threads = None,
     checking: Annotated[bool, typer.Option("--check", help="Exit 1 where a result differs from the kept one.")] = False,
     keeping: Annotated[bool, typer.Option("--keep", help="Keep the results on five seeds, for reports and docs.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Put the claims to the test. Contrasts on the same people and random draws, against what was expected beforehand."""
-    from sim.evidence.claims import verdicts
-    from sim.evidence.claims.contrasts import findings
-    from sim.evidence.stored import in_a_clone, keep_with_product, kept, path_of
-
     if (keeping or checking) and (seed != 1 or clients is not None):
         raise UsageError("the kept results are on seed 1 with their own number of clients; leave out --seed and --clients")
     if keeping and names:
         raise UsageError("--keep keeps all contrasts; leave out the names")
     if keeping:
-        in_a_clone()
-    if checking and not path_of("claims").is_file():
+        stored.in_a_clone()
+    if checking and not stored.path_of("claims").is_file():
         raise UsageError("there are no kept results to compare with; --keep makes them")
     with screen.progress() as tell:
         every = [
@@ -47,16 +42,13 @@ def claims(
             for one in range(seed, seed + (verdicts.SEEDS if keeping else 1))
         ]
     found = every[0]
-    if as_json:
-        screen.say(json.dumps(verdicts.as_data(found), indent=2))
-    elif not checking:
-        screen.say(in_full(found, names or ()))
+    if as_json or not checking:
+        shown(verdicts.as_data(found), as_json, (), in_full(found, names or ()))
     if keeping:
-        screen.note(
-            f"Kept: {keep_with_product('claims', verdicts.to_keep(every))}. python -m tools.docs makes docs/CLAIMS.md again."
-        )
+        place = stored.keep_with_product("claims", verdicts.to_keep(every))
+        screen.note(f"Kept: {place}. python -m tools.docs makes docs/CLAIMS.md again.")
     if checking:
-        differ = verdicts.differences(found, kept("claims"))
+        differ = verdicts.differences(found, stored.kept("claims"))
         screen.say("\n".join(differ) or f"{len(found)} contrasts agree with the kept results.")
         if differ:
             sys.exit(1)
@@ -64,12 +56,9 @@ def claims(
 
 def in_full(found: Sequence[Finding], names: Iterable[str] = ()) -> str:
     """Everything that came out, claim by claim, for a terminal."""
-    from sim.evidence.claims.contrasts import claim_verdict, of_claim, table
-    from sim.theory.claims import claims
-
-    asked = [claim for claim in claims() if claim in {name.upper() for name in names}]
+    asked = [claim for claim in theory.claims() if claim in {name.upper() for name in names}]
     lines = []
-    for claim in claims().values():
+    for claim in theory.claims().values():
         mine = [f for f in of_claim(claim.id, found) if claim.id in asked or not asked]
         if not mine:
             if claim.id in asked:

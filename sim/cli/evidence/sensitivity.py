@@ -1,15 +1,23 @@
-"""The command ``attune sensitivity``. Everything heavy is imported when it is called."""
+"""The command ``attune sensitivity``."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from sim import screen
-from sim.cli.evidence.options import AsJson, ScenarioFile, Threads
+from sim.cli.evidence.options import AsJson, ScenarioFile, Threads, shown
+from sim.cli.printed import indices as page
+from sim.errors import EvidenceError
+from sim.evidence.sensitivity import analysis
+from sim.evidence.sensitivity.ranges import movable_parameters
+from sim.evidence.sensitivity.response import outcome
+from sim.evidence.sensitivity.study import Told, heading
+from sim.files import whole, writable
+from sim.scenario.scenario import load
+from sim.simulation.sizes import fits_in_memory
 
 _PARAMETERS = typer.Option(
     help="A parameter of the model, or a group of them (attune params lists both); may be repeated; default: all that are free."
@@ -39,16 +47,6 @@ def sensitivity(
     as_json: AsJson = False,
 ) -> None:
     """Say which parameters move a measure of a scenario. Morris screening, then Sobol indices, each beside its sampling noise."""
-    from sim.cli.printed import indices as page
-    from sim.errors import EvidenceError
-    from sim.evidence.sensitivity import analysis
-    from sim.evidence.sensitivity.ranges import movable_parameters
-    from sim.evidence.sensitivity.response import outcome
-    from sim.evidence.sensitivity.study import Told, heading
-    from sim.files import whole, writable
-    from sim.scenario.scenario import load
-    from sim.simulation.sizes import fits_in_memory
-
     wanted = load(scenario)
     measured = outcome(wanted, measure, arm, minus)
     analysis.checked(method, seed, trajectories, samples, replicates, top)
@@ -68,9 +66,7 @@ def sensitivity(
     if out is not None:
         with whole(out) as partial:
             page.write(told, partial)
-    if as_json:
-        screen.say(json.dumps(page.as_data(told), indent=2))
-    else:
+    if not as_json:
         screen.heading(heading(told))
-        screen.show(*page.tables(told))
-        screen.say(*page.summary(told), *([f"Written: {out}"] if out is not None else []))
+    written = [] if out is None else [f"Written: {out}"]
+    shown(page.as_data(told), as_json, page.tables(told), *page.summary(told), *written)

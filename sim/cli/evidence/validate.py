@@ -1,8 +1,7 @@
-"""The command ``attune validate``. Everything heavy is imported when it is called."""
+"""The command ``attune validate``."""
 
 from __future__ import annotations
 
-import json
 import sys
 from functools import partial
 from pathlib import Path
@@ -11,24 +10,32 @@ from typing import Annotated
 import typer
 
 from sim import screen
+from sim.cli.evidence import refits
+from sim.cli.evidence.calibrate import keep_as
+from sim.cli.evidence.options import AsJson, Keep, Seed, Threads, shown
+from sim.cli.printed import patterns as page
 from sim.errors import UsageError
+from sim.evidence.calibration.seeds import reserved
+from sim.evidence.patterns import validation as evidence
+from sim.evidence.patterns.published import chosen
+from sim.evidence.patterns.studies import changes_of
+from sim.evidence.stored import in_a_clone
+from sim.scenario.scenario import load
 
 _LONG = Path("results") / "validation"
 SHIPPED_ROUNDS, SHIPPED_MEMBERS = 4, 6  # of the results that are kept with the product
 
 
 def validate(
-    seed: Annotated[
-        int, typer.Option(min=0, max=2**63 - 1, help="Fixes all random draws: the same seed gives the same table.")
-    ] = 1,
+    seed: Seed = 1,
     pattern: Annotated[list[str] | None, typer.Option(help="A pattern by its id (5.1); may be repeated; default: all.")] = None,
     scenario: Annotated[Path | None, typer.Option(help="Validate the model that this scenario file changes.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for the table (JSON) and the forest plot.")] = None,
     size: Annotated[
         float, typer.Option(min=0.02, max=10.0, help="Proportion of the usual number of people: rougher below 1.")
     ] = 1.0,
-    threads: Annotated[int | None, typer.Option(min=1, help="Threads; default: all cores. Does not change results.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
+    threads: Threads = None,
+    as_json: AsJson = False,
     leave_one_out: Annotated[bool, typer.Option("--leave-one-out", help="Predict each row by a fit without it (long).")] = False,
     competing: Annotated[bool, typer.Option("--competing", help="Refit competing models and compare them (long).")] = False,
     model: Annotated[list[str] | None, typer.Option(help="With --competing: only this one beside the shipped model.")] = None,
@@ -36,12 +43,9 @@ def validate(
     claims_over: Annotated[int, typer.Option(min=0, max=1000, help="Test the claims under so many members.")] = 0,
     folder: Annotated[Path, typer.Option(help="Where long work keeps its tables, to go on from there.")] = _LONG,
     workers: Annotated[int | None, typer.Option(min=1, help="Processes of long work. Does not change results.")] = None,
-    keeping: Annotated[bool, typer.Option("--keep", help="Keep the result with the product, for docs/VALIDATION.md.")] = False,
+    keeping: Keep = False,
 ) -> None:
     """Hold the model against published patterns. Simulated as they were studied, with a joint score. Exit 1 where it fails."""
-    from sim.cli.evidence import refits as long
-    from sim.evidence.stored import in_a_clone
-
     asked = sum(map(bool, (leave_one_out, competing, claims_over)))
     if asked > 1:
         raise UsageError("--leave-one-out, --competing and --claims-over are long; ask for one at a time")
@@ -58,11 +62,11 @@ def validate(
     if keeping:
         in_a_clone()
     if leave_one_out:
-        long.leave_one_out(folder, pattern or (), workers, keeping, as_json)
+        refits.leave_one_out(folder, pattern or (), workers, keeping, as_json)
     elif competing:
-        long.competing(folder, model or (), rounds, workers, keeping, as_json, out)
+        refits.competing(folder, model or (), rounds, workers, keeping, as_json, out)
     elif claims_over:
-        long.claims(folder, claims_over, threads, keeping, as_json)
+        refits.claims(folder, claims_over, threads, keeping, as_json)
     else:
         plain(seed, pattern, scenario, out, size, threads, as_json, keeping)
 
@@ -70,13 +74,6 @@ def validate(
 def plain(seed: int, pattern: list[str] | None, scenario: Path | None, out: Path | None, size: float, threads: int | None,
           as_json: bool, keeping: bool) -> None:  # fmt: skip
     """The table on one seed."""
-    from sim.cli.printed import patterns as page
-    from sim.evidence.calibration.seeds import reserved
-    from sim.evidence.patterns import validation as evidence
-    from sim.evidence.patterns.published import chosen
-    from sim.evidence.patterns.studies import changes_of
-    from sim.scenario.scenario import load
-
     if reserved(seed):
         screen.note(f"Note: a search, or a check kept with the product, used seed {seed}; others are random draws of their own.")
     wanted = [one.id for one in chosen(pattern or ())]
@@ -87,14 +84,9 @@ def plain(seed: int, pattern: list[str] | None, scenario: Path | None, out: Path
         result = evidence.validate(seed, wanted, changes, size=size, threads=threads, progress=partial(tell, what="patterns"))
     if out is not None:
         page.write(result, out)
-    if as_json:
-        screen.say(json.dumps(page.as_data(result), indent=2))
-    else:
-        screen.show(*page.tables(result))
-        screen.say(*page.summary(result), page.legend(), *([f"Written: {out}"] if out is not None else []))
+    data, written = page.as_data(result), [] if out is None else [f"Written: {out}"]
+    shown(data, as_json, page.tables(result), *page.summary(result), page.legend(), *written)
     if keeping:
-        from sim.cli.evidence.calibrate import keep_as
-
-        keep_as("validation", page.as_data(result))
+        keep_as("validation", data)
     if not result.passes:
         sys.exit(1)
