@@ -43,9 +43,6 @@ def _again(kind: type[AttuneError], args: tuple[object, ...], known: dict[str, o
     return error
 
 
-# -------------------------------------------------------------------------------------------------- what was asked for
-
-
 class UsageError(AttuneError, ValueError):
     """An option or argument that cannot be, or does not go together with another."""
 
@@ -107,9 +104,6 @@ class EvidenceError(AttuneError, ValueError):
     """A pattern, claim, contrast or measure that does not exist, or an analysis that cannot be made of it."""
 
 
-# ------------------------------------------------------------------------------------------------------- while it runs
-
-
 class StateError(AttuneError, ArithmeticError):
     """A quantity is no number or left its valid range: the model, or a mechanism added to it, is at fault.
 
@@ -149,9 +143,6 @@ class WorkersError(AttuneError, OSError):
 
 class SearchError(AttuneError, OSError):
     """A folder of simulated tables that a search cannot use."""
-
-
-# --------------------------------------------------------------------------------------------------------- on the disk
 
 
 class StoreError(AttuneError, OSError):

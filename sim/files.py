@@ -119,6 +119,19 @@ def removed(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
+def leftovers(folder: Path) -> list[Path]:
+    """What a process that was killed while it wrote into a folder has left there: half-made files and folders, no results."""
+    return sorted(path for left in (".making", ".new-*", ".*.partial", "*/.*.partial") for path in folder.glob(left))
+
+
+def tidied(folder: Path) -> None:
+    """Remove these. Only for who knows that nobody is writing there."""
+    for path in leftovers(folder):
+        removed(path)
+        with contextlib.suppress(OSError):
+            path.unlink(missing_ok=True)
+
+
 def moved_aside(folder: Path) -> Path:
     """Rename a folder to the first of ``NAME.before-1``, ``NAME.before-2``, ... that is free; returns its new place."""
     for i in range(1, 10_000):

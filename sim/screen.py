@@ -128,8 +128,6 @@ def is_terminal() -> bool:
     return sys.stderr.isatty()
 
 
-# ---------------------------------------------------------------------------------------------------- in a notebook
-
 #: Rows that are shown; a note says how many there are beside them.
 MOST_ROWS = 12
 

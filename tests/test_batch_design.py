@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -228,3 +229,22 @@ def test_luck_of_its_own_depends_on_what_a_point_changes_not_on_its_number() -> 
     own = seed_at(7, "own", changes)
     assert own == seed_at(7, "own", dict(reversed(changes.items()))) and 0 <= own < 2**63
     assert len({own, seed_at(8, "own", changes), seed_at(7, "own", {"trust_rate": 0.3, "sessions": 4})}) == 3
+
+
+@pytest.mark.parametrize(
+    ("batch", "more", "said"),
+    [
+        ({"vary": {"trust_rate": {"from": 0.1, "to": 0.3, "steps": 1001}}}, {"replicates": 1000},
+         "1,001,000 tasks (points 1,001 x replicates 1,000 x blocks of clients, up to 1); at most 1,000,000 are possible: "
+         "lower replicates"),
+        ({"until": {"measure": "alliance", "se": 0.01, "most": 100_000},
+          "vary": {"trust_rate": [0.1 + i / 100 for i in range(11)]}}, {}, "1,100,000 tasks (points 11 x replicates 100,000"),
+        ({}, {"replicates": 2001, "clients_per_arm": 1_000_000},
+         "1,000,500 tasks (points 1 x replicates 2,001 x blocks of clients, up to 500"),
+    ],
+    ids=["points", "until", "blocks"],
+)  # fmt: skip
+def test_a_batch_of_too_many_tasks_is_refused(batch: dict[str, Any], more: dict[str, Any], said: str) -> None:
+    """How many there are, how many there may be, and what to lower."""
+    with pytest.raises(ScenarioError, match=re.escape(said)):
+        planned(of(batch, **more), 1)

@@ -745,3 +745,66 @@ def test_store_errors_are_what_python_sees(place: Path) -> None:
         status.status(place / "gone")
     with pytest.raises(StoreError, match="holds a single run"):
         failures_of(place / "run")
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"seed": "one"}, "seed: Input should be a valid integer"),
+        ({"tables": {"points": {"rows": 1, "columns": [], "values": 3}}}, "tables.points.values: Input should be a valid string"),
+        (
+            {"tables": {"points": {"rows": "x", "columns": [], "values": ""}}},
+            "tables.points.rows: Input should be a valid integer",
+        ),
+        ({"tables": []}, "tables: Input should be a valid dictionary"),
+        ({"versions": {"attune": 2}}, "versions.attune: Input should be a valid string"),
+        ({"files": ["rules.py"]}, "files: Input should be a valid dictionary"),
+        ({"kind": "something"}, "kind: Input should be 'batch'"),
+    ],
+)
+def test_a_manifest_of_wrong_types_is_one_message(
+    attune: Any, place: Path, tmp_path: Path, change: dict[str, Any], said: str
+) -> None:
+    """What is wrong and where, status 2, whoever reads it."""
+    folder = copied(place, "batch", tmp_path / "odd")
+    path = folder / "manifest.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
+    for words in (("verify", folder), ("export", folder, "--to", "csv"), ("compare", folder, folder), ("report", folder)):
+        code, out, err = attune(*words)
+        assert code == 2 and out == "" and err.startswith(f"attune: {path}: is no manifest of results (")
+        assert said in err and err.count("\n") == 1
+
+
+def test_a_batch_without_its_ledger_is_no_single_run(attune: Any, place: Path, tmp_path: Path) -> None:
+    """The manifest says what a folder holds."""
+    folder = copied(place, "batch", tmp_path / "torn")
+    (folder / "ledger.jsonl").unlink()
+    code, _, err = attune("replay", folder)
+    assert code == 2 and "holds a finished batch, but its ledger.jsonl is missing" in err and "single run" not in err
+
+
+@pytest.mark.parametrize("name", ["batch", "run"])
+def test_what_a_killed_process_left_is_named_and_no_result(attune: Any, place: Path, tmp_path: Path, name: str) -> None:
+    """Half-made files and folders: status and verify name them, nothing reads them."""
+    folder = copied(place, name, tmp_path / "killed")
+    left = {".making": "summaries.parquet", ".new-abc": "report.html"}
+    for inside, file in left.items():
+        (folder / inside).mkdir()
+        (folder / inside / file).write_bytes(b"half")
+    (folder / ".manifest.json.0123.partial").write_text("{")
+    code, out, _ = attune("status", folder)
+    assert code == 0 and ".making, .manifest.json.0123.partial, .new-abc (half-made" in out
+    code, out, _ = attune("verify", folder, "--sample", 0)
+    assert code == 0 and "no results: .making, .manifest.json.0123.partial, .new-abc" in out
+    assert set(result_folder.opened(folder).tables) == set(result_folder.opened(place / name).tables)
+
+
+def test_the_next_run_removes_what_a_killed_process_left(tmp_path: Path) -> None:
+    """Of a batch that goes on, and of a finished one."""
+    folder = stopped(tmp_path / "here")
+    for _ in range(2):
+        (folder / ".new-abc").mkdir()
+        (folder / ".new-abc" / "report.html").write_text("half")
+        (folder / ".scenario.yaml.01.partial").write_text("half")
+        run_batch(sim.from_spec(VARIED, "varied"), 1, folder, workers=1)
+        assert not [path for path in folder.iterdir() if path.name.startswith(".")]

@@ -32,6 +32,8 @@ from sim.therapy.model import SHIPPED, Model
 
 #: Client courses that a chunk holds unless it is said otherwise: a few seconds' work, so that giving it out costs nothing.
 COURSES = 4000
+#: Tasks that a batch may have: each is a line's part of the ledger and a row group of every table's parts.
+MOST_TASKS = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -137,6 +139,13 @@ def planned(
         for arm in here.arms:
             kinds.setdefault(json.dumps([arm.policies, *((arm.clinic.training, arm.clinic.matching) if arm.clinic else ())]), arm)
         courses = max(courses, min(clients, BLOCK) * sum(arm.sessions for arm in here.arms) // 20)
+    times = scenario.replicates if batch.until is None else batch.until.most
+    if (tasks := sum(blocks) * times) > MOST_TASKS:
+        until = "batch.until.most" if batch.until is not None else "replicates"
+        raise ScenarioError(
+            f"{scenario.name}: the batch has {tasks:,} tasks (points {len(points):,} x replicates {times:,} x blocks of clients, up "
+            f"to {max(blocks):,}); at most {MOST_TASKS:,} are possible: lower {until}, the number of points, or clients_per_arm"
+        )
     all_kinds = scenario.model_copy(update={"arms": tuple(kinds.values())})
     return Plan(scenario, checked_seed(seed), batch, points, tuple(blocks), tuple(arms), all_kinds, courses, model, tuple(added))
 

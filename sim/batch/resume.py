@@ -20,7 +20,7 @@ from sim.batch.chunk import Done, Failure, Key
 from sim.batch.plan import Plan
 from sim.batch.progress import log
 from sim.errors import BatchChanged, StoreError
-from sim.files import folder_at, moved_aside, removed, synced, write_over
+from sim.files import folder_at, moved_aside, removed, synced, tidied, write_over
 from sim.storage import ledger as ledgers
 from sim.storage.names import ADDED, CHUNKS, LEDGER, MANIFEST, SCENARIO
 
@@ -105,6 +105,7 @@ def begun(
         folder_at(folder)
     with ledgers.held(folder) as ledger:  # made first: whatever is stopped from here on can be gone on with
         with failing_in(folder):
+            tidied(folder)
             finished = (folder / MANIFEST).exists()
             if finished and not ledger.lines:
                 raise StoreError(f"{folder}: holds a finished batch, but its {LEDGER} is empty; restore it, name another folder "

@@ -149,6 +149,8 @@ def status_told(found: folder_status.Status) -> Iterator[str]:
         yield f"Rate:     {found.rate:.2f} tasks a second, about {told_seconds(found.remaining)} left"
     if found.bytes:
         yield f"On disk:  {decimal(found.bytes)}"
+    if found.leftovers:
+        yield f"Left:     {', '.join(found.leftovers)} (half-made by a process that was killed; the next run there removes it)"
     if found.log:
         yield "Log:"
         yield from (f"  {line}" for line in found.log)

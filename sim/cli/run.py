@@ -15,7 +15,7 @@ from sim.cli.evidence.options import ScenarioFile, Seed, WithFiles, stoppable
 from sim.cli.printed import listing
 from sim.cli.scenarios import loaded
 from sim.errors import ReportFailed, StoreError, UsageError
-from sim.files import replacing, writable
+from sim.files import replacing, tidied, writable
 from sim.report.words import answer
 from sim.runs import run as runs
 from sim.scenario.scenario import Scenario
@@ -73,6 +73,7 @@ def _run_alone(wanted: Scenario, seed: int, out: Path | None, workers: int | Non
             done = open_run(folder)
         except StoreError as e:
             raise UsageError(f"{e}. Remove {folder} to run it again.") from e
+        tidied(folder)
         if not (folder / "report.html").exists():
             _reported(done, folder)
         _show(done, folder)

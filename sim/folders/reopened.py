@@ -15,7 +15,7 @@ from sim.scenario.scenario import from_spec
 from sim.storage import added as added_here
 from sim.storage import ledger as ledgers
 from sim.storage.names import ADDED, LEDGER, MANIFEST, SCENARIO
-from sim.storage.reading import is_folder
+from sim.storage.reading import is_folder, opened
 from sim.therapy.model import SHIPPED, Model
 
 
@@ -54,14 +54,14 @@ def reopened(folder: str | Path, model: Model = SHIPPED) -> Reopened:
     folder = Path(folder)
     is_folder(folder)
     if not (folder / LEDGER).exists():
+        if (folder / MANIFEST).exists() and opened(folder).is_batch:
+            raise StoreError(f"{folder}: holds a finished batch, but its {LEDGER} is missing; restore it")
         what = "a single run" if (folder / MANIFEST).exists() else "no batch"
         raise StoreError(f"{folder}: holds {what}; this is for batches (a scenario with batch:, or attune run --batch)")
     ledger = ledgers.read(folder)
     begun = ledger.begun
     try:
-        known, _ = json.JSONDecoder().raw_decode(
-            begun["added"]
-        )  # policies, programmes and rules, as ``added.identity`` tells them
+        known, _ = json.JSONDecoder().raw_decode(begun["added"])  # as ``added.identity`` tells them
         added_here.restore(dict(zip(("policies", "training", "matching"), known, strict=True)))
         files = added_here.added_files(folder, begun["files"])
         scenario = from_spec(begun["spec"], begun["scenario"])

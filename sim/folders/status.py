@@ -13,6 +13,7 @@ from typing import Any
 from sim.batch.progress import noted
 from sim.batch.resume import failures_in, tasks_in
 from sim.errors import StoreError
+from sim.files import leftovers
 from sim.folders.reopened import run_command
 from sim.storage import ledger as ledgers
 from sim.storage.names import LEDGER, LOG, MANIFEST, RUN_LOG
@@ -29,6 +30,7 @@ class Status:
     ``state``: one of ``not begun``, ``running``, ``stopped`` (unfinished), ``finished``. ``total``: tasks in all (``at_least``:
     what is known so far); missing where nothing is simulated yet. ``rate``: tasks a second since this run began to simulate, and
     ``remaining`` seconds at that rate; only while it runs. ``bytes``: size on disk. ``next_step``: a command, or a sentence.
+    ``leftovers``: half-made files of a process that was killed; no results, and removed by the next run there.
     """
 
     folder: str
@@ -46,6 +48,7 @@ class Status:
     remaining: float | None = None
     bytes: int = 0
     log: tuple[str, ...] = ()
+    leftovers: tuple[str, ...] = ()
 
 
 def status(folder: str | Path) -> Status:
@@ -67,7 +70,7 @@ def _of_run(folder: Path) -> Status:
     return Status(
         str(folder), "batch" if found.is_batch else "run", "finished", f"attune report {name}",
         (f"attune verify {name}", f"attune export {name} --to csv"), found.manifest["scenario"], found.seed,
-        bytes=size_of(folder), log=_tail(folder / RUN_LOG),
+        bytes=size_of(folder), log=_tail(folder / RUN_LOG), leftovers=left_in(folder),
     )  # fmt: skip
 
 
@@ -90,6 +93,7 @@ def _of_batch(folder: Path) -> Status:
     return Status(
         str(folder), "batch", state, next_step, also, begun.get("scenario"), begun.get("seed"), done, total,
         bool(told and told.open_ended and not finished), failures, rate, remaining, size_of(folder), _tail(folder / LOG),
+        () if held else left_in(folder),
     )  # fmt: skip
 
 
@@ -100,6 +104,11 @@ def _tail(path: Path) -> tuple[str, ...]:
             return tuple(line.rstrip("\n") for line in deque(log, LINES))
     except OSError:
         return ()
+
+
+def left_in(folder: Path) -> tuple[str, ...]:
+    """What a process that was killed has left half-made in a folder, by its place there."""
+    return tuple(path.relative_to(folder).as_posix() for path in leftovers(folder))
 
 
 def size_of(folder: Path) -> int:

@@ -19,6 +19,7 @@ from sim.batch.resume import machine_differences
 from sim.catalogue.columns import ENSEMBLE_TABLES
 from sim.errors import StoreError
 from sim.folders.reopened import reopened
+from sim.folders.status import left_in
 from sim.scenario.points import scenario_at
 from sim.simulation.build import client_numbers
 from sim.simulation.tasks import CHUNK, Task, simulated_part
@@ -51,7 +52,7 @@ class Verified:
     """What was looked at, and what does not agree.
 
     ``hashed``: tables whose values are those of the manifest. ``sampled``: parts that were simulated again, in words.
-    ``not_sampled``: why nothing, or not everything, was simulated again.
+    ``not_sampled``: why nothing, or not everything, was simulated again; and what there is that was not looked at.
     """
 
     folder: Path
@@ -92,8 +93,12 @@ def verified(
             result.differs.append(Differs(name, "", fault))
         else:
             result.hashed.append(name)
-    if fault := _scenario_fault(found):
-        result.differs.append(Differs("", SCENARIO, fault))
+    try:
+        scenario_of(found)
+    except StoreError as e:
+        result.differs.append(Differs("", SCENARIO, " ".join(e.message.split())))
+    if left := left_in(found.folder):
+        result.not_sampled.append(f"left half-made by a process that was killed, and no results: {', '.join(left)}")
     if sample < 1:
         return result
     if why := _why_not(found, result, force):
@@ -105,15 +110,6 @@ def verified(
             _compare(result, name, where, kept.reset_index(drop=True), now)
         result.sampled.append(where)
     return result
-
-
-def _scenario_fault(found: ResultFolder) -> str | None:
-    """What is wrong with the scenario beside the tables; missing where it is the one that the manifest says."""
-    try:
-        scenario_of(found)
-    except StoreError as e:
-        return " ".join(e.message.split())
-    return None
 
 
 def _why_not(found: ResultFolder, result: Verified, force: bool) -> str | None:

@@ -67,9 +67,6 @@ def _not_here(seen: matching.Seen) -> np.ndarray:
     raise MatchingError("its code is not kept with a run; give the file that adds it (--with FILE)")
 
 
-# ------------------------------------------------------------------------------------------------------ files (--with)
-
-
 def added_files(folder: Path, known: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
     """Run the files that a batch keeps from ``--with``, in their order; their names and texts.
 
