@@ -5,39 +5,26 @@
 {'skill': 0.05}
 """
 
-from __future__ import annotations
+from sim.batch.workers import OnCluster as OnCluster
+from sim.batch.workers import OnExecutor as OnExecutor
+from sim.catalogue.measures import Measure as Measure
+from sim.engine.wiring import Step as Step
+from sim.measures.outcomes import Block as Block
+from sim.measures.outcomes import add_outcome as add_outcome
+from sim.people.state import Column as Column
+from sim.theory.parameters import Parameter as Parameter
+from sim.therapy.clinic.matching import MATCHING as MATCHING
+from sim.therapy.clinic.matching import Seen as Seen
+from sim.therapy.clinic.matching import by_score as by_score
+from sim.therapy.exchange import client as client
+from sim.therapy.exchange import therapist as therapist
+from sim.therapy.policies import POLICIES as POLICIES
+from sim.therapy.policies import Policy as Policy
+from sim.therapy.training import PROGRAMMES as PROGRAMMES
+from sim.therapy.training import Programme as Programme
 
-from sim.batch.workers import OnCluster, OnExecutor
-from sim.catalogue.measures import Measure
-from sim.engine.wiring import Step
-from sim.measures.outcomes import Block, add_outcome
-from sim.people.state import Column
-from sim.theory.parameters import Parameter
-from sim.therapy.clinic.matching import MATCHING, Seen, by_score
-from sim.therapy.exchange import client, therapist
-from sim.therapy.policies import POLICIES, Policy
-from sim.therapy.training import PROGRAMMES, Programme
-
-__all__ = [
-    "MATCHING",
-    "POLICIES",
-    "PROGRAMMES",
-    "Block",
-    "Column",
-    "Measure",
-    "OnCluster",
-    "OnExecutor",
-    "Parameter",
-    "Policy",
-    "Programme",
-    "Seen",
-    "Step",
-    "add_outcome",
-    "by_score",
-    "client",
-    "therapist",
-]
+__all__ = [name for name in dir() if not name.startswith("_")]
 
 
 def __dir__() -> list[str]:
-    return list(__all__)
+    return __all__

@@ -141,10 +141,11 @@ def planned(
         courses = max(courses, min(clients, BLOCK) * sum(arm.sessions for arm in here.arms) // 20)
     times = scenario.replicates if batch.until is None else batch.until.most
     if (tasks := sum(blocks) * times) > MOST_TASKS:
-        until = "batch.until.most" if batch.until is not None else "replicates"
+        lower = "batch.until.most" if batch.until is not None else "replicates"
         raise ScenarioError(
-            f"{scenario.name}: the batch has {tasks:,} tasks (points {len(points):,} x replicates {times:,} x blocks of clients, up "
-            f"to {max(blocks):,}); at most {MOST_TASKS:,} are possible: lower {until}, the number of points, or clients_per_arm"
+            f"{scenario.name}: the batch has {tasks:,} tasks (points {len(points):,} x replicates {times:,} x blocks of clients, "
+            f"up to {max(blocks):,}); at most {MOST_TASKS:,} are possible: lower {lower}, the number of points, "
+            "or clients_per_arm"
         )
     all_kinds = scenario.model_copy(update={"arms": tuple(kinds.values())})
     return Plan(scenario, checked_seed(seed), batch, points, tuple(blocks), tuple(arms), all_kinds, courses, model, tuple(added))

@@ -82,18 +82,17 @@ def added_files(folder: Path, known: Mapping[str, str]) -> tuple[tuple[str, str]
         if hashlib.blake2b(text.encode(), digest_size=8).hexdigest() != digest:
             raise AddedError(f"{path}: was changed after the batch was begun; restore it")
         found.append((name, text))
-        run_file(path)
+        _run(path)
     return tuple(found)
 
 
 def run_files(paths: Iterable[Path] | None) -> None:
-    """Run files that add to the registries, one after the other. Raises ``AddedError``."""
+    """Run files that add to the registries, one after the other. Raises ``AddedError`` that names the line where one fails."""
     for path in paths or ():
-        run_file(path)
+        _run(path)
 
 
-def run_file(path: Path) -> None:
-    """Run a file that adds to the registries. Raises ``AddedError`` that names the line where it fails."""
+def _run(path: Path) -> None:
     if path.is_dir():
         raise AddedError("is a folder, not a Python file", where=str(path))
     try:

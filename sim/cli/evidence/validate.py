@@ -67,13 +67,8 @@ def validate(
         refits.competing(folder, model or (), rounds, workers, keeping, as_json, out)
     elif claims_over:
         refits.claims(folder, claims_over, threads, keeping, as_json)
-    else:
-        plain(seed, pattern, scenario, out, size, threads, as_json, keeping)
-
-
-def plain(seed: int, pattern: list[str] | None, scenario: Path | None, out: Path | None, size: float, threads: int | None,
-          as_json: bool, keeping: bool) -> None:  # fmt: skip
-    """The table on one seed."""
+    if asked:
+        return
     if reserved(seed):
         screen.note(f"Note: a search, or a check kept with the product, used seed {seed}; others are random draws of their own.")
     wanted = [one.id for one in chosen(pattern or ())]
