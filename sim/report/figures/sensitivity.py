@@ -27,7 +27,7 @@ def _note(told: Told, fig: Figure, design: str) -> None:
     drawing.foot(fig, f"{SYNTHETIC} · scenario {told.scenario.name}, {seeds} · {design} · {ranges}")
 
 
-@drawing.in_style
+@drawing.styled()
 def screening(told: Told) -> Figure:
     """Left: the largest mean effects with intervals and what sampling noise could make. Right: mean effect against its spread."""
     from sim.evidence.sensitivity.study import ranked, what
@@ -120,7 +120,7 @@ def _numbered(ax: Axes, points: list[tuple[int, float, float]]) -> None:
                 break
 
 
-@drawing.in_style
+@drawing.styled()
 def shares(told: Told) -> Figure:
     """Every parameter's proportion of the variance: alone and in all, with intervals, and what sampling noise adds."""
     from sim.evidence.sensitivity.study import what

@@ -41,7 +41,7 @@ def measured(found: BatchResults, measure: str) -> pd.DataFrame:
     return mine.merge(points, on="point")
 
 
-@drawing.in_style
+@drawing.styled()
 def over_factors(found: BatchResults, measure: str) -> Figure:
     """One measure: a panel for each factor, a line for each arm; the points themselves pale where there are several factors."""
     factors, table = shown_factors(found), measured(found, measure)
@@ -56,8 +56,7 @@ def over_factors(found: BatchResults, measure: str) -> Figure:
     if not factors:
         handles = _single(axes[0], table, arms)
     axes[0].set_ylabel("\n".join(textwrap.wrap(f"{title} ({unit})", 34)))
-    if len(handles) > 1:
-        drawing.legend_above(fig, handles)
+    drawing.legend_above(fig, handles)
     more = f" · the first {MOST_LINES} of {len(arms)} arms" if len(arms) > MOST_LINES else ""
     drawing.foot(fig, drawing.note_text(found, more))
     return fig

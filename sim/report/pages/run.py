@@ -20,7 +20,7 @@ from sim.catalogue.measures import CATALOGUE, measures_of_runs
 from sim.compiling import sources_hash
 from sim.evidence.claims import verdicts
 from sim.files import folder_at, write_here
-from sim.report.drawing import image, styled
+from sim.report.drawing import Facts, image, styled
 from sim.report.figures import chosen
 from sim.report.figures.session import told_session
 from sim.report.text import environment
@@ -50,13 +50,13 @@ def whole_run(run: Run) -> pd.DataFrame:
 # ------------------------------------------------------------------------------------------------------- the figures
 
 
-def drawn(run: Run) -> dict[str, Figure]:
-    """The figures that have something to show, by name; first those of an experiment on the model."""
-    found: dict[str, Figure] = {}
+def drawn(run: Run) -> dict[str, tuple[Figure, Facts]]:
+    """The figures that have something to show, by name, with the facts of their words; first those of an experiment."""
+    found: dict[str, tuple[Figure, Facts]] = {}
     for name in chosen.shown(run):
-        which = {"session": told_session(run)["session"]} if name == "one_session" else {}
-        made = chosen.FIGURES[name].draw(run, **which)
-        found[name] = made if isinstance(made, Figure) else made.figure
+        which = {"session": told_session(run)} if name == "one_session" else {}
+        made, facts = chosen.FIGURES[name].with_facts(run, **which)
+        found[name] = (made if isinstance(made, Figure) else made.figure), facts
     return found
 
 
@@ -146,8 +146,8 @@ def write_report(run: Run, folder: str | Path) -> Path:
             tables=tables.of_results(run),
             therapy=any(arm.therapist is not None for arm in run.scenario.arms),
             figures=[
-                {"name": name, **captions.of_figure(run, name), "source": Markup(saved(figure, figures / name))}
-                for name, figure in drawn(run).items()
+                {"name": name, **captions.of_figure(run, name, facts), "source": Markup(saved(figure, figures / name))}
+                for name, (figure, facts) in drawn(run).items()
             ],
             left_out=left_out(run),
             counted=captions.counted(run),
