@@ -177,7 +177,7 @@ def sized(fig: Figure | SubFigure, width: float, height: float) -> None:
 
 
 def row_of_panels(fig: Figure | SubFigure, panels: Mapping[str, Mapping[str, str]], **how: Any) -> Iterator[tuple[Axes, str]]:
-    """A row of axes, each with what it shows and labelled as is said there (``title``, ``xlabel``, ...). ``how``: of ``subplots``."""
+    """A row of axes, each with what it shows, and labelled as is said of it (``title``, ``xlabel``, ...)."""
     for ax, (what, labels) in zip(fig.subplots(1, len(panels), **how), panels.items(), strict=True):
         ax.set(**labels)
         yield ax, what

@@ -10,15 +10,13 @@ from ruamel.yaml import YAML
 
 from sim import measures
 from sim.report.drawing import DECLARED, Shown
-from sim.report.figures import change as change
-from sim.report.figures import courses as courses
-from sim.report.figures import session as session
-from sim.report.figures import uncertainty as uncertainty
-from sim.report.figures.clinic import service as service
-from sim.report.figures.clinic import therapists as therapists
-from sim.report.figures.experiments import effects as effects
-from sim.report.figures.experiments import paths as paths
+from sim.report.figures import change, courses, session, uncertainty
+from sim.report.figures.clinic import service, therapists
+from sim.report.figures.experiments import effects, paths
 from sim.simulation.tables import Run
+
+#: Where figures of a run are declared.
+MODULES = (effects, paths, service, therapists, uncertainty, courses, change, session)
 
 
 @lru_cache(maxsize=1)

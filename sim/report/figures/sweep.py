@@ -45,7 +45,6 @@ def measured(found: BatchResults, measure: str) -> pd.DataFrame:
 def over_factors(found: BatchResults, measure: str) -> Figure:
     """One measure: a panel for each factor, a line for each arm; the points themselves pale where there are several factors."""
     factors, table = shown_factors(found), measured(found, measure)
-    title, unit = CATALOGUE[measure].title, CATALOGUE[measure].plain_unit
     n = max(len(factors), 1)
     fig = drawing.picture(max(4.2 * n, 6.4) if n < 4 else 13.0, 3.9)
     axes = fig.subplots(1, n, sharey=True, squeeze=False)[0]
@@ -55,7 +54,7 @@ def over_factors(found: BatchResults, measure: str) -> Figure:
         handles = _panel(found, ax, table, factor, arms[:MOST_LINES])
     if not factors:
         handles = _single(axes[0], table, arms)
-    axes[0].set_ylabel("\n".join(textwrap.wrap(f"{title} ({unit})", 34)))
+    axes[0].set_ylabel("\n".join(textwrap.wrap(CATALOGUE[measure].titled(plain=True), 34)))
     drawing.legend_above(fig, handles)
     more = f" · the first {MOST_LINES} of {len(arms)} arms" if len(arms) > MOST_LINES else ""
     drawing.foot(fig, drawing.note_text(found, more))

@@ -47,9 +47,6 @@ def whole_run(run: Run) -> pd.DataFrame:
     )
 
 
-# ------------------------------------------------------------------------------------------------------- the figures
-
-
 def drawn(run: Run) -> dict[str, tuple[Figure, Facts]]:
     """The figures that have something to show, by name, with the facts of their words; first those of an experiment."""
     found: dict[str, tuple[Figure, Facts]] = {}
@@ -83,9 +80,6 @@ def saved(figure: Figure, path: Path) -> str:
     return f"data:image/svg+xml;base64,{base64.b64encode(svg).decode('ascii')}"
 
 
-# -------------------------------------------------------------------------------------------- doing it again, citing
-
-
 def origin(run: Run, folder: Path) -> dict[str, str]:
     """Id, version and hash of the sources, from the manifest of the run if it lies here or one folder up; else as of now."""
     for place in (folder, folder.parent):
@@ -117,9 +111,6 @@ def cited(shown: list[Involved], parameters: list[Assumption]) -> list[Source]:
     return [sources()[key] for key in dict.fromkeys(keys)]
 
 
-# ------------------------------------------------------------------------------------------------------- the report
-
-
 def left_out(run: Run) -> list[str]:
     """Which usual figures are not shown, and why; nothing of one session, which only runs that ask for it have."""
     why: dict[str, list[str]] = {}
@@ -134,37 +125,34 @@ def write_report(run: Run, folder: str | Path) -> Path:
     folder = Path(folder)
     figures = folder_at(folder / "figures")
     shown, parameters = basis.involved(run.scenario), basis.assumptions(run.scenario)
-    page = (
-        environment()
-        .get_template("report.html.j2")
-        .render(
-            run=run,
-            scenario=run.scenario,
-            origin=origin(run, folder),
-            paragraph=answer.paragraph(run),
-            in_detail=answer.in_detail(run),
-            tables=tables.of_results(run),
-            therapy=any(arm.therapist is not None for arm in run.scenario.arms),
-            figures=[
-                {"name": name, **captions.of_figure(run, name, facts), "source": Markup(saved(figure, figures / name))}
-                for name, (figure, facts) in drawn(run).items()
-            ],
-            left_out=left_out(run),
-            counted=captions.counted(run),
-            measures=whole_run(run).to_dict("records"),
-            involved=shown,
-            also=basis.also_at_work(run.scenario),
-            verdicts=verdicts.said(),
-            verdicts_refused=verdicts.refused(),
-            sources=sources(),
-            sampling=caveats.sampling(run),
-            left_open=uncertainty.left_open(run),
-            assumptions=parameters,
-            conflicts=caveats.conflicts(run, shown),
-            design=caveats.design(run),
-            commands=commands(run),
-            program=PROGRAM,
-            cited=cited(shown, parameters),
-        )
+    template = environment().get_template("report.html.j2")
+    page = template.render(
+        run=run,
+        scenario=run.scenario,
+        origin=origin(run, folder),
+        paragraph=answer.paragraph(run),
+        in_detail=answer.in_detail(run),
+        tables=tables.of_results(run),
+        therapy=any(arm.therapist is not None for arm in run.scenario.arms),
+        figures=[
+            {"name": name, **captions.of_figure(run, name, facts), "source": Markup(saved(figure, figures / name))}
+            for name, (figure, facts) in drawn(run).items()
+        ],
+        left_out=left_out(run),
+        counted=captions.counted(run),
+        measures=whole_run(run).to_dict("records"),
+        involved=shown,
+        also=basis.also_at_work(run.scenario),
+        verdicts=verdicts.said(),
+        verdicts_refused=verdicts.refused(),
+        sources=sources(),
+        sampling=caveats.sampling(run),
+        left_open=uncertainty.left_open(run),
+        assumptions=parameters,
+        conflicts=caveats.conflicts(run, shown),
+        design=caveats.design(run),
+        commands=commands(run),
+        program=PROGRAM,
+        cited=cited(shown, parameters),
     )
     return write_here(folder / "report.html", page)

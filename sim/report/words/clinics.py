@@ -71,9 +71,6 @@ class Said:
         return " to ".join(f"{number(found[arm], CATALOGUE[measure].digits)} ({arm_name(arm)})" for arm in ends)
 
 
-# --------------------------------------------------------------------------------------- a service, or several alike
-
-
 def told(run: Run) -> list[str]:
     """The sentences of the answer's paragraph."""
     if cm.people(run).empty:
@@ -126,9 +123,6 @@ def _attachment_later(run: Run) -> list[str]:
     return _say("attachment_later", when=last, rows=mine.to_dict("records")) if len(mine) else []
 
 
-# ----------------------------------------------------------------------------------------------- trials and feedback
-
-
 def _trial(run: Run) -> list[str]:
     """How near trials come to the truth, and what forgetting the therapists would do."""
     estimates, true, arms = trial.trial_estimates(run), trial.true_effects(run), trial.trial_arms(run)
@@ -175,9 +169,6 @@ def _feedback(run: Run) -> list[str]:
     return _say("feedback", said=Said(run), arm=arm, groups=groups, early=cm.EARLY_SESSION)
 
 
-# -------------------------------------------------------------------------------------------------- years, readings
-
-
 def _years(run: Run) -> list[str]:
     table, said = cm.over_years(run), Said(run)
     last = {what: table[table["what"] == what]["year"].max() for what in ("anxiety", "avoidance", "alliance")}
@@ -195,9 +186,6 @@ def _readings(run: Run) -> list[str]:
     mean = {arm: said.mean("dropout", arm) for arm in said.treating}
     low, high = (pick(mean, key=lambda arm: mean[arm]) for pick in (min, max))
     return _say("readings", said=said, fit=fit, share=share, low=low, high=high)
-
-
-# ------------------------------------------------------------------------------------------------------------- rules
 
 
 def _rules(run: Run) -> list[str]:
@@ -219,9 +207,6 @@ def _rules_detail(run: Run) -> list[str]:
     low, high = (pick(met, key=lambda arm: met[arm]) for pick in (min, max))
     marks = {arm: asked.remark_on(run, arm) for arm in said.others}
     return _say("rules_detail", said=said, met=met, low=low, high=high, marks=marks)
-
-
-# ------------------------------------------------------------------------------------------------- leaving and load
 
 
 def _handed_over(run: Run, against: str | None = None) -> dict[str, dict[str, Any]]:
@@ -279,8 +264,6 @@ def _load_detail(run: Run) -> list[str]:
     long = [arm.name for arm in arms if arm.clinic is not None and arm.sessions * arm.clinic.session_every > 4 * least]
     return _say("load_detail", said=Said(run), long=long, least=least)
 
-
-# -------------------------------------------------------------------------------------------------------------- when
 
 Tell = Callable[[Run], list[str]]
 #: When, what stands in the paragraph, and what is said in detail.
