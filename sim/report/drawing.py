@@ -156,6 +156,13 @@ def foot(fig: Figure | SubFigure, text: str) -> None:
     fig.supxlabel(text, x=0.01, ha="left", fontsize=7.5, color=QUIET)
 
 
+def key(fig: Figure | SubFigure, image: Any, of: Any, label: str, **how: Any) -> None:
+    """What the colours of an image beside some axes stand for."""
+    bar = fig.colorbar(image, ax=of, **how)
+    bar.set_label(label)
+    bar.outline.set_visible(False)
+
+
 def nothing_to_show(ax: Axes, why: str) -> None:
     """Say in an empty axis why it is empty."""
     ax.text(0.5, 0.5, why, transform=ax.transAxes, ha="center", va="center", color=QUIET)

@@ -92,9 +92,13 @@ def attachment_plane(run: Run, fig: Figure | SubFigure) -> Facts:
     drawing.quarters(plane)
     for role in ("client", "therapist"):
         _dots(run, plane, role, shown)
-    for row in table.to_dict("records"):
-        if row["group"] in shown:
-            _mean_place(plane, row, shown.index(row["group"]))
+    for row in table[table["group"].isin(shown)].to_dict("records") if len(table) else ():
+        style, client = drawing.look(shown.index(row["group"])), row["role"] == "client"
+        x, y, colour, marker = row["anxiety_0"], row["avoidance_0"], style["color"], style["marker"]
+        edge = {"markeredgecolor": INK, "markeredgewidth": 1.2, "markerfacecolor": colour if client else "white"}
+        drawing.dot(plane, x, y, colour, marker, 9, **edge)
+        if not client:
+            drawing.dot(plane, x, y, colour, marker, 4)
     _movement(moved, table[table["group"].isin(shown)] if len(table) else table, shown)
     kinds = [
         *((drawing.look(i)["color"], drawing.look(i)["marker"], drawing.look(i)["color"], short(g)) for i, g in enumerate(shown)),
@@ -129,14 +133,6 @@ def _dots(run: Run, ax: Axes, role: str, groups: list[str]) -> None:
         fill = colour if role == "client" else "none"
         ax.scatter(people[places[0]], people[places[1]], s=9, marker=marker, alpha=0.4, linewidth=0.6, facecolor=fill,
                    edgecolor=colour)  # fmt: skip
-
-
-def _mean_place(ax: Axes, row: dict[Any, Any], i: int) -> None:
-    style, x, y, client = drawing.look(i), row["anxiety_0"], row["avoidance_0"], row["role"] == "client"
-    drawing.dot(ax, x, y, style["color"], style["marker"], 9, markeredgecolor=INK, markeredgewidth=1.2,
-        markerfacecolor=style["color"] if client else "white")  # fmt: skip
-    if not client:
-        drawing.dot(ax, x, y, style["color"], style["marker"], 4)
 
 
 def _movement(ax: Axes, table: pd.DataFrame, shown: list[str]) -> None:

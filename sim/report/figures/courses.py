@@ -70,9 +70,8 @@ def _heat_map(run: Run, ax: Axes, table: pd.DataFrame) -> None:
             ax.text(x, y - 0.2, number(row["wai"]), fontsize=12, fontweight="bold", **how)
             more = f"{interval(row, 'wai')}\nSD {number(row['wai_sd'])}\n{reference}"
             ax.text(x, y + 0.14, more, fontsize=8, linespacing=1.25, **how)
-    key = ax.figure.colorbar(image, ax=ax, pad=0.015, fraction=0.05)
-    key.set_label(f"mean WAI; the colours span {low:g} to {high:g},\nwhere 95 of 100 single clients lie")
-    key.outline.set_visible(False)
+    said = f"mean WAI; the colours span {low:g} to {high:g},\nwhere 95 of 100 single clients lie"
+    drawing.key(ax.figure, image, ax, said, pad=0.015, fraction=0.05)
 
 
 def _dots(run: Run, ax: Axes, table: pd.DataFrame) -> None:

@@ -113,9 +113,7 @@ def one_session(
         _mark(ax, happened, named=k == 0)
     for ax, role in zip(regions, ("client", "therapist"), strict=True):
         image = _regions(ax, rows, role)
-    bar = fig.colorbar(image, ax=regions, fraction=0.03, pad=0.01)
-    bar.set_label("activity (model index, 0-1)")
-    bar.outline.set_visible(False)
+    drawing.key(fig, image, regions, "activity (model index, 0-1)", fraction=0.03, pad=0.01)
     return {
         "session": session,
         "rupture": any(name != "repair" for _, name in happened),

@@ -117,15 +117,10 @@ def _panel(found: BatchResults, ax: Axes, table: pd.DataFrame, factor: str, arms
         ax.set_xlim(-0.5, len(levels) - 0.5)
     elif _logarithmic(found, factor):
         ax.set_xscale("log")
-    ax.set_xlabel(_named(factor))
-    return handles
-
-
-def _named(factor: str) -> str:
     name = factor.rpartition(".")[2] if factor.startswith("arms.") else factor
-    if name in PARAMETERS and PARAMETERS[name].unit:
-        return f"{factor} ({PARAMETERS[name].unit})"
-    return "" if factor == CASE else factor
+    unit = PARAMETERS[name].unit if name in PARAMETERS else ""
+    ax.set_xlabel("" if factor == CASE else f"{factor} ({unit})" if unit else factor)
+    return handles
 
 
 def _single(ax: Axes, table: pd.DataFrame, arms: list[str]) -> list[Any]:

@@ -91,7 +91,14 @@ def two_uncertainties(run: Run, fig: Figure | SubFigure) -> Facts:
             ax.tick_params(labelleft=ax is axes[0])
         axes[0].set_ylabel("client with therapist" if run.scenario.design == "crossed" else "")
     n = members_of(table)
-    fig.legend(handles=_legend(n), loc="outside upper left", ncols=3)
+    labels = {
+        "sampling": f"{SAMPLING}: 95 % interval, other people and random draws",
+        "parameter": f"{PARAMETER}: middle 95 % of {n} parameter sets (line: median)",
+    }
+    looks = {kind: {"facecolor": look["color"], "hatch": look["hatch"]} for kind, look in BARS.items()}
+    bars: list[Any] = [Patch(**looks[kind], edgecolor="white", label=label) for kind, label in labels.items()]
+    dot = Line2D([], [], color=INK, linestyle="none", marker="o", markersize=4.5, label="default parameters")
+    fig.legend(handles=[*bars, dot], loc="outside upper left", ncols=3)
     left = f" · first {MOST_ROWS} arms" if len(run.scenario.arms) > MOST_ROWS else ""
     row = main_row(run)
     m = described(run.scenario, row["measure"])
@@ -142,24 +149,12 @@ def _panel(run: Run, ax: Axes, table: pd.DataFrame, arms: list[str], measure: st
     room = 0.06 * (high - low) or 0.05
     ax.set(xlim=(low - room, high + room), xlabel=f"{m.title}\n({table['unit'].iloc[0]})")
     ax.xaxis.set_major_locator(MaxNLocator(4))
-    drawing.rows_named(ax, _labels(run, arms))
+    kinds = {row["arm"]: row for row in measures.arms(run.scenario).to_dict("records")}
+    crossed = run.scenario.design == "crossed"  # of pairings just the two kinds
+    pairs = [f"{short(kinds[arm]['client'], 18)} with {short(kinds[arm]['therapist'], 18)}" for arm in arms if crossed]
+    drawing.rows_named(ax, pairs or [short(arm, 30) for arm in arms])
     if measure.endswith(DIFFERENCE):
-        usual = "reference therapist" if run.scenario.design == "crossed" else short(against(run.scenario), 28)
+        usual = "reference therapist" if crossed else short(against(run.scenario), 28)
         ax.set_title(f"less {usual}", fontsize=8.5)
     elif measure == "difference_from_no_treatment":
         ax.set_title("less no therapy", fontsize=8.5)
-
-
-def _labels(run: Run, arms: list[str]) -> list[str]:
-    """Names beside the bars; of pairings just the two kinds."""
-    if run.scenario.design != "crossed":
-        return [short(arm, 30) for arm in arms]
-    kinds = {row["arm"]: row for row in measures.arms(run.scenario).to_dict("records")}
-    return [f"{short(kinds[arm]['client'], 18)} with {short(kinds[arm]['therapist'], 18)}" for arm in arms]
-
-
-def _legend(n: int) -> list[Any]:
-    bars = [Patch(facecolor=BARS[kind]["color"], hatch=BARS[kind]["hatch"], edgecolor="white", label=label) for kind, label in (
-        ("sampling", f"{SAMPLING}: 95 % interval, other people and random draws"),
-        ("parameter", f"{PARAMETER}: middle 95 % of {n} parameter sets (line: median)"))]  # fmt: skip
-    return [*bars, Line2D([], [], color=INK, linestyle="none", marker="o", markersize=4.5, label="default parameters")]

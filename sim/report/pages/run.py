@@ -11,7 +11,6 @@ import shlex
 from pathlib import Path
 
 import matplotlib
-import pandas as pd
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
@@ -37,14 +36,6 @@ PROGRAM = {
     "title": "Attune: an agent-based simulation of alliance, empathy and attachment in psychotherapy",
     "authors": "The Attune authors", "year": 2026,
 }  # fmt: skip
-
-
-def whole_run(run: Run) -> pd.DataFrame:
-    """The measures that are one number: name, meaning, value."""
-    names = measures_of_runs(run.scenario.design == "clinic")
-    return pd.DataFrame(
-        [{"measure": name, "meaning": CATALOGUE[name].definition, "value": measures.number(run, name)} for name in names]
-    )
 
 
 def drawn(run: Run) -> dict[str, tuple[Figure, Facts]]:
@@ -140,7 +131,10 @@ def write_report(run: Run, folder: str | Path) -> Path:
         ],
         left_out=left_out(run),
         counted=captions.counted(run),
-        measures=whole_run(run).to_dict("records"),
+        measures=[
+            {"measure": name, "meaning": CATALOGUE[name].definition, "value": measures.number(run, name)}
+            for name in measures_of_runs(run.scenario.design == "clinic")
+        ],
         involved=shown,
         also=basis.also_at_work(run.scenario),
         verdicts=verdicts.said(),

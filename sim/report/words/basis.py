@@ -305,9 +305,10 @@ def assumptions(scenario: Scenario) -> list[Assumption]:
     """
     moving = [lever for lever in levers(scenario) if lever.differs] or list(levers(scenario))
     changed = [_changed(lever, scenario) for lever in moving if lever.kind in ("parameter", "column")]
-    strong = [_row(n) for n in in_turn(strengths(lever, scenario) for lever in moving)]
-    taken = {row.name: row for row in (*strong, *changed)}  # what is changed says more of itself
-    return [taken[name] for name in dict.fromkeys(row.name for row in (*changed, *strong))][:MOST_PARAMETERS]
+    taken = {row.name: row for row in changed}
+    for n in in_turn(strengths(lever, scenario) for lever in moving):
+        taken.setdefault(n.name, _row(n))
+    return list(taken.values())[:MOST_PARAMETERS]
 
 
 def strengths(lever: Lever, scenario: Scenario) -> list[Parameter]:

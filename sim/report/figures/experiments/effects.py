@@ -26,12 +26,6 @@ _PUSHES = {"empathy": "{} of the response scale", "attachment": "{} ECR points o
 FULL_COLOUR = 1.0
 
 
-def pushed_by(row: Any) -> str:
-    """What was pushed by how much, and what was held, in words."""
-    push = _PUSHES[row["pushed"]].format(plain(row["by"], "+"))
-    return f"{push} ({signed(row['push_sd'])} SD), {row['held']} held"
-
-
 def pushes_corners(run: Run) -> bool:
     """Whether arms push one corner of the triangle and hold another."""
     return not run.sessions.empty and not effects.triangle(run).empty
@@ -54,7 +48,10 @@ def triangle(run: Run, fig: Figure | SubFigure) -> Facts:
         right.set_yticks([])
         drawing.nothing_to_show(right, "no arm pushes one corner and holds another")
         return {}
-    rows = [{**row, "done": pushed_by(row)} for row in table.to_dict("records")]
+    rows = table.to_dict("records")
+    for row in rows:
+        push = _PUSHES[row["pushed"]].format(plain(row["by"], "+"))
+        row["done"] = f"{push} ({signed(row['push_sd'])} SD), {row['held']} held"
     _arrows(left, rows)
     _effects(right, rows)
     least, most = int(table["n"].min()), int(table["n"].max())
@@ -109,12 +106,6 @@ def _effects(ax: Axes, rows: list[dict[Any, Any]]) -> None:
     ax.set_yticks(range(len(rows)), labels, fontsize=7.5, linespacing=1.3)
 
 
-def region_words(region: str, depth: int, left: float) -> str:
-    """A row's name: indented below the whole that contains it; how much is left where it was not removed."""
-    title = REGIONS[region].full_title if region in REGIONS else f"{spaced(region)} cortex (all below)"
-    return "      " * depth + title + (f", {100 * left:.0f} % left" if left else "")
-
-
 #: Lesions of single regions from which they make a table.
 LEAST_LESIONS = 4
 
@@ -145,9 +136,8 @@ def lesion_table(run: Run, fig: Figure | SubFigure) -> Facts:
         ax.set_title(f"Removed from the {role}", pad=6)
         ax.tick_params(labelbottom=ax is axes[-1], length=0)
     axes[-1].set_xlabel("process, as the session tables hold it; framed: coded in, without a frame: it emerges")
-    bar = fig.colorbar(image, ax=axes, fraction=0.02, pad=0.01, aspect=45, extend="both")
-    bar.set_label("effect (SD of clients with everything intact); colours are full from ±1 SD on")
-    bar.outline.set_visible(False)
+    said = "effect (SD of clients with everything intact); colours are full from ±1 SD on"
+    drawing.key(fig, image, axes, said, fraction=0.02, pad=0.01, aspect=45, extend="both")
     rows = table.to_dict("records")
     return {
         "removals": table["arm"].nunique(),
@@ -176,8 +166,11 @@ def _heat(ax: Axes, table: pd.DataFrame) -> Any:
             ax.add_patch(Rectangle((x - 0.44, y - 0.38), 0.88, 0.76, fill=False, linewidth=1.1, linestyle="-",
                                    edgecolor="white" if dark else "#333333"))  # fmt: skip
     ax.set_xticks(range(len(processes)), [p.replace("'s ", "'s\n") for p in processes])
-    first = table.drop_duplicates("arm")
-    labels = [region_words(r["region"], r["depth"], r["left"]) for r in first.to_dict("records")]
+    labels = []  # indented below the whole that contains it; how much is left where it was not removed
+    for row in table.drop_duplicates("arm").to_dict("records"):
+        region, left = row["region"], f", {100 * row['left']:.0f} % left" if row["left"] else ""
+        title = REGIONS[region].full_title if region in REGIONS else f"{spaced(region)} cortex (all below)"
+        labels.append("      " * row["depth"] + title + left)
     ax.set_yticks(range(len(arms)), labels, ha="left")
     ax.tick_params(axis="y", pad=172)
     ax.set_xticks(np.arange(-0.5, len(processes)), minor=True)
@@ -193,18 +186,14 @@ def _heat(ax: Axes, table: pd.DataFrame) -> Any:
 _WHOSE = {"client": "the client's signal", "therapist": "the therapist's signal", "both": "mean of both"}
 
 
-def asks_for_sites(run: Run) -> bool:
-    """Whether the scenario names the electrode noise, by which it asks for the read-out."""
-    return not run.sessions.empty and any("eeg_noise_sd" in arm.parameters for arm in run.scenario.arms)
-
-
 def sites_of_both(run: Run) -> list[dict[Any, Any]]:
     """A row a site: the correlation of the mean of both people's signals with the alliance, in the first arm."""
     table = imaging.site_alliance(run)
     return table[(table["role"] == "both") & (table["arm"] == table["arm"].iloc[0])].to_dict("records")
 
 
-@drawing.figure(9.6, 4.0, asked=asks_for_sites)
+#: Scenarios that name the electrode noise ask for the read-out.
+@drawing.figure(asked=lambda run: not run.sessions.empty and any("eeg_noise_sd" in arm.parameters for arm in run.scenario.arms))
 def eeg_sites(run: Run, fig: Figure | SubFigure) -> Facts:
     """Correlation of a simulated EEG signal with the alliance, by site: between clients, and from session to session.
 
@@ -244,12 +233,8 @@ def eeg_sites(run: Run, fig: Figure | SubFigure) -> Facts:
     }
 
 
-def crosses_kinds(run: Run) -> bool:
-    """Whether every kind of client meets every kind of therapist, and nothing else differs."""
-    return not run.sessions.empty and bool(effects.crossing(run.scenario))
-
-
-@drawing.figure(asked=crosses_kinds)
+#: Every kind of client meets every kind of therapist, and nothing else differs.
+@drawing.figure(asked=lambda run: not run.sessions.empty and bool(effects.crossing(run.scenario)))
 def interaction(run: Run, fig: Figure | SubFigure) -> Facts:
     """Per pair of kinds, alliance and dropout beyond both main effects: dots with 95 % intervals.
 
