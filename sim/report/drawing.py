@@ -128,6 +128,9 @@ def figure(
 
         what = f"Returns the {'axes' if on == 'ax' else 'figure'}, or ``{on}`` where {'it' if on == 'ax' else 'one'} is given."
         alone.__doc__ = (draw.__doc__ or "").replace("\n    >>>", f"\n    {what}\n\n    >>>", 1)
+        optional = [one.replace(default=None) if one.name == on else one for one in signature.parameters.values()]
+        gives = "Axes" if on == "ax" else "Figure | SubFigure"
+        alone.__signature__ = signature.replace(parameters=optional, return_annotation=gives)  # type: ignore[attr-defined]
         DECLARED[draw.__name__] = Shown(alone, with_facts, asked)
         return alone
 
