@@ -20,6 +20,7 @@ from sim.evidence import stored
 from sim.evidence.claims import verdicts
 from sim.evidence.claims.contrasts import contrasts
 from sim.measures import contrasts as contrasts_of
+from sim.report.drawing import DECLARED
 from sim.report.figures import chosen
 from sim.report.pages import run as report
 from sim.report.text import excludes_zero, number, with_interval
@@ -406,8 +407,7 @@ def test_print_opens_what_is_folded_and_hides_what_only_a_screen_needs(page: str
 
 def test_every_figure_is_declared_once_with_its_words() -> None:
     """A figure whose words are missing, or words of no figure, would be left out in silence."""
-    declared = [one.draw.__name__ for module in chosen.MODULES for one in module.SHOWN]
-    assert sorted(chosen.words()) == sorted(declared)
+    assert sorted(chosen.words()) == sorted(DECLARED)
     for name, said in chosen.words().items():
         assert {"title", "caption", "seen"} <= set(said), name
         assert set(said.get("instead", {}).get("of", ())) <= set(chosen.USUAL), name

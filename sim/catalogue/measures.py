@@ -34,6 +34,14 @@ class Measure:
     of: tuple[str, ...] = ("client",)
     untreated: bool = False
 
+    def titled(self, between: str = " ", plain: bool = False) -> str:
+        """Title and, in brackets, unit, with what stands ``between`` them; ``plain``: the unit of values as they are kept.
+
+        >>> CATALOGUE["dropout"].titled()
+        'dropped out (% of those who began)'
+        """
+        return f"{self.title}{between}({self.plain_unit if plain else self.unit})"
+
     @property
     def difference_unit(self) -> str:
         """The unit of a difference of two values: of percentages, percentage points."""

@@ -99,7 +99,7 @@ def _clinic_table(run: Run) -> pd.DataFrame:
         m = CATALOGUE[str(name)]
         means = part.set_index("arm")["mean"].reindex(names)
         shown = {str(arm): "" if np.isnan(mean) else f"{mean:.{m.digits}f}" for arm, mean in means.items()}
-        rows.append({"measure": f"{m.title} ({m.unit})", **shown})
+        rows.append({"measure": m.titled(), **shown})
     return pd.DataFrame(rows)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import io
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
@@ -16,7 +16,6 @@ import pandas as pd
 from matplotlib import rcParams
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
-from matplotlib.lines import Line2D
 
 from sim import measures
 from sim.errors import UsageError
@@ -36,19 +35,25 @@ MOST_LINES, MOST_PANELS = 7, 8
 SYNTHETIC = "synthetic data: simulated people, not real ones"
 WAI = "client-rated alliance (WAI, 1-7)"
 
-F = TypeVar("F", bound=Callable[..., Any])
-T = TypeVar("T", pd.DataFrame, "pd.Series[Any]")
+Table = TypeVar("Table", pd.DataFrame, "pd.Series[Any]")
+#: What the words of a figure are made of.
+Facts = dict[str, Any]
 
 
 class Shown(NamedTuple):
-    """A figure of a report: its function, the facts that its words in ``figures.yaml`` are made of, and which runs ask for it.
+    """A figure of a report: the public function that draws it, the same with its facts, and which runs ask for it.
 
-    Without ``asked`` it is one of the usual figures, which every run shows that has something to show in it.
+    The facts are what its words in ``figures.yaml`` are made of. Without ``asked`` it is one of the usual figures, which every
+    run shows that has something to show in it.
     """
 
     draw: Callable[..., Any]
-    facts: Callable[[Run], dict[str, Any]]
-    asked: Callable[[Run], bool] | None = None
+    with_facts: Callable[..., tuple[Any, Facts]]
+    asked: Callable[[Run], bool] | None
+
+
+#: Every figure of a run by name, as its module declares it with ``figure``.
+DECLARED: dict[str, Shown] = {}
 
 
 class Picture(Figure):
@@ -81,18 +86,55 @@ def styled() -> Iterator[None]:
         yield
 
 
-def in_style(draw: F) -> F:
-    """The same figure function, drawing in the house style."""
-    of_a_run = next(iter(inspect.signature(draw).parameters), "") == "run"
+def figure(
+    width: float = 9.6, height: float = 4.0, *, asked: Callable[[Run], bool] | None = None, clinic: bool = False
+) -> Callable[[Callable[..., Facts]], Callable[..., Any]]:
+    """Declare a figure of a run: a function that draws on the figure (``fig``) or axis (``ax``) that it is given, and returns the
+    facts that its words are made of.
 
-    @wraps(draw)
-    def wrapped(*args: Any, **kwargs: Any) -> Any:
-        if of_a_run and args and not hasattr(args[0], "clients"):
-            raise UsageError(f"{draw.__name__} draws a run, not {type(args[0]).__name__}; sim.run and sim.open_run give one")
-        with styled():
-            return draw(*args, **kwargs)
+    What comes of it is called with a run alone as well and then makes a figure of this size (inches); it draws in the house
+    style, and writes the note at the foot, which ends in the fact ``remark``. ``asked``: see ``Shown``. ``clinic``: whether it is
+    about clinics only, and says so where the run is of none.
+    """
 
-    return wrapped  # type: ignore[return-value]
+    def declared(draw: Callable[..., Facts]) -> Callable[..., Any]:
+        signature = inspect.signature(draw)
+        on = "ax" if "ax" in signature.parameters else "fig"
+
+        def with_facts(run: Run, *args: Any, **kwargs: Any) -> tuple[Any, Facts]:
+            if not hasattr(run, "clients"):
+                raise UsageError(f"{draw.__name__} draws a run, not {type(run).__name__}; sim.run and sim.open_run give one")
+            bound = signature.bind_partial(run, *args, **kwargs)
+            with styled():
+                given = bound.arguments.get(on)
+                fig = picture(width, height) if given is None else given
+                place = fig.add_subplot(axes_class=Panel) if given is None and on == "ax" else fig
+                bound.arguments[on] = place
+                if clinic and run.scenario.design != "clinic":
+                    facts = empty(fig, "no arm of this scenario is a clinic")
+                else:
+                    facts = draw(*bound.args, **bound.kwargs)
+                note = note_text(run, facts.get("remark", ""))
+                if isinstance(fig, Axes):
+                    fig.annotate(note, xy=(0, 0), xycoords=("axes fraction", fig.xaxis.label), xytext=(0, -4), va="top",
+                                 textcoords="offset points", ha="left", fontsize=6.5, color=QUIET)  # fmt: skip
+                else:
+                    foot(fig, note)
+            return place, facts
+
+        @wraps(draw)
+        def alone(run: Run, *args: Any, **kwargs: Any) -> Any:
+            return with_facts(run, *args, **kwargs)[0]
+
+        what = f"Returns the {'axes' if on == 'ax' else 'figure'}, or ``{on}`` where {'it' if on == 'ax' else 'one'} is given."
+        alone.__doc__ = (draw.__doc__ or "").replace("\n    >>>", f"\n    {what}\n\n    >>>", 1)
+        optional = [one.replace(default=None) if one.name == on else one for one in signature.parameters.values()]
+        gives = "Axes" if on == "ax" else "Figure | SubFigure"
+        alone.__signature__ = signature.replace(parameters=optional, return_annotation=gives)  # type: ignore[attr-defined]
+        DECLARED[draw.__name__] = Shown(alone, with_facts, asked)
+        return alone
+
+    return declared
 
 
 def picture(width: float, height: float) -> Picture:
@@ -117,30 +159,11 @@ def foot(fig: Figure | SubFigure, text: str) -> None:
     fig.supxlabel(text, x=0.01, ha="left", fontsize=7.5, color=QUIET)
 
 
-def note_on_figure(run: Run, fig: Figure | SubFigure, more: str = "") -> None:
-    """The note at the foot of a figure."""
-    foot(fig, note_text(run, more))
-
-
-def of_a_clinic(draw: F) -> F:
-    """The same figure function, in the house style, which says so where the run is of no clinic."""
-
-    @wraps(draw)
-    def wrapped(run: Run, fig: Figure | SubFigure | None = None) -> Any:
-        return draw(run, fig) if run.scenario.design == "clinic" else empty(run, fig, "no arm of this scenario is a clinic")
-
-    return in_style(wrapped)  # type: ignore[return-value]
-
-
-def own_axis(run: Run, ax: Axes | None, width: float, height: float) -> Axes:
-    """The given axis, or one on a figure of its own, with the note."""
-    if ax is None:
-        fig = picture(width, height)
-        note_on_figure(run, fig)
-        return fig.add_subplot(axes_class=Panel)
-    ax.annotate(note_text(run), xy=(0, 0), xycoords=("axes fraction", ax.xaxis.label), xytext=(0, -4),
-                textcoords="offset points", ha="left", va="top", fontsize=6.5, color=QUIET)  # fmt: skip
-    return ax
+def key(fig: Figure | SubFigure, image: Any, of: Any, label: str, **how: Any) -> None:
+    """What the colours of an image beside some axes stand for."""
+    bar = fig.colorbar(image, ax=of, **how)
+    bar.set_label(label)
+    bar.outline.set_visible(False)
 
 
 def nothing_to_show(ax: Axes, why: str) -> None:
@@ -148,16 +171,26 @@ def nothing_to_show(ax: Axes, why: str) -> None:
     ax.text(0.5, 0.5, why, transform=ax.transAxes, ha="center", va="center", color=QUIET)
 
 
-def empty(run: Run, fig: Figure | SubFigure | None, why: str) -> Figure | SubFigure:
-    """A figure that says why it is empty."""
-    fig = fig or picture(7.0, 3.0)
+def empty(fig: Figure | SubFigure, why: str) -> Facts:
+    """A figure that says why it is empty, about which there is nothing more to tell."""
+    sized(fig, 7.0, 3.0)
     ax = fig.subplots()
     ax.set_axis_off()
     nothing_to_show(ax, why)
-    return finished(run, fig)
+    return {}
 
 
-# ------------------------------------------------------------------------------------------- rows, dots and intervals
+def sized(fig: Figure | SubFigure, width: float, height: float) -> None:
+    """Another size (inches) for a figure of our own; one that somebody else made keeps its size."""
+    if isinstance(fig, Picture):
+        fig.set_size_inches(width, height)
+
+
+def row_of_panels(fig: Figure | SubFigure, panels: Mapping[str, Mapping[str, str]], **how: Any) -> Iterator[tuple[Axes, str]]:
+    """A row of axes, each with what it shows, and labelled as is said of it (``title``, ``xlabel``, ...)."""
+    for ax, (what, labels) in zip(fig.subplots(1, len(panels), **how), panels.items(), strict=True):
+        ax.set(**labels)
+        yield ax, what
 
 
 def between(ax: Axes, ends: Iterable[float], y: float, colour: str, width: float, marker: str = "", **more: Any) -> None:
@@ -193,12 +226,10 @@ def zero(ax: Axes, across: bool = False, width: float = 0.9, **more: Any) -> Non
     (ax.axhline if across else ax.axvline)(0, color=QUIET, linewidth=width, linestyle="-", **more)
 
 
-def some_of(table: T, most: int) -> T:
+def some_of(table: Table, most: int) -> Table:
     """A few rows, evenly spaced through a table or a column."""
     return table.iloc[np.unique(np.linspace(0, len(table) - 1, min(most, len(table))).astype(int))]
 
-
-# ------------------------------------------------------------------------------------------------ panels and lines
 
 #: (title of a panel, [(label of a line, its arm)])
 Panels = list[tuple[str, list[tuple[str, str]]]]
@@ -242,15 +273,15 @@ def _telling_arms(run: Run, names: list[str]) -> list[str]:
     return [name for name in names if name in chosen]
 
 
-def grid_of_panels(fig: Figure | SubFigure | None, n: int) -> tuple[Figure | SubFigure, list[Axes]]:
-    """A figure with as many axes as there are panels, in rows of two (four when there are many), sharing their scales."""
-    fig = fig or picture(*((9.0, 4.4) if n <= 1 else (9.6, 3.6 if n == 2 else 6.4)))
+def grid_of_panels(fig: Figure | SubFigure, n: int) -> list[Axes]:
+    """As many axes as there are panels, in rows of two (four when there are many), sharing their scales."""
+    sized(fig, *((9.0, 4.4) if n <= 1 else (9.6, 3.6 if n == 2 else 6.4)))
     n = max(n, 1)
     columns = _columns(n)
     every = list(fig.subplots(-(-n // columns), columns, sharex=True, sharey=True, squeeze=False).flat)
     for ax in every[n:]:
         ax.remove()
-    return fig, every[:n]
+    return every[:n]
 
 
 def _columns(n: int) -> int:
@@ -266,14 +297,11 @@ def label_panels(axes: list[Axes], x: str, y: str) -> None:
         ax.tick_params(labelbottom=lowest)
 
 
-def lines_with_spread(
-    ax: Axes, table: pd.DataFrame, lines: list[tuple[str, str]], by: str, value: str, every: int
-) -> list[Line2D]:
+def lines_with_spread(ax: Axes, table: pd.DataFrame, lines: list[tuple[str, str]], by: str, value: str, every: int) -> None:
     """One mean line per arm, and the middle half of people: of each arm when there are one or two, else of all together."""
     if len(lines) > 2:
         band = spread(table[table["arm"].isin([arm for _, arm in lines])], by, value)
         ax.fill_between(band.index, band["low"], band["high"], color=BAND, alpha=0.45, linewidth=0)
-    drawn = []
     for i, (label, arm) in enumerate(lines):
         mine = spread(table[table["arm"] == arm], by, value)
         style = look(i)
@@ -281,31 +309,25 @@ def lines_with_spread(
             ax.fill_between(mine.index, mine["low"], mine["high"], color=style["color"], alpha=0.18, linewidth=0)
             for edge in ("low", "high"):
                 ax.plot(mine.index, mine[edge], color=style["color"], linestyle=style["linestyle"], marker="", linewidth=0.6)
-        drawn += ax.plot(mine.index, mine["mean"], label=short(label), markevery=(i % max(every, 1), every), **style)
-    return drawn
+        ax.plot(mine.index, mine["mean"], label=short(label), markevery=(i % max(every, 1), every), **style)
 
 
 #: Inches that a legend's sample of a line and one letter of its words take.
 _SAMPLE, _LETTER = 0.62, 0.072
 
 
-def legend_above(fig: Figure | SubFigure, handles: list[Any], columns: int = 4) -> None:
-    """One legend for all panels, above them, in as many columns as fit the width of the figure."""
-    if handles:
+def legend_above(fig: Figure | SubFigure, handles: list[Any] | None = None, columns: int = 4) -> None:
+    """One legend for all panels, above them, in as many columns as fit the width of the figure; none for one thing alone.
+
+    Without ``handles`` it holds what is labelled in the panel where most is.
+    """
+    if handles is None:
+        handles = max((ax.get_legend_handles_labels()[0] for ax in fig.axes), key=len)
+    if len(handles) > 1:
         longest = max(len(str(handle.get_label())) for handle in handles)
         width = fig.bbox.width / (fig.get_figure(root=True) or fig).dpi
         fit = int(width / (_SAMPLE + _LETTER * longest))
         fig.legend(handles=handles, loc="outside upper left", ncols=max(1, min(columns, len(handles), fit)))
-
-
-def finished(
-    run: Run, fig: Figure | SubFigure, handles: list[Any] | None = None, columns: int = 4, remark: str = ""
-) -> Figure | SubFigure:
-    """The figure with its legend, where there is more than one thing to tell apart, and the note at its foot."""
-    if handles and len(handles) > 1:
-        legend_above(fig, handles, columns)
-    note_on_figure(run, fig, remark)
-    return fig
 
 
 #: People drawn as dots on the attachment plane, per group and role; enough to show how groups overlap.

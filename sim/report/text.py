@@ -128,8 +128,6 @@ def extremes(values: Mapping[str, float], digits: int = 2) -> str:
     return f"{number(known[low], digits)} ({low}) to {number(known[high], digits)} ({high})"
 
 
-# ----------------------------------------------------------------------------------------------------------- templates
-
 TEMPLATES = Path(__file__).with_name("templates")
 
 

@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 
 from sim import measures
 from sim.report import drawing
-from sim.report.drawing import BAND, INK, MOST_DOTS, QUIET, Shown
+from sim.report.drawing import BAND, INK, MOST_DOTS, QUIET, Facts
 from sim.report.text import percent, short, with_interval
 from sim.simulation.tables import Run
 
@@ -21,22 +21,22 @@ MOST_GROUPS = 7
 MOST_ROWS = 24
 
 
-# ------------------------------------------------------------------------------------ one client, several therapists
-
-
-@drawing.in_style
-def pairing_differences(run: Run, ax: Axes | None = None) -> Axes:
+@drawing.figure(9.6, 3.0)
+def pairing_differences(run: Run, ax: Axes) -> Facts:
     """Difference in late alliance for the same clients with another therapist, beside the spread of single clients.
-
-    Returns the axes, or ``ax`` where it is given.
 
     >>> sim.plots.pairing_differences(run)
     <Panel: ...>
     """
-    table = measures.paired_differences(run)
-    left_out = len(table) > MOST_ROWS
-    table = table.head(MOST_ROWS)
-    ax = drawing.own_axis(run, ax, 9.6, max(2.0 + 0.42 * len(table), 3.0))
+    every = measures.paired_differences(run)
+    facts = {
+        "means": dict(zip(every["arm"], every["mean"], strict=True)),
+        "across": int(((every["low"] <= 0) & (every["high"] >= 0)).sum()),
+        "low": every["single_low"].min(),
+        "high": every["single_high"].max(),
+    }
+    table = every.head(MOST_ROWS)
+    drawing.sized(ax.figure, 9.6, max(2.0 + 0.42 * len(table), 3.0))
     crossed, reference = run.scenario.design == "crossed", "the first arm with therapy"
     if crossed:
         kinds_met = list(run.scenario.spec["therapist"])
@@ -46,7 +46,7 @@ def pairing_differences(run: Run, ax: Axes | None = None) -> Axes:
         ax.set_xlim(-6, 6)
         ax.set_yticks([])
         drawing.nothing_to_show(ax, "no two arms with therapy hold the same clients")
-        return ax
+        return facts
     labels = [
         short(f"{r['client']} client: {r['therapist']} therapist" if crossed else r["arm"], 48) for r in table.to_dict("records")
     ]
@@ -63,7 +63,7 @@ def pairing_differences(run: Run, ax: Axes | None = None) -> Axes:
     drawing.zero(ax)
     ax.set_yticks(places, labels)
     ax.set(xlim=(-reach, reach), ylim=(places[-1] + 0.6, -0.6))
-    ax.set_title(f"Compared with {reference}" + (f" (first {MOST_ROWS} rows)" if left_out else ""), pad=26)
+    ax.set_title(f"Compared with {reference}" + (f" (first {MOST_ROWS} rows)" if len(every) > MOST_ROWS else ""), pad=26)
     kinds: list[tuple[str, dict[str, Any]]] = [
         ("same clients: mean difference, 95 % interval", {"color": INK, "linewidth": 3, "marker": "o"}),
         ("95 % interval had they been different clients", {"color": "#56B4E9", "linewidth": 1, "marker": "|", "markersize": 9}),
@@ -72,25 +72,19 @@ def pairing_differences(run: Run, ax: Axes | None = None) -> Axes:
     handles = [Line2D([], [], linestyle="-", label=label, **kind) for label, kind in kinds]
     ax.legend(handles=handles, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3, fontsize=7.5, handlelength=2.0,
               columnspacing=1.2)  # fmt: skip
-    return ax
+    return facts
 
 
-# ------------------------------------------------------------------------------------------------- attachment plane
-
-
-@drawing.in_style
-def attachment_plane(run: Run, fig: Figure | SubFigure | None = None) -> Figure | SubFigure:
+@drawing.figure(9.8, 5.6)
+def attachment_plane(run: Run, fig: Figure | SubFigure) -> Facts:
     """Where clients and therapists stand in attachment (latent), and how far groups move; both people.
 
     Left: the whole plane at the start, with some single people. Right: the movement of group means, magnified, since
     on the left it would be smaller than the markers.
 
-    Returns the figure, or ``fig`` where one is given.
-
     >>> sim.plots.attachment_plane(run)
     <Picture size ...>
     """
-    fig = fig or drawing.picture(9.8, 5.6)
     plane, moved = fig.subplots(1, 2)
     table = measures.attachment_change(run)
     groups = list(dict.fromkeys(table["group"])) if len(table) else []
@@ -98,9 +92,13 @@ def attachment_plane(run: Run, fig: Figure | SubFigure | None = None) -> Figure 
     drawing.quarters(plane)
     for role in ("client", "therapist"):
         _dots(run, plane, role, shown)
-    for row in table.to_dict("records"):
-        if row["group"] in shown:
-            _mean_place(plane, row, shown.index(row["group"]))
+    for row in table[table["group"].isin(shown)].to_dict("records") if len(table) else ():
+        style, client = drawing.look(shown.index(row["group"])), row["role"] == "client"
+        x, y, colour, marker = row["anxiety_0"], row["avoidance_0"], style["color"], style["marker"]
+        edge = {"markeredgecolor": INK, "markeredgewidth": 1.2, "markerfacecolor": colour if client else "white"}
+        drawing.dot(plane, x, y, colour, marker, 9, **edge)
+        if not client:
+            drawing.dot(plane, x, y, colour, marker, 4)
     _movement(moved, table[table["group"].isin(shown)] if len(table) else table, shown)
     kinds = [
         *((drawing.look(i)["color"], drawing.look(i)["marker"], drawing.look(i)["color"], short(g)) for i, g in enumerate(shown)),
@@ -110,8 +108,13 @@ def attachment_plane(run: Run, fig: Figure | SubFigure | None = None) -> Figure 
         Line2D([], [], color=colour, marker=marker, linestyle="none", markerfacecolor=fill, label=label)
         for colour, marker, fill, label in kinds
     ]
-    remark = f" · first {MOST_GROUPS} of {len(groups)} groups" if len(groups) > MOST_GROUPS else ""
-    return drawing.finished(run, fig, handles, 6, remark)
+    drawing.legend_above(fig, handles, 6)
+    moves = [
+        (name, role, dict(zip(part["group"], part[f"{name}_change"], strict=True)))
+        for role, part in (table.groupby("role", sort=False) if len(table) else ())
+        for name in ("anxiety", "avoidance")
+    ]
+    return {"moves": moves, "remark": f" · first {MOST_GROUPS} of {len(groups)} groups" if len(groups) > MOST_GROUPS else ""}
 
 
 def _dots(run: Run, ax: Axes, role: str, groups: list[str]) -> None:
@@ -130,14 +133,6 @@ def _dots(run: Run, ax: Axes, role: str, groups: list[str]) -> None:
         fill = colour if role == "client" else "none"
         ax.scatter(people[places[0]], people[places[1]], s=9, marker=marker, alpha=0.4, linewidth=0.6, facecolor=fill,
                    edgecolor=colour)  # fmt: skip
-
-
-def _mean_place(ax: Axes, row: dict[Any, Any], i: int) -> None:
-    style, x, y, client = drawing.look(i), row["anxiety_0"], row["avoidance_0"], row["role"] == "client"
-    drawing.dot(ax, x, y, style["color"], style["marker"], 9, markeredgecolor=INK, markeredgewidth=1.2,
-        markerfacecolor=style["color"] if client else "white")  # fmt: skip
-    if not client:
-        drawing.dot(ax, x, y, style["color"], style["marker"], 4)
 
 
 def _movement(ax: Axes, table: pd.DataFrame, shown: list[str]) -> None:
@@ -164,22 +159,3 @@ def _movement(ax: Axes, table: pd.DataFrame, shown: list[str]) -> None:
         ("less avoidant ↓", 0.51, 0.01, "left", "bottom"),
     ):
         ax.text(x, y, text, transform=ax.transAxes, ha=ha, va=va, fontsize=7.5, color=QUIET)
-
-
-def _differences(run: Run) -> dict[str, Any]:
-    table = measures.paired_differences(run)
-    across = int(((table["low"] <= 0) & (table["high"] >= 0)).sum())
-    means = dict(zip(table["arm"], table["mean"], strict=True))
-    return {"means": means, "across": across, "low": table["single_low"].min(), "high": table["single_high"].max()}
-
-
-def _moves(run: Run) -> dict[str, Any]:
-    table = measures.attachment_change(run)
-    found = table.groupby("role", sort=False) if len(table) else ()
-    return {"moves": [
-        (name, role, dict(zip(part["group"], part[f"{name}_change"], strict=True)))
-        for role, part in found for name in ("anxiety", "avoidance")
-    ]}  # fmt: skip
-
-
-SHOWN = (Shown(pairing_differences, _differences), Shown(attachment_plane, _moves))

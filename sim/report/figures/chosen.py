@@ -9,12 +9,13 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from sim import measures
-from sim.report.drawing import Shown
+from sim.report.drawing import DECLARED, Shown
 from sim.report.figures import change, courses, session, uncertainty
 from sim.report.figures.clinic import service, therapists
 from sim.report.figures.experiments import effects, paths
 from sim.simulation.tables import Run
 
+#: Where figures of a run are declared.
 MODULES = (effects, paths, service, therapists, uncertainty, courses, change, session)
 
 
@@ -25,9 +26,8 @@ def words() -> dict[str, dict[str, Any]]:
     return found
 
 
-_DECLARED: dict[str, Shown] = {one.draw.__name__: one for module in MODULES for one in module.SHOWN}
 #: Every figure by name, in the order in which a report shows them.
-FIGURES: dict[str, Shown] = {name: _DECLARED[name] for name in words()}
+FIGURES: dict[str, Shown] = {name: DECLARED[name] for name in words()}
 
 #: The usual figures, and those that a run has to ask for.
 USUAL = tuple(name for name, figure in FIGURES.items() if figure.asked is None)

@@ -12,43 +12,33 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
-from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from sim import measures
 from sim.measures.lines import at_one_time, attendance
 from sim.report import drawing
-from sim.report.drawing import BAND, INK, QUIET, WAI, Shown
+from sim.report.drawing import BAND, INK, QUIET, WAI, Facts
 from sim.report.text import interval, number, percent, short, with_interval
 from sim.simulation.tables import Run
 from sim.therapy.course import WEEKS_PER_MONTH
 
-# ------------------------------------------------------------------------------------------------------- alliance
 
-
-@drawing.in_style
-def alliance_by_pairing(run: Run, ax: Axes | None = None) -> Axes:
+@drawing.figure(9.0)
+def alliance_by_pairing(run: Run, ax: Axes) -> Facts:
     """Late client-rated alliance of each pairing: client by therapist in a crossed design, else a row per arm.
 
     Late: mean over the last third of the sessions that a client came to.
-
-    Returns the axes, or ``ax`` where it is given.
 
     >>> sim.plots.alliance_by_pairing(run)
     <Panel: ...>
     """
     table = measures.pairings(run)
     crossed = run.scenario.design == "crossed"
-    if ax is None:
-        rows = table["client"].nunique() if crossed else len(table)
-        ax = drawing.own_axis(run, None, 9.0, min(max(2.4 + (1.05 if crossed else 0.42) * rows, 3.0), 14))
-    else:
-        drawing.own_axis(run, ax, 0, 0)
-    if crossed:
-        _heat_map(run, ax, table)
-    else:
-        _dots(run, ax, table)
-    return ax
+    rows = table["client"].nunique() if crossed else len(table)
+    drawing.sized(ax.figure, 9.0, min(max(2.4 + (1.05 if crossed else 0.42) * rows, 3.0), 14))
+    (_heat_map if crossed else _dots)(run, ax, table)
+    low, high = colour_range(run)
+    return {"low": low, "high": high, "rows": table.dropna(subset=["wai"]).to_dict("records")}
 
 
 def colour_range(run: Run) -> tuple[float, float]:
@@ -74,24 +64,14 @@ def _heat_map(run: Run, ax: Axes, table: pd.DataFrame) -> None:
     if len(therapists) <= 6 and len(clients) <= 10:
         for k, row in enumerate(table.to_dict("records")):
             y, x = divmod(k, len(therapists))
-            how: dict[str, Any] = {
-                "ha": "center",
-                "va": "center",
-                "color": "white" if row["wai"] > low + 0.62 * (high - low) else "black",
-            }
+            dark = row["wai"] > low + 0.62 * (high - low)
+            how: dict[str, Any] = {"ha": "center", "va": "center", "color": "white" if dark else "black"}
             reference = "reference" if np.isnan(row["overlap"]) else f"overlap {percent(row['overlap'])}"
             ax.text(x, y - 0.2, number(row["wai"]), fontsize=12, fontweight="bold", **how)
-            ax.text(
-                x,
-                y + 0.14,
-                f"{interval(row, 'wai')}\nSD {number(row['wai_sd'])}\n{reference}",
-                fontsize=8,
-                linespacing=1.25,
-                **how,
-            )
-    key = ax.figure.colorbar(image, ax=ax, pad=0.015, fraction=0.05)
-    key.set_label(f"mean WAI; the colours span {low:g} to {high:g},\nwhere 95 of 100 single clients lie")
-    key.outline.set_visible(False)
+            more = f"{interval(row, 'wai')}\nSD {number(row['wai_sd'])}\n{reference}"
+            ax.text(x, y + 0.14, more, fontsize=8, linespacing=1.25, **how)
+    said = f"mean WAI; the colours span {low:g} to {high:g},\nwhere 95 of 100 single clients lie"
+    drawing.key(ax.figure, image, ax, said, pad=0.015, fraction=0.05)
 
 
 def _dots(run: Run, ax: Axes, table: pd.DataFrame) -> None:
@@ -121,22 +101,18 @@ def _attendance(run: Run, arm: str) -> pd.DataFrame:
     return attendance(run.clients[run.clients["arm"] == arm], planned)
 
 
-@drawing.in_style
-def alliance_curves(run: Run, fig: Figure | SubFigure | None = None) -> Figure | SubFigure:
+@drawing.figure()
+def alliance_curves(run: Run, fig: Figure | SubFigure) -> Facts:
     """Mean client-rated alliance session by session, among those still attending, with the middle half of clients.
-
-    Returns the figure, or ``fig`` where one is given.
 
     >>> sim.plots.alliance_curves(run)
     <Picture size ...>
     """
     shown, remark = drawing.panels(run, therapy_only=True)
-    fig, axes = drawing.grid_of_panels(fig, len(shown))
-    handles: list[Line2D] = []
+    axes = drawing.grid_of_panels(fig, len(shown))
     most = max((arm.sessions for arm in run.scenario.arms), default=1)
     for ax, (title, lines) in zip(axes, shown, strict=False):
-        drawn = drawing.lines_with_spread(ax, run.sessions, lines, "session", "wai_client", max(most // 6, 1))
-        handles = max(handles, drawn, key=len)
+        drawing.lines_with_spread(ax, run.sessions, lines, "session", "wai_client", max(most // 6, 1))
         ax.set_title(title)
         said = "(means are of those still attending)"
         if run.scenario.design != "clinic":  # where courses are under way at the end, who attends to the last is not known
@@ -151,40 +127,32 @@ def alliance_curves(run: Run, fig: Figure | SubFigure | None = None) -> Figure |
     drawing.label_panels(axes, "session", WAI)
     if not len(run.sessions):
         drawing.nothing_to_show(axes[0], "no session was held")
-    return drawing.finished(run, fig, handles, remark=remark)
+    drawing.legend_above(fig)
+    return _from_to(run, run.sessions, "session", 1, run.sessions["session"].max(), "wai_client", remark)
 
 
-# ------------------------------------------------------------------------------------------------ staying and distress
-
-
-@drawing.in_style
-def still_attending(run: Run, fig: Figure | SubFigure | None = None) -> Figure | SubFigure:
+@drawing.figure(9.6, 5.6)
+def still_attending(run: Run, fig: Figure | SubFigure) -> Facts:
     """Proportion of clients who come to each session (above), and proportion who have left by then (below): dropped out, or
     improved.
-
-    Returns the figure, or ``fig`` where one is given.
 
     >>> sim.plots.still_attending(run)
     <Picture size ...>
     """
     shown, remark = drawing.panels(run, therapy_only=True)
     columns = max(len(shown), 1)
-    fig = fig or drawing.picture(9.6, 5.6)
     grid = fig.subplots(2, columns, sharex=True, sharey=True, squeeze=False)
-    handles: list[Line2D] = []
     most = max((arm.sessions for arm in run.scenario.arms), default=1)
     for column, (title, lines) in enumerate(shown):
         above, below = grid[0, column], grid[1, column]
         above.set_title(short(title, 24))
-        drawn = []
         for i, (label, arm) in enumerate(lines):
             table = _attendance(run, arm)
             style = drawing.look(i) | {"markevery": (i, max(most // 5, 1))}
-            drawn += above.plot(table.index, table["attending"], label=short(label), clip_on=False, **style)
+            above.plot(table.index, table["attending"], label=short(label), clip_on=False, **style)
             below.plot(table.index, table["dropped_out"], clip_on=False, **style)
             thin = {"color": style["color"], "linestyle": style["linestyle"], "marker": "", "linewidth": 0.8}
             below.plot(table.index, table["improved"], **thin)
-        handles = max(handles, drawn, key=len)
     for ax in grid.flat:
         ax.set(ylim=(0, 1), xlim=(0.5, most + 0.5))
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -198,25 +166,24 @@ def still_attending(run: Run, fig: Figure | SubFigure | None = None) -> Figure |
                         transform=grid[1, 0].transAxes, va="top", fontsize=7.5, color=QUIET)  # fmt: skip
     else:
         drawing.nothing_to_show(grid[0, 0], "nobody in this scenario has therapy")
-    return drawing.finished(run, fig, handles, remark=remark)
+    drawing.legend_above(fig)
+    table = measures.pairings(run).set_index("arm")
+    return {"remark": remark, **{name: (100 * table[name]).to_dict() for name in ("dropout", "improved")}}
 
 
-@drawing.in_style
-def distress_course(run: Run, fig: Figure | SubFigure | None = None) -> Figure | SubFigure:
+@drawing.figure()
+def distress_course(run: Run, fig: Figure | SubFigure) -> Facts:
     """Mean distress (CORE-OM) of everybody by month, in or out of therapy, with the middle half of people.
-
-    Returns the figure, or ``fig`` where one is given.
 
     >>> sim.plots.distress_course(run)
     <Picture size ...>
     """
     shown, remark = drawing.panels(run)
-    fig, axes = drawing.grid_of_panels(fig, len(shown))
-    handles: list[Line2D] = []
+    axes = drawing.grid_of_panels(fig, len(shown))
     last, clinic = months_shown(run), run.scenario.design == "clinic"
     months = run.assessments[run.assessments["month"] <= last]
     for ax, (title, lines) in zip(axes, shown, strict=True):
-        handles = max(handles, drawing.lines_with_spread(ax, months, lines, "month", "distress", 1), key=len)
+        drawing.lines_with_spread(ax, months, lines, "month", "distress", 1)
         ax.set_title(title)
         names = [arm for _, arm in lines]
         ends = {arm.sessions / WEEKS_PER_MONTH for arm in run.scenario.arms if arm.name in names}
@@ -226,7 +193,8 @@ def distress_course(run: Run, fig: Figure | SubFigure | None = None) -> Figure |
         ax.set(ylim=(0, 40), xlim=(-0.15, max(last, 1) + 0.15))
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     drawing.label_panels(axes, f"month after {'arrival' if clinic else 'intake'} (four weeks each)", "distress (CORE-OM, 0-40)")
-    return drawing.finished(run, fig, handles, remark=remark)
+    drawing.legend_above(fig)
+    return _from_to(run, run.assessments, "month", 0, last, "distress", remark)
 
 
 def months_shown(run: Run) -> int:
@@ -239,27 +207,9 @@ def months_shown(run: Run) -> int:
     return int(asked.index[asked >= asked.iloc[0] / 2].max())
 
 
-def _rated(run: Run) -> dict[str, Any]:
-    low, high = colour_range(run)
-    return {"low": low, "high": high, "rows": measures.pairings(run).dropna(subset=["wai"]).to_dict("records")}
-
-
-def _from_to(run: Run, table: pd.DataFrame, by: str, first: int, last: int, value: str) -> dict[str, Any]:
+def _from_to(run: Run, table: pd.DataFrame, by: str, first: int, last: int, value: str, remark: str) -> Facts:
     """Means of every arm at the first and the last time of its lines."""
     start, end = (at_one_time(table, by, at, value) for at in (first, last))
     lines = max((len(lines) for _, lines in drawing.panels(run, therapy_only=True)[0]), default=0)
     untreated = any(arm.therapist is None for arm in run.scenario.arms)
-    return {"lines": lines, "first": start, "last": last, "end": end, "untreated": untreated}
-
-
-def _leaving(run: Run) -> dict[str, Any]:
-    table = measures.pairings(run).set_index("arm")
-    return {name: (100 * table[name]).to_dict() for name in ("dropout", "improved")}
-
-
-SHOWN = (
-    Shown(alliance_by_pairing, _rated),
-    Shown(alliance_curves, lambda run: _from_to(run, run.sessions, "session", 1, run.sessions["session"].max(), "wai_client")),
-    Shown(still_attending, _leaving),
-    Shown(distress_course, lambda run: _from_to(run, run.assessments, "month", 0, months_shown(run), "distress")),
-)
+    return {"lines": lines, "first": start, "last": last, "end": end, "untreated": untreated, "remark": remark}

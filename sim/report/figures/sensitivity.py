@@ -27,7 +27,7 @@ def _note(told: Told, fig: Figure, design: str) -> None:
     drawing.foot(fig, f"{SYNTHETIC} · scenario {told.scenario.name}, {seeds} · {design} · {ranges}")
 
 
-@drawing.in_style
+@drawing.styled()
 def screening(told: Told) -> Figure:
     """Left: the largest mean effects with intervals and what sampling noise could make. Right: mean effect against its spread."""
     from sim.evidence.sensitivity.study import ranked, what
@@ -51,13 +51,6 @@ def screening(told: Told) -> Figure:
     return fig
 
 
-def _sign(row: Screened) -> str:
-    """Up, down, or either."""
-    if abs(row.mu) < 0.9 * row.mu_star:
-        return "(±)"
-    return "(+)" if row.mu > 0 else "(−)"
-
-
 def _effects(ax: Axes, rows: list[Screened]) -> None:
     """A row a parameter: the band is what sampling noise could make, the point the effect; open where it is inside."""
     edge = 1.5 * max(row.mu_star + row.mu_star_error for row in rows)
@@ -72,7 +65,9 @@ def _effects(ax: Axes, rows: list[Screened]) -> None:
                 color=BLUE if apart else QUIET, markerfacecolor=BLUE if apart else "white", linewidth=1.4, linestyle="none",
                 label="mu* with 95 % interval" if apart else "not distinguishable from sampling noise",
             )  # fmt: skip
-    ax.set_yticks(range(len(rows)), [f"{short(row.name, 40)} {_sign(row)}  {rank}" for rank, row in enumerate(rows, start=1)])
+    signs = ["(±)" if abs(row.mu) < 0.9 * row.mu_star else "(+)" if row.mu > 0 else "(−)" for row in rows]
+    names = [f"{short(row.name, 40)} {sign}  {k}" for k, (row, sign) in enumerate(zip(rows, signs, strict=True), start=1)]
+    ax.set_yticks(range(len(rows)), names)
     ax.set(ylim=(len(rows) - 0.4, -0.6))
     ax.set_xlim(0, edge if cut else None)
     ax.grid(visible=False, axis="y")
@@ -120,7 +115,7 @@ def _numbered(ax: Axes, points: list[tuple[int, float, float]]) -> None:
                 break
 
 
-@drawing.in_style
+@drawing.styled()
 def shares(told: Told) -> Figure:
     """Every parameter's proportion of the variance: alone and in all, with intervals, and what sampling noise adds."""
     from sim.evidence.sensitivity.study import what

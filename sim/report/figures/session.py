@@ -12,7 +12,7 @@ from matplotlib.figure import Figure, SubFigure
 from sim.errors import UsageError
 from sim.people.state import REGION_ACTIVITY
 from sim.report import drawing
-from sim.report.drawing import INK, Shown
+from sim.report.drawing import INK, Facts
 from sim.report.text import short
 from sim.simulation.tables import Run
 
@@ -67,25 +67,30 @@ def events(exchanges: pd.DataFrame) -> list[tuple[int, str]]:
     return sorted(found)
 
 
-@drawing.in_style
-def one_session(
-    run: Run, arm: str | None = None, client: int | None = None, session: int = 1, fig: Figure | SubFigure | None = None
-) -> Figure | SubFigure:
-    """One session of one simulated pair from the inside: signals of both people, region activity, ruptures and repairs.
+#: What is told of a session in words.
+_LINES = {
+    "the client's arousal": "client_arousal",
+    "the therapist's reading of it": "therapist_estimate",
+    "the response as the client perceives it": "client_perceived",
+}
 
-    Returns the figure, or ``fig`` where one is given.
+
+@drawing.figure(9.6, 8.6)
+def one_session(
+    run: Run, arm: str | None = None, client: int | None = None, session: int = 1, *, fig: Figure | SubFigure
+) -> Facts:
+    """One session of one simulated pair from the inside: signals of both people, region activity, ruptures and repairs.
 
     >>> sim.plots.one_session(run)
     <Picture size ...>
     """
     rows = traced_session(run, arm, client, session)
-    fig = fig or drawing.picture(9.6, 8.6)
     ax: Axes
     if rows.empty:
         ax = fig.subplots()
         ax.set(xlabel="exchange", ylabel="activity (model index, 0-1)", ylim=(0, 1))
         drawing.nothing_to_show(ax, "this scenario asks for no trace (record: exchanges: clients: [0])")
-        return drawing.finished(run, fig)
+        return {}
     outer = fig.add_gridspec(2, 1, height_ratios=[3, 2])
     upper, lower = outer[0].subgridspec(3, 1), outer[1].subgridspec(1, 2)
     signals: list[Axes] = []
@@ -108,10 +113,15 @@ def one_session(
         _mark(ax, happened, named=k == 0)
     for ax, role in zip(regions, ("client", "therapist"), strict=True):
         image = _regions(ax, rows, role)
-    bar = fig.colorbar(image, ax=regions, fraction=0.03, pad=0.01)
-    bar.set_label("activity (model index, 0-1)")
-    bar.outline.set_visible(False)
-    return drawing.finished(run, fig, remark=" · model index, not a scan")
+    drawing.key(fig, image, regions, "activity (model index, 0-1)", fraction=0.03, pad=0.01)
+    return {
+        "session": session,
+        "rupture": any(name != "repair" for _, name in happened),
+        "n": len(rows),
+        "lines": [(label, float(rows[name].iloc[0]), float(rows[name].iloc[-1])) for label, name in _LINES.items()],
+        "marks": happened,
+        "remark": " · model index, not a scan",
+    }
 
 
 def _mark(ax: Axes, happened: list[tuple[int, str]], named: bool) -> None:
@@ -142,7 +152,7 @@ def _regions(ax: Axes, rows: pd.DataFrame, role: str) -> Any:
     return image
 
 
-def told_session(run: Run) -> dict[str, Any]:
+def told_session(run: Run) -> int:
     """Which traced session the report shows: the first with a rupture, of the pair traced first; else its first session."""
     rows = run.exchanges
     if len(rows):
@@ -150,21 +160,5 @@ def told_session(run: Run) -> dict[str, Any]:
         one = (rows["arm"] == first["arm"]) & (rows["client"] == first["client"]) & (rows["replicate"] == rows["replicate"].min())
         for session, part in rows[one].groupby("session"):
             if any(name != "repair" for _, name in events(part)):
-                return {"session": int(str(session)), "rupture": True}
-    return {"session": 1, "rupture": False}
-
-
-_LINES = {
-    "the client's arousal": "client_arousal", "the therapist's reading of it": "therapist_estimate",
-    "the response as the client perceives it": "client_perceived",
-}  # fmt: skip
-
-
-def _told(run: Run) -> dict[str, Any]:
-    told = told_session(run)
-    rows = traced_session(run, session=told["session"])
-    lines = [(label, float(rows[name].iloc[0]), float(rows[name].iloc[-1])) for label, name in _LINES.items()]
-    return {**told, "n": len(rows), "lines": lines, "marks": events(rows)}
-
-
-SHOWN = (Shown(one_session, _told),)
+                return int(str(session))
+    return 1

@@ -41,11 +41,10 @@ def measured(found: BatchResults, measure: str) -> pd.DataFrame:
     return mine.merge(points, on="point")
 
 
-@drawing.in_style
+@drawing.styled()
 def over_factors(found: BatchResults, measure: str) -> Figure:
     """One measure: a panel for each factor, a line for each arm; the points themselves pale where there are several factors."""
     factors, table = shown_factors(found), measured(found, measure)
-    title, unit = CATALOGUE[measure].title, CATALOGUE[measure].plain_unit
     n = max(len(factors), 1)
     fig = drawing.picture(max(4.2 * n, 6.4) if n < 4 else 13.0, 3.9)
     axes = fig.subplots(1, n, sharey=True, squeeze=False)[0]
@@ -55,9 +54,8 @@ def over_factors(found: BatchResults, measure: str) -> Figure:
         handles = _panel(found, ax, table, factor, arms[:MOST_LINES])
     if not factors:
         handles = _single(axes[0], table, arms)
-    axes[0].set_ylabel("\n".join(textwrap.wrap(f"{title} ({unit})", 34)))
-    if len(handles) > 1:
-        drawing.legend_above(fig, handles)
+    axes[0].set_ylabel("\n".join(textwrap.wrap(CATALOGUE[measure].titled(plain=True), 34)))
+    drawing.legend_above(fig, handles)
     more = f" · the first {MOST_LINES} of {len(arms)} arms" if len(arms) > MOST_LINES else ""
     drawing.foot(fig, drawing.note_text(found, more))
     return fig
@@ -119,15 +117,10 @@ def _panel(found: BatchResults, ax: Axes, table: pd.DataFrame, factor: str, arms
         ax.set_xlim(-0.5, len(levels) - 0.5)
     elif _logarithmic(found, factor):
         ax.set_xscale("log")
-    ax.set_xlabel(_named(factor))
-    return handles
-
-
-def _named(factor: str) -> str:
     name = factor.rpartition(".")[2] if factor.startswith("arms.") else factor
-    if name in PARAMETERS and PARAMETERS[name].unit:
-        return f"{factor} ({PARAMETERS[name].unit})"
-    return "" if factor == CASE else factor
+    unit = PARAMETERS[name].unit if name in PARAMETERS else ""
+    ax.set_xlabel("" if factor == CASE else f"{factor} ({unit})" if unit else factor)
+    return handles
 
 
 def _single(ax: Axes, table: pd.DataFrame, arms: list[str]) -> list[Any]:

@@ -14,7 +14,7 @@ from matplotlib.ticker import MaxNLocator
 
 from sim import measures
 from sim.report import drawing
-from sim.report.drawing import BLUE, INK, Shown
+from sim.report.drawing import BLUE, INK, Facts
 from sim.report.figures.clinic.service import panels_compared
 from sim.report.figures.experiments.effects import pushes_corners
 from sim.report.figures.experiments.paths import fixes_responses
@@ -68,20 +68,18 @@ def main_row(run: Run) -> Row:
     return table.iloc[0].to_dict()
 
 
-@drawing.in_style
-def two_uncertainties(run: Run, fig: Figure | SubFigure | None = None) -> Figure | SubFigure:
+@drawing.figure(asked=lambda run: len(run.ensemble) > 0)
+def two_uncertainties(run: Run, fig: Figure | SubFigure) -> Facts:
     """Sampling uncertainty (plain bar) and parameter uncertainty (hatched bar) for every arm: values above, differences below.
-
-    Returns the figure, or ``fig`` where one is given.
 
     >>> sim.plots.two_uncertainties(small("two_uncertainties", parameters={"ensemble": 2}))
     <Picture size ...>
     """
     if not len(run.ensemble):
-        return drawing.empty(run, fig, "this scenario does not ask for the ensemble (parameters: ensemble)")
+        return drawing.empty(fig, "this scenario does not ask for the ensemble (parameters: ensemble)")
     table = two_intervals(run)
     rows = _rows(run, table)
-    fig = fig or drawing.picture(11.0, 1.6 + sum(0.55 + 0.46 * len(arms) for _, arms in rows))
+    drawing.sized(fig, 11.0, 1.6 + sum(0.55 + 0.46 * len(arms) for _, arms in rows))
     columns = max(len(names) for names, _ in rows)
     grid = fig.subplots(len(rows), columns, squeeze=False, height_ratios=[1.2 + len(arms) for _, arms in rows])
     for axes, (names, arms) in zip(grid, rows, strict=True):
@@ -93,9 +91,26 @@ def two_uncertainties(run: Run, fig: Figure | SubFigure | None = None) -> Figure
             ax.tick_params(labelleft=ax is axes[0])
         axes[0].set_ylabel("client with therapist" if run.scenario.design == "crossed" else "")
     n = members_of(table)
-    fig.legend(handles=_legend(n), loc="outside upper left", ncols=3)
+    labels = {
+        "sampling": f"{SAMPLING}: 95 % interval, other people and random draws",
+        "parameter": f"{PARAMETER}: middle 95 % of {n} parameter sets (line: median)",
+    }
+    looks = {kind: {"facecolor": look["color"], "hatch": look["hatch"]} for kind, look in BARS.items()}
+    bars: list[Any] = [Patch(**looks[kind], edgecolor="white", label=label) for kind, label in labels.items()]
+    dot = Line2D([], [], color=INK, linestyle="none", marker="o", markersize=4.5, label="default parameters")
+    fig.legend(handles=[*bars, dot], loc="outside upper left", ncols=3)
     left = f" · first {MOST_ROWS} arms" if len(run.scenario.arms) > MOST_ROWS else ""
-    return drawing.finished(run, fig, remark=f" · the same people and random draws in all {n} sets{left}")
+    row = main_row(run)
+    m = described(run.scenario, row["measure"])
+    return {
+        "n": n,
+        "against": against(run.scenario),
+        "what": f"difference in {m.title}" if row["measure"].endswith(DIFFERENCE) else m.title,
+        "unit": row["unit"],
+        "digits": m.digits,
+        "rows": table[table["measure"] == row["measure"]].to_dict("records")[:8],
+        "remark": f" · the same people and random draws in all {n} sets{left}",
+    }
 
 
 def _rows(run: Run, table: pd.DataFrame) -> list[tuple[list[str], list[str]]]:
@@ -134,36 +149,12 @@ def _panel(run: Run, ax: Axes, table: pd.DataFrame, arms: list[str], measure: st
     room = 0.06 * (high - low) or 0.05
     ax.set(xlim=(low - room, high + room), xlabel=f"{m.title}\n({table['unit'].iloc[0]})")
     ax.xaxis.set_major_locator(MaxNLocator(4))
-    drawing.rows_named(ax, _labels(run, arms))
+    kinds = {row["arm"]: row for row in measures.arms(run.scenario).to_dict("records")}
+    crossed = run.scenario.design == "crossed"  # of pairings just the two kinds
+    pairs = [f"{short(kinds[arm]['client'], 18)} with {short(kinds[arm]['therapist'], 18)}" for arm in arms if crossed]
+    drawing.rows_named(ax, pairs or [short(arm, 30) for arm in arms])
     if measure.endswith(DIFFERENCE):
-        usual = "reference therapist" if run.scenario.design == "crossed" else short(against(run.scenario), 28)
+        usual = "reference therapist" if crossed else short(against(run.scenario), 28)
         ax.set_title(f"less {usual}", fontsize=8.5)
     elif measure == "difference_from_no_treatment":
         ax.set_title("less no therapy", fontsize=8.5)
-
-
-def _labels(run: Run, arms: list[str]) -> list[str]:
-    """Names beside the bars; of pairings just the two kinds."""
-    if run.scenario.design != "crossed":
-        return [short(arm, 30) for arm in arms]
-    kinds = {row["arm"]: row for row in measures.arms(run.scenario).to_dict("records")}
-    return [f"{short(kinds[arm]['client'], 18)} with {short(kinds[arm]['therapist'], 18)}" for arm in arms]
-
-
-def _legend(n: int) -> list[Any]:
-    bars = [Patch(facecolor=BARS[kind]["color"], hatch=BARS[kind]["hatch"], edgecolor="white", label=label) for kind, label in (
-        ("sampling", f"{SAMPLING}: 95 % interval, other people and random draws"),
-        ("parameter", f"{PARAMETER}: middle 95 % of {n} parameter sets (line: median)"))]  # fmt: skip
-    return [*bars, Line2D([], [], color=INK, linestyle="none", marker="o", markersize=4.5, label="default parameters")]
-
-
-def _both(run: Run) -> dict[str, Any]:
-    """The row that the answer speaks of, and its measure in other arms."""
-    table, row = two_intervals(run), main_row(run)
-    m, rows = described(run.scenario, row["measure"]), table[table["measure"] == row["measure"]].to_dict("records")
-    what = f"difference in {m.title}" if row["measure"].endswith(DIFFERENCE) else m.title
-    return {"n": members_of(table), "against": against(run.scenario), "what": what, "unit": row["unit"], "digits": m.digits,
-            "rows": rows[:8]}  # fmt: skip
-
-
-SHOWN = (Shown(two_uncertainties, _both, lambda run: len(run.ensemble) > 0),)

@@ -21,7 +21,7 @@ _FULL = 8.0  # residuals of competing models are coloured up to here
 _REACH = 6.0  # residuals beyond are drawn at the edge
 
 
-@drawing.in_style
+@drawing.styled()
 def forest(result: Validation, fig: Figure | None = None) -> Figure:
     """Every value's standardised residual with its Monte-Carlo error, and every direction's parts with their intervals."""
     values = result.of("calibrate")
@@ -86,7 +86,7 @@ def _signs(ax: Axes, parts: list[tuple[Row, str]]) -> None:
     drawing.rows_named(ax, labels, top=-0.7, fontsize=7.5)
 
 
-@drawing.in_style
+@drawing.styled()
 def competing_figure(found: Sequence[Mapping[str, Any]]) -> Figure:
     """Rows by models: each cell a standardised residual in units of the row's own uncertainty, blue below and orange above what
     was published.

@@ -45,28 +45,25 @@ def write_batch_report(found: BatchResults) -> Path:
     heads, rows = differences(found)
     kept = [name for name in found.manifest["tables"] if name not in ("points", "summaries", "failures")]
     with replacing(found.folder) as beside:
-        page = (
-            environment()
-            .get_template("batch_report.html.j2")
-            .render(
-                scenario=found.scenario,
-                manifest=found.manifest,
-                runs=int(found.points["replicates"].sum()) * len(found.scenario.arms),
-                answer=answer(found),
-                figures=_figures(found, folder_at(beside / "figures")),
-                factors=sweep.shown_factors(found),
-                how_to_read=sweep.how_to_read(found),
-                results={"heads": list(table.columns), "rows": table.to_numpy().tolist(), "known": how_known(found)},
-                differences={"heads": heads, "rows": rows},
-                most_rows=MOST_ROWS,
-                failures=found.failures.to_dict("records"),
-                folder=shlex.quote(str(found.folder)),
-                own_draws=batch is not None and batch.random_numbers == "own",
-                repeats=replicates_said(found),
-                commands=_commands(found, kept),
-                kept=kept,
-                program=PROGRAM,
-            )
+        template = environment().get_template("batch_report.html.j2")
+        page = template.render(
+            scenario=found.scenario,
+            manifest=found.manifest,
+            runs=int(found.points["replicates"].sum()) * len(found.scenario.arms),
+            answer=answer(found),
+            figures=_figures(found, folder_at(beside / "figures")),
+            factors=sweep.shown_factors(found),
+            how_to_read=sweep.how_to_read(found),
+            results={"heads": list(table.columns), "rows": table.to_numpy().tolist(), "known": how_known(found)},
+            differences={"heads": heads, "rows": rows},
+            most_rows=MOST_ROWS,
+            failures=found.failures.to_dict("records"),
+            folder=shlex.quote(str(found.folder)),
+            own_draws=batch is not None and batch.random_numbers == "own",
+            repeats=replicates_said(found),
+            commands=_commands(found, kept),
+            kept=kept,
+            program=PROGRAM,
         )
         write_here(beside / "report.html", page)
     return found.folder / "report.html"

@@ -11,7 +11,6 @@ import shlex
 from pathlib import Path
 
 import matplotlib
-import pandas as pd
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
@@ -20,7 +19,7 @@ from sim.catalogue.measures import CATALOGUE, measures_of_runs
 from sim.compiling import sources_hash
 from sim.evidence.claims import verdicts
 from sim.files import folder_at, write_here
-from sim.report.drawing import image, styled
+from sim.report.drawing import Facts, image, styled
 from sim.report.figures import chosen
 from sim.report.figures.session import told_session
 from sim.report.text import environment
@@ -39,24 +38,13 @@ PROGRAM = {
 }  # fmt: skip
 
 
-def whole_run(run: Run) -> pd.DataFrame:
-    """The measures that are one number: name, meaning, value."""
-    names = measures_of_runs(run.scenario.design == "clinic")
-    return pd.DataFrame(
-        [{"measure": name, "meaning": CATALOGUE[name].definition, "value": measures.number(run, name)} for name in names]
-    )
-
-
-# ------------------------------------------------------------------------------------------------------- the figures
-
-
-def drawn(run: Run) -> dict[str, Figure]:
-    """The figures that have something to show, by name; first those of an experiment on the model."""
-    found: dict[str, Figure] = {}
+def drawn(run: Run) -> dict[str, tuple[Figure, Facts]]:
+    """The figures that have something to show, by name, with the facts of their words; first those of an experiment."""
+    found: dict[str, tuple[Figure, Facts]] = {}
     for name in chosen.shown(run):
-        which = {"session": told_session(run)["session"]} if name == "one_session" else {}
-        made = chosen.FIGURES[name].draw(run, **which)
-        found[name] = made if isinstance(made, Figure) else made.figure
+        which = {"session": told_session(run)} if name == "one_session" else {}
+        made, facts = chosen.FIGURES[name].with_facts(run, **which)
+        found[name] = (made if isinstance(made, Figure) else made.figure), facts
     return found
 
 
@@ -81,9 +69,6 @@ def saved(figure: Figure, path: Path) -> str:
         write_here(path.with_suffix(".svg"), svg)
         write_here(path.with_suffix(".png"), image(figure, "png", pil_kwargs={"compress_level": 1}))
     return f"data:image/svg+xml;base64,{base64.b64encode(svg).decode('ascii')}"
-
-
-# -------------------------------------------------------------------------------------------- doing it again, citing
 
 
 def origin(run: Run, folder: Path) -> dict[str, str]:
@@ -117,9 +102,6 @@ def cited(shown: list[Involved], parameters: list[Assumption]) -> list[Source]:
     return [sources()[key] for key in dict.fromkeys(keys)]
 
 
-# ------------------------------------------------------------------------------------------------------- the report
-
-
 def left_out(run: Run) -> list[str]:
     """Which usual figures are not shown, and why; nothing of one session, which only runs that ask for it have."""
     why: dict[str, list[str]] = {}
@@ -134,37 +116,37 @@ def write_report(run: Run, folder: str | Path) -> Path:
     folder = Path(folder)
     figures = folder_at(folder / "figures")
     shown, parameters = basis.involved(run.scenario), basis.assumptions(run.scenario)
-    page = (
-        environment()
-        .get_template("report.html.j2")
-        .render(
-            run=run,
-            scenario=run.scenario,
-            origin=origin(run, folder),
-            paragraph=answer.paragraph(run),
-            in_detail=answer.in_detail(run),
-            tables=tables.of_results(run),
-            therapy=any(arm.therapist is not None for arm in run.scenario.arms),
-            figures=[
-                {"name": name, **captions.of_figure(run, name), "source": Markup(saved(figure, figures / name))}
-                for name, figure in drawn(run).items()
-            ],
-            left_out=left_out(run),
-            counted=captions.counted(run),
-            measures=whole_run(run).to_dict("records"),
-            involved=shown,
-            also=basis.also_at_work(run.scenario),
-            verdicts=verdicts.said(),
-            verdicts_refused=verdicts.refused(),
-            sources=sources(),
-            sampling=caveats.sampling(run),
-            left_open=uncertainty.left_open(run),
-            assumptions=parameters,
-            conflicts=caveats.conflicts(run, shown),
-            design=caveats.design(run),
-            commands=commands(run),
-            program=PROGRAM,
-            cited=cited(shown, parameters),
-        )
+    template = environment().get_template("report.html.j2")
+    page = template.render(
+        run=run,
+        scenario=run.scenario,
+        origin=origin(run, folder),
+        paragraph=answer.paragraph(run),
+        in_detail=answer.in_detail(run),
+        tables=tables.of_results(run),
+        therapy=any(arm.therapist is not None for arm in run.scenario.arms),
+        figures=[
+            {"name": name, **captions.of_figure(run, name, facts), "source": Markup(saved(figure, figures / name))}
+            for name, (figure, facts) in drawn(run).items()
+        ],
+        left_out=left_out(run),
+        counted=captions.counted(run),
+        measures=[
+            {"measure": name, "meaning": CATALOGUE[name].definition, "value": measures.number(run, name)}
+            for name in measures_of_runs(run.scenario.design == "clinic")
+        ],
+        involved=shown,
+        also=basis.also_at_work(run.scenario),
+        verdicts=verdicts.said(),
+        verdicts_refused=verdicts.refused(),
+        sources=sources(),
+        sampling=caveats.sampling(run),
+        left_open=uncertainty.left_open(run),
+        assumptions=parameters,
+        conflicts=caveats.conflicts(run, shown),
+        design=caveats.design(run),
+        commands=commands(run),
+        program=PROGRAM,
+        cited=cited(shown, parameters),
     )
     return write_here(folder / "report.html", page)

@@ -36,9 +36,6 @@ def size_word(difference: float, spread: float) -> str:
     return next(word for most, word in SIZES if abs(difference) / spread < most)
 
 
-# ------------------------------------------------------------------------------------------------------ the paragraph
-
-
 def paragraph(run: Run) -> str:
     """The answer in one paragraph with numbers and intervals, for somebody who has never seen the project."""
     said = clinics.told(run) if run.scenario.design == "clinic" else _told(run)
@@ -109,9 +106,6 @@ def _anyway(run: Run) -> list[str]:
     if not with_it or not 0 < without / with_it < 1:
         return []
     return _say("anyway", arm=arm, month=month, with_it=with_it, without=without)
-
-
-# ------------------------------------------------------------------------------------------------------- the details
 
 
 def in_detail(run: Run) -> list[str]:

@@ -11,7 +11,7 @@ import inspect
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import zip_longest
+from itertools import chain, zip_longest
 from typing import Any, NamedTuple
 
 from sim.people.life import live_a_week
@@ -23,6 +23,7 @@ from sim.theory.parameters import LEVELS, OF_ATTACHMENT, PARAMETERS, Parameter
 from sim.theory.regions import REGIONS, lesioned
 from sim.theory.styles import style_name
 from sim.theory.triangle import CORNERS
+from sim.therapy.clinic.plan import Plan
 from sim.therapy.exchange import EXCHANGE
 from sim.therapy.links import SESSION_RULES, TAKEN_BY_VERBS
 from sim.therapy.policies import POLICIES
@@ -110,9 +111,6 @@ class Assumption(NamedTuple):
     source: str
 
 
-# ---------------------------------------------------------------------------------------------------------- levers
-
-
 def set_by(arm: Arm) -> dict[tuple[str, str], Any]:
     """Everything that an arm says beyond the usual model, by kind and name."""
     said: dict[tuple[str, str], Any] = {
@@ -129,7 +127,7 @@ def set_by(arm: Arm) -> dict[tuple[str, str], Any]:
     said |= {("link", name): value for name, value in arm.cut.items()}
     said |= {("quantity", name): value for name, value in arm.clamp.items()}
     said |= {("quantity", one.quantity): one for one in arm.force}
-    said |= _set_by_plan(arm)
+    said |= _set_by_plan(arm.clinic) if arm.clinic is not None else {}
     for role, person in (("client", arm.client), ("therapist", arm.therapist)):
         if person is not None and person.kind != "population":
             said[role, role] = (person.kind, person.anxiety, person.avoidance)
@@ -138,11 +136,8 @@ def set_by(arm: Arm) -> dict[tuple[str, str], Any]:
     return said
 
 
-def _set_by_plan(arm: Arm) -> dict[tuple[str, str], Any]:
+def _set_by_plan(plan: Plan) -> dict[tuple[str, str], Any]:
     """What an arm's clinic decides that works through the model; training moves the therapists' columns."""
-    plan = arm.clinic
-    if plan is None:
-        return {}
     said: dict[tuple[str, str], Any] = {("service", name): getattr(plan, name) for name in SERVICE if getattr(plan, name)}
     for programme in (PROGRAMMES[name] for name in plan.training if name in PROGRAMMES):
         for column, amount in programme.learned.items():
@@ -168,9 +163,6 @@ def levers(scenario: Scenario) -> tuple[Lever, ...]:
     return tuple(sorted(found, key=lambda lever: not lever.differs))
 
 
-# ------------------------------------------------------------------------------------------------------- equations
-
-
 @lru_cache(maxsize=1)
 def _functions() -> tuple[Equation, ...]:
     """Steps of the exchange in their order, then the other equations."""
@@ -188,6 +180,11 @@ def forms_of(parameter: str) -> set[str]:
     return {parameter} | {parameter.removeprefix(prefix) for prefix in PREFIXES if parameter.startswith(prefix)}
 
 
+def bare(name: str) -> str:
+    """A quantity's name without whose it is."""
+    return name.removeprefix("client_").removeprefix("therapist_")
+
+
 def equations_of(lever: Lever) -> tuple[Equation, ...]:
     """The equations (or, where none takes it, the verbs) that a lever moves directly."""
     if lever.kind == "parameter":
@@ -198,8 +195,7 @@ def equations_of(lever: Lever) -> tuple[Equation, ...]:
         taken = tuple(verb for verb in verbs if lever.name in TAKEN_BY_VERBS.get(verb.__name__, ()))
         return found or tuple(dict.fromkeys(rates)) or taken
     if lever.kind in ("column", "region"):
-        bare = lever.name.removeprefix("client_").removeprefix("therapist_")
-        return tuple(f for f in _functions() if bare in _takes(f))
+        return tuple(f for f in _functions() if bare(lever.name) in _takes(f))
     if lever.kind == "service":
         heeds = tuple(f for f in _functions() if set(TOLD) & _takes(f)) if lever.name == "feedback" else ()
         return (*heeds, *SERVICE[lever.name][0])
@@ -223,15 +219,9 @@ def equations_of(lever: Lever) -> tuple[Equation, ...]:
 def readers(equations: Iterable[Equation]) -> tuple[Equation, ...]:
     """The equations that read what these write within an exchange; what lasts is not followed."""
     direct = set(equations)
-    written = {
-        name.removeprefix("client_").removeprefix("therapist_")
-        for step in EXCHANGE if step.equation in direct for name in step.writes
-    } - LASTING  # fmt: skip
+    written = {bare(name) for step in EXCHANGE if step.equation in direct for name in step.writes} - LASTING
     wanted = written | {f"partner_{name}" for name in written}
     return tuple(f for f in _functions() if f not in direct and wanted & _takes(f))
-
-
-# ----------------------------------------------------------------------------------------------------------- claims
 
 
 def _styles(scenario: Scenario, role: str) -> set[str]:
@@ -248,10 +238,9 @@ def _styles(scenario: Scenario, role: str) -> set[str]:
 
 def _weights(lever: Lever, scenario: Scenario) -> dict[str, tuple[float, tuple[str, ...]]]:
     """Claims that one lever puts to work: how much (the strongest 1), and through which equations."""
-    direct = equations_of(lever)
+    direct, allowed = equations_of(lever), _allowed(lever, scenario)
     shares: dict[str, float] = {}
     through: dict[str, list[str]] = {}
-    allowed = _allowed(lever, scenario)
     chain = [(f, 1.0) for f in direct]
     if allowed is None and lever.kind in ("parameter", "column", "region", "step", "link", "quantity"):
         chain += [(f, AT_ONE_REMOVE) for f in readers(direct)]
@@ -285,21 +274,16 @@ def _allowed(lever: Lever, scenario: Scenario) -> set[str] | None:
 
 def involved(scenario: Scenario) -> list[Involved]:
     """The claims that this scenario puts to work, the most involved first; at most ``MOST_CLAIMS``."""
-    weight: dict[str, float] = {}
-    through: dict[str, list[str]] = {}
-    because: dict[str, list[str]] = {}
+    at_work: dict[str, list[tuple[float, tuple[str, ...], str]]] = {}
     for lever in levers(scenario):
         for tag, (share, names) in _weights(lever, scenario).items():
-            weight[tag] = weight.get(tag, 0.0) + share * (DIFFERS if lever.differs else SET)
-            through.setdefault(tag, []).extend(names)
-            because.setdefault(tag, []).append(lever.said)
-    known = list(claims())
-    ranked = sorted(weight, key=lambda tag: (-weight[tag], known.index(tag)))[:MOST_CLAIMS]
-    return [
-        Involved(claims()[tag], tuple(dict.fromkeys(through[tag])), tuple(dict.fromkeys(because[tag])), weight[tag])
-        for tag in ranked
-        if weight[tag] >= LEAST_SHARE * weight[ranked[0]]
-    ]
+            at_work.setdefault(tag, []).append((share * (DIFFERS if lever.differs else SET), names, lever.said))
+    found = []
+    for tag in sorted(at_work, key=list(claims()).index):
+        weights, through, because = zip(*at_work[tag], strict=True)
+        found.append(Involved(claims()[tag], tuple(dict.fromkeys(chain(*through))), tuple(dict.fromkeys(because)), sum(weights)))
+    found.sort(key=lambda one: -one.weight)
+    return [one for one in found[:MOST_CLAIMS] if one.weight >= LEAST_SHARE * found[0].weight]
 
 
 def also_at_work(scenario: Scenario) -> list[Claim]:
@@ -312,9 +296,6 @@ def also_at_work(scenario: Scenario) -> list[Claim]:
     return [c for c in claims().values() if c.kind == "mechanism" and c.id in running - shown]
 
 
-# ---------------------------------------------------------------------------------------------------------- parameters
-
-
 def assumptions(scenario: Scenario) -> list[Assumption]:
     """The assumed parameters that the comparison rests on, at most ``MOST_PARAMETERS``.
 
@@ -324,9 +305,8 @@ def assumptions(scenario: Scenario) -> list[Assumption]:
     """
     moving = [lever for lever in levers(scenario) if lever.differs] or list(levers(scenario))
     changed = [_changed(lever, scenario) for lever in moving if lever.kind in ("parameter", "column")]
-    queues = [strengths(lever, scenario) for lever in moving]
     taken = {row.name: row for row in changed}
-    for n in in_turn(queues):
+    for n in in_turn(strengths(lever, scenario) for lever in moving):
         taken.setdefault(n.name, _row(n))
     return list(taken.values())[:MOST_PARAMETERS]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sim.report.drawing import Facts
 from sim.report.figures.chosen import FIGURES, words
 from sim.report.text import environment, paragraphs
 from sim.simulation.tables import Run
@@ -18,11 +19,12 @@ def counted(run: Run) -> str:
     return f"{len(c):,} simulated courses{of}, {len(run.sessions):,} sessions"
 
 
-def of_figure(run: Run, name: str) -> dict[str, str]:
-    """A figure's ``title``, its ``caption``, and what is to be ``seen`` in it, with its key numbers."""
+def of_figure(run: Run, name: str, facts: Facts | None = None) -> dict[str, str]:
+    """A figure's ``title``, its ``caption``, and what is to be ``seen`` in it, with its key numbers: the facts that it was drawn
+    with, for which it is drawn here where there are none."""
     scenario = run.scenario
     design = {"scenario": scenario, "clinic": scenario.design == "clinic", "crossed": scenario.design == "crossed"}
-    facts = {**design, **FIGURES[name].facts(run)}
+    facts = {**design, **(facts if facts is not None else FIGURES[name].with_facts(run)[1])}
     templates = {part: environment().from_string(words()[name][part]) for part in ("title", "caption", "seen")}
     said = {part: " ".join(paragraphs(template.render(facts))) for part, template in templates.items()}
     caption = f"{said['caption']} Scenario {scenario.name}, seed {run.seed}; {counted(run)}. Synthetic data."

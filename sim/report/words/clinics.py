@@ -64,14 +64,15 @@ class Said:
         row = self.rows.get((measure, arm))
         return "–" if row is None else signed_interval(row, CATALOGUE[measure].digits, "difference")
 
+    def ends(self, measure: str, arms: Iterable[str]) -> tuple[str, str]:
+        """The arms with the lowest and with the highest value."""
+        found = {arm: self.mean(measure, arm) for arm in arms}
+        return min(found, key=lambda arm: found[arm]), max(found, key=lambda arm: found[arm])
+
     def extremes(self, measure: str, arms: Iterable[str] | None = None) -> str:
         """Lowest to highest value of a measure, with the arms."""
-        found = {arm: self.mean(measure, arm) for arm in (self.treating if arms is None else arms)}
-        ends = [pick(found, key=lambda arm: found[arm]) for pick in (min, max)]
-        return " to ".join(f"{number(found[arm], CATALOGUE[measure].digits)} ({arm_name(arm)})" for arm in ends)
-
-
-# --------------------------------------------------------------------------------------- a service, or several alike
+        digits, ends = CATALOGUE[measure].digits, self.ends(measure, self.treating if arms is None else arms)
+        return " to ".join(f"{number(self.mean(measure, arm), digits)} ({arm_name(arm)})" for arm in ends)
 
 
 def told(run: Run) -> list[str]:
@@ -80,56 +81,53 @@ def told(run: Run) -> list[str]:
         return _say("nobody_came")
     if not asked.treating(run):
         return _say("nobody_seen", said=Said(run), arm=run.scenario.arms[0].name)
-    return next((tell(run) for asked, tell, _ in _TOLD if asked(run)), []) or _one(run)
+    said = Said(run)
+    return next((tell(run, said) for asked, tell, _ in _TOLD if asked(run)), []) or _one(run, said)
 
 
-def _who_is_seen(run: Run, arm: str) -> list[str]:
+def _who_is_seen(run: Run, said: Said, arm: str) -> list[str]:
     """Who waits and who is lost, and in what the lost differ."""
     p = cm.people(run)
     p = p[p["arm"] == arm]
     each = p.assign(lost=p["state"] == "lost waiting").groupby(["replicate", "lost"])["distress_arrival"].mean().unstack()
     less = mean_interval((each[True] - each[False]).dropna()) if True in each and False in each else None
-    return _say("who_is_seen", said=Said(run), arm=arm, less=less if less and excludes_zero(less) else None)
+    return _say("who_is_seen", said=said, arm=arm, less=less if less and excludes_zero(less) else None)
 
 
-def _first_free(run: Run) -> list[str]:
+def _first_free(run: Run, said: Said) -> list[str]:
     """Who is seen; distress at the end and later, below that of the same people when nobody is seen."""
-    arm, table = asked.treating(run)[0], cm.follow_up(run)
+    arm, table = said.treating[0], cm.follow_up(run)
     rows = table[(table["arm"] == arm) & (table["measure"] == "distress") & (table["when"] != "arrival")].to_dict("records")
     below = [{"when": row["when"], **scaled(row, -1, "difference")} for row in rows]
     if not below or below[0]["when"] != "end" or np.isnan(below[0]["mean"]):
-        return _who_is_seen(run, arm)
+        return _who_is_seen(run, said, arm)
     known = below[0]["low"] > 0 and len(below) > 1
     left = below[-1]["mean"] / below[0]["mean"] if known else np.nan
-    return [*_who_is_seen(run, arm), *_say("what_is_left", end=below[0], later=below[1:], left=left)]
+    return [*_who_is_seen(run, said, arm), *_say("what_is_left", end=below[0], later=below[1:], left=left)]
 
 
-def _one(run: Run) -> list[str]:
+def _one(run: Run, said: Said) -> list[str]:
     """A clinic, or several arms, of which nothing more particular is asked: how it goes, and what lies between therapists."""
-    said = Said(run)
-    waits = _who_is_seen(run, said.usual)
+    waits = _who_is_seen(run, said, said.usual)
     if not said.has(ALLIANCE):
         return waits
     alone = len(run.scenario.arms) == 1
-    return [*waits, *_say("rated", said=said), *_between_therapists(run), *_say("each_other", said=said, alone=alone)]
+    return [*waits, *_say("rated", said=said), *_between_therapists(run, said), *_say("each_other", said=said, alone=alone)]
 
 
-def _between_therapists(run: Run) -> list[str]:
+def _between_therapists(run: Run, said: Said) -> list[str]:
     found = {what: vars(e) for what, e in asked.therapist_effects_of(run, cm.reference(run.scenario)).items() if e is not None}
     return _say("between_therapists", found=found) if found else []
 
 
-def _attachment_later(run: Run) -> list[str]:
+def _attachment_later(run: Run, said: Said) -> list[str]:
     table = cm.follow_up(run)
     last = list(dict.fromkeys(table["when"]))[-1]
-    mine = table[(table["when"] == last) & (table["arm"] == asked.treating(run)[0]) & (table["measure"] != "distress")]
+    mine = table[(table["when"] == last) & (table["arm"] == said.treating[0]) & (table["measure"] != "distress")]
     return _say("attachment_later", when=last, rows=mine.to_dict("records")) if len(mine) else []
 
 
-# ----------------------------------------------------------------------------------------------- trials and feedback
-
-
-def _trial(run: Run) -> list[str]:
+def _trial(run: Run, said: Said) -> list[str]:
     """How near trials come to the truth, and what forgetting the therapists would do."""
     estimates, true, arms = trial.trial_estimates(run), trial.true_effects(run), trial.trial_arms(run)
     rows = {row["outcome"]: row for row in true.to_dict("records")}
@@ -153,7 +151,7 @@ def _trial(run: Run) -> list[str]:
     return _say("trial", arm=several, n=int(true["trials"].max()), found=found, counts=counts)
 
 
-def _trial_detail(run: Run) -> list[str]:
+def _trial_detail(run: Run, said: Said) -> list[str]:
     """What it costs to forget that clients share therapists."""
     estimates = trial.trial_estimates(run)
     every = estimates[estimates["outcome"] == "wai_client"]
@@ -167,19 +165,16 @@ def _trial_detail(run: Run) -> list[str]:
     return _say("trial_detail", clients=clients, therapists=therapists, narrow=narrow, first=first, shares=shares)
 
 
-def _feedback(run: Run) -> list[str]:
+def _feedback(run: Run, said: Said) -> list[str]:
     arm, table = next(name for name, plan in asked.plans(run).items() if plan.feedback), cm.off_track(run)
     rows = {(r["group"], r["measure"]): r for r in table[table["arm"] == arm].to_dict("records")}
     known = ("at risk", "dropout") in rows
     groups = {g: [rows[g, m] for m in ("dropout", DISTRESS)] for g in ("at risk", "others")} if known else {}
-    return _say("feedback", said=Said(run), arm=arm, groups=groups, early=cm.EARLY_SESSION)
+    return _say("feedback", said=said, arm=arm, groups=groups, early=cm.EARLY_SESSION)
 
 
-# -------------------------------------------------------------------------------------------------- years, readings
-
-
-def _years(run: Run) -> list[str]:
-    table, said = cm.over_years(run), Said(run)
+def _years(run: Run, said: Said) -> list[str]:
+    table = cm.over_years(run)
     last = {what: table[table["what"] == what]["year"].max() for what in ("anxiety", "avoidance", "alliance")}
     rows = {(r["what"], r["arm"]): r for r in table.to_dict("records") if r["year"] == last[r["what"]]}
     first = table[table["arm"] == said.usual].groupby("what")["mean"].first()
@@ -189,19 +184,15 @@ def _years(run: Run) -> list[str]:
     return _say("years", said=said, rows=rows, last=last, first=first, rated=rated, apart=apart, trained=trained)
 
 
-def _readings(run: Run) -> list[str]:
-    said, fit = Said(run), {row["arm"]: row for row in cm.pair_compatibility(run).to_dict("records")}
+def _readings(run: Run, said: Said) -> list[str]:
+    fit = {row["arm"]: row for row in cm.pair_compatibility(run).to_dict("records")}
     share = {arm: asked.therapist_effects_of(run, arm)["alliance"] for arm in said.treating}
-    mean = {arm: said.mean("dropout", arm) for arm in said.treating}
-    low, high = (pick(mean, key=lambda arm: mean[arm]) for pick in (min, max))
+    low, high = said.ends("dropout", said.treating)
     return _say("readings", said=said, fit=fit, share=share, low=low, high=high)
 
 
-# ------------------------------------------------------------------------------------------------------------- rules
-
-
-def _rules(run: Run) -> list[str]:
-    said, rule = Said(run), {arm: plan.matching for arm, plan in asked.plans(run).items()}
+def _rules(run: Run, said: Said) -> list[str]:
+    rule = {arm: plan.matching for arm, plan in asked.plans(run).items()}
     real = [arm for arm in said.treating if rule[arm] not in NO_RULES]
     means = {arm: said.mean(ALLIANCE, arm) for arm in real}
     other = [arm for arm in real if arm != said.usual]
@@ -212,27 +203,20 @@ def _rules(run: Run) -> list[str]:
     )  # fmt: skip
 
 
-def _rules_detail(run: Run) -> list[str]:
+def _rules_detail(run: Run, said: Said) -> list[str]:
     """Every rule against the first, with what must be said of those that are none."""
-    said = Said(run)
-    met = {arm: said.mean("insecurity_met", arm) for arm in said.treating}
-    low, high = (pick(met, key=lambda arm: met[arm]) for pick in (min, max))
+    low, high = said.ends("insecurity_met", said.treating)
     marks = {arm: asked.remark_on(run, arm) for arm in said.others}
-    return _say("rules_detail", said=said, met=met, low=low, high=high, marks=marks)
-
-
-# ------------------------------------------------------------------------------------------------- leaving and load
+    return _say("rules_detail", said=said, low=low, high=high, marks=marks)
 
 
 def _handed_over(run: Run, against: str | None = None) -> dict[str, dict[str, Any]]:
     """For each arm, what losing a therapist changes, by measure."""
-    found: dict[str, dict[str, Any]] = {}
-    for row in cm.handed_over(run, against).to_dict("records"):
-        found.setdefault(row["arm"], {})[row["measure"]] = row
-    return found
+    rows = cm.handed_over(run, against).to_dict("records")
+    return {arm: {row["measure"]: row for row in rows if row["arm"] == arm} for arm in dict.fromkeys(row["arm"] for row in rows)}
 
 
-def _leaving(run: Run) -> list[str]:
+def _leaving(run: Run, said: Said) -> list[str]:
     found = _handed_over(run)
     if not found:
         return []
@@ -259,9 +243,9 @@ def _saved(run: Run) -> dict[str, Any] | None:
     return None
 
 
-def _load(run: Run) -> list[str]:
+def _load(run: Run, said: Said) -> list[str]:
     """Whether it is better to let people wait, from what becomes of everybody who came; waits and fatigue."""
-    said, times = Said(run), []
+    times = []
     for months in SINCE_ARRIVAL:
         if said.has(measure := f"distress_{months}_months"):
             rows = {arm: said.rows[measure, arm] for arm in said.others}
@@ -273,27 +257,25 @@ def _load(run: Run) -> list[str]:
     return _say("load", said=said, times=times, tired=tired)
 
 
-def _load_detail(run: Run) -> list[str]:
-    arms = [arm for arm in run.scenario.arms if arm.clinic is not None and arm.name in asked.treating(run)]
-    least = min(SINCE_ARRIVAL)
-    long = [arm.name for arm in arms if arm.clinic is not None and arm.sessions * arm.clinic.session_every > 4 * least]
-    return _say("load_detail", said=Said(run), long=long, least=least)
+def _load_detail(run: Run, said: Said) -> list[str]:
+    plans, least = asked.plans(run), min(SINCE_ARRIVAL)
+    arms = [arm for arm in run.scenario.arms if arm.name in plans]
+    long = [arm.name for arm in arms if arm.sessions * plans[arm.name].session_every > 4 * least]
+    return _say("load_detail", said=said, long=long, least=least)
 
 
-# -------------------------------------------------------------------------------------------------------------- when
-
-Tell = Callable[[Run], list[str]]
+Tell = Callable[[Run, Said], list[str]]
 #: When, what stands in the paragraph, and what is said in detail.
 _TOLD: tuple[tuple[Callable[[Run], bool], Tell, Tell], ...] = (
     (asked.holds_a_trial, _trial, _trial_detail),
-    (asked.gives_feedback, _feedback, lambda run: []),
-    (asked.lasts_years, _years, lambda run: []),
+    (asked.gives_feedback, _feedback, lambda run, said: []),
+    (asked.lasts_years, _years, lambda run, said: []),
     (asked.is_contested, _readings, _between_therapists),
     (lambda run: asked.differs(run, "matching"), _rules, _rules_detail),
     (
         lambda run: asked.differs(run, "turnover", "quitting_base", "quitting_fatigue_gain", "hand_over_share"),
         _leaving,
-        lambda run: _say("all_together", said=Said(run)),
+        lambda run, said: _say("all_together", said=said),
     ),
     (asked.puts_work_to_the_test, _load, _load_detail),
     (asked.follows_up, _first_free, _attachment_later),
@@ -309,4 +291,4 @@ def in_detail(run: Run) -> list[str]:
         where = everybody.loc[everybody["arm"] == said.usual, "state"].value_counts(normalize=True)
         states = {STATES.get(str(state), str(state)): share for state, share in where.items() if share >= 0.005}
         out = _say("what_became", said=said, states=states, reliable=cm.RELIABLE_CHANGE)
-    return out + next((tell(run) for asked, _, tell in _TOLD if asked(run)), [])
+    return out + next((tell(run, said) for asked, _, tell in _TOLD if asked(run)), [])

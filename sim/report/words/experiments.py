@@ -48,9 +48,6 @@ def pushed(run: Run) -> bool:
     return asks_for(run, "triangle") or asks_for(run, "learned_strategies")
 
 
-# ------------------------------------------------------------------------------------------------------ one by one
-
-
 def _triangle(run: Run) -> list[str]:
     table = effects.triangle(run)
     if table["effect"].isna().any():  # with one client there is no SD
@@ -150,9 +147,6 @@ def _sites(run: Run) -> list[str]:
     )  # fmt: skip
 
 
-# ---------------------------------------------------------------------------------- two at a time, two people
-
-
 def _two_numbers(run: Run) -> list[str]:
     """What two things do, each alone and together."""
     arms, untreated = factors.factors(run.scenario), measures.untreated_differences(run)
@@ -198,9 +192,6 @@ def together(run: Run) -> list[str]:
     pairs = {name: [r for r in part if r["client"] != effects.EVERY] for name, part in rows.items()}
     kinds = {"client": client, "therapist": therapist}
     return _say("together", kinds=kinds, whole=whole, pairs=pairs, asked=asks_together(run))
-
-
-# ------------------------------------------------------------------------------------------------------------ when
 
 
 _EXPERIMENTS: tuple[tuple[Callable[[Run], bool], Callable[[Run], list[str]]], ...] = (

@@ -36,9 +36,8 @@ def answer(found: BatchResults) -> list[str]:
     for measure in SHOWN[found.clinic]:
         mine = plain[plain["measure"] == measure].sort_values("mean", kind="stable")
         if len(mine):
-            title, unit = CATALOGUE[measure].title, CATALOGUE[measure].plain_unit
             ends = [{**row, "where": names[row["point"]]} for row in mine.iloc[[0, -1]].to_dict("records")]
-            ranges.append({"title": title, "unit": unit, "n": len(mine), "ends": ends})
+            ranges.append({"title": CATALOGUE[measure].titled(plain=True), "n": len(mine), "ends": ends})
     points, failed = len(found.points), len(found.failures)
     return _say("answer", points=points, repeats=replicates_said(found), known=how_known(found), failed=failed, ranges=ranges)
 

@@ -80,7 +80,7 @@ def _by_measure(name: str, title: str, table: pd.DataFrame, value: str, caption:
     rows = {(r["measure"], r["arm"]): r for r in table.to_dict("records") if not np.isnan(r[value])}
     arms = list(dict.fromkeys(table["arm"]))
     cells = [
-        [f"{m.title} ({m.unit})", *(write(rows[key, a], m.digits, value) if (key, a) in rows else "–" for a in arms)]
+        [m.titled(), *(write(rows[key, a], m.digits, value) if (key, a) in rows else "–" for a in arms)]
         for key, m in CATALOGUE.items()
         if (table["measure"] == key).any()
     ]

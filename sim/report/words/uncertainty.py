@@ -26,9 +26,6 @@ NOUNS = {
 MOST_PRINTED = 32
 
 
-# ---------------------------------------------------------------------------------------------------------- the table
-
-
 def heads_and_rows(run: Run, most: int | None = None) -> tuple[list[str], list[list[str]]]:
     """The table as shown, a row per arm and measure; of one longer than ``most`` only differences in the weightiest measures."""
     table = two_intervals(run)
@@ -41,12 +38,10 @@ def heads_and_rows(run: Run, most: int | None = None) -> tuple[list[str], list[l
     rows = []
     for r in table.to_dict("records"):
         m, mark = described(run.scenario, r["measure"]), " *" if r["outside"] else ""
-        title = f"{m.title}, difference ({m.difference_unit})" if r["measure"].endswith(DIFFERENCE) else f"{m.title} ({m.unit})"
-        digits = m.digits
-        rows.append([
-            r["arm"], title, number(r["value"], digits) + mark, interval(r, "sampling", digits),
-            interval(r, "parameter", digits), number(r["median"], digits), percent(r["same_side"]),
-        ])  # fmt: skip
+        title = f"{m.title}, difference ({m.difference_unit})" if r["measure"].endswith(DIFFERENCE) else m.titled()
+        both = [interval(r, kind, m.digits) for kind in ("sampling", "parameter")]
+        rows.append([r["arm"], title, number(r["value"], m.digits) + mark, *both, number(r["median"], m.digits)])
+        rows[-1].append(percent(r["same_side"]))
     return heads, rows
 
 
@@ -61,9 +56,6 @@ def table_of_intervals(run: Run) -> dict[str, Any]:
     )  # fmt: skip
     return {"id": "two-intervals", "title": "Sampling and parameter uncertainty", "heads": heads, "rows": rows,
             "caption": " ".join(caption), "names": 2}  # fmt: skip
-
-
-# -------------------------------------------------------------------------------------------------------- in sentences
 
 
 def widths(row: Row) -> tuple[float, float]:

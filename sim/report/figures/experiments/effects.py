@@ -10,10 +10,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.patches import FancyArrowPatch, Rectangle
 
+from sim.catalogue.measures import CATALOGUE
 from sim.evidence import imaging
 from sim.evidence.claims import effects
 from sim.report import drawing
-from sim.report.drawing import BLUE, INK, ORANGE, QUIET, Shown
+from sim.report.drawing import BLUE, INK, ORANGE, QUIET, Facts
 from sim.report.text import capital, excludes_zero, plain, ranged, scaled, short, signed, spaced
 from sim.simulation.tables import Run
 from sim.theory.regions import CONTAINS, REGIONS, SITES
@@ -25,26 +26,19 @@ _PUSHES = {"empathy": "{} of the response scale", "attachment": "{} ECR points o
 FULL_COLOUR = 1.0
 
 
-# -------------------------------------------------------------------------------------------------------- triangle
+def pushes_corners(run: Run) -> bool:
+    """Whether arms push one corner of the triangle and hold another."""
+    return not run.sessions.empty and not effects.triangle(run).empty
 
 
-def pushed_by(row: Any) -> str:
-    """What was pushed by how much, and what was held, in words."""
-    push = _PUSHES[row["pushed"]].format(plain(row["by"], "+"))
-    return f"{push} ({signed(row['push_sd'])} SD), {row['held']} held"
-
-
-@drawing.in_style
-def triangle(run: Run, fig: Figure | SubFigure | None = None) -> Figure | SubFigure:
+@drawing.figure(10.4, 4.8, asked=pushes_corners)
+def triangle(run: Run, fig: Figure | SubFigure) -> Facts:
     """Directed effects between empathy, attachment and alliance: one corner pushed, a second held, the third answers.
-
-    Returns the figure, or ``fig`` where one is given.
 
     >>> sim.plots.triangle(small("triangle_clamps"))
     <Picture size ...>
     """
     table = effects.triangle(run)
-    fig = fig or drawing.picture(10.4, 4.8)
     left, right = fig.subplots(1, 2, width_ratios=[1.05, 0.8])
     left.set_axis_off()
     left.set(xlim=(0, 1), ylim=(0, 1), title="Width of an arrow: effect on the corner it points to")
@@ -53,10 +47,15 @@ def triangle(run: Run, fig: Figure | SubFigure | None = None) -> Figure | SubFig
         left.set_title("")
         right.set_yticks([])
         drawing.nothing_to_show(right, "no arm pushes one corner and holds another")
-    else:
-        _arrows(left, table)
-        _effects(right, table)
-    return drawing.finished(run, fig)
+        return {}
+    rows = table.to_dict("records")
+    for row in rows:
+        push = _PUSHES[row["pushed"]].format(plain(row["by"], "+"))
+        row["done"] = f"{push} ({signed(row['push_sd'])} SD), {row['held']} held"
+    _arrows(left, rows)
+    _effects(right, rows)
+    least, most = int(table["n"].min()), int(table["n"].max())
+    return {"rows": rows, "clients": f"{least:,}" if least == most else f"{least:,} to {most:,}"}
 
 
 def _colour(row: Any) -> tuple[str, Any]:
@@ -66,10 +65,10 @@ def _colour(row: Any) -> tuple[str, Any]:
     return (BLUE, "-") if row["effect"] > 0 else (ORANGE, (0, (3, 1.2)))
 
 
-def _arrows(ax: Axes, table: pd.DataFrame) -> None:
+def _arrows(ax: Axes, rows: list[dict[Any, Any]]) -> None:
     """Six arrows; each keeps to the right of its way, so that two opposite ones lie side by side."""
-    most = max(float(table["effect"].abs().max()), 1e-9)
-    for row in table.to_dict("records"):
+    most = max(1e-9, *(abs(row["effect"]) for row in rows))
+    for row in rows:
         start, end = (np.array(_PLACES[row[name]]) for name in ("pushed", "free"))
         along = end - start
         aside = np.array([along[1], -along[0]]) / np.hypot(*along)
@@ -93,34 +92,33 @@ def _arrows(ax: Axes, table: pd.DataFrame) -> None:
                 bbox={"boxstyle": "round,pad=0.45", "facecolor": "white", "edgecolor": INK, "linewidth": 1.2})  # fmt: skip
 
 
-def _effects(ax: Axes, table: pd.DataFrame) -> None:
+def _effects(ax: Axes, rows: list[dict[Any, Any]]) -> None:
     """A row for each arrow: effect with interval, and in words what was pushed and held."""
-    for y, row in enumerate(table.to_dict("records")):
+    for y, row in enumerate(rows):
         colour, _ = _colour(row)
         drawing.bar(ax, row, y, colour, "effect", size=8, width=2)
         drawing.dot(ax, row["effect"], y, colour, "o" if row["effect"] > 0 else "s", 5.5)
     drawing.zero(ax)
-    low, high = min(0.0, float(table["low"].min())), max(0.0, float(table["high"].max()))
+    low, high = min(0.0, *(row["low"] for row in rows)), max(0.0, *(row["high"] for row in rows))
     room = 0.08 * max(high - low, 0.05)
-    ax.set(xlim=(low - room, high + room), ylim=(len(table) - 0.5, -0.5))
-    labels = [f"{r['pushed']} → {r['free']}\n{pushed_by(r)}" for r in table.to_dict("records")]
-    ax.set_yticks(range(len(table)), labels, fontsize=7.5, linespacing=1.3)
+    ax.set(xlim=(low - room, high + room), ylim=(len(rows) - 0.5, -0.5))
+    labels = [f"{row['pushed']} → {row['free']}\n{row['done']}" for row in rows]
+    ax.set_yticks(range(len(rows)), labels, fontsize=7.5, linespacing=1.3)
 
 
-# ---------------------------------------------------------------------------------------------------- lesion table
+#: Lesions of single regions from which they make a table.
+LEAST_LESIONS = 4
 
 
-def region_words(region: str, depth: int, left: float) -> str:
-    """A row's name: indented below the whole that contains it; how much is left where it was not removed."""
-    title = REGIONS[region].full_title if region in REGIONS else f"{spaced(region)} cortex (all below)"
-    return "      " * depth + title + (f", {100 * left:.0f} % left" if left else "")
+def lesions(run: Run) -> int:
+    """How many arms weaken one region each and do nothing else, as far as they have effects."""
+    found = sum(effects.lesioned_region(arm) is not None for arm in run.scenario.arms)
+    return found if found and not effects.lesion_effects(run).empty else 0
 
 
-@drawing.in_style
-def lesion_table(run: Run, fig: Figure | SubFigure | None = None) -> Figure | SubFigure:
+@drawing.figure(asked=lambda run: lesions(run) >= LEAST_LESIONS)
+def lesion_table(run: Run, fig: Figure | SubFigure) -> Facts:
     """Region by process: what removing each region of each person does, beside the same people with everything intact.
-
-    Returns the figure, or ``fig`` where one is given.
 
     >>> sim.plots.lesion_table(small("region_lesions"))
     <Picture size ...>
@@ -129,8 +127,8 @@ def lesion_table(run: Run, fig: Figure | SubFigure | None = None) -> Figure | Su
     roles = [role for role in ("therapist", "client") if (table["role"] == role).any()]
     counts = [table.loc[table["role"] == role, "arm"].nunique() for role in roles]
     if table.empty:
-        return drawing.empty(run, fig, "no arm weakens one region and does nothing else")
-    fig = fig or drawing.picture(10.4, 2.3 + 0.285 * sum(counts))
+        return drawing.empty(fig, "no arm weakens one region and does nothing else")
+    drawing.sized(fig, 10.4, 2.3 + 0.285 * sum(counts))
     axes = list(np.atleast_1d(fig.subplots(len(roles), 1, sharex=True, height_ratios=counts)))
     image: Any = None
     for ax, role in zip(axes, roles, strict=True):
@@ -138,10 +136,19 @@ def lesion_table(run: Run, fig: Figure | SubFigure | None = None) -> Figure | Su
         ax.set_title(f"Removed from the {role}", pad=6)
         ax.tick_params(labelbottom=ax is axes[-1], length=0)
     axes[-1].set_xlabel("process, as the session tables hold it; framed: coded in, without a frame: it emerges")
-    bar = fig.colorbar(image, ax=axes, fraction=0.02, pad=0.01, aspect=45, extend="both")
-    bar.set_label("effect (SD of clients with everything intact); colours are full from ±1 SD on")
-    bar.outline.set_visible(False)
-    return drawing.finished(run, fig)
+    said = "effect (SD of clients with everything intact); colours are full from ±1 SD on"
+    drawing.key(fig, image, axes, said, fraction=0.02, pad=0.01, aspect=45, extend="both")
+    rows = table.to_dict("records")
+    return {
+        "removals": table["arm"].nunique(),
+        "largest": [
+            max((r for r in rows if r["process"] == process), key=lambda r: abs(r["effect"]) if not r["own"] else 0.0)
+            for process in effects.PROCESSES
+        ],
+        "wholes": list(CONTAINS),
+        "certain": sum(excludes_zero(row) for row in rows),
+        "effects": int((~table["own"]).sum()),
+    }
 
 
 def _heat(ax: Axes, table: pd.DataFrame) -> Any:
@@ -159,8 +166,11 @@ def _heat(ax: Axes, table: pd.DataFrame) -> Any:
             ax.add_patch(Rectangle((x - 0.44, y - 0.38), 0.88, 0.76, fill=False, linewidth=1.1, linestyle="-",
                                    edgecolor="white" if dark else "#333333"))  # fmt: skip
     ax.set_xticks(range(len(processes)), [p.replace("'s ", "'s\n") for p in processes])
-    first = table.drop_duplicates("arm")
-    labels = [region_words(r["region"], r["depth"], r["left"]) for r in first.to_dict("records")]
+    labels = []  # indented below the whole that contains it; how much is left where it was not removed
+    for row in table.drop_duplicates("arm").to_dict("records"):
+        region, left = row["region"], f", {100 * row['left']:.0f} % left" if row["left"] else ""
+        title = REGIONS[region].full_title if region in REGIONS else f"{spaced(region)} cortex (all below)"
+        labels.append("      " * row["depth"] + title + left)
     ax.set_yticks(range(len(arms)), labels, ha="left")
     ax.tick_params(axis="y", pad=172)
     ax.set_xticks(np.arange(-0.5, len(processes)), minor=True)
@@ -173,21 +183,23 @@ def _heat(ax: Axes, table: pd.DataFrame) -> Any:
     return image
 
 
-# ----------------------------------------------------------------------------------------------------------- sites
-
 _WHOSE = {"client": "the client's signal", "therapist": "the therapist's signal", "both": "mean of both"}
 
 
-@drawing.in_style
-def eeg_sites(run: Run, fig: Figure | SubFigure | None = None) -> Figure | SubFigure:
-    """Correlation of a simulated EEG signal with the alliance, by site: between clients, and from session to session.
+def sites_of_both(run: Run) -> list[dict[Any, Any]]:
+    """A row a site: the correlation of the mean of both people's signals with the alliance, in the first arm."""
+    table = imaging.site_alliance(run)
+    return table[(table["role"] == "both") & (table["arm"] == table["arm"].iloc[0])].to_dict("records")
 
-    Returns the figure, or ``fig`` where one is given.
+
+#: Scenarios that name the electrode noise ask for the read-out.
+@drawing.figure(asked=lambda run: not run.sessions.empty and any("eeg_noise_sd" in arm.parameters for arm in run.scenario.arms))
+def eeg_sites(run: Run, fig: Figure | SubFigure) -> Facts:
+    """Correlation of a simulated EEG signal with the alliance, by site: between clients, and from session to session.
 
     >>> sim.plots.eeg_sites(small("eeg_sites"))
     <Picture size ...>
     """
-    fig = fig or drawing.picture(9.6, 4.0)
     axes = fig.subplots(1, 2, sharey=True)
     table = imaging.site_alliance(run)
     table = table[table["arm"] == table["arm"].iloc[0]] if len(table) else table
@@ -212,85 +224,33 @@ def eeg_sites(run: Run, fig: Figure | SubFigure | None = None) -> Figure | SubFi
         axes[0].legend(loc="upper right", fontsize=8)
     else:
         drawing.nothing_to_show(axes[0], "no session was held")
-    return drawing.finished(run, fig, remark=" · simulated signals, not recordings")
+    return {
+        "rows": sites_of_both(run) if len(table) else [],
+        "sites": SITES,
+        "prefrontal": [name for name, region in REGIONS.items() if region.site == "prefrontal"],
+        "least": imaging.LEAST_SESSIONS,
+        "remark": " · simulated signals, not recordings",
+    }
 
 
-#: Lesions of single regions from which they make a table.
-LEAST_LESIONS = 4
-
-
-def pushes_corners(run: Run) -> bool:
-    """Whether arms push one corner of the triangle and hold another."""
-    return not run.sessions.empty and not effects.triangle(run).empty
-
-
-def lesions(run: Run) -> int:
-    """How many arms weaken one region each and do nothing else, as far as they have effects."""
-    found = sum(effects.lesioned_region(arm) is not None for arm in run.scenario.arms)
-    return found if found and not effects.lesion_effects(run).empty else 0
-
-
-def asks_for_sites(run: Run) -> bool:
-    """Whether the scenario names the electrode noise, by which it asks for the read-out."""
-    return not run.sessions.empty and any("eeg_noise_sd" in arm.parameters for arm in run.scenario.arms)
-
-
-def _pushes(run: Run) -> dict[str, Any]:
-    table = effects.triangle(run)
-    low, high = int(table["n"].min()), int(table["n"].max())
-    rows = [{**r, "done": pushed_by(r)} for r in table.to_dict("records")]
-    return {"rows": rows, "clients": f"{low:,}" if low == high else f"{low:,} to {high:,}"}
-
-
-def _removals(run: Run) -> dict[str, Any]:
-    table = effects.lesion_effects(run)
-    rows = table.to_dict("records")
-    largest = [
-        max((r for r in rows if r["process"] == process), key=lambda r: abs(r["effect"]) if not r["own"] else 0.0)
-        for process in effects.PROCESSES
-    ]
-    certain = sum(excludes_zero(row) for row in rows)
-    return {"removals": table["arm"].nunique(), "largest": largest, "wholes": list(CONTAINS), "certain": certain,
-            "effects": int((~table["own"]).sum())}  # fmt: skip
-
-
-def sites_of_both(run: Run) -> list[dict[Any, Any]]:
-    """A row a site: the correlation of the mean of both people's signals with the alliance, in the first arm."""
-    table = imaging.site_alliance(run)
-    return table[(table["role"] == "both") & (table["arm"] == table["arm"].iloc[0])].to_dict("records")
-
-
-def _sites(run: Run) -> dict[str, Any]:
-    prefrontal = [name for name, region in REGIONS.items() if region.site == "prefrontal"]
-    return {"rows": sites_of_both(run), "sites": SITES, "prefrontal": prefrontal, "least": imaging.LEAST_SESSIONS}
-
-
-# ------------------------------------------------------------------------------------------------------ two people
-
-
-def crosses_kinds(run: Run) -> bool:
-    """Whether every kind of client meets every kind of therapist, and nothing else differs."""
-    return not run.sessions.empty and bool(effects.crossing(run.scenario))
-
-
-@drawing.in_style
-def interaction(run: Run, fig: Figure | SubFigure | None = None) -> Figure | SubFigure:
+#: Every kind of client meets every kind of therapist, and nothing else differs.
+@drawing.figure(asked=lambda run: not run.sessions.empty and bool(effects.crossing(run.scenario)))
+def interaction(run: Run, fig: Figure | SubFigure) -> Facts:
     """Per pair of kinds, alliance and dropout beyond both main effects: dots with 95 % intervals.
-
-    Returns the figure, or ``fig`` where one is given.
 
     >>> sim.plots.interaction(small("two_insecure_partners"))
     <Picture size ...>
     """
     table = effects.interaction(run)
     pairs = table[table["measure"] == "alliance"]
-    fig = fig or drawing.picture(9.6, max(1.9 + 0.3 * len(pairs), 2.6))
-    axes = fig.subplots(1, 2, sharey=True)
-    for ax, measure, unit, scale in (
-        (axes[0], "alliance", "late alliance beyond both (WAI points)", 1.0),
-        (axes[1], "dropout", "dropout beyond both (percentage points)", 100.0),
-    ):
-        ax.set(xlabel=unit, title=("Alliance" if measure == "alliance" else "Dropout") + ": more or less than the sum of both")
+    drawing.sized(fig, 9.6, max(1.9 + 0.3 * len(pairs), 2.6))
+    title = "{}: more or less than the sum of both"
+    panels = {
+        "alliance": {"title": title.format("Alliance"), "xlabel": "late alliance beyond both (WAI points)"},
+        "dropout": {"title": title.format("Dropout"), "xlabel": "dropout beyond both (percentage points)"},
+    }
+    for ax, measure in drawing.row_of_panels(fig, panels, sharey=True):
+        scale = CATALOGUE[measure].scale
         rows = table[table["measure"] == measure].to_dict("records")
         for y, row in enumerate(rows):
             colour = QUIET if not excludes_zero(row) else BLUE if row["mean"] > 0 else ORANGE
@@ -309,21 +269,9 @@ def interaction(run: Run, fig: Figure | SubFigure | None = None) -> Figure | Sub
         "all pairs together" if r["client"] == effects.EVERY else short(f"{r['client']} client, {r['therapist']} therapist", 44)
         for r in pairs.to_dict("records")
     ]
-    drawing.rows_named(axes[0], names)
+    drawing.rows_named(fig.axes[0], names)
     if not names:
-        drawing.nothing_to_show(axes[0], "no arm holds each kind of client with each kind of therapist")
-    return drawing.finished(run, fig)
-
-
-def _crossing(run: Run) -> dict[str, Any]:
+        drawing.nothing_to_show(fig.axes[0], "no arm holds each kind of client with each kind of therapist")
+        return {}
     (client, therapist), *_ = effects.crossing(run.scenario)
-    rows = effects.interaction(run).to_dict("records")
-    return {"client": client, "therapist": therapist, "rows": rows, "every": effects.EVERY}
-
-
-SHOWN = (
-    Shown(triangle, _pushes, pushes_corners),
-    Shown(lesion_table, _removals, lambda run: lesions(run) >= LEAST_LESIONS),
-    Shown(eeg_sites, _sites, asks_for_sites),
-    Shown(interaction, _crossing, crosses_kinds),
-)
+    return {"client": client, "therapist": therapist, "rows": table.to_dict("records"), "every": effects.EVERY}

@@ -15,14 +15,11 @@ from sim.measures.contrasts import exchange_change
 from sim.measures.intervals import mean_interval
 from sim.measures.lines import by_exchange, course_of
 from sim.report import drawing
-from sim.report.drawing import INK, MOST_DOTS, Shown
+from sim.report.drawing import INK, MOST_DOTS, Facts
 from sim.report.text import short, signed_interval
 from sim.scenario.scenario import Arm
 from sim.simulation.tables import Run
 from sim.theory.regions import lesioned
-
-# ------------------------------------------------------------------------------------------------ affect labelling
-
 
 _PLANE = ("anxiety_to_therapist_latent", "avoidance_to_therapist_latent")
 
@@ -40,32 +37,36 @@ def words_arms(run: Run) -> list[Arm]:
     return [arm for _, arm in sorted(found, key=lambda one: -one[0])]
 
 
-@drawing.in_style
-def affect_labelling(run: Run, fig: Figure | SubFigure | None = None) -> Figure | SubFigure:
-    """Putting feelings into words and arousal, exchange by exchange, with the client's vlPFC intact and weakened.
+def weakens_words(run: Run) -> bool:
+    """Whether clients are followed exchange by exchange with the vlPFC intact and weakened."""
+    followed = set(run.exchanges["arm"]) if len(run.exchanges) else set()
+    arms = [arm for arm in words_arms(run) if arm.name in followed]
+    return len(arms) > 1 and not arms[0].lesions
 
-    Returns the figure, or ``fig`` where one is given.
+
+@drawing.figure(10.4, 4.3, asked=weakens_words)
+def affect_labelling(run: Run, fig: Figure | SubFigure) -> Facts:
+    """Putting feelings into words and arousal, exchange by exchange, with the client's vlPFC intact and weakened.
 
     >>> sim.plots.affect_labelling(small("lesion_vlpfc"))
     <Picture size ...>
     """
-    fig = fig or drawing.picture(10.4, 4.3)
     words, arousal, both = fig.subplots(1, 3, width_ratios=[1, 1, 1.15])
-    arms = words_arms(run)
-    handles: list[Any] = []
+    arms, rows = words_arms(run), []
     for i, arm in enumerate(arms):
         style = drawing.look(i)
         for ax, quantity in ((words, "client_labelling"), (arousal, "client_arousal")):
             line = by_exchange(run, arm.name, quantity)
             if len(line):
                 ax.fill_between(line.index, line["low"], line["high"], color=style["color"], alpha=0.18, linewidth=0)
-                drawn = ax.plot(line.index, line["mean"], label=short(arm.name), **style)
-                handles += drawn if ax is arousal else []
+                ax.plot(line.index, line["mean"], label=short(arm.name), **style)
         _people(both, run, arm, i)
-        if i and not run.exchanges.empty:
-            said = paired_arousal(run, arms[0].name, arm.name)
-            arousal.text(0.03, 0.03 + 0.07 * (len(arms) - 1 - i), f"{short(arm.name, 20)}: {said}", transform=arousal.transAxes,
+        apart = paired_arousal(run, arms[0].name, arm.name) if i and not run.exchanges.empty else ""
+        if apart:
+            arousal.text(0.03, 0.03 + 0.07 * (len(arms) - 1 - i), f"{short(arm.name, 20)}: {apart}", transform=arousal.transAxes,
                          fontsize=7.5, color=INK)  # fmt: skip
+        means = run.exchanges.loc[run.exchanges["arm"] == arm.name, ["client_labelling", "client_arousal"]].mean()
+        rows.append({"arm": arm.name, "apart": apart, "labelling": means.iloc[0], "arousal": means.iloc[1]})
     for ax, title in ((words, "Feelings put into words"), (arousal, "The client's arousal")):
         ax.set(xlabel="exchange of a session", title=title)
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -77,7 +78,9 @@ def affect_labelling(run: Run, fig: Figure | SubFigure | None = None) -> Figure 
     both.set_ylim(bottom=0)
     if run.exchanges.empty:
         drawing.nothing_to_show(words, "nobody is followed exchange by exchange")
-    return drawing.finished(run, fig, handles, remark=" · model index, not a scan")
+    drawing.legend_above(fig)
+    followed = run.exchanges.drop_duplicates(["replicate", "client"]).shape[0]
+    return {"followed": followed, "rows": rows, "remark": " · model index, not a scan"}
 
 
 def paired_arousal(run: Run, intact: str, arm: str) -> str:
@@ -99,9 +102,6 @@ def _people(ax: Axes, run: Run, arm: Arm, i: int) -> None:
     drawing.dot(ax, across["mean"], up["mean"], style["color"], style["marker"], 9, markeredgecolor=INK, markeredgewidth=1.2)
 
 
-# ------------------------------------------------------------------------------------------------ learned strategies
-
-
 def history_arms(run: Run) -> list[Arm]:
     """Arms in which the therapist's response is fixed by the experimenter: histories of care."""
     return [
@@ -112,16 +112,18 @@ def history_arms(run: Run) -> list[Arm]:
     ]
 
 
-@drawing.in_style
-def learned_strategies(run: Run, fig: Figure | SubFigure | None = None) -> Figure | SubFigure:
-    """What a history of care teaches: paths on the attachment plane, and bids and expression session by session.
+def fixes_responses(run: Run) -> bool:
+    """Whether several arms fix the therapist's response, each in its own way."""
+    return not run.sessions.empty and len(history_arms(run)) > 1
 
-    Returns the figure, or ``fig`` where one is given.
+
+@drawing.figure(10.4, 5.4, asked=fixes_responses)
+def learned_strategies(run: Run, fig: Figure | SubFigure) -> Facts:
+    """What a history of care teaches: paths on the attachment plane, and bids and expression session by session.
 
     >>> sim.plots.learned_strategies(small("histories"))
     <Picture size ...>
     """
-    fig = fig or drawing.picture(10.4, 5.4)
     grid = fig.add_gridspec(2, 2, width_ratios=[1.25, 1])
     plane = fig.add_subplot(grid[:, 0])
     bids = fig.add_subplot(grid[0, 1])
@@ -129,17 +131,16 @@ def learned_strategies(run: Run, fig: Figure | SubFigure | None = None) -> Figur
     drawing.quarters(plane)
     plane.set(title="Attachment to the therapist, session by session", xlabel="anxiety with the therapist (ECR, 1-7)",
               ylabel="avoidance of the therapist (ECR, 1-7)")  # fmt: skip
-    handles: list[Any] = []
-    arms = history_arms(run)
+    arms, rows = history_arms(run), []
     longest = max((arm.sessions for arm in arms), default=1)
     for i, arm in enumerate(arms):
         style, line = drawing.look(i), course_of(run, arm.name)
         if line.empty:
             continue
+        rows.append({"arm": arm.name, "first": list(line.iloc[0]), "last": list(line.iloc[-1])})
         _path(plane, run, arm, line, style)
         for ax, column in ((bids, "bids"), (shown, "shown_less_felt")):
-            drawn = ax.plot(line.index, line[column], label=short(arm.name), markevery=(i, max(longest // 8, 1)), **style)
-            handles += drawn if ax is bids else []
+            ax.plot(line.index, line[column], label=short(arm.name), markevery=(i, max(longest // 8, 1)), **style)
     bids.set(ylim=(0, 1), ylabel="bids for support (0-1)", title="Hyperactivation: calling for the other")
     bids.tick_params(labelbottom=False)
     shown.set(xlabel="session", ylabel="expression less arousal", title="Deactivation: showing less than is felt")
@@ -147,7 +148,8 @@ def learned_strategies(run: Run, fig: Figure | SubFigure | None = None) -> Figur
     shown.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
     if not arms:
         drawing.nothing_to_show(plane, "no arm fixes the therapist's response")
-    return drawing.finished(run, fig, handles)
+    drawing.legend_above(fig)
+    return {"rows": rows}
 
 
 def _path(ax: Axes, run: Run, arm: Arm, line: pd.DataFrame, style: dict[str, Any]) -> None:
@@ -161,37 +163,3 @@ def _path(ax: Axes, run: Run, arm: Arm, line: pd.DataFrame, style: dict[str, Any
     drawing.dot(ax, x[marks], y[marks], style["color"], style["marker"], 5)
     drawing.dot(ax, x[0], y[0], INK, size=6, markerfacecolor="white", zorder=3)
     drawing.dot(ax, x[-1], y[-1], style["color"], style["marker"], 10, markeredgecolor=INK, zorder=4)
-
-
-def weakens_words(run: Run) -> bool:
-    """Whether clients are followed exchange by exchange with the vlPFC intact and weakened."""
-    followed = set(run.exchanges["arm"]) if len(run.exchanges) else set()
-    arms = [arm for arm in words_arms(run) if arm.name in followed]
-    return len(arms) > 1 and not arms[0].lesions
-
-
-def fixes_responses(run: Run) -> bool:
-    """Whether several arms fix the therapist's response, each in its own way."""
-    return not run.sessions.empty and len(history_arms(run)) > 1
-
-
-def _followed(run: Run) -> dict[str, Any]:
-    arms, each = words_arms(run), run.exchanges.groupby("arm", observed=True)
-    means = {name: each[f"client_{name}"].mean() for name in ("labelling", "arousal")}
-    rows = [
-        {"arm": arm.name, "apart": paired_arousal(run, arms[0].name, arm.name) if k else "",
-         **{name: values[arm.name] for name, values in means.items()}}
-        for k, arm in enumerate(arms)
-    ]  # fmt: skip
-    return {"followed": run.exchanges.drop_duplicates(["replicate", "client"]).shape[0], "rows": rows}
-
-
-def _taught(run: Run) -> dict[str, Any]:
-    lines = {arm.name: course_of(run, arm.name) for arm in history_arms(run)}
-    return {"rows": [{"arm": arm, "first": list(line.iloc[0]), "last": list(line.iloc[-1])} for arm, line in lines.items()]}
-
-
-SHOWN = (
-    Shown(affect_labelling, _followed, weakens_words),
-    Shown(learned_strategies, _taught, fixes_responses),
-)
