@@ -24,7 +24,7 @@ from sim.evidence.calibration import leave_one_out as leave_out
 from sim.evidence.calibration import seeds as reserved
 from sim.evidence.calibration import simulated as bank_module
 from sim.evidence.calibration.emulator import learned
-from sim.evidence.calibration.free import BY_HAND, FREE, Free, centre, standings_of, values_at
+from sim.evidence.calibration.free import FREE, Free, centre, standings_of, values_at
 from sim.evidence.calibration.search import ROOM, Fit, Search, fit_of, mean_of, searched, shortfalls, standardised_residuals
 from sim.evidence.calibration.simulated import LEDGER, Bank, Found, Job, found_by
 from sim.evidence.claims import verdicts
@@ -36,6 +36,7 @@ from sim.theory.ensemble import members, spread
 from sim.theory.parameters import PARAMETERS
 from tests.promise import values as values_script
 from tests.test_cli import Attune, attune, wrong
+from tools.docs.validation import BY_HAND
 
 __all__ = ["attune"]
 

@@ -47,7 +47,7 @@ every_contrast = pytest.mark.parametrize("contrast", EVERY, ids=[c.id for c in E
 @pytest.fixture(scope="module")
 def found() -> list[Finding]:
     """All contrasts as they are kept, which a change of the model would have made stale (``sim.evidence.stored``)."""
-    return verdicts.findings_of(kept("claims"))
+    return claims_doc.findings_of(kept("claims"))
 
 
 # ------------------------------------------------------------------------------------------------------- the table

@@ -18,7 +18,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sim.catalogue.measures import CATALOGUE
 from sim.errors import EvidenceError
 from sim.evidence.imaging import correlation, site_alliance
 from sim.measures.outcomes import VALUES, blocks, by_arm, person_by_person
@@ -31,11 +30,6 @@ _WHO = ["replicate", "client"]
 #: Prefixes that need the table of exchanges.
 _INSIDE = ("first.", "swing.", "count.")
 _FRIGHT = (3, 6)  # session and exchange at which a fright is looked at, three exchanges after it
-PREFIXES = (
-    "Without a prefix: mean over a client's sessions. `late.`: the last third of them (rounded up). `first_session.`: the first. "
-    "`first.`: the very first exchange. `change.`: end minus start. `swing.`: SD over the exchanges of a session, mean over "
-    "sessions. `r.`, `count.`: one number for the arm. `mean.`: the mean itself, not a difference."
-)
 
 
 @dataclass(frozen=True)
@@ -230,9 +224,4 @@ _MEASURED: dict[str, tuple[str, ...]] = {
     "client_anxiety": ("anxiety",),
     "repaired": ("repairs",),
     **dict.fromkeys(("client_avoidance", "client_avoidance_end_latent", "therapist_avoidance"), ("avoidance",)),
-}
-#: What the names mean that are no columns of a result table (those are described in docs/TABLES.md).
-MEANINGS: dict[str, str] = {
-    "repaired": CATALOGUE["repaired"].definition,
-    **{name: one.meaning for name, one in (OF_SESSIONS | OF_CLIENTS | OF_ARMS).items()},
 }

@@ -62,26 +62,6 @@ def to_keep(runs: Sequence[Sequence[Finding]]) -> dict[str, Any]:
     }
 
 
-def findings_of(data: Mapping[str, Any]) -> list[Finding]:
-    """The kept findings, each with its contrast; those whose contrast is no longer there are left out."""
-
-    def effect(of: Mapping[str, float | None]) -> Effect:
-        return Effect(*(float("nan") if (end := of[name]) is None else end for name in ("value", "low", "high")))
-
-    known = {contrast.id: contrast for contrast in contrasts()}
-    return [
-        Finding(
-            known[row["contrast"]],
-            effect(row["effect"]),
-            None if row["without"] is None else effect(row["without"]),
-            {name: effect(of) for name, of in row["must_not_change"].items() if of is not None},
-            row["seed"],
-        )
-        for row in data["findings"]
-        if row["contrast"] in known
-    ]
-
-
 def differences(found: Iterable[Finding], data: Mapping[str, Any]) -> list[str]:
     """Where results differ from the kept ones, in words; empty = they agree."""
     was = {row["contrast"]: row for row in data["findings"]}
