@@ -121,7 +121,7 @@ def paired_differences(run: Run) -> pd.DataFrame:
         here, there = late[arm["arm"]], late[reference]
         if here.empty or there.empty:
             continue
-        paired, unpaired = mean_interval((here - there).to_numpy()), difference_interval(here, there)
+        paired, unpaired = (difference_interval(here, there, paired=same) for same in (True, False))
         single = single_differences(here, there)
         rows.append((
             *arm.values(), reference, *(paired[name] for name in ("n", "mean", "low", "high")), unpaired["low"], unpaired["high"],

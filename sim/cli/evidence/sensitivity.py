@@ -44,7 +44,7 @@ def sensitivity(
     from sim.evidence.sensitivity import analysis
     from sim.evidence.sensitivity.ranges import movable_parameters
     from sim.evidence.sensitivity.response import outcome
-    from sim.evidence.sensitivity.study import Told, heading
+    from sim.evidence.sensitivity.study import Study, heading
     from sim.files import whole, writable
     from sim.scenario.scenario import load
     from sim.simulation.sizes import fits_in_memory
@@ -64,13 +64,13 @@ def sensitivity(
             measured, ranges, seed, method=method, trajectories=trajectories, samples=samples, replicates=replicates, top=top,
             threads=threads, progress=lambda part, done, total: tell(done, total, part),
         )  # fmt: skip
-    told = Told(wanted, measured, found, left, width, method, top)
+    study = Study(wanted, measured, found, left, width, method, top)
     if out is not None:
         with whole(out) as partial:
-            page.write(told, partial)
+            page.write(study, partial)
     if as_json:
-        screen.say(json.dumps(page.as_data(told), indent=2))
+        screen.say(json.dumps(page.as_data(study), indent=2))
     else:
-        screen.heading(heading(told))
-        screen.show(*page.tables(told))
-        screen.say(*page.summary(told), *([f"Written: {out}"] if out is not None else []))
+        screen.heading(heading(study))
+        screen.show(*page.tables(study))
+        screen.say(*page.summary(study), *([f"Written: {out}"] if out is not None else []))

@@ -14,7 +14,7 @@ import pandas as pd
 
 from sim.evidence.claims.origins import distance
 from sim.evidence.claims.quantities import quantities
-from sim.measures.intervals import difference_interval, mean_interval
+from sim.measures.intervals import difference_interval
 from sim.measures.outcomes import blocks, by_arm, person_by_person
 from sim.scenario.arms import arms, differ_only_in, same_clients
 from sim.theory.regions import CONTAINS, REGIONS, ROLES
@@ -48,12 +48,10 @@ def late_means(run: Run, arm: Arm, columns: tuple[str, ...]) -> pd.Series:
 
 def paired(here: pd.Series, there: pd.Series) -> dict[str, float]:
     """Paired difference of two arms: in its own unit, and in SD of clients ``there`` with 95 % interval; who is in both."""
-    both = pd.concat([here, there], axis=1, join="inner", keys=["here", "there"]).dropna()
-    found = mean_interval(both["here"] - both["there"])
-    sd = float(both["there"].std(ddof=1)) if len(both) > 1 else np.nan
-    scale = sd if sd > 0 else np.nan
-    return {"n": found["n"], "difference": found["mean"], "sd": sd, "effect": found["mean"] / scale,
-            "low": found["low"] / scale, "high": found["high"] / scale}  # fmt: skip
+    found = difference_interval(here, there, paired=True)
+    sd = found["sd_a"]
+    scaled = {to: found[end] / (sd if sd > 0 else np.nan) for to, end in (("effect", "mean"), ("low", "low"), ("high", "high"))}
+    return {"n": found["n"], "difference": found["mean"], "sd": sd, **scaled}
 
 
 def undone(run: Run) -> Arm | None:
@@ -215,24 +213,18 @@ def interaction(run: Run) -> pd.DataFrame:
         values = by_arm(run, measure)
         clients, therapists = (list(dict.fromkeys(pair[side] for pair in cells)) for side in (0, 1))
         one = {pair: values[arm.name] for pair, arm in cells.items()}
+        sides: dict[tuple[str, str], tuple[pd.Series, pd.Series]] = {}
         # What another therapist than the reference changes for each client of a kind.
         changed = {(c, t): (one[c, t] - one[c, therapists[0]]).dropna() for c in clients for t in therapists[1:]}
         for c in clients:
             changed[c, EVERY] = pd.concat([changed[c, t] for t in therapists[1:]]).groupby(level=[0, 1]).mean()
         for c in clients[1:]:
             for t in therapists[1:]:
-                rows.append({"client": c, "therapist": t, "measure": measure, **_beyond(changed[c, t], changed[clients[0], t])})
+                sides[c, t] = changed[c, t], changed[clients[0], t]
         if len(cells) > 4:
             every = pd.concat([changed[c, EVERY] for c in clients[1:]])
-            every = every.groupby(level=[0, 1]).mean()
-            found = _beyond(every, changed[clients[0], EVERY])
-            rows.append({"client": EVERY, "therapist": EVERY, "measure": measure, **found})
+            sides[EVERY, EVERY] = every.groupby(level=[0, 1]).mean(), changed[clients[0], EVERY]
+        for (c, t), (here, there) in sides.items():
+            found = difference_interval(here, there, paired=here.index.equals(there.index))
+            rows.append({"client": c, "therapist": t, "measure": measure, **found})
     return pd.DataFrame(rows, columns=["client", "therapist", "measure", "mean", "low", "high", "n"])
-
-
-def _beyond(here: pd.Series, there: pd.Series) -> dict[str, float]:
-    if here.index.equals(there.index):
-        found = mean_interval(here - there)
-    else:
-        found = {**difference_interval(here, there), "n": min(len(here), len(there))}
-    return {name: found[name] for name in ("mean", "low", "high", "n")}
