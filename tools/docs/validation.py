@@ -14,7 +14,7 @@ from sim.evidence.calibration.competing import COMPETING
 from sim.evidence.calibration.ensemble import disagreements
 from sim.evidence.calibration.free import FREE
 from sim.evidence.calibration.search import NOT_SEARCHED, sign_verdicts
-from sim.evidence.calibration.simulated import Found, table_of
+from sim.evidence.calibration.simulated import Found, found_in
 from sim.evidence.patterns.published import Pattern, patterns
 from sim.evidence.patterns.validation import LARGEST_RESIDUAL
 from sim.evidence.stored import kept
@@ -117,7 +117,7 @@ def context(result: Mapping[str, Any], rows: Rows) -> dict[str, Any]:
         "hand_rows": _hand_rows(),
         "members": len(members()),
         "ensemble": ensemble,
-        "within": sum(not disagreements(table_of(one["table"]), allow_noise=True) for one in ensemble["verified"]),
+        "within": sum(not disagreements(found_in(one["table"]), allow_noise=True) for one in ensemble["verified"]),
         "strictly": sum(not one["why"] for one in ensemble["verified"]),
         "failed": [one for one in ensemble["verified"] if one["why"]],
         "pinned_rows": pinned_rows()[1],
@@ -194,7 +194,7 @@ def direction_shares(tables: Sequence[Found]) -> dict[str, dict[str, float]]:
 
 
 def _direction_rows(signs: Sequence[Mapping[str, Any]]) -> Iterator[list[str]]:
-    again = [table_of(t["table"]) for t in kept("ensemble")["verified"]]
+    again = [found_in(t["table"]) for t in kept("ensemble")["verified"]]
     holding = direction_shares(again)
     for r in signs:
         for part, one in r["parts"].items():

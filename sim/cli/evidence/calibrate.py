@@ -19,7 +19,7 @@ from sim.errors import EvidenceError, Stopped, UsageError
 from sim.files import write_over
 
 if TYPE_CHECKING:
-    from sim.evidence.calibration.simulated import Bank
+    from sim.evidence.calibration.simulated import Simulator
 
 _FOLDER = typer.Option(help="Folder for every simulated table and the result; a search that was stopped goes on from there.")
 _KEEP = typer.Option("--keep", help="Keep the result with the product, for docs/VALIDATION.md.")
@@ -39,12 +39,12 @@ def goes_on_from(folder: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def banked(folder: Path, workers: int | None) -> Iterator[Bank]:
-    """A bank of tables that keeps what is finished."""
-    from sim.evidence.calibration.simulated import Bank
+def simulating(folder: Path, workers: int | None) -> Iterator[Simulator]:
+    """Simulated tables that keep what is finished."""
+    from sim.evidence.calibration.simulated import Simulator
 
-    with goes_on_from(folder), Bank(folder, workers) as bank:
-        yield bank
+    with goes_on_from(folder), Simulator(folder, workers) as simulator:
+        yield simulator
 
 
 def keep_as(name: str, data: Mapping[str, Any]) -> None:
@@ -80,10 +80,10 @@ def calibrate(
         raise UsageError("what is kept begins at the centre, with the usual number of people; leave out --start and --size")
     if keeping:
         in_a_clone()
-    with banked(out, workers) as bank:
-        if bank.answers:
-            screen.note(f"{len(bank.answers)} tables are there already")
-        search = Search(bank, size=size, progress=screen.note)
+    with simulating(out, workers) as simulator:
+        if simulator.answers:
+            screen.note(f"{len(simulator.answers)} tables are there already")
+        search = Search(simulator, size=size, progress=screen.note)
         screen.note(f"{len(FREE)} free parameters; a step asks for {len(search.seeds) * (len(FREE) + 1)} tables")
         fit = search.run(centre() if start == "centre" else {}, rounds)
     data = {**fit.as_data(), "seeds": search.seeds, "size": size, "start": start}
@@ -122,7 +122,7 @@ def ensemble(
     """
     from sim.cli.printed import ensemble as page
     from sim.evidence.calibration.ensemble import checked
-    from sim.evidence.calibration.simulated import Bank
+    from sim.evidence.calibration.simulated import Simulator
 
     if keeping and (build is None or fit is not None or wanted != MEMBERS):
         raise UsageError(f"--keep keeps what --build makes: {MEMBERS} members wanted, around the shipped calibration")
@@ -134,8 +134,8 @@ def ensemble(
         screen.show(page.pinned_table())
         screen.say(page.pinned_legend())
     else:
-        with Bank(None, workers) as bank:
-            found = checked(bank, verify, seed, size, progress=lambda done, of: screen.note(f"verified {done} of {of}"))
+        with Simulator(None, workers) as simulator:
+            found = checked(simulator, verify, seed, size, progress=lambda done, of: screen.note(f"verified {done} of {of}"))
         data = [{name: one[name] for name in ("member", "score", "why", "beyond_noise")} for one in found]
         if as_json:
             screen.say(json.dumps(data, indent=2))
@@ -161,12 +161,12 @@ def _built(folder: Path, wanted: int, fit_file: Path | None, workers: int | None
         raise EvidenceError(f"{fit_file}: is no result of attune calibrate ({e})") from None
     if len(fit.standings) != len(FREE):
         raise EvidenceError(f"{fit_file}: has {len(fit.standings)} parameters, the model {len(FREE)}; calibrate again")
-    with banked(folder, workers) as bank:
-        built = of.build(bank, fit, wanted, most=min(3 * wanted + 50, MOST_CANDIDATES), say=screen.note)
+    with simulating(folder, workers) as simulator:
+        built = of.build(simulator, fit, wanted, most=min(3 * wanted + 50, MOST_CANDIDATES), say=screen.note)
         if len(built.kept) < 2:
             raise EvidenceError(f"of {built.candidates} candidates {len(built.kept)} agree with the table: no ensemble was made")
         screen.note(f"{VERIFIED} of them are simulated again")
-        again = of.checked(bank, VERIFIED, VERIFY_SEED, of=built.kept)
+        again = of.checked(simulator, VERIFIED, VERIFY_SEED, of=built.kept)
     text = of.written(
         built,
         f"{len(built.kept)} sets of the free parameters that all agree with the published evidence; of {built.candidates} "

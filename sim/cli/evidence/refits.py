@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from sim import screen
-from sim.cli.evidence.calibrate import banked, goes_on_from, keep_as
+from sim.cli.evidence.calibrate import goes_on_from, keep_as, simulating
 from sim.errors import EvidenceError
 from sim.evidence.calibration.ensemble import signs_amiss
 from sim.evidence.calibration.search import Search, fit_of, standardised_residuals
@@ -29,8 +29,8 @@ def leave_one_out(folder: Path, ids: Sequence[str], workers: int | None, keeping
     for one in rows:
         if patterns()[one].tier != "calibrate":
             raise EvidenceError(f"pattern {one} has no value to predict; those with one are of tier calibrate")
-    with banked(folder, workers) as bank:
-        found = predicted(Search(bank), fit_of(kept("calibration")), rows, say=screen.note)
+    with simulating(folder, workers) as simulator:
+        found = predicted(Search(simulator), fit_of(kept("calibration")), rows, say=screen.note)
     data = {"rows": [asdict(one) for one in found]}
     if as_json:
         screen.say(json.dumps(data, indent=2))
@@ -54,8 +54,8 @@ def competing(folder: Path, names: Sequence[str], rounds: int, workers: int | No
     wanted = of.chosen(names)
     if out is not None:
         must_be_free(out / COMPETING_FIGURE, "choose another folder")
-    with banked(folder, workers) as bank:
-        refits = [of.refitted(one, bank, rounds, say=screen.note) for one in wanted]
+    with simulating(folder, workers) as simulator:
+        refits = [of.refitted(one, simulator, rounds, say=screen.note) for one in wanted]
     found: list[dict[str, Any]] = [
         {
             "name": one.model.name, "score": one.score, "residuals": standardised_residuals(one.table),

@@ -29,7 +29,7 @@ from sim.evidence.calibration.search import (
     sign_verdicts,
     standardised_residuals,
 )
-from sim.evidence.calibration.simulated import Bank, Found, Job
+from sim.evidence.calibration.simulated import Found, Job, Simulator
 from sim.evidence.patterns.published import patterns
 from sim.evidence.patterns.validation import LARGEST_RESIDUAL, score_limit
 from sim.theory.ensemble import members
@@ -147,13 +147,13 @@ def rounded(values: Mapping[str, float]) -> dict[str, float]:
     return {name: float(f"{value:.4g}") for name, value in values.items()}
 
 
-def build(bank: Bank, fit: Fit, wanted: int = 220, most: int = 600, free: Sequence[Free] = FREE, size: float = SIZE,
+def build(simulator: Simulator, fit: Fit, wanted: int = 220, most: int = 600, free: Sequence[Free] = FREE, size: float = SIZE,
           points: int = DESIGN, candidate_size: float = 1.0, say: Callable[[str], None] = print) -> Built:  # fmt: skip
     """Build an ensemble around a fit: design, emulator, candidates, and each candidate's own simulation."""
     ids = searched()
     at = design(fit, points)
     jobs = [Job({"parameters": values_at(z, free)}, reserved.DESIGN, size, ids) for z in at]
-    tables = bank.ask(jobs, lambda done, total: say(f"design: {done} of {total}") if done % 32 == 0 else None)
+    tables = simulator.ask(jobs, lambda done, total: say(f"design: {done} of {total}") if done % 32 == 0 else None)
     outputs = [{**standardised_residuals(t), **clearances(t)} for t in tables]  # shortfalls before they are cut off at nothing
     names, rows = list(outputs[0]), np.array([list(one.values()) for one in outputs])
     whole = np.isfinite(rows).all(axis=1)  # a table with a row that could not be computed teaches nothing
@@ -168,7 +168,7 @@ def build(bank: Bank, fit: Fit, wanted: int = 220, most: int = 600, free: Sequen
     for begin in range(0, most, 50):  # fixed blocks, so that the outcome does not depend on the processes
         block = candidates[begin : begin + 50]
         jobs = [Job({"parameters": c}, reserved.CANDIDATES[begin + i], candidate_size, ids) for i, c in enumerate(block)]
-        found = bank.ask(jobs)
+        found = simulator.ask(jobs)
         for candidate, table in zip(block, found, strict=True):
             why = ["drawn before"] if candidate in kept else disagreements(table)
             if why:
@@ -226,7 +226,7 @@ def would_pin(tables: Sequence[Found], z: np.ndarray, free: Sequence[Free] = FRE
     return pd.DataFrame(rows)
 
 
-def checked(bank: Bank, count: int, seed: int, size: float = 1.0, of: Sequence[Mapping[str, float]] | None = None,
+def checked(simulator: Simulator, count: int, seed: int, size: float = 1.0, of: Sequence[Mapping[str, float]] | None = None,
             progress: Callable[[int, int], None] | None = None) -> list[dict[str, Any]]:  # fmt: skip
     """Simulate ``count`` members again, all rows, on random draws of ``seed`` that no search has used.
 
@@ -237,7 +237,7 @@ def checked(bank: Bank, count: int, seed: int, size: float = 1.0, of: Sequence[M
     chosen = np.sort(np.random.default_rng(seed).choice(len(every), min(count, len(every)), replace=False))
     wanted = tuple(p.id for p in patterns().values() if p.tier in ("calibrate", "direction"))
     jobs = [Job({"parameters": dict(every[i])}, reserved.unused(seed, int(i)), size, wanted) for i in chosen]
-    found = bank.ask(jobs, progress)
+    found = simulator.ask(jobs, progress)
     return [
         {
             "member": int(i),

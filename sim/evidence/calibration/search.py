@@ -21,7 +21,7 @@ import numpy as np
 
 from sim.evidence.calibration import seeds as reserved
 from sim.evidence.calibration.free import FREE, Free, standings_of, values_at
-from sim.evidence.calibration.simulated import Bank, Found, Job, table_of
+from sim.evidence.calibration.simulated import Found, Job, Simulator, found_in
 from sim.evidence.patterns.published import patterns
 from sim.evidence.patterns.validation import sign_verdict
 
@@ -125,16 +125,16 @@ class Fit:
 
 def fit_of(data: Mapping[str, Any]) -> Fit:
     """A search's end from plain values."""
-    return Fit(dict(data["values"]), np.array(data["standings"]), table_of(data["table"]), data["loss"], tuple(data["rows"]),
+    return Fit(dict(data["values"]), np.array(data["standings"]), found_in(data["table"]), data["loss"], tuple(data["rows"]),
                np.array(data["slopes"]), data["rounds"], data["message"], data["converged"])  # fmt: skip
 
 
 @dataclass
 class Search:
-    """What a search needs: bank, free parameters, luck, rows, and what the model has beyond the free parameters (a competing
+    """What a search needs: simulator, free parameters, luck, rows, and what the model has beyond the free parameters (a competing
     model's overlay)."""
 
-    bank: Bank
+    simulator: Simulator
     free: tuple[Free, ...] = FREE
     changes: Mapping[str, Any] | None = None
     ids: tuple[str, ...] = field(default_factory=searched)
@@ -152,7 +152,7 @@ class Search:
 
     def tables(self, points: Sequence[np.ndarray]) -> list[Found]:
         """The mean table of each parameter set."""
-        every = self.bank.ask([job for point in points for job in self.jobs(point)])
+        every = self.simulator.ask([job for point in points for job in self.jobs(point)])
         n = len(self.seeds)
         return [mean_of(every[i * n : (i + 1) * n]) for i in range(len(points))]
 
