@@ -56,7 +56,7 @@ def claims(
             f"Kept: {keep_with_product('claims', verdicts.to_keep(every))}. python -m tools.docs makes docs/CLAIMS.md again."
         )
     if checking:
-        differ = verdicts.differences(found, kept("claims"))
+        differ = verdicts.against_kept(found, kept("claims"))
         screen.say("\n".join(differ) or f"{len(found)} contrasts agree with the kept results.")
         if differ:
             sys.exit(1)

@@ -107,9 +107,6 @@ def summary(study: Study) -> list[str]:
     return lines
 
 
-# -------------------------------------------------------------------------------------------------------------- files
-
-
 def as_data(study: Study) -> dict[str, Any]:
     """Everything as plain values, with what made it: scenario as resolved, seed, ranges, versions; missing numbers are None."""
     found, o = study.found, study.outcome

@@ -44,9 +44,6 @@ def standings(free: Sequence[Free] = FREE) -> np.ndarray:
     return np.array([standings_of(member, free) for member in members()])
 
 
-# ----------------------------------------------------------------------------------------------------- what agrees
-
-
 def disagreements(found: Found, allow_noise: bool = False) -> list[str]:
     """Why a table does not agree with the published evidence; nothing where it agrees.
 
@@ -68,9 +65,6 @@ def disagreements(found: Found, allow_noise: bool = False) -> list[str]:
 def signs_amiss(found: Found) -> list[tuple[str, str, str]]:
     """Row, part and verdict of every part of a direction row that does not hold."""
     return [(row, part, verdict) for row, part, verdict in sign_verdicts(found) if verdict not in ("holds", "shown")]
-
-
-# --------------------------------------------------------------------------------------------------------- building
 
 
 def uncertainty(fit: Fit) -> np.ndarray:
@@ -184,15 +178,10 @@ def build(simulator: Simulator, fit: Fit, wanted: int = 220, most: int = 600, fr
 
 def written(built: Built, about: str) -> str:
     """The ensemble as the text of its file."""
-    names = [one.name for one in FREE]
-    lines = [f"# {line}" for line in about.splitlines()]
-    lines.append(",".join(["member", *names, "score"]))
-    for i, (member, table) in enumerate(zip(built.kept, built.tables, strict=True)):
-        lines.append(",".join([str(i), *(f"{member[name]:.6g}" for name in names), f"{joint_score(table):.1f}"]))
-    return "\n".join(lines) + "\n"
-
-
-# ------------------------------------------------------------------------------------------------ what it says
+    table = pd.DataFrame(built.kept)[[one.name for one in FREE]].map("{:.6g}".format)
+    table["score"] = [f"{joint_score(found):.1f}" for found in built.tables]
+    head = "".join(f"# {line}\n" for line in about.splitlines())
+    return head + table.rename_axis("member").to_csv(lineterminator="\n")
 
 
 def pinned(free: Sequence[Free] = FREE, of: np.ndarray | None = None) -> pd.DataFrame:
@@ -201,12 +190,9 @@ def pinned(free: Sequence[Free] = FREE, of: np.ndarray | None = None) -> pd.Data
     One row a parameter: its median and 90 % range in the ensemble, and ``left``: its spread there over that of its prior (1: the
     table says nothing about it, 0: it is known).
     """
-    z = standings(free) if of is None else of
-    rows = []
-    for k, one in enumerate(free):
-        low, middle, high = (one.value(float(q)) for q in np.quantile(z[:, k], (0.05, 0.5, 0.95)))
-        rows.append({"parameter": one.name, "median": middle, "low": low, "high": high, "left": float(z[:, k].std(ddof=1))})
-    return pd.DataFrame(rows)
+    z = pd.DataFrame(standings(free) if of is None else of, columns=[one.name for one in free])
+    ends = {name: values_at(z.quantile(q).to_numpy(), free) for name, q in (("median", 0.5), ("low", 0.05), ("high", 0.95))}
+    return pd.DataFrame({**ends, "left": z.std()}).rename_axis("parameter").reset_index()
 
 
 def would_pin(tables: Sequence[Found], z: np.ndarray, free: Sequence[Free] = FREE) -> pd.DataFrame:
@@ -218,12 +204,10 @@ def would_pin(tables: Sequence[Found], z: np.ndarray, free: Sequence[Free] = FRE
         f"{name} {part}".replace("_", " "): np.array([t.parts[name][part][0] for t in tables])
         for name, parts in tables[0].parts.items() for part in parts
     }  # fmt: skip
-    rows = []
-    for k, one in enumerate(free):
-        shares = {name: float(np.corrcoef(z[:, k], values)[0, 1] ** 2) for name, values in quantities.items() if values.std() > 0}
-        best = max(shares, key=lambda name: shares[name])
-        rows.append({"parameter": one.name, "quantity": best, "share": shares[best]})
-    return pd.DataFrame(rows)
+    measured = pd.DataFrame({name: values for name, values in quantities.items() if values.std() > 0})
+    shares = pd.DataFrame({one.name: measured.corrwith(pd.Series(z[:, k])) ** 2 for k, one in enumerate(free)})
+    found = pd.DataFrame({"quantity": shares.idxmax(), "share": shares.max()})
+    return found.rename_axis("parameter").reset_index()
 
 
 def checked(simulator: Simulator, count: int, seed: int, size: float = 1.0, of: Sequence[Mapping[str, float]] | None = None,
@@ -239,12 +223,7 @@ def checked(simulator: Simulator, count: int, seed: int, size: float = 1.0, of: 
     jobs = [Job({"parameters": dict(every[i])}, reserved.unused(seed, int(i)), size, wanted) for i in chosen]
     found = simulator.ask(jobs, progress)
     return [
-        {
-            "member": int(i),
-            "score": joint_score(table),
-            "why": disagreements(table),
-            "beyond_noise": disagreements(table, allow_noise=True),
-            "table": table,
-        }
+        {"member": int(i), "score": joint_score(table), "why": disagreements(table),
+         "beyond_noise": disagreements(table, allow_noise=True), "table": table}
         for i, table in zip(chosen, found, strict=True)
-    ]
+    ]  # fmt: skip

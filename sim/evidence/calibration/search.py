@@ -58,14 +58,18 @@ def clearances(found: Found) -> dict[str, float]:
     Signed so that larger is better; for "0" the room left.
     """
     out: dict[str, float] = {}
-    for name, parts in found.parts.items():
-        pattern = patterns()[name]
-        for part, sign in pattern.expect.items() if pattern.tier == "direction" else ():
-            if part in parts:
-                value, low, high = parts[part]
-                beyond = {"+": value, "-": -value, "0": pattern.zero_within - abs(value)}.get(sign, math.inf)
-                out[f"{name}/{part}"] = beyond / max((high - low) / 2.0, 1e-9)
+    for name, part, sign in _signed_parts(found):
+        if part in found.parts[name]:
+            value, low, high = found.parts[name][part]
+            beyond = {"+": value, "-": -value, "0": patterns()[name].zero_within - abs(value)}.get(sign, math.inf)
+            out[f"{name}/{part}"] = beyond / max((high - low) / 2.0, 1e-9)
     return out
+
+
+def _signed_parts(found: Found) -> list[tuple[str, str, str]]:
+    """Row, part and expected sign of every part of the direction rows that a table has."""
+    rows = [patterns()[name] for name in found.parts]
+    return [(row.id, part, sign) for row in rows if row.tier == "direction" for part, sign in row.expect.items()]
 
 
 def shortfalls(found: Found) -> dict[str, float]:
@@ -89,10 +93,8 @@ def mean_of(tables: Sequence[Found]) -> Found:
 
 def sign_verdicts(found: Found) -> Iterator[tuple[str, str, str]]:
     """Row, part and verdict of every part of a direction row that a table has."""
-    for name, parts in found.parts.items():
-        p = patterns()[name]
-        for part, sign in p.expect.items() if p.tier == "direction" else ():
-            yield name, part, sign_verdict(sign, parts.get(part, (np.nan,) * 3), p.zero_within)
+    for name, part, sign in _signed_parts(found):
+        yield name, part, sign_verdict(sign, found.parts[name].get(part, (np.nan,) * 3), patterns()[name].zero_within)
 
 
 @dataclass(frozen=True)

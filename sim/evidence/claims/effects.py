@@ -40,6 +40,9 @@ PROCESSES: dict[str, tuple[tuple[str, ...], int]] = {
 }
 
 
+_PAIRED = ("n", "difference", "sd", "effect", "low", "high")
+
+
 def late_means(run: Run, arm: Arm, columns: tuple[str, ...]) -> pd.Series:
     """Each client's mean of these columns (each counts the same) over the late sessions."""
     block = blocks(run)[arm.name]
@@ -62,9 +65,6 @@ def undone(run: Run) -> Arm | None:
 def alike(arm: Arm, reference: Arm) -> bool:
     """Whether two arms differ in nothing but what is done to regions or inside the exchange."""
     return differ_only_in(arm, reference, "lesions", "interventions")
-
-
-# ------------------------------------------------------------------------------------------------------- the triangle
 
 
 def clamped(clamp: Mapping[str, float]) -> tuple[str, str, str] | None:
@@ -93,17 +93,10 @@ def triangle(run: Run) -> pd.DataFrame:
         if usual is None or roles is None or arm.lesions or not alike(arm, usual):
             continue
         pushed, held, free = roles
-        push = paired(corner_means(run, arm, CORNERS[pushed]), corner_means(run, usual, CORNERS[pushed]))
-        answer = paired(corner_means(run, arm, CORNERS[free]), corner_means(run, usual, CORNERS[free]))
+        push, answer = (paired(*(corner_means(run, a, CORNERS[name]) for a in (arm, usual))) for name in (pushed, free))
         rows.append({"arm": arm.name, "pushed": pushed, "by": arm.clamp[pushed], "push_sd": push["effect"], "held": held,
                      "free": free, **answer})  # fmt: skip
     return pd.DataFrame(rows, columns=["arm", "pushed", "by", "push_sd", "held", "free", *_PAIRED])
-
-
-_PAIRED = ("n", "difference", "sd", "effect", "low", "high")
-
-
-# ------------------------------------------------------------------------------------------------------ lesion table
 
 
 def lesioned_region(arm: Arm) -> tuple[str, str, float] | None:
@@ -125,19 +118,15 @@ def removed_effect(run: Run, arm: Arm, role: str, region: str) -> dict[str, floa
 def region_order() -> tuple[tuple[str, int], ...]:
     """Every region and whole with how deep it nests: parts stand below the whole that contains them."""
     wholes = sorted(CONTAINS, key=lambda whole: -len(CONTAINS[whole]))
+    inner = {part for whole in CONTAINS.values() for part in whole}
     found: dict[str, int] = {}
-
-    def put(name: str, depth: int) -> None:
-        if name in found:
-            return
-        found[name] = depth
-        inner = [w for w in wholes if w != name and set(CONTAINS[w]) < set(CONTAINS.get(name, ()))]
-        for part in (*inner, *CONTAINS.get(name, ())):
-            put(part, depth + 1)
-
-    parts = {part for whole in CONTAINS.values() for part in whole}
-    for name in (*(r for r in REGIONS if r not in parts), *wholes):
-        put(name, 0)
+    waiting = [(name, 0) for name in (*(r for r in REGIONS if r not in inner), *wholes)]
+    while waiting:
+        name, depth = waiting.pop(0)
+        if name not in found:
+            found[name] = depth
+            within = [w for w in wholes if w != name and set(CONTAINS[w]) < set(CONTAINS.get(name, ()))]
+            waiting = [*((part, depth + 1) for part in (*within, *CONTAINS.get(name, ()))), *waiting]
     return tuple(found.items())
 
 
@@ -173,8 +162,6 @@ def lesion_effects(run: Run) -> pd.DataFrame:
     columns_ = ["arm", "role", "region", "depth", "left", "place", "process", "own", "coded", *_PAIRED]
     return pd.DataFrame(rows, columns=columns_).sort_values("place", kind="stable", ignore_index=True)
 
-
-# ------------------------------------------------------------------------------------- two people, beyond their sum
 
 #: All insecure kinds together, as a row of the interaction.
 EVERY = "all"

@@ -92,9 +92,6 @@ def measured(run: Run, name: str) -> Measured:
     return Measured(_over_sessions(run, prefix, rest))
 
 
-# ------------------------------------------------------------------------------------------------- one value a client
-
-
 def _over_sessions(run: Run, when: str, name: str) -> pd.Series:
     """Mean over a client's sessions, the last third of them, or the first one."""
     if name not in OF_SESSIONS and name not in run.sessions.columns:
@@ -148,9 +145,6 @@ def bond_minus_general(run: Run) -> pd.Series:
     return (far[0] + far[1]) / 2.0
 
 
-# ---------------------------------------------------------------------------------------------- one value for the arm
-
-
 def early_late_alliance(run: Run) -> tuple[float, float, float]:
     """Correlation over clients of the WAI after session 4 with the late one."""
     early = run.sessions[run.sessions["session"] == 4].set_index(_WHO)["wai_client"]
@@ -176,8 +170,6 @@ def _at_site(run: Run, site: str) -> tuple[float, float, float]:
     row = table[(table["site"] == site) & (table["role"] == "both")].iloc[0]
     return float(row["r"]), float(row["low"]), float(row["high"])
 
-
-# --------------------------------------------------------------------------------------------------------- as data
 
 #: Of sessions: built from their columns.
 OF_SESSIONS: dict[str, Built] = {
