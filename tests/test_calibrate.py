@@ -553,7 +553,7 @@ def test_what_commands_keep(copied: Path, attune: Attune, monkeypatch: pytest.Mo
     (tmp_path / "docs" / "DESIGN.md").touch()
     built = ensemble.Built((members()[0], members()[1]), (Found(), Found()), ("5.1 lies off by +2.6",), 20.0)
     monkeypatch.setattr(ensemble, "build", lambda *a, **k: built)
-    monkeypatch.setattr(ensemble, "checked", lambda *a, **k: [])
+    monkeypatch.setattr(ensemble, "verified", lambda *a, **k: [])
     done = attune("ensemble", "--build", "new", "--keep")
     assert done.status == 0 and "2 of 3 candidates agree (fewer" in done.out, done
     made = kept("ensemble")

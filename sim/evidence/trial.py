@@ -13,7 +13,6 @@ import numpy as np
 import pandas as pd
 
 from sim.evidence.therapist_effects import ENDED, random_intercepts
-from sim.measures.courses import mean_of
 from sim.measures.intervals import mean_interval
 from sim.scenario.arms import differ_only_in
 from sim.simulation.tables import Run
@@ -170,8 +169,8 @@ def true_effects(run: Run) -> pd.DataFrame:
                    "replicates": truth["n"], "trials": len(one), "mean_estimate": one["estimate"].mean()}  # fmt: skip
             for which in ("", "naive_"):
                 inside = one[f"{which}low"].le(truth["mean"]) & one[f"{which}high"].ge(truth["mean"])
-                row[f"{which}power"] = mean_of(one[f"{which}p"] < 0.05)
-                row[f"{which}coverage"] = float("nan") if np.isnan(truth["mean"]) else mean_of(inside)
+                row[f"{which}power"] = float((one[f"{which}p"] < 0.05).mean())
+                row[f"{which}coverage"] = float("nan") if np.isnan(truth["mean"]) else float(inside.mean())
             rows.append(row)
     return pd.DataFrame(rows, columns=["outcome", "effect", "low", "high", "replicates", "trials", "mean_estimate", "power",
                                        "coverage", "naive_power", "naive_coverage"])  # fmt: skip

@@ -86,7 +86,11 @@ def _of_people(run: Run) -> pd.DataFrame:
         usual, here = measures.reference_arm(scenario, arm), values.get(arm, pd.Series(dtype=float))
         there = values.get(usual, pd.Series(dtype=float))
         apart = {"mean": np.nan, "low": np.nan, "high": np.nan}
-        if arm != usual and len(here) and len(there) and not _said_elsewhere(run, name, arm, usual):
+        # A difference that another row says: from one untreated twin that both have, or between an arm and its own twin.
+        twins = {(measures.untreated_arm(scenario, one), measures.comparison_month(run, one)) for one in (arm, usual)}
+        own = name == "distress_change" and measures.untreated_arm(scenario, arm) == arm
+        elsewhere = len(twins) == 1 and (name == "difference_from_no_treatment" or own)
+        if arm != usual and len(here) and len(there) and not elsewhere:
             apart = difference_interval(here, there, paired=measures.same_clients(arms[arm], arms[usual]))
             if name == "dropout" and apart["low"] == apart["high"]:  # not one person left in one arm only
                 apart = {**apart, "low": np.nan, "high": np.nan}
@@ -97,13 +101,6 @@ def _of_people(run: Run) -> pd.DataFrame:
         scale = CATALOGUE[name].scale
         rows.append((name, arm, *(scale * found[end] for found in (known, apart) for end in ("mean", "low", "high"))))
     return pd.DataFrame(rows, columns=["measure", *(name for name in COMPARED if name != "n")])
-
-
-def _said_elsewhere(run: Run, name: str, arm: str, usual: str) -> bool:
-    """Whether a difference is that of another row: from one untreated twin that both have, or between an arm and its own twin."""
-    twins = {(measures.untreated_arm(run.scenario, one), measures.comparison_month(run, one)) for one in (arm, usual)}
-    own_twin = measures.untreated_arm(run.scenario, arm) == arm
-    return len(twins) == 1 and (name == "difference_from_no_treatment" or (name == "distress_change" and own_twin))
 
 
 def with_parameters(scenario: Scenario, parameters: Mapping[str, float]) -> Scenario:

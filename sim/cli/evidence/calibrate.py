@@ -121,7 +121,7 @@ def ensemble(
     Exit status 1 where a member that was verified disagrees by more than the sampling noise of its table.
     """
     from sim.cli.printed import ensemble as page
-    from sim.evidence.calibration.ensemble import checked
+    from sim.evidence.calibration.ensemble import verified
     from sim.evidence.calibration.simulated import Simulator
 
     if keeping and (build is None or fit is not None or wanted != MEMBERS):
@@ -135,7 +135,7 @@ def ensemble(
         screen.say(page.pinned_legend())
     else:
         with Simulator(None, workers) as simulator:
-            found = checked(simulator, verify, seed, size, progress=lambda done, of: screen.note(f"verified {done} of {of}"))
+            found = verified(simulator, verify, seed, size, progress=lambda done, of: screen.note(f"verified {done} of {of}"))
         data = [{name: one[name] for name in ("member", "score", "why", "beyond_noise")} for one in found]
         if as_json:
             screen.say(json.dumps(data, indent=2))
@@ -166,7 +166,7 @@ def _built(folder: Path, wanted: int, fit_file: Path | None, workers: int | None
         if len(built.kept) < 2:
             raise EvidenceError(f"of {built.candidates} candidates {len(built.kept)} agree with the table: no ensemble was made")
         screen.note(f"{VERIFIED} of them are simulated again")
-        again = of.checked(simulator, VERIFIED, VERIFY_SEED, of=built.kept)
+        again = of.verified(simulator, VERIFIED, VERIFY_SEED, of=built.kept)
     text = of.written(
         built,
         f"{len(built.kept)} sets of the free parameters that all agree with the published evidence; of {built.candidates} "

@@ -210,7 +210,7 @@ def would_pin(tables: Sequence[Found], z: np.ndarray, free: Sequence[Free] = FRE
     return found.rename_axis("parameter").reset_index()
 
 
-def checked(simulator: Simulator, count: int, seed: int, size: float = 1.0, of: Sequence[Mapping[str, float]] | None = None,
+def verified(simulator: Simulator, count: int, seed: int, size: float = 1.0, of: Sequence[Mapping[str, float]] | None = None,
             progress: Callable[[int, int], None] | None = None) -> list[dict[str, Any]]:  # fmt: skip
     """Simulate ``count`` members again, all rows, on random draws of ``seed`` that no search has used.
 
