@@ -162,7 +162,13 @@ def true_effects(run: Run) -> pd.DataFrame:
     """
     arms, rows = trial_arms(run), []
     if arms is not None:
-        estimates, apart = trial_estimates(run), _apart(run, *arms)
+        estimates, apart = trial_estimates(run), pd.DataFrame(columns=[*OUTCOMES], dtype=float)
+        trial, nobody, everybody = arms
+        if nobody is not None and everybody is not None:  # over the same clients, in each replicate
+            who, week = ["replicate", "client"], _from_week(run, trial)
+            trained, untrained = (counted_clients(run, arm, week).set_index(who)[[*OUTCOMES]] for arm in (everybody, nobody))
+            both = trained.index.intersection(untrained.index)
+            apart = (trained.loc[both] - untrained.loc[both]).groupby(level="replicate").mean()
         for outcome in OUTCOMES:
             truth, one = mean_interval(apart[outcome]), estimates[estimates["outcome"] == outcome]
             row = {"outcome": outcome, "effect": truth["mean"], "low": truth["low"], "high": truth["high"],
@@ -174,13 +180,3 @@ def true_effects(run: Run) -> pd.DataFrame:
             rows.append(row)
     return pd.DataFrame(rows, columns=["outcome", "effect", "low", "high", "replicates", "trials", "mean_estimate", "power",
                                        "coverage", "naive_power", "naive_coverage"])  # fmt: skip
-
-
-def _apart(run: Run, trial: str, nobody: str | None, everybody: str | None) -> pd.DataFrame:
-    """Per replicate: mean over the same clients of everybody trained minus nobody trained."""
-    if nobody is None or everybody is None:
-        return pd.DataFrame({outcome: pd.Series(dtype="float64") for outcome in OUTCOMES})
-    who, week = ["replicate", "client"], _from_week(run, trial)
-    trained, untrained = (counted_clients(run, arm, week).set_index(who)[list(OUTCOMES)] for arm in (everybody, nobody))
-    both = trained.index.intersection(untrained.index)
-    return (trained.loc[both] - untrained.loc[both]).groupby(level="replicate").mean()
