@@ -485,6 +485,14 @@ def test_a_run_agrees_with_the_point_of_a_batch_that_is_the_same(
     assert any(found.table.loc[found.table["point"] != point, "difference"].abs() > 0)
 
 
+def test_a_run_is_to_the_last_digit_what_a_batch_of_several_blocks_is(tmp_path: Path) -> None:
+    spec = {"question": "?", "clients_per_arm": 2500, "sessions": 1, "exchanges": 2}
+    store.save(sim.run(sim.from_spec(spec, "many"), 3), tmp_path / "run")
+    sim.run_batch(sim.from_spec({**spec, "batch": {"vary": {"sessions": [1]}}}, "many"), 3, tmp_path / "batch", workers=1)
+    table = sim.compare_folders(tmp_path / "run", tmp_path / "batch").table
+    assert len(table) > 3 and set(table["difference"]) == {0.0}
+
+
 def test_what_cannot_be_compared_is_refused(attune: Any, place: Path, tmp_path: Path) -> None:
     """One message each, exit 2."""
     varied = {**SPEC, "replicates": 1, "batch": {"vary": {"trust_rate": [0.2, 0.25]}}}

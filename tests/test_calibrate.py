@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -17,16 +18,17 @@ import numpy as np
 import pytest
 
 import sim
+from sim.batch.workers import Processes
 from sim.errors import EvidenceError, ParameterError, SearchError, StoreError
 from sim.evidence import stored
 from sim.evidence.calibration import competing, ensemble
 from sim.evidence.calibration import leave_one_out as leave_out
 from sim.evidence.calibration import seeds as reserved
-from sim.evidence.calibration import simulated as bank_module
+from sim.evidence.calibration import simulated as simulated_module
 from sim.evidence.calibration.emulator import learned
-from sim.evidence.calibration.free import BY_HAND, FREE, Free, centre, standings_of, values_at
+from sim.evidence.calibration.free import FREE, Free, centre, standings_of, values_at
 from sim.evidence.calibration.search import ROOM, Fit, Search, fit_of, mean_of, searched, shortfalls, standardised_residuals
-from sim.evidence.calibration.simulated import LEDGER, Bank, Found, Job, found_by
+from sim.evidence.calibration.simulated import LEDGER, Found, Job, Simulator, found_by
 from sim.evidence.claims import verdicts
 from sim.evidence.patterns.published import patterns
 from sim.evidence.patterns.validation import Studies, score_limit
@@ -36,6 +38,7 @@ from sim.theory.ensemble import members, spread
 from sim.theory.parameters import PARAMETERS
 from tests.promise import values as values_script
 from tests.test_cli import Attune, attune, wrong
+from tools.docs.validation import BY_HAND
 
 __all__ = ["attune"]
 
@@ -83,59 +86,74 @@ def test_reserved_seeds_are_each_for_one_thing() -> None:
     assert min(reserved.unused(seed, member) for seed in range(20) for member in range(5)) >= reserved.FROM_HASH
 
 
-# ------------------------------------------------------------------------------------------------------- the bank
+# ------------------------------------------------------------------------------------------------------- the simulator
 
 
 def job(seed: int = 1, **parameters: float) -> Job:
     return Job({"parameters": parameters}, seed, 0.06, SMALL)
 
 
-def test_bank_keeps_and_goes_on(tmp_path: Path) -> None:
+def test_simulator_keeps_and_goes_on(tmp_path: Path) -> None:
     """What is kept is not simulated again; the same with one process or two; a job is known by all it says."""
     jobs = [job(1), job(2), job(1, distress_immature_path=0.1)]
-    with Bank(tmp_path / "two", 2) as two:
+    with Simulator(tmp_path / "two", 2) as two:
         first = two.ask(jobs)
         assert two.simulated == 3 and repr(two.ask(jobs[:1])) == repr(first[:1]) and two.simulated == 3
-    with Bank(tmp_path / "two", 2) as again:
+    with Simulator(tmp_path / "two", 2) as again:
         assert len(again.answers) == 3 and repr(again.ask(jobs)) == repr(first) and again.simulated == 0
-    with Bank(None, 1) as one:
+    with Simulator(None, 1) as one:
         assert repr(one.ask(jobs)) == repr(first)
     assert len({j.key for j in [*jobs, replace(jobs[0], size=0.1), replace(jobs[0], ids=("a1",))]}) == 5
     assert first[0].values["16.1"][0] != first[2].values["16.1"][0]
 
 
-def test_bank_after_a_crash(tmp_path: Path) -> None:
+def test_a_worker_that_dies_is_replaced(tmp_path: Path) -> None:
+    """Killed in the middle of the work: the others go on, its work is given out again, and the answers are the same."""
+    jobs = [job(n) for n in range(1, 6)]
+    with Simulator(tmp_path, 2) as two:
+        assert isinstance(two.workers, Processes)
+
+        def kill(done: int, total: int) -> None:
+            if done == 1:
+                os.kill(min(two.workers._pool._processes), signal.SIGKILL)  # type: ignore[union-attr]
+
+        found = two.ask(jobs, kill)
+    with Simulator(None, 1) as one:
+        assert repr(one.ask(jobs)) == repr(found)
+
+
+def test_simulator_after_a_crash(tmp_path: Path) -> None:
     """A line that was cut off is dropped and simulated again, byte for byte the same ledger; a foreign ledger is refused."""
-    with Bank(tmp_path, 1) as bank:
-        bank.ask([job(1), job(2)])
+    with Simulator(tmp_path, 1) as simulator:
+        simulator.ask([job(1), job(2)])
     ledger = tmp_path / LEDGER
     whole = ledger.read_bytes()
     ledger.write_bytes(whole[:-25])
-    with Bank(tmp_path, 1) as bank:
-        assert len(bank.answers) == 1
-        bank.ask([job(1), job(2)])
-        assert bank.simulated == 1
+    with Simulator(tmp_path, 1) as simulator:
+        assert len(simulator.answers) == 1
+        simulator.ask([job(1), job(2)])
+        assert simulator.simulated == 1
     assert ledger.read_bytes() == whole
     ledger.write_text(json.dumps({"model": "another"}) + "\n")
     with pytest.raises(SearchError, match="another version of the model"):
-        Bank(tmp_path)
+        Simulator(tmp_path)
     for nonsense in (b"nonsense\n", b"\xff\xfe\n", b"[]\n"):
         ledger.write_bytes(nonsense)
         with pytest.raises(SearchError, match="is no ledger"):
-            Bank(tmp_path)
+            Simulator(tmp_path)
 
 
 def test_two_searches_do_not_share_a_ledger(tmp_path: Path) -> None:
     """The second is refused while the first is there, and comes in after it."""
-    with Bank(tmp_path, 1) as first:
+    with Simulator(tmp_path, 1) as first:
         first.ask([job(1)])
         with pytest.raises(SearchError, match="another search is writing it"):
-            Bank(tmp_path, 1)
-    with Bank(tmp_path, 1) as second:
+            Simulator(tmp_path, 1)
+    with Simulator(tmp_path, 1) as second:
         assert len(second.answers) == 1
 
 
-def test_bank_finds_what_validation_finds() -> None:
+def test_simulator_finds_what_validation_finds() -> None:
     """A job's table is what the simulated studies of that seed and size say."""
     kept_values = found_by(job(3))["values"]
     studies = Studies(3, {"parameters": {}}, 0.06, threads=2)
@@ -149,7 +167,7 @@ def test_bank_finds_what_validation_finds() -> None:
 def copied(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
     """A copy of the package, whose model and kept results are the ones that count."""
     package = tmp_path / "sim"
-    shutil.copytree(Path(bank_module.__file__).parents[2], package, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(Path(simulated_module.__file__).parents[2], package, ignore=shutil.ignore_patterns("__pycache__"))
     monkeypatch.setattr(stored.resources, "files", lambda name: package.joinpath(*name.split(".")[1:]))
     stored.model_hash.cache_clear()
     yield package
@@ -194,14 +212,14 @@ def test_commands_and_reports_say_that_a_result_is_of_another_model(
     """A command refuses it in one line; a ledger too; a report leaves the verdicts out and says why."""
     from sim.report.pages.run import write_report
 
-    with Bank(tmp_path / "bank", 1) as bank:
-        bank.ask([job(1)])
+    with Simulator(tmp_path / "simulator", 1) as simulator:
+        simulator.ask([job(1)])
     monkeypatch.setattr(stored, "model_hash", lambda: "0" * 16)
     for command in (("ensemble",), ("claims", "region_series_kept", "--check"), ("ensemble", "--build", "new"),
                     ("validate", "--leave-one-out", "--folder", "new")):  # fmt: skip
         wrong(attune(*command), "was made with another model", "make evidence")
     with pytest.raises(SearchError, match="another version of the model"):
-        Bank(tmp_path / "bank")
+        Simulator(tmp_path / "simulator")
     result = sim.run(
         from_spec({"question": "q", "clients_per_arm": 3, "sessions": 2, "policies": ["leave_ruptures_alone"]}, "r"), 1
     )
@@ -230,7 +248,7 @@ def test_a_model_that_finds_the_same_is_listed(monkeypatch: pytest.MonkeyPatch, 
 
 
 class Toy:
-    """A bank whose tables are a straight line: the residuals are ``matrix @ z + offset``; no direction rows."""
+    """Its tables are a straight line: the residuals are ``matrix @ z + offset``; no direction rows."""
 
     def __init__(self, matrix: np.ndarray, offset: np.ndarray, free: Sequence[Free]) -> None:
         self.matrix, self.offset, self.free, self.asked = matrix, offset, tuple(free), 0
@@ -257,8 +275,8 @@ def toy(seed: int = 0, rows: int = 8) -> tuple[Toy, np.ndarray, np.ndarray]:
 
 def test_search_finds_the_least_squares_answer() -> None:
     """On a line the answer is known: (A'A + I) z = -A'b, priors included; the slopes are the line's."""
-    bank, matrix, offset = toy()
-    fit = Search(bank, FEW, seeds=(1,)).run(centre(FEW), rounds=20)  # type: ignore[arg-type]
+    simulator, matrix, offset = toy()
+    fit = Search(simulator, FEW, seeds=(1,)).run(centre(FEW), rounds=20)  # type: ignore[arg-type]
     expected = -np.linalg.solve(matrix.T @ matrix + np.eye(len(FEW)), matrix.T @ offset)
     np.testing.assert_allclose(fit.standings, expected, atol=1e-3)
     np.testing.assert_allclose(fit.slopes, np.vstack([matrix, np.eye(len(FEW))]), atol=1e-6)
@@ -268,17 +286,17 @@ def test_search_finds_the_least_squares_answer() -> None:
 
 def test_search_leaves_what_nothing_tells_at_its_prior() -> None:
     """A number on which no row depends stays at its centre, wherever the search begins."""
-    bank, matrix, _ = toy()
+    simulator, matrix, _ = toy()
     matrix[:, 2] = 0.0
-    fit = Search(bank, FEW, seeds=(1,)).run({FEW[2].name: FEW[2].value(1.5)}, rounds=20)  # type: ignore[arg-type]
+    fit = Search(simulator, FEW, seeds=(1,)).run({FEW[2].name: FEW[2].value(1.5)}, rounds=20)  # type: ignore[arg-type]
     assert fit.standings[2] == pytest.approx(0.0, abs=1e-3) and abs(fit.standings).max() > 0.1
 
 
 def test_left_out_row_has_no_say() -> None:
     """A row that is left out does not move the answer, however far off it is; the row is predicted by the others."""
-    bank, matrix, offset = toy(1)
+    simulator, matrix, offset = toy(1)
     offset[3] = 50.0
-    search = Search(bank, FEW, seeds=(1,))  # type: ignore[arg-type]
+    search = Search(simulator, FEW, seeds=(1,))  # type: ignore[arg-type]
     fit = search.run(centre(FEW), rounds=20)
     told = {one.id: one for one in leave_out.predicted(search, fit, say=lambda _: None)}
     rest = np.delete(np.arange(8), 3)
@@ -292,10 +310,10 @@ def test_left_out_row_has_no_say() -> None:
 
 def test_a_row_with_a_number_of_its_own_is_marked() -> None:
     """The number that only one row tells about leans on that row; others do not."""
-    bank, matrix, _ = toy(2)
+    simulator, matrix, _ = toy(2)
     matrix[:, 1] = 0.0
     matrix[5, 1] = 3.0
-    search = Search(bank, FEW, seeds=(1,))  # type: ignore[arg-type]
+    search = Search(simulator, FEW, seeds=(1,))  # type: ignore[arg-type]
     fit = search.run(centre(FEW), rounds=20)
     assert FEW[1].name in leave_out.own_parameters(fit, search, VALUES[5])
     assert all(FEW[1].name not in leave_out.own_parameters(fit, search, name) for name in VALUES[:5])
@@ -305,15 +323,15 @@ def test_a_row_with_a_number_of_its_own_is_marked() -> None:
 def test_search_on_the_real_thing_goes_down(tmp_path: Path) -> None:
     """Two numbers and two rows of the community, simulated: the loss falls, and a second search asks for nothing new."""
     two = tuple(one for one in FREE if one.name == "distress_immature_path")
-    with Bank(tmp_path, 2) as bank:
-        search = Search(bank, two, ids=SMALL, seeds=(5,), size=0.1)
+    with Simulator(tmp_path, 2) as simulator:
+        search = Search(simulator, two, ids=SMALL, seeds=(5,), size=0.1)
         start = {"distress_immature_path": 0.1}
         begin = search.residuals(standings_of(start, two), search.tables([standings_of(start, two)])[0])
         fit = search.run(start, rounds=6)
         assert fit.loss < 0.5 * float(begin @ begin) - 1.0
-    with Bank(tmp_path, 2) as bank:
-        again = Search(bank, two, ids=SMALL, seeds=(5,), size=0.1).run(start, rounds=6)
-        assert bank.simulated == 0 and again.values == fit.values
+    with Simulator(tmp_path, 2) as simulator:
+        again = Search(simulator, two, ids=SMALL, seeds=(5,), size=0.1).run(start, rounds=6)
+        assert simulator.simulated == 0 and again.values == fit.values
 
 
 def test_shortfalls() -> None:
@@ -360,8 +378,8 @@ def test_emulator_learns_a_curved_table() -> None:
 
 
 def linear_fit(matrix: np.ndarray, offset: np.ndarray, free: Sequence[Free]) -> Fit:
-    bank = Toy(matrix, offset, free)
-    return Search(bank, tuple(free), seeds=(1,)).run(centre(free), rounds=20)  # type: ignore[arg-type]
+    simulator = Toy(matrix, offset, free)
+    return Search(simulator, tuple(free), seeds=(1,)).run(centre(free), rounds=20)  # type: ignore[arg-type]
 
 
 def test_ensemble_is_drawn_from_what_is_plausible(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -370,10 +388,10 @@ def test_ensemble_is_drawn_from_what_is_plausible(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(ensemble, "BURN", 100)
     rng = np.random.default_rng(3)
     matrix, offset = rng.normal(size=(8, 4)) * 1.5, 0.3 * rng.normal(size=8)
-    fit, bank = linear_fit(matrix, offset, FEW), Toy(matrix, offset, FEW)
+    fit, simulator = linear_fit(matrix, offset, FEW), Toy(matrix, offset, FEW)
     at = ensemble.design(fit, 64)
     assert at.shape == (64, 4)
-    tables = bank.ask([Job({"parameters": values_at(z, FEW)}, 1, 1.0, VALUES) for z in at])
+    tables = simulator.ask([Job({"parameters": values_at(z, FEW)}, 1, 1.0, VALUES) for z in at])
     missed = np.array([list(standardised_residuals(t).values()) for t in tables])
     emulator = learned(at, missed, VALUES[:8], fit.standings, ensemble.uncertainty(fit))
     z, memories = ensemble.drawn(emulator, fit, 1500)
@@ -382,7 +400,7 @@ def test_ensemble_is_drawn_from_what_is_plausible(monkeypatch: pytest.MonkeyPatc
     expected = np.linalg.inv(matrix.T @ matrix + np.eye(4))
     np.testing.assert_allclose(z.mean(axis=0), fit.standings, atol=0.08)
     np.testing.assert_allclose(z.std(axis=0), np.sqrt(np.diag(expected)), rtol=0.15)
-    built = ensemble.build(bank, fit, wanted=60, most=100, free=FEW, points=64, say=lambda _: None)  # type: ignore[arg-type]
+    built = ensemble.build(simulator, fit, wanted=60, most=100, free=FEW, points=64, say=lambda _: None)  # type: ignore[arg-type]
     assert built.candidates == len(built.kept) + len(built.fell) and len(built.kept) >= 50
     assert all(not ensemble.disagreements(t) for t in built.tables)
 
@@ -492,9 +510,9 @@ def test_members_agree_when_simulated_anew() -> None:
 
     Small tables have random draws of their own: a residual counts with it.
     """
-    with Bank(None, 2) as bank:
+    with Simulator(None, 2) as simulator:
         for number in (3, 77):
-            found = bank.ask([Job({"parameters": dict(members()[number])}, 424242 + number, 0.2, searched())])[0]
+            found = simulator.ask([Job({"parameters": dict(members()[number])}, 424242 + number, 0.2, searched())])[0]
             p = patterns()
             score = sum(
                 m**2 / (1 + (found.values[n][1] / p[n].uncertainty) ** 2) for n, m in standardised_residuals(found).items()
@@ -511,9 +529,9 @@ def test_shipped_search_looks_at_every_row_but_those_of_the_clinics() -> None:
 
 
 def test_calibrate_by_command(attune: Attune, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A search of one step on a toy bank: the table of numbers, the score, a file that reads back; asked again it is the same."""
+    """A search of one step on a toy: the table of numbers, the score, a file that reads back; asked again it is the same."""
     matrix = np.random.default_rng(5).normal(size=(21, len(FREE))) * 0.3
-    monkeypatch.setattr(bank_module.Bank, "ask", Toy(matrix, np.zeros(21), FREE).ask)
+    monkeypatch.setattr(simulated_module.Simulator, "ask", Toy(matrix, np.zeros(21), FREE).ask)
     done = attune("calibrate", "--out", "there", "--rounds", 3, "--workers", 1)
     assert done.status == 0 and "free parameters" in done.err and "Joint score" in done.out
     result = json.loads((tmp_path / "there" / "calibration.json").read_text())
@@ -535,14 +553,14 @@ def test_what_commands_keep(copied: Path, attune: Attune, monkeypatch: pytest.Mo
     (tmp_path / "docs" / "DESIGN.md").touch()
     built = ensemble.Built((members()[0], members()[1]), (Found(), Found()), ("5.1 lies off by +2.6",), 20.0)
     monkeypatch.setattr(ensemble, "build", lambda *a, **k: built)
-    monkeypatch.setattr(ensemble, "checked", lambda *a, **k: [])
+    monkeypatch.setattr(ensemble, "verified", lambda *a, **k: [])
     done = attune("ensemble", "--build", "new", "--keep")
     assert done.status == 0 and "2 of 3 candidates agree (fewer" in done.out, done
     made = kept("ensemble")
     assert made["model"] == stored.model_hash() and made["candidates"] == 3 and len(made["tables"]) == 2
     text = (copied / "theory" / "ensemble.csv").read_text()
     assert text == (tmp_path / "new" / "ensemble.csv").read_text() and text.startswith("# 2 sets of the free parameters")
-    monkeypatch.setattr(bank_module.Bank, "ask", Toy(np.zeros((21, len(FREE))), np.zeros(21), FREE).ask)
+    monkeypatch.setattr(simulated_module.Simulator, "ask", Toy(np.zeros((21, len(FREE))), np.zeros(21), FREE).ask)
     done = attune("calibrate", "--out", "there", "--rounds", 3, "--keep")
     assert done.status == 1 and "parameters.py has other defaults" in done.err and "threat_gain 1.5" in done.err
     assert json.loads((tmp_path / "there" / "calibration.json").read_text())["values"]["threat_gain"] == 1.5
@@ -560,7 +578,7 @@ def test_ensemble_by_command(attune: Attune, monkeypatch: pytest.MonkeyPatch) ->
     p = patterns()
     good = Found({name: (p[name].value, 0.0) for name in VALUES})
     bad = replace(good, values={**good.values, "5.1": (0.5, 0.0)})
-    monkeypatch.setattr(bank_module.Bank, "ask", lambda self, jobs, progress=None: [good, bad])
+    monkeypatch.setattr(simulated_module.Simulator, "ask", lambda self, jobs, progress=None: [good, bad])
     done = attune("ensemble", "--verify", 2, "--seed", 5)
     assert done.status == 1 and "1 of 2 agree" in done.out and "5.1 lies off" in done.out
 

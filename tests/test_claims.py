@@ -47,7 +47,7 @@ every_contrast = pytest.mark.parametrize("contrast", EVERY, ids=[c.id for c in E
 @pytest.fixture(scope="module")
 def found() -> list[Finding]:
     """All contrasts as they are kept, which a change of the model would have made stale (``sim.evidence.stored``)."""
-    return verdicts.findings_of(kept("claims"))
+    return claims_doc.findings_of(kept("claims"))
 
 
 # ------------------------------------------------------------------------------------------------------- the table
@@ -185,14 +185,14 @@ def test_rules_read_things_that_exist() -> None:
 @pytest.mark.deep
 def test_the_kept_results_are_fresh() -> None:
     """What is kept is what comes out now (``attune claims --keep`` keeps it again), of every contrast."""
-    assert verdicts.differences(findings(), kept("claims")) == []
+    assert verdicts.against_kept(findings(), kept("claims")) == []
 
 
 def test_some_kept_results_are_fresh() -> None:
     """The same for one contrast in twenty, of people, regions and coded read-outs."""
     some = [c.id for c in EVERY[::20]]
     data = kept("claims")
-    assert verdicts.differences(findings(some), data) == [] and len(some) >= 4
+    assert verdicts.against_kept(findings(some), data) == [] and len(some) >= 4
 
 
 def test_what_is_kept_is_of_every_contrast_and_reads_back(found: Sequence[Finding]) -> None:
@@ -323,13 +323,13 @@ def test_correlation_interval() -> None:
 def test_differences_are_found(found: Sequence[Finding]) -> None:
     """A changed number, a changed verdict and a missing row are each named."""
     data = verdicts.to_keep([found])
-    assert verdicts.differences(found, data) == []
+    assert verdicts.against_kept(found, data) == []
     first, second, third = (f.contrast.id for f in found[:3])
     rows = {row["contrast"]: row for row in data["findings"]}
     rows[first]["effect"]["value"] += 1.0
     rows[second]["verdict"] = "not specific"
     del rows[third]
-    said = verdicts.differences(found, {"findings": list(rows.values())})
+    said = verdicts.against_kept(found, {"findings": list(rows.values())})
     assert [line.partition(":")[0] for line in said] == [first, second, third]
 
 

@@ -157,16 +157,6 @@ def test_arms_are_compared_replicate_by_replicate(by_hand: Any) -> None:
     assert rows["dropout", "a"]["low"] == 0 and rows["alliance_all_sessions", "a"]["high"] == 7  # scales end somewhere
 
 
-def test_therapists_one_by_one(by_hand: Any) -> None:
-    t = cm.per_therapist(by_hand).set_index(["arm", "replicate", "therapist"])
-    first = t.loc["a", 0, 0]
-    assert (first["clients"], first["sessions"], first["alliance"]) == (2, 7, 4.5)
-    assert first["distress_last_rating"] == pytest.approx((-8 - 1) / 2)
-    assert first["dropout"] == 0.0  # of the one course that is over: the other was handed on
-    assert np.isnan(t.loc["b", 1, 1]["dropout"])
-    assert (first["anxiety_0"], first["anxiety_end"]) == pytest.approx((2.9, 2.8)) and first["supervised"]
-
-
 def test_who_loses_a_therapist_is_compared_with_who_began_alike(by_hand: Any) -> None:
     table = cm.handed_over(by_hand, against="b").set_index("measure")
     assert table.empty  # client 1 of a began in another week than in b
@@ -237,15 +227,6 @@ def test_follow_up_is_person_by_person() -> None:
     there = [alone.get((r, k, m), np.nan) for r, k, m in zip(mine["replicate"], mine["client"], months, strict=True)]
     apart = (mine["distress_6_months"] - there).groupby(mine["replicate"]).mean()
     assert table.loc[("distress", "6 months"), "difference"] == pytest.approx(apart.mean())
-
-
-def test_per_therapist_serves_other_designs_too() -> None:
-    spec = {"question": "Q?", "clients_per_arm": 6, "clients_per_therapist": 3, "sessions": 2, "exchanges": 2}
-    run = sim.run(sim.from_spec(spec, "arms"), seed=1)
-    t = cm.per_therapist(run)
-    assert t["clients"].tolist() == [3, 3] and "fatigue" not in t
-    mine = run.sessions[run.sessions["client"] < 3].groupby("client")["wai_client"].mean()
-    assert t["alliance"].iloc[0] == pytest.approx(mine.mean())
 
 
 def test_at_risk_are_the_same_people_in_every_arm() -> None:

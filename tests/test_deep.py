@@ -16,7 +16,7 @@ import sim
 from sim.batch.run import run_batch
 from sim.evidence.calibration.seeds import unused
 from sim.evidence.calibration.signs import CLAIMS_LEDGER
-from sim.evidence.calibration.simulated import LEDGER, Bank, Job, table_of
+from sim.evidence.calibration.simulated import LEDGER, Job, Simulator, found_in
 from sim.evidence.patterns.published import patterns
 from sim.evidence.stored import kept, model_hash
 from sim.luck import normal, person
@@ -159,9 +159,9 @@ def test_members_verified_come_out_again() -> None:
     ids = tuple(p.id for p in patterns().values() if p.tier in ("calibrate", "direction"))
     jobs = [Job({"parameters": dict(members()[one["member"]])}, unused(kept("ensemble")["verify_seed"], one["member"]), 1.0, ids)
             for one in verified]  # fmt: skip
-    with Bank() as bank:
-        for one, found in zip(verified, bank.ask(jobs), strict=True):
-            was = table_of(one["table"])
+    with Simulator() as simulator:
+        for one, found in zip(verified, simulator.ask(jobs), strict=True):
+            was = found_in(one["table"])
             for row, (value, error) in found.values.items():
                 assert value == pytest.approx(was.values[row][0], abs=0.1 * error), (one["member"], row)
 

@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sim.evidence.stationary import _DERIVED, derived_numbers, dyads
 from sim.people.population import ecr_score
 from sim.people.state import REGION_ACTIVITY
 from sim.runs.run import run
@@ -21,6 +20,7 @@ from sim.theory.regions import CONTAINS, ROLES, lesioned
 from sim.theory.styles import style_name
 from sim.therapy.course import run_course
 from sim.therapy.session import SESSION, World
+from tools.docs.stationary import _DERIVED, derived_numbers, dyads
 
 TYPICAL = {"anxiety": 3.7, "avoidance": 3.16}
 

@@ -25,15 +25,15 @@ __all__ = ["attune"]
 TINY = """
 import os, signal, sys
 from pathlib import Path
-from sim.evidence.calibration.simulated import Bank, Job
+from sim.evidence.calibration.simulated import Simulator, Job
 from sim.evidence.stored import keep
 folder, kept = map(Path, sys.argv[1:])
-with Bank(folder, 1) as bank:
+with Simulator(folder, 1) as simulator:
     for seed in (1, 2, 3):
-        bank.ask([Job({}, seed, 0.05, ("16.1",))])
+        simulator.ask([Job({}, seed, 0.05, ("16.1",))])
         if (kept.parent / "kill").exists() and seed == 2:
             os.kill(os.getpid(), signal.SIGKILL)
-    keep(kept, {"simulated": bank.simulated})
+    keep(kept, {"simulated": simulator.simulated})
 """
 
 
@@ -42,8 +42,8 @@ def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Part:
     """A part of a moment, kept in a folder of its own."""
     monkeypatch.setattr(stored, "path_of", lambda name: tmp_path / f"{name}.json")
     (tmp_path / "same_model.json").write_text("[]")
-    command = (sys.executable, "-c", TINY, str(tmp_path / "bank"), str(tmp_path / "tiny.json"))
-    return Part("tiny", command, "tiny", tmp_path / "bank")
+    command = (sys.executable, "-c", TINY, str(tmp_path / "simulator"), str(tmp_path / "tiny.json"))
+    return Part("tiny", command, "tiny", tmp_path / "simulator")
 
 
 def simulated(tmp_path: Path) -> int:
@@ -58,7 +58,7 @@ def test_killed_gone_on_skipped_and_stale(
     assert run_all([tiny, Part("next", ("false",))], on=False) == 1 and not tiny.done
     said = capfd.readouterr().out
     assert "== tiny: failed (-9), " in said and "next" not in said  # it needs the one before
-    assert len((tmp_path / "bank" / LEDGER).read_text().splitlines()) == 3  # its model, and two tables
+    assert len((tmp_path / "simulator" / LEDGER).read_text().splitlines()) == 3  # its model, and two tables
     (tmp_path / "kill").unlink()
     assert run_all([tiny], on=False) == 0 and tiny.done and simulated(tmp_path) == 1
     assert "== tiny: passed, " in capfd.readouterr().out
@@ -66,10 +66,10 @@ def test_killed_gone_on_skipped_and_stale(
     monkeypatch.setattr(stored, "model_hash", lambda: "0" * 16)  # as this process sees it, all is of another model
     assert not tiny.done and run_all([tiny], on=False) == 0
     assert "moved aside" in capfd.readouterr().out and simulated(tmp_path) == 3
-    assert (tmp_path / "bank.before-1" / LEDGER).is_file()
-    broken = tmp_path / "bank" / LEDGER
+    assert (tmp_path / "simulator.before-1" / LEDGER).is_file()
+    broken = tmp_path / "simulator" / LEDGER
     broken.write_bytes(b"\xff nonsense")
-    assert run_all([tiny], on=False) == 0 and simulated(tmp_path) == 3 and (tmp_path / "bank.before-2").is_dir()
+    assert run_all([tiny], on=False) == 0 and simulated(tmp_path) == 3 and (tmp_path / "simulator.before-2").is_dir()
 
 
 def test_deep_parts_go_on_after_one_that_fails(capfd: pytest.CaptureFixture[str]) -> None:

@@ -11,7 +11,7 @@ import pytest
 from sim.errors import StoreError
 from sim.evidence import stored
 from sim.evidence.calibration.search import standardised_residuals
-from sim.evidence.calibration.simulated import table_of
+from sim.evidence.calibration.simulated import found_in
 from sim.evidence.patterns.published import patterns
 from sim.evidence.patterns.validation import validate
 from sim.evidence.stored import NAMES, keep, keep_with_product, kept, path_of
@@ -86,9 +86,9 @@ def test_kept_results_are_whole() -> None:
     shipped = kept("competing")["models"][0]
     assert shipped["name"] == "shipped" and set(shipped["residuals"]) == set(values)
     assert shipped["score"] == pytest.approx(sum(m**2 for m in shipped["residuals"].values()), rel=1e-4)
-    table = table_of(shipped["table"])
+    table = found_in(shipped["table"])
     assert standardised_residuals(table) == pytest.approx(shipped["residuals"], abs=1e-3)
-    assert repr(table_of(asdict(table))) == repr(table)
+    assert repr(found_in(asdict(table))) == repr(table)
 
 
 def test_results_are_kept_whole_or_not_at_all(tmp_path: Path) -> None:

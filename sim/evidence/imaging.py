@@ -30,6 +30,7 @@ WHOSE = (*ROLES, "both")
 _FACE = {"client": "therapist_expression", "therapist": "expression"}  # what each of them sees: the other's expression
 LEAST_SESSIONS = 4  # for a correlation within one client
 _WHEN = ["session", "week"]
+_FOUND = ["arm", "role", "site", "r", "low", "high", "n", "within", "within_low", "within_high", "n_within"]
 
 
 def under(role: str, site: str) -> list[str]:
@@ -78,28 +79,17 @@ def site_alliance(run: Run) -> pd.DataFrame:
     every = pd.concat([signals, both], ignore_index=True)
     every = every.merge(run.sessions[[*COURSE, "session", "wai_client"]], on=[*COURSE, "session"])
     rows = []
-    for arm in run.scenario.arms:
-        for role in WHOSE:
-            for site in SITES:
-                mine = every[(every["arm"] == arm.name) & (every["role"] == role) & (every["site"] == site)]
-                if len(mine):
-                    rows.append({"arm": arm.name, "role": role, "site": site, **_correlations(mine)})
+    for arm, role, site in product(run.scenario.arms, WHOSE, SITES):
+        mine = every[(every["arm"] == arm.name) & (every["role"] == role) & (every["site"] == site)]
+        if mine.empty:
+            continue
+        people = mine.groupby(["replicate", "client"])[["signal", "wai_client"]]
+        means = people.mean()
+        between = correlation(means["signal"].to_numpy(), means["wai_client"].to_numpy())
+        inside = mean_interval([pearson(*one.to_numpy().T) for _, one in people if len(one) >= LEAST_SESSIONS])
+        within = (inside[name] for name in ("mean", "low", "high", "n"))
+        rows.append((arm.name, role, site, *between, len(means), *within))
     return pd.DataFrame(rows, columns=_FOUND)
-
-
-_WITHIN = ("within", "within_low", "within_high", "n_within")
-_FOUND = ["arm", "role", "site", "r", "low", "high", "n", *_WITHIN]
-
-
-def _correlations(rows: pd.DataFrame) -> dict[str, float]:
-    """Between clients, and from session to session within them."""
-    people = rows.groupby(["replicate", "client"])[["signal", "wai_client"]]
-    means = people.mean()
-    r, low, high = correlation(means["signal"].to_numpy(), means["wai_client"].to_numpy())
-    single = [pearson(one["signal"].to_numpy(), one["wai_client"].to_numpy()) for _, one in people if len(one) >= LEAST_SESSIONS]
-    inside = mean_interval(single)
-    return {"r": r, "low": low, "high": high, "n": len(means),
-            **dict(zip(_WITHIN, (inside[name] for name in ("mean", "low", "high", "n")), strict=True))}  # fmt: skip
 
 
 def pearson(x: np.ndarray, y: np.ndarray) -> float:

@@ -148,10 +148,14 @@ def with_every_therapist(run: Run, arm: Arm, replicate: int, outcome: str, clien
     fatigue or training), held so; no waiting, no leave. Random numbers are counter-based: a client has common random numbers with
     everyone, a pair its own, and every questionnaire comes back whole. For ``alliance`` nobody leaves before the third session,
     so that everybody has rated it."""
-    clinic = _as_it_begins(run, arm, replicate, int(clients.max()))
-    w = _every_pair(clinic, arm, clients, therapists)
-    parameters, luck, plan = w.parameters, w.luck, arm.clinic
+    plan = arm.clinic
     assert plan is not None
+    # The clinic before its first week, with the clients up to the last of these: of many thousands, few are needed.
+    rows = run.clients[(run.clients["arm"] == arm.name) & (run.clients["replicate"] == replicate)]
+    weeks = int(rows.loc[rows["client"] == clients.max(), "arrival_week"].iloc[0])
+    short = arm.model_copy(update={"clinic": plan.model_copy(update={"intake_weeks": weeks})})
+    clinic = build_clinic(run.scenario, short, replicate, run.seed, run.model)
+    w = _every_pair(clinic, arm, clients, therapists)
     held, early = w.therapists.data.copy(), outcome == "alliance"
     session = clinic.session if early else without_questionnaires(clinic.session)
     shape = (clients.size, therapists.size)
@@ -174,21 +178,11 @@ def with_every_therapist(run: Run, arm: Arm, replicate: int, outcome: str, clien
                 at_end(w, going[w.ending[going] != IN_THERAPY], kept)
             w.therapists.data[:] = held
         fading(w.clients, w)
-        live_a_week("client", w.clients, w.client_code, w.week, parameters, luck)
+        live_a_week("client", w.clients, w.client_code, w.week, w.parameters, w.luck)
     if early:
         return w.ratings.get("wai_client", np.full(len(w.dyads), np.nan)).reshape(shape), distress_0
     at_end(w, np.flatnonzero(w.ending == IN_THERAPY), kept, CENSORED)
     return kept["distress_end"].reshape(shape), distress_0
-
-
-def _as_it_begins(run: Run, arm: Arm, replicate: int, last_client: int) -> Clinic:
-    """The arm's clinic before its first week, with the clients up to this number (of many thousands, few are needed)."""
-    plan = arm.clinic
-    assert plan is not None
-    rows = run.clients[(run.clients["arm"] == arm.name) & (run.clients["replicate"] == replicate)]
-    weeks = int(rows.loc[rows["client"] == last_client, "arrival_week"].iloc[0])
-    short = arm.model_copy(update={"clinic": plan.model_copy(update={"intake_weeks": weeks})})
-    return build_clinic(run.scenario, short, replicate, run.seed, run.model)
 
 
 def _every_pair(clinic: Clinic, arm: Arm, clients: np.ndarray, therapists: np.ndarray) -> World:
@@ -295,14 +289,16 @@ def therapist_effects(run: Run, arm: str, outcome: str = "distress", *, least_cl
 def _found(run: Run, arm: Arm, outcome: str, least: int, most_therapists: int, most_clients: int) -> TherapistEffects | None:
     if arm.clinic is None:
         return None
-    fits: dict[int, RandomIntercepts] = {}
     column, covariates = OUTCOMES[outcome]
-    counted = _counted(run, arm, (column, *covariates), least)
-    for replicate in np.unique(counted["replicate"]).tolist():
-        rows = counted[counted["replicate"] == replicate]
-        fit = random_intercepts(rows[column], rows[list(covariates)], rows["therapist"])
-        if fit is not None:
-            fits[replicate] = fit
+    columns = ["replicate", "client", "therapist", column, *covariates]
+    counted = run.clients.loc[(run.clients["arm"] == arm.name) & run.clients["ending"].isin(ENDED), columns]
+    counted = counted.dropna().astype({"therapist": "int64"})
+    counted = counted[counted.groupby(["replicate", "therapist"])["client"].transform("size") >= least]
+    every = {
+        int(str(replicate)): random_intercepts(rows[column], rows[list(covariates)], rows["therapist"])
+        for replicate, rows in counted.groupby("replicate")
+    }
+    fits = {replicate: fit for replicate, fit in every.items() if fit is not None}
     if not fits:
         return None
     truths = _truths(run, arm, outcome, {k: fit.groups for k, fit in fits.items()}, most_therapists, most_clients)
@@ -319,15 +315,6 @@ def _found(run: Run, arm: Arm, outcome: str, least: int, most_therapists: int, m
     })  # fmt: skip
     clients, therapists = sum(int(one.sizes.sum()) for one in fits.values()), sum(one.groups.size for one in fits.values())
     return TherapistEffects(arm.name, outcome, share, low, high, true_share, clients, therapists, table)
-
-
-def _counted(run: Run, arm: Arm, columns: tuple[str, ...], least: int) -> pd.DataFrame:
-    """Courses that count: ended, with all these columns, of therapists with so many of them."""
-    table = run.clients
-    rows = table.loc[(table["arm"] == arm.name) & table["ending"].isin(ENDED), ["replicate", "client", "therapist", *columns]]
-    rows = rows.dropna().astype({"therapist": "int64"})
-    caseload = rows.groupby(["replicate", "therapist"])["client"].transform("size")
-    return rows[caseload >= least]
 
 
 def _truths(run: Run, arm: Arm, outcome: str, therapists: dict[int, np.ndarray], most_therapists: int,

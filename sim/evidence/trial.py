@@ -6,6 +6,7 @@ naive twin takes clients for independent. The truth is the same clinic with nobo
 
 from __future__ import annotations
 
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,8 +26,6 @@ OUTCOMES = {
     "wai_client": "WAI 1-7 as the client rates it after the last session",
     "dropout": "proportion of courses that end against plan",
 }
-_COLUMNS = {"distress_end": "distress_end", "wai_client": "wai_client_last", "dropout": "dropout"}
-_BY_SHARES = ("dropout",)  # outcomes of 0 and 1
 
 
 def trial_arms(of: Run | Scenario) -> tuple[str, str | None, str | None] | None:
@@ -55,9 +54,6 @@ def _same_service(arm: Arm, trial: Arm, *, and_training: bool = False) -> bool:
     assert arm.clinic is not None and trial.clinic is not None
     plans = [plan.model_dump(exclude=free) for plan in (arm.clinic, trial.clinic)]
     return differ_only_in(arm, trial, "clinic") and plans[0] == plans[1]
-
-
-# ------------------------------------------------------------------------------------------------------------ one trial
 
 
 #: Columns of what trials find, a row a replicate and outcome; see ``nested_estimate``.
@@ -92,7 +88,7 @@ def nested_estimate(values: Any, trained: Any, intake: Any, therapist: Any, *, o
     least_squares = OLS(y, np.column_stack([x, np.ones(y.size)]))
     naive = least_squares.fit()
     estimate, error = float(fit.slopes[0]), float(fit.slope_errors[0])
-    if outcome in _BY_SHARES:
+    if outcome == "dropout":  # of 0 and 1
         clusters = np.unique(group, return_inverse=True)[1]
         robust = least_squares.fit(cov_type="cluster", cov_kwds={"groups": clusters}, use_t=True)
         estimate, error = float(robust.params[0]), float(robust.bse[0])
@@ -125,8 +121,8 @@ def counted_clients(run: Run, arm: str, from_week: int) -> pd.DataFrame:
     last = rows.drop_duplicates(who, keep="last")
     gave_up = last["gave_up_between"].fillna(0) > 0
     last = last.assign(dropout=((last["ending"] == "dropout") | gave_up).astype(float), over=last["ending"].isin(ENDED) | gave_up)
-    last = last[[*who, "over", *_COLUMNS.values()]]
-    both = first.merge(last.rename(columns={column: name for name, column in _COLUMNS.items()}), on=who)
+    last = last.rename(columns={"wai_client_last": "wai_client"})[[*who, "over", *OUTCOMES]]
+    both = first.merge(last, on=who)
     return both[both["over"] & (both["begin_week"] >= from_week)].reset_index(drop=True)
 
 
@@ -144,20 +140,15 @@ def trial_estimates(run: Run) -> pd.DataFrame:
         drawn = rows.groupby(["replicate", "therapist"])["supervised"].any()
         whose = pd.MultiIndex.from_frame(clients[["replicate", "therapist"]])
         clients["trained"] = drawn.reindex(whose, fill_value=False).to_numpy().astype(float)
-        for replicate in np.unique(clients["replicate"]).tolist():
-            here = clients[clients["replicate"] == replicate]
-            for outcome in OUTCOMES:
-                rows = here.dropna(subset=[outcome, "distress_0"])
-                one = nested_estimate(rows[outcome], rows["trained"], rows["distress_0"], rows["therapist"], outcome=outcome)
-                found += [] if one is None else [{"outcome": outcome, "replicate": replicate, **one}]
+        for (replicate, here), outcome in product(clients.groupby("replicate"), OUTCOMES):
+            rows = here.dropna(subset=[outcome, "distress_0"])
+            one = nested_estimate(rows[outcome], rows["trained"], rows["distress_0"], rows["therapist"], outcome=outcome)
+            found += [] if one is None else [{"outcome": outcome, "replicate": replicate, **one}]
     return pd.DataFrame(found, columns=list(COLUMNS))
 
 
 def _from_week(run: Run, arm: str) -> int:
     return next(one.clinic.training_from for one in run.scenario.arms if one.name == arm and one.clinic is not None)
-
-
-# ------------------------------------------------------------------------------------------------------------ the truth
 
 
 def true_effects(run: Run) -> pd.DataFrame:
@@ -171,29 +162,21 @@ def true_effects(run: Run) -> pd.DataFrame:
     """
     arms, rows = trial_arms(run), []
     if arms is not None:
-        estimates, differences = trial_estimates(run), _differences(run, *arms)
+        estimates, apart = trial_estimates(run), pd.DataFrame(columns=[*OUTCOMES], dtype=float)
+        trial, nobody, everybody = arms
+        if nobody is not None and everybody is not None:  # over the same clients, in each replicate
+            who, week = ["replicate", "client"], _from_week(run, trial)
+            trained, untrained = (counted_clients(run, arm, week).set_index(who)[[*OUTCOMES]] for arm in (everybody, nobody))
+            both = trained.index.intersection(untrained.index)
+            apart = (trained.loc[both] - untrained.loc[both]).groupby(level="replicate").mean()
         for outcome in OUTCOMES:
-            truth, one = mean_interval(differences[outcome]), estimates[estimates["outcome"] == outcome]
+            truth, one = mean_interval(apart[outcome]), estimates[estimates["outcome"] == outcome]
             row = {"outcome": outcome, "effect": truth["mean"], "low": truth["low"], "high": truth["high"],
                    "replicates": truth["n"], "trials": len(one), "mean_estimate": one["estimate"].mean()}  # fmt: skip
             for which in ("", "naive_"):
                 inside = one[f"{which}low"].le(truth["mean"]) & one[f"{which}high"].ge(truth["mean"])
-                row[f"{which}power"] = _share(one[f"{which}p"] < 0.05)
-                row[f"{which}coverage"] = float("nan") if np.isnan(truth["mean"]) else _share(inside)
+                row[f"{which}power"] = float((one[f"{which}p"] < 0.05).mean())
+                row[f"{which}coverage"] = float("nan") if np.isnan(truth["mean"]) else float(inside.mean())
             rows.append(row)
     return pd.DataFrame(rows, columns=["outcome", "effect", "low", "high", "replicates", "trials", "mean_estimate", "power",
                                        "coverage", "naive_power", "naive_coverage"])  # fmt: skip
-
-
-def _differences(run: Run, trial: str, nobody: str | None, everybody: str | None) -> pd.DataFrame:
-    """Per replicate: mean over the same clients of everybody trained minus nobody trained."""
-    if nobody is None or everybody is None:
-        return pd.DataFrame({outcome: pd.Series(dtype="float64") for outcome in OUTCOMES})
-    who, week = ["replicate", "client"], _from_week(run, trial)
-    trained, untrained = (counted_clients(run, arm, week).set_index(who)[list(OUTCOMES)] for arm in (everybody, nobody))
-    both = trained.index.intersection(untrained.index)
-    return (trained.loc[both] - untrained.loc[both]).groupby(level="replicate").mean()
-
-
-def _share(true: pd.Series) -> float:
-    return float(true.mean()) if len(true) else float("nan")

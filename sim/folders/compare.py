@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sim.batch.chunk import seed_at
+from sim.batch.chunk import BLOCK, seed_at
 from sim.batch.results import ONE, BatchResults, open_batch
 from sim.catalogue.measures import CATALOGUE, known_measures
 from sim.errors import StoreError
 from sim.measures.clinics import by_replicate
 from sim.measures.intervals import differences
-from sim.measures.outcomes import blocks, moments, person_by_person, values_of
+from sim.measures.outcomes import blocks, moments, person_by_person, together, values_of
 from sim.naming import nearest
 from sim.scenario.points import Point, points_of
 from sim.simulation.tables import Run
@@ -100,8 +100,12 @@ class _Side:
         table = (_of_clinics if self.clinic else _of_clients)(self.found)
         if not self.clinic and not by_client:  # as a batch sums them up, to the last digit
             groups = table.groupby(["arm", "measure", "replicate"], sort=False)["value"]
-            table = groups.agg(lambda values: moments(values.to_numpy())[1]).reset_index()
+            table = groups.agg(_mean_in_blocks).reset_index()
         return table[table["measure"].isin(measures)].dropna(subset="value").assign(point=0, minus="")
+
+
+def _mean_in_blocks(values: pd.Series) -> float:
+    return together([moments(values.to_numpy()[i : i + BLOCK]) for i in range(0, len(values), BLOCK)])[1]
 
 
 def _of_clinics(run: Run) -> pd.DataFrame:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from sim.measures.courses import mean_of, treated
+from sim.measures.courses import treated
 from sim.measures.intervals import mean_interval
 from sim.measures.outcomes import blocks, by_arm, person_by_person
 from sim.scenario.arms import arms, untreated_arm
@@ -24,7 +24,7 @@ def pre_post_d(run: Run) -> float:
     """
     first = treated(run)["distress_0"]
     spread = first.std(ddof=1) if len(first) > 1 else np.nan
-    return -mean_of(pd.concat(by_arm(run, "distress_last_rating").values())) / float(spread) if spread > 0 else float("nan")
+    return -float(pd.concat(by_arm(run, "distress_last_rating").values()).mean()) / float(spread) if spread > 0 else float("nan")
 
 
 def comparison_month(run: Run, arm: str) -> int:
@@ -62,7 +62,7 @@ def difference_from_no_treatment(run: Run) -> float:
     -1.4
     """
     found = untreated_differences(run)
-    return mean_of(pd.concat(found.values())) if found else float("nan")
+    return float(pd.concat(found.values()).mean()) if found else float("nan")
 
 
 def attachment_change(run: Run) -> pd.DataFrame:
@@ -88,12 +88,7 @@ def attachment_change(run: Run) -> pd.DataFrame:
                 start, end = people[f"{role}_{name}_0_latent"], people[f"{role}_{name}_end_latent"]
                 # A client who appears in several arms of a crossed design is one person.
                 change = mean_interval((end - start).groupby([people["replicate"], people["client"]]).mean())
-                row |= {
-                    f"{name}_0": float(start.mean()),
-                    f"{name}_end": float(end.mean()),
-                    f"{name}_change": change["mean"],
-                    f"{name}_low": change["low"],
-                    f"{name}_high": change["high"],
-                }
+                row |= {f"{name}_0": float(start.mean()), f"{name}_end": float(end.mean()), f"{name}_change": change["mean"]}
+                row |= {f"{name}_{end}": change[end] for end in ("low", "high")}
             rows.append(row)
     return pd.DataFrame(rows)

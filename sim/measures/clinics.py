@@ -7,16 +7,17 @@ random draws, so differences are taken replicate by replicate, against the first
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from itertools import product
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from sim.catalogue.measures import CATALOGUE, SINCE_ARRIVAL, known_measures
 from sim.measures.courses import once_a_run
-from sim.measures.intervals import mean_interval
-from sim.measures.outcomes import by_arm
+from sim.measures.intervals import mean_interval, mean_intervals
 from sim.measures.persons import (
+    COMPARED,
     GAVE_UP,
     LATER_ASKED,
     LEFT,
@@ -43,11 +44,10 @@ __all__ = [
     "EARLY_SESSION",
     "RELIABLE_CHANGE", "WEEKS_PER_YEAR",
     "by_replicate", "compared", "finished", "flow", "follow_up",
-    "handed_over", "has_therapists", "last_beginning", "off_track", "over_years", "pair_compatibility", "people", "per_therapist",
+    "handed_over", "has_therapists", "last_beginning", "off_track", "over_years", "pair_compatibility", "people",
     "reference", "rules_compared", "waiting_times", "without_therapists",
 ]  # fmt: skip
 
-_COMPARED = ["arm", "mean", "low", "high", "n", "difference", "difference_low", "difference_high"]
 _BEGAN = ["therapist", "begin_week"]
 #: Measures of clinics that are means over people.
 OF_PEOPLE = ("alliance_all_sessions", "dropout", "distress_last_rating")
@@ -128,7 +128,7 @@ def rules_compared(run: Run) -> pd.DataFrame:
             if name in _ON_THE_LIST:
                 part.loc[part["arm"].isin(unseen), ["difference", "difference_low", "difference_high"]] = np.nan
             parts.append(part.assign(**{end: part[end].clip(m.least, m.most) for end in ("low", "high")}))
-    columns = ["measure", *_COMPARED]
+    columns = ["measure", *COMPARED]
     return pd.concat(parts)[columns].reset_index(drop=True) if parts else pd.DataFrame(columns=columns)
 
 
@@ -153,56 +153,10 @@ def waiting_times(run: Run) -> pd.DataFrame:
     p = p.assign(quarter=(p["arrival_week"] - 1) // 13 + 1, had=p["begin_week"].notna(), lost=p["state"] == "lost waiting")
     p["of_those"] = p["weeks_waited"].where(p["had"])
     each = p.groupby(["arm", "quarter", "replicate"])[["of_those", "had", "lost"]].mean()
-    rows = []
-    for (arm, quarter), part in each.groupby(level=["arm", "quarter"]):
-        waited = mean_interval(part["of_those"])
-        there = {"began": part["had"].mean(), "lost": part["lost"].mean()}
-        when = {"arm": arm, "quarter": quarter, "week": 13 * part.index[0][1] - 6}
-        rows.append({**when, **{end: waited[end] for end in ("mean", "low", "high")}, **there})
-    table = pd.DataFrame(rows, columns=["arm", "quarter", "week", "mean", "low", "high", "began", "lost"])
-    return table.astype({"began": float, "lost": float})
-
-
-# ----------------------------------------------------------------------------------------------------------- therapists
-
-
-def per_therapist(run: Run) -> pd.DataFrame:
-    """One row per therapist who saw anybody (arm, replicate, therapist), of a clinic or of any other design.
-
-    ``clients``; ``sessions`` held; ``alliance``: mean over clients of their mean WAI rating; ``distress_last_rating`` in CORE-OM
-    points over the course with this therapist; ``dropout``: proportion of the courses that are over; ``anxiety_0`` to
-    ``avoidance_end``: latent attachment (of a clinic first and last week in post). Of a clinic also ``fatigue`` and ``caseload``,
-    means over weeks, and ``supervised``: whether ever.
-    """
-    rows = run.clients[run.clients["therapist"].notna()]
-    rows = rows.assign(arm=rows["arm"].astype("str"), therapist=rows["therapist"].astype("int64"))
-    if "wai_client_mean" in rows:
-        alliance = rows["wai_client_mean"].to_numpy()
-    else:
-        alliance = pd.concat(by_arm(run, "alliance_all_sessions")).reindex(pd.MultiIndex.from_frame(rows[ONE_PERSON])).to_numpy()
-    dropped = (rows["ending"] == "dropout").where(~rows["ending"].isin(["censored", "transferred"])).astype(float)
-    key = [*ONE_CLINIC, "therapist"]
-    grouped = rows.assign(alliance=alliance, change=rows["distress_end"] - rows["distress_0"], dropped=dropped).groupby(key)
-    table = pd.DataFrame({
-        "style": grouped["therapist_style"].first().astype("str"), "clients": grouped["client"].nunique(),
-        "sessions": grouped["sessions_attended"].sum(), "alliance": grouped["alliance"].mean(),
-        "distress_last_rating": grouped["change"].mean(), "dropout": grouped["dropped"].mean(),
-        **{f"{name}_{when}": grouped[f"therapist_{name}_{when}_latent"].agg("first" if when == "0" else "mean")
-           for name in ("anxiety", "avoidance") for when in ("0", "end")},
-    })  # fmt: skip
-    return (table if run.therapists.empty else _with_weeks(run, table, key)).reset_index()
-
-
-def _with_weeks(run: Run, table: pd.DataFrame, key: list[str]) -> pd.DataFrame:
-    """What the weekly table of a clinic says of each therapist, in place of what their clients' rows say of attachment."""
-    weeks = run.therapists.assign(arm=run.therapists["arm"].astype("str")).sort_values([*key, "week"], kind="stable").groupby(key)
-    more = pd.DataFrame({
-        "fatigue": weeks["fatigue"].mean(), "caseload": weeks["caseload"].mean(),
-        "supervised": weeks["supervised"].max().astype(bool),
-        **{f"{name}_{when}": getattr(weeks[name], pick)() for name in ("anxiety", "avoidance")
-           for when, pick in (("0", "first"), ("end", "last"))},
-    })  # fmt: skip
-    return table.drop(columns=[name for name in more if name in table]).join(more)
+    shares = each[["had", "lost"]].groupby(level=["arm", "quarter"]).mean().rename(columns={"had": "began"})
+    found = mean_intervals(each, ["arm", "quarter"], "of_those").join(shares).reset_index()
+    found = found.assign(week=13 * found["quarter"] - 6)
+    return found[["arm", "quarter", "week", "mean", "low", "high", "began", "lost"]]
 
 
 # ------------------------------------------------------------------------------------------------- later, and over years
@@ -223,37 +177,28 @@ def follow_up(run: Run) -> pd.DataFrame:
     times = [when for when in LATER_ASKED if last[f"distress_{LATER_ASKED[when]}"].notna().any()]
     if times:
         last = last[last[f"distress_{LATER_ASKED[times[-1]]}"].notna()]
+    last = last[~last["arm"].isin(unseen_arms(run.scenario))]
     monthly = run.assessments[run.assessments["arm"] == alone].set_index(["replicate", "client", "month"])
     came = run.clients[run.clients["arm"] == alone].set_index(["replicate", "client"])
-    rows = [
-        {"arm": arm.name, **row}
-        for arm in run.scenario.arms if has_therapists(run.scenario, arm.name) and (last["arm"] == arm.name).any()
-        for row in _followed(last[last["arm"] == arm.name], ["arrival", "end", *times], came, monthly)
-    ]  # fmt: skip
-    columns = ["arm", "measure", "when", "mean", "untreated", "difference", "low", "high", "people"]
-    return pd.DataFrame(rows, columns=columns)
-
-
-def _followed(mine: pd.DataFrame, times: list[str], came: pd.DataFrame, monthly: pd.DataFrame) -> list[dict[str, Any]]:
-    """Rows of ``follow_up`` for these people; ``came`` and ``monthly``: the untreated at arrival, and month by month."""
-    out: list[dict[str, Any]] = []
-    who = [mine["replicate"], mine["client"]]
-    for measure, prefix in (("distress", ""), ("anxiety", "client_"), ("avoidance", "client_")):
-        for when in times:
-            value = mine[f"{prefix}{measure}_{LATER_ASKED.get(when, when)}"]
-            weeks = mine["end_week"] - mine["arrival_week"] + FOLLOW_UPS.get(LATER_ASKED.get(when, ""), 0)
+    who, parts = [last["replicate"], last["client"]], []
+    measures = (("distress", ""), ("anxiety", "client_"), ("avoidance", "client_"))
+    for (measure, prefix), when in product(measures, ["arrival", "end", *times]):
+        weeks = last["end_week"] - last["arrival_week"] + FOLLOW_UPS.get(LATER_ASKED.get(when, ""), 0)
+        if when == "arrival":
+            there = came[f"{prefix}{measure}_arrival"].reindex(pd.MultiIndex.from_arrays(who)).to_numpy()
+        else:
             months = np.rint(weeks / WEEKS_PER_MONTH).astype("int64")
-            if when == "arrival":
-                there = came[f"{prefix}{measure}_arrival"].reindex(pd.MultiIndex.from_arrays(who)).to_numpy()
-            else:
-                there = monthly[measure].reindex(pd.MultiIndex.from_arrays([*who, months])).to_numpy()
-            each = pd.DataFrame({"replicate": mine["replicate"], "with": value, "without": there, "apart": value - there})
-            means = each.groupby("replicate").mean()
-            apart = mean_interval(means["apart"])
-            out.append({"measure": measure, "when": when, "mean": means["with"].mean(), "untreated": means["without"].mean(),
-                        "difference": apart["mean"],
-                        "low": apart["low"], "high": apart["high"], "people": len(mine)})  # fmt: skip
-    return out
+            there = monthly[measure].reindex(pd.MultiIndex.from_arrays([*who, months])).to_numpy()
+        value = last[f"{prefix}{measure}_{LATER_ASKED.get(when, when)}"]
+        each = last[ONE_CLINIC].assign(measure=measure, when=when, value=value, untreated=there, apart=value - there)
+        parts.append(each.groupby(["arm", "measure", "when", "replicate"])[["value", "untreated", "apart"]].mean())
+    each, key = pd.concat(parts), ["arm", "measure", "when"]
+    means = each.groupby(key, sort=False)[["value", "untreated"]].mean().rename(columns={"value": "mean"})
+    apart = mean_intervals(each, key, "apart").rename(columns={"mean": "difference"})
+    found = means.join(apart).reset_index().assign(people=lambda rows: rows["arm"].map(last["arm"].value_counts()))
+    order = {arm.name: i for i, arm in enumerate(run.scenario.arms)}
+    found = found.sort_values("arm", key=lambda names: names.map(order), kind="stable", ignore_index=True)
+    return found[["arm", "measure", "when", "mean", "untreated", "difference", "low", "high", "people"]]
 
 
 def over_years(run: Run) -> pd.DataFrame:
@@ -275,13 +220,11 @@ def over_years(run: Run) -> pd.DataFrame:
                   for year, week in ends.items()}  # fmt: skip
     for (what, year), values in found.items():
         first = found[what, min(y for w, y in found if w == what)]
-        change = {arm: mean_interval(part) for arm, part in (values - first).dropna().groupby(level="arm")}
-        for row in compared(values, run.scenario).to_dict("records"):
-            moved = change.get(row["arm"], mean_interval([]))
-            out.append({"what": what, "year": year, **row, "change": moved["mean"], "change_low": moved["low"],
-                        "change_high": moved["high"]})  # fmt: skip
-    columns = ["what", "year", *_COMPARED, "change", "change_low", "change_high"]
-    return pd.DataFrame(out, columns=columns)
+        change = mean_intervals((values - first).rename("change").reset_index(), ["arm"], "change")
+        change = change[["mean", "low", "high"]].set_axis(["change", "change_low", "change_high"], axis="columns")
+        out.append(compared(values, run.scenario).assign(what=what, year=year).join(change, on="arm"))
+    columns = ["what", "year", *COMPARED, "change", "change_low", "change_high"]
+    return pd.concat(out, ignore_index=True)[columns] if out else pd.DataFrame(columns=columns)
 
 
 # --------------------------------------------------------------------------------------------- pairs, and who is at risk

@@ -64,10 +64,7 @@ def alliance_contrasts(run: Run) -> list[Contrast]:
 def _between(groups: Mapping[str, pd.Series], paired: bool) -> Contrast:
     ordered = sorted(groups, key=lambda name: float(groups[name].mean()))
     low, high = ordered[0], ordered[-1]
-    if paired:
-        row = mean_interval((groups[high] - groups[low]).to_numpy())
-    else:
-        row = {**difference_interval(groups[high], groups[low]), "n": min(len(groups[high]), len(groups[low]))}
+    row = difference_interval(groups[high], groups[low], paired=paired)
     return Contrast(high, low, row, int(row["n"]), picked_from=len(groups))
 
 

@@ -63,8 +63,3 @@ def sessions_in_order(run: Run) -> pd.DataFrame:
         return run.sessions
     rows = run.sessions.sort_values([*COURSE, "week"], kind="stable")
     return rows.assign(session=rows.groupby(COURSE, observed=True).cumcount() + 1)
-
-
-def mean_of(values: pd.Series) -> float:
-    """Mean, missing when there is nothing to average."""
-    return float(values.mean()) if len(values) else float("nan")

@@ -36,23 +36,23 @@ def mean_interval(values: Any) -> dict[str, float]:
     return {"mean": mean, "low": mean - half, "high": mean + half, "sd": sd, "n": n}
 
 
-def difference_interval(a: Any, b: Any) -> dict[str, float]:
-    """Mean of ``a`` minus mean of ``b``, two groups of different people, with its 95 % interval (Welch)."""
-    first, second = mean_interval(a), mean_interval(b)
-    mean = first["mean"] - second["mean"]
-    if first["n"] < 2 or second["n"] < 2:
-        return {"mean": mean, "low": np.nan, "high": np.nan}
-    va, vb = first["sd"] ** 2 / first["n"], second["sd"] ** 2 / second["n"]
-    half = float(_half_width_of_groups(va, vb, first["n"], second["n"]))
-    return {"mean": mean, "low": mean - half, "high": mean + half}
+def mean_intervals(table: pd.DataFrame, by: list[str], of: str = "value") -> pd.DataFrame:
+    """Of a column in each group (index, in the order of their first rows): ``mean``, ``low``, ``high``, ``sd`` and ``n``."""
+    found = table.groupby(by, observed=True, sort=False)[of].agg(mean="mean", sd="std", n="count")
+    half = half_width(found["sd"], found["n"])
+    return found.assign(low=found["mean"] - half, high=found["mean"] + half)
 
 
-def _half_width_of_groups(va: Any, vb: Any, n_a: Any, n_b: Any) -> Any:
-    """Half the width of a difference between two means (Welch), from their squared standard errors and numbers."""
-    both = np.asarray(va + vb)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        freedom = both**2 / np.asarray(va**2 / (n_a - 1) + vb**2 / (n_b - 1))
-    return np.where(both == 0, 0.0, stats.t.ppf(0.975, freedom) * np.sqrt(both))
+def difference_interval(a: Any, b: Any, *, paired: bool = False) -> dict[str, float]:
+    """Mean of ``a`` minus mean of ``b`` with its 95 % interval: of two groups (Welch), or ``paired`` by the index of two series.
+
+    Besides ``mean``, ``low`` and ``high`` what else ``differences`` says; all missing where either has no value.
+    """
+    tables = [pd.DataFrame({"of": 0, "value": values}) for values in (b, a)]
+    less, more = (table.reset_index() for table in tables) if paired else tables
+    found = differences(less, more, ["of"], paired=paired)
+    row = dict(found.iloc[0]) if len(found) else {**dict.fromkeys(found.columns, np.nan), "n": 0}
+    return {"mean": row["difference"], **row}
 
 
 def differences(a: pd.DataFrame, b: pd.DataFrame, by: list[str], *, paired: bool = True) -> pd.DataFrame:
@@ -85,7 +85,10 @@ def differences(a: pd.DataFrame, b: pd.DataFrame, by: list[str], *, paired: bool
         half = half_width(sd, n_a)
     else:
         difference, sd = found["mean_b"] - found["mean_a"], pd.Series(np.nan, found.index)
-        half = _half_width_of_groups(sd_a**2 / n_a, sd_b**2 / n_b, n_a, n_b)
+        va, vb = sd_a**2 / n_a, sd_b**2 / n_b  # Welch: squared standard errors
+        with np.errstate(divide="ignore", invalid="ignore"):
+            freedom = (va + vb) ** 2 / (va**2 / (n_a - 1) + vb**2 / (n_b - 1))
+        half = np.where(va + vb == 0, 0.0, stats.t.ppf(0.975, freedom) * np.sqrt(va + vb))
     table = {
         "a": found["mean_a"], "b": found["mean_b"], "difference": difference, "low": difference - half, "high": difference + half,
         "sd": sd, "sd_a": sd_a, "sd_b": sd_b, "n": np.minimum(n_a, n_b), "n_a": n_a, "n_b": n_b,
@@ -107,19 +110,14 @@ def overlap(a: Any, b: Any) -> float:
     x, y = (v[~np.isnan(v)] for v in (np.asarray(a, dtype=float), np.asarray(b, dtype=float)))
     if min(x.size, y.size) < LEAST_FOR_OVERLAP:
         return float("nan")
-    points = np.union1d(*(_tied(v) for v in (x, y)))
+    counted = (np.unique(v, return_counts=True) for v in (x, y))
+    points = np.union1d(*(v[n >= max(3, LEAST_TIED * n.sum())] for v, n in counted))
     common = float(sum(min((x == p).mean(), (y == p).mean()) for p in points))
     smooth = [v[~np.isin(v, points)] for v in (x, y)]
     if min(v.size for v in smooth) >= 2 and min(float(v.std()) for v in smooth) > 0:
         shares = [v.size / whole.size for v, whole in zip(smooth, (x, y), strict=True)]
         common += _common_area(*smooth, *shares)
     return min(1.0, common)
-
-
-def _tied(values: np.ndarray) -> np.ndarray:
-    """The values that many have exactly."""
-    each, count = np.unique(values, return_counts=True)
-    return each[count >= max(3, LEAST_TIED * values.size)]
 
 
 def _common_area(x: np.ndarray, y: np.ndarray, x_share: float, y_share: float) -> float:

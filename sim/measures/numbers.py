@@ -10,7 +10,6 @@ import pandas as pd
 from sim.catalogue.measures import CATALOGUE
 from sim.measures.change import difference_from_no_treatment, pre_post_d
 from sim.measures.clinics import by_replicate
-from sim.measures.courses import mean_of
 from sim.measures.outcomes import VALUES, by_arm
 from sim.measures.therapy import alliance_share_between_arms
 
@@ -36,12 +35,12 @@ def number(run: Run, name: str) -> float:
     if name in OF_RUNS:
         return OF_RUNS[name](run)
     if run.scenario.design == "clinic" and "clinic" in CATALOGUE[name].of:
-        return mean_of(by_replicate(run)[name].dropna())
+        return float(by_replicate(run)[name].dropna().mean())
     if name not in VALUES:
         return float("nan")
     values = by_arm(run, name)
     treated = [values[arm.name] for arm in run.scenario.arms if arm.therapist is not None]
-    return mean_of(pd.concat(treated or values.values()))
+    return float(pd.concat(treated or values.values()).mean())
 
 
 def measure(name: str) -> Callable[[Run], float]:

@@ -6,12 +6,12 @@ Clients of one clinic share therapists and a queue, so they are not independent:
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from sim.measures.courses import once_a_run
-from sim.measures.intervals import mean_interval
+from sim.measures.intervals import differences, mean_intervals
 from sim.therapy.clinic.states import FOLLOW_UPS
 
 if TYPE_CHECKING:
@@ -34,11 +34,10 @@ LEFT = ("dropout", GAVE_UP)
 WEEKS_PER_YEAR = 52
 #: Room for leave beyond its mean when asking who began early enough to finish.
 SLACK = 1.15
+#: What is said of an arm and how it differs from the reference arm.
+COMPARED = ["arm", "mean", "low", "high", "n", "difference", "difference_low", "difference_high"]
 #: Times of follow-up as one says them -> as the client table does.
 LATER_ASKED = {when.replace("_", " "): when for when in FOLLOW_UPS}
-
-
-# ---------------------------------------------------------------------------------------------------- who and how long
 
 
 def reference(scenario: Scenario) -> str:
@@ -126,23 +125,13 @@ def finished(run: Run) -> pd.DataFrame:
     return early if len(early) else began
 
 
-# ---------------------------------------------------------------------------------------------------- over replicates
-
-
 def compared(values: pd.Series, scenario: Scenario) -> pd.DataFrame:
     """One row per arm of a value by (arm, replicate): mean with interval, and the paired difference to the reference arm.
 
-    Columns: arm, mean, low, high, n (replicates), difference, difference_low, difference_high (missing for the reference itself).
+    Columns: ``COMPARED``; ``n`` counts replicates, and the reference itself has no difference.
     """
-    usual, rows = reference(scenario), []
-    for arm in scenario.arms:
-        mine = values.xs(arm.name, level="arm") if arm.name in values.index.get_level_values("arm") else pd.Series(dtype=float)
-        known = mean_interval(mine)
-        row: dict[str, Any] = {"arm": arm.name, **{name: known[name] for name in ("mean", "low", "high", "n")}}
-        apart: dict[str, float] = dict.fromkeys(("mean", "low", "high"), float("nan"))
-        if arm.name != usual and usual in values.index.get_level_values("arm"):
-            apart = mean_interval((mine - values.xs(usual, level="arm")).dropna())
-        rows.append(
-            {**row, **{f"difference{end}": apart[name] for name, end in (("mean", ""), ("low", "_low"), ("high", "_high"))}}
-        )
-    return pd.DataFrame(rows)
+    usual, table = reference(scenario), values.rename("value").reset_index()
+    known = mean_intervals(table, ["arm"]).reindex([arm.name for arm in scenario.arms]).fillna({"n": 0}).astype({"n": int})
+    apart = differences(table[table["arm"] == usual].drop(columns="arm"), table[table["arm"] != usual], ["arm"]).set_index("arm")
+    ends = apart[["difference", "low", "high"]].rename(columns={"low": "difference_low", "high": "difference_high"})
+    return known.join(ends).reset_index()[COMPARED]

@@ -15,7 +15,6 @@ import pandas as pd
 from sim.catalogue.measures import CATALOGUE
 from sim.measures.change import untreated_differences
 from sim.measures.clinics import people, rules_compared
-from sim.measures.courses import mean_of
 from sim.measures.intervals import difference_interval, mean_interval, overlap, single_differences
 from sim.measures.outcomes import by_arm
 from sim.scenario.arms import arm_named, arms, reference_arm, same_clients
@@ -55,13 +54,16 @@ def pairings(run: Run) -> pd.DataFrame:
         name = arm["arm"]
         reference = reference_arm(run.scenario, name)
         row: dict[Any, Any] = {**arm, "n": int((run.clients["arm"] == name).sum())}
-        parts: dict[str, Any] = {"wai": late[name], "change": change[name]}
-        parts["difference_from_no_treatment"] = untreated.get(name, [])
+        parts: dict[str, Any] = {
+            "wai": late[name],
+            "change": change[name],
+            "difference_from_no_treatment": untreated.get(name, []),
+        }
         for column, mine in parts.items():
             found = mean_interval(mine)
             row |= {column: found["mean"], **{f"{column}_{end}": found[end] for end in ("low", "high", "sd")}}
         row["overlap"] = np.nan if name == reference else overlap(late[name], late[reference])
-        rows.append({**row, **{how: mean_of(values[name]) for how, values in ended.items()}})
+        rows.append({**row, **{how: float(values[name].mean()) for how, values in ended.items()}})
     return pd.DataFrame(rows)
 
 
@@ -121,7 +123,7 @@ def paired_differences(run: Run) -> pd.DataFrame:
         here, there = late[arm["arm"]], late[reference]
         if here.empty or there.empty:
             continue
-        paired, unpaired = mean_interval((here - there).to_numpy()), difference_interval(here, there)
+        paired, unpaired = (difference_interval(here, there, paired=same) for same in (True, False))
         single = single_differences(here, there)
         rows.append((
             *arm.values(), reference, *(paired[name] for name in ("n", "mean", "low", "high")), unpaired["low"], unpaired["high"],

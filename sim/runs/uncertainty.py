@@ -24,6 +24,7 @@ from sim.catalogue.measures import CATALOGUE, Measure
 from sim.errors import UsageError
 from sim.measures.clinics import rules_compared
 from sim.measures.intervals import difference_interval, mean_interval
+from sim.measures.persons import COMPARED
 from sim.measures.persons import reference as clinic_reference
 from sim.theory import ensemble
 
@@ -53,9 +54,6 @@ def is_difference(measure: str) -> bool:
 def reference(scenario: Scenario, arm: str) -> str:
     """The arm that another is compared with, as everywhere in tables and reports."""
     return clinic_reference(scenario) if scenario.design == "clinic" else measures.reference_arm(scenario, arm)
-
-
-# --------------------------------------------------------------------------------------------- measures of every arm
 
 
 def of_arms(run: Run) -> pd.DataFrame:
@@ -88,9 +86,12 @@ def _of_people(run: Run) -> pd.DataFrame:
         usual, here = measures.reference_arm(scenario, arm), values.get(arm, pd.Series(dtype=float))
         there = values.get(usual, pd.Series(dtype=float))
         apart = {"mean": np.nan, "low": np.nan, "high": np.nan}
-        if arm != usual and len(here) and len(there) and not _said_elsewhere(run, name, arm, usual):
-            same = measures.same_clients(arms[arm], arms[usual])
-            apart = mean_interval(here - there) if same else difference_interval(here, there)
+        # A difference that another row says: from one untreated twin that both have, or between an arm and its own twin.
+        twins = {(measures.untreated_arm(scenario, one), measures.comparison_month(run, one)) for one in (arm, usual)}
+        own = name == "distress_change" and measures.untreated_arm(scenario, arm) == arm
+        elsewhere = len(twins) == 1 and (name == "difference_from_no_treatment" or own)
+        if arm != usual and len(here) and len(there) and not elsewhere:
+            apart = difference_interval(here, there, paired=measures.same_clients(arms[arm], arms[usual]))
             if name == "dropout" and apart["low"] == apart["high"]:  # not one person left in one arm only
                 apart = {**apart, "low": np.nan, "high": np.nan}
         known = mean_interval(here)
@@ -99,18 +100,7 @@ def _of_people(run: Run) -> pd.DataFrame:
             known = {**known, "low": float(ends.low), "high": float(ends.high)}
         scale = CATALOGUE[name].scale
         rows.append((name, arm, *(scale * found[end] for found in (known, apart) for end in ("mean", "low", "high"))))
-    columns = ["measure", "arm", "mean", "low", "high", "difference", "difference_low", "difference_high"]
-    return pd.DataFrame(rows, columns=columns)
-
-
-def _said_elsewhere(run: Run, name: str, arm: str, usual: str) -> bool:
-    """Whether a difference is that of another row: from one untreated twin that both have, or between an arm and its own twin."""
-    twins = {(measures.untreated_arm(run.scenario, one), measures.comparison_month(run, one)) for one in (arm, usual)}
-    own_twin = measures.untreated_arm(run.scenario, arm) == arm
-    return len(twins) == 1 and (name == "difference_from_no_treatment" or (name == "distress_change" and own_twin))
-
-
-# ------------------------------------------------------------------------------------------------- over the members
+    return pd.DataFrame(rows, columns=["measure", *(name for name in COMPARED if name != "n")])
 
 
 def with_parameters(scenario: Scenario, parameters: Mapping[str, float]) -> Scenario:

@@ -17,9 +17,6 @@ from ruamel.yaml import YAML
 
 from sim.theory import equations
 
-#: What a claim asks of the model: something that works, something to read off, or something to teach.
-KINDS = ("mechanism", "readout", "teaching")
-
 
 def public_equations() -> tuple[Callable[..., Any], ...]:
     """The functions of ``equations.py``, in order."""
@@ -31,7 +28,9 @@ def public_equations() -> tuple[Callable[..., Any], ...]:
 
 @dataclass(frozen=True)
 class Claim:
-    """One claim: who makes it, what it says in our words, which functions carry it, and in which columns it shows."""
+    """One claim: who makes it, what it says in our words, which functions carry it, and in which columns it shows.
+
+    ``kind``: *mechanism*, something that works; *readout*, something to read off; or *teaching*."""
 
     id: str
     source: str

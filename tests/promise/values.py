@@ -178,7 +178,7 @@ def main() -> int:
     lines = differences(kept, now)
     if wanted == ["same"]:
         was = json.loads(stored.path_of("validation").read_text(encoding="utf-8"))
-        lines += verdicts.differences(findings(), json.loads(stored.path_of("claims").read_text(encoding="utf-8")))
+        lines += verdicts.against_kept(findings(), json.loads(stored.path_of("claims").read_text(encoding="utf-8")))
         lines += patterns_differ(was, stored.plain(as_data(validate(was["seed"])), stored.DIGITS))
         if not lines:
             say_same()

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sim.evidence.claims.contrasts import LEFT, Finding, claim_verdict, of_claim, table
-from sim.evidence.claims.quantities import MEANINGS, PREFIXES
-from sim.evidence.claims.verdicts import findings_of
+from sim.catalogue.measures import CATALOGUE
+from sim.evidence.claims.contrasts import LEFT, Effect, Finding, claim_verdict, contrasts, of_claim, table
+from sim.evidence.claims.quantities import OF_ARMS, OF_CLIENTS, OF_SESSIONS
 from sim.evidence.stored import kept
 from sim.theory.claims import Claim, claims, sources
 from tools.docs.pages import rendered
@@ -16,6 +16,31 @@ _HEADS = (
     "contrast", "says", "measure", "expected, and why", "effect [95 %]", "seeds", "without", "must not change", "origin",
     "verdict",
 )  # fmt: skip
+PREFIXES = (
+    "Without a prefix: mean over a client's sessions. `late.`: the last third of them (rounded up). `first_session.`: the first. "
+    "`first.`: the very first exchange. `change.`: end minus start. `swing.`: SD over the exchanges of a session, mean over "
+    "sessions. `r.`, `count.`: one number for the arm. `mean.`: the mean itself, not a difference."
+)
+
+
+def findings_of(data: Mapping[str, Any]) -> list[Finding]:
+    """The kept findings, each with its contrast; those whose contrast is no longer there are left out."""
+
+    def effect(of: Mapping[str, float | None]) -> Effect:
+        return Effect(*(float("nan") if (end := of[name]) is None else end for name in ("value", "low", "high")))
+
+    known = {contrast.id: contrast for contrast in contrasts()}
+    return [
+        Finding(
+            known[row["contrast"]],
+            effect(row["effect"]),
+            None if row["without"] is None else effect(row["without"]),
+            {name: effect(of) for name, of in row["must_not_change"].items() if of is not None},
+            row["seed"],
+        )
+        for row in data["findings"]
+        if row["contrast"] in known
+    ]
 
 
 def summary_rows(found: Sequence[Finding]) -> list[tuple[str, ...]]:
@@ -56,6 +81,8 @@ def page() -> str:
     seeds = {row["contrast"]: f"{row['reproduced_on']}/{data['seeds']}" for row in data["findings"]}
     tested = [c for c in claims().values() if of_claim(c.id, found)]
     emerging = [f for f in found if f.origin.startswith("emerges")]
+    built = {name: one.meaning for name, one in (OF_SESSIONS | OF_CLIENTS | OF_ARMS).items()}
+    meanings = {"repaired": CATALOGUE["repaired"].definition, **built}  # other names are columns, described in docs/TABLES.md
     return rendered(
         "claims.md.j2",
         n=len(found),
@@ -73,7 +100,7 @@ def page() -> str:
         clients=table()["base"]["clients_per_arm"],
         left=f"{100 * LEFT:.0f} %",
         summary=summary_rows(found),
-        meanings=sorted(MEANINGS.items()),
+        meanings=sorted(meanings.items()),
         prefixes=PREFIXES,
         heads=_HEADS,
         sections=[_section(claim, of_claim(claim.id, found), seeds) for claim in claims().values()],

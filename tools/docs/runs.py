@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from sim.evidence.stationary import dyads
 from sim.theory.regions import lesion_names
 from sim.theory.styles import style_name
 from tools.docs.markdown import table
+from tools.docs.stationary import dyads
 
 
 def stationary_table() -> str:

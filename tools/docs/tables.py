@@ -13,7 +13,6 @@ import numpy as np
 from sim.catalogue.columns import BATCH_TABLES, CLINIC_CLIENTS, CLINIC_TABLES, ENSEMBLE_TABLES, TABLES, Described
 from sim.catalogue.measures import CATALOGUE
 from sim.engine.wiring import draws, wire
-from sim.evidence.stationary import exchanges_of
 from sim.measurement import instruments
 from sim.naming import renamed
 from sim.people.apply import arguments
@@ -27,6 +26,7 @@ from sim.therapy.links import RULES
 from sim.therapy.policies import POLICIES
 from sim.therapy.session import SESSION
 from tools.docs.markdown import table
+from tools.docs.stationary import exchanges_of
 
 
 def described(equation: Callable[..., Any]) -> tuple[str, str, str, str]:

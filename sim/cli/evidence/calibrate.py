@@ -20,7 +20,7 @@ from sim.errors import EvidenceError, UsageError
 from sim.evidence.calibration import ensemble as sets
 from sim.evidence.calibration.free import FREE, centre
 from sim.evidence.calibration.search import Search, fit_of
-from sim.evidence.calibration.simulated import Bank
+from sim.evidence.calibration.simulated import Simulator
 from sim.evidence.stored import in_a_clone, keep, keep_with_product, kept
 from sim.files import write_over
 from sim.theory.ensemble import FILE
@@ -34,10 +34,10 @@ MEMBERS, START, CALIBRATION_SIZE = 220, "centre", 0.5  # of what is kept with th
 
 
 @contextlib.contextmanager
-def banked(folder: Path, workers: int | None) -> Iterator[Bank]:
-    """A bank of tables that keeps what is finished."""
-    with stoppable(folder), Bank(folder, workers) as bank:
-        yield bank
+def simulating(folder: Path, workers: int | None) -> Iterator[Simulator]:
+    """Simulated tables that keep what is finished."""
+    with stoppable(folder), Simulator(folder, workers) as simulator:
+        yield simulator
 
 
 def keep_as(name: str, data: Mapping[str, Any]) -> None:
@@ -65,10 +65,10 @@ def calibrate(
         raise UsageError("what is kept begins at the centre, with the usual number of people; leave out --start and --size")
     if keeping:
         in_a_clone()
-    with banked(out, workers) as bank:
-        if bank.answers:
-            screen.note(f"{len(bank.answers)} tables are there already")
-        search = Search(bank, size=size, progress=screen.note)
+    with simulating(out, workers) as simulator:
+        if simulator.answers:
+            screen.note(f"{len(simulator.answers)} tables are there already")
+        search = Search(simulator, size=size, progress=screen.note)
         screen.note(f"{len(FREE)} free parameters; a step asks for {len(search.seeds) * (len(FREE) + 1)} tables")
         fit = search.run(centre() if start == "centre" else {}, rounds)
     data = {**fit.as_data(), "seeds": search.seeds, "size": size, "start": start}
@@ -109,8 +109,8 @@ def ensemble(
     elif not verify:
         shown(page.pinned_data().to_dict("records"), as_json, [page.pinned_table()], page.pinned_legend())
     else:
-        with Bank(None, workers) as bank:
-            found = sets.checked(bank, verify, seed, size, progress=lambda done, of: screen.note(f"verified {done} of {of}"))
+        with Simulator(None, workers) as simulator:
+            found = sets.verified(simulator, verify, seed, size, progress=lambda n, of: screen.note(f"verified {n} of {of}"))
         data = [{name: one[name] for name in ("member", "score", "why", "beyond_noise")} for one in found]
         shown(data, as_json, [page.verified_table(data)], page.verified_summary(data))
         if any(one["beyond_noise"] for one in data):
@@ -126,12 +126,12 @@ def _built(folder: Path, wanted: int, fit_file: Path | None, workers: int | None
         raise EvidenceError(f"{fit_file}: is no result of attune calibrate ({e})") from None
     if len(fit.standings) != len(FREE):
         raise EvidenceError(f"{fit_file}: has {len(fit.standings)} parameters, the model {len(FREE)}; calibrate again")
-    with banked(folder, workers) as bank:
-        built = sets.build(bank, fit, wanted, most=min(3 * wanted + 50, MOST_CANDIDATES), say=screen.note)
+    with simulating(folder, workers) as simulator:
+        built = sets.build(simulator, fit, wanted, most=min(3 * wanted + 50, MOST_CANDIDATES), say=screen.note)
         if len(built.kept) < 2:
             raise EvidenceError(f"of {built.candidates} candidates {len(built.kept)} agree with the table: no ensemble was made")
         screen.note(f"{VERIFIED} of them are simulated again")
-        again = sets.checked(bank, VERIFIED, VERIFY_SEED, of=built.kept)
+        again = sets.verified(simulator, VERIFIED, VERIFY_SEED, of=built.kept)
     text = sets.written(
         built,
         f"{len(built.kept)} sets of the free parameters that all agree with the published evidence; of {built.candidates} "

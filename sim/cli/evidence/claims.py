@@ -48,7 +48,7 @@ def claims(
         place = stored.keep_with_product("claims", verdicts.to_keep(every))
         screen.note(f"Kept: {place}. python -m tools.docs makes docs/CLAIMS.md again.")
     if checking:
-        differ = verdicts.differences(found, stored.kept("claims"))
+        differ = verdicts.against_kept(found, stored.kept("claims"))
         screen.say("\n".join(differ) or f"{len(found)} contrasts agree with the kept results.")
         if differ:
             sys.exit(1)

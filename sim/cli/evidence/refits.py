@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from sim import screen
-from sim.cli.evidence.calibrate import banked, keep_as
+from sim.cli.evidence.calibrate import keep_as, simulating
 from sim.cli.evidence.options import shown, stoppable
 from sim.errors import EvidenceError
 from sim.evidence.calibration import competing as models
@@ -34,8 +34,8 @@ def leave_one_out(folder: Path, ids: Sequence[str], workers: int | None, keeping
     for one in rows:
         if patterns()[one].tier != "calibrate":
             raise EvidenceError(f"pattern {one} has no value to predict; those with one are of tier calibrate")
-    with banked(folder, workers) as bank:
-        found = predicted(Search(bank), fit_of(kept("calibration")), rows, say=screen.note)
+    with simulating(folder, workers) as simulator:
+        found = predicted(Search(simulator), fit_of(kept("calibration")), rows, say=screen.note)
     data = {"rows": [asdict(one) for one in found]}
     lines = [[one.id, patterns()[one.id].name, f"{one.value:.3f} ± {one.error:.3f}", f"{patterns()[one.id].value:g}",
               f"{one.residual:+.1f}", f"{one.fitted_residual:+.1f}",
@@ -52,8 +52,8 @@ def competing(folder: Path, names: Sequence[str], rounds: int, workers: int | No
     wanted = models.chosen(names)
     if out is not None:
         must_be_free(out / COMPETING_FIGURE, "choose another folder")
-    with banked(folder, workers) as bank:
-        refits = [models.refitted(one, bank, rounds, say=screen.note) for one in wanted]
+    with simulating(folder, workers) as simulator:
+        refits = [models.refitted(one, simulator, rounds, say=screen.note) for one in wanted]
     found: list[dict[str, Any]] = [
         {
             "name": one.model.name, "score": one.score, "residuals": standardised_residuals(one.table),

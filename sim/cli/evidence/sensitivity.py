@@ -14,7 +14,7 @@ from sim.errors import EvidenceError
 from sim.evidence.sensitivity import analysis
 from sim.evidence.sensitivity.ranges import movable_parameters
 from sim.evidence.sensitivity.response import outcome
-from sim.evidence.sensitivity.study import Told, heading
+from sim.evidence.sensitivity.study import Study, heading
 from sim.files import whole, writable
 from sim.scenario.scenario import load
 from sim.simulation.sizes import fits_in_memory
@@ -62,11 +62,11 @@ def sensitivity(
             measured, ranges, seed, method=method, trajectories=trajectories, samples=samples, replicates=replicates, top=top,
             threads=threads, progress=lambda part, done, total: tell(done, total, part),
         )  # fmt: skip
-    told = Told(wanted, measured, found, left, width, method, top)
+    study = Study(wanted, measured, found, left, width, method, top)
     if out is not None:
         with whole(out) as partial:
-            page.write(told, partial)
+            page.write(study, partial)
     if not as_json:
-        screen.heading(heading(told))
+        screen.heading(heading(study))
     written = [] if out is None else [f"Written: {out}"]
-    shown(page.as_data(told), as_json, page.tables(told), *page.summary(told), *written)
+    shown(page.as_data(study), as_json, page.tables(study), *page.summary(study), *written)

@@ -10,7 +10,7 @@ import pandas as pd
 from sim.evidence.calibration.ensemble import disagreements, pinned, standings, would_pin
 from sim.evidence.calibration.free import FREE
 from sim.evidence.calibration.search import Fit, standardised_residuals
-from sim.evidence.calibration.simulated import table_of
+from sim.evidence.calibration.simulated import found_in
 from sim.evidence.patterns.validation import score_limit
 from sim.evidence.stored import kept
 from sim.screen import table
@@ -47,7 +47,7 @@ def fit_summary(fit: Fit) -> list[str]:
 
 def pinned_data() -> pd.DataFrame:
     """What the ensemble says of each free parameter: range, how much of the prior's spread is left, and what would say more."""
-    tables = [table_of(t) for t in kept("ensemble")["tables"]]
+    tables = [found_in(t) for t in kept("ensemble")["tables"]]
     return pinned().merge(would_pin(tables, standings()), on="parameter").sort_values("left", ignore_index=True)
 
 

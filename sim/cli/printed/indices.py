@@ -12,9 +12,8 @@ import pandas as pd
 
 from sim.compiling import sources_hash
 from sim.evidence.sensitivity.analysis import quantile
-from sim.evidence.sensitivity.indices import Sensitivity
 from sim.evidence.sensitivity.ranges import OF_WHAT_IT_MAY_BE
-from sim.evidence.sensitivity.study import Told, heading, ranked
+from sim.evidence.sensitivity.study import Sensitivity, Study, heading, rows
 from sim.evidence.stored import plain
 from sim.files import write_here
 from sim.screen import Head, table
@@ -29,6 +28,11 @@ if TYPE_CHECKING:
 DATA, TABLE, MORRIS, SOBOL = "sensitivity.json", "sensitivity.csv", "morris.png", "sobol.png"
 #: Rows of a table on the screen; files have all.
 _MOST = 20
+#: Method -> indices as the file names them, each with its columns of value, half interval and noise.
+_INDICES = {
+    "morris": (("mu_star", "mu_star", "mu_star_error", "noise"), ("mu", "mu", "", ""), ("sigma", "sigma", "", "")),
+    "sobol": (("S1", "first", "first_error", ""), ("ST", "total", "total_error", "noise")),
+}
 
 
 def shown(value: float) -> str:
@@ -36,23 +40,24 @@ def shown(value: float) -> str:
     return f"{value:.3g}" if value == 0 or 1e-4 <= abs(value) < 1e5 else f"{value:.1e}"
 
 
-def tables(told: Told) -> list[Table]:
+def tables(study: Study) -> list[Table]:
     """For the screen: the parameters that Morris found to move the measure most, and the proportions of its variance."""
-    found = told.found
-    ends = {r.name: (r.name, shown(r.value), shown(r.low), shown(r.high)) for r in found.ranges}
+    found = study.found
+    ends = {r.name: (r.name, *map(shown, (r.value, r.low, r.high))) for r in found.ranges}
     morris = [
-        (*ends[row.name], f"{shown(row.mu_star)} ± {row.mu_star_error:.2g}", shown(row.mu), shown(row.sigma), shown(row.noise),
+        (*ends[row.name], f"{shown(row.mu_star)} ± {row.mu_star_error:.2g}", *map(shown, (row.mu, row.sigma, row.noise)),
          row.verdict)
-        for row in ranked(found.morris) if row.mu_star > 0
+        for row in rows(found.morris.head(_MOST)) if row.mu_star > 0
     ]  # fmt: skip
+    ordered = found.sobol.sort_values("total", ascending=False, kind="stable") if len(found.sobol) else found.sobol
     sobol = [
-        (*ends[one.name], f"{one.first:.2f} ± {one.first_error:.2f}", f"{one.total:.2f} ± {one.total_error:.2f}",
-         f"{one.noise:.3f}", one.verdict)
-        for one in sorted(found.sobol, key=lambda row: -row.total)
+        (*ends[row.name], f"{row.first:.2f} ± {row.first_error:.2f}", f"{row.total:.2f} ± {row.total_error:.2f}",
+         f"{row.noise:.3f}", row.verdict)
+        for row in rows(ordered)
     ]  # fmt: skip
     kinds = (
         ("Morris: change of the measure as a parameter goes over its whole range",
-         ("mu* ± 95 %", "mu", "sigma", "noise"), morris[:_MOST]),
+         ("mu* ± 95 %", "mu", "sigma", "noise"), morris),
         ("Sobol: proportion of the measure's variance over these ranges",
          ("alone, S1 ± 95 %", "in all, ST ± 95 %", "noise"), sobol),
     )  # fmt: skip
@@ -63,20 +68,19 @@ def tables(told: Told) -> list[Table]:
     return out
 
 
-def summary(told: Told) -> list[str]:
+def summary(study: Study) -> list[str]:
     """What the indices mean, how large sampling noise is, and what was left out and why."""
-    found, lines = told.found, []
-    if found.morris:
-        still = sum(row.mu_star == 0 for row in found.morris)
-        moving = sum(row.mu_star > row.noise for row in found.morris)
-        unclear = len(found.morris) - still - moving
+    found, lines = study.found, []
+    if len(found.morris):
+        star = found.morris["mu_star"]
+        still, moving = int((star == 0).sum()), int((star > found.morris["noise"]).sum())
+        unclear, rest = len(star) - still - moving, len(star) - still - _MOST
         said = f"{moving} move it, {unclear} cannot be distinguished from sampling noise, {still} move nothing here"
-        rest = sum(row.mu_star > 0 for row in found.morris) - _MOST
         more = f" The table shows the first {_MOST}; --out and --json give all." if rest > 0 else ""
         lines.append(f"Of {len(found.morris)} parameters: {said}.{more}")
     for part, noise in found.noise.items():
         if part == "base":
-            lines.append(f"At the scenario's own parameters: {found.base:.3g} {told.outcome.unit}; SD {shown(noise.seed_sd)} "
+            lines.append(f"At the scenario's own parameters: {found.base:.3g} {study.outcome.unit}; SD {shown(noise.seed_sd)} "
                          f"between {noise.seeds} seeds, so a mean of {found.replicates} has a standard error of "
                          f"{shown(noise.error)}.")  # fmt: skip
         else:
@@ -84,18 +88,18 @@ def summary(told: Told) -> list[str]:
                          f"{found.replicates}: {shown(noise.error)}), {shown(noise.output_sd)} between points; of the variance "
                          f"between points {100 * noise.share:.1f} % is sampling noise that shared seeds do not "
                          "cancel.")  # fmt: skip
-    if found.morris:
+    if len(found.morris):
         seeds = found.noise["morris"].seeds
         lines.append(f"noise (Morris): {quantile(seeds):.1f} standard errors of one effect over {seeds} seeds, strict where they "
                      "are few; --replicates adds some.")  # fmt: skip
-    if found.sobol:
+    if len(found.sobol):
         lines.append("noise (Sobol): the part of ST that is sampling noise in expectation.")
     lines.append(
-        f"Ranges are an assumption: the value -/+ {100 * told.width:g} %, within what the parameter may be "
-        f"(of a value of 0: {100 * told.width * OF_WHAT_IT_MAY_BE:g} % of that). Indices hold for these ranges."
+        f"Ranges are an assumption: the value -/+ {100 * study.width:g} %, within what the parameter may be "
+        f"(of a value of 0: {100 * study.width * OF_WHAT_IT_MAY_BE:g} % of that). Indices hold for these ranges."
     )
     reasons: dict[str, list[str]] = {}
-    for name, why in told.left_out.items():
+    for name, why in study.left_out.items():
         reasons.setdefault(why, []).append(name)
     if reasons:
         lines += ["Left out:", *(f"  {len(names)} that {why}: {', '.join(names)}" for why, names in reasons.items())]
@@ -103,32 +107,29 @@ def summary(told: Told) -> list[str]:
     return lines
 
 
-# -------------------------------------------------------------------------------------------------------------- files
-
-
-def as_data(told: Told) -> dict[str, Any]:
+def as_data(study: Study) -> dict[str, Any]:
     """Everything as plain values, with what made it: scenario as resolved, seed, ranges, versions; missing numbers are None."""
-    found, o = told.found, told.outcome
+    found, o = study.found, study.outcome
     data: dict[str, Any] = plain({
         "synthetic": SYNTHETIC,
-        "scenario": told.scenario.name,
-        "question": told.scenario.question,
+        "scenario": study.scenario.name,
+        "question": study.scenario.question,
         "seed": found.seed,
         "measure": {"name": o.measure, "unit": o.unit, "meaning": o.meaning, "arm": o.arm, "minus": o.minus},
         "design": {
-            "method": told.method, "trajectories": found.trajectories, "samples": found.samples, "top": told.top,
+            "method": study.method, "trajectories": found.trajectories, "samples": found.samples, "top": study.top,
             "replicates": found.replicates, "runs": found.runs,
         },
         "ranges": {
-            "assumption": "value -/+ width * value, within the declared range", "width": told.width,
+            "assumption": "value -/+ width * value, within the declared range", "width": study.width,
             "parameters": [{**asdict(r), "unit": PARAMETERS[r.name].unit} for r in found.ranges],
         },
-        "left_out": told.left_out,
+        "left_out": study.left_out,
         "base": found.base,
         "noise": {part: asdict(noise) for part, noise in found.noise.items()},
-        "morris": [{**asdict(one), "verdict": one.verdict} for one in ranked(found.morris)],
-        "sobol": [{**asdict(one), "verdict": one.verdict} for one in found.sobol],
-        "resolved_scenario": told.scenario.spec,
+        "morris": found.morris.to_dict("records"),
+        "sobol": found.sobol.to_dict("records"),
+        "resolved_scenario": study.scenario.spec,
         "versions": {**versions(), "SALib": metadata.version("SALib")},
         "sources": sources_hash(),
     })  # fmt: skip
@@ -138,25 +139,23 @@ def as_data(told: Told) -> dict[str, Any]:
 def tidy(found: Sensitivity) -> str:
     """One row per parameter and index as CSV: method, parameter, index, value, half of its 95 % interval, and the part of
     sampling noise."""
-    rows: list[tuple[str, str, str, float, float | None, float | None]] = []
-    for one in ranked(found.morris):
-        rows.append(("morris", one.name, "mu_star", one.mu_star, one.mu_star_error, one.noise))
-        rows.append(("morris", one.name, "mu", one.mu, None, None))
-        rows.append(("morris", one.name, "sigma", one.sigma, None, None))
-    for share in found.sobol:
-        rows.append(("sobol", share.name, "S1", share.first, share.first_error, None))
-        rows.append(("sobol", share.name, "ST", share.total, share.total_error, share.noise))
-    return pd.DataFrame(rows, columns=["method", "parameter", "index", "value", "interval_half", "noise"]).to_csv(index=False)
+    lines = [
+        (method, row["name"], index, *map(row.get, columns))
+        for (method, indices), table in zip(_INDICES.items(), (found.morris, found.sobol), strict=True)
+        for row in table.to_dict("records")
+        for index, *columns in indices
+    ]
+    return pd.DataFrame(lines, columns=["method", "parameter", "index", "value", "interval_half", "noise"]).to_csv(index=False)
 
 
-def write(told: Told, folder: Path) -> None:
+def write(study: Study, folder: Path) -> None:
     """Write table, data and figures into a folder that is there."""
     from sim.report.drawing import image
     from sim.report.figures import sensitivity as plots
 
-    about = f"# attune {__version__}: synthetic data, simulated people; {heading(told)}\n"
-    write_here(folder / TABLE, about + tidy(told.found))
-    write_here(folder / DATA, json.dumps(as_data(told), indent=2) + "\n")
-    for name, rows, draw in ((MORRIS, told.found.morris, plots.screening), (SOBOL, told.found.sobol, plots.shares)):
-        if rows:
-            write_here(folder / name, image(draw(told), "png", dpi=150))
+    about = f"# attune {__version__}: synthetic data, simulated people; {heading(study)}\n"
+    write_here(folder / TABLE, about + tidy(study.found))
+    write_here(folder / DATA, json.dumps(as_data(study), indent=2) + "\n")
+    for name, found, draw in ((MORRIS, study.found.morris, plots.screening), (SOBOL, study.found.sobol, plots.shares)):
+        if len(found):
+            write_here(folder / name, image(draw(study), "png", dpi=150))

@@ -14,7 +14,7 @@ from sim.errors import EvidenceError
 from sim.evidence.calibration import seeds as reserved
 from sim.evidence.calibration.free import FREE, Free, centre
 from sim.evidence.calibration.search import Fit, Search, joint_score
-from sim.evidence.calibration.simulated import Bank, Found
+from sim.evidence.calibration.simulated import Found, Simulator
 from sim.evidence.patterns.published import patterns
 from sim.naming import nearest
 
@@ -103,10 +103,10 @@ def chosen(names: Iterable[str] = ()) -> tuple[Competing, ...]:
     return tuple(one for one in COMPETING if not wanted or one.name in wanted or one.name == "shipped")
 
 
-def refitted(one: Competing, bank: Bank, rounds: int = ROUNDS, size: float = SIZE, check_size: float = 1.0,
+def refitted(one: Competing, simulator: Simulator, rounds: int = ROUNDS, size: float = SIZE, check_size: float = 1.0,
              say: Callable[[str], None] = print) -> Refitted:  # fmt: skip
     """Refit one competing model as every other, the shipped one included: from the priors' centres, at most ``rounds`` steps."""
-    search = Search(bank, one.free, one.changes, seeds=reserved.COMPETING_SEARCH, size=size,
+    search = Search(simulator, one.free, one.changes, seeds=reserved.COMPETING_SEARCH, size=size,
                     progress=lambda what: say(f"{one.name}: {what}"))  # fmt: skip
     fit = search.run(centre(one.free), rounds)
     every = tuple(p.id for p in patterns().values() if p.tier in ("calibrate", "direction"))

@@ -1,7 +1,7 @@
 """A stand-in for the simulated table: what the studies would find at parameters that were not simulated, and how sure that is.
 
 One Gaussian process per row of the table (scikit-learn), on standings of the free parameters that are whitened so that one length
-serves all directions, around a straight line. It learns from a bank of real tables and is used only to propose parameter sets:
+serves all directions, around a straight line. It learns from real tables and is used only to propose parameter sets:
 whatever is kept has been simulated itself.
 """
 

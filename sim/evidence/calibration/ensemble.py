@@ -29,7 +29,7 @@ from sim.evidence.calibration.search import (
     sign_verdicts,
     standardised_residuals,
 )
-from sim.evidence.calibration.simulated import Bank, Found, Job
+from sim.evidence.calibration.simulated import Found, Job, Simulator
 from sim.evidence.patterns.published import patterns
 from sim.evidence.patterns.validation import LARGEST_RESIDUAL, score_limit
 from sim.theory.ensemble import members
@@ -42,9 +42,6 @@ LUCK = 4.0  # what the noise of one table adds to its joint score, about
 def standings(free: Sequence[Free] = FREE) -> np.ndarray:
     """Where the members stand (members, parameters), in prior SD from the priors' centres."""
     return np.array([standings_of(member, free) for member in members()])
-
-
-# ----------------------------------------------------------------------------------------------------- what agrees
 
 
 def disagreements(found: Found, allow_noise: bool = False) -> list[str]:
@@ -68,9 +65,6 @@ def disagreements(found: Found, allow_noise: bool = False) -> list[str]:
 def signs_amiss(found: Found) -> list[tuple[str, str, str]]:
     """Row, part and verdict of every part of a direction row that does not hold."""
     return [(row, part, verdict) for row, part, verdict in sign_verdicts(found) if verdict not in ("holds", "shown")]
-
-
-# --------------------------------------------------------------------------------------------------------- building
 
 
 def uncertainty(fit: Fit) -> np.ndarray:
@@ -147,13 +141,13 @@ def rounded(values: Mapping[str, float]) -> dict[str, float]:
     return {name: float(f"{value:.4g}") for name, value in values.items()}
 
 
-def build(bank: Bank, fit: Fit, wanted: int = 220, most: int = 600, free: Sequence[Free] = FREE, size: float = SIZE,
+def build(simulator: Simulator, fit: Fit, wanted: int = 220, most: int = 600, free: Sequence[Free] = FREE, size: float = SIZE,
           points: int = DESIGN, candidate_size: float = 1.0, say: Callable[[str], None] = print) -> Built:  # fmt: skip
     """Build an ensemble around a fit: design, emulator, candidates, and each candidate's own simulation."""
     ids = searched()
     at = design(fit, points)
     jobs = [Job({"parameters": values_at(z, free)}, reserved.DESIGN, size, ids) for z in at]
-    tables = bank.ask(jobs, lambda done, total: say(f"design: {done} of {total}") if done % 32 == 0 else None)
+    tables = simulator.ask(jobs, lambda done, total: say(f"design: {done} of {total}") if done % 32 == 0 else None)
     outputs = [{**standardised_residuals(t), **clearances(t)} for t in tables]  # shortfalls before they are cut off at nothing
     names, rows = list(outputs[0]), np.array([list(one.values()) for one in outputs])
     whole = np.isfinite(rows).all(axis=1)  # a table with a row that could not be computed teaches nothing
@@ -168,7 +162,7 @@ def build(bank: Bank, fit: Fit, wanted: int = 220, most: int = 600, free: Sequen
     for begin in range(0, most, 50):  # fixed blocks, so that the outcome does not depend on the processes
         block = candidates[begin : begin + 50]
         jobs = [Job({"parameters": c}, reserved.CANDIDATES[begin + i], candidate_size, ids) for i, c in enumerate(block)]
-        found = bank.ask(jobs)
+        found = simulator.ask(jobs)
         for candidate, table in zip(block, found, strict=True):
             why = ["drawn before"] if candidate in kept else disagreements(table)
             if why:
@@ -184,15 +178,10 @@ def build(bank: Bank, fit: Fit, wanted: int = 220, most: int = 600, free: Sequen
 
 def written(built: Built, about: str) -> str:
     """The ensemble as the text of its file."""
-    names = [one.name for one in FREE]
-    lines = [f"# {line}" for line in about.splitlines()]
-    lines.append(",".join(["member", *names, "score"]))
-    for i, (member, table) in enumerate(zip(built.kept, built.tables, strict=True)):
-        lines.append(",".join([str(i), *(f"{member[name]:.6g}" for name in names), f"{joint_score(table):.1f}"]))
-    return "\n".join(lines) + "\n"
-
-
-# ------------------------------------------------------------------------------------------------ what it says
+    table = pd.DataFrame(built.kept)[[one.name for one in FREE]].map("{:.6g}".format)
+    table["score"] = [f"{joint_score(found):.1f}" for found in built.tables]
+    head = "".join(f"# {line}\n" for line in about.splitlines())
+    return head + table.rename_axis("member").to_csv(lineterminator="\n")
 
 
 def pinned(free: Sequence[Free] = FREE, of: np.ndarray | None = None) -> pd.DataFrame:
@@ -201,12 +190,9 @@ def pinned(free: Sequence[Free] = FREE, of: np.ndarray | None = None) -> pd.Data
     One row a parameter: its median and 90 % range in the ensemble, and ``left``: its spread there over that of its prior (1: the
     table says nothing about it, 0: it is known).
     """
-    z = standings(free) if of is None else of
-    rows = []
-    for k, one in enumerate(free):
-        low, middle, high = (one.value(float(q)) for q in np.quantile(z[:, k], (0.05, 0.5, 0.95)))
-        rows.append({"parameter": one.name, "median": middle, "low": low, "high": high, "left": float(z[:, k].std(ddof=1))})
-    return pd.DataFrame(rows)
+    z = pd.DataFrame(standings(free) if of is None else of, columns=[one.name for one in free])
+    ends = {name: values_at(z.quantile(q).to_numpy(), free) for name, q in (("median", 0.5), ("low", 0.05), ("high", 0.95))}
+    return pd.DataFrame({**ends, "left": z.std()}).rename_axis("parameter").reset_index()
 
 
 def would_pin(tables: Sequence[Found], z: np.ndarray, free: Sequence[Free] = FREE) -> pd.DataFrame:
@@ -218,15 +204,13 @@ def would_pin(tables: Sequence[Found], z: np.ndarray, free: Sequence[Free] = FRE
         f"{name} {part}".replace("_", " "): np.array([t.parts[name][part][0] for t in tables])
         for name, parts in tables[0].parts.items() for part in parts
     }  # fmt: skip
-    rows = []
-    for k, one in enumerate(free):
-        shares = {name: float(np.corrcoef(z[:, k], values)[0, 1] ** 2) for name, values in quantities.items() if values.std() > 0}
-        best = max(shares, key=lambda name: shares[name])
-        rows.append({"parameter": one.name, "quantity": best, "share": shares[best]})
-    return pd.DataFrame(rows)
+    measured = pd.DataFrame({name: values for name, values in quantities.items() if values.std() > 0})
+    shares = pd.DataFrame({one.name: measured.corrwith(pd.Series(z[:, k])) ** 2 for k, one in enumerate(free)})
+    found = pd.DataFrame({"quantity": shares.idxmax(), "share": shares.max()})
+    return found.rename_axis("parameter").reset_index()
 
 
-def checked(bank: Bank, count: int, seed: int, size: float = 1.0, of: Sequence[Mapping[str, float]] | None = None,
+def verified(simulator: Simulator, count: int, seed: int, size: float = 1.0, of: Sequence[Mapping[str, float]] | None = None,
             progress: Callable[[int, int], None] | None = None) -> list[dict[str, Any]]:  # fmt: skip
     """Simulate ``count`` members again, all rows, on random draws of ``seed`` that no search has used.
 
@@ -237,14 +221,9 @@ def checked(bank: Bank, count: int, seed: int, size: float = 1.0, of: Sequence[M
     chosen = np.sort(np.random.default_rng(seed).choice(len(every), min(count, len(every)), replace=False))
     wanted = tuple(p.id for p in patterns().values() if p.tier in ("calibrate", "direction"))
     jobs = [Job({"parameters": dict(every[i])}, reserved.unused(seed, int(i)), size, wanted) for i in chosen]
-    found = bank.ask(jobs, progress)
+    found = simulator.ask(jobs, progress)
     return [
-        {
-            "member": int(i),
-            "score": joint_score(table),
-            "why": disagreements(table),
-            "beyond_noise": disagreements(table, allow_noise=True),
-            "table": table,
-        }
+        {"member": int(i), "score": joint_score(table), "why": disagreements(table),
+         "beyond_noise": disagreements(table, allow_noise=True), "table": table}
         for i, table in zip(chosen, found, strict=True)
-    ]
+    ]  # fmt: skip

@@ -5,7 +5,7 @@ centre is the default that the model had before it was held against the table; o
 Spreads are assumptions. A pattern that says nothing about a parameter leaves it at its centre.
 
 Besides, parameters were hand-tuned against the same targets, some for a row, some to keep a claim. They count as fitted, and
-stand in ``BY_HAND`` with what they were.
+stand in docs/VALIDATION.md with what they were.
 """
 
 from __future__ import annotations
@@ -80,31 +80,6 @@ FREE: tuple[Free, ...] = (
     Free("prototype_state_share", "logit", 0.18, 0.6, "how much of attachment comes and goes within weeks"),
     Free("distress_immature_path", "as is", 0.27, 0.08, "a path through other questionnaires than the source's"),
 )  # fmt: skip
-
-
-#: Parameters hand-tuned against the same targets: name -> (default before, nan where it did not exist, and what for).
-BY_HAND: Mapping[str, tuple[float, str]] = {
-    "expression_flattening": (float("nan"), "row 14.9: accuracy depends on the other's expressivity"),
-    "estimate_noise_sd": (0.3, "row 14.9"),
-    "mentalising_avoidance_cost": (0.8, "row 14.9"),
-    "self_other_leak": (0.5, "claim K7, once estimates were noisier"),
-    "response_attunement_gain": (2.2, "row 1.2: avoidant clients are understood less"),
-    "capability_attunement_gain": (1.5, "row 1.2"),
-    "task_agreement_meaning_gain": (1.5, "row 1.2"),
-    "goal_agreement_meaning_gain": (1.5, "row 1.2"),
-    "response_trust_gain": (0.8, "row 13.1: agreement of the two raters"),
-    "agreement_rate": (0.15, "row 13.1"),
-    "compatibility_shared_share": (float("nan"), "row 13.1"),
-    "expectation_avoidance_cost": (0.6, "claims K13 and A6, once threat weighed less"),
-    "expectation_anxiety_cost": (0.25, "claims K13 and A6"),
-    "client_other_model_rate": (0.03, "that the typical client stays where they are"),
-    "client_self_model_rate": (0.03, "that the typical client stays where they are"),
-    "self_model_reliability_gain": (1.5, "claim K12: steady coldness teaches dismissal"),
-    "self_model_surprise_gain": (0.4, "claim K12"),
-    "fatigue_carried_gain": (0.25, "row 15.3"),
-    "fatigue_rupture_gain": (0.05, "row 15.3"),
-    "life_event_distress_share": (float("nan"), "none; an assumption about how distress is disturbed"),
-}
 
 
 def centre(free: Iterable[Free] = FREE) -> dict[str, float]:

@@ -59,18 +59,13 @@ def predicted(search: Search, fit: Fit, ids: Sequence[str] = (), say: Callable[[
         value, error = found.values[row]
         fitted_residual, residual = (standardised_residuals(table)[row] for table in (base, found))
         moved = float(np.abs(refit.standings - fit.standings).max())
+        # Were the table a straight line around the fit: a second road to what is predicted.
+        k, residuals = fit.rows.index(row), search.residuals(fit.standings, fit.found)
+        others = np.delete(fit.slopes, k, axis=0)
+        step = -np.linalg.solve(others.T @ others, others.T @ np.delete(residuals, k))
+        line = float(residuals[k] + fit.slopes[k] @ step)
         out.append(Predicted(row, fitted_residual, residual, value, error, own_parameters(fit, search, row), moved,
-                             _on_a_line(fit, search, row), refit.converged))  # fmt: skip
+                             line, refit.converged))  # fmt: skip
         published = patterns()[row].value
         say(f"{row}: predicted {value:.3f}, published {published:g}, residual {residual:+.1f} (fitted {fitted_residual:+.1f})")
     return out
-
-
-def _on_a_line(fit: Fit, search: Search, row: str) -> float:
-    """The row's standardised residual without it, were the table a straight line around the fit: a second road to what is
-    predicted."""
-    k = fit.rows.index(row)
-    residual = search.residuals(fit.standings, fit.found)
-    slopes, left = np.delete(fit.slopes, k, axis=0), np.delete(residual, k)
-    step = -np.linalg.solve(slopes.T @ slopes, slopes.T @ left)
-    return float(residual[k] + fit.slopes[k] @ step)

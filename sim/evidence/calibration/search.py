@@ -21,7 +21,7 @@ import numpy as np
 
 from sim.evidence.calibration import seeds as reserved
 from sim.evidence.calibration.free import FREE, Free, standings_of, values_at
-from sim.evidence.calibration.simulated import Bank, Found, Job, table_of
+from sim.evidence.calibration.simulated import Found, Job, Simulator, found_in
 from sim.evidence.patterns.published import patterns
 from sim.evidence.patterns.validation import sign_verdict
 
@@ -58,14 +58,18 @@ def clearances(found: Found) -> dict[str, float]:
     Signed so that larger is better; for "0" the room left.
     """
     out: dict[str, float] = {}
-    for name, parts in found.parts.items():
-        pattern = patterns()[name]
-        for part, sign in pattern.expect.items() if pattern.tier == "direction" else ():
-            if part in parts:
-                value, low, high = parts[part]
-                beyond = {"+": value, "-": -value, "0": pattern.zero_within - abs(value)}.get(sign, math.inf)
-                out[f"{name}/{part}"] = beyond / max((high - low) / 2.0, 1e-9)
+    for name, part, sign in _signed_parts(found):
+        if part in found.parts[name]:
+            value, low, high = found.parts[name][part]
+            beyond = {"+": value, "-": -value, "0": patterns()[name].zero_within - abs(value)}.get(sign, math.inf)
+            out[f"{name}/{part}"] = beyond / max((high - low) / 2.0, 1e-9)
     return out
+
+
+def _signed_parts(found: Found) -> list[tuple[str, str, str]]:
+    """Row, part and expected sign of every part of the direction rows that a table has."""
+    rows = [patterns()[name] for name in found.parts]
+    return [(row.id, part, sign) for row in rows if row.tier == "direction" for part, sign in row.expect.items()]
 
 
 def shortfalls(found: Found) -> dict[str, float]:
@@ -89,10 +93,8 @@ def mean_of(tables: Sequence[Found]) -> Found:
 
 def sign_verdicts(found: Found) -> Iterator[tuple[str, str, str]]:
     """Row, part and verdict of every part of a direction row that a table has."""
-    for name, parts in found.parts.items():
-        p = patterns()[name]
-        for part, sign in p.expect.items() if p.tier == "direction" else ():
-            yield name, part, sign_verdict(sign, parts.get(part, (np.nan,) * 3), p.zero_within)
+    for name, part, sign in _signed_parts(found):
+        yield name, part, sign_verdict(sign, found.parts[name].get(part, (np.nan,) * 3), patterns()[name].zero_within)
 
 
 @dataclass(frozen=True)
@@ -125,16 +127,16 @@ class Fit:
 
 def fit_of(data: Mapping[str, Any]) -> Fit:
     """A search's end from plain values."""
-    return Fit(dict(data["values"]), np.array(data["standings"]), table_of(data["table"]), data["loss"], tuple(data["rows"]),
+    return Fit(dict(data["values"]), np.array(data["standings"]), found_in(data["table"]), data["loss"], tuple(data["rows"]),
                np.array(data["slopes"]), data["rounds"], data["message"], data["converged"])  # fmt: skip
 
 
 @dataclass
 class Search:
-    """What a search needs: bank, free parameters, luck, rows, and what the model has beyond the free parameters (a competing
+    """What a search needs: simulator, free parameters, luck, rows, and what the model has beyond the free parameters (a competing
     model's overlay)."""
 
-    bank: Bank
+    simulator: Simulator
     free: tuple[Free, ...] = FREE
     changes: Mapping[str, Any] | None = None
     ids: tuple[str, ...] = field(default_factory=searched)
@@ -152,7 +154,7 @@ class Search:
 
     def tables(self, points: Sequence[np.ndarray]) -> list[Found]:
         """The mean table of each parameter set."""
-        every = self.bank.ask([job for point in points for job in self.jobs(point)])
+        every = self.simulator.ask([job for point in points for job in self.jobs(point)])
         n = len(self.seeds)
         return [mean_of(every[i * n : (i + 1) * n]) for i in range(len(points))]
 

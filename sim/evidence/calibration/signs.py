@@ -1,5 +1,4 @@
-"""Signs over the ensemble: in what proportion of the parameter sets that agree with the published evidence a direction, or a
-claim, holds."""
+"""Claims over the ensemble: in what proportion of the parameter sets that agree with the published evidence a claim holds."""
 
 from __future__ import annotations
 
@@ -11,21 +10,11 @@ from typing import Any
 import numpy as np
 
 from sim.evidence.calibration import seeds as reserved
-from sim.evidence.calibration.search import sign_verdicts
-from sim.evidence.calibration.simulated import Found, Ledger
+from sim.evidence.calibration.simulated import Ledger
 from sim.evidence.claims.contrasts import contrasts, findings, table
 from sim.theory.ensemble import members
 
 CLAIMS_LEDGER = "claims.jsonl"
-
-
-def direction_shares(tables: Sequence[Found]) -> dict[str, dict[str, float]]:
-    """Row -> part -> proportion of the tables in which that part has its sign with the whole of its interval."""
-    holds: dict[str, dict[str, list[bool]]] = {}
-    for one in tables:
-        for name, part, verdict in sign_verdicts(one):
-            holds.setdefault(name, {}).setdefault(part, []).append(verdict in ("holds", "shown"))
-    return {name: {part: float(np.mean(of)) for part, of in parts.items()} for name, parts in holds.items()}
 
 
 def claim_shares(chosen: Sequence[int], seed: int = reserved.CLAIMS, threads: int | None = None,

@@ -1,9 +1,9 @@
-"""A bank of simulated tables of patterns: each parameter set is simulated once, kept on disk, and never asked for again.
+"""Simulated tables of patterns: each parameter set is simulated once, kept on disk, and never asked for again.
 
 Calibration, ensemble, leave-one-out and competing models all need the same thing: for many parameter sets, what the simulated
-studies find. The bank answers in the order asked, with processes side by side, and appends every answer to a file at once. So a
-long search that was stopped goes on where it stood, and what comes out depends neither on the number of processes nor on the
-stops."""
+studies find. ``Simulator`` answers in the order asked, with processes side by side, and appends every answer to a file at once.
+So a long search that was stopped goes on where it stood, and what comes out depends neither on the number of processes nor on
+the stops."""
 
 from __future__ import annotations
 
@@ -11,15 +11,14 @@ import fcntl
 import hashlib
 import json
 import os
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from io import FileIO
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from sim.batch.workers import ended, processes
+from sim.batch.workers import InThisProcess, Processes
 from sim.errors import SearchError
 from sim.evidence.patterns.published import patterns
 from sim.evidence.patterns.studies import Studies
@@ -55,7 +54,7 @@ class Found:
     between: Mapping[str, float] = field(default_factory=dict)
 
 
-def table_of(data: Mapping[str, Any]) -> Found:
+def found_in(data: Mapping[str, Any]) -> Found:
     """A table from plain values (``dataclasses.asdict``); None is no number."""
 
     def numbers(row: Sequence[float | None]) -> tuple[Any, ...]:
@@ -139,37 +138,27 @@ class Ledger:
             self._file = None
 
 
-class Bank(Ledger):
+class Simulator(Ledger):
     """Answers jobs from what is kept in ``folder``, and simulates the others in ``workers`` processes, which end with it."""
 
     def __init__(self, folder: Path | None = None, workers: int | None = None) -> None:
-        self._pool: ProcessPoolExecutor | None = None
-        self._workers = workers or os.cpu_count() or 1
+        count = workers or os.cpu_count() or 1
+        self.workers = InThisProcess() if count == 1 else Processes(count)
         self.simulated = 0  # jobs that were not kept already
         super().__init__(None if folder is None else folder / LEDGER)
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        if self._pool is not None:
-            ended(self._pool, gently=kind is None)
-            self._pool = None
+        if isinstance(self.workers, Processes):
+            self.workers.__exit__(kind, error, trace)
         super().__exit__(kind, error, trace)
 
     def ask(self, jobs: Sequence[Job], progress: Callable[[int, int], None] | None = None) -> list[Found]:
-        """What each job finds, in the order of the jobs."""
+        """What each job finds, in the order of the jobs. Raises ``WorkersError`` when workers die again and again."""
         tell = progress or (lambda done, total: None)
         wanted = {job.key: job for job in jobs if job.key not in self.answers}
-        for i, (job, found) in enumerate(self._found(wanted.values()), len(jobs) - len(wanted) + 1):
+        for i, (job, found) in enumerate(self.workers.results(wanted.values(), found_by), len(jobs) - len(wanted) + 1):
             self.simulated += 1
             self.keep(job.key, {**asdict(job), **found})
             tell(i, len(jobs))
         tell(len(jobs), len(jobs))
-        return [table_of(self.answers[job.key]) for job in jobs]
-
-    def _found(self, jobs: Collection[Job]) -> Iterator[tuple[Job, dict[str, Any]]]:
-        """What each job finds, as it is finished."""
-        if self._workers == 1 or not jobs:
-            yield from ((job, found_by(job)) for job in jobs)
-            return
-        self._pool = self._pool or processes(self._workers)
-        waiting = {self._pool.submit(found_by, job): job for job in jobs}
-        yield from ((waiting[future], future.result()) for future in as_completed(waiting))
+        return [found_in(self.answers[job.key]) for job in jobs]

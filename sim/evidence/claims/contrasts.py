@@ -319,8 +319,7 @@ def _effect(sides: Sequence[tuple[float, Mapping[str, Measured]]], name: str, un
     columns = {k: values.mul(weight) for k, (weight, side) in enumerate(sides) if (values := side[name].values) is not None}
     together = pd.DataFrame(columns).dropna()
     found = mean_interval(together.sum(axis=1) / unit)
-    value, low, high = found["mean"], found["low"], found["high"]
-    return Effect(value, *(value if np.isnan(end) else end for end in (low, high)))
+    return Effect(found["mean"], *(found["mean"] if np.isnan(found[end]) else found[end] for end in ("low", "high")))
 
 
 def of_claim(claim: str, found: Iterable[Finding]) -> list[Finding]:

@@ -14,7 +14,7 @@ import pandas as pd
 
 from sim.evidence.claims.origins import distance
 from sim.evidence.claims.quantities import quantities
-from sim.measures.intervals import difference_interval, mean_interval
+from sim.measures.intervals import difference_interval
 from sim.measures.outcomes import blocks, by_arm, person_by_person
 from sim.scenario.arms import arms, differ_only_in, same_clients
 from sim.theory.regions import CONTAINS, REGIONS, ROLES
@@ -40,6 +40,9 @@ PROCESSES: dict[str, tuple[tuple[str, ...], int]] = {
 }
 
 
+_PAIRED = ("n", "difference", "sd", "effect", "low", "high")
+
+
 def late_means(run: Run, arm: Arm, columns: tuple[str, ...]) -> pd.Series:
     """Each client's mean of these columns (each counts the same) over the late sessions."""
     block = blocks(run)[arm.name]
@@ -48,12 +51,10 @@ def late_means(run: Run, arm: Arm, columns: tuple[str, ...]) -> pd.Series:
 
 def paired(here: pd.Series, there: pd.Series) -> dict[str, float]:
     """Paired difference of two arms: in its own unit, and in SD of clients ``there`` with 95 % interval; who is in both."""
-    both = pd.concat([here, there], axis=1, join="inner", keys=["here", "there"]).dropna()
-    found = mean_interval(both["here"] - both["there"])
-    sd = float(both["there"].std(ddof=1)) if len(both) > 1 else np.nan
-    scale = sd if sd > 0 else np.nan
-    return {"n": found["n"], "difference": found["mean"], "sd": sd, "effect": found["mean"] / scale,
-            "low": found["low"] / scale, "high": found["high"] / scale}  # fmt: skip
+    found = difference_interval(here, there, paired=True)
+    sd = found["sd_a"]
+    scaled = {to: found[end] / (sd if sd > 0 else np.nan) for to, end in (("effect", "mean"), ("low", "low"), ("high", "high"))}
+    return {"n": found["n"], "difference": found["mean"], "sd": sd, **scaled}
 
 
 def undone(run: Run) -> Arm | None:
@@ -64,9 +65,6 @@ def undone(run: Run) -> Arm | None:
 def alike(arm: Arm, reference: Arm) -> bool:
     """Whether two arms differ in nothing but what is done to regions or inside the exchange."""
     return differ_only_in(arm, reference, "lesions", "interventions")
-
-
-# ------------------------------------------------------------------------------------------------------- the triangle
 
 
 def clamped(clamp: Mapping[str, float]) -> tuple[str, str, str] | None:
@@ -95,17 +93,10 @@ def triangle(run: Run) -> pd.DataFrame:
         if usual is None or roles is None or arm.lesions or not alike(arm, usual):
             continue
         pushed, held, free = roles
-        push = paired(corner_means(run, arm, CORNERS[pushed]), corner_means(run, usual, CORNERS[pushed]))
-        answer = paired(corner_means(run, arm, CORNERS[free]), corner_means(run, usual, CORNERS[free]))
+        push, answer = (paired(*(corner_means(run, a, CORNERS[name]) for a in (arm, usual))) for name in (pushed, free))
         rows.append({"arm": arm.name, "pushed": pushed, "by": arm.clamp[pushed], "push_sd": push["effect"], "held": held,
                      "free": free, **answer})  # fmt: skip
     return pd.DataFrame(rows, columns=["arm", "pushed", "by", "push_sd", "held", "free", *_PAIRED])
-
-
-_PAIRED = ("n", "difference", "sd", "effect", "low", "high")
-
-
-# ------------------------------------------------------------------------------------------------------ lesion table
 
 
 def lesioned_region(arm: Arm) -> tuple[str, str, float] | None:
@@ -127,19 +118,15 @@ def removed_effect(run: Run, arm: Arm, role: str, region: str) -> dict[str, floa
 def region_order() -> tuple[tuple[str, int], ...]:
     """Every region and whole with how deep it nests: parts stand below the whole that contains them."""
     wholes = sorted(CONTAINS, key=lambda whole: -len(CONTAINS[whole]))
+    inner = {part for whole in CONTAINS.values() for part in whole}
     found: dict[str, int] = {}
-
-    def put(name: str, depth: int) -> None:
-        if name in found:
-            return
-        found[name] = depth
-        inner = [w for w in wholes if w != name and set(CONTAINS[w]) < set(CONTAINS.get(name, ()))]
-        for part in (*inner, *CONTAINS.get(name, ())):
-            put(part, depth + 1)
-
-    parts = {part for whole in CONTAINS.values() for part in whole}
-    for name in (*(r for r in REGIONS if r not in parts), *wholes):
-        put(name, 0)
+    waiting = [(name, 0) for name in (*(r for r in REGIONS if r not in inner), *wholes)]
+    while waiting:
+        name, depth = waiting.pop(0)
+        if name not in found:
+            found[name] = depth
+            within = [w for w in wholes if w != name and set(CONTAINS[w]) < set(CONTAINS.get(name, ()))]
+            waiting = [*((part, depth + 1) for part in (*within, *CONTAINS.get(name, ()))), *waiting]
     return tuple(found.items())
 
 
@@ -175,8 +162,6 @@ def lesion_effects(run: Run) -> pd.DataFrame:
     columns_ = ["arm", "role", "region", "depth", "left", "place", "process", "own", "coded", *_PAIRED]
     return pd.DataFrame(rows, columns=columns_).sort_values("place", kind="stable", ignore_index=True)
 
-
-# ------------------------------------------------------------------------------------- two people, beyond their sum
 
 #: All insecure kinds together, as a row of the interaction.
 EVERY = "all"
@@ -215,24 +200,18 @@ def interaction(run: Run) -> pd.DataFrame:
         values = by_arm(run, measure)
         clients, therapists = (list(dict.fromkeys(pair[side] for pair in cells)) for side in (0, 1))
         one = {pair: values[arm.name] for pair, arm in cells.items()}
+        sides: dict[tuple[str, str], tuple[pd.Series, pd.Series]] = {}
         # What another therapist than the reference changes for each client of a kind.
         changed = {(c, t): (one[c, t] - one[c, therapists[0]]).dropna() for c in clients for t in therapists[1:]}
         for c in clients:
             changed[c, EVERY] = pd.concat([changed[c, t] for t in therapists[1:]]).groupby(level=[0, 1]).mean()
         for c in clients[1:]:
             for t in therapists[1:]:
-                rows.append({"client": c, "therapist": t, "measure": measure, **_beyond(changed[c, t], changed[clients[0], t])})
+                sides[c, t] = changed[c, t], changed[clients[0], t]
         if len(cells) > 4:
             every = pd.concat([changed[c, EVERY] for c in clients[1:]])
-            every = every.groupby(level=[0, 1]).mean()
-            found = _beyond(every, changed[clients[0], EVERY])
-            rows.append({"client": EVERY, "therapist": EVERY, "measure": measure, **found})
+            sides[EVERY, EVERY] = every.groupby(level=[0, 1]).mean(), changed[clients[0], EVERY]
+        for (c, t), (here, there) in sides.items():
+            found = difference_interval(here, there, paired=here.index.equals(there.index))
+            rows.append({"client": c, "therapist": t, "measure": measure, **found})
     return pd.DataFrame(rows, columns=["client", "therapist", "measure", "mean", "low", "high", "n"])
-
-
-def _beyond(here: pd.Series, there: pd.Series) -> dict[str, float]:
-    if here.index.equals(there.index):
-        found = mean_interval(here - there)
-    else:
-        found = {**difference_interval(here, there), "n": min(len(here), len(there))}
-    return {name: found[name] for name in ("mean", "low", "high", "n")}

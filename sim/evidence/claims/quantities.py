@@ -18,7 +18,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sim.catalogue.measures import CATALOGUE
 from sim.errors import EvidenceError
 from sim.evidence.imaging import correlation, site_alliance
 from sim.measures.outcomes import VALUES, blocks, by_arm, person_by_person
@@ -31,11 +30,6 @@ _WHO = ["replicate", "client"]
 #: Prefixes that need the table of exchanges.
 _INSIDE = ("first.", "swing.", "count.")
 _FRIGHT = (3, 6)  # session and exchange at which a fright is looked at, three exchanges after it
-PREFIXES = (
-    "Without a prefix: mean over a client's sessions. `late.`: the last third of them (rounded up). `first_session.`: the first. "
-    "`first.`: the very first exchange. `change.`: end minus start. `swing.`: SD over the exchanges of a session, mean over "
-    "sessions. `r.`, `count.`: one number for the arm. `mean.`: the mean itself, not a difference."
-)
 
 
 @dataclass(frozen=True)
@@ -98,9 +92,6 @@ def measured(run: Run, name: str) -> Measured:
     return Measured(_over_sessions(run, prefix, rest))
 
 
-# ------------------------------------------------------------------------------------------------- one value a client
-
-
 def _over_sessions(run: Run, when: str, name: str) -> pd.Series:
     """Mean over a client's sessions, the last third of them, or the first one."""
     if name not in OF_SESSIONS and name not in run.sessions.columns:
@@ -154,9 +145,6 @@ def bond_minus_general(run: Run) -> pd.Series:
     return (far[0] + far[1]) / 2.0
 
 
-# ---------------------------------------------------------------------------------------------- one value for the arm
-
-
 def early_late_alliance(run: Run) -> tuple[float, float, float]:
     """Correlation over clients of the WAI after session 4 with the late one."""
     early = run.sessions[run.sessions["session"] == 4].set_index(_WHO)["wai_client"]
@@ -182,8 +170,6 @@ def _at_site(run: Run, site: str) -> tuple[float, float, float]:
     row = table[(table["site"] == site) & (table["role"] == "both")].iloc[0]
     return float(row["r"]), float(row["low"]), float(row["high"])
 
-
-# --------------------------------------------------------------------------------------------------------- as data
 
 #: Of sessions: built from their columns.
 OF_SESSIONS: dict[str, Built] = {
@@ -230,9 +216,4 @@ _MEASURED: dict[str, tuple[str, ...]] = {
     "client_anxiety": ("anxiety",),
     "repaired": ("repairs",),
     **dict.fromkeys(("client_avoidance", "client_avoidance_end_latent", "therapist_avoidance"), ("avoidance",)),
-}
-#: What the names mean that are no columns of a result table (those are described in docs/TABLES.md).
-MEANINGS: dict[str, str] = {
-    "repaired": CATALOGUE["repaired"].definition,
-    **{name: one.meaning for name, one in (OF_SESSIONS | OF_CLIENTS | OF_ARMS).items()},
 }

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from sim.errors import StoreError
-from sim.evidence.claims.contrasts import Effect, Finding, contrasts
+from sim.evidence.claims.contrasts import Finding, contrasts
 from sim.evidence.stored import kept
 from sim.theory.claims import claims
 
@@ -19,9 +21,6 @@ SEEDS = 5  # on which the kept findings were made
 def as_data(found: Iterable[Finding]) -> list[dict[str, Any]]:
     """The findings as plain values."""
 
-    def plain(effect: Effect | None) -> dict[str, float] | None:
-        return None if effect is None else {"value": effect.value, "low": effect.low, "high": effect.high}
-
     return [
         {
             "contrast": f.contrast.id,
@@ -32,9 +31,9 @@ def as_data(found: Iterable[Finding]) -> list[dict[str, Any]]:
             "unit": f.contrast.unit,
             "expected": {f.contrast.expected.kind: f.contrast.expected.size},
             "because": f.contrast.because,
-            "effect": plain(f.effect),
-            "without": plain(f.without),
-            "must_not_change": {n: {**(plain(e) or {}), "limit": f.contrast.spares[n]} for n, e in f.spared.items()},
+            "effect": asdict(f.effect),
+            "without": None if f.without is None else asdict(f.without),
+            "must_not_change": {n: {**asdict(e), "limit": f.contrast.spares[n]} for n, e in f.spared.items()},
             "moved": list(f.touched),
             "origin": f.origin,
             "verdict": f.verdict,
@@ -48,10 +47,7 @@ def as_data(found: Iterable[Finding]) -> list[dict[str, Any]]:
 
 def to_keep(runs: Sequence[Sequence[Finding]]) -> dict[str, Any]:
     """What is kept of the findings on several seeds: those of the first, and on how many each came out as stated."""
-    good = {f.contrast.id: 0 for f in runs[0]}
-    for found in runs:
-        for f in found:
-            good[f.contrast.id] += f.verdict == "reproduced"
+    good = Counter(f.contrast.id for found in runs for f in found if f.verdict == "reproduced")
     return {
         "seeds": len(runs),
         "findings": [
@@ -62,27 +58,7 @@ def to_keep(runs: Sequence[Sequence[Finding]]) -> dict[str, Any]:
     }
 
 
-def findings_of(data: Mapping[str, Any]) -> list[Finding]:
-    """The kept findings, each with its contrast; those whose contrast is no longer there are left out."""
-
-    def effect(of: Mapping[str, float | None]) -> Effect:
-        return Effect(*(float("nan") if (end := of[name]) is None else end for name in ("value", "low", "high")))
-
-    known = {contrast.id: contrast for contrast in contrasts()}
-    return [
-        Finding(
-            known[row["contrast"]],
-            effect(row["effect"]),
-            None if row["without"] is None else effect(row["without"]),
-            {name: effect(of) for name, of in row["must_not_change"].items() if of is not None},
-            row["seed"],
-        )
-        for row in data["findings"]
-        if row["contrast"] in known
-    ]
-
-
-def differences(found: Iterable[Finding], data: Mapping[str, Any]) -> list[str]:
+def against_kept(found: Iterable[Finding], data: Mapping[str, Any]) -> list[str]:
     """Where results differ from the kept ones, in words; empty = they agree."""
     was = {row["contrast"]: row for row in data["findings"]}
     out = []

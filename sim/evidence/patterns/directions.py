@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from sim.evidence.patterns.pooling import Simulated, grouped_correlations, pooled_parts, slopes, standardised, studies
+from sim.evidence.patterns.pooling import Simulated, each_study, grouped_correlations, pooled_parts, slopes, standardised, studies
 from sim.evidence.patterns.studies import EARLY, SETTINGS
 from sim.evidence.patterns.values import STYLES, style_effects, therapist_shares, therapist_studies
 from sim.measurement.instruments import CATS
@@ -25,8 +25,7 @@ _LARGE = 400  # people of a study of two people's styles: only the sign is looke
 
 def styles_and_distress(community: pd.DataFrame) -> Simulated:
     """Standardised effect of each style's rating on distress."""
-    found = [style_effects(one)[0] for _, one in studies(community, 1129).groupby("study")]
-    return pooled_parts(pd.DataFrame(found, columns=STYLES))
+    return pooled_parts(each_study(studies(community, 1129), STYLES, lambda one: style_effects(one)[0])[STYLES])
 
 
 def attachment_to_therapist(ratings: pd.DataFrame) -> Simulated:
@@ -129,13 +128,14 @@ def empathy_and_expressivity(courses: pd.DataFrame, ratings: pd.DataFrame) -> Si
     """Accuracy on the therapist's trait, for more and less expressive clients, and the difference of the slopes."""
     third = ratings.loc[ratings["session"] == EARLY, ["setting", "client", "expression", "tracking_accuracy"]]
     cut = studies(third.merge(courses[["setting", "client", "therapist_avoidance_0"]], on=["setting", "client"]), 300)
-    rows = []
-    for _, one in cut.groupby("study"):
+
+    def found(one: pd.DataFrame) -> list[float]:
         trait = standardised(one[["therapist_avoidance_0"]]) * -1.0
         much = (one["expression"] >= one["expression"].median()).to_numpy()
-        found = [float(slopes(one["tracking_accuracy"][who], trait[who])[0]) for who in (much, ~much)]
-        rows.append({"expressive": found[0], "reserved": found[1], "difference": found[0] - found[1]})
-    return pooled_parts(pd.DataFrame(rows, columns=["expressive", "reserved", "difference"]))
+        return [float(slopes(one["tracking_accuracy"][who], trait[who])[0]) for who in (much, ~much)]
+
+    table = each_study(cut, ["expressive", "reserved"], found).drop(columns="setting")
+    return pooled_parts(table.assign(difference=table["expressive"] - table["reserved"]))
 
 
 def fatigue_and_empathy(practice: Mapping[str, pd.DataFrame]) -> Simulated:
@@ -198,33 +198,33 @@ def rupture_and_style(courses: pd.DataFrame, ratings: pd.DataFrame) -> Simulated
     return pooled_parts(pd.DataFrame({"occurrence": often[True] - often[False], "disclosure": said[True] - said[False]}))
 
 
-# ------------------------------------------------------------------------------------------------------------ contested
-
-
 def style_interaction(courses: pd.DataFrame, client: str, therapist: Mapping[str, float]) -> Simulated:
     """Effect of the product of two people's scores on the early alliance, main effects held, in SD; ``therapist``: weights."""
     scores = pd.DataFrame({
-        "study": studies(courses, _LARGE)["study"],
+        "study": studies(courses, _LARGE)["study"], "setting": courses["setting"],
         "c": courses[f"client_{client}_0"],
         "t": sum(weight * courses[f"therapist_{name}_0"] for name, weight in therapist.items()),
         "wai": courses["wai_client_early"],
     }).dropna()  # fmt: skip
-    found = []
-    for _, one in scores.groupby("study"):
+
+    def product(one: pd.DataFrame) -> np.ndarray:
         z = standardised(one[["c", "t", "wai"]])
-        found.append(slopes(z["wai"], z[["c", "t"]].assign(product=z["c"] * z["t"]))[2])
-    return pooled_parts(pd.DataFrame({"interaction": found}))
+        return slopes(z["wai"], z[["c", "t"]].assign(product=z["c"] * z["t"]))[2:]
+
+    return pooled_parts(each_study(scores, ["interaction"], product)[["interaction"]])
 
 
 def within_and_between(courses: pd.DataFrame) -> Simulated:
     """How much better the alliance predicts improvement within caseloads than between therapists."""
-    rows = []
-    for _, one in therapist_studies(courses).dropna(subset=["wai_client_early", "distress_end"]).groupby("study"):
+
+    def both(one: pd.DataFrame) -> np.ndarray:
         rated = one["wai_client_early"] / one["wai_client_early"].std()
         mean = rated.groupby(one["therapist"]).transform("mean")
-        inside, between = slopes(one["distress_0"] - one["distress_end"], np.column_stack([rated - mean, mean]))
-        rows.append({"within": inside, "between": between, "within_minus_between": inside - between})
-    return pooled_parts(pd.DataFrame(rows, columns=["within", "between", "within_minus_between"]))
+        return slopes(one["distress_0"] - one["distress_end"], np.column_stack([rated - mean, mean]))
+
+    cut = therapist_studies(courses).dropna(subset=["wai_client_early", "distress_end"])
+    found = each_study(cut, ["within", "between"], both).drop(columns="setting")
+    return pooled_parts(found.assign(within_minus_between=found["within"] - found["between"]))
 
 
 def therapist_share_alliance(courses: pd.DataFrame, raters: Sequence[str]) -> Simulated:

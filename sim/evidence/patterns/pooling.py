@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pandas as pd
+
+from sim.measures.intervals import mean_interval
 
 #: People with a value below which a study says nothing.
 LEAST = 8
@@ -44,6 +46,12 @@ def studies(table: pd.DataFrame, size: int, least: int = LEAST) -> pd.DataFrame:
     cut = table.assign(place=place, study=number)[place < whole]
     counts = cut.groupby("study")["client"].transform("size")
     return cut[counts >= least]
+
+
+def each_study(cut: pd.DataFrame, columns: Sequence[str], of: Callable[[pd.DataFrame], Iterable[Any]]) -> pd.DataFrame:
+    """What ``of`` makes of every study's rows, as these ``columns``; one row a study, with its ``setting``."""
+    rows = [(*of(one), one["setting"].iloc[0]) for _, one in cut.groupby("study")]
+    return pd.DataFrame(rows, columns=[*columns, "setting"])
 
 
 def few_per_therapist(table: pd.DataFrame, most: int) -> pd.DataFrame:
@@ -95,12 +103,8 @@ def pooled(values: Any, strata: Any, sampling: Any = None) -> Simulated:
 
 def pooled_parts(table: pd.DataFrame) -> Simulated:
     """Parts of a result, one column each, one row a study: mean with the 95 % interval over studies (Student's t)."""
-    from sim.measures.intervals import mean_interval
-
-    parts = {}
-    for name in table:
-        one = mean_interval(table[name])
-        parts[str(name)] = (float(one["mean"]), float(one["low"]), float(one["high"]))
+    found = {str(name): mean_interval(table[name]) for name in table}
+    parts = {name: (one["mean"], one["low"], one["high"]) for name, one in found.items()}
     return Simulated(float("nan"), float("nan"), len(table), parts=parts)
 
 

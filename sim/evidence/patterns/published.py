@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib import resources
 from types import MappingProxyType
@@ -14,14 +13,9 @@ from ruamel.yaml import YAML
 
 from sim.errors import EvidenceError
 from sim.naming import nearest
-from sim.theory.parameters import PARAMETERS
 
 #: What a row is for.
 TIERS = ("calibrate", "direction", "contested", "prior")
-#: How certain a value is.
-READ = ("yes", "computed", "no", "second-hand")
-#: What can be expected of one part of a result.
-SIGNS = ("+", "-", "0", "any")
 
 
 @dataclass(frozen=True)
@@ -30,7 +24,8 @@ class Pattern:
 
     ``value``: as published, a number for *calibrate*, else what the source says; ``low`` and ``high``: its interval.
     ``expect``: part of the result -> sign, for *direction* and *contested*; "0" means within plus or minus ``zero_within``.
-    ``spread``: how far studies differed (``i2`` or ``sd``). ``informs`` and ``switch``: parameters of the model. The file's head
+    ``read``: how certain a value is (yes, computed, no, second-hand). ``spread``: how far studies differed (``i2`` or ``sd``).
+    ``informs`` and ``switch``: parameters of the model. The file's head
     says what the other fields are.
     """
 
@@ -61,47 +56,13 @@ class Pattern:
         return (self.high - self.low) / 4.0
 
 
-def pattern(row: Mapping[str, Any]) -> Pattern:
-    """One row of the table, checked. Raises ``EvidenceError``."""
-    row_id = row.get("id", "a row without id")
-
-    def refuse(unless: object, why: str) -> None:
-        if not unless:
-            raise EvidenceError(f"pattern {row_id}: {why}")
-
-    known = {one.name for one in fields(Pattern)}
-    for key in row:
-        refuse(key in known, f"'{key}' is not a key of a pattern{nearest(key, known)}")
-    for key in ("id", "tier", "name", "value", "citation", "read", "design"):
-        refuse(row.get(key) not in (None, ""), f"'{key}' is missing")
-    one = Pattern(**{**row, "informs": tuple(row.get("informs", ())), "switch": tuple(row.get("switch", ()))})
-    refuse(one.tier in TIERS, f"tier must be one of {', '.join(TIERS)}, not {one.tier!r}")
-    refuse(one.read in READ, f"read must be one of {', '.join(READ)}, not {one.read!r}")
-    if one.tier == "calibrate":
-        refuse(isinstance(one.value, float) and one.low < one.value < one.high, "value must be a number inside low and high")
-    else:
-        refuse("low" not in row and "high" not in row, f"an interval belongs to calibrate, not to {one.tier}")
-    signed = one.tier in ("direction", "contested")
-    refuse(bool(one.expect) == signed, "expect belongs to direction and contested rows, all of them")
-    refuse(set(one.expect.values()) <= set(SIGNS), f"a sign must be one of {', '.join(SIGNS)}")
-    refuse(("0" in one.expect.values()) == (one.zero_within > 0.0), "zero_within belongs to rows that expect 0, all of them")
-    refuse(bool(one.informs) == (one.tier == "prior"), "informs belongs to prior rows, all of them")
-    refuse(bool(one.switch) <= (one.tier == "contested"), "switch belongs to contested rows")
-    for number in (*one.informs, *one.switch):
-        refuse(number in PARAMETERS, f"there is no parameter '{number}'{nearest(number, PARAMETERS)}")
-    refuse(not one.doi or all(re.fullmatch(r"10\.\d{4,9}/\S+", doi) for doi in one.doi.split(" ; ")), f"'{one.doi}' is no DOI")
-    return one
-
-
 @lru_cache(maxsize=1)
 def patterns() -> Mapping[str, Pattern]:
     """All patterns by id, in the order of the table."""
     text = resources.files("sim.evidence.patterns").joinpath("patterns.yaml").read_text(encoding="utf-8")
-    rows = [pattern(row) for row in YAML(typ="safe").load(text)["patterns"]]
-    table = {row.id: row for row in rows}
-    if len(table) < len(rows):
-        raise EvidenceError("an id stands twice in the table of patterns")
-    return MappingProxyType(table)
+    rows = YAML(typ="safe").load(text)["patterns"]
+    lists = [{name: tuple(row.get(name, ())) for name in ("informs", "switch")} for row in rows]
+    return MappingProxyType({row["id"]: Pattern(**row | of) for row, of in zip(rows, lists, strict=True)})
 
 
 def chosen(ids: Iterable[str] = ()) -> tuple[Pattern, ...]:

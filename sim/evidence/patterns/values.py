@@ -13,6 +13,7 @@ import pandas as pd
 
 from sim.evidence.patterns.pooling import (
     Simulated,
+    each_study,
     few_per_therapist,
     grouped_correlations,
     pooled,
@@ -34,6 +35,7 @@ EMPATHY = tuple(
 GOOD_CASELOAD, THERAPISTS = 10, 40  # of studies of therapists
 OF_A_THERAPIST = 3  # clients of one therapist in a study of two people's ratings
 SESSIONS_IN_TURN = (EARLY, EARLY + 1, EARLY + 2, EARLY + 3)  # of a study of dependability
+_STAYED = ("planned", "improved")
 _CASELOADS = np.array([setting.caseload for setting in SETTINGS])
 
 
@@ -81,11 +83,12 @@ def therapist_studies(courses: pd.DataFrame) -> pd.DataFrame:
 
 def therapist_shares(courses: pd.DataFrame, outcome: str, adjusted_for: Sequence[str]) -> pd.DataFrame:
     """Proportion of ``outcome`` that lies between therapists in every study (REML), with its ``setting``."""
-    rows = []
-    for _, one in therapist_studies(courses).dropna(subset=[outcome, *adjusted_for]).groupby("study"):
+
+    def share(one: pd.DataFrame) -> tuple[float]:
         fit = random_intercepts(one[outcome], one[list(adjusted_for)], one["therapist"])
-        rows.append({"share": np.nan if fit is None else fit.share, "setting": one["setting"].iloc[0]})
-    return pd.DataFrame(rows, columns=["share", "setting"])
+        return (np.nan if fit is None else fit.share,)
+
+    return each_study(therapist_studies(courses).dropna(subset=[outcome, *adjusted_for]), ["share"], share)
 
 
 def therapist_share_outcome(courses: pd.DataFrame) -> Simulated:
@@ -168,19 +171,13 @@ def standardised_difference(a: np.ndarray, b: np.ndarray) -> tuple[float, float]
 
 def completers_minus_dropouts_d(courses: pd.DataFrame) -> Simulated:
     """Early alliance of those who stayed minus those who left."""
-    found, strata = [], []
-    for _, one in studies(courses, 120).groupby("study"):
-        left = (one["ending"] == "dropout").to_numpy()
-        stayed = one["ending"].isin(["planned", "improved"]).to_numpy()
-        rated = one["wai_client_early"].to_numpy(float)
-        found.append(standardised_difference(rated[stayed], rated[left]))
-        strata.append(one["setting"].iloc[0])
-    return _pooled_differences(found, strata)
 
+    def difference(one: pd.DataFrame) -> tuple[float, float]:
+        rated, left, stayed = one["wai_client_early"].to_numpy(float), one["ending"] == "dropout", one["ending"].isin(_STAYED)
+        return standardised_difference(rated[stayed.to_numpy()], rated[left.to_numpy()])
 
-def _pooled_differences(found: Sequence[tuple[float, float]], strata: Sequence[int]) -> Simulated:
-    table = np.array(found, float).reshape(-1, 2)
-    return pooled(table[:, 0], strata, table[:, 1])
+    found = each_study(studies(courses, 120), ["d", "sampling"], difference)
+    return pooled(found["d"], found["setting"], found["sampling"])
 
 
 def prepost_d(courses: pd.DataFrame) -> Simulated:
@@ -204,14 +201,16 @@ def client_minus_therapist_d(courses: pd.DataFrame) -> Simulated:
     cut = studies(few_per_therapist(courses, OF_A_THERAPIST), 60)
     client, turn = _mixed(cut, "wai_client")
     therapist = _mixed(cut, "wai_therapist")[0]
-    found, strata = [], []
-    for _, one in cut.assign(c=client, t=therapist, turn=turn).dropna(subset=["c", "t"]).groupby("study"):
+
+    def difference(one: pd.DataFrame) -> tuple[float, float, int]:
         c, t = one["c"].to_numpy(), one["t"].to_numpy()
         d, _ = standardised_difference(c, t)
         r = np.corrcoef(c, t)[0, 1] if c.size > 4 else np.nan
-        found.append((d, 2.0 * (1.0 - r) / c.size + d * d / (4.0 * c.size)))
-        strata.append(one["setting"].iloc[0] * 100 + one["turn"].iloc[0])
-    return _pooled_differences(found, strata)
+        return d, 2.0 * (1.0 - r) / c.size + d * d / (4.0 * c.size), one["turn"].iloc[0]
+
+    rated = cut.assign(c=client, t=therapist, turn=turn).dropna(subset=["c", "t"])
+    found = each_study(rated, ["d", "sampling", "turn"], difference)
+    return pooled(found["d"], found["setting"] * 100 + found["turn"], found["sampling"])
 
 
 def community_distress_r(community: pd.DataFrame, dimension: str) -> Simulated:
@@ -245,20 +244,21 @@ def style_effects(one: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, float]:
 
 def distress_from_styles_and_defences(community: pd.DataFrame) -> Simulated:
     """Proportion of the variance of distress that styles and defences explain."""
-    found = [style_effects(one)[2] for _, one in studies(community, 1129).groupby("study")]
-    return pooled(found, np.zeros(len(found)))
+    found = each_study(studies(community, 1129), ["r2"], lambda one: style_effects(one)[2:])
+    return pooled(found["r2"], found["setting"])
 
 
 def mediated_share(community: pd.DataFrame) -> Simulated:
     """Proportion of what fearful and preoccupied styles do to distress that defences carry; a ratio of means over samples."""
-    whole, carried = [], []
-    for _, one in studies(community, 1129).groupby("study"):
+    both = [STYLES.index("fearful"), STYLES.index("preoccupied")]
+
+    def effects(one: pd.DataFrame) -> tuple[float, float]:
         total, direct, _ = style_effects(one)
-        both = [STYLES.index("fearful"), STYLES.index("preoccupied")]
-        whole.append(total[both].sum())
-        carried.append((total - direct)[both].sum())
-    if not whole:
+        return total[both].sum(), (total - direct)[both].sum()
+
+    found = each_study(studies(community, 1129), ["whole", "carried"], effects)
+    if found.empty:
         return Simulated(float("nan"), float("nan"), 0)
-    value = float(np.mean(carried) / np.mean(whole))
-    off = (np.array(carried) - value * np.array(whole)) / np.mean(whole)
-    return Simulated(value, stratified_error(off, np.zeros(off.size)), len(whole))
+    whole, carried = found["whole"].to_numpy(), found["carried"].to_numpy()
+    value = float(carried.mean() / whole.mean())
+    return Simulated(value, stratified_error((carried - value * whole) / whole.mean(), np.zeros(whole.size)), whole.size)

@@ -19,11 +19,12 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
+import pandas as pd
 from scipy import stats
 
 from sim.errors import EvidenceError
-from sim.evidence.sensitivity.indices import Noise, Screened, Sensitivity, Shared
 from sim.evidence.sensitivity.ranges import Range
+from sim.evidence.sensitivity.study import Noise, Sensitivity
 
 Evaluate = Callable[[Mapping[str, float], int], float]
 Progress = Callable[[str, int, int], None]
@@ -37,6 +38,9 @@ BASE_SEEDS = 20
 #: With one replicate, this many trajectories, and this proportion of the samples (at least 8), are run on a second seed as well.
 CHECKED_TRAJECTORIES, CHECKED_SHARE = 4, 1 / 8
 RESAMPLES = 1000
+#: What is asked of SALib's indices.
+_EFFECTS = ("mu", "mu_star", "mu_star_conf", "sigma")
+_PROPORTIONS = {"first": "S1", "first_error": "S1_conf", "total": "ST", "total_error": "ST_conf"}
 
 
 # ----------------------------------------------------------------------------------------------------------- the whole
@@ -69,14 +73,11 @@ def sensitivity(
     at_base = runs.at("noise", [{}], [n])[0]
     sd = float(at_base.std(ddof=1))
     noise = {"base": Noise(1, n, sd, sd / replicates**0.5)}
-    screened: tuple[Screened, ...] = ()
-    shared: tuple[Shared, ...] = ()
-    left = list(ranges)
+    screened, shared, left = pd.DataFrame(), pd.DataFrame(), list(ranges)
     if method != "sobol":
         screened, noise["morris"] = _morris(runs, ranges, trajectories)
-        moved = sorted((one for one in screened if one.mu_star > 0), key=lambda one: -one.mu_star)[:top]
         by_name = {r.name: r for r in ranges}
-        left = [by_name[one.name] for one in moved]
+        left = [by_name[name] for name in screened.loc[screened["mu_star"] > 0, "name"][:top]]
     if method != "morris" and left:
         shared, noise["sobol"] = _sobol(runs, left, samples)
     base = float(at_base[:replicates].mean())
@@ -176,7 +177,7 @@ def _noise_of(found: np.ndarray, output: np.ndarray, replicates: int) -> Noise:
 # ------------------------------------------------------------------------------------------------------------- Morris
 
 
-def _morris(runs: _Runs, ranges: Sequence[Range], trajectories: int) -> tuple[tuple[Screened, ...], Noise]:
+def _morris(runs: _Runs, ranges: Sequence[Range], trajectories: int) -> tuple[pd.DataFrame, Noise]:
     from SALib.analyze import morris as analysis
     from SALib.sample import morris as sampling
 
@@ -185,8 +186,16 @@ def _morris(runs: _Runs, ranges: Sequence[Range], trajectories: int) -> tuple[tu
     index = analysis.analyze(_problem(ranges), design, output, num_levels=LEVELS, num_resamples=RESAMPLES, seed=runs.seed)
     each = elementary_effects(design, found, ranges)  # trajectory, parameter, seed; missing where not all seeds are there
     noise = quantile(found.shape[1]) * np.sqrt(np.nanmean(each.var(axis=-1, ddof=1), axis=0) / runs.replicates)
-    columns = (np.asarray(index[key], dtype=float) for key in ("mu", "mu_star", "mu_star_conf", "sigma"))
-    return tuple(Screened(r.name, *map(float, row)) for r, *row in zip(ranges, *columns, noise, strict=True)), overall
+    table = pd.DataFrame({"name": [r.name for r in ranges], **{name: np.asarray(index[name], float) for name in _EFFECTS}})
+    table = table.rename(columns={"mu_star_conf": "mu_star_error"}).assign(noise=noise)
+    verdicts = {
+        "moves nothing here": table["mu_star"] == 0,
+        "not distinguishable from sampling noise": table["mu_star"] <= noise,
+        "moves it, up or down": table["mu"].abs() < 0.9 * table["mu_star"],
+        "raises it": table["mu"] > 0,
+    }
+    table["verdict"] = np.select([*verdicts.values()], [*verdicts], "lowers it")
+    return table.sort_values("mu_star", ascending=False, kind="stable", ignore_index=True), overall
 
 
 def elementary_effects(design: np.ndarray, found: np.ndarray, ranges: Sequence[Range]) -> np.ndarray:
@@ -210,24 +219,31 @@ def quantile(seeds: int) -> float:
 # -------------------------------------------------------------------------------------------------------------- Sobol
 
 
-def _sobol(runs: _Runs, ranges: Sequence[Range], samples: int) -> tuple[tuple[Shared, ...], Noise]:
+def _sobol(runs: _Runs, ranges: Sequence[Range], samples: int) -> tuple[pd.DataFrame, Noise]:
     from SALib.analyze import sobol as analysis
     from SALib.sample import sobol as sampling
 
     block = len(ranges) + 2  # A, one number of B at a time in A, B
     design = sampling.sample(_problem(ranges), samples, calc_second_order=False, seed=runs.seed)
     found, output, noise = runs.of("sobol", ranges, design, block * max(LEAST_SAMPLES, int(samples * CHECKED_SHARE)))
-    if np.ptp(output) == 0:  # no variance, nothing to share out
-        return tuple(Shared(r.name, 0.0, 0.0, 0.0, 0.0, 0.0) for r in ranges), noise
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of resamples that happen to be constant
-        index = analysis.analyze(
-            _problem(ranges), output, calc_second_order=False, num_resamples=RESAMPLES,
-            seed=np.random.default_rng(runs.seed),  # as a number, 0 would mean no seed
-        )  # fmt: skip
-    columns = (np.asarray(index[key], dtype=float) for key in ("S1", "S1_conf", "ST", "ST_conf"))
-    by_noise = noise_in_totals(found, output, block, runs.replicates)
-    return tuple(Shared(r.name, *map(float, row)) for r, *row in zip(ranges, *columns, by_noise, strict=True)), noise
+    table = pd.DataFrame({"name": [r.name for r in ranges], **dict.fromkeys(_PROPORTIONS, 0.0), "noise": 0.0})
+    if np.ptp(output) > 0:  # else no variance, nothing to share out
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of resamples that happen to be constant
+            index = analysis.analyze(
+                _problem(ranges), output, calc_second_order=False, num_resamples=RESAMPLES,
+                seed=np.random.default_rng(runs.seed),  # as a number, 0 would mean no seed
+            )  # fmt: skip
+        table = table.assign(**{name: np.asarray(index[key], float) for name, key in _PROPORTIONS.items()})
+        table["noise"] = noise_in_totals(found, output, block, runs.replicates)
+    sure = table["total"] - table["total_error"]
+    verdicts = {
+        "moves nothing here": table["total"] == 0,
+        "not distinguishable from sampling noise": table["total"] <= table["noise"],
+        "undecided with so few samples": sure <= table["noise"],
+        "moves it, also with others": sure > table["first"] + table["first_error"],
+    }
+    return table.assign(verdict=np.select([*verdicts.values()], [*verdicts], "moves it")), noise
 
 
 def noise_in_totals(found: np.ndarray, output: np.ndarray, block: int, replicates: int) -> np.ndarray:

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from sim.evidence.sensitivity.indices import Screened
 from sim.report import drawing
 from sim.report.drawing import BAND, BLUE, INK, ORANGE, QUIET, SYNTHETIC
 from sim.report.text import short
 
 if TYPE_CHECKING:
-    from sim.evidence.sensitivity.study import Told
+    from sim.evidence.sensitivity.study import Study
 
 #: More rows than this cannot be read.
 _MOST = 20
 
 
-def _note(told: Told, fig: Figure, design: str) -> None:
+def _note(told: Study, fig: Figure, design: str) -> None:
     f = told.found
     seeds = f"seeds {f.seed} to {f.seed + f.replicates - 1}"
     ranges = f"ranges: value ∓ {100 * told.width:g} % (assumption)"
@@ -28,11 +27,13 @@ def _note(told: Told, fig: Figure, design: str) -> None:
 
 
 @drawing.styled()
-def screening(told: Told) -> Figure:
+def screening(told: Study) -> Figure:
     """Left: the largest mean effects with intervals and what sampling noise could make. Right: mean effect against its spread."""
-    from sim.evidence.sensitivity.study import ranked, what
+    from sim.evidence.sensitivity.study import rows as study_rows
+    from sim.evidence.sensitivity.study import what
 
-    rows = [row for row in ranked(told.found.morris) if row.mu_star > 0][:_MOST]
+    every = study_rows(told.found.morris)
+    rows = [row for row in every if row.mu_star > 0][:_MOST]
     fig = drawing.picture(12.0, 2.6 + 0.24 * max(len(rows), 6))
     left, right = fig.subplots(1, 2, width_ratios=(1.25, 1.0))
     fig.suptitle(short(f"What moves {what(told)}", 110), x=0.01, ha="left", fontweight="bold")
@@ -41,17 +42,17 @@ def screening(told: Told) -> Figure:
               ylabel=f"sigma ({told.outcome.unit}), log scale")  # fmt: skip
     if rows:
         _effects(left, rows)
-        _spread(right, rows, told.found.morris)
+        _spread(right, rows, every)
     else:
         for ax in (left, right):
             drawing.nothing_to_show(ax, "no number moves it")
-    n = len(told.found.morris)
+    n = len(every)
     cut = f"{len(rows)} of {n} parameters" if n > len(rows) else f"{n} parameters"
     _note(told, fig, f"Morris, {told.found.trajectories} trajectories, {cut}")
     return fig
 
 
-def _effects(ax: Axes, rows: list[Screened]) -> None:
+def _effects(ax: Axes, rows: list[Any]) -> None:
     """A row a parameter: the band is what sampling noise could make, the point the effect; open where it is inside."""
     edge = 1.5 * max(row.mu_star + row.mu_star_error for row in rows)
     cut = any(row.noise > edge for row in rows)
@@ -74,7 +75,7 @@ def _effects(ax: Axes, rows: list[Screened]) -> None:
     ax.legend(loc="lower right", frameon=True, framealpha=1.0, edgecolor="none")
 
 
-def _spread(ax: Axes, rows: list[Screened], every: tuple[Screened, ...]) -> None:
+def _spread(ax: Axes, rows: list[Any], every: list[Any]) -> None:
     """Every parameter as a point, the largest with their rank on the left; below the line sigma = mu*/2 effects hardly vary."""
     drawn = [row for row in every if row.mu_star > 0 and row.sigma > 0]
     if not drawn:
@@ -116,11 +117,12 @@ def _numbered(ax: Axes, points: list[tuple[int, float, float]]) -> None:
 
 
 @drawing.styled()
-def shares(told: Told) -> Figure:
+def shares(told: Study) -> Figure:
     """Every parameter's proportion of the variance: alone and in all, with intervals, and what sampling noise adds."""
+    from sim.evidence.sensitivity.study import rows as study_rows
     from sim.evidence.sensitivity.study import what
 
-    rows = sorted(told.found.sobol, key=lambda row: -row.total)[:_MOST]
+    rows = study_rows(told.found.sobol.sort_values("total", ascending=False, kind="stable"))[:_MOST]
     fig = drawing.picture(9.4, 1.9 + 0.42 * max(len(rows), 4))
     ax = fig.subplots()
     fig.suptitle(short(f"Proportions of the variance of {what(told)}", 105), x=0.01, ha="left", fontweight="bold", fontsize=10)
