@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy import special
 
 #: Fewer people than this are too few for a statement about the overlap of two distributions.
 LEAST_FOR_OVERLAP = 10
@@ -22,7 +22,7 @@ def standard_error(sd: Any, n: Any) -> Any:
 def half_width(sd: Any, n: Any) -> Any:
     """Half the width of a 95 % interval of a mean (Student's t with n - 1), of numbers or columns; missing below two values."""
     count = np.maximum(n, 2)
-    return np.where(np.asarray(n) > 1, stats.t.ppf(0.975, count - 1) * standard_error(sd, count), np.nan)
+    return np.where(np.asarray(n) > 1, special.stdtrit(count - 1, 0.975) * standard_error(sd, count), np.nan)
 
 
 def mean_interval(values: Any) -> dict[str, float]:
@@ -52,7 +52,7 @@ def _half_width_of_groups(va: Any, vb: Any, n_a: Any, n_b: Any) -> Any:
     both = np.asarray(va + vb)
     with np.errstate(divide="ignore", invalid="ignore"):
         freedom = both**2 / np.asarray(va**2 / (n_a - 1) + vb**2 / (n_b - 1))
-    return np.where(both == 0, 0.0, stats.t.ppf(0.975, freedom) * np.sqrt(both))
+    return np.where(both == 0, 0.0, special.stdtrit(freedom, 0.975) * np.sqrt(both))
 
 
 def differences(a: pd.DataFrame, b: pd.DataFrame, by: list[str], *, paired: bool = True) -> pd.DataFrame:
@@ -124,6 +124,8 @@ def _tied(values: np.ndarray) -> np.ndarray:
 
 def _common_area(x: np.ndarray, y: np.ndarray, x_share: float, y_share: float) -> float:
     """The area under the lower of two smoothed densities, each with its proportion of its group as area."""
+    from scipy import stats
+
     widths = [0.9 * min(v.std(ddof=1), float(stats.iqr(v)) / 1.34 or np.inf) * v.size**-0.2 for v in (x, y)]
     low, high = min(x.min(), y.min()) - 4 * max(widths), max(x.max(), y.max()) + 4 * max(widths)
     grid = np.linspace(low, high, 256)

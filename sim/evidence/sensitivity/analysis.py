@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from sim.errors import EvidenceError
 from sim.evidence.sensitivity.indices import Noise, Screened, Sensitivity, Shared
@@ -204,7 +204,7 @@ def elementary_effects(design: np.ndarray, found: np.ndarray, ranges: Sequence[R
 
 def quantile(seeds: int) -> float:
     """Student's t of a 95 % interval over so many seeds. A seed's draws are the same in all trajectories, so only seeds count."""
-    return float(stats.t.ppf(0.975, seeds - 1))
+    return float(special.stdtrit(seeds - 1, 0.975))
 
 
 # -------------------------------------------------------------------------------------------------------------- Sobol
