@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # read when NumPy is imported: tests run beside each other, threads would wait
+
 from collections.abc import Iterator
 from typing import Any
 

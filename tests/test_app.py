@@ -565,8 +565,10 @@ def test_courses_of_a_handout_are_those_of_the_page(one_file: Path) -> None:
     assert set(given["handout"]["many"]) == {f"{one}|neither" for one in given["handout"]["seeds"]}
 
 
-def test_a_handout_says_and_offers_only_what_it_can_do() -> None:
+def test_a_handout_says_and_offers_only_what_it_can_do(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its switch has the courses of all three values; what needs a server is not among what to try."""
+    for name, one in (("ACCURACY", (0.65,)), ("WARMTH", (0.81,)), ("SEEDS", 1)):  # a grid of the lesson's own values
+        monkeypatch.setattr(handout, name, one)
     here = state("lesson=opposites")
     found = handout.courses(here)
     seed = SETUPS["opposites"]["seed"]

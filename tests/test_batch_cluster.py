@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -88,6 +89,13 @@ def cluster(place: Path, count: int) -> Iterator[Cluster]:
         started.close()
 
 
+@pytest.fixture(scope="module")
+def one_worker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """A cluster with one worker, for tests that kill nobody."""
+    with cluster(tmp_path_factory.mktemp("cluster") / "one", 1) as started:
+        yield started
+
+
 def test_a_cluster_that_loses_a_worker_gives_the_same_bytes(tmp_path: Path) -> None:
     """The batch with both workers, one killed in the middle, against this process alone."""
     whole = run_batch(small(replicates=4), 5, tmp_path / "whole", workers=1)
@@ -118,14 +126,14 @@ def test_a_cluster_that_is_gone_is_said(tmp_path: Path) -> None:
     assert bytes_of(run_batch(small(), 5, folder, workers=1)) == bytes_of(run_batch(small(), 5, tmp_path / "w", workers=1))
 
 
-def test_workers_that_are_not_like_here_are_refused(tmp_path: Path) -> None:
+def test_workers_that_are_not_like_here_are_refused(one_worker: Cluster) -> None:
     """Before anything is simulated, with the worker's address; so is an address where nobody answers."""
-    with cluster(tmp_path / "cluster", 1) as started:
-        with pytest.raises(workers.WorkersError, match=r"worker tcp://127\.0\.0\.1:\d+ has another arithmetic"):
-            workers.OnCluster(started.address, different_everywhere)
-        address = started.address
-    with pytest.raises(workers.WorkersError, match="no Dask scheduler with workers answers"):
-        workers.OnCluster(address, worker_identity, seconds=1.0)
+    with pytest.raises(workers.WorkersError, match=r"worker tcp://127\.0\.0\.1:\d+ has another arithmetic"):
+        workers.OnCluster(one_worker.address, different_everywhere)
+    with socket.socket() as unused:  # bound, and nobody listens
+        unused.bind(("127.0.0.1", 0))
+        with pytest.raises(workers.WorkersError, match="no Dask scheduler with workers answers"):
+            workers.OnCluster(f"tcp://127.0.0.1:{unused.getsockname()[1]}", worker_identity, seconds=1.0)
 
 
 def different_everywhere() -> dict[str, str]:
@@ -133,15 +141,16 @@ def different_everywhere() -> dict[str, str]:
     return {**worker_identity(), "arithmetic": str(os.getpid())}
 
 
+@pytest.mark.usefixtures("pictures_not_drawn")
 def test_the_command_takes_an_address(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, one_worker: Cluster, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """``attune run --cluster`` makes a batch of any scenario; a bad address ends with one line and exit status 2."""
     monkeypatch.chdir(tmp_path)
     file = tmp_path / "small.yaml"
     file.write_text(small(replicates=1, batch=None).to_yaml())
-    with cluster(tmp_path / "cluster", 1) as started, pytest.raises(SystemExit) as stop:
-        main(["run", str(file), "--seed", "5", "--cluster", started.address])
+    with pytest.raises(SystemExit) as stop:
+        main(["run", str(file), "--seed", "5", "--cluster", one_worker.address])
     assert stop.value.code in (0, None)
     assert len(sim.open_batch(tmp_path / "results" / "small" / "batch-seed-5").summaries)
     capsys.readouterr()

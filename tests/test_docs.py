@@ -21,7 +21,11 @@ from tools.docs.tables import session_wiring_table, wiring_table
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted(DOCS.glob("*.md"))]
-CODE = [(page, i, block) for page in PAGES for i, block in enumerate(re.findall(r"```python\n(.*?)```", page.read_text(), re.S))]
+#: The examples of EXTENDING.md are run in test_extending, which also looks at what comes out.
+EXAMPLES = [page for page in PAGES if page.name != "EXTENDING.md"]
+CODE = [
+    (page, i, block) for page in EXAMPLES for i, block in enumerate(re.findall(r"```python\n(.*?)```", page.read_text(), re.S))
+]
 
 
 def written_by_hand(page: str) -> str:

@@ -90,8 +90,8 @@ def test_other_scenarios_ask_for_none(scenario: str) -> None:
 @each
 def test_the_report_draws_it_first_with_caption_and_words(scenario: str) -> None:
     run, name = a_run(scenario), SHOWN[scenario]
-    drawn = report.drawn(run)
-    assert next(iter(drawn)) == name and set(drawn) & set(chosen.ASKED) == {name}
+    shown = chosen.shown(run)
+    assert next(iter(shown)) == name and set(shown) & set(chosen.ASKED) == {name}
     title, text, seen = (captions.of_figure(run, name)[part] for part in ("title", "caption", "seen"))
     assert title and f"Scenario {scenario}, seed 2" in text
     assert "95 %" in text or name == "learned_strategies"  # whose paths are means without intervals
@@ -314,7 +314,7 @@ def test_one_client_an_arm_gives_an_answer_without_intervals(path: Path) -> None
         small = loaded.but(sessions=4, replicates=1, clinic=plan)
     else:
         record = {"record": {"exchanges": {"clients": [0]}}} if "record" in loaded.spec else {}
-        small = loaded.but(clients_per_arm=1, sessions=4, **record)
+        small = loaded.but(clients_per_arm=1, sessions=3, **record)
     run = sim.run(small, seed=5, threads=1)
     words = answer.paragraph(run)
     assert all(captions.of_figure(run, name)["seen"] for name in chosen.shown(run))
@@ -322,11 +322,11 @@ def test_one_client_an_arm_gives_an_answer_without_intervals(path: Path) -> None
 
 
 def test_figures_with_nothing_in_them_are_left_out_and_named() -> None:
-    triangle, lesions = (set(report.drawn(a_run(name))) for name in ("triangle_clamps", "region_lesions"))
+    triangle, lesions = (set(chosen.shown(a_run(name))) for name in ("triangle_clamps", "region_lesions"))
     assert triangle == {"triangle"} and lesions == {"lesion_table", "alliance_by_pairing"}
     stay, leave = a_run("histories"), a_run("style_pairings")
     assert "still_attending" not in report.drawn(stay) and any("nobody leaves" in one for one in report.left_out(stay))
-    assert leave.clients["ending"].isin(["dropout", "improved"]).any() and "still_attending" in report.drawn(leave)
+    assert leave.clients["ending"].isin(["dropout", "improved"]).any() and "still_attending" in chosen.shown(leave)
 
 
 def test_signs_and_narrow_intervals_are_written_out() -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy import special
 
 from sim import luck
 from sim.luck import Luck
@@ -104,7 +104,7 @@ def correlation(x: np.ndarray, y: np.ndarray) -> tuple[float, float, float]:
     r, n = pearson(x, y), x.size
     if n < 4 or np.isnan(r):
         return r, float("nan"), float("nan")
-    z, half = np.arctanh(np.clip(r, -1 + 1e-12, 1 - 1e-12)), stats.norm.ppf(0.975) / np.sqrt(n - 3)
+    z, half = np.arctanh(np.clip(r, -1 + 1e-12, 1 - 1e-12)), special.ndtri(0.975) / np.sqrt(n - 3)
     return r, float(np.tanh(z - half)), float(np.tanh(z + half))
 
 

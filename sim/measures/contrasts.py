@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy import special
 
 from sim.measures.change import untreated_differences
 from sim.measures.courses import treated
@@ -118,4 +118,4 @@ def exchange_change(run: Run, arm: str, reference: str, quantity: str) -> dict[s
 
 def least_correlation(n: int) -> float:
     """The smallest correlation whose 95 % interval excludes zero with so many people (Fisher's z)."""
-    return float(np.tanh(stats.norm.ppf(0.975) / np.sqrt(n - 3)))
+    return float(np.tanh(special.ndtri(0.975) / np.sqrt(n - 3)))

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy import special
 
 #: Fewer people than this are too few for a statement about the overlap of two distributions.
 LEAST_FOR_OVERLAP = 10
@@ -22,7 +22,7 @@ def standard_error(sd: Any, n: Any) -> Any:
 def half_width(sd: Any, n: Any) -> Any:
     """Half the width of a 95 % interval of a mean (Student's t with n - 1), of numbers or columns; missing below two values."""
     count = np.maximum(n, 2)
-    return np.where(np.asarray(n) > 1, stats.t.ppf(0.975, count - 1) * standard_error(sd, count), np.nan)
+    return np.where(np.asarray(n) > 1, special.stdtrit(count - 1, 0.975) * standard_error(sd, count), np.nan)
 
 
 def mean_interval(values: Any) -> dict[str, float]:
@@ -88,7 +88,7 @@ def differences(a: pd.DataFrame, b: pd.DataFrame, by: list[str], *, paired: bool
         va, vb = sd_a**2 / n_a, sd_b**2 / n_b  # Welch: squared standard errors
         with np.errstate(divide="ignore", invalid="ignore"):
             freedom = (va + vb) ** 2 / (va**2 / (n_a - 1) + vb**2 / (n_b - 1))
-        half = np.where(va + vb == 0, 0.0, stats.t.ppf(0.975, freedom) * np.sqrt(va + vb))
+        half = np.where(va + vb == 0, 0.0, special.stdtrit(freedom, 0.975) * np.sqrt(va + vb))
     table = {
         "a": found["mean_a"], "b": found["mean_b"], "difference": difference, "low": difference - half, "high": difference + half,
         "sd": sd, "sd_a": sd_a, "sd_b": sd_b, "n": np.minimum(n_a, n_b), "n_a": n_a, "n_b": n_b,
@@ -122,6 +122,8 @@ def overlap(a: Any, b: Any) -> float:
 
 def _common_area(x: np.ndarray, y: np.ndarray, x_share: float, y_share: float) -> float:
     """The area under the lower of two smoothed densities, each with its proportion of its group as area."""
+    from scipy import stats
+
     widths = [0.9 * min(v.std(ddof=1), float(stats.iqr(v)) / 1.34 or np.inf) * v.size**-0.2 for v in (x, y)]
     low, high = min(x.min(), y.min()) - 4 * max(widths), max(x.max(), y.max()) + 4 * max(widths)
     grid = np.linspace(low, high, 256)

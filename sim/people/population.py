@@ -8,11 +8,12 @@ person's number and the attempt, so nobody's draw depends on anybody else's.
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numba.extending import register_jitable
-from scipy import stats
+from scipy import special
 
 from sim.compiling import compiled
 from sim.errors import PopulationError
@@ -49,6 +50,7 @@ def _read_off(z, table):  # type: ignore[no-untyped-def]
     return table[left] + (at - left) * (table[left + 1] - table[left])
 
 
+@lru_cache(maxsize=64)
 def _quantiles(kind: str, mean: float, sd: float, what: str) -> np.ndarray:
     """ECR scores over the z grid: a beta distribution on 1-7 with this mean and SD, or a plain normal for ``kind`` normal.
 
@@ -61,7 +63,7 @@ def _quantiles(kind: str, mean: float, sd: float, what: str) -> np.ndarray:
     size = m * (1.0 - m) / (s * s) - 1.0
     if size <= 0.0:
         raise PopulationError(f"no distribution on 1-7 has mean {mean:g} and SD {sd:g} ({what}); the SD must be smaller")
-    return np.asarray(1.0 + 6.0 * stats.beta.ppf(stats.norm.cdf(z), m * size, (1.0 - m) * size))
+    return np.asarray(1.0 + 6.0 * special.betaincinv(m * size, (1.0 - m) * size, special.ndtr(z)))
 
 
 def _candidates(  # type: ignore[no-untyped-def]

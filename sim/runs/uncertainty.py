@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from sim import measures
 from sim.catalogue.measures import CATALOGUE, Measure
@@ -96,6 +95,8 @@ def _of_people(run: Run) -> pd.DataFrame:
                 apart = {**apart, "low": np.nan, "high": np.nan}
         known = mean_interval(here)
         if name == "dropout" and len(here):  # Wilson's interval has a width also where nobody, or everybody, has left
+            from scipy import stats
+
             ends = stats.binomtest(int(here.sum()), len(here)).proportion_ci(method="wilson")
             known = {**known, "low": float(ends.low), "high": float(ends.high)}
         scale = CATALOGUE[name].scale

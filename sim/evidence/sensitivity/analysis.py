@@ -20,7 +20,7 @@ from typing import Any, cast
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy import special
 
 from sim.errors import EvidenceError
 from sim.evidence.sensitivity.ranges import Range
@@ -213,7 +213,7 @@ def elementary_effects(design: np.ndarray, found: np.ndarray, ranges: Sequence[R
 
 def quantile(seeds: int) -> float:
     """Student's t of a 95 % interval over so many seeds. A seed's draws are the same in all trajectories, so only seeds count."""
-    return float(stats.t.ppf(0.975, seeds - 1))
+    return float(special.stdtrit(seeds - 1, 0.975))
 
 
 # -------------------------------------------------------------------------------------------------------------- Sobol
