@@ -59,7 +59,7 @@ def test_what_an_address_says_goes_before_its_lesson() -> None:
     ("a_lesions=therapist.insul:0", "did you mean 'therapist.insula'?"),
     ("a_lesions=therapist.acc:2", "a_lesions.therapist.acc: must be a number between 0 and 1, not 2.0"),
     ("a_lesions=client.acc:0,client.acc:1", "names client.acc twice"),
-    ("a_lesions=therapist.insula:0.5&a_insula=removed", "therapist.insula: has a control of its own; change a_insula or b_insula instead"),
+    ("a_lesions=therapist.insula:0.5&a_insula=removed", "a_lesions.therapist.insula: has a control of its own; change a_insula"),
     ("b_lesions=client.vlpfc:0", "b_lesions.client.vlpfc: has a control of its own"),
     ("a_do=3.4.shout", "a_do[0].response: unknown response 'shout'; valid: name_it, "),
     ("a_do=3.4", "each written like 12.4.name_it"),
