@@ -10,15 +10,17 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import sim
 from sim.errors import MissingExtra, ScenarioError, ServingError
-from sim.mesa.choices import MOST_PEOPLE, PAIRING, SLIDERS, Pairing, choices, made, offered, week_in_words
+from sim.mesa.choices import MOST_PEOPLE, PAIRING, SLIDERS, Pairing, choices, made, offered, plane_of, week_in_words
 from sim.mesa.model import TherapyModel
 from sim.mesa.page import application
 from sim.serving import address_of, listening
 from sim.theory.parameters import PARAMETERS
+from sim.therapy.session import IN_THERAPY
 
 ROOT = Path(__file__).resolve().parents[1]
 LEAVING = {"dropout_base": -2.0, "good_enough_prob": 0.3, "good_enough_sessions": 2}
@@ -180,3 +182,16 @@ def test_words_say_what_the_model_counts() -> None:
     assert said.startswith(f"Week 3 of 3: 0 of 20 simulated clients are in therapy, {counted} have dropped out; ")
     assert said.endswith(f"distress {distress:.2f}. The end.")
     assert "The end" not in week_in_words(Pairing(clients=20))
+
+
+def test_the_plane_shows_anxiety_to_the_right_and_avoidance_upwards() -> None:
+    model = after(TherapyModel(scenario(), seed=3), 4)
+    ax = plane_of(model).axes[0]
+    shown = {str(dots.get_label()): np.asarray(dots.get_offsets()) for dots in ax.collections}
+    clients, here = model.world.clients, model.world.ending == IN_THERAPY
+    assert here.any() and not here.all()
+    for label, rows in (("in therapy", here), ("not in therapy", ~here)):
+        assert shown[label] == pytest.approx(1 + 6 * np.column_stack([clients.anxiety[rows], clients.avoidance[rows]])), label
+    therapists = model.world.therapists
+    assert shown["therapist"] == pytest.approx(1 + 6 * np.column_stack([therapists.anxiety, therapists.avoidance]))
+    assert "anxiety" in ax.get_xlabel() and "avoidance" in ax.get_ylabel()

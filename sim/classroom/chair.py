@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from sim.classroom.course.play import side_of
@@ -33,7 +32,7 @@ def futures(state: State, which: str, session: int, exchange: int) -> dict[str, 
         raise AddressError([f"pair {which.upper()} has {len(kept)} responses already; at most {MOST_CHOICES} can be chosen. "
                             "Go back to the set-up to begin again"])  # fmt: skip
     found = {"as_it_was": side} | {
-        name: replace(side, do=tuple(sorted((*kept, Choice(session, exchange, name)), key=lambda one: one.session)))
+        name: side.model_copy(update={"do": tuple(sorted((*kept, Choice(session, exchange, name)), key=lambda one: one.session))})
         for name in RESPONSES
     }
     seen = {}

@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from dataclasses import replace
 from itertools import product
 from typing import Any
 
@@ -62,7 +61,7 @@ def courses(state: State) -> dict[str, Any]:
     for place, one in product(places, SIDES):
         there = places[place]
         for accuracy, warmth in product(grid[f"{one}_accuracy"], grid[f"{one}_warmth"]):
-            side: Side = replace(getattr(there, one), accuracy=accuracy, warmth=warmth)
+            side: Side = getattr(there, one).model_copy(update={"accuracy": accuracy, "warmth": warmth})
             key = f"{place}|{as_text(accuracy)}|{as_text(warmth)}"
             plays[one][key] = side_of(side, there.shared)
             outcomes[one][key] = round(measured_one(side, there, lesson.measure), 3)

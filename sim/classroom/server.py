@@ -72,7 +72,7 @@ def take_chair(state: State, asked: Asked) -> dict[str, Any]:
 
 def data_file(state: State, asked: Asked) -> Response:
     """The table of sessions of the two courses that are shown (arms A and B), or with ``many`` of all clients of the fan."""
-    clients = state.shared.clients if state.query["many"] == "1" else 1
+    clients = state.shared.clients if state.view.many == "1" else 1
     # Clients are numbered and their luck goes with the number: fewer of them change nothing for the others.
     few = scenario_of(state.a, state.b, state.shared).model_copy(update={"clients_per_arm": clients, "traced": {}})
     sessions = run(few, state.shared.seed, threads=1).sessions

@@ -1,4 +1,5 @@
-"""What the Mesa page can show, with its controls as Mesa describes them: a pairing of styles, or a scenario file. No Solara here.
+"""What the Mesa page can show, with its controls as Mesa describes them: a pairing of styles, or a scenario file; and what is
+drawn of it. No Solara here.
 
 Mesa's page makes a model again from keyword arguments whenever Reset is pressed, so a model's arguments are its controls.
 """
@@ -8,9 +9,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from matplotlib.figure import Figure
+
 from sim.errors import ScenarioError
 from sim.mesa.model import TherapyModel
 from sim.people.attachment import POPULATION
+from sim.report.drawing import quarters
 from sim.scenario.arms import chosen_arm
 from sim.scenario.scenario import from_spec, load
 from sim.theory.parameters import PARAMETERS
@@ -81,3 +85,17 @@ def week_in_words(model: TherapyModel) -> str:
     here = f"{model.in_therapy} of {len(model.clients)} simulated clients are in therapy, {model.dropouts} have dropped out"
     means = f"mean latent alliance {model.mean_alliance:.2f}, distress {model.mean_distress:.2f}"
     return f"Week {model.steps} of {model.weeks}: {here}; {means}.{'' if model.running else ' The end.'}"
+
+
+def plane_of(model: TherapyModel) -> Figure:
+    """Everybody on the plane of general attachment now: anxiety to the right, avoidance upwards, on the ECR's scale (1-7)."""
+    figure = Figure(figsize=(6.4, 4.8))
+    ax = figure.subplots()
+    quarters(ax)
+    here = [client for client in model.clients if client.in_therapy]
+    others = [client for client in model.clients if not client.in_therapy]
+    for label, people in (("in therapy", here), ("not in therapy", others), ("therapist", model.therapists)):
+        ax.scatter([one.ecr_anxiety for one in people], [one.ecr_avoidance for one in people], alpha=0.6, label=label)
+    ax.set_title("Attachment now")
+    ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    return figure

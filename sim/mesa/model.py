@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping
+from functools import cached_property
 from numbers import Real
 from pathlib import Path
 from typing import Any, ClassVar
@@ -34,7 +35,7 @@ from sim.therapy.clinic.states import BETWEEN, LOST, STATES, WAITING, counts
 from sim.therapy.clinic.week import Clinic
 from sim.therapy.course import Running
 from sim.therapy.model import SHIPPED, Model
-from sim.therapy.session import DROPOUT, ENDINGS, IN_THERAPY, LOST_WAITING, STILL_WAITING, UNTREATED
+from sim.therapy.session import DROPOUT, ENDINGS, IN_THERAPY, LOST_WAITING, STILL_WAITING, UNTREATED, World
 
 #: What every model reports, each a property of ``TherapyModel``.
 REPORTED = ("in_therapy", "mean_alliance", "mean_distress", "dropouts", "ruptures")
@@ -118,8 +119,8 @@ class Person(mesa.Agent):  # type: ignore[misc]  # Mesa has no types
     @property
     def number(self) -> int:
         """This person's number in the tables (column ``client`` or ``therapist``)."""
-        numbers = self.model._numbers
-        return int(numbers[self.role][self.row]) if numbers else self.row
+        model = self.model
+        return self.row if model.clinic is not None else int(model.numbers[self.role][self.row])
 
     @property
     def style(self) -> str:
@@ -132,8 +133,15 @@ class Person(mesa.Agent):  # type: ignore[misc]  # Mesa has no types
         return bool((self.model.world.ending[self._dyads] == IN_THERAPY).any())
 
     @property
-    def _dyads(self) -> np.ndarray:  # rows of this person's courses of therapy
-        return self.model._courses(self.role, self.row)
+    def _dyads(self) -> np.ndarray:
+        """Rows of this person's courses; in a clinic a client's now, or else the last, and those of a therapist that go on."""
+        clinic, world = self.model.clinic, self.model.world
+        if clinic is None:  # everybody has one, in the row of their own
+            return np.arange(len(world.dyads))[self.row : self.row + 1]
+        if self.role == "client":
+            return clinic.course[self.row : self.row + 1] if clinic.course[self.row] >= 0 else np.empty(0, np.int64)
+        began = slice(clinic.courses)
+        return np.flatnonzero((world.therapist_of[began] == self.row) & (world.ending[began] == IN_THERAPY))
 
     def _place(self, name: str) -> tuple[Columns, str, int | None] | None:
         """The columns, the column and the row of an attribute; nothing if it is no column, row None without a course."""
@@ -171,7 +179,7 @@ class Client(Person):
     def therapist(self) -> Therapist | None:
         """This client's therapist; None without therapy. Stays after the course has ended, until there is another."""
         dyads = self._dyads
-        return self.model._agent("therapist", self.model.world.therapist_of[dyads[-1]]) if dyads.size else None
+        return self.model.people("therapist")[self.model.world.therapist_of[dyads[-1]]] if dyads.size else None
 
     @property
     def ending(self) -> str:
@@ -214,8 +222,8 @@ class Therapist(Person):
     @property
     def clients(self) -> AgentSet:
         """The clients of this therapist, as an ``AgentSet``; in a clinic those who are in therapy now."""
-        who = self.model.world.client_of[self._dyads]
-        return AgentSet([self.model._agent("client", row) for row in who], random=self.model.random)
+        everybody = self.model.people("client")
+        return AgentSet([everybody[row] for row in self.model.world.client_of[self._dyads]], random=self.model.random)
 
     @property
     def caseload(self) -> int:
@@ -277,17 +285,13 @@ class TherapyModel(mesa.Model):  # type: ignore[misc]
         super().__init__(seed=self.seed)
         told = (self.scenario, self.arm, self.replicate, self.seed)
         self.clinic: Clinic | None = None
-        self._numbers: dict[str, np.ndarray] = {}  # of people in the tables, by row, where they are no rows
         if self.arm.clinic is not None:
-            self.clinic = build_clinic(*told, model)
-            self.world, self.weeks = self.clinic.world, self.arm.clinic.weeks
+            self._lived: Clinic | Running = build_clinic(*told, model)
+            self.clinic, self.weeks = self._lived, self.arm.clinic.weeks
         else:
-            self.world, self.weeks = build(*told, model=model), arm_weeks(self.scenario, self.arm)
-            self._course = Running(self.world, model.session)
-            self._met = np.arange(len(self.world.dyads))  # at intake: first impressions
-            client = client_numbers(self.scenario, self.arm)
-            self._numbers = {"client": client, "therapist": therapist_numbers(self.scenario, self.arm, client)}
-        self._grouped: dict[str, tuple[int, np.ndarray, np.ndarray]] = {}  # week, dyad rows by person, where each person's start
+            self._lived, self.weeks = Running(build(*told, model=model), model.session), arm_weeks(self.scenario, self.arm)
+        #: Rows in ``world.dyads`` of this week's sessions; at intake, of first impressions.
+        self.met = np.arange(len(self.world.dyads)) if self.clinic is None else self.clinic.met
         self._people: dict[str, list[Any]] = {"client": [], "therapist": []}  # agents by row, as far as they are made
         reported = (*REPORTED, *(CLINIC_REPORTED if self.clinic is not None else ()))
         reporters = {name: name for name in reported} | dict(model_reporters or {})
@@ -300,11 +304,9 @@ class TherapyModel(mesa.Model):  # type: ignore[misc]
         Raises ``StateError`` when a quantity leaves its range.
         """
         if self.world.week < self.weeks:
-            if self.clinic is not None:
-                self.clinic.live_a_week()
-            else:
-                self._met = np.flatnonzero(self.world.ending == IN_THERAPY)
-                self._course.live_a_week()
+            in_therapy = np.flatnonzero(self.world.ending == IN_THERAPY)
+            self._lived.live_a_week()
+            self.met = in_therapy if self.clinic is None else self.clinic.met
             self.datacollector.collect(self)
         self.steps = self.world.week
         if self.world.week >= self.weeks:
@@ -312,13 +314,19 @@ class TherapyModel(mesa.Model):  # type: ignore[misc]
 
     def tables(self) -> dict[str, Any]:
         """The tables of ``sim.run`` for this arm, by name, as if everything ended now (who is in therapy: censored)."""
-        left = self._course.so_far() if self.clinic is None else self.clinic
+        left = self._lived.so_far() if isinstance(self._lived, Running) else self._lived
         return run_of(self.scenario, self.arm, self.replicate, self.seed, left, self.core).tables
 
     @property
-    def met(self) -> np.ndarray:
-        """Rows in ``world.dyads`` of this week's sessions."""
-        return self._met if self.clinic is None else self.clinic.met
+    def world(self) -> World:
+        """The arrays of everybody, which are the truth."""
+        return self._lived.world
+
+    @cached_property
+    def numbers(self) -> dict[str, np.ndarray]:
+        """Of each row of clients and of therapists the number in the tables; in a clinic it is that of the row."""
+        client = client_numbers(self.scenario, self.arm)
+        return {"client": client, "therapist": therapist_numbers(self.scenario, self.arm, client)}
 
     @property
     def agents(self) -> AgentSet:
@@ -326,14 +334,14 @@ class TherapyModel(mesa.Model):  # type: ignore[misc]
 
         Whoever comes to a clinic later stands behind those who were asked for before.
         """
-        self._make_agents()
+        for role in ("client", "therapist"):
+            self.people(role)
         return super().agents
 
     @property
     def agents_by_type(self) -> dict[type[Any], AgentSet]:
         """The agents of each kind, ``Client`` and ``Therapist``."""
-        self._make_agents()
-        return super().agents_by_type
+        return super().agents_by_type if len(self.agents) else {}
 
     @property
     def agent_types(self) -> list[type[Any]]:
@@ -367,7 +375,7 @@ class TherapyModel(mesa.Model):  # type: ignore[misc]
     @property
     def mean_distress(self) -> float:
         """Latent distress (SDs of the community) of all clients who have come, in therapy or not; NaN before anybody has."""
-        n = self._present("client")
+        n = self.present("client")
         return float(self.world.clients.distress[:n].mean()) if n else float("nan")
 
     @property
@@ -384,32 +392,14 @@ class TherapyModel(mesa.Model):  # type: ignore[misc]
     waiting, arrivals_total, between_therapists = map(_counted, CLINIC_REPORTED[:3])
     lost_waiting, ended_total = map(_counted, CLINIC_REPORTED[3:])
 
-    def _present(self, role: str) -> int:
-        """How many rows of clients have come, or of therapists have been in post, so far."""
+    def present(self, role: str) -> int:
+        """How many clients have come, or therapists have been in post, so far: the first rows of ``world``."""
         if role == "therapist":
             return len(self.world.therapists)
         return len(self.world.clients) if self.clinic is None else self.clinic.arrived
 
-    def _courses(self, role: str, row: int) -> np.ndarray:
-        """Dyad rows of a person's courses; in a clinic a client's now, or else the last, and those of a therapist that go on."""
-        clinic, world = self.clinic, self.world
-        if clinic is not None and role == "client":
-            return clinic.course[row : row + 1] if clinic.course[row] >= 0 else np.empty(0, np.int64)
-        week = -1 if clinic is None else world.week  # courses begin and end within a week only, and elsewhere all are there
-        if role not in self._grouped or self._grouped[role][0] != week:
-            of = world.client_of if role == "client" else world.therapist_of
-            rows = np.arange(of.size) if clinic is None else np.flatnonzero(world.ending[: clinic.courses] == IN_THERAPY)
-            rows = rows[np.argsort(of[rows], kind="stable")]
-            self._grouped[role] = week, rows, np.searchsorted(of[rows], np.arange(self._present(role) + 1))
-        _, rows, start = self._grouped[role]
-        return rows[start[row] : start[row + 1]]
-
-    def _agent(self, role: str, row: int) -> Any:
-        self._make_agents()
-        return self._people[role][row]
-
-    def _make_agents(self) -> None:
-        """Agents of everybody who is there and has none yet."""
-        for kind in (Client, Therapist):
-            made = self._people[kind.role]
-            made += [kind(self, row) for row in range(len(made), self._present(kind.role))]
+    def people(self, role: str) -> list[Any]:
+        """The agents of all clients, or of all therapists, by row; made for who is there and has none yet."""
+        made, kind = self._people[role], Client if role == "client" else Therapist
+        made += [kind(self, row) for row in range(len(made), self.present(role))]
+        return made

@@ -9,13 +9,11 @@ from __future__ import annotations
 from typing import Any
 
 import solara
-from matplotlib.figure import Figure
 from mesa.visualization import SolaraViz, make_plot_component
 
 from sim.errors import ScenarioError
-from sim.mesa.choices import PAIRING, choices, made, offered, week_in_words
+from sim.mesa.choices import PAIRING, choices, made, offered, plane_of, week_in_words
 from sim.mesa.model import TherapyModel
-from sim.report.drawing import quarters
 
 TITLE = "Attune with Mesa"
 
@@ -59,13 +57,4 @@ def words(model: TherapyModel) -> Any:
 
 def plane(model: TherapyModel) -> Any:
     """Everybody on the plane of general attachment."""
-    figure = Figure(figsize=(6.4, 4.8))
-    ax = figure.subplots()
-    quarters(ax)
-    here = [client for client in model.clients if client.in_therapy]
-    others = [client for client in model.clients if not client.in_therapy]
-    for label, people in (("in therapy", here), ("not in therapy", others), ("therapist", model.therapists)):
-        ax.scatter([one.ecr_anxiety for one in people], [one.ecr_avoidance for one in people], alpha=0.6, label=label)
-    ax.set_title("Attachment now")
-    ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
-    return solara.FigureMatplotlib(figure, format="png", bbox_inches="tight")
+    return solara.FigureMatplotlib(plane_of(model), format="png", bbox_inches="tight")

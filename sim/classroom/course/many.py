@@ -7,7 +7,7 @@ B."""
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -116,7 +116,8 @@ def many_of(state: State, lesson: Any) -> dict[str, Any]:
 
 def map_of(state: State) -> dict[str, Any]:
     """The alliance at the end, mean over clients, for every pairing of styles; all else as pair A has it."""
-    rows = [[replace(state.a, client=STYLE_POINT[client], therapist=STYLE_POINT[therapist], do=()) for therapist in STYLES]
+    rows = [[state.a.model_copy(update={"client": STYLE_POINT[client], "therapist": STYLE_POINT[therapist], "do": ()})
+             for therapist in STYLES]
             for client in STYLES]  # fmt: skip
     mean = [[_mean_end(pair, state.shared) for pair in row] for row in rows]
     return {"styles": list(STYLES), "mean": mean, "n": state.shared.clients}

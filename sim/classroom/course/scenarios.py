@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
 from sim.classroom.course.record import recorded
 from sim.classroom.course.responses import OWN, forced
-from sim.classroom.course.state import CONTROLLED, PAIRS, SIDES, WORDS, Shared, Side, State, defaults, warmth_base
+from sim.classroom.course.state import CONTROLLED, PAIRS, SIDES, Shared, Side, State, warmth_base
 from sim.classroom.course.words import words
 from sim.scenario.scenario import Scenario, from_spec
 from sim.version import __version__
@@ -20,19 +19,19 @@ _POLICY = {"early": "look_for_ruptures", "none": "leave_ruptures_alone"}
 
 def _arm(side: Side, shared: Shared) -> dict[str, Any]:
     """One arm as a scenario file says it; what is usual is not said."""
-    usual = defaults()
+    usual = Side()
     parameters, lesions = dict(side.parameters), dict(side.lesions)
-    if side.accuracy != float(usual["a_accuracy"]):
+    if side.accuracy != usual.accuracy:
         parameters[CONTROLLED["accuracy"]] = side.accuracy
-    if side.warmth != float(usual["a_warmth"]):
+    if side.warmth != usual.warmth:
         parameters[CONTROLLED["warmth"]] = warmth_base(side.warmth)
     for control, where in (("learning", parameters), ("naming", lesions), ("insula", lesions)):
-        if getattr(side, control) != WORDS[control][0]:
+        if getattr(side, control) != getattr(usual, control):
             where[CONTROLLED[control]] = 0.0
     people = {role: dict(zip(("anxiety", "avoidance"), getattr(side, role), strict=True)) for role in ("client", "therapist")}
     force: list[dict[str, Any]] = []
     if side.do:
-        as_it_is = _as_it_is(replace(side, do=()), shared)
+        as_it_is = _as_it_is(side.model_copy(update={"do": ()}), shared)
         for choice in side.do:
             own = as_it_is(choice.session)
             force += forced(choice.response, choice.session, choice.exchange, shared.exchanges, own)
