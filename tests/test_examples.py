@@ -6,6 +6,7 @@ import doctest
 import importlib
 import inspect
 import pkgutil
+import re
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
@@ -59,7 +60,7 @@ def modules() -> Iterator[str]:
             yield found.name
 
 
-WITH_EXAMPLES = [name for name in modules() if ">>>" in inspect.getsource(importlib.import_module(name))]
+WITH_EXAMPLES = [name for name in modules() if re.search(r"^\s*>>> ", inspect.getsource(importlib.import_module(name)), re.M)]
 
 
 @pytest.mark.parametrize("name", sorted(PUBLIC))

@@ -679,7 +679,7 @@ def test_a_number_that_cannot_be_locks_nobody_out(visit: Visit) -> None:
     row = page.locator("#found tr", has_text="trust_rate").first
     row.locator("input").fill("7")
     row.locator("button").click()
-    expect(page.locator("#message")).to_contain_text("both.trust_rate is '7'")
+    expect(page.locator("#message")).to_contain_text("both.trust_rate: parameter 'trust_rate' is 7.0")
     expect(page.locator("#dialog")).not_to_be_visible()
     expect(page.locator("#retry")).to_have_count(0)  # again would be refused again
     assert "trust_rate" not in page.url and "at=9" in page.url
