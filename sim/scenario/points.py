@@ -52,11 +52,11 @@ def points_of(scenario: Scenario) -> tuple[Point, ...]:
 
 def _combined(batch: Batch, scenario: str) -> list[dict[str, Any]]:
     """What the points of a design change, which varies factors. Raises ``ScenarioError``."""
-    if batch.design in FILLING:  # a Latin hypercube or a scrambled Sobol sequence, from the design's own seed
+    if batch.design in FILLING:  # from the design's own seed
         from scipy.stats import qmc
 
-        kind = qmc.Sobol if batch.design == "sobol" else qmc.LatinHypercube
-        shares = kind(len(batch.vary), rng=np.random.default_rng(batch.design_seed)).random(batch.points or 0)
+        spread = getattr(qmc, FILLING[batch.design])(len(batch.vary), rng=np.random.default_rng(batch.design_seed))
+        shares = spread.random(batch.points or 0)
         return [{name: f.at(float(s)) for (name, f), s in zip(batch.vary.items(), row, strict=True)} for row in shares]
     levels = {name: factor.levels for name, factor in batch.vary.items()}
     sizes = [len(values) for values in levels.values()]

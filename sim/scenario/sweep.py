@@ -28,8 +28,8 @@ from sim.scenario.reading import plain
 from sim.theory.parameters import PARAMETERS
 from sim.therapy.clinic.plan import Plan
 
-#: Designs that fill a space evenly, and so vary within ranges.
-FILLING = ("latin_hypercube", "sobol")
+#: Designs that fill a space evenly, and so vary within ranges; what ``scipy.stats.qmc`` calls them.
+FILLING = {"latin_hypercube": "LatinHypercube", "sobol": "Sobol"}
 MOST_POINTS = 100_000
 #: Keys of a scenario that cannot be varied, and why not.
 _FIXED = {
