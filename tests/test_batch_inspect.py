@@ -26,7 +26,7 @@ from sim.batch.results import open_batch
 from sim.batch.resume import tasks_in
 from sim.batch.run import run_batch
 from sim.cli.main import main
-from sim.errors import StateError, StoreError
+from sim.errors import StateError, StoreError, TableError
 from sim.export.tables import export
 from sim.folders import status, verify
 from sim.folders.compare import compare_folders
@@ -302,6 +302,12 @@ def test_a_label_that_is_missing_is_missing(place: Path, tmp_path: Path) -> None
     field = rows.schema.field("ending")
     spoilt = rows.set_column(rows.schema.names.index("ending"), field, pa.array(labels, field.type))
     pq.write_table(spoilt, folder / "clients.parquet")
+    with pytest.raises(TableError, match="are not those that the manifest vouches for"):
+        export(folder, "csv", tmp_path / "refused", ["clients"])
+    assert not (tmp_path / "refused").exists()
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["tables"]["clients"]["values"] = values_hash(pq.read_table(folder / "clients.parquet").to_pandas())
+    (folder / "manifest.json").write_text(json.dumps(manifest))
     again = pd.read_csv(export(folder, "csv", tmp_path / "c", ["clients"]) / "clients.csv")
     assert again["ending"].isna().to_list()[:3] == [False, True, False]
     with netCDF4.Dataset(export(folder, "netcdf", tmp_path / "n", ["clients"]) / "clients.nc") as data:
@@ -777,8 +783,8 @@ def test_a_manifest_of_wrong_types_is_one_message(
     folder = copied(place, "batch", tmp_path / "odd")
     path = folder / "manifest.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
-    for words in (("verify", folder), ("export", folder, "--to", "csv"), ("compare", folder, folder), ("report", folder)):
-        code, out, err = attune(*words)
+    for command, *more in (("verify",), ("export", "--to", "csv"), ("compare", folder), ("report",), ("status",)):
+        code, out, err = attune(command, folder, *more)
         assert code == 2 and out == "" and err.startswith(f"attune: {path}: is no manifest of results (")
         assert said in err and err.count("\n") == 1
 
@@ -789,6 +795,9 @@ def test_a_batch_without_its_ledger_is_no_single_run(attune: Any, place: Path, t
     (folder / "ledger.jsonl").unlink()
     code, _, err = attune("replay", folder)
     assert code == 2 and "holds a finished batch, but its ledger.jsonl is missing" in err and "single run" not in err
+    code, _, err = attune("run", place / "batch" / "scenario.yaml", "--out", folder)
+    assert code == 2 and "holds a finished batch, but its ledger.jsonl is missing" in err and "--restart" in err
+    assert "restore its ledger.jsonl" in " ".join(attune("status", folder)[1].split())
 
 
 @pytest.mark.parametrize("name", ["batch", "run"])

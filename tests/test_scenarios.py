@@ -244,6 +244,10 @@ def test_a_byte_order_mark_and_windows_line_ends_do_no_harm(tmp_path: Path) -> N
     assert load(written(tmp_path, b"\xef\xbb\xbfquestion: Why?\r\nsessions: 3\r\n")).sessions == 3
 
 
+def test_a_key_that_is_no_text_is_named_where_it_stands(tmp_path: Path) -> None:
+    assert refusal(written(tmp_path, "question: Why?\nsessions: 3\n\n2: 3\n")).startswith("s.yaml:4: the key 2 must be text")
+
+
 def test_anchors_may_be_used(tmp_path: Path) -> None:
     arms = loaded(
         tmp_path, Q + "client: &who {anxiety: 2, avoidance: 2}\narms:\n  a: {therapist: *who}\n  b: {therapist: {<<: *who}}\n"

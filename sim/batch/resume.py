@@ -23,6 +23,7 @@ from sim.errors import BatchChanged, StoreError
 from sim.files import folder_at, moved_aside, removed, synced, tidied, write_over
 from sim.storage import ledger as ledgers
 from sim.storage.names import ADDED, CHUNKS, LEDGER, MANIFEST, SCENARIO
+from sim.storage.reading import opened
 
 # ------------------------------------------------------------------------------------------------- what has changed
 
@@ -101,6 +102,8 @@ def begun(
                 with ledgers.alone(folder) if (folder / LEDGER).exists() else contextlib.nullcontext():
                     tell(f"begun again; what was there is in {moved_aside(folder)}")
             elif not (folder / LEDGER).exists():
+                if (folder / MANIFEST).exists() and opened(folder).is_batch:
+                    raise _without_ledger(folder, "missing")
                 raise StoreError(f"{folder}: already exists, is not empty and holds no batch; name another folder")
         folder_at(folder)
     with ledgers.held(folder) as ledger:  # made first: whatever is stopped from here on can be gone on with
@@ -108,8 +111,7 @@ def begun(
             tidied(folder)
             finished = (folder / MANIFEST).exists()
             if finished and not ledger.lines:
-                raise StoreError(f"{folder}: holds a finished batch, but its {LEDGER} is empty; restore it, name another folder "
-                                 "(--out), or start again (--restart; what is there is moved aside)")  # fmt: skip
+                raise _without_ledger(folder, "empty")
             if not finished:
                 folder_at(folder / CHUNKS)
             if ledger.lines:
@@ -117,6 +119,11 @@ def begun(
             else:
                 _begun_now(folder, ledger, plan)
         yield ledger
+
+
+def _without_ledger(folder: Path, how: str) -> StoreError:
+    return StoreError(f"{folder}: holds a finished batch, but its {LEDGER} is {how}; restore it, name another folder (--out), "
+                      "or start again (--restart; what is there is moved aside)")  # fmt: skip
 
 
 def _begun_now(folder: Path, ledger: ledgers.Ledger, plan: Plan) -> None:

@@ -86,6 +86,8 @@ def params(
     from sim.cli.printed import listing
 
     if policies or clinic:
+        if as_json:
+            raise UsageError("--json is of parameters; it does not go with --policies or --clinic")
         screen.show(*([listing.policies()] if policies else []), *(listing.clinic() if clinic else []))
         return
     chosen = [n for n in PARAMETERS.values() if word is None or word.lower() in f"{n.name} {n.group} {n.meaning}".lower()]

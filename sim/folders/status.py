@@ -67,8 +67,9 @@ def status(folder: str | Path) -> Status:
 def _of_run(folder: Path) -> Status:
     found = opened(folder)
     name = shlex.quote(str(folder))
+    next_step = f"restore its {LEDGER}, which is missing" if found.is_batch else f"attune report {name}"
     return Status(
-        str(folder), "batch" if found.is_batch else "run", "finished", f"attune report {name}",
+        str(folder), "batch" if found.is_batch else "run", "finished", next_step,
         (f"attune verify {name}", f"attune export {name} --to csv"), found.manifest["scenario"], found.seed,
         bytes=size_of(folder), log=_tail(folder / RUN_LOG), leftovers=left_in(folder),
     )  # fmt: skip
@@ -83,6 +84,7 @@ def _of_batch(folder: Path) -> Status:
     done, failures = len(tasks_in(ledger.lines)), len(failures_in(ledger.lines))
     told, total, rate, remaining = noted(folder), None, None, None
     if finished:
+        opened(folder)  # whose manifest can be read
         total = done
     elif told is not None:
         told.done, total = done, max(done, told.total)

@@ -239,6 +239,8 @@ def plain(node: Any, at: Location, origins: dict[Location, tuple[str, int]], fil
     found = {}
     for key in node if named else range(len(node)):
         if named and not isinstance(key, str):
+            if key in lines:
+                origins[at] = (file, lines[key][0] + 1)
             raise Wrong(at, f"the key {shown(key)} must be text; put it in quotes")
         name = _scalar(key, at) if named else key
         origins[(*at, name)] = (file, lines[key][0] + 1) if key in lines else origins.get(at, (file, 0))
