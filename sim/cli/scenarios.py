@@ -83,8 +83,6 @@ def params(
     clinic: Annotated[bool, typer.Option("--clinic", help="List what a clinic can say instead.")] = False,
 ) -> None:
     """List the parameters of the model. Each with default, unit, range, source, status and meaning."""
-    from sim.cli.printed import listing
-
     if policies or clinic:
         if as_json:
             raise UsageError("--json is of parameters; it does not go with --policies or --clinic")
