@@ -244,9 +244,9 @@ def _kept(scenario: Scenario, key: Key, name: str, parts: list[tuple[str, Mappin
     table.insert(0, "point", np.full(len(table), key.point, np.int32))
     arrow = pa.Table.from_pandas(table, preserve_index=False)
     labels = [pa.types.is_dictionary(f.type) or pa.types.is_large_string(f.type) for f in arrow.schema]
-    return arrow.cast(pa.schema([
-        pa.field(f.name, pa.string() if label else f.type) for f, label in zip(arrow.schema, labels, strict=True)
-    ]))  # fmt: skip
+    return arrow.cast(
+        pa.schema([pa.field(f.name, pa.string() if label else f.type) for f, label in zip(arrow.schema, labels, strict=True)])
+    )
 
 
 def _part(tables: Sequence[pa.Table]) -> bytes:

@@ -202,8 +202,9 @@ def would_pin(tables: Sequence[Found], z: np.ndarray, free: Sequence[Free] = FRE
     nothing."""
     quantities = {
         f"{name} {part}".replace("_", " "): np.array([t.parts[name][part][0] for t in tables])
-        for name, parts in tables[0].parts.items() for part in parts
-    }  # fmt: skip
+        for name, parts in tables[0].parts.items()
+        for part in parts
+    }
     measured = pd.DataFrame({name: values for name, values in quantities.items() if values.std() > 0})
     shares = pd.DataFrame({one.name: measured.corrwith(pd.Series(z[:, k])) ** 2 for k, one in enumerate(free)})
     found = pd.DataFrame({"quantity": shares.idxmax(), "share": shares.max()})
