@@ -54,10 +54,11 @@ def over_factors(found: BatchResults, measure: str) -> Figure:
         handles = _panel(found, ax, table, factor, arms[:MOST_LINES])
     if not factors:
         handles = _single(axes[0], table, arms)
-    axes[0].set_ylabel("\n".join(textwrap.wrap(CATALOGUE[measure].titled(plain=True), 34)))
+    about = CATALOGUE[measure]
+    axes[0].set_ylabel("\n".join([*textwrap.wrap(about.title, 34), f"({about.plain_unit})"]))
     drawing.legend_above(fig, handles)
     more = f" · the first {MOST_LINES} of {len(arms)} arms" if len(arms) > MOST_LINES else ""
-    drawing.foot(fig, drawing.note_text(found, more))
+    drawing.foot(fig, f"{how_to_read(found)}\n{drawing.note_text(found, more)}")
     return fig
 
 
