@@ -546,7 +546,7 @@ def test_compare_prints_and_writes(attune: Any, place: Path, tmp_path: Path) -> 
     text = (tmp_path / "all.csv").read_text(encoding="utf-8")
     assert "simulated people" in text.splitlines()[0]
     assert len(pd.read_csv(tmp_path / "all.csv", comment="#")) == len(compare_folders(place / "batch", place / "other").table)
-    code, _, err = attune("compare", place / "batch", place / "other", "--csv", "all.csv")
+    code, _, err = attune("compare", place / "batch", place / "gone", "--csv", "all.csv")  # told before anything is read
     assert code == 2 and "already exists" in err
 
 

@@ -66,7 +66,7 @@ def deep() -> tuple[Part, ...]:
     tests = dict.fromkeys(line.split("[")[0] for line in listed.splitlines() if "::" in line)
     return (
         *(Part(test.removeprefix("tests/"), (*pytest, test)) for test in tests),
-        Part("coverage", (sys.executable, "-m", "pytest", "-q", "-n", "2", "--dist", "worksteal", "--cov", "--cov-fail-under=90")),
+        Part("coverage", (*pytest[:-2], "-n", "2", "--dist", "worksteal", "--cov", "--cov-fail-under=90")),
         *(Part(f"benchmark {name}", (sys.executable, "-m", f"tests.benchmarks.{name}", "--check"))
           for name in ("speed", "clinic", "app", "batch")),
     )  # fmt: skip

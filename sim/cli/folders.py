@@ -19,7 +19,7 @@ from sim.batch.progress import told_seconds
 from sim.cli.evidence.options import AsJson
 from sim.errors import UsageError
 from sim.export import tables
-from sim.files import write_new
+from sim.files import must_be_free, write_new
 from sim.folders import status as folder_status
 from sim.folders.compare import Compared, compare_folders
 from sim.folders.replay import Failed, failures_of
@@ -93,6 +93,8 @@ def compare(
     csv: Annotated[Path | None, typer.Option(help="Also write all rows to this CSV file.")] = None,
 ) -> None:
     """Compare two runs or batches: B less A. With 95 % intervals; paired where both had the same people and random draws."""
+    if csv is not None:
+        must_be_free(csv)
     found = compare_folders(a, b, measure)
     if csv is not None:
         note = "".join(f"# {line}\n" for line in (SYNTHETIC, "B minus A, 95 % intervals", *found.notes))

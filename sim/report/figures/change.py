@@ -91,6 +91,7 @@ def attachment_plane(run: Run, fig: Figure | SubFigure) -> Facts:
     groups = list(dict.fromkeys(table["group"])) if len(table) else []
     shown = groups[:MOST_GROUPS]
     drawing.quarters(plane)
+    plane.set_title("Where they are at the start; large: means")
     for role in ("client", "therapist"):
         _dots(run, plane, role, shown)
     for row in table[table["group"].isin(shown)].to_dict("records") if len(table) else ():
