@@ -590,6 +590,8 @@ def test_ensemble_by_command(attune: Attune, monkeypatch: pytest.MonkeyPatch) ->
 def test_long_validation_says_what_is_wrong(attune: Attune, tmp_path: Path) -> None:
     wrong(attune("validate", "--leave-one-out", "--competing"), "one at a time")
     wrong(attune("validate", "--model", "halo only"), "--model belongs to --competing")
+    wrong(attune("validate", "--workers", 2), "--workers belongs to --leave-one-out and --competing")
+    wrong(attune("validate", "--claims-over", 2, "--seed", 1), "--seed belongs to the plain table")
     wrong(attune("validate", "--leave-one-out", "--pattern", "9.6"), "9.6 has no value to predict")
     assert "used seed 9001" in attune("validate", "--seed", 9001, "--pattern", "16.2", "--size", 0.05).err
     wrong(attune("validate", "--keep", "--seed", 3), "on seed 1")
