@@ -26,7 +26,9 @@ WithFiles = Annotated[
 Seed = Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Fixes all random draws: the same seed gives the same tables.")]
 Size = Annotated[float, typer.Option(min=0.05, max=4.0, help="Proportion of the usual number of people in each table.")]
 Threads = Annotated[int | None, typer.Option(min=1, help="Threads; default: all cores it may use. Does not change results.")]
-Workers = Annotated[int | None, typer.Option(min=1, help="Processes side by side; default: all cores it may use. Does not change results.")]
+Workers = Annotated[
+    int | None, typer.Option(min=1, help="Processes side by side; default: all cores it may use. Does not change results.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
 Keep = Annotated[bool, typer.Option("--keep", help="Keep the result with the product, for docs/VALIDATION.md.")]
 
