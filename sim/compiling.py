@@ -2,7 +2,8 @@
 
 numba's own disk cache looks only at the file of the function it compiles, not at the files which that function
 imports. So everything compiled here lies in a folder named by a hash of all rooms that are compiled, the versions
-and the processor: another source, another folder. Set ``ATTUNE_CACHE`` to choose the place.
+and the processor: another source, another folder. Set ``ATTUNE_CACHE`` to choose the place; where none can be written to, code is
+kept as long as this process lives.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import hashlib
 import importlib.util
 import os
 import platform
+import re
 import signal
 import sys
 import threading
@@ -22,9 +24,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from sim.files import folder_at, lasting_temporary, removed, temporary, write_over
+from sim.files import expanded, folder_at, removed, temporary, temporary_until_exit, write_over
 
 _KEPT = 6  # folders of earlier sources that are kept
+_NAME = re.compile(r"[0-9a-f]{16}")  # what they are called
 _ONE_AT_A_TIME = threading.RLock()  # threads of one process may ask for the same code at once
 
 
@@ -72,18 +75,35 @@ def cache_folder() -> Path:
 
     parts = (_COMPILED_FROM, numba.__version__, numpy.__version__, sys.version, platform.machine(), llvm.get_host_cpu_name())
     name = hashlib.blake2b("|".join(parts).encode(), digest_size=8).hexdigest()
-    root = Path(os.environ.get("ATTUNE_CACHE") or Path.home() / ".cache" / "attune")
-    folder = root / name
-    try:
-        with temporary("try-", folder_at(folder)):
-            pass
-    except OSError:
-        return lasting_temporary()
+    folder = folder_at(cache_place() / name)
     with contextlib.suppress(FileNotFoundError):  # another process is removing the same ones
-        earlier = sorted((p for p in root.iterdir() if p.is_dir() and p != folder), key=lambda p: p.stat().st_mtime)
+        earlier = sorted((path for path in cached() if path != folder), key=lambda p: p.stat().st_mtime)
         for path in earlier[:-_KEPT]:
             removed(path)
     return folder
+
+
+@lru_cache(maxsize=1)
+def cache_place() -> Path:
+    """The folder that holds all of them: the one that is wanted, or where that cannot be written to one until this process ends.
+
+    Where there is no home to write to, matplotlib, which would complain, keeps its list of fonts there too.
+    """
+    try:
+        place = folder_at(expanded(os.environ.get("ATTUNE_CACHE") or f"{os.environ.get('XDG_CACHE_HOME') or '~/.cache'}/attune"))
+        with temporary("try-", place):
+            pass
+    except OSError:
+        place = temporary_until_exit()
+        os.environ["ATTUNE_CACHE"] = str(place)  # processes that this one starts look there
+    if not os.access(os.path.expanduser("~"), os.W_OK):
+        os.environ.setdefault("MPLCONFIGDIR", str(place / "matplotlib"))
+    return place
+
+
+def cached() -> list[Path]:
+    """Every folder of compiled code that is kept there, of these sources and of others; nothing else that may lie there."""
+    return [path for path in cache_place().iterdir() if _NAME.fullmatch(path.name) and path.is_dir()]
 
 
 @contextlib.contextmanager

@@ -5,6 +5,7 @@ Messages name the path and what would do. Nothing here knows what is in a file.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
 import secrets
@@ -13,8 +14,33 @@ import tempfile
 from collections.abc import Iterator
 from io import FileIO
 from pathlib import Path
+from typing import TextIO
 
 from sim.errors import StoreError
+
+
+def expanded(path: str | Path) -> Path:
+    """A path as somebody wrote it, ``~`` being their home folder.
+
+    Raises ``StoreError`` where there is no such home, and for a name that is no text (UTF-8), which tables could not be written
+    to.
+    """
+    found = Path(os.path.expanduser(path))
+    try:
+        str(found).encode()
+    except UnicodeEncodeError:
+        raise StoreError(
+            "this name is not text in UTF-8", where=str(path), valid="rename it, or name a folder from inside of it (such as .)"
+        ) from None
+    first = found.parts[0] if found.parts else ""
+    if first == "~" or (first.startswith("~") and not Path(first).exists()):
+        raise StoreError(f"'{first}' is nobody's home folder here", where=str(path), valid="write the path in full")
+    return found
+
+
+def nowhere() -> TextIO:
+    """A stream to write to what nobody will read."""
+    return open(os.devnull, "w", encoding="utf-8")
 
 
 def must_be_free(path: Path, advice: str = "choose another name") -> None:
@@ -109,9 +135,11 @@ def temporary(prefix: str = "attune-", folder: Path | None = None) -> Iterator[P
         yield Path(place)
 
 
-def lasting_temporary(prefix: str = "attune-") -> Path:
-    """A folder of this process that nobody removes."""
-    return Path(tempfile.mkdtemp(prefix=prefix))
+def temporary_until_exit(prefix: str = "attune-") -> Path:
+    """A folder that is removed when this process ends."""
+    place = Path(tempfile.mkdtemp(prefix=prefix))
+    atexit.register(removed, place)
+    return place
 
 
 def removed(folder: Path) -> None:
@@ -166,11 +194,14 @@ def whole(folder: Path) -> Iterator[Path]:
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         what = "already exists and is not empty" if folder.is_dir() else "is a file"
         raise StoreError(f"{folder}: {what}", valid="name another folder")
-    folder_at(folder.parent)
-    try:
-        partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}.partial-", dir=folder.parent))
-    except OSError as e:
-        raise StoreError(f"{folder}: cannot be written ({e.strerror or e})") from e
+    for left in (2, 1, 0):
+        folder_at(folder.parent)
+        try:
+            partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}.partial-", dir=folder.parent))
+            break
+        except OSError as e:
+            if not (left and isinstance(e, FileNotFoundError)):  # else another process has just removed it (``writable``)
+                raise StoreError(f"{folder}: cannot be written ({e.strerror or e})") from e
     try:
         yield partial
         partial.chmod(0o755)
@@ -197,7 +228,8 @@ def writable(folder: Path) -> None:
             raise _Enough
     except _Enough:
         for parent in made:
-            parent.rmdir()
+            with contextlib.suppress(OSError):  # somebody else writes there by now
+                parent.rmdir()
 
 
 @contextlib.contextmanager

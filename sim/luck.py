@@ -116,12 +116,9 @@ def purpose_code(purpose: str) -> np.uint64:
 
 
 @lru_cache(maxsize=None)
-def _machine(function: Any) -> Any:
-    """A loop as machine code, kept on disk beside this file where that can be written (it imports nothing of ours)."""
-    try:
-        return njit(cache=True, nogil=True)(function)
-    except RuntimeError:  # no place to keep it
-        return njit(nogil=True)(function)
+def machine(function: Any) -> Any:
+    """A loop as machine code of this process. This file imports nothing of ours: ``sim.engine.loop`` puts another here."""
+    return njit(nogil=True)(function)
 
 
 def _normals(seed, replicate, who, when, purpose, exchange, out):
@@ -163,12 +160,12 @@ def _drawn(kernel: Any, seed: int, replicate: int, who: Any, purpose: str, when:
     if type(when) is int and type(exchange) is int and isinstance(who, np.ndarray) and who.dtype == np.uint64 and who.ndim == 1:
         out = np.empty(who.size)  # the usual case, without the cost of making everything as long as everything else
         column = np.ascontiguousarray(who)
-        _machine(kernel)(np.uint64(seed), np.uint64(replicate), column, _once(when), purpose_code(purpose), _once(exchange), out)
+        machine(kernel)(np.uint64(seed), np.uint64(replicate), column, _once(when), purpose_code(purpose), _once(exchange), out)
         return out
     columns = np.broadcast_arrays(*(_whole(part) for part in (who, when, exchange)))
     who_, when_, exchange_ = (np.array(c, order="C").reshape(-1) for c in columns)
     out = np.empty(who_.size)
-    _machine(kernel)(np.uint64(seed), np.uint64(replicate), who_, when_, purpose_code(purpose), exchange_, out)
+    machine(kernel)(np.uint64(seed), np.uint64(replicate), who_, when_, purpose_code(purpose), exchange_, out)
     return out.reshape(columns[0].shape) if columns[0].ndim else float(out[0])
 
 
@@ -199,7 +196,7 @@ def pair(client: Any, therapist: Any) -> np.ndarray:
     """Codes of client-therapist pairs, from the two people's codes (arrays of equal length)."""
     client_, therapist_ = (np.ascontiguousarray(c, np.uint64).reshape(-1) for c in (client, therapist))
     out = np.empty(client_.size, np.uint64)
-    _machine(_pairs)(client_, therapist_, out)
+    machine(_pairs)(client_, therapist_, out)
     return out
 
 

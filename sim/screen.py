@@ -6,12 +6,16 @@ folded.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any
+
+from sim.errors import UsageError
+from sim.files import nowhere
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,16 +25,50 @@ if TYPE_CHECKING:
 WIDE = 160
 
 
+def begin() -> None:
+    """Before anything is printed, whatever this process was started with: a closed stderr is no reason to fail, and what the
+    terminal's encoding does not have is shown as ``?``. Raises ``UsageError`` where stdout is closed.
+    """
+    if sys.stderr is None:
+        sys.stderr = nowhere()
+    if sys.stdout is None:
+        raise UsageError("is closed", where="standard output", valid="/dev/null takes what nobody is to read (>/dev/null)")
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # names of files may hold bytes that are no text: they leave as they came
+            stream.reconfigure(errors="surrogateescape" if "utf" in stream.encoding.lower() else "replace")
+
+
+def unread() -> None:
+    """Nobody reads what is still to be printed: let it go nowhere, so that Python does not complain of it at its end."""
+    with suppress(OSError, ValueError), nowhere() as file:
+        os.dup2(file.fileno(), sys.stdout.fileno())
+
+
+@contextmanager
+def _printing() -> Iterator[None]:
+    """Say what goes wrong with stdout. Raises ``UsageError``, and ``BrokenPipeError`` where the reader has had enough."""
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        unread()
+        raise
+    except OSError as e:
+        unread()
+        raise UsageError(f"cannot be written ({e.strerror or e})", where="standard output") from e
+
+
 def say(*lines: str) -> None:
-    """Print lines for whoever reads the output, person or program."""
-    sys.stdout.write("".join(f"{line}\n" for line in lines))
-    sys.stdout.flush()
+    """Print lines for whoever reads the output, person or program. Raises what ``_printing`` raises."""
+    with _printing():
+        sys.stdout.write("".join(f"{line}\n" for line in lines))
 
 
 def note(*lines: str) -> None:
-    """Print lines that are no result: progress, remarks, what went wrong (stderr)."""
-    sys.stderr.write("".join(f"{line}\n" for line in lines))
-    sys.stderr.flush()
+    """Print lines that are no result: progress, remarks, what went wrong (stderr). Where nobody can read them, work goes on."""
+    with suppress(OSError):
+        sys.stderr.write("".join(f"{line}\n" for line in lines))
+        sys.stderr.flush()
 
 
 @dataclass(frozen=True)
@@ -85,19 +123,23 @@ def table_of(frame: pd.DataFrame, title: str, *, compact: bool = False) -> Table
 
 def show(*shown: Table, width: int = WIDE) -> None:
     """Print tables, as wide as the terminal, or ``width`` where there is none."""
-    from rich.console import Console
-
-    console = Console(width=None if sys.stdout.isatty() else width, highlight=False, markup=False)
-    for one in shown:
-        console.print(one)
+    _print(*shown, width=width)
 
 
 def heading(text: str) -> None:
     """Print a line as a heading."""
-    from rich.console import Console
     from rich.text import Text
 
-    Console(width=None if sys.stdout.isatty() else WIDE, highlight=False, markup=False).print(Text(text, style="bold"))
+    _print(Text(text, style="bold"))
+
+
+def _print(*shown: Any, width: int = WIDE) -> None:
+    from rich.console import Console
+
+    with _printing():
+        console = Console(width=None if sys.stdout.isatty() else width, highlight=False, markup=False)
+        for one in shown:
+            console.print(one)
 
 
 @contextmanager

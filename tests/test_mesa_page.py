@@ -21,6 +21,7 @@ from sim.mesa.page import application
 from sim.serving import address_of, listening
 from sim.theory.parameters import PARAMETERS
 from sim.therapy.session import IN_THERAPY
+from sim.version import __version__
 
 ROOT = Path(__file__).resolve().parents[1]
 LEAVING = {"dropout_base": -2.0, "good_enough_prob": 0.3, "good_enough_sessions": 2}
@@ -48,7 +49,7 @@ def test_without_the_extra_the_command_that_installs_it_is_named(monkeypatch: py
         application("127.0.0.1")
     said = str(missing.value)
     assert isinstance(missing.value, ValueError) and "(solara" in said
-    extra = re.search(r"-m pip install -c constraints\.txt -e '\.\[(.+)\]'", said)
+    extra = re.search(rf"-m pip install 'attune\[(.+)\]=={re.escape(__version__)}'", said)
     assert extra and sys.executable in said
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
     assert any(line.startswith("solara==") for line in extras[extra[1]])

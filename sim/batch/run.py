@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -26,9 +25,10 @@ from sim.batch.chunk import SUMMARIES, Chunk, Done, perform, worker_identity
 from sim.batch.plan import Plan, Repeats, planned
 from sim.batch.progress import TOLD_EVERY, Progress, log, note
 from sim.batch.resume import begun, failures_in, finished_parts, kept_part, remove_chunks, rows_in_order, tasks_in
-from sim.batch.workers import InThisProcess, Processes, Workers, same_identity
+from sim.batch.workers import Workers, same_identity, usual
 from sim.compiling import ctrl_c_held
 from sim.errors import BatchStopped, StoreError
+from sim.files import expanded
 from sim.scenario.points import scenario_at
 from sim.scenario.scenario import Scenario, a_scenario
 from sim.simulation.build import COHORT_SIZE
@@ -76,7 +76,7 @@ def run_batch(
     chunk = None if chunk is None else checked_count("chunk", chunk)
     workers = workers if workers is None or hasattr(workers, "results") else checked_count("workers", workers)
     plan = planned(a_scenario(scenario), seed, keep=keep, on_error=on_error, model=model, added=added)
-    folder = Path(folder)
+    folder = expanded(folder)
     with begun(folder, plan, force=force, restart=restart, tell=tell) as ledger:
         if (folder / MANIFEST).exists():
             remove_chunks(folder)  # of one that was stopped just after its manifest
@@ -93,8 +93,7 @@ def _chosen(workers: int | Workers | None, tell: Callable[[str], Any]) -> contex
     """Who simulates: so many processes (one: this one), or what was given."""
     if not isinstance(workers, int) and workers is not None:
         return contextlib.nullcontext(workers)
-    count = workers or os.cpu_count() or 1
-    return contextlib.nullcontext(InThisProcess()) if count == 1 else Processes(count, tell)
+    return usual(workers, tell)
 
 
 def _simulate(

@@ -10,8 +10,11 @@ import contextlib
 import itertools
 import multiprocessing
 import os
+import pickle
 import signal
+import sys
 import threading
+import types
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -20,6 +23,7 @@ from typing import Any, Protocol, TypeVar
 from sim.batch.chunk import worker_identity
 from sim.compiling import ctrl_c_held
 from sim.errors import WorkersError
+from sim.simulation.cores import cores
 
 Given = TypeVar("Given")
 Made = TypeVar("Made")
@@ -40,6 +44,12 @@ class Workers(Protocol):
 
 class InThisProcess:
     """One after the other, here."""
+
+    def __enter__(self) -> InThisProcess:
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        pass
 
     def results(self, work: Iterable[Given], do: Callable[[Given], Made]) -> Iterator[tuple[Given, Made]]:
         """See ``Workers``."""
@@ -109,8 +119,28 @@ class _Pool(ProcessPoolExecutor):
     """Processes that are started as work is given out, and that Ctrl-C does not reach while they still start."""
 
     def submit(self, *given: Any, **named: Any) -> Future[Any]:
-        with ctrl_c_held():
+        with ctrl_c_held(), _script_not_run_again(given):
             return super().submit(*given, **named)
+
+
+@contextlib.contextmanager
+def _script_not_run_again(work: Any) -> Iterator[None]:
+    """Keep processes that start meanwhile from running the script that starts them, as they would to find what it defines.
+
+    Where the work is made of that they must. Raises ``WorkersError`` where they cannot, since there is no file, as in a notebook.
+    """
+    script = sys.modules["__main__"]
+    if b"__main__" not in pickle.dumps(work):
+        sys.modules["__main__"] = types.ModuleType("__main__")
+    elif script.__spec__ is None and not os.path.isfile(getattr(script, "__file__", "")):
+        raise WorkersError(
+            "worker processes cannot see what was defined in a notebook or a console",
+            valid="put it into a file and import it, or use one worker",
+        )
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = script
 
 
 def processes(count: int) -> ProcessPoolExecutor:
@@ -126,6 +156,21 @@ def ended(pool: ProcessPoolExecutor, gently: bool) -> None:
     for worker in () if gently else workers:
         with contextlib.suppress(OSError, ValueError):
             worker.terminate()
+
+
+def usual(count: int | None, tell: Callable[[str], Any] = lambda line: None) -> InThisProcess | Processes:
+    """So many processes (default: as many as there are cores), or none beside this one.
+
+    That is for one, and where processes cannot be had; then ``tell`` is told why.
+    """
+    count = count or cores()
+    if count > 1:
+        try:
+            multiprocessing.get_context("spawn").Lock()  # what they would share
+        except OSError as e:
+            tell(f"no worker processes can be had here (/dev/shm: {e.strerror or e}), so one process does all the work")
+            count = 1
+    return InThisProcess() if count == 1 else Processes(count, tell)
 
 
 class Processes:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ast
+import functools
 import importlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -13,12 +14,14 @@ import typer
 from typer.core import TyperGroup
 
 from sim import screen
-from sim.errors import AttuneError
+from sim.errors import AttuneError, UsageError
+from sim.files import expanded
 from sim.naming import BEFORE, TABLE, renamed
 from sim.version import __version__
 
 #: Every command, in the order of the help, and the module beside this one that holds its function.
 COMMANDS = {
+    "list": "installed",
     "run": "run",
     **dict.fromkeys(("check", "new", "params", "trace"), "scenarios"),
     "report": "run",
@@ -29,6 +32,7 @@ COMMANDS = {
     **dict.fromkeys(("app", "handout"), "classroom"),
     **dict.fromkeys(("verify", "export", "compare", "status", "replay"), "folders"),
     "schema": "scenarios",
+    "cache": "installed",
 }
 
 
@@ -37,8 +41,11 @@ class _Commands(TyperGroup):
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
         name, _, rest = super().resolve_command(ctx, args)
+        from sim.compiling import cache_place
+
+        cache_place()  # before a library asks for a home that may not be there
         alone = typer.Typer(add_completion=False, rich_markup_mode=None)
-        alone.command(name)(getattr(importlib.import_module(f"sim.cli.{COMMANDS[name or '']}"), name or ""))
+        alone.command(name)(_expanding(getattr(importlib.import_module(f"sim.cli.{COMMANDS[name or '']}"), name or "")))
         return name, typer.main.get_command(alone), rest
 
 
@@ -84,6 +91,8 @@ for _name, _help in _listed():
 def main(arguments: list[str] | None = None) -> None:
     """Run the command; what somebody can put right becomes one line on stderr and the error's exit status."""
     try:
+        screen.begin()
+        _somewhere()
         status = app(args=arguments, prog_name="attune", standalone_mode=False)
         if status == 130:  # how the library tells of Ctrl-C
             raise KeyboardInterrupt
@@ -95,7 +104,7 @@ def main(arguments: list[str] | None = None) -> None:
     except AttuneError as e:
         _fail(f"{e.lead}{e}", e.status)
     except BrokenPipeError:
-        sys.stderr.close()
+        screen.unread()
         sys.exit(1)
     except OSError as e:
         _fail(str(e), 2)
@@ -103,6 +112,31 @@ def main(arguments: list[str] | None = None) -> None:
         _fail("not enough memory for this scenario; use fewer clients, sessions or replicates", 2)
     except KeyboardInterrupt:
         _fail("stopped; nothing is left half-written", 130)
+
+
+def _somewhere() -> None:
+    """Raise ``UsageError`` where the working folder is one that was removed."""
+    try:
+        Path.cwd()
+    except OSError as e:
+        raise UsageError(
+            f"is gone ({e.strerror or e})", where="the working folder", valid="change to one that is there"
+        ) from None
+
+
+def _expanding(function: Callable[..., None]) -> Callable[..., None]:
+    """A command whose paths are expanded (``~``), once, before it sees them."""
+
+    def seen(value: Any) -> Any:
+        if isinstance(value, list):
+            return [seen(one) for one in value]
+        return expanded(value) if isinstance(value, Path) else value
+
+    @functools.wraps(function)
+    def with_expanded(**given: Any) -> None:
+        function(**{name: seen(value) for name, value in given.items()})
+
+    return with_expanded
 
 
 def _hint(error: Any) -> Iterator[str]:

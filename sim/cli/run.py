@@ -25,7 +25,7 @@ from sim.storage.names import MANIFEST
 from sim.storage.reading import open_run, opened
 from sim.storage.store import run_id, save
 
-_WORKERS = typer.Option(min=1, help="Threads, of a batch processes; default: all cores. Does not change results.")
+_WORKERS = typer.Option(min=1, help="Threads, of a batch processes; default: all cores it may use. Does not change results.")
 _BATCH = typer.Option("--batch", help="Run as a batch: kept chunk by chunk, goes on after a crash, summaries only.")
 _KEEP = typer.Option(help="Of a batch: a table to keep beside the summaries (clients, sessions, ...).")
 _CLUSTER = typer.Option(help="Of a batch: address of a Dask scheduler whose workers simulate, such as tcp://host:8786.")
@@ -65,20 +65,34 @@ def run(
 
 
 def _run_alone(wanted: Scenario, seed: int, out: Path | None, workers: int | None) -> None:
-    """A single run: whole or not at all."""
-    started = time.perf_counter()
+    """A single run: whole or not at all; read from the disk where it is there, also when an equal one was faster."""
     folder = out or Path("results") / wanted.name / run_id(wanted, seed)
     if out is None and (folder / MANIFEST).exists():
-        try:
-            done = open_run(folder)
-        except StoreError as e:
-            raise UsageError(f"{e}. Remove {folder} to run it again.") from e
-        tidied(folder)
-        if not (folder / "report.html").exists():
-            _reported(done, folder)
-        _show(done, folder)
-        screen.say("Already run with this scenario, seed and version; read from disk.")
+        _again(folder)
         return
+    try:
+        _simulated(wanted, seed, folder, workers)
+    except StoreError:
+        if out is not None or not (folder / MANIFEST).exists():
+            raise
+        _again(folder)
+
+
+def _again(folder: Path) -> None:
+    """What was run before."""
+    try:
+        done = open_run(folder)
+    except StoreError as e:
+        raise UsageError(f"{e}. Remove {folder} to run it again.") from e
+    tidied(folder)
+    if not (folder / "report.html").exists():
+        _reported(done, folder)
+    _show(done, folder)
+    screen.say("Already run with this scenario, seed and version; read from disk.")
+
+
+def _simulated(wanted: Scenario, seed: int, folder: Path, workers: int | None) -> None:
+    started = time.perf_counter()
     writable(folder)
     with stoppable(), screen.progress() as tell:
         result = runs.run(wanted, seed, threads=workers, progress=tell)

@@ -17,7 +17,8 @@ from numba import float64, njit
 from numba.core.errors import NumbaError
 from numba.extending import register_jitable
 
-from sim.compiling import generated_module
+from sim import luck
+from sim.compiling import compiled, generated_module
 from sim.engine.wiring import Step, Wired, bounds, trace_columns, whose_luck, wire
 from sim.errors import WiringError
 from sim.luck import purpose_code
@@ -27,6 +28,7 @@ from sim.theory.parameters import PARAMETERS
 
 #: Expression whose SD over a session is below this counts as constant: there is nothing to read in it.
 _CONSTANT_FACE = 0.02
+luck.machine = compiled  # so that the loops of the random draws are kept on disk like all else that is compiled
 _ONE_AT_A_TIME = threading.Lock()  # threads of one run ask for the same code at once
 
 

@@ -6,7 +6,6 @@ treat the same clients, in worlds side by side, so that the share is known and n
 
 from __future__ import annotations
 
-import os
 from collections import defaultdict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -24,6 +23,7 @@ from sim.people.life import live_a_week
 from sim.people.state import Columns
 from sim.scenario.arms import chosen_arm
 from sim.simulation.build import build_clinic
+from sim.simulation.cores import cores
 from sim.therapy.clinic.foresight import without_questionnaires
 from sim.therapy.course import at_end, fading
 from sim.therapy.interventions import Intervening
@@ -335,5 +335,5 @@ def _truths(
         share, deviations = share_between_columns(values, distress_0 if OUTCOMES[outcome][1] else None)
         return share, dict(zip(chosen.tolist(), deviations.tolist(), strict=True))
 
-    with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
+    with ThreadPoolExecutor(max_workers=cores()) as pool:
         return dict(zip(therapists, pool.map(truth, therapists), strict=True))

@@ -16,6 +16,7 @@ from sim.mesa.model import TherapyModel
 from sim.people.attachment import POPULATION
 from sim.report.drawing import quarters
 from sim.scenario.arms import chosen_arm
+from sim.scenario.reading import shipped
 from sim.scenario.scenario import from_spec, load
 from sim.theory.parameters import PARAMETERS
 from sim.theory.styles import STYLES
@@ -46,8 +47,13 @@ class Pairing(TherapyModel):
 
 
 def choices() -> list[str]:
-    """What can be chosen: the pairing, then the scenario files of the folder ``scenarios`` here, by name."""
-    return [PAIRING, *sorted(path.stem for path in Path("scenarios").glob("*.yaml"))]
+    """What can be chosen: the pairing, then scenario files by name (``_files``)."""
+    return [PAIRING, *_files()]
+
+
+def _files() -> dict[str, Path]:
+    """The scenario files of the folder ``scenarios`` here, by name; where there is none, the shipped ones."""
+    return {path.stem: path for path in sorted(Path("scenarios").glob("*.yaml"))} or shipped()
 
 
 def offered(choice: str) -> tuple[type[TherapyModel], dict[str, Any]]:
@@ -64,7 +70,7 @@ def offered(choice: str) -> tuple[type[TherapyModel], dict[str, Any]]:
             "clients": _slider("Clients", 60, 1, 300), "sessions": _slider("Sessions", 20, 1, 60), "seed": seed,
             **{n.name: _slider(n.name, n.default, float(n.low), float(n.high), 0.01) for n in sliders},
         }  # fmt: skip
-    scenario = load(Path("scenarios") / f"{choice}.yaml")
+    scenario = load(_files().get(choice, Path("scenarios") / f"{choice}.yaml"))
     people = max(one.clinic.arrivals_per_week * one.clinic.intake_weeks if one.clinic else scenario.clients_per_arm
                  for one in scenario.arms)  # fmt: skip
     if people > MOST_PEOPLE:

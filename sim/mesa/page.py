@@ -14,6 +14,7 @@ from typing import Any
 
 from sim import serving
 from sim.errors import MissingExtra
+from sim.version import __version__
 
 #: What the page may do in a browser. Solara compiles its templates there, which is what 'unsafe-eval' is for.
 POLICY = (
@@ -35,8 +36,8 @@ def application(host: str) -> Any:
         if not (settings.assets.proxy_cache_dir / "@widgetti").is_dir():
             raise ModuleNotFoundError(name="solara-assets")
     except ModuleNotFoundError as e:
-        install = f"{sys.executable} -m pip install -c constraints.txt -e '.[mesa-page]'"
-        said = f"the Mesa page needs packages that are not installed ({e.name}). In the project's folder:\n  {install}"
+        install = f"{sys.executable} -m pip install 'attune[mesa-page]=={__version__}'"
+        said = f"the Mesa page needs packages that are not installed ({e.name}). This installs them beside Attune:\n  {install}"
         raise MissingExtra(said) from e
     from starlette.applications import Starlette
     from starlette.routing import Mount

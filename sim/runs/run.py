@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -12,6 +11,7 @@ import pandas as pd
 from sim.errors import ScenarioError
 from sim.runs.uncertainty import over_members
 from sim.scenario.scenario import Scenario, a_scenario
+from sim.simulation.cores import cores
 from sim.simulation.sizes import fits_in_memory
 from sim.simulation.tables import Run
 from sim.simulation.tasks import CHUNK, checked_count, checked_seed, simulated_part, tasks_of
@@ -44,7 +44,7 @@ def run(
     if a_scenario(scenario).batch is not None:
         raise ScenarioError(f"{scenario.name}: holds a batch of runs; run it with sim.run_batch or on the command line")
     chunk = checked_count("chunk", chunk)
-    threads = checked_count("threads", os.cpu_count() or 1 if threads is None else threads)
+    threads = checked_count("threads", cores() if threads is None else threads)
     fits_in_memory(scenario)
     total, done = len(tasks_of(scenario, chunk)) * (1 + scenario.ensemble), 0
 

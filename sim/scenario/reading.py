@@ -12,6 +12,7 @@ import unicodedata
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,8 @@ from ruamel.yaml.scalarbool import ScalarBoolean
 from ruamel.yaml.scanner import ScannerError
 
 from sim.declared.values import Location, Wrong, shown
-from sim.errors import ScenarioError
+from sim.errors import ScenarioError, StoreError
+from sim.files import expanded
 from sim.naming import nearest
 
 MOST_BYTES = 1_000_000
@@ -65,8 +67,8 @@ def key_path(location: Location) -> str:
 
 
 def read(path: str | Path) -> Reading:
-    """A scenario file with all its parents merged into it. Raises ``ScenarioError``."""
-    child = Path(path)
+    """A scenario file, or the shipped scenario of that name, with all its parents merged into it. Raises ``ScenarioError``."""
+    child = _located(path)
     files, chain = [child], [_read_one(child)]
     while "extends" in chain[-1].spec:
         parent = _parent(files[-1], chain[-1])
@@ -81,6 +83,21 @@ def read(path: str | Path) -> Reading:
         _merge(merged.spec, one.spec)
         merged.origins.update(one.origins)
     return merged
+
+
+def shipped() -> dict[str, Path]:
+    """The scenarios that come with this package, by name."""
+    return {file.stem: file for file in sorted(Path(str(resources.files("sim"))).joinpath("scenarios").glob("*.yaml"))}
+
+
+def _located(path: str | Path) -> Path:
+    """The file that is named; where there is none and the name is a plain word, the shipped scenario that is called so."""
+    try:
+        file = expanded(path)
+    except StoreError as e:
+        raise ScenarioError(e.message, where=e.where, valid=e.valid) from None
+    plain_word = len(file.parts) == 1 and file.suffix not in ENDINGS
+    return shipped().get(file.name, file) if plain_word and (file.is_dir() or not file.exists()) else file
 
 
 def _parent(file: Path, reading: Reading) -> Path:
@@ -146,7 +163,10 @@ def _text(path: Path) -> str:
         raise ScenarioError(f"{path}: is a folder; name a scenario file in it{example}") from None
     except FileNotFoundError:
         beside = [other.name for other in path.parent.glob("*") if other.suffix in ENDINGS] if path.parent.is_dir() else []
-        raise ScenarioError(f"there is no such file{nearest(path.name, beside)}", where=str(path)) from None
+        if len(path.parts) > 1:
+            raise ScenarioError(f"there is no such file{nearest(path.name, beside)}", where=str(path)) from None
+        close = nearest(path.name, [*beside, *shipped()]) or "; attune list shows those that can be run by name"
+        raise ScenarioError(f"there is no such file here and no shipped scenario of that name{close}", where=str(path)) from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise ScenarioError(f"{path}: cannot be read ({reason})") from None

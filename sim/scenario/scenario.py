@@ -188,7 +188,7 @@ def a_scenario(given: Any) -> Scenario:
 def load(path: str | Path, name: str | None = None) -> Scenario:
     """A scenario from its file; it is called like the file unless ``name`` is given. Raises ``ScenarioError``.
 
-    ``path``: a YAML file (docs: ``attune new``), with ``extends`` resolved.
+    ``path``: a YAML file (docs: ``attune new``), with ``extends`` resolved, or the name of a shipped one (``attune list``).
 
     >>> sim.load("scenarios/hello.yaml")
     Scenario('hello': 3 arms, 20 clients each)

@@ -16,6 +16,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
 from sim.errors import StoreError, TableError
+from sim.files import expanded
 from sim.naming import nearest
 from sim.scenario.scenario import Scenario, load
 from sim.simulation.tables import Run
@@ -169,7 +170,7 @@ def is_folder(folder: Path) -> None:
 
 def opened(folder: str | Path) -> ResultFolder:
     """A finished run or batch from its folder. Raises ``StoreError`` for another thing, and for a batch that is not finished."""
-    folder = Path(folder)
+    folder = expanded(folder)
     is_folder(folder)
     path = folder / MANIFEST
     if not path.exists():

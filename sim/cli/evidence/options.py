@@ -16,7 +16,7 @@ from sim.errors import Stopped
 if TYPE_CHECKING:
     from sim.screen import Table
 
-ScenarioFile = Annotated[Path, typer.Argument(help="A scenario file (YAML).")]
+ScenarioFile = Annotated[Path, typer.Argument(help="A scenario file (YAML), or the name of a shipped one (attune list).")]
 WithFiles = Annotated[
     list[Path] | None,
     typer.Option(
@@ -25,8 +25,10 @@ WithFiles = Annotated[
 ]
 Seed = Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Fixes all random draws: the same seed gives the same tables.")]
 Size = Annotated[float, typer.Option(min=0.05, max=4.0, help="Proportion of the usual number of people in each table.")]
-Threads = Annotated[int | None, typer.Option(min=1, help="Threads; default: all cores. Does not change results.")]
-Workers = Annotated[int | None, typer.Option(min=1, help="Processes side by side; default: all cores. Does not change results.")]
+Threads = Annotated[int | None, typer.Option(min=1, help="Threads; default: all cores it may use. Does not change results.")]
+Workers = Annotated[
+    int | None, typer.Option(min=1, help="Processes side by side; default: all cores it may use. Does not change results.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
 Keep = Annotated[bool, typer.Option("--keep", help="Keep the result with the product, for docs/VALIDATION.md.")]
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import json
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from io import FileIO
@@ -18,7 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from sim.batch.workers import InThisProcess, Processes
+from sim.batch.workers import usual
 from sim.errors import SearchError
 from sim.evidence.patterns.published import patterns
 from sim.evidence.patterns.studies import Studies
@@ -142,14 +141,12 @@ class Simulator(Ledger):
     """Answers jobs from what is kept in ``folder``, and simulates the others in ``workers`` processes, which end with it."""
 
     def __init__(self, folder: Path | None = None, workers: int | None = None) -> None:
-        count = workers or os.cpu_count() or 1
-        self.workers = InThisProcess() if count == 1 else Processes(count)
+        self.workers = usual(workers)
         self.simulated = 0  # jobs that were not kept already
         super().__init__(None if folder is None else folder / LEDGER)
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        if isinstance(self.workers, Processes):
-            self.workers.__exit__(kind, error, trace)
+        self.workers.__exit__(kind, error, trace)
         super().__exit__(kind, error, trace)
 
     def ask(self, jobs: Sequence[Job], progress: Callable[[int, int], None] | None = None) -> list[Found]:

@@ -9,7 +9,6 @@ was coded in or emerges (``origins``).
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -28,6 +27,7 @@ from sim.measures.intervals import mean_interval
 from sim.naming import nearest
 from sim.runs.run import run
 from sim.scenario.scenario import Scenario, from_spec
+from sim.simulation.cores import cores
 from sim.theory.claims import claims
 
 _MERGED = ("parameters", "lesions", "cut", "clamp")
@@ -286,7 +286,7 @@ def findings(
         return arm, {name: measured(found, name) for name in sorted(names)}
 
     results: dict[str, dict[str, Measured]] = {}
-    with ThreadPoolExecutor(max_workers=threads or os.cpu_count() or 1) as pool:
+    with ThreadPoolExecutor(max_workers=threads or cores()) as pool:
         for done, (arm, values) in enumerate(pool.map(lived, arms.items()), start=1):
             results[arm] = values
             if progress is not None:

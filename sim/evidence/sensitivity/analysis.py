@@ -10,7 +10,6 @@ Morris, M. D. (1991), doi:10.1080/00401706.1991.10484804; Saltelli, A. et al. (2
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -25,6 +24,7 @@ from scipy import special
 from sim.errors import EvidenceError
 from sim.evidence.sensitivity.ranges import Range
 from sim.evidence.sensitivity.study import Noise, Sensitivity
+from sim.simulation.cores import cores
 
 Evaluate = Callable[[Mapping[str, float], int], float]
 Progress = Callable[[str, int, int], None]
@@ -68,7 +68,7 @@ def sensitivity(
     checked(method, seed, trajectories, samples, replicates, top)
     if not ranges:
         raise EvidenceError("no number is left to move; name some by --parameters")
-    runs = _Runs(evaluate, seed, replicates, threads or os.cpu_count() or 1, progress or (lambda part, done, total: None))
+    runs = _Runs(evaluate, seed, replicates, threads or cores(), progress or (lambda part, done, total: None))
     n = max(BASE_SEEDS, replicates)
     at_base = runs.at("noise", [{}], [n])[0]
     sd = float(at_base.std(ddof=1))
