@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shlex
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -134,6 +135,12 @@ Parts = Iterator[tuple[str, dict[str, tuple[pd.DataFrame, pd.DataFrame]]]]
 def _of_batch(found: ResultFolder, result: Verified, sample: int, model: Model, progress: Callable[[str], None]) -> Parts:
     again = reopened(found.folder, model)
     plan = again.plan
+    if again.foreign and again.files and not again.own_model:
+        files = " ".join(f"--with {shlex.quote(str(path))}" for path in again.files)
+        result.not_sampled.append(
+            f"nothing was simulated again: that needs the code it was run with, which is run only when it is named: {files}"
+        )
+        return
     if again.foreign:
         own = ", ".join(found.manifest.get("model", {}).get("added", ()))
         raise StoreError(
@@ -157,7 +164,7 @@ def _of_batch(found: ResultFolder, result: Verified, sample: int, model: Model, 
         done.update(tasks)
         where = f"point {point} ({plan.points[point].name}), replicate {replicate}{'' if whole else f', block {key.block}'}"
         progress(f"simulating {where}")
-        made = perform(replace(next(plan.chunks(tasks, len(tasks))), on_error="skip", added=()))  # what is added is here
+        made = perform(replace(next(plan.chunks(tasks, len(tasks))), on_error="skip"))
         _compare_failures(found, result, tasks, made.failures, where)
         here = scenario_at(plan.scenario, plan.points[point].changes)
         clients = np.concatenate([task_of(here, arm, task).clients for task in tasks for arm in here.arms])
