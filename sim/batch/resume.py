@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from sim.batch.chunk import Done, Failure, Key
+from sim.batch.chunk import SUMMARIES, Done, Failure, Key
 from sim.batch.plan import Plan
 from sim.batch.progress import log
 from sim.declared.values import shown
@@ -138,7 +138,11 @@ def _restored(folder: Path, plan: Plan) -> None:
 def of_plan(folder: Path, ledger: ledgers.Ledger, plan: Plan) -> None:
     """Raise ``StoreError`` where a ledger names a task or an arm that its batch does not have."""
     at = "is no ledger of this batch"
+    tables = {SUMMARIES, *plan.batch.keep}
     for i, line in enumerate(ledger.lines, 1):
+        if "tasks" in line and (not line["tasks"] or set(line["files"]) != tables):
+            said = f"{at}: a chunk has tasks, and parts of {', '.join(sorted(tables))}"
+            raise StoreError(said, where=f"{folder / LEDGER}:{i}")
         for point, _, block in (*line.get("tasks", ()), *((f["point"], 0, f["block"]) for f in line.get("failures", ()))):
             if point >= len(plan.points) or block >= plan.blocks[point]:
                 raise StoreError(f"{at}: it has no point {point} with a block {block}", where=f"{folder / LEDGER}:{i}")

@@ -14,9 +14,8 @@ from typing_extensions import TypedDict
 from sim.catalogue.columns import BATCH_TABLES, ENSEMBLE_TABLES, TABLES_KEPT
 from sim.declared.values import shown
 from sim.naming import nearest
+from sim.scenario.reading import DEEPEST
 
-#: Lists and mappings inside each other that a file may have; ours have about ten.
-DEEPEST = 100
 #: Tables that a run must have, and that a batch must; the others are there where they were asked for.
 NEEDED = {"run": ("clients", "sessions", "assessments"), "batch": ("points", "summaries")}
 KEPT = ("summaries", *TABLES_KEPT)
@@ -35,7 +34,7 @@ def _kept(name: str) -> str:
 
 
 #: The name of a file in a folder, not a way out of it.
-Name = Annotated[str, Field(pattern=r"^[^/\\\x00]+$", max_length=255)]
+Name = Annotated[str, Field(pattern=r"^[^/\x00]+$", max_length=255)]
 
 
 class TableSaid(TypedDict):
@@ -233,7 +232,7 @@ def _in_words(error: Any, value: Any) -> str:
         what = "a hash" if context["pattern"] == HASH else "the name of a file"
         said = f"must be {what}, not {given}"
     elif kind in ("too_long", "too_short"):
-        said = "must be point, replicate and block"
+        said = f"must have {context.get('min_length') or context['max_length']} entries, not {context['actual_length']}"
     else:
         said = f"must be {_MUST.get(kind.partition('_')[0], 'something else')}, not {given}"
     return f"{at}: {said}" if at else said
