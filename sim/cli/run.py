@@ -119,10 +119,12 @@ def report(
     from sim.report.pages.batch import write_batch_report
 
     run_files(with_files)
-    if opened(folder).is_batch:
-        screen.say(f"Report: {write_batch_report(open_batch(folder))}")
-        return
-    _reported(open_run(folder), folder)
+    found = (open_batch if opened(folder).is_batch else open_run)(folder)
+    with tables_kept(folder, folder):
+        if isinstance(found, Run):
+            _reported(found, folder)
+        else:
+            write_batch_report(found)
     screen.say(f"Report: {folder / 'report.html'}")
 
 
