@@ -38,9 +38,9 @@ from sim.report.pages.batch import write_batch_report
 from sim.storage import store
 from sim.storage.added import run_files
 from sim.storage.ledger import _chained
-from sim.storage.reading import ResultFolder
+from sim.storage.reading import ResultFolder, opened
 from sim.storage.schema import manifest_text
-from sim.storage.store import values_hash
+from sim.storage.store import ValuesHash, values_hash
 from sim.therapy.clinic.matching import MATCHING
 from sim.therapy.policies import POLICIES
 
@@ -467,6 +467,16 @@ def test_a_table_is_checked_once_an_opening(place: Path, tmp_path: Path, monkeyp
     reads.clear()
     export(place / "batch", "csv", tmp_path / "csv")
     assert reads == list(found.tables)
+    hashed: list[int] = []
+    monkeypatch.setattr(ValuesHash, "hexdigest", lambda self, usual=ValuesHash.hexdigest: hashed.append(self.rows) or usual(self))
+    for name in ("batch", "run"):
+        hashed.clear()
+        found = opened(place / name)
+        assert verified(place / name, 1).well and len(hashed) == len(found.tables)
+        hashed.clear()
+        for table in found.tables:
+            assert found.fault(table) is None and len(found.table(table)) == sum(map(len, found.row_groups(table)))
+        assert len(hashed) == len(found.tables)
 
 
 def test_nothing_is_written_through_a_link(place: Path, tmp_path: Path) -> None:

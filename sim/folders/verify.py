@@ -26,7 +26,7 @@ from sim.simulation.build import client_numbers
 from sim.simulation.tasks import CHUNK, Task, simulated_part
 from sim.simulation.tidy import frames
 from sim.storage.names import SCENARIO
-from sim.storage.reading import ResultFolder, open_run, opened, scenario_of
+from sim.storage.reading import ResultFolder, opened, run_of, scenario_of
 from sim.storage.store import versions
 from sim.therapy.model import SHIPPED, Model
 
@@ -219,7 +219,7 @@ def _compare_failures(found: ResultFolder, result: Verified, tasks: Sequence[Key
 
 
 def _of_run(found: ResultFolder, result: Verified, sample: int, model: Model, progress: Callable[[str], None]) -> Parts:
-    run = open_run(found.folder)
+    run = run_of(found)
     if dict(run.made_with) != model.own:
         result.not_sampled.append(
             "nothing was simulated again: it was run on a model of its own; from Python: verified(folder, model=mine)"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -72,21 +72,23 @@ class ResultFolder:
 
         Raises ``TableError``, also where its values are not those that the manifest vouches for.
         """
-        with reading(self.path(name)):
-            if filters is None:
-                table = pq.read_table(self.path(name)).to_pandas()
-                self._noted(name, lambda: ValuesHash().update(table))
-                return table
-            if name in self._faults:
+        if name in self._faults or filters is None:
+            known = name in self._faults
+            if known:
                 self._vouched(name)
-                return pq.read_table(self.path(name), filters=filters).to_pandas()
-            # What is not looked for is read too, once, since the hash is of all rows.
-            wanted, now, found = pq.filters_to_expression(filters), ValuesHash(), []
-            for group in self._row_groups(name):
+            with reading(self.path(name)):
+                table = pq.read_table(self.path(name), filters=filters).to_pandas()
+                if not known:
+                    self._noted(name, ValuesHash().update(table))
+                return table
+        # What is not looked for is read too, once, since the hash is of all rows.
+        now, found = ValuesHash(), []
+        for group in self._row_groups(name):
+            with reading(self.path(name)):
                 now.update(group.to_pandas())
-                found.append(group.filter(wanted))
-            self._noted(name, lambda: now)
-            return pa.concat_tables(found).to_pandas()
+                found.append(group.filter(pq.filters_to_expression(filters)))
+        self._noted(name, now)
+        return pa.concat_tables(found).to_pandas()
 
     def file(self, name: str) -> pq.ParquetFile:
         """The opened file of a table, for what it says of its columns. Raises ``TableError``."""
@@ -120,7 +122,7 @@ class ResultFolder:
                 now.update(piece.to_pandas())
                 frame = piece.to_pandas(**how)
             yield frame
-        self._noted(name, lambda: now)
+        self._noted(name, now)
 
     def fault(self, name: str) -> str | None:
         """What is wrong with a table as it lies there; missing where it is what the manifest says. Looked at once.
@@ -140,9 +142,9 @@ class ResultFolder:
         if fault := self.fault(name):
             raise TableError(fault, where=str(self.path(name)))
 
-    def _noted(self, name: str, read: Callable[[], ValuesHash]) -> None:
+    def _noted(self, name: str, now: ValuesHash) -> None:
         """Keep what is to be said of a table whose values were read. Raises ``TableError``."""
-        said, now = self.manifest["tables"][name], read()
+        said = self.manifest["tables"][name]
         fault = None if now.hexdigest() == said["values"] else "its values are not those that the manifest vouches for"
         if now.rows != said["rows"]:
             fault = f"has {now.rows:,} rows, and the manifest says {said['rows']:,}"
@@ -261,9 +263,13 @@ def open_run(folder: str | Path) -> Run:
     >>> sim.open_run(folder)
     Run('hello', seed 1: Tables(clients: 60 x 29, sessions: 240 x 74, assessments: 120 x 12, exchanges: 120 x 72))
     """
-    found = opened(folder)
+    return run_of(opened(folder))
+
+
+def run_of(found: ResultFolder) -> Run:
+    """The run that an opened folder holds. Raises ``StoreError``."""
     if found.is_batch:
-        raise StoreError("holds a batch, not a single run; read it with sim.open_batch", where=str(folder))
+        raise StoreError("holds a batch, not a single run; read it with sim.open_batch", where=str(found.folder))
     scenario = scenario_of(found)
     tables: dict[str, Any] = {}
     for name in found.tables:
