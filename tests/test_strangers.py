@@ -409,7 +409,7 @@ def test_an_edited_manifest_is_noticed_by_whoever_shows_its_numbers(place: Path,
             for look, do in looked_at(folder, tmp_path / "csv", 1).items():
                 end, message = told(do)
                 assert end == "said" and str(folder / "manifest.json") in message, (key, look, end, message)
-                if name == "batch" and key in ("seed", "scenario", "lock"):
+                if name == "batch" and key in ("seed", "scenario", "sources", "lock"):
                     assert f"says of {key} {value!r}, and ledger.jsonl {said[key]!r}" in message
                 else:
                     assert "was changed after it was written" in message
