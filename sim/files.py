@@ -7,9 +7,13 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import errno
+import fcntl
+import glob
 import os
 import secrets
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator
 from io import FileIO
@@ -17,6 +21,9 @@ from pathlib import Path
 from typing import TextIO
 
 from sim.errors import StoreError
+
+#: Where the tables of a batch are put together, inside its folder.
+MAKING = ".making"
 
 
 def expanded(path: str | Path) -> Path:
@@ -107,9 +114,32 @@ def folder_at(path: Path) -> Path:
     return path
 
 
+def _plain(path: str, flags: int) -> int:
+    """Opens (for ``open``) files and folders only: a pipe or a device could be waited for, or read, without end."""
+    handle = os.open(path, flags | os.O_NONBLOCK, 0o666)
+    kind = os.fstat(handle).st_mode
+    if not (stat.S_ISREG(kind) or stat.S_ISDIR(kind)):
+        os.close(handle)
+        raise OSError(errno.EINVAL, "is a pipe or a device, not a file", path)
+    return handle
+
+
+def read_plain(path: Path) -> bytes:
+    """What is in a file that somebody else may have made. Raises ``OSError``, for a pipe or a device too."""
+    with open(path, "rb", opener=_plain) as file:
+        return file.read()
+
+
+def reading_plain(path: Path) -> FileIO:
+    """The same file, open and unbuffered. Raises ``OSError``."""
+    return open(path, "rb", buffering=0, opener=_plain)
+
+
 def appending(path: Path) -> FileIO:
-    """A file to read and to append to, unbuffered, made where it is not there."""
-    return path.open("a+b", buffering=0)
+    """A file to read and to append to, unbuffered, made where it is not there. Raises ``OSError``, for a link too."""
+    if path.is_symlink():
+        raise OSError(errno.ELOOP, "is a link; what is written must lie in its folder", str(path))
+    return open(path, "a+b", buffering=0, opener=lambda name, flags: _plain(name, flags | os.O_NOFOLLOW))
 
 
 def append(file: FileIO, text: str) -> None:
@@ -148,16 +178,58 @@ def removed(folder: Path) -> None:
 
 
 def leftovers(folder: Path) -> list[Path]:
-    """What a process that was killed while it wrote into a folder has left there: half-made files and folders, no results."""
-    return sorted(path for left in (".making", ".new-*", ".*.partial", "*/.*.partial") for path in folder.glob(left))
+    """What a process that was killed while it wrote into a folder has left there, or beside it: half-made, no results.
+
+    What another process is making now is left out.
+    """
+    inside = [path for left in (MAKING, ".new-*", ".*.partial", "*/.*.partial") for path in folder.glob(left)]
+    inside = [path for path in inside if path.parent == folder or not path.parent.is_symlink()]
+    return sorted(path for path in (*inside, *_partials(folder)) if not _in_use(path))
+
+
+def _partials(folder: Path) -> list[Path]:
+    """Half-made siblings of a folder (``whole``)."""
+    folder = folder.absolute()
+    return list(folder.parent.glob(f".{glob.escape(folder.name)}.partial-*"))
+
+
+def _in_hand(folder: Path, wait: bool = True) -> int | None:
+    """Lock a folder that is being made until the handle is closed, so that nobody takes it for a leftover.
+
+    Missing where it is gone, where another has it (and nobody is to ``wait``), or where there are no locks.
+    """
+    try:
+        handle = os.open(folder, os.O_RDONLY | os.O_NOFOLLOW | os.O_DIRECTORY)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except OSError:
+        os.close(handle)
+        return None
+    return handle
+
+
+def _in_use(path: Path) -> bool:
+    """Whether somebody has a half-made folder in hand."""
+    if path.is_symlink() or not path.is_dir():
+        return False
+    handle = _in_hand(path, wait=False)
+    if handle is not None:
+        os.close(handle)
+    return handle is None
 
 
 def tidied(folder: Path) -> None:
     """Remove these. Only for who knows that nobody is writing there."""
     for path in leftovers(folder):
-        removed(path)
-        with contextlib.suppress(OSError):
-            path.unlink(missing_ok=True)
+        _gone(path)
+
+
+def _gone(path: Path) -> None:
+    removed(path)
+    with contextlib.suppress(OSError):
+        path.unlink(missing_ok=True)
 
 
 def moved_aside(folder: Path) -> Path:
@@ -196,12 +268,15 @@ def whole(folder: Path) -> Iterator[Path]:
         raise StoreError(f"{folder}: {what}", valid="name another folder")
     for left in (2, 1, 0):
         folder_at(folder.parent)
+        for unused in (path for path in _partials(folder) if not _in_use(path)):
+            _gone(unused)
         try:
             partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}.partial-", dir=folder.parent))
             break
         except OSError as e:
             if not (left and isinstance(e, FileNotFoundError)):  # else another process has just removed it (``writable``)
                 raise StoreError(f"{folder}: cannot be written ({e.strerror or e})") from e
+    handle = _in_hand(partial)
     try:
         yield partial
         partial.chmod(0o755)
@@ -213,6 +288,8 @@ def whole(folder: Path) -> Iterator[Path]:
         raise StoreError(f"{folder}: could not be written whole ({e.strerror or e}); nothing was kept") from e
     finally:
         removed(partial)
+        if handle is not None:
+            os.close(handle)
 
 
 def writable(folder: Path) -> None:
@@ -238,12 +315,28 @@ def replacing(folder: Path) -> Iterator[Path]:
 
     All of them are there first, so that a full disk leaves what was there whole; what has other names stays.
     """
+    tidied(folder)
     with temporary(".new-", folder) as beside:
-        yield beside
+        handle = _in_hand(beside)
+        try:
+            yield beside
+        finally:
+            if handle is not None:
+                os.close(handle)
         places = {made: folder / made.relative_to(beside) for made in sorted(beside.rglob("*")) if made.is_file()}
         for place in places.values():
+            must_be_no_link(place.parent, folder)
             folder_at(place.parent)
             if place.is_dir():
                 raise StoreError("cannot be written (a folder of that name is there)", where=str(place))
         for made, place in places.items():
             os.replace(made, place)
+
+
+def must_be_no_link(path: Path, folder: Path) -> None:
+    """Raise ``StoreError`` where a folder inside another is a link, so that what is written there would land elsewhere."""
+    for part in (path, *path.parents):
+        if part == folder:
+            return
+        if part.is_symlink():
+            raise StoreError(f"is a link, and nothing is written outside {folder}", where=str(part), valid="remove the link")

@@ -33,6 +33,8 @@ from sim.folders.compare import compare_folders
 from sim.folders.replay import failures_of
 from sim.storage import ledger, store
 from sim.storage import reading as result_folder
+from sim.storage.added import run_files
+from sim.storage.schema import manifest_text
 from sim.storage.store import values_hash
 from sim.therapy.clinic.matching import MATCHING
 from sim.therapy.model import Model
@@ -116,6 +118,10 @@ def attune(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captu
     return call
 
 
+#: What a manifest may say of a table.
+SAID = {"rows": 1, "columns": [], "values": "abcd"}
+
+
 def copied(place: Path, name: str, to: Path) -> Path:
     """A copy of a folder, to be spoilt."""
     return Path(shutil.copytree(place / name, to))
@@ -132,7 +138,7 @@ def edited(folder: Path, table: str, column: str, row: int, *, vouched: bool) ->
     if vouched:
         manifest = json.loads((folder / "manifest.json").read_text())
         manifest["tables"][table]["values"] = values_hash(pq.read_table(path).to_pandas())
-        (folder / "manifest.json").write_text(json.dumps(manifest))
+        (folder / "manifest.json").write_text(manifest_text(manifest))
 
 
 # -------------------------------------------------------------------------------------------------------------- verify
@@ -140,7 +146,9 @@ def edited(folder: Path, table: str, column: str, row: int, *, vouched: bool) ->
 
 @pytest.mark.parametrize("name", ["batch", "run", "clinic", "clinic-run"])
 def test_what_was_simulated_verifies(place: Path, name: str) -> None:
-    """Every hash agrees, and every task simulated again gives the same rows; the files that came with --with are used again."""
+    """Every hash agrees, and every task simulated again gives the same rows, where the files it was run with are named."""
+    if name == "clinic":
+        run_files([place / "clinic" / "with" / "rules.py"])
     found = verify.verified(place / name, sample=1000)
     assert found.well and not found.not_sampled
     assert found.hashed == list(result_folder.opened(place / name).tables)
@@ -205,7 +213,7 @@ def test_another_version_is_said_and_not_mistaken_for_a_fault(attune: Any, place
     folder = copied(place, "run", tmp_path / "older")
     manifest = json.loads((folder / "manifest.json").read_text())
     older = {**manifest, "sources": "other", "versions": {**manifest["versions"], "numpy": "0.1"}}
-    (folder / "manifest.json").write_text(json.dumps(older))
+    (folder / "manifest.json").write_text(manifest_text(older))
     code, out, _ = attune("verify", folder)
     assert code == 0 and "nothing was simulated again: the program's sources have changed; versions: numpy 0.1 ->" in out
     code, out, _ = attune("verify", folder, "--force", "--seed", 1)
@@ -238,7 +246,8 @@ def test_a_failure_that_is_gone_or_new_is_a_difference(place: Path, tmp_path: Pa
     pq.write_table(table.set_column(table.schema.names.index("error"), field, others), folder / "failures.parquet")
     manifest = json.loads((folder / "manifest.json").read_text())
     manifest["tables"]["failures"]["values"] = values_hash(pq.read_table(folder / "failures.parquet").to_pandas())
-    (folder / "manifest.json").write_text(json.dumps(manifest))
+    (folder / "manifest.json").write_text(manifest_text(manifest))
+    run_files([folder / "with" / "rules.py"])
     said = [one.what for one in verify.verified(folder, sample=1000).differs]
     assert any("failed then (ValueError: other) and does not fail so now" in what for what in said)
     assert any("fails now (MatchingError" in what for what in said)
@@ -307,7 +316,7 @@ def test_a_label_that_is_missing_is_missing(place: Path, tmp_path: Path) -> None
     assert not (tmp_path / "refused").exists()
     manifest = json.loads((folder / "manifest.json").read_text())
     manifest["tables"]["clients"]["values"] = values_hash(pq.read_table(folder / "clients.parquet").to_pandas())
-    (folder / "manifest.json").write_text(json.dumps(manifest))
+    (folder / "manifest.json").write_text(manifest_text(manifest))
     again = pd.read_csv(export(folder, "csv", tmp_path / "c", ["clients"]) / "clients.csv")
     assert again["ending"].isna().to_list()[:3] == [False, True, False]
     with netCDF4.Dataset(export(folder, "netcdf", tmp_path / "n", ["clients"]) / "clients.nc") as data:
@@ -764,16 +773,28 @@ def test_store_errors_are_what_python_sees(place: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"seed": "one"}, "seed: Input should be a valid integer"),
-        ({"tables": {"points": {"rows": 1, "columns": [], "values": 3}}}, "tables.points.values: Input should be a valid string"),
+        ({"seed": "one"}, "seed: must be a whole number, not 'one'"),
+        ({"seed": -1}, "seed: must be 0 or more, not -1"),
+        ({"replicates": "many"}, "replicates: must be a whole number, not 'many'"),
+        ({"tables": {"points": {"rows": 1, "columns": [], "values": 3}}}, "tables.points.values: must be text, not 3"),
+        ({"tables": {"points": {"rows": 1, "columns": [5], "values": "a"}}}, "tables.points.columns[0]: must be text, not 5"),
         (
             {"tables": {"points": {"rows": "x", "columns": [], "values": ""}}},
-            "tables.points.rows: Input should be a valid integer",
+            "tables.points.rows: must be a whole number, not 'x'",
         ),
-        ({"tables": []}, "tables: Input should be a valid dictionary"),
-        ({"versions": {"attune": 2}}, "versions.attune: Input should be a valid string"),
-        ({"files": ["rules.py"]}, "files: Input should be a valid dictionary"),
-        ({"kind": "something"}, "kind: Input should be 'batch'"),
+        (
+            {"tables": {"points": {"rows": 1, "columns": [], "values": "../x"}}},
+            "tables.points.values: must be a hash, not '../x'",
+        ),
+        ({"tables": {"../../notes": SAID, "points": SAID, "summaries": SAID}}, "tables: a batch has no table '../../notes'"),
+        ({"tables": {"points": SAID}}, "tables.summaries: is missing"),
+        ({"tables": []}, "tables: must be a mapping, not []"),
+        ({"versions": {"attune": 2}}, "versions.attune: must be text, not 2"),
+        ({"files": ["rules.py"]}, "files: must be a mapping, not ['rules.py']"),
+        ({"files": {"../rules.py": "abcd"}}, "files.../rules.py: must be the name of a file, not '../rules.py'"),
+        ({"kind": "something"}, "kind: must be 'batch', not 'something'"),
+        ({"resolved_scenario": 5}, "resolved_scenario: must be a mapping, not 5"),
+        ({"policies": {"x": {"meaning": "m", "parameters": [], "adds": {}, "source": ""}}}, "policies.x.parameters: must be a"),
     ],
 )
 def test_a_manifest_of_wrong_types_is_one_message(
@@ -783,7 +804,7 @@ def test_a_manifest_of_wrong_types_is_one_message(
     folder = copied(place, "batch", tmp_path / "odd")
     path = folder / "manifest.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
-    for command, *more in (("verify",), ("export", "--to", "csv"), ("compare", folder), ("report",), ("status",)):
+    for command, *more in (("verify",), ("export", "--to", "csv"), ("compare", folder), ("report",), ("status",), ("replay",)):
         code, out, err = attune(command, folder, *more)
         assert code == 2 and out == "" and err.startswith(f"attune: {path}: is no manifest of results (")
         assert said in err and err.count("\n") == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import json
 import re
 from functools import lru_cache
 from html.parser import HTMLParser
@@ -30,6 +31,7 @@ from sim.report.words import caveats as doubts
 from sim.scenario.scenario import Scenario
 from sim.simulation.tables import Run
 from sim.storage import store
+from sim.storage.schema import manifest_text
 from sim.theory.claims import claims, claims_of, sources
 from sim.theory.parameters import LEVELS, OF_ATTACHMENT, PARAMETERS
 from sim.theory.triangle import CORNERS
@@ -314,7 +316,8 @@ def test_origin_is_that_of_the_manifest_and_of_no_other(folder: Path, tmp_path: 
     for place in (folder, folder / "beside"):
         assert report.origin(a_run(), place)["id"] == store.run_id(a_run().scenario, 2)
     text = (folder / "manifest.json").read_text(encoding="utf-8")
-    (tmp_path / "manifest.json").write_text(text.replace('"attune": "', '"attune": "9.'), encoding="utf-8")
+    older = manifest_text({**(said := json.loads(text)), "versions": {**said["versions"], "attune": "9.0"}})
+    (tmp_path / "manifest.json").write_text(older, encoding="utf-8")
     assert report.origin(a_run(), tmp_path)["version"].startswith("9.")  # made by another version: the manifest's counts
     assert report.origin(crossed_run(), tmp_path)["version"] == sim.__version__  # somebody else's manifest
 

@@ -24,13 +24,14 @@ from sim.batch.resume import failing_in, failures_in, finished_parts, part_of, r
 from sim.catalogue.columns import SOME_WHOLE, columns_of
 from sim.catalogue.measures import known_measures
 from sim.errors import StoreError
-from sim.files import folder_at, put_in_place, removed, synced, write_here
+from sim.files import MAKING, folder_at, must_be_no_link, put_in_place, removed, synced, write_here
 from sim.measures.outcomes import sd_of, together
 from sim.scenario.points import table_of, told
 from sim.simulation.tidy import labels_of
 from sim.storage import added as added_here
 from sim.storage import ledger as ledgers
 from sim.storage.names import MANIFEST, SCENARIO
+from sim.storage.schema import manifest_text
 from sim.storage.store import SYNTHETIC, write_table
 
 _LABEL = pa.dictionary(pa.int32(), pa.string())
@@ -51,14 +52,15 @@ def assembled(plan: Plan, folder: Path, ledger: ledgers.Ledger, target: Sequence
     done = tasks_in(lines)
     if any(key not in done for p, replicates in enumerate(target) for key in plan.tasks(p, 0, replicates)):
         return False
-    making = folder / ".making"
+    making = folder / MAKING
+    must_be_no_link(making, folder)
     try:
         with failing_in(folder, "the tables could not be written", "; all chunks are kept, the same command writes them"):
             removed(making)
             folder_at(making)
             tables = _tables(plan, folder, lines, target, making)
             write_here(making / SCENARIO, plan.scenario.to_yaml())  # whatever has become of the one that was written first
-            write_here(making / MANIFEST, json.dumps(_manifest(plan, ledger, tables), indent=2) + "\n")
+            write_here(making / MANIFEST, manifest_text(_manifest(plan, ledger, tables)))
             synced(making)
             for path in sorted(making.iterdir(), key=lambda path: path.name == MANIFEST):
                 if path.name == MANIFEST:
@@ -177,6 +179,7 @@ def _manifest(plan: Plan, ledger: ledgers.Ledger, tables: Mapping[str, Any]) -> 
         "question": plan.scenario.question,
         "seed": plan.seed,
         "points": len(plan.points),
+        "tasks": len(tasks_in(ledger.lines)),
         "factors": {name: list(levels)[:20] for name, levels in factors.items()},  # the first twenty
         "random_numbers": plan.batch.random_numbers,
         "replicates": plan.scenario.replicates if until is None else until.model_dump(),

@@ -8,8 +8,9 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from sim.files import appending, write_over
+from sim.files import appending, read_plain, write_over
 from sim.storage.names import CHUNKS, LOG, PROGRESS
+from sim.storage.schema import ProgressSaid, checked, parsed
 
 #: Seconds between two lines of the progress log.
 TOLD_EVERY = 15.0
@@ -72,8 +73,8 @@ def note(folder: Path, progress: Progress) -> None:
 def noted(folder: Path) -> Progress | None:
     """What a batch noted last; missing where it has noted nothing (or nothing that can be read)."""
     try:
-        return Progress(**json.loads((folder / CHUNKS / PROGRESS).read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
+        return Progress(**checked(ProgressSaid, parsed(read_plain(folder / CHUNKS / PROGRESS))))
+    except (OSError, ValueError, TypeError):  # the last: there is more than that
         return None
 
 

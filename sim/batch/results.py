@@ -16,7 +16,6 @@ from sim.measures.intervals import differences, half_width, standard_error
 from sim.scenario.points import Point, points_of, scenario_at
 from sim.scenario.scenario import Scenario
 from sim.screen import html_table
-from sim.storage.added import added_files
 from sim.storage.reading import ResultFolder, opened, scenario_of
 
 #: What one value of a summary is known by beside its replicate.
@@ -135,7 +134,6 @@ def open_batch(folder: str | Path) -> BatchResults:
     found = opened(folder)
     if not found.is_batch:
         raise StoreError("holds a single run, not a batch; read it with sim.open_run", where=str(folder))
-    added_files(found.folder, found.manifest.get("files", {}))
     scenario = scenario_of(found)
     if missing := [name for name in found.tables if not found.path(name).is_file()]:
         raise StoreError(f"{found.folder}: no whole batch here ({missing[0]}.parquet is missing)")

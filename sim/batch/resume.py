@@ -16,11 +16,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from sim.batch.chunk import Done, Failure, Key
+from sim.batch.chunk import SUMMARIES, Done, Failure, Key
 from sim.batch.plan import Plan
 from sim.batch.progress import log
+from sim.declared.values import shown
 from sim.errors import BatchChanged, StoreError
-from sim.files import folder_at, moved_aside, removed, synced, tidied, write_over
+from sim.files import folder_at, moved_aside, must_be_no_link, read_plain, removed, synced, tidied, write_over
 from sim.storage import ledger as ledgers
 from sim.storage.names import ADDED, CHUNKS, LEDGER, MANIFEST, SCENARIO
 from sim.storage.reading import opened
@@ -103,27 +104,51 @@ def begun(
                     tell(f"begun again; what was there is in {moved_aside(folder)}")
             elif not (folder / LEDGER).exists():
                 if (folder / MANIFEST).exists() and opened(folder).is_batch:
-                    raise _without_ledger(folder, "missing")
+                    raise ledgers.without(folder)
                 raise StoreError(f"{folder}: already exists, is not empty and holds no batch; name another folder")
         folder_at(folder)
     with ledgers.held(folder) as ledger:  # made first: whatever is stopped from here on can be gone on with
         with failing_in(folder):
+            for inside in (CHUNKS, ADDED):
+                must_be_no_link(folder / inside, folder)
             tidied(folder)
             finished = (folder / MANIFEST).exists()
             if finished and not ledger.lines:
-                raise _without_ledger(folder, "empty")
+                raise ledgers.without(folder, "empty")
             if not finished:
                 folder_at(folder / CHUNKS)
             if ledger.lines:
                 _compared(folder, ledger, plan.identity, force)
+                of_plan(folder, ledger, plan)
+                _restored(folder, plan)
             else:
                 _begun_now(folder, ledger, plan)
         yield ledger
 
 
-def _without_ledger(folder: Path, how: str) -> StoreError:
-    return StoreError(f"{folder}: holds a finished batch, but its {LEDGER} is {how}; restore it, name another folder (--out), "
-                      "or start again (--restart; what is there is moved aside)")  # fmt: skip
+def _restored(folder: Path, plan: Plan) -> None:
+    """The scenario of a batch that goes on, written anew where its file is gone or says something else."""
+    text = plan.scenario.to_yaml()
+    with contextlib.suppress(OSError):
+        if read_plain(folder / SCENARIO) == text.encode():
+            return
+    write_over(folder / SCENARIO, text)
+
+
+def of_plan(folder: Path, ledger: ledgers.Ledger, plan: Plan) -> None:
+    """Raise ``StoreError`` where a ledger names a task or an arm that its batch does not have."""
+    at = "is no ledger of this batch"
+    tables = {SUMMARIES, *plan.batch.keep}
+    for i, line in enumerate(ledger.lines, 1):
+        if "tasks" in line and (not line["tasks"] or set(line["files"]) != tables):
+            said = f"{at}: a chunk has tasks, and parts of {', '.join(sorted(tables))}"
+            raise StoreError(said, where=f"{folder / LEDGER}:{i}")
+        for point, _, block in (*line.get("tasks", ()), *((f["point"], 0, f["block"]) for f in line.get("failures", ()))):
+            if point >= len(plan.points) or block >= plan.blocks[point]:
+                raise StoreError(f"{at}: it has no point {point} with a block {block}", where=f"{folder / LEDGER}:{i}")
+        for failure in line.get("failures", ()):
+            if failure["arm"] not in plan.arms:
+                raise StoreError(f"{at}: it has no arm {shown(failure['arm'])}", where=f"{folder / LEDGER}:{i}")
 
 
 def _begun_now(folder: Path, ledger: ledgers.Ledger, plan: Plan) -> None:
@@ -183,25 +208,14 @@ def part_of(folder: Path, table: str, said: Mapping[str, Any]) -> Path:
     return folder / CHUNKS / f"{said['hash']}.{table}.parquet"
 
 
-def standing(lines: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """The lines of a ledger that name finished tasks, without those of which a later line names a task again."""
-    found, seen = [], set[Key]()
-    for line in reversed([line for line in lines if "tasks" in line]):
-        tasks = {Key(*task) for task in line["tasks"]}
-        if seen.isdisjoint(tasks):
-            found.append(line)
-            seen |= tasks
-    return found[::-1]
-
-
 def tasks_in(lines: Iterable[Mapping[str, Any]]) -> set[Key]:
     """The tasks that are finished by these lines of a ledger."""
-    return {Key(*task) for line in standing(lines) for task in line["tasks"]}
+    return {Key(*task) for line in ledgers.standing(lines) for task in line["tasks"]}
 
 
 def failures_in(lines: Iterable[Mapping[str, Any]]) -> list[Failure]:
     """The failures that lines of a ledger tell of, in the order of tasks and arms."""
-    found = [Failure(**told) for line in standing(lines) for told in line["failures"]]
+    found = [Failure(**told) for line in ledgers.standing(lines) for told in line["failures"]]
     return sorted(found, key=lambda f: (f.point, f.replicate, f.block, f.arm))
 
 
@@ -214,14 +228,14 @@ def finished_parts(
         for table, said in line.get("files", {}).items():
             path = part_of(folder, table, said)
             try:
-                if path.stat().st_size != said["bytes"] or _hash(path.read_bytes()) != said["hash"]:
+                if path.stat().st_size != said["bytes"] or _hash(read_plain(path)) != said["hash"]:
                     raise OSError("its content is not what was written")
             except OSError as e:
                 tell(f"{path.name}: is damaged ({e.strerror or e}); its tasks are simulated again, where that is not done yet")
                 break
         else:
             good.append(line)
-    return standing(good)
+    return ledgers.standing(good)
 
 
 def rows_in_order(folder: Path, lines: Iterable[Mapping[str, Any]], table: str) -> Iterator[pa.Table]:

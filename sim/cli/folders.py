@@ -30,7 +30,7 @@ from sim.storage.store import SYNTHETIC
 #: Rows of a comparison that are printed; a file has all.
 MOST_ROWS = 60
 _FOLDER = typer.Argument(help="A result folder, of a run or a batch.")
-_WITH = typer.Option("--with", help="Python file that was given to attune run; a batch keeps its own copies.")
+_WITH = typer.Option("--with", help="Python file that was given to attune run; what a folder keeps is run only where named.")
 _SAMPLE = typer.Option(min=0, max=100_000, help="Parts to simulate again and compare row by row; 0: hashes only.")
 _CHOSEN = typer.Option(min=0, max=2**63 - 1, help="Chooses the sample; default: by chance, and printed.")
 _OUT = typer.Option(help="Folder that is not there yet; default: beside the other, with the format in its name.")

@@ -16,6 +16,7 @@ from sim.cli.printed import listing
 from sim.cli.scenarios import loaded
 from sim.errors import ReportFailed, StoreError, UsageError
 from sim.files import replacing, tidied, writable
+from sim.folders.reopened import scenario_written_anew
 from sim.report.words import answer
 from sim.runs import run as runs
 from sim.scenario.scenario import Scenario
@@ -50,6 +51,8 @@ def run(
     point: Annotated[int | None, _POINT] = None,
 ) -> None:
     """Run a scenario: tables, a report, and the answer printed. The same command goes on with an unfinished batch."""
+    if scenario_written_anew(scenario):
+        screen.note(f"{scenario} was gone and is written anew from the ledger beside it.")
     wanted, seed = loaded(scenario, with_files, point, seed)
     if batch or cluster is not None or wanted.batch is not None:
         run_in(
@@ -130,10 +133,12 @@ def report(
     from sim.report.pages.batch import write_batch_report
 
     run_files(with_files)
-    if opened(folder).is_batch:
-        screen.say(f"Report: {write_batch_report(open_batch(folder))}")
-        return
-    _reported(open_run(folder), folder)
+    found = (open_batch if opened(folder).is_batch else open_run)(folder)
+    with tables_kept(folder, folder):
+        if isinstance(found, Run):
+            _reported(found, folder)
+        else:
+            write_batch_report(found)
     screen.say(f"Report: {folder / 'report.html'}")
 
 

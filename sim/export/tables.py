@@ -48,8 +48,6 @@ def export(
                 path = making / f"{name}.{FORMATS[to]}"
                 progress(path.name)
                 try:
-                    if (said := found.fault(name)) is not None:
-                        raise TableError(said, where=str(found.path(name)))
                     (_csv if to == "csv" else netcdf.written)(found, name, path)
                 except TableError as e:
                     unreadable.append(e)

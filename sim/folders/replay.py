@@ -27,7 +27,7 @@ class Failed:
 def failures_of(folder: str | Path) -> list[Failed]:
     """What failed so far in a batch, finished or not, numbered by its place. Raises ``StoreError``."""
     found, every = reopened(folder), []
-    foreign = found.foreign
+    foreign = found.own_model or (found.foreign and not found.files)
     for failure in failures_in(found.ledger.lines):
         point = found.plan.points[failure.point]
         seed = seed_at(found.plan.seed, found.plan.batch.random_numbers, point.changes)

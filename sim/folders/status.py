@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shlex
-from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,14 +13,14 @@ from typing import Any
 from sim.batch.progress import noted
 from sim.batch.resume import failures_in, tasks_in
 from sim.errors import StoreError
-from sim.files import leftovers
+from sim.files import leftovers, reading_plain
 from sim.folders.reopened import run_command
 from sim.storage import ledger as ledgers
 from sim.storage.names import LEDGER, LOG, MANIFEST, RUN_LOG
 from sim.storage.reading import is_folder, opened
 
-#: Lines of the log that are shown.
-LINES = 6
+#: Lines of the log that are shown, and bytes at its end that are looked at for them.
+LINES, _END = 6, 10_000
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def status(folder: str | Path) -> Status:
 def _of_run(folder: Path) -> Status:
     found = opened(folder)
     name = shlex.quote(str(folder))
-    next_step = f"restore its {LEDGER}, which is missing" if found.is_batch else f"attune report {name}"
+    next_step = f"restore its {LEDGER}, which is missing, or run it again" if found.is_batch else f"attune report {name}"
     return Status(
         str(folder), "batch" if found.is_batch else "run", "finished", next_step,
         (f"attune verify {name}", f"attune export {name} --to csv"), found.manifest["scenario"], found.seed,
@@ -102,15 +102,17 @@ def _of_batch(folder: Path) -> Status:
 def _tail(path: Path) -> tuple[str, ...]:
     """The last lines of a log, as far as it can be read."""
     try:
-        with path.open(encoding="utf-8", errors="replace") as log:
-            return tuple(line.rstrip("\n") for line in deque(log, LINES))
+        with reading_plain(path) as log:
+            log.seek(-min(_END, log.seek(0, os.SEEK_END)), os.SEEK_CUR)
+            lines = log.read(_END).decode("utf-8", errors="replace").splitlines()
+            return tuple(lines[-LINES:])
     except OSError:
         return ()
 
 
 def left_in(folder: Path) -> tuple[str, ...]:
     """What a process that was killed has left half-made in a folder, by its place there."""
-    return tuple(path.relative_to(folder).as_posix() for path in leftovers(folder))
+    return tuple(Path(os.path.relpath(path, folder)).as_posix() for path in leftovers(folder))
 
 
 def size_of(folder: Path) -> int:
@@ -129,9 +131,11 @@ def command_of(folder: Path, begun: Mapping[str, Any]) -> str:
     batch = begun["spec"].get("batch")
     if batch is None:
         words.append("--batch")
-    if sorted(begun["keep"]) != sorted((batch or {}).get("keep") or ()):
+    batch = batch if isinstance(batch, Mapping) else {}
+    kept = batch.get("keep") or ()
+    if set(begun["keep"]) != set(map(str, kept if isinstance(kept, list) else (kept,))):
         words += [word for name in begun["keep"] for word in ("--keep", name)]
-    if begun.get("on_error", "skip") != (batch or {}).get("on_error", "skip"):
+    if begun.get("on_error", "skip") != batch.get("on_error", "skip"):
         words += ["--on-error", begun["on_error"]]
     return run_command(folder, begun, *words)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shlex
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -25,7 +26,7 @@ from sim.simulation.build import client_numbers
 from sim.simulation.tasks import CHUNK, Task, simulated_part
 from sim.simulation.tidy import frames
 from sim.storage.names import SCENARIO
-from sim.storage.reading import ResultFolder, open_run, opened, scenario_of
+from sim.storage.reading import ResultFolder, opened, run_of, scenario_of
 from sim.storage.store import versions
 from sim.therapy.model import SHIPPED, Model
 
@@ -134,6 +135,12 @@ Parts = Iterator[tuple[str, dict[str, tuple[pd.DataFrame, pd.DataFrame]]]]
 def _of_batch(found: ResultFolder, result: Verified, sample: int, model: Model, progress: Callable[[str], None]) -> Parts:
     again = reopened(found.folder, model)
     plan = again.plan
+    if again.foreign and again.files and not again.own_model:
+        files = " ".join(f"--with {shlex.quote(str(path))}" for path in again.files)
+        result.not_sampled.append(
+            f"nothing was simulated again: that needs the code it was run with, which is run only when it is named: {files}"
+        )
+        return
     if again.foreign:
         own = ", ".join(found.manifest.get("model", {}).get("added", ()))
         raise StoreError(
@@ -157,7 +164,7 @@ def _of_batch(found: ResultFolder, result: Verified, sample: int, model: Model, 
         done.update(tasks)
         where = f"point {point} ({plan.points[point].name}), replicate {replicate}{'' if whole else f', block {key.block}'}"
         progress(f"simulating {where}")
-        made = perform(replace(next(plan.chunks(tasks, len(tasks))), on_error="skip", added=()))  # what is added is here
+        made = perform(replace(next(plan.chunks(tasks, len(tasks))), on_error="skip"))
         _compare_failures(found, result, tasks, made.failures, where)
         here = scenario_at(plan.scenario, plan.points[point].changes)
         clients = np.concatenate([task_of(here, arm, task).clients for task in tasks for arm in here.arms])
@@ -212,7 +219,7 @@ def _compare_failures(found: ResultFolder, result: Verified, tasks: Sequence[Key
 
 
 def _of_run(found: ResultFolder, result: Verified, sample: int, model: Model, progress: Callable[[str], None]) -> Parts:
-    run = open_run(found.folder)
+    run = run_of(found)
     if dict(run.made_with) != model.own:
         result.not_sampled.append(
             "nothing was simulated again: it was run on a model of its own; from Python: verified(folder, model=mine)"

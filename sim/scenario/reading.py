@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime
 import io
 import math
+import re
 import unicodedata
 import warnings
 from collections.abc import Mapping, Sequence
@@ -31,6 +32,8 @@ from sim.files import expanded
 from sim.naming import nearest
 
 MOST_BYTES = 1_000_000
+#: Lists and mappings inside each other; ours have about ten.
+DEEPEST = 100
 MOST_ENTRIES = 100_000
 MOST_LEVELS = 12
 LARGEST = 10**15
@@ -175,10 +178,24 @@ def _text(path: Path) -> str:
     if b"\0" in data:
         raise ScenarioError(f"{path}: is not a text file; a scenario is YAML text in UTF-8")
     try:
-        return data.decode("utf-8-sig")
+        text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data[: error.start].count(b"\n") + 1
         raise ScenarioError(f"{path}:{line}: is not UTF-8 text; save the file as UTF-8") from None
+    if (found := _too_deep(text)) is not None:
+        line = text.count("\n", 0, found) + 1
+        raise ScenarioError(f"{path}:{line}: is nested too deeply for a scenario")
+    return text
+
+
+def _too_deep(text: str) -> int | None:
+    """Where more brackets are open than any scenario has; reading them would take minutes."""
+    depth = 0
+    for bracket in re.finditer(r"[\[\]{}]", text):
+        depth = max(depth + (1 if bracket[0] in "[{" else -1), 0)
+        if depth > DEEPEST:
+            return bracket.start()
+    return None
 
 
 class _Twice(ValueError):

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from sim.errors import AddedError, MatchingError
+from sim.files import read_plain
 from sim.scenario.scenario import Scenario
 from sim.storage.names import ADDED
 from sim.therapy import training
@@ -67,23 +68,19 @@ def _not_here(seen: matching.Seen) -> np.ndarray:
     raise MatchingError("its code is not kept with a run; give the file that adds it (--with FILE)")
 
 
-def added_files(folder: Path, known: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
-    """Run the files that a batch keeps from ``--with``, in their order; their names and texts.
+def kept_files(folder: Path, known: Mapping[str, str]) -> None:
+    """Look whether the files that a batch keeps from ``--with`` are those that it was run with; none of them is run.
 
-    Raises ``AddedError`` for one that is missing, was changed, or fails.
+    Raises ``AddedError`` for one that is missing or was changed.
     """
-    found = []
     for name, digest in known.items():
-        path = folder / ADDED / Path(name).name
+        path = folder / ADDED / name
         try:
-            text = path.read_text(encoding="utf-8")
+            data = read_plain(path)
         except (OSError, ValueError) as e:
             raise AddedError(f"{path}: cannot be read ({getattr(e, 'strerror', None) or e}); the batch was run with it") from e
-        if hashlib.blake2b(text.encode(), digest_size=8).hexdigest() != digest:
+        if hashlib.blake2b(data, digest_size=8).hexdigest() != digest:
             raise AddedError(f"{path}: was changed after the batch was begun; restore it")
-        found.append((name, text))
-        _run(path)
-    return tuple(found)
 
 
 def run_files(paths: Iterable[Path] | None) -> None:

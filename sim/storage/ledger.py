@@ -13,15 +13,16 @@ import fcntl
 import hashlib
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from io import FileIO
 from pathlib import Path
 from typing import Any
 
 from sim.errors import StoreError
-from sim.files import append, appending
+from sim.files import append, appending, read_plain, reading_plain
 from sim.storage.names import LEDGER, refuse_older
+from sim.storage.schema import LINES, checked, parsed
 
 
 @dataclass
@@ -58,12 +59,17 @@ def _parsed(data: bytes, path: Path) -> tuple[list[dict[str, Any]], str, int]:
     """Lines, the last line's check, and how many bytes of the file are whole lines. Raises ``StoreError``."""
     whole = data[: data.rfind(b"\n") + 1]
     lines, check = [], ""
-    for i, text in enumerate(whole.splitlines(), 1):
+    for i, text in enumerate(whole.split(b"\n")[:-1], 1):
         try:
-            entry = json.loads(text)
-            said = entry.pop("check")
-        except (ValueError, KeyError, AttributeError, TypeError):
-            raise StoreError(f"{path}:{i}: is no line of a ledger; restore the file, or start again (--restart)") from None
+            entry = parsed(text)
+            kind = next((kind for key, kind in LINES.items() if key in entry), None) if isinstance(entry, dict) else None
+            if i == 1 and kind is not None:
+                refuse_older(path.parent, entry.get("begun"))
+            if kind is None or (kind is LINES["begun"]) != (i == 1):
+                raise ValueError("the first says what was begun, and every other one what was done")
+            said = checked(kind, entry).pop("check")
+        except ValueError as e:
+            raise StoreError(f"{path}:{i}: is no line of a ledger ({e}); restore the file, or start again (--restart)") from None
         check = _chained(check, entry)
         if said != check:
             raise StoreError(
@@ -71,7 +77,6 @@ def _parsed(data: bytes, path: Path) -> tuple[list[dict[str, Any]], str, int]:
                 "restore the file, or start again (--restart)"
             )
         lines.append(entry)
-    refuse_older(path.parent, lines[0].get("begun", {}).get("versions", {}) if lines else {})
     return lines, check, len(whole)
 
 
@@ -79,10 +84,27 @@ def read(folder: Path) -> Ledger:
     """The ledger of a batch, to look at. Raises ``StoreError``."""
     path = folder / LEDGER
     try:
-        data = path.read_bytes()
+        data = read_plain(path)
     except OSError as e:
         raise StoreError(f"{folder}: no batch here ({path.name}: {e.strerror or e})") from e
     return Ledger(path, _parsed(data, path)[0])
+
+
+def standing(lines: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The lines of a ledger that name finished tasks, without those of which a later line names a task again."""
+    found, seen = [], set[tuple[int, ...]]()
+    for line in reversed([line for line in lines if "tasks" in line]):
+        tasks = {tuple(task) for task in line["tasks"]}
+        if seen.isdisjoint(tasks):
+            found.append(line)
+            seen |= tasks
+    return found[::-1]
+
+
+def without(folder: Path, how: str = "missing") -> StoreError:
+    """What is said of a finished batch whose ledger is ``missing`` or ``empty``."""
+    return StoreError(f"{folder}: holds a finished batch, but its {LEDGER} is {how}; restore it, or run it again: into another "
+                      "folder (--out), or here (--restart; what is there is moved aside)")  # fmt: skip
 
 
 @contextlib.contextmanager
@@ -134,7 +156,7 @@ def _locked(file: FileIO, folder: Path) -> None:
 def is_held(folder: Path) -> bool:
     """Whether a batch is being run in this folder now."""
     try:
-        with (folder / LEDGER).open("rb") as file:
+        with reading_plain(folder / LEDGER) as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except FileNotFoundError:
         return False

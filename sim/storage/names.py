@@ -17,12 +17,13 @@ RUN_LOG, LOG = "run.log", "progress.log"
 LEDGER, CHUNKS, PROGRESS, ADDED = "ledger.jsonl", "chunks", "progress.json", "with"
 
 
-def refuse_older(folder: Path, versions: Mapping[str, Any]) -> None:
+def refuse_older(folder: Path, said: Any) -> None:
     """Raise ``StoreError`` for a folder of version 0.1, whose columns, measures and parameters have other names.
 
-    ``versions``: those that its manifest, or the first line of its ledger, names.
+    ``said``: its manifest, or what the first line of its ledger says was begun, before anybody has looked what it is.
     """
-    written = str(versions.get("attune", ""))
+    versions = said.get("versions") if isinstance(said, Mapping) else None
+    written = str(versions.get("attune", "")) if isinstance(versions, Mapping) else ""
     if written.startswith(f"{BEFORE}."):
         raise StoreError(
             f"{folder}: was written by Attune {written}, which called columns, measures and parameters otherwise ({TABLE} has "

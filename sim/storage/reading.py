@@ -3,57 +3,26 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, NotRequired
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pydantic import ConfigDict, TypeAdapter, ValidationError
-from typing_extensions import TypedDict
 
+from sim.declared.values import shown
 from sim.errors import StoreError, TableError
-from sim.files import expanded
+from sim.files import expanded, read_plain
 from sim.naming import nearest
 from sim.scenario.scenario import Scenario, load
 from sim.simulation.tables import Run
 from sim.storage import added
+from sim.storage import ledger as ledgers
 from sim.storage.names import LEDGER, MANIFEST, SCENARIO, refuse_older
+from sim.storage.schema import KNOWN, NEEDED, Manifest, check_of, checked, parsed
 from sim.storage.store import ValuesHash
-
-
-class TableSaid(TypedDict):
-    """What a manifest says of a table: its rows, the names of its columns, and the hash of its values."""
-
-    rows: int
-    columns: list[str]
-    values: str
-
-
-class Manifest(TypedDict):
-    """What the manifest of every run and batch says, as far as a program reads it; the rest is for people."""
-
-    __pydantic_config__ = ConfigDict(strict=True, extra="allow")  # type: ignore[misc]
-
-    kind: NotRequired[Literal["batch"]]
-    scenario: str
-    question: str
-    seed: int
-    resolved_scenario: dict[str, Any]
-    versions: dict[str, str]
-    sources: str
-    lock: str
-    arithmetic_fingerprint: str
-    tables: dict[str, TableSaid]
-    model: NotRequired[dict[str, Any]]
-    policies: NotRequired[dict[str, dict[str, Any]]]
-    training: NotRequired[dict[str, dict[str, Any]]]
-    matching: NotRequired[dict[str, str]]
-    random_numbers: NotRequired[Literal["common", "own"]]
-    files: NotRequired[dict[str, str]]
 
 
 @dataclass(frozen=True)
@@ -62,6 +31,8 @@ class ResultFolder:
 
     folder: Path
     manifest: Manifest = field(repr=False)
+    #: What was found of each table that has been looked at.
+    _faults: dict[str, str | None] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def is_batch(self) -> bool:
@@ -96,21 +67,43 @@ class ResultFolder:
         """The file of a table. Raises ``StoreError`` for one that is not there."""
         return self.folder / f"{self.chosen((name,))[0]}.parquet"
 
-    def table(self, name: str, **how: Any) -> pd.DataFrame:
-        """A whole table in memory; ``how`` goes to ``pyarrow.parquet.read_table`` (columns, filters). Raises ``TableError``."""
-        with reading(self.path(name)):
-            return pq.read_table(self.path(name), **how).to_pandas()
+    def table(self, name: str, filters: list[Any] | None = None) -> pd.DataFrame:
+        """A whole table in memory, or the rows that ``filters`` (as of ``pyarrow.parquet.read_table``) let through.
+
+        Raises ``TableError``, also where its values are not those that the manifest vouches for.
+        """
+        if name in self._faults or filters is None:
+            known = name in self._faults
+            if known:
+                self._vouched(name)
+            with reading(self.path(name)):
+                table = pq.read_table(self.path(name), filters=filters).to_pandas()
+                if not known:
+                    self._noted(name, ValuesHash().update(table))
+                return table
+        # What is not looked for is read too, once, since the hash is of all rows.
+        now, found = ValuesHash(), []
+        for group in self._row_groups(name):
+            with reading(self.path(name)):
+                now.update(group.to_pandas())
+                found.append(group.filter(pq.filters_to_expression(filters)))
+        self._noted(name, now)
+        return pa.concat_tables(found).to_pandas()
 
     def file(self, name: str) -> pq.ParquetFile:
-        """The opened file of a table. Raises ``TableError``."""
+        """The opened file of a table, for what it says of its columns. Raises ``TableError``."""
         with reading(self.path(name)):
             return pq.ParquetFile(self.path(name))
 
     def row_groups(self, name: str, columns: list[str] | None = None) -> Iterator[pa.Table]:
         """A table, or some of its columns, row group by row group; of an empty table one piece without rows.
 
-        Raises ``TableError``.
+        Raises ``TableError``, before the first piece also where the values are not those that the manifest vouches for.
         """
+        self._vouched(name)
+        yield from self._row_groups(name, columns)
+
+    def _row_groups(self, name: str, columns: list[str] | None = None) -> Iterator[pa.Table]:
         with reading(self.path(name)), pq.ParquetFile(self.path(name)) as file:
             for i in range(file.num_row_groups):
                 yield file.read_row_group(i, columns)
@@ -119,35 +112,57 @@ class ResultFolder:
                 yield empty if columns is None else empty.select(columns)
 
     def pieces(self, name: str, **how: Any) -> Iterator[pd.DataFrame]:
-        """The same as data frames; ``how`` goes to pyarrow's ``to_pandas``. Raises ``TableError``."""
-        for piece in self.row_groups(name):
+        """The same as data frames; ``how`` goes to pyarrow's ``to_pandas``. Raises ``TableError``.
+
+        The values are compared with the manifest on the way, so that a difference is told behind the last piece.
+        """
+        now = ValuesHash()
+        for piece in self._row_groups(name):
             with reading(self.path(name)):
+                now.update(piece.to_pandas())
                 frame = piece.to_pandas(**how)
             yield frame
+        self._noted(name, now)
 
-    def fault(self, name: str, table: pd.DataFrame | None = None) -> str | None:
-        """What is wrong with a table (as it was read, or as it lies there now); missing where it is what the manifest says.
+    def fault(self, name: str) -> str | None:
+        """What is wrong with a table as it lies there; missing where it is what the manifest says. Looked at once.
 
         It cannot be read, or its values are not those that the manifest vouches for.
         """
-        said, now = self.manifest["tables"][name], ValuesHash()
-        try:
-            for rows in self.pieces(name) if table is None else (table,):
-                now.update(rows)
-        except TableError as e:
-            return e.told
+        if name not in self._faults:
+            try:
+                for _ in self.pieces(name):
+                    pass
+            except TableError as e:
+                self._faults[name] = e.told
+        return self._faults[name]
+
+    def _vouched(self, name: str) -> None:
+        self.path(name)
+        if fault := self.fault(name):
+            raise TableError(fault, where=str(self.path(name)))
+
+    def _noted(self, name: str, now: ValuesHash) -> None:
+        """Keep what is to be said of a table whose values were read. Raises ``TableError``."""
+        said = self.manifest["tables"][name]
+        fault = None if now.hexdigest() == said["values"] else "its values are not those that the manifest vouches for"
         if now.rows != said["rows"]:
-            return f"has {now.rows:,} rows, and the manifest says {said['rows']:,}"
-        return None if now.hexdigest() == said["values"] else "its values are not those that the manifest vouches for"
+            fault = f"has {now.rows:,} rows, and the manifest says {said['rows']:,}"
+        self._faults[name] = fault
+        self._vouched(name)
 
 
 @contextlib.contextmanager
 def reading(path: Path) -> Iterator[None]:
     """Say what goes wrong when a table's file is read. Raises ``TableError``."""
     try:
+        if path.exists() and not path.is_file():
+            raise TableError("is no file", where=str(path))
         yield
     except FileNotFoundError:
         raise TableError("is missing", where=str(path)) from None
+    except StoreError:
+        raise
     except (OSError, pa.ArrowException, ValueError, KeyError, TypeError) as e:  # the last three: what pandas notes of its types
         raise TableError(f"cannot be read ({_short(e)})", where=str(path)) from e
 
@@ -178,18 +193,52 @@ def opened(folder: str | Path) -> ResultFolder:
             raise StoreError(f"{folder}: this batch is not finished (attune status {folder} says how it goes on)")
         raise StoreError(f"{folder}: holds no results ({MANIFEST} is missing); name the folder that attune run wrote")
     try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-        if isinstance(manifest, dict) and isinstance(manifest.get("versions"), dict):
-            refuse_older(folder, manifest["versions"])
-        return ResultFolder(folder, TypeAdapter(Manifest).validate_python(manifest))
-    except ValidationError as e:
-        first = e.errors()[0]
-        what = " ".join((".".join(map(str, first["loc"])) + ":" * bool(first["loc"]), first["msg"])).strip()
-        raise StoreError(f"is no manifest of results ({what})", where=str(path)) from None
-    except (OSError, ValueError) as e:
-        if isinstance(e, StoreError):
-            raise
-        raise StoreError(f"cannot be read ({_short(e)})", where=str(path)) from e
+        manifest = parsed(read_plain(path))
+        refuse_older(folder, manifest)
+        found = ResultFolder(folder, checked(Manifest, manifest))
+        kind = "batch" if found.is_batch else "run"
+        for name in found.tables:
+            if name not in KNOWN[kind]:
+                raise ValueError(f"tables: a {kind} has no table {shown(name)}{nearest(name, KNOWN[kind])}")
+        for name in NEEDED[kind]:
+            if name not in found.tables:
+                raise ValueError(f"tables.{name}: is missing")
+    except ValueError as e:
+        raise StoreError(f"is no manifest of results ({e})", where=str(path)) from None
+    except StoreError:
+        raise
+    except OSError as e:
+        raise StoreError(f"cannot be read ({e.strerror or e})", where=str(path)) from e
+    if found.is_batch:
+        _agrees(found)
+    if manifest["check"] != check_of(manifest):
+        raise StoreError(
+            "was changed after it was written (its check is not that of what it says); restore the file", where=str(path)
+        )
+    return found
+
+
+#: What manifest and ledger of a batch both say, and what each calls it.
+_BOTH = {"resolved_scenario": "spec", "arithmetic_fingerprint": "arithmetic"} | {
+    name: name for name in ("scenario", "seed", "versions", "sources", "lock", "files")
+}
+
+
+def _agrees(found: ResultFolder) -> None:
+    """Raise ``StoreError`` where the manifest and the ledger of a finished batch do not say the same."""
+    path = found.folder / MANIFEST
+    if not (found.folder / LEDGER).exists():
+        return  # told where it is needed
+    ledger = ledgers.read(found.folder)
+    if not ledger.lines:
+        raise ledgers.without(found.folder, "empty")
+    tasks = sum(len(line["tasks"]) for line in ledgers.standing(ledger.lines))
+    both = {here: (found.manifest.get(here), ledger.begun[there]) for here, there in _BOTH.items()}
+    for what, (one, other) in (both | {"tasks": (found.manifest.get("tasks"), tasks)}).items():
+        if one != other:
+            said = f"says of {what} {shown(one)}, and {LEDGER} {shown(other)}"
+            raise StoreError(said, where=str(path), valid="restore the one that was changed")
+    added.kept_files(found.folder, ledger.begun["files"])
 
 
 def scenario_of(found: ResultFolder) -> Scenario:
@@ -197,6 +246,7 @@ def scenario_of(found: ResultFolder) -> Scenario:
     path = found.folder / SCENARIO
     try:
         added.restore(found.manifest)
+        read_plain(path)  # or it could be a pipe, which is waited for
         scenario = load(path, name=found.manifest["scenario"])
     except (OSError, ValueError, KeyError, TypeError) as e:
         raise StoreError(f"cannot be read ({e})", where=str(path)) from e
@@ -213,15 +263,17 @@ def open_run(folder: str | Path) -> Run:
     >>> sim.open_run(folder)
     Run('hello', seed 1: Tables(clients: 60 x 29, sessions: 240 x 74, assessments: 120 x 12, exchanges: 120 x 72))
     """
-    found = opened(folder)
+    return run_of(opened(folder))
+
+
+def run_of(found: ResultFolder) -> Run:
+    """The run that an opened folder holds. Raises ``StoreError``."""
     if found.is_batch:
-        raise StoreError("holds a batch, not a single run; read it with sim.open_batch", where=str(folder))
+        raise StoreError("holds a batch, not a single run; read it with sim.open_batch", where=str(found.folder))
     scenario = scenario_of(found)
     tables: dict[str, Any] = {}
     for name in found.tables:
         tables[name] = found.table(name)
-        if fault := found.fault(name, tables[name]):
-            raise TableError(fault, where=str(found.path(name)))
     for name in ("exchanges", "items"):
         tables.setdefault(name, pd.DataFrame())
     try:

@@ -27,6 +27,7 @@ from sim.scenario.scenario import Scenario
 from sim.simulation.tables import Run
 from sim.storage import added
 from sim.storage.names import MANIFEST, RUN_LOG, SCENARIO
+from sim.storage.schema import manifest_text
 from sim.therapy.model import SHIPPED, Model
 from sim.version import __version__
 
@@ -179,7 +180,7 @@ def save(run: Run, folder: Path, log: list[str] | None = None, report: Callable[
         for name, table in run.tables.items():
             arrow = pa.Table.from_pandas(table, preserve_index=False)
             tables[name] = write_table(partial / f"{name}.parquet", arrow.schema, [arrow], run.seed)
-        write_here(partial / MANIFEST, json.dumps(_manifest(run, tables), indent=2) + "\n")
+        write_here(partial / MANIFEST, manifest_text(_manifest(run, tables)))
         write_here(partial / SCENARIO, run.scenario.to_yaml())
         tables_written = time.perf_counter()
         if report is not None:

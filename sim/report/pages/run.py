@@ -27,6 +27,7 @@ from sim.report.words import answer, basis, captions, caveats, tables, uncertain
 from sim.report.words.basis import Assumption, Involved
 from sim.simulation.tables import Run
 from sim.storage import added
+from sim.storage.reading import opened
 from sim.storage.store import run_id
 from sim.theory.claims import Source, sources
 from sim.version import __version__
@@ -76,11 +77,11 @@ def origin(run: Run, folder: Path) -> dict[str, str]:
     """Id, version and hash of the sources, from the manifest of the run if it lies here or one folder up; else as of now."""
     for place in (folder, folder.parent):
         try:
-            manifest = json.loads((place / "manifest.json").read_text(encoding="utf-8"))
+            manifest = opened(place).manifest
             kept = (manifest["resolved_scenario"], manifest["seed"]) == (json.loads(json.dumps(run.scenario.spec)), run.seed)
             if kept:
                 return {"id": manifest["id"], "version": manifest["versions"]["attune"], "sources": manifest["sources"]}
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, KeyError):
             continue
     return {"id": run_id(run.scenario, run.seed, run.model), "version": __version__, "sources": sources_hash()}
 
