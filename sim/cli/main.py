@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import importlib
 import sys
+import traceback
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -13,7 +15,7 @@ import typer
 from typer.core import TyperGroup
 
 from sim import screen
-from sim.errors import AttuneError
+from sim.errors import AttuneError, Note
 from sim.naming import BEFORE, TABLE, renamed
 from sim.version import __version__
 
@@ -83,17 +85,21 @@ for _name, _help in _listed():
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command; what somebody can put right becomes one line on stderr and the error's exit status."""
+    warnings.showwarning = _noted
+    warnings.simplefilter("always", Note)
     try:
         status = app(args=arguments, prog_name="attune", standalone_mode=False)
         if status == 130:  # how the library tells of Ctrl-C
             raise KeyboardInterrupt
-        sys.exit(status if isinstance(status, int) else 0)
     except typer.TyperException as e:
         e.show()  # type: ignore[attr-defined]
         screen.note(*_hint(e))
         sys.exit(2)
     except AttuneError as e:
         _fail(f"{e.lead}{e}", e.status)
+    except SystemExit as e:  # of code that somebody added: nothing here ends so
+        *_, last = traceback.extract_tb(e.__traceback__)
+        _fail(f"{last.filename}:{last.lineno}: ends the program (SystemExit: {e.code}), which nothing that is added may do", 2)
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(1)
@@ -103,6 +109,15 @@ def main(arguments: list[str] | None = None) -> None:
         _fail("not enough memory for this scenario; use fewer clients, sessions or replicates", 2)
     except KeyboardInterrupt:
         _fail("stopped; nothing is left half-written", 130)
+    sys.exit(status if isinstance(status, int) else 0)
+
+
+def _noted(
+    message: Warning | str, category: type[Warning], filename: str, lineno: int, file: Any = None, line: Any = None
+) -> None:
+    """One line for a note of ours; of other warnings what Python says."""
+    said = f"Note: {message}" if issubclass(category, Note) else warnings.formatwarning(message, category, filename, lineno, line)
+    screen.note(said.rstrip())
 
 
 def _hint(error: Any) -> Iterator[str]:
