@@ -8,6 +8,7 @@ import sys
 import traceback
 import warnings
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -85,7 +86,7 @@ for _name, _help in _listed():
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command; what somebody can put right becomes one line on stderr and the error's exit status."""
-    warnings.showwarning = _noted
+    warnings.showwarning = partial(_noted, set())
     warnings.simplefilter("always", Note)
     try:
         status = app(args=arguments, prog_name="attune", standalone_mode=False)
@@ -112,12 +113,12 @@ def main(arguments: list[str] | None = None) -> None:
     sys.exit(status if isinstance(status, int) else 0)
 
 
-def _noted(
-    message: Warning | str, category: type[Warning], filename: str, lineno: int, file: Any = None, line: Any = None
-) -> None:
-    """One line for a note of ours; of other warnings what Python says."""
-    said = f"Note: {message}" if issubclass(category, Note) else warnings.formatwarning(message, category, filename, lineno, line)
-    screen.note(said.rstrip())
+def _noted(said: set[str], message: Warning | str, category: type[Warning], filename: str, lineno: int, *more: Any) -> None:
+    """One line for a note of ours, unless it was ``said`` before; of other warnings what Python says."""
+    note = f"Note: {message}" if issubclass(category, Note) else warnings.formatwarning(message, category, filename, lineno)
+    if note not in said:
+        said.add(note)
+        screen.note(note.rstrip())
 
 
 def _hint(error: Any) -> Iterator[str]:
