@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 import contextlib
+import html
 import io
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
 
+import pandas as pd
 import pytest
+from fontTools.fontBuilder import FontBuilder
+from fontTools.pens.ttGlyphPen import TTGlyphPen
+from matplotlib import font_manager
+from matplotlib.text import Text
 
 import sim
 from sim import naming, screen
 from sim.cli.main import main
 from sim.errors import AddedError, Note, ScenarioError
+from sim.report import letters
+from sim.report.drawing import image
+from sim.report.pages.run import write_report
 from sim.storage.added import run_files
 from sim.therapy.training import PROGRAMMES
 
@@ -262,6 +274,108 @@ def test_the_terminal_obeys_no_text() -> None:
         screen.note(obeyed)
         screen.show(screen.table(obeyed, [obeyed], [[obeyed]]))
     assert out.getvalue().count(r"a\x1b[31m\x07\u202eb") == 5 and not set("\x1b\x07\u202e") & set(out.getvalue())
+
+
+# in figures, pages and tables
+
+ODD = ["dose [low]", "x_1 $a$ $\\frac{1}", "_hidden", "<script>alert(1)<!--x>", "=1+1", 'a\\b, "c"; d', "{name} %s"]
+
+
+@pytest.fixture(scope="module")
+def odd() -> sim.Run:
+    arms = {name: {"sessions": 2 + i % 2} for i, name in enumerate(ODD)}
+    spec = {"question": "Is <b> $x_1$ [/i]?", "clients_per_arm": 4, "sessions": 2, "arms": arms}
+    return sim.run(sim.from_spec(spec, "odd_$1$"), seed=1)
+
+
+def texts(figure: Any) -> set[str]:
+    return {text.get_text().strip() for text in figure.findobj(Text)}
+
+
+def test_names_in_figures_are_what_they_are(odd: sim.Run) -> None:
+    """No formula, nothing left out of the legend, in the house style and out of it."""
+    figure = sim.plots.alliance_curves(odd)
+    assert set(ODD) <= texts(figure.legends[0])
+    for kind in ("svg", "png"):
+        figure.savefig(io.BytesIO(), format=kind)
+    assert not any(text.get_parse_math() or text.get_usetex() for text in figure.findobj(Text) if "$" in text.get_text())
+    ElementTree.fromstring(image(figure, "svg"))
+    assert set(ODD[1:]) <= texts(sim.plots.pairing_differences(odd))
+
+
+def test_names_in_pages_and_tables_are_what_they_are(odd: sim.Run, tmp_path: Path, pictures_not_drawn: None) -> None:
+    page = write_report(odd, tmp_path).read_text(encoding="utf-8")
+    assert "<script>alert" not in page and "Is <b>" not in page
+    assert all(name in html.unescape(page) for name in ODD)
+    shown = odd._repr_html_()
+    assert "<script>" not in shown and "<b>" not in shown
+    odd.clients.to_csv(tmp_path / "c.csv", index=False)
+    assert set(pd.read_csv(tmp_path / "c.csv")["arm"]) == set(ODD)
+
+
+def font_with(letters: str, folder: Path, name: str) -> str:
+    """A font file that has these letters, each an empty square."""
+    made = FontBuilder(1000, isTTF=True)
+    glyphs = [".notdef", *(f"u{ord(c):x}" for c in letters)]
+    made.setupGlyphOrder(glyphs)
+    made.setupCharacterMap({ord(c): f"u{ord(c):x}" for c in letters})
+    pen = TTGlyphPen(None)
+    for i, corner in enumerate([(0, 0), (0, 700), (700, 700), (700, 0)]):
+        (pen.lineTo if i else pen.moveTo)(corner)
+    pen.closePath()
+    square = pen.glyph()
+    made.setupGlyf(dict.fromkeys(glyphs, square))
+    made.setupHorizontalMetrics(dict.fromkeys(glyphs, (800, 0)))
+    made.setupHorizontalHeader(ascent=800, descent=-200)
+    made.setupNameTable({"familyName": name, "styleName": "Regular"})
+    made.setupOS2()
+    made.setupPost()
+    made.save(folder / f"{name}.ttf")
+    return str(folder / f"{name}.ttf")
+
+
+#: Letters that no font has that comes with matplotlib.
+TANGUT = "\U00017000\U00017001"
+
+
+@pytest.fixture
+def fonts_read_anew(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(font_manager.fontManager, "ttflist", list(font_manager.fontManager.ttflist))
+    letters._fonts_with.cache_clear()
+    yield
+    letters._fonts_with.cache_clear()
+
+
+def in_script(script: str) -> sim.Run:
+    arms = {script: {}, "plain": {"sessions": 1}}
+    return sim.run(sim.from_spec({"question": "q", "clients_per_arm": 3, "sessions": 2, "arms": arms}, "s"), seed=1)
+
+
+def test_a_font_that_has_the_letters_is_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fonts_read_anew: None, recwarn: pytest.WarningsRecorder
+) -> None:
+    """Also one that was installed since matplotlib last looked."""
+    font = font_with(TANGUT, tmp_path, "Tangut of ours")
+    monkeypatch.setattr(font_manager, "findSystemFonts", lambda: [font])
+    run = in_script(TANGUT)
+    turned = sim.run(run.scenario.but(arms={"plain": {}, TANGUT: {}}), seed=1)
+    for figure in (sim.plots.alliance_curves(run), sim.plots.pairing_differences(turned).figure):
+        mine = [text for text in figure.findobj(Text) if TANGUT in text.get_text()]
+        assert mine and all("Tangut of ours" in text.get_family() for text in mine)
+        figure.savefig(io.BytesIO(), format="png")
+        image(figure, "svg")
+    assert not [one for one in recwarn if "Glyph" in str(one.message) or one.category is Note]
+
+
+def test_letters_that_no_font_has_are_noted_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fonts_read_anew: None) -> None:
+    """The arm is named, and what to install; of matplotlib's own warnings none is shown."""
+    monkeypatch.setattr(font_manager, "findSystemFonts", list)
+    path = file(tmp_path, f"question: q\nclients_per_arm: 3\nsessions: 1\narms:\n  {TANGUT}: {{}}\n  b: {{}}\n")
+    err = main_ends(["run", str(path), "--out", str(tmp_path / "out")], 0)[1]
+    assert err.count("Note: ") == err.count("\n") == 1 and f"'{TANGUT}'" in err and "'b'" not in err and "Noto" in err
+    batch = file(tmp_path, f"{path.read_text()}batch: {{design: cases, cases: {{{TANGUT} 1: {{sessions: 2}}}}}}\n", "b.yaml")
+    err = main_ends(["run", str(batch), "--out", str(tmp_path / "batch"), "--workers", "1"], 0)[1]
+    assert err.count("Note: ") == 1 and f"'{TANGUT}', '{TANGUT} 1'" in err and "Glyph" not in err
 
 
 # attune new
