@@ -37,7 +37,7 @@ from sim.scenario.scenario import Scenario, from_spec, load
 
 SHIPPED = sorted((Path(__file__).parents[1] / "scenarios").glob("*.yaml"))
 #: Seconds that a file may take to be checked, and a small run of one.
-LIMIT, RUN_LIMIT = 10, 60
+LIMIT, RUN_LIMIT = 10, 180
 
 #: What stands where something else was meant.
 VALUES: tuple[Any, ...] = (
