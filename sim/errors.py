@@ -43,6 +43,10 @@ def _again(kind: type[AttuneError], args: tuple[object, ...], known: dict[str, o
     return error
 
 
+class Note(UserWarning):
+    """Something to know about what was read or drawn that is no error; the command line says it in one line."""
+
+
 class UsageError(AttuneError, ValueError):
     """An option or argument that cannot be, or does not go together with another."""
 

@@ -7,6 +7,7 @@ folded.
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -23,6 +24,19 @@ if TYPE_CHECKING:
 
 #: How wide tables may be where the output is no terminal.
 WIDE = 160
+
+
+#: What a terminal would obey instead of showing it: control characters, and marks that turn the direction of what follows.
+_OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+
+
+def plain(text: str) -> str:
+    """A text in which such characters are written out.
+
+    >>> plain("\x1b[31mred")
+    '\\x1b[31mred'
+    """
+    return _OBEYED.sub(lambda found: ascii(found[0])[1:-1], text)
 
 
 def begin() -> None:
@@ -61,13 +75,13 @@ def _printing() -> Iterator[None]:
 def say(*lines: str) -> None:
     """Print lines for whoever reads the output, person or program. Raises what ``_printing`` raises."""
     with _printing():
-        sys.stdout.write("".join(f"{line}\n" for line in lines))
+        sys.stdout.write("".join(f"{plain(line)}\n" for line in lines))
 
 
 def note(*lines: str) -> None:
     """Print lines that are no result: progress, remarks, what went wrong (stderr). Where nobody can read them, work goes on."""
     with suppress(OSError):
-        sys.stderr.write("".join(f"{line}\n" for line in lines))
+        sys.stderr.write("".join(f"{plain(line)}\n" for line in lines))
         sys.stderr.flush()
 
 
@@ -95,12 +109,16 @@ def table(title: str, heads: Iterable[str | Head], rows: Iterable[Sequence[objec
 
     how: dict[str, Any] = {"box": SIMPLE, "padding": 0, "collapse_padding": True, "pad_edge": False} if compact else {}
     made = Table(
-        title=Text(title) if title else None, title_justify="left", title_style="" if quiet else "bold", header_style="", **how
+        title=Text(plain(title)) if title else None,
+        title_justify="left",
+        title_style="" if quiet else "bold",
+        header_style="",
+        **how,
     )
     for i, one in enumerate(heads):
         head = one if isinstance(one, Head) else Head(one, right=left is not None and i >= left)
         made.add_column(
-            Text(head.name),
+            Text(plain(head.name)),
             justify="right" if head.right else "left",
             overflow="fold",
             no_wrap=not head.wrap,
@@ -108,7 +126,7 @@ def table(title: str, heads: Iterable[str | Head], rows: Iterable[Sequence[objec
             min_width=head.least,
         )
     for row in rows:
-        made.add_row(*(Text(str(cell)) for cell in row))
+        made.add_row(*(Text(plain(str(cell))) for cell in row))
     return made
 
 
@@ -130,7 +148,7 @@ def heading(text: str) -> None:
     """Print a line as a heading."""
     from rich.text import Text
 
-    _print(Text(text, style="bold"))
+    _print(Text(plain(text), style="bold"))
 
 
 def _print(*shown: Any, width: int = WIDE) -> None:
@@ -152,7 +170,7 @@ def progress() -> Iterator[Callable[..., None]]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     console = Console(stderr=True)
-    what, also = TextColumn("{task.description}"), TextColumn("{task.fields[also]}")
+    what, also = (TextColumn(of, markup=False) for of in ("{task.description}", "{task.fields[also]}"))
     columns = (what, BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), also)
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as drawn:
         bars: dict[str, Any] = {}

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from sim import naming
 from sim.errors import ScenarioError
 from sim.scenario.scenario import STYLE_POINT, Attachment, Scenario, from_spec, json_schema, load
 from sim.theory.parameters import PARAMETERS
@@ -426,7 +427,9 @@ def test_random_specs_load_or_are_refused(tmp_path: Path, spec: dict[str, Any], 
         assert load(written(tmp_path, scenario.to_yaml())) == scenario
 
 
-NAME = st.text(st.characters(exclude_categories=["C", "Z"], exclude_characters="/"), min_size=1, max_size=8)
+SEEN = st.text(st.characters(exclude_categories=["C", "Z"], exclude_characters="/"), min_size=1, max_size=8)
+NAME = SEEN.map(naming.written).filter(lambda name: not naming.unseen(name))
+TEXT = st.text(st.characters(exclude_categories=["C", "Zl", "Zp"]), min_size=1)
 PERSON = st.one_of(
     st.sampled_from([*STYLES, "population"]),
     st.builds(lambda x, y: {"anxiety": x, "avoidance": sorted(y)}, st.floats(1, 7), st.tuples(st.floats(1, 7), st.floats(1, 7))),
@@ -438,9 +441,11 @@ PERSON = st.one_of(
 
 @settings(QUICK, max_examples=100)
 @given(
-    question=st.text(st.characters(exclude_categories=["Cc", "Cs"]), min_size=1).filter(str.strip),
+    question=TEXT.filter(lambda text: text.strip() and not naming.unseen("".join(text.split()))),
     gain=st.floats(-3, 3),
-    arms=st.dictionaries(NAME, st.fixed_dictionaries({"client": PERSON, "therapist": PERSON | st.none()}), max_size=3),
+    arms=st.dictionaries(NAME, st.fixed_dictionaries({"client": PERSON, "therapist": PERSON | st.none()}), max_size=3).filter(
+        lambda arms: not naming.wrong_names(arms)
+    ),
 )
 def test_every_valid_spec_survives_being_written(tmp_path: Path, question: str, gain: float, arms: dict[str, Any]) -> None:
     scenario = from_spec({"arms": arms, "parameters": {"mirror_gain": gain}, "question": question}, "s")

@@ -155,7 +155,7 @@ def _simulated(chunk: Chunk, scenario: Scenario, key: Key, failures: list[Failur
             values = outcomes_of(scenario, arm, part)
         except (MemoryError, OSError):
             raise
-        except Exception as e:
+        except (Exception, SystemExit) as e:  # what was added may do anything
             if chunk.on_error == "raise":
                 raise
             said = f"{type(e).__name__}: {' '.join(str(e).split())}"

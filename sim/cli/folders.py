@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import secrets
-import sys
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -52,7 +51,7 @@ def verify(
     found = verified(folder, sample, chosen, force=force, progress=screen.note)
     screen.say("\n".join(verified_told(found)))
     if not found.well:
-        sys.exit(1)
+        raise typer.Exit(1)
 
 
 def verified_told(found: Verified) -> Iterator[str]:

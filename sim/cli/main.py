@@ -6,7 +6,10 @@ import ast
 import functools
 import importlib
 import sys
+import traceback
+import warnings
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -14,7 +17,7 @@ import typer
 from typer.core import TyperGroup
 
 from sim import screen
-from sim.errors import AttuneError, UsageError
+from sim.errors import AttuneError, Note, UsageError
 from sim.files import expanded
 from sim.naming import BEFORE, TABLE, renamed
 from sim.version import __version__
@@ -90,19 +93,23 @@ for _name, _help in _listed():
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command; what somebody can put right becomes one line on stderr and the error's exit status."""
+    warnings.showwarning = partial(_noted, set())
+    warnings.simplefilter("always", Note)
     try:
         screen.begin()
         _somewhere()
         status = app(args=arguments, prog_name="attune", standalone_mode=False)
         if status == 130:  # how the library tells of Ctrl-C
             raise KeyboardInterrupt
-        sys.exit(status if isinstance(status, int) else 0)
     except typer.TyperException as e:
         e.show()  # type: ignore[attr-defined]
         screen.note(*_hint(e))
         sys.exit(2)
     except AttuneError as e:
         _fail(f"{e.lead}{e}", e.status)
+    except SystemExit as e:  # of code that somebody added: nothing here ends so
+        *_, last = traceback.extract_tb(e.__traceback__)
+        _fail(f"{last.filename}:{last.lineno}: ends the program (SystemExit: {e.code}), which nothing that is added may do", 2)
     except BrokenPipeError:
         screen.unread()
         sys.exit(1)
@@ -112,6 +119,15 @@ def main(arguments: list[str] | None = None) -> None:
         _fail("not enough memory for this scenario; use fewer clients, sessions or replicates", 2)
     except KeyboardInterrupt:
         _fail("stopped; nothing is left half-written", 130)
+    sys.exit(status if isinstance(status, int) else 0)
+
+
+def _noted(said: set[str], message: Warning | str, category: type[Warning], filename: str, lineno: int, *more: Any) -> None:
+    """One line for a note of ours, unless it was ``said`` before; of other warnings what Python says."""
+    note = f"Note: {message}" if issubclass(category, Note) else warnings.formatwarning(message, category, filename, lineno)
+    if note not in said:
+        said.add(note)
+        screen.note(note.rstrip())
 
 
 def _somewhere() -> None:

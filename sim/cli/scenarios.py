@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 from dataclasses import asdict
 from importlib import resources
 from pathlib import Path
@@ -63,7 +64,7 @@ def new(
     clinic: Annotated[bool, typer.Option("--clinic", help="A clinic, with waiting list and caseloads.")] = False,
 ) -> None:
     """Write a commented scenario to start from."""
-    stem = name.removesuffix(".yaml")
+    stem = unicodedata.normalize("NFC", name.removesuffix(".yaml"))
     if not re.fullmatch(r"\w[\w-]*", stem):
         raise UsageError(f"'{name}' cannot be a scenario's name; use letters, digits, - and _")
     folder = Path("scenarios") if Path("scenarios").is_dir() else Path()

@@ -20,6 +20,7 @@ from matplotlib.figure import Figure, SubFigure
 from sim import measures
 from sim.errors import UsageError
 from sim.measures.lines import spread
+from sim.report import letters
 from sim.report.text import Row, ends, short
 from sim.simulation.tables import Run
 from sim.theory.styles import HIGHEST, LOWEST, STYLE_CUT
@@ -74,7 +75,7 @@ def image(figure: Figure, kind: str, **how: Any) -> bytes:
     """A figure in the house style as ``png`` or ``svg``, with nothing that changes from day to day. ``how``: see ``savefig``."""
     buffer = io.BytesIO()
     never = {"Software": None} if kind == "png" else {"Date": None, "Creator": None}
-    with styled():
+    with styled(), letters.legible(figure):
         figure.savefig(buffer, format=kind, metadata=never, **how)
     return buffer.getvalue()
 
@@ -120,6 +121,8 @@ def figure(
                                  textcoords="offset points", ha="left", fontsize=6.5, color=QUIET)  # fmt: skip
                 else:
                     foot(fig, note)
+            with letters.legible(fig):
+                letters.tell([*(arm.name for arm in run.scenario.arms), run.scenario.name])
             return place, facts
 
         @wraps(draw)

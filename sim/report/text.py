@@ -90,8 +90,8 @@ def arm_name(arm: str) -> str:
 
 
 def short(text: str, most: int = 34) -> str:
-    """A name cut to what fits beside an axis."""
-    return text if len(text) <= most else text[: most - 1] + "…"
+    """A name cut to what fits beside an axis; a blank before "_", since legends leave out what begins with it."""
+    return " " * text.startswith("_") + (text if len(text) <= most else text[: most - 1] + "…")
 
 
 def spaced(name: str) -> str:

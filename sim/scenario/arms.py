@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from sim.errors import ScenarioError
-from sim.naming import nearest
+from sim.naming import nearest, written
 from sim.scenario.scenario import Arm, Scenario
 
 
@@ -79,8 +79,9 @@ def differ_only_in(arm: Arm, other: Arm, *free: str) -> bool:
 def chosen_arm(scenario: Scenario, name: str | None, replicate: int) -> Arm:
     """The arm of that name; without a name the first with a therapist, or the first. Raises ``ScenarioError``."""
     arms = {arm.name: arm for arm in scenario.arms}
+    name = None if name is None else written(name)
     if name is not None and name not in arms:
-        raise ScenarioError(f"{scenario.name}: no arm '{name}'{nearest(str(name), arms)}; arms are: {', '.join(arms)}")
+        raise ScenarioError(f"{scenario.name}: no arm '{name}'{nearest(name, arms)}; arms are: {', '.join(arms)}")
     if replicate not in range(scenario.replicates):
         raise ScenarioError(f"{scenario.name}: no replicate {replicate}; replicates are numbered 0 to {scenario.replicates - 1}")
     treated = [arm for arm in scenario.arms if arm.therapist is not None]

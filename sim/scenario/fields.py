@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
 from sim.declared.kinds import Distinct, Listed, OrNothing
 from sim.declared.values import Frozen, Wrong
@@ -17,12 +17,14 @@ from sim.therapy.clinic.plan import Plan
 
 def _arm_names(value: Any) -> Any:
     for name in value if isinstance(value, dict) else ():
-        if not 1 <= len(name) <= 60 or not name.isprintable() or not name.strip() or "/" in name:
+        if not 1 <= len(name) <= 60 or "/" in name:
             raise Wrong((name,), "an arm's name must have 1 to 60 characters, all of them printable, and no '/'")
     return value
 
 
-_Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+_Text = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1), AfterValidator(lambda text: " ".join(text.split()))
+]
 
 
 _NOT_SAID: Any = None  # by an arm, which is like the scenario then

@@ -9,7 +9,6 @@ import datetime
 import io
 import math
 import re
-import unicodedata
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -27,9 +26,9 @@ from ruamel.yaml.scalarbool import ScalarBoolean
 from ruamel.yaml.scanner import ScannerError
 
 from sim.declared.values import Location, Wrong, shown
-from sim.errors import ScenarioError, StoreError
+from sim.errors import Note, ScenarioError, StoreError
 from sim.files import expanded
-from sim.naming import nearest
+from sim.naming import likeness, nearest, unseen, written
 
 MOST_BYTES = 1_000_000
 #: Lists and mappings inside each other; ours have about ten.
@@ -40,13 +39,17 @@ LARGEST = 10**15
 ENDINGS = (".yaml", ".yml")
 
 
+#: The file and line of every key.
+Origins = dict[Location, tuple[str, int]]
+
+
 @dataclass
 class Reading:
     """What was read: plain values, and for every location the file and line that it comes from."""
 
     name: str
     spec: dict[str, Any] = field(default_factory=dict)
-    origins: dict[Location, tuple[str, int]] = field(default_factory=dict)
+    origins: Origins = field(default_factory=dict)
 
     def error(self, wrong: Wrong) -> ScenarioError:
         """The message for a person, with the line of the nearest key that stands in a file."""
@@ -83,8 +86,11 @@ def read(path: str | Path) -> Reading:
     merged = Reading(child.stem)
     for one in reversed(chain):
         one.spec.pop("extends", None)
-        _merge(merged.spec, one.spec)
         merged.origins.update(one.origins)
+        try:
+            _merge(merged.spec, one.spec, (), merged.origins)
+        except Wrong as wrong:
+            raise merged.error(wrong) from None
     return merged
 
 
@@ -124,13 +130,27 @@ def _parent(file: Path, reading: Reading) -> Path:
     raise reading.error(Wrong(where, f"there is no scenario {shown(name)} in {shown(str(file.parent))}{close}"))
 
 
-def _merge(into: dict[str, Any], child: dict[str, Any]) -> None:
-    """Lay ``child`` over ``into``, in place."""
+def _merge(into: dict[str, Any], child: dict[str, Any], at: Location, origins: Origins) -> None:
+    """Lay ``child`` over ``into``, in place. Raises ``Wrong``."""
+    names = {likeness(key): key for key in into}
     for key, value in child.items():
         if isinstance(value, dict) and isinstance(into.get(key), dict):
-            _merge(into[key], value)
+            _merge(into[key], value, (*at, key), origins)
         else:
+            _told_apart(key, names, at, origins, origins[(*at, key)])
             into[key] = value
+
+
+def _told_apart(name: str, names: dict[str, str], at: Location, origins: Origins, origin: tuple[str, int]) -> None:
+    """Raise ``Wrong`` where a name looks like another of those beside it, to which it is added by its ``likeness``."""
+    other = names.setdefault(likeness(name), name)
+    if other != name:
+        file, line = origins.get((*at, written(other)), ("", 0))
+        where = f" ({file}:{line})" if line else ""
+        origins[(*at, written(name))] = origin
+        raise Wrong(
+            (*at, written(name)), f"looks like '{other}'{where}; names must differ in more than capitals, blanks or script"
+        )
 
 
 def _read_one(path: Path) -> Reading:
@@ -146,6 +166,7 @@ def _read_one(path: Path) -> Reading:
             raise Wrong((), f"must hold 'key: value' lines, beginning with 'question:', not {kind}")
         reading.origins[()] = (str(path), 1)
         reading.spec = plain(node, (), reading.origins, str(path))
+        _cut_texts(node, text, reading)
         keys = list(reading.spec)
         if "question" in keys and keys[0] != "question":
             raise Wrong(("question",), f"must be the first key of the file; '{keys[0]}' stands before it")
@@ -153,6 +174,20 @@ def _read_one(path: Path) -> Reading:
         reading.origins.setdefault((), (str(path), 1))
         raise reading.error(wrong) from None
     return reading
+
+
+def _cut_texts(node: Any, text: str, reading: Reading) -> None:
+    """Note where a sentence without quotes ends in what YAML takes for a comment, unless it is set off as one (``  # ...``)."""
+    for key in ("question", "title"):
+        comment = (node.ca.items.get(key) or (None, None, None))[2]
+        if comment is None or not comment.value.startswith("#"):
+            continue
+        at, (row, column) = comment.start_mark.index, node.lc.value(key)
+        quoted = reading.spec[key] is not None and text.split("\n")[row][column] in "'\"|>"
+        if not quoted and not (text[at - 2 : at].isspace() and text[at + 1 : at + 2].isspace()):
+            lost, left = comment.value.splitlines()[0], shown(reading.spec[key])
+            said = f"{key}: is {left}, since ' #' begins a comment; if {shown(lost)} belongs to it, put the whole text in quotes"
+            warnings.warn(f"{reading.name}:{reading.origins[(key,)][1]}: {said}", Note, stacklevel=5)
 
 
 def _text(path: Path) -> str:
@@ -236,6 +271,8 @@ def _parse(text: str, path: Path) -> Any:
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         said = _syntax(error, text[mark.index :] if mark else "")
+        if mark and re.search(r"\s#\S", "".join(text.splitlines(keepends=True)[max(mark.line - 1, 0) : mark.line + 1])):
+            said += "; ' #' begins a comment, so a text that contains it must stand in quotes"
         raise ScenarioError(f"{path}:{mark.line + 1 if mark else 1}: {said}") from None
     except RecursionError:
         raise ScenarioError(f"{path}: is nested too deeply for a scenario") from None
@@ -257,10 +294,10 @@ def _syntax(error: MarkedYAMLError, at: str) -> str:
     return f"is not valid YAML ({str(error.problem or error.context).strip()[:120]})"
 
 
-def plain(node: Any, at: Location, origins: dict[Location, tuple[str, int]], file: str = "") -> Any:
+def plain(node: Any, at: Location, origins: Origins, file: str = "") -> Any:
     """Plain Python values (dict, list, str, bool, int, float, None) from parsed YAML or a notebook; the line of each noted.
 
-    Refuses what has no place in a scenario: tags, dates, numbers that are not finite, keys that are not text.
+    Refuses what has no place in a scenario: tags, dates, numbers that are not finite, keys that are not text or look alike.
     """
     if len(at) > MOST_LEVELS:
         raise Wrong(at[:4], "is nested too deeply for a scenario")
@@ -273,14 +310,20 @@ def plain(node: Any, at: Location, origins: dict[Location, tuple[str, int]], fil
     if not named and not isinstance(node, (list, tuple)):
         return _scalar(node, at)
     lines = (node.lc.data or {}) if isinstance(node, (CommentedMap, CommentedSeq)) else {}
-    found = {}
+    found: dict[Any, Any] = {}
+    names = dict[str, str]()
     for key in node if named else range(len(node)):
         if named and not isinstance(key, str):
             if key in lines:
                 origins[at] = (file, lines[key][0] + 1)
             raise Wrong(at, f"the key {shown(key)} must be text; put it in quotes")
-        name = _scalar(key, at) if named else key
-        origins[(*at, name)] = (file, lines[key][0] + 1) if key in lines else origins.get(at, (file, 0))
+        name: Any = written(str(key)) if named else key
+        origin = (file, lines[key][0] + 1) if key in lines else origins.get(at, (file, 0))
+        if named:
+            _told_apart(str(key), names, at, origins, origin)
+        origins[(*at, name)] = origin
+        if named and (said := unseen(name)):
+            raise Wrong((*at, name), said)
         found[name] = plain(node[key], (*at, name), origins, file)
     return found if named else list(found.values())
 
@@ -299,11 +342,11 @@ def _scalar(node: Any, at: Location) -> Any:
         if not math.isfinite(value):
             raise Wrong(at, f"must be a finite number, not {float(value)}")
         return float(value)
-    if isinstance(value, str):  # which must survive being written to a file: line ends and tabs do, half characters do not
-        bad = [c for c in value if unicodedata.category(c) in ("Cc", "Cs") and c not in "\n\t"]
-        if bad:
-            raise Wrong(at, f"contains the character {bad[0]!a}, which cannot be part of a text")
-        return str(value)
+    if isinstance(value, str):
+        text = written(str(value))
+        if said := unseen("".join(text.split())):  # blanks of all kinds and line ends become usual blanks where it is shown
+            raise Wrong(at, said)
+        return text
     if isinstance(value, datetime.date):
         raise Wrong(at, f"was read as a date ({value}); put it in quotes to mean text")
     raise Wrong(at, f"must be text, a number, true, false, a list or a mapping, not {type(value).__name__}")

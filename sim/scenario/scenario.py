@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from sim.declared.values import Frozen, Location, Wrong, shown
 from sim.errors import ScenarioError, UsageError
-from sim.naming import nearest
+from sim.naming import nearest, unseen, written
 from sim.people.attachment import Attachment
 from sim.scenario.changes import ENSEMBLE
 from sim.scenario.fields import KEYS, ArmFile, Asked, ScenarioFile, json_schema
@@ -221,7 +221,10 @@ def from_spec(spec: Mapping[str, Any], name: str) -> Scenario:
 
 def _built(reading: Reading, name: str) -> Scenario:
     """The scenario that was read, checked key by key."""
+    name = written(name)
     try:
+        if said := unseen(name):
+            raise Wrong((), f"its name {name!a} {said}")
         file = ScenarioFile.model_validate(reading.spec)
         _belongs(file)
         arms = tuple(_arms(file))

@@ -132,6 +132,15 @@ _Factor = Annotated[Factor, ByKind(
 _Case = Annotated[
     dict[str, Any], ByKind("a mapping of addresses to values, such as {trust_rate: 0.2}", dict[str, Any]), OrNothing()
 ]
+
+
+def _case_names(cases: dict[str, Any]) -> dict[str, Any]:
+    for name in cases:
+        if not 1 <= len(name) <= 60:
+            raise Wrong((name,), "a case's name must have 1 to 60 characters")
+    return cases
+
+
 _Kept = Annotated[
     Listed[Annotated[str, OneOf("table", lambda: TABLES_KEPT)]],
     AfterValidator(lambda names: tuple(name for name in TABLES_KEPT if name in names)),
@@ -171,7 +180,7 @@ class Batch(Frozen):
         description="Factors by address: a parameter of the model, or a key of the scenario (therapist, policies, "
         "lesions.therapist.insula, clinic.capacity, arms.NAME.policies); each a list of levels, or {from, to, steps, scale}.",
     )
-    cases: Annotated[dict[str, _Case], OrNothing()] = Field(
+    cases: Annotated[dict[str, _Case], AfterValidator(_case_names), OrNothing()] = Field(
         {}, description="Cases by name (design: cases), each a mapping of addresses to values."
     )
     points: int | None = Field(

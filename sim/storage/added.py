@@ -18,6 +18,7 @@ import numpy as np
 
 from sim.errors import AddedError, MatchingError
 from sim.files import read_plain
+from sim.naming import wrong_names
 from sim.scenario.scenario import Scenario
 from sim.storage.names import ADDED
 from sim.therapy import training
@@ -94,10 +95,12 @@ def _run(path: Path) -> None:
         raise AddedError("is a folder, not a Python file", where=str(path))
     try:
         runpy.run_path(str(path), run_name="attune_with")
-    except OSError as e:
-        raise AddedError(f"cannot be read ({e.strerror or e})", where=str(path)) from e
-    except (Exception, SystemExit) as e:
+    except KeyboardInterrupt:  # Ctrl-C
+        raise
+    except BaseException as e:  # SystemExit too: else nothing would be run, without a word
         lines = [entry.lineno for entry in traceback.extract_tb(e.__traceback__) if entry.filename == str(path)]
+        if not lines and isinstance(e, OSError):
+            raise AddedError(f"cannot be read ({e.strerror or e})", where=str(path)) from e
         where = f"{path}:{lines[-1]}" if lines else str(path)
         raise AddedError(f"{type(e).__name__}: {e}", where=where) from e
     for what, added, wanted in (("policy", POLICIES, Policy), ("programme", training.PROGRAMMES, training.Programme)):
@@ -107,3 +110,6 @@ def _run(path: Path) -> None:
     for name, rule in matching.MATCHING.items():
         if not isinstance(name, str) or not callable(rule):
             raise AddedError(f"matching rule '{name}' must be a function of what a service sees, not {rule!r}", where=str(path))
+    for what, names in (("policy", POLICIES), ("programme", training.PROGRAMMES), ("matching rule", matching.MATCHING)):
+        if said := wrong_names(names):
+            raise AddedError(f"the name of a {what}: {said}", where=str(path))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from importlib import resources
@@ -80,7 +79,7 @@ def calibrate(
         others = [f"{name} {value:g}" for name, value in rounded.items() if PARAMETERS[name].default != value]
         if others:
             screen.note(f"sim/theory/parameters.py has other defaults; set there, and calibrate again: {', '.join(others)}")
-            sys.exit(1)
+            raise typer.Exit(1)
         keep_as("calibration", data)
 
 
@@ -114,7 +113,7 @@ def ensemble(
         data = [{name: one[name] for name in ("member", "score", "why", "beyond_noise")} for one in found]
         shown(data, as_json, [page.verified_table(data)], page.verified_summary(data))
         if any(one["beyond_noise"] for one in data):
-            sys.exit(1)
+            raise typer.Exit(1)
 
 
 def _built(folder: Path, wanted: int, fit_file: Path | None, workers: int | None, keeping: bool) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Annotated
@@ -52,7 +51,7 @@ def claims(
         differ = verdicts.against_kept(found, was)
         screen.say("\n".join(differ) or f"{len(found)} contrasts agree with the kept results.")
         if differ:
-            sys.exit(1)
+            raise typer.Exit(1)
 
 
 def in_full(found: Sequence[Finding], names: Iterable[str] = ()) -> str:

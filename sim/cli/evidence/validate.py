@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -93,4 +92,4 @@ def validate(
     if keeping:
         keep_as("validation", data)
     if not result.passes:
-        sys.exit(1)
+        raise typer.Exit(1)

@@ -11,6 +11,7 @@ from markupsafe import Markup
 from sim.batch.results import BatchResults
 from sim.catalogue.measures import CATALOGUE
 from sim.files import folder_at, replacing, write_here
+from sim.report import letters
 from sim.report.figures import sweep
 from sim.report.pages.run import PROGRAM, saved
 from sim.report.text import environment
@@ -42,6 +43,7 @@ def _commands(found: BatchResults, kept: list[str]) -> str:
 def write_batch_report(found: BatchResults) -> Path:
     """Write ``report.html`` and ``figures/`` into a batch's folder, all or nothing. Returns the report's path."""
     table, batch = results_table(found), found.scenario.batch
+    letters.tell([*(arm.name for arm in found.scenario.arms), *found.points["name"], found.scenario.name])
     heads, rows = differences_table(found)
     kept = [name for name in found.manifest["tables"] if name not in ("points", "summaries", "failures")]
     with replacing(found.folder) as beside:

@@ -22,6 +22,7 @@ from sim.files import folder_at, write_here
 from sim.report.drawing import Facts, image, styled
 from sim.report.figures import chosen
 from sim.report.figures.session import told_session
+from sim.report.letters import legible
 from sim.report.text import environment
 from sim.report.words import answer, basis, captions, caveats, tables, uncertainty
 from sim.report.words.basis import Assumption, Involved
@@ -52,7 +53,8 @@ def drawn(run: Run) -> dict[str, tuple[Figure, Facts]]:
 
 def settle(figure: Figure) -> None:
     """Find a place for everything once, and round it: the layout's solver differs in the last bits from time to time."""
-    figure.draw_without_rendering()
+    with legible(figure):
+        figure.draw_without_rendering()
     # With no layout engine at all, saving draws once instead of twice.
     with matplotlib.rc_context({"figure.autolayout": False, "figure.constrained_layout.use": False}):
         figure.set_layout_engine(None)

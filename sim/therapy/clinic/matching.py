@@ -181,7 +181,7 @@ def choice(name: str, seen: Seen) -> np.ndarray:
         chosen = MATCHING[name](seen)
     except MatchingError as e:
         raise MatchingError(f"matching rule '{name}': {e}") from e
-    except Exception as e:  # whatever somebody's own rule may do
+    except (Exception, SystemExit) as e:  # whatever somebody's own rule may do
         raise MatchingError(f"matching rule '{name}' failed in week {seen.week} with {type(e).__name__}: {e}") from e
     return checked_choice(name, as_given, chosen)
 
