@@ -23,6 +23,7 @@ import pyarrow.parquet as pq
 
 from sim.batch.assemble import assembled
 from sim.batch.chunk import SUMMARIES, Chunk, Done, perform, worker_identity
+from sim.batch.needs import fitting
 from sim.batch.plan import Plan, Repeats, planned
 from sim.batch.progress import TOLD_EVERY, Progress, log, note
 from sim.batch.resume import begun, failures_in, finished_parts, kept_part, remove_chunks, rows_in_order, tasks_in
@@ -77,6 +78,9 @@ def run_batch(
     workers = workers if workers is None or hasattr(workers, "results") else checked_count("workers", workers)
     plan = planned(a_scenario(scenario), seed, keep=keep, on_error=on_error, model=model, added=added)
     folder = Path(folder)
+    if not (folder / MANIFEST).exists() or restart:
+        count = workers if isinstance(workers, int) else os.cpu_count() or 1 if workers is None else 1  # others' room is theirs
+        fitting(plan, count, folder)
     with begun(folder, plan, force=force, restart=restart, tell=tell) as ledger:
         if (folder / MANIFEST).exists():
             remove_chunks(folder)  # of one that was stopped just after its manifest

@@ -17,7 +17,7 @@ from sim.evidence.sensitivity.response import outcome
 from sim.evidence.sensitivity.study import Study, heading
 from sim.files import whole, writable
 from sim.scenario.scenario import load
-from sim.simulation.sizes import fits_in_memory
+from sim.simulation.limits import fits
 
 _PARAMETERS = typer.Option(
     help="A parameter of the model, or a group of them (attune params lists both); may be repeated; default: all that are free."
@@ -54,7 +54,7 @@ def sensitivity(
         raise EvidenceError("--method sobol needs --parameters; to have the parameters screened first, use --method both")
     ranges, left = movable_parameters(wanted, measured.arms, parameters or (), width)
     for _, part in measured.parts:
-        fits_in_memory(part)
+        fits(part)
     if out is not None:
         writable(out)
     with screen.progress() as tell:
