@@ -5,14 +5,14 @@ from __future__ import annotations
 import contextlib
 import os
 import resource
-import shutil
 from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 from sim.declared.values import Location
-from sim.errors import ScenarioError, StoreError
+from sim.errors import ScenarioError
+from sim.files import disk_at
 from sim.scenario.fields import Asked
 from sim.scenario.reading import key_path
 from sim.scenario.scenario import Scenario, from_spec
@@ -55,15 +55,6 @@ def _of_groups(root: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/self
         for place in dict.fromkeys((*(top / part for part in (inside, *inside.parents)), top)):
             with contextlib.suppress(OSError, ValueError):
                 yield float((place / name).read_text(encoding="ascii"))
-
-
-def disk_at(folder: Path) -> float:
-    """Bytes free where a folder lies or would lie. Raises ``StoreError``."""
-    at = next((place for place in (folder, *folder.absolute().parents) if place.exists()), Path())
-    try:
-        return float(shutil.disk_usage(at).free)
-    except OSError as e:
-        raise StoreError(f"{folder}: cannot be looked at ({e.strerror or e})") from e
 
 
 def disk_of(sizes: Sizes) -> float:

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sim.batch.progress import told_seconds
+from sim.files import disk_at
 from sim.scenario.points import told
 from sim.scenario.scenario import Arm, Scenario
 from sim.scenario.sweep import Range
 from sim.screen import Head, table
 from sim.simulation.build import arm_parameters, arm_weeks
-from sim.simulation.limits import GIB, disk_at, memory_here
+from sim.simulation.limits import GIB, memory_here
 from sim.simulation.tables import Run
 from sim.theory.parameters import Parameter
 from sim.therapy.clinic.matching import meaning, rule_names
