@@ -13,7 +13,7 @@ import sim
 from sim.batch.chunk import perform
 from sim.batch.needs import fitting, needs
 from sim.batch.plan import planned
-from sim.cli import rates
+from sim.cli.printed import rates
 from sim.errors import ScenarioError
 from sim.scenario import scenario as scenarios
 from sim.scenario.points import points_of

@@ -16,9 +16,8 @@ from sim import screen
 from sim.batch.chunk import seed_at
 from sim.batch.needs import fitting
 from sim.batch.plan import planned
-from sim.cli import rates
 from sim.cli.evidence.options import AsJson, ScenarioFile, Seed, WithFiles
-from sim.cli.printed import listing
+from sim.cli.printed import listing, rates
 from sim.cli.printed import session as story
 from sim.errors import UsageError
 from sim.files import write_new

@@ -20,7 +20,7 @@ from sim.therapy.course import WEEKS_PER_MONTH
 #: Measured: about three times the tables themselves while they are put together.
 WHILE_MADE = 3.0
 #: Bytes of a process that has read the program and simulates nothing yet, measured.
-PROCESS = 0.3 * 2.0**30
+PROCESS = 0.4 * 2.0**30
 #: Measured: bytes of a value in a table on disk, compressed; and what a report takes.
 ON_DISK, REPORT = 5.0, 3_000_000
 #: Of those in therapy the proportion that leaves in a week, roughly; only estimates of time depend on it.
