@@ -58,10 +58,13 @@ class ScenarioError(AttuneError, ValueError):
     Traceback (most recent call last):
         ...
     sim.errors.ScenarioError: mine: sesions: is not a key of a scenario - did you mean 'sessions'?
+
+    ``key``: the key it is about, as a location (``("arms", "warm", "sessions")``), where whoever knows the file can add its line.
     """
 
-    def __init__(self, message: str, *, where: str = "", valid: str = "") -> None:
+    def __init__(self, message: str, *, where: str = "", valid: str = "", key: tuple[str | int, ...] = ()) -> None:
         super().__init__(" ".join(message.splitlines()), where=where, valid=valid)
+        self.key = key
 
 
 class ParameterError(AttuneError, ValueError):

@@ -158,6 +158,15 @@ def append(file: FileIO, text: str) -> None:
         raise
 
 
+def disk_at(folder: Path) -> float:
+    """Bytes free where a folder lies or would lie. Raises ``StoreError``."""
+    at = next((place for place in (folder, *folder.absolute().parents) if place.exists()), Path())
+    try:
+        return float(shutil.disk_usage(at).free)
+    except OSError as e:
+        raise StoreError(f"{folder}: cannot be looked at ({e.strerror or e})") from e
+
+
 @contextlib.contextmanager
 def temporary(prefix: str = "attune-", folder: Path | None = None) -> Iterator[Path]:
     """A folder for the time of a ``with`` block."""

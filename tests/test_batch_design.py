@@ -235,12 +235,13 @@ def test_luck_of_its_own_depends_on_what_a_point_changes_not_on_its_number() -> 
     ("batch", "more", "said"),
     [
         ({"vary": {"trust_rate": {"from": 0.1, "to": 0.3, "steps": 1001}}}, {"replicates": 1000},
-         "1,001,000 tasks (points 1,001 x replicates 1,000 x blocks of clients, up to 1); at most 1,000,000 are possible: "
-         "lower replicates"),
+         "1,001,000 tasks (points 1,001 x replicates 1,000 x blocks of clients, up to 1); at most 1,000,000 are possible; "
+         "at most 1,000 points would fit"),
         ({"until": {"measure": "alliance", "se": 0.01, "most": 100_000},
           "vary": {"trust_rate": [0.1 + i / 100 for i in range(11)]}}, {}, "1,100,000 tasks (points 11 x replicates 100,000"),
         ({}, {"replicates": 2001, "clients_per_arm": 1_000_000},
-         "1,000,500 tasks (points 1 x replicates 2,001 x blocks of clients, up to 500"),
+         "replicates: the batch has 1,000,500 tasks (points 1 x replicates 2,001 x blocks of clients, up to 500); "
+         "at most 1,000,000 are possible; at most 2,000 replicates would fit"),
     ],
     ids=["points", "until", "blocks"],
 )  # fmt: skip

@@ -122,6 +122,8 @@ def test_params_lists_every_number(attune: Attune) -> None:
     assert "avoidance_warmth_cost" in attune("params", "warmth").out
     wrong(attune("params", "repair_efort"), "did you mean 'repair_effort'")
     wrong(attune("params", "warmth", "--policies"), "do not go with --policies")
+    wrong(attune("params", "wrmth"), "did you mean 'warmth'")
+    wrong(attune("params", "supervis"), "attune params --clinic lists regular_supervision")
 
 
 def test_trace_looks_inside_a_session(attune: Attune, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 from sim.errors import ScenarioError
 from sim.runs.run import run
 from sim.scenario.scenario import Scenario, from_spec, json_schema, load
-from sim.simulation.sizes import fits_in_memory
+from sim.simulation.limits import fits
 from sim.simulation.trace import traced_course
 from sim.therapy.clinic.matching import rule_names
 from sim.therapy.clinic.plan import Plan
@@ -105,7 +105,7 @@ def test_shipped_clinics_survive_the_way_to_yaml_and_back(path: Path, tmp_path: 
     again = tmp_path / path.name
     again.write_text(scenario.to_yaml())
     assert load(again) == scenario == pickle.loads(pickle.dumps(scenario))
-    fits_in_memory(scenario.but(replicates=1))
+    fits(scenario.but(replicates=1))
 
 
 def test_a_changed_copy() -> None:
@@ -161,7 +161,7 @@ def test_a_clinic_too_large_for_memory_is_refused() -> None:
     huge = from_spec({"question": "?", "design": "clinic", "replicates": 500,
                       "clinic": {"therapists": 100_000, "arrivals_per_week": 100_000, "weeks": 520}}, "huge")  # fmt: skip
     with pytest.raises(ScenarioError, match=r"GiB of memory.*fewer weeks, arrivals.*record: \{sessions: false"):
-        fits_in_memory(huge)
+        fits(huge)
 
 
 def test_one_clients_course_can_be_looked_into() -> None:

@@ -6,7 +6,8 @@ import hashlib
 import itertools
 import json
 import operator
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,13 +19,16 @@ import pyarrow.compute as pc
 from sim.batch.chunk import BLOCK, Chunk, Key, looked_at, reference_among
 from sim.catalogue.measures import CATALOGUE
 from sim.compiling import sources_hash
-from sim.declared.values import Wrong
+from sim.declared.values import Location, Wrong
 from sim.errors import ScenarioError
 from sim.measures.intervals import standard_error
 from sim.measures.outcomes import Moments, outcomes_identity, together
-from sim.scenario.points import Point, points_of, scenario_at
+from sim.scenario.alike import Alike
+from sim.scenario.points import Point, key_at, points_of, scenario_at
+from sim.scenario.reading import key_path
 from sim.scenario.scenario import Arm, Scenario
 from sim.scenario.sweep import Batch, checked_keep, checked_on_error, may_be_kept
+from sim.simulation.sizes import Sizes, sizes_of
 from sim.simulation.tasks import checked_seed
 from sim.storage import added as added_here
 from sim.storage.store import arithmetic_fingerprint, lock_hash, versions
@@ -48,6 +52,10 @@ class Plan:
     arms: tuple[str, ...]  # of all points, in order
     with_all_kinds: Scenario  # with every kind of arm of every point, for what is added to the registries
     courses: int  # of the largest task, in courses of twenty sessions
+    sizes: Sizes  # of one replicate of every point
+    arm_points: int  # arms of all points together, once for every block of clients
+    unlike: tuple[int, ...]  # one point of each kind; the others differ from one of these in numbers alone
+    largest: tuple[int, Scenario]  # the point whose task needs most memory, and the scenario of such a task
     model: Model = SHIPPED
     added: tuple[tuple[str, str], ...] = ()
 
@@ -65,7 +73,7 @@ class Plan:
 
         Those of one point are neighbours, so that the rows of a chunk's point lie together in the table.
         """
-        size = size or max(1, COURSES // self.courses)
+        size = size or self.usual_chunk
         mine: list[Key] = []
         for key in tasks:
             before = mine[-1] if mine else key
@@ -77,8 +85,15 @@ class Plan:
         if mine:
             yield self._chunk(mine)
 
+    @property
+    def usual_chunk(self) -> int:
+        """Tasks given out together unless it is said otherwise."""
+        return max(1, COURSES // self.courses)
+
     def _chunk(self, tasks: Sequence[Key]) -> Chunk:
-        bare = self.scenario.model_copy(update={"arms": ()})  # what a worker needs is the mapping that it is made of
+        # what a worker needs is the mapping that it is made of; the batch in it may list a hundred thousand cases
+        spec = {key: value for key, value in self.scenario.spec.items() if key != "batch"}
+        bare = self.scenario.model_copy(update={"arms": (), "spec": spec, "batch": None})
         changes, batch = {key.point: self.points[key.point].changes for key in tasks}, self.batch
         return Chunk(
             bare, self.seed, tuple(tasks), changes, batch.random_numbers, batch.keep, batch.on_error, self.model, self.added
@@ -130,25 +145,83 @@ def planned(
     names = [Path(name).name for name, _ in added]
     if len(set(names)) < len(names):
         raise ScenarioError(f"{scenario.name}: two files that are added have the same name; give one of them another")
-    points, blocks, arms, kinds, courses = points_of(scenario), [], dict[str, None](), dict[str, Arm](), 1
+    points, arms, kinds, courses = points_of(scenario), dict[str, None](), dict[str, Arm](), 1
+    alike, built = Alike(scenario.spec), dict[Hashable, tuple[int, int, Sizes]]()
+    blocks, unlike, sizes = list[int](), list[int](), Sizes(scenario.design == "clinic")
+    often, largest = Counter[Hashable](), (0, scenario)
     for point in points:
-        here = scenario_at(scenario, point.changes)
-        clients = 1 if here.design == "clinic" else here.clients_per_arm
-        blocks.append(-(-clients // BLOCK))
-        arms.update(dict.fromkeys(arm.name for arm in here.arms))
-        for arm in here.arms:
-            kinds.setdefault(json.dumps([arm.policies, *((arm.clinic.training, arm.clinic.matching) if arm.clinic else ())]), arm)
-        courses = max(courses, min(clients, BLOCK) * sum(arm.sessions for arm in here.arms) // 20)
+        kind = alike.kind(point.changes)
+        if not alike.seen(point.changes) or kind not in built:
+            here = possible(scenario, point)
+            clients = 1 if here.design == "clinic" else here.clients_per_arm
+            arms.update(dict.fromkeys(arm.name for arm in here.arms))
+            for arm in here.arms:
+                training = (arm.clinic.training, arm.clinic.matching) if arm.clinic else ()
+                kinds.setdefault(json.dumps([arm.policies, *training]), arm)
+            courses = max(courses, min(clients, BLOCK) * sum(arm.sessions for arm in here.arms) // 20)
+            once = here.model_copy(update={"replicates": 1, "clients_per_arm": min(here.clients_per_arm, BLOCK)})
+            if not built or sizes_of(once).memory > sizes_of(largest[1]).memory:
+                largest = point.number, once
+            unlike.append(point.number)
+            built[kind] = -(-clients // BLOCK), len(here.arms), sizes_of(here.model_copy(update={"replicates": 1}))
+        blocks.append(built[kind][0])
+        often[kind] += 1
+    arm_points = sum(n * built[kind][0] * built[kind][1] for kind, n in often.items())
+    for kind, n in often.items():
+        sizes += built[kind][2].times(n)
     times = scenario.replicates if batch.until is None else batch.until.most
     if (tasks := sum(blocks) * times) > MOST_TASKS:
-        lower = "batch.until.most" if batch.until is not None else "replicates"
-        raise ScenarioError(
-            f"{scenario.name}: the batch has {tasks:,} tasks (points {len(points):,} x replicates {times:,} x blocks of clients, "
-            f"up to {max(blocks):,}); at most {MOST_TASKS:,} are possible: lower {lower}, the number of points, "
-            "or clients_per_arm"
-        )
+        raise _too_many(scenario, batch, times, blocks, tasks)
     all_kinds = scenario.model_copy(update={"arms": tuple(kinds.values())})
-    return Plan(scenario, checked_seed(seed), batch, points, tuple(blocks), tuple(arms), all_kinds, courses, model, tuple(added))
+    return Plan(
+        scenario,
+        checked_seed(seed),
+        batch,
+        points,
+        tuple(blocks),
+        tuple(arms),
+        all_kinds,
+        courses,
+        sizes,
+        arm_points,
+        tuple(unlike),
+        largest,
+        model,
+        tuple(added),
+    )
+
+
+def possible(scenario: Scenario, point: Point) -> Scenario:
+    """The scenario at a point. Raises ``ScenarioError`` with the key in the batch."""
+    try:
+        return scenario_at(scenario, point.changes)
+    except ScenarioError as error:
+        error.key = key_at(scenario, point, error.key)
+        raise
+
+
+def _too_many(scenario: Scenario, batch: Batch, times: int, blocks: Sequence[int], tasks: int) -> ScenarioError:
+    """What is said of a batch of too many tasks: how many, and which key is to be lowered to what."""
+    parts = {"points": len(blocks), "replicates": times, "blocks": max(blocks)}
+    often: Location = ("replicates",) if batch.until is None else ("batch", "until", "most")
+    keys: dict[str, Location] = {"points": key_of_points(batch), "replicates": often, "blocks": ("clients_per_arm",)}
+    most = max(parts, key=lambda part: parts[part])
+    fits = MOST_TASKS * parts[most] // tasks
+    units = {"points": "points", "replicates": "replicates", "blocks": f"blocks ({fits * BLOCK:,} clients)"}
+    why = f" (points {len(blocks):,} x replicates {times:,} x blocks of clients, up to {max(blocks):,})"
+    return ScenarioError(
+        f"{key_path(keys[most])}: the batch has {tasks:,} tasks{why}; at most {MOST_TASKS:,} are possible",
+        where=scenario.name, valid=f"at most {fits:,} {units[most]} would fit", key=keys[most],
+    )  # fmt: skip
+
+
+def key_of_points(batch: Batch) -> Location:
+    """The key that decides how many points there are."""
+    if batch.points is not None:
+        return "batch", "points"
+    if batch.design == "cases":
+        return "batch", "cases"
+    return "batch", "vary", max(batch.vary, key=lambda name: batch.vary[name].count)
 
 
 def _can_be_judged(scenario: Scenario, batch: Batch) -> None:
@@ -156,17 +229,19 @@ def _can_be_judged(scenario: Scenario, batch: Batch) -> None:
     until = batch.until
     if until is None:
         return
-    at = f"{scenario.name}: batch.until"
+    where: Location = ("batch", "until")
     if until.difference:
         if not looked_at(scenario, until):
             which = f"'{until.arm}' is" if until.arm else "no arm is"
             others = [name for name, reference in reference_among(scenario).items() if reference]
             more = f"; compared are: {', '.join(others)}" if others else ""
-            raise ScenarioError(f"{at}: {which} compared with no reference arm of the same people, so it has no difference{more}")
+            said = f"batch.until: {which} compared with no reference arm of the same people, so it has no difference{more}"
+            raise ScenarioError(said, where=scenario.name, key=where)
     elif not CATALOGUE[until.measure].untreated and all(
         arm.therapist is None for arm in scenario.arms if until.arm in (None, arm.name)
     ):
-        raise ScenarioError(f"{at}: '{until.measure}' is of people in therapy, and there is none in {until.arm or 'any arm'}")
+        said = f"batch.until: '{until.measure}' is of people in therapy, and there is none in {until.arm or 'any arm'}"
+        raise ScenarioError(said, where=scenario.name, key=where)
 
 
 # ------------------------------------------------------------------------------------------------- when is it enough

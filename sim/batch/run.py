@@ -22,6 +22,7 @@ import pyarrow.parquet as pq
 
 from sim.batch.assemble import assembled
 from sim.batch.chunk import SUMMARIES, Chunk, Done, perform, worker_identity
+from sim.batch.needs import fitting
 from sim.batch.plan import Plan, Repeats, planned
 from sim.batch.progress import TOLD_EVERY, Progress, log, note
 from sim.batch.resume import begun, failures_in, finished_parts, kept_part, remove_chunks, rows_in_order, tasks_in
@@ -32,6 +33,7 @@ from sim.files import expanded
 from sim.scenario.points import scenario_at
 from sim.scenario.scenario import Scenario, a_scenario
 from sim.simulation.build import COHORT_SIZE
+from sim.simulation.cores import cores
 from sim.simulation.tasks import Task, checked_count, simulated_part
 from sim.storage.ledger import Ledger
 from sim.storage.names import MANIFEST
@@ -77,6 +79,9 @@ def run_batch(
     workers = workers if workers is None or hasattr(workers, "results") else checked_count("workers", workers)
     plan = planned(a_scenario(scenario), seed, keep=keep, on_error=on_error, model=model, added=added)
     folder = expanded(folder)
+    if not (folder / MANIFEST).exists() or restart:
+        count = workers if isinstance(workers, int) else cores() if workers is None else 1  # others' room is theirs
+        fitting(plan, count, folder)
     with begun(folder, plan, force=force, restart=restart, tell=tell) as ledger:
         if (folder / MANIFEST).exists():
             remove_chunks(folder)  # of one that was stopped just after its manifest

@@ -19,7 +19,10 @@ from sim.files import replacing, tidied, writable
 from sim.folders.reopened import scenario_written_anew
 from sim.report.words import answer
 from sim.runs import run as runs
+from sim.scenario.reading import lines_of
 from sim.scenario.scenario import Scenario
+from sim.simulation.build import somebody_fits
+from sim.simulation.limits import fits
 from sim.simulation.tables import Run
 from sim.storage.added import run_files
 from sim.storage.names import MANIFEST
@@ -53,18 +56,20 @@ def run(
     """Run a scenario: tables, a report, and the answer printed. The same command goes on with an unfinished batch."""
     if scenario_written_anew(scenario):
         screen.note(f"{scenario} was gone and is written anew from the ledger beside it.")
-    wanted, seed = loaded(scenario, with_files, point, seed)
-    if batch or cluster is not None or wanted.batch is not None:
-        run_in(
-            wanted, seed, out=out, workers=workers, cluster=cluster, with_files=with_files, chunk=chunk,
-            keep=keep, on_error=on_error, force=force, restart=restart,
-        )  # fmt: skip
-        return
+    with lines_of(scenario):
+        wanted, seed = loaded(scenario, with_files, point, seed)
+        if batch or cluster is not None or wanted.batch is not None:
+            run_in(
+                wanted, seed, out=out, workers=workers, cluster=cluster, with_files=with_files, chunk=chunk,
+                keep=keep, on_error=on_error, force=force, restart=restart,
+            )  # fmt: skip
+            return
     of_batches = {"--keep": keep, "--chunk": chunk, "--on-error": on_error, "--force": force, "--restart": restart}
     given = next((name for name, value in of_batches.items() if value), None)
     if given is not None:
         raise UsageError(f"{given} belongs to a batch, and {scenario} has no 'batch:'; add --batch to run it as one")
-    _run_alone(wanted, seed, out, workers)
+    with lines_of(scenario):
+        _run_alone(wanted, seed, out, workers)
 
 
 def _run_alone(wanted: Scenario, seed: int, out: Path | None, workers: int | None) -> None:
@@ -96,6 +101,8 @@ def _again(folder: Path) -> None:
 
 def _simulated(wanted: Scenario, seed: int, folder: Path, workers: int | None) -> None:
     started = time.perf_counter()
+    fits(wanted, folder)
+    somebody_fits(wanted, seed)
     writable(folder)
     with stoppable(), screen.progress() as tell:
         result = runs.run(wanted, seed, threads=workers, progress=tell)

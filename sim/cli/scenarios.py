@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
+from collections.abc import Iterable
 from dataclasses import asdict
 from importlib import resources
 from pathlib import Path
@@ -14,20 +15,32 @@ import typer
 
 from sim import screen
 from sim.batch.chunk import seed_at
+from sim.batch.needs import fitting
+from sim.batch.plan import planned
 from sim.cli.evidence.options import AsJson, ScenarioFile, Seed, WithFiles
-from sim.cli.printed import listing
+from sim.cli.printed import listing, rates
 from sim.cli.printed import session as story
 from sim.errors import UsageError
 from sim.files import write_new
 from sim.naming import nearest
 from sim.scenario.points import points_of, scenario_at
+from sim.scenario.reading import lines_of
 from sim.scenario.scenario import Scenario, json_schema, load
-from sim.simulation.sizes import fits_in_memory
+from sim.simulation.build import somebody_fits
+from sim.simulation.cores import cores
+from sim.simulation.limits import disk_of, fits
+from sim.simulation.sizes import Sizes
 from sim.simulation.trace import traced_course
 from sim.storage.added import run_files
 from sim.theory.parameters import PARAMETERS
+from sim.therapy.clinic.matching import rule_names
+from sim.therapy.clinic.plan import Plan
+from sim.therapy.policies import POLICIES
+from sim.therapy.training import PROGRAMMES
 from sim.version import __version__
 
+#: Notes on arms that are printed.
+MOST_NOTES = 40
 _WORD = typer.Argument(help="Show only parameters whose name, group or meaning contains this.")
 
 
@@ -45,18 +58,34 @@ def loaded(file: Path, with_files: list[Path] | None, point: int | None = None, 
     return scenario_at(scenario, changes), seed_at(seed, scenario.batch.random_numbers, changes)
 
 
-def check(scenario: ScenarioFile, with_files: WithFiles = None) -> None:
-    """Check a scenario file and say what it would run."""
-    s, _ = loaded(scenario, with_files)
-    if s.batch is None:
-        fits_in_memory(s)
+def check(
+    scenario: ScenarioFile,
+    with_files: WithFiles = None,
+    out: Annotated[Path | None, typer.Option(help="Folder the results would go to; default: as attune run.")] = None,
+    anew: Annotated[
+        bool, typer.Option("--time", help="Measure anew how fast this machine is, for the time it would take.")
+    ] = False,
+) -> None:
+    """Check a scenario file and say what it would run, how large that is, and how long it takes here."""
+    with lines_of(scenario):
+        s, _ = loaded(scenario, with_files)
+        folder = out or Path("results", s.name, *(["batch-seed-1"] if s.batch is not None else []))
+        somebody_fits(s)
+        plan = None if s.batch is None else planned(s, 0)
+        sizes = fits(s, folder) if plan is None else fitting(plan, cores(), folder)
     screen.heading(s.question)
     screen.show(listing.plan_of(s))
-    screen.say(*(f"Note: {arm.name}: {note}." for arm in s.arms for note in arm.notes()))
-    if s.batch is not None:
-        screen.say(f"{listing.batch_of(s)}\n{scenario}: valid. attune run tells how long it will take once it has begun.")
-        return
-    screen.say(f"{scenario}: valid. {listing.sizes_of(s)}")
+    notes = [f"Note: {arm.name}: {note}." for arm in s.arms for note in arm.notes()]
+    screen.say(*notes[:MOST_NOTES], *([f"... and {len(notes) - MOST_NOTES:,} more notes."] if len(notes) > MOST_NOTES else []))
+    rate = rates.rates(anew, screen.note)
+    if isinstance(sizes, Sizes):
+        screen.say(listing.needs_of(sizes.rows, sizes.memory, disk_of(sizes), folder, rates.of_run(s, sizes, rate)))
+        screen.say(f"{scenario}: valid. {listing.sizes_of(s)}")
+    elif plan is not None:
+        took = rates.of_batch(plan, sizes, cores(), rate)
+        screen.say(listing.batch_of(plan))
+        screen.say(listing.needs_of(sizes.rows, sizes.memory, sizes.disk, folder, took))
+        screen.say(f"{scenario}: valid.")
 
 
 def new(
@@ -91,12 +120,24 @@ def params(
         return
     chosen = [n for n in PARAMETERS.values() if word is None or word.lower() in f"{n.name} {n.group} {n.meaning}".lower()]
     if not chosen:
-        raise UsageError(f"no parameter's name or meaning contains '{word}'{nearest(word or '', PARAMETERS)}")
+        raise UsageError(f"no parameter's name or meaning contains '{word}'{_elsewhere(word or '')}")
     if as_json:
         screen.say(json.dumps([asdict(n) for n in chosen], indent=2))
         return
     screen.show(*listing.parameters_of(chosen))
     screen.say("Parameters that begin with client_ or therapist_ hold for that role alone, the others for both people.")
+
+
+def _elsewhere(word: str) -> str:
+    """Where else there is something of that name: what therapists can be told, what a clinic can say, or a word that is near."""
+    of_clinic = (*Plan.model_fields, *rule_names(), *PROGRAMMES)
+    lists: dict[str, Iterable[str]] = {"--policies": POLICIES, "--clinic": of_clinic}
+    for option, names in lists.items():
+        found = [name for name in names if word.lower() in name.lower()]
+        if found:
+            return f"; attune params {option} lists {', '.join(found)}"
+    parts = [part for name in PARAMETERS for part in name.split("_")]
+    return nearest(word, PARAMETERS) or nearest(word, list(dict.fromkeys(parts)))
 
 
 def trace(

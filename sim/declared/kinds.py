@@ -126,10 +126,20 @@ class Distinct:
     @staticmethod
     def checked(values: tuple[Any, ...]) -> tuple[Any, ...]:
         """``values`` if none of them stands twice, 1 and true being two things. Raises ``Wrong``."""
+        before = set()
         for i, value in enumerate(values):
-            if any(type(value) is type(other) and value == other for other in values[:i]):
+            same = type(value), _hashable(value)
+            if same in before:
                 raise Wrong((i,), f"{shown(value)} stands twice in the list")
+            before.add(same)
         return values
+
+
+def _hashable(value: Any) -> Any:
+    """What equal values have in common, lists and mappings too."""
+    if isinstance(value, Mapping):
+        return frozenset((name, _hashable(one)) for name, one in value.items())
+    return tuple(map(_hashable, value)) if isinstance(value, (list, tuple)) else value
 
 
 Item = TypeVar("Item")

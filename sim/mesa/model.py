@@ -27,7 +27,7 @@ from sim.people.state import Columns
 from sim.scenario.arms import chosen_arm
 from sim.scenario.scenario import Scenario, load
 from sim.simulation.build import arm_weeks, build, build_clinic, client_numbers, therapist_numbers
-from sim.simulation.sizes import fits_in_memory
+from sim.simulation.limits import fits
 from sim.simulation.tasks import checked_seed, run_of
 from sim.theory.styles import HIGHEST, LOWEST, ecr_score, share, style_name
 from sim.therapy.clinic.states import BETWEEN, LOST, STATES, WAITING, counts
@@ -280,7 +280,7 @@ class TherapyModel(mesa.Model):  # type: ignore[misc]
         self.scenario = scenario if isinstance(scenario, Scenario) else load(scenario)
         self.arm = chosen_arm(self.scenario, arm, replicate)
         self.replicate, self.core = int(replicate), model
-        fits_in_memory(self.scenario.model_copy(update={"arms": (self.arm,), "replicates": 1}))
+        fits(self.scenario.model_copy(update={"arms": (self.arm,), "replicates": 1}))
         super().__init__(seed=self.seed)
         told = (self.scenario, self.arm, self.replicate, self.seed)
         self.clinic: Clinic | None = None

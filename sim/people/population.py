@@ -23,9 +23,14 @@ from sim.people.life import keep_own_parts
 from sim.people.state import PERSON, Columns
 from sim.theory import equations as eq
 from sim.theory.parameters import Parameters
+from sim.theory.regions import ROLES
 from sim.theory.styles import WIDTH, ecr_score, share
 
 MOST_ATTEMPTS = 200_000
+#: Parameters that say where people lie on the attachment plane: of each role and dimension a mean and a spread.
+SPREADS = tuple(f"{role}_{axis}_{of}" for role in ROLES for axis in ("anxiety", "avoidance") for of in ("mean", "sd"))
+#: Parameters that decide who is among those that are drawn.
+DRAWN_BY = (*SPREADS, "anxiety_avoidance_r", "help_seeking_threshold", "help_seeking_width")
 
 
 #: The attachment score that belongs to a standard normal z is read off a table over this grid.
@@ -40,6 +45,22 @@ def _read_off(z, table):  # type: ignore[no-untyped-def]
     return table[left] + (at - left) * (table[left + 1] - table[left])
 
 
+def _concentration(mean: float, sd: float) -> float:
+    """How narrow the beta distribution on 1-7 with this mean and SD is; 0 or less where there is none."""
+    m, s = share(mean), sd / WIDTH
+    return float(m * (1.0 - m) / (s * s) - 1.0)
+
+
+def impossible(mean: float, sd: float, what: str) -> str:
+    """What is wrong where no distribution on 1-7 has this mean and SD, and the SD that would do; else nothing."""
+    if _concentration(mean, sd) > 0.0:
+        return ""
+    most = math.sqrt((mean - 1.0) * (7.0 - mean))
+    below = math.floor(most * 100.0 - 1e-9) / 100.0
+    advice = f"the SD must be smaller, {below:g} at most" if below > 0.0 else "the mean must lie between 1 and 7"
+    return f"no distribution on 1-7 has mean {mean:g} and SD {sd:g} ({what}); {advice}"
+
+
 @lru_cache(maxsize=64)
 def _quantiles(kind: str, mean: float, sd: float, what: str) -> np.ndarray:
     """ECR scores over the z grid: a beta distribution on 1-7 with this mean and SD, or a plain normal for ``kind`` normal.
@@ -49,10 +70,9 @@ def _quantiles(kind: str, mean: float, sd: float, what: str) -> np.ndarray:
     z = np.linspace(-_Z_MOST, _Z_MOST, _Z_STEPS + 1)
     if kind == "normal":
         return mean + sd * z
-    m, s = share(mean), sd / WIDTH
-    size = m * (1.0 - m) / (s * s) - 1.0
+    m, size = share(mean), _concentration(mean, sd)
     if size <= 0.0:
-        raise PopulationError(f"no distribution on 1-7 has mean {mean:g} and SD {sd:g} ({what}); the SD must be smaller")
+        raise PopulationError(impossible(mean, sd, what))
     return np.asarray(ecr_score(special.betaincinv(m * size, (1.0 - m) * size, special.ndtr(z))))
 
 

@@ -12,7 +12,7 @@ from sim.errors import ScenarioError
 from sim.runs.uncertainty import over_members
 from sim.scenario.scenario import Scenario, a_scenario
 from sim.simulation.cores import cores
-from sim.simulation.sizes import fits_in_memory
+from sim.simulation.limits import fits
 from sim.simulation.tables import Run
 from sim.simulation.tasks import CHUNK, checked_count, checked_seed, simulated_part, tasks_of
 from sim.simulation.tidy import frames
@@ -45,7 +45,7 @@ def run(
         raise ScenarioError(f"{scenario.name}: holds a batch of runs; run it with sim.run_batch or on the command line")
     chunk = checked_count("chunk", chunk)
     threads = checked_count("threads", cores() if threads is None else threads)
-    fits_in_memory(scenario)
+    fits(scenario)
     total, done = len(tasks_of(scenario, chunk)) * (1 + scenario.ensemble), 0
 
     def one_more() -> None:

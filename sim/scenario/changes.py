@@ -143,10 +143,12 @@ def _forced(said: ForcedFile) -> interventions.Forced:
 
 
 def _not_twice(force: tuple[interventions.Forced, ...]) -> tuple[interventions.Forced, ...]:
-    places = [(one.quantity, one.session, one.exchange) for one in force]
-    for i, place in enumerate(places):
-        if place in places[:i]:
+    before = set()
+    for i, one in enumerate(force):
+        place = one.quantity, one.session, one.exchange
+        if place in before:
             raise Wrong((i,), f"forces {place[0]} a second time at the same session and exchange; keep one of the two")
+        before.add(place)
     return force
 
 

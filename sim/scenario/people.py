@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Annotated, Any
 
@@ -21,6 +21,8 @@ from pydantic import (
 from sim.declared.kinds import ByKind, Distinct, OneOf
 from sim.declared.values import Frozen, Wrong
 from sim.people.attachment import POPULATION, Attachment
+from sim.people.population import impossible
+from sim.theory.parameters import PARAMETERS
 from sim.theory.styles import HIGHEST, LOWEST, STYLE_BOX, STYLES
 
 #: A typical person of each style (anxiety, avoidance), used when an early anchor is given as a style name.
@@ -133,6 +135,23 @@ def _described(said: str | TherapistFile | None, role: str) -> Attachment | None
     if said.early is not None:
         update["early"] = STYLE_POINT[said.early] if isinstance(said.early, str) else (said.early.anxiety, said.early.avoidance)
     return found.model_copy(update=update)
+
+
+def no_such_people(people: Mapping[str, Attachment | None], parameters: Mapping[str, float]) -> tuple[str, str, str] | None:
+    """The parameters (spread, mean) of a population that there cannot be, and what is wrong with them; None = there is nothing.
+
+    ``people``: those of each role; ``parameters``: what differs from the defaults.
+    """
+    for role, axis in itertools.product(people, ("anxiety", "avoidance")):
+        who = people[role]
+        if who is None or who.kind == "normal":  # a spread of its own
+            continue
+        mean, sd = names = f"{role}_{axis}_mean", f"{role}_{axis}_sd"
+        at = [parameters.get(name, PARAMETERS[name].default) for name in names]
+        found = impossible(at[0], at[1], f"{role} {axis}")
+        if found:
+            return sd, mean, found
+    return None
 
 
 _WHO = f"a style, {POPULATION} or a mapping with anxiety and avoidance (a list of people needs 'design: crossed')"

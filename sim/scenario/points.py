@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import math
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,11 +13,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sim.declared.values import Wrong
+from sim.declared.values import Location, Wrong
 from sim.errors import ScenarioError
 from sim.scenario.fields import KEYS
 from sim.scenario.scenario import Scenario, from_spec
-from sim.scenario.sweep import FILLING, MOST_POINTS, Batch, changed
+from sim.scenario.sweep import FILLING, Batch, changed, place
 
 #: The point in which nothing is changed.
 BASE = "as it stands"
@@ -34,10 +33,7 @@ class Point:
 
 
 def points_of(scenario: Scenario) -> tuple[Point, ...]:
-    """The points of a scenario's batch, in order; of one without a batch the single point in which nothing is changed.
-
-    Raises ``ScenarioError`` for more than ``MOST_POINTS``.
-    """
+    """The points of a scenario's batch, in order; of one without a batch the single point in which nothing is changed."""
     batch = scenario.batch
     if batch is None or not (batch.vary or batch.cases):
         return (Point(0, BASE, {}),)
@@ -45,13 +41,13 @@ def points_of(scenario: Scenario) -> tuple[Point, ...]:
         sets = [(name, dict(changes)) for name, changes in batch.cases.items()]
     else:
         sets = [(", ".join(f"{name} = {told(value)}" for name, value in changes.items()) or BASE, changes)
-                for changes in _combined(batch, scenario.name)]  # fmt: skip
+                for changes in _combined(batch)]  # fmt: skip
     times = Counter(name for name, _ in sets)  # levels that look the same when they are rounded
     return tuple(Point(i, f"{name} (#{i})" if times[name] > 1 else name, changes) for i, (name, changes) in enumerate(sets))
 
 
-def _combined(batch: Batch, scenario: str) -> list[dict[str, Any]]:
-    """What the points of a design change, which varies factors. Raises ``ScenarioError``."""
+def _combined(batch: Batch) -> list[dict[str, Any]]:
+    """What the points of a design change, which varies factors."""
     if batch.design in FILLING:  # from the design's own seed
         from scipy.stats import qmc
 
@@ -59,10 +55,6 @@ def _combined(batch: Batch, scenario: str) -> list[dict[str, Any]]:
         shares = spread.random(batch.points or 0)
         return [{name: f.at(float(s)) for (name, f), s in zip(batch.vary.items(), row, strict=True)} for row in shares]
     levels = {name: factor.levels for name, factor in batch.vary.items()}
-    sizes = [len(values) for values in levels.values()]
-    count = math.prod(sizes) if batch.design == "grid" else 1 + sum(sizes)
-    if count > MOST_POINTS:
-        raise ScenarioError(f"{scenario}: batch.vary: gives {count:,} points; at most {MOST_POINTS:,} are possible")
     if batch.design == "grid":
         return [dict(zip(levels, values, strict=True)) for values in itertools.product(*levels.values())]
     return [{}, *({name: value} for name, values in levels.items() for value in values)]
@@ -77,7 +69,8 @@ def told(value: Any) -> str:
 
 def scenario_at(scenario: Scenario, changes: Mapping[str, Any]) -> Scenario:
     """The scenario at a point: its changes made, its batch left out. Raises ``ScenarioError`` that names the change."""
-    return _scenario_at(scenario.name, json.dumps(scenario.spec), json.dumps(dict(changes)))
+    bare = {key: value for key, value in scenario.spec.items() if key != "batch"}  # which may list a hundred thousand cases
+    return _scenario_at(scenario.name, json.dumps(bare), json.dumps(dict(changes)))
 
 
 @lru_cache(maxsize=64)
@@ -89,7 +82,21 @@ def _scenario_at(name: str, spec: str, changes: str) -> Scenario:
         raise ScenarioError(f"{name}: batch: {wrong.location[0]}: {wrong}") from None
     except ScenarioError as e:
         said = ", ".join(f"{address} = {told(value)}" for address, value in made.items())
-        raise ScenarioError(f"{e} (at the point {said})" if made else str(e)) from None
+        at = f" (at the point {said})" if made else ""
+        raise ScenarioError(f"{e.told}{at}", where=e.where, key=e.key) from None
+
+
+def key_at(scenario: Scenario, point: Point, key: Location) -> Location:
+    """Where the value of a key at a point is said: in the batch, where that varies it, or else in the scenario."""
+    inside = [address for address in point.changes if _overlaps(place(address, scenario.spec, KEYS), key)]
+    if not inside or scenario.batch is None:
+        return key
+    return ("batch", "vary", inside[-1]) if scenario.batch.vary else ("batch", "cases", point.name, inside[-1])
+
+
+def _overlaps(one: Location, other: Location) -> bool:
+    """Whether one of two places lies in the other."""
+    return all(a == b for a, b in zip(one, other, strict=False))
 
 
 def table_of(points: tuple[Point, ...]) -> pd.DataFrame:

@@ -5,12 +5,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import io
 import math
 import re
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
@@ -53,12 +54,27 @@ class Reading:
 
     def error(self, wrong: Wrong) -> ScenarioError:
         """The message for a person, with the line of the nearest key that stands in a file."""
-        near = wrong.location
-        while near and near not in self.origins:
-            near = near[:-1]
-        file, line = self.origins.get(near, (self.name, 0))
-        key = key_path(wrong.location)
-        return ScenarioError(f"{key}: {wrong}" if key else str(wrong), where=f"{file}:{line}" if line else file)
+        key, where = key_path(wrong.location), self.place(wrong.location)
+        unplaced = wrong.location if where == self.name else ()
+        return ScenarioError(f"{key}: {wrong}" if key else str(wrong), where=where, key=unplaced)
+
+    def place(self, key: Location) -> str:
+        """File and line of the nearest key that stands in a file, or else the scenario's name."""
+        while key and key not in self.origins:
+            key = key[:-1]
+        file, line = self.origins.get(key, (self.name, 0))
+        return f"{file}:{line}" if line else file
+
+
+@contextlib.contextmanager
+def lines_of(path: Path) -> Iterator[None]:
+    """Where an error inside names a key of the scenario in this file and not where it stands, file and line are added."""
+    try:
+        yield
+    except ScenarioError as error:
+        if not error.key:
+            raise
+        raise ScenarioError(error.message, where=read(path).place(error.key), valid=error.valid) from None
 
 
 def key_path(location: Location) -> str:

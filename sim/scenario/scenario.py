@@ -18,10 +18,11 @@ from sim.declared.values import Frozen, Location, Wrong, shown
 from sim.errors import ScenarioError, UsageError
 from sim.naming import nearest, unseen, written
 from sim.people.attachment import Attachment
+from sim.scenario.alike import Alike
 from sim.scenario.changes import ENSEMBLE
 from sim.scenario.fields import KEYS, ArmFile, Asked, ScenarioFile, json_schema
 from sim.scenario.findings import first_finding
-from sim.scenario.people import MANY, STYLE_POINT, of_style
+from sim.scenario.people import MANY, STYLE_POINT, no_such_people, of_style
 from sim.scenario.reading import Reading, plain, read, to_text
 from sim.scenario.sweep import Batch, changed, each_change, fits, may_be_kept
 from sim.screen import html_table
@@ -37,6 +38,7 @@ from sim.therapy.policies import parameters_set_by
 __all__ = ["STYLE_POINT", "Arm", "Attachment", "Scenario", "ScenarioError", "from_spec", "json_schema", "load"]
 
 
+NO_ENSEMBLE = "'ensemble' and a batch do not go together; run the points that matter by themselves"
 #: Sessions (millions) that the oracle foresees in about an hour on one core.
 AN_HOURS_FORESIGHT = 400
 
@@ -256,7 +258,7 @@ def _checked_batch(file: ScenarioFile, arms: tuple[Arm, ...], reading: Reading) 
         return
     fits(batch, tuple(arm.name for arm in arms), file.design == "clinic")
     if ENSEMBLE in file.parameters:
-        raise Wrong(("parameters",), "'ensemble' and a batch do not go together; run the points that matter by themselves")
+        raise Wrong(("parameters",), NO_ENSEMBLE)
     try:
         traced = file.record.exchanges is not None
         may_be_kept(batch.keep, file.design == "clinic", exchanges=traced, items=file.record.items)
@@ -264,9 +266,16 @@ def _checked_batch(file: ScenarioFile, arms: tuple[Arm, ...], reading: Reading) 
         raise Wrong(("batch", "keep", *wrong.location), str(wrong)) from None
     if batch.until is not None and "replicates" in file.model_fields_set:
         raise Wrong(("replicates",), "is given beside batch.until, which decides how often; leave one of them out")
+    alike = Alike(reading.spec)
     for at, changes in each_change(batch):
         try:
-            from_spec(changed(reading.spec, changes, KEYS), reading.name)
+            if alike.seen(changes):
+                continue
+        except Wrong as wrong:
+            raise Wrong(((*at[:2], *wrong.location) if batch.vary else (*at, *wrong.location)), str(wrong)) from None
+        try:
+            if from_spec(changed(reading.spec, changes, KEYS), reading.name).ensemble:
+                raise Wrong(at, NO_ENSEMBLE)
         except Wrong as wrong:
             raise Wrong(at, str(wrong)) from None
         except ScenarioError as error:
@@ -329,11 +338,16 @@ def _arms(file: ScenarioFile) -> Iterable[Arm]:
         keys = ("client", "therapist", "switch_off", "force", "policies")
         if "force" in said:
             _within(arm.force, at, sessions[name], file.exchanges)
+        of_arm = {key: getattr(arm if key in said else file, key) for key in keys}
+        # What an arm says, its policies first, goes before what the scenario says for all.
+        here = {**(parameters if "policies" in said else common), **parameters_set_by(arm.policies), **arm.parameters}
+        amiss = no_such_people({role: of_arm[role] for role in ("client", "therapist")}, here)
+        if amiss is not None:
+            raise Wrong(_said_where(amiss[:2], arm, at, parameters), amiss[2])
         yield Arm(
-            **{key: getattr(arm if key in said else file, key) for key in keys},
+            **of_arm,
             name=name,
-            # What an arm says, its policies first, goes before what the scenario says for all.
-            parameters={**(parameters if "policies" in said else common), **parameters_set_by(arm.policies), **arm.parameters},
+            parameters=here,
             lesions={**file.lesions, **arm.lesions},
             cut={**file.cut, **arm.cut},
             clamp=_clamped_in(arm, at, file),
@@ -341,6 +355,15 @@ def _arms(file: ScenarioFile) -> Iterable[Arm]:
             cohort=cohort,
             clinic=_plan(file.clinic, arm.clinic, at) if file.design == "clinic" else None,
         )
+
+
+def _said_where(names: Iterable[str], arm: ArmFile, at: Location, parameters: Mapping[str, float]) -> Location:
+    """Where the first of these parameters is said, in the arm or for all; where none is, a policy has set it."""
+    for name in names:
+        for given, where in ((arm.parameters, (*at, "parameters", name)), (parameters, ("parameters", name))):
+            if name in given:
+                return where
+    return (*at, "policies") if "policies" in arm.model_fields_set else ("policies",)
 
 
 def _clamped_in(arm: ArmFile, at: Location, file: ScenarioFile) -> dict[str, float]:

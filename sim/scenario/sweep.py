@@ -44,7 +44,7 @@ _FIXED = {
     "arms": "name what is varied in which arm, as in arms.warm.trust_rate",
 }
 #: Keys whose entries are one name, dots included, such as ``lesions.therapist.insula``.
-_OF_NAMES = ("parameters", "lesions", "cut", "clamp")
+OF_NAMES = ("parameters", "lesions", "cut", "clamp")
 #: Keys of a scenario that hold whole numbers.
 _WHOLE = ("sessions", "exchanges", "clients_per_arm", "clients_per_therapist", "follow_up_months")
 
@@ -61,6 +61,8 @@ class Range(Frozen):
     def _the_right_way_round(self) -> Range:
         if not self.low < self.high:
             raise Wrong(("to",), f"must lie above 'from', which is {self.low:g}, not {self.high:g}")
+        if not math.isfinite(self.high - self.low):
+            raise Wrong(("to",), f"lies too far from 'from', which is {self.low:g}, for numbers of this size")
         if self.scale == "log" and self.low <= 0:
             raise Wrong(("from",), f"must lie above 0 on a log scale, not {self.low:g}")
         return self
@@ -77,6 +79,11 @@ class Range(Frozen):
         assert self.steps is not None
         return (*(self.at(i / (self.steps - 1)) for i in range(self.steps - 1)), self.high)
 
+    @property
+    def count(self) -> int:
+        """How many levels there are."""
+        return self.steps or 0
+
 
 class Counts(Range):
     """A range of whole numbers."""
@@ -92,6 +99,11 @@ class Counts(Range):
         between = (self.low + i / (self.steps - 1) * (self.high - self.low) for i in range(self.steps))
         return tuple(dict.fromkeys(round(value) for value in between))
 
+    @property
+    def count(self) -> int:
+        """How many levels there are: no more than there are whole numbers."""
+        return min(self.steps or 0, int(self.high - self.low) + 1)
+
 
 class Levels(Frozen):
     """The values of a factor, one by one."""
@@ -106,6 +118,11 @@ class Levels(Frozen):
     def levels(self) -> tuple[Any, ...]:
         """The values."""
         return self.values
+
+    @property
+    def count(self) -> int:
+        """How many values there are."""
+        return len(self.values)
 
 
 Factor = Range | Levels
@@ -223,7 +240,26 @@ class Batch(Frozen):
                 raise Wrong(("vary", name, "steps"), f"has no meaning in 'design: {design}', which chooses its own levels")
             if isinstance(factor, Range) and not filling and factor.steps is None:
                 raise Wrong(("vary", name), f"needs 'steps' in 'design: {design}', such as steps: 5, or a list of levels")
+        if not filling:
+            self._not_too_many()
         return self
+
+    def _not_too_many(self) -> None:
+        """Raise ``Wrong`` for a design of more than ``MOST_POINTS`` points."""
+        sizes = {name: factor.count for name, factor in self.vary.items()}
+        count = math.prod(sizes.values()) if self.design == "grid" else 1 + sum(sizes.values())
+        if count <= MOST_POINTS:
+            return
+        most = max(sizes, key=lambda name: sizes[name])
+        others = count // sizes[most] if self.design == "grid" else count - sizes[most]
+        fits = MOST_POINTS // others if self.design == "grid" else MOST_POINTS - others
+        said = f"{count:,}" if count < 10**12 else f"about 10^{len(str(count)) - 1}"
+        what = "'steps'" if isinstance(self.vary[most], Range) else "levels"
+        advice = f"at most {fits:,} {what} would fit here" if fits > 1 else "fewer factors, or a design with 'points', would fit"
+        key = ("steps",) if isinstance(self.vary[most], Range) else ()
+        raise Wrong(
+            ("vary", most, *key), f"gives {said} points with the other factors; at most {MOST_POINTS:,} are possible; {advice}"
+        )
 
 
 def checked_keep(value: Any) -> tuple[str, ...]:
@@ -293,7 +329,7 @@ def place(address: str, spec: Mapping[str, Any], keys: tuple[str, ...]) -> tuple
         raise Wrong((), f"'{first}' cannot be varied: {_FIXED[first]}")
     if not rest:
         return (first,)
-    if first in _OF_NAMES:
+    if first in OF_NAMES:
         return (first, rest)
     return (first, *rest.split("."))
 

@@ -6,9 +6,11 @@ import numpy as np
 
 from sim import luck
 from sim.engine.wiring import trace_columns
+from sim.errors import PopulationError, ScenarioError
 from sim.luck import Luck
-from sim.people.population import draw
+from sim.people.population import DRAWN_BY, draw
 from sim.people.state import DYAD, PERSON, Columns
+from sim.scenario.reading import key_path
 from sim.scenario.scenario import Arm, Scenario
 from sim.theory.parameters import Parameters
 from sim.theory.regions import lesioned
@@ -91,6 +93,29 @@ def _intervene(world: World, arm: Arm) -> None:
     wanted = arm.interventions
     if wanted:
         world.intervention = Intervening(wanted, world.exchange_steps, world.parameters, world.dyads, world.n_exchanges)
+
+
+#: So many of each kind of people are looked for before a run begins.
+LOOKED_FOR = 20
+
+
+def somebody_fits(scenario: Scenario, seed: int = 1) -> None:
+    """Raise ``ScenarioError`` with the key of clients or therapists whom nobody in the population is like, on this seed."""
+    seen = set()
+    for arm in scenario.arms:
+        for role, who in (("client", arm.client), ("therapist", arm.therapist)):
+            differs = tuple((name, arm.parameters[name]) for name in DRAWN_BY if name in arm.parameters)
+            kind = role, who, differs
+            # people of a style, or anybody, are there with the usual parameters
+            if who is None or kind in seen or not (differs or (who.kind == "box" and who.style is None)):
+                continue
+            seen.add(kind)
+            try:
+                draw(role, who, luck.person(role, np.arange(LOOKED_FOR)), arm_parameters(arm), Luck(seed, 0))
+            except PopulationError as error:
+                said = scenario.spec.get("arms", {}).get(arm.name) or {}
+                key = ("arms", arm.name, role) if role in said else (role,)
+                raise ScenarioError(f"{key_path(key)}: {error}", where=scenario.name, key=key) from None
 
 
 def arrivals(per_week: float, weeks: int, here: Luck) -> np.ndarray:

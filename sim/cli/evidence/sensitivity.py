@@ -8,8 +8,10 @@ from typing import Annotated
 import typer
 
 from sim import screen
+from sim.batch.progress import told_seconds
 from sim.cli.evidence.options import AsJson, ScenarioFile, Threads, shown
 from sim.cli.printed import indices as page
+from sim.cli.printed import rates
 from sim.errors import EvidenceError
 from sim.evidence.sensitivity import analysis
 from sim.evidence.sensitivity.ranges import movable_parameters
@@ -17,7 +19,7 @@ from sim.evidence.sensitivity.response import outcome
 from sim.evidence.sensitivity.study import Study, heading
 from sim.files import whole, writable
 from sim.scenario.scenario import load
-from sim.simulation.sizes import fits_in_memory
+from sim.simulation.limits import fits
 
 _PARAMETERS = typer.Option(
     help="A parameter of the model, or a group of them (attune params lists both); may be repeated; default: all that are free."
@@ -53,10 +55,13 @@ def sensitivity(
     if method == "sobol" and not parameters:
         raise EvidenceError("--method sobol needs --parameters; to have the parameters screened first, use --method both")
     ranges, left = movable_parameters(wanted, measured.arms, parameters or (), width)
-    for _, part in measured.parts:
-        fits_in_memory(part)
+    sizes = [fits(part) for _, part in measured.parts]
     if out is not None:
         writable(out)
+    runs = analysis.runs_of(len(ranges), method, trajectories, samples, replicates, top)
+    rate = rates.rates(tell=screen.note)
+    seconds = runs * sum(one.seconds(rate) for one in sizes)
+    screen.note(f"About {runs:,} runs, {told_seconds(seconds)} of work on one core.")
     with screen.progress() as tell:
         found = analysis.sensitivity(
             measured, ranges, seed, method=method, trajectories=trajectories, samples=samples, replicates=replicates, top=top,

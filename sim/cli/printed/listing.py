@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sim.batch.progress import told_seconds
+from sim.files import disk_at
+from sim.scenario.points import told
 from sim.scenario.scenario import Arm, Scenario
+from sim.scenario.sweep import Range
 from sim.screen import Head, table
 from sim.simulation.build import arm_parameters, arm_weeks
+from sim.simulation.limits import GIB, memory_here
 from sim.simulation.tables import Run
 from sim.theory.parameters import Parameter
 from sim.therapy.clinic.matching import meaning, rule_names
@@ -16,6 +22,7 @@ from sim.therapy.policies import POLICIES
 from sim.therapy.training import PROGRAMMES
 
 if TYPE_CHECKING:
+    from sim.batch.plan import Plan as BatchPlan
     from sim.screen import Table
 
 
@@ -49,9 +56,19 @@ def plan_of(scenario: Scenario) -> Table:
     who = f"{each[0]:,}" if len(each) == 1 else f"{each[0]:,} to {each[-1]:,}"
     about = "about " if scenario.design == "clinic" else ""
     title = f"{len(scenario.arms)} arm(s), {about}{who} clients each, {scenario.replicates} replicate(s)"
+    batch = scenario.batch
+    addresses = [*batch.vary, *(address for case in batch.cases.values() for address in case)] if batch is not None else []
+    # an address inside what is shown varies it too, as therapist.anxiety does
+    varied = {".".join(parts[: i + 1]) for parts in (address.split(".") for address in addresses) for i in range(len(parts))}
+
+    def cell(arm: Arm, key: str, value: object) -> object:
+        """What stands in the file, or that the batch varies it."""
+        return "varied" if {key, f"arms.{arm.name}.{key}"} & varied else value
+
     rows = [
-        (arm.name, arm.client.label, "none" if arm.therapist is None else arm.therapist.label, arm.sessions,
-         arm_weeks(scenario, arm), _changes(arm))
+        (arm.name, cell(arm, "client", arm.client.label),
+         cell(arm, "therapist", "none" if arm.therapist is None else arm.therapist.label),
+         cell(arm, "sessions", arm.sessions), cell(arm, "sessions", arm_weeks(scenario, arm)), _changes(arm))
         for arm in scenario.arms
     ]  # fmt: skip
     return table(title, ("arm", "client", "therapist", "sessions", "weeks", "changed"), rows, quiet=True)
@@ -61,14 +78,22 @@ def plan_of(scenario: Scenario) -> Table:
 MOST_LISTED = 12
 
 
-def batch_of(scenario: Scenario) -> str:
-    """What a batch varies and how often it is repeated, in a few lines. Every point is checked. Raises ``ScenarioError``."""
-    from sim.batch.plan import planned
-    from sim.scenario.points import scenario_at, told
-    from sim.scenario.sweep import Range
+def needs_of(rows: Mapping[str, int], memory: float, disk: float, folder: Path, seconds: float) -> str:
+    """How large tables are at most, and what they need here, in one sentence each."""
+    tables = ", ".join(f"{name} {count:,}" for name, count in rows.items() if count)
+    room = f"Needs about {bytes_told(memory)} of memory (there is {bytes_told(memory_here())})"
+    place = f"{bytes_told(disk)} on the disk ({bytes_told(disk_at(folder))} are free at {folder})"
+    return f"Rows at most: {tables or 'none'}.\n{room} and {place}; takes about {told_seconds(seconds)} where nothing else runs."
 
-    plan = planned(scenario, 0)
-    batch, n = plan.batch, len(plan.points)
+
+def bytes_told(n: float) -> str:
+    """Bytes as people say them."""
+    return f"{n / GIB:,.1f} GiB" if n >= GIB else f"{max(n / 2.0**20, 1.0):.0f} MiB"
+
+
+def batch_of(plan: BatchPlan) -> str:
+    """What a batch varies and how often it is repeated, in a few lines."""
+    scenario, batch, n = plan.scenario, plan.batch, len(plan.points)
     lines = [f"A batch ({batch.design.replace('_', ' ')}) of {n:,} point{'s' if n != 1 else ''}:"]
     for name, factor in batch.vary.items():
         if isinstance(factor, Range):
@@ -81,8 +106,7 @@ def batch_of(scenario: Scenario) -> str:
             lines.append(f"  {name}: {', '.join(told(level) for level in factor.values[:MOST_LISTED])}{more}")
     for name, changes in list(batch.cases.items())[:MOST_LISTED]:
         lines.append(f"  {name}: {', '.join(f'{k} = {told(v)}' for k, v in changes.items()) or 'as it stands'}")
-    courses = sum(sum(expected_clients(here, arm) for arm in here.arms)
-                  for here in (scenario_at(scenario, point.changes) for point in plan.points))  # fmt: skip
+    courses = plan.sizes.rows["clients"]
     if batch.until is None:
         tasks = sum(plan.blocks) * scenario.replicates
         times = f"{scenario.replicates} time{'s' if scenario.replicates != 1 else ''}"

@@ -84,6 +84,13 @@ def sensitivity(
     return Sensitivity(tuple(ranges), seed, replicates, trajectories, samples, base, screened, shared, noise, runs.done)
 
 
+def runs_of(parameters: int, method: str, trajectories: int, samples: int, replicates: int, top: int) -> int:
+    """How many runs a study of so many parameters takes, at most."""
+    screened = 0 if method == "sobol" else trajectories * (parameters + 1)
+    shared = 0 if method == "morris" else samples * ((parameters if method == "sobol" else min(top, parameters)) + 2)
+    return BASE_SEEDS + (screened + shared) * max(replicates, 1)
+
+
 def checked(method: str, seed: int, trajectories: int, samples: int, replicates: int, top: int) -> None:
     """Raise ``EvidenceError`` for a design that is impossible or tells nothing."""
     if method not in ("morris", "sobol", "both"):
