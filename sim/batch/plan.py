@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sim.batch.chunk import BLOCK, Chunk, Key, looked_at, reference_among
+from sim.catalogue.columns import NOTHING
 from sim.catalogue.measures import CATALOGUE
 from sim.compiling import sources_hash
 from sim.declared.values import Wrong
@@ -139,6 +140,9 @@ def planned(
         for arm in here.arms:
             kinds.setdefault(json.dumps([arm.policies, *((arm.clinic.training, arm.clinic.matching) if arm.clinic else ())]), arm)
         courses = max(courses, min(clients, BLOCK) * sum(arm.sessions for arm in here.arms) // 20)
+    if NOTHING in arms:
+        said = f"{scenario.name}: no arm of a batch can be called '{NOTHING}', which its tables say where no arm is taken off"
+        raise ScenarioError(said, valid="choose another name")
     times = scenario.replicates if batch.until is None else batch.until.most
     if (tasks := sum(blocks) * times) > MOST_TASKS:
         lower = "batch.until.most" if batch.until is not None else "replicates"

@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from sim.batch.results import BatchResults
+from sim.catalogue.columns import NOTHING
 from sim.catalogue.measures import CATALOGUE
 from sim.report import drawing
 from sim.report.drawing import MOST_LINES
@@ -36,7 +37,7 @@ def shown_factors(found: BatchResults) -> list[str]:
 def measured(found: BatchResults, measure: str) -> pd.DataFrame:
     """Every point's value of a measure with its interval, and the levels of its factors."""
     effects = found.effects()
-    mine = effects[(effects["measure"] == measure) & (effects["minus"].astype("str") == "")]
+    mine = effects[(effects["measure"] == measure) & (effects["minus"] == NOTHING)]
     points = found.points.rename(columns={"name": CASE})
     return mine.merge(points, on="point")
 
@@ -98,15 +99,15 @@ def _panel(found: BatchResults, ax: Axes, table: pd.DataFrame, factor: str, arms
         x = np.array([place[v] for v in mine[factor]]) + apart
         if alone:
             order = np.argsort(x)
-            error = (mine["high"] - mine["mean"]).to_numpy()[order]
+            error = (mine["high"] - mine["value"]).to_numpy()[order]
             kept = {**style, "linestyle": style["linestyle"] if numeric else ""}  # between categories there is nothing
-            handles.append(ax.errorbar(x[order], mine["mean"].to_numpy()[order], error, label=short(arm), capsize=2, **kept))
+            handles.append(ax.errorbar(x[order], mine["value"].to_numpy()[order], error, label=short(arm), capsize=2, **kept))
             continue
         few = len(levels) <= MOST_LEVELS and len(levels) < len(mine)  # otherwise every level is one point
         cloud = {"linestyle": "", "marker": style["marker"], "color": style["color"], "markersize": 3 if few else 4.5}
-        points = ax.plot(x, mine["mean"], alpha=0.3 if few else 0.75, label="" if few else short(arm), **cloud)
+        points = ax.plot(x, mine["value"], alpha=0.3 if few else 0.75, label="" if few else short(arm), **cloud)
         if few:
-            means = mine.groupby(factor, sort=False)["mean"].mean()
+            means = mine.groupby(factor, sort=False)["value"].mean()
             means = means[sorted(means.index, key=lambda level: place[level])]
             at = [place[v] + apart for v in means.index]
             points = ax.plot(at, means, label=short(arm), **{**style, "linestyle": style["linestyle"] if numeric else ""})
@@ -131,7 +132,7 @@ def _single(ax: Axes, table: pd.DataFrame, arms: list[str]) -> list[Any]:
     for i, arm in enumerate(arms):
         row = table[table["arm"].astype("str") == arm].iloc[0]
         style = drawing.look(i)
-        ax.errorbar([i], [row["mean"]], [row["high"] - row["mean"]], color=style["color"], marker=style["marker"], capsize=2)
+        ax.errorbar([i], [row["value"]], [row["high"] - row["value"]], color=style["color"], marker=style["marker"], capsize=2)
     ax.set_xticks(range(len(arms)), [short(a, 22) for a in arms])
     ax.set_xlim(-0.5, len(arms) - 0.5)
     return []
