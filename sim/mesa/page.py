@@ -35,7 +35,7 @@ def application(host: str) -> Any:
         if not (settings.assets.proxy_cache_dir / "@widgetti").is_dir():
             raise ModuleNotFoundError(name="solara-assets")
     except ModuleNotFoundError as e:
-        install = f"{sys.executable} -m pip install -c constraints.txt -e '.[mesa-page]'"
+        install = f"{sys.executable} -m pip install -r locks/mesa-page.txt"
         said = f"the Mesa page needs packages that are not installed ({e.name}). In the project's folder:\n  {install}"
         raise MissingExtra(said) from e
     from starlette.applications import Starlette
