@@ -44,7 +44,7 @@ test-mesa-page: $(MESA)/.installed
 	$(MESA)/bin/python -m pytest -p no:cacheprovider tests/test_mesa_browser.py
 
 # uv looks at every Python from 3.11 on and every platform at once. What is pinned stays, but for what UPGRADE=1 moves.
-COMPILE = echo setuptools | $(VENV)/uv/bin/uv pip compile -q --universal --generate-hashes --no-header --no-annotate \
+COMPILE = echo setuptools | $(VENV)/uv/bin/uv pip compile -q --universal --generate-hashes --no-header --no-annotate --no-strip-extras \
   $(if $(UPGRADE),--upgrade) pyproject.toml -
 
 locks:

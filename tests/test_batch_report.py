@@ -51,7 +51,7 @@ def test_the_command_runs_tells_and_goes_on(attune: Attune, tmp_path: Path) -> N
     assert "Is &lt;it&gt; &amp; so?" in page and "<it>" not in page
     found = sim.open_batch(folder)
     row = found.effects().query("point == 3 and arm == 'dismissing' and measure == 'alliance' and minus == 'nothing'").iloc[0]
-    assert with_interval(row) in done.out
+    assert with_interval(row, name="value") in done.out
     again = attune("run", file, "--seed", 5, "--workers", 1)
     assert again.status == 0 and "read from disk" in again.out and again.out.startswith(done.out[:200])
     assert len(results_table(found)) == 12 <= MOST_ROWS

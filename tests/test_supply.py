@@ -23,8 +23,9 @@ LOCKS = {"run": ("",), "test": ("", "test"), "mesa-page": ("", "test", "mesa-pag
 def test_a_lock_pins_what_is_declared_by_hash(name: str) -> None:
     """Names, versions, where they count, and hashes; no addresses. A version is the same in every lock that has the package."""
     lines = (ROOT / "locks" / f"{name}.txt").read_text(encoding="utf-8").splitlines()
-    one = re.compile(r"[a-z0-9-]+==[a-z0-9.+!]+( ; [a-z_. <>=!'()0-9A-Z]+)? \\|    --hash=sha256:[0-9a-f]{64}( \\)?")
-    assert [line for line in lines if not one.fullmatch(line)] == []
+    pin = re.compile(r"[a-z0-9-]+(\[[a-z0-9, -]+\])?==[a-z0-9.+!]+( ; [a-z_. <>=!'()0-9A-Z]+)? \\")
+    hashed = re.compile(r"    --hash=sha256:[0-9a-f]{64}( \\)?")
+    assert [line for line in lines if not (pin.fullmatch(line) or hashed.fullmatch(line))] == []
     bare = [line for line, after in itertools.pairwise(lines) if "==" in line and "--hash" not in after]
     assert bare == [] and lines[-1].startswith("    --hash=")
     pinned = packages.locked(name)
