@@ -1,7 +1,7 @@
 # make run    set up and run the first scenario
-# make test   set up with the test extras and run the tests (branch coverage over 90 %)
+# make test   set up with the test extras and run the tests
 # make lint   style and types
-# make deep   what is too slow for every commit: long tests, speed (PART=NAME: some of it)
+# make deep   what is too slow for every commit: long tests, branch coverage over 90 %, speed (PART=NAME: some of it)
 # make evidence  what takes hours: all that sim/evidence/kept holds, where the model is another now (PART=NAME: one of it)
 # make locks  pin what is installed in locks/ again (UPGRADE=1: newest versions), with a hash of every file
 # make test-mesa-page  install the extra of the Mesa page in an environment of its own and test the page in a browser
@@ -26,7 +26,7 @@ run: $(VENV)/.installed
 	$(BIN)/attune run scenarios/style_pairings.yaml
 
 test: $(VENV)/.installed-test
-	$(BIN)/python -m pytest -n 2 --dist worksteal --cov --cov-branch --cov-report=term-missing:skip-covered --cov-fail-under=90
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 lint: $(VENV)/.installed-test
 	$(BIN)/python -m ruff check .

@@ -87,11 +87,11 @@ def listening(host: str, port: int) -> socket.socket:
     except OSError as e:
         why = {
             errno.EADDRINUSE: f"--port: {port} is in use by another program, or by another Attune; choose another, or 0 for any "
-                              "that is free",
+            "that is free",
             errno.EACCES: f"--port: {port} may not be used by you; ports from 1024 up, or 0 for any that is free, may",
             errno.EADDRNOTAVAIL: f"--host: '{host}' is not an address of this machine; {LOOPBACK} is this machine alone, 0.0.0.0 "
-                                 "all its addresses",
-        }  # fmt: skip
+            "all its addresses",
+        }
         other = f"--host, --port: nothing can be served at '{host}', port {port} ({e.strerror or e})"
         raise ServingError(why.get(e.errno or 0, other)) from e
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from sim.classroom.course import scenarios
 from sim.classroom.course.responses import RESPONSES, forced
-from sim.classroom.course.state import MOST_CHARACTERS, PAIRS, Choice, State, defaults, differences, read, with_changes
+from sim.classroom.course.state import MOST_CHARACTERS, PAIRS, Choice, State, defaults, query_of, read, with_changes
 from sim.classroom.lessons import FIRST, SETUPS
 from sim.errors import AddressError, ScenarioError
 from sim.theory.parameters import PARAMETERS
@@ -137,7 +137,7 @@ values = st.fixed_dictionaries({}, optional={
 @given(values)
 def test_the_shortest_address_of_a_state_gives_it_back(said: dict[str, str]) -> None:
     found = state(urlencode(said))
-    again = state(differences(found, SETUPS[found.lesson]))
+    again = state(query_of(found, SETUPS[found.lesson]))
     assert again == found and again.query == found.query
 
 

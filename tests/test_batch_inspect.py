@@ -545,7 +545,7 @@ def test_compare_prints_and_writes(attune: Any, place: Path, tmp_path: Path) -> 
     assert code == 0 and "not paired" in out and "more rows" in out and "alliance (WAI, 1-7)" in out
     assert "simulated people" in (tmp_path / "all.csv.txt").read_text(encoding="utf-8").splitlines()[0]
     assert len(pd.read_csv(tmp_path / "all.csv")) == len(compare_folders(place / "batch", place / "other").table)
-    code, _, err = attune("compare", place / "batch", place / "other", "--csv", "all.csv")
+    code, _, err = attune("compare", place / "batch", place / "gone", "--csv", "all.csv")  # told before anything is read
     assert code == 2 and "already exists" in err
 
 

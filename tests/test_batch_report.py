@@ -112,6 +112,20 @@ def test_figures_show_what_was_measured(made: Callable[..., BatchResults], batch
     assert f"means from {lowest} to" in page and page.count("<img") == 3
 
 
+@pytest.mark.parametrize("batch", [{"vary": {"trust_rate": [0.1, 0.3]}}, {}], ids=["a factor", "no factor"])
+def test_bars_reach_as_far_as_their_intervals(made: Callable[..., BatchResults], batch: dict[str, Any]) -> None:
+    """An interval that is cut off at an end of the scale is drawn so, not as wide on both sides."""
+    found = made({**SPEC, "replicates": 4, "batch": batch})
+    table = plots_batch.measured(found, "dropout")
+    assert (abs((table["high"] - table["value"]) - (table["value"] - table["low"])) > 1e-6).any()  # some are cut off here
+    fig = plots_batch.over_factors(found, "dropout")
+    segments = [s[:, 1] for c in fig.axes[0].containers for bar in c[2] for s in bar.get_segments()]
+    assert {(round(a, 6), round(b, 6)) for a, b in segments} == {
+        (round(a, 6), round(b, 6)) for a, b in zip(table["low"], table["high"], strict=True)
+    }
+    plt.close(fig)
+
+
 def test_a_batch_of_clinics_has_a_report(made: Callable[..., BatchResults]) -> None:
     """With the measures of clinics."""
     found = made(CLINIC)

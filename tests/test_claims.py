@@ -366,6 +366,12 @@ def test_check_fails_where_the_kept_results_differ(tmp_path, monkeypatch, capsys
     with pytest.raises(SystemExit) as stop:
         cli.main(["claims", "region_series_kept", "--check"])
     assert stop.value.code == 1 and "region_series_kept" in capsys.readouterr().out
+    there.write_text(text.replace('"model":"', '"model":"0', 1), encoding="utf-8")
+    with monkeypatch.context() as patched:
+        patched.setattr("sim.cli.evidence.claims.findings", lambda *_, **__: pytest.fail("worked before it looked"))
+        with pytest.raises(SystemExit) as stop:
+            cli.main(["claims", "region_series_kept", "--check"])
+    assert stop.value.code == 2 and "made with another model" in capsys.readouterr().err
     there.unlink()
     with pytest.raises(SystemExit) as stop:
         cli.main(["claims", "region_series_kept", "--check"])

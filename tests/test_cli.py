@@ -121,6 +121,7 @@ def test_params_lists_every_number(attune: Attune) -> None:
     assert set(every[0]) >= {"name", "default", "unit", "low", "high", "source", "status", "meaning"}
     assert "avoidance_warmth_cost" in attune("params", "warmth").out
     wrong(attune("params", "repair_efort"), "did you mean 'repair_effort'")
+    wrong(attune("params", "warmth", "--policies"), "do not go with --policies")
 
 
 def test_trace_looks_inside_a_session(attune: Attune, tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from sim.report.pages import run as report
 from sim.report.words import answer, captions, tables
 from sim.report.words import basis as involved
 from sim.report.words import caveats as doubts
+from sim.scenario.arms import has_therapists
 from sim.simulation.tables import Run
 
 BASE: dict[str, Any] = {
@@ -342,7 +343,7 @@ def test_a_trial_without_its_twins_has_an_answer(arms: dict[str, Any]) -> None:
 def test_room_by_overbooking_alone_is_room() -> None:
     plan = {**BASE["clinic"], "capacity": 0, "overbook": 2, "overbook_after": 1}
     run = sim.run(sim.from_spec({**BASE, "clinic": plan, "arms": {"a": {}, "b": {"therapist": "none"}}}, "over"), seed=2)
-    assert cm.has_therapists(run.scenario, "a") and not cm.has_therapists(run.scenario, "b")
+    assert [has_therapists(arm) for arm in run.scenario.arms] == [True, False]
     assert (cm.people(run).query("arm == 'a'")["sessions"] > 0).any()
     assert not any("no room" in note for note in run.scenario.arms[0].notes())
 

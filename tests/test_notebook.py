@@ -150,6 +150,7 @@ def test_old_names_in_a_page_address_say_what_they_are_called_now() -> None:
     (lambda: sim.plots.alliance_curves(USUAL), "alliance_curves draws a run, not Scenario"),
     (lambda: sim.extend.Policy("x", {}, {"warmth_trait": "a"}), "must be a number, not 'a'"),
     (lambda: sim.compare(USUAL, USUAL, [1], measure=3), "measure must be a name, a function of a run"),
+    (lambda: sim.compare(USUAL, USUAL, [1], measure=[lambda _: 1.0, lambda _: 2.0]), "two measures are called '<lambda>'"),
     (lambda: sim.run_batch(USUAL, 1, "nowhere", workers="two"), "workers must be a whole number, not 'two'"),
     (lambda: sim.run_batch(USUAL, 1, "nowhere", chunk=0), "chunk must be at least 1, not 0"),
     (lambda: sim.Model().but(trust_rate=0.1), "this model has no parameters of its own"),

@@ -232,6 +232,9 @@ def test_the_measure_is_that_of_the_run() -> None:
     changed = tiny().but(trust_start=0.5)
     for name in ("alliance", "difference_from_no_treatment"):
         assert outcome(tiny(), name)({"trust_start": 0.5}, 5) == pytest.approx(number(run(changed, 5), name))
+    for changed in (tiny().but(batch={"vary": {"trust_rate": [0.1, 0.2]}}), tiny().but(parameters={"ensemble": 20})):
+        measured = outcome(changed, "alliance")  # neither a batch nor twenty members, of which nothing would be read
+        assert [alone.ensemble for _, alone in measured.parts] == [0] and measured({}, 5) == outcome(tiny(), "alliance")({}, 5)
     own = tiny().but(arms={"with": {"therapist": "secure", "parameters": {"trust_start": 0.3}}})
     assert outcome(own, "alliance")({"trust_start": 0.5}, 5) == outcome(tiny(), "alliance")({"trust_start": 0.5}, 5)
 

@@ -1,7 +1,7 @@
 """Work of minutes and hours in parts, each told with its seconds: ``make evidence`` and ``make deep``.
 
     python -m tools.parts evidence [PART ...]   # all that is kept in sim/evidence/kept; a part that is done is skipped
-    python -m tools.parts deep [PART ...]       # slow tests and checks of speed; a part is chosen by a piece of its name
+    python -m tools.parts deep [PART ...]       # slow tests, coverage, speed; a part is chosen by a piece of its name
 
 A part of ``evidence`` is done when its result is kept and of the present model. One that was killed goes on from the ledger in
 its folder; a ledger of another model is moved aside. The first part that fails ends ``evidence``, since the others need it.
@@ -60,12 +60,13 @@ assert {part.makes for part in EVIDENCE} == set(NAMES)
 
 
 def deep() -> tuple[Part, ...]:
-    """Every test that is too slow for each commit, and every check of speed."""
+    """Every test that is too slow for each commit, how much of the code the usual ones reach, and every check of speed."""
     pytest = (sys.executable, "-m", "pytest", "-q", "-m", "deep")
     listed = subprocess.run([*pytest, "--collect-only"], stdout=subprocess.PIPE, text=True, check=True).stdout
     tests = dict.fromkeys(line.split("[")[0] for line in listed.splitlines() if "::" in line)
     return (
         *(Part(test.removeprefix("tests/"), (*pytest, test)) for test in tests),
+        Part("coverage", (*pytest[:-2], "-n", "2", "--dist", "worksteal", "--cov", "--cov-fail-under=90")),
         *(Part(f"benchmark {name}", (sys.executable, "-m", f"tests.benchmarks.{name}", "--check"))
           for name in ("speed", "clinic", "app", "batch")),
     )  # fmt: skip

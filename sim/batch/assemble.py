@@ -190,4 +190,4 @@ def _manifest(plan: Plan, ledger: ledgers.Ledger, tables: Mapping[str, Any]) -> 
         **added_here.in_manifest(plan.with_all_kinds),
         **({"gone_on_although": mixed} if mixed else {}),
         "tables": dict(tables),
-    }  # fmt: skip
+    }

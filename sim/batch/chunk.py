@@ -27,7 +27,6 @@ from sim.catalogue.columns import NOTHING
 from sim.compiling import sources_hash
 from sim.measures.clinics import by_replicate
 from sim.measures.outcomes import block_of, moments, values_of
-from sim.measures.persons import reference as clinic_reference
 from sim.scenario.arms import reference_arm, same_clients, untreated_arm
 from sim.scenario.points import scenario_at
 from sim.scenario.scenario import Arm, Scenario
@@ -188,24 +187,20 @@ def outcomes_of(scenario: Scenario, arm: Arm, part: Mapping[str, Any]) -> dict[s
     return {str(name): values.to_numpy(float) for name, values in by_replicate(run).items()}
 
 
-def _reference(scenario: Scenario, arm: str) -> str | None:
-    return clinic_reference(scenario) if scenario.design == "clinic" else reference_arm(scenario, arm)
-
-
 def compared_arms(scenario: Scenario) -> dict[str, list[str]]:
     """For each arm the arms it is compared with: the reference, and its untreated twin; only arms of the same people."""
     arms, clinic = {arm.name: arm for arm in scenario.arms}, scenario.design == "clinic"
     found = {}
     for name, arm in arms.items():
         twin = untreated_arm(scenario, name) if arm.therapist is not None and not clinic else None
-        others = [other for other in (_reference(scenario, name), twin) if other is not None and other != name]
+        others = [other for other in (reference_arm(scenario, name), twin) if other is not None and other != name]
         found[name] = list(dict.fromkeys(other for other in others if clinic or same_clients(arms[other], arm)))
     return found
 
 
 def reference_among(scenario: Scenario) -> dict[str, str | None]:
     """For each arm its reference, where another arm of the same people is one."""
-    pairs = {name: (_reference(scenario, name), others) for name, others in compared_arms(scenario).items()}
+    pairs = {name: (reference_arm(scenario, name), others) for name, others in compared_arms(scenario).items()}
     return {name: reference if reference in others else None for name, (reference, others) in pairs.items()}
 
 
@@ -245,9 +240,9 @@ def _kept(scenario: Scenario, key: Key, name: str, parts: list[tuple[str, Mappin
     table.insert(0, "point", np.full(len(table), key.point, np.int32))
     arrow = pa.Table.from_pandas(table, preserve_index=False)
     labels = [pa.types.is_dictionary(f.type) or pa.types.is_large_string(f.type) for f in arrow.schema]
-    return arrow.cast(pa.schema([
-        pa.field(f.name, pa.string() if label else f.type) for f, label in zip(arrow.schema, labels, strict=True)
-    ]))  # fmt: skip
+    return arrow.cast(
+        pa.schema([pa.field(f.name, pa.string() if label else f.type) for f, label in zip(arrow.schema, labels, strict=True)])
+    )
 
 
 def _part(tables: Sequence[pa.Table]) -> bytes:

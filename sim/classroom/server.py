@@ -23,7 +23,7 @@ from sim.classroom import chair, handout, page
 from sim.classroom.course.many import many_of, map_of
 from sim.classroom.course.play import play_of
 from sim.classroom.course.scenarios import as_yaml, run_command, scenario_of, stamped
-from sim.classroom.course.state import State, differences, read
+from sim.classroom.course.state import State, query_of, read
 from sim.classroom.course.words import words
 from sim.classroom.lessons import FIRST, LESSONS, SETUPS, outcome
 from sim.errors import AddressError, PopulationError, ScenarioError, StateError
@@ -110,7 +110,7 @@ def _answering(work: Callable[[State, Asked], Any]) -> Callable[[Request], Respo
         asked = {key: value for key, _, value in parts if key in _ASKED}
         try:
             state = read("&".join("".join(part) for part in parts if part[0] not in _ASKED), SETUPS, FIRST)
-            place = f"{request.url.scheme}://{request.url.netloc}/?{differences(state, SETUPS[state.lesson])}"
+            place = f"{request.url.scheme}://{request.url.netloc}/?{query_of(state, SETUPS[state.lesson])}"
             found = work(state, {**asked, "address": place})
         except (AddressError, ScenarioError, PopulationError) as error:
             return JSONResponse({"error": _messages(error)}, 400)

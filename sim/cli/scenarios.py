@@ -86,8 +86,8 @@ def params(
 ) -> None:
     """List the parameters of the model. Each with default, unit, range, source, status and meaning."""
     if policies or clinic:
-        if as_json:
-            raise UsageError("--json is of parameters; it does not go with --policies or --clinic")
+        if as_json or word is not None:
+            raise UsageError("a word and --json choose among the parameters; they do not go with --policies or --clinic")
         screen.show(*([listing.policies()] if policies else []), *(listing.clinic() if clinic else []))
         return
     chosen = [n for n in PARAMETERS.values() if word is None or word.lower() in f"{n.name} {n.group} {n.meaning}".lower()]

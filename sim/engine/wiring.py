@@ -49,8 +49,9 @@ class Wiring:
     written: dict[str, None] = field(default_factory=dict)
 
 
-def resolve(step: Step, argument: str, wiring: Wiring, parameters: Iterable[str] = tuple(PARAMETERS),
-            columns: Mapping[str, Column] = DYAD) -> str:  # fmt: skip
+def resolve(
+    step: Step, argument: str, wiring: Wiring, parameters: Iterable[str] = tuple(PARAMETERS), columns: Mapping[str, Column] = DYAD
+) -> str:
     """The variable that an equation's argument means in a step.
 
     In this order: a region of this person (``acc``) or of the partner (``partner_acc``); a draw (``x_luck`` normal,
@@ -115,8 +116,9 @@ class Wired:
         return set(self.step.writes) <= set(self.variables)
 
 
-def wire(steps: tuple[Step, ...], parameters: Iterable[str] = tuple(PARAMETERS),
-         columns: Mapping[str, Column] = DYAD) -> tuple[list[Wired], Wiring]:  # fmt: skip
+def wire(
+    steps: tuple[Step, ...], parameters: Iterable[str] = tuple(PARAMETERS), columns: Mapping[str, Column] = DYAD
+) -> tuple[list[Wired], Wiring]:
     """Every step with its wiring resolved, in order, and all that they need together. Raises ``WiringError``."""
     wiring, names = Wiring(), tuple(parameters)
     out: list[Wired] = []
@@ -143,8 +145,9 @@ def _alias(step: Step, earlier: list[Wired]) -> str:
 
 
 @lru_cache(maxsize=8)
-def anatomy(steps: tuple[Step, ...], parameters: tuple[str, ...] = tuple(PARAMETERS),
-            columns: tuple[Column, ...] = tuple(DYAD.values())) -> Anatomy:  # fmt: skip
+def anatomy(
+    steps: tuple[Step, ...], parameters: tuple[str, ...] = tuple(PARAMETERS), columns: tuple[Column, ...] = tuple(DYAD.values())
+) -> Anatomy:
     """Where an experiment can reach into these steps."""
     wired, _ = wire(steps, parameters, {c.name: c for c in columns})
     return Anatomy(

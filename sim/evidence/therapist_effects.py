@@ -140,8 +140,9 @@ def _most_likely(deviance: Callable[[float], float]) -> tuple[float, float, floa
 # ------------------------------------------------------------------------------------------------- the same clients for all
 
 
-def with_every_therapist(run: Run, arm: Arm, replicate: int, outcome: str, clients: np.ndarray,
-                         therapists: np.ndarray) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
+def with_every_therapist(
+    run: Run, arm: Arm, replicate: int, outcome: str, clients: np.ndarray, therapists: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """What these clients (numbers) would rate with each of these therapists: (clients, therapists); and their intake distress.
 
     Each pair has a course in a world of its own, as the clients came and as the therapists were when they started (without later
@@ -257,8 +258,9 @@ class TherapistEffects:
     table: pd.DataFrame
 
 
-def therapist_effects(run: Run, arm: str, outcome: str = "distress", *, least_clients: int = 10, most_therapists: int = 60,
-                      most_clients: int = 160) -> TherapistEffects | None:  # fmt: skip
+def therapist_effects(
+    run: Run, arm: str, outcome: str = "distress", *, least_clients: int = 10, most_therapists: int = 60, most_clients: int = 160
+) -> TherapistEffects | None:
     """Proportion of an outcome's variance that lies between the therapists of a clinic's arm: estimated, and true.
 
     ``distress``: CORE-OM at the end (0-40, lower is better) adjusted for CORE-OM at the beginning of the course.
@@ -317,8 +319,9 @@ def _found(run: Run, arm: Arm, outcome: str, least: int, most_therapists: int, m
     return TherapistEffects(arm.name, outcome, share, low, high, true_share, clients, therapists, table)
 
 
-def _truths(run: Run, arm: Arm, outcome: str, therapists: dict[int, np.ndarray], most_therapists: int,
-            most_clients: int) -> dict[int, tuple[float, dict[int, float]]]:  # fmt: skip
+def _truths(
+    run: Run, arm: Arm, outcome: str, therapists: dict[int, np.ndarray], most_therapists: int, most_clients: int
+) -> dict[int, tuple[float, dict[int, float]]]:
     """By replicate: the true share, and each therapist's deviation; nothing where the run's model is not at hand."""
     if run.own_model and not run.model.own:
         return {}

@@ -27,7 +27,6 @@ from sim.measures.persons import (
     WEEKS_PER_YEAR,
     compared,
     finished,
-    has_therapists,
     last_beginning,
     people,
     reference,
@@ -44,7 +43,7 @@ __all__ = [
     "EARLY_SESSION",
     "RELIABLE_CHANGE", "WEEKS_PER_YEAR",
     "by_replicate", "compared", "finished", "flow", "follow_up",
-    "handed_over", "has_therapists", "last_beginning", "off_track", "over_years", "pair_compatibility", "people",
+    "handed_over", "last_beginning", "off_track", "over_years", "pair_compatibility", "people",
     "reference", "rules_compared", "waiting_times", "without_therapists",
 ]  # fmt: skip
 

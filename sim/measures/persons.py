@@ -12,6 +12,7 @@ import pandas as pd
 
 from sim.measures.courses import once_a_run
 from sim.measures.intervals import differences, mean_intervals
+from sim.scenario.arms import has_therapists, reference_arm
 from sim.therapy.clinic.states import FOLLOW_UPS
 
 if TYPE_CHECKING:
@@ -41,19 +42,13 @@ LATER_ASKED = {when.replace("_", " "): when for when in FOLLOW_UPS}
 
 
 def reference(scenario: Scenario) -> str:
-    """The arm that others are compared with: the first that has therapists, else the first."""
-    return next((arm.name for arm in scenario.arms if has_therapists(scenario, arm.name)), scenario.arms[0].name)
-
-
-def has_therapists(scenario: Scenario, name: str) -> bool:
-    """Whether anybody can be seen in an arm of a clinic."""
-    arm = next(a for a in scenario.arms if a.name == name)
-    return arm.therapist is not None and (arm.clinic is None or arm.clinic.most_places > 0)
+    """The arm that others are compared with: the first in which somebody can be seen, else the first."""
+    return reference_arm(scenario, scenario.arms[0].name)
 
 
 def unseen_arms(scenario: Scenario) -> list[str]:
     """The arms in which nobody can be seen."""
-    return [arm.name for arm in scenario.arms if not has_therapists(scenario, arm.name)]
+    return [arm.name for arm in scenario.arms if not has_therapists(arm)]
 
 
 def without_therapists(scenario: Scenario) -> str | None:
@@ -65,7 +60,7 @@ def last_beginning(scenario: Scenario) -> int:
     """The last week in which a first course can begin and still end before the clinic closes, in every arm."""
     weeks = []
     for arm in scenario.arms:
-        if arm.clinic is not None and has_therapists(scenario, arm.name):
+        if arm.clinic is not None and has_therapists(arm):
             needed = SLACK * arm.sessions * arm.clinic.session_every / max(1.0 - arm.clinic.leave_prob, 0.05)
             weeks.append(arm.clinic.weeks - math.ceil(needed))
     return min(weeks, default=0)

@@ -336,7 +336,7 @@ MOST_DOTS = 60
 
 def quarters(ax: Axes) -> None:
     """The attachment plane with its quarters named."""
-    ax.set(xlim=(LOWEST, HIGHEST), ylim=(LOWEST, HIGHEST), aspect="equal", title="Where they are at the start; large: means",
+    ax.set(xlim=(LOWEST, HIGHEST), ylim=(LOWEST, HIGHEST), aspect="equal",
            xlabel="attachment anxiety (ECR, 1-7)", ylabel="attachment avoidance (ECR, 1-7)")  # fmt: skip
     for line in (ax.axvline, ax.axhline):
         line(STYLE_CUT, color=QUIET, linewidth=0.8, linestyle="-")

@@ -39,6 +39,8 @@ def _measures(wanted: Wanted, clinic: bool) -> dict[str, Measure]:
     found: dict[str, Measure] = {}
     for i, one in enumerate(several):
         name = one if isinstance(one, str) else getattr(one, "__name__", f"measure {i + 1}")
+        if name in found:
+            raise UsageError(f"two measures are called '{name}'; give them as a mapping of names to functions")
         found[name] = _named(one) if isinstance(one, str) else one
     if not found:
         raise UsageError("name at least one measure, or leave measure out for all")

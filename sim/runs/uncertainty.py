@@ -24,7 +24,6 @@ from sim.errors import UsageError
 from sim.measures.clinics import rules_compared
 from sim.measures.intervals import difference_interval, mean_interval
 from sim.measures.persons import COMPARED
-from sim.measures.persons import reference as clinic_reference
 from sim.theory import ensemble
 
 if TYPE_CHECKING:
@@ -40,7 +39,7 @@ OF_ARMS = ("alliance", "dropout", "distress_change", "difference_from_no_treatme
 COLUMNS = ["arm", "measure", "value", "low", "high", "unit"]
 
 
-def described(scenario: Scenario, measure: str) -> Measure:
+def described(measure: str) -> Measure:
     """Title, unit and digits of a measure of an arm, or of the difference in it from the reference arm."""
     return CATALOGUE[measure.removesuffix(DIFFERENCE)]
 
@@ -48,11 +47,6 @@ def described(scenario: Scenario, measure: str) -> Measure:
 def is_difference(measure: str) -> bool:
     """Whether the sign of a measure says something: a difference from the reference arm, or from no therapy."""
     return measure.endswith(DIFFERENCE) or measure == "difference_from_no_treatment"
-
-
-def reference(scenario: Scenario, arm: str) -> str:
-    """The arm that another is compared with, as everywhere in tables and reports."""
-    return clinic_reference(scenario) if scenario.design == "clinic" else measures.reference_arm(scenario, arm)
 
 
 def of_arms(run: Run) -> pd.DataFrame:
@@ -66,7 +60,7 @@ def of_arms(run: Run) -> pd.DataFrame:
     table = rules_compared(run) if run.scenario.design == "clinic" else _of_people(run)
     rows = []
     for name, part in table.groupby("measure", sort=False):
-        m = described(run.scenario, str(name))
+        m = described(str(name))
         for ending, columns, of in (
             ("", ("mean", "low", "high"), m.unit),
             (DIFFERENCE, ("difference", "difference_low", "difference_high"), m.difference_unit),

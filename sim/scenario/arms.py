@@ -26,7 +26,7 @@ def arms(scenario: Scenario) -> pd.DataFrame:
 
 def reference_arm(scenario: Scenario, arm: str) -> str:
     """The arm that another is compared with: the same clients with a secure therapist in a crossed design (or with
-    the first kind of therapist, if none is secure), else the first arm with therapy.
+    the first kind of therapist, if none is secure), else the first arm in which somebody can be seen.
 
     >>> sim.measures.reference_arm(usual, "dismissing therapist")
     'secure therapist'
@@ -37,7 +37,12 @@ def reference_arm(scenario: Scenario, arm: str) -> str:
         mates = table[table["client"] == kind]
         secure = mates[mates["therapist"] == "secure"]
         return str((secure if len(secure) else mates)["arm"].iloc[0])
-    return next((a.name for a in scenario.arms if a.therapist is not None), scenario.arms[0].name)
+    return next((a.name for a in scenario.arms if has_therapists(a)), scenario.arms[0].name)
+
+
+def has_therapists(arm: Arm) -> bool:
+    """Whether anybody can be seen in an arm."""
+    return arm.therapist is not None and (arm.clinic is None or arm.clinic.most_places > 0)
 
 
 def untreated_arm(scenario: Scenario, arm: str) -> str | None:

@@ -178,9 +178,10 @@ class Doing(Frozen):
 
     lesions: Lesions = Field({}, description="Regions weakened (below 1; 0 = removed).")
     switch_off: SwitchOff = Field(
-        (), examples=[["client.anxiety_learned"]],
+        (),
+        examples=[["client.anxiety_learned"]],
         description="Steps of the exchange (such as client.anxiety_learned) or verbs of the session (heal) that do nothing.",
-    )  # fmt: skip
+    )
     cut: Cut = Field(
         {},
         description="Edge interventions: links that are cut, and what the equation sees in place of the quantity, a number or "
@@ -193,8 +194,9 @@ class Doing(Frozen):
         "the amount given (0 = just clamped). Beside what the scenario clamps, an arm may clamp more.",
     )
     force: Force = Field(
-        (), examples=[[{"session": 3, "exchange": 5, "value": 0.2}]],
+        (),
+        examples=[[{"session": 3, "exchange": 5, "value": 0.2}]],
         description="Quantities (the therapist's response, if not said) forced to a value at a session and exchange (left "
         "out: at every one); where several fit, the one that names a session, then the one that names an exchange, counts.",
-    )  # fmt: skip
+    )
     policies: Policies = Field((), description="What the therapists are told to do.", examples=[[next(iter(POLICIES))]])

@@ -132,9 +132,10 @@ _Factor = Annotated[Factor, ByKind(
 _Case = Annotated[
     dict[str, Any], ByKind("a mapping of addresses to values, such as {trust_rate: 0.2}", dict[str, Any]), OrNothing()
 ]
-_Kept = Annotated[Listed[Annotated[str, OneOf("table", lambda: TABLES_KEPT)]], AfterValidator(
-    lambda names: tuple(name for name in TABLES_KEPT if name in names)
-)]  # fmt: skip
+_Kept = Annotated[
+    Listed[Annotated[str, OneOf("table", lambda: TABLES_KEPT)]],
+    AfterValidator(lambda names: tuple(name for name in TABLES_KEPT if name in names)),
+]
 _OnError = Literal["skip", "stop", "raise"]
 
 

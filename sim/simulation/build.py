@@ -47,8 +47,9 @@ def therapist_numbers(scenario: Scenario, arm: Arm, clients: np.ndarray) -> np.n
     return clients[: 0 if arm.therapist is None else None] // scenario.clients_per_therapist
 
 
-def build(scenario: Scenario, arm: Arm, replicate: int, seed: int, clients: np.ndarray | None = None,
-          model: Model = SHIPPED) -> World:  # fmt: skip
+def build(
+    scenario: Scenario, arm: Arm, replicate: int, seed: int, clients: np.ndarray | None = None, model: Model = SHIPPED
+) -> World:
     """The world of one arm and replicate, for all its clients or some of them (``clients``: their numbers).
 
     Every dyad has its own copy of the therapist, so dyads are independent and may be simulated in any chunks. Where
@@ -110,8 +111,9 @@ def _staff(arm: Arm, numbers: np.ndarray, parameters: Parameters, here: Luck) ->
     return people, code
 
 
-def _world(scenario: Scenario, arm: Arm, replicate: int, seed: int, model: Model, clients: np.ndarray,
-           therapists: np.ndarray) -> World:  # fmt: skip
+def _world(
+    scenario: Scenario, arm: Arm, replicate: int, seed: int, model: Model, clients: np.ndarray, therapists: np.ndarray
+) -> World:
     """People and parameters of one arm and replicate, nothing done to them; of a clinic no courses yet, else each client's."""
     parameters = arm_parameters(arm, model)
     here = Luck(seed, replicate)

@@ -21,9 +21,10 @@ from sim.theory import equations
 def public_equations() -> tuple[Callable[..., Any], ...]:
     """The functions of ``equations.py``, in order."""
     return tuple(
-        f for name, f in vars(equations).items()
+        f
+        for name, f in vars(equations).items()
         if inspect.isfunction(f) and f.__module__ == equations.__name__ and not name.startswith("_")
-    )  # fmt: skip
+    )
 
 
 @dataclass(frozen=True)

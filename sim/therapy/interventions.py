@@ -211,8 +211,9 @@ class Intervening:
     baseline records it, the other reads it.
     """
 
-    def __init__(self, wanted: Interventions, steps: tuple[Step, ...], parameters: Parameters, dyads: Columns,
-                 n_exchanges: int) -> None:  # fmt: skip
+    def __init__(
+        self, wanted: Interventions, steps: tuple[Step, ...], parameters: Parameters, dyads: Columns, n_exchanges: int
+    ) -> None:
         places = anatomy(steps, tuple(parameters), tuple(dyads.declared.values()))
         _all_there(wanted, places, dyads)
         names = list(dict.fromkeys(step for step, _ in places.writes))

@@ -185,7 +185,7 @@ def with_changes(state: State, **changes: str) -> State:
     return _checked({**state.query, **changes}, state.lesson, [])
 
 
-def differences(state: State, setup: Mapping[str, str]) -> str:
+def query_of(state: State, setup: Mapping[str, str]) -> str:
     """The shortest query that gives this state: its lesson, and what differs from the lesson's set-up."""
     base = {**defaults(), **setup}
     said = {key: value for key, value in state.query.items() if base.get(key) != value}

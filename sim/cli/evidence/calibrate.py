@@ -21,7 +21,7 @@ from sim.evidence.calibration import ensemble as sets
 from sim.evidence.calibration.free import FREE, centre
 from sim.evidence.calibration.search import Search, fit_of
 from sim.evidence.calibration.simulated import Simulator
-from sim.evidence.stored import in_a_clone, keep, keep_with_product, kept
+from sim.evidence.stored import in_a_clone, keep, keep_with_product, kept, path_of
 from sim.files import write_over
 from sim.theory.ensemble import FILE
 from sim.theory.parameters import PARAMETERS
@@ -57,7 +57,7 @@ def calibrate(
     """Fit the free parameters to the published evidence.
 
     Each is held by its prior. The same folder goes on where it stood.
-    Exit status 1 where the result is kept and a default of the model is another.
+    Exit status 1 where the result is to be kept and a default of the model is another; it is not kept then.
     """
     if start not in ("defaults", "centre"):
         raise EvidenceError(f"--start must be defaults or centre, not {start!r}")
@@ -120,12 +120,13 @@ def ensemble(
 def _built(folder: Path, wanted: int, fit_file: Path | None, workers: int | None, keeping: bool) -> None:
     if keeping:
         in_a_clone()
+    origin = fit_file or path_of("calibration")
     try:
         fit = fit_of(kept("calibration") if fit_file is None else json.loads(fit_file.read_text(encoding="utf-8")))
     except (ValueError, KeyError, TypeError) as e:
-        raise EvidenceError(f"{fit_file}: is no result of attune calibrate ({e})") from None
+        raise EvidenceError(f"{origin}: is no result of attune calibrate ({e})") from None
     if len(fit.standings) != len(FREE):
-        raise EvidenceError(f"{fit_file}: has {len(fit.standings)} parameters, the model {len(FREE)}; calibrate again")
+        raise EvidenceError(f"{origin}: has {len(fit.standings)} parameters, the model {len(FREE)}; calibrate again")
     with simulating(folder, workers) as simulator:
         built = sets.build(simulator, fit, wanted, most=min(3 * wanted + 50, MOST_CANDIDATES), say=screen.note)
         if len(built.kept) < 2:

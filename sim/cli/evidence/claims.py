@@ -36,6 +36,7 @@ def claims(
         stored.in_a_clone()
     if checking and not stored.path_of("claims").is_file():
         raise UsageError("there are no kept results to compare with; --keep makes them")
+    was = stored.kept("claims") if checking else {}
     with screen.progress() as tell:
         every = [
             findings(names or (), one, clients, threads=threads, ablated=one == seed, progress=partial(tell, what="claims"))
@@ -48,7 +49,7 @@ def claims(
         place = stored.keep_with_product("claims", verdicts.to_keep(every))
         screen.note(f"Kept: {place}. python -m tools.docs makes docs/CLAIMS.md again.")
     if checking:
-        differ = verdicts.against_kept(found, stored.kept("claims"))
+        differ = verdicts.against_kept(found, was)
         screen.say("\n".join(differ) or f"{len(found)} contrasts agree with the kept results.")
         if differ:
             sys.exit(1)

@@ -46,8 +46,9 @@ def leave_one_out(folder: Path, ids: Sequence[str], workers: int | None, keeping
         keep_as("leave_one_out", data)
 
 
-def competing(folder: Path, names: Sequence[str], rounds: int, workers: int | None, keeping: bool, as_json: bool,
-           out: Path | None) -> None:  # fmt: skip
+def competing(
+    folder: Path, names: Sequence[str], rounds: int, workers: int | None, keeping: bool, as_json: bool, out: Path | None
+) -> None:
     """Competing models refitted within one budget, side by side."""
     wanted = models.chosen(names)
     if out is not None:

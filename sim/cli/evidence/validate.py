@@ -24,9 +24,17 @@ from sim.scenario.scenario import load
 
 _LONG = Path("results") / "validation"
 SHIPPED_ROUNDS, SHIPPED_MEMBERS = 4, 6  # of the results that are kept with the product
+#: Which options go with what is asked for; all others go with everything.
+_BELONGS = {
+    "the plain table": ("seed", "pattern", "scenario", "out", "size", "threads"),
+    "--leave-one-out": ("pattern", "folder", "workers"),
+    "--competing": ("model", "rounds", "folder", "workers", "out"),
+    "--claims-over": ("folder", "threads"),
+}
 
 
 def validate(
+    ctx: typer.Context,
     seed: Seed = 1,
     pattern: Annotated[list[str] | None, typer.Option(help="A pattern by its id (5.1); may be repeated; default: all.")] = None,
     scenario: Annotated[Path | None, typer.Option(help="Validate the model that this scenario file changes.")] = None,
@@ -46,13 +54,14 @@ def validate(
     keeping: Keep = False,
 ) -> None:
     """Hold the model against published patterns. Simulated as they were studied, with a joint score. Exit 1 where it fails."""
-    asked = sum(map(bool, (leave_one_out, competing, claims_over)))
-    if asked > 1:
+    long = {"--leave-one-out": leave_one_out, "--competing": competing, "--claims-over": claims_over}
+    asked = [name for name, wanted in long.items() if wanted]
+    if len(asked) > 1:
         raise UsageError("--leave-one-out, --competing and --claims-over are long; ask for one at a time")
-    if model and not competing:
-        raise UsageError("--model belongs to --competing")
-    if asked and (scenario is not None or (pattern and not leave_one_out)):
-        raise UsageError("--scenario and --pattern belong to the plain table (--pattern to --leave-one-out too)")
+    what = next(iter(asked), "the plain table")
+    for option in dict.fromkeys(name for names in _BELONGS.values() for name in names if name not in _BELONGS[what]):
+        if getattr(ctx.get_parameter_source(option), "name", "") == "COMMANDLINE":
+            raise UsageError(f"--{option} belongs to {' and '.join(one for one, names in _BELONGS.items() if option in names)}")
     if keeping and (scenario is not None or pattern or model or (not asked and (seed != 1 or size != 1.0))):
         raise UsageError("what is kept is on seed 1 with all patterns and models; leave out what changes that")
     if keeping and ((competing and rounds != SHIPPED_ROUNDS) or 0 < claims_over < SHIPPED_MEMBERS):

@@ -111,8 +111,9 @@ def sizes_of(scenario: Scenario) -> str:
     return f"{said}, at most {most:,} sessions." + (
         f" All this is done {n + 1} times and takes about {n + 1} times as long: with the default parameters, and with "
         f"{n} parameter sets that agree with the published evidence, of which only the measures of the arms are kept."
-        if n else ""
-    )  # fmt: skip
+        if n
+        else ""
+    )
 
 
 def intervals_of(run: Run) -> list[Table]:

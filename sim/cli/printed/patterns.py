@@ -140,7 +140,7 @@ def as_data(result: Validation) -> dict[str, Any]:
 
 
 def room_for(folder: Path) -> None:
-    """Raise ``StoreError`` where something would be written over, before the work."""
+    """Make the folder, before the work. Raises ``StoreError`` where it cannot be made or something would be written over."""
     for name in (TABLE, FOREST):
         must_be_free(folder / name, "choose another folder")
     folder_at(folder)

@@ -7,6 +7,7 @@ every direction that was looked at holds. The kept ones are a sample of paramete
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -148,7 +149,10 @@ def build(simulator: Simulator, fit: Fit, wanted: int = 220, most: int = 600, fr
     at = design(fit, points)
     jobs = [Job({"parameters": values_at(z, free)}, reserved.DESIGN, size, ids) for z in at]
     tables = simulator.ask(jobs, lambda done, total: say(f"design: {done} of {total}") if done % 32 == 0 else None)
-    outputs = [{**standardised_residuals(t), **clearances(t)} for t in tables]  # shortfalls before they are cut off at nothing
+    outputs = [  # shortfalls before they are cut off at nothing; a part of any sign falls short of none
+        {**standardised_residuals(t), **{part: clear for part, clear in clearances(t).items() if clear != math.inf}}
+        for t in tables
+    ]
     names, rows = list(outputs[0]), np.array([list(one.values()) for one in outputs])
     whole = np.isfinite(rows).all(axis=1)  # a table with a row that could not be computed teaches nothing
     emulator = learned(at[whole], rows[whole], names, fit.standings, uncertainty(fit))
@@ -202,8 +206,9 @@ def would_pin(tables: Sequence[Found], z: np.ndarray, free: Sequence[Free] = FRE
     nothing."""
     quantities = {
         f"{name} {part}".replace("_", " "): np.array([t.parts[name][part][0] for t in tables])
-        for name, parts in tables[0].parts.items() for part in parts
-    }  # fmt: skip
+        for name, parts in tables[0].parts.items()
+        for part in parts
+    }
     measured = pd.DataFrame({name: values for name, values in quantities.items() if values.std() > 0})
     shares = pd.DataFrame({one.name: measured.corrwith(pd.Series(z[:, k])) ** 2 for k, one in enumerate(free)})
     found = pd.DataFrame({"quantity": shares.idxmax(), "share": shares.max()})

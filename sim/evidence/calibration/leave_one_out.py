@@ -40,8 +40,9 @@ def own_parameters(fit: Fit, search: Search, row: str) -> tuple[str, ...]:
     """Free parameters about which this row says more than half of all that the table says."""
     table = fit.slopes[: len(fit.rows)] ** 2
     share = table[fit.rows.index(row)] / np.maximum(table.sum(axis=0), 1e-12)
-    return tuple(one.name for one, s, total in zip(search.free, share, table.sum(axis=0), strict=True)
-                 if s > OWN_SHARE and total > 0.1)  # fmt: skip
+    return tuple(
+        one.name for one, s, total in zip(search.free, share, table.sum(axis=0), strict=True) if s > OWN_SHARE and total > 0.1
+    )
 
 
 def predicted(search: Search, fit: Fit, ids: Sequence[str] = (), say: Callable[[str], None] = print) -> list[Predicted]:

@@ -187,8 +187,9 @@ class Search:
             return out
 
         start_at = np.clip(standings_of(start or {}, self.free), -FURTHEST + 0.01, FURTHEST - 0.01)
-        done = least_squares(residuals, start_at, jac=self.slopes, bounds=(-FURTHEST, FURTHEST), max_nfev=rounds,
-                             xtol=1e-3, ftol=2e-3, gtol=1e-6)  # fmt: skip
+        done = least_squares(
+            residuals, start_at, jac=self.slopes, bounds=(-FURTHEST, FURTHEST), max_nfev=rounds, xtol=1e-3, ftol=2e-3, gtol=1e-6
+        )
         found = self.tables([done.x])[0]
         rows = (*standardised_residuals(found), *shortfalls(found))
         return Fit(values_at(done.x, self.free), done.x, found, float(done.cost), rows, np.asarray(done.jac), done.nfev,

@@ -109,9 +109,7 @@ def clinical_minus_community(courses: pd.DataFrame, community: pd.DataFrame) -> 
     healthy = [one for _, one in studies(community, 2508).groupby("study")]
     clinical = [one for _, one in studies(courses, 495).groupby("study")]
     for a, b in zip(clinical[:: max(len(clinical) // max(len(healthy), 1), 1)], healthy, strict=False):
-        rows.append({
-            name: (a[f"client_{name}_0"].mean() - b[name].mean()) / b[name].std() for name in ("anxiety", "avoidance")
-        })  # fmt: skip
+        rows.append({name: (a[f"client_{name}_0"].mean() - b[name].mean()) / b[name].std() for name in ("anxiety", "avoidance")})
     return pooled_parts(pd.DataFrame(rows, columns=["anxiety", "avoidance"]))
 
 

@@ -103,7 +103,6 @@ class Studies:
         self.seed = checked_seed(self.seed)
         if not 0.0 < self.size <= 10.0:
             raise UsageError("size must be above 0 and at most 10")
-        self._ratings: pd.DataFrame | None = None
 
     def _scenario(self, name: str, parameters: Mapping[str, float], **keys: Any) -> Scenario:
         said = {**self.changes, "parameters": {**self.changes.get("parameters", {}), **parameters}}

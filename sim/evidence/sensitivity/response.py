@@ -19,6 +19,8 @@ from sim.simulation.tables import Run
 
 #: A measure of all arms together: there is no arm to choose.
 OF_ALL_ARMS = ("alliance_share_between_arms",)
+#: What a single run of the base scenario leaves out.
+_PLAIN: dict[str, object] = {"traced": {}, "ensemble": 0, "batch": None}
 _LABELS = ("label", "number", "yes/no")
 
 
@@ -73,7 +75,7 @@ def outcome(scenario: Scenario, measure: str, arm: str | None = None, minus: str
     if measure in OF_ALL_ARMS:
         if arm is not None or minus is not None:
             raise EvidenceError(f"measure '{measure}' is of all arms together; leave out --arm and --minus")
-        parts: tuple[tuple[float, Scenario], ...] = ((1.0, scenario.model_copy(update={"traced": {}})),)
+        parts: tuple[tuple[float, Scenario], ...] = ((1.0, scenario.model_copy(update=_PLAIN)),)
         return Outcome(measure, unit, meaning, "all arms", None, function, parts)
     wanted = chosen_arm(scenario, arm, 0)
     parts = ((1.0, _alone(scenario, wanted, measure)),)
@@ -89,7 +91,7 @@ def _alone(scenario: Scenario, arm: Arm, measure: str) -> Scenario:
     """The scenario with nothing but this arm, and what the measure compares it with."""
     twin = untreated_arm(scenario, arm.name) if measure == "difference_from_no_treatment" else None
     arms = tuple(one for one in scenario.arms if one.name in (arm.name, twin))
-    return scenario.model_copy(update={"arms": arms, "traced": {}})
+    return scenario.model_copy(update={"arms": arms, **_PLAIN})
 
 
 def _measure(scenario: Scenario, name: str) -> tuple[Callable[[Run], float], str, str]:

@@ -70,8 +70,9 @@ def pairing_differences(run: Run, ax: Axes) -> Facts:
         ("two single clients at random, middle 95 %", {"color": BAND, "linewidth": 6, "marker": ""}),
     ]
     handles = [Line2D([], [], linestyle="-", label=label, **kind) for label, kind in kinds]
-    ax.legend(handles=handles, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3, fontsize=7.5, handlelength=2.0,
-              columnspacing=1.2)  # fmt: skip
+    ax.legend(
+        handles=handles, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3, fontsize=7.5, handlelength=2.0, columnspacing=1.2
+    )
     return facts
 
 
@@ -90,6 +91,7 @@ def attachment_plane(run: Run, fig: Figure | SubFigure) -> Facts:
     groups = list(dict.fromkeys(table["group"])) if len(table) else []
     shown = groups[:MOST_GROUPS]
     drawing.quarters(plane)
+    plane.set_title("Where they are at the start; large: means")
     for role in ("client", "therapist"):
         _dots(run, plane, role, shown)
     for row in table[table["group"].isin(shown)].to_dict("records") if len(table) else ():
@@ -102,8 +104,9 @@ def attachment_plane(run: Run, fig: Figure | SubFigure) -> Facts:
     _movement(moved, table[table["group"].isin(shown)] if len(table) else table, shown)
     kinds = [
         *((drawing.look(i)["color"], drawing.look(i)["marker"], drawing.look(i)["color"], short(g)) for i, g in enumerate(shown)),
-        (INK, "o", INK, "clients: filled"), (INK, "o", "white", "therapists: hollow"),
-    ]  # fmt: skip
+        (INK, "o", INK, "clients: filled"),
+        (INK, "o", "white", "therapists: hollow"),
+    ]
     handles = [
         Line2D([], [], color=colour, marker=marker, linestyle="none", markerfacecolor=fill, label=label)
         for colour, marker, fill, label in kinds
@@ -131,8 +134,9 @@ def _dots(run: Run, ax: Axes, role: str, groups: list[str]) -> None:
         people = drawing.some_of(people, MOST_DOTS)
         colour, marker = (drawing.look(i)["color"], drawing.look(i)["marker"]) if crossed else (QUIET, "o")
         fill = colour if role == "client" else "none"
-        ax.scatter(people[places[0]], people[places[1]], s=9, marker=marker, alpha=0.4, linewidth=0.6, facecolor=fill,
-                   edgecolor=colour)  # fmt: skip
+        ax.scatter(
+            people[places[0]], people[places[1]], s=9, marker=marker, alpha=0.4, linewidth=0.6, facecolor=fill, edgecolor=colour
+        )
 
 
 def _movement(ax: Axes, table: pd.DataFrame, shown: list[str]) -> None:

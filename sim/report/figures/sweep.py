@@ -55,10 +55,11 @@ def over_factors(found: BatchResults, measure: str) -> Figure:
         handles = _panel(found, ax, table, factor, arms[:MOST_LINES])
     if not factors:
         handles = _single(axes[0], table, arms)
-    axes[0].set_ylabel("\n".join(textwrap.wrap(CATALOGUE[measure].titled(plain=True), 34)))
+    about = CATALOGUE[measure]
+    axes[0].set_ylabel("\n".join([*textwrap.wrap(about.title, 34), f"({about.plain_unit})"]))
     drawing.legend_above(fig, handles)
     more = f" · the first {MOST_LINES} of {len(arms)} arms" if len(arms) > MOST_LINES else ""
-    drawing.foot(fig, drawing.note_text(found, more))
+    drawing.foot(fig, f"{how_to_read(found)}\n{drawing.note_text(found, more)}")
     return fig
 
 
@@ -83,6 +84,11 @@ def how_to_read(found: BatchResults) -> str:
     return "Every mark is one point of the design; all factors vary at once."
 
 
+def _bars(rows: pd.DataFrame) -> np.ndarray:
+    """How far the interval of every row reaches below and above its mean; it may be cut off at an end of the scale."""
+    return np.array([rows["value"] - rows["low"], rows["high"] - rows["value"]])
+
+
 def _panel(found: BatchResults, ax: Axes, table: pd.DataFrame, factor: str, arms: list[str]) -> list[Any]:
     """One factor: where it alone is varied, with intervals; else a cloud of points, and of few levels the mean over all else."""
     here = table[table[factor].notna()]  # of a design that varies one factor at a time, the points of this one
@@ -99,7 +105,7 @@ def _panel(found: BatchResults, ax: Axes, table: pd.DataFrame, factor: str, arms
         x = np.array([place[v] for v in mine[factor]]) + apart
         if alone:
             order = np.argsort(x)
-            error = (mine["high"] - mine["value"]).to_numpy()[order]
+            error = _bars(mine)[:, order]
             kept = {**style, "linestyle": style["linestyle"] if numeric else ""}  # between categories there is nothing
             handles.append(ax.errorbar(x[order], mine["value"].to_numpy()[order], error, label=short(arm), capsize=2, **kept))
             continue
@@ -130,9 +136,8 @@ def _single(ax: Axes, table: pd.DataFrame, arms: list[str]) -> list[Any]:
         drawing.nothing_to_show(ax, "no arm has this measure")
         return []
     for i, arm in enumerate(arms):
-        row = table[table["arm"].astype("str") == arm].iloc[0]
-        style = drawing.look(i)
-        ax.errorbar([i], [row["value"]], [row["high"] - row["value"]], color=style["color"], marker=style["marker"], capsize=2)
+        mine, style = table[table["arm"].astype("str") == arm].head(1), drawing.look(i)
+        ax.errorbar([i], mine["value"], _bars(mine), color=style["color"], marker=style["marker"], capsize=2)
     ax.set_xticks(range(len(arms)), [short(a, 22) for a in arms])
     ax.set_xlim(-0.5, len(arms) - 0.5)
     return []

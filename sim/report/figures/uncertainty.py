@@ -19,7 +19,7 @@ from sim.report.figures.clinic.service import panels_compared
 from sim.report.figures.experiments.effects import pushes_corners
 from sim.report.figures.experiments.paths import fixes_responses
 from sim.report.text import Row, arm_name, excludes_zero, short
-from sim.runs.uncertainty import DIFFERENCE, OF_ARMS, described, is_difference, reference, two_intervals
+from sim.runs.uncertainty import DIFFERENCE, OF_ARMS, described, is_difference, two_intervals
 from sim.scenario.scenario import Scenario
 from sim.simulation.tables import Run
 
@@ -51,7 +51,7 @@ def against(scenario: Scenario) -> str:
     """What differences are from, in a sentence."""
     if scenario.design == "crossed":
         return "the same clients with the reference therapist"
-    return arm_name(reference(scenario, scenario.arms[0].name))
+    return arm_name(measures.reference_arm(scenario, scenario.arms[0].name))
 
 
 def main_row(run: Run) -> Row:
@@ -101,7 +101,7 @@ def two_uncertainties(run: Run, fig: Figure | SubFigure) -> Facts:
     fig.legend(handles=[*bars, dot], loc="outside upper left", ncols=3)
     left = f" · first {MOST_ROWS} arms" if len(run.scenario.arms) > MOST_ROWS else ""
     row = main_row(run)
-    m = described(run.scenario, row["measure"])
+    m = described(row["measure"])
     return {
         "n": n,
         "against": against(run.scenario),
@@ -129,7 +129,7 @@ def _rows(run: Run, table: pd.DataFrame) -> list[tuple[list[str], list[str]]]:
 
 
 def _panel(run: Run, ax: Axes, table: pd.DataFrame, arms: list[str], measure: str) -> None:
-    m = described(run.scenario, measure)
+    m = described(measure)
     for y, row in ((arms.index(row["arm"]), row) for row in table.to_dict("records") if row["arm"] in arms):
         for kind, look in BARS.items():
             low, high = row[f"{kind}_low"], row[f"{kind}_high"]

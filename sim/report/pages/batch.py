@@ -14,7 +14,7 @@ from sim.files import folder_at, replacing, write_here
 from sim.report.figures import sweep
 from sim.report.pages.run import PROGRAM, saved
 from sim.report.text import environment
-from sim.report.words.sweep import SHOWN, answer, differences, how_known, plain_effects, replicates_said, results_table
+from sim.report.words.sweep import SHOWN, answer, differences_table, how_known, plain_effects, replicates_said, results_table
 
 #: Rows of a table in the report; the files have all.
 MOST_ROWS = 200
@@ -42,7 +42,7 @@ def _commands(found: BatchResults, kept: list[str]) -> str:
 def write_batch_report(found: BatchResults) -> Path:
     """Write ``report.html`` and ``figures/`` into a batch's folder, all or nothing. Returns the report's path."""
     table, batch = results_table(found), found.scenario.batch
-    heads, rows = differences(found)
+    heads, rows = differences_table(found)
     kept = [name for name in found.manifest["tables"] if name not in ("points", "summaries", "failures")]
     with replacing(found.folder) as beside:
         template = environment().get_template("batch_report.html.j2")

@@ -34,8 +34,9 @@ from sim.version import __version__
 #: How the program is cited; the same as in CITATION.cff, which is not part of an installed package. The year is the licence's.
 PROGRAM = {
     "title": "Attune: an agent-based simulation of alliance, empathy and attachment in psychotherapy",
-    "authors": "The Attune authors", "year": 2026,
-}  # fmt: skip
+    "authors": "The Attune authors",
+    "year": 2026,
+}
 
 
 def drawn(run: Run) -> dict[str, tuple[Figure, Facts]]:

@@ -49,7 +49,7 @@ def replicates_said(found: BatchResults) -> str:
     return _say("replicates", least=counts.min(), most=counts.max())[0]
 
 
-def differences(found: BatchResults) -> tuple[list[str], list[list[str]]]:
+def differences_table(found: BatchResults) -> tuple[list[str], list[list[str]]]:
     """Heads and rows of the differences between arms: the main measures, with intervals."""
     effects, points = found.effects(), found.points.set_index("point")
     apart = effects[effects["minus"] != NOTHING]

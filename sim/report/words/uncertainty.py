@@ -8,7 +8,8 @@ import numpy as np
 
 from sim.report.figures.uncertainty import PARAMETER, SAMPLING, against, main_row, measures_shown, members_of
 from sim.report.text import Row, arm_name, excludes_zero, interval, number, percent, sentences
-from sim.runs.uncertainty import DIFFERENCE, described, is_difference, reference, two_intervals
+from sim.runs.uncertainty import DIFFERENCE, described, is_difference, two_intervals
+from sim.scenario.arms import reference_arm
 from sim.simulation.tables import Run
 
 #: One interval counts as the larger from this ratio of the widths on.
@@ -37,7 +38,7 @@ def heads_and_rows(run: Run, most: int | None = None) -> tuple[list[str], list[l
              f"median of {n} sets", "sets on the same side of 0"]  # fmt: skip
     rows = []
     for r in table.to_dict("records"):
-        m, mark = described(run.scenario, r["measure"]), " *" if r["outside"] else ""
+        m, mark = described(r["measure"]), " *" if r["outside"] else ""
         title = f"{m.title}, difference ({m.difference_unit})" if r["measure"].endswith(DIFFERENCE) else m.titled()
         both = [interval(r, kind, m.digits) for kind in ("sampling", "parameter")]
         rows.append([r["arm"], title, number(r["value"], m.digits) + mark, *both, number(r["median"], m.digits)])
@@ -79,9 +80,9 @@ def which_is_larger(row: Row) -> str:
 def about(run: Run, row: Row) -> str:
     """What a row is about, in a sentence."""
     name = row["measure"].removesuffix(DIFFERENCE)
-    what = NOUNS.get(name, described(run.scenario, name).title)
+    what = NOUNS.get(name, described(name).title)
     if row["measure"].endswith(DIFFERENCE):
-        usual = reference(run.scenario, row["arm"])
+        usual = reference_arm(run.scenario, row["arm"])
         return f"the difference in {what} between {arm_name(row['arm'])} and {arm_name(usual)}"
     return f"{'the ' if is_difference(name) else ''}{what} in {arm_name(row['arm'])}"
 
@@ -93,9 +94,7 @@ def sentence(run: Run) -> list[str]:
     row = main_row(run)
     facts = {"larger": which_is_larger(row), "about": about(run, row), "settled": not np.isnan(row["same_side"])}
     unit = "WAI points" if "WAI" in row["unit"] else row["unit"]
-    return sentences(
-        "uncertainty.j2", "answer", row=row, unit=unit, digits=described(run.scenario, row["measure"]).digits, **facts
-    )
+    return sentences("uncertainty.j2", "answer", row=row, unit=unit, digits=described(row["measure"]).digits, **facts)
 
 
 def left_open(run: Run) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sim.measures import clinics as cm
+from sim.scenario.arms import has_therapists
 from sim.simulation.tables import Run
 from sim.therapy.clinic.plan import Plan
 
@@ -21,8 +22,7 @@ _MARKS = {"oracle": "upper bound: no service could do it", "secure_to_insecure":
 
 def plans(run: Run) -> dict[str, Plan]:
     """The plans of the arms of a clinic in which somebody can be seen, by the arm's name."""
-    there = {arm.name: arm.clinic for arm in run.scenario.arms if arm.clinic is not None}
-    return {name: plan for name, plan in there.items() if cm.has_therapists(run.scenario, name)}
+    return {arm.name: arm.clinic for arm in run.scenario.arms if arm.clinic is not None and has_therapists(arm)}
 
 
 def treating(run: Run) -> list[str]:

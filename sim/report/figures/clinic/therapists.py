@@ -116,7 +116,7 @@ TRIAL_OUTCOMES = {
     "wai_client": ("Alliance at the last session", "WAI points", 1.0),
     "distress_end": ("Distress at the end", "CORE-OM points", 1.0),
     "dropout": ("Dropout", "percentage points", 100.0),
-}  # fmt: skip
+}
 
 
 @drawing.figure(asked=asked.holds_a_trial, clinic=True)
@@ -155,8 +155,9 @@ def clinic_trial(run: Run, fig: Figure | SubFigure) -> Facts:
         drawing.nothing_to_show(fig.axes[0], "there is no trial to analyse")
     kinds = (
         (INK, 2, "o", "estimate and 95 % interval, clients within therapists"),
-        (ORANGE, 1, "", "interval if clients were independent"), (BLUE, 1.6, "", "true: everybody less nobody"),
-    )  # fmt: skip
+        (ORANGE, 1, "", "interval if clients were independent"),
+        (BLUE, 1.6, "", "true: everybody less nobody"),
+    )
     handles = [Line2D([], [], color=c, linewidth=w, marker=m, linestyle="-", label=label) for c, w, m, label in kinds]
     drawing.legend_above(fig, handles, 3)
     return {"trial": arms[0] if arms else "", "panels": panels}
