@@ -71,7 +71,7 @@ def test_the_commands_of_the_docs_run(tmp_path: Path) -> None:
                 (made,) = (tmp_path / "results" / "my_question").iterdir()
                 one = one.replace("<id>", made.name)
             words = [sys.executable, "-m", "sim", *shlex.split(one)]
-            done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, env=None)
+            done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True)
             assert done.returncode == 0, (one, done.stderr[-2000:])
 
 
