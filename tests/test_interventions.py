@@ -254,9 +254,7 @@ def test_every_step_and_verb_can_be_off(name: str) -> None:
 
 def test_a_verb_that_cannot_be_off_is_said_to_be_one() -> None:
     """Without it nobody would end."""
-    with pytest.raises(
-        sim.ScenarioError, match="the verb 'leave' cannot be switched off; of the verbs form_alliance, heal"
-    ):
+    with pytest.raises(sim.ScenarioError, match="the verb 'leave' cannot be switched off; of the verbs form_alliance, heal"):
         ran(switch_off=["leave"])
 
 
