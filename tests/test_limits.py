@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sim.people.population import ecr_score
 from sim.people.state import REGION_ACTIVITY
 from sim.runs.run import run
 from sim.scenario.scenario import from_spec
@@ -17,7 +16,7 @@ from sim.simulation.build import build
 from sim.simulation.tables import Run
 from sim.theory.parameters import PARAMETERS, Parameters
 from sim.theory.regions import CONTAINS, ROLES, lesioned
-from sim.theory.styles import style_name
+from sim.theory.styles import ecr_score, style_name
 from sim.therapy.course import run_course
 from sim.therapy.session import SESSION, World
 from tools.docs.stationary import _DERIVED, derived_numbers, dyads

@@ -17,12 +17,11 @@ import pytest
 import sim
 from sim.mesa import model as mesa_model
 from sim.mesa.model import REPORTED, Client, Person, Therapist, TherapyModel
-from sim.people.population import ecr_score
 from sim.people.state import DYAD, PERSON
 from sim.scenario.scenario import Scenario
 from sim.simulation import build as design
 from sim.simulation.tasks import run_of
-from sim.theory.styles import STYLES
+from sim.theory.styles import STYLES, ecr_score
 from sim.therapy.course import Running, run_course
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -17,7 +17,7 @@ from sim.luck import Luck
 from sim.measurement import instruments as ask
 from sim.measurement.responses import Respondents
 from sim.people.life import live_a_week
-from sim.people.population import draw, ecr_score
+from sim.people.population import draw
 from sim.people.state import DYAD, MEANS, PERSON, Columns
 from sim.runs.run import run
 from sim.scenario.scenario import Attachment, from_spec
@@ -25,7 +25,7 @@ from sim.simulation.build import build
 from sim.theory import equations as eq
 from sim.theory.parameters import PARAMETERS, Parameters
 from sim.theory.regions import ROLES, lesion_names
-from sim.theory.styles import STYLES, style_name
+from sim.theory.styles import STYLES, ecr_score, style_name
 from sim.therapy import session as verbs
 from sim.therapy.course import run_course
 from sim.therapy.exchange import EXCHANGE

@@ -26,14 +26,13 @@ from mesa.agent import AgentSet
 
 from sim.catalogue.columns import CLINIC
 from sim.naming import nearest
-from sim.people.population import ecr_score
 from sim.people.state import Columns
 from sim.scenario.arms import chosen_arm
 from sim.scenario.scenario import Scenario, load
 from sim.simulation.build import arm_weeks, build, build_clinic, client_numbers, therapist_numbers
 from sim.simulation.sizes import fits_in_memory
 from sim.simulation.tasks import checked_seed, run_of
-from sim.theory.styles import HIGHEST, LOWEST, style_name
+from sim.theory.styles import HIGHEST, LOWEST, ecr_score, share, style_name
 from sim.therapy.clinic.states import BETWEEN, LOST, STATES, WAITING, counts
 from sim.therapy.clinic.week import Clinic
 from sim.therapy.course import Running
@@ -60,7 +59,7 @@ def _on_the_ecr(name: str) -> Any:
         return float(ecr_score(getattr(self, name)))
 
     def mark(self: Person, value: float) -> None:
-        setattr(self, name, (self._checked(f"ecr_{name}", value, LOWEST, HIGHEST, "ECR") - 1.0) / 6.0)
+        setattr(self, name, float(share(self._checked(f"ecr_{name}", value, LOWEST, HIGHEST, "ECR"))))
 
     return property(score, mark, doc=f"General attachment {name} on the ECR's scale, 1-7, latent (no questionnaire's error)")
 

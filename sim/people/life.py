@@ -15,6 +15,7 @@ from sim.people.apply import applied
 from sim.people.state import Columns
 from sim.theory import equations as eq
 from sim.theory.parameters import Parameters
+from sim.theory.styles import WIDTH, share
 
 #: The equations of a week of life, in order: whose (a prefix, as ``people.apply`` takes it), the equation, the column that it
 #: moves. What they read follows from the names of their arguments; ``anxiety_z`` is ``anxiety``, standardised.
@@ -32,7 +33,7 @@ def _defences(people: Columns, p: Parameters) -> tuple[dict[str, Any], np.ndarra
     """Attachment, standardised against the community that clients come from, and what it alone makes of immature and neurotic
     defences [A8]."""
     z: dict[str, Any] = {
-        f"{name}_z": (people[name] - (p.of("client", f"{name}_mean") - 1.0) / 6.0) / (p.of("client", f"{name}_sd") / 6.0)
+        f"{name}_z": (people[name] - share(p.of("client", f"{name}_mean"))) / (p.of("client", f"{name}_sd") / WIDTH)
         for name in ("anxiety", "avoidance")
     }
     immature = applied(eq.defence, p, "immature", own=0.0, **z)
@@ -80,8 +81,8 @@ def live_a_week(role: str, people: Columns, code: np.ndarray, week: int, paramet
             prototype=people[name],
             anchor=people[anchor],
             distress=before,
-            population_mean=(parameters.of(role, f"{name}_mean") - 1.0) / 6.0,
-            population_sd=parameters.of(role, f"{name}_sd") / 6.0,
+            population_mean=share(parameters.of(role, f"{name}_mean")),
+            population_sd=parameters.of(role, f"{name}_sd") / WIDTH,
             prototype_luck=luck.normal(code, f"prototype_{name}", week),
         )
         step = parameters.plasticity * parameters.life_event_sd * luck.normal(code, f"life_event_{name}", week)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 from numba.extending import register_jitable
@@ -24,18 +23,9 @@ from sim.people.life import keep_own_parts
 from sim.people.state import PERSON, Columns
 from sim.theory import equations as eq
 from sim.theory.parameters import Parameters
+from sim.theory.styles import WIDTH, ecr_score, share
 
 MOST_ATTEMPTS = 200_000
-
-
-def share(ecr: Any) -> Any:
-    """An ECR score (1-7) as a proportion of the scale, 0..1."""
-    return (np.asarray(ecr, np.float64) - 1.0) / 6.0
-
-
-def ecr_score(share: Any) -> Any:
-    """A proportion of the scale (0..1) as an ECR score, 1-7."""
-    return 1.0 + 6.0 * np.asarray(share, np.float64)
 
 
 #: The attachment score that belongs to a standard normal z is read off a table over this grid.
@@ -59,11 +49,11 @@ def _quantiles(kind: str, mean: float, sd: float, what: str) -> np.ndarray:
     z = np.linspace(-_Z_MOST, _Z_MOST, _Z_STEPS + 1)
     if kind == "normal":
         return mean + sd * z
-    m, s = share(mean), sd / 6.0
+    m, s = share(mean), sd / WIDTH
     size = m * (1.0 - m) / (s * s) - 1.0
     if size <= 0.0:
         raise PopulationError(f"no distribution on 1-7 has mean {mean:g} and SD {sd:g} ({what}); the SD must be smaller")
-    return np.asarray(1.0 + 6.0 * special.betaincinv(m * size, (1.0 - m) * size, special.ndtr(z)))
+    return np.asarray(ecr_score(special.betaincinv(m * size, (1.0 - m) * size, special.ndtr(z))))
 
 
 def _candidates(  # type: ignore[no-untyped-def]
@@ -227,6 +217,6 @@ def _give_anchors(role: str, people: Columns, wanted: Attachment, code: np.ndarr
         if p.anchor_rate > 0:
             push = p.of(name, "distress_gain") * people.distress_set_point * 4.0 * today * (1.0 - today) / p.anchor_rate
         kept = 1.0 - p.prototype_state_share
-        spread = p.of(role, f"{name}_sd") / 6.0 * math.sqrt(kept * p.prototype_state_share)
+        spread = p.of(role, f"{name}_sd") / WIDTH * math.sqrt(kept * p.prototype_state_share)
         anchor = mean + kept * (today - push - mean) + spread * luck.normal(code, f"{name}_anchor")
         people[f"{name}_anchor"] = np.clip(anchor, 0.0, 1.0)

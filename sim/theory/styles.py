@@ -5,6 +5,8 @@ Anxiety and avoidance are ECR scores, 1 to 7. A style is a *name for a region*, 
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 #: Canonical order; a style's position also numbers its cohort of simulated people.
@@ -15,6 +17,7 @@ STYLES = ("secure", "preoccupied", "dismissing", "fearful")
 STYLE_CUT = 4.0
 
 LOWEST, HIGHEST = 1.0, 7.0
+WIDTH = HIGHEST - LOWEST
 
 #: (lowest anxiety, highest anxiety, lowest avoidance, highest avoidance) of each style.
 STYLE_BOX = {
@@ -33,3 +36,13 @@ def style_index(anxiety: np.ndarray | float, avoidance: np.ndarray | float) -> n
 def style_name(anxiety: np.ndarray | float, avoidance: np.ndarray | float) -> np.ndarray:
     """Names of the styles of people with these ECR scores (1-7)."""
     return np.asarray(STYLES, dtype=object)[style_index(anxiety, avoidance)]
+
+
+def share(ecr: Any) -> Any:
+    """An ECR score (1-7) as a proportion of the scale, 0..1."""
+    return (np.asarray(ecr, np.float64) - LOWEST) / WIDTH
+
+
+def ecr_score(share: Any) -> Any:
+    """A proportion of the scale (0..1) as an ECR score, 1-7."""
+    return LOWEST + WIDTH * np.asarray(share, np.float64)

@@ -13,9 +13,9 @@ from sim.errors import WiringError
 from sim.measurement import instruments as ask
 from sim.measurement.responses import Occasion, item_table
 from sim.people.life import live_a_week
-from sim.people.population import ecr_score
 from sim.people.state import DYAD, LATENT, REGION_COLUMNS, Columns, check_range
 from sim.theory.regions import ROLES
+from sim.theory.styles import ecr_score
 from sim.therapy.interventions import without
 from sim.therapy.links import SESSION_RULES
 from sim.therapy.session import (

@@ -23,6 +23,7 @@ from sim.people.state import Columns
 from sim.theory import equations as eq
 from sim.theory.parameters import Parameters
 from sim.theory.regions import intact
+from sim.theory.styles import share
 from sim.therapy.exchange import EXCHANGE
 from sim.therapy.interventions import Intervening
 from sim.therapy.links import RULES, SessionRule
@@ -188,7 +189,7 @@ def meet_first(world: World, rows: np.ndarray, carried: Mapping[str, np.ndarray]
             eq.dyadic_compatibility, rows, "client", compatibility_luck=luck,
             anxiety=world.clients.anxiety[who], avoidance=world.clients.avoidance[who],
             partner_anxiety=d.therapist_anxiety[rows], partner_avoidance=d.therapist_avoidance[rows],
-            **{argument: (p.of(role_of, number) - 1.0) / 6.0 for argument, role_of, number in names},
+            **{argument: share(p.of(role_of, number)) for argument, role_of, number in names},
         )  # fmt: skip
         d[f"{role}_compatibility"][rows] = np.clip(compatibility, -8, 8)
     d["distress_intake"][rows] = world.clients.distress[world.client_of[rows]]
@@ -333,12 +334,12 @@ def rate_alliance(world: World, rows: np.ndarray) -> None:
         of_ecr = world.clients[f"ecr_response_style_{name}"][who]
         world.rate(f"{name}_to_therapist", rows, ask.ecr_to_therapist(name, d[f"client_{name}"][rows], of_ecr, client))
     cats_style = style("client", "cats")  # not in preoccupied: longing for contact is neither praise nor complaint
-    for scale, share in (
+    for scale, proportion in (
         ("secure", applied(eq.cats_secure_share, p, "client", d, rows, style=cats_style)),
         ("avoidant", applied(eq.cats_avoidant_share, p, "client", d, rows, style=cats_style)),
         ("preoccupied", applied(eq.cats_preoccupied_share, p, "client", d, rows, bid=d.mean_client_bid[rows])),
     ):
-        world.rate(f"cats_{scale}", rows, ask.cats(scale, share, client))
+        world.rate(f"cats_{scale}", rows, ask.cats(scale, proportion, client))
     ruptures = d.withdrawals[rows] + d.confrontations[rows]
     world.rate("ruptures_client_reported", rows, ask.rupture_report(ruptures, d.open_rupture[rows], client))
     world.rate("ruptures_observer_reported", rows, ask.observed_rupture(ruptures, d.client_tension[rows], observer))

@@ -12,12 +12,12 @@ import numpy as np
 from sim.engine.wiring import trace_columns
 from sim.measurement.instruments import CORE_OM, WAI_SCALE
 from sim.people.apply import applied
-from sim.people.population import ecr_score
 from sim.scenario.scenario import Arm, Scenario
 from sim.simulation.build import arm_weeks, build, client_numbers
 from sim.theory import equations as eq
 from sim.theory.parameters import Parameters
 from sim.theory.regions import ROLES
+from sim.theory.styles import ecr_score
 from sim.therapy.course import life_goes_on
 from sim.therapy.exchange import EXCHANGE
 from sim.therapy.session import CENSORED, IN_THERAPY, SESSION, begin, rate_alliance, rate_distress

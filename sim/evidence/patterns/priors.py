@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from sim.evidence.patterns.pooling import Simulated, grouped_correlations, pooled_parts, studies
-from sim.theory.styles import STYLE_CUT
+from sim.theory.styles import STYLE_CUT, share
 
 SAMPLE = 2000  # people of a sample
 
@@ -19,8 +19,8 @@ def reliability(community: pd.DataFrame, name: str) -> Simulated:
 def distribution(community: pd.DataFrame, name: str) -> Simulated:
     """An ECR scale as a proportion of the range."""
     cut = studies(community, SAMPLE)
-    share = ((cut[name] - 1.0) / 6.0).groupby(cut["study"])
-    return pooled_parts(pd.DataFrame({"mean": share.mean(), "sd": share.std()}))
+    by = pd.Series(share(cut[name])).groupby(cut["study"].to_numpy())
+    return pooled_parts(pd.DataFrame({"mean": by.mean(), "sd": by.std()}))
 
 
 def anxiety_with_avoidance(community: pd.DataFrame) -> Simulated:

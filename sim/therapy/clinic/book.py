@@ -13,8 +13,8 @@ import numpy as np
 
 from sim.measurement import instruments as ask
 from sim.measurement.responses import item_table
-from sim.people.population import ecr_score
 from sim.people.state import Column, Columns
+from sim.theory.styles import ecr_score
 from sim.therapy.clinic.states import FOLLOW_UPS, LOST, Standing, counts
 from sim.therapy.course import assess, at_end, attachment_now, joined
 from sim.therapy.session import CENSORED, IN_THERAPY, LOST_WAITING, STILL_WAITING, World
