@@ -144,7 +144,7 @@ def test_python_blocks_run(
     matplotlib.use("agg")
     monkeypatch.chdir(ROOT)
     exec(compile(block, f"{page.name}, block {number}", "exec"), {"__name__": "__main__"})
-    heads = [line.split() for line in capsys.readouterr().out.splitlines() if re.search(r"\b(difference|value)\b", line)]
+    heads = [line.split() for line in capsys.readouterr().out.splitlines() if re.search(r"\b(measure|difference|value)\b", line)]
     assert [head for head in heads if not {"low", "high"} <= set(head)] == []
 
 
