@@ -15,7 +15,7 @@ import secrets
 import shutil
 import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from io import FileIO
 from pathlib import Path
 from typing import TextIO
@@ -75,6 +75,17 @@ def write_new(path: Path, data: str | bytes, advice: str = "choose another name"
     return path
 
 
+def write_new_together(data: Mapping[Path, str | bytes]) -> None:
+    """Write files that must not be there yet, all of them or none. Raises ``StoreError``."""
+    for path in data:
+        must_be_free(path)
+    with contextlib.ExitStack() as made:
+        for path, text in data.items():
+            write_new(path, text)
+            made.callback(path.unlink)
+        made.pop_all()
+
+
 def write_over(path: Path, data: str | bytes) -> Path:
     """Write a file whole or not at all, in place of what is there: beside its place, to the disk, then renamed.
 
@@ -93,9 +104,10 @@ def write_over(path: Path, data: str | bytes) -> Path:
     return path
 
 
-def write_here(path: Path, data: str | bytes) -> Path:
-    """Write a file into a folder that is still being made (``whole``, ``replacing``, ``temporary``)."""
-    path.write_bytes(_encoded(data))
+def write_here(path: Path, data: str | bytes, more: bool = False) -> Path:
+    """Write a file, or ``more`` of it, into a folder that is still being made (``whole``, ``replacing``, ``temporary``)."""
+    with path.open("ab" if more else "wb") as file:
+        file.write(_encoded(data))
     return path
 
 

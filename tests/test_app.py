@@ -265,16 +265,18 @@ def test_fifty_visitors_at_once_each_get_their_own(client: TestClient) -> None:
 
 def test_the_table_of_sessions_is_stamped_and_that_of_the_run(client: TestClient) -> None:
     answer = client.get("/data.csv?seed=6&sessions=5")
-    lines = answer.text.splitlines()
-    assert lines[0] == f"# Attune {sim.__version__}, seed 6. {words()['export']['stamp']}"
-    assert f"{HOME}/?lesson={FIRST}&seed=6&sessions=5" in lines[1] and "attune run classroom.yaml --seed 6" in lines[2]
-    rows = list(csv.DictReader(io.StringIO("\n".join(lines[3:]))))
+    rows = list(csv.DictReader(io.StringIO(answer.text)))
+    assert rows[0]["note"].startswith(f"Attune {sim.__version__}, seed 6. {words()['export']['stamp']}")
+    assert (
+        f"{HOME}/?lesson={FIRST}&seed=6&sessions=5 " in rows[0]["note"]
+        and "attune run classroom.yaml --seed 6" in rows[0]["note"]
+    )
     here = state("seed=6&sessions=5")
     for arm, side in (("A", here.a), ("B", here.b)):
         latent = [float(row["alliance_latent"]) for row in rows if row["arm"] == arm]
         np.testing.assert_array_equal(latent, record_of(side, here.shared, 1, True).session["client_alliance"][: len(latent), 0])
     assert {row["client"] for row in rows} == {"0"}
-    everybody = client.get("/data.csv?seed=6&sessions=5&many=1&clients=12").text.splitlines()[3:]
+    everybody = client.get("/data.csv?seed=6&sessions=5&many=1&clients=12").text.splitlines()
     assert {row["client"] for row in csv.DictReader(everybody)} == {str(k) for k in range(12)}
 
 

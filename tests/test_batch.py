@@ -183,7 +183,7 @@ def test_summaries_are_the_measures_of_single_runs(whole: Path) -> None:
     run = sim.run(found.scenario_at(1), seed=5)
     table = found.summaries.query("point == 1")
 
-    def mean(measure: str, arm: str, replicate: int, minus: str = "") -> Any:
+    def mean(measure: str, arm: str, replicate: int, minus: str = "nothing") -> Any:
         row = table[
             (table["measure"] == measure) & (table["arm"] == arm) & (table["replicate"] == replicate) & (table["minus"] == minus)
         ]
@@ -205,24 +205,24 @@ def test_summaries_are_the_measures_of_single_runs(whole: Path) -> None:
             grown = (last - first)[sessions.groupby("client")["session"].max() >= 3]
             for values, measure in ((last, "alliance"), (grown, "alliance_growth"), (change, "distress_change")):
                 here, row = values.dropna(), mean(measure, arm, replicate)
-                assert row["n"] == len(here) and row["mean"] == pytest.approx(here.mean()), measure
+                assert row["n"] == len(here) and row["value"] == pytest.approx(here.mean()), measure
                 assert row["sd"] == pytest.approx(here.std(ddof=1)), measure
-            assert mean("dropout", arm, replicate)["mean"] == pytest.approx((only["ending"] == "dropout").mean())
-            assert mean("sessions", arm, replicate)["mean"] == pytest.approx(only["sessions_attended"].mean())
-            assert mean("empathy", arm, replicate)["mean"] == pytest.approx(
+            assert mean("dropout", arm, replicate)["value"] == pytest.approx((only["ending"] == "dropout").mean())
+            assert mean("sessions", arm, replicate)["value"] == pytest.approx(only["sessions_attended"].mean())
+            assert mean("empathy", arm, replicate)["value"] == pytest.approx(
                 sessions.groupby("client")["empathy_client"].mean().mean()
             )
             sums = sessions.groupby("client")[["repairs", "ruptures"]].sum().query("ruptures > 0")
             share = sums["repairs"] / sums["ruptures"]
             assert (mean("repaired", arm, replicate) is None) == share.empty
-            assert share.empty or mean("repaired", arm, replicate)["mean"] == pytest.approx(share.mean())
+            assert share.empty or mean("repaired", arm, replicate)["value"] == pytest.approx(share.mean())
             change = only["client_anxiety_end_latent"] - only["client_anxiety_0_latent"]
-            assert mean("anxiety_change", arm, replicate)["mean"] == pytest.approx(change.mean())
+            assert mean("anxiety_change", arm, replicate)["value"] == pytest.approx(change.mean())
             apart = untreated[arm][untreated[arm].index.get_level_values("replicate") == replicate]
-            assert mean("distress_change", arm, replicate, "nobody")["mean"] == pytest.approx(apart.mean())
+            assert mean("distress_change", arm, replicate, "nobody")["value"] == pytest.approx(apart.mean())
     apart = (late["dismissing"] - late["secure"]).xs(1, level="replicate")
     row = mean("alliance", "dismissing", 1, "secure")
-    assert row["mean"] == pytest.approx(apart.mean()) and row["sd"] == pytest.approx(apart.std(ddof=1))
+    assert row["value"] == pytest.approx(apart.mean()) and row["sd"] == pytest.approx(apart.std(ddof=1))
 
 
 def test_clinics_are_summed_up_as_they_are_elsewhere(clinics: Path) -> None:
@@ -232,14 +232,12 @@ def test_clinics_are_summed_up_as_they_are_elsewhere(clinics: Path) -> None:
     table = found.summaries.query("point == 1").astype({"arm": "str", "measure": "str", "minus": "str"})
     for arm in ("usual", "matched"):
         for replicate in (0, 1):
-            rows = table[(table["arm"] == arm) & (table["replicate"] == replicate) & (table["minus"] == "")].set_index("measure")[
-                "mean"
-            ]
+            rows = table.query("arm == @arm and replicate == @replicate and minus == 'nothing'").set_index("measure")["value"]
             pd.testing.assert_series_equal(
                 rows, usual.loc[arm, replicate].dropna()[rows.index], check_names=False, check_index_type=False
             )
             assert len(rows) == usual.loc[arm, replicate].notna().sum() > 5
-    apart = table[(table["minus"] == "usual") & (table["replicate"] == 1)].set_index("measure")["mean"]
+    apart = table[(table["minus"] == "usual") & (table["replicate"] == 1)].set_index("measure")["value"]
     expected = usual.loc["matched", 1] - usual.loc["usual", 1]
     assert apart["fatigue"] == pytest.approx(expected["fatigue"])
 
@@ -253,7 +251,9 @@ def test_blocks_put_together_are_the_whole(tmp_path: Path) -> None:
     clients = found.table("clients")
     change = clients["client_anxiety_end_latent"] - clients["client_anxiety_0_latent"]
     assert (
-        row["n"] == n == len(clients) and row["mean"] == pytest.approx(change.mean()) and row["sd"] == pytest.approx(change.std())
+        row["n"] == n == len(clients)
+        and row["value"] == pytest.approx(change.mean())
+        and row["sd"] == pytest.approx(change.std())
     )
 
 
@@ -271,26 +271,26 @@ def test_common_luck_makes_points_alike_and_own_luck_does_not(tmp_path: Path) ->
     vary = {"trust_rate": [0.1, 0.3]}
     for luck, same in (("common", True), ("own", False)):
         found = sim.open_batch(run_batch(small(batch={"vary": vary, "random_numbers": luck}), 5, tmp_path / luck, workers=1))
-        mine = found.summaries[(found.summaries["arm"] == "nobody") & (found.summaries["minus"] == "")]
-        a, b = (mine.loc[mine["point"] == p, "mean"].to_numpy() for p in (0, 1))
+        mine = found.summaries[(found.summaries["arm"] == "nobody") & (found.summaries["minus"] == "nothing")]
+        a, b = (mine.loc[mine["point"] == p, "value"].to_numpy() for p in (0, 1))
         assert np.array_equal(a, b) == same
 
 
 def test_effects_have_intervals_over_replicates_or_clients(whole: Path, tmp_path: Path) -> None:
     """Against Student's t by hand; with one replicate over clients; between points pair by pair."""
     found = sim.open_batch(whole)
-    values = found.summaries.query("point == 0 and arm == 'secure' and measure == 'alliance' and minus == ''")["mean"]
-    row = found.effects().query("point == 0 and arm == 'secure' and measure == 'alliance' and minus == ''").iloc[0]
+    values = found.summaries.query("point == 0 and arm == 'secure' and measure == 'alliance' and minus == 'nothing'")["value"]
+    row = found.effects().query("point == 0 and arm == 'secure' and measure == 'alliance' and minus == 'nothing'").iloc[0]
     by_hand = sim.measures.intervals.mean_interval(values)
-    assert (row["mean"], row["low"], row["high"], row["n"]) == pytest.approx((*(by_hand[k] for k in ("mean", "low", "high")), 3))
+    assert (row["value"], row["low"], row["high"], row["n"]) == pytest.approx((*(by_hand[k] for k in ("mean", "low", "high")), 3))
     assert row["over"] == "replicates"
     once = sim.open_batch(run_batch(small(replicates=1, batch={}), 5, tmp_path / "once", workers=1))
-    row = once.effects().query("arm == 'secure' and measure == 'alliance' and minus == ''").iloc[0]
-    assert row["over"] == "clients" and row["n"] == 7 and row["low"] < row["mean"] < row["high"]
-    apart = found.against(0).query("arm == 'dismissing' and measure == 'alliance' and minus == '' and point == 2").iloc[0]
+    row = once.effects().query("arm == 'secure' and measure == 'alliance' and minus == 'nothing'").iloc[0]
+    assert row["over"] == "clients" and row["n"] == 7 and row["low"] < row["value"] < row["high"]
+    apart = found.against(0).query("arm == 'dismissing' and measure == 'alliance' and minus == 'nothing' and point == 2").iloc[0]
     each = [
-        found.summaries.query(f"point == {p} and arm == 'dismissing' and measure == 'alliance' and minus == ''")[
-            "mean"
+        found.summaries.query(f"point == {p} and arm == 'dismissing' and measure == 'alliance' and minus == 'nothing'")[
+            "value"
         ].to_numpy()
         for p in (2, 0)
     ]
@@ -312,8 +312,8 @@ def test_until_stops_at_a_checkpoint_that_depends_on_nothing_else(tmp_path: Path
     counts = found.points["replicates"].tolist()
     assert all(n % 4 == 0 for n in counts) and 4 < max(counts) < 40 and len(set(counts)) == 2, counts
     for point, n in enumerate(counts):
-        values = found.summaries.query(f"point == {point} and arm == 'secure' and measure == 'alliance' and minus == ''")[
-            "mean"
+        values = found.summaries.query(f"point == {point} and arm == 'secure' and measure == 'alliance' and minus == 'nothing'")[
+            "value"
         ].to_numpy()
         error = [values[:k].std(ddof=1) / k**0.5 for k in range(4, n + 1, 4)]
         assert error[-1] <= 0.16 and all(e > 0.16 for e in error[:-1]), error
@@ -698,7 +698,7 @@ def test_a_failing_run_does_not_lose_the_batch(whole: Path, tmp_path: Path, pool
     usual = sim.open_batch(whole).summaries
     same = usual.merge(found.summaries, on=["point", "replicate", "arm", "measure", "minus"], suffixes=("", "_now"))
     untouched = same[same["point"].isin([0, 2])]
-    assert len(untouched) and np.array_equal(untouched["mean"], untouched["mean_now"], equal_nan=True)
+    assert len(untouched) and np.array_equal(untouched["value"], untouched["value_now"], equal_nan=True)
 
 
 def test_a_failure_that_was_simulated_anew_is_gone(tmp_path: Path) -> None:

@@ -160,7 +160,7 @@ def test_what_was_simulated_verifies(place: Path, name: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "table", "column", "row"),
-    [("batch", "clients", "distress_0", 5), ("batch", "summaries", "mean", 3), ("run", "sessions", "wai_client", 7)],
+    [("batch", "clients", "distress_0", 5), ("batch", "summaries", "value", 3), ("run", "sessions", "wai_client", 7)],
 )
 def test_an_edited_number_is_found_twice(
     attune: Any, place: Path, tmp_path: Path, name: str, table: str, column: str, row: int
@@ -333,9 +333,9 @@ def test_summaries_are_an_array_over_points(place: Path, tmp_path: Path) -> None
         assert data["alliance"].dimensions == ("point", "arm", "replicate")
         arms, there = list(data["arm"][:]), 0
         for row in rows.itertuples():
-            name = f"{row.measure}_difference" if row.minus else row.measure
-            at = (row.point, arms.index(row.arm), *([arms.index(row.minus)] if row.minus else []), row.replicate)
-            assert data[name][at] == row.mean and data[f"{name}_n"][at] == row.n
+            name = f"{row.measure}_difference" if row.minus != "nothing" else row.measure
+            at = (row.point, arms.index(row.arm), *([arms.index(row.minus)] if row.minus != "nothing" else []), row.replicate)
+            assert data[name][at] == row.value and data[f"{name}_n"][at] == row.n
             assert data[f"{name}_sd"][at] == row.sd or np.isnan(row.sd)
         for name, variable in data.variables.items():
             if name.endswith("_n"):
@@ -356,7 +356,7 @@ def test_export_is_whole_or_not_and_never_over_something(
     (tmp_path / "taken" / "mine").write_text("precious")
     for words, said in (
         (("--to", "csv", "--out", "taken"), "already exists and is not empty"),
-        (("--to", "xls"), "--to must be csv or netcdf"),
+        (("--to", "xls"), "--to must be one of csv, excel, netcdf"),
         (("--to", "csv", "--table", "client"), "no table 'client' - did you mean 'clients'?"),
     ):
         code, _, err = attune("export", place / "run", *words)
@@ -408,7 +408,7 @@ def values_at(table: pd.DataFrame, **where: Any) -> np.ndarray:
     """The means of the replicates with these values, in order."""
     for name, value in where.items():
         table = table[table[name] == value]
-    return table.sort_values("replicate")["mean"].to_numpy()
+    return table.sort_values("replicate")["value"].to_numpy()
 
 
 def test_two_runs_of_the_same_people_are_compared_client_by_client(place: Path, tmp_path: Path) -> None:
@@ -552,9 +552,8 @@ def test_compare_prints_and_writes(attune: Any, place: Path, tmp_path: Path) -> 
     """The table says how it was matched; the file has every row and is never written over."""
     code, out, _ = attune("compare", place / "batch", place / "other", "--csv", "all.csv")
     assert code == 0 and "not paired" in out and "more rows" in out and "alliance (WAI, 1-7)" in out
-    text = (tmp_path / "all.csv").read_text(encoding="utf-8")
-    assert "simulated people" in text.splitlines()[0]
-    assert len(pd.read_csv(tmp_path / "all.csv", comment="#")) == len(compare_folders(place / "batch", place / "other").table)
+    assert "simulated people" in (tmp_path / "all.csv.txt").read_text(encoding="utf-8").splitlines()[0]
+    assert len(pd.read_csv(tmp_path / "all.csv")) == len(compare_folders(place / "batch", place / "other").table)
     code, _, err = attune("compare", place / "batch", place / "gone", "--csv", "all.csv")  # told before anything is read
     assert code == 2 and "already exists" in err
 

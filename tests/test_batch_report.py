@@ -50,8 +50,8 @@ def test_the_command_runs_tells_and_goes_on(attune: Attune, tmp_path: Path) -> N
     page = (folder / "report.html").read_text()
     assert "Is &lt;it&gt; &amp; so?" in page and "<it>" not in page
     found = sim.open_batch(folder)
-    row = found.effects().query("point == 3 and arm == 'dismissing' and measure == 'alliance' and minus == ''").iloc[0]
-    assert with_interval(row) in done.out
+    row = found.effects().query("point == 3 and arm == 'dismissing' and measure == 'alliance' and minus == 'nothing'").iloc[0]
+    assert with_interval(row, name="value") in done.out
     again = attune("run", file, "--seed", 5, "--workers", 1)
     assert again.status == 0 and "read from disk" in again.out and again.out.startswith(done.out[:200])
     assert len(results_table(found)) == 12 <= MOST_ROWS
@@ -104,11 +104,11 @@ def test_figures_show_what_was_measured(made: Callable[..., BatchResults], batch
     drawn = {round(float(y), 6) for line in lines for y in line.get_ydata()}
     table = plots_batch.measured(found, "alliance")
     wanted = table[table[factors[0]].notna()] if factors else table
-    assert {round(v, 6) for v in wanted["mean"]} <= drawn
+    assert {round(v, 6) for v in wanted["value"]} <= drawn
     plt.close(fig)
     page = batch_report.write_batch_report(found).read_text()
     assert not re.search(r"\bnan\b|None", re.sub(r"base64,[A-Za-z0-9+/=]+", "", page.split('<h2 id="again">')[0]))
-    lowest = number(table["mean"].min())
+    lowest = number(table["value"].min())
     assert f"means from {lowest} to" in page and page.count("<img") == 3
 
 
@@ -117,7 +117,7 @@ def test_bars_reach_as_far_as_their_intervals(made: Callable[..., BatchResults],
     """An interval that is cut off at an end of the scale is drawn so, not as wide on both sides."""
     found = made({**SPEC, "replicates": 4, "batch": batch})
     table = plots_batch.measured(found, "dropout")
-    assert (abs((table["high"] - table["mean"]) - (table["mean"] - table["low"])) > 1e-6).any()  # some are cut off here
+    assert (abs((table["high"] - table["value"]) - (table["value"] - table["low"])) > 1e-6).any()  # some are cut off here
     fig = plots_batch.over_factors(found, "dropout")
     segments = [s[:, 1] for c in fig.axes[0].containers for bar in c[2] for s in bar.get_segments()]
     assert {(round(a, 6), round(b, 6)) for a, b in segments} == {
@@ -195,8 +195,8 @@ def test_one_point_can_be_run_and_looked_into_alone(attune: Attune, tmp_path: Pa
     assert attune("run", file, "--seed", 5, "--point", 3, "--out", "alone").status == 0
     alone = sim.open_run(tmp_path / "alone")
     found = sim.open_batch(run_batch(small(), 5, tmp_path / "b", workers=1))
-    one = "point == 3 and replicate == 0 and arm == 'dismissing' and measure == 'sessions' and minus == ''"
-    mean = found.summaries.query(one)["mean"]
+    one = "point == 3 and replicate == 0 and arm == 'dismissing' and measure == 'sessions' and minus == 'nothing'"
+    mean = found.summaries.query(one)["value"]
     clients = alone.clients.query("replicate == 0 and arm == 'dismissing'")
     assert clients["sessions_attended"].mean() == pytest.approx(mean.iloc[0])
     assert "client 0, session 1" in attune("trace", file, "--seed", 5, "--point", 3, "--arm", "dismissing").out

@@ -502,7 +502,7 @@ def test_shipped_ensemble_is_sound() -> None:
 def test_ensemble_file_that_does_not_fit_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     from sim.theory import ensemble as shipped
 
-    (tmp_path / shipped.FILE).write_text("# x\nmember,trust_rat,score\n0,0.2,1\n")
+    (tmp_path / shipped.FILE).write_text("member,trust_rat,score\n0,0.2,1\n")
     monkeypatch.setattr(shipped.resources, "files", lambda name: tmp_path)
     with pytest.raises(ParameterError, match="did you mean 'trust_rate'"):
         shipped.members.__wrapped__()
@@ -563,7 +563,8 @@ def test_what_commands_keep(copied: Path, attune: Attune, monkeypatch: pytest.Mo
     made = kept("ensemble")
     assert made["model"] == stored.model_hash() and made["candidates"] == 3 and len(made["tables"]) == 2
     text = (copied / "theory" / "ensemble.csv").read_text()
-    assert text == (tmp_path / "new" / "ensemble.csv").read_text() and text.startswith("# 2 sets of the free parameters")
+    assert text == (tmp_path / "new" / "ensemble.csv").read_text() and text.startswith("member,")
+    assert (copied / "theory" / "ensemble.csv.txt").read_text().startswith("2 sets of the free parameters")
     monkeypatch.setattr(simulated_module.Simulator, "ask", Toy(np.zeros((21, len(FREE))), np.zeros(21), FREE).ask)
     done = attune("calibrate", "--out", "there", "--rounds", 3, "--keep")
     assert done.status == 1 and "parameters.py has other defaults" in done.err and "threat_gain 1.5" in done.err

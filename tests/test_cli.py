@@ -127,12 +127,11 @@ def test_params_lists_every_number(attune: Attune) -> None:
 
 
 def test_trace_looks_inside_a_session(attune: Attune, tmp_path: Path) -> None:
-    """One row per exchange; every quantity goes to a CSV file that says it is synthetic."""
+    """One row per exchange; every quantity goes to a CSV file, and beside it stands that it is synthetic."""
     done = attune("trace", HELLO, "--arm", "dismissing therapist", "--client", 3, "--session", 2, "--csv", "inside.csv")
     assert done.status == 0 and "client 3, session 2" in done.out and "WAI" in done.out
-    text = (tmp_path / "inside.csv").read_text()
-    assert "synthetic" in text.splitlines()[0]
-    table = pd.read_csv(tmp_path / "inside.csv", comment="#")
+    assert "synthetic" in (tmp_path / "inside.csv.txt").read_text().splitlines()[0]
+    table = pd.read_csv(tmp_path / "inside.csv")
     assert {"client_arousal", "therapist_felt", "therapist_response"} <= set(table.columns)
     wrong(attune("trace", HELLO, "--csv", "inside.csv"), "already exists")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 import time
@@ -20,8 +21,9 @@ from sim.evidence.calibration.simulated import LEDGER, Job, Simulator, found_in
 from sim.evidence.patterns.published import patterns
 from sim.evidence.stored import kept, model_hash
 from sim.luck import normal, person
+from sim.report.pages.run import write_report
 from sim.scenario.points import scenario_at
-from sim.storage.store import values_hash
+from sim.storage.store import save, values_hash
 from sim.theory.ensemble import members
 from sim.therapy.clinic.matching import ORACLE
 from tests.test_batch import bytes_of, killed_and_resumed, small
@@ -42,13 +44,16 @@ def as_it_stands(scenario: sim.Scenario) -> list[str]:
 
 @pytest.mark.deep
 @pytest.mark.parametrize("path", SCENARIOS, ids=lambda p: p.stem)
-def test_no_shipped_scenario_looks_absurd(path: Path) -> None:
+def test_every_shipped_scenario_runs_to_its_report_and_none_looks_absurd(path: Path, tmp_path: Path) -> None:
     """At full size, on three seeds: scales kept; where the model is as it stands, dropout and change where clinics find them.
 
     Where the same people are untreated in another arm, therapy is above none.
     """
     for seed in (11, 12, 13):
         run = sim.run(scenario_at(sim.load(path), {}), seed=seed)  # of a batch the scenario as it stands
+        folder = save(run, tmp_path / str(seed), report=write_report)
+        assert f"seed {seed}" in (folder / "report.html").read_text(encoding="utf-8") and any((folder / "figures").iterdir())
+        shutil.rmtree(folder)
         assert run.sessions["wai_client"].between(1, 7).all() and run.clients["distress_0"].dropna().between(0, 40).all()
         began = sim.measures.treated(run)
         untreated = sim.measures.untreated_differences(run)

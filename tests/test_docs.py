@@ -33,7 +33,7 @@ def written_by_hand(page: str) -> str:
     return re.sub(r"<!-- generated: .*?<!-- end -->", "", (DOCS / page).read_text(encoding="utf-8"), flags=re.S)
 
 
-@pytest.mark.parametrize("page", sorted(DOCS.glob("*.md")), ids=lambda p: p.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
 def test_generated_blocks_are_fresh(page: Path) -> None:
     """``python -m tools.docs`` would change nothing."""
     text = page.read_text(encoding="utf-8")
@@ -137,11 +137,15 @@ def test_docstrings_name_the_claims_that_functions_carry() -> None:
 
 
 @pytest.mark.parametrize(("page", "number", "block"), CODE, ids=[f"{p.name}-{i}" for p, i, _ in CODE])
-def test_python_blocks_run(page: Path, number: int, block: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a reader copies into a notebook works, from the top folder."""
+def test_python_blocks_run(
+    page: Path, number: int, block: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What a reader copies into a notebook works, from the top folder; where an effect is printed, its interval is seen."""
     matplotlib.use("agg")
     monkeypatch.chdir(ROOT)
     exec(compile(block, f"{page.name}, block {number}", "exec"), {"__name__": "__main__"})
+    heads = [line.split() for line in capsys.readouterr().out.splitlines() if re.search(r"\b(measure|difference|value)\b", line)]
+    assert [head for head in heads if not {"low", "high"} <= set(head)] == []
 
 
 YAML = re.findall(r"```yaml\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.S)

@@ -252,6 +252,12 @@ def test_every_step_and_verb_can_be_off(name: str) -> None:
         assert (run.exchanges[quantity] == 0.0).all(), quantity
 
 
+def test_a_verb_that_cannot_be_off_is_said_to_be_one() -> None:
+    """Without it nobody would end."""
+    with pytest.raises(sim.ScenarioError, match="the verb 'leave' cannot be switched off; of the verbs form_alliance, heal"):
+        ran(switch_off=["leave"])
+
+
 def test_an_alliance_that_is_not_formed_stays() -> None:
     quiet = {**SPEC["parameters"], "repair_trust_step": 0.0, "rupture_trust_step": 0.0}
     off, free = (ran(switch_off=verbs, parameters=quiet).sessions.groupby("client") for verbs in (["form_alliance"], []))

@@ -45,7 +45,7 @@ def test_a_word_means_the_same_everywhere(which: str, tmp_path: Path) -> None:
     scenario = sim.from_spec(SPECS[which], which)
     found = run_batch(scenario, SEED, tmp_path / "batch", workers=1)
     table = sim.open_batch(found).summaries.astype({"arm": "str", "measure": "str", "minus": "str"})
-    table = table[table["minus"] == ""]
+    table = table[table["minus"] == "nothing"]
     names, seen = known_measures(clinic=which == "clinic"), set()
     for arm in scenario.arms:
         alone = scenario.model_copy(update={"arms": (arm,)})
@@ -53,7 +53,7 @@ def test_a_word_means_the_same_everywhere(which: str, tmp_path: Path) -> None:
         compared = sim.compare(alone, alone, [SEED], names).set_index("measure")["a"]
         for name in names:
             rows = table[(table["arm"] == arm.name) & (table["measure"] == name)]
-            in_batch = np.average(rows["mean"], weights=rows["n"]) if len(rows) else np.nan
+            in_batch = np.average(rows["value"], weights=rows["n"]) if len(rows) else np.nan
             seen |= {name} if len(rows) else set()
             others = {
                 "sim.measures": getattr(sim.measures, name)(run), "number": sim.measures.number(run, name),

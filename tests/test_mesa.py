@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -384,6 +385,23 @@ def test_batch_run_works_and_leaves_out_the_last_week() -> None:
     face.run_model()
     mine = face.datacollector.get_model_vars_dataframe()
     assert table[table["seed"] == 2]["mean_distress"].tolist() == mine["mean_distress"][:6].tolist()
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_iterations_of_batch_run_are_warned_of(processes: int, capfd: pytest.CaptureFixture[str]) -> None:
+    """They repeat one run exactly; seeds do not, and nobody is warned of them or of a model made by hand."""
+    given = {"scenario": str(HELLO), "seed": range(1, 3)}
+
+    def rows(**how: Any) -> tuple[list[float], str]:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            found = mesa.batch_run(TherapyModel, given, number_processes=processes, display_progress=False, max_steps=1, **how)
+        told = [str(one.message) for one in caught if "batch_run" in str(one.message)]
+        return [row["mean_distress"] for row in found], "\n".join([*told, capfd.readouterr().err])
+
+    assert len(set(rows()[0])) == 2 and "exactly" not in rows()[1]
+    values, said = rows(iterations=2)
+    assert len(values) == 4 and len(set(values)) == 2 and "repeats the run of seed 1 exactly" in said
 
 
 # -------------------------------------------------------------------------------------------------- what is refused

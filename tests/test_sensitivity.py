@@ -278,9 +278,15 @@ def test_command_on_hello(attune: Attune, tmp_path: Path) -> None:
         "is sampling noise",
     ):
         assert words in done.out
-    assert {p.name for p in (tmp_path / "out").iterdir()} == {"sensitivity.json", "sensitivity.csv", "morris.png", "sobol.png"}
-    table = pd.read_csv(tmp_path / "out" / "sensitivity.csv", comment="#")
-    assert set(table["index"]) == {"mu_star", "mu", "sigma", "S1", "ST"} and len(table) == 10
+    assert {p.name for p in (tmp_path / "out").iterdir()} == {
+        "sensitivity.json",
+        "sensitivity.csv",
+        "sensitivity.csv.txt",
+        "morris.png",
+        "sobol.png",
+    }
+    table = pd.read_csv(tmp_path / "out" / "sensitivity.csv")
+    assert set(table["statistic"]) == {"mu_star", "mu", "sigma", "S1", "ST"} and len(table) == 10
     data = json.loads((tmp_path / "out" / "sensitivity.json").read_text())
     assert data["seed"] == 0 and data["versions"]["SALib"] and data["measure"]["arm"] == "secure therapist"
     assert data["morris"][0]["name"] == "trust_start" and data["ranges"]["parameters"][0]["unit"]

@@ -21,7 +21,7 @@ from sim.batch.chunk import SUMMARIES, conformed
 from sim.batch.plan import Plan
 from sim.batch.progress import log
 from sim.batch.resume import failing_in, failures_in, finished_parts, part_of, remove_chunks, rows_in_order, tasks_in
-from sim.catalogue.columns import SOME_WHOLE, columns_of
+from sim.catalogue.columns import NOTHING, SOME_WHOLE, columns_of
 from sim.catalogue.measures import known_measures
 from sim.errors import StoreError
 from sim.files import MAKING, folder_at, must_be_no_link, put_in_place, removed, synced, write_here
@@ -37,7 +37,7 @@ from sim.storage.store import SYNTHETIC, write_table
 _LABEL = pa.dictionary(pa.int32(), pa.string())
 SUMMARY = pa.schema([
     ("point", pa.int32()), ("replicate", pa.int32()), ("arm", _LABEL), ("measure", _LABEL), ("minus", _LABEL),
-    ("n", pa.int64()), ("mean", pa.float64()), ("sd", pa.float64()),
+    ("n", pa.int64()), ("value", pa.float64()), ("sd", pa.float64()),
 ])  # fmt: skip
 
 
@@ -108,7 +108,7 @@ def _tables(
 
 def summaries_of(plan: Plan, pieces: Iterable[pa.Table]) -> Iterator[pa.Table]:
     """One row per point, replicate, arm and outcome, the blocks of clients put together."""
-    labels = {"minus": ("", *plan.arms), "arm": plan.arms, "measure": known_measures(plan.clinic)}
+    labels = {"minus": (NOTHING, *plan.arms), "arm": plan.arms, "measure": known_measures(plan.clinic)}
     place = {column: {label: i for i, label in enumerate(every)} for column, every in labels.items()}
     rows = (row for piece in pieces for row in piece.to_pylist())
     for (point, replicate), mine in itertools.groupby(rows, key=operator.itemgetter("point", "replicate")):
@@ -124,7 +124,7 @@ def summaries_of(plan: Plan, pieces: Iterable[pa.Table]) -> Iterator[pa.Table]:
             "replicate": pa.array(np.full(len(order), replicate, np.int32)),
             **{name: pa.DictionaryArray.from_arrays(pa.array(codes[name], pa.int32()), pa.array(labels[name])) for name in codes},
             "n": [n for n, _, _ in found],
-            "mean": [mean for _, mean, _ in found],
+            "value": [mean for _, mean, _ in found],
             "sd": [sd_of(n, squares) for n, _, squares in found],
         }
         yield pa.table([columns[name] for name in SUMMARY.names], schema=SUMMARY)

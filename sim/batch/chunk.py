@@ -23,6 +23,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from sim.catalogue.columns import NOTHING
 from sim.compiling import sources_hash
 from sim.measures.clinics import by_replicate
 from sim.measures.outcomes import block_of, moments, values_of
@@ -205,7 +206,7 @@ def reference_among(scenario: Scenario) -> dict[str, str | None]:
 
 def looked_at(scenario: Scenario, until: Until) -> set[tuple[str, str]]:
     """The arms, each with the arm that is taken off (or nothing), whose precision decides whether it is enough."""
-    pairs = reference_among(scenario) if until.difference else {arm.name: "" for arm in scenario.arms}
+    pairs = reference_among(scenario) if until.difference else {arm.name: NOTHING for arm in scenario.arms}
     return {(arm, minus) for arm, minus in pairs.items() if minus is not None and until.arm in (None, arm)}
 
 
@@ -220,7 +221,7 @@ def _summaries(scenario: Scenario, key: Key, values: Mapping[str, Mapping[str, n
 
     for name, mine in values.items():
         for measure, numbers in mine.items():
-            add(name, measure, "", numbers)
+            add(name, measure, NOTHING, numbers)
     for name, others in compared_arms(scenario).items():
         for other in others if name in values else ():
             theirs = values.get(other, {})

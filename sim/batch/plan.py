@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sim.batch.chunk import BLOCK, Chunk, Key, looked_at, reference_among
+from sim.catalogue.columns import NOTHING
 from sim.catalogue.measures import CATALOGUE
 from sim.compiling import sources_hash
 from sim.declared.values import Location, Wrong
@@ -169,6 +170,9 @@ def planned(
     arm_points = sum(n * built[kind][0] * built[kind][1] for kind, n in often.items())
     for kind, n in often.items():
         sizes += built[kind][2].times(n)
+    if NOTHING in arms:
+        said = f"{scenario.name}: no arm of a batch can be called '{NOTHING}', which its tables say where no arm is taken off"
+        raise ScenarioError(said, valid="choose another name")
     times = scenario.replicates if batch.until is None else batch.until.most
     if (tasks := sum(blocks) * times) > MOST_TASKS:
         raise _too_many(scenario, batch, times, blocks, tasks)

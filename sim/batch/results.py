@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from sim.batch.chunk import looked_at, seed_at
+from sim.catalogue.columns import NOTHING
 from sim.catalogue.measures import CATALOGUE
 from sim.errors import StoreError, UsageError
 from sim.measures.intervals import differences, half_width, standard_error
@@ -52,17 +53,25 @@ class BatchResults(ResultFolder):
 
     @cached_property
     def points(self) -> pd.DataFrame:
-        """One row a point: number, name, replicates, and the level of every factor."""
+        """One row a point: ``point`` (number from 0), ``name``, ``replicates``, then a column a factor, by its address."""
         return self.table("points")
 
     @cached_property
     def summaries(self) -> pd.DataFrame:
-        """One row per point, replicate, arm and measure: number of clients, mean, SD. See docs/BATCHES.md."""
+        """One row per point, replicate, arm, measure and ``minus`` (``nothing``, or the arm whose value is taken off).
+
+        ``n`` clients have the ``value`` (their mean, in the unit of the measure; of a difference the mean over persons), with
+        ``sd`` between them; of a clinic ``n`` is 1. Columns: point, replicate, arm, measure, minus, n, value, sd.
+        """
         return self.table("summaries")
 
     @cached_property
     def failures(self) -> pd.DataFrame:
-        """One row per run that failed; empty where none did."""
+        """One row per run that failed, empty where none did.
+
+        Columns: point, name (of the point), arm, replicate, block (of clients), parameters (JSON: what the point changes), error,
+        traceback, replay (the command that repeats it).
+        """
         return self.table("failures") if "failures" in self.tables else pd.DataFrame({"point": []})
 
     def seed_at(self, point: int) -> int:
@@ -73,14 +82,15 @@ class BatchResults(ResultFolder):
     @cached_property
     def _effects(self) -> pd.DataFrame:
         grouped = self.summaries.groupby(ONE, observed=True, sort=False)
-        table = grouped["mean"].agg(mean="mean", spread="std", n="count").reset_index()
+        table = grouped["value"].agg(value="mean", spread="std", n="count").reset_index()
         single = grouped[["sd", "n"]].first().reset_index(drop=True)
         once = (table["n"] == 1) & (not self.clinic)
         spread, n = np.where(once, single["sd"], table["spread"]), np.where(once, single["n"], table["n"])
         half = half_width(spread, n)
-        table = table.drop(columns=["spread", "n"]).assign(over=np.where(once, "clients", "replicates"))
-        table = table.assign(low=table["mean"] - half, high=table["mean"] + half, n=n.astype(int))
-        ends = [CATALOGUE[str(m)].plain_ends if not str(minus) else (-np.inf, np.inf)
+        over = np.where(once, "clients", "replicates")
+        table = table.drop(columns=["spread", "n"])
+        table = table.assign(low=table["value"] - half, high=table["value"] + half, n=n.astype(int), over=over)
+        ends = [CATALOGUE[str(m)].plain_ends if minus == NOTHING else (-np.inf, np.inf)
                 for m, minus in zip(table["measure"], table["minus"], strict=True)]  # fmt: skip
         least, most = np.array(ends).reshape(-1, 2).T
         return table.assign(low=np.clip(table["low"], least, most), high=np.clip(table["high"], least, most))
@@ -97,7 +107,7 @@ class BatchResults(ResultFolder):
         wanted = {p.number: looked_at(self.scenario_at(p.number), until) for p in self.plan_points}
         pairs = zip(rows["point"], rows["arm"].astype("str"), rows["minus"].astype("str"), strict=True)
         rows = rows[[(arm, minus) in wanted[point] for point, arm, minus in pairs]]
-        grouped = rows.groupby(["point", "arm"], observed=True)["mean"].agg(["std", "count"])
+        grouped = rows.groupby(["point", "arm"], observed=True)["value"].agg(["std", "count"])
         error = standard_error(grouped["std"], grouped["count"]).groupby(level="point").max()
         found = self.points[["point", "replicates"]].assign(se=self.points["point"].map(error))
         return found.assign(enough=found["se"] <= until.se)
@@ -105,10 +115,15 @@ class BatchResults(ResultFolder):
     def effects(self) -> pd.DataFrame:
         """What every measure comes to at every point: mean, 95 % interval, and over what it was taken.
 
-        One row per point, arm, measure and ``minus`` (empty, or the arm whose value is taken off, person by person). With two
-        replicates or more the interval is over replicates (Student's t), with one it is over clients; of a clinic with one
-        replicate there is none. Intervals are cut off at the ends of a measure's scale. ``n``: replicates (of which no run
-        failed), or clients.
+        One row per point, arm, measure and ``minus`` (``nothing``, or the arm whose value is taken off, person by person).
+        ``value``: the mean over replicates, in the unit of the measure, with its 95 % interval ``low`` to ``high``. ``over``:
+        what the interval is taken over, and ``n`` of them: replicates of which no run failed (two or more, Student's t), or the
+        clients of the only one; of a clinic with one replicate ``low`` and ``high`` are missing. Intervals are cut off at the
+        ends of a measure's scale. Columns: point, arm, measure, minus, value, low, high, n, over.
+
+        >>> found = sim.open_batch(finished).effects()
+        >>> found.columns.tolist()
+        ['point', 'arm', 'measure', 'minus', 'value', 'low', 'high', 'n', 'over']
         """
         return self._effects
 
@@ -116,20 +131,28 @@ class BatchResults(ResultFolder):
         """Every point less another, replicate by replicate (``batch.random_numbers: common`` gives both the same people and
         random draws).
 
-        Columns: point, arm, measure, minus, difference, low, high, n (replicates of both). No interval from fewer than two.
+        One row per point (``base`` too, where all is 0), arm, measure and ``minus`` (``nothing``, or the arm whose value is taken
+        off before). ``difference``: the point less ``base``, mean over the ``n`` replicates that both have, in the unit of the
+        measure, with its 95 % interval ``low`` to ``high``; missing for fewer than two. Columns: point, arm, measure, minus,
+        difference, low, high, n. Raises ``UsageError`` for a point that is not there.
+
+        >>> sim.open_batch(finished).against(0).columns.tolist()
+        ['point', 'arm', 'measure', 'minus', 'difference', 'low', 'high', 'n']
         """
         if base not in self.points["point"].to_numpy():
             raise UsageError(f"there is no point {base}; points are 0 to {len(self.points) - 1}")
-        values = self.summaries.rename(columns={"mean": "value"}).drop(columns=["n", "sd"])
+        values = self.summaries.drop(columns=["n", "sd"])
         found = differences(values[values["point"] == base].drop(columns="point"), values, ONE)
         return found[[*ONE, "difference", "low", "high", "n"]]
 
 
 def open_batch(folder: str | Path) -> BatchResults:
-    """A finished batch from its folder. Raises ``StoreError`` for one that is not finished, or not whole.
+    """A finished batch from its folder: its ``points``, ``summaries`` and ``failures``, its ``effects()`` and ``against()``.
+
+    Raises ``StoreError`` for one that is not finished, or not whole.
 
     >>> sim.open_batch(finished).summaries.columns.tolist()
-    ['point', 'replicate', 'arm', 'measure', 'minus', 'n', 'mean', 'sd']
+    ['point', 'replicate', 'arm', 'measure', 'minus', 'n', 'value', 'sd']
     """
     found = opened(folder)
     if not found.is_batch:

@@ -277,14 +277,16 @@ POINTS: Described = _table({
     "name": ("label", "the point as people read it"),
     "replicates": ("count", "how often the point was repeated; the columns behind it are its factors, by address"),
 })  # fmt: skip
+#: What ``minus`` says where no arm is taken off; an arm of a batch cannot have this name.
+NOTHING = "nothing"
 SUMMARIES: Described = _table({
     **POINT,
     "replicate": _WHO["replicate"],
     "arm": _WHO["arm"],
     "measure": ("label", "outcome of the clients of this arm and replicate"),
-    "minus": ("label", "empty, or the arm whose value is taken off, person by person (of a clinic: of the whole)"),
+    "minus": ("label", f"{NOTHING}, or the arm whose value is taken off, person by person (of a clinic: of the whole)"),
     "n": ("count", "clients who have a value (of a clinic 1: the whole)"),
-    "mean": ("see measure", "mean of the outcome, or of the difference"),
+    "value": ("see measure", "mean of the outcome, or of the difference"),
     "sd": ("see measure", "SD between clients; missing for fewer than two"),
 })  # fmt: skip
 FAILURES: Described = _table({

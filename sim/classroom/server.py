@@ -27,6 +27,7 @@ from sim.classroom.course.state import State, query_of, read
 from sim.classroom.course.words import words
 from sim.classroom.lessons import FIRST, LESSONS, SETUPS, outcome
 from sim.errors import AddressError, PopulationError, ScenarioError, StateError
+from sim.export.csv import as_csv
 from sim.runs.run import run
 from sim.serving import LOOPBACK, Guard
 
@@ -76,8 +77,8 @@ def data_file(state: State, asked: Asked) -> Response:
     # Clients are numbered and their luck goes with the number: fewer of them change nothing for the others.
     few = scenario_of(state.a, state.b, state.shared).model_copy(update={"clients_per_arm": clients, "traced": {}})
     sessions = run(few, state.shared.seed, threads=1).sessions
-    text = stamped(state, asked["address"], words()["export"]["columns"]) + sessions.to_csv(index=False, lineterminator="\n")
-    return _file(text, "text/csv", f"attune-{state.lesson}-seed{state.shared.seed}.csv")
+    note = stamped(state, asked["address"], words()["export"]["columns"]).replace("\n# ", " ").strip("# \n")
+    return _file(as_csv(sessions.assign(note=note)), "text/csv", f"attune-{state.lesson}-seed{state.shared.seed}.csv")
 
 
 def _file(text: str, kind: str, name: str) -> Response:

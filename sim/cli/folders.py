@@ -15,12 +15,14 @@ from rich.filesize import decimal
 
 from sim import screen
 from sim.batch.progress import told_seconds
+from sim.catalogue.columns import NOTHING
 from sim.cli.evidence.options import AsJson
 from sim.errors import UsageError
 from sim.export import tables
-from sim.files import must_be_free, write_new
+from sim.export.csv import note_of, write_csv
+from sim.files import must_be_free
 from sim.folders import status as folder_status
-from sim.folders.compare import Compared, compare_folders
+from sim.folders.compare import COLUMNS, Compared, compare_folders
 from sim.folders.replay import Failed, failures_of
 from sim.folders.verify import Verified, verified
 from sim.storage.added import run_files
@@ -75,7 +77,9 @@ def verified_told(found: Verified) -> Iterator[str]:
 
 def export(
     folder: Annotated[Path, _FOLDER],
-    to: Annotated[str, typer.Option(help="csv, or netcdf (labels, units, and summaries as an array over points).")],
+    to: Annotated[
+        str, typer.Option(help="csv, excel (text stays text), or netcdf (labels, units, summaries as an array over points).")
+    ],
     out: Annotated[Path | None, _OUT] = None,
     table: Annotated[list[str] | None, typer.Option(help="Only this table; may be repeated.")] = None,
 ) -> None:
@@ -94,11 +98,11 @@ def compare(
     """Compare two runs or batches: B less A. With 95 % intervals; paired where both had the same people and random draws."""
     if csv is not None:
         must_be_free(csv)
+        must_be_free(note_of(csv))
     found = compare_folders(a, b, measure)
     if csv is not None:
-        note = "".join(f"# {line}\n" for line in (SYNTHETIC, "B minus A, 95 % intervals", *found.notes))
         table = found.table.assign(unit=[found.unit(m) for m in found.table["measure"]])
-        write_new(csv, note + table.to_csv(index=False))
+        write_csv(csv, table, (SYNTHETIC, "B minus A, 95 % intervals", *found.notes), COLUMNS)
     screen.say("\n".join(f"{line}." for line in found.notes))
     screen.say("")
     if (found.table[["difference", "low", "high"]].fillna(0.0) == 0.0).all(axis=None):
@@ -118,12 +122,12 @@ def compared_table(found: Compared) -> pd.DataFrame:
     interval = [f"{low:+.3g} to {high:+.3g}" if low == low else "" for low, high in zip(table["low"], table["high"], strict=True)]
     count = [over if "+" in over else f"{n} {over}" for n, over in zip(table["n"], table["over"], strict=True)]
     shown = pd.DataFrame({
-        "point": table["where"], "arm": table["arm"], "less arm": table["minus"],
+        "point": table["point_name"], "arm": table["arm"], "less arm": table["minus"],
         "measure": [f"{m} ({found.unit(m)})" for m in table["measure"]],
         "A": table["a"].map("{:.3f}".format), "B": table["b"].map("{:.3f}".format),
         "B - A": table["difference"].map("{:+.3g}".format), "95 %": interval, "over": count,
     })  # fmt: skip
-    alike = [name for name, few in (("point", "as it stands"), ("less arm", "")) if (shown[name] == few).all()]
+    alike = [name for name, few in (("point", "as it stands"), ("less arm", NOTHING)) if (shown[name] == few).all()]
     return shown.drop(columns=alike)
 
 

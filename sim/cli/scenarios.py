@@ -17,10 +17,12 @@ from sim import screen
 from sim.batch.chunk import seed_at
 from sim.batch.needs import fitting
 from sim.batch.plan import planned
+from sim.catalogue.columns import EXCHANGES
 from sim.cli.evidence.options import AsJson, ScenarioFile, Seed, WithFiles
 from sim.cli.printed import listing, rates
 from sim.cli.printed import session as story
 from sim.errors import UsageError
+from sim.export.csv import write_csv
 from sim.files import write_new
 from sim.naming import nearest
 from sim.scenario.points import points_of, scenario_at
@@ -160,8 +162,9 @@ def trace(
             f"client {client} of arm '{chosen}' had {len(sessions)} sessions ({ending}); --session must be 1 to {len(sessions)}"
         )
     if csv is not None:
-        note = f"# attune {__version__}: synthetic data, simulated people; {s.name}, seed {seed}\n"
-        write_new(csv, note + exchanges.to_csv(index=False))
+        said = f"attune {__version__}: synthetic data, simulated people; {s.name}, seed {seed}"
+        told = {name: f"{column.meaning} ({column.unit})" for name, column in EXCHANGES.items()}
+        write_csv(csv, exchanges, [said], {name: told.get(name, "added") for name in exchanges.columns})
     inside = exchanges[exchanges["session"] == session]
     screen.heading(f"{chosen}: client {client}, session {session}, seed {seed} (simulated people)")
     screen.show(screen.table_of(story.told(inside), "all in 0..1; read from left to right", compact=True))

@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from sim.batch.chunk import SUMMARIES
-from sim.catalogue.columns import POINTS
+from sim.catalogue.columns import NOTHING, POINTS
 from sim.catalogue.measures import CATALOGUE, known_measures
 from sim.errors import StoreError
 from sim.storage.reading import ResultFolder
@@ -27,7 +27,7 @@ from sim.version import __version__
 MISSING, NO_LABEL = -(2**31), -1
 _COMPRESSED: dict[str, Any] = {"zlib": True, "complevel": 4, "shuffle": True}
 #: What there is of every measure, by column of the summaries: ending of the variable's name, its meaning, and what is missing.
-_PARTS = {"mean": ("", "mean of {}", np.nan), "sd": ("_sd", "SD between clients of {}", np.nan),
+_PARTS = {"value": ("", "mean of {}", np.nan), "sd": ("_sd", "SD between clients of {}", np.nan),
           "n": ("_n", "clients who have a value of {}", 0)}  # fmt: skip
 
 
@@ -151,8 +151,8 @@ def _summaries(xarray: Any, found: ResultFolder, path: Path) -> None:
         rows = found.table(SUMMARIES, filters=[("measure", "==", measure)]).astype({"arm": str, "minus": str})
         title, unit = CATALOGUE[measure].title, CATALOGUE[measure].plain_unit
         for dims, part, base, what in (
-            (("point", "arm", "replicate"), rows[rows["minus"] == ""], measure, title),
-            (tuple(places), rows[rows["minus"] != ""], f"{measure}_difference",
+            (("point", "arm", "replicate"), rows[rows["minus"] == NOTHING], measure, title),
+            (tuple(places), rows[rows["minus"] != NOTHING], f"{measure}_difference",
              f"{title}, arm less the arm 'minus', person by person"),
         ):  # fmt: skip
             if not len(part):

@@ -1,4 +1,4 @@
-"""The tables of a folder for other programs: CSV, or netCDF with labels and units. Whole or not."""
+"""The tables of a folder for other programs: CSV, an Excel workbook, or netCDF with labels and units. Whole or not."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ import pandas as pd
 from sim.batch.chunk import SUMMARIES
 from sim.catalogue.measures import CATALOGUE, known_measures
 from sim.errors import StoreError, TableError
-from sim.export import netcdf
+from sim.export import excel, netcdf
+from sim.export.csv import as_csv
 from sim.export.netcdf import about, columns_of
 from sim.files import whole, write_here
 from sim.storage.reading import ResultFolder, opened, scenario_of
 
-#: What can be exported to, and how its files end.
-FORMATS = {"csv": "csv", "netcdf": "nc"}
+#: What can be exported to, and how its files end; and the one that holds all sheets.
+FORMATS, WORKBOOK = {"csv": "csv", "excel": "xlsx", "netcdf": "nc"}, "tables.xlsx"
 
 
 def export(
@@ -28,31 +29,40 @@ def export(
 ) -> Path:
     """Write the tables of a finished batch or run for other programs; returns the folder they are in.
 
-    ``to``: ``csv`` or ``netcdf``. ``out``: a folder that is not there yet; default: beside ``folder``, with the format in its
-    name. ``tables``: only these. ``progress`` is called with the name of each file. In memory are a row group at a time for CSV,
-    a column or a measure for netCDF. Raises ``StoreError`` for a folder that cannot be read, a table that is not there, a place
-    that is taken, and without xarray and netCDF4.
+    ``to``: ``csv``, ``excel`` or ``netcdf``. ``out``: a folder that is not there yet; default: beside ``folder``, with the
+    format in its name. ``tables``: only these. ``progress`` is called with the name of each file. In memory are a row group at
+    a time for CSV and Excel, a column or a measure for netCDF. Raises ``StoreError`` for a folder that cannot be read, a table
+    that is not there or (for Excel) too long, a place that is taken, and without the libraries of the format.
     """
     if to not in FORMATS:
-        raise StoreError(f"--to must be {' or '.join(FORMATS)}, not '{to}'")
+        raise StoreError(f"--to must be one of {', '.join(FORMATS)}, not '{to}'")
     found = opened(folder)
     scenario_of(found)  # tables of another scenario than the file beside them says would be told wrongly
     names = found.chosen(tuple(tables))
     place = Path(out) if out is not None else found.folder.resolve().with_name(f"{found.folder.resolve().name}-{to}")
     if to == "netcdf":
         netcdf.needed()
+    if to == "excel":
+        excel.needed()
+        excel.must_fit(found, names)
     unreadable: list[TableError] = []  # which is another thing than a place that cannot be written
     try:
         with whole(place) as making:
             for name in names:
                 path = making / f"{name}.{FORMATS[to]}"
-                progress(path.name)
+                progress(name if to == "excel" else path.name)
                 try:
-                    (_csv if to == "csv" else netcdf.written)(found, name, path)
+                    if to != "excel":
+                        (_csv if to == "csv" else netcdf.written)(found, name, path)
                 except TableError as e:
                     unreadable.append(e)
                     raise
-            pd.DataFrame(_dictionary(found, names)).to_csv(making / "columns.csv", index=False)
+            columns = pd.DataFrame(_dictionary(found, names))
+            if to == "excel":
+                told = pd.DataFrame({"about": [line for line in _read_me(found, names, to) if line]})
+                excel.write(found, names, {"about": told, "columns": columns}, making / WORKBOOK)
+            else:
+                write_here(making / "columns.csv", as_csv(columns))
             write_here(making / "README.txt", "\n".join(_read_me(found, names, to)) + "\n")
     except StoreError as e:
         raise unreadable[0] if unreadable else e from None
@@ -62,7 +72,7 @@ def export(
 def _csv(found: ResultFolder, name: str, path: Path) -> None:
     """A table as CSV: UTF-8, one line of names, labels as text, numbers with all their digits, what is missing left empty."""
     for i, rows in enumerate(found.pieces(name, integer_object_nulls=True)):
-        rows.to_csv(path, mode="a", header=not i, index=False)
+        write_here(path, as_csv(rows, header=not i), more=i > 0)
 
 
 def _dictionary(found: ResultFolder, names: Sequence[str]) -> list[dict[str, str]]:
@@ -76,15 +86,18 @@ def _dictionary(found: ResultFolder, names: Sequence[str]) -> list[dict[str, str
 
 
 def _read_me(found: ResultFolder, names: Sequence[str], to: str) -> list[str]:
-    told = about(found)
+    told, ending = about(found), "" if to == "excel" else f".{FORMATS[to]}"
     lines = [
         told["synthetic"], "",
         f"Question: {told['title']}",
         f"Scenario {told['scenario']}, seed {told['seed']}; {told['source']}.", "",
-        *(f"{name}.{FORMATS[to]}: {found.manifest['tables'][name]['rows']:,} rows" for name in names),
-        "columns.csv: unit and meaning of every column",
+        *(f"{name}{ending}: {found.manifest['tables'][name]['rows']:,} rows" for name in names),
+        f"columns{'.csv' * bool(ending)}: unit and meaning of every column",
         "",
-        "CSV: UTF-8; what is missing is an empty field." if to == "csv" else
+        "CSV: UTF-8; what is missing is an empty field; formulas are not made harmless (--to excel does that, and keeps umlauts)."
+        if to == "csv" else
+        f"{WORKBOOK}: a sheet a table; text is text and numbers (16 digits) are numbers, whatever they look like; what is "
+        "missing is an empty cell." if to == "excel" else
         "netCDF-4: one variable a column over the dimension 'row'; labels are numbers with flag_values and flag_meanings,\n"
         "and the attribute 'labels' has them as they are; _FillValue marks what is missing.",
     ]  # fmt: skip

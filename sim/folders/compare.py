@@ -16,6 +16,7 @@ import pandas as pd
 
 from sim.batch.chunk import BLOCK, seed_at
 from sim.batch.results import ONE, BatchResults, open_batch
+from sim.catalogue.columns import NOTHING
 from sim.catalogue.measures import CATALOGUE, known_measures
 from sim.errors import StoreError
 from sim.measures.clinics import by_replicate
@@ -28,8 +29,22 @@ from sim.storage.reading import open_run, opened
 
 #: What makes two clients of one number the same person: what they brought, in full.
 _PERSON = ("client_anxiety_0_latent", "client_avoidance_0_latent", "distress_0_latent")
-#: Columns of a comparison, in order.
-COLUMNS = ("point", "where", "arm", "measure", "minus", "a", "b", "difference", "low", "high", "n", "over")
+#: Columns of a comparison, in order, and what they mean; a file has the unit behind them.
+COLUMNS = {
+    "point": "point of B (of A, where only A has several), from 0",
+    "point_name": "its name",
+    "arm": "arm of the scenario",
+    "measure": "measure of the catalogue",
+    "minus": f"{NOTHING}, or the arm whose value is taken off before A and B are compared",
+    "a": "mean of A over what was matched, in the unit of the measure",
+    "b": "mean of B",
+    "difference": "B minus A",
+    "low": "lower end of its 95 % interval, empty where there is none",
+    "high": "upper end",
+    "n": "how many pairs; of two groups that were not matched the smaller",
+    "over": "what the pairs are: clients or replicates; '5 + 7 clients': two groups",
+    "unit": "unit of the measure",
+}
 #: Significant digits to which levels of a factor are the same.
 _DIGITS = 12
 
@@ -38,10 +53,11 @@ _DIGITS = 12
 class Compared:
     """What B comes to less what A does.
 
-    ``table``: one row per point, arm, measure and ``minus`` (empty, or the arm whose value is taken off): the means ``a`` and
-    ``b`` of what was matched, ``difference`` with ``low`` and ``high`` (95 %), ``n`` pairs and what they are (``over``: clients
-    or replicates; "5 + 7 clients": two groups that were not matched, of which ``n`` is the smaller). ``point`` and ``where``: the
-    point of B (of A, where only A has several) and its name. ``notes``: how it was matched and what was left out.
+    ``table``: one row per point, arm, measure and ``minus`` (``nothing``, or the arm whose value is taken off): the means ``a``
+    and ``b`` of what was matched, ``difference`` with ``low`` and ``high`` (95 %), ``n`` pairs and what they are (``over``:
+    clients or replicates; "5 + 7 clients": two groups that were not matched, of which ``n`` is the smaller). ``point`` and
+    ``point_name``: the point of B (of A, where only A has several) and its name. ``notes``: how it was matched and what was
+    left out.
     """
 
     a: Path
@@ -95,13 +111,13 @@ class _Side:
     def values(self, measures: Sequence[str], by_client: bool) -> pd.DataFrame:
         """One value a row: of every replicate, or (of a run) of every client; by point, arm, measure and the arm taken off."""
         if isinstance(self.found, BatchResults):
-            table = self.found.table("summaries", filters=[("measure", "in", list(measures))]).rename(columns={"mean": "value"})
+            table = self.found.table("summaries", filters=[("measure", "in", list(measures))])
             return table[[*ONE, "replicate", "value"]].astype({"arm": str, "measure": str, "minus": str})
         table = (_of_clinics if self.clinic else _of_clients)(self.found)
         if not self.clinic and not by_client:  # as a batch sums them up, to the last digit
             groups = table.groupby(["arm", "measure", "replicate"], sort=False)["value"]
             table = groups.agg(_mean_in_blocks).reset_index()
-        return table[table["measure"].isin(measures)].dropna(subset="value").assign(point=0, minus="")
+        return table[table["measure"].isin(measures)].dropna(subset="value").assign(point=0, minus=NOTHING)
 
 
 def _mean_in_blocks(values: pd.Series) -> float:
@@ -175,7 +191,7 @@ def _compared(a: _Side, b: _Side, arms: Sequence[str], measures: Sequence[str]) 
     tables = []
     for side in (a, b):
         table = side.values(measures, by_client).merge(points[["pair", side.name]], left_on="point", right_on=side.name)
-        table = table[table["arm"].isin(arms) & table["minus"].isin(["", *arms])].drop(columns=["point", side.name])
+        table = table[table["arm"].isin(arms) & table["minus"].isin([NOTHING, *arms])].drop(columns=["point", side.name])
         tables.append(table.assign(same=table[what].map(same).astype(bool)))
     by = ["pair", *ONE[1:]]
     of_a, of_b = (table[table["same"]] for table in tables)
@@ -188,11 +204,12 @@ def _compared(a: _Side, b: _Side, arms: Sequence[str], measures: Sequence[str]) 
     if found.empty:
         of = "arm" if by_client else "arm and point"
         raise StoreError(f"nothing is in both: no measure has a value in the same {of} of A and B")
-    order = {name: i for i, name in enumerate(("", *arms, *measures))}
+    order = {name: i for i, name in enumerate((NOTHING, *arms, *measures))}
     found = found.sort_values(by, key=lambda column: column if column.name == "pair" else column.map(order))
     shown = b if len(b.points) > 1 or len(a.points) == 1 else a
     at = found["pair"].map(points[shown.name])
-    found = found.assign(point=at, where=[shown.points[i].name for i in at])[list(COLUMNS)].reset_index(drop=True)
+    found = found.assign(point=at, point_name=[shown.points[i].name for i in at])
+    found = found[[name for name in COLUMNS if name != "unit"]].reset_index(drop=True)
     if by_client:
         return found, [*notes, *_told_of_runs(a.found, b.found, same)]
     notes += _told_of_replicates(tables, list(same.values()))

@@ -11,6 +11,8 @@ The numbers are the core's, to the byte; agents are views on its arrays, made wh
 from __future__ import annotations
 
 import difflib
+import inspect
+import warnings
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 from numbers import Real
@@ -18,6 +20,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import mesa
+import mesa.batchrunner
 import numpy as np
 from mesa.agent import AgentSet
 
@@ -248,6 +251,16 @@ class Therapist(Person):
         return clinic is not None and bool(clinic.taken[self.row] > 0)
 
 
+def _warn_of_repeats(seed: int) -> None:
+    """Warn where Mesa's ``batch_run`` makes a model again that it has run: the same arguments are the same run."""
+    frame = inspect.currentframe()
+    while frame is not None and frame.f_code is not mesa.batchrunner._model_run_func.__code__:
+        frame = frame.f_back
+    if frame is not None and frame.f_locals["run"][1]:
+        said = f"mesa.batch_run(iterations=...) repeats the run of seed {seed} exactly; give seeds instead: seed=range(1, 4)"
+        warnings.warn(said, stacklevel=3)
+
+
 class TherapyModel(mesa.Model):  # type: ignore[misc]
     """One arm and replicate of a scenario, week by week: ``step`` is a week, ``steps`` the weeks lived so far.
 
@@ -266,8 +279,9 @@ class TherapyModel(mesa.Model):  # type: ignore[misc]
     therapists when they are hired, and both stay. ``world`` has rows for those still to come, behind those who are there, and
     its ``dyads`` and ``therapists`` are replaced when the clinic grows: take them from ``world`` each time.
 
-    ``mesa.batch_run`` works but is the long way round: give ``seed`` as a list (iterations repeat one run exactly) and
-    know that Mesa 3.3.1 leaves out the last week. ``sim.run`` is faster, runs all arms and keeps every week.
+    ``mesa.batch_run`` works but is the long way round: give seeds, ``{"seed": range(1, 4)}``, and no ``iterations``, which repeat
+    one run exactly (a warning says so), and know that Mesa 3.3.1 leaves out the last week. ``sim.run`` is faster, runs all
+    arms and keeps every week.
 
     Raises ``ScenarioError`` (also for an unknown arm or replicate) and ``ValueError`` for a seed that is none.
     """
@@ -277,6 +291,7 @@ class TherapyModel(mesa.Model):  # type: ignore[misc]
                  agent_reporters: Mapping[str, Any] | None = None,
                  agenttype_reporters: Mapping[type[Person], Mapping[str, Any]] | None = None) -> None:  # fmt: skip
         self.seed = checked_seed(seed)
+        _warn_of_repeats(self.seed)
         self.scenario = scenario if isinstance(scenario, Scenario) else load(scenario)
         self.arm = chosen_arm(self.scenario, arm, replicate)
         self.replicate, self.core = int(replicate), model

@@ -26,7 +26,7 @@ USUAL = 20
 def members() -> tuple[Mapping[str, float], ...]:
     """The shipped parameter sets, in the order of the file. Raises ``ParameterError`` where the file does not fit the model."""
     text = resources.files("sim.theory").joinpath(FILE).read_text(encoding="utf-8")
-    rows = csv.DictReader(line for line in text.splitlines() if not line.startswith("#"))
+    rows = csv.DictReader(text.splitlines())
     return tuple(
         MappingProxyType({name: checked(name, float(value)) for name, value in row.items() if name not in NOT_PARAMETERS})
         for row in rows

@@ -141,6 +141,8 @@ def settable(quantity: str) -> tuple[float, float]:
 
 def check_switch(name: str) -> None:
     """Raise ``InterventionError`` unless ``name`` can be switched off."""
+    if name in RULES and name not in VERBS:
+        raise InterventionError(f"the verb '{name}' cannot be switched off; of the verbs {', '.join(VERBS)} can")
     _must_be_known("step or verb", name, step_names(anatomy(EXCHANGE)), "client.anxiety_learned or heal")
 
 

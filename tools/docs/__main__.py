@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from sim.scenario.fields import json_schema
-from tools.docs import claims, clinic, house, runs, tables, validation
+from tools.docs import claims, clinic, house, packages, runs, tables, validation
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -44,6 +44,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "histories": runs.histories_table,
     "renamed": tables.renamed_table,
     "lesions": runs.lesions_table,
+    "packages": packages.counted,
 }
 
 
@@ -62,7 +63,7 @@ def refreshed(text: str) -> str:
 
 def main() -> None:
     """Write all generated files, and all generated blocks of the other pages, again."""
-    for path in sorted({*DOCS.glob("*.md"), *WHOLE}):
+    for path in sorted({ROOT / "README.md", *DOCS.glob("*.md"), *WHOLE}):
         text = path.read_text(encoding="utf-8") if path.exists() else ""
         new = WHOLE[path]() if path in WHOLE else refreshed(text)
         if new != text:

@@ -287,7 +287,7 @@ def renamed_table() -> str:
     for kind, names in renamed().items():
         by_table = names.items() if kind == "columns" else [("", names)]
         rows += [
-            (f"{kind}{f' of {place}' if place else ''}", f"`{then}`", f"`{now}`", 1)
+            (f"{kind}{f' of {place}' if place else ''}", f"`{then}`" if then else "(empty)", f"`{now}`", 1)
             for place, one in by_table
             for now, then in one.items()
         ]

@@ -21,6 +21,7 @@ from sim.evidence.calibration.free import FREE, centre
 from sim.evidence.calibration.search import Search, fit_of
 from sim.evidence.calibration.simulated import Simulator
 from sim.evidence.stored import in_a_clone, keep, keep_with_product, kept, path_of
+from sim.export.csv import note_of
 from sim.files import write_over
 from sim.theory.ensemble import FILE
 from sim.theory.parameters import PARAMETERS
@@ -132,21 +133,21 @@ def _built(folder: Path, wanted: int, fit_file: Path | None, workers: int | None
             raise EvidenceError(f"of {built.candidates} candidates {len(built.kept)} agree with the table: no ensemble was made")
         screen.note(f"{VERIFIED} of them are simulated again")
         again = sets.verified(simulator, VERIFIED, VERIFY_SEED, of=built.kept)
-    text = sets.written(
-        built,
-        f"{len(built.kept)} sets of the free parameters that all agree with the published evidence; of {built.candidates} "
-        "candidates\n"
-        "simulated, the others did not. Made by `attune ensemble --build`; how is said in sim/evidence/calibration/ensemble.py.",
-    )
+    text = sets.written(built)
+    about = (f"{len(built.kept)} sets of the free parameters that all agree with the published evidence; of {built.candidates} "
+             "candidates\nsimulated, the others did not. Made by `attune ensemble --build`; how is said in "
+             "sim/evidence/calibration/ensemble.py.\n")  # fmt: skip
     data = {
         "candidates": built.candidates, "fell": list(built.fell), "memories": built.memories,
         "tables": [asdict(t) for t in built.tables],
         "verified": [{**one, "table": asdict(one["table"])} for one in again], "verify_seed": VERIFY_SEED,
     }  # fmt: skip
     keep(folder / "ensemble.json", data)
-    write_over(folder / FILE, text)
+    places = [folder / FILE, *([Path(str(resources.files("sim.theory"))) / FILE] if keeping else ())]
+    for place in places:
+        write_over(place, text)
+        write_over(note_of(place), about)
     short = "" if len(built.kept) >= wanted else f" (fewer than the {wanted} wanted)"
     screen.say(f"{len(built.kept)} of {built.candidates} candidates agree{short}. Written: {folder / FILE}")
     if keeping:
-        write_over(Path(str(resources.files("sim.theory"))) / FILE, text)
         keep_as("ensemble", data)

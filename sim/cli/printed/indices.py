@@ -15,6 +15,7 @@ from sim.evidence.sensitivity.analysis import quantile
 from sim.evidence.sensitivity.ranges import OF_WHAT_IT_MAY_BE
 from sim.evidence.sensitivity.study import Sensitivity, Study, heading, rows
 from sim.evidence.stored import plain
+from sim.export.csv import write_csv
 from sim.files import write_here
 from sim.screen import Head, table
 from sim.storage.store import SYNTHETIC, versions
@@ -26,6 +27,15 @@ if TYPE_CHECKING:
 
 #: What is written into a folder.
 DATA, TABLE, MORRIS, SOBOL = "sensitivity.json", "sensitivity.csv", "morris.png", "sobol.png"
+#: Columns of the table, and what they mean.
+COLUMNS = {
+    "method": "morris (screening) or sobol (shares of the variance)",
+    "parameter": "parameter of the model",
+    "statistic": "mu_star, mu, sigma (of elementary effects, Morris); S1, ST (alone, in all; Sobol)",
+    "value": "its value; of Morris in the unit of the measure over the range of the parameter, of Sobol a proportion",
+    "interval_half": "half the width of its 95 % interval, empty where there is none",
+    "noise": "how much of it sampling noise can be, empty where that is not known",
+}
 #: Rows of a table on the screen; files have all.
 _MOST = 20
 #: Method -> indices as the file names them, each with its columns of value, half interval and noise.
@@ -136,16 +146,15 @@ def as_data(study: Study) -> dict[str, Any]:
     return data
 
 
-def tidy(found: Sensitivity) -> str:
-    """One row per parameter and index as CSV: method, parameter, index, value, half of its 95 % interval, and the part of
-    sampling noise."""
+def tidy(found: Sensitivity) -> pd.DataFrame:
+    """One row per parameter and index, with the columns of ``COLUMNS``."""
     lines = [
         (method, row["name"], index, *map(row.get, columns))
         for (method, indices), table in zip(_INDICES.items(), (found.morris, found.sobol), strict=True)
         for row in table.to_dict("records")
         for index, *columns in indices
     ]
-    return pd.DataFrame(lines, columns=["method", "parameter", "index", "value", "interval_half", "noise"]).to_csv(index=False)
+    return pd.DataFrame(lines, columns=list(COLUMNS))
 
 
 def write(study: Study, folder: Path) -> None:
@@ -153,8 +162,8 @@ def write(study: Study, folder: Path) -> None:
     from sim.report.drawing import image
     from sim.report.figures import sensitivity as plots
 
-    about = f"# attune {__version__}: synthetic data, simulated people; {heading(study)}\n"
-    write_here(folder / TABLE, about + tidy(study.found))
+    said = f"attune {__version__}: synthetic data, simulated people; {heading(study)}"
+    write_csv(folder / TABLE, tidy(study.found), [said], COLUMNS)
     write_here(folder / DATA, json.dumps(as_data(study), indent=2) + "\n")
     for name, found, draw in ((MORRIS, study.found.morris, plots.screening), (SOBOL, study.found.sobol, plots.shares)):
         if len(found):

@@ -180,12 +180,11 @@ def build(simulator: Simulator, fit: Fit, wanted: int = 220, most: int = 600, fr
     return Built(tuple(kept), tuple(of), tuple(fell), memories)
 
 
-def written(built: Built, about: str) -> str:
-    """The ensemble as the text of its file."""
+def written(built: Built) -> str:
+    """The ensemble as the text of its file, a set a row."""
     table = pd.DataFrame(built.kept)[[one.name for one in FREE]].map("{:.6g}".format)
     table["score"] = [f"{joint_score(found):.1f}" for found in built.tables]
-    head = "".join(f"# {line}\n" for line in about.splitlines())
-    return head + table.rename_axis("member").to_csv(lineterminator="\n")
+    return str(table.rename_axis("member").to_csv(lineterminator="\n"))
 
 
 def pinned(free: Sequence[Free] = FREE, of: np.ndarray | None = None) -> pd.DataFrame:

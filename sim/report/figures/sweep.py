@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from sim.batch.results import BatchResults
+from sim.catalogue.columns import NOTHING
 from sim.catalogue.measures import CATALOGUE
 from sim.report import drawing
 from sim.report.drawing import MOST_LINES
@@ -36,7 +37,7 @@ def shown_factors(found: BatchResults) -> list[str]:
 def measured(found: BatchResults, measure: str) -> pd.DataFrame:
     """Every point's value of a measure with its interval, and the levels of its factors."""
     effects = found.effects()
-    mine = effects[(effects["measure"] == measure) & (effects["minus"].astype("str") == "")]
+    mine = effects[(effects["measure"] == measure) & (effects["minus"] == NOTHING)]
     points = found.points.rename(columns={"name": CASE})
     return mine.merge(points, on="point")
 
@@ -85,7 +86,7 @@ def how_to_read(found: BatchResults) -> str:
 
 def _bars(rows: pd.DataFrame) -> np.ndarray:
     """How far the interval of every row reaches below and above its mean; it may be cut off at an end of the scale."""
-    return np.array([rows["mean"] - rows["low"], rows["high"] - rows["mean"]])
+    return np.array([rows["value"] - rows["low"], rows["high"] - rows["value"]])
 
 
 def _panel(found: BatchResults, ax: Axes, table: pd.DataFrame, factor: str, arms: list[str]) -> list[Any]:
@@ -106,13 +107,13 @@ def _panel(found: BatchResults, ax: Axes, table: pd.DataFrame, factor: str, arms
             order = np.argsort(x)
             error = _bars(mine)[:, order]
             kept = {**style, "linestyle": style["linestyle"] if numeric else ""}  # between categories there is nothing
-            handles.append(ax.errorbar(x[order], mine["mean"].to_numpy()[order], error, label=short(arm), capsize=2, **kept))
+            handles.append(ax.errorbar(x[order], mine["value"].to_numpy()[order], error, label=short(arm), capsize=2, **kept))
             continue
         few = len(levels) <= MOST_LEVELS and len(levels) < len(mine)  # otherwise every level is one point
         cloud = {"linestyle": "", "marker": style["marker"], "color": style["color"], "markersize": 3 if few else 4.5}
-        points = ax.plot(x, mine["mean"], alpha=0.3 if few else 0.75, label="" if few else short(arm), **cloud)
+        points = ax.plot(x, mine["value"], alpha=0.3 if few else 0.75, label="" if few else short(arm), **cloud)
         if few:
-            means = mine.groupby(factor, sort=False)["mean"].mean()
+            means = mine.groupby(factor, sort=False)["value"].mean()
             means = means[sorted(means.index, key=lambda level: place[level])]
             at = [place[v] + apart for v in means.index]
             points = ax.plot(at, means, label=short(arm), **{**style, "linestyle": style["linestyle"] if numeric else ""})
@@ -136,7 +137,7 @@ def _single(ax: Axes, table: pd.DataFrame, arms: list[str]) -> list[Any]:
         return []
     for i, arm in enumerate(arms):
         mine, style = table[table["arm"].astype("str") == arm].head(1), drawing.look(i)
-        ax.errorbar([i], mine["mean"], _bars(mine), color=style["color"], marker=style["marker"], capsize=2)
+        ax.errorbar([i], mine["value"], _bars(mine), color=style["color"], marker=style["marker"], capsize=2)
     ax.set_xticks(range(len(arms)), [short(a, 22) for a in arms])
     ax.set_xlim(-0.5, len(arms) - 0.5)
     return []

@@ -23,10 +23,10 @@ MOST_ROWS = 200
 
 def _figures(found: BatchResults, place: Path) -> list[dict[str, Any]]:
     """A figure a measure, saved, with what its words are made of."""
-    plain, shown = plain_effects(found).dropna(subset="mean"), []
+    plain, shown = plain_effects(found).dropna(subset="value"), []
     for measure in (m for m in SHOWN[found.clinic] if (plain["measure"] == m).any()):
         title, unit = CATALOGUE[measure].title, CATALOGUE[measure].plain_unit
-        means = sweep.measured(found, measure)["mean"]
+        means = sweep.measured(found, measure)["value"]
         source = Markup(saved(sweep.over_factors(found, measure), place / measure))
         shown.append({"source": source, "title": title, "unit": unit, "low": means.min(), "high": means.max()})
     return shown

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from sim.batch.results import BatchResults
+from sim.catalogue.columns import NOTHING
 from sim.catalogue.measures import CATALOGUE
 from sim.report.text import sentences, with_interval
 from sim.scenario.points import told
@@ -26,15 +27,15 @@ _say = partial(sentences, "batch.j2")
 def plain_effects(found: BatchResults) -> pd.DataFrame:
     """The values of arms, without differences between them."""
     effects = found.effects()
-    return effects[effects["minus"].astype("str") == ""]
+    return effects[effects["minus"] == NOTHING]
 
 
 def answer(found: BatchResults) -> list[str]:
     """What a batch came to, in sentences made from its numbers: the range of each main measure over the points, per arm."""
-    plain, names = plain_effects(found).dropna(subset="mean"), dict(found.points[["point", "name"]].to_numpy())
+    plain, names = plain_effects(found).dropna(subset="value"), dict(found.points[["point", "name"]].to_numpy())
     ranges = []
     for measure in SHOWN[found.clinic]:
-        mine = plain[plain["measure"] == measure].sort_values("mean", kind="stable")
+        mine = plain[plain["measure"] == measure].sort_values("value", kind="stable")
         if len(mine):
             ends = [{**row, "where": names[row["point"]]} for row in mine.iloc[[0, -1]].to_dict("records")]
             ranges.append({"title": CATALOGUE[measure].titled(plain=True), "n": len(mine), "ends": ends})
@@ -51,7 +52,7 @@ def replicates_said(found: BatchResults) -> str:
 def differences_table(found: BatchResults) -> tuple[list[str], list[list[str]]]:
     """Heads and rows of the differences between arms: the main measures, with intervals."""
     effects, points = found.effects(), found.points.set_index("point")
-    apart = effects[effects["minus"].astype("str") != ""]
+    apart = effects[effects["minus"] != NOTHING]
     measures = [m for m in SHOWN[found.clinic] if (apart["measure"] == m).any()]
     rows = []
     for (point, arm, minus), part in apart.groupby(["point", "arm", "minus"], observed=True, sort=False):
@@ -63,8 +64,8 @@ def differences_table(found: BatchResults) -> tuple[list[str], list[list[str]]]:
 
 def _values(part: pd.DataFrame, measures: Sequence[str]) -> dict[str, str]:
     """Each measure as mean [95 % interval], as far as a point's arm has it."""
-    by = {row["measure"]: row for row in part.to_dict("records") if row["mean"] == row["mean"]}
-    return {m: with_interval(by[m]) if m in by else "" for m in measures}
+    by = {row["measure"]: row for row in part.to_dict("records") if row["value"] == row["value"]}
+    return {m: with_interval(by[m], name="value") if m in by else "" for m in measures}
 
 
 def results_table(found: BatchResults, measures: Sequence[str] | None = None) -> pd.DataFrame:
