@@ -22,7 +22,7 @@ from sim.cli import run as commands
 from sim.cli.main import main
 from sim.errors import ScenarioError, StoreError
 from sim.scenario.reading import shipped
-from sim.simulation.cores import cores
+from sim.simulation.machine import cores
 from tests.test_cli import HELLO, ROOT, Attune, attune, wrong
 
 __all__ = ["attune"]  # the fixture
@@ -98,13 +98,13 @@ def made(root: Path, groups: str | None, granted: dict[str, str]) -> None:
 
 
 def test_a_process_on_one_core_counts_one(tmp_path: Path) -> None:
-    code = "import os; os.sched_setaffinity(0, [min(os.sched_getaffinity(0))]); from sim.simulation.cores import cores"
+    code = "import os; os.sched_setaffinity(0, [min(os.sched_getaffinity(0))]); from sim.simulation.machine import cores"
     assert python(f"{code}; print(cores())", tmp_path).stdout == "1\n"
 
 
 def test_cores_are_asked_for_in_one_place() -> None:
     asks = re.compile(r"cpu_count|getaffinity")
-    assert [p.name for p in (ROOT / "sim").rglob("*.py") if asks.search(p.read_text(encoding="utf-8"))] == ["cores.py"]
+    assert [p.name for p in (ROOT / "sim").rglob("*.py") if asks.search(p.read_text(encoding="utf-8"))] == ["machine.py"]
 
 
 # ----------------------------------------------------------------------------------------- no home, and compiled code

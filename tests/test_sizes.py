@@ -18,6 +18,7 @@ from sim.errors import ScenarioError
 from sim.scenario import scenario as scenarios
 from sim.scenario.points import points_of
 from sim.simulation import limits
+from sim.simulation.machine import memory_here
 from sim.simulation.sizes import sizes_of
 from tests.test_cli import Attune, attune, wrong
 
@@ -170,20 +171,19 @@ def test_the_disk_is_looked_at_where_the_results_would_lie(
     assert limits.disk_at(tmp_path / "not" / "there") == limits.disk_at(tmp_path)
 
 
-def test_a_limit_of_a_control_group_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_limit_of_a_control_group_counts(tmp_path: Path) -> None:
     """Of both versions, of the group itself or one above it, also where a container shows its group as the top."""
-    own, root = tmp_path / "own", tmp_path / "groups"
-    (root / "a" / "b").mkdir(parents=True)
-    (root / "memory").mkdir()
-    own.write_text("4:memory:/x\n0::/a/b\n")
-    assert not list(limits._of_groups(root, own))
-    (root / "a" / "b" / "memory.max").write_text("max\n")
-    (root / "a" / "memory.max").write_text("2000\n")
-    assert list(limits._of_groups(root, own)) == [2000]
-    (root / "memory" / "memory.limit_in_bytes").write_text("1500\n")
-    assert sorted(limits._of_groups(root, own)) == [1500, 2000]
-    monkeypatch.setattr(limits, "_of_groups", lambda: iter([123.0]))
-    assert limits.memory_here() == 123.0
+    groups, all_of_it = tmp_path / "sys/fs/cgroup", memory_here(tmp_path)
+    (groups / "a" / "b").mkdir(parents=True)
+    (groups / "memory").mkdir()
+    (tmp_path / "proc/self").mkdir(parents=True)
+    (tmp_path / "proc/self/cgroup").write_text("4:memory:/x\n0::/a/b\n")
+    assert memory_here(tmp_path) == all_of_it
+    (groups / "a" / "b" / "memory.max").write_text("max\n")
+    (groups / "a" / "memory.max").write_text("2000\n")
+    assert memory_here(tmp_path) == 2000
+    (groups / "memory" / "memory.limit_in_bytes").write_text("1500\n")
+    assert memory_here(tmp_path) == 1500
 
 
 # ------------------------------------------------------------------------------------------------------- how long it takes
@@ -195,16 +195,17 @@ def test_rates_are_measured_once_and_kept(attune: Attune, tmp_path: Path, monkey
     monkeypatch.chdir(tmp_path)
     counted = Counter[str]()
     names = (*rates.WORK, "start", "value", "report", "task")
-    monkeypatch.setattr(rates, "cache_folder", lambda: tmp_path)
+    monkeypatch.setattr(rates, "cache_place", lambda: tmp_path)
+    monkeypatch.setattr("platform.node", lambda: "here")
     monkeypatch.setattr(rates, "_measured", lambda: counted.update(["measured"]) or dict.fromkeys(names, 0.5))
     Path("s.yaml").write_text(SMALL)
     for n, words in enumerate((("check", "s.yaml"), ("check", "s.yaml"), ("check", "s.yaml", "--time")), 1):
         assert attune(*words).status == 0 and counted["measured"] == (2 if n == 3 else 1)
     for damaged in ("", "[]", "{}", json.dumps(dict.fromkeys(names, -1)), json.dumps(dict.fromkeys(names, "x"))):
-        (tmp_path / "rates.json").write_text(damaged)
+        (tmp_path / "rates-here.json").write_text(damaged)
         counted.clear()
         assert attune("check", "s.yaml").status == 0 and counted["measured"] == 1
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["rates.json", "s.yaml"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["rates-here.json", "s.yaml"]
 
 
 def test_more_work_takes_longer() -> None:

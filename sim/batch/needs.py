@@ -15,7 +15,8 @@ from sim.scenario.points import key_at
 from sim.scenario.reading import key_path
 from sim.scenario.scenario import Scenario
 from sim.simulation.build import somebody_fits
-from sim.simulation.limits import GIB, MOST_OF_IT, OF_MEMORY, memory_here, must_fit
+from sim.simulation.limits import GIB, MOST_OF_IT, OF_MEMORY, must_fit
+from sim.simulation.machine import memory_here
 from sim.simulation.sizes import ON_DISK, PROCESS, REPORT, WHILE_MADE, Sizes, sizes_of
 
 #: Kinds of points at which it is tried whether there are such people as they want, at most.

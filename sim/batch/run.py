@@ -33,7 +33,7 @@ from sim.files import expanded
 from sim.scenario.points import scenario_at
 from sim.scenario.scenario import Scenario, a_scenario
 from sim.simulation.build import COHORT_SIZE
-from sim.simulation.cores import cores
+from sim.simulation.machine import cores
 from sim.simulation.tasks import Task, checked_count, simulated_part
 from sim.storage.ledger import Ledger
 from sim.storage.names import MANIFEST

@@ -23,7 +23,7 @@ from typing import Any, Protocol, TypeVar
 from sim.batch.chunk import worker_identity
 from sim.compiling import ctrl_c_held
 from sim.errors import WorkersError
-from sim.simulation.cores import cores
+from sim.simulation.machine import cores
 
 Given = TypeVar("Given")
 Made = TypeVar("Made")

@@ -29,8 +29,8 @@ from sim.scenario.points import points_of, scenario_at
 from sim.scenario.reading import lines_of
 from sim.scenario.scenario import Scenario, json_schema, load
 from sim.simulation.build import somebody_fits
-from sim.simulation.cores import cores
 from sim.simulation.limits import disk_of, fits
+from sim.simulation.machine import cores
 from sim.simulation.sizes import Sizes
 from sim.simulation.trace import traced_course
 from sim.storage.added import run_files

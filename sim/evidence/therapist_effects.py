@@ -23,7 +23,7 @@ from sim.people.life import live_a_week
 from sim.people.state import Columns
 from sim.scenario.arms import chosen_arm
 from sim.simulation.build import build_clinic
-from sim.simulation.cores import cores
+from sim.simulation.machine import cores
 from sim.therapy.clinic.foresight import without_questionnaires
 from sim.therapy.course import at_end, fading
 from sim.therapy.interventions import Intervening

@@ -11,8 +11,8 @@ import pandas as pd
 from sim.errors import ScenarioError
 from sim.runs.uncertainty import over_members
 from sim.scenario.scenario import Scenario, a_scenario
-from sim.simulation.cores import cores
 from sim.simulation.limits import fits
+from sim.simulation.machine import cores
 from sim.simulation.tables import Run
 from sim.simulation.tasks import CHUNK, checked_count, checked_seed, simulated_part, tasks_of
 from sim.simulation.tidy import frames

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import resource
 from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
 from pathlib import Path
@@ -16,6 +13,7 @@ from sim.files import disk_at
 from sim.scenario.fields import Asked
 from sim.scenario.reading import key_path
 from sim.scenario.scenario import Scenario, from_spec
+from sim.simulation.machine import memory_here
 from sim.simulation.sizes import ON_DISK, REPORT, Sizes, sizes_of
 from sim.therapy.clinic.plan import Plan
 
@@ -28,33 +26,6 @@ _USUAL = {name: float(field.default) for name, field in Asked.model_fields.items
     "clients_per_arm", "sessions", "exchanges", "replicates", "follow_up_months"
 )}  # fmt: skip
 _OF_CLINIC = {name: float(Plan.model_fields[name].default) for name in ("weeks", "arrivals_per_week", "therapists")}
-
-
-def memory_here() -> float:
-    """Bytes that this process may use: the machine's memory, or less where a control group or a limit of the shell says so."""
-    found = [float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))]
-    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
-    if limit != resource.RLIM_INFINITY:
-        found.append(float(limit))
-    return min(*found, *_of_groups(), found[0])
-
-
-def _of_groups(root: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/self/cgroup")) -> Iterator[float]:
-    """Limits of the control groups of this process and of those above them (version 2, and version 1's memory groups)."""
-    try:
-        lines = own.read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return
-    for line in lines:
-        _, kinds, group = (*line.split(":", 2), "", "")[:3]
-        if kinds and "memory" not in kinds.split(","):
-            continue
-        top, name = (root / "memory", "memory.limit_in_bytes") if kinds else (root, "memory.max")
-        inside = Path(group.lstrip("/"))
-        # in a container the group that is named may be the one mounted at the top
-        for place in dict.fromkeys((*(top / part for part in (inside, *inside.parents)), top)):
-            with contextlib.suppress(OSError, ValueError):
-                yield float((place / name).read_text(encoding="ascii"))
 
 
 def disk_of(sizes: Sizes) -> float:

@@ -13,7 +13,8 @@ from sim.scenario.scenario import Arm, Scenario
 from sim.scenario.sweep import Range
 from sim.screen import Head, table
 from sim.simulation.build import arm_parameters, arm_weeks
-from sim.simulation.limits import GIB, memory_here
+from sim.simulation.limits import GIB
+from sim.simulation.machine import memory_here
 from sim.simulation.tables import Run
 from sim.theory.parameters import Parameter
 from sim.therapy.clinic.matching import meaning, rule_names

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import subprocess
 import sys
 import time
@@ -15,10 +16,10 @@ import numpy as np
 
 from sim.batch.needs import Needs
 from sim.batch.plan import Plan, planned
-from sim.compiling import cache_folder
+from sim.compiling import cache_place
 from sim.files import temporary, write_over
 from sim.scenario.scenario import Scenario, from_spec
-from sim.simulation.cores import cores
+from sim.simulation.machine import cores
 from sim.simulation.sizes import Sizes, sizes_of
 from sim.simulation.tables import Run
 
@@ -42,8 +43,8 @@ _SIDE_BY_SIDE = {"threads": 0.5, "processes": 0.9}
 
 
 def rates(anew: bool = False, tell: Callable[[str], None] = lambda line: None) -> Mapping[str, float]:
-    """Seconds on one core of each kind of work, as kept for this machine and this program; measured where they are not kept."""
-    place = cache_folder() / "rates.json"
+    """Seconds on one core of each kind of work, as kept for this machine; measured where they are not kept, or ``anew``."""
+    place = cache_place() / f"rates-{platform.node()}.json"
     if not anew:
         try:
             kept = json.loads(place.read_text(encoding="utf-8"))

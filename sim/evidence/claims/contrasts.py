@@ -27,7 +27,7 @@ from sim.measures.intervals import mean_interval
 from sim.naming import nearest
 from sim.runs.run import run
 from sim.scenario.scenario import Scenario, from_spec
-from sim.simulation.cores import cores
+from sim.simulation.machine import cores
 from sim.theory.claims import claims
 
 _MERGED = ("parameters", "lesions", "cut", "clamp")

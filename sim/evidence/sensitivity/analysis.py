@@ -24,7 +24,7 @@ from scipy import special
 from sim.errors import EvidenceError
 from sim.evidence.sensitivity.ranges import Range
 from sim.evidence.sensitivity.study import Noise, Sensitivity
-from sim.simulation.cores import cores
+from sim.simulation.machine import cores
 
 Evaluate = Callable[[Mapping[str, float], int], float]
 Progress = Callable[[str, int, int], None]
