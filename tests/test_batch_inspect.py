@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import shutil
 import sys
@@ -21,7 +22,6 @@ from scipy import stats
 
 import sim
 from sim import measures
-from sim.batch import chunk as chunks
 from sim.batch.results import open_batch
 from sim.batch.resume import tasks_in
 from sim.batch.run import run_batch
@@ -33,7 +33,7 @@ from sim.folders.compare import compare_folders
 from sim.folders.replay import failures_of
 from sim.storage import ledger, store
 from sim.storage import reading as result_folder
-from sim.storage.added import run_files
+from sim.storage.added import RUN_HERE, run_files, run_once
 from sim.storage.schema import manifest_text
 from sim.storage.store import values_hash
 from sim.therapy.clinic.matching import MATCHING
@@ -91,7 +91,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder, before = tmp_path_factory.mktemp("results"), dict(MATCHING)
     run_batch(sim.from_spec(VARIED, "varied"), 1, folder / "batch", workers=1)
     run_batch(sim.from_spec(VARIED, "varied"), 2, folder / "other", workers=1)
-    chunks.run_added("rules.py", RULES)
+    run_once("rules.py", RULES)
     run_batch(sim.from_spec(CLINIC, "clinic"), 1, folder / "clinic", workers=1, added=[("rules.py", RULES)])
     heart = sim.from_spec({**SPEC, "batch": {"vary": {"trust_rate": [0.1, 0.3]}, "random_numbers": "own"}}, "heart")
     run_batch(heart, 1, folder / "heart", workers=1, model=MINE)
@@ -100,7 +100,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     store.save(sim.run(sim.from_spec(usual, "usual"), 1), folder / "clinic-run")
     MATCHING.clear()
     MATCHING.update(before)
-    chunks.run_added.cache_clear()
+    RUN_HERE.clear()
     return folder
 
 
@@ -667,8 +667,8 @@ def test_a_failed_run_is_told_and_its_command_repeats_it(attune: Any, place: Pat
 
 def test_a_scenario_without_a_batch_is_repeated_as_it_stands(attune: Any, tmp_path: Path) -> None:
     """It has no points: the command names none."""
-    chunks.run_added.cache_clear()
-    chunks.run_added("rules.py", RULES)
+    RUN_HERE.clear()
+    run_once("rules.py", RULES)
     arms = {"ours": CLINIC["arms"]["ours"]}
     spec = {key: value for key, value in CLINIC.items() if key != "batch"} | {"arms": arms, "replicates": 1}
     spec["clinic"] = {**CLINIC["clinic"], "arrivals_per_week": 3}
@@ -681,8 +681,8 @@ def test_a_scenario_without_a_batch_is_repeated_as_it_stands(attune: Any, tmp_pa
 
 def test_replay_works_while_the_batch_is_not_finished(attune: Any, tmp_path: Path) -> None:
     """Failures are in the ledger long before the table of failures."""
-    chunks.run_added.cache_clear()
-    chunks.run_added("rules.py", RULES)
+    RUN_HERE.clear()
+    run_once("rules.py", RULES)
 
     def stop(progress: Any) -> None:
         if progress.failures:
@@ -845,3 +845,13 @@ def test_the_next_run_removes_what_a_killed_process_left(tmp_path: Path) -> None
         (folder / ".scenario.yaml.01.partial").write_text("half")
         run_batch(sim.from_spec(VARIED, "varied"), 1, folder, workers=1)
         assert not [path for path in folder.iterdir() if path.name.startswith(".")]
+
+
+def test_a_file_that_is_added_runs_once_in_a_process(attune: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it changes is changed once, with one process as with two."""
+    (tmp_path / "more.py").write_text("import os\nos.environ['TIMES'] = os.environ.get('TIMES', '') + 'x'\n")
+    (tmp_path / "s.yaml").write_text(sim.from_spec({**SPEC, "replicates": 2, "batch": {}}, "s").to_yaml())
+    monkeypatch.setenv("TIMES", "")
+    code, _, err = attune("run", "s.yaml", "--with", "more.py", "--workers", 1)
+    assert code == 0, err
+    assert os.environ["TIMES"] == "x"

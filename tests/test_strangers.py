@@ -23,7 +23,6 @@ import pyarrow.parquet as pq
 import pytest
 
 import sim
-from sim.batch.chunk import run_added
 from sim.batch.results import open_batch
 from sim.batch.run import run_batch
 from sim.cli.main import main
@@ -36,7 +35,7 @@ from sim.folders.status import status
 from sim.folders.verify import verified
 from sim.report.pages.batch import write_batch_report
 from sim.storage import store
-from sim.storage.added import run_files
+from sim.storage.added import RUN_HERE, run_files, run_once
 from sim.storage.ledger import _chained
 from sim.storage.reading import ResultFolder, opened
 from sim.storage.schema import manifest_text
@@ -103,8 +102,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run, a batch that was given a file, and a batch that was stopped, beside what they would be if it had not been."""
     folder = tmp_path_factory.mktemp("theirs")
     store.save(sim.run(sim.from_spec(SPEC, "run"), 1), folder / "run", ["started", "simulated"])
-    run_added.cache_clear()
-    run_added("mine.py", RULE)
+    RUN_HERE.clear()
+    run_once("mine.py", RULE)
     run_batch(sim.from_spec(OWN, "own"), 1, folder / "batch", workers=1, added=[("mine.py", RULE)])
     run_batch(sim.from_spec(VARIED, "varied"), 1, folder / "whole", workers=1)
 
@@ -370,8 +369,8 @@ def test_code_is_run_only_where_its_file_is_named(place: Path, tmp_path: Path) -
 
 def test_what_needs_the_code_names_its_file(place: Path, tmp_path: Path) -> None:
     """A matching rule is code: without it nothing is simulated again, and one line says which file would do."""
-    run_added.cache_clear()
-    run_added("rule.py", CLINIC_RULE)
+    RUN_HERE.clear()
+    run_once("rule.py", CLINIC_RULE)
     folder = run_batch(sim.from_spec(CLINIC, "clinic"), 1, tmp_path / "clinic", workers=1, added=[("rule.py", CLINIC_RULE)])
     MATCHING.pop("ours")
     before = ran()

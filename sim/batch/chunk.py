@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import linecache
 import sys
 import traceback
 from collections.abc import Mapping, Sequence
@@ -35,6 +34,7 @@ from sim.simulation.build import client_numbers
 from sim.simulation.tables import Run
 from sim.simulation.tasks import Task, simulated_part
 from sim.simulation.tidy import frame, frames
+from sim.storage.added import run_once
 from sim.storage.store import arithmetic_fingerprint, lock_hash, write_options
 from sim.therapy.model import SHIPPED, Model
 
@@ -99,14 +99,6 @@ def worker_identity() -> dict[str, str]:
     return {"sources": sources_hash(), "lock": lock_hash(), "arithmetic": arithmetic_fingerprint()}
 
 
-@lru_cache(maxsize=None)
-def run_added(name: str, text: str) -> None:
-    """Run a file that adds to the registries (``--with``), once in this process, whatever machine it came from."""
-    place = f"with/{Path(name).name}"  # the same in every process, so that tracebacks are
-    linecache.cache[place] = (len(text), None, text.splitlines(keepends=True), place)
-    exec(compile(text, place, "exec"), {"__name__": "attune_with", "__file__": place})
-
-
 def seed_at(seed: int, random_numbers: str, changes: Mapping[str, Any]) -> int:
     """The seed of a point: the batch's, or (``random_numbers: own``) one made of it and of what the point changes, whatever its
     number."""
@@ -129,7 +121,7 @@ def perform(chunk: Chunk) -> Done:
     Running out of memory, or a fault of the machine, is raised: it says nothing about the run.
     """
     for name, text in chunk.added:
-        run_added(name, text)
+        run_once(name, text)
     kept: dict[str, list[pa.Table]] = {name: [] for name in (SUMMARIES, *chunk.keep)}
     done = Done(chunk.tasks, worker=worker_identity())
     for key in chunk.tasks:

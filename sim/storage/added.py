@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import runpy
+import linecache
 import traceback
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
@@ -84,23 +84,47 @@ def kept_files(folder: Path, known: Mapping[str, str]) -> None:
             raise AddedError(f"{path}: was changed after the batch was begun; restore it")
 
 
+#: Name and text of what this process has run.
+RUN_HERE: set[tuple[str, str]] = set()
+
+
 def run_files(paths: Iterable[Path] | None) -> None:
     """Run files that add to the registries, one after the other. Raises ``AddedError`` that names the line where one fails."""
     for path in paths or ():
         _run(path)
 
 
+def run_once(name: str, text: str) -> None:
+    """Run the text of such a file, unless this process has run it; for processes that simulate parts of a batch."""
+    if (Path(name).name, text) not in RUN_HERE:
+        _execute(Path(name).name, text, _place(name))
+
+
+def _execute(name: str, text: str, file: str) -> None:
+    place = _place(name)
+    linecache.cache[place] = (len(text), None, text.splitlines(keepends=True), place)
+    exec(compile(text, place, "exec"), {"__name__": "attune_with", "__file__": file})
+    RUN_HERE.add((name, text))
+
+
+def _place(name: str) -> str:
+    """What such a file is called in tracebacks: the same in every process."""
+    return f"with/{Path(name).name}"
+
+
 def _run(path: Path) -> None:
     if path.is_dir():
         raise AddedError("is a folder, not a Python file", where=str(path))
     try:
-        runpy.run_path(str(path), run_name="attune_with")
+        text = path.read_text(encoding="utf-8")
+    except (OSError, ValueError) as e:
+        raise AddedError(f"cannot be read ({getattr(e, 'strerror', None) or e})", where=str(path)) from e
+    try:
+        _execute(path.name, text, str(path))
     except KeyboardInterrupt:  # Ctrl-C
         raise
     except BaseException as e:  # SystemExit too: else nothing would be run, without a word
-        lines = [entry.lineno for entry in traceback.extract_tb(e.__traceback__) if entry.filename == str(path)]
-        if not lines and isinstance(e, OSError):
-            raise AddedError(f"cannot be read ({e.strerror or e})", where=str(path)) from e
+        lines = [entry.lineno for entry in traceback.extract_tb(e.__traceback__) if entry.filename == _place(path.name)]
         where = f"{path}:{lines[-1]}" if lines else str(path)
         raise AddedError(f"{type(e).__name__}: {e}", where=where) from e
     for what, added, wanted in (("policy", POLICIES, Policy), ("programme", training.PROGRAMMES, training.Programme)):
