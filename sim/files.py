@@ -255,6 +255,7 @@ def _gone(path: Path) -> None:
 
 def moved_aside(folder: Path) -> Path:
     """Rename a folder to the first of ``NAME.before-1``, ``NAME.before-2``, ... that is free; returns its new place."""
+    folder = folder.resolve()
     for i in range(1, 10_000):
         aside = folder.with_name(f"{folder.name}.before-{i}")
         if not aside.exists():

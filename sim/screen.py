@@ -31,7 +31,7 @@ _OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202
 
 
 def plain(text: str) -> str:
-    """A text in which such characters are written out.
+    r"""A text in which such characters are written out.
 
     >>> plain("\x1b[31mred")
     '\\x1b[31mred'

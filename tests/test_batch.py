@@ -592,8 +592,9 @@ def test_places_that_cannot_be_used(tmp_path: Path, whole: Path) -> None:
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "thing").write_text("")
     for place, said in (("file", "is a file"), ("other", "holds no batch"), ("file/under", "cannot be written")):
-        with pytest.raises(StoreError, match=said):
-            run_batch(small(), 5, tmp_path / place, workers=1)
+        for restart in (False, True):  # which moves batches aside, and nothing else
+            with pytest.raises(StoreError, match=said):
+                run_batch(small(), 5, tmp_path / place, workers=1, restart=restart)
     assert (tmp_path / "other" / "thing").exists()
     with pytest.raises(StoreError, match="holds no results"):
         sim.open_batch(tmp_path / "other")

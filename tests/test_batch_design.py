@@ -212,6 +212,10 @@ def test_a_rule_that_could_never_be_met_is_refused() -> None:
     assert planned(of({"until": {**until, "difference": True, "arm": "other"}}, arms=arms), 1).batch.until is not None
     with pytest.raises(ScenarioError, match="no arm is compared"):
         planned(of({"until": {**until, "difference": True}}, arms={"usual": {}}), 1)
+    varied = {"until": until, "vary": {"therapist": ["secure", "fearful"]}}  # the points have it, the scenario has not
+    assert len(planned(of(varied, arms={"usual": {}}, therapist="none"), 1).points) == 2
+    with pytest.raises(ScenarioError, match="none in any arm"):
+        planned(of({"until": until, "vary": {"sessions": [4, 5]}}, arms={"usual": {}}, therapist="none"), 1)
 
 
 def test_points_that_look_the_same_when_rounded_have_names_of_their_own() -> None:

@@ -475,9 +475,9 @@ def test_batches_are_paired_by_replicate_point_by_point(place: Path, tmp_path: P
 def test_batches_of_other_luck_are_two_groups(place: Path) -> None:
     """Another seed: Welch over replicates."""
     found = compare_folders(place / "batch", place / "other", "alliance")
-    row = row_of(found.table, point=2, arm="secure", minus="")
+    row = row_of(found.table, point=2, arm="secure", minus="nothing")
     a, b = (open_batch(place / name).summaries for name in ("batch", "other"))
-    groups = [values_at(t, point=2, arm="secure", measure="alliance", minus="") for t in (a, b)]
+    groups = [values_at(t, point=2, arm="secure", measure="alliance", minus="nothing") for t in (a, b)]
     ends = stats.ttest_ind(groups[1], groups[0], equal_var=False).confidence_interval(0.95)
     assert (row["low"], row["high"]) == pytest.approx(tuple(ends)) and row["over"] == "3 + 3 replicates"
     assert any("not paired" in note for note in found.notes)
@@ -818,6 +818,9 @@ def test_a_batch_without_its_ledger_is_no_single_run(attune: Any, place: Path, t
     code, _, err = attune("run", place / "batch" / "scenario.yaml", "--out", folder)
     assert code == 2 and "holds a finished batch, but its ledger.jsonl is missing" in err and "--restart" in err
     assert "restore its ledger.jsonl" in " ".join(attune("status", folder)[1].split())
+    (folder / "ledger.jsonl").touch()
+    code, out, _ = attune("status", folder)
+    assert code == 0 and "0 of 0" not in out and "restore its ledger.jsonl" in " ".join(out.split())
 
 
 @pytest.mark.parametrize("name", ["batch", "run"])

@@ -185,7 +185,7 @@ def copied(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
         ("luck.py", "\nimport ", "\n# a remark\nimport ", True),
         ("theory/claims.yaml", "\n", "\n\n", False),  # data
         ("theory/ensemble.csv", "0", "1", True),  # a result itself
-        ("scenario/points.py", "import math\n", "import math\nimport cmath\n", True),  # which runs a batch is made of
+        ("scenario/points.py", "import json\n", "import json\nimport cmath\n", True),  # which runs a batch is made of
         ("report/templates/report.html.j2", "claims", "statements", True),
         ("evidence/calibration/competing.py", "ROUNDS, SIZE = 4", "ROUNDS, SIZE = 5", True),
     ],

@@ -18,6 +18,7 @@ from sim.errors import MissingExtra, ScenarioError, ServingError
 from sim.mesa.choices import MOST_PEOPLE, PAIRING, SLIDERS, Pairing, choices, made, offered, plane_of, week_in_words
 from sim.mesa.model import TherapyModel
 from sim.mesa.page import application
+from sim.scenario.reading import shipped
 from sim.serving import address_of, listening
 from sim.theory.parameters import PARAMETERS
 from sim.therapy.session import IN_THERAPY
@@ -155,13 +156,14 @@ def test_sliders_of_the_model_have_the_range_of_its_declaration() -> None:
 
 def test_a_file_offers_its_arms_and_replicates(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
-    assert choices() == [PAIRING]
+    came_along = [PAIRING, *shipped()]
+    assert choices() == came_along
     folder = tmp_path / "scenarios"
     folder.mkdir()
     written = scenario(arms={"waiting": {"therapist": "none"}, "seen": {}}, replicates=3)
     (folder / "mine.yaml").write_text(written.to_yaml())
     (folder / "broken.yaml").write_text("question: [")
-    assert choices() == [PAIRING, "broken", "mine"]
+    assert set(choices()) == {*came_along, "broken", "mine"}
     _, controls = offered("mine")
     assert controls["arm"]["values"] == ["waiting", "seen"] and controls["arm"]["value"] == "seen"
     assert controls["replicate"]["max"] == 2

@@ -28,6 +28,7 @@ from sim.files import write_new_together
 from sim.folders import compare
 from sim.storage import store
 from sim.storage.reading import opened
+from sim.storage.schema import manifest_text
 
 #: Names as people give them: an umlaut, and what Excel takes for a formula, a date, a number.
 ARMS = {"Müller": {}, "=1+1": {"sessions": 2}, "+49": {"sessions": 2}, "@home": {"sessions": 2}, "1-2": {"sessions": 2},
@@ -204,7 +205,7 @@ def test_what_a_sheet_cannot_hold_is_told_before_anything_is_written(
     clients = manifest["tables"]["clients"]
     manifest["tables"]["clients"] |= {"rows": 1_048_576} if what == "rows" else {"columns": clients["columns"] * 600}
     manifest["tables"]["clients"]["columns"] = manifest["tables"]["clients"]["columns"][:16_385]
-    (folder / "manifest.json").write_text(json.dumps(manifest))
+    (folder / "manifest.json").write_text(manifest_text(manifest))
     monkeypatch.setattr(excel, "write", lambda *all_of_it: pytest.fail("was written"))
     with pytest.raises(StoreError, match=said) as refused:
         export(folder, "excel", tmp_path / "out")

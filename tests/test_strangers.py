@@ -432,8 +432,8 @@ def test_edited_values_are_noticed_by_whoever_shows_them(place: Path, tmp_path: 
     folder = copied(place, "batch", tmp_path / "batch")
     path = folder / "summaries.parquet"
     rows = pq.read_table(path)
-    at, field = rows.schema.names.index("mean"), rows.schema.field("mean")
-    pq.write_table(rows.set_column(at, field, pa.array([x + 1 for x in rows["mean"].to_pylist()])), path)
+    at, field = rows.schema.names.index("value"), rows.schema.field("value")
+    pq.write_table(rows.set_column(at, field, pa.array([x + 1 for x in rows["value"].to_pylist()])), path)
     found = open_batch(folder)
     for do in (
         lambda: found.summaries,

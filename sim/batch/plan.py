@@ -28,7 +28,7 @@ from sim.scenario.alike import Alike
 from sim.scenario.points import Point, key_at, points_of, scenario_at
 from sim.scenario.reading import key_path
 from sim.scenario.scenario import Arm, Scenario
-from sim.scenario.sweep import Batch, checked_keep, checked_on_error, may_be_kept
+from sim.scenario.sweep import Batch, Until, checked_keep, checked_on_error, may_be_kept
 from sim.simulation.sizes import Sizes, sizes_of
 from sim.simulation.tasks import checked_seed
 from sim.storage import added as added_here
@@ -142,14 +142,13 @@ def planned(
         may_be_kept(batch.keep, scenario.design == "clinic", exchanges=bool(scenario.traced), items=scenario.keep_items)
     except Wrong as wrong:
         raise ScenarioError(f"{scenario.name}: {'keep' if keep is not None else 'batch.keep'}: {wrong}") from None
-    _can_be_judged(scenario, batch)
     names = [Path(name).name for name, _ in added]
     if len(set(names)) < len(names):
         raise ScenarioError(f"{scenario.name}: two files that are added have the same name; give one of them another")
     points, arms, kinds, courses = points_of(scenario), dict[str, None](), dict[str, Arm](), 1
     alike, built = Alike(scenario.spec), dict[Hashable, tuple[int, int, Sizes]]()
     blocks, unlike, sizes = list[int](), list[int](), Sizes(scenario.design == "clinic")
-    often, largest = Counter[Hashable](), (0, scenario)
+    often, largest, judged = Counter[Hashable](), (0, scenario), False
     for point in points:
         kind = alike.kind(point.changes)
         if not alike.seen(point.changes) or kind not in built:
@@ -163,6 +162,7 @@ def planned(
             once = here.model_copy(update={"replicates": 1, "clients_per_arm": min(here.clients_per_arm, BLOCK)})
             if not built or sizes_of(once).memory > sizes_of(largest[1]).memory:
                 largest = point.number, once
+            judged = judged or batch.until is None or _can_be_judged(here, batch.until)
             unlike.append(point.number)
             built[kind] = -(-clients // BLOCK), len(here.arms), sizes_of(here.model_copy(update={"replicates": 1}))
         blocks.append(built[kind][0])
@@ -173,6 +173,8 @@ def planned(
     if NOTHING in arms:
         said = f"{scenario.name}: no arm of a batch can be called '{NOTHING}', which its tables say where no arm is taken off"
         raise ScenarioError(said, valid="choose another name")
+    if batch.until is not None and not judged:
+        raise _never_judged(scenario, batch.until)
     times = scenario.replicates if batch.until is None else batch.until.most
     if (tasks := sum(blocks) * times) > MOST_TASKS:
         raise _too_many(scenario, batch, times, blocks, tasks)
@@ -225,27 +227,29 @@ def key_of_points(batch: Batch) -> Location:
         return "batch", "points"
     if batch.design == "cases":
         return "batch", "cases"
+    if not batch.vary:
+        return ("batch",)
     return "batch", "vary", max(batch.vary, key=lambda name: batch.vary[name].count)
 
 
-def _can_be_judged(scenario: Scenario, batch: Batch) -> None:
-    """Raise ``ScenarioError`` for a rule to stop by that could never be met, since no arm that it looks at has the measure."""
-    until = batch.until
-    if until is None:
-        return
-    where: Location = ("batch", "until")
+def _can_be_judged(scenario: Scenario, until: Until) -> bool:
+    """Whether an arm that a rule to stop by looks at has the measure, at a point."""
     if until.difference:
-        if not looked_at(scenario, until):
-            which = f"'{until.arm}' is" if until.arm else "no arm is"
-            others = [name for name, reference in reference_among(scenario).items() if reference]
-            more = f"; compared are: {', '.join(others)}" if others else ""
-            said = f"batch.until: {which} compared with no reference arm of the same people, so it has no difference{more}"
-            raise ScenarioError(said, where=scenario.name, key=where)
-    elif not CATALOGUE[until.measure].untreated and all(
-        arm.therapist is None for arm in scenario.arms if until.arm in (None, arm.name)
-    ):
-        said = f"batch.until: '{until.measure}' is of people in therapy, and there is none in {until.arm or 'any arm'}"
-        raise ScenarioError(said, where=scenario.name, key=where)
+        return bool(looked_at(scenario, until))
+    treated = any(arm.therapist is not None for arm in scenario.arms if until.arm in (None, arm.name))
+    return treated or bool(CATALOGUE[until.measure].untreated)
+
+
+def _never_judged(scenario: Scenario, until: Until) -> ScenarioError:
+    """What is said of a rule to stop by that no point can meet."""
+    if until.difference:
+        which = f"'{until.arm}' is" if until.arm else "no arm is"
+        others = [name for name, reference in reference_among(scenario).items() if reference]
+        more = f"; compared are: {', '.join(others)}" if others else ""
+        said = f"{which} compared with no reference arm of the same people, so it has no difference{more}"
+    else:
+        said = f"'{until.measure}' is of people in therapy, and there is none in {until.arm or 'any arm'}"
+    return ScenarioError(f"batch.until: {said}", where=scenario.name, key=("batch", "until"))
 
 
 # ------------------------------------------------------------------------------------------------- when is it enough

@@ -107,7 +107,10 @@ def main(arguments: list[str] | None = None) -> None:
         sys.exit(2)
     except AttuneError as e:
         _fail(f"{e.lead}{e}", e.status)
-    except SystemExit as e:  # of code that somebody added: nothing here ends so
+    except SystemExit as e:  # of code that somebody added: nothing here ends so, but a library whose reader has had enough
+        if isinstance(e.__context__, BrokenPipeError):
+            screen.unread()
+            sys.exit(1)
         *_, last = traceback.extract_tb(e.__traceback__)
         _fail(f"{last.filename}:{last.lineno}: ends the program (SystemExit: {e.code}), which nothing that is added may do", 2)
     except BrokenPipeError:

@@ -94,7 +94,7 @@ def written(found: ResultFolder, table: str, path: Path) -> None:
     except (OSError, RuntimeError) as e:
         if isinstance(e, StoreError):
             raise
-        raise StoreError(f"{path.name}: could not be written ({' '.join(str(e).split())}); nothing was kept") from e
+        raise OSError(f"{path.name}: {' '.join(str(e).split())}") from e
 
 
 def _add(path: Path, data: Any) -> None:

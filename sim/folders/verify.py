@@ -143,10 +143,11 @@ def _of_batch(found: ResultFolder, result: Verified, sample: int, model: Model, 
         return
     if again.foreign:
         own = ", ".join(found.manifest.get("model", {}).get("added", ()))
-        raise StoreError(
-            f"{found.folder}: was run on a model, or with policies or rules, that are not here now{f' ({own})' if own else ''}; "
-            "a batch keeps only what came with --with. From Python: verified(folder, model=mine)"
+        result.not_sampled.append(
+            f"nothing was simulated again: it was run on a model, or with policies or rules, that are not here now"
+            f"{f' ({own})' if own else ''}; from Python: sim.folders.verify.verified(folder, model=mine)"
         )
+        return
     if again.mixed:
         result.not_sampled.append(f"nothing was simulated again: parts were made by something else ({'; '.join(again.mixed)})")
         return
@@ -222,7 +223,8 @@ def _of_run(found: ResultFolder, result: Verified, sample: int, model: Model, pr
     run = run_of(found)
     if dict(run.made_with) != model.own:
         result.not_sampled.append(
-            "nothing was simulated again: it was run on a model of its own; from Python: verified(folder, model=mine)"
+            "nothing was simulated again: it was run on a model of its own; from Python: "
+            "sim.folders.verify.verified(folder, model=mine)"
         )
         return
     if any(name in ENSEMBLE_TABLES for name in found.tables):

@@ -70,7 +70,9 @@ def _too_large(scenario: Scenario, enough: Callable[[Scenario], bool]) -> tuple[
             many = f"{fitting:,} clients" if key[0] == "record" else f"{key_path(key)}: {fitting}"
             return key, f"at most {many} would fit"
     key = large[0][0] if large else ()
-    return key, "no value of one key alone would fit; lower several, or have fewer arms"
+    return key, "no value of one key alone would fit; lower several, or have fewer arms" + (
+        "" if "record" in bare else ", or say record: {sessions: false}"
+    )
 
 
 def _said(spec: Mapping[str, Any], at: Location = ()) -> Iterator[tuple[Location, float, int]]:

@@ -27,6 +27,10 @@ _PARAMETERS = typer.Option(
 _RANGE = typer.Option("--range", help="Half the width of every range, as a proportion of the parameter's value (an assumption).")
 
 
+#: Of so many runs it is said how long they take, where that is more than so many seconds of work.
+_MANY, _LONG = 1000, 60.0
+
+
 def sensitivity(
     scenario: ScenarioFile,
     measure: Annotated[str, typer.Option(help="A measure (alliance_all_sessions) or a column's mean (clients.distress_end).")],
@@ -59,9 +63,10 @@ def sensitivity(
     if out is not None:
         writable(out)
     runs = analysis.runs_of(len(ranges), method, trajectories, samples, replicates, top)
-    rate = rates.rates(tell=screen.note)
-    seconds = runs * sum(one.seconds(rate) for one in sizes)
-    screen.note(f"About {runs:,} runs, {told_seconds(seconds)} of work on one core.")
+    if runs >= _MANY:
+        rate = rates.rates(tell=screen.note)
+        if (seconds := runs * sum(one.seconds(rate) for one in sizes)) > _LONG:
+            screen.note(f"About {runs:,} runs, {told_seconds(seconds)} of work on one core.")
     with screen.progress() as tell:
         found = analysis.sensitivity(
             measured, ranges, seed, method=method, trajectories=trajectories, samples=samples, replicates=replicates, top=top,
