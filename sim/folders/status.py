@@ -67,7 +67,7 @@ def status(folder: str | Path) -> Status:
 def _of_run(folder: Path) -> Status:
     found = opened(folder)
     name = shlex.quote(str(folder))
-    next_step = f"restore its {LEDGER}, which is missing or empty, or run it again" if found.is_batch else f"attune report {name}"
+    next_step = f"restore its {LEDGER}, which is missing, or run it again" if found.is_batch else f"attune report {name}"
     return Status(
         str(folder), "batch" if found.is_batch else "run", "finished", next_step,
         (f"attune verify {name}", f"attune export {name} --to csv"), found.manifest["scenario"], found.seed,
@@ -80,8 +80,6 @@ def _of_batch(folder: Path) -> Status:
     ledger = ledgers.read(folder)
     begun: Mapping[str, Any] = {**ledger.begun, "on_error": ledger.lines[0]["on_error"]} if ledger.lines else {}
     finished = (folder / MANIFEST).exists()
-    if finished and not ledger.lines:
-        return _of_run(folder)
     state = "running" if held else "finished" if finished else "stopped" if begun else "not begun"
     done, failures = len(tasks_in(ledger.lines)), len(failures_in(ledger.lines))
     told, total, rate, remaining = noted(folder), None, None, None
