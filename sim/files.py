@@ -20,7 +20,7 @@ from io import FileIO
 from pathlib import Path
 from typing import TextIO
 
-from sim.errors import StoreError
+from sim.errors import StoreError, TableError
 
 #: Where the tables of a batch are put together, inside its folder.
 MAKING = ".making"
@@ -201,7 +201,7 @@ def removed(folder: Path) -> None:
 def leftovers(folder: Path) -> list[Path]:
     """What a process that was killed while it wrote into a folder has left there, or beside it: half-made, no results.
 
-    What another process is making now is left out.
+    Folders that another process is making now are left out.
     """
     inside = [path for left in (MAKING, ".new-*", ".*.partial", "*/.*.partial") for path in folder.glob(left)]
     inside = [path for path in inside if path.parent == folder or not path.parent.is_symlink()]
@@ -306,6 +306,8 @@ def whole(folder: Path) -> Iterator[Path]:
         if folder.exists():
             folder.rmdir()
         os.replace(partial, folder)
+    except TableError:  # what was to be written could not be read
+        raise
     except OSError as e:
         raise StoreError(f"{folder}: could not be written whole ({e.strerror or e}); nothing was kept") from e
     finally:

@@ -8,6 +8,7 @@ import shlex
 import shutil
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -849,6 +850,30 @@ def test_the_next_run_removes_what_a_killed_process_left(tmp_path: Path) -> None
         (folder / ".scenario.yaml.01.partial").write_text("half")
         run_batch(sim.from_spec(VARIED, "varied"), 1, folder, workers=1)
         assert not [path for path in folder.iterdir() if path.name.startswith(".")]
+
+
+def test_of_threads_one_runs_what_is_added(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "import os, time\nn = os.environ['TIMES']\ntime.sleep(0.05)\nos.environ['TIMES'] = n + 'x'\n# of threads\n"
+    monkeypatch.setenv("TIMES", "")
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: run_once("threads.py", text), range(4)))
+    assert os.environ["TIMES"] == "x"
+
+
+def test_who_waited_for_a_ledger_that_was_moved_is_refused(place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """``--restart`` renames the folder: the lock is then one of another folder."""
+    folder = copied(place, "batch", tmp_path / "b")
+    usual = ledger.appending
+
+    def moved_meanwhile(path: Path) -> Any:
+        file = usual(path)
+        folder.rename(tmp_path / "b.before-1")
+        shutil.copytree(tmp_path / "b.before-1", folder)
+        return file
+
+    monkeypatch.setattr(ledger, "appending", moved_meanwhile)
+    with pytest.raises(StoreError, match="moved aside by another run"), ledger.held(folder):
+        pass
 
 
 def test_a_file_that_is_added_runs_once_in_a_process(attune: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

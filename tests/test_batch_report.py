@@ -126,6 +126,11 @@ def test_bars_reach_as_far_as_their_intervals(made: Callable[..., BatchResults],
     plt.close(fig)
 
 
+def test_one_arm_at_one_point_has_a_report(made: Callable[..., BatchResults]) -> None:
+    found = made({"question": "q", "clients_per_arm": 3, "sessions": 2, "replicates": 2, "batch": {}})
+    assert "Late alliance" in batch_report.write_batch_report(found).read_text()
+
+
 def test_a_batch_of_clinics_has_a_report(made: Callable[..., BatchResults]) -> None:
     """With the measures of clinics."""
     found = made(CLINIC)

@@ -23,6 +23,7 @@ from sim.cli.main import main
 from sim.cli.printed import indices
 from sim.errors import ScenarioError, StoreError
 from sim.export import excel
+from sim.export.csv import as_csv
 from sim.export.tables import export
 from sim.files import write_new_together
 from sim.folders import compare
@@ -130,6 +131,24 @@ def test_r_reads_every_csv_as_it_is(place: Path) -> None:
             if values.notna().any():
                 kind = {"b": "logical", "i": "integer", "f": "numeric"}.get(values.dtype.kind, "character")
                 assert r == kind or {r, kind} == {"integer", "numeric"}, (path.name, name, r)
+
+
+def test_truth_that_may_be_missing_is_said_as_any_other() -> None:
+    assert as_csv(pd.DataFrame({"held": [True, None, False]})).split() == ["held", "TRUE", '""', "FALSE"]
+    assert as_csv(pd.DataFrame({"n": [1, 0], "t": ["True", "x"]})).split() == ["n,t", "1,True", "0,x"]
+
+
+def test_a_damaged_table_is_no_place_that_cannot_be_written(place: Path, tmp_path: Path) -> None:
+    """One message, of the table, whatever it is exported to."""
+    folder = Path(shutil.copytree(place / "run", tmp_path / "damaged"))
+    (folder / "sessions.parquet").write_bytes(b"PAR1")
+    said = []
+    for to in ("csv", "excel"):
+        with pytest.raises(StoreError) as refused:
+            export(folder, to, tmp_path / to)
+        said.append(str(refused.value))
+        assert not (tmp_path / to).exists()
+    assert said[0] == said[1] and "sessions.parquet" in said[0]
 
 
 def test_a_note_lies_beside_a_csv_and_explains_every_column(place: Path) -> None:

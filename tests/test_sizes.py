@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,10 @@ from sim.batch.needs import fitting, needs
 from sim.batch.plan import planned
 from sim.cli.printed import rates
 from sim.errors import ScenarioError
+from sim.evidence.sensitivity.response import outcome
 from sim.scenario import scenario as scenarios
 from sim.scenario.points import points_of
+from sim.scenario.scenario import from_spec
 from sim.simulation import limits
 from sim.simulation.machine import memory_here
 from sim.simulation.sizes import sizes_of
@@ -150,11 +153,61 @@ def test_what_does_not_fit_is_refused_with_a_value_that_does(
     monkeypatch.setattr(limits, "memory_here", lambda: 2 * limits.GIB)
     monkeypatch.setattr("sim.batch.needs.disk_at", lambda folder: 3 * limits.GIB)
     monkeypatch.setattr(limits, "disk_at", lambda folder: 3 * limits.GIB)
-    monkeypatch.setattr(rates, "cores", lambda: 1)
+    monkeypatch.setattr("sim.batch.needs.cores", lambda: 1)
     Path("s.yaml").write_text("question: q\ntitle: large\n" + more)
     done = attune("check", "s.yaml")
     wrong(done, f"s.yaml:{key}", "would need about", "would fit")
     assert attune("run", "s.yaml", "--workers", 1).err == done.err
+
+
+def test_many_cores_with_little_memory_use_fewer(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Nobody asked for so many processes; where somebody did it is refused."""
+    plan = planned(from_spec({"question": "q", "clients_per_arm": 3, "sessions": 2, "batch": {}}, "s"), 1)
+    monkeypatch.setattr("sim.batch.needs.cores", lambda: 64)
+    monkeypatch.setattr("sim.batch.needs.memory_here", lambda: 5 * limits.GIB)
+    assert 1 < fitting(plan, None, tmp_path).workers < 20
+    with pytest.raises(ScenarioError, match=r"--workers: 64 processes .* would fit"):
+        fitting(plan, 64, tmp_path)
+
+
+def test_a_batch_that_was_begun_is_not_refused_for_its_own_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = planned(from_spec({"question": "q", "clients_per_arm": 3, "sessions": 2, "batch": {}}, "s"), 1)
+    monkeypatch.setattr("sim.batch.needs.disk_at", lambda folder: 10.0)
+    with pytest.raises(ScenarioError, match="of disk"):
+        fitting(plan, 1, Path())
+    assert fitting(plan, 1, None).disk > 10
+
+
+def test_what_is_advised_for_a_part_fits_that_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A measure of one arm simulates that arm alone, so that more clients fit than in all arms together."""
+    monkeypatch.setattr(limits, "memory_here", lambda: 2 * limits.GIB)
+    arms = {f"a{i}": {} for i in range(20)}
+    large = from_spec({"question": "q", "clients_per_arm": 500_000, "arms": arms}, "s")
+    most = []
+    for of in (lambda one: one, *outcome(large, "alliance", "a0").simulated):
+        with pytest.raises(ScenarioError, match=r"at most clients_per_arm: \d+ would fit") as refused:
+            limits.fits(large, of=of)
+        most.append(int(re.findall(r"clients_per_arm: (\d+) would", str(refused.value))[0]))
+    assert most[1] > 10 * most[0]
+    assert limits.fits(large.but(clients_per_arm=most[1]), of=outcome(large, "alliance", "a0").simulated[0])
+
+
+def test_nobody_has_to_be_like_a_base_that_is_no_point(attune: Attune) -> None:
+    """A client that every point replaces is looked at in none of them."""
+    Path("s.yaml").write_text(
+        "question: q\nclients_per_arm: 3\nsessions: 2\nclient: {anxiety: [1, 1.0001], avoidance: [6.9999, 7]}\n"
+        "batch: {vary: {client: [secure, fearful]}}\n"
+    )
+    assert attune("check", "s.yaml").status == 0
+
+
+def test_who_is_drawn_is_looked_at_at_each_point(tmp_path: Path) -> None:
+    """Numbers of which one is as good as another elsewhere decide here whether there is anybody at all."""
+    both = {"anxiety": [6.2, 7], "avoidance": [6.2, 7]}
+    for levels in ([-0.9], [0.0, -0.9]):
+        spec = {"question": "q", "client": both, "batch": {"vary": {"anxiety_avoidance_r": levels}}}
+        with pytest.raises(ScenarioError, match=r"at the point .*-0\.9"):
+            fitting(planned(from_spec(spec, "s"), 1), 1, tmp_path)
 
 
 def test_the_disk_is_looked_at_where_the_results_would_lie(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from sim.batch.plan import Plan, key_of_points, possible
+from sim.batch.plan import Plan, key_of_points, one_task, possible
 from sim.catalogue.columns import BATCH_TABLES
 from sim.catalogue.measures import known_measures
 from sim.declared.values import Location
@@ -16,7 +16,7 @@ from sim.scenario.reading import key_path
 from sim.scenario.scenario import Scenario
 from sim.simulation.build import somebody_fits
 from sim.simulation.limits import GIB, MOST_OF_IT, OF_MEMORY, must_fit
-from sim.simulation.machine import memory_here
+from sim.simulation.machine import cores, memory_here
 from sim.simulation.sizes import ON_DISK, PROCESS, REPORT, WHILE_MADE, Sizes, sizes_of
 
 #: Kinds of points at which it is tried whether there are such people as they want, at most.
@@ -25,12 +25,14 @@ LOOKED_AT = 200
 
 @dataclass(frozen=True)
 class Needs:
-    """What a batch needs at most: ``rows`` of each table that is kept, ``tasks``, ``memory`` and ``disk`` in bytes."""
+    """What a batch needs: ``rows`` of each table that is kept and ``tasks`` at most, ``memory`` and ``disk`` in bytes (about),
+    with so many ``workers``."""
 
     rows: dict[str, int]
     tasks: int
     memory: float
     disk: float
+    workers: int
 
 
 def needs(plan: Plan, workers: int) -> Needs:
@@ -43,7 +45,7 @@ def needs(plan: Plan, workers: int) -> Needs:
     kept = sum(count * _columns(name, plan.clinic) for name, count in rows.items())
     read = PROCESS + WHILE_MADE * 8.0 * rows["summaries"] * _columns("summaries", plan.clinic)  # for the report
     disk = 2.0 * ON_DISK * kept + REPORT  # parts, then the tables made of them
-    return Needs(rows, sum(plan.blocks) * times, max(workers * _of_task(plan, plan.largest[1]), read), disk)
+    return Needs(rows, sum(plan.blocks) * times, max(workers * _of_task(plan, plan.largest[1]), read), disk, workers)
 
 
 def _columns(table: str, clinic: bool) -> float:
@@ -57,23 +59,30 @@ def _of_task(plan: Plan, task: Scenario) -> float:
     return max(one.memory for one in arms) + WHILE_MADE * 8.0 * kept * plan.usual_chunk
 
 
-def fitting(plan: Plan, workers: int, out: Path) -> Needs:
-    """What a batch needs, if memory and the disk at ``out`` have room for it. Raises ``ScenarioError``."""
+def fitting(plan: Plan, workers: int | None, out: Path | None) -> Needs:
+    """What a batch needs, if memory and the disk at ``out`` have room for it. Raises ``ScenarioError``.
+
+    ``workers``: None for as many as there are cores, or fewer where memory has no room for so many. ``out``: None for a batch
+    that has been begun, a part of which is on its disk already.
+    """
     _somebody_fits(plan)
-    found, memory, disk = needs(plan, workers), memory_here(), disk_at(out)
+    memory = memory_here()
     point, task = plan.largest
     each, room = _of_task(plan, task), MOST_OF_IT * memory
-    if each <= room < workers * each:
+    if workers is None:
+        workers = max(1, min(cores(), int(room / each)))
+    elif each <= room < workers * each:
         needed, there = (f"{size / GIB:,.1f} GiB" for size in (workers * each, memory))
         said = f"--workers: {workers} processes would need about {needed} of memory, and there is {there}"
         raise ScenarioError(said, where=plan.scenario.name, valid=f"--workers {int(room / each)} would fit")
     try:
         where = f" in a task of point {point} ({plan.points[point].name})"
-        must_fit(task, each, memory, OF_MEMORY, lambda one: _of_task(plan, one), where)
+        must_fit(task, each, memory, OF_MEMORY, lambda one: _of_task(plan, one_task(one)), where)
     except ScenarioError as error:
         error.key = key_at(plan.scenario, plan.points[point], error.key)
         raise
-    if found.disk > MOST_OF_IT * disk:
+    found = needs(plan, workers)
+    if out is not None and found.disk > MOST_OF_IT * (disk := disk_at(out)):
         raise _too_often(plan, found.disk, disk, f"of disk, and at {out} there is")
     if found.memory > room:
         raise _too_often(plan, found.memory, memory, "of memory when its summaries are read, and there is")

@@ -159,7 +159,7 @@ def planned(
                 training = (arm.clinic.training, arm.clinic.matching) if arm.clinic else ()
                 kinds.setdefault(json.dumps([arm.policies, *training]), arm)
             courses = max(courses, min(clients, BLOCK) * sum(arm.sessions for arm in here.arms) // 20)
-            once = here.model_copy(update={"replicates": 1, "clients_per_arm": min(here.clients_per_arm, BLOCK)})
+            once = one_task(here)
             if not built or sizes_of(once).memory > sizes_of(largest[1]).memory:
                 largest = point.number, once
             judged = judged or batch.until is None or _can_be_judged(here, batch.until)
@@ -195,6 +195,11 @@ def planned(
         model,
         tuple(added),
     )
+
+
+def one_task(scenario: Scenario) -> Scenario:
+    """What one task simulates of a point: a block of clients, once."""
+    return scenario.model_copy(update={"replicates": 1, "clients_per_arm": min(scenario.clients_per_arm, BLOCK)})
 
 
 def possible(scenario: Scenario, point: Point) -> Scenario:

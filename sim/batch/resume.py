@@ -99,7 +99,7 @@ def begun(
         if folder.exists() and not folder.is_dir():
             raise StoreError(f"{folder}: is a file; name another folder")
         if folder.is_dir() and any(folder.iterdir()):
-            if restart and any((folder / name).exists() for name in (LEDGER, MANIFEST)):
+            if restart and ((folder / LEDGER).exists() or ((folder / MANIFEST).exists() and opened(folder).is_batch)):
                 with ledgers.alone(folder) if (folder / LEDGER).exists() else contextlib.nullcontext():
                     tell(f"begun again; what was there is in {moved_aside(folder)}")
             elif not (folder / LEDGER).exists():

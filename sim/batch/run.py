@@ -15,7 +15,7 @@ import io
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -36,7 +36,7 @@ from sim.simulation.build import COHORT_SIZE
 from sim.simulation.machine import cores
 from sim.simulation.tasks import Task, checked_count, simulated_part
 from sim.storage.ledger import Ledger
-from sim.storage.names import MANIFEST
+from sim.storage.names import LEDGER, MANIFEST
 from sim.therapy.model import SHIPPED, Model
 
 #: How often chunks that were lost or damaged while the batch ran are simulated again before it is given up.
@@ -80,8 +80,12 @@ def run_batch(
     plan = planned(a_scenario(scenario), seed, keep=keep, on_error=on_error, model=model, added=added)
     folder = expanded(folder)
     if not (folder / MANIFEST).exists() or restart:
-        count = workers if isinstance(workers, int) else cores() if workers is None else 1  # others' room is theirs
-        fitting(plan, count, folder)
+        begun_before = (folder / LEDGER).exists() and not restart
+        elsewhere = not isinstance(workers, int | None)  # where the room is others'
+        found = fitting(plan, 1 if elsewhere else cast(int | None, workers), None if begun_before else folder)
+        if workers is None and found.workers < cores():
+            tell(f"{found.workers} of {cores()} cores are used: memory has no room for more processes")
+            workers = found.workers
     with begun(folder, plan, force=force, restart=restart, tell=tell) as ledger:
         if (folder / MANIFEST).exists():
             remove_chunks(folder)  # of one that was stopped just after its manifest

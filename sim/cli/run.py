@@ -66,6 +66,8 @@ def run(
             return
     of_batches = {"--keep": keep, "--chunk": chunk, "--on-error": on_error, "--force": force, "--restart": restart}
     given = next((name for name, value in of_batches.items() if value), None)
+    if given is not None and point is not None:
+        raise UsageError(f"{given} belongs to a batch, and --point runs one point of it by itself; leave one of them out")
     if given is not None:
         raise UsageError(f"{given} belongs to a batch, and {scenario} has no 'batch:'; add --batch to run it as one")
     with lines_of(scenario):

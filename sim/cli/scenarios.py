@@ -30,7 +30,6 @@ from sim.scenario.reading import lines_of
 from sim.scenario.scenario import Scenario, json_schema, load
 from sim.simulation.build import somebody_fits
 from sim.simulation.limits import disk_of, fits
-from sim.simulation.machine import cores
 from sim.simulation.sizes import Sizes
 from sim.simulation.trace import traced_course
 from sim.storage.added import run_files
@@ -72,9 +71,10 @@ def check(
     with lines_of(scenario):
         s, _ = loaded(scenario, with_files)
         folder = out or Path("results", s.name, *(["batch-seed-1"] if s.batch is not None else []))
-        somebody_fits(s)
         plan = None if s.batch is None else planned(s, 0)
-        sizes = fits(s, folder) if plan is None else fitting(plan, cores(), folder)
+        sizes = fits(s, folder) if plan is None else fitting(plan, None, folder)
+        if plan is None:
+            somebody_fits(s)
     screen.heading(s.question)
     screen.show(listing.plan_of(s))
     notes = [f"Note: {arm.name}: {note}." for arm in s.arms for note in arm.notes()]
@@ -84,7 +84,7 @@ def check(
         screen.say(listing.needs_of(sizes.rows, sizes.memory, disk_of(sizes), folder, rates.of_run(s, sizes, rate)))
         screen.say(f"{scenario}: valid. {listing.sizes_of(s)}")
     elif plan is not None:
-        took = rates.of_batch(plan, sizes, cores(), rate)
+        took = rates.of_batch(plan, sizes, sizes.workers, rate)
         screen.say(listing.batch_of(plan))
         screen.say(listing.needs_of(sizes.rows, sizes.memory, sizes.disk, folder, took))
         screen.say(f"{scenario}: valid.")

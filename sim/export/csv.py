@@ -20,7 +20,8 @@ def as_csv(table: pd.DataFrame, header: bool = True) -> str:
     >>> as_csv(pd.DataFrame({"arm": ["usual", None], "in_therapy": [True, False]})).split()
     ['arm,in_therapy', 'usual,TRUE', ',FALSE']
     """
-    said = {name: table[name].map({True: "TRUE", False: "FALSE"}) for name in table.columns if table[name].dtype == bool}
+    said = {str(name): values.map({True: "TRUE", False: "FALSE"}) for name, values in table.items()
+            if pd.api.types.infer_dtype(values, skipna=True) == "boolean"}  # fmt: skip
     return str(table.assign(**said).to_csv(index=False, header=header, lineterminator="\n"))
 
 

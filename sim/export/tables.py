@@ -9,11 +9,11 @@ import pandas as pd
 
 from sim.batch.chunk import SUMMARIES
 from sim.catalogue.measures import CATALOGUE, known_measures
-from sim.errors import StoreError, TableError
+from sim.errors import StoreError
 from sim.export import excel, netcdf
 from sim.export.csv import as_csv
 from sim.export.netcdf import about, columns_of
-from sim.files import whole, write_here
+from sim.files import expanded, whole, write_here
 from sim.storage.reading import ResultFolder, opened, scenario_of
 
 #: What can be exported to, and how its files end; and the one that holds all sheets.
@@ -39,33 +39,25 @@ def export(
     found = opened(folder)
     scenario_of(found)  # tables of another scenario than the file beside them says would be told wrongly
     names = found.chosen(tuple(tables))
-    place = Path(out) if out is not None else found.folder.resolve().with_name(f"{found.folder.resolve().name}-{to}")
+    place = expanded(out) if out is not None else found.folder.resolve().with_name(f"{found.folder.resolve().name}-{to}")
     if to == "netcdf":
         netcdf.needed()
     if to == "excel":
         excel.needed()
         excel.must_fit(found, names)
-    unreadable: list[TableError] = []  # which is another thing than a place that cannot be written
-    try:
-        with whole(place) as making:
-            for name in names:
-                path = making / f"{name}.{FORMATS[to]}"
-                progress(name if to == "excel" else path.name)
-                try:
-                    if to != "excel":
-                        (_csv if to == "csv" else netcdf.written)(found, name, path)
-                except TableError as e:
-                    unreadable.append(e)
-                    raise
-            columns = pd.DataFrame(_dictionary(found, names))
-            if to == "excel":
-                told = pd.DataFrame({"about": [line for line in _read_me(found, names, to) if line]})
-                excel.write(found, names, {"about": told, "columns": columns}, making / WORKBOOK)
-            else:
-                write_here(making / "columns.csv", as_csv(columns))
-            write_here(making / "README.txt", "\n".join(_read_me(found, names, to)) + "\n")
-    except StoreError as e:
-        raise unreadable[0] if unreadable else e from None
+    with whole(place) as making:
+        for name in names:
+            path = making / f"{name}.{FORMATS[to]}"
+            progress(name if to == "excel" else path.name)
+            if to != "excel":
+                (_csv if to == "csv" else netcdf.written)(found, name, path)
+        columns = pd.DataFrame(_dictionary(found, names))
+        if to == "excel":
+            told = pd.DataFrame({"about": [line for line in _read_me(found, names, to) if line]})
+            excel.write(found, names, {"about": told, "columns": columns}, making / WORKBOOK)
+        else:
+            write_here(making / "columns.csv", as_csv(columns))
+        write_here(making / "README.txt", "\n".join(_read_me(found, names, to)) + "\n")
     return place
 
 

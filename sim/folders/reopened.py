@@ -12,7 +12,7 @@ from typing import Any
 from sim.batch.plan import Plan, planned
 from sim.batch.resume import of_plan
 from sim.errors import StoreError
-from sim.files import write_over
+from sim.files import expanded, write_over
 from sim.scenario.scenario import from_spec
 from sim.storage import added as added_here
 from sim.storage import ledger as ledgers
@@ -60,7 +60,7 @@ def reopened(folder: str | Path, model: Model = SHIPPED) -> Reopened:
     ``model``: the one it was run on, where that was not the shipped one. Raises ``StoreError`` for a folder without a batch, and
     ``AddedError`` where the files that it keeps are not those that it was begun with.
     """
-    folder = Path(folder)
+    folder = expanded(folder)
     is_folder(folder)
     finished = (folder / MANIFEST).exists() and opened(folder)
     if not (folder / LEDGER).exists():

@@ -13,7 +13,7 @@ from typing import Any
 from sim.batch.progress import noted
 from sim.batch.resume import failures_in, tasks_in
 from sim.errors import StoreError
-from sim.files import leftovers, reading_plain
+from sim.files import expanded, leftovers, reading_plain
 from sim.folders.reopened import run_command
 from sim.storage import ledger as ledgers
 from sim.storage.names import LEDGER, LOG, MANIFEST, RUN_LOG
@@ -53,7 +53,7 @@ class Status:
 
 def status(folder: str | Path) -> Status:
     """How a batch or a single run in a folder stands. Raises ``StoreError`` for a folder of something else."""
-    folder = Path(folder)
+    folder = expanded(folder)
     is_folder(folder)
     if (folder / LEDGER).exists():
         return _of_batch(folder)

@@ -27,7 +27,7 @@ from mesa.agent import AgentSet
 from sim.catalogue.columns import CLINIC
 from sim.naming import nearest
 from sim.people.state import Columns
-from sim.scenario.arms import chosen_arm
+from sim.scenario.arms import arm_named, chosen_arm
 from sim.scenario.scenario import Scenario, load
 from sim.simulation.build import arm_weeks, build, build_clinic, client_numbers, therapist_numbers
 from sim.simulation.limits import fits
@@ -295,7 +295,7 @@ class TherapyModel(mesa.Model):  # type: ignore[misc]
         self.scenario = scenario if isinstance(scenario, Scenario) else load(scenario)
         self.arm = chosen_arm(self.scenario, arm, replicate)
         self.replicate, self.core = int(replicate), model
-        fits(self.scenario.model_copy(update={"arms": (self.arm,), "replicates": 1}))
+        fits(self.scenario, of=lambda one: one.model_copy(update={"arms": (arm_named(one, self.arm.name),), "replicates": 1}))
         super().__init__(seed=self.seed)
         told = (self.scenario, self.arm, self.replicate, self.seed)
         self.clinic: Clinic | None = None

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from sim.declared.values import Wrong
-from sim.people.population import SPREADS
+from sim.people.population import DRAWN_BY
 from sim.scenario.fields import KEYS, ArmFile
 from sim.scenario.sweep import OF_NAMES, place
 
@@ -55,7 +55,7 @@ class Alike:
                 *_, key, name = ("", *place(address, self._spec, KEYS))
             except Wrong as wrong:
                 raise Wrong((address,), str(wrong)) from None
-            # mean and spread of a population must go together
-            alone = key in OF_NAMES and name not in SPREADS
+            # what decides who is drawn must go together
+            alone = key in OF_NAMES and name not in DRAWN_BY
             self._numbers[address] = (key, name) if alone else None
         return self._numbers[address]

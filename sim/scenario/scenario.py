@@ -225,7 +225,7 @@ def _built(reading: Reading, name: str) -> Scenario:
     """The scenario that was read, checked key by key."""
     name = written(name)
     try:
-        if said := unseen(name):
+        if said := "is not one that a folder can have" if name in ("", ".", "..") else unseen(name):
             raise Wrong((), f"its name {name!a} {said}")
         file = ScenarioFile.model_validate(reading.spec)
         _belongs(file)

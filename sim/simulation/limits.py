@@ -33,12 +33,15 @@ def disk_of(sizes: Sizes) -> float:
     return ON_DISK * sizes.values + REPORT
 
 
-def fits(scenario: Scenario, out: Path | None = None) -> Sizes:
-    """The sizes of a scenario without its batch, if memory (and the disk at ``out``) has room. Raises ``ScenarioError``."""
-    sizes = sizes_of(scenario)
-    must_fit(scenario, sizes.memory, memory_here(), OF_MEMORY, lambda one: sizes_of(one).memory)
+def fits(scenario: Scenario, out: Path | None = None, of: Callable[[Scenario], Scenario] = lambda one: one) -> Sizes:
+    """The sizes of a scenario without its batch, if memory (and the disk at ``out``) has room. Raises ``ScenarioError``.
+
+    ``of``: what of the scenario is simulated, such as one arm.
+    """
+    sizes = sizes_of(of(scenario))
+    must_fit(scenario, sizes.memory, memory_here(), OF_MEMORY, lambda one: sizes_of(of(one)).memory)
     if out is not None:
-        must_fit(scenario, disk_of(sizes), disk_at(out), f"disk, and at {out} there is", lambda s: disk_of(sizes_of(s)))
+        must_fit(scenario, disk_of(sizes), disk_at(out), f"disk, and at {out} there is", lambda s: disk_of(sizes_of(of(s))))
     return sizes
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import linecache
+import threading
 import traceback
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
@@ -86,6 +87,7 @@ def kept_files(folder: Path, known: Mapping[str, str]) -> None:
 
 #: Name and text of what this process has run.
 RUN_HERE: set[tuple[str, str]] = set()
+_ONE_AT_A_TIME = threading.RLock()
 
 
 def run_files(paths: Iterable[Path] | None) -> None:
@@ -96,8 +98,9 @@ def run_files(paths: Iterable[Path] | None) -> None:
 
 def run_once(name: str, text: str) -> None:
     """Run the text of such a file, unless this process has run it; for processes that simulate parts of a batch."""
-    if (Path(name).name, text) not in RUN_HERE:
-        _execute(Path(name).name, text, _place(name))
+    with _ONE_AT_A_TIME:
+        if (Path(name).name, text) not in RUN_HERE:
+            _execute(Path(name).name, text, _place(name))
 
 
 def _execute(name: str, text: str, file: str) -> None:

@@ -12,6 +12,7 @@ import errno
 import fcntl
 import hashlib
 import json
+import os
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -142,7 +143,7 @@ def _locked(file: FileIO, folder: Path) -> None:
     while True:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return
+            break
         except OSError as e:
             if e.errno not in (errno.EWOULDBLOCK, errno.EACCES):
                 raise StoreError(f"{folder}: files cannot be locked there ({e.strerror or e}); use another disk") from e
@@ -151,6 +152,10 @@ def _locked(file: FileIO, folder: Path) -> None:
                     f"{folder}: another run is writing here; wait for it (attune status {folder}), or use another folder"
                 ) from None
             time.sleep(0.05)
+    with contextlib.suppress(OSError):
+        if os.fstat(file.fileno()).st_ino == os.stat(folder / LEDGER).st_ino:
+            return
+    raise StoreError(f"{folder}: was moved aside by another run (--restart) just now; run it again")
 
 
 def is_held(folder: Path) -> bool:

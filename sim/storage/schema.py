@@ -33,8 +33,23 @@ def _kept(name: str) -> str:
     return name
 
 
+def _inside(name: str) -> str:
+    """The name of a file that lies in a folder."""
+    if name in (".", ".."):
+        raise ValueError(f"{shown(name)} is no file")
+    return name
+
+
+def _with_own(versions: dict[str, str]) -> dict[str, str]:
+    """Versions, that of this program among them."""
+    if "attune" not in versions:
+        raise ValueError("must say the version of attune")
+    return versions
+
+
+Versions = Annotated[dict[str, str], AfterValidator(_with_own)]
 #: The name of a file in a folder, not a way out of it.
-Name = Annotated[str, Field(pattern=r"^[^/\x00]+$", max_length=255)]
+Name = Annotated[str, Field(pattern=r"^[^/\x00]+$", max_length=255), AfterValidator(_inside)]
 
 
 class TableSaid(TypedDict):
@@ -83,7 +98,7 @@ class Manifest(Added):
     replicates: Annotated[int, Field(ge=1)] | dict[str, Any]
     id: NotRequired[str]
     resolved_scenario: dict[str, Any]
-    versions: dict[str, str]
+    versions: Versions
     sources: str
     lock: str
     arithmetic_fingerprint: str
@@ -107,7 +122,7 @@ class Begun(TypedDict):
     keep: list[str]
     sources: str
     lock: str
-    versions: dict[str, str]
+    versions: Versions
     arithmetic: str
     added: str
     outcomes: str

@@ -18,6 +18,7 @@ from sim.evidence.sensitivity.ranges import movable_parameters
 from sim.evidence.sensitivity.response import outcome
 from sim.evidence.sensitivity.study import Study, heading
 from sim.files import whole, writable
+from sim.scenario.reading import lines_of
 from sim.scenario.scenario import load
 from sim.simulation.limits import fits
 
@@ -59,7 +60,8 @@ def sensitivity(
     if method == "sobol" and not parameters:
         raise EvidenceError("--method sobol needs --parameters; to have the parameters screened first, use --method both")
     ranges, left = movable_parameters(wanted, measured.arms, parameters or (), width)
-    sizes = [fits(part) for _, part in measured.parts]
+    with lines_of(scenario):
+        sizes = [fits(wanted, of=part) for part in measured.simulated]
     if out is not None:
         writable(out)
     runs = analysis.runs_of(len(ranges), method, trajectories, samples, replicates, top)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import platform
@@ -48,13 +49,15 @@ def rates(anew: bool = False, tell: Callable[[str], None] = lambda line: None) -
     if not anew:
         try:
             kept = json.loads(place.read_text(encoding="utf-8"))
-            if set(kept) == {*WORK, "start", "value", "report", "task"} and all(0 <= float(one) < 1e6 for one in kept.values()):
+            names = {*WORK, "start", "value", "report", "task"}
+            if isinstance(kept, dict) and set(kept) == names and all(0 <= float(one) < 1e6 for one in kept.values()):
                 return dict(kept)
         except (OSError, ValueError, TypeError):
             pass
     tell("Measuring how fast this machine is, once (about a quarter of a minute)...")
     found = {name: float(f"{value:.3g}") for name, value in _measured().items()}
-    write_over(place, json.dumps(found, indent=1) + "\n")
+    with contextlib.suppress(OSError):
+        write_over(place, json.dumps(found, indent=1) + "\n")
     return found
 
 
@@ -106,9 +109,10 @@ def _measured() -> dict[str, float]:
 
 def _started() -> float:
     """Seconds on a core until a process has read the program and what is compiled, and has run the smallest scenario."""
+    paths = os.pathsep.join(path for path in sys.path if path)  # as here, and not the folder that somebody stands in
     what = "import sim.cli.run, sim; sim.run(sim.from_spec({'question': '?', 'clients_per_arm': 2, 'sessions': 1}, 'x'), 1)"
     before = os.times()
-    subprocess.run([sys.executable, "-c", what], check=False, capture_output=True)
+    subprocess.run([sys.executable, "-P", "-c", what], check=True, capture_output=True, env={**os.environ, "PYTHONPATH": paths})
     after = os.times()
     return after.children_user + after.children_system - before.children_user - before.children_system
 

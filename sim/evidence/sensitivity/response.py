@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -35,6 +36,11 @@ class Outcome:
     minus: str | None
     function: Callable[[Run], float]
     parts: tuple[tuple[float, Scenario], ...]
+
+    @property
+    def simulated(self) -> list[Callable[[Scenario], Scenario]]:
+        """What each part simulates of the scenario it is of."""
+        return [partial(_of_arms, frozenset(arm.name for arm in scenario.arms)) for _, scenario in self.parts]
 
     @property
     def arms(self) -> list[Arm]:
@@ -87,11 +93,14 @@ def outcome(scenario: Scenario, measure: str, arm: str | None = None, minus: str
     return Outcome(measure, unit, meaning, wanted.name, minus, function, parts)
 
 
+def _of_arms(names: frozenset[str], scenario: Scenario) -> Scenario:
+    return scenario.model_copy(update={"arms": tuple(arm for arm in scenario.arms if arm.name in names), **_PLAIN})
+
+
 def _alone(scenario: Scenario, arm: Arm, measure: str) -> Scenario:
     """The scenario with nothing but this arm, and what the measure compares it with."""
     twin = untreated_arm(scenario, arm.name) if measure == "difference_from_no_treatment" else None
-    arms = tuple(one for one in scenario.arms if one.name in (arm.name, twin))
-    return scenario.model_copy(update={"arms": arms, **_PLAIN})
+    return _of_arms(frozenset(name for name in (arm.name, twin) if name is not None), scenario)
 
 
 def _measure(scenario: Scenario, name: str) -> tuple[Callable[[Run], float], str, str]:
