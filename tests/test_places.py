@@ -415,3 +415,14 @@ def test_the_pythons_that_are_named_are_those_that_may_be_used() -> None:
     named = [line.rpartition(" ")[2] for line in project["classifiers"] if re.search(r"Python :: 3\.\d+$", line)]
     assert named and project["requires-python"] == f">={named[0]}"
     assert f"Python {', '.join(named[:-1])} and {named[-1]}" in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_what_lies_in_the_working_folder_is_not_run(tmp_path: Path) -> None:
+    """Not by the command, and not by the processes that it starts: somebody may stand in a folder that is not theirs."""
+    (tmp_path / "socket.py").write_text("open('was_run', 'w').close()\n")
+    spec = "question: q\nclients_per_arm: 2\nsessions: 2\nreplicates: 2\nbatch: {vary: {trust_rate: [0.1, 0.2]}}\n"
+    (tmp_path / "s.yaml").write_text(spec)
+    command = "import sys; sys.path.remove(''); from sim.cli.main import main; main(['run', 's.yaml', '--workers', '2'])"
+    done = python(command, tmp_path)  # as the installed command, which has no '' there
+    assert done.returncode == 0, done.stderr
+    assert not (tmp_path / "was_run").exists()
