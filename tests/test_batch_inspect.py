@@ -822,7 +822,7 @@ def test_a_batch_without_its_ledger_is_no_single_run(attune: Any, place: Path, t
     assert "restore its ledger.jsonl" in " ".join(attune("status", folder)[1].split())
     (folder / "ledger.jsonl").touch()
     code, _, err = attune("status", folder)
-    assert code == 2 and "its ledger.jsonl is empty; restore it" in err
+    assert code == 2 and "its ledger.jsonl is without a whole line; restore it" in err
 
 
 @pytest.mark.parametrize("name", ["batch", "run"])

@@ -6,6 +6,7 @@ import inspect
 import json
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -148,6 +149,12 @@ def test_a_damaged_table_is_no_place_that_cannot_be_written(place: Path, tmp_pat
             export(folder, to, tmp_path / to)
         said.append(str(refused.value))
         assert not (tmp_path / to).exists()
+    edited = Path(shutil.copytree(place / "run", tmp_path / "edited"))
+    table = pd.read_parquet(edited / "sessions.parquet")
+    table.assign(alliance_latent=table["alliance_latent"] + 1).to_parquet(edited / "sessions.parquet")
+    code = f"from sim.export.tables import export; export({str(edited)!r}, 'excel', {str(tmp_path / 'x')!r})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert "vouches for" in done.stderr and "Exception ignored" not in done.stderr
     assert said[0] == said[1] and "sessions.parquet" in said[0]
 
 

@@ -114,7 +114,7 @@ def begun(
             tidied(folder)
             finished = (folder / MANIFEST).exists()
             if finished and not ledger.lines:
-                raise ledgers.without(folder, "empty")
+                raise ledgers.without(folder, "without a whole line")
             if not finished:
                 folder_at(folder / CHUNKS)
             if ledger.lines:

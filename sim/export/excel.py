@@ -6,6 +6,7 @@ written with 16 digits.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -46,11 +47,16 @@ def must_fit(found: ResultFolder, names: Sequence[str]) -> None:
 def write(found: ResultFolder, names: Sequence[str], others: Mapping[str, pd.DataFrame], path: Path) -> None:
     """Write a workbook: the sheets in ``others``, then the tables, row group by row group. Raises ``StoreError``."""
     book = needed().Workbook(write_only=True)
-    for name, table in others.items():
-        _add(book.create_sheet(name), name, [table])
-    for name in names:
-        _add(book.create_sheet(name), name, found.pieces(name, integer_object_nulls=True))
-    book.save(path)
+    try:
+        for name, table in others.items():
+            _add(book.create_sheet(name), name, [table])
+        for name in names:
+            _add(book.create_sheet(name), name, found.pieces(name, integer_object_nulls=True))
+        book.save(path)
+    finally:  # a sheet that is left open complains when Python ends
+        for sheet in book.worksheets:
+            with contextlib.suppress(Exception):
+                sheet.close()
 
 
 def _add(sheet: Any, name: str, pieces: Any) -> None:

@@ -18,6 +18,7 @@ from sim.errors import ScenarioError
 from sim.naming import nearest
 from sim.scenario.fields import json_schema
 from sim.scenario.reading import Reading
+from sim.theory.parameters import PARAMETERS
 
 _schema = lru_cache(maxsize=1)(json_schema)
 
@@ -94,6 +95,8 @@ def _misplaced(key: str, at: Location) -> str:
         return f"belongs to the whole scenario, not to one arm; an arm may say {', '.join(keys)}"
     if key in clinic and not of_clinic:
         return f"is said under 'clinic:', as in clinic: {{{key}: ...}}"
+    if key in PARAMETERS and "parameters" in keys:
+        return f"is a parameter and is said under 'parameters:', as in parameters: {{{key}: ...}}"
     if key in ("selected", "distress") and "anxiety" in keys:
         return "can be said of clients only"
     return f"is not a key {'of a scenario' if len(at) == 1 else 'that can stand here'}{hint(key, keys)}"

@@ -233,7 +233,7 @@ class Batch(Frozen):
         if not filling and points is not None:
             raise Wrong(("points",), f"belongs to the designs {' and '.join(FILLING)}; this one is '{design}'")
         if design == "sobol" and points is not None and points & (points - 1):
-            near = 2 ** round(math.log2(points))
+            near = 2 ** min(round(math.log2(points)), int(math.log2(MOST_POINTS)))
             raise Wrong(("points",), f"must be a power of two for a Sobol design, such as {near}, not {points}")
         for name, factor in self.vary.items():
             if isinstance(factor, Range) and filling and factor.steps is not None:

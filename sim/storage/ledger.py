@@ -103,7 +103,7 @@ def standing(lines: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
 
 
 def without(folder: Path, how: str = "missing") -> StoreError:
-    """What is said of a finished batch whose ledger is ``missing`` or ``empty``."""
+    """What is said of a finished batch whose ledger is "missing" or "without a whole line"."""
     return StoreError(f"{folder}: holds a finished batch, but its {LEDGER} is {how}; restore it, or run it again: into another "
                       "folder (--out), or here (--restart; what is there is moved aside)")  # fmt: skip
 

@@ -231,7 +231,7 @@ def _agrees(found: ResultFolder) -> None:
         return  # told where it is needed
     ledger = ledgers.read(found.folder)
     if not ledger.lines:
-        raise ledgers.without(found.folder, "empty")
+        raise ledgers.without(found.folder, "without a whole line")
     tasks = sum(len(line["tasks"]) for line in ledgers.standing(ledger.lines))
     both = {here: (found.manifest.get(here), ledger.begun[there]) for here, there in _BOTH.items()}
     for what, (one, other) in (both | {"tasks": (found.manifest.get("tasks"), tasks)}).items():
@@ -249,7 +249,8 @@ def scenario_of(found: ResultFolder) -> Scenario:
         read_plain(path)  # or it could be a pipe, which is waited for
         scenario = load(path, name=found.manifest["scenario"])
     except (OSError, ValueError, KeyError, TypeError) as e:
-        raise StoreError(f"cannot be read ({e})", where=str(path)) from e
+        reason = getattr(e, "strerror", None) or e
+        raise StoreError(f"cannot be read ({reason}); the same attune run command writes it anew", where=str(path)) from e
     if scenario.spec != found.manifest["resolved_scenario"]:
         raise StoreError(f"is not the scenario that was run; {MANIFEST} has that one (resolved_scenario)", where=str(path))
     return scenario
