@@ -87,8 +87,11 @@ def test_stopped_it_takes_its_command_along(number: signal.Signals, status: int,
     began = time.monotonic()
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, start_new_session=True) as child:
         assert child.stdout is not None
-        while child.stdout.readline() != "1\n":
-            pass
+        for line in child.stdout:
+            if line == "1\n":
+                break
+        else:
+            pytest.fail("it ended before the part began")
         if number == signal.SIGINT:
             os.killpg(child.pid, number)
         else:

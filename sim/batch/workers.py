@@ -119,8 +119,22 @@ class _Pool(ProcessPoolExecutor):
     """Processes that are started as work is given out, and that Ctrl-C does not reach while they still start."""
 
     def submit(self, *given: Any, **named: Any) -> Future[Any]:
-        with ctrl_c_held(), _script_not_run_again(given):
+        with ctrl_c_held(), _nothing_from_here(), _script_not_run_again(given):
             return super().submit(*given, **named)
+
+
+@contextlib.contextmanager
+def _nothing_from_here() -> Iterator[None]:
+    """Keep processes that start meanwhile from importing what happens to lie in the working folder."""
+    before = os.environ.get("PYTHONSAFEPATH")
+    os.environ["PYTHONSAFEPATH"] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["PYTHONSAFEPATH"]
+        else:
+            os.environ["PYTHONSAFEPATH"] = before
 
 
 @contextlib.contextmanager
@@ -146,7 +160,8 @@ def _script_not_run_again(work: Any) -> Iterator[None]:
 def processes(count: int) -> ProcessPoolExecutor:
     """So many processes that share nothing with this one, end with it, and leave Ctrl-C to it."""
     # spawn, whatever the platform's habit: a forked process would share compiled state half-made
-    return _Pool(count, mp_context=multiprocessing.get_context("spawn"), initializer=_worker_begins)
+    with _nothing_from_here():
+        return _Pool(count, mp_context=multiprocessing.get_context("spawn"), initializer=_worker_begins)
 
 
 def ended(pool: ProcessPoolExecutor, gently: bool) -> None:
@@ -166,7 +181,8 @@ def usual(count: int | None, tell: Callable[[str], Any] = lambda line: None) -> 
     count = count or cores()
     if count > 1:
         try:
-            multiprocessing.get_context("spawn").Lock()  # what they would share
+            with _nothing_from_here():
+                multiprocessing.get_context("spawn").Lock()  # what they would share
         except OSError as e:
             tell(f"no worker processes can be had here (/dev/shm: {e.strerror or e}), so one process does all the work")
             count = 1

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import functools
 import importlib
-import os
 import sys
 import traceback
 import warnings
@@ -96,7 +95,6 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the command; what somebody can put right becomes one line on stderr and the error's exit status."""
     warnings.showwarning = partial(_noted, set())
     warnings.simplefilter("always", Note)
-    os.environ.setdefault("PYTHONSAFEPATH", "1")  # no process started here imports what lies in the working folder
     try:
         screen.begin()
         _somewhere()
