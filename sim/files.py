@@ -77,8 +77,6 @@ def write_new(path: Path, data: str | bytes, advice: str = "choose another name"
 
 def write_new_together(data: Mapping[Path, str | bytes]) -> None:
     """Write files that must not be there yet, all of them or none. Raises ``StoreError``."""
-    for path in data:
-        must_be_free(path)
     with contextlib.ExitStack() as made:
         for path, text in data.items():
             write_new(path, text)

@@ -269,7 +269,7 @@ def test_more_work_takes_longer() -> None:
         scenario = of(**{"clients_per_arm": 50, "sessions": 5, "exchanges": 4, **more})
         if scenario.batch is not None:
             plan = planned(scenario, 0)
-            return rates.of_batch(plan, needs(plan, 1), 1, rate)
+            return rates.of_batch(plan, needs(plan, 1), rate)
         return rates.of_run(scenario, sizes_of(scenario), rate)
 
     alone, batch = took(), took(batch={})

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from sim.batch.plan import Plan, key_of_points, one_task, possible
+from sim.batch.plan import Plan, key_of_points, one_task, possible, repeats_at_most
 from sim.catalogue.columns import BATCH_TABLES
 from sim.catalogue.measures import known_measures
-from sim.declared.values import Location
 from sim.errors import ScenarioError
 from sim.files import disk_at
 from sim.scenario.points import key_at
@@ -37,8 +36,7 @@ class Needs:
 
 def needs(plan: Plan, workers: int) -> Needs:
     """What a batch needs with so many processes, at most."""
-    until = plan.batch.until
-    times = plan.scenario.replicates if until is None else until.most
+    _, times = repeats_at_most(plan.scenario, plan.batch)
     # of each arm, and of its difference from at most two others
     rows = {"summaries": 3 * len(known_measures(plan.clinic)) * plan.arm_points * times}
     rows |= {name: plan.sizes.rows[name] * times for name in plan.batch.keep}
@@ -102,9 +100,7 @@ def _somebody_fits(plan: Plan) -> None:
 
 def _too_often(plan: Plan, needed: float, there: float, what: str) -> ScenarioError:
     """What is said of a batch whose tables together are too large: how often it is repeated, or how many points there are."""
-    until, points = plan.batch.until, len(plan.points)
-    often: Location = ("replicates",) if until is None else ("batch", "until", "most")
-    times = plan.scenario.replicates if until is None else until.most
+    (often, times), points = repeats_at_most(plan.scenario, plan.batch), len(plan.points)
     key, n, unit = (often, times, "replicates") if times >= points else (key_of_points(plan.batch), points, "points")
     most = max(int(n * MOST_OF_IT * there / needed), 1)
     said = f"{points:,} points with {times:,} replicates would need about {needed / GIB:,.1f} GiB {what} {there / GIB:,.1f} GiB"

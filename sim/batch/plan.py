@@ -175,26 +175,14 @@ def planned(
         raise ScenarioError(said, valid="choose another name")
     if batch.until is not None and not judged:
         raise _never_judged(scenario, batch.until)
-    times = scenario.replicates if batch.until is None else batch.until.most
+    key_of_repeats, times = repeats_at_most(scenario, batch)
     if (tasks := sum(blocks) * times) > MOST_TASKS:
-        raise _too_many(scenario, batch, times, blocks, tasks)
+        raise _too_many(scenario, batch, key_of_repeats, times, blocks, tasks)
     all_kinds = scenario.model_copy(update={"arms": tuple(kinds.values())})
     return Plan(
-        scenario,
-        checked_seed(seed),
-        batch,
-        points,
-        tuple(blocks),
-        tuple(arms),
-        all_kinds,
-        courses,
-        sizes,
-        arm_points,
-        tuple(unlike),
-        largest,
-        model,
-        tuple(added),
-    )
+        scenario, checked_seed(seed), batch, points, tuple(blocks), tuple(arms), all_kinds, courses,
+        sizes, arm_points, tuple(unlike), largest, model, tuple(added),
+    )  # fmt: skip
 
 
 def one_task(scenario: Scenario) -> Scenario:
@@ -211,10 +199,9 @@ def possible(scenario: Scenario, point: Point) -> Scenario:
         raise
 
 
-def _too_many(scenario: Scenario, batch: Batch, times: int, blocks: Sequence[int], tasks: int) -> ScenarioError:
+def _too_many(scenario: Scenario, batch: Batch, often: Location, times: int, blocks: Sequence[int], tasks: int) -> ScenarioError:
     """What is said of a batch of too many tasks: how many, and which key is to be lowered to what."""
     parts = {"points": len(blocks), "replicates": times, "blocks": max(blocks)}
-    often: Location = ("replicates",) if batch.until is None else ("batch", "until", "most")
     keys: dict[str, Location] = {"points": key_of_points(batch), "replicates": often, "blocks": ("clients_per_arm",)}
     most = max(parts, key=lambda part: parts[part])
     fits = MOST_TASKS * parts[most] // tasks
@@ -224,6 +211,13 @@ def _too_many(scenario: Scenario, batch: Batch, times: int, blocks: Sequence[int
         f"{key_path(keys[most])}: the batch has {tasks:,} tasks{why}; at most {MOST_TASKS:,} are possible",
         where=scenario.name, valid=f"at most {fits:,} {units[most]} would fit", key=keys[most],
     )  # fmt: skip
+
+
+def repeats_at_most(scenario: Scenario, batch: Batch) -> tuple[Location, int]:
+    """How often each point is repeated at most, and the key that says so."""
+    if batch.until is None:
+        return ("replicates",), scenario.replicates
+    return ("batch", "until", "most"), batch.until.most
 
 
 def key_of_points(batch: Batch) -> Location:

@@ -17,7 +17,8 @@ from sim.measures.intervals import differences, half_width, standard_error
 from sim.scenario.points import Point, points_of, scenario_at
 from sim.scenario.scenario import Scenario
 from sim.screen import html_table
-from sim.storage.reading import ResultFolder, opened, scenario_of
+from sim.simulation.tables import Run
+from sim.storage.reading import ResultFolder, open_run, opened, scenario_of
 
 #: What one value of a summary is known by beside its replicate.
 ONE = ["point", "arm", "measure", "minus"]
@@ -161,3 +162,8 @@ def open_batch(folder: str | Path) -> BatchResults:
     if missing := [name for name in found.tables if not found.path(name).is_file()]:
         raise StoreError(f"{found.folder}: no whole batch here ({missing[0]}.parquet is missing)")
     return BatchResults(found.folder, found.manifest, scenario)
+
+
+def read_back(folder: str | Path) -> Run | BatchResults:
+    """What a finished folder holds, a run or a batch. Raises ``StoreError``."""
+    return (open_batch if opened(folder).is_batch else open_run)(folder)

@@ -15,7 +15,7 @@ import io
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -81,8 +81,8 @@ def run_batch(
     folder = expanded(folder)
     if not (folder / MANIFEST).exists() or restart:
         begun_before = (folder / LEDGER).exists() and not restart
-        elsewhere = not isinstance(workers, int | None)  # where the room is others'
-        found = fitting(plan, 1 if elsewhere else cast(int | None, workers), None if begun_before else folder)
+        count = workers if workers is None or isinstance(workers, int) else 1  # others' room is theirs
+        found = fitting(plan, count, None if begun_before else folder)
         if workers is None and found.workers < cores():
             tell(f"{found.workers} of {cores()} cores are used: memory has no room for more processes")
             workers = found.workers

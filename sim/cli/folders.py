@@ -19,8 +19,7 @@ from sim.catalogue.columns import NOTHING
 from sim.cli.evidence.options import AsJson
 from sim.errors import UsageError
 from sim.export import tables
-from sim.export.csv import note_of, write_csv
-from sim.files import must_be_free
+from sim.export.csv import csv_free, write_csv
 from sim.folders import status as folder_status
 from sim.folders.compare import COLUMNS, Compared, compare_folders
 from sim.folders.replay import Failed, failures_of
@@ -97,8 +96,7 @@ def compare(
 ) -> None:
     """Compare two runs or batches: B less A. With 95 % intervals; paired where both had the same people and random draws."""
     if csv is not None:
-        must_be_free(csv)
-        must_be_free(note_of(csv))
+        csv_free(csv)
     found = compare_folders(a, b, measure)
     if csv is not None:
         table = found.table.assign(unit=[found.unit(m) for m in found.table["measure"]])

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from sim import measures, screen
-from sim.batch.results import open_batch
+from sim.batch.results import read_back
 from sim.cli.batch import run_in, tables_kept
 from sim.cli.evidence.options import ScenarioFile, Seed, WithFiles, stoppable
 from sim.cli.printed import listing
@@ -26,7 +26,7 @@ from sim.simulation.limits import fits
 from sim.simulation.tables import Run
 from sim.storage.added import run_files
 from sim.storage.names import MANIFEST
-from sim.storage.reading import open_run, opened
+from sim.storage.reading import open_run
 from sim.storage.store import run_id, save
 
 _WORKERS = typer.Option(min=1, help="Threads, of a batch processes; default: all cores it may use. Does not change results.")
@@ -64,13 +64,12 @@ def run(
                 keep=keep, on_error=on_error, force=force, restart=restart,
             )  # fmt: skip
             return
-    of_batches = {"--keep": keep, "--chunk": chunk, "--on-error": on_error, "--force": force, "--restart": restart}
-    given = next((name for name, value in of_batches.items() if value), None)
-    if given is not None and point is not None:
-        raise UsageError(f"{given} belongs to a batch, and --point runs one point of it by itself; leave one of them out")
-    if given is not None:
-        raise UsageError(f"{given} belongs to a batch, and {scenario} has no 'batch:'; add --batch to run it as one")
-    with lines_of(scenario):
+        of_batches = {"--keep": keep, "--chunk": chunk, "--on-error": on_error, "--force": force, "--restart": restart}
+        given = next((name for name, value in of_batches.items() if value), None)
+        if given is not None and point is not None:
+            raise UsageError(f"{given} belongs to a batch, and --point runs one point of it by itself; leave one of them out")
+        if given is not None:
+            raise UsageError(f"{given} belongs to a batch, and {scenario} has no 'batch:'; add --batch to run it as one")
         _run_alone(wanted, seed, out, workers)
 
 
@@ -142,7 +141,7 @@ def report(
     from sim.report.pages.batch import write_batch_report
 
     run_files(with_files)
-    found = (open_batch if opened(folder).is_batch else open_run)(folder)
+    found = read_back(folder)
     with tables_kept(folder, folder):
         if isinstance(found, Run):
             _reported(found, folder)

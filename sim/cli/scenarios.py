@@ -22,7 +22,7 @@ from sim.cli.evidence.options import AsJson, ScenarioFile, Seed, WithFiles
 from sim.cli.printed import listing, rates
 from sim.cli.printed import session as story
 from sim.errors import UsageError
-from sim.export.csv import write_csv
+from sim.export.csv import csv_free, write_csv
 from sim.files import write_new
 from sim.naming import nearest
 from sim.scenario.points import points_of, scenario_at
@@ -73,7 +73,7 @@ def check(
         folder = out or Path("results", s.name, *(["batch-seed-1"] if s.batch is not None else []))
         plan = None if s.batch is None else planned(s, 0)
         sizes = fits(s, folder) if plan is None else fitting(plan, None, folder)
-        if plan is None:
+        if plan is None:  # of a batch they are looked for at its points
             somebody_fits(s)
     screen.heading(s.question)
     screen.show(listing.plan_of(s))
@@ -84,7 +84,7 @@ def check(
         screen.say(listing.needs_of(sizes.rows, sizes.memory, disk_of(sizes), folder, rates.of_run(s, sizes, rate)))
         screen.say(f"{scenario}: valid. {listing.sizes_of(s)}")
     elif plan is not None:
-        took = rates.of_batch(plan, sizes, sizes.workers, rate)
+        took = rates.of_batch(plan, sizes, rate)
         screen.say(listing.batch_of(plan))
         screen.say(listing.needs_of(sizes.rows, sizes.memory, sizes.disk, folder, took))
         screen.say(f"{scenario}: valid.")
@@ -154,6 +154,8 @@ def trace(
     with_files: WithFiles = None,
 ) -> None:
     """Look inside one session, exchange by exchange."""
+    if csv is not None:
+        csv_free(csv)
     s, seed = loaded(scenario, with_files, point, seed)
     exchanges, sessions, chosen = traced_course(s, seed, arm, client, replicate)
     if session > len(sessions):

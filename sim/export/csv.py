@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from sim.files import write_new_together
+from sim.files import must_be_free, write_new_together
 
 
 def as_csv(table: pd.DataFrame, header: bool = True) -> str:
@@ -33,6 +33,12 @@ def note_of(path: Path) -> Path:
 def note(said: Iterable[str], columns: Mapping[str, str]) -> str:
     """What the file beside a CSV file says: what it is, and what its ``columns`` mean."""
     return "\n".join([*said, "", *(f"{name}: {meaning}" for name, meaning in columns.items())]) + "\n"
+
+
+def csv_free(path: Path) -> None:
+    """Raise ``StoreError`` where a CSV file or its note is there already, before the work rather than after it."""
+    must_be_free(path)
+    must_be_free(note_of(path))
 
 
 def write_csv(path: Path, table: pd.DataFrame, said: Iterable[str], columns: Mapping[str, str]) -> None:

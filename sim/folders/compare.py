@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from sim.batch.chunk import BLOCK, seed_at
-from sim.batch.results import ONE, BatchResults, open_batch
+from sim.batch.results import ONE, BatchResults, read_back
 from sim.catalogue.columns import NOTHING
 from sim.catalogue.measures import CATALOGUE, known_measures
 from sim.errors import StoreError
@@ -25,7 +25,6 @@ from sim.measures.outcomes import blocks, moments, person_by_person, together, v
 from sim.naming import nearest
 from sim.scenario.points import Point, points_of
 from sim.simulation.tables import Run
-from sim.storage.reading import open_run, opened
 
 #: What makes two clients of one number the same person: what they brought, in full.
 _PERSON = ("client_anxiety_0_latent", "client_avoidance_0_latent", "distress_0_latent")
@@ -155,7 +154,7 @@ def compare_folders(a: str | Path, b: str | Path, measure: str | Iterable[str] |
     >>> sim.compare_folders(folder, folder, "alliance").table["difference"].unique().tolist()
     [0.0]
     """
-    sides = [_Side(name, folder, (open_batch if opened(folder).is_batch else open_run)(folder))
+    sides = [_Side(name, folder, read_back(folder))
              for name, folder in (("A", Path(a)), ("B", Path(b)))]  # fmt: skip
     clinic = sides[0].clinic
     if clinic != sides[1].clinic:

@@ -124,12 +124,12 @@ def of_run(scenario: Scenario, sizes: Sizes, rate: Mapping[str, float]) -> float
     return rate["start"] + once * (1 + scenario.ensemble) + drawn + _SAVED_AND_DRAWN * rate["value"] * sizes.values
 
 
-def of_batch(plan: Plan, needs: Needs, workers: int, rate: Mapping[str, float]) -> float:
+def of_batch(plan: Plan, needs: Needs, rate: Mapping[str, float]) -> float:
     """Seconds that a batch takes for so many tasks, about."""
     times = needs.tasks / sum(plan.blocks)
     work = plan.sizes.seconds(rate) * times
     work += rate["task"] * plan.arm_points * times
-    return rate["start"] * 2 + work / _faster("processes", needs.tasks, workers) + rate["report"]
+    return rate["start"] * 2 + work / _faster("processes", needs.tasks, needs.workers) + rate["report"]
 
 
 def _faster(how: str, parts: int, workers: int | None = None) -> float:
