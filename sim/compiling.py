@@ -32,7 +32,7 @@ _ONE_AT_A_TIME = threading.RLock()  # threads of one process may ask for the sam
 
 
 #: Rooms and files whose code is compiled.
-COMPILED = ("luck.py", "compiling.py", "theory", "people", "measurement", "engine", "therapy")
+COMPILED = ("elementary.py", "luck.py", "compiling.py", "theory", "people", "measurement", "engine", "therapy")
 #: Rooms and files that decide what the tables of a run hold; reports, pages and commands do not.
 DECIDE_TABLES = (*COMPILED, "catalogue", "declared", "scenario", "simulation", "measures", "runs", "batch", "storage")
 _HASHED = {".py", ".yaml", ".csv"}

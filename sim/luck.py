@@ -6,9 +6,10 @@ differ, and adding a client or a new kind of draw changes nobody else's luck.
 
 How: the parts of the address are absorbed one after the other by SplitMix64's mixing function (Steele, Lea &
 Flood 2014), and the resulting 64 bits become a normal by the ziggurat method (Marsaglia & Tsang 2000, in the
-form of Doornik 2005) or a uniform. ``tests/test_luck.py`` tests the distribution.
+form of Doornik 2005) or a uniform. ``tests/test_luck.py`` tests the distribution. Drawn one by one or for a block of
+people, the numbers are the same.
 
-Imports nothing else of this package.
+Imports nothing else of this package but ``elementary``.
 """
 
 from __future__ import annotations
@@ -23,14 +24,17 @@ import numpy as np
 from numba import njit
 from numba.extending import register_jitable
 
+from sim.elementary import exp, inlined, log
+
 # All operands are uint64: numba would type uint64 + int64 as signed.
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _RETRY = np.uint64(0xD1B54A32D192ED03)
 _M1 = np.uint64(0xBF58476D1CE4E5B9)
 _M2 = np.uint64(0x94D049BB133111EB)
-_S30, _S27, _S31, _S11 = np.uint64(30), np.uint64(27), np.uint64(31), np.uint64(11)
-_ONE, _LOW8 = np.uint64(1), np.uint64(0xFF)
+_S30, _S27, _S31, _S11, _S32 = np.uint64(30), np.uint64(27), np.uint64(31), np.uint64(11), np.uint64(32)
+_ONE, _LOW8, _LOW21 = np.uint64(1), np.uint64(0xFF), np.uint64(0x1FFFFF)
 _TO_UNIT = 2.0**-53
+_TWO52, _TWO52_BITS = 2.0**52, np.uint64(0x4330000000000000)  # a whole number below 2^52 stands in the lowest bits
 
 _LAYERS = 256
 _TAIL = 3.6541528853610088  # where the ziggurat's tail begins, for 256 layers of equal area
@@ -40,18 +44,18 @@ _AREA = 4.92867323399e-3
 def _ziggurat() -> tuple[np.ndarray, np.ndarray]:
     """Right edges of the layers, and the proportion of each layer that lies wholly under the normal density."""
     edge = np.zeros(_LAYERS + 1)
-    density = math.exp(-0.5 * _TAIL * _TAIL)
+    density = float(exp(-0.5 * _TAIL * _TAIL))
     edge[0], edge[1] = _AREA / density, _TAIL
     for i in range(2, _LAYERS):
-        edge[i] = math.sqrt(-2.0 * math.log(_AREA / edge[i - 1] + density))
-        density = math.exp(-0.5 * edge[i] * edge[i])
+        edge[i] = math.sqrt(-2.0 * float(log(_AREA / edge[i - 1] + density)))
+        density = float(exp(-0.5 * edge[i] * edge[i]))
     return edge, edge[1:] / edge[:-1]
 
 
 _EDGE, _INSIDE = _ziggurat()
 
 
-@register_jitable
+@inlined
 def mixed(bits):
     """SplitMix64's bijective mixing of 64 bits."""
     bits = (bits ^ (bits >> _S30)) * _M1
@@ -59,28 +63,43 @@ def mixed(bits):
     return bits ^ (bits >> _S31)
 
 
-@register_jitable
+@inlined
 def absorbed(state, part):
     """The address so far with one more part taken in (both uint64)."""
     return mixed(state + part + _GOLDEN)
 
 
-@register_jitable
+@inlined
 def occasion(seed, replicate, who, when):
     """Where all luck of one person or pair at one time begins; add a purpose with ``absorbed``."""
     return absorbed(absorbed(absorbed(absorbed(_GOLDEN, seed), replicate), who), when)
 
 
-@register_jitable
+@inlined
+def _highest53(bits):
+    """The highest 53 bits as a float, exactly: in two halves, since few processors convert 64-bit integers in vector form."""
+    high = np.uint64((bits >> _S32) | _TWO52_BITS).view(np.float64) - _TWO52
+    low = np.uint64(((bits >> _S11) & _LOW21) | _TWO52_BITS).view(np.float64) - _TWO52
+    return high * 2097152.0 + low
+
+
+@inlined
+def _uniform_of(bits):
+    return (_highest53(bits) + 1.0) * _TO_UNIT
+
+
+@inlined
+def _at_once(bits):
+    """A normal number from 64 bits, whether it is one already (of 99 % it is), where it lies in its layer, and the layer."""
+    layer = bits & _LOW8
+    u = 2.0 * _highest53(bits) * _TO_UNIT - 1.0
+    return u * _EDGE[layer], abs(u) < _INSIDE[layer], u, layer
+
+
+@inlined
 def uniform_at(stream, step):
     """Uniform number in (0, 1] at a step (uint64) of a stream (uint64)."""
-    bits = mixed(stream + _GOLDEN * (step + _ONE))
-    return (np.float64(bits >> _S11) + 1.0) * _TO_UNIT
-
-
-@register_jitable
-def _next_uniform(bits):
-    return (np.float64(bits >> _S11) + 1.0) * _TO_UNIT
+    return _uniform_of(mixed(stream + _GOLDEN * (step + _ONE)))
 
 
 @register_jitable
@@ -88,25 +107,48 @@ def normal_at(stream, step):
     """Standard normal number at a step (uint64) of a stream (uint64)."""
     bits = mixed(stream + _GOLDEN * (step + _ONE))
     while True:
-        layer = np.int64(bits & _LOW8)
-        u = 2.0 * np.float64(bits >> _S11) * _TO_UNIT - 1.0
-        x = u * _EDGE[layer]
-        if abs(u) < _INSIDE[layer]:  # some 99 % of draws end here
+        x, done, u, layer = _at_once(bits)
+        if done:
             return x
         bits = mixed(bits + _RETRY)
         if layer == 0:
             while True:
-                beyond = -math.log(_next_uniform(bits)) / _TAIL
+                beyond = -log(_uniform_of(bits)) / _TAIL
                 bits = mixed(bits + _RETRY)
-                height = -math.log(_next_uniform(bits))
+                height = -log(_uniform_of(bits))
                 bits = mixed(bits + _RETRY)
                 if 2.0 * height >= beyond * beyond:
                     return _TAIL + beyond if u > 0.0 else -_TAIL - beyond
-        outer = math.exp(-0.5 * (_EDGE[layer] * _EDGE[layer] - x * x))
-        inner = math.exp(-0.5 * (_EDGE[layer + 1] * _EDGE[layer + 1] - x * x))
-        if inner + _next_uniform(bits) * (outer - inner) < 1.0:
+        outer = exp(-0.5 * (_EDGE[layer] * _EDGE[layer] - x * x))
+        inner = exp(-0.5 * (_EDGE[layer + _ONE] * _EDGE[layer + _ONE] - x * x))
+        if inner + _uniform_of(bits) * (outer - inner) < 1.0:
             return x
         bits = mixed(bits + _RETRY)
+
+
+@register_jitable
+def uniforms_into(out, streams, step):
+    """``uniform_at`` of many streams at one step, written to ``out``."""
+    for j in range(out.size):
+        out[j] = uniform_at(streams[j], step)
+
+
+@register_jitable
+def normals_into(out, streams, step, again):
+    """``normal_at`` of many streams at one step, written to ``out``: all in vector form, then those that need more one by one.
+
+    ``again``: room for as many whole numbers.
+    """
+    left = 0
+    for j in range(out.size):
+        x, done, _, _ = _at_once(mixed(streams[j] + _GOLDEN * (step + _ONE)))
+        out[j] = x
+        again[j] = 0 if done else 1
+        left += again[j]
+    if left:
+        for j in range(out.size):
+            if again[j]:
+                out[j] = normal_at(streams[j], step)
 
 
 @lru_cache(maxsize=None)
@@ -117,7 +159,7 @@ def purpose_code(purpose: str) -> np.uint64:
 
 @lru_cache(maxsize=None)
 def machine(function: Any) -> Any:
-    """A loop as machine code of this process. This file imports nothing of ours: ``sim.engine.loop`` puts another here."""
+    """A loop as machine code of this process. This file imports nothing of ours: ``sim.engine.native`` puts another here."""
     return njit(nogil=True)(function)
 
 

@@ -11,7 +11,7 @@ import matplotlib
 import pytest
 
 import sim
-from sim.engine.loop import source
+from sim.engine.native import source
 from sim.theory.claims import claims, claims_of
 from sim.therapy.exchange import EXCHANGE
 from sim.therapy.links import SESSION_RULES

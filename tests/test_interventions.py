@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import sim
-from sim.engine.loop import kernel
+from sim.engine.native import kernel
 from sim.engine.wiring import anatomy, trace_columns
 from sim.errors import InterventionError
 from sim.people.apply import applied

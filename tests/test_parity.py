@@ -17,7 +17,7 @@ import pytest
 
 import sim
 from sim.compiling import generated_module
-from sim.engine import loop, wiring
+from sim.engine import native, wiring
 from sim.errors import StateError
 from sim.luck import Luck, pair, person
 from sim.measurement import instruments
@@ -142,7 +142,7 @@ def test_compiled_exchange_equals_the_same_module_run_by_python(scenario: Scenar
     exchange(compiled_world, np.arange(12))
     w = plain_world
     with np.errstate(over="ignore"):
-        where = generated_module("exchange", loop.source(EXCHANGE)).sessions.py_func(
+        where = generated_module("exchange", native.source(EXCHANGE)).sessions.py_func(
             w.dyads.data,
             np.arange(12),
             w.client_code,
@@ -341,7 +341,7 @@ from sim.people.state import DYAD, Columns
 from sim.theory import equations as eq
 from sim.theory.parameters import Parameters
 from sim.theory.regions import intact
-from sim.engine.loop import kernel
+from sim.engine.native import kernel
 from sim.therapy.exchange import client
 dyads, one = Columns(DYAD, 1), np.zeros(1, np.uint64)
 steps = (client(eq.expectation), client(eq.surprise), client(eq.tension))

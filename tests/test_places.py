@@ -114,7 +114,7 @@ _KEEPS = """
 import subprocess, sys
 from sim.compiling import cache_folder, cache_place
 cache_place()
-import sim.engine.loop, sim.report.drawing
+import sim.engine.native, sim.report.drawing
 from sim import luck
 luck.normal(1, 0, luck.person("client", [1, 2]), "x")
 print(cache_folder(), any(cache_folder().rglob("*luck*.nbc")))

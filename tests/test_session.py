@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from sim import luck as addressed
-from sim.engine.loop import kernel
+from sim.engine.native import kernel
 from sim.errors import PopulationError, ScenarioError, StateError
 from sim.luck import Luck
 from sim.measurement import instruments as ask

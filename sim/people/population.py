@@ -12,7 +12,6 @@ from functools import lru_cache
 
 import numpy as np
 from numba.extending import register_jitable
-from scipy import special
 
 from sim.compiling import compiled
 from sim.errors import PopulationError
@@ -20,6 +19,7 @@ from sim.luck import Luck, absorbed, normal_at, occasion, purpose_code, uniform_
 from sim.people.apply import applied
 from sim.people.attachment import Attachment
 from sim.people.life import keep_own_parts
+from sim.people.quantiles import beta_quantiles
 from sim.people.state import PERSON, Columns
 from sim.theory import equations as eq
 from sim.theory.parameters import Parameters
@@ -67,13 +67,13 @@ def _quantiles(kind: str, mean: float, sd: float, what: str) -> np.ndarray:
 
     Published ECR scores are close to beta-shaped (openpsychometrics); a normal cut at 1 would be too narrow.
     """
-    z = np.linspace(-_Z_MOST, _Z_MOST, _Z_STEPS + 1)
+    z = (np.arange(_Z_STEPS + 1) - _Z_STEPS // 2) * (2.0 * _Z_MOST / _Z_STEPS)
     if kind == "normal":
         return mean + sd * z
     m, size = share(mean), _concentration(mean, sd)
     if size <= 0.0:
         raise PopulationError(impossible(mean, sd, what))
-    return np.asarray(ecr_score(special.betaincinv(m * size, (1.0 - m) * size, special.ndtr(z))))
+    return np.asarray(ecr_score(beta_quantiles(z, m * size, (1.0 - m) * size)))
 
 
 def _candidates(  # type: ignore[no-untyped-def]

@@ -9,6 +9,7 @@ from sim.engine.wiring import trace_columns
 from sim.errors import PopulationError, ScenarioError
 from sim.luck import Luck
 from sim.people.population import DRAWN_BY, draw
+from sim.people.quantiles import poisson_quantiles
 from sim.people.state import DYAD, PERSON, Columns
 from sim.scenario.reading import key_path
 from sim.scenario.scenario import Arm, Scenario
@@ -120,10 +121,8 @@ def somebody_fits(scenario: Scenario, seed: int = 1) -> None:
 
 def arrivals(per_week: float, weeks: int, here: Luck) -> np.ndarray:
     """Arrivals of each week: Poisson, on random draws of their own, so that more weeks change nothing about the earlier ones."""
-    from scipy.stats import poisson
-
     chance = here.uniform(0, "arrivals", np.arange(1, weeks + 1))  # the purpose is nobody else's
-    return np.asarray(poisson.ppf(chance, per_week), np.int64) if per_week > 0 else np.zeros(weeks, np.int64)
+    return poisson_quantiles(chance, per_week) if per_week > 0 else np.zeros(weeks, np.int64)
 
 
 def _staff(arm: Arm, numbers: np.ndarray, parameters: Parameters, here: Luck) -> tuple[Columns, np.ndarray]:

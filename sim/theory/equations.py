@@ -22,28 +22,29 @@ T * .., V * ..) are the region named in the arguments.
 from __future__ import annotations
 
 import numpy as np
-from numba.extending import register_jitable
+
+from sim.elementary import exp, inlined, log, maximum, minimum, select
 
 _EDGE = 1e-6  # activities are kept this far from 0 and 1 before a logit
 
 
-@register_jitable
+@inlined
 def logistic(x):
     """Share in 0..1 of a value on the logit scale: 1 / (1 + exp(-x)). Derived."""
-    return 1.0 / (1.0 + np.exp(-x))
+    return 1.0 / (1.0 + exp(-x))
 
 
-@register_jitable
+@inlined
 def logit(share):
     """Value on the logit scale of a proportion: log(s / (1 - s)), finite at 0 and 1. Derived."""
-    s = np.minimum(np.maximum(share, _EDGE), 1.0 - _EDGE)
-    return np.log(s / (1.0 - s))
+    s = minimum(maximum(share, _EDGE), 1.0 - _EDGE)
+    return log(s / (1.0 - s))
 
 
 # ----------------------------------------------------------------------------- one exchange: arousal and signals
 
 
-@register_jitable
+@inlined
 def arousal_target(limbic, distress, anxiety, perceived, mirrored, stress_luck,
                    arousal_base, arousal_distress_gain, distress_typical, arousal_anxiety_gain, anxiety_typical,
                    rejection_gain, perceived_typical, arousal_stress_sd, contagion_share, contagion_base,
@@ -60,11 +61,11 @@ def arousal_target(limbic, distress, anxiety, perceived, mirrored, stress_luck,
                       + arousal_anxiety_gain * (anxiety - anxiety_typical)
                       + rejection_gain * anxiety * (perceived_typical - perceived) + arousal_stress_sd * stress_luck)
     resonance = (contagion_base + contagion_anxiety_gain * (anxiety - anxiety_typical)) * mirrored
-    mixed = (1.0 - contagion_share) * threat + contagion_share * np.maximum(resonance, 0.0)
-    return limbic * np.minimum(mixed, 1.0)
+    mixed = (1.0 - contagion_share) * threat + contagion_share * maximum(resonance, 0.0)
+    return limbic * minimum(mixed, 1.0)
 
 
-@register_jitable
+@inlined
 def control(regulation, ofc):
     """Regulation that is at hand in social affect: what was trained, where the orbitofrontal cortex applies it.
 
@@ -74,7 +75,7 @@ def control(regulation, ofc):
     return regulation * ofc
 
 
-@register_jitable
+@inlined
 def arousal(arousal, arousal_target, control, anxiety,
             arousal_rise_rate, arousal_fall_rate, regulation_gain, recovery_anxiety_cost, anxiety_typical):
     """A person's arousal after moving toward its target: slower up and faster down when regulation is trained.
@@ -84,13 +85,13 @@ def arousal(arousal, arousal_target, control, anxiety,
     affect together [K16]. Status: assumption.
     """
     gap = arousal_target - arousal
-    rise = arousal_rise_rate * (1.0 - regulation_gain * control) * np.maximum(gap, 0.0)
-    slowed = np.exp(-recovery_anxiety_cost * (anxiety - anxiety_typical))
+    rise = arousal_rise_rate * (1.0 - regulation_gain * control) * maximum(gap, 0.0)
+    slowed = exp(-recovery_anxiety_cost * (anxiety - anxiety_typical))
     fall_rate = arousal_fall_rate * (1.0 + regulation_gain * control) * slowed
-    return arousal + rise + np.minimum(fall_rate, 1.0) * np.minimum(gap, 0.0)
+    return arousal + rise + minimum(fall_rate, 1.0) * minimum(gap, 0.0)
 
 
-@register_jitable
+@inlined
 def bid(arousal, anxiety, avoidance, arousal_typical, anxiety_typical, avoidance_typical,
         bid_arousal_gain, bid_anxiety_gain, bid_avoidance_cost):
     """How strongly a person seeks support at this moment (proximity seeking).
@@ -102,7 +103,7 @@ def bid(arousal, anxiety, avoidance, arousal_typical, anxiety_typical, avoidance
                     - bid_avoidance_cost * (avoidance - avoidance_typical))
 
 
-@register_jitable
+@inlined
 def expression(arousal, anxiety, avoidance, trust, arousal_typical, expression_gain, expression_flattening, expression_offset,
                expression_avoidance_cost, expression_anxiety_gain, expression_trust_gain, anxiety_typical, avoidance_typical):
     """How much of their arousal a person shows without words.
@@ -112,14 +113,14 @@ def expression(arousal, anxiety, avoidance, trust, arousal_typical, expression_g
     what is felt less; hyperactivation magnifies [A2, A4].
     Both people show something all the time [K2]; the empathic chain begins here [K9]. Status: assumption.
     """
-    follows = expression_gain * np.maximum(1.0 - expression_flattening * (avoidance - avoidance_typical), 0.0)
+    follows = expression_gain * maximum(1.0 - expression_flattening * (avoidance - avoidance_typical), 0.0)
     return logistic(logit(arousal_typical) + follows * (logit(arousal) - logit(arousal_typical)) + expression_offset
                     - expression_avoidance_cost * (avoidance - avoidance_typical)
                     + expression_anxiety_gain * (anxiety - anxiety_typical)
                     + expression_trust_gain * (trust - 0.5))
 
 
-@register_jitable
+@inlined
 def disclosure(expression, anxiety, avoidance, trust, disclosure_base, disclosure_trust_gain,
                disclosure_avoidance_cost, disclosure_fearful_cost, disclosure_expression_gain, expression_typical,
                anxiety_typical, avoidance_typical):
@@ -129,14 +130,14 @@ def disclosure(expression, anxiety, avoidance, trust, disclosure_base, disclosur
     Avoidance holds back [A4]; both high at once most [A3]; safety lets people speak [K20], so attachment and the
     alliance both act on what can be understood [K23]. Status: assumption.
     """
-    both_high = np.maximum(anxiety - anxiety_typical, 0.0) * np.maximum(avoidance - avoidance_typical, 0.0)
+    both_high = maximum(anxiety - anxiety_typical, 0.0) * maximum(avoidance - avoidance_typical, 0.0)
     return logistic(disclosure_base + disclosure_trust_gain * (trust - 0.5)
                     - disclosure_avoidance_cost * (avoidance - avoidance_typical)
                     - disclosure_fearful_cost * both_high
                     + disclosure_expression_gain * (expression - expression_typical))
 
 
-@register_jitable
+@inlined
 def warmth(avoidance, fatigue, warmth_trait, warmth_base, avoidance_warmth_cost, fatigue_warmth_cost):
     """Genuine, non-judging warmth a person conveys.
 
@@ -149,7 +150,7 @@ def warmth(avoidance, fatigue, warmth_trait, warmth_base, avoidance_warmth_cost,
 # ------------------------------------------------------------------------- one exchange: the empathic chain (K9)
 
 
-@register_jitable
+@inlined
 def mirrored(mirror, partner_expression, avoidance, mirror_luck, mirror_gain, mirror_avoidance_cost, mirror_noise_sd,
            avoidance_typical):
     """Mirror activity: the other's expression mapped onto one's own.
@@ -162,7 +163,7 @@ def mirrored(mirror, partner_expression, avoidance, mirror_luck, mirror_gain, mi
                              - mirror_avoidance_cost * (avoidance - avoidance_typical) + mirror_noise_sd * mirror_luck)
 
 
-@register_jitable
+@inlined
 def felt(insula, mirrored, arousal, insula_half):
     """The felt signal: mirrored expression that one's own body answers to.
 
@@ -170,10 +171,10 @@ def felt(insula, mirrored, arousal, insula_half):
     The anterior insula is necessary for feeling another's pain (gu2012) [K7, K8]. Noticing, the first step of a
     response [K3], and the chain's link from limbic system to insula [K9]. Status: assumption.
     """
-    return np.minimum(insula * mirrored * (1.0 + insula_half) * arousal / (arousal + insula_half), 1.0)
+    return minimum(insula * mirrored * (1.0 + insula_half) * arousal / (arousal + insula_half), 1.0)
 
 
-@register_jitable
+@inlined
 def mentalising(dmpfc, skill, arousal, avoidance, fatigue, mentalising_threshold, mentalising_width,
                 mentalising_avoidance_cost, avoidance_typical):
     """Capacity to work out what the other feels and why; it breaks down in high arousal.
@@ -182,22 +183,22 @@ def mentalising(dmpfc, skill, arousal, avoidance, fatigue, mentalising_threshold
     calm, rested and typical. Security keeps it under load [K5, A5]; avoidance costs it [K14, A9]. The dorsal medial
     part of the middle prefrontal cortex [K9, K24] makes sense of what was noticed [K3]. Status: assumption.
     """
-    overload = np.maximum(arousal - mentalising_threshold, 0.0) / mentalising_width
-    capacity = skill * np.exp(-overload * overload - mentalising_avoidance_cost * (avoidance - avoidance_typical))
-    return dmpfc * np.minimum(capacity * (1.0 - fatigue), 1.0)
+    overload = maximum(arousal - mentalising_threshold, 0.0) / mentalising_width
+    capacity = skill * exp(-overload * overload - mentalising_avoidance_cost * (avoidance - avoidance_typical))
+    return dmpfc * minimum(capacity * (1.0 - fatigue), 1.0)
 
 
-@register_jitable
+@inlined
 def self_other(tpj, arousal, self_other_flood_cost, mentalising_threshold):
     """How well a person keeps their own arousal apart from the other's.
 
     T * (1 - k*(L - t)+). Limit: 1 when intact and calm; 0 without the temporoparietal junction [K7].
     Status: assumption.
     """
-    return tpj * np.maximum(1.0 - self_other_flood_cost * np.maximum(arousal - mentalising_threshold, 0.0), 0.0)
+    return tpj * maximum(1.0 - self_other_flood_cost * maximum(arousal - mentalising_threshold, 0.0), 0.0)
 
 
-@register_jitable
+@inlined
 def estimate(felt, mentalising, self_other, ofc, arousal, partner_anxiety, partner_avoidance, estimate_luck,
              estimate_correction, expression_avoidance_cost, expression_anxiety_gain, anxiety_typical,
              avoidance_typical, self_other_leak, estimate_noise_sd):
@@ -212,22 +213,22 @@ def estimate(felt, mentalising, self_other, ofc, arousal, partner_anxiety, partn
     hidden = (expression_avoidance_cost * (partner_avoidance - avoidance_typical)
               - expression_anxiety_gain * (partner_anxiety - anxiety_typical))
     guessed = felt + estimate_noise_sd * (1.0 - mentalising) * estimate_luck
-    corrected = guessed * (1.0 + mentalising * ofc * (np.exp(estimate_correction * hidden) - 1.0))
+    corrected = guessed * (1.0 + mentalising * ofc * (exp(estimate_correction * hidden) - 1.0))
     leaked = (1.0 - self_other) * self_other_leak * arousal
-    return np.minimum(np.maximum(corrected + leaked, 0.0), 1.0)
+    return minimum(maximum(corrected + leaked, 0.0), 1.0)
 
 
-@register_jitable
+@inlined
 def attunement(estimate, partner_arousal, attunement_width):
     """How well that estimate fits the other's real arousal at this moment.
 
     exp(-((e - L)/w)^2). Limit: 1 for a perfect estimate [K1, K9]. Attunement of the moment [K21]. Status: assumption.
     """
     miss = (estimate - partner_arousal) / attunement_width
-    return np.exp(-miss * miss)
+    return exp(-miss * miss)
 
 
-@register_jitable
+@inlined
 def separation(self_other, felt):
     """Work of keeping apart what is felt for the other and what is one's own: T * i (read-out of the temporoparietal site).
 
@@ -236,17 +237,17 @@ def separation(self_other, felt):
     return self_other * felt
 
 
-@register_jitable
+@inlined
 def felt_understanding(attunement, felt, vmpfc, felt_enough):
     """The other's state felt *and* understood, the end of the empathic chain: vmpfc * q * min(i/i0, 1).
 
     Limit: the attunement itself once enough is felt; 0 without a felt signal or without the ventral medial cortex [K9, K24].
     What was noticed and understood but does not get here never reaches the response [K3]. Status: assumption.
     """
-    return vmpfc * attunement * np.minimum(felt / felt_enough, 1.0)
+    return vmpfc * attunement * minimum(felt / felt_enough, 1.0)
 
 
-@register_jitable
+@inlined
 def response(attunement, felt_understanding, warmth, avoidance, trust, partner_bid, timing_luck, response_base,
              response_attunement_gain, attunement_typical, response_felt_floor, felt_understanding_typical,
              response_warmth_gain, warmth_typical, response_trust_gain, response_reaching_cost, bid_enough,
@@ -262,27 +263,27 @@ def response(attunement, felt_understanding, warmth, avoidance, trust, partner_b
     """
     understanding = (response_felt_floor * (attunement - attunement_typical)
                      + (1.0 - response_felt_floor) * (felt_understanding - felt_understanding_typical))
-    lapse = np.maximum(timing_luck - timing_lapse_threshold - timing_bid_gain * (partner_bid - 0.5), 0.0)
-    withdrawal = np.maximum(avoidance - avoidance_typical, 0.0) * np.maximum(bid_enough - partner_bid, 0.0)
+    lapse = maximum(timing_luck - timing_lapse_threshold - timing_bid_gain * (partner_bid - 0.5), 0.0)
+    withdrawal = maximum(avoidance - avoidance_typical, 0.0) * maximum(bid_enough - partner_bid, 0.0)
     return logistic(response_base + response_attunement_gain * understanding
                     + response_warmth_gain * (warmth - warmth_typical) + response_trust_gain * (trust - 0.5)
                     - response_reaching_cost * withdrawal
                     - timing_lapse_cost * lapse)
 
 
-@register_jitable
+@inlined
 def response_given(response, timing_luck, forced_response_share, forced_response_low, forced_response_high):
     """The response that reaches the client, where an experiment may put a given one in place of the therapist's.
 
     (1 - s)*r + s*(low or high, by a coin). Limit: the response itself for s = 0; steady when low = high, erratic
     otherwise. Derived (an experimenter's clamp, [K10, K12]).
     """
-    coin = np.minimum(np.maximum(timing_luck * 1e300, 0.0), 1.0)  # 1 where the draw is above 0, else 0; branch-free
+    coin = select(timing_luck > 0.0, 1.0, 0.0)
     forced = forced_response_low + (forced_response_high - forced_response_low) * coin
     return (1.0 - forced_response_share) * response + forced_response_share * forced
 
 
-@register_jitable
+@inlined
 def collaboration(disclosure, trust, engagement, collaboration_base, collaboration_disclosure_gain,
                   disclosure_typical, collaboration_trust_gain, collaboration_engagement_gain, engagement_typical):
     """What the client gives back: openness and work, as the therapist meets it.
@@ -298,7 +299,7 @@ def collaboration(disclosure, trust, engagement, collaboration_base, collaborati
 # ----------------------------------------------------------------------- one exchange: perception and what follows
 
 
-@register_jitable
+@inlined
 def expectation(anxiety, avoidance, perceived_typical, expectation_avoidance_cost, expectation_anxiety_cost,
                 anxiety_typical, avoidance_typical):
     """The response a person expects from this partner, given their attachment to them.
@@ -311,7 +312,7 @@ def expectation(anxiety, avoidance, perceived_typical, expectation_avoidance_cos
                     - expectation_anxiety_cost * (anxiety - anxiety_typical))
 
 
-@register_jitable
+@inlined
 def perceived(partner_response, expectation, anxiety, avoidance, arousal, mentalising, estimate, partner_warmth, compatibility,
               perception_pull_base, perception_pull_gain, perception_mentalising_gain, mentalising_typical,
               threat_gain, arousal_typical, closeness_cost, warmth_typical, tension_reading_gain, estimate_typical,
@@ -327,7 +328,7 @@ def perceived(partner_response, expectation, anxiety, avoidance, arousal, mental
     """
     pull = (perception_pull_base + perception_pull_gain * 0.5 * (anxiety + avoidance)
             - perception_mentalising_gain * (mentalising - mentalising_typical))
-    pull = np.minimum(np.maximum(pull, 0.0), 1.0)
+    pull = minimum(maximum(pull, 0.0), 1.0)
     return logistic((1.0 - pull) * logit(partner_response) + pull * logit(expectation) + compatibility
                     - (1.0 - partner_adaptation) * threat_gain * anxiety * (arousal - arousal_typical)
                     - (1.0 - partner_adaptation) * closeness_cost * (avoidance - avoidance_typical)
@@ -335,7 +336,7 @@ def perceived(partner_response, expectation, anxiety, avoidance, arousal, mental
                     - tension_reading_gain * (estimate - estimate_typical))
 
 
-@register_jitable
+@inlined
 def surprise(perceived, expectation):
     """How much better (or worse) the response was than expected.
 
@@ -344,7 +345,7 @@ def surprise(perceived, expectation):
     return perceived - expectation
 
 
-@register_jitable
+@inlined
 def inconsistency(inconsistency, perceived, perceived_mean, inconsistency_rate):
     """Running average of how erratic the partner has been, whatever the level.
 
@@ -355,28 +356,28 @@ def inconsistency(inconsistency, perceived, perceived_mean, inconsistency_rate):
     return inconsistency + inconsistency_rate * (np.abs(perceived - perceived_mean) - inconsistency)
 
 
-@register_jitable
+@inlined
 def perceived_mean(perceived_mean, perceived, perceived_mean_rate):
     """Running average of the perceived response: mean + rate*(p - mean). Derived."""
     return perceived_mean + perceived_mean_rate * (perceived - perceived_mean)
 
 
-@register_jitable
+@inlined
 def conflict(acc, surprise):
     """The signal that something went other than expected: C * |D|. Limit: 0 without the cingulate [K7, K24]. Assumption."""
     return acc * np.abs(surprise)
 
 
-@register_jitable
+@inlined
 def calmed_arousal(arousal, perceived, co_regulation_rate):
     """Arousal after the partner's response: L * exp(-c*p).
 
     Limit: unchanged for c = 0. A response that arrives lowers arousal, on both sides [K10, K11]. Assumption.
     """
-    return arousal * np.exp(-co_regulation_rate * perceived)
+    return arousal * exp(-co_regulation_rate * perceived)
 
 
-@register_jitable
+@inlined
 def labelling(vlpfc, disclosure, perceived, labelling_base, labelling_safety_gain):
     """Putting feelings into words: V * y * S(l0 + l1*p).
 
@@ -386,17 +387,17 @@ def labelling(vlpfc, disclosure, perceived, labelling_base, labelling_safety_gai
     return vlpfc * disclosure * logistic(labelling_base + labelling_safety_gain * perceived)
 
 
-@register_jitable
+@inlined
 def labelled_arousal(arousal, labelling, control, labelling_calm_rate, labelling_untrained_share):
     """Arousal after a feeling was put into words: L * exp(-c*l*(u + W)), W = control.
 
     Limit: unchanged when nothing is labelled. At once, and more with training [K20, K16]. Status: assumption
     (direction: lieberman2007).
     """
-    return arousal * np.exp(-labelling_calm_rate * labelling * (labelling_untrained_share + control))
+    return arousal * exp(-labelling_calm_rate * labelling * (labelling_untrained_share + control))
 
 
-@register_jitable
+@inlined
 def learning_gate(arousal, gate_centre, gate_width):
     """How open a person is to learning now: most at moderate arousal.
 
@@ -404,10 +405,10 @@ def learning_gate(arousal, gate_centre, gate_width):
     Status: assumption.
     """
     distance = (arousal - gate_centre) / gate_width
-    return np.exp(-distance * distance)
+    return exp(-distance * distance)
 
 
-@register_jitable
+@inlined
 def avoidance_learned(avoidance, learning_gate, surprise, inconsistency, ofc, trust, plasticity, other_model_rate,
                       safety_value_gain, inconsistency_typical, other_model_doubt_gain):
     """Avoidance of this partner after one exchange: good surprise lowers it, bad surprise raises it.
@@ -419,13 +420,13 @@ def avoidance_learned(avoidance, learning_gate, surprise, inconsistency, ofc, tr
     [K22], kept without words [K21], that responses make secure [K4, K15]: empathy, and trust, act on attachment [K23].
     Status: assumption.
     """
-    valued = surprise + safety_value_gain * ofc * (trust - 0.5) * np.maximum(surprise, 0.0)
-    doubt = 1.0 + other_model_doubt_gain * np.maximum(inconsistency - inconsistency_typical, 0.0)
+    valued = surprise + safety_value_gain * ofc * (trust - 0.5) * maximum(surprise, 0.0)
+    doubt = 1.0 + other_model_doubt_gain * maximum(inconsistency - inconsistency_typical, 0.0)
     step = plasticity * other_model_rate * learning_gate * valued / doubt
-    return np.minimum(np.maximum(avoidance - step * 4.0 * avoidance * (1.0 - avoidance), 0.0), 1.0)
+    return minimum(maximum(avoidance - step * 4.0 * avoidance * (1.0 - avoidance), 0.0), 1.0)
 
 
-@register_jitable
+@inlined
 def anxiety_learned(anxiety, learning_gate, surprise, inconsistency, vmpfc, plasticity, self_model_rate,
                     self_model_reliability_gain, self_model_surprise_gain, inconsistency_typical):
     """Anxiety with this partner after one exchange: steady good care lowers it, erratic care raises it.
@@ -436,10 +437,10 @@ def anxiety_learned(anxiety, learning_gate, surprise, inconsistency, vmpfc, plas
     """
     worth = self_model_reliability_gain * (inconsistency_typical - inconsistency) + self_model_surprise_gain * surprise
     moved = anxiety - plasticity * self_model_rate * learning_gate * vmpfc * worth * 4.0 * anxiety * (1.0 - anxiety)
-    return np.minimum(np.maximum(moved, 0.0), 1.0)
+    return minimum(maximum(moved, 0.0), 1.0)
 
 
-@register_jitable
+@inlined
 def regulation_learned(regulation, learning_gate, labelling, vmpfc, perceived, plasticity, regulation_rate,
                        regulation_perceived_share, regulation_keep):
     """Trained prefrontal regulation after one exchange: built by attuned, labelled moments, lost slowly.
@@ -453,7 +454,7 @@ def regulation_learned(regulation, learning_gate, labelling, vmpfc, perceived, p
     return regulation + plasticity * regulation_rate * (drive * (1.0 - regulation) - (1.0 - regulation_keep) * regulation)
 
 
-@register_jitable
+@inlined
 def shared_meaning(shared_meaning, partner_attunement, disclosure, arousal, shared_meaning_rate):
     """Meaning made together: grows when something is said, understood, and there is calm to explore it.
 
@@ -466,13 +467,13 @@ def shared_meaning(shared_meaning, partner_attunement, disclosure, arousal, shar
 # ----------------------------------------------------------------------------- one exchange: rupture and repair
 
 
-@register_jitable
+@inlined
 def tension(tension, surprise, tension_keep):
     """Disappointment that has built up: keep*T + (-D)+. Limit: fades by ``keep`` when nothing disappoints. Assumption."""
-    return tension_keep * tension + np.maximum(-surprise, 0.0)
+    return tension_keep * tension + maximum(-surprise, 0.0)
 
 
-@register_jitable
+@inlined
 def confrontation_probability(anxiety, avoidance, confrontation_gain, anxiety_typical, avoidance_typical):
     """Probability that a rupture is a confrontation rather than a withdrawal: S(k*((a - a0) - (v - v0))).
 
@@ -482,16 +483,16 @@ def confrontation_probability(anxiety, avoidance, confrontation_gain, anxiety_ty
     return logistic(confrontation_gain * ((anxiety - anxiety_typical) - (avoidance - avoidance_typical)))
 
 
-@register_jitable
+@inlined
 def noticed(acc, conflict, notice_floor, notice_conflict_gain):
     """How surely a person notices that something is wrong between them: their conflict signal, on top of a watchful ground.
 
     min(n*acc + g*C, 1). Limit: 0 without the cingulate, which also carries C [K7, K24]. Status: assumption.
     """
-    return np.minimum(notice_floor * acc + notice_conflict_gain * conflict, 1.0)
+    return minimum(notice_floor * acc + notice_conflict_gain * conflict, 1.0)
 
 
-@register_jitable
+@inlined
 def repair_probability(noticed, partner_noticed, mentalising, attunement, avoidance, partner_disclosure, confronted,
                        repair_base, repair_understanding_gain, repair_avoidance_cost, repair_confrontation_gain,
                        repair_client_share, disclosure_typical, repair_disclosure_gain, repair_effort, avoidance_typical,
@@ -510,25 +511,25 @@ def repair_probability(noticed, partner_noticed, mentalising, attunement, avoida
                                            + repair_skill)
 
 
-@register_jitable
+@inlined
 def moved_share(share, step):
     """A share after a step that shrinks toward its ends.
 
     s + step*4s(1 - s), the step at most a quarter either way. Limit: stays in 0..1. Derived.
     """
-    return share + np.minimum(np.maximum(step, -0.25), 0.25) * 4.0 * share * (1.0 - share)
+    return share + minimum(maximum(step, -0.25), 0.25) * 4.0 * share * (1.0 - share)
 
 
 # --------------------------------------------------------------------------------------------------- session end
 
 
-@register_jitable
+@inlined
 def insecurity(anxiety, avoidance, anxiety_typical, avoidance_typical):
     """How much more insecure than typical a person is: (a - a0) + (v - v0). Limit: 0 for the typical person. Derived."""
     return (anxiety - anxiety_typical) + (avoidance - avoidance_typical)
 
 
-@register_jitable
+@inlined
 def first_trust(anxiety, avoidance, trust_start, trust_start_security_gain, anxiety_typical, avoidance_typical):
     """Trust at the first meeting, from each person's history.
 
@@ -538,7 +539,7 @@ def first_trust(anxiety, avoidance, trust_start, trust_start_security_gain, anxi
                     - trust_start_security_gain * insecurity(anxiety, avoidance, anxiety_typical, avoidance_typical))
 
 
-@register_jitable
+@inlined
 def trust_target(mean_perceived, trust_response_gain, perceived_typical, trust_typical):
     """The trust (perceived trustworthiness) that this session's responses, as perceived, support.
 
@@ -548,7 +549,7 @@ def trust_target(mean_perceived, trust_response_gain, perceived_typical, trust_t
     return logistic(logit(trust_typical) + trust_response_gain * (logit(mean_perceived) - logit(perceived_typical)))
 
 
-@register_jitable
+@inlined
 def felt_bond(trust, anxiety, avoidance, bond_security_gain, anxiety_typical, avoidance_typical):
     """The bond of the alliance: trust, as far as one feels secure with this partner.
 
@@ -559,7 +560,7 @@ def felt_bond(trust, anxiety, avoidance, bond_security_gain, anxiety_typical, av
     return logistic(logit(trust) - bond_security_gain * insecurity(anxiety, avoidance, anxiety_typical, avoidance_typical))
 
 
-@register_jitable
+@inlined
 def toward(value, target, rate):
     """A value after moving a share ``rate`` of the way to its target: x + rate*(target - x). Derived.
 
@@ -568,7 +569,7 @@ def toward(value, target, rate):
     return value + rate * (target - value)
 
 
-@register_jitable
+@inlined
 def secured(attachment, alliance, plasticity, alliance_security_rate, alliance_typical):
     """Anxiety with the partner, or avoidance of them, after a session: a good alliance is a secure base, a poor one is not.
 
@@ -579,7 +580,7 @@ def secured(attachment, alliance, plasticity, alliance_security_rate, alliance_t
     return moved_share(attachment, -plasticity * alliance_security_rate * (alliance - alliance_typical))
 
 
-@register_jitable
+@inlined
 def capability_target(mean_attunement, progress, trust, capability_typical, capability_attunement_gain, attunement_typical,
                       capability_progress_gain, capability_trust_gain, trust_typical):
     """How capable the partner seems: understood well, things getting better, trusted.
@@ -591,7 +592,7 @@ def capability_target(mean_attunement, progress, trust, capability_typical, capa
                     + capability_progress_gain * progress + capability_trust_gain * (trust - trust_typical))
 
 
-@register_jitable
+@inlined
 def agreement_target(capability, shared_meaning, trust, progress, agreement_base, agreement_capability_gain,
                      capability_typical, agreement_meaning_gain, shared_meaning_typical, agreement_trust_gain,
                      trust_typical, agreement_progress_gain):
@@ -605,13 +606,13 @@ def agreement_target(capability, shared_meaning, trust, progress, agreement_base
                     + agreement_trust_gain * (trust - trust_typical) + agreement_progress_gain * progress)
 
 
-@register_jitable
+@inlined
 def alliance(bond, task, goal):
     """The working alliance: mean of bond, task and goal (bordin1979) [K4, K18]. Status: empirical."""
     return (bond + task + goal) / 3.0
 
 
-@register_jitable
+@inlined
 def engagement_target(alliance, distress, engagement_base, engagement_alliance_gain, alliance_typical,
                       engagement_distress_gain, distress_typical):
     """Motivation and commitment that the alliance and the pressure of suffering support.
@@ -623,7 +624,7 @@ def engagement_target(alliance, distress, engagement_base, engagement_alliance_g
                     + engagement_distress_gain * (distress - distress_typical))
 
 
-@register_jitable
+@inlined
 def healing(distress, alliance, engagement, labelling, treatment_gain, partner_treatment_gain, healing_rate,
             alliance_typical, healing_alliance_power, engagement_typical, labelling_typical, healing_labelling_share,
             healthy_distress):
@@ -635,13 +636,13 @@ def healing(distress, alliance, engagement, labelling, treatment_gain, partner_t
     what the same treatment does to them, a few are harmed by it (g < -1; lambert2013); therapists differ in how well they carry
     it out, beyond the alliance (johns2019). Status: assumption.
     """
-    work = (np.exp(healing_alliance_power * np.log(np.maximum(alliance, _EDGE) / alliance_typical) + partner_treatment_gain)
+    work = (exp(healing_alliance_power * log(maximum(alliance, _EDGE) / alliance_typical) + partner_treatment_gain)
             * (1.0 + treatment_gain) * engagement / engagement_typical
             * (1.0 + healing_labelling_share * (labelling / labelling_typical - 1.0)))
-    return np.minimum(np.maximum(healing_rate * work, -1.0), 1.0) * np.maximum(distress - healthy_distress, 0.0)
+    return minimum(maximum(healing_rate * work, -1.0), 1.0) * maximum(distress - healthy_distress, 0.0)
 
 
-@register_jitable
+@inlined
 def rupture_distress(open_rupture, rupture_distress_step):
     """Distress (SD) that a rupture left unrepaired after the session adds: step*open.
 
@@ -651,7 +652,7 @@ def rupture_distress(open_rupture, rupture_distress_step):
     return rupture_distress_step * open_rupture
 
 
-@register_jitable
+@inlined
 def dropout_probability(alliance, engagement, open_rupture, avoidance, session, dropout_base, dropout_alliance_gain,
                         alliance_typical, dropout_engagement_gain, engagement_typical, dropout_rupture_gain,
                         dropout_avoidance_gain, avoidance_typical, dropout_early_gain, dropout_early_fade):
@@ -663,22 +664,22 @@ def dropout_probability(alliance, engagement, open_rupture, avoidance, session, 
     return logistic(dropout_base - dropout_alliance_gain * (alliance - alliance_typical)
                     - dropout_engagement_gain * (engagement - engagement_typical)
                     + dropout_rupture_gain * open_rupture + dropout_avoidance_gain * (avoidance - avoidance_typical)
-                    + dropout_early_gain * np.exp(-(session - 1.0) / dropout_early_fade))
+                    + dropout_early_gain * exp(-(session - 1.0) / dropout_early_fade))
 
 
 # ------------------------------------------------------------------------------------------------ a service
 
 
-@register_jitable
+@inlined
 def partly_shared(common, own, shared_share):
     """A standard normal draw that two views have partly in common: sqrt(s)*common + sqrt(1 - s)*own.
 
     Limit: the same in both for s = 1, unrelated for s = 0; their correlation is s. Derived.
     """
-    return shared_share**0.5 * common + (1.0 - shared_share) ** 0.5 * own
+    return np.sqrt(shared_share) * common + np.sqrt(1.0 - shared_share) * own
 
 
-@register_jitable
+@inlined
 def dyadic_compatibility(compatibility_luck, anxiety, avoidance, partner_anxiety, partner_avoidance, compatibility_sd,
                          complementarity_gain, anxiety_mean, avoidance_mean, partner_anxiety_mean, partner_avoidance_mean):
     """Lasting compatibility of two people (logit): a random draw, and what it makes that they are alike or complement each other.
@@ -692,7 +693,7 @@ def dyadic_compatibility(compatibility_luck, anxiety, avoidance, partner_anxiety
     return compatibility_sd * compatibility_luck - complementarity_gain * alike
 
 
-@register_jitable
+@inlined
 def waiting_loss_probability(weeks_waiting, distress, waiting_loss_base, waiting_loss_week_gain, waiting_loss_distress_gain,
                              distress_typical):
     """Probability that somebody on the waiting list gives up this week.
@@ -704,17 +705,17 @@ def waiting_loss_probability(weeks_waiting, distress, waiting_loss_base, waiting
                     - waiting_loss_distress_gain * (distress - distress_typical))
 
 
-@register_jitable
+@inlined
 def expected_score(first_score, session, expected_points, expected_points_most):
     """The CORE-OM score that routine monitoring expects before this session: first - min(points*(session - 1), most).
 
     Limit: the first score before the first session. Whoever stands far above it is off track. Status: assumption (sizes); the
     idea of warning therapists after lambert2018.
     """
-    return first_score - np.minimum(expected_points * (session - 1.0), expected_points_most)
+    return first_score - minimum(expected_points * (session - 1.0), expected_points_most)
 
 
-@register_jitable
+@inlined
 def fatigue_after(fatigue, load, carried, open_ruptures, fatigue_week_keep, fatigue_load_gain, fatigue_carried_gain,
                   fatigue_rupture_gain):
     """A therapist's fatigue one week on, in 0..1: rest takes away, overload, distress carried home and open ruptures add.
@@ -724,18 +725,18 @@ def fatigue_after(fatigue, load, carried, open_ruptures, fatigue_week_keep, fati
     ``keep`` in a calm week. Load alone relates only weakly to burnout; what is carried home is more, and more for anxious
     therapists (evidence 15.3) [K14, A9]. Status: assumption.
     """
-    more = (fatigue_load_gain * np.maximum(load - 1.0, 0.0) + fatigue_carried_gain * np.maximum(carried, 0.0)
+    more = (fatigue_load_gain * maximum(load - 1.0, 0.0) + fatigue_carried_gain * maximum(carried, 0.0)
             + fatigue_rupture_gain * open_ruptures)
-    return np.minimum(fatigue_week_keep * fatigue + more, 1.0)
+    return minimum(fatigue_week_keep * fatigue + more, 1.0)
 
 
-@register_jitable
+@inlined
 def quitting_probability(fatigue, quitting_base, quitting_fatigue_gain):
     """Probability that a therapist leaves the post this week: S(b + g*fatigue). Limit: S(b) when rested. Status: assumption."""
     return logistic(quitting_base + quitting_fatigue_gain * fatigue)
 
 
-@register_jitable
+@inlined
 def handed_over(fresh, before, hand_over_share):
     """What a client brings to the next therapist: fresh + s*(before - fresh), for attachment, trust, and agreement.
 
@@ -748,7 +749,7 @@ def handed_over(fresh, before, hand_over_share):
 # ------------------------------------------------------------------------------------------- life, week by week
 
 
-@register_jitable
+@inlined
 def defence(anxiety_z, avoidance_z, anxiety_path, avoidance_path, own):
     """Level (SD) of a defence mechanism, from attachment and what is the person's own.
 
@@ -758,7 +759,7 @@ def defence(anxiety_z, avoidance_z, anxiety_path, avoidance_path, own):
     return anxiety_path * anxiety_z + avoidance_path * avoidance_z + own
 
 
-@register_jitable
+@inlined
 def expected_distress(anxiety_z, avoidance_z, immature, neurotic, distress_anxiety_path, distress_avoidance_path,
                       distress_immature_path, distress_neurotic_path):
     """Distress (community SD) that attachment and defences lead one to expect.
@@ -770,7 +771,7 @@ def expected_distress(anxiety_z, avoidance_z, immature, neurotic, distress_anxie
             + distress_immature_path * immature + distress_neurotic_path * neurotic)
 
 
-@register_jitable
+@inlined
 def distress_drift(distress, distress_set_point, distress_luck, event, event_luck, distress_return_rate, distress_state_share,
                    life_event_prob, life_event_distress_share):
     """Distress (SD) one week on, life alone: back toward the set point, disturbed by small things and, rarely, by a life event.
@@ -781,13 +782,13 @@ def distress_drift(distress, distress_set_point, distress_luck, event, event_luc
     assumption."""
     kept = 1.0 - distress_return_rate
     week_variance = distress_state_share * (1.0 - kept * kept)
-    small = ((1.0 - life_event_distress_share) * week_variance) ** 0.5
-    large = (life_event_distress_share * week_variance / np.maximum(life_event_prob, 1e-9)) ** 0.5
+    small = np.sqrt((1.0 - life_event_distress_share) * week_variance)
+    large = np.sqrt(life_event_distress_share * week_variance / maximum(life_event_prob, 1e-9))
     return (distress + distress_return_rate * (distress_set_point - distress) + small * distress_luck
             + event * large * event_luck)
 
 
-@register_jitable
+@inlined
 def prototype_drift(prototype, anchor, prototype_luck, distress, population_mean, population_sd, plasticity, anchor_rate,
                     prototype_state_share, distress_gain):
     """A person's general anxiety or avoidance one week on, life alone: pulled to the early anchor, disturbed by small events.
@@ -798,17 +799,17 @@ def prototype_drift(prototype, anchor, prototype_luck, distress, population_mean
     Status: assumption.
     """
     kept = 1.0 - anchor_rate
-    week_sd = population_sd * (prototype_state_share * (1.0 - kept * kept)) ** 0.5
+    week_sd = population_sd * np.sqrt(prototype_state_share * (1.0 - kept * kept))
     week_sd = week_sd / (4.0 * population_mean * (1.0 - population_mean))
     step = week_sd * prototype_luck + distress_gain * distress
     moved = prototype + plasticity * (anchor_rate * (anchor - prototype) + step * 4.0 * prototype * (1.0 - prototype))
-    return np.minimum(np.maximum(moved, 0.0), 1.0)
+    return minimum(maximum(moved, 0.0), 1.0)
 
 
 # ----------------------------------------------------------------------------------------------- questionnaires
 
 
-@register_jitable
+@inlined
 def core_share(distress, week_noise, core_base, core_distress_gain):
     """Where distress lies on the CORE-OM, as a proportion of its scale.
 
@@ -817,7 +818,7 @@ def core_share(distress, week_noise, core_base, core_distress_gain):
     return logistic(core_base + core_distress_gain * distress + week_noise)
 
 
-@register_jitable
+@inlined
 def cats_secure_share(trust, anxiety, avoidance, style, cats_secure_base, cats_trust_gain, trust_typical,
                       cats_insecurity_gain, anxiety_typical, avoidance_typical):
     """What a client answers on secure attachment to this therapist (somebody to rely on, who understands), as a proportion of the
@@ -831,7 +832,7 @@ def cats_secure_share(trust, anxiety, avoidance, style, cats_secure_base, cats_t
                     - cats_insecurity_gain * (anxiety - anxiety_typical + avoidance - avoidance_typical) + style)
 
 
-@register_jitable
+@inlined
 def cats_avoidant_share(trust, avoidance, style, cats_avoidant_base, cats_trust_gain, trust_typical, cats_insecurity_gain,
                         avoidance_typical):
     """What a client answers on avoidant-fearful attachment to this therapist (mistrust, distance), as a proportion of the scale.
@@ -844,7 +845,7 @@ def cats_avoidant_share(trust, avoidance, style, cats_avoidant_base, cats_trust_
                     + cats_insecurity_gain * (avoidance - avoidance_typical) - style)
 
 
-@register_jitable
+@inlined
 def cats_preoccupied_share(bid, cats_preoccupied_base, cats_closeness_gain):
     """What a client answers on preoccupied-merger attachment to this therapist (longing for more contact), as a proportion of the
     scale.
@@ -856,7 +857,7 @@ def cats_preoccupied_share(bid, cats_preoccupied_base, cats_closeness_gain):
     return logistic(cats_preoccupied_base + cats_closeness_gain * logit(bid))
 
 
-@register_jitable
+@inlined
 def rated_share(level, leniency, rating_gain, level_typical, style, noise):
     """What a rater answers, as a proportion of the scale, of something latent.
 

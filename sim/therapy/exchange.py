@@ -11,8 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from numba.extending import register_jitable
-
+from sim.elementary import inlined, select
 from sim.engine.wiring import Step
 from sim.theory import equations as eq
 
@@ -35,19 +34,18 @@ def therapist(equation: Callable[..., Any], *writes: str) -> Step:
     return Step("therapist", equation, tuple(writes) or (f"therapist_{equation.__name__}",))
 
 
-@register_jitable
+@inlined
 def rupture(client_tension, confrontation_probability, confrontation_chance, rupture_threshold):
     """Whether built-up tension breaks the bond now, and whether openly (a confrontation) or not (a withdrawal).
 
     Returns two flags, 1.0 or 0.0. ``confrontation_chance`` is a uniform draw. Kinds after safran_reviews [A3].
     Status: assumption.
     """
-    ruptured = 1.0 if client_tension > rupture_threshold else 0.0
-    confronted = ruptured if confrontation_chance < confrontation_probability else 0.0
-    return ruptured, confronted
+    ruptured = select(client_tension > rupture_threshold, 1.0, 0.0)
+    return ruptured, select(confrontation_chance < confrontation_probability, ruptured, 0.0)
 
 
-@register_jitable
+@inlined
 def repair(ruptured, confronted, repair_probability, repair_chance, exchange, client_tension, open_rupture, withdrawals,
            confrontations, repairs, client_trust, client_anxiety, client_avoidance, repair_trust_step,
            repair_attachment_step, rupture_trust_step, plasticity):
@@ -56,21 +54,21 @@ def repair(ruptured, confronted, repair_probability, repair_chance, exchange, cl
     The therapist gets one chance when the rupture happens, and one at the beginning of each later session while it is
     open. ``repair_chance`` is a uniform draw [K22]. Status: assumption.
     """
-    if ruptured > 0.0:
-        client_tension = 0.0
-        withdrawals += 1.0 - confronted
-        confrontations += confronted
-    if ruptured > 0.0 or (exchange == 0 and open_rupture > 0.0):
-        if repair_chance < repair_probability:
-            repairs += 1.0
-            open_rupture = 0.0
-            client_trust = eq.moved_share(client_trust, repair_trust_step)
-            client_anxiety = eq.moved_share(client_anxiety, -plasticity * repair_attachment_step)
-            client_avoidance = eq.moved_share(client_avoidance, -plasticity * repair_attachment_step)
-        elif ruptured > 0.0:
-            open_rupture = 1.0
-            client_trust = eq.moved_share(client_trust, -rupture_trust_step)
-    return client_tension, open_rupture, withdrawals, confrontations, repairs, client_trust, client_anxiety, client_avoidance
+    happened = ruptured > 0.0
+    tried = happened | ((exchange == 0) & (open_rupture > 0.0))
+    repaired = tried & (repair_chance < repair_probability)
+    trust_step = select(repaired, repair_trust_step, select(happened, -rupture_trust_step, 0.0))
+    attachment_step = select(repaired, -plasticity * repair_attachment_step, 0.0)
+    return (
+        select(happened, 0.0, client_tension),
+        select(repaired, 0.0, select(happened, 1.0, open_rupture)),
+        withdrawals + select(happened, 1.0 - confronted, 0.0),
+        confrontations + select(happened, confronted, 0.0),
+        repairs + select(repaired, 1.0, 0.0),
+        eq.moved_share(client_trust, trust_step),
+        eq.moved_share(client_anxiety, attachment_step),
+        eq.moved_share(client_avoidance, attachment_step),
+    )
 
 
 def _reading(who: Callable[..., Step]) -> tuple[Step, ...]:

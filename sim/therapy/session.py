@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from sim.engine.loop import kernel
+from sim.engine.native import kernel
 from sim.engine.wiring import Step, trace_columns
 from sim.errors import StateError
 from sim.luck import Luck

@@ -31,7 +31,6 @@ from sim.evidence.claims import verdicts
 from sim.evidence.claims.contrasts import findings
 from sim.evidence.patterns.validation import validate
 from sim.files import write_over
-from sim.storage.store import arithmetic_fingerprint, versions
 
 HERE = Path(__file__).parent
 SCENARIOS = HERE.parents[1] / "scenarios"
@@ -147,11 +146,6 @@ def differences(kept: Any, now: Any) -> list[str]:
     return lines
 
 
-def made_with() -> dict[str, str]:
-    """The arithmetic and the versions here; with others last digits may differ."""
-    return {**versions(), "attune": "", "arithmetic": arithmetic_fingerprint()}
-
-
 def patterns_differ(kept: Any, now: Any) -> list[str]:
     """One line for every published pattern that a study simulated on the same seed finds to be another."""
     rows = {row["id"]: row for row in kept["patterns"]}
@@ -172,9 +166,8 @@ def main() -> int:
     wanted = sys.argv[1:]
     now = found(lambda name: print(f"  {name}", file=sys.stderr))
     if wanted == ["write"]:
-        KEPT.write_text(json.dumps({"made_with": made_with(), "hashes": now}, indent=0) + "\n", encoding="utf-8")
-        write_over(stored.path_of("same_model"), "[]\n")
-    kept = json.loads(KEPT.read_text(encoding="utf-8"))["hashes"]
+        KEPT.write_text(json.dumps(now, indent=0) + "\n", encoding="utf-8")
+    kept = json.loads(KEPT.read_text(encoding="utf-8"))
     lines = differences(kept, now)
     if wanted == ["same"]:
         was = json.loads(stored.path_of("validation").read_text(encoding="utf-8"))

@@ -127,9 +127,9 @@ def least_loaded(seen: Seen) -> np.ndarray:
 
 def _distance(seen: Seen) -> np.ndarray:
     """How far client and therapist are from each other on the attachment plane, (clients, therapists)."""
-    return np.hypot(
-        seen.client_anxiety[:, None] - seen.therapist_anxiety, seen.client_avoidance[:, None] - seen.therapist_avoidance
-    )
+    anxiety = seen.client_anxiety[:, None] - seen.therapist_anxiety
+    avoidance = seen.client_avoidance[:, None] - seen.therapist_avoidance
+    return np.asarray(np.sqrt(anxiety * anxiety + avoidance * avoidance))
 
 
 def similar(seen: Seen) -> np.ndarray:
