@@ -8,11 +8,11 @@
 from sim.batch.workers import OnCluster as OnCluster
 from sim.batch.workers import OnExecutor as OnExecutor
 from sim.catalogue.measures import Measure as Measure
-from sim.engine.wiring import Step as Step
 from sim.measures.outcomes import Block as Block
 from sim.measures.outcomes import add_outcome as add_outcome
 from sim.people.state import Column as Column
 from sim.theory.parameters import Parameter as Parameter
+from sim.theory.steps import Step as Step
 from sim.therapy.clinic.matching import MATCHING as MATCHING
 from sim.therapy.clinic.matching import Seen as Seen
 from sim.therapy.clinic.matching import by_score as by_score

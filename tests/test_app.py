@@ -36,7 +36,7 @@ from sim.theory.claims import sources
 from sim.theory.parameters import PARAMETERS
 from sim.theory.regions import REGIONS
 from sim.theory.styles import STYLES
-from sim.therapy.session import ENDINGS
+from sim.therapy.endings import ENDINGS
 
 HOME = "http://127.0.0.1:8765"
 

@@ -17,8 +17,8 @@ from sim.simulation.tasks import run_of
 from sim.therapy.clinic.matching import rule_names
 from sim.therapy.clinic.states import BETWEEN, ENDED, LOST, NOT_YET, TREATED, WAITING
 from sim.therapy.clinic.week import Clinic
+from sim.therapy.endings import IN_THERAPY
 from sim.therapy.model import Model
-from sim.therapy.session import IN_THERAPY
 from sim.therapy.training import PROGRAMMES
 
 

@@ -17,7 +17,8 @@ from sim.theory.parameters import Parameters
 from sim.therapy.clinic import week as verbs
 from sim.therapy.clinic.states import BETWEEN, ENDED, LOST, WAITING
 from sim.therapy.clinic.week import CLINIC, Clinic
-from sim.therapy.session import IN_THERAPY, TRANSFERRED, World, meet_first
+from sim.therapy.endings import IN_THERAPY, TRANSFERRED
+from sim.therapy.session import World, meet_first
 
 
 def made(clinic: dict[str, Any] | None = None, arms: dict[str, Any] | None = None, **spec: Any) -> Scenario:

@@ -13,7 +13,7 @@ import pytest
 from numba.extending import register_jitable
 
 from sim import luck
-from sim.engine.wiring import Step, draws
+from sim.engine.wiring import draws
 from sim.measurement.instruments import dsq
 from sim.measurement.responses import Respondents
 from sim.people.state import DYAD
@@ -22,6 +22,7 @@ from sim.scenario.scenario import from_spec
 from sim.simulation.build import build
 from sim.simulation.tables import Run
 from sim.theory.parameters import PARAMETERS, Parameters
+from sim.theory.steps import Step
 from sim.therapy.course import run_course
 from sim.therapy.exchange import EXCHANGE
 from sim.therapy.session import World

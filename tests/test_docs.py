@@ -14,8 +14,8 @@ import sim
 from sim.engine.native import source
 from sim.theory.claims import claims, claims_of
 from sim.therapy.exchange import EXCHANGE
-from sim.therapy.links import SESSION_RULES
 from sim.therapy.session import SESSION
+from sim.therapy.verbs import SESSION_RULES
 from tools.docs.__main__ import BLOCKS, DOCS, WHOLE, refreshed
 from tools.docs.tables import session_wiring_table, wiring_table
 

@@ -32,7 +32,7 @@ from sim.theory.parameters import Parameters
 from sim.therapy.clinic import week as verbs
 from sim.therapy.clinic.feedback import heed_feedback
 from sim.therapy.course import Running
-from sim.therapy.session import ENDINGS
+from sim.therapy.endings import ENDINGS
 
 pytestmark = pytest.mark.usefixtures("pictures_not_drawn")
 

@@ -27,9 +27,10 @@ from sim.theory.styles import STYLES
 from sim.theory.triangle import CORNERS
 from sim.therapy import interventions
 from sim.therapy.course import Running
+from sim.therapy.endings import DROPOUT
 from sim.therapy.exchange import EXCHANGE
 from sim.therapy.interventions import Intervening, Interventions
-from sim.therapy.session import DROPOUT, SESSION, World, begin, consolidate, exchange, form_alliance, heal, meet
+from sim.therapy.session import SESSION, World, begin, consolidate, exchange, form_alliance, heal, meet
 
 PLACES = anatomy(EXCHANGE)
 LINKS = interventions.links(PLACES)

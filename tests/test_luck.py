@@ -19,10 +19,10 @@ import sim
 from sim import luck
 from sim.compiling import generated_module
 from sim.engine import native, wiring
-from sim.engine.wiring import Step
 from sim.luck import normal, person, purpose_code, uniform
 from sim.simulation import build as design
 from sim.theory import equations as eq
+from sim.theory.steps import Step
 from sim.therapy.exchange import EXCHANGE
 from sim.therapy.session import World, begin, meet
 

@@ -18,8 +18,8 @@ from sim.therapy.clinic.foresight import foreseen_distress, foreseen_matches
 from sim.therapy.clinic.matching import MATCHING, ORACLE, Seen, by_score, checked_choice, meaning, rule_names
 from sim.therapy.clinic.states import BETWEEN
 from sim.therapy.clinic.week import CLINIC, Clinic, arrive, match
+from sim.therapy.endings import IN_THERAPY, TRANSFERRED
 from sim.therapy.model import Model
-from sim.therapy.session import IN_THERAPY, TRANSFERRED
 
 
 def seen(clients: list[tuple[float, float]], therapists: list[tuple[float, float]], room: list[int], **more: Any) -> Seen:

@@ -14,14 +14,14 @@ import numpy as np
 import pytest
 
 import sim
+from sim.classroom.serving import address_of, listening
 from sim.errors import MissingExtra, ScenarioError, ServingError
 from sim.mesa.choices import MOST_PEOPLE, PAIRING, SLIDERS, Pairing, choices, made, offered, plane_of, week_in_words
 from sim.mesa.model import TherapyModel
 from sim.mesa.page import application
 from sim.scenario.reading import shipped
-from sim.serving import address_of, listening
 from sim.theory.parameters import PARAMETERS
-from sim.therapy.session import IN_THERAPY
+from sim.therapy.endings import IN_THERAPY
 from sim.version import __version__
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -31,8 +31,9 @@ from sim.simulation import build as design
 from sim.theory.parameters import Parameters
 from sim.theory.regions import ROLES
 from sim.therapy.course import run_course
+from sim.therapy.endings import ENDINGS
 from sim.therapy.exchange import EXCHANGE
-from sim.therapy.session import ENDINGS, SESSION, World, begin, exchange, meet
+from sim.therapy.session import SESSION, World, begin, exchange, meet
 from tests.benchmarks import mesa_twin
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 
 from sim import luck as addressed
+from sim.engine.living import live_a_week
 from sim.engine.native import kernel
 from sim.errors import PopulationError, ScenarioError, StateError
 from sim.luck import Luck
 from sim.measurement import instruments as ask
 from sim.measurement.responses import Respondents
-from sim.people.life import live_a_week
 from sim.people.population import draw
 from sim.people.state import DYAD, MEANS, PERSON, Columns
 from sim.runs.run import run
@@ -28,8 +28,9 @@ from sim.theory.regions import ROLES, lesion_names
 from sim.theory.styles import STYLES, ecr_score, style_name
 from sim.therapy import session as verbs
 from sim.therapy.course import run_course
+from sim.therapy.endings import DROPOUT, IMPROVED, IN_THERAPY, PLANNED
 from sim.therapy.exchange import EXCHANGE
-from sim.therapy.session import DROPOUT, IMPROVED, IN_THERAPY, PLANNED, SESSION, World, begin
+from sim.therapy.session import SESSION, World, begin
 
 
 def met(clients: int = 40, sessions: int = 20, seed: int = 5, shared_therapist: bool = False, **parameters: float) -> World:

@@ -11,8 +11,8 @@ from sim.measurement.responses import MOST_ITEMS, OCCASIONS, RATERS
 from sim.people.state import DYAD, LATENT
 from sim.theory.regions import REGIONS, ROLES
 from sim.theory.styles import STYLES
+from sim.therapy.endings import ENDINGS
 from sim.therapy.exchange import EXCHANGE
-from sim.therapy.session import ENDINGS
 
 #: Kinds of column beside plain numbers: whole numbers, and whole numbers of which some may be missing.
 WHOLE, SOME_WHOLE = "whole", "some whole"

@@ -26,10 +26,10 @@ from sim.classroom.course.scenarios import as_yaml, run_command, scenario_of, st
 from sim.classroom.course.state import State, query_of, read
 from sim.classroom.course.words import words
 from sim.classroom.lessons import FIRST, LESSONS, SETUPS, outcome
+from sim.classroom.serving import LOOPBACK, Guard
 from sim.errors import AddressError, PopulationError, ScenarioError, StateError
 from sim.export.csv import as_csv
 from sim.runs.run import run
-from sim.serving import LOOPBACK, Guard
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; font-src 'self'; "

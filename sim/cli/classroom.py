@@ -7,7 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from sim import screen, serving
+from sim import screen
+from sim.classroom import serving
 from sim.classroom.course.play import play_of
 from sim.classroom.course.state import read
 from sim.classroom.handout import handout_of

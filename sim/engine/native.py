@@ -22,12 +22,13 @@ from numba.extending import register_jitable
 from sim import luck
 from sim.compiling import compiled, generated_module
 from sim.elementary import inlined, maximum, minimum, select
-from sim.engine.wiring import Step, Wired, Wiring, bounds, trace_columns, whose_luck, wire
+from sim.engine.wiring import Wired, Wiring, bounds, trace_columns, whose_luck, wire
 from sim.errors import WiringError
 from sim.luck import purpose_code
 from sim.people.apply import arguments
 from sim.people.state import DYAD, Column
 from sim.theory.parameters import PARAMETERS
+from sim.theory.steps import Step
 
 #: Dyads computed together: so many that a loop over them pays, so few that their numbers stay in the processor's first cache.
 BLOCK = 128

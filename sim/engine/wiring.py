@@ -2,41 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any
 
 from sim.errors import WiringError
 from sim.naming import nearest
 from sim.people.apply import arguments
-from sim.people.state import DYAD, Column
+from sim.people.state import DYAD, PERSON, Column
 from sim.theory.parameters import PARAMETERS
 from sim.theory.regions import REGIONS, ROLES
+from sim.theory.steps import Draw, Step
 
-_CONTEXT = ("exchange",)  # known inside the loop without being a column
-
-
-@dataclass(frozen=True, repr=False)
-class Step:
-    """One step of an exchange: whose it is, what is computed, and which quantities it writes.
-
-    >>> from sim.theory import equations as eq
-    >>> Step("client", eq.felt, ("client_felt",)).name
-    'client.felt'
-    """
-
-    role: str  # "client" or "therapist"; unprefixed arguments mean this person's quantities
-    equation: Callable[..., Any]
-    writes: tuple[str, ...]
-
-    def __repr__(self) -> str:
-        return f"Step({self.name!r} -> {', '.join(self.writes)})"
-
-    @property
-    def name(self) -> str:
-        """``client.expression`` and the like."""
-        return f"{self.role}.{self.equation.__name__}"
+_CONTEXT = ("exchange", "planned_sessions")  # known without being a column
 
 
 @dataclass
@@ -44,7 +22,7 @@ class Wiring:
     """What the generated function needs: parameters, region strengths, draws, columns read, quantities computed."""
 
     parameters: dict[str, None] = field(default_factory=dict)
-    draws: dict[str, None] = field(default_factory=dict)
+    draws: dict[str, Draw] = field(default_factory=dict)
     read: dict[str, None] = field(default_factory=dict)
     written: dict[str, None] = field(default_factory=dict)
 
@@ -54,31 +32,59 @@ def resolve(
 ) -> str:
     """The variable that an equation's argument means in a step.
 
-    In this order: a region of this person (``acc``) or of the partner (``partner_acc``); a draw (``x_luck`` normal,
+    In this order: what the step says itself (``given``); a region of this person (``acc``) or of the partner (``partner_acc``); a
+    draw (``x_luck`` normal,
     ``x_chance`` uniform); the partner's quantity (``partner_x``); this person's quantity; a quantity of the dyad, or
     one named in full (``client_x``); this role's parameter (``client_x`` where declared); a parameter of the model.
     """
-    other = ROLES[1 - ROLES.index(step.role)]
-    whose, bare = (other, argument.removeprefix("partner_")) if argument.startswith("partner_") else (step.role, argument)
+    said = dict(step.given).get(argument)
+    if isinstance(said, Draw):
+        wiring.draws[said.name] = said
+        return said.name
+    if isinstance(said, float):
+        return repr(said)
+    if said is not None:
+        return _named(step, argument, said, wiring, parameters, columns)
+    partner = argument.startswith("partner_") and step.role in ROLES
+    whose = ROLES[1 - ROLES.index(step.role)] if partner else step.role
+    bare = argument.removeprefix("partner_") if partner else argument
     if bare in REGIONS:
         wiring.parameters[f"{whose}_{bare}"] = None
         return f"p_{whose}_{bare}"
     if argument.endswith(("_luck", "_chance")):
         name = f"{step.role}_{argument}"
-        wiring.draws[name] = None
+        wiring.draws[name] = Draw(name, whose_luck(name), "normal" if argument.endswith("_luck") else "uniform")
         return name
-    for quantity in (f"{whose}_{bare}",) if whose == other else (f"{step.role}_{argument}", argument):
-        if quantity in wiring.written or quantity in _CONTEXT:
-            return quantity
-        if quantity in columns:
-            wiring.read[quantity] = None
-            return quantity
-    for parameter in (f"{step.role}_{argument}", argument):
+    own = f"{step.role}_{argument}" if step.role else argument
+    for name in (f"{whose}_{bare}",) if partner else (own, argument):
+        if found := _quantity(name, wiring, columns):
+            return found
+    for parameter in (own, argument):
         if parameter in parameters:
             wiring.parameters[parameter] = None
             return f"p_{parameter}"
     known = [*parameters, *REGIONS, *columns, *(q.partition("_")[2] for q in columns), *wiring.written]
     raise WiringError(f"step {step.name}: nothing provides '{argument}'{nearest(argument, known)}")
+
+
+def _quantity(name: str, wiring: Wiring, columns: Mapping[str, Column]) -> str:
+    """The quantity of that name, noted as read where it comes from a column; nothing where there is none."""
+    if name in wiring.written or name in _CONTEXT:
+        return name
+    if name in columns:
+        wiring.read[name] = None
+        return name
+    return ""
+
+
+def _named(step: Step, argument: str, name: str, wiring: Wiring, parameters: Iterable[str], columns: Mapping[str, Column]) -> str:
+    """The quantity or parameter that a step names for one of its arguments."""
+    if found := _quantity(name, wiring, columns):
+        return found
+    if name in parameters:
+        wiring.parameters[name] = None
+        return f"p_{name}"
+    raise WiringError(f"step {step.name}: nothing is called '{name}', which '{argument}' is to be")
 
 
 def whose_luck(draw: str) -> str:
@@ -111,6 +117,11 @@ class Wired:
     quantities: tuple[bool, ...]
 
     @property
+    def arguments(self) -> tuple[str, ...]:
+        """Names of the equation's arguments."""
+        return arguments(self.step.equation)
+
+    @property
     def updates(self) -> bool:
         """Whether the step changes a quantity that it reads."""
         return set(self.step.writes) <= set(self.variables)
@@ -123,8 +134,6 @@ def wire(
     wiring, names = Wiring(), tuple(parameters)
     out: list[Wired] = []
     for step in steps:
-        if any(step.name == other.step.name for other in out):
-            raise WiringError(f"step {step.name} stands twice in the exchange; each step of a person needs a name of its own")
         variables = tuple(resolve(step, a, wiring, names, columns) for a in arguments(step.equation))
         known = {*wiring.written, *columns}
         out.append(Wired(step, _alias(step, out), variables, tuple(v in known for v in variables)))
@@ -144,11 +153,19 @@ def _alias(step: Step, earlier: list[Wired]) -> str:
     return alias
 
 
+def each_once(steps: tuple[Step, ...]) -> None:
+    """Raise ``WiringError`` where two steps of an exchange have one name."""
+    for n, step in enumerate(steps):
+        if any(step.name == other.name for other in steps[:n]):
+            raise WiringError(f"step {step.name} stands twice in the exchange; each step of a person needs a name of its own")
+
+
 @lru_cache(maxsize=8)
 def anatomy(
     steps: tuple[Step, ...], parameters: tuple[str, ...] = tuple(PARAMETERS), columns: tuple[Column, ...] = tuple(DYAD.values())
 ) -> Anatomy:
     """Where an experiment can reach into these steps."""
+    each_once(steps)
     wired, _ = wire(steps, parameters, {c.name: c for c in columns})
     return Anatomy(
         links=tuple(
@@ -176,4 +193,19 @@ def trace_columns(steps: tuple[Step, ...]) -> list[str]:
 
 def draws(steps: tuple[Step, ...]) -> Mapping[str, str]:
     """Every draw of an exchange: name -> whose draw it is (client or pair)."""
-    return {d: whose_luck(d) for d in wire(steps)[1].draws}
+    return {name: draw.whose for name, draw in wire(steps)[1].draws.items()}
+
+
+def read_by(steps: tuple[Step, ...], of: tuple[Step, ...], parameters: Iterable[str] = tuple(PARAMETERS),
+            columns: Mapping[str, Column] = DYAD) -> dict[Step, dict[str, str]]:  # fmt: skip
+    """What some of these steps read of the two people and their relation: step -> argument -> quantity.
+
+    Session means go by the quantity's own name. Not in it: what people bring, parameters, draws, and what a step changes itself.
+    """
+    brought = {f"{role}.{name}": column for role in ROLES for name, column in PERSON.items()}
+    wired, wiring = wire(steps, parameters, {**columns, **brought})
+    found = {}
+    for w in wired:
+        kept = {a: v for a, v in zip(w.arguments, w.variables, strict=True) if v in columns or v in wiring.written}
+        found[w.step] = {a: v.removeprefix("mean_") for a, v in kept.items() if v not in w.step.writes and "." not in v}
+    return {step: found[step] for step in of}

@@ -15,19 +15,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from sim.engine.living import live_a_week
 from sim.errors import UsageError
 from sim.luck import pair, person
 from sim.measurement import instruments as ask
 from sim.measures.intervals import mean_interval
-from sim.people.life import live_a_week
 from sim.people.state import Columns
 from sim.scenario.arms import chosen_arm
 from sim.simulation.build import build_clinic
 from sim.simulation.machine import cores
 from sim.therapy.clinic.foresight import without_questionnaires
-from sim.therapy.course import at_end, fading
+from sim.therapy.course import at_end
+from sim.therapy.endings import CENSORED, IN_THERAPY
 from sim.therapy.interventions import Intervening
-from sim.therapy.session import CENSORED, IN_THERAPY, World, meet_first
+from sim.therapy.session import World, meet_first
 
 if TYPE_CHECKING:
     from sim.scenario.scenario import Arm
@@ -178,7 +179,6 @@ def with_every_therapist(
             else:
                 at_end(w, going[w.ending[going] != IN_THERAPY], kept)
             w.therapists.data[:] = held
-        fading(w.clients, w)
         live_a_week("client", w.clients, w.client_code, w.week, w.parameters, w.luck)
     if early:
         return w.ratings.get("wai_client", np.full(len(w.dyads), np.nan)).reshape(shape), distress_0

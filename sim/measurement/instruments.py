@@ -14,11 +14,10 @@ import numpy as np
 
 from sim.compiling import compiled
 from sim.errors import StateError
-from sim.luck import Luck, absorbed, normal_at, occasion, purpose_code
+from sim.luck import absorbed, normal_at, occasion, purpose_code
 from sim.measurement.responses import Respondents, scored
 from sim.people.apply import applied
 from sim.theory import equations as eq
-from sim.theory.parameters import Parameters
 from sim.theory.styles import HIGHEST, LOWEST, STYLE_BOX
 
 
@@ -150,54 +149,6 @@ def _arguments(instrument: Instrument, response: np.ndarray, whom: Respondents, 
     )
 
 
-def true_rating(
-    instrument: Instrument, level: np.ndarray, level_typical: float, style: np.ndarray, whom: Respondents, form: str
-) -> np.ndarray:
-    """What raters would answer but for the noise of single items, in scale points; ``level`` is latent, 0..1."""
-    p = whom.parameters
-    share = applied(
-        eq.rated_share, p, level=level, level_typical=level_typical, style=style,
-        leniency=p.client_leniency if whom.rater == "client" else p.therapist_leniency,
-        noise=p.rating_session_sd * whom.normal(f"{form}_day"),
-    )  # fmt: skip
-    return instrument.level(share)
-
-
-def rated(
-    instrument: Instrument, level: np.ndarray, level_typical: float, style: np.ndarray, whom: Respondents, form: str
-) -> np.ndarray:
-    """A rating (mean response) of something about the therapy by one rater; ``level`` is latent, 0..1."""
-    return mean_response(instrument, true_rating(instrument, level, level_typical, style, whom, form), whom, form)
-
-
-def working_alliance(latent: Mapping[str, np.ndarray], style: np.ndarray, whom: Respondents) -> dict[str, np.ndarray]:
-    """WAI-SR of one rater (1-7): a score for each scale of ``latent`` (shares 0..1), filled in on one day, and ``total``.
-
-    The total is the mean of all items, where at least 80 % of them were answered.
-    """
-    form, scores, responses = f"{whom.rater}_wai", {}, []
-    for scale, level in latent.items():
-        response = true_rating(WAI_SCALE, level, whom.parameters.alliance_typical, style, whom, form)
-        if whom.item_by_item:
-            responses.append(item_responses(WAI_SCALE, response, whom, form, scale))
-            scores[scale] = scored(responses[-1])
-        else:
-            scores[scale] = mean_response(WAI_SCALE, response, whom, form, scale)
-    mean = scored(np.concatenate(responses, axis=1)) if responses else np.add.reduce(list(scores.values())) / float(len(scores))
-    return {**scores, "total": mean}
-
-
-def style_with(
-    questionnaire: str, common: np.ndarray, sd: float, who: np.ndarray, parameters: Parameters, luck: Luck
-) -> np.ndarray:
-    """How favourably raters answer one questionnaire (logit): what all their ratings have in common, and its own.
-
-    ``common`` and the result have spread ``sd``; the parameter ``response_style_shared_share`` says how much is common.
-    """
-    own = sd * luck.normal(who, f"{questionnaire}_rating_style")
-    return np.asarray(eq.partly_shared(common, own, parameters.response_style_shared_share))
-
-
 def core_om(distress: np.ndarray, whom: Respondents, form: str = "core") -> np.ndarray:
     """CORE-OM clinical score (0-40) of people with this distress (community SD); ``form``: which time it is asked."""
     p = whom.parameters
@@ -209,17 +160,6 @@ def ecr(dimension: str, share: np.ndarray, style: np.ndarray, whom: Respondents,
     """ECR score (1-7) of people whose anxiety or avoidance (``dimension``) is ``share`` (0..1); ``style`` in scale points."""
     purpose = f"ecr_{dimension}_{occasion}"
     return mean_response(ECR_SCALE, ECR_SCALE.level(share) + style, whom, f"ecr_{occasion}", dimension, purpose)
-
-
-def ecr_to_therapist(dimension: str, share: np.ndarray, style: np.ndarray, whom: Respondents) -> np.ndarray:
-    """The same of attachment to this therapist, as the client fills it in."""
-    purpose = f"{dimension}_to_therapist"
-    return mean_response(TO_THERAPIST, TO_THERAPIST.level(share) + style, whom, "to_therapist", dimension, purpose)
-
-
-def cats(scale: str, share: np.ndarray, whom: Respondents) -> np.ndarray:
-    """CATS score (1-6) on a ``scale`` of clients who answer this ``share`` of it; item noise as of the ECR."""
-    return mean_response(CATS[scale], CATS[scale].level(share), whom, "cats", scale)
 
 
 def dsq(scale: str, defences: np.ndarray, whom: Respondents) -> np.ndarray:
@@ -244,18 +184,3 @@ def relationship_questionnaire(
             fits.append(score if lowest > LOWEST else LOWEST + HIGHEST - score)
         responses[name] = mean_response(RQ_ITEM, 0.5 * (fits[0] + fits[1]), whom, "rq", name)
     return responses
-
-
-def rupture_report(ruptures: np.ndarray, open_rupture: np.ndarray, whom: Respondents) -> np.ndarray:
-    """Whether the client reports a rupture of this session (0 or 1): a direct item, not a rule on alliance drops."""
-    p = whom.parameters
-    reported = np.where(open_rupture > 0, p.client_rupture_report_prob, p.client_repaired_report_prob)
-    prob = np.where(ruptures > 0, reported, p.client_false_report_prob)
-    return np.asarray(whom.uniform("client_rupture_report") <= prob, np.float64)
-
-
-def observed_rupture(ruptures: np.ndarray, tension: np.ndarray, whom: Respondents) -> np.ndarray:
-    """Whether an observer codes a rupture in this session (0 or 1); observers also count tension that did not break."""
-    p = whom.parameters
-    prob = np.where(ruptures > 0, p.observer_rupture_report_prob, np.minimum(p.observer_tension_report_gain * tension, 1.0))
-    return np.asarray(whom.uniform("observer_rupture_report") <= prob, np.float64)

@@ -18,8 +18,8 @@ import pandas as pd
 from sim.catalogue.measures import CATALOGUE, Measure
 from sim.measures.courses import once_a_run, sessions_in_order, treated
 from sim.therapy.course import WEEKS_PER_MONTH
+from sim.therapy.endings import DROPOUT, ENDINGS, IMPROVED
 from sim.therapy.model import what_it_does
-from sim.therapy.session import DROPOUT, ENDINGS, IMPROVED
 
 if TYPE_CHECKING:
     from sim.scenario.scenario import Arm

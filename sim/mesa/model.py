@@ -36,8 +36,9 @@ from sim.theory.styles import HIGHEST, LOWEST, ecr_score, share, style_name
 from sim.therapy.clinic.states import BETWEEN, LOST, STATES, WAITING, counts
 from sim.therapy.clinic.week import Clinic
 from sim.therapy.course import Running
+from sim.therapy.endings import DROPOUT, ENDINGS, IN_THERAPY, LOST_WAITING, STILL_WAITING, UNTREATED
 from sim.therapy.model import SHIPPED, Model
-from sim.therapy.session import DROPOUT, ENDINGS, IN_THERAPY, LOST_WAITING, STILL_WAITING, UNTREATED, World
+from sim.therapy.session import World
 
 #: What every model reports, each a property of ``TherapyModel``.
 REPORTED = ("in_therapy", "mean_alliance", "mean_distress", "dropouts", "ruptures")

@@ -12,7 +12,7 @@ import sys
 import warnings
 from typing import Any
 
-from sim import serving
+from sim.classroom import serving
 from sim.errors import MissingExtra
 from sim.version import __version__
 

@@ -18,7 +18,6 @@ from sim.errors import PopulationError
 from sim.luck import Luck, absorbed, normal_at, occasion, purpose_code, uniform_at
 from sim.people.apply import applied
 from sim.people.attachment import Attachment
-from sim.people.life import keep_own_parts
 from sim.people.quantiles import beta_quantiles
 from sim.people.state import PERSON, Columns
 from sim.theory import equations as eq
@@ -82,7 +81,8 @@ def _candidates(  # type: ignore[no-untyped-def]
 ):  # fmt: skip
     """For each person the first candidate who fits.
 
-    ``out`` rows: anxiety, avoidance (ECR 1-7), immature, neurotic, distress, set point, attempts (-1: nobody fits).
+    ``out`` rows: anxiety, avoidance (ECR 1-7), immature, neurotic, distress, set point, attempts (-1: nobody fits), of immature
+    and neurotic what is the person's own, distress that attachment and defences lead one to expect.
     """
     (immature_a, immature_v, neurotic_a, distress_a, distress_v, distress_i, distress_n) = paths
     (immature_noise, neurotic_noise, set_noise, state_noise) = noise
@@ -103,8 +103,10 @@ def _candidates(  # type: ignore[no-untyped-def]
             else:
                 a, v = anxiety[0], avoidance[0]
             za, zv = (a - means[0]) / sds[0], (v - means[1]) / sds[1]
-            immature = eq.defence(za, zv, immature_a, immature_v, immature_noise * normal_at(absorbed(here, purposes[2]), zero))
-            neurotic = eq.defence(za, zv, neurotic_a, 0.0, neurotic_noise * normal_at(absorbed(here, purposes[3]), zero))
+            immature_own = immature_noise * normal_at(absorbed(here, purposes[2]), zero)
+            neurotic_own = neurotic_noise * normal_at(absorbed(here, purposes[3]), zero)
+            immature = eq.defence(za, zv, immature_a, immature_v, immature_own)
+            neurotic = eq.defence(za, zv, neurotic_a, 0.0, neurotic_own)
             expected = eq.expected_distress(za, zv, immature, neurotic, distress_a, distress_v, distress_i, distress_n)
             set_point = expected + set_noise * normal_at(absorbed(here, purposes[4]), zero)
             distress = set_point + state_noise * normal_at(absorbed(here, purposes[5]), zero)
@@ -115,6 +117,7 @@ def _candidates(  # type: ignore[no-untyped-def]
                 distress, set_point = fixed_distress, fixed_distress
             out[0, i], out[1, i], out[2, i], out[3, i] = a, v, immature, neurotic
             out[4, i], out[5, i], out[6, i] = distress, set_point, attempt
+            out[7, i], out[8, i], out[9, i] = immature_own, neurotic_own, expected
             break
         if out[6, i] < 0.0:
             return  # nobody fits: no need to try the others
@@ -172,7 +175,7 @@ def draw(role: str, wanted: Attachment, code: np.ndarray, p: Parameters, luck: L
         [_quantiles(wanted.kind, own[0], own[1], f"{role} anxiety"), _quantiles(wanted.kind, own[2], own[3], f"{role} avoidance")]
     )
     paths, noise = _distress_paths(p)
-    out = np.empty((7, code.size))
+    out = np.empty((10, code.size))
     compiled(_candidates)(
         code,
         np.uint64(luck.seed),
@@ -203,7 +206,8 @@ def draw(role: str, wanted: Attachment, code: np.ndarray, p: Parameters, luck: L
     people["immature"], people["neurotic"] = out[2], out[3]
     people.keep_within("distress", out[4])
     people.keep_within("distress_set_point", out[5])
-    keep_own_parts(people, p)
+    people["immature_own"], people["neurotic_own"] = out[7], out[8]
+    people["distress_own"] = people.distress_set_point - out[9]
     _give_anchors(role, people, wanted, code, p, luck)
     people["skill"] = np.clip(p.of(role, "skill_mean") + p.of(role, "skill_sd") * luck.normal(code, "skill"), 0.02, 0.98)
     for column, sd, address in (  # addresses of draws keep their names for good

@@ -33,6 +33,7 @@ class Column:
     high: float
     unit: str
     meaning: str
+    kept: bool = False  # whether every step that writes it keeps it within its range
 
 
 def _columns(rows: Iterable[Sequence[Any]]) -> dict[str, Column]:
@@ -45,10 +46,10 @@ _INF = float("inf")
 PERSON = _columns([
     ("anxiety_anchor", 0.45, 0, 1, "proportion", "early anchor of attachment anxiety"),
     ("avoidance_anchor", 0.36, 0, 1, "proportion", "early anchor of attachment avoidance"),
-    ("anxiety", 0.45, 0, 1, "proportion", "general model (prototype): attachment anxiety"),
-    ("avoidance", 0.36, 0, 1, "proportion", "general model (prototype): attachment avoidance"),
-    ("distress", 0, -6, 8, "community SD", "psychological distress"),
-    ("distress_set_point", 0, -6, 8, "community SD", "distress to which this person returns"),
+    ("anxiety", 0.45, 0, 1, "proportion", "general model (prototype): attachment anxiety", True),
+    ("avoidance", 0.36, 0, 1, "proportion", "general model (prototype): attachment avoidance", True),
+    ("distress", 0, -6, 8, "community SD", "psychological distress", True),
+    ("distress_set_point", 0, -6, 8, "community SD", "distress to which this person returns", True),
     ("immature", 0, -1000, 1000, "SD", "immature defences"),
     ("neurotic", 0, -1000, 1000, "SD", "neurotic defences"),
     ("immature_own", 0, -1000, 1000, "SD", "immature defences, the part that is not attachment"),
@@ -56,7 +57,7 @@ PERSON = _columns([
     ("distress_own", 0, -1000, 1000, "community SD", "set point of distress, the part that is neither attachment nor defences"),
     ("skill", 0.5, 0, 1, "proportion", "capacity to mentalise when calm"),
     ("warmth_trait", 0, -6, 6, "logit", "warmth beyond attachment"),
-    ("regulation", 0.35, 0, 1, "proportion", "trained prefrontal regulation (affect regulation of K21)"),
+    ("regulation", 0.35, 0, 1, "proportion", "trained prefrontal regulation (affect regulation of K21)", True),
     ("fatigue", 0, 0, 1, "proportion", "tiredness from work"),
     ("repair_skill", 0, -6, 6, "logit", "trained readiness to repair ruptures; 0 = untrained"),
     ("treatment_gain", 0, -6, 6, "proportion; therapists: log", "what this person makes of the same treatment"),

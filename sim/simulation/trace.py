@@ -13,8 +13,8 @@ from sim.scenario.scenario import Scenario
 from sim.simulation import build
 from sim.simulation.tasks import Task, simulated_part
 from sim.simulation.tidy import frame
+from sim.therapy.endings import ENDINGS
 from sim.therapy.model import SHIPPED, Model
-from sim.therapy.session import ENDINGS
 
 
 def _numbered_on(part: dict[str, dict[str, Any]]) -> None:

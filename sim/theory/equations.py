@@ -520,6 +520,18 @@ def moved_share(share, step):
     return share + minimum(maximum(step, -0.25), 0.25) * 4.0 * share * (1.0 - share)
 
 
+# ------------------------------------------------------------------------------------------------------ coming in
+
+
+@inlined
+def calm(limbic, arousal_typical):
+    """Arousal with which a person comes in: the typical one, as far as the limbic system is intact: min(limbic, 1)*L_typ.
+
+    Limit: 0 without the limbic system [K16]. Status: assumption.
+    """
+    return arousal_typical * minimum(limbic, 1.0)
+
+
 # --------------------------------------------------------------------------------------------------- session end
 
 
@@ -578,6 +590,33 @@ def secured(attachment, alliance, plasticity, alliance_security_rate, alliance_t
     Status: assumption.
     """
     return moved_share(attachment, -plasticity * alliance_security_rate * (alliance - alliance_typical))
+
+
+@inlined
+def carried_back(attachment_gap, plasticity, session_carry_rate):
+    """What attachment to this partner gives way to the general model between two sessions: min(plasticity*r, 1)*gap.
+
+    Limit: nothing without plasticity. Expectations of people in general colour this one again [K13, K22]. Status: assumption.
+    """
+    return minimum(plasticity * session_carry_rate, 1.0) * attachment_gap
+
+
+@inlined
+def generalised(attachment_gap, plasticity, prototype_learning_rate):
+    """What the general model learns of attachment to this partner after a session: plasticity*r*gap.
+
+    Limit: nothing without plasticity. Security with one person slowly becomes security [K15, K22]. Status: assumption.
+    """
+    return plasticity * prototype_learning_rate * attachment_gap
+
+
+@inlined
+def taking_part(mean_perceived, perceived_typical, capability_typical):
+    """How the client takes part, as the therapist meets it, on the scale of capability: c_typ + p - p_typ.
+
+    Limit: the typical capability for the typical collaboration. Status: assumption.
+    """
+    return capability_typical + mean_perceived - perceived_typical
 
 
 @inlined
@@ -665,6 +704,16 @@ def dropout_probability(alliance, engagement, open_rupture, avoidance, session, 
                     - dropout_engagement_gain * (engagement - engagement_typical)
                     + dropout_rupture_gain * open_rupture + dropout_avoidance_gain * (avoidance - avoidance_typical)
                     + dropout_early_gain * exp(-(session - 1.0) / dropout_early_fade))
+
+
+@inlined
+def well_enough(distress, session, good_enough_chance, good_enough_distress, good_enough_sessions, good_enough_prob):
+    """Whether the client ends because they are well enough (1 or 0): distress low, sessions enough, and a draw within p.
+
+    Limit: never for p = 0. Clients leave when they have what they came for (the good-enough level). Status: assumption.
+    """
+    there = (distress < good_enough_distress) & (session >= good_enough_sessions) & (good_enough_chance <= good_enough_prob)
+    return select(there, 1.0, 0.0)
 
 
 # ------------------------------------------------------------------------------------------------ a service
@@ -806,7 +855,62 @@ def prototype_drift(prototype, anchor, prototype_luck, distress, population_mean
     return minimum(maximum(moved, 0.0), 1.0)
 
 
+@inlined
+def faded(regulation, plasticity, regulation_week_keep):
+    """Trained regulation after a week without training: W*(1 - plasticity*(1 - keep)), at least 0.
+
+    Limit: unchanged without plasticity, or for keep = 1. Training stays, and fades [K16]. Status: assumption.
+    """
+    return maximum(regulation * (1.0 - plasticity * (1.0 - regulation_week_keep)), 0.0)
+
+
+@inlined
+def shaken(attachment, moves, event_luck, plasticity, life_event_sd):
+    """Attachment (a proportion) after a week in which a life event may have moved it, either way.
+
+    moved_share(x, plasticity*sd*z) where one moves it, else x. Limit: unchanged without events or plasticity. Attachment can
+    change at any age [K15]. Status: assumption.
+    """
+    return select(moves > 0.0, moved_share(attachment, plasticity * life_event_sd * event_luck), attachment)
+
+
 # ----------------------------------------------------------------------------------------------- questionnaires
+
+
+@inlined
+def response_style(common, response_style_sd, own_luck, response_style_shared_share):
+    """How favourably a rater answers one questionnaire (logit): sqrt(s)*common + sqrt(1 - s)*sd*z.
+
+    common: what all ratings of this person have in common, of the same spread. Limit: the common part for s = 1. Status:
+    assumption.
+    """
+    return partly_shared(common, response_style_sd * own_luck, response_style_shared_share)
+
+
+@inlined
+def reported_rupture(withdrawals, confrontations, open_rupture, report_chance, client_rupture_report_prob,
+                     client_repaired_report_prob, client_false_report_prob):
+    """Whether the client reports a rupture of this session (1 or 0): a direct item, not a rule on alliance drops.
+
+    A draw against the probability of an unrepaired rupture, a repaired one, or none (safran_reviews). Limit: never for
+    probabilities of 0. Status: assumption (sizes).
+    """
+    report_prob = select(withdrawals + confrontations > 0.0,
+                  select(open_rupture > 0.0, client_rupture_report_prob, client_repaired_report_prob), client_false_report_prob)
+    return select(report_chance <= report_prob, 1.0, 0.0)
+
+
+@inlined
+def observed_rupture(withdrawals, confrontations, tension, report_chance, observer_rupture_report_prob,
+                     observer_tension_report_gain):
+    """Whether an observer codes a rupture in this session (1 or 0); observers also count tension that did not break.
+
+    A draw against p where one happened, else min(g*T, 1) (safran_reviews). Limit: never without rupture and tension.
+    Status: assumption (sizes).
+    """
+    strain = minimum(observer_tension_report_gain * tension, 1.0)
+    report_prob = select(withdrawals + confrontations > 0.0, observer_rupture_report_prob, strain)
+    return select(report_chance <= report_prob, 1.0, 0.0)
 
 
 @inlined

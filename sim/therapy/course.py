@@ -9,26 +9,17 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from sim.engine.living import live_a_week
 from sim.errors import WiringError
 from sim.measurement import instruments as ask
 from sim.measurement.responses import Occasion, item_table
-from sim.people.life import live_a_week
 from sim.people.state import DYAD, LATENT, REGION_COLUMNS, Columns, check_range
 from sim.theory.regions import ROLES
 from sim.theory.styles import ecr_score
+from sim.therapy.endings import CENSORED, DROPOUT, IN_THERAPY, UNTREATED
 from sim.therapy.interventions import without
-from sim.therapy.links import SESSION_RULES
-from sim.therapy.session import (
-    CENSORED,
-    DROPOUT,
-    IN_THERAPY,
-    SESSION,
-    UNTREATED,
-    Verb,
-    World,
-    begin,
-    traced_quantities,
-)
+from sim.therapy.session import SESSION, Verb, World, begin, traced_quantities
+from sim.therapy.verbs import SESSION_RULES
 
 WEEKS_PER_MONTH = 4  # a "month" of the tables is four weeks
 
@@ -140,7 +131,6 @@ def run_course(world: World, weeks: int, session: tuple[Verb, ...] = SESSION) ->
 def life_goes_on(world: World) -> None:
     """A week of life for everybody of a world, in therapy or not."""
     for (role, people, _), code in zip(world.sides, (world.client_code, world.therapist_code), strict=True):
-        fading(people, world)
         live_a_week(role, people, code, world.week, world.parameters, world.luck)
 
 
@@ -154,12 +144,6 @@ def joined(parts: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
     table = {name: np.concatenate([p.get(name, np.full(p["row"].size, np.nan)) for p in parts]) for name in names}
     order = np.argsort(table["row"], kind="stable")
     return {name: values[order] for name, values in table.items()}
-
-
-def fading(people: Columns, world: World) -> None:
-    """Trained regulation fades a little in a week [K16]. Writes ``regulation``."""
-    keep = 1.0 - world.parameters.plasticity * (1.0 - world.parameters.regulation_week_keep)
-    people["regulation"] = np.maximum(people.regulation * keep, 0.0)
 
 
 def session_rows(world: World, rows: np.ndarray) -> dict[str, np.ndarray]:

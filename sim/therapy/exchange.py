@@ -12,8 +12,8 @@ from collections.abc import Callable
 from typing import Any
 
 from sim.elementary import inlined, select
-from sim.engine.wiring import Step
 from sim.theory import equations as eq
+from sim.theory.steps import Step
 
 
 def client(equation: Callable[..., Any], *writes: str) -> Step:

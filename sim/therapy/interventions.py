@@ -25,14 +25,15 @@ from typing import Any
 
 import numpy as np
 
-from sim.engine.wiring import Anatomy, Step, anatomy, bounds
+from sim.engine.wiring import Anatomy, anatomy, bounds
 from sim.errors import InterventionError
 from sim.naming import nearest
 from sim.people.state import DYAD, Columns
 from sim.theory.parameters import PARAMETERS, Parameters
+from sim.theory.steps import Step
 from sim.theory.triangle import CORNERS
 from sim.therapy.exchange import EXCHANGE
-from sim.therapy.links import RULES, SESSION_LINKS, SESSION_RULES
+from sim.therapy.verbs import RULES, SESSION_LINKS, SESSION_RULES
 
 #: Verbs of a session that can be switched off: all that change people, not who leaves.
 VERBS = tuple(verb for verb in RULES if verb != "leave")

@@ -14,11 +14,12 @@ from dataclasses import dataclass, field, replace
 from types import CodeType
 from typing import Any
 
-from sim.engine.wiring import Step, anatomy, trace_columns
+from sim.engine.wiring import anatomy, trace_columns
 from sim.errors import ParameterError, WiringError
 from sim.naming import nearest
 from sim.people.state import DYAD, Column
 from sim.theory.parameters import PARAMETERS, Parameter, checked
+from sim.theory.steps import Step
 from sim.therapy.exchange import EXCHANGE
 from sim.therapy.session import SESSION, Verb
 

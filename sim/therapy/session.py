@@ -1,36 +1,34 @@
 """One session, for everybody who meets this week: the tuple ``SESSION`` is the order of verbs.
 
-A verb reads columns, calls equations, and writes only the columns that its docstring names. Equations return
-values; verbs compare them with random draws. ``rows`` are the dyads that meet.
+A verb is declared as steps (``therapy/verbs.py``) and writes only the columns that its description names; the exchanges are a
+verb of their own. ``rows`` are the dyads that meet.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from sim.engine.native import kernel
-from sim.engine.wiring import Step, trace_columns
+from sim.engine.wiring import trace_columns
 from sim.errors import StateError
 from sim.luck import Luck
-from sim.measurement import instruments as ask
+from sim.measurement.asked import Ask, filled_in
 from sim.measurement.responses import Occasion, Respondents, may_be_missing
 from sim.people.apply import applied
-from sim.people.state import Columns
+from sim.people.state import PERSON, Column, Columns
 from sim.theory import equations as eq
 from sim.theory.parameters import Parameters
-from sim.theory.regions import intact
+from sim.theory.regions import ROLES, intact
+from sim.theory.steps import Draw, Step
 from sim.theory.styles import share
 from sim.therapy.exchange import EXCHANGE
 from sim.therapy.interventions import Intervening
-from sim.therapy.links import RULES, SessionRule
-
-#: How a course can end. "in therapy" never reaches a table: it becomes "censored".
-ENDINGS = ("in therapy", "planned", "improved", "dropout", "censored", "untreated", "transferred", "lost_waiting", "waiting")
-IN_THERAPY, PLANNED, IMPROVED, DROPOUT, CENSORED, UNTREATED, TRANSFERRED, LOST_WAITING, STILL_WAITING = range(len(ENDINGS))
+from sim.therapy.verbs import VERBS, consolidate, form_alliance, heal, leave, meet, rate_alliance, rate_distress
 
 
 @dataclass
@@ -108,26 +106,91 @@ class World:
         if self.intervention is not None and self.baseline is not None:
             self.intervention.clamp_columns(self.dyads, self.baseline.dyads, rows, column)
 
-    def quantity(self, name: str, rows: np.ndarray) -> np.ndarray:
-        """A dyad column, or what is made of several: progress, and how the client takes part as a measure of capability."""
-        d, p = self.dyads, self.parameters
-        if name == "progress":
-            return d.distress_intake[rows] - d.client_distress[rows]
-        if name == "taking_part":
-            return p.capability_typical + d.mean_therapist_perceived[rows] - p.therapist_perceived_typical
-        return d[name][rows]
+    @cached_property
+    def known(self) -> dict[str, float]:
+        """Parameters, and how much of each person's regions is intact, by name."""
+        return {**self.parameters, **self.strengths}
 
-    def computed(self, rule: SessionRule, rows: np.ndarray, **given: Any) -> Any:
-        """The value of a rule's equation for the dyads ``rows``."""
-        carried = {argument: self.quantity(name, rows) for argument, name in rule.columns.items()}
-        return self.applied(rule.equation, rows, rule.whose, **carried, **given)
+    def meeting(self, rows: np.ndarray, verb: str) -> Meeting:
+        """The dyads ``rows`` as a verb finds them this week."""
+        return Meeting(self, rows, verb)
 
-    def follow(self, rule: SessionRule, rows: np.ndarray) -> None:
-        """Write what a rule's equation gives, or move what is there toward it."""
-        (column,), value = rule.writes, self.computed(rule, rows)
-        for rate in rule.rates:
-            value = eq.toward(self.dyads[column][rows], value, self.parameters[rate])
-        self.write(column, rows, value)
+
+#: Every score of a questionnaire that a verb writes.
+RATINGS = tuple(name for verb in VERBS for step in verb.steps for name in step.writes if name.startswith("rating."))
+_ANYTHING = Column("", float("nan"), float("-inf"), float("inf"), "", "")
+_BROUGHT = {f"{role}.{name}": column for role in ROLES for name, column in PERSON.items()}
+
+
+class Meeting:
+    """Dyads who meet this week, as the plain engine walks on them (``engine.plain.Ground``)."""
+
+    def __init__(self, world: World, rows: np.ndarray, verb: str) -> None:
+        self.world, self.rows, self.verb = world, rows, verb
+        self.columns = {**world.dyads.declared, **_BROUGHT, **dict.fromkeys((*RATINGS, "ending"), _ANYTHING)}
+        self.parameters = world.known
+        self.who = {"client": world.client_of[rows], "therapist": world.therapist_of[rows]}
+
+    def _people(self, name: str) -> tuple[Columns, str, np.ndarray]:
+        """The table, the column and the rows that ``client.x`` or ``therapist.x`` means."""
+        role, _, column = name.partition(".")
+        return self.world.clients if role == "client" else self.world.therapists, column, self.who[role]
+
+    def read(self, name: str) -> np.ndarray:
+        """A quantity of the two, or of either."""
+        if name == "planned_sessions":
+            return self.world.planned_sessions[self.rows]
+        if "." not in name:
+            return self.world.dyads[name][self.rows]
+        table, column, who = self._people(name)
+        return table[column][who]
+
+    def write(self, name: str, values: Any) -> None:
+        """Set a quantity of the two, a rating of this week, or how the course goes on."""
+        if name == "ending":
+            self.world.ending[self.rows] = values
+        elif name.startswith("rating."):
+            self.world.rate(name.removeprefix("rating."), self.rows, values)
+        else:
+            self.world.write(name, self.rows, values)
+
+    def add(self, name: str, values: Any) -> None:
+        """Add to a quantity; a therapist may have met several clients."""
+        if "." not in name:
+            self.write(name, self.read(name) + values)
+            return
+        table, column, who = self._people(name)
+        np.add.at(table[column], who, values)
+        if table.declared[column].kept:
+            table.keep_within(column, table[column])
+
+    def draw(self, draw: Draw) -> np.ndarray:
+        """Random numbers of the client, the therapist or the two."""
+        w = self.world
+        codes = {"client": w.client_code, "therapist": w.therapist_code}
+        code = w.pair_code[self.rows] if draw.whose == "pair" else codes[draw.whose][self.who[draw.whose]]
+        drawn = w.luck.normal if draw.kind == "normal" else w.luck.uniform
+        return np.asarray(drawn(code, draw.purpose, 0 if draw.once else w.week))
+
+    def seen(self, step: Step) -> Mapping[str, float]:
+        """What the step's equation sees where links are cut."""
+        intervention = self.world.intervention
+        return {} if intervention is None else intervention.seen(step.role, step.equation.__name__)
+
+    @cached_property
+    def occasion(self) -> Occasion | None:
+        """The session, where every response is kept; before it begins it is the one that they come to."""
+        w = self.world
+        number = w.dyads.session[self.rows] + (self.verb == "rate_distress")
+        return w.occasion("session", self.who["client"], self.who["therapist"], number)
+
+    def ask(self, what: Ask, read: Callable[[str], Any]) -> None:
+        """Have a questionnaire filled in: ratings by others than the client belong to the two."""
+        w = self.world
+        code = w.client_code[self.who["client"]] if what.rater == "client" else w.pair_code[self.rows]
+        whom = Respondents(code, w.week, w.parameters, w.luck, what.rater, self.occasion)
+        for name, scores in filled_in(what, read, whom).items():
+            self.write(name, scores)
 
 
 #: What of a course a client brings along, in part, to the next therapist.
@@ -136,7 +199,7 @@ HANDED_OVER = ("client_anxiety", "client_avoidance", "client_trust", "client_tas
 
 def calm(world: World, role: str) -> float:
     """Arousal with which a person comes in: the typical one, as far as the limbic system is intact."""
-    return world.parameters.of(role, "arousal_typical") * min(world.strengths[f"{role}_limbic"], 1.0)
+    return float(eq.calm(world.strengths[f"{role}_limbic"], world.parameters.of(role, "arousal_typical")))
 
 
 def begin(world: World) -> None:
@@ -195,26 +258,6 @@ def meet_first(world: World, rows: np.ndarray, carried: Mapping[str, np.ndarray]
     d["distress_intake"][rows] = world.clients.distress[world.client_of[rows]]
 
 
-def rate_distress(world: World, rows: np.ndarray) -> None:
-    """The client fills in the CORE-OM before the session. Writes the rating ``distress``."""
-    who = world.client_of[rows]
-    at = world.occasion("session", who, world.therapist_of[rows], world.dyads.session[rows] + 1)  # the one that they come to
-    world.rate("distress", rows, ask.core_om(world.clients.distress[who], world.asked("client", who, at)))
-
-
-def meet(world: World, rows: np.ndarray) -> None:
-    """Both people come in as they are today. Writes what each brings, and clears what counts one session."""
-    d = world.dyads
-    for role, people, of in world.sides:
-        for name in ("distress", "skill", "warmth_trait", "regulation", "fatigue", "repair_skill", "adaptation"):
-            d[f"{role}_{name}"][rows] = people[name][of[rows]]
-        d[f"{role}_arousal"][rows] = calm(world, role)
-        d[f"{role}_perceived"][rows] = d[f"{role}_perceived_mean"][rows]
-    d.session[rows] += 1.0
-    for name in ("withdrawals", "confrontations", "repairs"):
-        d[name][rows] = 0.0
-
-
 def exchange(world: World, rows: np.ndarray) -> None:
     """The exchanges of this session (``EXCHANGE``, compiled). Writes what its steps write, and the session means.
 
@@ -246,125 +289,7 @@ def exchange(world: World, rows: np.ndarray) -> None:
         )
 
 
-def form_alliance(world: World, rows: np.ndarray) -> None:
-    """Bond, task and goal follow what the session was like, for both people [K4, K11, K18].
-
-    Writes trust, bond, capability, task, goal and alliance of both, and the client's engagement.
-    """
-    for rule in RULES["form_alliance"]:
-        world.follow(rule, rows)
-
-
-def heal(world: World, rows: np.ndarray) -> None:
-    """Distress falls through alliance, engagement and words [K25, K20]; a rupture left unrepaired adds to it.
-
-    Writes the client's distress, set point, own part.
-    """
-    who = world.client_of[rows]
-    gain, partner_gain = world.clients.treatment_gain[who], world.therapists.treatment_gain[world.therapist_of[rows]]
-    healing, rupture_distress = (
-        world.computed(rule, rows, treatment_gain=gain, partner_treatment_gain=partner_gain) for rule in RULES["heal"]
-    )
-    lost = healing - rupture_distress
-    world.clients.keep_within("distress", world.clients.distress[who] - lost, who)
-    lasting = world.parameters.healing_lasting_share * lost
-    world.clients.distress_own[who] -= lasting
-    world.clients.keep_within("distress_set_point", world.clients.distress_set_point[who] - lasting, who)
-
-
-def consolidate(world: World, rows: np.ndarray) -> None:
-    """Between sessions the alliance works on attachment to this person, this and the general model pull on each other,
-    and training stays, and fades [K15, K16, K22, K23].
-
-    Writes both people's general model and regulation, and their attachment to each other.
-    """
-    d, p = world.dyads, world.parameters
-    for (role, people, of), secured in zip(world.sides, RULES["consolidate"], strict=True):
-        who = of[rows]
-        for name in ("anxiety", "avoidance"):
-            bond, general = d[f"{role}_{name}"], people[name]
-            bond[rows] = world.computed(secured, rows, attachment=bond[rows])
-            gap = bond[rows] - general[who]
-            bond[rows] -= min(p.plasticity * p.session_carry_rate, 1.0) * gap
-            # Added up, since a therapist may have met several clients.
-            np.add.at(general, who, p.plasticity * p.prototype_learning_rate * gap)
-            np.clip(general, 0.0, 1.0, out=general)
-        trained = d[f"{role}_regulation"][rows] - people.regulation[who]
-        np.add.at(people.regulation, who, trained)
-        np.clip(people.regulation, 0.0, 1.0, out=people.regulation)
-
-
-def rate_alliance(world: World, rows: np.ndarray) -> None:
-    """Both fill in the WAI after the session, rate empathy, and report ruptures; an observer does too. The client also says
-    how attached to the therapist they are.
-
-    Writes the ratings ``wai_*``, ``empathy_*``, ``*_to_therapist``, ``cats_*`` and ``ruptures_*_reported``.
-    """
-    d, p, luck = world.dyads, world.parameters, world.luck
-    who, of = world.client_of[rows], world.therapist_of[rows]
-    client = world.asked("client", who, world.occasion("session", who, of, d.session[rows]))
-    therapist = replace(client, rater="therapist", code=world.pair_code[rows])
-    observer = replace(therapist, rater="observer")
-    raters = {  # whose style it is, and what all their ratings have in common
-        "client": (client.code, world.clients.response_style[who]),
-        "therapist": (world.therapist_code[of], world.therapists.response_style[of]),
-        "observer": (observer.code, p.observer_response_style_sd * luck.normal(observer.code, "observer_rating_style")),
-    }
-
-    def style(rater: str, questionnaire: str) -> np.ndarray:
-        code, common = raters[rater]
-        return ask.style_with(questionnaire, common, p.of(rater, "response_style_sd"), code, p, luck)
-
-    for whom in (client, therapist):
-        latent = {scale: d[f"{whom.rater}_{scale}"][rows] for scale in ask.WAI_SCALE.scales}
-        found = ask.working_alliance(latent, style(whom.rater, "wai"), whom)
-        for scale in latent:
-            world.rate(f"wai_{whom.rater}_{scale}", rows, found[scale])
-        world.rate(f"wai_{whom.rater}", rows, found["total"])
-    therapist_level = 0.5 * (d.mean_therapist_perceived[rows] + d.mean_therapist_warmth[rows])
-    for whom, level, typical in (
-        (client, d.mean_client_perceived[rows], p.client_perceived_typical),
-        (therapist, therapist_level, 0.5 * (p.therapist_perceived_typical + p.warmth_typical)),
-        (observer, d.mean_therapist_response[rows], p.client_perceived_typical),
-    ):
-        form = f"{whom.rater}_empathy"
-        score = ask.rated(ask.EMPATHY, level, typical, style(whom.rater, "empathy"), whom, form)
-        world.rate(f"empathy_{whom.rater}", rows, score)
-    for name in ("anxiety", "avoidance"):
-        of_ecr = world.clients[f"ecr_response_style_{name}"][who]
-        world.rate(f"{name}_to_therapist", rows, ask.ecr_to_therapist(name, d[f"client_{name}"][rows], of_ecr, client))
-    cats_style = style("client", "cats")  # not in preoccupied: longing for contact is neither praise nor complaint
-    for scale, proportion in (
-        ("secure", applied(eq.cats_secure_share, p, "client", d, rows, style=cats_style)),
-        ("avoidant", applied(eq.cats_avoidant_share, p, "client", d, rows, style=cats_style)),
-        ("preoccupied", applied(eq.cats_preoccupied_share, p, "client", d, rows, bid=d.mean_client_bid[rows])),
-    ):
-        world.rate(f"cats_{scale}", rows, ask.cats(scale, proportion, client))
-    ruptures = d.withdrawals[rows] + d.confrontations[rows]
-    world.rate("ruptures_client_reported", rows, ask.rupture_report(ruptures, d.open_rupture[rows], client))
-    world.rate("ruptures_observer_reported", rows, ask.observed_rupture(ruptures, d.client_tension[rows], observer))
-
-
-def leave(world: World, rows: np.ndarray) -> None:
-    """Some do not come back, some are well enough, some have come to the planned end [K4, K18, A7].
-
-    Writes ``dropout_risk`` and the ending.
-    """
-    d, p = world.dyads, world.parameters
-    for rule in RULES["leave"]:
-        world.follow(rule, rows)
-    client = world.client_code[world.client_of[rows]]
-    drops = world.luck.uniform(client, "dropout", world.week) <= d.dropout_risk[rows]
-    well = (
-        (world.clients.distress[world.client_of[rows]] < p.good_enough_distress)
-        & (d.session[rows] >= p.good_enough_sessions)
-        & (world.luck.uniform(client, "good_enough", world.week) <= p.good_enough_prob)
-    )
-    done = d.session[rows] >= world.planned_sessions[rows]
-    world.ending[rows] = np.where(done, PLANNED, np.where(drops, DROPOUT, np.where(well, IMPROVED, IN_THERAPY)))
-
-
-Verb = Callable[[World, np.ndarray], None]
+Verb = Callable[[World, np.ndarray], None]  # declared as steps (``verbs.Verb``), or any function of a world and rows
 
 #: One session, in order.
 SESSION: tuple[Verb, ...] = (rate_distress, meet, exchange, form_alliance, heal, consolidate, rate_alliance, leave)

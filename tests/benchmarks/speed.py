@@ -31,12 +31,12 @@ import numpy as np
 
 from sim.compiling import generated_module
 from sim.engine import native
-from sim.people.life import live_a_week
+from sim.engine.living import live_a_week
 from sim.scenario.scenario import from_spec
 from sim.simulation import build as design
-from sim.therapy.course import fading
+from sim.therapy.endings import IN_THERAPY
 from sim.therapy.exchange import EXCHANGE
-from sim.therapy.session import IN_THERAPY, SESSION, World, begin, meet
+from sim.therapy.session import SESSION, World, begin, meet
 
 ROOT = Path(__file__).resolve().parents[2]
 #: The verbs that only ask questions; the twin has none of them.
@@ -96,7 +96,6 @@ def core_weeks(dyads: int, weeks: int) -> tuple[float, int, float]:
                 ("client", world.clients, world.client_code),
                 ("therapist", world.therapists, world.therapist_code),
             ):
-                fading(people, world)
                 live_a_week(role, people, code, week, world.parameters, world.luck)
 
     return seconds(live), held, inside

@@ -24,7 +24,7 @@ ORDER = (
     "cli",
 )  # fmt: skip
 #: Files of the top folder that everything may import; the others there are faces, above everything.
-GROUND = ("version", "errors", "naming", "files", "compiling", "luck", "serving", "screen")
+GROUND = ("version", "errors", "naming", "files", "elementary", "compiling", "luck", "screen")
 
 
 @dataclass(frozen=True)

@@ -22,9 +22,9 @@ from sim.theory.claims import claims, claims_of, public_equations
 from sim.theory.parameters import PARAMETERS
 from sim.theory.regions import CONTAINS, REGIONS
 from sim.therapy.exchange import EXCHANGE
-from sim.therapy.links import RULES
 from sim.therapy.policies import POLICIES
 from sim.therapy.session import SESSION
+from sim.therapy.verbs import READS, RULES
 from tools.docs.markdown import table
 from tools.docs.stationary import exchanges_of
 
@@ -117,17 +117,17 @@ def session_wiring_table() -> str:
     """What every equation of the session's verbs reads, which numbers it takes and what it writes, in the order of applying."""
     rows, names = [], [verb.__name__ for verb in SESSION]
     for verb, rule in ((verb, rule) for verb, rules in RULES.items() for rule in rules):
-        reads, parameters = [], []
+        reads, parameters, given = [], [], dict(rule.given)
         for argument in arguments(rule.equation):
-            if argument in rule.reads:
-                reads.append(rule.reads[argument])
-            elif f"{rule.whose}_{argument}" in PARAMETERS or argument in PARAMETERS:
-                parameters.append(f"{rule.whose}_{argument}" if f"{rule.whose}_{argument}" in PARAMETERS else argument)
+            named = [name for name in (given.get(argument), f"{rule.role}_{argument}", argument) if name in PARAMETERS]
+            if argument in READS[rule]:
+                reads.append(READS[rule][argument])
+            elif named:
+                parameters.append(named[0])
             else:
-                reads += rule.writes  # what it changes, one after the other
-        rows.append(
-            (names.index(verb) + 1, f"`{verb}`", f"`{rule.name}`", *map(_names, (reads, parameters, rule.writes, rule.rates)))
-        )
+                reads.append(str(given.get(argument, argument)))  # what people bring, and what it changes
+        rows.append((names.index(verb) + 1, f"`{verb}`", f"`{rule.name}`",
+                     *map(_names, (reads, parameters, rule.writes, dict.fromkeys(filter(None, rule.rates))))))  # fmt: skip
     return table(("#", "verb", "equation", "reads", "parameters", "writes", "moves by"), rows)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from sim.classroom.course.record import TRACED, Record
 from sim.classroom.course.words import words
 from sim.theory.styles import STYLE_CUT, style_name
-from sim.therapy.session import CENSORED, ENDINGS, PLANNED
+from sim.therapy.endings import CENSORED, ENDINGS, PLANNED
 
 #: Smallest differences that are put into words; all are matters of taste.
 FELT, READ, MOVED = 0.03, 0.05, 0.03

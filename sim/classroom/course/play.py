@@ -18,7 +18,7 @@ from sim.classroom.course.words import words
 from sim.people.state import REGION_ACTIVITY
 from sim.theory.regions import ROLES
 from sim.theory.styles import style_name
-from sim.therapy.session import DROPOUT, ENDINGS
+from sim.therapy.endings import DROPOUT, ENDINGS
 
 #: Signals of an exchange that the page draws: name there, and the quantity.
 SIGNALS = {

@@ -19,8 +19,10 @@ from sim.theory.parameters import Parameters
 from sim.theory.regions import ROLES
 from sim.theory.styles import ecr_score
 from sim.therapy.course import life_goes_on
+from sim.therapy.endings import CENSORED, IN_THERAPY
 from sim.therapy.exchange import EXCHANGE
-from sim.therapy.session import CENSORED, IN_THERAPY, SESSION, begin, rate_alliance, rate_distress
+from sim.therapy.session import SESSION, begin
+from sim.therapy.verbs import rate_alliance, rate_distress
 
 #: A session without its questionnaires.
 _VERBS = tuple(verb for verb in SESSION if verb not in (rate_distress, rate_alliance))

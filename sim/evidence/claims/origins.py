@@ -2,7 +2,7 @@
 
 An effect on a quantity that stands in the mechanism's own equation, on either side, is no finding: it was *coded in*.
 An effect further away *emerges*, so many equations on. The distance is found on the wiring: of the exchange as its tuple
-gives it, of the session (``therapy/links.py``) and of life between sessions (``people/life.py``) likewise.
+gives it, of the session (``therapy/verbs.py``) and of life between sessions (``people/life.py``) likewise.
 """
 
 from __future__ import annotations
@@ -18,10 +18,11 @@ from sim.people.life import LIFE
 from sim.theory import equations as eq
 from sim.theory.parameters import PARAMETERS
 from sim.theory.regions import CONTAINS, REGIONS, ROLES
+from sim.theory.steps import Step
 from sim.therapy.exchange import EXCHANGE
 from sim.therapy.interventions import Forced, clamped_quantities
-from sim.therapy.links import RULES, SESSION_RULES, TAKEN_BY_VERBS, SessionRule
 from sim.therapy.policies import POLICIES
+from sim.therapy.verbs import READS, RULES, SESSION_RULES
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,9 @@ class Rule:
     writes: frozenset[str]
 
 
+#: Quantities that only pass from one step to the next -> what they are made of, or become.
+_MADE_OF, _KEPT_AS = {"taking_part": "therapist_perceived"}, {"expected": "distress_set_point"}
+_EVENTS = ("life_event_prob", "life_event_moves_prob", "life_event_lasting_prob")
 _ATTACHMENT = ("anxiety", "avoidance")  # general; with the partner it is client_anxiety and so on
 
 
@@ -40,12 +44,13 @@ def _between_sessions() -> Iterable[Rule]:
     """What happens to people between sessions: carried over, lived (``LIFE``), met again."""
     for role in ROLES:
         both = (*_ATTACHMENT, f"{role}_anxiety", f"{role}_avoidance")
-        yield _rule("carried", both, both, "plasticity", *TAKEN_BY_VERBS["consolidate"])
-    for whose, equation, column in LIFE:
-        reads = [name.removesuffix("_z") for a in arguments(equation) for name in (a, f"{whose}_{a}")]
-        if equation is eq.prototype_drift:  # and life events move attachment too
-            reads += [column, "life_event_prob", *TAKEN_BY_VERBS["live_a_week"]]
-        yield _rule(equation, reads, (column,))
+        yield _rule("carried", both, both, *arguments(eq.carried_back), *arguments(eq.generalised))
+    for step in LIFE["client"]:
+        reads = [name.removesuffix("_z") for a in arguments(step.equation) for name in (a, f"{step.role}_{a}")]
+        if step.equation is eq.prototype_drift:  # and life events move attachment too
+            reads += [*step.writes, *_EVENTS, *arguments(eq.shaken)]
+        if step.equation in (eq.distress_drift, eq.prototype_drift, eq.defence, eq.expected_distress):
+            yield _rule(step.equation, reads, [_KEPT_AS.get(name, name) for name in step.writes])
     yield _rule("meeting", ("distress",), ("client_distress", "therapist_distress"))
     for role in ROLES:
         yield _rule(eq.first_trust, (f"{role}_anxiety", f"{role}_avoidance"), (f"{role}_trust",))
@@ -57,10 +62,12 @@ def _rule(what: Any, reads: Iterable[str], writes: Iterable[str], *parameters: s
     return Rule(name, frozenset([*reads, *parameters, *taken]), frozenset(writes))
 
 
-def _in_session(rule: SessionRule) -> Rule:
-    parameters = [a for a in arguments(rule.equation) if a not in rule.reads]
-    own = [f"{rule.whose}_{a}" for a in parameters]
-    return Rule(rule.name, frozenset([*rule.reads.values(), *parameters, *own, *rule.rates]), frozenset(rule.writes))
+def _in_session(step: Step) -> Rule:
+    reads = {a: _MADE_OF.get(quantity, quantity) for a, quantity in READS[step].items()}
+    parameters = [a for a in arguments(step.equation) if a not in reads]
+    own = [f"{step.role}_{a}" for a in parameters]
+    written = [name.rpartition(".")[2] for name in step.writes]  # of a person's own columns the bare name, as in life
+    return Rule(step.name, frozenset([*reads.values(), *parameters, *own, *step.rates]), frozenset(written))
 
 
 @lru_cache(maxsize=1)

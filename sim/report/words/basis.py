@@ -14,21 +14,24 @@ from functools import lru_cache
 from itertools import chain, zip_longest
 from typing import Any, NamedTuple
 
-from sim.people.life import live_a_week
+from sim.engine.wiring import wire
+from sim.people.life import LIFE
+from sim.people.state import DYAD, PERSON
 from sim.report.text import plain, spaced
 from sim.scenario.scenario import Arm, Attachment, Scenario
 from sim.theory import equations as eq
 from sim.theory.claims import Claim, claims, claims_of
 from sim.theory.parameters import LEVELS, OF_ATTACHMENT, PARAMETERS, Parameter
-from sim.theory.regions import REGIONS, lesioned
+from sim.theory.regions import REGIONS, ROLES, lesioned
+from sim.theory.steps import Step
 from sim.theory.styles import style_name
 from sim.theory.triangle import CORNERS
 from sim.therapy.clinic.plan import Plan
 from sim.therapy.exchange import EXCHANGE
-from sim.therapy.links import SESSION_RULES, TAKEN_BY_VERBS
 from sim.therapy.policies import POLICIES
 from sim.therapy.session import SESSION
 from sim.therapy.training import PROGRAMMES
+from sim.therapy.verbs import READS, SESSION_RULES, VERBS
 
 Equation = Callable[..., Any]
 
@@ -185,15 +188,29 @@ def bare(name: str) -> str:
     return name.removeprefix("client_").removeprefix("therapist_")
 
 
+@lru_cache(maxsize=None)
+def takers(parameter: str) -> tuple[Equation, ...]:
+    """The equations of sessions and of life that take what plain arithmetic makes of a parameter."""
+    brought = {f"{role}.{name}": column for role in ROLES for name, column in PERSON.items()}
+    found: list[Equation] = []
+    for steps, columns in (*((verb.steps, {**DYAD, **brought}) for verb in VERBS), *((steps, PERSON) for steps in LIFE.values())):
+        carriers = {f"p_{parameter}"}
+        for w in wire(tuple(step for step in steps if isinstance(step, Step)), columns=columns)[0]:
+            if carriers & set(w.variables):
+                if w.step.equation.__module__ == eq.__name__:
+                    found.append(w.step.equation)
+                else:
+                    carriers |= set(w.step.writes)
+    return tuple(dict.fromkeys(found))
+
+
 def equations_of(lever: Lever) -> tuple[Equation, ...]:
-    """The equations (or, where none takes it, the verbs) that a lever moves directly."""
+    """The equations that a lever moves directly; of a verb that is switched off the verb."""
     if lever.kind == "parameter":
         found = tuple(f for f in _functions() if forms_of(lever.name) & _takes(f))
-        # Some parameters are no argument: a rate with which something follows an equation, or one that only a verb uses.
+        # Some parameters are no argument: a rate with which something follows an equation, or what arithmetic makes of one first.
         rates = tuple(rule.equation for rule in SESSION_RULES if forms_of(lever.name) & set(rule.rates))
-        verbs: tuple[Equation, ...] = (*SESSION, live_a_week)
-        taken = tuple(verb for verb in verbs if lever.name in TAKEN_BY_VERBS.get(verb.__name__, ()))
-        return found or tuple(dict.fromkeys(rates)) or taken
+        return found or tuple(dict.fromkeys(rates)) or takers(lever.name)
     if lever.kind in ("column", "region"):
         return tuple(f for f in _functions() if bare(lever.name) in _takes(f))
     if lever.kind == "service":
@@ -202,7 +219,7 @@ def equations_of(lever: Lever) -> tuple[Equation, ...]:
     if lever.kind in ABOUT_ATTACHMENT:
         mine = [step.equation for step in EXCHANGE if step.role == lever.kind]
         own = {f"{lever.kind}_anxiety", f"{lever.kind}_avoidance"}
-        later = [rule.equation for rule in SESSION_RULES if own & set(rule.reads.values())]
+        later = [rule.equation for rule in SESSION_RULES if own & set(READS[rule].values())]
         later += [eq.expected_distress] if lever.kind == "client" else []
         return tuple(f for f in dict.fromkeys([*mine, *later]) if {"anxiety", "avoidance", "anxiety_z"} & _takes(f))
     if lever.kind in ("step", "link"):

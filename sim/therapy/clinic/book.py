@@ -17,7 +17,8 @@ from sim.people.state import Column, Columns
 from sim.theory.styles import ecr_score
 from sim.therapy.clinic.states import FOLLOW_UPS, LOST, Standing, counts
 from sim.therapy.course import assess, at_end, attachment_now, joined
-from sim.therapy.session import CENSORED, IN_THERAPY, LOST_WAITING, STILL_WAITING, World
+from sim.therapy.endings import CENSORED, IN_THERAPY, LOST_WAITING, STILL_WAITING
+from sim.therapy.session import World
 
 #: What is asked of everybody at arrival, and again some time after therapy; and what is kept of each answer.
 ASKED, _KEPT = ("distress", "client_anxiety", "client_avoidance"), ("", "_latent")

@@ -10,12 +10,13 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from sim.engine.living import live_a_week
 from sim.luck import pair
-from sim.people.life import live_a_week
 from sim.people.state import Columns
 from sim.therapy.clinic.feedback import heed_feedback
-from sim.therapy.course import fading
-from sim.therapy.session import IN_THERAPY, SESSION, Verb, World, meet_first, rate_alliance
+from sim.therapy.endings import IN_THERAPY
+from sim.therapy.session import SESSION, Verb, World, meet_first
+from sim.therapy.verbs import rate_alliance
 
 #: Pairs whose courses are simulated together.
 MOST_AT_ONCE = 20_000
@@ -88,7 +89,6 @@ def _courses(world: World, session: tuple[Verb, ...], clients: np.ndarray, posts
         for verb in verbs if going.size else ():
             verb(w, going)
         w.therapists.data[:] = held.data
-        fading(w.clients, w)
         live_a_week("client", w.clients, w.client_code, w.week, w.parameters, w.luck)
         found = np.where(w.planned_sessions == session_number, w.clients.distress, found)
     return found.reshape(clients.size, posts.size)

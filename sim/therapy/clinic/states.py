@@ -6,7 +6,8 @@ import numpy as np
 
 from sim.therapy.clinic.plan import Plan
 from sim.therapy.course import WEEKS_PER_MONTH
-from sim.therapy.session import DROPOUT, IMPROVED, PLANNED, TRANSFERRED, World
+from sim.therapy.endings import DROPOUT, IMPROVED, PLANNED, TRANSFERRED
+from sim.therapy.session import World
 
 #: Where a client stands. The last is said in more detail by how their course ended.
 STATES = ("not yet there", "waiting", "in therapy", "between therapists", "lost while waiting", "ended")

@@ -14,10 +14,10 @@ from collections.abc import Callable
 
 import numpy as np
 
+from sim.engine.living import live_a_week
 from sim.luck import pair
 from sim.measurement import instruments as ask
 from sim.people.apply import applied
-from sim.people.life import live_a_week
 from sim.people.state import Columns, check_range
 from sim.theory import equations as eq
 from sim.therapy.clinic.book import Book
@@ -36,9 +36,10 @@ from sim.therapy.clinic.states import (
     by_lot,
     months_since,
 )
-from sim.therapy.course import CHECKED, exchange_rows, fading, session_rows
+from sim.therapy.course import CHECKED, exchange_rows, session_rows
+from sim.therapy.endings import IN_THERAPY, TRANSFERRED
 from sim.therapy.interventions import without
-from sim.therapy.session import HANDED_OVER, IN_THERAPY, SESSION, TRANSFERRED, Verb, World, meet_first
+from sim.therapy.session import HANDED_OVER, SESSION, Verb, World, meet_first
 from sim.therapy.training import teach
 
 STAFF_QUESTIONNAIRES = 26  # weeks between the questionnaires that therapists fill in for the service
@@ -321,7 +322,6 @@ def life_goes_on(c: Clinic) -> None:
     w = c.world
     people = w.clients.first(c.arrived)
     for role, rows, code in (("client", people, w.client_code[: c.arrived]), ("therapist", w.therapists, w.therapist_code)):
-        fading(rows, w)
         live_a_week(role, rows, code, w.week, w.parameters, w.luck)
 
 

@@ -1,0 +1,56 @@
+"""People by themselves: a week of life for everybody, and the like."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from sim.engine.plain import walk
+from sim.luck import Luck
+from sim.measurement.asked import Ask
+from sim.people.life import LIFE
+from sim.people.state import Column, Columns
+from sim.theory.steps import Draw, Step
+
+
+class Living:
+    """People by themselves, as the plain engine walks on them (``engine.plain.Ground``)."""
+
+    def __init__(self, people: Columns, parameters: Mapping[str, float], code: np.ndarray, week: int, luck: Luck) -> None:
+        self.people, self.parameters, self.code, self.week, self.luck = people, parameters, code, week, luck
+        self.columns: Mapping[str, Column] = people.declared
+
+    def read(self, name: str) -> np.ndarray:
+        """A person's column as it is now: a copy, since steps may keep it."""
+        return self.people[name].copy()
+
+    def write(self, name: str, values: Any) -> None:
+        """Set a person's column."""
+        if self.columns[name].kept:
+            self.people.keep_within(name, values)
+        else:
+            self.people[name] = values
+
+    def add(self, name: str, values: Any) -> None:
+        """Add to a person's column."""
+        self.write(name, self.people[name] + values)
+
+    def draw(self, draw: Draw) -> np.ndarray:
+        """Random numbers of these people."""
+        drawn = self.luck.normal if draw.kind == "normal" else self.luck.uniform
+        return np.asarray(drawn(self.code, draw.purpose, 0 if draw.once else self.week))
+
+    def seen(self, step: Step) -> Mapping[str, float]:
+        """Nobody reaches into life."""
+        return {}
+
+    def ask(self, what: Ask, read: Callable[[str], Any]) -> None:
+        """Nobody is asked."""
+        raise NotImplementedError(what)
+
+
+def live_a_week(role: str, people: Columns, code: np.ndarray, week: int, parameters: Mapping[str, float], luck: Luck) -> None:
+    """A week of life (``LIFE``) for these people, in therapy or not; ``code`` are their random-number codes (``luck.person``)."""
+    walk(LIFE[role], Living(people, parameters, code, week, luck))

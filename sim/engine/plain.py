@@ -1,0 +1,91 @@
+"""The plain engine: walks a tuple of steps on columns of people, one step after the other, and nothing else.
+
+It is small and obvious, so that others can be held against it. What it walks on (people alone, or two people who meet) reads,
+writes and draws by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import Any, Protocol
+
+from sim.engine.wiring import Wired, Wiring, wire
+from sim.measurement.asked import Ask
+from sim.people.state import Column
+from sim.theory.equations import toward
+from sim.theory.steps import ADD, SET, SUBTRACT, TOWARD, Draw, Step
+
+
+class Ground(Protocol):
+    """What steps are walked on: some people at one time, with all that they know of each other."""
+
+    @property
+    def columns(self) -> Mapping[str, Column]:
+        """Every quantity that is kept, by the name by which steps ask for it."""
+
+    @property
+    def parameters(self) -> Mapping[str, float]:
+        """Parameters by name, and how much of each region is intact."""
+
+    def read(self, name: str) -> Any:
+        """A quantity that is kept."""
+
+    def write(self, name: str, values: Any) -> None:
+        """Set a quantity that is kept, within its range where that is how it is kept."""
+
+    def add(self, name: str, values: Any) -> None:
+        """Add to a quantity that is kept, in the order of rows where several add to the same person."""
+
+    def draw(self, draw: Draw) -> Any:
+        """Random numbers, one each."""
+
+    def seen(self, step: Step) -> Mapping[str, float]:
+        """What an equation sees in place of quantities where an experiment cuts its links: argument -> value."""
+
+    def ask(self, what: Ask, read: Callable[[str], Any]) -> None:
+        """Have a questionnaire filled in, and keep its scores."""
+
+
+@lru_cache(maxsize=64)
+def _wired(steps: tuple[Step, ...], parameters: tuple[str, ...], columns: tuple[str, ...]) -> tuple[list[Wired], Wiring]:
+    nowhere = Column("", 0, 0, 0, "", "")  # only names matter here
+    return wire(steps, parameters, dict.fromkeys(columns, nowhere))
+
+
+def walk(steps: tuple[Step | Ask, ...], ground: Ground) -> None:
+    """Do these steps, in order. Quantities that are not kept last as long as the walk."""
+    computed = tuple(step for step in steps if isinstance(step, Step))
+    wired, wiring = _wired(computed, tuple(ground.parameters), tuple(ground.columns))
+    left = iter(wired)
+    passing: dict[str, Any] = {}
+
+    def read(name: str) -> Any:
+        if name in passing:
+            return passing[name]
+        if name.startswith("p_"):
+            return ground.parameters[name[2:]]
+        if name in wiring.draws:
+            return ground.draw(wiring.draws[name])
+        return float(name) if name[0].isdigit() or name[0] == "-" else ground.read(name)
+
+    for step in steps:
+        if isinstance(step, Ask):
+            ground.ask(step, read)
+            continue
+        one, cut = next(left), ground.seen(step)
+        values = step.equation(*(cut[a] if a in cut else read(v) for a, v in zip(one.arguments, one.variables, strict=True)))
+        several = isinstance(values, tuple)
+        for place, name in enumerate(step.writes):
+            value = values[place] if several else values
+            rate = ground.parameters[step.rates[place]] if step.rates and step.rates[place] else None
+            if name not in ground.columns:
+                passing[name] = value
+            elif step.how == TOWARD:
+                ground.write(name, toward(ground.read(name), value, rate))
+            elif step.how == SET:
+                ground.write(name, value)
+            else:
+                value = value if rate is None else rate * value
+                assert step.how in (ADD, SUBTRACT)
+                ground.add(name, value if step.how == ADD else -value)

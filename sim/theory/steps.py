@@ -1,0 +1,71 @@
+"""Steps: of what a course is made. Tuples of them are the model; engines walk the tuples (``sim/engine``)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+#: How a step writes what its equation gives: put in place of what was there; added to it or taken from it; or what was there
+#: moves a part of the way toward it (the part is a parameter, named in ``rates``).
+SET, ADD, SUBTRACT, TOWARD = "set", "add", "subtract", "toward"
+
+
+@dataclass(frozen=True)
+class Draw:
+    """A random number of a step outside the exchange: its purpose, whose it is, and when it is drawn.
+
+    ``whose``: ``client``, ``therapist`` or ``pair``; in a week of life ``person``. ``kind``: ``normal`` or ``uniform``. ``once``:
+    one for all weeks.
+    """
+
+    purpose: str
+    whose: str = "client"
+    kind: str = "normal"
+    once: bool = False
+
+    @property
+    def name(self) -> str:
+        """What stands for it where steps are wired."""
+        return f"draw_{self.purpose}"
+
+
+@dataclass(frozen=True, repr=False)
+class Step:
+    """One step of a course: whose it is, what is computed, which quantities it writes, and how.
+
+    A quantity of the two is written ``client_trust`` or ``shared_meaning``; what a person brings and takes along (a column of
+    ``sim.people.state.PERSON``) ``client.distress``; a questionnaire's score ``rating.wai_client``. ``how`` is one of ``SET``,
+    ``ADD``, ``SUBTRACT`` and ``TOWARD``; ``rates``: a parameter for each of ``writes`` by which what is written is multiplied
+    first ("" for none). ``given``: what an argument means where its name does not say it: a quantity, a parameter, a number or a
+    ``Draw``.
+
+    >>> from sim.theory import equations as eq
+    >>> Step("client", eq.felt, ("client_felt",)).name
+    'client.felt'
+    """
+
+    role: str  # "client" or "therapist"; unprefixed arguments mean this person's quantities
+    equation: Callable[..., Any]
+    writes: tuple[str, ...]
+    how: str = SET
+    rates: tuple[str, ...] = ()
+    given: tuple[tuple[str, str | float | Draw], ...] = ()
+
+    def __repr__(self) -> str:
+        return f"Step({self.name!r} -> {', '.join(self.writes)})"
+
+    @property
+    def name(self) -> str:
+        """``client.expression`` and the like."""
+        return f"{self.role}.{self.equation.__name__}"
+
+
+def step(role: str, equation: Callable[..., Any], writes: str, how: str = SET, rates: str = "", **given: Any) -> Step:
+    """A step; ``writes`` with blanks between several quantities, ``rates`` with commas.
+
+    >>> from sim.theory import equations as eq
+    >>> step("client", eq.trust_target, "client_trust", TOWARD, "trust_rate").how
+    'toward'
+    """
+    return Step(role, equation, tuple(writes.split()), how, tuple(rates.split(",")) if rates else (), tuple(given.items()))

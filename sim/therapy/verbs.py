@@ -1,0 +1,288 @@
+"""What happens in a session beside its exchanges, verb by verb: like ``EXCHANGE``, these tuples of steps are the model.
+
+A step says whose it is, which equation is computed and what it writes, and how (``theory.steps.Step``); what it reads follows
+from the names of the equation's arguments. Engines walk the tuples. Links that can be cut, columns that are tested each week, the
+distance between a mechanism and an effect, and the tables of ODD.md are read from them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sim.elementary import inlined, select
+from sim.engine.plain import walk
+from sim.engine.wiring import read_by
+from sim.measurement import instruments as ask
+from sim.measurement.asked import Ask
+from sim.theory import arithmetic
+from sim.theory import equations as eq
+from sim.theory.regions import ROLES
+from sim.theory.steps import ADD, SUBTRACT, TOWARD, Draw, Step, step
+from sim.therapy.endings import DROPOUT, IMPROVED, IN_THERAPY, PLANNED
+
+
+class Verb:
+    """A verb of the session, declared as steps. Called with a world and the rows that meet, it does them.
+
+    >>> sim.therapy.session.heal
+    Verb(heal: 2 steps)
+    """
+
+    def __init__(self, name: str, meaning: str, steps: tuple[Step | Ask, ...]) -> None:
+        self.__name__, self.__doc__, self.steps = name, meaning, steps
+
+    def __repr__(self) -> str:
+        return f"Verb({self.__name__}: {len(self.steps)} steps)"
+
+    def __call__(self, world: Any, rows: Any) -> None:
+        walk(self.steps, world.meeting(rows, self.__name__))
+
+    def __reduce__(self) -> Any:  # one of its kind in every process
+        return _declared, (self.__name__,)
+
+
+def _declared(name: str) -> Verb:
+    return next(verb for verb in VERBS if verb.__name__ == name)
+
+
+def _normal(purpose: str, whose: str = "client", *, once: bool = False) -> Draw:
+    return Draw(purpose, whose, "normal", once)
+
+
+def _uniform(purpose: str, whose: str = "client") -> Draw:
+    return Draw(purpose, whose, "uniform")
+
+
+# ------------------------------------------------------------------------------------------------- before the session
+
+rate_distress = Verb(
+    "rate_distress",
+    "The client fills in the CORE-OM before the session. Writes the rating ``distress``.",
+    (
+        step("client", arithmetic.product, "core_noise", one="core_week_sd", other=_normal("core_week")),
+        step("client", eq.core_share, "core_share", distress="client.distress", week_noise="core_noise"),
+        Ask("client", (ask.CORE_OM,), (("", "core_share", "rating.distress"),), "core", times=10.0),
+    ),
+)
+
+#: What people bring into a session as they are that day.
+BROUGHT = ("distress", "skill", "warmth_trait", "regulation", "fatigue", "repair_skill", "adaptation")
+meet = Verb(
+    "meet",
+    "Both people come in as they are today. Writes what each brings, and clears what counts one session.",
+    (
+        *(step(role, arithmetic.same, f"{role}_{name}", value=f"{role}.{name}") for role in ROLES for name in BROUGHT),
+        *(step(role, eq.calm, f"{role}_arousal") for role in ROLES),
+        *(step(role, arithmetic.same, f"{role}_perceived", value=f"{role}_perceived_mean") for role in ROLES),
+        step("", arithmetic.same, "session", ADD, value=1.0),
+        *(step("", arithmetic.same, count, value=0.0) for count in ("withdrawals", "confrontations", "repairs")),
+    ),
+)
+
+# -------------------------------------------------------------------------------------------------- after the exchanges
+
+
+def _agreement(role: str, **capability: str) -> tuple[Step, ...]:
+    """Agreement on tasks and goals, and the alliance that it makes with the bond."""
+    return (
+        *(
+            step(part, eq.agreement_target, f"{role}_{part}", TOWARD, "agreement_rate", trust=f"{role}_trust", **capability)
+            for part in ("task", "goal")
+        ),
+        step(role, eq.alliance, f"{role}_alliance"),
+    )
+
+
+form_alliance = Verb(
+    "form_alliance",
+    """Bond, task and goal follow what the session was like, for both people [K4, K11, K18].
+
+    Writes trust, bond, capability, task, goal and alliance of both, and the client's engagement.
+    """,
+    (
+        step("client", arithmetic.difference, "progress", one="distress_intake", other="client_distress"),
+        *(
+            each
+            for role in ROLES
+            for each in (
+                step(role, eq.trust_target, f"{role}_trust", TOWARD, "trust_rate", mean_perceived=f"mean_{role}_perceived"),
+                step(role, eq.felt_bond, f"{role}_bond"),
+            )
+        ),
+        step("client", eq.capability_target, "capability", TOWARD, "capability_rate",
+              mean_attunement="mean_therapist_attunement"),
+        *_agreement("client"),
+        step("therapist", eq.taking_part, "taking_part", mean_perceived="mean_therapist_perceived"),
+        *_agreement("therapist", capability="taking_part"),  # who judges the work by how the client takes part
+        step("client", eq.engagement_target, "client_engagement", TOWARD, "engagement_rate"),
+    ),
+)  # fmt: skip
+
+#: Distress itself, and the part of a change in it that lasts.
+_DISTRESS = "client.distress client.distress_own client.distress_set_point"
+_LASTING = ",healing_lasting_share,healing_lasting_share"
+heal = Verb(
+    "heal",
+    """Distress falls through alliance, engagement and words [K25, K20]; a rupture left unrepaired adds to it.
+
+    Writes the client's distress, set point, own part.
+    """,
+    (
+        step("client", eq.healing, _DISTRESS, SUBTRACT, _LASTING, labelling="mean_client_labelling",
+              treatment_gain="client.treatment_gain", partner_treatment_gain="therapist.treatment_gain"),
+        step("client", eq.rupture_distress, _DISTRESS, ADD, _LASTING),
+    ),
+)  # fmt: skip
+
+consolidate = Verb(
+    "consolidate",
+    """Between sessions the alliance works on attachment to this person, this and the general model pull on each other,
+    and training stays, and fades [K15, K16, K22, K23].
+
+    Writes both people's general model and regulation, and their attachment to each other.
+    """,
+    tuple(
+        each
+        for role in ROLES
+        for each in (
+            *(
+                each
+                for name in ("anxiety", "avoidance")
+                for each in (
+                    step(role, eq.secured, f"{role}_{name}", attachment=f"{role}_{name}"),
+                    step(role, arithmetic.difference, f"{role}_{name}_gap", one=f"{role}_{name}", other=f"{role}.{name}"),
+                    step(role, eq.carried_back, f"{role}_{name}", SUBTRACT, attachment_gap=f"{role}_{name}_gap"),
+                    step(role, eq.generalised, f"{role}.{name}", ADD, attachment_gap=f"{role}_{name}_gap"),
+                )
+            ),
+            step(role, arithmetic.difference, f"{role}_trained", one=f"{role}_regulation", other=f"{role}.regulation"),
+            step(role, arithmetic.same, f"{role}.regulation", ADD, value=f"{role}_trained"),
+        )
+    ),
+)
+
+# ------------------------------------------------------------------------------------------------------- questionnaires
+
+#: Whose draws a rater's are: by others than the client every session's ratings belong to the pair, their style to the person.
+_OF_RATER = {"client": ("client", "client"), "therapist": ("pair", "therapist"), "observer": ("pair", "pair")}
+_COMMON = {"client": "client.response_style", "therapist": "therapist.response_style", "observer": "observer_common"}
+
+
+def _style(rater: str, questionnaire: str) -> Step:
+    """How favourably a rater answers a questionnaire."""
+    own = _normal(f"{questionnaire}_rating_style", _OF_RATER[rater][1], once=True)
+    return step(rater, eq.response_style, f"{rater}_{questionnaire}_style", common=_COMMON[rater], own_luck=own)
+
+
+def _true(rater: str, form: str, what: str, level: str, typical: str) -> Step:
+    """What a rater would answer but for the noise of single items, as a proportion of the scale."""
+    leniency = "client_leniency" if rater == "client" else "therapist_leniency"
+    return step(rater, eq.rated_share, f"{rater}_{what}_share", level=level, level_typical=typical, leniency=leniency,
+                noise=f"{rater}_{form}_noise", style=f"{rater}_{form}_style")  # fmt: skip
+
+
+def _day(rater: str, form: str) -> Step:
+    """A good or a bad day of the rater."""
+    luck = _normal(f"{rater}_{form}_day", _OF_RATER[rater][0])
+    return step(rater, arithmetic.product, f"{rater}_{form}_noise", one="rating_session_sd", other=luck)
+
+
+def _working_alliance(rater: str) -> tuple[Step | Ask, ...]:
+    scales = tuple(ask.WAI_SCALE.scales)
+    return (
+        _style(rater, "wai"), _day(rater, "wai"),
+        *(_true(rater, "wai", scale, f"{rater}_{scale}", "alliance_typical") for scale in scales),
+        Ask(rater, (ask.WAI_SCALE,) * len(scales),
+            tuple((scale, f"{rater}_{scale}_share", f"rating.wai_{rater}_{scale}") for scale in scales),
+            f"{rater}_wai", total=f"rating.wai_{rater}"),
+    )  # fmt: skip
+
+
+def _empathy(rater: str, level: str, typical: str) -> tuple[Step | Ask, ...]:
+    return (
+        _style(rater, "empathy"), _day(rater, "empathy"), _true(rater, "empathy", "empathy", level, typical),
+        Ask(rater, (ask.EMPATHY,), (("", f"{rater}_empathy_share", f"rating.empathy_{rater}"),), f"{rater}_empathy"),
+    )  # fmt: skip
+
+
+rate_alliance = Verb(
+    "rate_alliance",
+    """Both fill in the WAI after the session, rate empathy, and report ruptures; an observer does too. The client also says
+    how attached to the therapist they are.
+
+    Writes the ratings ``wai_*``, ``empathy_*``, ``*_to_therapist``, ``cats_*`` and ``ruptures_*_reported``.
+    """,
+    (
+        *_working_alliance("client"),
+        *_working_alliance("therapist"),
+        *_empathy("client", "mean_client_perceived", "client_perceived_typical"),
+        step("therapist", arithmetic.midway, "empathy_given", one="mean_therapist_perceived", other="mean_therapist_warmth"),
+        step("therapist", arithmetic.midway, "empathy_typical", one="therapist_perceived_typical", other="warmth_typical"),
+        *_empathy("therapist", "empathy_given", "empathy_typical"),
+        step("observer", arithmetic.product, "observer_common", one="observer_response_style_sd",
+              other=_normal("observer_rating_style", "pair", once=True)),
+        *_empathy("observer", "mean_therapist_response", "client_perceived_typical"),
+        Ask("client", (ask.TO_THERAPIST,) * 2,
+            tuple((name, f"client_{name}", f"rating.{name}_to_therapist") for name in ("anxiety", "avoidance")), "to_therapist",
+            plus=("client.ecr_response_style_anxiety", "client.ecr_response_style_avoidance"),
+            purposes=("anxiety_to_therapist", "avoidance_to_therapist")),
+        _style("client", "cats"),  # not in preoccupied: longing for contact is neither praise nor complaint
+        step("client", eq.cats_secure_share, "cats_secure_share", style="client_cats_style"),
+        step("client", eq.cats_avoidant_share, "cats_avoidant_share", style="client_cats_style"),
+        step("client", eq.cats_preoccupied_share, "cats_preoccupied_share", bid="mean_client_bid"),
+        Ask("client", tuple(ask.CATS.values()),
+            tuple((scale, f"cats_{scale}_share", f"rating.cats_{scale}") for scale in ask.CATS), "cats"),
+        step("client", eq.reported_rupture, "rating.ruptures_client_reported", report_chance=_uniform("client_rupture_report")),
+        step("client", eq.observed_rupture, "rating.ruptures_observer_reported",
+              report_chance=_uniform("observer_rupture_report", "pair")),
+    ),
+)  # fmt: skip
+
+# ------------------------------------------------------------------------------------------------------------- leaving
+
+
+@inlined
+def ending(dropout_chance, dropout_risk, well_enough, session, planned_sessions):  # type: ignore[no-untyped-def]
+    """How a course goes on: the planned end comes first, then dropping out, then being well enough; numbers of ``ENDINGS``."""
+    stayed = select(well_enough > 0.0, float(IMPROVED), float(IN_THERAPY))
+    return select(session >= planned_sessions, float(PLANNED), select(dropout_chance <= dropout_risk, float(DROPOUT), stayed))
+
+
+leave = Verb(
+    "leave",
+    """Some do not come back, some are well enough, some have come to the planned end [K4, K18, A7].
+
+    Writes ``dropout_risk`` and the ending.
+    """,
+    (
+        step("client", eq.dropout_probability, "dropout_risk"),
+        step("client", eq.well_enough, "well_enough", distress="client.distress", good_enough_chance=_uniform("good_enough")),
+        step("client", ending, "ending", dropout_chance=_uniform("dropout")),
+    ),
+)
+
+VERBS = (rate_distress, meet, form_alliance, heal, consolidate, rate_alliance, leave)
+#: The verbs in which something follows from something else: their links can be cut, and all but ``leave`` be switched off.
+MECHANISMS = (form_alliance, heal, consolidate, leave)
+#: Steps of them that only prepare what others read, or move what is already there.
+_BOOKKEEPING = {eq.taking_part, eq.carried_back, eq.generalised, eq.well_enough, ending}
+
+#: Equations by verb, in the order of the session.
+RULES: Mapping[str, tuple[Step, ...]] = {
+    verb.__name__: tuple(
+        step for step in verb.steps
+        if isinstance(step, Step) and step.equation.__module__ == eq.__name__ and step.equation not in _BOOKKEEPING
+    )
+    for verb in MECHANISMS
+}  # fmt: skip
+#: Every equation that a verb of the session applies, after the exchange.
+SESSION_RULES: tuple[Step, ...] = tuple(step for steps in RULES.values() for step in steps)
+#: What each of them reads: argument -> quantity.
+READS: Mapping[Step, Mapping[str, str]] = read_by(
+    tuple(step for verb in MECHANISMS for step in verb.steps if isinstance(step, Step)), SESSION_RULES
+)
+#: Links of the session that can be cut: ``client.felt_bond.trust`` -> the quantity that it carries.
+SESSION_LINKS: dict[str, str] = {
+    f"{step.name}.{argument}": quantity for step in reversed(SESSION_RULES) for argument, quantity in READS[step].items()
+}
