@@ -7,11 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from sim.engine.fused import life_kernel
 from sim.engine.plain import walk
 from sim.luck import Luck
 from sim.measurement.asked import Ask
 from sim.people.life import LIFE
 from sim.people.state import Column, Columns
+from sim.theory.parameters import Parameters
 from sim.theory.steps import Draw, Step
 
 
@@ -51,6 +53,23 @@ class Living:
         raise NotImplementedError(what)
 
 
-def live_a_week(role: str, people: Columns, code: np.ndarray, week: int, parameters: Mapping[str, float], luck: Luck) -> None:
-    """A week of life (``LIFE``) for these people, in therapy or not; ``code`` are their random-number codes (``luck.person``)."""
-    walk(LIFE[role], Living(people, parameters, code, week, luck))
+def live_a_week(
+    role: str,
+    people: Columns,
+    code: np.ndarray,
+    week: int,
+    parameters: Parameters,
+    luck: Luck,
+    engine: str = "native",
+    record: np.ndarray | None = None,
+) -> None:
+    """A week of life (``LIFE``) for these people, in therapy or not; ``code`` are their random-number codes (``luck.person``).
+
+    Fewer codes than people: only the first live. ``engine``: ``native`` (machine code; ``record`` are the parameters as it takes
+    them) or ``plain``, with the same numbers.
+    """  # fmt: skip
+    if engine == "plain":
+        walk(LIFE[role], Living(people.first(code.size), parameters, code, week, luck))
+        return
+    record = np.array([parameters.record()]) if record is None else record
+    life_kernel(role)(people.data, code, np.uint64(week), np.uint64(luck.seed), np.uint64(luck.replicate), record)

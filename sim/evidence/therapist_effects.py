@@ -28,7 +28,7 @@ from sim.therapy.clinic.foresight import without_questionnaires
 from sim.therapy.course import at_end
 from sim.therapy.endings import CENSORED, IN_THERAPY
 from sim.therapy.interventions import Intervening
-from sim.therapy.session import World, meet_first
+from sim.therapy.session import World, hold, meet_first
 
 if TYPE_CHECKING:
     from sim.scenario.scenario import Arm
@@ -172,14 +172,13 @@ def with_every_therapist(
         if not going.size:
             break
         if turn % plan.session_every == 0:
-            for verb in session:
-                verb(w, going)
+            hold(w, going, session)
             if early:
                 w.ending[:] = IN_THERAPY
             else:
                 at_end(w, going[w.ending[going] != IN_THERAPY], kept)
             w.therapists.data[:] = held
-        live_a_week("client", w.clients, w.client_code, w.week, w.parameters, w.luck)
+        live_a_week("client", w.clients, w.client_code, w.week, w.parameters, w.luck, w.engine, w.record)
     if early:
         return w.ratings.get("wai_client", np.full(len(w.dyads), np.nan)).reshape(shape), distress_0
     at_end(w, np.flatnonzero(w.ending == IN_THERAPY), kept, CENSORED)

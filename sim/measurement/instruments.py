@@ -37,7 +37,7 @@ class Instrument:
     item_sd: str
     asked: str = ""
     form: str = ""
-    scales: Mapping[str, int] = field(default_factory=dict)
+    scales: Mapping[str, int] = field(default_factory=dict, hash=False)
 
     def level(self, share: np.ndarray) -> np.ndarray:
         """A proportion of the scale, 0..1, in scale points."""

@@ -189,7 +189,7 @@ class Columns:
     def rows(self, rows: np.ndarray) -> Columns:
         """Some rows as columns of their own: a copy."""
         part = object.__new__(Columns)
-        part.declared, part.index, part.data = self.declared, self.index, self.data[:, rows]
+        part.declared, part.index, part.data = self.declared, self.index, np.ascontiguousarray(self.data[:, rows])
         return part
 
     def grown(self, n: int) -> Columns:

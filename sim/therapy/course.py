@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from sim.engine.living import live_a_week
 from sim.errors import WiringError
 from sim.measurement import instruments as ask
 from sim.measurement.responses import Occasion, item_table
@@ -18,7 +17,7 @@ from sim.theory.regions import ROLES
 from sim.theory.styles import ecr_score
 from sim.therapy.endings import CENSORED, DROPOUT, IN_THERAPY, UNTREATED
 from sim.therapy.interventions import without
-from sim.therapy.session import SESSION, Verb, World, begin, traced_quantities
+from sim.therapy.session import SESSION, Verb, World, begin, hold, traced_quantities
 from sim.therapy.verbs import SESSION_RULES
 
 WEEKS_PER_MONTH = 4  # a "month" of the tables is four weeks
@@ -69,7 +68,7 @@ class Running:
             at_end(world, rows[world.ending[rows] != IN_THERAPY], self.kept.clients)
         if not len(world.dyads) and week == world.planned_weeks:
             end_untreated(world, self.kept.clients)  # when therapy would have ended
-        life_goes_on(world)
+        world.live()
         if week % WEEKS_PER_MONTH == 0:
             self._months.append(assess(world, week // WEEKS_PER_MONTH))
         check_range(world.dyads, CHECKED, where=f"week {week}, dyad ")
@@ -80,8 +79,7 @@ class Running:
         """One session; where something is held, verb by verb beside the same session of the baseline."""
         world = self.world
         if world.baseline is None or world.intervention is None:
-            for verb in self.left:
-                verb(world, rows)
+            hold(world, rows, self.left)
             return
         baseline, everybody = world.baseline, np.arange(len(world.dyads))
         baseline.week = world.week
@@ -93,7 +91,7 @@ class Running:
             if verb in self.left:
                 verb(world, rows)
             world.intervention.clamp_columns(world.dyads, baseline.dyads, rows)
-        life_goes_on(baseline)
+        baseline.live()
 
     def finish(self) -> Course:
         """What the course has left behind; whoever is still in therapy is counted as censored."""
@@ -126,12 +124,6 @@ def run_course(world: World, weeks: int, session: tuple[Verb, ...] = SESSION) ->
     for _ in range(weeks):
         running.live_a_week()
     return running.finish()
-
-
-def life_goes_on(world: World) -> None:
-    """A week of life for everybody of a world, in therapy or not."""
-    for (role, people, _), code in zip(world.sides, (world.client_code, world.therapist_code), strict=True):
-        live_a_week(role, people, code, world.week, world.parameters, world.luck)
 
 
 def joined(parts: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:

@@ -6,6 +6,7 @@ verb of their own. ``rows`` are the dyads that meet.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -13,6 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from sim.engine.fused import ratings_of, session_kernel
+from sim.engine.living import live_a_week
 from sim.engine.native import kernel
 from sim.engine.wiring import trace_columns
 from sim.errors import StateError
@@ -20,9 +23,9 @@ from sim.luck import Luck
 from sim.measurement.asked import Ask, filled_in
 from sim.measurement.responses import Occasion, Respondents, may_be_missing
 from sim.people.apply import applied
-from sim.people.state import PERSON, Column, Columns
+from sim.people.state import DYAD, PERSON, Column, Columns
 from sim.theory import equations as eq
-from sim.theory.parameters import Parameters
+from sim.theory.parameters import PARAMETERS, Parameters
 from sim.theory.regions import ROLES, intact
 from sim.theory.steps import Draw, Step
 from sim.theory.styles import share
@@ -57,10 +60,13 @@ class World:
     trace: np.ndarray = field(default_factory=lambda: np.zeros((0, 1, 1)))
     intervention: Intervening | None = None  # what an experimenter does inside the exchange
     baseline: World | None = None  # the same people without it, where something is held at its course there
+    engine: str = field(default_factory=lambda: os.environ.get("ATTUNE_ENGINE", "native"))  # or "plain": the same numbers, slowly
 
     def __post_init__(self) -> None:
         n = len(self.dyads)
         self.ending = np.zeros(n, np.int64)
+        self._rated = np.empty((0, 0))
+        self._rows: list[np.ndarray] = []
         self.record = np.array([self.parameters.record(self.strengths)])
         if not self.trace_row.size:
             self.trace_row = np.full(n, -1)
@@ -75,8 +81,20 @@ class World:
         questionnaires may be missing."""
         missing = may_be_missing(self.parameters)
         if not np.isfinite(values).all() and not (missing and not np.isinf(values).any()):
-            raise StateError(f"week {self.week}: the rating {name} is not a number for some dyads", [name])
+            raise no_number(self, name)
         self.ratings.setdefault(name, np.full(len(self.dyads), np.nan))[rows] = values
+
+    def room_for(self, names: tuple[str, ...]) -> np.ndarray:
+        """This week's ratings ``names`` as the rows of one array, one column a dyad; ``ratings`` are views of it."""
+        shape = len(names), len(self.dyads)
+        there = self._rated.shape == shape
+        if not there or any(self.ratings.get(name) is not row for name, row in zip(names, self._rows, strict=True)):
+            self._rated = np.full(shape, np.nan)
+            for row, name in zip(self._rated, names, strict=True):
+                row[:] = self.ratings.get(name, np.nan)
+            self._rows = list(self._rated)
+            self.ratings |= dict(zip(names, self._rows, strict=True))
+        return self._rated
 
     def occasion(self, name: str, client: np.ndarray, therapist: np.ndarray | None = None, session: Any = -1) -> Occasion | None:
         """An occasion (one of ``OCCASIONS``) on which every response of these people (rows of their tables) is kept.
@@ -110,6 +128,11 @@ class World:
     def known(self) -> dict[str, float]:
         """Parameters, and how much of each person's regions is intact, by name."""
         return {**self.parameters, **self.strengths}
+
+    def live(self, arrived: int | None = None) -> None:
+        """A week of life for everybody, in therapy or not; of a clinic for the first ``arrived`` clients."""
+        for (role, people, _), code in zip(self.sides, (self.client_code[:arrived], self.therapist_code), strict=True):
+            live_a_week(role, people, code, self.week, self.parameters, self.luck, self.engine, self.record)
 
     def meeting(self, rows: np.ndarray, verb: str) -> Meeting:
         """The dyads ``rows`` as a verb finds them this week."""
@@ -281,12 +304,22 @@ def exchange(world: World, rows: np.ndarray) -> None:
         *(() if intervention is None else intervention.arguments()),
     )
     if row >= 0:
-        at_fault = columns[column]
-        raise StateError(
-            f"week {world.week}, dyad {row}: {at_fault.name} is {world.dyads[at_fault.name][row]}, outside "
-            f"{at_fault.low:g}..{at_fault.high:g} ({at_fault.unit})",
-            [at_fault.name],
-        )
+        raise outside(world, row, column)
+
+
+def outside(world: World, row: int, column: int) -> StateError:
+    """The error of a dyad's column that is NaN or has left its range."""
+    at_fault = tuple(world.dyads.declared.values())[column]
+    return StateError(
+        f"week {world.week}, dyad {row}: {at_fault.name} is {world.dyads[at_fault.name][row]}, outside "
+        f"{at_fault.low:g}..{at_fault.high:g} ({at_fault.unit})",
+        [at_fault.name],
+    )
+
+
+def no_number(world: World, rating: str) -> StateError:
+    """The error of a rating that is no number."""
+    return StateError(f"week {world.week}: the rating {rating} is not a number for some dyads", [rating])
 
 
 Verb = Callable[[World, np.ndarray], None]  # declared as steps (``verbs.Verb``), or any function of a world and rows
@@ -298,3 +331,42 @@ SESSION: tuple[Verb, ...] = (rate_distress, meet, exchange, form_alliance, heal,
 def traced_quantities(world: World) -> list[str]:
     """Names of the quantities that ``world.trace`` holds."""
     return trace_columns(world.exchange_steps)
+
+
+def parts_of(session: tuple[Verb, ...]) -> tuple[tuple[Step | Ask, ...], tuple[Step | Ask, ...]] | None:
+    """The steps before and after the exchanges, where every verb of a session is one of this package; else None."""
+    if exchange not in session or not all(verb is exchange or verb in VERBS for verb in session):
+        return None
+    at = session.index(exchange)
+    before, after = session[:at], session[at + 1 :]
+    return tuple(tuple(step for verb in some for step in verb.steps) for some in (before, after))  # type: ignore[attr-defined,return-value]
+
+
+def hold(world: World, rows: np.ndarray, session: tuple[Verb, ...]) -> None:
+    """One session of the dyads ``rows``: all at once in machine code, or verb by verb with the same numbers.
+
+    Verb by verb where a verb or a step of the exchange is not of this package, where an experiment reaches into the session,
+    where single responses are kept or may be missing, and where the plain engine is asked for (``World.engine``).
+    """
+    parts = parts_of(session)
+    singly = world.engine == "plain" or world.occasions is not None or may_be_missing(world.parameters)
+    own = (
+        world.exchange_steps is not EXCHANGE or len(world.dyads.declared) != len(DYAD) or len(world.parameters) != len(PARAMETERS)
+    )
+    if parts is None or singly or own or world.intervention is not None:
+        for verb in session:
+            verb(world, rows)
+        return
+    names = ratings_of((*parts[0], *parts[1]))
+    ratings = world.room_for(names)
+    who = (world.client_of, world.therapist_of, world.client_code, world.therapist_code, world.pair_code, world.planned_sessions)
+    when = np.uint64(world.week), np.uint64(world.luck.seed), np.uint64(world.luck.replicate)
+    row, column = session_kernel(parts[0], EXCHANGE, parts[1])(
+        world.dyads.data, world.clients.data, world.therapists.data, rows, *who, *when, world.record, world.n_exchanges,
+        world.trace_row, world.trace, ratings, world.ending,
+    )  # fmt: skip
+    if row >= 0:
+        raise outside(world, row, column)
+    if not np.isfinite(ratings[:, rows]).all():
+        wrong = next(name for name, values in zip(names, ratings, strict=True) if not np.isfinite(values[rows]).all())
+        raise no_number(world, wrong)

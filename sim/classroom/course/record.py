@@ -18,10 +18,9 @@ from sim.theory import equations as eq
 from sim.theory.parameters import Parameters
 from sim.theory.regions import ROLES
 from sim.theory.styles import ecr_score
-from sim.therapy.course import life_goes_on
 from sim.therapy.endings import CENSORED, IN_THERAPY
 from sim.therapy.exchange import EXCHANGE
-from sim.therapy.session import SESSION, begin
+from sim.therapy.session import SESSION, begin, hold
 from sim.therapy.verbs import rate_alliance, rate_distress
 
 #: A session without its questionnaires.
@@ -117,13 +116,12 @@ def recorded(scenario: Scenario, arm: Arm, seed: int, clients: int, traced: bool
         world.week += 1
         rows = np.flatnonzero(world.ending == IN_THERAPY)
         if rows.size:
-            for verb in _VERBS:
-                verb(world, rows)
+            hold(world, rows, _VERBS)
             for name, values in session.items():
                 values[world.week - 1, rows] = dyads[name][rows]
             if traced and rows[0] == 0:
                 trace[world.week - 1] = world.trace[0]
-        life_goes_on(world)
+        world.live()
         keep_week()
     ending = np.where(world.ending == IN_THERAPY, CENSORED, world.ending)
     return Record(world.parameters, dyads.session.astype(np.int64), ending, session, week, first, trace)

@@ -15,17 +15,17 @@ from sim.luck import pair
 from sim.people.state import Columns
 from sim.therapy.clinic.feedback import heed_feedback
 from sim.therapy.endings import IN_THERAPY
-from sim.therapy.session import SESSION, Verb, World, meet_first
+from sim.therapy.session import SESSION, Verb, World, hold, meet_first
 from sim.therapy.verbs import rate_alliance
 
 #: Pairs whose courses are simulated together.
 MOST_AT_ONCE = 20_000
 
 
-def without_questionnaires(session: tuple[Verb, ...]) -> list[Verb]:
+def without_questionnaires(session: tuple[Verb, ...]) -> tuple[Verb, ...]:
     """The verbs of a session that decide anything: without ``rate_alliance``, unless a verb was added that may ask for it."""
     shipped = set(session) <= {*SESSION, heed_feedback}
-    return [verb for verb in session if not (shipped and verb is rate_alliance)]
+    return tuple(verb for verb in session if not (shipped and verb is rate_alliance))
 
 
 def foreseen_matches(world: World, session: tuple[Verb, ...], waiting: np.ndarray, room: np.ndarray,
@@ -86,9 +86,9 @@ def _courses(world: World, session: tuple[Verb, ...], clients: np.ndarray, posts
     for session_number in range(1, int(sessions.max()) + 1):
         w.week += 1
         going = np.flatnonzero(w.ending == IN_THERAPY)
-        for verb in verbs if going.size else ():
-            verb(w, going)
+        if going.size:
+            hold(w, going, verbs)
         w.therapists.data[:] = held.data
-        live_a_week("client", w.clients, w.client_code, w.week, w.parameters, w.luck)
+        live_a_week("client", w.clients, w.client_code, w.week, w.parameters, w.luck, w.engine, w.record)
         found = np.where(w.planned_sessions == session_number, w.clients.distress, found)
     return found.reshape(clients.size, posts.size)

@@ -14,7 +14,6 @@ from collections.abc import Callable
 
 import numpy as np
 
-from sim.engine.living import live_a_week
 from sim.luck import pair
 from sim.measurement import instruments as ask
 from sim.people.apply import applied
@@ -39,7 +38,7 @@ from sim.therapy.clinic.states import (
 from sim.therapy.course import CHECKED, exchange_rows, session_rows
 from sim.therapy.endings import IN_THERAPY, TRANSFERRED
 from sim.therapy.interventions import without
-from sim.therapy.session import HANDED_OVER, SESSION, Verb, World, meet_first
+from sim.therapy.session import HANDED_OVER, SESSION, Verb, World, hold, meet_first
 from sim.therapy.training import teach
 
 STAFF_QUESTIONNAIRES = 26  # weeks between the questionnaires that therapists fill in for the service
@@ -295,8 +294,7 @@ def hold_sessions(c: Clinic) -> None:
     c.met, c.held = rows, np.bincount(w.therapist_of[rows], minlength=c.in_post.size)
     if not rows.size:
         return
-    for verb in c.session:
-        verb(w, rows)
+    hold(w, rows, c.session)
     c.book.note_sessions(w, rows)
     if c.book.keep_sessions:
         c.book.sessions.append(session_rows(w, rows))
@@ -319,10 +317,7 @@ def tire(c: Clinic) -> None:
 
 def life_goes_on(c: Clinic) -> None:
     """A week of life for everybody who has come so far, and for the therapists."""
-    w = c.world
-    people = w.clients.first(c.arrived)
-    for role, rows, code in (("client", people, w.client_code[: c.arrived]), ("therapist", w.therapists, w.therapist_code)):
-        live_a_week(role, rows, code, w.week, w.parameters, w.luck)
+    c.world.live(c.arrived)
 
 
 def ask_again(c: Clinic) -> None:
