@@ -132,12 +132,16 @@ def _numba_cache_in(folder: Path) -> Any:
 
 
 @lru_cache(maxsize=None)
-def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The machine-code form of a plain module-level function (no fastmath, releases the GIL, kept on disk)."""
+def compiled(function: Callable[..., Any], signature: Any = None) -> Callable[..., Any]:
+    """The machine-code form of a plain module-level function (no fastmath, releases the GIL, kept on disk).
+
+    With a ``signature`` it is made for these types now, and can be handed to other compiled functions.
+    """
     from numba import njit
 
     with _ONE_AT_A_TIME, _numba_cache_in(cache_folder()):
-        return njit(cache=True, nogil=True)(function)
+        how = njit(cache=True, nogil=True) if signature is None else njit(signature, cache=True, nogil=True, error_model="numpy")
+        return how(function)
 
 
 def generated_module(name: str, text: str) -> ModuleType:

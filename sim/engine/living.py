@@ -61,15 +61,15 @@ def live_a_week(
     parameters: Parameters,
     luck: Luck,
     engine: str = "native",
-    record: np.ndarray | None = None,
+    values: np.ndarray | None = None,
 ) -> None:
     """A week of life (``LIFE``) for these people, in therapy or not; ``code`` are their random-number codes (``luck.person``).
 
-    Fewer codes than people: only the first live. ``engine``: ``native`` (machine code; ``record`` are the parameters as it takes
+    Fewer codes than people: only the first live. ``engine``: ``native`` (machine code; ``values`` are the parameters as it takes
     them) or ``plain``, with the same numbers.
     """  # fmt: skip
     if engine == "plain":
         walk(LIFE[role], Living(people.first(code.size), parameters, code, week, luck))
         return
-    record = np.array([parameters.record()]) if record is None else record
-    life_kernel(role)(people.data, code, np.uint64(week), np.uint64(luck.seed), np.uint64(luck.replicate), record)
+    values = parameters.array() if values is None else values
+    life_kernel(role)(people.data, code, np.uint64(week), np.uint64(luck.seed), np.uint64(luck.replicate), values)

@@ -11,25 +11,26 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from numba import float64, njit
+from numba import float64, njit, types
 from numba.core.errors import NumbaError
 from numba.extending import register_jitable
 
 from sim import luck
 from sim.compiling import compiled, generated_module
 from sim.elementary import inlined, maximum, minimum, select
-from sim.engine.wiring import Wired, Wiring, bounds, trace_columns, wire
+from sim.engine.wiring import Wired, bounds, trace_columns, wire
 from sim.errors import WiringError
-from sim.luck import normals_into, purpose_code
+from sim.luck import normals_into, purpose_code, uniforms_into
 from sim.people.apply import arguments
 from sim.people.state import DYAD, Column
 from sim.theory.parameters import PARAMETERS
-from sim.theory.steps import Step
+from sim.theory.regions import intact
+from sim.theory.steps import Draw, Step
 
 #: Dyads computed together: so many that a loop over them pays, so few that their numbers stay in the processor's first cache.
 BLOCK = 128
@@ -108,19 +109,95 @@ def outside(f, slots, lows, highs, n, size):  # type: ignore[no-untyped-def]
     return -1, -1
 
 
-@register_jitable
-def answered(f, response, score, streams, z, again, items, low, high, item_sd, times, size):  # type: ignore[no-untyped-def]
+def draw_normals(f, slot, streams, at, step, again, size):  # type: ignore[no-untyped-def]
+    """Standard normal numbers of the block into a slot: at a step of the streams that stand behind the first ``at``."""
+    normals_into(f[slot * size : (slot + 1) * size], streams[at : at + size], step, again)
+
+
+def draw_uniforms(f, slot, streams, at, step, again, size):  # type: ignore[no-untyped-def]
+    """The same of uniform numbers."""
+    uniforms_into(f[slot * size : (slot + 1) * size], streams[at : at + size], step)
+
+
+def answer(f, response, score, streams, noise, again, items, low, high, item_sd, times, size):  # type: ignore[no-untyped-def]
     """Mean response of the block over a questionnaire's items, whose true response stands in the slot ``response``."""
     first, into = np.uint64(response * size), np.uint64(score * size)
     for j in range(np.uint64(0), np.uint64(size)):
         f[into + j] = 0.0
     for item in range(items):
-        normals_into(z, streams, np.uint64(item), again)
+        normals_into(noise, streams, np.uint64(item), again)
         for j in range(np.uint64(0), np.uint64(size)):
-            x = np.floor(f[first + j] + item_sd * z[j] + 0.5)
+            x = np.floor(f[first + j] + item_sd * noise[j] + 0.5)
             f[into + j] += minimum(maximum(x, low), high)
     for j in range(np.uint64(0), np.uint64(size)):
         f[into + j] = times * (f[into + j] / items)
+
+
+_MOST = 1.7976931348623157e308  # the largest number there is
+_F, _W, _N = types.float64[::1], types.uint64[::1], types.int64[::1]
+#: Types of what generated functions take, by the name of the argument; a function that is handed over is called through its
+#: address, so that it is compiled once and not again inside of every function that calls it.
+TYPES: dict[str, Any] = {
+    "f": _F, "p": _F, "noise": _F, "planned_sessions": _N, "exchange": types.int64, "n_exchanges": types.int64, "nb": types.int64,
+    "streams": _W, "here": _W, "again": _N, "ids": _N, "forced_row": _N, "rows": _N, "trace_row": _N, "client_of": _N,
+    "therapist_of": _N, "ending": _N, "code": _W, "client_code": _W, "therapist_code": _W, "pair_code": _W,
+    "week": types.uint64, "seed": types.uint64, "replicate": types.uint64, "trace": types.float64[:, :, ::1],
+    "data": types.float64[:, ::1], "clients": types.float64[:, ::1], "therapists": types.float64[:, ::1],
+    "people": types.float64[:, ::1], "ratings": types.float64[:, ::1],
+    "off": types.boolean[::1], "cut": _F, "touched": types.boolean[::1], "slot": _N, "shift": _F, "base": types.float64[:, :, ::1],
+    "recording": types.boolean, "forced": types.float64[:, :, ::1],
+}  # fmt: skip
+_DRAWING = types.void(_F, types.int64, _W, types.int64, types.uint64, _N, types.int64)
+_ANSWERING = types.void(_F, types.int64, types.int64, _W, _F, _N, types.int64, *(types.float64,) * 4, types.int64)
+TYPES |= {
+    "normals": types.FunctionType(_DRAWING),
+    "uniforms": types.FunctionType(_DRAWING),
+    "answer": types.FunctionType(_ANSWERING),
+}
+#: What a form with interventions takes beside the rest.
+_REACHING = ("off", "cut", "touched", "slot", "shift", "base", "recording", "forced")
+
+
+FAULT = types.UniTuple(types.int64, 2)  # row and column of a quantity out of its range
+NOTHING = (-1, -1)
+_HELPERS = ("normals", "uniforms", "answer")
+
+
+def signature(arguments: Iterable[str], gives: Any = types.void, parts: Iterable[tuple[str, ...]] | None = None) -> Any:
+    """The type of a generated function with arguments of these names; with ``parts`` it is handed the helpers and functions with
+    those arguments."""
+    handed_over = [] if parts is None else [TYPES[name] for name in _HELPERS] + [types.FunctionType(signature(a)) for a in parts]
+    return gives(*(TYPES[name] for name in arguments), *handed_over)
+
+
+@lru_cache(maxsize=1)
+def helpers() -> tuple[Callable[..., Any], ...]:
+    """What generated functions call through its address: normal numbers, uniform numbers, answers to items."""
+    return tuple(compiled(f, of) for f, of in ((draw_normals, _DRAWING), (draw_uniforms, _DRAWING), (answer, _ANSWERING)))
+
+
+@register_jitable
+def gather(f, slots, table, columns, rows, size):  # type: ignore[no-untyped-def]
+    """Columns of a table into slots of the block; ``rows``: where each of the block stands in the table."""
+    for k in range(slots.size):
+        for j in range(size):
+            f[slots[k] * size + j] = table[columns[k], rows[j]]
+
+
+@register_jitable
+def scatter(f, slots, table, columns, rows, n, size):  # type: ignore[no-untyped-def]
+    """Slots of the block into columns of a table, of the first ``n``, who are really there."""
+    for k in range(slots.size):
+        for j in range(n):
+            table[columns[k], rows[j]] = f[slots[k] * size + j]
+
+
+@register_jitable
+def averages(f, sums, means, n, size):  # type: ignore[no-untyped-def]
+    """Session means from sums over ``n`` exchanges."""
+    for k in range(sums.size):
+        for j in range(size):
+            f[means[k] * size + j] = f[sums[k] * size + j] / n
 
 
 @inlined
@@ -146,84 +223,115 @@ class Slots(dict[str, int]):
         """What stands for the quantity of person or dyad ``j`` in the text."""
         return f"f[_{self[name]} + j]"
 
-    def all(self, name: str) -> str:
-        """What stands for the quantity of the whole block."""
-        return f"f[{self[name]} * B:{self[name] + 1} * B]"
-
 
 def loop(*lines: str, indent: str = "    ") -> list[str]:
     """Lines that are done for everybody of the block."""
     return [f"{indent}for j in range(NONE, ALL):", *(f"{indent}    {line}" for line in lines)]
 
 
-def head(wired: Sequence[Wired], wiring: Wiring, slots: Slots, block: int) -> list[str]:
-    """The first lines of a module: what it calls, where quantities stand, and the purposes of its draws."""
-    ours = [w for w in wired if shipped(w.step.equation)]
-    return [
-        '"""Generated from tuples of steps; do not edit."""',
-        "import numpy as np",
-        "from numba import njit",
-        "from sim.luck import absorbed, normals_into, occasion, uniforms_into",
-        "from sim.engine.native import answered, note, outside, reach, seen, tracking",
-        *dict.fromkeys(f"from {w.step.equation.__module__} import {w.step.equation.__name__} as {w.function}" for w in ours),
-        f"B = {block}",
-        f"N_SLOTS = {len(slots)}",
-        "NONE, ALL, FIRST = np.uint64(0), np.uint64(B), np.uint64(0)",
-        *(f"_{k} = np.uint64({k} * B)" for k in range(len(slots))),
-        *(f"PURPOSE_{name} = np.uint64({int(purpose_code(draw.purpose))})" for name, draw in wiring.draws.items()),
-    ]
+@dataclass
+class Text:
+    """A generated module: where quantities stand, how parameters are numbered, its functions.
 
+    ``parameters``: names of all numbers that the module takes, in order. ``cached``: whether all equations are of this package,
+    so that the machine code can be kept on disk. ``block``: how many people are computed together, which changes no number.
+    """
 
-def parameters_of(w: Wired) -> list[str]:
-    """Lines that take a step's parameters out of the record."""
-    return [f"    {v} = p.{v[2:]}" for v in dict.fromkeys(w.variables) if v.startswith("p_")]
+    parameters: tuple[str, ...]
+    cached: bool = True
+    block: int = BLOCK
+    slots: Slots = field(default_factory=Slots)
+    wired: list[Wired] = field(default_factory=list)
+    draws: dict[str, Draw] = field(default_factory=dict)
+    constants: list[str] = field(default_factory=list)
+    functions: list[str] = field(default_factory=list)
+    parts: dict[str, tuple[str, ...]] = field(default_factory=dict)  # functions that are handed over, and their arguments
 
+    def taken(self, w: Wired) -> list[str]:
+        """Lines that take a step's parameters out of the array."""
+        return [f"    {v} = {self.parameter(v[2:])}" for v in dict.fromkeys(w.variables) if v.startswith("p_")]
 
-def in_parts(name: str, kind: str, passed: str, steps: Sequence[Sequence[str]]) -> tuple[list[str], list[str]]:
-    """Functions of some steps each, and the calls of them one after the other."""
-    out, calls = [], []
-    for n in range(0, len(steps), _TOGETHER):
-        calls.append(f"{name}_{n // _TOGETHER}({passed})")
-        out += ["", "", kind, f"def {name}_{n // _TOGETHER}({passed}):"]
-        out += [line for lines in steps[n : n + _TOGETHER] for line in lines]
-    return out, calls
+    def parameter(self, name: str) -> str:
+        """What stands for a parameter, or the strength of a region."""
+        return f"p[{self.parameters.index(name)}]"
 
+    def add_parts(self, name: str, arguments: tuple[str, ...], steps: Sequence[Sequence[str]]) -> list[str]:
+        """Functions of some steps each; returns the calls of them one after the other."""
+        calls = []
+        for n in range(0, len(steps), _TOGETHER):
+            part = f"{name}_{n // _TOGETHER}"
+            calls.append(f"{part}({', '.join(arguments)})")
+            self.parts[part] = arguments
+            lines = [line for lines in steps[n : n + _TOGETHER] for line in lines]
+            self.functions += [
+                "",
+                "",
+                f"@njit(signature({arguments!r}), {self._how})",
+                f"def {part}({', '.join(arguments)}):",
+                *lines,
+            ]
+        return calls
 
-def checked_ranges(name: str, quantities: Sequence[str], columns: Mapping[str, Column], slots: Slots) -> list[str]:
-    """Arrays of places, columns and valid ranges of what is checked."""
-    index = {one: k for k, one in enumerate(columns)}
-    what = {"SLOTS": [slots[q] for q in quantities], "COLUMN": [index[q] for q in quantities]}
-    ends = {"LOW": [columns[q].low for q in quantities], "HIGH": [columns[q].high for q in quantities]}
-    lines = [f"{name}_{key} = np.array({values!r}, np.int64)" for key, values in what.items()]
-    return lines + [f"{name}_{key} = np.array({[float(v) for v in values]!r}".replace("inf", "np.inf") + ")"
-                    for key, values in ends.items()]  # fmt: skip
+    @property
+    def _how(self) -> str:
+        return f"cache={self.cached}, nogil=True, error_model='numpy'"
+
+    def whole(self, name: str, arguments: tuple[str, ...], lines: Sequence[str], gives: str = "FAULT") -> str:
+        """The text, with the function ``name`` that is called from outside; ``PARTS`` are the functions that it is handed."""
+        ours = dict.fromkeys(
+            f"from {w.step.equation.__module__} import {w.step.equation.__name__} as {w.function}"
+            for w in self.wired if shipped(w.step.equation)
+        )  # fmt: skip
+        functions = ", ".join((*_HELPERS, *self.parts))
+        return "\n".join([
+            '"""Generated from tuples of steps; do not edit."""', "import numpy as np", "from numba import njit, types",
+            "from sim.elementary import maximum, minimum", "from sim.luck import absorbed, occasion",
+            "from sim.engine.native import FAULT, NOTHING, averages, gather, helpers, note, outside, reach, scatter, seen, signature, tracking",
+            "from sim.theory.equations import alliance", *ours,
+            f"B = {self.block}", f"N_SLOTS = {len(self.slots)}", "NONE, ALL, FIRST = np.uint64(0), np.uint64(B), np.uint64(0)",
+            *(f"_{k} = np.uint64({k} * B)" for k in range(max(len(self.slots), len(self.draws), 6))),
+            *(f"PURPOSE_{name} = np.uint64({int(purpose_code(draw.purpose))})" for name, draw in self.draws.items()),
+            *self.constants, *self.functions, "", "",
+            f"@njit(signature({arguments!r}, {gives}, {list(self.parts.values())!r}), {self._how})",
+            f"def {name}({', '.join(arguments)}, {functions}):", *lines, "", "",
+            "normals, uniforms, answer = helpers()", f"PARTS = ({functions})", "",
+        ])  # fmt: skip
+
+    def moved(self, how: str, name: str, table: str, quantities: Sequence[str], index: Mapping[str, int], rows: str) -> str:
+        """The line that gathers quantities from a table's columns, or scatters them there; ``rows``: the rows, and how many."""
+        slots, columns = [self.slots[q] for q in quantities], [index[q] for q in quantities]
+        self.constants += [f"{name}_SLOTS = np.array({slots!r}, np.int64)", f"{name}_COLUMNS = np.array({columns!r}, np.int64)"]
+        return f"        {how}(f, {name}_SLOTS, {table}, {name}_COLUMNS, {rows}, B)"
+
+    def ranges(self, name: str, quantities: Sequence[str], columns: Mapping[str, Column]) -> None:
+        """Arrays of places, columns and valid ranges of what is checked."""
+        index = {one: k for k, one in enumerate(columns)}
+        what = {"SLOTS": [self.slots[q] for q in quantities], "COLUMN": [index[q] for q in quantities]}
+        ends = {"LOW": [float(columns[q].low) for q in quantities], "HIGH": [float(columns[q].high) for q in quantities]}
+        self.constants += [f"{name}_{key} = np.array({values!r}, np.int64)" for key, values in what.items()]
+        self.constants += [f"{name}_{key} = np.array({values!r})".replace("inf", "np.inf") for key, values in ends.items()]
 
 
 @dataclass
 class Exchanges:
-    """The exchanges of a session as text: ``functions``, of which ``exchanges`` does all of a block whose ``loaded`` columns
-    stand in their ``slots``; what it leaves there: columns of the state (``kept``), session means, accuracy."""
+    """The exchanges of a session, within the loop over blocks of a module: ``lines``, before which the ``loaded`` columns must stand
+    in their slots; what they leave there: columns of the state (``kept``), session means, accuracy."""
 
-    wired: list[Wired]
-    wiring: Wiring
-    slots: Slots
     loaded: list[str]
     kept: list[str]
     means: list[str]
     accuracy: tuple[str, ...]
-    functions: list[str]
-    call: str
-    own: bool  # whether all equations are of this package
+    lines: list[str]
 
     @property
     def stored(self) -> list[str]:
-        """Every column that it leaves."""
+        """Every column that they leave."""
         return [*self.kept, *(f"mean_{m}" for m in self.means), *self.accuracy]
 
 
-def exchanges(steps: tuple[Step, ...], parameters: Iterable[str], columns: Mapping[str, Column], intervened: bool) -> Exchanges:
-    """The text of the exchanges of a block."""
-    wired, wiring = wire(steps, parameters, columns)
+def exchanges(text: Text, steps: tuple[Step, ...], columns: Mapping[str, Column], intervened: bool = False) -> Exchanges:
+    """Add the exchanges of a block to a module."""
+    slots, (wired, wiring) = text.slots, wire(steps, text.parameters, columns)
     if intervened and "session" in columns:
         wiring.read["session"] = None
     kept = [q for q in wiring.written if q in columns]
@@ -232,57 +340,54 @@ def exchanges(steps: tuple[Step, ...], parameters: Iterable[str], columns: Mappi
     reads = {"therapist_attunement", *_READ} <= wiring.written.keys() and set(_ACCURACY) <= columns.keys()
     moment = next((n for n, w in enumerate(wired) if w.step.writes == ("therapist_attunement",)), -1) if reads else -1
     sums = [*(f"sum_{m}" for m in means), *(_READING if moment >= 0 else ())]
-    slots = Slots()
-    for name in (*loaded, *sums, *wiring.draws, *trace_columns(steps)):
+    one = Exchanges(loaded, kept, means, _ACCURACY if moment >= 0 else (), [])
+    for name in (*loaded, *sums, *wiring.draws, *trace_columns(steps), *one.stored):
         slots[name]
-    one = Exchanges(wired, wiring, slots, loaded, kept, means, _ACCURACY if moment >= 0 else (), [], "",
-                    all(shipped(w.step.equation) for w in wired))  # fmt: skip
-    for name in one.stored:
-        slots[name]
-    kind = f"@njit(cache={one.own}, nogil=True, error_model='numpy')"
-    passed = "f, p, exchange" + (f"{_REACHING}, ids, forced_row" if intervened else "")
-    one.functions, calls = in_parts("steps", kind, passed, _steps(wired, slots, columns, means, moment, intervened))
-    one.call = "f, p, n_exchanges, client_here, pair_here, streams, again, followed, trace, trace_row_here, nb"
-    one.call = f"exchanges({one.call}{f'{_REACHING}, ids, forced_row' if intervened else ''})"
-    out = ["", "", f"TRACED = np.array({[slots[q] for q in trace_columns(steps)]!r}, np.int64)", "", "", kind, f"def {one.call}:"]
+    text.wired += wired
+    arguments = ("f", "p", "exchange", *((*_REACHING, "ids", "forced_row") if intervened else ()))
+    calls = text.add_parts("steps", arguments, _steps(text, wired, columns, means, moment, intervened))
+    text.constants += [f"TRACED = np.array({[slots[q] for q in trace_columns(steps)]!r}, np.int64)"]
+    text.draws |= wiring.draws
+    out: list[str] = []
     for k, (name, draw) in enumerate(wiring.draws.items()):
-        out += loop(f"streams[j + np.uint64({k} * B)] = absorbed({draw.whose}_here[j], PURPOSE_{name})")
+        out += loop(f"streams[_{k} + j] = absorbed(here[{HERE[draw.whose]} + j], PURPOSE_{name})", indent="        ")
     if sums:
-        out += [f"    f[{slots[sums[0]]} * B:{slots[sums[-1]] + 1} * B] = 0.0"]
-    out += ["    for exchange in range(n_exchanges):", "        step = np.uint64(exchange)"]
+        out += [f"        f[{slots[sums[0]]} * B:{slots[sums[-1]] + 1} * B] = 0.0"]
+    out += ["        for exchange in range(n_exchanges):", "            step = np.uint64(exchange)"]
     for k, (name, draw) in enumerate(wiring.draws.items()):
-        fill, more = ("normals_into", ", again") if draw.kind == "normal" else ("uniforms_into", "")
-        out += [f"        {fill}({slots.all(name)}, streams[{k} * B:{k + 1} * B], step{more})"]
-    out += [f"        {call}" for call in calls]
-    out += [
-        "        if followed:",
-        "            note(trace, trace_row_here, exchange, f, TRACED, nb, B)",
-        "    n = float(n_exchanges)",
-    ]
-    for m in means:
-        out += loop(f"{slots.at('mean_' + m)} = {slots.at('sum_' + m)} / n")
+        out += [f"            {draw.kind}s(f, {slots[name]}, streams, {k} * B, step, again, B)"]
+    out += [f"            {call}" for call in calls]
+    out += ["            if followed:", "                note(trace, trace_row_here, exchange, f, TRACED, nb, B)"]
+    out += ["        n = float(n_exchanges)"]
+    out += ["        averages(f, SUM_SLOTS, MEAN_SLOTS, n, B)"]
     if one.accuracy:
         s = {name: slots.at(name) for name in _READING}
         for_tracking = ", ".join(s[name] for name in ("s_e", "s_l", "s_ee", "s_ll", "s_el", "s_x", "s_xx"))
-        out += loop(f"{slots.at('tracking_accuracy')} = tracking(n, {for_tracking})")
-        out += loop(f"{slots.at('accuracy_level')} = 1.0 - {s['s_miss']} / n")
-        out += loop(f"{slots.at('directional_bias')} = ({s['s_e']} - {s['s_l']}) / n")
-    one.functions += out
+        for name, value in (
+            ("tracking_accuracy", f"tracking(n, {for_tracking})"),
+            ("accuracy_level", f"1.0 - {s['s_miss']} / n"),
+            ("directional_bias", f"({s['s_e']} - {s['s_l']}) / n"),
+        ):
+            out += loop(f"{slots.at(name)} = {value}", indent="        ")
+    text.ranges("IN", loaded, columns)
+    text.ranges("OUT", kept, columns)
+    text.ranges(
+        "MEAN", [f"mean_{m}" for m in means], {name: replace(one, low=-_MOST, high=_MOST) for name, one in columns.items()}
+    )
+    text.constants += [f"SUM_SLOTS = np.array({[slots[f'sum_{m}'] for m in means]!r}, np.int64)"]
+    one.lines = [*_COMES_IN, *(_FORCED.format(session=slots["session"]).splitlines() if intervened else ()), *out, *_GOES_OUT]
+    one.lines += ["        if failed >= 0:", "            return rows[first + failed], which"]
     return one
 
 
-#: What a form with interventions takes beside the rest.
-_REACHING = ", off, cut, touched, slot, shift, base, recording, forced"
-
-
-def _steps(wired: Sequence[Wired], slots: Slots, columns: Mapping[str, Column], means: Sequence[str], moment: int,
+def _steps(text: Text, wired: Sequence[Wired], columns: Mapping[str, Column], means: Sequence[str], moment: int,
            intervened: bool) -> list[list[str]]:  # fmt: skip
     """The loops of one exchange, a step each."""
-    written_last = {quantity: n for n, w in enumerate(wired) for quantity in w.step.writes}
+    slots, written_last = text.slots, {quantity: n for n, w in enumerate(wired) for quantity in w.step.writes}
     out: list[list[str]] = []
     link = write = 0
     for n, w in enumerate(wired):
-        before, after, variables = parameters_of(w), [], []
+        before, after, variables = text.taken(w), [], []
         for variable, is_quantity in zip(w.variables, w.quantities, strict=True):
             name = slots.at(variable) if variable in slots else variable
             if is_quantity and intervened:
@@ -312,8 +417,16 @@ def _steps(wired: Sequence[Wired], slots: Slots, columns: Mapping[str, Column], 
     return out
 
 
-#: A block of dyads: who they are, and where their random numbers begin.
-_WHO = [
+#: Where in a block the random numbers of each begin: those of this week, and those that are drawn once.
+HERE = {"client": "_0", "therapist": "_1", "pair": "_2", "person": "_0"}
+ALWAYS = {"client": "_3", "therapist": "_4", "pair": "_5", "person": "_3"}
+#: Room for a block, and who is in it.
+ROOM = [
+    "    f, noise = np.empty(N_SLOTS * B), np.empty(B)",
+    "    here, again, ids = np.empty(6 * B, np.uint64), np.empty(B, np.int64), np.empty(B, np.int64)",
+    "    trace_row_here, forced_row = np.empty(B, np.int64), np.zeros(B, np.int64)",
+]
+WHO = [
     "    for first in range(0, rows.size, B):",
     "        nb = min(B, rows.size - first)",
     "        followed = False",
@@ -322,12 +435,6 @@ _WHO = [
     "            ids[jj], trace_row_here[jj] = i, trace_row[i]",
     "            followed |= trace_row[i] >= 0",
 ]
-_ROOM = [
-    "    p = parameters[0]",
-    "    f = np.empty(N_SLOTS * B)",
-    "    client_here, pair_here = np.empty(B, np.uint64), np.empty(B, np.uint64)",
-    "    again, ids, trace_row_here = np.empty(B, np.int64), np.empty(B, np.int64), np.empty(B, np.int64)",
-]
 #: What comes in and goes out of an exchange is looked at; who failed first is told, and those before come first.
 _COMES_IN = [
     "        failed, which = outside(f, IN_SLOTS, IN_LOW, IN_HIGH, nb, B)",
@@ -335,20 +442,17 @@ _COMES_IN = [
     "            nb, which = failed, IN_COLUMN[which]",
 ]
 _GOES_OUT = [
-    "        late, what = outside(f, OUT_SLOTS, OUT_LOW, OUT_HIGH, nb, B)",
-    "        if late >= 0:",
-    "            failed, which = late, OUT_COLUMN[what]",
+    line
+    for name in ("OUT", "MEAN")
+    for line in (
+        f"        late, what = outside(f, {name}_SLOTS, {name}_LOW, {name}_HIGH, nb, B)",
+        "        if late >= 0:",
+        f"            nb, failed, which = late, late, {name}_COLUMN[what]",
+    )
 ]
-
-
-def mean_is_no_number(one: Exchanges, columns: Mapping[str, Column]) -> list[str]:
-    """Lines that stop at a dyad of which a session mean is NaN."""
-    if not one.means:
-        return []
-    total = " + ".join(f"f[{one.slots[f'sum_{m}']} * B + jj]" for m in one.means)
-    return ["        for jj in range(nb if late < 0 else late):",
-            f"            if not ({total} < np.inf):",
-            f"                return ids[jj], {list(columns).index('mean_' + one.means[0])}"]  # fmt: skip
+_FORCED = """        for jj in range(B):  # row 0 of what is forced is empty
+            session = int(f[{session} * B + jj])
+            forced_row[jj] = session if session < forced.shape[0] else 0"""
 
 
 def source(steps: tuple[Step, ...], parameters: Iterable[str] = tuple(PARAMETERS),
@@ -359,36 +463,20 @@ def source(steps: tuple[Step, ...], parameters: Iterable[str] = tuple(PARAMETERS
     place to reach in at every link and quantity (see ``interventions``); a function of its own, since that costs time.
     ``block``: how many dyads are computed together, which changes no number.
     """
-    one = exchanges(steps, parameters, columns, intervened)
-    slots, index = one.slots, {name: i for i, name in enumerate(columns)}
-    out = head(one.wired, one.wiring, slots, block)
-    out += checked_ranges("IN", one.loaded, columns, slots) + checked_ranges("OUT", one.kept, columns, slots)
-    out += one.functions
-    out += [
-        "",
-        "",
-        f"@njit(cache={one.own}, nogil=True, error_model='numpy')",
-        "def sessions(data, rows, client_who, pair_who, week, seed, replicate, parameters, n_exchanges, trace_row, trace"
-        f"{_REACHING if intervened else ''}):",
-        *_ROOM,
-        f"    streams, forced_row = np.empty({max(len(one.wiring.draws), 1)} * B, np.uint64), np.zeros(B, np.int64)",
-        *_WHO,
-        "            client_here[jj] = occasion(seed, replicate, client_who[i], week)",
-        "            pair_here[jj] = occasion(seed, replicate, pair_who[i], week)",
-    ]
-    for q in one.loaded:
-        out += loop(f"{slots.at(q)} = data[{index[q]}, ids[j]]", indent="        ")
-    out += _COMES_IN
-    if intervened:
-        out += ["        for jj in range(B):",
-                f"            session = int(f[{slots['session']} * B + jj])",
-                "            forced_row[jj] = session if session < forced.shape[0] else 0"]  # row 0 is empty # fmt: skip
-    out += [f"        {one.call}"]
-    for q in one.stored:
-        out += ["        for jj in range(nb):", f"            data[{index[q]}, ids[jj]] = f[{slots[q]} * B + jj]"]
-    out += [*_GOES_OUT, *mean_is_no_number(one, columns)]
-    out += ["        if failed >= 0:", "            return rows[first + failed], which", "    return -1, -1", ""]
-    return "\n".join(out)
+    text = Text((*parameters, *intact()), all(shipped(step.equation) for step in steps), block)
+    index = {name: i for i, name in enumerate(columns)}
+    one = exchanges(text, steps, columns, intervened)
+    out = [
+        *ROOM, f"    streams = np.empty({max(len(text.draws), 1)} * B, np.uint64)", *WHO,
+        "            here[jj] = occasion(seed, replicate, client_code[i], week)",
+        "            here[2 * B + jj] = occasion(seed, replicate, pair_code[i], week)",
+    ]  # fmt: skip
+    out += [text.moved("gather", "LOADED", "data", one.loaded, index, "ids"), *one.lines[:-2]]
+    out += [text.moved("scatter", "STORED", "data", one.stored, index, "ids, nb"), *one.lines[-2:], "    return NOTHING"]
+    return text.whole("sessions", (*_TAKEN, *(_REACHING if intervened else ())), out)
+
+
+_TAKEN = ("data", "rows", "client_code", "pair_code", "week", "seed", "replicate", "p", "n_exchanges", "trace_row", "trace")
 
 
 @lru_cache(maxsize=16)
@@ -404,13 +492,20 @@ def kernel(steps: tuple[Step, ...], parameters: tuple[str, ...] = tuple(PARAMETE
     theirs = tuple((w.function, w.step) for w in wire(steps, parameters, declared)[0] if not shipped(w.step.equation))
     if theirs:
         with _ONE_AT_A_TIME:
-            return _compiled_here(text, theirs)
-    return generated_module("intervened" if intervened else "exchange", text).sessions
+            known = _compiled_here(text, theirs)
+            return handed(known["sessions"], known["PARTS"])
+    module = generated_module("intervened" if intervened else "exchange", text)
+    return handed(module.sessions, module.PARTS)
+
+
+def handed(function: Callable[..., Any], parts: tuple[Any, ...]) -> Callable[..., Any]:
+    """A generated function that is handed the functions that it calls."""
+    return lambda *given: function(*given, *parts)
 
 
 @lru_cache(maxsize=16)
-def _compiled_here(text: str, theirs: tuple[tuple[str, Step], ...]) -> Callable[..., Any]:
-    """The function of a generated text that calls these equations of somebody else's."""
+def _compiled_here(text: str, theirs: tuple[tuple[str, Step], ...]) -> dict[str, Any]:
+    """What a generated text defines that calls these equations of somebody else's."""
     known: dict[str, Any] = {}
     for name, step in theirs:
         equation: Any = step.equation if hasattr(step.equation, "py_func") else njit(step.equation)
@@ -421,4 +516,4 @@ def _compiled_here(text: str, theirs: tuple[tuple[str, Step], ...]) -> Callable[
             raise WiringError(f"step {step.name} cannot be compiled; {advice} ({' '.join(str(error).split())[:300]})") from None
         known[name] = equation
     exec(compile(text, "<exchange of a changed model>", "exec"), known)
-    return known["sessions"]
+    return known

@@ -178,7 +178,7 @@ def with_every_therapist(
             else:
                 at_end(w, going[w.ending[going] != IN_THERAPY], kept)
             w.therapists.data[:] = held
-        live_a_week("client", w.clients, w.client_code, w.week, w.parameters, w.luck, w.engine, w.record)
+        live_a_week("client", w.clients, w.client_code, w.week, w.parameters, w.luck, w.engine, w.values)
     if early:
         return w.ratings.get("wai_client", np.full(len(w.dyads), np.nan)).reshape(shape), distress_0
     at_end(w, np.flatnonzero(w.ending == IN_THERAPY), kept, CENSORED)

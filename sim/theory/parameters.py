@@ -431,10 +431,6 @@ class Parameters(Mapping[str, float]):
         extra = {k: v for k, v in self._parameters.items() if k not in PARAMETERS}
         return (Parameters, (self.changes(), extra))
 
-    def record(self, strengths: Mapping[str, float] | None = None) -> np.void:
-        """All parameters and region strengths as one NumPy record, the form in which compiled code takes them."""
-        fields = {**self._values, **(strengths if strengths is not None else intact())}
-        record = np.zeros(1, dtype=[(name, np.float64) for name in fields])
-        for name, value in fields.items():
-            record[name] = value
-        return record[0]
+    def array(self, strengths: Mapping[str, float] | None = None) -> np.ndarray:
+        """All parameters and then the strengths of regions, in their order: the form in which compiled code takes them."""
+        return np.array([*self._values.values(), *(strengths if strengths is not None else intact()).values()], np.float64)

@@ -67,7 +67,7 @@ class World:
         self.ending = np.zeros(n, np.int64)
         self._rated = np.empty((0, 0))
         self._rows: list[np.ndarray] = []
-        self.record = np.array([self.parameters.record(self.strengths)])
+        self.values = self.parameters.array(self.strengths)
         if not self.trace_row.size:
             self.trace_row = np.full(n, -1)
 
@@ -132,7 +132,7 @@ class World:
     def live(self, arrived: int | None = None) -> None:
         """A week of life for everybody, in therapy or not; of a clinic for the first ``arrived`` clients."""
         for (role, people, _), code in zip(self.sides, (self.client_code[:arrived], self.therapist_code), strict=True):
-            live_a_week(role, people, code, self.week, self.parameters, self.luck, self.engine, self.record)
+            live_a_week(role, people, code, self.week, self.parameters, self.luck, self.engine, self.values)
 
     def meeting(self, rows: np.ndarray, verb: str) -> Meeting:
         """The dyads ``rows`` as a verb finds them this week."""
@@ -297,7 +297,7 @@ def exchange(world: World, rows: np.ndarray) -> None:
         np.uint64(world.week),
         np.uint64(world.luck.seed),
         np.uint64(world.luck.replicate),
-        world.record,
+        world.values,
         world.n_exchanges,
         world.trace_row,
         world.trace,
@@ -362,7 +362,7 @@ def hold(world: World, rows: np.ndarray, session: tuple[Verb, ...]) -> None:
     who = (world.client_of, world.therapist_of, world.client_code, world.therapist_code, world.pair_code, world.planned_sessions)
     when = np.uint64(world.week), np.uint64(world.luck.seed), np.uint64(world.luck.replicate)
     row, column = session_kernel(parts[0], EXCHANGE, parts[1])(
-        world.dyads.data, world.clients.data, world.therapists.data, rows, *who, *when, world.record, world.n_exchanges,
+        world.dyads.data, world.clients.data, world.therapists.data, rows, *who, *when, world.values, world.n_exchanges,
         world.trace_row, world.trace, ratings, world.ending,
     )  # fmt: skip
     if row >= 0:

@@ -89,6 +89,6 @@ def _courses(world: World, session: tuple[Verb, ...], clients: np.ndarray, posts
         if going.size:
             hold(w, going, verbs)
         w.therapists.data[:] = held.data
-        live_a_week("client", w.clients, w.client_code, w.week, w.parameters, w.luck, w.engine, w.record)
+        live_a_week("client", w.clients, w.client_code, w.week, w.parameters, w.luck, w.engine, w.values)
         found = np.where(w.planned_sessions == session_number, w.clients.distress, found)
     return found.reshape(clients.size, posts.size)
