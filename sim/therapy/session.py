@@ -334,11 +334,16 @@ def traced_quantities(world: World) -> list[str]:
 
 
 def parts_of(session: tuple[Verb, ...]) -> tuple[tuple[Step | Ask, ...], tuple[Step | Ask, ...]] | None:
-    """The steps before and after the exchanges, where every verb of a session is one of this package; else None."""
-    if exchange not in session or not all(verb is exchange or verb in VERBS for verb in session):
+    """The steps before and after the exchanges, where every verb of a session is one of this package; else None.
+
+    Questionnaires, which decide nothing, are always among them: so there is one function for all.
+    """
+    if tuple(verb for verb in SESSION if verb in session or verb in (rate_distress, rate_alliance)) != SESSION or set(session) - {
+        *SESSION
+    }:
         return None
-    at = session.index(exchange)
-    before, after = session[:at], session[at + 1 :]
+    at = SESSION.index(exchange)
+    before, after = SESSION[:at], SESSION[at + 1 :]
     return tuple(tuple(step for verb in some for step in verb.steps) for some in (before, after))  # type: ignore[attr-defined,return-value]
 
 

@@ -1,0 +1,276 @@
+"""Two engines walk the same tuples: the same bytes, whatever is asked for, and on every processor."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from llvmlite import binding as llvm
+from numba import njit
+
+from sim.compiling import generated_module
+from sim.engine import fused, native
+from sim.errors import StateError
+from sim.luck import Luck, person
+from sim.people.life import LIFE
+from sim.people.population import draw
+from sim.scenario.people import Attachment
+from sim.scenario.scenario import from_spec
+from sim.simulation.build import build
+from sim.theory import equations as eq
+from sim.theory.parameters import Parameters
+from sim.therapy import session as sessions
+from sim.therapy.exchange import EXCHANGE
+from sim.therapy.session import SESSION, World, begin, exchange, hold
+from sim.therapy.verbs import VERBS
+from tests import same_bytes
+
+ROOT = Path(__file__).parents[1]
+FUSED = re.compile(r"\bv?fn?m(?:add|sub)(?:132|213|231)?[sp][sdh]\b|\bfn?m(?:add|sub)\s+[vdz]\d|\bfml[as]\b")
+
+
+@pytest.mark.parametrize("name", same_bytes.SPECS)
+def test_plain_and_native_give_the_same_bytes(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = {}
+    for engine in ("native", "plain"):
+        monkeypatch.setenv("ATTUNE_ENGINE", engine)
+        found[engine] = same_bytes.digest(name)
+    assert found["native"] == found["plain"]
+
+
+@pytest.mark.parametrize("name", ["population", "styles", "clinic"])
+def test_threads_and_chunks_change_no_byte(name: str) -> None:
+    assert len({same_bytes.digest(name, threads=threads, chunk=chunk) for threads, chunk in ((1, 2000), (2, 7), (3, 31))}) == 1
+
+
+# ---------------------------------------------------------------------------------------- which way is taken, and why
+
+
+def world_of(**spec: Any) -> World:
+    scenario = from_spec({"question": "Which way?", "clients_per_arm": 12, "sessions": 3, **spec}, "way")
+    world = build(scenario, scenario.arms[0], 0, 5)
+    begin(world)
+    world.week = 1
+    return world
+
+
+@pytest.fixture
+def held(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """Which ways a session was held in: all at once, or the verbs that were called."""
+    ways: list[str] = []
+    whole = sessions.session_kernel
+    monkeypatch.setattr(sessions, "session_kernel", lambda *parts: (ways.append("at once"), whole(*parts))[1])
+    walked = sessions.Meeting
+    monkeypatch.setattr(sessions, "Meeting", lambda w, rows, verb: (ways.append(verb), walked(w, rows, verb))[1])
+    yield ways
+
+
+def test_a_usual_session_is_held_at_once(held: list[str]) -> None:
+    hold(world_of(), np.arange(12), SESSION)
+    assert held == ["at once"]
+
+
+@pytest.mark.parametrize(
+    "spec", [{"record": {"items": True}}, {"parameters": {"missing_item_prob": 0.1}}, {"cut": {"client.felt_bond.trust": 0.5}}]
+)
+def test_what_reaches_into_a_session_is_done_verb_by_verb(held: list[str], spec: dict[str, Any]) -> None:
+    hold(world_of(**spec), np.arange(12), SESSION)
+    assert held == [verb.__name__ for verb in VERBS]
+
+
+def test_a_verb_of_ones_own_is_done_verb_by_verb(held: list[str]) -> None:
+    hold(world_of(), np.arange(12), (*SESSION, lambda world, rows: held.append("my own")))
+    assert held == [*(verb.__name__ for verb in VERBS), "my own"]
+
+
+def test_questionnaires_that_nobody_asks_for_change_nothing() -> None:
+    """Without them the same function does the session: they draw and decide for nobody else."""
+    bare, full = world_of(), world_of()
+    hold(bare, np.arange(12), tuple(verb for verb in SESSION if not verb.__name__.startswith("rate_")))
+    hold(full, np.arange(12), SESSION)
+    assert np.array_equal(bare.dyads.data, full.dyads.data) and np.array_equal(bare.clients.data, full.clients.data)
+
+
+@pytest.mark.parametrize("engine", ["native", "plain"])
+@pytest.mark.parametrize("column, value", [("client_trust", np.nan), ("therapist_arousal", 1.5), ("client_distress", np.nan)])
+def test_both_engines_stop_at_what_left_its_range(engine: str, column: str, value: float) -> None:
+    world = world_of()
+    world.engine = engine
+    (world.clients["distress"] if column == "client_distress" else world.dyads[column])[7] = value
+    if column == "therapist_arousal":  # what a session begins with is set anew
+        hold(world, np.arange(12), SESSION)
+        return
+    with pytest.raises(StateError) as raised:
+        hold(world, np.arange(12), SESSION)
+    assert "week 1" in str(raised.value)
+    if column == "client_trust":
+        assert "dyad 7: client_trust is nan" in str(raised.value)
+
+
+def test_the_first_who_failed_is_told_whatever_the_block() -> None:
+    """Of several the first row, whichever half of the exchange it failed in, and those before it are done."""
+    world, rows = world_of(clients_per_arm=300), np.arange(300)
+    world.dyads["client_trust"][200], world.dyads["client_trust"][290] = 2.0, np.nan
+    sessions.meet(world, rows)
+    with pytest.raises(StateError, match="dyad 200: client_trust is 2"):
+        exchange(world, rows)
+    assert (world.dyads.mean_client_arousal[:200] > 0).all()
+
+
+# --------------------------------------------------------------------------------------------- blocks and processors
+
+
+def test_the_size_of_a_block_changes_no_byte() -> None:
+    code, p, luck = person("client", np.arange(300)), Parameters(), Luck(4, 0)
+    found = set()
+    for block in (1, 37, fused.BLOCK):
+        module = generated_module("life_blocks", fused.life_source(LIFE["client"], block))
+        people = draw("client", Attachment(), code, p, luck)
+        for week in range(1, 4):
+            module.life(people.data, code, np.uint64(week), np.uint64(4), np.uint64(0), p.array(), *module.PARTS)
+        found.add(people.data.tobytes())
+    assert len(found) == 1
+
+
+@pytest.mark.deep
+@pytest.mark.parametrize("block", [1, 33, 500])
+def test_the_size_of_a_block_changes_no_byte_of_a_session(block: int) -> None:
+    worlds = [world_of(clients_per_arm=300) for _ in range(2)]
+    before, after = sessions.parts_of(SESSION) or ((), ())
+    for world, size in zip(worlds, (block, fused.BLOCK), strict=True):
+        module = generated_module("session_blocks", fused.session_source(before, EXCHANGE, after, size))
+        ratings = world.room_for(fused.ratings_of((*before, *after)))
+        module.session(
+            world.dyads.data, world.clients.data, world.therapists.data, np.arange(300), world.client_of, world.therapist_of,
+            world.client_code, world.therapist_code, world.pair_code, world.planned_sessions, np.uint64(1), np.uint64(5),
+            np.uint64(0), world.values, world.n_exchanges, world.trace_row, world.trace, ratings, world.ending, *module.PARTS,
+        )  # fmt: skip
+    one, other = worlds
+    assert one.dyads.data.tobytes() == other.dyads.data.tobytes() and one.clients.data.tobytes() == other.clients.data.tobytes()
+    assert all(np.array_equal(one.ratings[name], other.ratings[name]) for name in one.ratings)
+
+
+def digests_with(place: Path, names: tuple[str, ...], **setting: str) -> str:
+    """What a fresh process with these settings prints; with a cache of its own where the machine code is another."""
+    own = {"ATTUNE_CACHE": str(place)} if any(key.startswith("NUMBA") for key in setting) else {}
+    done = subprocess.run([sys.executable, "-m", "tests.same_bytes", *names], cwd=ROOT, env={**os.environ, **own, **setting},
+                          capture_output=True, text=True, timeout=1500)  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2000:]
+    return done.stdout
+
+
+NO_VECTORS = {"NPY_DISABLE_CPU_FEATURES": "X86_V3 X86_V4"}
+
+
+def test_what_numpy_may_use_of_a_processor_changes_no_byte(tmp_path: Path) -> None:
+    names = ("population", "clinic", "items, some missing")
+    here = "".join(f"{name}\t{same_bytes.digest(name)}\n" for name in names)
+    assert digests_with(tmp_path, names, **NO_VECTORS) == here
+
+
+@pytest.mark.deep
+@pytest.mark.parametrize(
+    "setting",
+    [{"NUMBA_CPU_NAME": "generic"}, {"NUMBA_CPU_NAME": "haswell"}, {"NUMBA_CPU_NAME": "x86-64-v4"}, {"NUMBA_OPT": "0"},
+     {"NUMBA_OPT": "1"}, {"NUMBA_LOOP_VECTORIZE": "0"}],
+    ids=str,
+)  # fmt: skip
+def test_what_the_machine_code_is_made_for_changes_no_byte(setting: dict[str, str], tmp_path: Path) -> None:
+    flags = set(Path("/proc/cpuinfo").read_text().split()) if Path("/proc/cpuinfo").exists() else set()
+    if setting.get("NUMBA_CPU_NAME") == "x86-64-v4" and not {"avx512f", "avx512vl", "avx512bw", "avx512dq"} <= flags:
+        pytest.skip("this processor cannot run it; its assembly is looked at below")
+    names = tuple(same_bytes.SPECS)
+    here = "".join(f"{name}\t{same_bytes.digest(name)}\n" for name in names)
+    assert digests_with(tmp_path, names, **{**setting, **NO_VECTORS}) == here
+
+
+# ------------------------------------------------------------------------------------------------------- machine code
+
+
+def built(text: str) -> dict[str, Any]:
+    """What a generated text defines, compiled here and not kept, so that it can be looked at."""
+    known: dict[str, Any] = {}
+    exec(compile(text.replace("cache=True", "cache=False"), "<looked at>", "exec"), known)
+    return known
+
+
+def assembly(function: Any) -> str:
+    return "\n".join(function.inspect_asm().values())
+
+
+@pytest.fixture(scope="module")
+def exchange_module() -> dict[str, Any]:
+    return built(native.source(EXCHANGE))
+
+
+def parts(module: dict[str, Any]) -> list[Any]:
+    return [function for function in module["PARTS"] if function not in native.helpers()]
+
+
+def test_steps_are_vector_instructions_and_nothing_is_fused(exchange_module: dict[str, Any]) -> None:
+    """Packed multiplications outnumber single ones in every part; no multiply-add, which rounds once where others round twice."""
+    for function in parts(exchange_module):
+        text = assembly(function)
+        packed, single = (
+            len(re.findall(rf"\bv?mul{kind}\b|\bfmul\s+{vector}", text)) for kind, vector in (("pd", "v"), ("sd", "d"))
+        )
+        assert packed > 5 * single, function
+        assert not FUSED.search(text)
+
+
+@pytest.mark.deep
+def test_sessions_and_life_are_vector_instructions_too() -> None:
+    before, after = sessions.parts_of(SESSION) or ((), ())
+    for text in (fused.session_source(before, EXCHANGE, after), *(fused.life_source(steps) for steps in LIFE.values())):
+        for function in parts(built(text)):
+            assert re.search(r"\bv?mulpd\b|\bfmul\s+v", assembly(function)), function
+            assert not FUSED.search(assembly(function))
+
+
+OTHERS = [
+    ("x86_64-unknown-linux-gnu", "haswell"), ("x86_64-unknown-linux-gnu", "x86-64-v4"),
+    ("aarch64-unknown-linux-gnu", "neoverse-n1"), ("aarch64-unknown-linux-gnu", "apple-m1"),
+]  # fmt: skip
+
+
+def made_for(function: Any, triple: str, cpu: str) -> str:
+    """Assembly for another processor, from what the compiler here made of a function."""
+    llvm.initialize_all_targets()
+    llvm.initialize_all_asmprinters()
+    machine = llvm.Target.from_triple(triple).create_target_machine(cpu=cpu, opt=3)
+    (text,) = function.inspect_llvm().values()
+    text = re.sub(r'target (triple|datalayout) = ".*"', "", text)
+    text = re.sub(r"= (?:tail )?call i8 @llvm\.x86\.atomic\.sub\.cc.*", "= add i8 0, 0", text)  # of the counts of references
+    module = llvm.parse_assembly(text)
+    module.triple, module.data_layout = triple, str(machine.target_data)
+    return str(machine.emit_assembly(module))
+
+
+@pytest.mark.parametrize("triple, cpu", OTHERS)
+def test_nothing_is_fused_for_processors_that_could(triple: str, cpu: str, exchange_module: dict[str, Any]) -> None:
+    """A processor with a fused multiply-add must not be given one."""
+    for function in parts(exchange_module):
+        made = made_for(function, triple, cpu)
+        assert re.search(r"\bv?mulpd\b|\bfmul\s+v", made)
+        assert not FUSED.search(made)
+
+
+@pytest.mark.parametrize("triple, cpu", OTHERS)
+def test_a_fused_multiply_add_would_be_seen(triple: str, cpu: str) -> None:
+    fast = njit(fastmath=True, error_model="numpy")(lambda x, y, z: x * y + z)
+    fast(1.0, 2.0, 3.0)
+    assert FUSED.search(made_for(fast, triple, cpu))
+
+
+def test_equations_take_nothing_from_a_mathematical_library() -> None:
+    """Of NumPy the equations use what is exact everywhere: absolute values and square roots."""
+    assert set(re.findall(r"\bnp\.(\w+)", inspect.getsource(eq))) <= {"abs", "sqrt"}
+    assert not re.search(r"\*\* ?0\.5|\bmath\.", inspect.getsource(eq))
