@@ -135,7 +135,7 @@ def test_the_size_of_a_block_changes_no_byte() -> None:
         module = generated_module("life_blocks", fused.life_source(LIFE["client"], block))
         people = draw("client", Attachment(), code, p, luck)
         for week in range(1, 4):
-            module.life(people.data, code, np.uint64(week), np.uint64(4), np.uint64(0), p.array(), *module.PARTS)
+            module.life(people.data, code, np.uint64(week), np.uint64(4), np.uint64(0), p.array(), module.CALLS)
         found.add(people.data.tobytes())
     assert len(found) == 1
 
@@ -151,7 +151,7 @@ def test_the_size_of_a_block_changes_no_byte_of_a_session(block: int) -> None:
         module.session(
             world.dyads.data, world.clients.data, world.therapists.data, np.arange(300), world.client_of, world.therapist_of,
             world.client_code, world.therapist_code, world.pair_code, world.planned_sessions, np.uint64(1), np.uint64(5),
-            np.uint64(0), world.values, world.n_exchanges, world.trace_row, world.trace, ratings, world.ending, *module.PARTS,
+            np.uint64(0), world.values, world.n_exchanges, world.trace_row, world.trace, ratings, world.ending, module.CALLS,
         )  # fmt: skip
     one, other = worlds
     assert one.dyads.data.tobytes() == other.dyads.data.tobytes() and one.clients.data.tobytes() == other.clients.data.tobytes()

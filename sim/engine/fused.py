@@ -25,7 +25,7 @@ from sim.theory.steps import ADD, SET, SUBTRACT, TOWARD, Draw, Step
 BROUGHT = {f"{role}.{name}": column for role in ROLES for name, column in PERSON.items()}
 _ANYTHING = Column("", float("nan"), float("-inf"), float("inf"), "", "")
 _PARAMETERS = (*PARAMETERS, *intact())
-_IN_PARTS = ("f", "p", "streams", "noise", "again", "here", "normals", "uniforms", "answer")
+_IN_PARTS = ("f", "p", "streams", "noise", "again", "here", "calls")
 
 
 def _added(name: str) -> str:
@@ -63,7 +63,7 @@ def _step(text: Text, w: Wired, columns: Mapping[str, Column], draws: Mapping[st
     lines += [f"    rate_{place} = {text.parameter(rate)}" for place, rate in enumerate(w.step.rates) if rate]
     for name in dict.fromkeys(v for v in w.variables if v in draws):
         lines += _stream(text, draws[name])
-        lines += [f"    {draws[name].kind}s(f, {text.slots[name]}, streams, 0, FIRST, again, B)"]
+        lines += [f"    call(calls[{draws[name].kind.upper()}S], (f, {text.slots[name]}, streams, 0, FIRST, again, B))"]
     variables = [text.slots.at(v) if v in text.slots else v for v in w.variables]
     new = [f"new_{place}" for place in range(len(w.step.writes))]
     one = len(new) > 1 and w.step.how in (ADD, SUBTRACT)  # one value that goes to several places
@@ -81,9 +81,9 @@ def _asked(text: Text, ask: Ask) -> list[str]:
         low, high = float(one.low), float(one.high)
         lines += loop(f"{slots.at('true response')} = {low!r} + {high - low!r} * {slots.at(quantity)} + {plus}")
         lines += _stream(text, Draw(ask.purpose(place), "client" if ask.rater == "client" else "pair"))
+        given = f"f, {slots['true response']}, {slots[score]}, streams, noise, again, {one.items}, {low!r}, {high!r}"
         lines += [f"    item_sd = {text.parameter(one.item_sd)}",
-                  f"    answer(f, {slots['true response']}, {slots[score]}, streams, noise, again, {one.items}, {low!r}, {high!r}, "
-                  f"item_sd, {ask.times!r}, B)"]  # fmt: skip
+                  f"    call(calls[ANSWER], ({given}, item_sd, {ask.times!r}, B))"]  # fmt: skip
     if ask.total:
         scores = ", ".join(slots.at(score) for _, _, score in ask.scales)
         lines += loop(f"{slots.at(ask.total)} = alliance({scores})")
@@ -190,14 +190,14 @@ def session_kernel(
 ) -> Callable[..., Any]:
     """The compiled function ``session`` for these steps; the first use compiles (seconds) or loads from disk."""
     module = generated_module("session", session_source(before, exchange, after))
-    return handed(module.session, module.PARTS)
+    return handed(module.session, module.CALLS)
 
 
 @lru_cache(maxsize=4)
 def life_kernel(role: str) -> Callable[..., Any]:
     """The compiled function ``life`` of a client or a therapist."""
     module = generated_module(f"life_{role}", life_source(LIFE[role]))
-    return handed(module.life, module.PARTS)
+    return handed(module.life, module.CALLS)
 
 
 def ratings_of(steps: Iterable[Step | Ask]) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numba import float64, njit, types
 from numba.core.errors import NumbaError
-from numba.extending import register_jitable
+from numba.extending import intrinsic, register_jitable
 
 from sim import luck
 from sim.compiling import compiled, generated_module
@@ -135,39 +135,54 @@ def answer(f, response, score, streams, noise, again, items, low, high, item_sd,
 
 _MOST = 1.7976931348623157e308  # the largest number there is
 _F, _W, _N = types.float64[::1], types.uint64[::1], types.int64[::1]
-#: Types of what generated functions take, by the name of the argument; a function that is handed over is called through its
-#: address, so that it is compiled once and not again inside of every function that calls it.
+#: Types of what generated functions take, by the name of the argument.
 TYPES: dict[str, Any] = {
     "f": _F, "p": _F, "noise": _F, "planned_sessions": _N, "exchange": types.int64, "n_exchanges": types.int64, "nb": types.int64,
     "streams": _W, "here": _W, "again": _N, "ids": _N, "forced_row": _N, "rows": _N, "trace_row": _N, "client_of": _N,
     "therapist_of": _N, "ending": _N, "code": _W, "client_code": _W, "therapist_code": _W, "pair_code": _W,
     "week": types.uint64, "seed": types.uint64, "replicate": types.uint64, "trace": types.float64[:, :, ::1],
     "data": types.float64[:, ::1], "clients": types.float64[:, ::1], "therapists": types.float64[:, ::1],
-    "people": types.float64[:, ::1], "ratings": types.float64[:, ::1],
+    "people": types.float64[:, ::1], "ratings": types.float64[:, ::1], "calls": _N,
     "off": types.boolean[::1], "cut": _F, "touched": types.boolean[::1], "slot": _N, "shift": _F, "base": types.float64[:, :, ::1],
     "recording": types.boolean, "forced": types.float64[:, :, ::1],
 }  # fmt: skip
 _DRAWING = types.void(_F, types.int64, _W, types.int64, types.uint64, _N, types.int64)
 _ANSWERING = types.void(_F, types.int64, types.int64, _W, _F, _N, types.int64, *(types.float64,) * 4, types.int64)
-TYPES |= {
-    "normals": types.FunctionType(_DRAWING),
-    "uniforms": types.FunctionType(_DRAWING),
-    "answer": types.FunctionType(_ANSWERING),
-}
 #: What a form with interventions takes beside the rest.
 _REACHING = ("off", "cut", "touched", "slot", "shift", "base", "recording", "forced")
 
 
 FAULT = types.UniTuple(types.int64, 2)  # row and column of a quantity out of its range
 NOTHING = (-1, -1)
-_HELPERS = ("normals", "uniforms", "answer")
 
 
-def signature(arguments: Iterable[str], gives: Any = types.void, parts: Iterable[tuple[str, ...]] | None = None) -> Any:
-    """The type of a generated function with arguments of these names; with ``parts`` it is handed the helpers and functions with
-    those arguments."""
-    handed_over = [] if parts is None else [TYPES[name] for name in _HELPERS] + [types.FunctionType(signature(a)) for a in parts]
-    return gives(*(TYPES[name] for name in arguments), *handed_over)
+def signature(arguments: Iterable[str], gives: Any = types.void) -> Any:
+    """The type of a generated function with arguments of these names."""
+    return gives(*(TYPES[name] for name in arguments))
+
+
+@intrinsic
+def call(typing, address, given):  # type: ignore[no-untyped-def]
+    """Call the compiled function at an address, with just the types that it was made for; it gives nothing.
+
+    Through its address a function is compiled once, and not again inside of every function that calls it.
+    """
+
+    def codegen(context, builder, signature, values):  # type: ignore[no-untyped-def]
+        kinds = signature.args[1].types
+        kind = context.call_conv.get_function_type(types.none, kinds)
+        there = builder.inttoptr(values[0], kind.as_pointer())
+        handed = [builder.extract_value(values[1], place) for place in range(len(kinds))]
+        context.call_conv.call_function(builder, there, types.none, kinds, handed)
+        return context.get_dummy_value()
+
+    return types.none(address, given), codegen
+
+
+def addresses(functions: Iterable[Any]) -> np.ndarray:
+    """Where these functions, each made for one signature, lie in memory of this process."""
+    made = [next(iter(function.overloads.values())) for function in functions]
+    return np.array([one.library.get_pointer_to_function(one.fndesc.llvm_func_name) for one in made], np.int64)
 
 
 @lru_cache(maxsize=1)
@@ -245,7 +260,7 @@ class Text:
     draws: dict[str, Draw] = field(default_factory=dict)
     constants: list[str] = field(default_factory=list)
     functions: list[str] = field(default_factory=list)
-    parts: dict[str, tuple[str, ...]] = field(default_factory=dict)  # functions that are handed over, and their arguments
+    parts: list[str] = field(default_factory=lambda: ["normals", "uniforms", "answer"])  # functions that are called by address
 
     def taken(self, w: Wired) -> list[str]:
         """Lines that take a step's parameters out of the array."""
@@ -257,44 +272,40 @@ class Text:
 
     def add_parts(self, name: str, arguments: tuple[str, ...], steps: Sequence[Sequence[str]]) -> list[str]:
         """Functions of some steps each; returns the calls of them one after the other."""
-        calls = []
+        out = []
         for n in range(0, len(steps), _TOGETHER):
-            part = f"{name}_{n // _TOGETHER}"
-            calls.append(f"{part}({', '.join(arguments)})")
-            self.parts[part] = arguments
-            lines = [line for lines in steps[n : n + _TOGETHER] for line in lines]
-            self.functions += [
-                "",
-                "",
-                f"@njit(signature({arguments!r}), {self._how})",
-                f"def {part}({', '.join(arguments)}):",
-                *lines,
-            ]
-        return calls
+            part, given = f"{name}_{n // _TOGETHER}", ", ".join(arguments)
+            out.append(f"call(calls[{part.upper()}], ({given}))")
+            self.parts.append(part)
+            self.functions += ["", "", f"@njit(signature({arguments!r}), {self._how})", f"def {part}({given}):"]
+            self.functions += [line for lines in steps[n : n + _TOGETHER] for line in lines]
+        return out
 
     @property
     def _how(self) -> str:
         return f"cache={self.cached}, nogil=True, error_model='numpy'"
 
     def whole(self, name: str, arguments: tuple[str, ...], lines: Sequence[str], gives: str = "FAULT") -> str:
-        """The text, with the function ``name`` that is called from outside; ``PARTS`` are the functions that it is handed."""
+        """The text, with the function ``name`` that is called from outside; ``CALLS`` are the addresses of what it calls."""
         ours = dict.fromkeys(
             f"from {w.step.equation.__module__} import {w.step.equation.__name__} as {w.function}"
             for w in self.wired if shipped(w.step.equation)
         )  # fmt: skip
-        functions = ", ".join((*_HELPERS, *self.parts))
+        functions, taken = ", ".join(self.parts), (*arguments, "calls")
         return "\n".join([
             '"""Generated from tuples of steps; do not edit."""', "import numpy as np", "from numba import njit, types",
             "from sim.elementary import maximum, minimum", "from sim.luck import absorbed, occasion",
-            "from sim.engine.native import FAULT, NOTHING, averages, gather, helpers, note, outside, reach, scatter, seen, signature, tracking",
+            "from sim.engine.native import FAULT, NOTHING, addresses, averages, call, gather, helpers, note, outside, reach, scatter",
+            "from sim.engine.native import seen, signature, tracking",
             "from sim.theory.equations import alliance", *ours,
             f"B = {self.block}", f"N_SLOTS = {len(self.slots)}", "NONE, ALL, FIRST = np.uint64(0), np.uint64(B), np.uint64(0)",
             *(f"_{k} = np.uint64({k} * B)" for k in range(max(len(self.slots), len(self.draws), 6))),
             *(f"PURPOSE_{name} = np.uint64({int(purpose_code(draw.purpose))})" for name, draw in self.draws.items()),
+            *(f"{part.upper()} = {place}" for place, part in enumerate(self.parts)),
             *self.constants, *self.functions, "", "",
-            f"@njit(signature({arguments!r}, {gives}, {list(self.parts.values())!r}), {self._how})",
-            f"def {name}({', '.join(arguments)}, {functions}):", *lines, "", "",
-            "normals, uniforms, answer = helpers()", f"PARTS = ({functions})", "",
+            f"@njit(signature({taken!r}, {gives}), {self._how})",
+            f"def {name}({', '.join(taken)}):", *lines, "", "",
+            "normals, uniforms, answer = helpers()", f"PARTS = ({functions})", "CALLS = addresses(PARTS)", "",
         ])  # fmt: skip
 
     def moved(self, how: str, name: str, table: str, quantities: Sequence[str], index: Mapping[str, int], rows: str) -> str:
@@ -355,7 +366,7 @@ def exchanges(text: Text, steps: tuple[Step, ...], columns: Mapping[str, Column]
         out += [f"        f[{slots[sums[0]]} * B:{slots[sums[-1]] + 1} * B] = 0.0"]
     out += ["        for exchange in range(n_exchanges):", "            step = np.uint64(exchange)"]
     for k, (name, draw) in enumerate(wiring.draws.items()):
-        out += [f"            {draw.kind}s(f, {slots[name]}, streams, {k} * B, step, again, B)"]
+        out += [f"            call(calls[{draw.kind.upper()}S], (f, {slots[name]}, streams, {k} * B, step, again, B))"]
     out += [f"            {call}" for call in calls]
     out += ["            if followed:", "                note(trace, trace_row_here, exchange, f, TRACED, nb, B)"]
     out += ["        n = float(n_exchanges)"]
@@ -493,14 +504,14 @@ def kernel(steps: tuple[Step, ...], parameters: tuple[str, ...] = tuple(PARAMETE
     if theirs:
         with _ONE_AT_A_TIME:
             known = _compiled_here(text, theirs)
-            return handed(known["sessions"], known["PARTS"])
+            return handed(known["sessions"], known["CALLS"])
     module = generated_module("intervened" if intervened else "exchange", text)
-    return handed(module.sessions, module.PARTS)
+    return handed(module.sessions, module.CALLS)
 
 
-def handed(function: Callable[..., Any], parts: tuple[Any, ...]) -> Callable[..., Any]:
-    """A generated function that is handed the functions that it calls."""
-    return lambda *given: function(*given, *parts)
+def handed(function: Callable[..., Any], calls: np.ndarray) -> Callable[..., Any]:
+    """A generated function that is handed the addresses of what it calls."""
+    return lambda *given: function(*given, calls)
 
 
 @lru_cache(maxsize=16)
