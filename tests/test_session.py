@@ -476,14 +476,20 @@ def test_the_ecr_is_as_reliable_as_in_the_community(name: str) -> None:
 
 
 def rated(
-    instrument: ask.Instrument, level: np.ndarray, level_typical: float, style: np.ndarray, whom: Respondents, form: str
+    instrument: ask.Instrument,
+    level: np.ndarray,
+    level_typical: float,
+    style: np.ndarray,
+    whom: Respondents,
+    form: str,
+    scale: str = "",
 ) -> np.ndarray:
     """A rating of something about the therapy by one rater, as it comes back; ``level`` is latent, 0..1."""
     p = whom.parameters
     leniency = p.client_leniency if whom.rater == "client" else p.therapist_leniency
     noise = p.rating_session_sd * whom.normal(f"{form}_day")
     true = applied(eq.rated_share, p, level=level, level_typical=level_typical, leniency=leniency, style=style, noise=noise)
-    what = Ask(whom.rater, (instrument,), (("", "true", "score"),), form)
+    what = Ask(whom.rater, (instrument,), ((scale, "true", "score"),), form)
     return filled_in(what, {"true": true}.__getitem__, whom)["score"]
 
 
@@ -528,6 +534,34 @@ def test_ratings_of_one_person_share_their_style() -> None:
 
     assert correlation(who.response_style) > 0.3
     assert abs(correlation(np.zeros(code.size))) < 0.05
+
+
+@pytest.mark.parametrize("rater", ["client", "therapist", "observer"])
+def test_a_rating_by_hand_is_drawn_of_the_rater(rater: str) -> None:
+    """Style is drawn of the person who rates, the day and the items of the client or, by others, of the pair."""
+    world = held(met(400), weeks=1)
+    d, p, luck, pair = world.dyads, world.parameters, world.luck, world.pair_code
+    client, therapist = world.client_code[world.client_of], world.therapist_code[world.therapist_of]
+    observed = p.observer_response_style_sd * luck.normal(pair, "observer_rating_style")
+    code, person, common, level, typical = {
+        "client": (client, client, world.clients.response_style[world.client_of], d.mean_client_perceived,
+                   p.client_perceived_typical),
+        "therapist": (pair, therapist, world.therapists.response_style[world.therapist_of],
+                      0.5 * (d.mean_therapist_perceived + d.mean_therapist_warmth),
+                      0.5 * (p.therapist_perceived_typical + p.warmth_typical)),
+        "observer": (pair, pair, observed, d.mean_therapist_response, p.client_perceived_typical),
+    }[rater]  # fmt: skip
+    whom = Respondents(code, world.week, p, luck, rater)
+
+    def style(questionnaire: str) -> np.ndarray:
+        own = luck.normal(person, f"{questionnaire}_rating_style")
+        return applied(eq.response_style, p, rater, common=common, own_luck=own)
+
+    by_hand = rated(ask.EMPATHY, level, typical, style("empathy"), whom, f"{rater}_empathy")
+    np.testing.assert_array_equal(world.ratings[f"empathy_{rater}"], by_hand)
+    for scale in ask.WAI_SCALE.scales if rater in ROLES else ():
+        by_hand = rated(ask.WAI_SCALE, d[f"{rater}_{scale}"], p.alliance_typical, style("wai"), whom, f"{rater}_wai", scale)
+        np.testing.assert_array_equal(world.ratings[f"wai_{rater}_{scale}"], by_hand)
 
 
 def test_ruptures_are_reported_with_the_stated_chances() -> None:
