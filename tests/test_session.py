@@ -14,7 +14,8 @@ from sim import luck as addressed
 from sim.engine.living import live_a_week
 from sim.engine.native import kernel
 from sim.engine.plain import walk
-from sim.errors import PopulationError, ScenarioError, StateError
+from sim.engine.wiring import wire
+from sim.errors import PopulationError, ScenarioError, StateError, WiringError
 from sim.luck import Luck
 from sim.measurement import instruments as ask
 from sim.measurement.asked import Ask, filled_in
@@ -26,9 +27,10 @@ from sim.runs.run import run
 from sim.scenario.scenario import Attachment, from_spec
 from sim.simulation.build import build
 from sim.theory import equations as eq
+from sim.theory.arithmetic import same
 from sim.theory.parameters import PARAMETERS, Parameters
 from sim.theory.regions import ROLES, lesion_names
-from sim.theory.steps import Step
+from sim.theory.steps import Draw, Step, step
 from sim.theory.styles import STYLES, ecr_score, style_name
 from sim.therapy import session as verbs
 from sim.therapy.course import run_course
@@ -562,6 +564,16 @@ def test_a_rating_by_hand_is_drawn_of_the_rater(rater: str) -> None:
     for scale in ask.WAI_SCALE.scales if rater in ROLES else ():
         by_hand = rated(ask.WAI_SCALE, d[f"{rater}_{scale}"], p.alliance_typical, style("wai"), whom, f"{rater}_wai", scale)
         np.testing.assert_array_equal(world.ratings[f"wai_{rater}_{scale}"], by_hand)
+
+
+def test_a_draw_of_one_person_is_drawn_in_one_way() -> None:
+    """One purpose may be drawn of several people; of one person it is either normal or uniform, once or every week."""
+    draws = [Draw("style", whose) for whose in ("client", "therapist", "pair")]
+    _, wiring = wire(tuple(step("", same, f"style_{draw.whose}", value=draw) for draw in (*draws, *draws)))
+    assert list(wiring.draws.values()) == draws
+    for other in (Draw("style", kind="uniform"), Draw("style", once=True)):
+        with pytest.raises(WiringError, match="'style' of the client is drawn in two ways"):
+            wire((step("", same, "one", value=draws[0]), step("", same, "two", value=other)))
 
 
 def test_ruptures_are_reported_with_the_stated_chances() -> None:
