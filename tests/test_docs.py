@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import matplotlib
@@ -12,10 +12,15 @@ import pytest
 
 import sim
 from sim.engine.native import source
-from sim.theory.claims import claims, claims_of
+from sim.engine.wiring import trace_columns
+from sim.measurement.asked import Ask
+from sim.people.life import LIFE
+from sim.people.state import DYAD
+from sim.theory.claims import claims, claims_of, public_equations
+from sim.theory.steps import Step
 from sim.therapy.exchange import EXCHANGE
 from sim.therapy.session import SESSION
-from sim.therapy.verbs import SESSION_RULES
+from sim.therapy.verbs import SESSION_RULES, VERBS
 from tools.docs.__main__ import BLOCKS, DOCS, WHOLE, refreshed
 from tools.docs.tables import session_wiring_table, wiring_table
 
@@ -75,13 +80,29 @@ def test_names_in_the_odd_exist() -> None:
     assert named - set(re.findall(r"\w+", code)) == set()
 
 
+def _equations(steps: Iterable[Step | Ask]) -> list[str]:
+    """The names of the model's equations (not of plain arithmetic) among steps."""
+    return [step.equation.__name__ for step in steps if isinstance(step, Step) and step.equation in public_equations()]
+
+
 def test_the_odd_tells_every_verb_and_every_equation_of_a_session() -> None:
-    """A verb, or an equation that a verb applies, is told in the hand-written text of 7.3: a table alone is not enough."""
+    """A verb, or an equation that a verb applies, is told in the hand-written text of 7.3: a table alone is not enough.
+
+    So are equations of a week of life in 7.4, and those of what is asked in 7.6.
+    """
     text = written_by_hand("ODD.md")
-    told = text[text.index("### 7.3 ") : text.index("### 7.4 ")]
-    wanted = [verb.__name__ for verb in SESSION] + [rule.equation.__name__ for rule in SESSION_RULES]
-    assert {"consolidate", "secured"} <= set(wanted)
-    assert [name for name in dict.fromkeys(wanted) if f"`{name}`" not in told] == []
+    asking = [verb for verb in VERBS if any(isinstance(step, Ask) for step in verb.steps)]
+    others = [verb for verb in VERBS if verb not in asking]
+    wanted = {
+        "7.3": [verb.__name__ for verb in SESSION] + [name for verb in others for name in _equations(verb.steps)],
+        "7.4": [name for steps in LIFE.values() for name in _equations(steps)],
+        "7.6": [name for verb in asking for name in _equations(verb.steps)],
+    }
+    assert {"consolidate", "secured", "carried_back"} <= set(wanted["7.3"]) and "faded" in wanted["7.4"]
+    assert {"rated_share", "core_share"} <= set(wanted["7.6"])
+    for section, names in wanted.items():
+        told = re.split(r"^### ", text[text.index(f"### {section} ") + 4 :], maxsplit=1, flags=re.M)[0]
+        assert [name for name in dict.fromkeys(names) if f"`{name}`" not in told] == [], section
 
 
 def test_consolidation_is_told_in_its_order() -> None:
@@ -99,9 +120,11 @@ def test_the_session_wiring_table_holds_every_rule() -> None:
     verbs = [row[1].strip("`") for row in rows]
     order = [verb.__name__ for verb in SESSION]
     assert verbs == sorted(verbs, key=order.index)
-    secured = next(row for row in rows if row[2] == "`client.secured`")
-    assert secured[3] == "`client_anxiety`, `client_avoidance`, `client_alliance`"
-    assert secured[4] == "`plasticity`, `alliance_security_rate`, `alliance_typical`"
+    secured = [row for row in rows if row[2] == "`client.secured`"]
+    numbers = "`plasticity`, `alliance_security_rate`, `alliance_typical`"
+    assert [row[3:6] for row in secured] == [
+        [f"`client_{name}`, `client_alliance`", numbers, f"`client_{name}`"] for name in ("anxiety", "avoidance")
+    ]
 
 
 def test_histories_are_told_as_they_end() -> None:
@@ -113,13 +136,46 @@ def test_histories_are_told_as_they_end() -> None:
     assert f"teach the {', '.join(styles[:-1])} and {styles[-1]} strategies" in told
 
 
+def _steps_of(text: str) -> list[tuple[str, list[str], list[str]]]:
+    """Each step of a generated exchange, as its text alone says it: the equation, what it takes, and what it writes, by name.
+
+    A place of the block means the dyad column that is loaded there, the draw that fills it, and what a trace keeps of it; where
+    it has several of these, they agree.
+    """
+    columns, places = list(DYAD), dict[str, str]()
+    found = [(place, columns[int(column)]) for place, column in re.findall(r"f\[_(\d+) \+ j\] = data\[(\d+), ids\[j\]\]", text)]
+    traced = re.search(r"^TRACED = np\.array\(\[(.*)\], np\.int64\)$", text, re.M)
+    assert traced is not None
+    found += zip(traced[1].split(", "), trace_columns(EXCHANGE), strict=True)
+    drawn = dict(re.findall(r"streams\[(\d+) \* B \+ jj\] = absorbed\(\w+, PURPOSE_(\w+)\)", text))
+    found += [(place, drawn[stream]) for place, stream in re.findall(r"s_into\(f\[(\d+) \* B:.*?\], streams\[(\d+) \* B:", text)]
+    for place, name in found:
+        assert places.setdefault(place, name) == name
+    steps = []
+    for block in re.split(r"^    # (?=\w+\.\w+$)", text.partition("def sessions")[0], flags=re.M)[1:]:
+        bound = dict(re.findall(r"^    (p_\w+) = p\.(\w+)$", block, re.M))
+        ((new, equation, taken),) = re.findall(r"^        ([\w, ]+) = \w+?__(\w+)\((.*)\)$", block, re.M)
+        written = {name: places[place] for place, name in re.findall(r"f\[_(\d+) \+ j\] = (new_\d+)$", block, re.M)}
+        takes = [re.sub(r"f\[_(\d+) \+ j\]", lambda at: places[at[1]], one) for one in taken.split(", ")]
+        takes = [bound[one] if one.startswith("p_") else one for one in takes]
+        steps.append((equation, takes, [written[name] for name in new.split(", ")]))
+    return steps
+
+
 def test_the_wiring_table_is_the_compiled_exchange() -> None:
-    """The table's numbers and regions are those that the generated loop takes, in all and step by step in its order."""
-    calls = re.findall(r"^ +[\w, ]+ = \w+__(\w+)\((.*)\)$", source(EXCHANGE), re.M)
-    rows = [[cell.strip() for cell in row.split(" | ")] for row in wiring_table().splitlines()[2:]]
-    assert [row[1].partition(".")[2].strip("`") for row in rows] == [equation for equation, _ in calls]
-    for row, (_, call) in zip(rows, calls, strict=True):
-        assert sorted(re.findall(r"\w+", " ".join(row[2:5]))) == sorted(re.findall(r"\b(?!p_)\w+|(?<=\bp_)\w+", call))
+    """What the table says of each step the generated loop takes and writes, in all and step by step in its order."""
+    steps = _steps_of(source(EXCHANGE))
+    rows = [[cell.strip() for cell in row.strip("|").split(" | ")] for row in wiring_table().splitlines()[2:]]
+    assert [row[1].partition(".")[2].strip("`") for row in rows] == [equation for equation, _, _ in steps]
+    for row, (_, takes, writes) in zip(rows, steps, strict=True):
+        assert sorted(re.findall(r"\w+", " ".join(row[2:5]))) == sorted(takes)
+        assert re.findall(r"\w+", row[5]) == writes
+
+
+def _tags(docstring: str | None) -> set[str]:
+    """The claims that a docstring names."""
+    groups = re.findall(r"\[([KA]\d+(?:, [KA]\d+)*)\]", docstring or "")
+    return {tag for group in groups for tag in group.split(", ")}
 
 
 def test_docstrings_name_the_claims_that_functions_carry() -> None:
@@ -129,8 +185,9 @@ def test_docstrings_name_the_claims_that_functions_carry() -> None:
         for path in (ROOT / "sim" / room).rglob("*.py"):
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
                 if isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
-                    tags = re.findall(r"\[([KA]\d+(?:, [KA]\d+)*)\]", ast.get_docstring(node) or "")
-                    said.setdefault(node.name, set()).update(tag for group in tags for tag in group.split(", "))
+                    said.setdefault(node.name, set()).update(_tags(ast.get_docstring(node)))
+    for verb in VERBS:  # which are declared, not written
+        said.setdefault(verb.__name__, set()).update(_tags(verb.__doc__))
     assert {name: found for name, found in said.items() if found} == {
         name: set(claims_of(name)) for claim in claims().values() for name in claim.carriers
     }

@@ -43,7 +43,7 @@ RANGES = {
     "week_noise": (-2, 2), "weeks_waiting": (0, 200), "first_score": (0, 40), "load": (0, 3), "carried": (-1, 1),
     "open_ruptures": (0, 3), "fresh": (0, 1), "before": (0, 1), "common": (-4, 4), "event": (0, 1),
     "population_mean": (0.4, 0.6), "shared_share": (0, 1), "treatment_gain": (-1, 6),
-    "partner_anxiety_mean": (0, 1), "partner_avoidance_mean": (0, 1),
+    "partner_anxiety_mean": (0, 1), "partner_avoidance_mean": (0, 1), "attachment_gap": (-1, 1), "moves": (0, 1),
 }
 
 
@@ -55,6 +55,8 @@ def lies(argument: str) -> tuple[float, float]:
         return 0.0, 1.0
     if argument.endswith("_luck"):
         return -4.0, 4.0
+    if argument.endswith("_chance"):
+        return 0.0, 1.0
     bare = argument.removeprefix("partner_")
     for declared in (PARAMETERS, PERSON, DYAD):
         for name in (argument, f"client_{argument}", f"task_{argument}", f"anxiety_{argument}", bare, f"client_{bare}"):
@@ -79,7 +81,7 @@ PLAIN = {
     "style": 0.1, "noise": 0.1, "prototype": 0.4, "anchor": 0.5, "attachment": 0.45,
     "weeks_waiting": 4.0, "first_score": 18.0, "load": 1.2, "carried": 0.05, "open_ruptures": 0.2, "fresh": 0.4, "before": 0.7,
     "partner_anxiety_mean": 0.3, "partner_avoidance_mean": 0.2, "event": 0.0, "population_mean": 0.4, "common": 0.5,
-    "shared_share": 0.4,
+    "shared_share": 0.4, "attachment_gap": 0.1, "moves": 1.0,
 }
 
 
@@ -91,6 +93,8 @@ def plain(argument: str) -> float:
         return 1.0
     if argument.endswith("_luck"):
         return 0.0
+    if argument.endswith("_chance"):
+        return 0.5
     bare = argument.removeprefix("partner_")
     for name in (argument, f"client_{argument}", f"task_{argument}", f"anxiety_{argument}", bare, f"client_{bare}"):
         if name in PARAMETERS:
@@ -187,9 +191,13 @@ SHAPES = {
     "repair_probability": Shape(0, 1, "noticed partner_noticed mentalising attunement partner_disclosure confronted repair_skill",
                                 "avoidance"),
     "moved_share": Shape(0, 1, "share step"),
+    "calm": Shape(0, 1, "limbic arousal_typical"),
     "trust_target": Shape(0, 1, "mean_perceived"),
     "felt_bond": Shape(0, 1, "trust", "anxiety avoidance"),
     "secured": Shape(0, 1, "attachment", "alliance"),
+    "carried_back": Shape(-1, 1, "attachment_gap"),
+    "generalised": Shape(-3, 3, "attachment_gap"),
+    "taking_part": Shape(-1, 2, "mean_perceived", "perceived_typical"),
     "toward": Shape(-6, 8, "value target rate"),
     "capability_target": Shape(0, 1, "mean_attunement progress trust"),
     "agreement_target": Shape(0, 1, "capability shared_meaning trust progress"),
@@ -198,6 +206,7 @@ SHAPES = {
     "healing": Shape(0, 14, "distress alliance engagement labelling treatment_gain partner_treatment_gain"),
     "rupture_distress": Shape(0, 1, "open_rupture"),
     "dropout_probability": Shape(0, 1, "open_rupture avoidance", "alliance engagement session"),
+    "well_enough": Shape(0, 1, "session", "distress good_enough_chance"),
     "dyadic_compatibility": Shape(-INF, INF, "compatibility_luck"),
     "waiting_loss_probability": Shape(0, 1, "weeks_waiting", "distress"),
     "expected_score": Shape(-INF, 40, "first_score", "session"),
@@ -209,6 +218,11 @@ SHAPES = {
     "partly_shared": Shape(-8, 8, "common own"),
     "distress_drift": Shape(-INF, INF, "distress distress_set_point distress_luck"),
     "prototype_drift": Shape(0, 1, "prototype anchor prototype_luck distress"),
+    "faded": Shape(0, 1, "regulation regulation_week_keep", "plasticity"),
+    "shaken": Shape(0, 1, "attachment event_luck"),
+    "response_style": Shape(-13, 13, "common own_luck"),
+    "reported_rupture": Shape(0, 1, "withdrawals confrontations open_rupture", "report_chance"),
+    "observed_rupture": Shape(0, 1, "withdrawals confrontations tension", "report_chance"),
     "insecurity": Shape(-2, 2, "anxiety avoidance"),
     "first_trust": Shape(0, 1, "", "anxiety avoidance"),
     "core_share": Shape(0, 1, "distress week_noise"),
@@ -230,6 +244,9 @@ ONLY_WHERE: dict[tuple[str, str], Callable[[dict[str, np.ndarray]], np.ndarray]]
     ),
     # a path may have either sign
     ("defence", "anxiety_z"): lambda a: a["anxiety_path"] >= 0,
+    # much tension is counted more surely than a rupture that happened
+    **{("observed_rupture", kind): lambda a: a["observer_tension_report_gain"] * a["tension"] <= a["observer_rupture_report_prob"]
+       for kind in ("withdrawals", "confrontations")},
 }
 
 #: Numbers whose declared range reaches beyond what the equation can bear; here they are drawn up to these values.
@@ -272,14 +289,14 @@ def test_every_value_moves_the_way_it_must(name: str) -> None:
 
 @every_equation
 def test_one_line_serves_float_column_and_compiled_loop(name: str) -> None:
-    """A float, a column and a compiled loop give the same value to 1e-12 (relative above 1)."""
+    """A float, a column and a compiled loop give the same value, to the last bit."""
     given = drawn(name, 60, whole_range=True)
     table = np.array(list(given.values()))
     column = np.asarray(EQUATIONS[name](**given))
     floats = np.array([EQUATIONS[name](*(float(x) for x in table[:, i])) for i in range(60)])
     loop = compiled_values()[name]
-    np.testing.assert_allclose(floats, column, rtol=1e-12, atol=1e-12)
-    np.testing.assert_allclose(loop, column, rtol=1e-12, atol=1e-12)
+    assert np.array_equal(floats, column), "a float gives other bits than a column"
+    assert np.array_equal(loop, column), "a compiled loop gives other bits than a column"
 
 
 @lru_cache(maxsize=1)
@@ -572,6 +589,34 @@ def test_secured_limits() -> None:
     assert value(eq.secured, attachment=0.5, alliance=0.2) > 0.5
 
 
+@promise(eq.carried_back)
+def test_what_is_carried_back_to_the_general_model() -> None:
+    """Nothing without plasticity or a gap; the rate's part of the gap, of either sign; all of it at most."""
+    for gap in (-0.6, 0.2, 0.9):
+        assert value(eq.carried_back, attachment_gap=gap, plasticity=0.0) == 0.0
+        assert value(eq.carried_back, attachment_gap=gap, plasticity=0.5, session_carry_rate=0.1) == near(0.05 * gap)
+        assert value(eq.carried_back, attachment_gap=gap, plasticity=3.0, session_carry_rate=0.8) == gap
+    assert value(eq.carried_back, attachment_gap=0.0) == 0.0
+
+
+@promise(eq.generalised)
+def test_what_the_general_model_learns_of_one_person() -> None:
+    """Nothing without plasticity or a gap; the rate's part of the gap, of either sign."""
+    for gap in (-0.6, 0.2, 0.9):
+        assert value(eq.generalised, attachment_gap=gap, plasticity=0.0) == 0.0
+        assert value(eq.generalised, attachment_gap=gap, plasticity=2.0, prototype_learning_rate=0.03) == near(0.06 * gap)
+    assert value(eq.generalised, attachment_gap=0.0) == 0.0
+
+
+@promise(eq.taking_part)
+def test_the_typical_client_takes_part_as_capability_is_typical() -> None:
+    """The typical capability for the typical collaboration; as far above or below it as that is."""
+    typical = P.therapist_perceived_typical
+    for more in (-0.2, 0.0, 0.3):
+        taken = value(eq.taking_part, mean_perceived=typical + more, perceived_typical=typical)
+        assert taken == near(P.capability_typical + more)
+
+
 @promise(eq.toward)
 def test_closed_form_of_moving_toward() -> None:
     """After n steps: target + (x0 - target)*(1 - rate)^n; and it never passes its target."""
@@ -738,6 +783,13 @@ def test_core_of_the_average_person() -> None:
     assert value(eq.core_share, distress=0.0, week_noise=0.0) == near(eq.logistic(P.core_base))
 
 
+@promise(eq.calm)
+def test_people_come_in_as_aroused_as_is_typical() -> None:
+    """The typical arousal; less with a part of the limbic system, nothing without it, and no more with more of it."""
+    for limbic, left in ((1.0, 0.3), (0.5, 0.15), (0.0, 0.0), (1.4, 0.3)):
+        assert value(eq.calm, limbic=limbic, arousal_typical=0.3) == near(left)
+
+
 @promise(eq.trust_target)
 def test_trust_of_the_typical_person() -> None:
     """The typical trust for the typical response; better responses, more trust."""
@@ -809,6 +861,19 @@ def test_dropout_limits() -> None:
     assert value(eq.dropout_probability, session=1.0, **typical) == near(eq.logistic(P.dropout_base + P.dropout_early_gain))
     later = value(eq.dropout_probability, session=1.0 + P.dropout_early_fade, **typical)
     assert later == near(eq.logistic(P.dropout_base + P.dropout_early_gain / np.e))
+
+
+@promise(eq.well_enough)
+def test_well_enough_limits() -> None:
+    """Never for p = 0; below the distress that is good enough, from the stated session on, as often as stated."""
+    well = {"good_enough_distress": 0.3, "good_enough_sessions": 6.0, "distress": 0.2, "session": 6.0}
+    chances = 1.0 - np.arange(1000) / 1000  # uniform draws lie above 0, and reach 1
+    assert value(eq.well_enough, **well, good_enough_chance=chances, good_enough_prob=0.0).sum() == 0
+    assert value(eq.well_enough, **well, good_enough_chance=chances, good_enough_prob=0.25).sum() == 250
+    sure = {"good_enough_chance": chances, "good_enough_prob": 1.0}
+    assert value(eq.well_enough, **well, **sure).sum() == 1000
+    assert value(eq.well_enough, **{**well, "session": 5.0}, **sure).sum() == 0
+    assert value(eq.well_enough, **{**well, "distress": 0.3}, **sure).sum() == 0
 
 
 @promise(eq.dyadic_compatibility)
@@ -935,6 +1000,32 @@ def test_prototype_limits() -> None:
     assert value(eq.prototype_drift, prototype=0.5, anchor=0.5, distress=2.0) == near(0.5 + 2 * plain("distress_gain"))
 
 
+@promise(eq.faded)
+def test_training_fades_without_practice() -> None:
+    """Unchanged without plasticity or for keep = 1; keep^n of it is left after n weeks; never below nothing."""
+    for trained in grid():
+        assert value(eq.faded, regulation=trained, plasticity=0.0, regulation_week_keep=0.5) == trained
+        assert value(eq.faded, regulation=trained, plasticity=2.0, regulation_week_keep=1.0) == trained
+    left = 0.8
+    for _ in range(17):
+        left = value(eq.faded, regulation=left, plasticity=1.0, regulation_week_keep=0.9)
+    assert left == near(0.8 * 0.9**17)
+    assert value(eq.faded, regulation=0.8, plasticity=0.5, regulation_week_keep=0.9) == near(0.8 * 0.95)
+    assert value(eq.faded, regulation=0.8, plasticity=3.0, regulation_week_keep=0.5) == 0.0
+
+
+@promise(eq.shaken)
+def test_only_an_event_that_moves_attachment_shakes_it() -> None:
+    """Unchanged without such an event or without plasticity; by hand either way; the ends are fixed."""
+    for x in grid():
+        assert value(eq.shaken, attachment=x, moves=0.0, event_luck=2.0) == x
+        assert value(eq.shaken, attachment=x, moves=1.0, event_luck=2.0, plasticity=0.0) == x
+        for luck in (-1.5, 1.5):
+            moved = value(eq.shaken, attachment=x, moves=1.0, event_luck=luck, plasticity=0.5, life_event_sd=0.04)
+            assert moved == near(x + 0.5 * 0.04 * luck * 4 * x * (1 - x))
+    assert value(eq.shaken, attachment=0.0, event_luck=3.0) == 0.0 and value(eq.shaken, attachment=1.0, event_luck=3.0) == 1.0
+
+
 @pytest.mark.parametrize(("rho", "weeks", "known"), [(0.0, 10, 0.851), (0.0, 60, 0.008), (0.5, 10, 0.964), (0.5, 60, 0.930)])
 def test_an_anchored_prototype_keeps_its_past(rho: float, weeks: int, known: float) -> None:
     """Free drift forgets (.851, .008), drift with an anchor does not (.964, .930): exact."""
@@ -949,6 +1040,48 @@ def test_an_anchored_prototype_keeps_its_past(rho: float, weeks: int, known: flo
     if rho == 0.0:
         left = 0.9 ** (2 * weeks)
         assert correlation == near(0.9**weeks / np.sqrt(left + 0.01 * (1 - left) / (1 - 0.81)), 1e-9)
+
+
+@promise(eq.response_style)
+def test_a_style_is_in_part_a_raters_own() -> None:
+    """The common part alone for s = 1, the questionnaire's own alone for s = 0; between, the spread of both, sharing s."""
+    shares = {"common": 0.7, "response_style_sd": 0.5, "own_luck": -1.2}
+    assert value(eq.response_style, **shares, response_style_shared_share=1.0) == 0.7
+    assert value(eq.response_style, **shares, response_style_shared_share=0.0) == near(-0.6)
+    rng = np.random.default_rng(5)
+    common, mine, theirs = rng.standard_normal((3, 100_000))
+    given = {"common": 0.5 * common, "response_style_sd": 0.5, "response_style_shared_share": 0.3}
+    a, b = (value(eq.response_style, **given, own_luck=luck) for luck in (mine, theirs))
+    assert a.std() == near(0.5, 0.005) and np.corrcoef(a, b)[0, 1] == near(0.3, 0.01)
+
+
+#: What happened in a session: withdrawals, confrontations, and whether one of these ruptures stayed open.
+SMOOTH, REPAIRED, LEFT_OPEN = (0.0, 0.0, 0.0), (0.0, 2.0, 0.0), (1.0, 0.0, 1.0)
+
+
+@promise(eq.reported_rupture)
+def test_ruptures_are_reported_by_the_chance_of_their_kind() -> None:
+    """Left open, repaired, or none: each by its own chance, and never for a chance of 0."""
+    chances = 1.0 - np.arange(1000) / 1000  # uniform draws lie above 0, and reach 1
+    probs = {"client_rupture_report_prob": 0.7, "client_repaired_report_prob": 0.4, "client_false_report_prob": 0.1}
+    kinds = zip((LEFT_OPEN, REPAIRED, SMOOTH), probs.items(), strict=True)
+    for (withdrawals, confrontations, left_open), (name, prob) in kinds:
+        session = {"withdrawals": withdrawals, "confrontations": confrontations, "open_rupture": left_open}
+        got = value(eq.reported_rupture, **session, report_chance=chances, **probs)
+        assert set(np.unique(got)) == {0.0, 1.0} and got.sum() == 1000 * prob
+        assert value(eq.reported_rupture, **session, report_chance=chances, **{**probs, name: 0.0}).sum() == 0
+
+
+@promise(eq.observed_rupture)
+def test_observers_see_ruptures_and_tension() -> None:
+    """A rupture of either kind by its chance, whatever the tension; without one so many as tension says, at most all."""
+    chances = 1.0 - np.arange(1000) / 1000  # uniform draws lie above 0, and reach 1
+    given = {"report_chance": chances, "observer_rupture_report_prob": 0.75, "observer_tension_report_gain": 2.0}
+    for (withdrawals, confrontations, _), tension, prob in (
+        (REPAIRED, 0.0, 0.75), (LEFT_OPEN, 0.9, 0.75), (SMOOTH, 0.0, 0.0), (SMOOTH, 0.125, 0.25), (SMOOTH, 0.9, 1.0),
+    ):  # fmt: skip
+        session = {"withdrawals": withdrawals, "confrontations": confrontations, "tension": tension}
+        assert value(eq.observed_rupture, **session, **given).sum() == 1000 * prob
 
 
 @promise(eq.rated_share)

@@ -80,8 +80,9 @@ def test_every_folder_is_a_room() -> None:
     assert folders == {room.name for room in ROOMS}
 
 
-def test_luck_imports_nothing_of_ours() -> None:
-    assert imports("sim.luck") == set()
+def test_luck_imports_elementary_functions_only_and_they_nothing_of_ours() -> None:
+    assert imports("sim.luck") == {"sim.elementary"}
+    assert imports("sim.elementary") == set()
 
 
 def test_import_sim_is_light() -> None:

@@ -431,13 +431,15 @@ def test_mirror_activity_reaches_regulation_only_through_prefrontal_cortex() -> 
 
 def test_distress_follows_a_change_of_attachment_and_the_reverse() -> None:
     """A8, both directions: security gained lowers the set point of distress, through defences too; distress feeds insecurity."""
-    from sim.people.life import follow_attachment
+    from sim.engine.living import Living
+    from sim.engine.plain import walk
+    from sim.people.life import FOLLOWING
 
     world = people({"clients_per_arm": 400, "sessions": 1, "client": {"selected": False}, "therapist": "none"})
     clients = world.clients
     before, defences = clients.distress_set_point.copy(), clients.immature.copy()
     clients["anxiety"] = np.maximum(clients.anxiety - 0.1, 0.0)
-    follow_attachment(clients, world.parameters)
+    walk(FOLLOWING, Living(clients, world.parameters, world.client_code, world.week, world.luck))
     moved = clients.anxiety > 0
     assert (clients.distress_set_point[moved] < before[moved]).all() and (clients.immature[moved] < defences[moved]).all()
     # Anchors are drawn to fit the feeding by distress at intake; so what is seen is the fall when distress falls.

@@ -13,18 +13,24 @@ import pytest
 from sim import luck as addressed
 from sim.engine.living import live_a_week
 from sim.engine.native import kernel
-from sim.errors import PopulationError, ScenarioError, StateError
+from sim.engine.plain import walk
+from sim.engine.wiring import wire
+from sim.errors import PopulationError, ScenarioError, StateError, WiringError
 from sim.luck import Luck
 from sim.measurement import instruments as ask
+from sim.measurement.asked import Ask, filled_in
 from sim.measurement.responses import Respondents
+from sim.people.apply import applied
 from sim.people.population import draw
 from sim.people.state import DYAD, MEANS, PERSON, Columns
 from sim.runs.run import run
 from sim.scenario.scenario import Attachment, from_spec
 from sim.simulation.build import build
 from sim.theory import equations as eq
+from sim.theory.arithmetic import same
 from sim.theory.parameters import PARAMETERS, Parameters
 from sim.theory.regions import ROLES, lesion_names
+from sim.theory.steps import Draw, Step, step
 from sim.theory.styles import STYLES, ecr_score, style_name
 from sim.therapy import session as verbs
 from sim.therapy.course import run_course
@@ -373,13 +379,13 @@ def people(selected: bool = False, n: int = 6000, seed: int = 1) -> tuple[Column
 
 
 def test_a_week_of_life_writes_what_it_says() -> None:
-    """Distress, its set point, defences, anxiety, avoidance, their anchors and the count of events; nothing else."""
+    """Distress, its set point, defences, anxiety, avoidance, their anchors, regulation and the count of events; nothing else."""
     who, code = people(n=3000)
     before = {name: who[name].copy() for name in PERSON}
     live_a_week("client", who, code, 3, Parameters(), Luck(1, 0))
     got = {name for name in PERSON if not np.array_equal(before[name], who[name])}
     attachment = {"anxiety", "avoidance", "anxiety_anchor", "avoidance_anchor"}
-    assert got == attachment | {"distress", "distress_set_point", "immature", "neurotic", "life_events"}
+    assert got == attachment | {"distress", "distress_set_point", "immature", "neurotic", "regulation", "life_events"}
 
 
 def test_a_week_of_distress_by_hand() -> None:
@@ -471,6 +477,24 @@ def test_the_ecr_is_as_reliable_as_in_the_community(name: str) -> None:
     np.testing.assert_allclose(score, items.mean(axis=0), atol=1e-9)
 
 
+def rated(
+    instrument: ask.Instrument,
+    level: np.ndarray,
+    level_typical: float,
+    style: np.ndarray,
+    whom: Respondents,
+    form: str,
+    scale: str = "",
+) -> np.ndarray:
+    """A rating of something about the therapy by one rater, as it comes back; ``level`` is latent, 0..1."""
+    p = whom.parameters
+    leniency = p.client_leniency if whom.rater == "client" else p.therapist_leniency
+    noise = p.rating_session_sd * whom.normal(f"{form}_day")
+    true = applied(eq.rated_share, p, level=level, level_typical=level_typical, leniency=leniency, style=style, noise=noise)
+    what = Ask(whom.rater, (instrument,), ((scale, "true", "score"),), form)
+    return filled_in(what, {"true": true}.__getitem__, whom)["score"]
+
+
 def test_every_questionnaire_keeps_to_its_scale() -> None:
     """Means lie between the lowest and highest mark, in steps of one item, however extreme the person."""
     whom = asked(addressed.person("client", np.arange(300)), week=1)
@@ -478,7 +502,7 @@ def test_every_questionnaire_keeps_to_its_scale() -> None:
     assert core.min() >= 0 and core.max() <= 40 and np.corrcoef(core, np.linspace(-6, 8, 300))[0, 1] > 0.9
     np.testing.assert_allclose(core * 3.4, np.round(core * 3.4), atol=1e-9)
     level = np.linspace(0, 1, 300)
-    wai = ask.rated(ask.WAI_SCALE, level, 0.55, np.zeros(300), whom, "w")
+    wai = rated(ask.WAI_SCALE, level, 0.55, np.zeros(300), whom, "w")
     assert wai.min() >= 1 and wai.max() == 7 and wai.min() < 2
     np.testing.assert_allclose(wai * 4, np.round(wai * 4), atol=1e-9)
     ecr = ask.ecr("anxiety", level, np.full(300, 5.0), whom, "e")
@@ -490,15 +514,14 @@ def test_ratings_have_a_ceiling() -> None:
     p, n = Parameters(), 3000
     code = addressed.person("client", np.arange(n))
 
-    def rated(level: float, rater: str) -> np.ndarray:
-        whom = asked(code, 1, rater)
-        return ask.rated(ask.WAI_SCALE, np.full(n, level), p.alliance_typical, np.zeros(n), whom, "w")
+    def by(level: float, rater: str) -> np.ndarray:
+        return rated(ask.WAI_SCALE, np.full(n, level), p.alliance_typical, np.zeros(n), asked(code, 1, rater), "w")
 
-    means = [rated(level, "client") for level in (0.3, 0.5, 0.7, 0.9)]
+    means = [by(level, "client") for level in (0.3, 0.5, 0.7, 0.9)]
     low, middle, high, top = (m.mean() for m in means)
     assert middle - low > high - middle > top - high > 0
     assert (means[3] == 7).mean() > 0.2 > 0.05 > (means[1] == 7).mean()
-    assert rated(0.55, "client").mean() > rated(0.55, "therapist").mean()
+    assert by(0.55, "client").mean() > by(0.55, "therapist").mean()
 
 
 def test_ratings_of_one_person_share_their_style() -> None:
@@ -507,38 +530,84 @@ def test_ratings_of_one_person_share_their_style() -> None:
     level, whom = np.full(code.size, 0.55), asked(code, week=1)
 
     def correlation(style: np.ndarray) -> float:
-        wai = ask.rated(ask.WAI_SCALE, level, 0.55, style, whom, "client_wai")
-        empathy = ask.rated(ask.EMPATHY, level, 0.55, style, whom, "client_empathy")
+        wai = rated(ask.WAI_SCALE, level, 0.55, style, whom, "client_wai")
+        empathy = rated(ask.EMPATHY, level, 0.55, style, whom, "client_empathy")
         return float(np.corrcoef(wai, empathy)[0, 1])
 
     assert correlation(who.response_style) > 0.3
     assert abs(correlation(np.zeros(code.size))) < 0.05
 
 
+@pytest.mark.parametrize("rater", ["client", "therapist", "observer"])
+def test_a_rating_by_hand_is_drawn_of_the_rater(rater: str) -> None:
+    """Style is drawn of the person who rates, the day and the items of the client or, by others, of the pair."""
+    world = held(met(400), weeks=1)
+    d, p, luck, pair = world.dyads, world.parameters, world.luck, world.pair_code
+    client, therapist = world.client_code[world.client_of], world.therapist_code[world.therapist_of]
+    observed = p.observer_response_style_sd * luck.normal(pair, "observer_rating_style")
+    code, person, common, level, typical = {
+        "client": (client, client, world.clients.response_style[world.client_of], d.mean_client_perceived,
+                   p.client_perceived_typical),
+        "therapist": (pair, therapist, world.therapists.response_style[world.therapist_of],
+                      0.5 * (d.mean_therapist_perceived + d.mean_therapist_warmth),
+                      0.5 * (p.therapist_perceived_typical + p.warmth_typical)),
+        "observer": (pair, pair, observed, d.mean_therapist_response, p.client_perceived_typical),
+    }[rater]  # fmt: skip
+    whom = Respondents(code, world.week, p, luck, rater)
+
+    def style(questionnaire: str) -> np.ndarray:
+        own = luck.normal(person, f"{questionnaire}_rating_style")
+        return applied(eq.response_style, p, rater, common=common, own_luck=own)
+
+    by_hand = rated(ask.EMPATHY, level, typical, style("empathy"), whom, f"{rater}_empathy")
+    np.testing.assert_array_equal(world.ratings[f"empathy_{rater}"], by_hand)
+    for scale in ask.WAI_SCALE.scales if rater in ROLES else ():
+        by_hand = rated(ask.WAI_SCALE, d[f"{rater}_{scale}"], p.alliance_typical, style("wai"), whom, f"{rater}_wai", scale)
+        np.testing.assert_array_equal(world.ratings[f"wai_{rater}_{scale}"], by_hand)
+
+
+def test_a_draw_of_one_person_is_drawn_in_one_way() -> None:
+    """One purpose may be drawn of several people; of one person it is either normal or uniform, once or every week."""
+    draws = [Draw("style", whose) for whose in ("client", "therapist", "pair")]
+    _, wiring = wire(tuple(step("", same, f"style_{draw.whose}", value=draw) for draw in (*draws, *draws)))
+    assert list(wiring.draws.values()) == draws
+    for other in (Draw("style", kind="uniform"), Draw("style", once=True)):
+        with pytest.raises(WiringError, match="'style' of the client is drawn in two ways"):
+            wire((step("", same, "one", value=draws[0]), step("", same, "two", value=other)))
+
+
 def test_ruptures_are_reported_with_the_stated_chances() -> None:
     """Reports are 0 or 1; left open, repaired and smooth sessions are reported as often as declared."""
-    p, n = Parameters(), 20_000
-    whom = asked(addressed.person("client", np.arange(n)), week=1)
-    one, none = np.ones(n), np.zeros(n)
+    n = 20_000
+    world = met(n)
+    d, p, rows = world.dyads, world.parameters, np.arange(n)
+    reports = {eq.reported_rupture, eq.observed_rupture}
+    steps = tuple(one for one in verbs.rate_alliance.steps if isinstance(one, Step) and one.equation in reports)
+
+    def reported(by: str, ruptures: float, left_open: float = 0.0, tension: float = 0.0) -> np.ndarray:
+        d["withdrawals"], d["confrontations"] = (rows % 2) * ruptures, (1 - rows % 2) * ruptures
+        d["open_rupture"], d["client_tension"] = left_open, tension
+        walk(steps, world.meeting(rows, "rate_alliance"))
+        return world.ratings[f"ruptures_{by}_reported"]
 
     def near(share: float) -> Any:
         return pytest.approx(share, abs=4 * math.sqrt(share * (1 - share) / n) + 1e-12)
 
     for ruptures, left_open, chance in (
-        (one, one, p.client_rupture_report_prob),
-        (one, none, p.client_repaired_report_prob),
-        (none, none, p.client_false_report_prob),
+        (1.0, 1.0, p.client_rupture_report_prob),
+        (1.0, 0.0, p.client_repaired_report_prob),
+        (0.0, 0.0, p.client_false_report_prob),
     ):
-        got = ask.rupture_report(ruptures, left_open, whom)
+        got = reported("client", ruptures, left_open)
         assert set(np.unique(got)) == {0.0, 1.0} and got.mean() == near(chance)
     gain = p.observer_tension_report_gain
     for ruptures, tension, chance in (
-        (one, 0.0, p.observer_rupture_report_prob),
-        (none, 0.3, 0.3 * gain),
-        (none, 0.0, 0.0),
-        (none, 5.0, 1.0),
+        (1.0, 0.0, p.observer_rupture_report_prob),
+        (0.0, 0.3, 0.3 * gain),
+        (0.0, 0.0, 0.0),
+        (0.0, 5.0, 1.0),
     ):
-        got = ask.observed_rupture(ruptures, np.full(n, tension), whom)
+        got = reported("observer", ruptures, tension=tension)
         assert set(np.unique(got)) <= {0.0, 1.0} and got.mean() == near(chance)
 
 
@@ -553,7 +622,8 @@ def test_attachment_to_the_therapist_is_marked_as_it_is() -> None:
         + np.log(p.trust_typical / (1 - p.trust_typical))
         + p.cats_insecurity_gain * (d.client_avoidance - p.avoidance_typical)
     )
-    style = ask.style_with("cats", world.clients.response_style, p.client_response_style_sd, world.client_code, p, luck)
+    own, common = luck.normal(world.client_code, "cats_rating_style"), world.clients.response_style
+    style = applied(eq.response_style, p, "client", common=common, own_luck=own)
     whom = world.asked("client", np.arange(3000))
     marked = ask.mean_response(ask.CATS["avoidant"], 1 + 5 / (1 + np.exp(style - avoidant)), whom, "cats", "avoidant")
     np.testing.assert_array_equal(r["cats_avoidant"], marked)

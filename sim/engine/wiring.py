@@ -39,7 +39,8 @@ def resolve(
     """
     said = dict(step.given).get(argument)
     if isinstance(said, Draw):
-        wiring.draws[said.name] = said
+        if wiring.draws.setdefault(said.name, said) != said:
+            raise WiringError(f"step {step.name}: '{said.purpose}' of the {said.whose} is drawn in two ways")
         return said.name
     if isinstance(said, float):
         return repr(said)

@@ -26,8 +26,8 @@ class Draw:
 
     @property
     def name(self) -> str:
-        """What stands for it where steps are wired."""
-        return f"draw_{self.purpose}"
+        """What stands for it where steps are wired: a purpose may be drawn of several people."""
+        return f"draw_{self.purpose}_of_{self.whose}"
 
 
 @dataclass(frozen=True, repr=False)

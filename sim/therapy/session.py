@@ -7,6 +7,7 @@ verb of their own. ``rows`` are the dyads that meet.
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -141,6 +142,8 @@ class World:
 
 #: Every score of a questionnaire that a verb writes.
 RATINGS = tuple(name for verb in VERBS for step in verb.steps for name in step.writes if name.startswith("rating."))
+#: How often a verb writes each quantity.
+_TIMES = {verb.__name__: Counter(name for step in verb.steps for name in step.writes) for verb in VERBS}
 _ANYTHING = Column("", float("nan"), float("-inf"), float("inf"), "", "")
 _BROUGHT = {f"{role}.{name}": column for role in ROLES for name, column in PERSON.items()}
 
@@ -150,6 +153,7 @@ class Meeting:
 
     def __init__(self, world: World, rows: np.ndarray, verb: str) -> None:
         self.world, self.rows, self.verb = world, rows, verb
+        self.left = Counter(_TIMES.get(verb, {}))  # writes that are still to come
         self.columns = {**world.dyads.declared, **_BROUGHT, **dict.fromkeys((*RATINGS, "ending"), _ANYTHING)}
         self.parameters = world.known
         self.who = {"client": world.client_of[rows], "therapist": world.therapist_of[rows]}
@@ -174,6 +178,9 @@ class Meeting:
             self.world.ending[self.rows] = values
         elif name.startswith("rating."):
             self.world.rate(name.removeprefix("rating."), self.rows, values)
+        elif self.left[name] > 1:  # what is held is held when the verb has done with it, since so it stands in the baseline
+            self.left[name] -= 1
+            self.world.dyads[name][self.rows] = values
         else:
             self.world.write(name, self.rows, values)
 
