@@ -7,7 +7,7 @@ gives it, of the session (``therapy/verbs.py``) and of life between sessions (``
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -44,16 +44,20 @@ def _between_sessions() -> Iterable[Rule]:
     """What happens to people between sessions: carried over, lived (``LIFE``), met again."""
     for role in ROLES:
         both = (*_ATTACHMENT, f"{role}_anxiety", f"{role}_avoidance")
-        yield _rule("carried", both, both, *arguments(eq.carried_back), *arguments(eq.generalised))
+        yield _rule("carried", both, both, *_numbers(eq.carried_back), *_numbers(eq.generalised))
     for step in LIFE["client"]:
         reads = [name.removesuffix("_z") for a in arguments(step.equation) for name in (a, f"{step.role}_{a}")]
         if step.equation is eq.prototype_drift:  # and life events move attachment too
-            reads += [*step.writes, *_EVENTS, *arguments(eq.shaken)]
+            reads += [*step.writes, *_EVENTS, *_numbers(eq.shaken)]
         if step.equation in (eq.distress_drift, eq.prototype_drift, eq.defence, eq.expected_distress):
             yield _rule(step.equation, reads, [_KEPT_AS.get(name, name) for name in step.writes])
     yield _rule("meeting", ("distress",), ("client_distress", "therapist_distress"))
     for role in ROLES:
         yield _rule(eq.first_trust, (f"{role}_anxiety", f"{role}_avoidance"), (f"{role}_trust",))
+
+
+def _numbers(equation: Callable[..., Any]) -> list[str]:
+    return [argument for argument in arguments(equation) if argument in PARAMETERS]
 
 
 def _rule(what: Any, reads: Iterable[str], writes: Iterable[str], *parameters: str) -> Rule:
