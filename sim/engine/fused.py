@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Any
 
 from sim.compiling import generated_module
-from sim.engine.native import ALWAYS, BLOCK, HERE, ROOM, WHO, Text, exchanges, handed, loop
+from sim.engine.native import ALWAYS, BLOCK, HERE, MOST, ROOM, WHO, Text, exchanges, handed, loop
 from sim.engine.wiring import Wired, wire
 from sim.measurement.asked import Ask
 from sim.people.life import LIFE
@@ -131,11 +131,14 @@ def session_source(before: tuple[Step | Ask, ...], exchange: tuple[Step, ...], a
     read = {role: [q for q in slots if q in of[role]] for role in ROLES}
     written = [q for w in wired for q in w.step.writes]
     stored = list(dict.fromkeys([*(q for q in written if q in DYAD), *one.stored]))
+    text.ranges("RATING", ratings, {name: Column(name, 0.0, -MOST, MOST, "", "") for name in ratings})
     out += [
         text.moved("gather", "LOADED", "data", [q for q in slots if q in DYAD and q in needed], index, "ids"),
         *(text.moved("gather", role.upper(), f"{role}s", read[role], of[role], role) for role in ROLES),
         *loop(f"{slots.at('planned_sessions')} = planned_sessions[ids[j]]", indent="        "),
         *(f"        {call}" for call in calls_before), *one.lines, *(f"        {call}" for call in calls_after),
+        "        failed, which = outside(f, RATING_SLOTS, RATING_LOW, RATING_HIGH, nb, B)  # a rating that is no number",
+        "        if failed >= 0:", "            return ids[failed], -1 - which",
         text.moved("scatter", "STORED", "data", stored, index, "ids, nb"),
         text.moved("scatter", "CHANGED", "clients", list(dict.fromkeys(q for q in written if q in of["client"])), of["client"],
                    "client, nb"),

@@ -133,7 +133,7 @@ def answer(f, response, score, streams, noise, again, items, low, high, item_sd,
         f[into + j] = times * (f[into + j] / items)
 
 
-_MOST = 1.7976931348623157e308  # the largest number there is
+MOST = 1.7976931348623157e308  # the largest number there is
 _F, _W, _N = types.float64[::1], types.uint64[::1], types.int64[::1]
 #: Types of what generated functions take, by the name of the argument.
 TYPES: dict[str, Any] = {
@@ -143,8 +143,8 @@ TYPES: dict[str, Any] = {
     "week": types.uint64, "seed": types.uint64, "replicate": types.uint64, "trace": types.float64[:, :, ::1],
     "data": types.float64[:, ::1], "clients": types.float64[:, ::1], "therapists": types.float64[:, ::1],
     "people": types.float64[:, ::1], "ratings": types.float64[:, ::1], "calls": _N,
-    "off": types.boolean[::1], "cut": _F, "touched": types.boolean[::1], "slot": _N, "shift": _F, "base": types.float64[:, :, ::1],
-    "recording": types.boolean, "forced": types.float64[:, :, ::1],
+    "off": types.boolean[::1], "cut": _F, "touched": types.boolean[::1], "slot": _N, "shift": _F, "recording": types.boolean,
+    "base": types.float64[:, :, ::1], "forced": types.float64[:, :, ::1],
 }  # fmt: skip
 _DRAWING = types.void(_F, types.int64, _W, types.int64, types.uint64, _N, types.int64)
 _ANSWERING = types.void(_F, types.int64, types.int64, _W, _F, _N, types.int64, *(types.float64,) * 4, types.int64)
@@ -382,9 +382,7 @@ def exchanges(text: Text, steps: tuple[Step, ...], columns: Mapping[str, Column]
             out += loop(f"{slots.at(name)} = {value}", indent="        ")
     text.ranges("IN", loaded, columns)
     text.ranges("OUT", kept, columns)
-    text.ranges(
-        "MEAN", [f"mean_{m}" for m in means], {name: replace(one, low=-_MOST, high=_MOST) for name, one in columns.items()}
-    )
+    text.ranges("MEAN", [f"mean_{m}" for m in means], {name: replace(one, low=-MOST, high=MOST) for name, one in columns.items()})
     text.constants += [f"SUM_SLOTS = np.array({[slots[f'sum_{m}'] for m in means]!r}, np.int64)"]
     one.lines = [*_COMES_IN, *(_FORCED.format(session=slots["session"]).splitlines() if intervened else ()), *out, *_GOES_OUT]
     one.lines += ["        if failed >= 0:", "            return rows[first + failed], which"]

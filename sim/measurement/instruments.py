@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 
 from sim.compiling import compiled
+from sim.elementary import maximum, minimum
 from sim.errors import StateError
-from sim.luck import absorbed, normal_at, occasion, purpose_code
+from sim.luck import absorbed, normal_at, normals_into, occasion, purpose_code
 from sim.measurement.responses import Respondents, scored
 from sim.people.apply import applied
 from sim.theory import equations as eq
@@ -86,14 +87,23 @@ CORE_OM = Instrument(
 INSTRUMENTS = (WAI_SCALE, EMPATHY, ECR_SCALE, TO_THERAPIST, *CATS.values(), *DSQ.values(), RQ_ITEM, CORE_OM)
 
 
+_BLOCK = 256
+
+
 def _mean_answered(response, who, seed, replicate, when, purpose, items, low, high, item_sd, out):  # type: ignore[no-untyped-def]
-    for i in range(response.size):
-        stream = absorbed(occasion(seed, replicate, who[i], when), purpose)
-        total = 0.0
+    streams, noise, again = np.empty(_BLOCK, np.uint64), np.empty(_BLOCK), np.empty(_BLOCK, np.int64)
+    for first in range(0, response.size, _BLOCK):  # so many at once that the draws become vector instructions
+        n = min(_BLOCK, response.size - first)
+        for j in range(n):
+            streams[j] = absorbed(occasion(seed, replicate, who[first + j], when), purpose)
+            out[first + j] = 0.0
         for item in range(items):
-            x = np.floor(response[i] + item_sd * normal_at(stream, np.uint64(item)) + 0.5)
-            total += min(max(x, low), high)
-        out[i] = total / items
+            normals_into(noise[:n], streams, np.uint64(item), again)
+            for j in range(n):
+                x = np.floor(response[first + j] + item_sd * noise[j] + 0.5)
+                out[first + j] += minimum(maximum(x, low), high)
+        for j in range(n):
+            out[first + j] /= items
 
 
 def _each_answered(response, who, seed, replicate, when, purpose, items, low, high, item_sd, out):  # type: ignore[no-untyped-def]

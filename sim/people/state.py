@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
 
+from sim.compiling import compiled
 from sim.errors import StateError
 from sim.theory.regions import REGIONS, ROLES
 
@@ -202,11 +204,29 @@ class Columns:
         return int(self.data.shape[1])
 
 
-def check_range(columns: Columns, names: Iterable[str] | None = None, where: str = "") -> None:
-    """Raise ``StateError`` naming the first column (and row) that is NaN or outside its declared range."""
-    for name in names if names is not None else columns.declared:
-        column, values = columns.declared[name], columns[name]
-        if values.size and not (values.min() >= column.low and values.max() <= column.high):
-            row = int(np.flatnonzero(~((values >= column.low) & (values <= column.high)))[0])
-            raise StateError(f"{where}row {row}: {name} is {values[row]}; "
-                             f"it must lie in {column.low:g}..{column.high:g} ({column.unit})", [name])
+_LOW, _HIGH = attrgetter("low"), attrgetter("high")
+
+
+def _first_outside(data, n, places, lows, highs):  # type: ignore[no-untyped-def]
+    for k in range(places.size):
+        wrong = 0
+        for i in range(n):
+            x = data[places[k], i]
+            wrong += 0 if (x >= lows[k]) & (x <= highs[k]) else 1
+        if wrong:
+            for i in range(n):
+                if not (data[places[k], i] >= lows[k] and data[places[k], i] <= highs[k]):
+                    return k, i
+    return -1, -1
+
+
+def check_range(columns: Columns, names: tuple[str, ...] | None = None, where: str = "", n: int | None = None) -> None:
+    """Raise ``StateError`` naming the first column (and row) that is NaN or outside its range; ``n``: of the first rows."""
+    chosen = tuple(columns.declared) if names is None else names
+    places = np.array([columns.index[name] for name in chosen], np.int64)
+    low, high = (np.array([end(columns.declared[name]) for name in chosen], np.float64) for end in (_LOW, _HIGH))
+    k, row = compiled(_first_outside)(columns.data, len(columns) if n is None else n, places, low, high)
+    if k >= 0:
+        column = columns.declared[chosen[k]]
+        raise StateError(f"{where}row {row}: {column.name} is {columns[column.name][row]}; "
+                         f"it must lie in {column.low:g}..{column.high:g} ({column.unit})", [column.name])  # fmt: skip

@@ -5,6 +5,7 @@ Rows come out as plain dictionaries of arrays, one per table; ``simulation/tidy.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -126,35 +127,61 @@ def run_course(world: World, weeks: int, session: tuple[Verb, ...] = SESSION) ->
     return running.finish()
 
 
-def joined(parts: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+class Rows(dict[str, np.ndarray]):
+    """Columns of floats by name, which are the rows of one array, ``block``."""
+
+    def __init__(self, names: tuple[str, ...], values: np.ndarray) -> None:
+        super().__init__(zip(names, values, strict=True))
+        self.names, self.block = names, values
+
+
+def joined(parts: Sequence[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
     """Columns put end to end, sorted by dyad or client first and time second."""
     parts = [p for p in parts if p]
     if not parts:
         return {}
-    # An instrument that is given later, or not every week, has no values before its first time.
-    names = dict.fromkeys(name for part in parts for name in part)
-    table = {name: np.concatenate([p.get(name, np.full(p["row"].size, np.nan)) for p in parts]) for name in names}
-    order = np.argsort(table["row"], kind="stable")
-    return {name: values[order] for name, values in table.items()}
+    order = np.argsort(np.concatenate([part["row"] for part in parts]), kind="stable")
+    blocks = [part for part in parts if isinstance(part, Rows)]
+    if len(blocks) == len(parts) and len({block.names for block in blocks}) == 1:  # all at once
+        table = dict(zip(blocks[0].names, np.concatenate([b.block for b in blocks], axis=1).take(order, axis=1), strict=True))
+    else:  # an instrument that is given later, or not every week, has no values before its first time
+        names = dict.fromkeys(name for part in parts for name in part)
+        table = {name: np.concatenate([_values(part, name) for part in parts])[order] for name in names}
+    return {**table, "row": table["row"].astype(np.int64)}
 
 
-def session_rows(world: World, rows: np.ndarray) -> dict[str, np.ndarray]:
+def _values(part: dict[str, np.ndarray], name: str) -> np.ndarray:
+    return part[name] if name in part else np.full(part["row"].size, np.nan)
+
+
+#: Columns of the session table that are made of others.
+_MADE = (
+    *(f"{name}_to_{partner}_latent" for partner in ROLES[::-1] for name in ("anxiety", "avoidance")), "ruptures", "rupture_type",
+)  # fmt: skip
+
+
+def session_rows(world: World, rows: np.ndarray) -> Rows:
     """This week's rows of the session table."""
-    d = world.dyads
-    out = {"row": rows, "week": np.full(rows.size, world.week)}
-    own = [name for name in d.declared if name not in DYAD]  # of added mechanisms
-    taken = {*out, *LATENT, *REGION_COLUMNS} & {*world.ratings, *own} or world.ratings.keys() & {*own}
-    if taken:
-        raise WiringError(f"the session table has a column '{min(taken)}' of its own; give the rating or column another name")
-    out |= {name: values[rows] for name, values in world.ratings.items()}
+    d, rated = world.dyads, tuple(world.ratings)
+    own = tuple(name for name in d.declared if name not in DYAD) if len(d.declared) > len(DYAD) else ()  # of added mechanisms
     shown = {**LATENT, **REGION_COLUMNS, **{name: name for name in own}, "distress_latent": "client_distress"}
-    out |= {name: d[column][rows] for name, column in shown.items()}
-    for role, partner in (ROLES, ROLES[::-1]):
+    if taken := {"row", "week", *LATENT, *REGION_COLUMNS} & {*rated, *own} or {*rated} & {*own}:
+        raise WiringError(f"the session table has a column '{min(taken)}' of its own; give the rating or column another name")
+    names = ("row", "week", *rated, *shown, *_MADE)
+    values = np.empty((len(names), rows.size))
+    values[0], values[1] = rows, world.week
+    there = iter(values[2:])
+    for name in rated:
+        world.ratings[name].take(rows, out=next(there), mode="clip")
+    for column in shown.values():
+        d[column].take(rows, out=next(there), mode="clip")
+    for role in ROLES:
         for name in ("anxiety", "avoidance"):
-            out[f"{name}_to_{partner}_latent"] = ecr_score(d[f"{role}_{name}"][rows])
-    out["ruptures"] = d.withdrawals[rows] + d.confrontations[rows]
-    out["rupture_type"] = (d.withdrawals[rows] > 0) * 1 + (d.confrontations[rows] > 0) * 2  # labels: catalogue/columns.py
-    return out
+            next(there)[:] = ecr_score(d[f"{role}_{name}"][rows])
+    withdrawals, confrontations = d.withdrawals[rows], d.confrontations[rows]
+    next(there)[:] = withdrawals + confrontations
+    next(there)[:] = (withdrawals > 0) * 1 + (confrontations > 0) * 2  # labels: catalogue/columns.py
+    return Rows(names, values)
 
 
 def exchange_rows(world: World, rows: np.ndarray) -> dict[str, np.ndarray]:

@@ -10,7 +10,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -84,6 +84,14 @@ class World:
         if not np.isfinite(values).all() and not (missing and not np.isinf(values).any()):
             raise no_number(self, name)
         self.ratings.setdefault(name, np.full(len(self.dyads), np.nan))[rows] = values
+
+    @property
+    def usual(self) -> bool:
+        """Whether nothing is asked for that is done verb by verb: an experiment inside the session, single responses, mechanisms
+        or parameters of one's own, the plain engine."""
+        own = len(self.dyads.declared) != len(DYAD) or len(self.parameters) != len(PARAMETERS)
+        singly = self.occasions is not None or may_be_missing(self.parameters)
+        return not (own or singly or self.exchange_steps is not EXCHANGE or self.intervention or self.engine == "plain")
 
     def room_for(self, names: tuple[str, ...]) -> np.ndarray:
         """This week's ratings ``names`` as the rows of one array, one column a dyad; ``ratings`` are views of it."""
@@ -340,18 +348,26 @@ def traced_quantities(world: World) -> list[str]:
     return trace_columns(world.exchange_steps)
 
 
-def parts_of(session: tuple[Verb, ...]) -> tuple[tuple[Step | Ask, ...], tuple[Step | Ask, ...]] | None:
-    """The steps before and after the exchanges, where every verb of a session is one of this package; else None.
+@lru_cache(maxsize=64)
+def at_once(session: tuple[Verb, ...]) -> tuple[Callable[..., Any], tuple[str, ...]] | None:
+    """The function that holds such a session in machine code, and the ratings that it leaves; none where a verb is not of this
+    package or one is missing.
 
     Questionnaires, which decide nothing, are always among them: so there is one function for all.
     """
-    if tuple(verb for verb in SESSION if verb in session or verb in (rate_distress, rate_alliance)) != SESSION or set(session) - {
-        *SESSION
-    }:
+    if set(session) | {rate_distress, rate_alliance} != {*SESSION}:
         return None
-    at = SESSION.index(exchange)
-    before, after = SESSION[:at], SESSION[at + 1 :]
-    return tuple(tuple(step for verb in some for step in verb.steps) for some in (before, after))  # type: ignore[attr-defined,return-value]
+    if tuple(verb for verb in SESSION if verb in session) != session:
+        return None  # in another order
+    before, after = STEPS
+    return session_kernel(before, EXCHANGE, after), ratings_of((*before, *after))
+
+
+#: The steps of a session before its exchanges, and after them.
+STEPS: tuple[tuple[Step | Ask, ...], tuple[Step | Ask, ...]] = tuple(  # type: ignore[assignment]
+    tuple(step for verb in some for step in getattr(verb, "steps", ()))
+    for some in (SESSION[: SESSION.index(exchange)], SESSION[SESSION.index(exchange) + 1 :])
+)
 
 
 def hold(world: World, rows: np.ndarray, session: tuple[Verb, ...]) -> None:
@@ -360,25 +376,20 @@ def hold(world: World, rows: np.ndarray, session: tuple[Verb, ...]) -> None:
     Verb by verb where a verb or a step of the exchange is not of this package, where an experiment reaches into the session,
     where single responses are kept or may be missing, and where the plain engine is asked for (``World.engine``).
     """
-    parts = parts_of(session)
-    singly = world.engine == "plain" or world.occasions is not None or may_be_missing(world.parameters)
-    own = (
-        world.exchange_steps is not EXCHANGE or len(world.dyads.declared) != len(DYAD) or len(world.parameters) != len(PARAMETERS)
-    )
-    if parts is None or singly or own or world.intervention is not None:
+    whole = at_once(session)
+    if whole is None or not world.usual:
         for verb in session:
             verb(world, rows)
         return
-    names = ratings_of((*parts[0], *parts[1]))
+    function, names = whole
     ratings = world.room_for(names)
     who = (world.client_of, world.therapist_of, world.client_code, world.therapist_code, world.pair_code, world.planned_sessions)
     when = np.uint64(world.week), np.uint64(world.luck.seed), np.uint64(world.luck.replicate)
-    row, column = session_kernel(parts[0], EXCHANGE, parts[1])(
+    row, column = function(
         world.dyads.data, world.clients.data, world.therapists.data, rows, *who, *when, world.values, world.n_exchanges,
         world.trace_row, world.trace, ratings, world.ending,
     )  # fmt: skip
+    if row >= 0 and column < 0:
+        raise no_number(world, names[-1 - column])
     if row >= 0:
         raise outside(world, row, column)
-    if not np.isfinite(ratings[:, rows]).all():
-        wrong = next(name for name, values in zip(names, ratings, strict=True) if not np.isfinite(values[rows]).all())
-        raise no_number(world, wrong)

@@ -81,8 +81,8 @@ class Clinic(Standing):
         for verb in CLINIC if order is None else order:
             verb(self)
         where = f"week {w.week}, "
-        check_range(w.dyads.first(self.courses), CHECKED, where=f"{where}dyad ")
-        check_range(w.clients.first(self.arrived), where=f"{where}client ")
+        check_range(w.dyads, CHECKED, where=f"{where}dyad ", n=self.courses)
+        check_range(w.clients, where=f"{where}client ", n=self.arrived)
         check_range(w.therapists, where=f"{where}therapist ")
 
     def begin_courses(self, clients: np.ndarray, therapists: np.ndarray, sessions_left: np.ndarray) -> np.ndarray:
