@@ -17,11 +17,16 @@ from sim.engine.native import ALWAYS, BLOCK, HERE, MOST, ROOM, WHO, Text, exchan
 from sim.engine.wiring import Wired, wire
 from sim.measurement.asked import Ask
 from sim.people.life import LIFE
-from sim.people.state import DYAD, PERSON, Column
+from sim.people.state import DYAD, LATENT, PERSON, REGION_COLUMNS, Column
 from sim.theory.parameters import PARAMETERS
 from sim.theory.regions import ROLES, intact
 from sim.theory.steps import ADD, SET, SUBTRACT, TOWARD, Draw, Step
 
+#: Columns of the dyads that the session table shows, or is made of; behind the ratings.
+TABLE = (
+    *LATENT.values(), *REGION_COLUMNS.values(), "client_distress", "client_anxiety", "client_avoidance", "therapist_anxiety",
+    "therapist_avoidance", "withdrawals", "confrontations",
+)  # fmt: skip
 BROUGHT = {f"{role}.{name}": column for role in ROLES for name, column in PERSON.items()}
 _ANYTHING = Column("", float("nan"), float("-inf"), float("inf"), "", "")
 _PARAMETERS = (*PARAMETERS, *intact())
@@ -99,7 +104,12 @@ def _loops(text: Text, steps: Sequence[Step | Ask], wired: Sequence[Wired], colu
 def session_source(before: tuple[Step | Ask, ...], exchange: tuple[Step, ...], after: tuple[Step | Ask, ...],
                    block: int = BLOCK) -> str:  # fmt: skip
     """The text of a module whose ``session`` does one session for some rows of the dyads: steps ``before`` the exchanges, the
-    exchanges, and steps ``after`` them. ``block``: how many dyads are computed together, which changes no number."""
+    exchanges, and steps ``after`` them.
+
+    ``table``, where it has columns, is filled with what the session table shows (``TABLE``), one column a row that meets; where
+    the session is ``lean``, only those columns of the dyads are stored that a later session reads. ``block``: how many dyads are
+    computed together, which changes no number.
+    """
     text, both = Text(_PARAMETERS, block=block), (*before, *after)
     slots, ratings = text.slots, [f"rating.{name}" for name in ratings_of(both)]
     columns = {**DYAD, **BROUGHT, **dict.fromkeys((*ratings, "ending"), _ANYTHING)}
@@ -107,7 +117,13 @@ def session_source(before: tuple[Step | Ask, ...], exchange: tuple[Step, ...], a
     wired, wiring = wire(tuple(step for step in both if isinstance(step, Step)), _PARAMETERS, columns)
     text.wired += wired
     n_before = sum(isinstance(step, Step) for step in before)
-    for name in (*wiring.read, *wiring.written, *wiring.draws, *(q for ask in both if isinstance(ask, Ask) for q in ask.reads)):
+    for name in (
+        *wiring.read,
+        *wiring.written,
+        *wiring.draws,
+        *TABLE,
+        *(q for ask in both if isinstance(ask, Ask) for q in ask.reads),
+    ):
         slots[name]
     slots["planned_sessions"], slots["true response"]
     calls_before = text.add_parts("before", _IN_PARTS, _loops(text, before, wired[:n_before], columns, wiring.draws))
@@ -131,19 +147,25 @@ def session_source(before: tuple[Step | Ask, ...], exchange: tuple[Step, ...], a
     read = {role: [q for q in slots if q in of[role]] for role in ROLES}
     written = [q for w in wired for q in w.step.writes]
     stored = list(dict.fromkeys([*(q for q in written if q in DYAD), *one.stored]))
+    changed = list(dict.fromkeys(q for q in written if q in of["client"]))
+    shown = [*ratings, *TABLE]
     text.ranges("RATING", ratings, {name: Column(name, 0.0, -MOST, MOST, "", "") for name in ratings})
     out += [
-        text.moved("gather", "LOADED", "data", [q for q in slots if q in DYAD and q in needed], index, "ids"),
-        *(text.moved("gather", role.upper(), f"{role}s", read[role], of[role], role) for role in ROLES),
+        text.moved("gather", "LOADED", "data", [q for q in slots if q in DYAD and q in needed], "ids", index),
+        *(text.moved("gather", role.upper(), f"{role}s", read[role], role, of[role]) for role in ROLES),
         *loop(f"{slots.at('planned_sessions')} = planned_sessions[ids[j]]", indent="        "),
         *(f"        {call}" for call in calls_before), *one.lines, *(f"        {call}" for call in calls_after),
         "        failed, which = outside(f, RATING_SLOTS, RATING_LOW, RATING_HIGH, nb, B)  # a rating that is no number",
         "        if failed >= 0:", "            return ids[failed], -1 - which",
-        text.moved("scatter", "STORED", "data", stored, index, "ids, nb"),
-        text.moved("scatter", "CHANGED", "clients", list(dict.fromkeys(q for q in written if q in of["client"])), of["client"],
-                   "client, nb"),
-        text.moved("scatter", "RATED", "ratings", ratings, {q: k for k, q in enumerate(ratings)}, "ids, nb"),
-        text.moved("scatter", "ADDED", "added", [*map(_added, added)], {_added(q): k for k, q in enumerate(added)}, "place, nb"),
+        "        if lean:",
+        "    " + text.moved("scatter", "LASTING", "data", [q for q in stored if q in needed], "ids, nb", index),
+        "        else:",
+        "    " + text.moved("scatter", "STORED", "data", stored, "ids, nb", index),
+        "        if table.shape[1]:",
+        "    " + text.moved("scatter", "SHOWN", "table", shown, "place, nb"),
+        text.moved("scatter", "CHANGED", "clients", changed, "client, nb", of["client"]),
+        text.moved("scatter", "RATED", "ratings", ratings, "ids, nb"),
+        text.moved("scatter", "ADDED", "added", [*map(_added, added)], "place, nb"),
     ]  # fmt: skip
     if "ending" in wiring.written:
         out += ["        for jj in range(nb):", f"            ending[ids[jj]] = int(f[{slots['ending']} * B + jj])"]
@@ -158,7 +180,7 @@ def session_source(before: tuple[Step | Ask, ...], exchange: tuple[Step, ...], a
 
 _TAKEN = (
     "data", "clients", "therapists", "rows", "client_of", "therapist_of", "client_code", "therapist_code", "pair_code",
-    "planned_sessions", "week", "seed", "replicate", "p", "n_exchanges", "trace_row", "trace", "ratings", "ending",
+    "planned_sessions", "week", "seed", "replicate", "p", "n_exchanges", "trace_row", "trace", "ratings", "ending", "table", "lean",
 )  # fmt: skip
 
 
@@ -180,9 +202,9 @@ def life_source(steps: tuple[Step, ...], block: int = BLOCK) -> str:
     ]  # fmt: skip
     kept = list(dict.fromkeys(q for w in wired for q in w.step.writes if q in PERSON))
     out += [
-        text.moved("gather", "LOADED", "people", [q for q in slots if q in PERSON], index, "ids"),
+        text.moved("gather", "LOADED", "people", [q for q in slots if q in PERSON], "ids", index),
         *(f"        {call}" for call in calls),
-        text.moved("scatter", "STORED", "people", kept, index, "ids, nb"),
+        text.moved("scatter", "STORED", "people", kept, "ids, nb", index),
     ]
     return text.whole("life", ("people", "code", "week", "seed", "replicate", "p"), out, gives="types.void")
 

@@ -143,6 +143,7 @@ TYPES: dict[str, Any] = {
     "week": types.uint64, "seed": types.uint64, "replicate": types.uint64, "trace": types.float64[:, :, ::1],
     "data": types.float64[:, ::1], "clients": types.float64[:, ::1], "therapists": types.float64[:, ::1],
     "people": types.float64[:, ::1], "ratings": types.float64[:, ::1], "calls": _N,
+    "table": types.float64[:, ::1], "lean": types.boolean,
     "off": types.boolean[::1], "cut": _F, "touched": types.boolean[::1], "slot": _N, "shift": _F, "recording": types.boolean,
     "base": types.float64[:, :, ::1], "forced": types.float64[:, :, ::1],
 }  # fmt: skip
@@ -308,9 +309,15 @@ class Text:
             "normals, uniforms, answer = helpers()", f"PARTS = ({functions})", "CALLS = addresses(PARTS)", "",
         ])  # fmt: skip
 
-    def moved(self, how: str, name: str, table: str, quantities: Sequence[str], index: Mapping[str, int], rows: str) -> str:
-        """The line that gathers quantities from a table's columns, or scatters them there; ``rows``: the rows, and how many."""
-        slots, columns = [self.slots[q] for q in quantities], [index[q] for q in quantities]
+    def moved(
+        self, how: str, name: str, table: str, quantities: Sequence[str], rows: str, index: Mapping[str, int] | None = None
+    ) -> str:
+        """The line that gathers quantities from a table's columns, or scatters them there; ``rows``: the rows, and how many.
+
+        ``index``: where columns stand there; without it the table has just these.
+        """
+        slots = [self.slots[q] for q in quantities]
+        columns = list(range(len(slots))) if index is None else [index[q] for q in quantities]
         self.constants += [f"{name}_SLOTS = np.array({slots!r}, np.int64)", f"{name}_COLUMNS = np.array({columns!r}, np.int64)"]
         return f"        {how}(f, {name}_SLOTS, {table}, {name}_COLUMNS, {rows}, B)"
 
@@ -480,8 +487,8 @@ def source(steps: tuple[Step, ...], parameters: Iterable[str] = tuple(PARAMETERS
         "            here[jj] = occasion(seed, replicate, client_code[i], week)",
         "            here[2 * B + jj] = occasion(seed, replicate, pair_code[i], week)",
     ]  # fmt: skip
-    out += [text.moved("gather", "LOADED", "data", one.loaded, index, "ids"), *one.lines[:-2]]
-    out += [text.moved("scatter", "STORED", "data", one.stored, index, "ids, nb"), *one.lines[-2:], "    return NOTHING"]
+    out += [text.moved("gather", "LOADED", "data", one.loaded, "ids", index), *one.lines[:-2]]
+    out += [text.moved("scatter", "STORED", "data", one.stored, "ids, nb", index), *one.lines[-2:], "    return NOTHING"]
     return text.whole("sessions", (*_TAKEN, *(_REACHING if intervened else ())), out)
 
 

@@ -52,7 +52,7 @@ def simulated_part(scenario: Scenario, seed: int, task: Task, model: Model = SHI
     if task.arm.clinic is not None:
         under_way = build.build_clinic(scenario, task.arm, task.replicate, seed, model)
     else:
-        under_way = Running(build.build(scenario, task.arm, task.replicate, seed, task.clients, model), model.session)
+        under_way = Running(build.build(scenario, task.arm, task.replicate, seed, task.clients, model), model.session, lean=True)
     for _ in range(build.arm_weeks(scenario, task.arm)):
         under_way.live_a_week()
     return _columns(scenario, task, under_way if isinstance(under_way, Clinic) else under_way.finish())

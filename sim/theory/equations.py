@@ -41,6 +41,16 @@ def logit(share):
     return log(s / (1.0 - s))
 
 
+@inlined
+def lifted(share, by):
+    """A proportion after a move of ``by`` on the logit scale: S(S^-1(s) + by) = s / (s + (1 - s)*exp(-by)), finite at 0 and 1.
+
+    Limit: the proportion itself for by = 0. Derived.
+    """
+    s = minimum(maximum(share, _EDGE), 1.0 - _EDGE)
+    return s / (s + (1.0 - s) * exp(-by))
+
+
 # ----------------------------------------------------------------------------- one exchange: arousal and signals
 
 
@@ -159,8 +169,8 @@ def mirrored(mirror, partner_expression, avoidance, mirror_luck, mirror_gain, mi
     First link of the chain, in both people [K2]; changes nothing by itself [K8, K9] and has no line of its own to
     regulation [K17]; the observer's own avoidance damps it [K14]. Status: assumption (the role is disputed).
     """
-    return mirror * logistic(logit(partner_expression) + mirror_gain
-                             - mirror_avoidance_cost * (avoidance - avoidance_typical) + mirror_noise_sd * mirror_luck)
+    return mirror * lifted(partner_expression, mirror_gain - mirror_avoidance_cost * (avoidance - avoidance_typical)
+                           + mirror_noise_sd * mirror_luck)
 
 
 @inlined

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from sim.compiling import compiled
+from sim.engine.fused import TABLE
 from sim.errors import WiringError
 from sim.measurement import instruments as ask
 from sim.measurement.responses import Occasion, item_table
@@ -39,10 +41,14 @@ class Course:
 
 
 class Running:
-    """A course under way: ``live_a_week`` again and again, then ``finish``. A world without dyads is the untreated course."""
+    """A course under way: ``live_a_week`` again and again, then ``finish``. A world without dyads is the untreated course.
 
-    def __init__(self, world: World, session: tuple[Verb, ...] = SESSION) -> None:
+    ``lean``: nobody looks at the dyads in between, so that only what lasts is stored there.
+    """
+
+    def __init__(self, world: World, session: tuple[Verb, ...] = SESSION, *, lean: bool = False) -> None:
         off = () if world.intervention is None else world.intervention.verbs_off
+        self.lean = lean
         self.world, self.session, self.left = world, session, without(session, off)
         self.kept = Course()
         self._sessions: list[dict[str, np.ndarray]] = []
@@ -63,8 +69,7 @@ class Running:
             rating[:] = np.nan  # last week's; not every instrument is given every week
         rows = np.flatnonzero(world.ending == IN_THERAPY)
         if rows.size:
-            self._meet(rows)
-            self._sessions.append(session_rows(world, rows))
+            self._sessions.append(session_rows(world, rows, self._meet(rows)))
             self._traces.append(exchange_rows(world, rows))
             at_end(world, rows[world.ending[rows] != IN_THERAPY], self.kept.clients)
         if not len(world.dyads) and week == world.planned_weeks:
@@ -76,12 +81,11 @@ class Running:
         check_range(world.clients, where=f"week {week}, client ")
         check_range(world.therapists, where=f"week {week}, therapist ")
 
-    def _meet(self, rows: np.ndarray) -> None:
-        """One session; where something is held, verb by verb beside the same session of the baseline."""
+    def _meet(self, rows: np.ndarray) -> np.ndarray | None:
+        """One session; where something is held, verb by verb beside the same session of the baseline. Returns what ``hold`` kept."""
         world = self.world
         if world.baseline is None or world.intervention is None:
-            hold(world, rows, self.left)
-            return
+            return hold(world, rows, self.left, keep=True, lean=self.lean)
         baseline, everybody = world.baseline, np.arange(len(world.dyads))
         baseline.week = world.week
         for rating in baseline.ratings.values():
@@ -93,6 +97,7 @@ class Running:
                 verb(world, rows)
             world.intervention.clamp_columns(world.dyads, baseline.dyads, rows)
         baseline.live()
+        return None
 
     def finish(self) -> Course:
         """What the course has left behind; whoever is still in therapy is counted as censored."""
@@ -121,7 +126,7 @@ def run_course(world: World, weeks: int, session: tuple[Verb, ...] = SESSION) ->
 
     A world without dyads is the untreated course. Raises ``StateError`` when the state leaves its range.
     """
-    running = Running(world, session)
+    running = Running(world, session, lean=True)
     for _ in range(weeks):
         running.live_a_week()
     return running.finish()
@@ -140,48 +145,61 @@ def joined(parts: Sequence[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
     parts = [p for p in parts if p]
     if not parts:
         return {}
-    order = np.argsort(np.concatenate([part["row"] for part in parts]), kind="stable")
+    row = np.concatenate([part["row"] for part in parts]).astype(np.int64)
     blocks = [part for part in parts if isinstance(part, Rows)]
     if len(blocks) == len(parts) and len({block.names for block in blocks}) == 1:  # all at once
-        table = dict(zip(blocks[0].names, np.concatenate([b.block for b in blocks], axis=1).take(order, axis=1), strict=True))
+        values, begun = np.empty((len(blocks[0].names), row.size)), np.concatenate([[0], np.cumsum(np.bincount(row))])
+        for one in blocks:
+            compiled(_placed)(one.block, begun, values)
+        table = dict(zip(blocks[0].names, values, strict=True))
     else:  # an instrument that is given later, or not every week, has no values before its first time
-        names = dict.fromkeys(name for part in parts for name in part)
+        names, order = dict.fromkeys(name for part in parts for name in part), np.argsort(row, kind="stable")
         table = {name: np.concatenate([_values(part, name) for part in parts])[order] for name in names}
     return {**table, "row": table["row"].astype(np.int64)}
+
+
+def _placed(block, begun, out):  # type: ignore[no-untyped-def]
+    """Put rows behind those of the same dyad or client; ``begun``: where the next one of each comes to stand."""
+    n = block.shape[1]
+    there = np.empty(n, np.int64)
+    for i in range(n):
+        row = int(block[0, i])
+        there[i] = begun[row]
+        begun[row] += 1
+    for k in range(block.shape[0]):
+        for i in range(n):
+            out[k, there[i]] = block[k, i]
 
 
 def _values(part: dict[str, np.ndarray], name: str) -> np.ndarray:
     return part[name] if name in part else np.full(part["row"].size, np.nan)
 
 
-#: Columns of the session table that are made of others.
+#: Columns of the session table that are made of the last of ``engine.fused.TABLE``.
 _MADE = (
     *(f"{name}_to_{partner}_latent" for partner in ROLES[::-1] for name in ("anxiety", "avoidance")), "ruptures", "rupture_type",
 )  # fmt: skip
 
 
-def session_rows(world: World, rows: np.ndarray) -> Rows:
-    """This week's rows of the session table."""
+def session_rows(world: World, rows: np.ndarray, table: np.ndarray | None = None) -> Rows:
+    """This week's rows of the session table; ``table``: what ``session.hold`` kept of it."""
     d, rated = world.dyads, tuple(world.ratings)
     own = tuple(name for name in d.declared if name not in DYAD) if len(d.declared) > len(DYAD) else ()  # of added mechanisms
-    shown = {**LATENT, **REGION_COLUMNS, **{name: name for name in own}, "distress_latent": "client_distress"}
+    shown = (*LATENT, *REGION_COLUMNS, "distress_latent", *_MADE, *own)
     if taken := {"row", "week", *LATENT, *REGION_COLUMNS} & {*rated, *own} or {*rated} & {*own}:
         raise WiringError(f"the session table has a column '{min(taken)}' of its own; give the rating or column another name")
-    names = ("row", "week", *rated, *shown, *_MADE)
-    values = np.empty((len(names), rows.size))
-    values[0], values[1] = rows, world.week
-    there = iter(values[2:])
-    for name in rated:
-        world.ratings[name].take(rows, out=next(there), mode="clip")
-    for column in shown.values():
-        d[column].take(rows, out=next(there), mode="clip")
-    for role in ROLES:
-        for name in ("anxiety", "avoidance"):
-            next(there)[:] = ecr_score(d[f"{role}_{name}"][rows])
-    withdrawals, confrontations = d.withdrawals[rows], d.confrontations[rows]
-    next(there)[:] = withdrawals + confrontations
-    next(there)[:] = (withdrawals > 0) * 1 + (confrontations > 0) * 2  # labels: catalogue/columns.py
-    return Rows(names, values)
+    values = np.empty((2 + len(rated) + len(shown), rows.size)) if table is None else table
+    if table is None:
+        values[0], values[1] = rows, world.week
+        columns = (*(world.ratings[name] for name in rated), *(d[name] for name in (*TABLE, *own)))
+        for into, column in zip(values[2:], columns, strict=True):
+            column.take(rows, out=into, mode="clip")
+    of = len(values) - len(own) - len(_MADE)
+    values[of : of + 4] = ecr_score(values[of : of + 4])
+    withdrawals, confrontations = values[of + 4], values[of + 5]
+    kind = (withdrawals > 0) * 1 + (confrontations > 0) * 2  # labels: catalogue/columns.py
+    values[of + 4], values[of + 5] = withdrawals + confrontations, kind
+    return Rows(("row", "week", *rated, *shown), values)
 
 
 def exchange_rows(world: World, rows: np.ndarray) -> dict[str, np.ndarray]:

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from sim.engine.fused import ratings_of, session_kernel
+from sim.engine.fused import TABLE, ratings_of, session_kernel
 from sim.engine.living import live_a_week
 from sim.engine.native import kernel
 from sim.engine.wiring import trace_columns
@@ -370,26 +370,33 @@ STEPS: tuple[tuple[Step | Ask, ...], tuple[Step | Ask, ...]] = tuple(  # type: i
 )
 
 
-def hold(world: World, rows: np.ndarray, session: tuple[Verb, ...]) -> None:
+def hold(
+    world: World, rows: np.ndarray, session: tuple[Verb, ...], *, keep: bool = False, lean: bool = False
+) -> np.ndarray | None:
     """One session of the dyads ``rows``: all at once in machine code, or verb by verb with the same numbers.
 
     Verb by verb where a verb or a step of the exchange is not of this package, where an experiment reaches into the session,
     where single responses are kept or may be missing, and where the plain engine is asked for (``World.engine``).
+
+    Returns, where it was done at once and is asked to ``keep`` it, what the session table shows, one column a dyad: row, week,
+    ratings, and the columns of ``engine.fused.TABLE``. ``lean``: of the dyads only what a later session reads is stored.
     """
     whole = at_once(session)
     if whole is None or not world.usual:
         for verb in session:
             verb(world, rows)
-        return
+        return None
     function, names = whole
-    ratings = world.room_for(names)
+    ratings, table = world.room_for(names), np.empty((2 + len(names) + len(TABLE), rows.size if keep else 0))
+    table[0], table[1] = (rows, world.week) if keep else (0, 0)
     who = (world.client_of, world.therapist_of, world.client_code, world.therapist_code, world.pair_code, world.planned_sessions)
     when = np.uint64(world.week), np.uint64(world.luck.seed), np.uint64(world.luck.replicate)
     row, column = function(
         world.dyads.data, world.clients.data, world.therapists.data, rows, *who, *when, world.values, world.n_exchanges,
-        world.trace_row, world.trace, ratings, world.ending,
+        world.trace_row, world.trace, ratings, world.ending, table[2:], lean,
     )  # fmt: skip
     if row >= 0 and column < 0:
         raise no_number(world, names[-1 - column])
     if row >= 0:
         raise outside(world, row, column)
+    return table if keep else None
