@@ -25,14 +25,15 @@ SPECS: dict[str, dict[str, Any]] = {
     "a point": {"client": {"anxiety": 6, "avoidance": 5.5}, "therapist": {"anxiety": 1.5, "avoidance": 2}, "clients_per_arm": 20,
                 "sessions": 5},
     "verb off": {"clients_per_arm": 20, "sessions": 4, "switch_off": ["heal", "client.anxiety_learned"]},
-    "cut and forced": {"clients_per_arm": 20, "sessions": 4, "cut": {"therapist.response.warmth": 0.7, "client.felt_bond.trust": 0.6},
+    "cut and forced": {"clients_per_arm": 20, "sessions": 4,
+                       "cut": {"therapist.response.warmth": 0.7, "client.felt_bond.trust": 0.6},
                        "force": [{"quantity": "therapist_response", "session": 2, "value": 0.1}]},
     "clamped": {"clients_per_arm": 20, "sessions": 4, "clamp": {"empathy": 0.1}},
     "items, some missing": {"clients_per_arm": 20, "sessions": 4, "record": {"items": True}, "missing_item_prob": 0.1,
                             "missing_form_prob": 0.05},
     "clinic": {"design": "clinic", "clinic": CLINIC, "sessions": 8, "record": {"exchanges": {"clients": [0]}}},
-    "clinic with feedback": {"design": "clinic", "clinic": {**CLINIC, "feedback": True, "matching": "similar", "training": ["empathy_training"]},
-                             "sessions": 8},
+    "clinic with feedback": {"design": "clinic", "sessions": 8, "clinic": {
+        **CLINIC, "feedback": True, "matching": "similar", "training": ["empathy_training"]}},
     "clinic that foresees": {"design": "clinic", "clinic": {**CLINIC, "matching": "oracle", "weeks": 8}, "sessions": 5},
 }  # fmt: skip
 

@@ -180,7 +180,8 @@ def session_source(before: tuple[Step | Ask, ...], exchange: tuple[Step, ...], a
 
 _TAKEN = (
     "data", "clients", "therapists", "rows", "client_of", "therapist_of", "client_code", "therapist_code", "pair_code",
-    "planned_sessions", "week", "seed", "replicate", "p", "n_exchanges", "trace_row", "trace", "ratings", "ending", "table", "lean",
+    "planned_sessions", "week", "seed", "replicate", "p", "n_exchanges", "trace_row", "trace", "ratings", "ending", "table",
+    "lean",
 )  # fmt: skip
 
 

@@ -35,7 +35,7 @@ from sim.theory.steps import Draw, Step
 #: Dyads computed together: so many that a loop over them pays, so few that their numbers stay in the processor's first cache.
 BLOCK = 128
 #: Steps in one compiled function: a longer one compiles more slowly, and shorter ones are more to compile.
-_TOGETHER = 12
+_TOGETHER = 24
 #: Expression whose SD over a session is below this counts as constant: there is nothing to read in it.
 _CONSTANT_FACE = 0.02
 #: What is summed over a session for the accuracy of the therapist's reading: name -> what is added at each exchange.
@@ -296,8 +296,8 @@ class Text:
         return "\n".join([
             '"""Generated from tuples of steps; do not edit."""', "import numpy as np", "from numba import njit, types",
             "from sim.elementary import maximum, minimum", "from sim.luck import absorbed, occasion",
-            "from sim.engine.native import FAULT, NOTHING, addresses, averages, call, gather, helpers, note, outside, reach, scatter",
-            "from sim.engine.native import seen, signature, tracking",
+            "from sim.engine.native import FAULT, NOTHING, addresses, averages, call, gather, helpers, note, outside, reach",
+            "from sim.engine.native import scatter, seen, signature, tracking",
             "from sim.theory.equations import alliance", *ours,
             f"B = {self.block}", f"N_SLOTS = {len(self.slots)}", "NONE, ALL, FIRST = np.uint64(0), np.uint64(B), np.uint64(0)",
             *(f"_{k} = np.uint64({k} * B)" for k in range(max(len(self.slots), len(self.draws), 6))),
@@ -332,8 +332,8 @@ class Text:
 
 @dataclass
 class Exchanges:
-    """The exchanges of a session, within the loop over blocks of a module: ``lines``, before which the ``loaded`` columns must stand
-    in their slots; what they leave there: columns of the state (``kept``), session means, accuracy."""
+    """The exchanges of a session, within the loop over blocks of a module: ``lines``, before which the ``loaded`` columns must
+    stand in their slots; what they leave there: columns of the state (``kept``), session means, accuracy."""
 
     loaded: list[str]
     kept: list[str]

@@ -82,7 +82,7 @@ class Running:
         check_range(world.therapists, where=f"week {week}, therapist ")
 
     def _meet(self, rows: np.ndarray) -> np.ndarray | None:
-        """One session; where something is held, verb by verb beside the same session of the baseline. Returns what ``hold`` kept."""
+        """One session, and what ``hold`` kept; where something is held, verb by verb beside the same session of the baseline."""
         world = self.world
         if world.baseline is None or world.intervention is None:
             return hold(world, rows, self.left, keep=True, lean=self.lean)
