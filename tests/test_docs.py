@@ -17,6 +17,8 @@ from sim.measurement.asked import Ask
 from sim.people.life import LIFE
 from sim.people.state import DYAD
 from sim.theory.claims import claims, claims_of, public_equations
+from sim.theory.parameters import PARAMETERS
+from sim.theory.regions import intact
 from sim.theory.steps import Step
 from sim.therapy.exchange import EXCHANGE
 from sim.therapy.session import SESSION
@@ -142,18 +144,17 @@ def _steps_of(text: str) -> list[tuple[str, list[str], list[str]]]:
     A place of the block means the dyad column that is loaded there, the draw that fills it, and what a trace keeps of it; where
     it has several of these, they agree.
     """
-    columns, places = list(DYAD), dict[str, str]()
-    found = [(place, columns[int(column)]) for place, column in re.findall(r"f\[_(\d+) \+ j\] = data\[(\d+), ids\[j\]\]", text)]
-    traced = re.search(r"^TRACED = np\.array\(\[(.*)\], np\.int64\)$", text, re.M)
-    assert traced is not None
-    found += zip(traced[1].split(", "), trace_columns(EXCHANGE), strict=True)
-    drawn = dict(re.findall(r"streams\[(\d+) \* B \+ jj\] = absorbed\(\w+, PURPOSE_(\w+)\)", text))
-    found += [(place, drawn[stream]) for place, stream in re.findall(r"s_into\(f\[(\d+) \* B:.*?\], streams\[(\d+) \* B:", text)]
+    columns, numbers, places = list(DYAD), (*PARAMETERS, *intact()), dict[str, str]()
+    lists = {name: given.split(", ") for name, given in re.findall(r"^(\w+) = np\.array\(\[(.*)\], np\.int64\)$", text, re.M)}
+    found = [(place, columns[int(k)]) for place, k in zip(lists["LOADED_SLOTS"], lists["LOADED_COLUMNS"], strict=True)]
+    found += zip(lists["TRACED"], trace_columns(EXCHANGE), strict=True)
+    drawn = dict(re.findall(r"streams\[_(\d+) \+ j\] = absorbed\(here\[_\d \+ j\], PURPOSE_(\w+)\)", text))
+    found += [(place, drawn[stream]) for place, stream in re.findall(r"S\], \(f, (\d+), streams, (\d+) \* B, step", text)]
     for place, name in found:
         assert places.setdefault(place, name) == name
     steps = []
     for block in re.split(r"^    # (?=\w+\.\w+$)", text.partition("def sessions")[0], flags=re.M)[1:]:
-        bound = dict(re.findall(r"^    (p_\w+) = p\.(\w+)$", block, re.M))
+        bound = {name: numbers[int(k)] for name, k in re.findall(r"^    (p_\w+) = p\[(\d+)\]$", block, re.M)}
         ((new, equation, taken),) = re.findall(r"^        ([\w, ]+) = \w+?__(\w+)\((.*)\)$", block, re.M)
         written = {name: places[place] for place, name in re.findall(r"f\[_(\d+) \+ j\] = (new_\d+)$", block, re.M)}
         takes = [re.sub(r"f\[_(\d+) \+ j\]", lambda at: places[at[1]], one) for one in taken.split(", ")]

@@ -28,7 +28,7 @@ P = Parameters()
 
 #: Ranges of arguments that are neither a column nor a declared number under their own name.
 RANGES = {
-    "x": (-30, 30), "share": (0, 1), "step": (-0.25, 0.25), "value": (-6, 8), "target": (-6, 8), "rate": (0, 1),
+    "x": (-30, 30), "by": (-8, 8), "share": (0, 1), "step": (-0.25, 0.25), "value": (-6, 8), "target": (-6, 8), "rate": (0, 1),
     "limbic": (0, 1), "mirrored": (0, 1), "felt": (0, 1), "mentalising": (0, 1), "self_other": (0, 1), "estimate": (0, 1),
     "attunement": (0, 1), "partner_attunement": (0, 1), "felt_understanding": (0, 1), "warmth": (0, 1), "partner_warmth": (0, 1),
     "partner_bid": (0, 1), "response": (0, 1), "partner_response": (0, 1), "disclosure": (0, 1), "partner_disclosure": (0, 1),
@@ -153,6 +153,7 @@ INF = float("inf")
 SHAPES = {
     "logistic": Shape(0, 1, "x"),
     "logit": Shape(-14, 14, "share"),
+    "lifted": Shape(0, 1, "share by"),
     "arousal_target": Shape(0, 1, "limbic distress anxiety stress_luck mirrored", "perceived"),
     "control": Shape(0, 1, "regulation ofc"),
     "arousal": Shape(0, 1, "arousal arousal_target", "control"),
@@ -746,6 +747,16 @@ def test_repair_limits() -> None:
     by_hand = eq.logistic(P.repair_base + P.repair_understanding_gain * 0.6 * 0.5 + P.repair_confrontation_gain)
     assert value(eq.repair_probability, mentalising=0.6, attunement=0.5, confronted=1.0, avoidance=P.avoidance_typical,
                  partner_disclosure=P.disclosure_typical, **sure) == near(by_hand)
+
+
+@promise(eq.lifted)
+def test_lifted_is_a_move_on_the_logit_scale() -> None:
+    """The proportion itself for no move; in between what logistic and logit make of it; never beyond 0 and 1."""
+    for s in grid():
+        assert eq.lifted(s, 0.0) == near(s, 1e-12)
+        for by in (-3.0, -0.4, 0.7, 2.5):
+            assert eq.lifted(s, by) == near(eq.logistic(eq.logit(s) + by), 1e-12)
+    assert 0.0 < eq.lifted(0.0, -5.0) < eq.lifted(1.0, 5.0) < 1.0
 
 
 @promise(eq.moved_share)
