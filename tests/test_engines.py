@@ -37,7 +37,13 @@ ROOT = Path(__file__).parents[1]
 FUSED = re.compile(r"\bv?fn?m(?:add|sub)(?:132|213|231)?[sp][sdh]\b|\bfn?m(?:add|sub)\s+[vdz]\d|\bfml[as]\b")
 
 
-@pytest.mark.parametrize("name", same_bytes.SPECS)
+#: In every suite; the others in ``make deep``.
+USUAL = ("styles", "lesion and policy", "items, some missing", "clinic")
+
+
+@pytest.mark.parametrize(
+    "name", [name if name in USUAL else pytest.param(name, marks=pytest.mark.deep) for name in same_bytes.SPECS]
+)
 def test_plain_and_native_give_the_same_bytes(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     found = {}
     for engine in ("native", "plain"):
@@ -46,7 +52,7 @@ def test_plain_and_native_give_the_same_bytes(name: str, monkeypatch: pytest.Mon
     assert found["native"] == found["plain"]
 
 
-@pytest.mark.parametrize("name", ["population", "styles", "clinic"])
+@pytest.mark.parametrize("name", ["styles", "clinic"])
 def test_threads_and_chunks_change_no_byte(name: str) -> None:
     assert len({same_bytes.digest(name, threads=threads, chunk=chunk) for threads, chunk in ((1, 2000), (2, 7), (3, 31))}) == 1
 
@@ -128,6 +134,7 @@ def test_the_first_who_failed_is_told_whatever_the_block() -> None:
 # --------------------------------------------------------------------------------------------- blocks and processors
 
 
+@pytest.mark.deep
 def test_the_size_of_a_block_changes_no_byte() -> None:
     code, p, luck = person("client", np.arange(300)), Parameters(), Luck(4, 0)
     found = set()
@@ -254,7 +261,7 @@ def made_for(function: Any, triple: str, cpu: str) -> str:
     return str(machine.emit_assembly(module))
 
 
-@pytest.mark.parametrize("triple, cpu", OTHERS)
+@pytest.mark.parametrize("triple, cpu", OTHERS[1:3])
 def test_nothing_is_fused_for_processors_that_could(triple: str, cpu: str, exchange_module: dict[str, Any]) -> None:
     """A processor with a fused multiply-add must not be given one."""
     for function in parts(exchange_module):
