@@ -158,6 +158,10 @@ def generated_module(name: str, text: str) -> ModuleType:
         assert spec is not None and spec.loader is not None
         module = importlib.util.module_from_spec(spec)
         sys.modules[full_name] = module
-        with _numba_cache_in(cache_folder()):
-            spec.loader.exec_module(module)
+        try:
+            with _numba_cache_in(cache_folder()):
+                spec.loader.exec_module(module)
+        except BaseException:  # half made: the next who asks begins again
+            del sys.modules[full_name]
+            raise
         return module

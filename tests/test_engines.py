@@ -72,8 +72,10 @@ def world_of(**spec: Any) -> World:
 def held(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     """Which ways a session was held in: all at once, or the verbs that were called."""
     ways: list[str] = []
-    whole = sessions.session_kernel
-    monkeypatch.setattr(sessions, "session_kernel", lambda *parts: (ways.append("at once"), whole(*parts))[1])
+    whole = sessions.at_once
+    monkeypatch.setattr(
+        sessions, "at_once", lambda session: (ways.append("at once"), whole(session))[1] if whole(session) else None
+    )
     walked = sessions.Meeting
     monkeypatch.setattr(sessions, "Meeting", lambda w, rows, verb: (ways.append(verb), walked(w, rows, verb))[1])
     yield ways
@@ -103,6 +105,7 @@ def test_questionnaires_that_nobody_asks_for_change_nothing() -> None:
     hold(bare, np.arange(12), tuple(verb for verb in SESSION if not verb.__name__.startswith("rate_")))
     hold(full, np.arange(12), SESSION)
     assert np.array_equal(bare.dyads.data, full.dyads.data) and np.array_equal(bare.clients.data, full.clients.data)
+    assert not bare.ratings and "wai_client" in full.ratings
 
 
 @pytest.mark.parametrize("engine", ["native", "plain"])
@@ -151,14 +154,15 @@ def test_the_size_of_a_block_changes_no_byte() -> None:
 @pytest.mark.parametrize("block", [1, 33, 500])
 def test_the_size_of_a_block_changes_no_byte_of_a_session(block: int) -> None:
     worlds = [world_of(clients_per_arm=300) for _ in range(2)]
-    before, after = sessions.parts_of(SESSION) or ((), ())
+    before, after = sessions.STEPS
     for world, size in zip(worlds, (block, fused.BLOCK), strict=True):
         module = generated_module("session_blocks", fused.session_source(before, EXCHANGE, after, size))
         ratings = world.room_for(fused.ratings_of((*before, *after)))
         module.session(
             world.dyads.data, world.clients.data, world.therapists.data, np.arange(300), world.client_of, world.therapist_of,
             world.client_code, world.therapist_code, world.pair_code, world.planned_sessions, np.uint64(1), np.uint64(5),
-            np.uint64(0), world.values, world.n_exchanges, world.trace_row, world.trace, ratings, world.ending, module.CALLS,
+            np.uint64(0), world.values, world.n_exchanges, world.trace_row, world.trace, ratings, world.ending,
+            np.empty((len(ratings) + len(fused.TABLE), 0)), False, module.CALLS,
         )  # fmt: skip
     one, other = worlds
     assert one.dyads.data.tobytes() == other.dyads.data.tobytes() and one.clients.data.tobytes() == other.clients.data.tobytes()
@@ -235,7 +239,7 @@ def test_steps_are_vector_instructions_and_nothing_is_fused(exchange_module: dic
 
 @pytest.mark.deep
 def test_sessions_and_life_are_vector_instructions_too() -> None:
-    before, after = sessions.parts_of(SESSION) or ((), ())
+    before, after = sessions.STEPS
     for text in (fused.session_source(before, EXCHANGE, after), *(fused.life_source(steps) for steps in LIFE.values())):
         for function in parts(built(text)):
             assert re.search(r"\bv?mulpd\b|\bfmul\s+v", assembly(function)), function

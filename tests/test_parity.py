@@ -309,7 +309,7 @@ def test_a_quantity_that_leaves_its_range_in_an_exchange_is_named() -> None:
     """A mechanism that writes too much is at fault, and is told so."""
     world = ready()
     world.n_exchanges = 1
-    world.record["regulation_rate"] = 50.0  # beyond what the declaration allows
+    world.values[list(PARAMETERS).index("regulation_rate")] = 50.0  # beyond what the declaration allows
     with pytest.raises(StateError, match=r"week 1, dyad \d+: \w+_regulation is .*0\.\.1 \(proportion\)"):
         exchange(world, np.arange(12))
 
@@ -347,7 +347,7 @@ from sim.therapy.exchange import client
 dyads, one = Columns(DYAD, 1), np.zeros(1, np.uint64)
 steps = (client(eq.expectation), client(eq.surprise), client(eq.tension))
 run = kernel(steps)
-run(dyads.data, np.zeros(1, np.int64), one, one, one[0], one[0], one[0], np.array([Parameters().record(intact())]), 1,
+run(dyads.data, np.zeros(1, np.int64), one, one, one[0], one[0], one[0], Parameters().array(intact()), 1,
     np.full(1, -1), np.zeros((0, 1, 1)))
 print(repr(float(dyads.client_tension[0])), sum(run.stats.cache_hits.values()))
 """

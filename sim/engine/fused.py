@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Any
 
 from sim.compiling import generated_module
-from sim.engine.native import ALWAYS, BLOCK, HERE, MOST, ROOM, WHO, Text, exchanges, handed, loop
+from sim.engine.native import ALWAYS, BLOCK, GIVE_UP, HERE, MOST, ROOM, WHO, Text, exchanges, handed, loop
 from sim.engine.wiring import Wired, wire
 from sim.measurement.asked import Ask
 from sim.people.life import LIFE
@@ -88,7 +88,7 @@ def _asked(text: Text, ask: Ask) -> list[str]:
         lines += _stream(text, Draw(ask.purpose(place), "client" if ask.rater == "client" else "pair"))
         given = f"f, {slots['true response']}, {slots[score]}, streams, noise, again, {one.items}, {low!r}, {high!r}"
         lines += [f"    item_sd = {text.parameter(one.item_sd)}",
-                  f"    call(calls[ANSWER], ({given}, item_sd, {ask.times!r}, B))"]  # fmt: skip
+                  f"    call(calls[ANSWER], ({given}, item_sd, {float(ask.times)!r}, B))"]  # fmt: skip
     if ask.total:
         scores = ", ".join(slots.at(score) for _, _, score in ask.scales)
         lines += loop(f"{slots.at(ask.total)} = alliance({scores})")
@@ -149,12 +149,18 @@ def session_source(before: tuple[Step | Ask, ...], exchange: tuple[Step, ...], a
     stored = list(dict.fromkeys([*(q for q in written if q in DYAD), *one.stored]))
     changed = list(dict.fromkeys(q for q in written if q in of["client"]))
     shown = [*ratings, *TABLE]
+    text.ranges("LATE", list(dict.fromkeys(q for w in wired[n_before:] for q in w.step.writes if q in DYAD)), DYAD)
     text.ranges("RATING", ratings, {name: Column(name, 0.0, -MOST, MOST, "", "") for name in ratings})
     out += [
         text.moved("gather", "LOADED", "data", [q for q in slots if q in DYAD and q in needed], "ids", index),
         *(text.moved("gather", role.upper(), f"{role}s", read[role], role, of[role]) for role in ROLES),
         *loop(f"{slots.at('planned_sessions')} = planned_sessions[ids[j]]", indent="        "),
-        *(f"        {call}" for call in calls_before), *one.lines, *(f"        {call}" for call in calls_after),
+        *(f"        {call}" for call in calls_before), *one.lines, *GIVE_UP,
+        *(f"        {call}" for call in calls_after),
+        "        late, what = outside(f, LATE_SLOTS, LATE_LOW, LATE_HIGH, nb, B)",
+        "        if late >= 0:",
+        "            data[LATE_COLUMN[what], ids[late]] = f[LATE_SLOTS[what] * B + late]",
+        "            return ids[late], LATE_COLUMN[what]",
         "        failed, which = outside(f, RATING_SLOTS, RATING_LOW, RATING_HIGH, nb, B)  # a rating that is no number",
         "        if failed >= 0:", "            return ids[failed], -1 - which",
         "        if lean:",

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 from numba import float64, njit, types
+from numba.core import cgutils
 from numba.core.errors import NumbaError
 from numba.extending import intrinsic, register_jitable
 
@@ -174,7 +175,9 @@ def call(typing, address, given):  # type: ignore[no-untyped-def]
         kind = context.call_conv.get_function_type(types.none, kinds)
         there = builder.inttoptr(values[0], kind.as_pointer())
         handed = [builder.extract_value(values[1], place) for place in range(len(kinds))]
-        context.call_conv.call_function(builder, there, types.none, kinds, handed)
+        status, _ = context.call_conv.call_function(builder, there, types.none, kinds, handed)
+        with cgutils.if_unlikely(builder, status.is_error):  # an equation of somebody else's may fail
+            context.call_conv.return_status_propagate(builder, status)
         return context.get_dummy_value()
 
     return types.none(address, given), codegen
@@ -392,7 +395,6 @@ def exchanges(text: Text, steps: tuple[Step, ...], columns: Mapping[str, Column]
     text.ranges("MEAN", [f"mean_{m}" for m in means], {name: replace(one, low=-MOST, high=MOST) for name, one in columns.items()})
     text.constants += [f"SUM_SLOTS = np.array({[slots[f'sum_{m}'] for m in means]!r}, np.int64)"]
     one.lines = [*_COMES_IN, *(_FORCED.format(session=slots["session"]).splitlines() if intervened else ()), *out, *_GOES_OUT]
-    one.lines += ["        if failed >= 0:", "            return rows[first + failed], which"]
     return one
 
 
@@ -453,8 +455,10 @@ WHO = [
 ]
 #: What comes in and goes out of an exchange is looked at; who failed first is told, and those before come first.
 _COMES_IN = [
+    "        fault = 0.0",
     "        failed, which = outside(f, IN_SLOTS, IN_LOW, IN_HIGH, nb, B)",
     "        if failed >= 0:",
+    "            fault = f[IN_SLOTS[which] * B + failed]",
     "            nb, which = failed, IN_COLUMN[which]",
 ]
 _GOES_OUT = [
@@ -463,8 +467,15 @@ _GOES_OUT = [
     for line in (
         f"        late, what = outside(f, {name}_SLOTS, {name}_LOW, {name}_HIGH, nb, B)",
         "        if late >= 0:",
+        f"            fault = f[{name}_SLOTS[what] * B + late]",
         f"            nb, failed, which = late, late, {name}_COLUMN[what]",
     )
+]
+#: Who failed is told, and the value that is at fault can be read in its place.
+GIVE_UP = [
+    "        if failed >= 0:",
+    "            data[which, rows[first + failed]] = fault",
+    "            return rows[first + failed], which",
 ]
 _FORCED = """        for jj in range(B):  # row 0 of what is forced is empty
             session = int(f[{session} * B + jj])
@@ -487,8 +498,8 @@ def source(steps: tuple[Step, ...], parameters: Iterable[str] = tuple(PARAMETERS
         "            here[jj] = occasion(seed, replicate, client_code[i], week)",
         "            here[2 * B + jj] = occasion(seed, replicate, pair_code[i], week)",
     ]  # fmt: skip
-    out += [text.moved("gather", "LOADED", "data", one.loaded, "ids", index), *one.lines[:-2]]
-    out += [text.moved("scatter", "STORED", "data", one.stored, "ids, nb", index), *one.lines[-2:], "    return NOTHING"]
+    out += [text.moved("gather", "LOADED", "data", one.loaded, "ids", index), *one.lines]
+    out += [text.moved("scatter", "STORED", "data", one.stored, "ids, nb", index), *GIVE_UP, "    return NOTHING"]
     return text.whole("sessions", (*_TAKEN, *(_REACHING if intervened else ())), out)
 
 

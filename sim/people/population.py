@@ -146,8 +146,8 @@ def _distress_paths(p: Parameters) -> tuple[tuple[float, ...], tuple[float, ...]
         a * a
         + v * v
         + 2.0 * r * a * v
-        + (p.distress_immature_path * immature_noise) ** 2
-        + (p.distress_neurotic_path * neurotic_noise) ** 2
+        + p.distress_immature_path * immature_noise * (p.distress_immature_path * immature_noise)
+        + p.distress_neurotic_path * neurotic_noise * (p.distress_neurotic_path * neurotic_noise)
     )
     left = max(1.0 - explained - p.distress_state_share, 0.0)
     return (

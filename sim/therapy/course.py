@@ -126,7 +126,7 @@ def run_course(world: World, weeks: int, session: tuple[Verb, ...] = SESSION) ->
 
     A world without dyads is the untreated course. Raises ``StateError`` when the state leaves its range.
     """
-    running = Running(world, session, lean=True)
+    running = Running(world, session)
     for _ in range(weeks):
         running.live_a_week()
     return running.finish()

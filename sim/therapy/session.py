@@ -91,7 +91,7 @@ class World:
         or parameters of one's own, the plain engine."""
         own = len(self.dyads.declared) != len(DYAD) or len(self.parameters) != len(PARAMETERS)
         singly = self.occasions is not None or may_be_missing(self.parameters)
-        return not (own or singly or self.exchange_steps is not EXCHANGE or self.intervention or self.engine == "plain")
+        return not (own or singly or self.exchange_steps != EXCHANGE or self.intervention or self.engine == "plain")
 
     def room_for(self, names: tuple[str, ...]) -> np.ndarray:
         """This week's ratings ``names`` as the rows of one array, one column a dyad; ``ratings`` are views of it."""
@@ -381,22 +381,28 @@ def hold(
     Returns, where it was done at once and is asked to ``keep`` it, what the session table shows, one column a dyad: row, week,
     ratings, and the columns of ``engine.fused.TABLE``. ``lean``: of the dyads only what a later session reads is stored.
     """
-    whole = at_once(session)
-    if whole is None or not world.usual:
+    whole = at_once(session) if world.usual else None
+    if whole is None:
         for verb in session:
             verb(world, rows)
         return None
     function, names = whole
-    ratings, table = world.room_for(names), np.empty((2 + len(names) + len(TABLE), rows.size if keep else 0))
-    table[0], table[1] = (rows, world.week) if keep else (0, 0)
+    everything = session == SESSION
+    ratings = world.room_for(names) if everything else np.full((len(names), len(world.dyads)), np.nan)
+    table = np.empty((2 + len(names) + len(TABLE), rows.size if keep and everything else 0))
+    if table.size:
+        table[0], table[1] = rows, world.week
     who = (world.client_of, world.therapist_of, world.client_code, world.therapist_code, world.pair_code, world.planned_sessions)
     when = np.uint64(world.week), np.uint64(world.luck.seed), np.uint64(world.luck.replicate)
     row, column = function(
         world.dyads.data, world.clients.data, world.therapists.data, rows, *who, *when, world.values, world.n_exchanges,
-        world.trace_row, world.trace, ratings, world.ending, table[2:], lean,
+        world.trace_row, world.trace, ratings, world.ending, table[2:], lean and everything,
     )  # fmt: skip
     if row >= 0 and column < 0:
         raise no_number(world, names[-1 - column])
     if row >= 0:
         raise outside(world, row, column)
-    return table if keep else None
+    if not everything:  # of the questionnaires only those that are asked for
+        for name in ratings_of(step for verb in session for step in getattr(verb, "steps", ())):
+            world.rate(name, rows, ratings[names.index(name)][rows])
+    return table if keep and everything else None
