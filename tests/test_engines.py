@@ -17,7 +17,7 @@ from llvmlite import binding as llvm
 from numba import njit
 
 from sim.compiling import generated_module
-from sim.engine import fused, native
+from sim.engine import blocks, fused, native
 from sim.errors import StateError
 from sim.luck import Luck, person
 from sim.people.life import LIFE
@@ -223,7 +223,7 @@ def exchange_module() -> dict[str, Any]:
 
 
 def parts(module: dict[str, Any]) -> list[Any]:
-    return [function for function in module["PARTS"] if function not in native.helpers()]
+    return [function for function in module["PARTS"] if function not in blocks.helpers()]
 
 
 def test_steps_are_vector_instructions_and_nothing_is_fused(exchange_module: dict[str, Any]) -> None:

@@ -16,8 +16,7 @@ import pandas as pd
 import pytest
 
 import sim
-from sim.compiling import generated_module
-from sim.engine import native, wiring
+from sim.engine import wiring
 from sim.errors import StateError
 from sim.luck import Luck, pair, person
 from sim.measurement import instruments
@@ -28,7 +27,7 @@ from sim.people.apply import arguments
 from sim.people.state import DYAD, Columns
 from sim.scenario.scenario import Attachment, Scenario
 from sim.simulation import build as design
-from sim.theory.parameters import Parameters
+from sim.theory.parameters import PARAMETERS, Parameters
 from sim.theory.regions import ROLES
 from sim.therapy.course import run_course
 from sim.therapy.endings import ENDINGS
@@ -132,34 +131,6 @@ def ready(seed: int = 1, scenario: Scenario = MIXED) -> World:
     world.week = 1
     meet(world, np.arange(len(world.dyads)))
     return world
-
-
-@pytest.mark.parametrize("scenario", [MIXED, STRAINED], ids=["usual", "strained"])
-def test_compiled_exchange_equals_the_same_module_run_by_python(scenario: Scenario) -> None:
-    compiled_world, plain_world = ready(5, scenario), ready(5, scenario)
-    trace = np.zeros((12, compiled_world.n_exchanges, len(wiring.trace_columns(EXCHANGE))))
-    for world in (compiled_world, plain_world):
-        world.trace, world.trace_row = trace.copy(), np.arange(12)
-    exchange(compiled_world, np.arange(12))
-    w = plain_world
-    with np.errstate(over="ignore"):
-        where = generated_module("exchange", native.source(EXCHANGE)).sessions.py_func(
-            w.dyads.data,
-            np.arange(12),
-            w.client_code,
-            w.pair_code,
-            np.uint64(1),
-            np.uint64(5),
-            np.uint64(0),
-            w.record.view(np.recarray),
-            w.n_exchanges,
-            w.trace_row,
-            w.trace,
-        )
-    assert tuple(where) == (-1, -1)
-    np.testing.assert_allclose(compiled_world.dyads.data, w.dyads.data, rtol=1e-12, atol=1e-12)
-    np.testing.assert_allclose(compiled_world.trace, w.trace, rtol=1e-12, atol=1e-12)
-    assert compiled_world.trace.std() > 0.1
 
 
 def plainly(function: Any) -> Any:

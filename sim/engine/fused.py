@@ -13,7 +13,8 @@ from functools import lru_cache
 from typing import Any
 
 from sim.compiling import generated_module
-from sim.engine.native import ALWAYS, BLOCK, GIVE_UP, HERE, MOST, ROOM, WHO, Text, exchanges, handed, loop
+from sim.engine.blocks import MOST
+from sim.engine.native import ALWAYS, BLOCK, GIVE_UP, HERE, ROOM, WHO, Text, exchanges, handed, loop
 from sim.engine.wiring import Wired, wire
 from sim.measurement.asked import Ask
 from sim.people.life import LIFE
