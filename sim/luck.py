@@ -159,7 +159,7 @@ def purpose_code(purpose: str) -> np.uint64:
 
 @lru_cache(maxsize=None)
 def machine(function: Any) -> Any:
-    """A loop as machine code of this process. This file imports nothing of ours: ``sim.engine.native`` puts another here."""
+    """A loop as machine code of this process; ``sim.engine.native`` puts a form here that is kept on disk."""
     return njit(nogil=True)(function)
 
 

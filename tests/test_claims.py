@@ -27,7 +27,7 @@ from sim.evidence.claims.quantities import measured, quantities
 from sim.evidence.imaging import correlation
 from sim.evidence.stored import kept
 from sim.people.life import LIFE
-from sim.people.state import DYAD, PERSON
+from sim.people.state import DYAD, OF_PEOPLE, PERSON
 from sim.runs.run import run
 from sim.scenario.scenario import from_spec, load
 from sim.simulation.build import build
@@ -477,9 +477,11 @@ def test_every_step_beside_the_exchange_moves_something(step: Step) -> None:
 
 def test_every_parameter_of_a_course_is_named_by_a_step() -> None:
     """Others belong to drawing people, a first meeting, a service, or a study's instruments."""
-    brought = {f"{role}.{name}": column for role in ROLES for name, column in PERSON.items()}
     named = set(wire(EXCHANGE)[1].parameters)
-    for steps, columns in (*((verb.steps, {**DYAD, **brought}) for verb in VERBS), *((steps, PERSON) for steps in LIFE.values())):
+    for steps, columns in (
+        *((verb.steps, {**DYAD, **OF_PEOPLE}) for verb in VERBS),
+        *((steps, PERSON) for steps in LIFE.values()),
+    ):
         only = tuple(step for step in steps if isinstance(step, Step))
         named |= {*wire(only, columns=columns)[1].parameters, *(rate for step in only for rate in step.rates)}
     left = {name for name, parameter in PARAMETERS.items() if name not in named and parameter.group not in ELSEWHERE}

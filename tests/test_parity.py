@@ -320,7 +320,7 @@ steps = (client(eq.expectation), client(eq.surprise), client(eq.tension))
 run = kernel(steps)
 run(dyads.data, np.zeros(1, np.int64), one, one, one[0], one[0], one[0], Parameters().array(intact()), 1,
     np.full(1, -1), np.zeros((0, 1, 1)))
-print(repr(float(dyads.client_tension[0])), sum(run.stats.cache_hits.values()))
+print(repr(float(dyads.client_tension[0])), sum(run.compiled.stats.cache_hits.values()))
 """
 
 

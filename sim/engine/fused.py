@@ -18,7 +18,7 @@ from sim.engine.native import ALWAYS, BLOCK, GIVE_UP, HERE, ROOM, WHO, Text, exc
 from sim.engine.wiring import Wired, wire
 from sim.measurement.asked import Ask
 from sim.people.life import LIFE
-from sim.people.state import DYAD, LATENT, PERSON, REGION_COLUMNS, Column
+from sim.people.state import ANYTHING, DYAD, LATENT, OF_PEOPLE, PERSON, REGION_COLUMNS, Column
 from sim.theory.parameters import PARAMETERS
 from sim.theory.regions import ROLES, intact
 from sim.theory.steps import ADD, SET, SUBTRACT, TOWARD, Draw, Step
@@ -28,8 +28,6 @@ TABLE = (
     *LATENT.values(), *REGION_COLUMNS.values(), "client_distress", "client_anxiety", "client_avoidance", "therapist_anxiety",
     "therapist_avoidance", "withdrawals", "confrontations",
 )  # fmt: skip
-BROUGHT = {f"{role}.{name}": column for role in ROLES for name, column in PERSON.items()}
-_ANYTHING = Column("", float("nan"), float("-inf"), float("inf"), "", "")
 _PARAMETERS = (*PARAMETERS, *intact())
 _IN_PARTS = ("f", "p", "streams", "noise", "again", "here", "calls")
 
@@ -113,7 +111,7 @@ def session_source(before: tuple[Step | Ask, ...], exchange: tuple[Step, ...], a
     """
     text, both = Text(_PARAMETERS, block=block), (*before, *after)
     slots, ratings = text.slots, [f"rating.{name}" for name in ratings_of(both)]
-    columns = {**DYAD, **BROUGHT, **dict.fromkeys((*ratings, "ending"), _ANYTHING)}
+    columns = {**DYAD, **OF_PEOPLE, **dict.fromkeys((*ratings, "ending"), ANYTHING)}
     one = exchanges(text, exchange, DYAD)
     wired, wiring = wire(tuple(step for step in both if isinstance(step, Step)), _PARAMETERS, columns)
     text.wired += wired
@@ -133,7 +131,7 @@ def session_source(before: tuple[Step | Ask, ...], exchange: tuple[Step, ...], a
     moved = {q for w in wired for q in w.step.writes if w.step.how != SET}
     begun = {q for w in wired[:n_before] for q in w.step.writes if w.step.how == SET}
     needed = ({*wiring.read, *moved} - ({*one.stored} - {*one.loaded})) | ({*one.loaded} - begun)
-    added = [q for q in BROUGHT if _added(q) in slots]
+    added = [q for q in OF_PEOPLE if _added(q) in slots]
     index, person = {name: i for i, name in enumerate(DYAD)}, {name: i for i, name in enumerate(PERSON)}
     out = [
         *ROOM, f"    streams = np.empty({max(len(text.draws), 1)} * B, np.uint64)",
@@ -177,7 +175,7 @@ def session_source(before: tuple[Step | Ask, ...], exchange: tuple[Step, ...], a
     if "ending" in wiring.written:
         out += ["        for jj in range(nb):", f"            ending[ids[jj]] = int(f[{slots['ending']} * B + jj])"]
     for k, q in enumerate(added):  # a therapist may have met several clients: in the order of rows
-        at, column = person[q.partition(".")[2]], BROUGHT[q]
+        at, column = person[q.partition(".")[2]], OF_PEOPLE[q]
         out += ["    for r in range(rows.size):", f"        therapists[{at}, therapist_of[rows[r]]] += added[{k}, r]"]
         if column.kept:
             inside = f"minimum(maximum(therapists[{at}, i], {float(column.low)!r}), {float(column.high)!r})"

@@ -351,8 +351,13 @@ def kernel(steps: tuple[Step, ...], parameters: tuple[str, ...] = tuple(PARAMETE
 
 
 def handed(function: Callable[..., Any], calls: np.ndarray) -> Callable[..., Any]:
-    """A generated function that is handed the addresses of what it calls."""
-    return lambda *given: function(*given, calls)
+    """A generated function that is handed the addresses of what it calls; ``compiled`` is the function itself."""
+
+    def run(*given: Any) -> Any:
+        return function(*given, calls)
+
+    run.compiled = function  # type: ignore[attr-defined]
+    return run
 
 
 @lru_cache(maxsize=16)

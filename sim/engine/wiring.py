@@ -9,7 +9,7 @@ from functools import lru_cache
 from sim.errors import WiringError
 from sim.naming import nearest
 from sim.people.apply import arguments
-from sim.people.state import DYAD, PERSON, Column
+from sim.people.state import DYAD, OF_PEOPLE, Column
 from sim.theory.parameters import PARAMETERS
 from sim.theory.regions import REGIONS, ROLES
 from sim.theory.steps import Draw, Step
@@ -19,7 +19,7 @@ _CONTEXT = ("exchange", "planned_sessions")  # known without being a column
 
 @dataclass
 class Wiring:
-    """What the generated function needs: parameters, region strengths, draws, columns read, quantities computed."""
+    """What these steps need: parameters, region strengths, draws, columns read, quantities computed."""
 
     parameters: dict[str, None] = field(default_factory=dict)
     draws: dict[str, Draw] = field(default_factory=dict)
@@ -203,8 +203,7 @@ def read_by(steps: tuple[Step, ...], of: tuple[Step, ...], parameters: Iterable[
 
     Session means go by the quantity's own name. Not in it: what people bring, parameters, draws, and what a step changes itself.
     """
-    brought = {f"{role}.{name}": column for role in ROLES for name, column in PERSON.items()}
-    wired, wiring = wire(steps, parameters, {**columns, **brought})
+    wired, wiring = wire(steps, parameters, {**columns, **OF_PEOPLE})
     found = {}
     for w in wired:
         kept = {a: v for a, v in zip(w.arguments, w.variables, strict=True) if v in columns or v in wiring.written}

@@ -70,6 +70,11 @@ PERSON = _columns([
     ("life_events", 0, 0, _INF, "events", "life events since the last assessment"),
 ])
 
+#: What both people bring and take along, by the names that steps of a session use: ``client.distress``.
+OF_PEOPLE = {f"{role}.{name}": column for role in ROLES for name, column in PERSON.items()}
+#: What may be any number, or none: a rating, how a course goes on.
+ANYTHING = Column("", float("nan"), -_INF, _INF, "", "")
+
 _PER_ROLE = [
     ("anxiety", 0.45, 0, 1, "proportion", "anxiety with this partner (implicit memory of K21)"),
     ("avoidance", 0.36, 0, 1, "proportion", "avoidance of this partner (implicit memory of K21)"),

@@ -2,7 +2,7 @@
 force.
 
 All of it is data of a scenario (beside ``lesions``), read by a form of the compiled exchange with a place to reach in at
-every link and quantity (``loop.source(intervened=True)``). It gives the same bytes as the usual one where nothing is asked.
+every link and quantity (``native.source(intervened=True)``). It gives the same bytes as the usual one where nothing is asked.
 
 - ``switch_off``: a step of the exchange (``client.anxiety_learned``) or a verb of the session (``heal``). A step that
   changes a quantity which it reads, such as a learning rule, leaves it as it was; any other gives 0.

@@ -24,10 +24,10 @@ from sim.luck import Luck
 from sim.measurement.asked import Ask, filled_in
 from sim.measurement.responses import Occasion, Respondents, may_be_missing
 from sim.people.apply import applied
-from sim.people.state import DYAD, PERSON, Column, Columns
+from sim.people.state import ANYTHING, DYAD, OF_PEOPLE, Column, Columns
 from sim.theory import equations as eq
 from sim.theory.parameters import PARAMETERS, Parameters
-from sim.theory.regions import ROLES, intact
+from sim.theory.regions import intact
 from sim.theory.steps import Draw, Step
 from sim.theory.styles import share
 from sim.therapy.exchange import EXCHANGE
@@ -138,6 +138,11 @@ class World:
         """Parameters, and how much of each person's regions is intact, by name."""
         return {**self.parameters, **self.strengths}
 
+    @cached_property
+    def quantities(self) -> dict[str, Column]:
+        """Every quantity that a step of a session may keep, by name."""
+        return {**self.dyads.declared, **OF_PEOPLE, **dict.fromkeys((*RATINGS, "ending"), ANYTHING)}
+
     def live(self, arrived: int | None = None) -> None:
         """A week of life for everybody, in therapy or not; of a clinic for the first ``arrived`` clients."""
         for (role, people, _), code in zip(self.sides, (self.client_code[:arrived], self.therapist_code), strict=True):
@@ -152,8 +157,6 @@ class World:
 RATINGS = tuple(name for verb in VERBS for step in verb.steps for name in step.writes if name.startswith("rating."))
 #: How often a verb writes each quantity.
 _TIMES = {verb.__name__: Counter(name for step in verb.steps for name in step.writes) for verb in VERBS}
-_ANYTHING = Column("", float("nan"), float("-inf"), float("inf"), "", "")
-_BROUGHT = {f"{role}.{name}": column for role in ROLES for name, column in PERSON.items()}
 
 
 class Meeting:
@@ -162,8 +165,7 @@ class Meeting:
     def __init__(self, world: World, rows: np.ndarray, verb: str) -> None:
         self.world, self.rows, self.verb = world, rows, verb
         self.left = Counter(_TIMES.get(verb, {}))  # writes that are still to come
-        self.columns = {**world.dyads.declared, **_BROUGHT, **dict.fromkeys((*RATINGS, "ending"), _ANYTHING)}
-        self.parameters = world.known
+        self.columns, self.parameters = world.quantities, world.known
         self.who = {"client": world.client_of[rows], "therapist": world.therapist_of[rows]}
 
     def _people(self, name: str) -> tuple[Columns, str, np.ndarray]:
@@ -355,10 +357,9 @@ def at_once(session: tuple[Verb, ...]) -> tuple[Callable[..., Any], tuple[str, .
 
     Questionnaires, which decide nothing, are always among them: so there is one function for all.
     """
-    if set(session) | {rate_distress, rate_alliance} != {*SESSION}:
+    questionnaires = {rate_distress, rate_alliance}
+    if not {*SESSION} - questionnaires <= {*session} or session != tuple(verb for verb in SESSION if verb in session):
         return None
-    if tuple(verb for verb in SESSION if verb in session) != session:
-        return None  # in another order
     before, after = STEPS
     return session_kernel(before, EXCHANGE, after), ratings_of((*before, *after))
 

@@ -16,13 +16,13 @@ from typing import Any, NamedTuple
 
 from sim.engine.wiring import wire
 from sim.people.life import LIFE
-from sim.people.state import DYAD, PERSON
+from sim.people.state import DYAD, OF_PEOPLE, PERSON
 from sim.report.text import plain, spaced
 from sim.scenario.scenario import Arm, Attachment, Scenario
 from sim.theory import equations as eq
 from sim.theory.claims import Claim, claims, claims_of
 from sim.theory.parameters import LEVELS, OF_ATTACHMENT, PARAMETERS, Parameter
-from sim.theory.regions import REGIONS, ROLES, lesioned
+from sim.theory.regions import REGIONS, lesioned
 from sim.theory.steps import Step
 from sim.theory.styles import style_name
 from sim.theory.triangle import CORNERS
@@ -191,9 +191,11 @@ def bare(name: str) -> str:
 @lru_cache(maxsize=None)
 def takers(parameter: str) -> tuple[Equation, ...]:
     """The equations of sessions and of life that take what plain arithmetic makes of a parameter."""
-    brought = {f"{role}.{name}": column for role in ROLES for name, column in PERSON.items()}
     found: list[Equation] = []
-    for steps, columns in (*((verb.steps, {**DYAD, **brought}) for verb in VERBS), *((steps, PERSON) for steps in LIFE.values())):
+    for steps, columns in (
+        *((verb.steps, {**DYAD, **OF_PEOPLE}) for verb in VERBS),
+        *((steps, PERSON) for steps in LIFE.values()),
+    ):
         carriers = {f"p_{parameter}"}
         for w in wire(tuple(step for step in steps if isinstance(step, Step)), columns=columns)[0]:
             if carriers & set(w.variables):
