@@ -8,7 +8,6 @@ its range. The random numbers are those of every other way to ask for them. Wiri
 
 from __future__ import annotations
 
-import sys
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -22,7 +21,7 @@ from numba.core.errors import NumbaError
 from sim import luck
 from sim.compiling import compiled, generated_module
 from sim.engine.blocks import MOST, REACHING
-from sim.engine.wiring import Wired, bounds, trace_columns, wire
+from sim.engine.wiring import Wired, bounds, shipped, trace_columns, wire
 from sim.errors import WiringError
 from sim.luck import purpose_code
 from sim.people.apply import arguments
@@ -45,12 +44,6 @@ _READ = ("therapist_estimate", "client_arousal", "client_expression")
 _ACCURACY = ("tracking_accuracy", "accuracy_level", "directional_bias")
 luck.machine = compiled  # so that the loops of the random draws are kept on disk like all else that is compiled
 _ONE_AT_A_TIME = threading.Lock()  # threads of one run ask for the same code at once
-
-
-def shipped(equation: Callable[..., Any]) -> bool:
-    """Whether an equation is part of this package, so that generated text can import it."""
-    module = sys.modules.get(equation.__module__)
-    return equation.__module__.startswith("sim.") and getattr(module, equation.__name__, None) is equation
 
 
 # ------------------------------------------------------------------------------------------------ the text

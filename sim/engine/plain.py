@@ -6,11 +6,13 @@ writes and draws by name.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Protocol
 
-from sim.engine.wiring import Wired, Wiring, wire
+import numpy as np
+
+from sim.engine.wiring import Wired, Wiring, shipped, wire
 from sim.measurement.asked import Ask
 from sim.people.state import Column
 from sim.theory.equations import toward
@@ -53,6 +55,16 @@ def _wired(steps: tuple[Step, ...], parameters: tuple[str, ...], columns: tuple[
     return wire(steps, parameters, dict.fromkeys(columns, nowhere))
 
 
+def one_by_one(equation: Callable[..., Any], given: Sequence[Any]) -> Any:
+    """What an equation of somebody else's, which may be made for single numbers only, gives for columns."""
+    columns = np.broadcast_arrays(*given)
+    if not columns or not columns[0].ndim:
+        return equation(*given)
+    found = [equation(*numbers) for numbers in zip(*columns, strict=True)]
+    several = bool(found) and isinstance(found[0], tuple)
+    return tuple(map(np.array, zip(*found, strict=True))) if several else np.array(found, np.float64)
+
+
 def walk(steps: tuple[Step | Ask, ...], ground: Ground) -> None:
     """Do these steps, in order. Quantities that are not kept last as long as the walk."""
     computed = tuple(step for step in steps if isinstance(step, Step))
@@ -74,7 +86,8 @@ def walk(steps: tuple[Step | Ask, ...], ground: Ground) -> None:
             ground.ask(step, read)
             continue
         one, cut = next(left), ground.seen(step)
-        values = step.equation(*(cut[a] if a in cut else read(v) for a, v in zip(one.arguments, one.variables, strict=True)))
+        given = [cut[a] if a in cut else read(v) for a, v in zip(one.arguments, one.variables, strict=True)]
+        values = step.equation(*given) if shipped(step.equation) else one_by_one(step.equation, given)
         several = isinstance(values, tuple)
         for place, name in enumerate(step.writes):
             value = values[place] if several else values

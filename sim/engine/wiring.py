@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import sys
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import Any
 
 from sim.errors import WiringError
 from sim.naming import nearest
@@ -15,6 +17,12 @@ from sim.theory.regions import REGIONS, ROLES
 from sim.theory.steps import Draw, Step
 
 _CONTEXT = ("exchange", "planned_sessions")  # known without being a column
+
+
+def shipped(equation: Callable[..., Any]) -> bool:
+    """Whether an equation is part of this package, so that generated text can import it."""
+    module = sys.modules.get(equation.__module__)
+    return equation.__module__.startswith("sim.") and getattr(module, equation.__name__, None) is equation
 
 
 @dataclass
@@ -99,12 +107,14 @@ class Anatomy:
     """The places of an exchange at which an experiment can reach in, in the order of computing.
 
     ``links``: ``(step, argument, quantity)`` where an equation reads a quantity. ``writes``: ``(step, quantity)`` where
-    one is written. ``updates``: names of the steps that change a quantity which they read, such as learning rules.
+    one is written. ``updates``: names of the steps that change a quantity which they read, such as learning rules. ``loaded``:
+    columns that are read before a step writes them.
     """
 
     links: tuple[tuple[str, str, str], ...]
     writes: tuple[tuple[str, str], ...]
     updates: frozenset[str]
+    loaded: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -167,8 +177,9 @@ def anatomy(
 ) -> Anatomy:
     """Where an experiment can reach into these steps."""
     each_once(steps)
-    wired, _ = wire(steps, parameters, {c.name: c for c in columns})
+    wired, wiring = wire(steps, parameters, {c.name: c for c in columns})
     return Anatomy(
+        loaded=tuple(wiring.read),
         links=tuple(
             (w.step.name, argument, variable)
             for w in wired

@@ -25,6 +25,7 @@ from typing import Any
 
 import numpy as np
 
+from sim.elementary import maximum, minimum
 from sim.engine.wiring import Anatomy, anatomy, bounds
 from sim.errors import InterventionError
 from sim.naming import nearest
@@ -253,6 +254,20 @@ class Intervening:
     def arguments(self) -> tuple[Any, ...]:
         """What the compiled exchange takes, in its order."""
         return self.off, self.cut, self.touched, self.slot, self.shift, self.base, self.recording, self.forced
+
+    def reached(self, write: int, natural: np.ndarray, rows: np.ndarray, session: np.ndarray, exchange: int,
+                ends: tuple[float, float]) -> np.ndarray:  # fmt: skip
+        """What becomes of a quantity that was just written (``write``: which of the exchange's writes) where it is held at its
+        course in the baseline, or forced; ``ends``: the lowest and highest value that it may have."""
+        if not self.touched[write]:
+            return natural
+        place = self.slot[write]
+        if place >= 0 and self.recording:
+            self.base[rows, exchange, place] = natural
+        elif place >= 0:
+            natural = minimum(maximum(self.base[rows, exchange, place] + self.shift[write], ends[0]), ends[1])
+        forced = self.forced[np.where(session < len(self.forced), session, 0), exchange, write]
+        return np.where(np.isnan(forced), natural, forced)
 
     def clamp_columns(self, dyads: Columns, baseline: Columns, rows: np.ndarray, only: str | None = None) -> None:
         """Set what is clamped (or only one of it) to its course in the baseline plus what is added.

@@ -7,7 +7,6 @@ verb of their own. ``rows`` are the dyads that meet.
 from __future__ import annotations
 
 import os
-from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
@@ -21,18 +20,19 @@ from sim.engine.native import kernel
 from sim.engine.wiring import trace_columns
 from sim.errors import StateError
 from sim.luck import Luck
-from sim.measurement.asked import Ask, filled_in
+from sim.measurement.asked import Ask
 from sim.measurement.responses import Occasion, Respondents, may_be_missing
 from sim.people.apply import applied
 from sim.people.state import ANYTHING, DYAD, OF_PEOPLE, Column, Columns
 from sim.theory import equations as eq
 from sim.theory.parameters import PARAMETERS, Parameters
 from sim.theory.regions import intact
-from sim.theory.steps import Draw, Step
+from sim.theory.steps import Step
 from sim.theory.styles import share
 from sim.therapy.exchange import EXCHANGE
 from sim.therapy.interventions import Intervening
-from sim.therapy.verbs import VERBS, consolidate, form_alliance, heal, leave, meet, rate_alliance, rate_distress
+from sim.therapy.meeting import RATINGS, Exchanging, Meeting
+from sim.therapy.verbs import consolidate, form_alliance, heal, leave, meet, rate_alliance, rate_distress
 
 
 @dataclass
@@ -153,86 +153,6 @@ class World:
         return Meeting(self, rows, verb)
 
 
-#: Every score of a questionnaire that a verb writes.
-RATINGS = tuple(name for verb in VERBS for step in verb.steps for name in step.writes if name.startswith("rating."))
-#: How often a verb writes each quantity.
-_TIMES = {verb.__name__: Counter(name for step in verb.steps for name in step.writes) for verb in VERBS}
-
-
-class Meeting:
-    """Dyads who meet this week, as the plain engine walks on them (``engine.plain.Ground``)."""
-
-    def __init__(self, world: World, rows: np.ndarray, verb: str) -> None:
-        self.world, self.rows, self.verb = world, rows, verb
-        self.left = Counter(_TIMES.get(verb, {}))  # writes that are still to come
-        self.columns, self.parameters = world.quantities, world.known
-        self.who = {"client": world.client_of[rows], "therapist": world.therapist_of[rows]}
-
-    def _people(self, name: str) -> tuple[Columns, str, np.ndarray]:
-        """The table, the column and the rows that ``client.x`` or ``therapist.x`` means."""
-        role, _, column = name.partition(".")
-        return self.world.clients if role == "client" else self.world.therapists, column, self.who[role]
-
-    def read(self, name: str) -> np.ndarray:
-        """A quantity of the two, or of either."""
-        if name == "planned_sessions":
-            return self.world.planned_sessions[self.rows]
-        if "." not in name:
-            return self.world.dyads[name][self.rows]
-        table, column, who = self._people(name)
-        return table[column][who]
-
-    def write(self, name: str, values: Any) -> None:
-        """Set a quantity of the two, a rating of this week, or how the course goes on."""
-        if name == "ending":
-            self.world.ending[self.rows] = values
-        elif name.startswith("rating."):
-            self.world.rate(name.removeprefix("rating."), self.rows, values)
-        elif self.left[name] > 1:  # what is held is held when the verb has done with it, since so it stands in the baseline
-            self.left[name] -= 1
-            self.world.dyads[name][self.rows] = values
-        else:
-            self.world.write(name, self.rows, values)
-
-    def add(self, name: str, values: Any) -> None:
-        """Add to a quantity; a therapist may have met several clients."""
-        if "." not in name:
-            self.write(name, self.read(name) + values)
-            return
-        table, column, who = self._people(name)
-        np.add.at(table[column], who, values)
-        if table.declared[column].kept:
-            table.keep_within(column, table[column])
-
-    def draw(self, draw: Draw) -> np.ndarray:
-        """Random numbers of the client, the therapist or the two."""
-        w = self.world
-        codes = {"client": w.client_code, "therapist": w.therapist_code}
-        code = w.pair_code[self.rows] if draw.whose == "pair" else codes[draw.whose][self.who[draw.whose]]
-        drawn = w.luck.normal if draw.kind == "normal" else w.luck.uniform
-        return np.asarray(drawn(code, draw.purpose, 0 if draw.once else w.week))
-
-    def seen(self, step: Step) -> Mapping[str, float]:
-        """What the step's equation sees where links are cut."""
-        intervention = self.world.intervention
-        return {} if intervention is None else intervention.seen(step.role, step.equation.__name__)
-
-    @cached_property
-    def occasion(self) -> Occasion | None:
-        """The session, where every response is kept; before it begins it is the one that they come to."""
-        w = self.world
-        number = w.dyads.session[self.rows] + (self.verb == "rate_distress")
-        return w.occasion("session", self.who["client"], self.who["therapist"], number)
-
-    def ask(self, what: Ask, read: Callable[[str], Any]) -> None:
-        """Have a questionnaire filled in: ratings by others than the client belong to the two."""
-        w = self.world
-        code = w.client_code[self.who["client"]] if what.rater == "client" else w.pair_code[self.rows]
-        whom = Respondents(code, w.week, w.parameters, w.luck, what.rater, self.occasion)
-        for name, scores in filled_in(what, read, whom).items():
-            self.write(name, scores)
-
-
 #: What of a course a client brings along, in part, to the next therapist.
 HANDED_OVER = ("client_anxiety", "client_avoidance", "client_trust", "client_task", "client_goal")
 
@@ -299,29 +219,25 @@ def meet_first(world: World, rows: np.ndarray, carried: Mapping[str, np.ndarray]
 
 
 def exchange(world: World, rows: np.ndarray) -> None:
-    """The exchanges of this session (``EXCHANGE``, compiled). Writes what its steps write, and the session means.
+    """The exchanges of this session (``EXCHANGE``). Writes what its steps write, and the session means.
 
     Raises ``StateError`` when a quantity becomes NaN or leaves its range.
     """
+    row, column = Exchanging(world, rows).held() if world.engine == "plain" else _in_machine_code(world, rows)
+    if row >= 0:
+        raise outside(world, row, column)
+
+
+def _in_machine_code(world: World, rows: np.ndarray) -> tuple[int, int]:
     intervention = world.intervention
     columns = tuple(world.dyads.declared.values())
     run = kernel(world.exchange_steps, tuple(world.parameters), columns, intervened=intervention is not None)
-    row, column = run(
-        world.dyads.data,
-        rows,
-        world.client_code[world.client_of],
-        world.pair_code,
-        np.uint64(world.week),
-        np.uint64(world.luck.seed),
-        np.uint64(world.luck.replicate),
-        world.values,
-        world.n_exchanges,
-        world.trace_row,
-        world.trace,
-        *(() if intervention is None else intervention.arguments()),
-    )
-    if row >= 0:
-        raise outside(world, row, column)
+    when = np.uint64(world.week), np.uint64(world.luck.seed), np.uint64(world.luck.replicate)
+    found: tuple[int, int] = run(
+        world.dyads.data, rows, world.client_code[world.client_of], world.pair_code, *when, world.values, world.n_exchanges,
+        world.trace_row, world.trace, *(() if intervention is None else intervention.arguments()),
+    )  # fmt: skip
+    return found
 
 
 def outside(world: World, row: int, column: int) -> StateError:
