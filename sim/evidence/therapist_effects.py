@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from sim.engine.living import live_a_week
 from sim.errors import UsageError
 from sim.luck import pair, person
 from sim.measurement import instruments as ask
@@ -29,6 +28,7 @@ from sim.therapy.course import at_end
 from sim.therapy.endings import CENSORED, IN_THERAPY
 from sim.therapy.interventions import Intervening
 from sim.therapy.session import World, hold, meet_first
+from sim.therapy.weeks import Weeks, clients_live
 
 if TYPE_CHECKING:
     from sim.scenario.scenario import Arm
@@ -166,21 +166,24 @@ def with_every_therapist(
     meet_first(w, np.arange(len(w.dyads)))
     first = np.arange(clients.size) * therapists.size  # one row a client: they all came alike
     distress_0 = ask.core_om(w.clients.distress[first], w.asked("client", first), "core_begin")
-    for turn in range((EARLY if early else arm.sessions) * plan.session_every):
-        w.week = 1 + turn
+
+    def meet(_: Weeks) -> None:
+        if (w.week - 1) % plan.session_every:
+            return
         going = np.flatnonzero(w.ending == IN_THERAPY)
-        if not going.size:
-            break
-        if turn % plan.session_every == 0:
-            hold(w, going, session)
-            if early:
-                w.ending[:] = IN_THERAPY
-            else:
-                at_end(w, going[w.ending[going] != IN_THERAPY], kept)
-            w.therapists.data[:] = held
-        live_a_week("client", w.clients, w.client_code, w.week, w.parameters, w.luck, w.engine, w.values)
+        hold(w, going, session)
+        if early:
+            w.ending[:] = IN_THERAPY
+            kept["wai_client"] = w.ratings["wai_client"].copy()
+        else:
+            at_end(w, going[w.ending[going] != IN_THERAPY], kept)
+        w.therapists.data[:] = held
+
+    under_way, w.week = Weeks(w, (meet, clients_live)), 0
+    while w.week < (EARLY if early else arm.sessions) * plan.session_every and (w.ending == IN_THERAPY).any():
+        under_way.live_a_week()
     if early:
-        return w.ratings.get("wai_client", np.full(len(w.dyads), np.nan)).reshape(shape), distress_0
+        return kept["wai_client"].reshape(shape), distress_0
     at_end(w, np.flatnonzero(w.ending == IN_THERAPY), kept, CENSORED)
     return kept["distress_end"].reshape(shape), distress_0
 
@@ -198,7 +201,7 @@ def _every_pair(clinic: Clinic, arm: Arm, clients: np.ndarray, therapists: np.nd
         dyads=Columns(there.dyads.declared, rows.size), client_code=client_code, therapist_code=codes[therapist],
         client_of=rows, therapist_of=rows, pair_code=pair(client_code, codes[therapist]),
         planned_sessions=np.full(rows.size, there.planned_weeks), n_exchanges=there.n_exchanges,
-        planned_weeks=there.planned_weeks, strengths=there.strengths, exchange_steps=there.exchange_steps,
+        planned_weeks=there.planned_weeks, strengths=there.strengths, exchange_steps=there.exchange_steps, engine=there.engine,
     )  # fmt: skip
     if arm.interventions:
         w.intervention = Intervening(arm.interventions, w.exchange_steps, w.parameters, w.dyads, w.n_exchanges)

@@ -5,7 +5,7 @@ As the equations, each is branch-free and serves a float, a column and a compile
 
 from __future__ import annotations
 
-from sim.elementary import inlined, select
+from sim.elementary import inlined, maximum, minimum, select
 from sim.theory.styles import LOWEST, WIDTH
 
 
@@ -37,6 +37,24 @@ def midway(one, other):  # type: ignore[no-untyped-def]
 def product(one, other):  # type: ignore[no-untyped-def]
     """One value times the other: of two flags, whether both are up; of a draw, one of this spread."""
     return one * other
+
+
+@inlined
+def drawn(mean, sd, luck):  # type: ignore[no-untyped-def]
+    """A number that is spread normally about a mean; ``luck`` is a standard normal draw."""
+    return mean + sd * luck
+
+
+@inlined
+def within(value, low, high):  # type: ignore[no-untyped-def]
+    """The value, or the end of the range beyond which it lies."""
+    return minimum(maximum(value, low), high)
+
+
+@inlined
+def known(value, otherwise):  # type: ignore[no-untyped-def]
+    """The value, or another where there is none (where it is no number)."""
+    return select(value == value, value, otherwise)
 
 
 @inlined

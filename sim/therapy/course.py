@@ -5,7 +5,7 @@ Rows come out as plain dictionaries of arrays, one per table; ``simulation/tidy.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,18 +15,15 @@ from sim.engine.fused import TABLE
 from sim.errors import WiringError
 from sim.measurement import instruments as ask
 from sim.measurement.responses import Occasion, item_table
-from sim.people.state import DYAD, LATENT, REGION_COLUMNS, Columns, check_range
+from sim.people.state import DYAD, LATENT, REGION_COLUMNS, Columns
 from sim.theory.regions import ROLES
 from sim.theory.styles import ecr_score
 from sim.therapy.endings import CENSORED, DROPOUT, IN_THERAPY, UNTREATED
 from sim.therapy.interventions import without
 from sim.therapy.session import SESSION, Verb, World, begin, hold, traced_quantities
-from sim.therapy.verbs import SESSION_RULES
+from sim.therapy.weeks import Weeks, life_goes_on
 
 WEEKS_PER_MONTH = 4  # a "month" of the tables is four weeks
-
-#: Dyad columns that verbs write; the compiled exchange tests those that it reads or writes itself.
-CHECKED = tuple(column for rule in SESSION_RULES for column in rule.writes if column in DYAD)
 
 
 @dataclass
@@ -40,7 +37,7 @@ class Course:
     items: dict[str, np.ndarray] = field(default_factory=dict)
 
 
-class Running:
+class Running(Weeks):
     """A course under way: ``live_a_week`` again and again, then ``finish``. A world without dyads is the untreated course.
 
     ``lean``: nobody looks at the dyads in between, so that only what lasts is stored there.
@@ -48,40 +45,19 @@ class Running:
 
     def __init__(self, world: World, session: tuple[Verb, ...] = SESSION, *, lean: bool = False) -> None:
         off = () if world.intervention is None else world.intervention.verbs_off
-        self.lean = lean
-        self.world, self.session, self.left = world, session, without(session, off)
+        super().__init__(world, COURSE)
+        self.lean, self.session, self.left = lean, session, without(session, off)
         self.kept = Course()
-        self._sessions: list[dict[str, np.ndarray]] = []
-        self._traces: list[dict[str, np.ndarray]] = []
+        self.sessions: list[dict[str, np.ndarray]] = []
+        self.traces: list[dict[str, np.ndarray]] = []
         world.week = 0
         if world.baseline is not None:
             begin(world.baseline)  # first, since what is held here is read off there
         begin(world)
-        self._months = [assess(world, 0)]
+        self.months = [assess(world, 0)]
         self.kept.clients = intake(world)
 
-    def live_a_week(self) -> None:
-        """A session for everybody in therapy, then a week of life for everybody. Raises ``StateError``."""
-        world = self.world
-        world.week += 1
-        week = world.week
-        for rating in world.ratings.values():
-            rating[:] = np.nan  # last week's; not every instrument is given every week
-        rows = np.flatnonzero(world.ending == IN_THERAPY)
-        if rows.size:
-            self._sessions.append(session_rows(world, rows, self._meet(rows)))
-            self._traces.append(exchange_rows(world, rows))
-            at_end(world, rows[world.ending[rows] != IN_THERAPY], self.kept.clients)
-        if not len(world.dyads) and week == world.planned_weeks:
-            end_untreated(world, self.kept.clients)  # when therapy would have ended
-        world.live()
-        if week % WEEKS_PER_MONTH == 0:
-            self._months.append(assess(world, week // WEEKS_PER_MONTH))
-        check_range(world.dyads, CHECKED, where=f"week {week}, dyad ")
-        check_range(world.clients, where=f"week {week}, client ")
-        check_range(world.therapists, where=f"week {week}, therapist ")
-
-    def _meet(self, rows: np.ndarray) -> np.ndarray | None:
+    def meet(self, rows: np.ndarray) -> np.ndarray | None:
         """One session, and what ``hold`` kept; where something is held, verb by verb beside the same session of the baseline."""
         world = self.world
         if world.baseline is None or world.intervention is None:
@@ -105,7 +81,7 @@ class Running:
         if not len(world.dyads) and world.week < world.planned_weeks:
             end_untreated(world, self.kept.clients)
         at_end(world, np.flatnonzero(world.ending == IN_THERAPY), self.kept.clients, CENSORED)
-        self.kept.sessions, self.kept.assessments, self.kept.exchanges = map(joined, (self._sessions, self._months, self._traces))
+        self.kept.sessions, self.kept.assessments, self.kept.exchanges = map(joined, (self.sessions, self.months, self.traces))
         self.kept.items = item_table(world.occasions or ())
         return self.kept
 
@@ -119,6 +95,32 @@ class Running:
             return self.finish()
         finally:
             self.world.ending[:], self.kept, self.world.occasions = ending, kept, occasions
+
+
+def hold_sessions(c: Running) -> None:
+    """A session for everybody in therapy."""
+    world = c.world
+    rows = np.flatnonzero(world.ending == IN_THERAPY)
+    if rows.size:
+        c.sessions.append(session_rows(world, rows, c.meet(rows)))
+        c.traces.append(exchange_rows(world, rows))
+        at_end(world, rows[world.ending[rows] != IN_THERAPY], c.kept.clients)
+
+
+def end_without_therapy(c: Running) -> None:
+    """Untreated people are asked when therapy would have ended."""
+    if not len(c.world.dyads) and c.world.week == c.world.planned_weeks:
+        end_untreated(c.world, c.kept.clients)
+
+
+def ask_monthly(c: Running) -> None:
+    """Monthly questionnaires of all clients."""
+    if c.world.week % WEEKS_PER_MONTH == 0:
+        c.months.append(assess(c.world, c.world.week // WEEKS_PER_MONTH))
+
+
+#: A week of a course, in order.
+COURSE: tuple[Callable[[Running], None], ...] = (hold_sessions, end_without_therapy, life_goes_on, ask_monthly)
 
 
 def run_course(world: World, weeks: int, session: tuple[Verb, ...] = SESSION) -> Course:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -17,24 +17,24 @@ from sim.measurement.asked import Ask, filled_in
 from sim.measurement.responses import Occasion, Respondents
 from sim.people.state import ANYTHING, Column, Columns
 from sim.theory.steps import Draw, Step
-from sim.therapy.verbs import VERBS
-
-if TYPE_CHECKING:
-    from sim.therapy.session import World
+from sim.therapy.verbs import FIRST_MEETING, VERBS
 
 _READ = ("therapist_estimate", "client_arousal", "client_expression")
 _FINITE = replace(ANYTHING, low=-MOST, high=MOST)
 #: Every score of a questionnaire that a verb writes.
 RATINGS = tuple(name for verb in VERBS for step in verb.steps for name in step.writes if name.startswith("rating."))
 #: How often a verb writes each quantity.
-_TIMES = {verb.__name__: Counter(name for step in verb.steps for name in step.writes) for verb in VERBS}
+_TIMES = {verb.__name__: Counter(name for step in verb.steps for name in step.writes) for verb in (*FIRST_MEETING, *VERBS)}
 
 
 class Meeting:
-    """Dyads who meet this week, as the plain engine walks on them (``engine.plain.Ground``)."""
+    """Dyads who meet this week, as the plain engine walks on them (``engine.plain.Ground``).
 
-    def __init__(self, world: World, rows: np.ndarray, verb: str) -> None:
-        self.world, self.rows, self.verb = world, rows, verb
+    ``before``: what clients bring from another therapist, by column.
+    """
+
+    def __init__(self, world: Any, rows: np.ndarray, verb: str, before: Mapping[str, np.ndarray] | None = None) -> None:
+        self.world, self.rows, self.verb, self.before = world, rows, verb, before or {}
         self.left = Counter(_TIMES.get(verb, {}))  # writes that are still to come
         self.columns, self.parameters = world.quantities, world.known
         self.who = {"client": world.client_of[rows], "therapist": world.therapist_of[rows]}
@@ -48,6 +48,8 @@ class Meeting:
         """A quantity of the two, or of either."""
         if name == "planned_sessions":
             return self.world.planned_sessions[self.rows]
+        if name.startswith("before."):
+            return self.before.get(name.removeprefix("before."), np.full(self.rows.size, np.nan))
         if "." not in name:
             return self.world.dyads[name][self.rows]
         table, column, who = self._people(name)
@@ -110,7 +112,7 @@ class Exchanging:
     Every quantity is kept from one exchange to the next. ``held`` holds the session.
     """
 
-    def __init__(self, world: World, rows: np.ndarray) -> None:
+    def __init__(self, world: Any, rows: np.ndarray) -> None:
         self.world, self.rows, self.exchange = world, rows, 0
         self.steps, declared = world.exchange_steps, world.dyads.declared
         self.places: Anatomy = anatomy(self.steps, tuple(world.parameters), tuple(declared.values()))

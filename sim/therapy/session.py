@@ -17,6 +17,7 @@ import numpy as np
 from sim.engine.fused import TABLE, ratings_of, session_kernel
 from sim.engine.living import live_a_week
 from sim.engine.native import kernel
+from sim.engine.plain import walk
 from sim.engine.wiring import trace_columns
 from sim.errors import StateError
 from sim.luck import Luck
@@ -24,15 +25,23 @@ from sim.measurement.asked import Ask
 from sim.measurement.responses import Occasion, Respondents, may_be_missing
 from sim.people.apply import applied
 from sim.people.state import ANYTHING, DYAD, OF_PEOPLE, Column, Columns
-from sim.theory import equations as eq
 from sim.theory.parameters import PARAMETERS, Parameters
-from sim.theory.regions import intact
+from sim.theory.regions import ROLES, intact
 from sim.theory.steps import Step
-from sim.theory.styles import share
 from sim.therapy.exchange import EXCHANGE
 from sim.therapy.interventions import Intervening
 from sim.therapy.meeting import RATINGS, Exchanging, Meeting
-from sim.therapy.verbs import consolidate, form_alliance, heal, leave, meet, rate_alliance, rate_distress
+from sim.therapy.verbs import (
+    BEFORE,
+    FIRST_MEETING,
+    consolidate,
+    form_alliance,
+    heal,
+    leave,
+    meet,
+    rate_alliance,
+    rate_distress,
+)  # fmt: skip
 
 
 @dataclass
@@ -141,25 +150,17 @@ class World:
     @cached_property
     def quantities(self) -> dict[str, Column]:
         """Every quantity that a step of a session may keep, by name."""
-        return {**self.dyads.declared, **OF_PEOPLE, **dict.fromkeys((*RATINGS, "ending"), ANYTHING)}
+        return {**self.dyads.declared, **OF_PEOPLE, **dict.fromkeys((*RATINGS, *BEFORE, "ending"), ANYTHING)}
 
-    def live(self, arrived: int | None = None) -> None:
-        """A week of life for everybody, in therapy or not; of a clinic for the first ``arrived`` clients."""
+    def live(self, arrived: int | None = None, who: tuple[str, ...] = ROLES) -> None:
+        """A week of life for everybody of these roles, in therapy or not; of a clinic for the first ``arrived`` clients."""
         for (role, people, _), code in zip(self.sides, (self.client_code[:arrived], self.therapist_code), strict=True):
-            live_a_week(role, people, code, self.week, self.parameters, self.luck, self.engine, self.values)
+            if role in who:
+                live_a_week(role, people, code, self.week, self.parameters, self.luck, self.engine, self.values)
 
     def meeting(self, rows: np.ndarray, verb: str) -> Meeting:
         """The dyads ``rows`` as a verb finds them this week."""
         return Meeting(self, rows, verb)
-
-
-#: What of a course a client brings along, in part, to the next therapist.
-HANDED_OVER = ("client_anxiety", "client_avoidance", "client_trust", "client_task", "client_goal")
-
-
-def calm(world: World, role: str) -> float:
-    """Arousal with which a person comes in: the typical one, as far as the limbic system is intact."""
-    return float(eq.calm(world.strengths[f"{role}_limbic"], world.parameters.of(role, "arousal_typical")))
 
 
 def begin(world: World) -> None:
@@ -169,53 +170,14 @@ def begin(world: World) -> None:
     meet_first(world, np.arange(len(world.dyads)))
 
 
-def meet_first(world: World, rows: np.ndarray, carried: Mapping[str, np.ndarray] | None = None) -> None:
-    """First impressions: attachment to this partner starts from each person's history [K13].
+def meet_first(world: World, rows: np.ndarray, before: Mapping[str, np.ndarray] | None = None) -> None:
+    """First impressions (``FIRST_MEETING``), and what each knows of the other's distress.
 
-    Writes every dyad column that does not start at its default. ``carried``: client columns of ``HANDED_OVER`` as they stood
-    with another therapist before, NaN for who had none; of them a part carries over [K22].
+    ``before``: client columns of ``HANDED_OVER`` as they stood with another therapist, NaN for who had none; a part of them
+    carries over [K22].
     """
-    d, p = world.dyads, world.parameters
-
-    def write(column: str, values: Any) -> None:
-        if carried is not None and column in carried:
-            before = carried[column]
-            after = applied(eq.handed_over, p, fresh=values, before=before)
-            values = np.where(np.isnan(before), values, after)
-        world.write(column, rows, values)
-
-    for role, people, of in world.sides:
-        for name in ("anxiety", "avoidance"):
-            world.write(f"{role}_{name}", rows, people[name][of[rows]])
-        fresh_trust = world.applied(eq.first_trust, rows, role)
-        for name in ("anxiety", "avoidance"):
-            write(f"{role}_{name}", people[name][of[rows]])
-        world.write(f"{role}_perceived_mean", rows, world.applied(eq.expectation, rows, role))
-        world.write(f"{role}_perceived", rows, d[f"{role}_perceived_mean"][rows])
-        world.write(f"{role}_inconsistency", rows, p.of(role, "inconsistency_typical"))
-        write(f"{role}_trust", fresh_trust)
-        for name in ("task", "goal"):
-            write(f"{role}_{name}", p.agreement_start)
-        world.write(f"{role}_bond", rows, world.applied(eq.felt_bond, rows, role))
-        world.write(f"{role}_alliance", rows, world.applied(eq.alliance, rows, role))
-        world.write(f"{role}_arousal", rows, calm(world, role))
-        world.write(f"{role}_expression", rows, world.applied(eq.expression, rows, role))
-    who = world.client_of[rows]  # as they are in general, not with a therapist before
-    names = [(f"{prefix}{name}_mean", role, f"{name}_mean") for prefix, role in (("", "client"), ("partner_", "therapist"))
-             for name in ("anxiety", "avoidance")]  # fmt: skip
-    pair = world.pair_code[rows]
-    for role in ("client", "therapist"):  # each feels it in their own way
-        luck = eq.partly_shared(
-            world.luck.normal(pair, "match"), world.luck.normal(pair, f"{role}_match"), p.compatibility_shared_share
-        )
-        compatibility = world.applied(
-            eq.dyadic_compatibility, rows, "client", compatibility_luck=luck,
-            anxiety=world.clients.anxiety[who], avoidance=world.clients.avoidance[who],
-            partner_anxiety=d.therapist_anxiety[rows], partner_avoidance=d.therapist_avoidance[rows],
-            **{argument: share(p.of(role_of, number)) for argument, role_of, number in names},
-        )  # fmt: skip
-        d[f"{role}_compatibility"][rows] = np.clip(compatibility, -8, 8)
-    d["distress_intake"][rows] = world.clients.distress[world.client_of[rows]]
+    for verb in FIRST_MEETING:
+        walk(verb.steps, Meeting(world, rows, verb.__name__, before))
 
 
 def exchange(world: World, rows: np.ndarray) -> None:

@@ -43,7 +43,7 @@ class Verb:
 
 
 def _declared(name: str) -> Verb:
-    return next(verb for verb in VERBS if verb.__name__ == name)
+    return next(verb for verb in (*FIRST_MEETING, *VERBS) if verb.__name__ == name)
 
 
 def _normal(purpose: str, whose: str = "client", *, once: bool = False) -> Draw:
@@ -53,6 +53,80 @@ def _normal(purpose: str, whose: str = "client", *, once: bool = False) -> Draw:
 def _uniform(purpose: str, whose: str = "client") -> Draw:
     return Draw(purpose, whose, "uniform")
 
+
+# -------------------------------------------------------------------------------------------------- the first meeting
+
+#: What of a course a client brings along, in part, to the next therapist.
+HANDED_OVER = ("client_anxiety", "client_avoidance", "client_trust", "client_task", "client_goal")
+#: The same as it stood with the therapist before.
+BEFORE = tuple(f"before.{column}" for column in HANDED_OVER)
+_DIMENSIONS = ("anxiety", "avoidance")
+
+
+def _begins(role: str, name: str, value: str) -> tuple[Step, ...]:
+    """With which value a relation begins, of which a part may carry over from the therapist before [K22]."""
+    column = f"{role}_{name}"
+    if column not in HANDED_OVER:
+        return (step(role, arithmetic.same, column, value=value),)
+    return (
+        step(role, eq.handed_over, f"{column}_handed_over", fresh=value, before=f"before.{column}"),
+        step(role, arithmetic.known, column, value=f"{column}_handed_over", otherwise=value),
+    )
+
+
+def _compatibility(role: str) -> tuple[Step, ...]:
+    """How well the two fit, which each feels in their own way; the client's place and the therapist's in their populations."""
+    match, own = (_normal(purpose, "pair", once=True) for purpose in ("match", f"{role}_match"))
+    means = {f"{prefix}{name}_mean": f"{of}_{name}_mean_share"
+             for prefix, of in (("", "client"), ("partner_", "therapist")) for name in _DIMENSIONS}  # fmt: skip
+    who = {
+        f"{prefix}{name}": f"{of}{name}" for prefix, of in (("", "client."), ("partner_", "therapist_")) for name in _DIMENSIONS
+    }
+    return (
+        step("", eq.partly_shared, f"{role}_fit_luck", common=match, own=own, shared_share="compatibility_shared_share"),
+        step("client", eq.dyadic_compatibility, f"{role}_fit", compatibility_luck=f"{role}_fit_luck", **means, **who),
+        step(role, arithmetic.within, f"{role}_compatibility", value=f"{role}_fit", low=-8.0, high=8.0),
+    )
+
+
+come_together = Verb(
+    "come_together",
+    "Attachment to this partner starts from each person's history [K13].",
+    tuple(step(role, arithmetic.same, f"{role}_{name}", value=f"{role}.{name}") for role in ROLES for name in _DIMENSIONS),
+)
+
+first_impression = Verb(
+    "first_impression",
+    """What the two think of each other before their first session [K13].
+
+    Writes every dyad column that does not start at its default.
+    """,
+    (
+        *(
+            each
+            for role in ROLES
+            for each in (
+                step(role, eq.first_trust, f"{role}_fresh_trust"),
+                *(each for name in _DIMENSIONS for each in _begins(role, name, f"{role}.{name}")),
+                step(role, eq.expectation, f"{role}_perceived_mean"),
+                step(role, arithmetic.same, f"{role}_perceived", value=f"{role}_perceived_mean"),
+                step(role, arithmetic.same, f"{role}_inconsistency", value=f"{role}_inconsistency_typical"),
+                *_begins(role, "trust", f"{role}_fresh_trust"),
+                *(each for name in ("task", "goal") for each in _begins(role, name, "agreement_start")),
+                step(role, eq.felt_bond, f"{role}_bond"),
+                step(role, eq.alliance, f"{role}_alliance"),
+                step(role, eq.calm, f"{role}_arousal"),
+                step(role, eq.expression, f"{role}_expression"),
+            )
+        ),
+        *(step("", arithmetic.proportion, f"{role}_{name}_mean_share", score=f"{role}_{name}_mean")
+          for role in ROLES for name in _DIMENSIONS),
+        *(each for role in ROLES for each in _compatibility(role)),
+        step("client", arithmetic.same, "distress_intake", value="client.distress"),
+    ),
+)  # fmt: skip
+
+FIRST_MEETING = (come_together, first_impression)
 
 # ------------------------------------------------------------------------------------------------- before the session
 

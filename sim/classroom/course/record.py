@@ -22,6 +22,7 @@ from sim.therapy.endings import CENSORED, IN_THERAPY
 from sim.therapy.exchange import EXCHANGE
 from sim.therapy.session import SESSION, begin, hold
 from sim.therapy.verbs import rate_alliance, rate_distress
+from sim.therapy.weeks import Weeks, life_goes_on
 
 #: A session without its questionnaires.
 _VERBS = tuple(verb for verb in SESSION if verb not in (rate_distress, rate_alliance))
@@ -107,13 +108,7 @@ def recorded(scenario: Scenario, arm: Arm, seed: int, clients: int, traced: bool
     trace = np.full((arm.sessions if traced else 0, scenario.exchanges, len(TRACED)), np.nan)
     followed = weeks > arm.sessions
 
-    def keep_week() -> None:
-        for name, values in week.items():
-            values[world.week] = world.clients[name]
-
-    keep_week()
-    while world.week < weeks and (followed or (world.ending == IN_THERAPY).any()):
-        world.week += 1
+    def meet(_: Weeks) -> None:
         rows = np.flatnonzero(world.ending == IN_THERAPY)
         if rows.size:
             hold(world, rows, _VERBS)
@@ -121,7 +116,14 @@ def recorded(scenario: Scenario, arm: Arm, seed: int, clients: int, traced: bool
                 values[world.week - 1, rows] = dyads[name][rows]
             if traced and rows[0] == 0:
                 trace[world.week - 1] = world.trace[0]
-        world.live()
-        keep_week()
+
+    def keep_week(_: Weeks) -> None:
+        for name, values in week.items():
+            values[world.week] = world.clients[name]
+
+    under_way = Weeks(world, (meet, life_goes_on, keep_week))
+    keep_week(under_way)
+    while world.week < weeks and (followed or (world.ending == IN_THERAPY).any()):
+        under_way.live_a_week()
     ending = np.where(world.ending == IN_THERAPY, CENSORED, world.ending)
     return Record(world.parameters, dyads.session.astype(np.int64), ending, session, week, first, trace)

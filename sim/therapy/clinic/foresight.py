@@ -10,13 +10,13 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from sim.engine.living import live_a_week
 from sim.luck import pair
 from sim.people.state import Columns
 from sim.therapy.clinic.feedback import heed_feedback
 from sim.therapy.endings import IN_THERAPY
 from sim.therapy.session import SESSION, Verb, World, hold, meet_first
 from sim.therapy.verbs import rate_alliance
+from sim.therapy.weeks import Weeks, clients_live
 
 #: Pairs whose courses are simulated together.
 MOST_AT_ONCE = 20_000
@@ -33,7 +33,7 @@ def foreseen_matches(world: World, session: tuple[Verb, ...], waiting: np.ndarra
     """For every waiting client a therapist row, or -1: the assignment with the least distress foreseen in all.
 
     ``room``: places of every therapist; ``sessions``: planned for every waiting client; ``brought``: what they bring from a
-    therapist before (columns of ``session.HANDED_OVER``, NaN for who had none). As many as there are places are
+    therapist before (columns of ``verbs.HANDED_OVER``, NaN for who had none). As many as there are places are
     served, in the order in which they wait; so it differs from the rules by who meets whom, not by who is seen.
     """
     from scipy.optimize import linear_sum_assignment
@@ -78,17 +78,25 @@ def _courses(world: World, session: tuple[Verb, ...], clients: np.ndarray, posts
         pair_code=pair(world.client_code[client], world.therapist_code[therapist]),
         planned_sessions=np.repeat(sessions, posts.size), n_exchanges=world.n_exchanges, planned_weeks=world.planned_weeks,
         strengths=world.strengths, exchange_steps=world.exchange_steps, week=world.week - 1, intervention=world.intervention,
+        engine=world.engine,
     )  # fmt: skip
     w.trace = np.zeros((0, *world.trace.shape[1:]))
     meet_first(w, rows, {name: np.repeat(values, posts.size) for name, values in brought.items()})
     found = np.zeros(rows.size)
     verbs = without_questionnaires(session)
-    for session_number in range(1, int(sessions.max()) + 1):
-        w.week += 1
+    before = w.week
+
+    def meet(_: Weeks) -> None:
         going = np.flatnonzero(w.ending == IN_THERAPY)
         if going.size:
             hold(w, going, verbs)
         w.therapists.data[:] = held.data
-        live_a_week("client", w.clients, w.client_code, w.week, w.parameters, w.luck, w.engine, w.values)
-        found = np.where(w.planned_sessions == session_number, w.clients.distress, found)
+
+    def note(_: Weeks) -> None:
+        over = w.planned_sessions == w.week - before
+        found[over] = w.clients.distress[over]
+
+    weeks = Weeks(w, (meet, clients_live, note))
+    for _ in range(int(sessions.max())):
+        weeks.live_a_week()
     return found.reshape(clients.size, posts.size)

@@ -17,7 +17,7 @@ import numpy as np
 from sim.luck import pair
 from sim.measurement import instruments as ask
 from sim.people.apply import applied
-from sim.people.state import Columns, check_range
+from sim.people.state import Columns
 from sim.theory import equations as eq
 from sim.therapy.clinic.book import Book
 from sim.therapy.clinic.foresight import foreseen_matches
@@ -35,16 +35,18 @@ from sim.therapy.clinic.states import (
     by_lot,
     months_since,
 )
-from sim.therapy.course import CHECKED, exchange_rows, session_rows
+from sim.therapy.course import exchange_rows, session_rows
 from sim.therapy.endings import IN_THERAPY, TRANSFERRED
 from sim.therapy.interventions import without
-from sim.therapy.session import HANDED_OVER, SESSION, Verb, World, hold, meet_first
+from sim.therapy.session import SESSION, Verb, World, hold, meet_first
 from sim.therapy.training import teach
+from sim.therapy.verbs import HANDED_OVER
+from sim.therapy.weeks import Weeks, life_goes_on
 
 STAFF_QUESTIONNAIRES = 26  # weeks between the questionnaires that therapists fill in for the service
 
 
-class Clinic(Standing):
+class Clinic(Standing, Weeks):
     """A clinic under way. One row a client, in the order of arrival; one row a therapist, those to come included.
 
     ``arriving``: clients who come in each week, from the first.
@@ -63,7 +65,8 @@ class Clinic(Standing):
         keep_assessments: bool = True,
         traced: tuple[int, ...] = (),
     ) -> None:
-        super().__init__(world, plan)
+        Standing.__init__(self, world, plan)
+        Weeks.__init__(self, world, CLINIC)
         self.arriving = arriving
         self.draw_therapists = draw_therapists
         self.session = without(session, () if world.intervention is None else world.intervention.verbs_off)
@@ -72,18 +75,9 @@ class Clinic(Standing):
         world.ending[:] = NOT_BEGUN
         world.week = 0
 
-    def live_a_week(self, order: tuple[ClinicVerb, ...] | None = None) -> None:
-        """One week: every verb of ``CLINIC`` in turn. Raises ``StateError`` when a quantity leaves its range."""
-        w = self.world
-        w.week += 1
-        for rating in w.ratings.values():
-            rating[:] = np.nan
-        for verb in CLINIC if order is None else order:
-            verb(self)
-        where = f"week {w.week}, "
-        check_range(w.dyads, CHECKED, where=f"{where}dyad ", n=self.courses)
-        check_range(w.clients, where=f"{where}client ", n=self.arrived)
-        check_range(w.therapists, where=f"{where}therapist ")
+    def in_use(self) -> tuple[int, int]:
+        """How many courses have begun, and how many clients have come."""
+        return self.courses, self.arrived
 
     def begin_courses(self, clients: np.ndarray, therapists: np.ndarray, sessions_left: np.ndarray) -> np.ndarray:
         """New courses of these clients with these therapists; returns their dyad rows."""
@@ -313,11 +307,6 @@ def tire(c: Clinic) -> None:
         carried=np.bincount(of, weights=above, minlength=m) / full,
         open_ruptures=np.bincount(of, weights=d.open_rupture[c.met], minlength=m) / full,
     )  # fmt: skip
-
-
-def life_goes_on(c: Clinic) -> None:
-    """A week of life for everybody who has come so far, and for the therapists."""
-    c.world.live(c.arrived)
 
 
 def ask_again(c: Clinic) -> None:
