@@ -17,7 +17,7 @@ from sim.engine.blocks import MOST
 from sim.engine.native import ALWAYS, BLOCK, GIVE_UP, HERE, ROOM, WHO, Text, exchanges, handed, loop
 from sim.engine.wiring import Wired, wire
 from sim.measurement.asked import Ask
-from sim.people.life import LIFE
+from sim.people.life import LIFE, NUMBERS
 from sim.people.state import ANYTHING, DYAD, LATENT, OF_PEOPLE, PERSON, REGION_COLUMNS, Column
 from sim.theory.parameters import PARAMETERS
 from sim.theory.regions import ROLES, intact
@@ -192,8 +192,8 @@ _TAKEN = (
 
 def life_source(steps: tuple[Step, ...], block: int = BLOCK) -> str:
     """The text of a module whose ``life`` does a week of life for people (columns of ``PERSON``), as many as there are codes."""
-    text = Text(_PARAMETERS, block=block)
-    wired, wiring = wire(steps, _PARAMETERS, PERSON)
+    text = Text((*_PARAMETERS, *(name for name in NUMBERS if name not in PARAMETERS)), block=block)
+    wired, wiring = wire(steps, NUMBERS, PERSON)
     text.wired, slots, index = wired, text.slots, {name: i for i, name in enumerate(PERSON)}
     for name in (*wiring.read, *wiring.written, *wiring.draws):
         slots[name]
@@ -224,10 +224,10 @@ def session_kernel(
     return handed(module.session, module.CALLS)
 
 
-@lru_cache(maxsize=4)
-def life_kernel(role: str) -> Callable[..., Any]:
-    """The compiled function ``life`` of a client or a therapist."""
-    module = generated_module(f"life_{role}", life_source(LIFE[role]))
+@lru_cache(maxsize=1)
+def life_kernel() -> Callable[..., Any]:
+    """The compiled function ``life``, for clients and therapists."""
+    module = generated_module("life", life_source(LIFE))
     return handed(module.life, module.CALLS)
 
 

@@ -1,4 +1,4 @@
-"""People by themselves: a week of life for everybody, and the like."""
+"""People by themselves: they are drawn, and live week by week."""
 
 from __future__ import annotations
 
@@ -11,17 +11,21 @@ from sim.engine.fused import life_kernel
 from sim.engine.plain import walk
 from sim.luck import Luck
 from sim.measurement.asked import Ask
-from sim.people.life import LIFE
+from sim.people.attachment import Attachment
+from sim.people.life import LIFE, beginning
+from sim.people.population import candidates
 from sim.people.state import Column, Columns
 from sim.theory.parameters import Parameters
 from sim.theory.steps import Draw, Step
+from sim.theory.styles import share
 
 
 class Living:
     """People by themselves, as the plain engine walks on them (``engine.plain.Ground``)."""
 
-    def __init__(self, people: Columns, parameters: Mapping[str, float], code: np.ndarray, week: int, luck: Luck) -> None:
-        self.people, self.parameters, self.code, self.week, self.luck = people, parameters, code, week, luck
+    def __init__(self, role: str, people: Columns, parameters: Parameters, code: np.ndarray, week: int, luck: Luck) -> None:
+        self.people, self.code, self.week, self.luck = people, code, week, luck
+        self.parameters: Mapping[str, float] = {**parameters, **parameters.own(role)}
         self.columns: Mapping[str, Column] = people.declared
 
     def read(self, name: str) -> np.ndarray:
@@ -53,23 +57,26 @@ class Living:
         raise NotImplementedError(what)
 
 
-def live_a_week(
-    role: str,
-    people: Columns,
-    code: np.ndarray,
-    week: int,
-    parameters: Parameters,
-    luck: Luck,
-    engine: str = "native",
-    values: np.ndarray | None = None,
-) -> None:
+def live_a_week(role: str, people: Columns, code: np.ndarray, week: int, parameters: Parameters, luck: Luck,
+                engine: str = "native", values: np.ndarray | None = None) -> None:  # fmt: skip
     """A week of life (``LIFE``) for these people, in therapy or not; ``code`` are their random-number codes (``luck.person``).
 
     Fewer codes than people: only the first live. ``engine``: ``native`` (machine code; ``values`` are the parameters as it takes
     them) or ``plain``, with the same numbers.
-    """  # fmt: skip
+    """
     if engine == "plain":
-        walk(LIFE[role], Living(people.first(code.size), parameters, code, week, luck))
+        walk(LIFE, Living(role, people.first(code.size), parameters, code, week, luck))
         return
-    values = parameters.array() if values is None else values
-    life_kernel(role)(people.data, code, np.uint64(week), np.uint64(luck.seed), np.uint64(luck.replicate), values)
+    values = parameters.array(role=role) if values is None else values
+    life_kernel()(people.data, code, np.uint64(week), np.uint64(luck.seed), np.uint64(luck.replicate), values)
+
+
+def draw(role: str, wanted: Attachment, code: np.ndarray, parameters: Parameters, luck: Luck) -> Columns:
+    """People of one role, as state columns; ``code`` are their random-number codes.
+
+    Raises ``PopulationError`` when nobody fits the wanted place within ``population.MOST_ATTEMPTS`` candidates.
+    """
+    people = candidates(role, wanted, code, parameters, luck)
+    early = None if wanted.early is None else (share(wanted.early[0]), share(wanted.early[1]))
+    walk(beginning(early), Living(role, people, parameters, code, 0, luck))
+    return people

@@ -1,23 +1,24 @@
-"""Life goes on, in therapy or without it: distress returns to its set point, attachment stirs, events happen.
+"""People by themselves: what they have been given when they are drawn, and how life goes on, in therapy or without it.
 
-Every effect of therapy is a difference from this. A week is the tuple ``LIFE``, in order; what its steps read follows from the
-names of their arguments (``theory.steps.Step``).
+In life distress returns to its set point, attachment stirs, events happen: every effect of therapy is a difference from this. A
+week is the tuple ``LIFE``, in order; what its steps read follows from the names of their arguments (``theory.steps.Step``);
+``own_x`` is the parameter ``client_x`` or ``therapist_x``, whoever it is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from sim.theory import arithmetic
 from sim.theory import equations as eq
-from sim.theory.regions import ROLES
+from sim.theory.parameters import OF_ROLE, PARAMETERS
 from sim.theory.steps import ADD, Draw, Step, step
 
 _DIMENSIONS = ("anxiety", "avoidance")
+#: The numbers that steps of people by themselves may name.
+NUMBERS = (*PARAMETERS, *(f"own_{name}" for name in OF_ROLE))
 
 
-def _normal(purpose: str) -> Draw:
-    return Draw(purpose, "person")
+def _normal(purpose: str, *, once: bool = False) -> Draw:
+    return Draw(purpose, "person", once=once)
 
 
 def _uniform(purpose: str) -> Draw:
@@ -36,12 +37,62 @@ FOLLOWING: tuple[Step, ...] = (
 )
 
 
-def _attachment(role: str, name: str) -> tuple[Step, ...]:
+def _population(name: str) -> tuple[Step, ...]:
+    """Mean and SD of the person's own population as proportions."""
+    return (
+        step("", arithmetic.proportion, "population_mean", score=f"own_{name}_mean"),
+        step("", arithmetic.proportion_sd, "population_sd", sd=f"own_{name}_sd"),
+    )
+
+
+def _spread(
+    column: str, sd: str, purpose: str, low: float = -6.0, high: float = 6.0, mean: str | float = 0.0
+) -> tuple[Step, ...]:
+    """A trait that is normally distributed, within limits."""
+    return (
+        step("", arithmetic.drawn, f"{column}_drawn", mean=mean, sd=sd, luck=_normal(purpose, once=True)),
+        step("", arithmetic.within, column, value=f"{column}_drawn", low=low, high=high),
+    )
+
+
+def _anchor(name: str, early: float | None) -> tuple[Step, ...]:
+    """The early anchor of anxiety or avoidance; ``early``: where the person stood early in life (0..1), if elsewhere than now."""
+    column = f"{name}_anchor"
+    if early is not None:
+        return (step("", eq.earned_anchor, column, early=early, today=name),)
+    return (
+        *_population(name),
+        step(name, eq.first_anchor, f"{column}_drawn", today=name, distress="distress_set_point", mean="population_mean",
+             sd="population_sd", anchor_luck=_normal(column, once=True)),
+        step("", arithmetic.within, column, value=f"{column}_drawn", low=0.0, high=1.0),
+    )  # fmt: skip
+
+
+def beginning(early: tuple[float, float] | None = None) -> tuple[Step, ...]:
+    """What people bring whose attachment, defences and distress are known: early anchors, traits, styles of answering.
+
+    ``early``: where they stood early in life (0..1), if elsewhere than now.
+    """
+    return (
+        *(each for k, name in enumerate(_DIMENSIONS) for each in _anchor(name, early and early[k])),
+        *_spread("skill", "own_skill_sd", "skill", 0.02, 0.98, "own_skill_mean"),
+        *_spread("warmth_trait", "own_warmth_trait_sd", "warmth_trait"),  # addresses of draws keep their names for good
+        *_spread("treatment_gain", "own_treatment_gain_sd", "treatment_gain"),
+        *_spread("response_style", "own_response_style_sd", "rating_style"),
+        *(each for name in _DIMENSIONS
+          for each in _spread(f"ecr_response_style_{name}", "ecr_response_style_sd", f"ecr_style_{name}")),
+        step("", eq.insecurity, "insecurity"),
+        step("", arithmetic.product, "untrained", one="regulation_start_security_gain", other="insecurity"),
+        step("", arithmetic.difference, "regulation_mean", one="regulation_start", other="untrained"),
+        *_spread("regulation", "regulation_start_sd", "regulation", 0.0, 1.0, "regulation_mean"),
+    )  # fmt: skip
+
+
+def _attachment(name: str) -> tuple[Step, ...]:
     """Anxiety or avoidance, pulled to the early anchor and disturbed; a life event may move it, and the anchor too."""
     anchor, event = f"{name}_anchor", _normal(f"life_event_{name}")
     return (
-        step("", arithmetic.proportion, "population_mean", score=f"{role}_{name}_mean"),
-        step("", arithmetic.proportion_sd, "population_sd", sd=f"{role}_{name}_sd"),
+        *_population(name),
         step(name, eq.prototype_drift, name, prototype=name, anchor=anchor, distress="distress_before",
              prototype_luck=_normal(f"prototype_{name}")),
         step("", eq.shaken, name, attachment=name, moves="moves", event_luck=event),
@@ -49,26 +100,22 @@ def _attachment(role: str, name: str) -> tuple[Step, ...]:
     )  # fmt: skip
 
 
-def _week(role: str) -> tuple[Step, ...]:
-    return (
-        step("", eq.faded, "regulation"),
-        step("", arithmetic.same, "distress_before", value="distress"),
-        step("", arithmetic.happens, "event", chance=_uniform("life_event"), prob="life_event_prob"),
-        *(
-            each for what in ("moves", "lasts")
-            for each in (
-                step("", arithmetic.happens, f"kind_{what}", chance=_uniform("life_event_kind"),
-                     prob=f"life_event_{'moves' if what == 'moves' else 'lasting'}_prob"),
-                step("", arithmetic.product, what, one="event", other=f"kind_{what}"),
-            )
-        ),
-        step("", arithmetic.same, "life_events", ADD, value="event"),
-        step("", eq.distress_drift, "distress", distress_luck=_normal("distress"), event_luck=_normal("life_event_distress")),
-        *(each for name in _DIMENSIONS for each in _attachment(role, name)),
-        *FOLLOWING,
-    )  # fmt: skip
-
-
-#: A week of life of a client and of a therapist, whose populations differ. Attachment can change at any age, and distress feeds
-#: insecurity [K15, A8]. Writes distress and its set point, defences, anxiety, avoidance, both anchors, regulation, life_events.
-LIFE: Mapping[str, tuple[Step, ...]] = {role: _week(role) for role in ROLES}
+#: A week of life, in order. Attachment can change at any age, and distress feeds insecurity [K15, A8].
+#: Writes distress and its set point, defences, anxiety, avoidance, both anchors, regulation, life_events.
+LIFE: tuple[Step, ...] = (
+    step("", eq.faded, "regulation"),
+    step("", arithmetic.same, "distress_before", value="distress"),
+    step("", arithmetic.happens, "event", chance=_uniform("life_event"), prob="life_event_prob"),
+    *(
+        each for what in ("moves", "lasts")
+        for each in (
+            step("", arithmetic.happens, f"kind_{what}", chance=_uniform("life_event_kind"),
+                 prob=f"life_event_{'moves' if what == 'moves' else 'lasting'}_prob"),
+            step("", arithmetic.product, what, one="event", other=f"kind_{what}"),
+        )
+    ),
+    step("", arithmetic.same, "life_events", ADD, value="event"),
+    step("", eq.distress_drift, "distress", distress_luck=_normal("distress"), event_luck=_normal("life_event_distress")),
+    *(each for name in _DIMENSIONS for each in _attachment(name)),
+    *FOLLOWING,
+)  # fmt: skip

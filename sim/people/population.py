@@ -16,7 +16,6 @@ from numba.extending import register_jitable
 from sim.compiling import compiled
 from sim.errors import PopulationError
 from sim.luck import Luck, absorbed, normal_at, occasion, purpose_code, uniform_at
-from sim.people.apply import applied
 from sim.people.attachment import Attachment
 from sim.people.quantiles import beta_quantiles
 from sim.people.state import PERSON, Columns
@@ -156,8 +155,10 @@ def _distress_paths(p: Parameters) -> tuple[tuple[float, ...], tuple[float, ...]
     )
 
 
-def draw(role: str, wanted: Attachment, code: np.ndarray, p: Parameters, luck: Luck) -> Columns:
-    """People of one role, as state columns; ``code`` are their random-number codes.
+def candidates(role: str, wanted: Attachment, code: np.ndarray, p: Parameters, luck: Luck) -> Columns:
+    """People of one role who fit what is wanted, as state columns: their attachment, defences and distress.
+
+    ``code`` are their random-number codes. What else they bring is given to them by ``life.beginning``.
 
     Raises ``PopulationError`` when nobody fits the wanted place within ``MOST_ATTEMPTS`` candidates.
     """
@@ -208,39 +209,4 @@ def draw(role: str, wanted: Attachment, code: np.ndarray, p: Parameters, luck: L
     people.keep_within("distress_set_point", out[5])
     people["immature_own"], people["neurotic_own"] = out[7], out[8]
     people["distress_own"] = people.distress_set_point - out[9]
-    _give_anchors(role, people, wanted, code, p, luck)
-    people["skill"] = np.clip(p.of(role, "skill_mean") + p.of(role, "skill_sd") * luck.normal(code, "skill"), 0.02, 0.98)
-    for column, sd, address in (  # addresses of draws keep their names for good
-        ("warmth_trait", p.of(role, "warmth_trait_sd"), "warmth_trait"),
-        ("treatment_gain", p.of(role, "treatment_gain_sd"), "treatment_gain"),
-        ("response_style", p.of(role, "response_style_sd"), "rating_style"),
-        ("ecr_response_style_anxiety", p.ecr_response_style_sd, "ecr_style_anxiety"),
-        ("ecr_response_style_avoidance", p.ecr_response_style_sd, "ecr_style_avoidance"),
-    ):
-        people[column] = np.clip(sd * luck.normal(code, address), -6, 6)
-    insecurity = applied(eq.insecurity, p, columns=people)
-    start = (
-        p.regulation_start
-        - p.regulation_start_security_gain * insecurity
-        + p.regulation_start_sd * luck.normal(code, "regulation")
-    )
-    people["regulation"] = np.clip(start, 0.0, 1.0)
     return people
-
-
-def _give_anchors(role: str, people: Columns, wanted: Attachment, code: np.ndarray, p: Parameters, luck: Luck) -> None:
-    """Early anchors that fit the general model of today: today = anchor + push of distress + disturbance of recent life."""
-    for k, name in enumerate(("anxiety", "avoidance")):
-        if wanted.early is not None:
-            # Earned security holds: most of the way from then to now has become the person's own anchor.
-            then, now = share(wanted.early[k]), people[name]
-            people[f"{name}_anchor"] = then + p.earned_share * (now - then)
-            continue
-        today, mean = people[name], share(p.of(role, f"{name}_mean"))
-        push = 0.0
-        if p.anchor_rate > 0:
-            push = p.of(name, "distress_gain") * people.distress_set_point * 4.0 * today * (1.0 - today) / p.anchor_rate
-        kept = 1.0 - p.prototype_state_share
-        spread = p.of(role, f"{name}_sd") / WIDTH * math.sqrt(kept * p.prototype_state_share)
-        anchor = mean + kept * (today - push - mean) + spread * luck.normal(code, f"{name}_anchor")
-        people[f"{name}_anchor"] = np.clip(anchor, 0.0, 1.0)

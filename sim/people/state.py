@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from sim.compiling import compiled
+from sim.elementary import maximum, minimum
 from sim.errors import StateError
 from sim.theory.regions import REGIONS, ROLES
 
@@ -185,7 +186,7 @@ class Columns:
     def keep_within(self, name: str, values: Any, rows: Any = slice(None)) -> None:
         """Set a column (for some rows) to values kept within its declared range."""
         column = self.declared[name]
-        self.data[self.index[name], rows] = np.minimum(np.maximum(values, column.low), column.high)
+        self.data[self.index[name], rows] = minimum(maximum(values, column.low), column.high)
 
     def first(self, n: int) -> Columns:
         """The first ``n`` rows as columns of their own: a view, so what is written there is written here."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from sim import luck
+from sim.engine.living import draw
 from sim.engine.wiring import trace_columns
 from sim.errors import PopulationError, ScenarioError
 from sim.luck import Luck
-from sim.people.population import DRAWN_BY, draw
+from sim.people.population import DRAWN_BY
 from sim.people.quantiles import poisson_quantiles
 from sim.people.state import DYAD, PERSON, Columns
 from sim.scenario.reading import key_path

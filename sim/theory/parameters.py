@@ -353,6 +353,12 @@ PARAMETERS: dict[str, Parameter] = {
     row[0]: Parameter(*row, group=group) for group, rows in _TABLE.items() for row in rows
 }
 
+#: Parameters that clients and therapists have each of their own: ``client_x`` and ``therapist_x``.
+OF_ROLE = tuple(
+    name.removeprefix("client_") for name in PARAMETERS
+    if name.startswith("client_") and f"therapist_{name.removeprefix('client_')}" in PARAMETERS
+)  # fmt: skip
+
 #: Assumed centres, levels and noise: they say where something stands, not how strongly it works.
 LEVELS = frozenset(["client_distress_typical", "therapist_distress_typical", "trust_typical", "capability_typical", "client_arousal_base", "therapist_arousal_base", "client_arousal_stress_sd", "therapist_arousal_stress_sd", "contagion_base", "client_expression_offset", "therapist_expression_offset", "disclosure_base", "client_warmth_base", "therapist_warmth_base", "mirror_noise_sd", "estimate_noise_sd", "response_base", "collaboration_base", "perception_pull_base", "compatibility_sd", "labelling_base", "repair_base", "trust_start", "agreement_base", "agreement_start", "engagement_base", "dropout_base", "waiting_loss_base", "quitting_base", "between_loss_base", "client_anxiety_mean", "client_anxiety_sd", "client_avoidance_mean", "client_avoidance_sd", "therapist_anxiety_sd", "therapist_avoidance_sd", "life_event_sd", "client_skill_mean", "client_skill_sd", "therapist_skill_mean", "therapist_skill_sd", "client_warmth_trait_sd", "therapist_warmth_trait_sd", "client_treatment_gain_sd", "therapist_treatment_gain_sd", "regulation_start", "regulation_start_sd", "client_response_style_sd", "therapist_response_style_sd", "observer_response_style_sd", "rating_session_sd", "wai_item_sd", "empathy_item_sd", "ecr_item_sd", "ecr_response_style_sd", "cats_secure_base", "cats_avoidant_base", "cats_preoccupied_base", "core_item_sd", "core_week_sd", "core_base", "dsq_mean", "dsq_sd", "dsq_item_sd", "eeg_noise_sd"])  # fmt: skip
 #: Assumed gains and costs that say what attachment does.
@@ -405,6 +411,10 @@ class Parameters(Mapping[str, float]):
         """The parameter as it holds for a role: ``client_x`` where it exists, else ``x``."""
         return self._values[f"{role}_{name}"] if f"{role}_{name}" in self._values else self._values[name]
 
+    def own(self, role: str) -> dict[str, float]:
+        """What differs between clients and therapists as it holds for this role: ``own_skill_sd`` is ``client_skill_sd``."""
+        return {f"own_{name}": self._values[f"{role}_{name}"] for name in OF_ROLE}
+
     def __getattr__(self, name: str) -> float:
         try:
             return self._values[name]
@@ -431,6 +441,7 @@ class Parameters(Mapping[str, float]):
         extra = {k: v for k, v in self._parameters.items() if k not in PARAMETERS}
         return (Parameters, (self.changes(), extra))
 
-    def array(self, strengths: Mapping[str, float] | None = None) -> np.ndarray:
-        """All parameters and then the strengths of regions, in their order: the form in which compiled code takes them."""
-        return np.array([*self._values.values(), *(strengths if strengths is not None else intact()).values()], np.float64)
+    def array(self, strengths: Mapping[str, float] | None = None, role: str = "") -> np.ndarray:
+        """All parameters, the strengths of regions, and of a role what is its ``own``: the form in which compiled code takes them."""
+        regions, own = strengths if strengths is not None else intact(), self.own(role) if role else {}
+        return np.array([*self._values.values(), *regions.values(), *own.values()], np.float64)

@@ -143,6 +143,11 @@ class World:
             self.intervention.clamp_columns(self.dyads, self.baseline.dyads, rows, column)
 
     @cached_property
+    def own_values(self) -> dict[str, np.ndarray]:
+        """The parameters as machine code takes them for a week of life of clients and of therapists."""
+        return {role: self.parameters.array(self.strengths, role) for role in ROLES}
+
+    @cached_property
     def known(self) -> dict[str, float]:
         """Parameters, and how much of each person's regions is intact, by name."""
         return {**self.parameters, **self.strengths}
@@ -156,7 +161,7 @@ class World:
         """A week of life for everybody of these roles, in therapy or not; of a clinic for the first ``arrived`` clients."""
         for (role, people, _), code in zip(self.sides, (self.client_code[:arrived], self.therapist_code), strict=True):
             if role in who:
-                live_a_week(role, people, code, self.week, self.parameters, self.luck, self.engine, self.values)
+                live_a_week(role, people, code, self.week, self.parameters, self.luck, self.engine, self.own_values[role])
 
     def meeting(self, rows: np.ndarray, verb: str) -> Meeting:
         """The dyads ``rows`` as a verb finds them this week."""

@@ -45,7 +45,7 @@ def _between_sessions() -> Iterable[Rule]:
     for role in ROLES:
         both = (*_ATTACHMENT, f"{role}_anxiety", f"{role}_avoidance")
         yield _rule("carried", both, both, *_numbers(eq.carried_back), *_numbers(eq.generalised))
-    for step in LIFE["client"]:
+    for step in LIFE:
         reads = [name.removesuffix("_z") for a in arguments(step.equation) for name in (a, f"{step.role}_{a}")]
         if step.equation is eq.prototype_drift:  # and life events move attachment too
             reads += [*step.writes, *_EVENTS, *_numbers(eq.shaken)]

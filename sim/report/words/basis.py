@@ -15,13 +15,13 @@ from itertools import chain, zip_longest
 from typing import Any, NamedTuple
 
 from sim.engine.wiring import wire
-from sim.people.life import LIFE
-from sim.people.state import DYAD, OF_PEOPLE, PERSON
+from sim.people.life import LIFE, NUMBERS, beginning
+from sim.people.state import ANYTHING, DYAD, OF_PEOPLE, PERSON
 from sim.report.text import plain, spaced
 from sim.scenario.scenario import Arm, Attachment, Scenario
 from sim.theory import equations as eq
 from sim.theory.claims import Claim, claims, claims_of
-from sim.theory.parameters import LEVELS, OF_ATTACHMENT, PARAMETERS, Parameter
+from sim.theory.parameters import LEVELS, OF_ATTACHMENT, OF_ROLE, PARAMETERS, Parameter
 from sim.theory.regions import REGIONS, lesioned
 from sim.theory.steps import Step
 from sim.theory.styles import style_name
@@ -31,7 +31,7 @@ from sim.therapy.exchange import EXCHANGE
 from sim.therapy.policies import POLICIES
 from sim.therapy.session import SESSION
 from sim.therapy.training import PROGRAMMES
-from sim.therapy.verbs import READS, SESSION_RULES, VERBS
+from sim.therapy.verbs import BEFORE, FIRST_MEETING, READS, SESSION_RULES, VERBS
 
 Equation = Callable[..., Any]
 
@@ -192,12 +192,11 @@ def bare(name: str) -> str:
 def takers(parameter: str) -> tuple[Equation, ...]:
     """The equations of sessions and of life that take what plain arithmetic makes of a parameter."""
     found: list[Equation] = []
-    for steps, columns in (
-        *((verb.steps, {**DYAD, **OF_PEOPLE}) for verb in VERBS),
-        *((steps, PERSON) for steps in LIFE.values()),
-    ):
-        carriers = {f"p_{parameter}"}
-        for w in wire(tuple(step for step in steps if isinstance(step, Step)), columns=columns)[0]:
+    together = {**DYAD, **OF_PEOPLE, **dict.fromkeys(BEFORE, ANYTHING)}
+    own = {f"p_own_{name}" for name in OF_ROLE if parameter in (f"client_{name}", f"therapist_{name}")}
+    for steps, columns in (*((verb.steps, together) for verb in (*FIRST_MEETING, *VERBS)), (beginning(), PERSON), (LIFE, PERSON)):
+        carriers = {f"p_{parameter}", *own}
+        for w in wire(tuple(step for step in steps if isinstance(step, Step)), NUMBERS, columns)[0]:
             if carriers & set(w.variables):
                 if w.step.equation.__module__ == eq.__name__:
                     found.append(w.step.equation)
