@@ -242,17 +242,31 @@ def pair(client: Any, therapist: Any) -> np.ndarray:
     return out
 
 
+def _all_alike(value: float, *address: Any) -> Any:
+    """The value for everybody of an address."""
+    shape = np.broadcast_shapes(*(np.shape(part) for part in address))
+    return np.full(shape, value) if shape else value
+
+
 @dataclass(frozen=True)
 class Luck:
-    """Where the random draws of a run begin: seed and replicate."""
+    """Where the random draws of a run begin: seed and replicate.
+
+    ``still``: nothing is drawn; a normal number is 0 and a uniform one 1/2, which are their means (the mean field).
+    """
 
     seed: int
     replicate: int
+    still: bool = False
 
     def normal(self, who: Any, purpose: str, when: Any = 0, exchange: Any = 0) -> Any:
         """:func:`normal` of this run."""
+        if self.still:
+            return _all_alike(0.0, who, when, exchange)
         return normal(self.seed, self.replicate, who, purpose, when, exchange)
 
     def uniform(self, who: Any, purpose: str, when: Any = 0, exchange: Any = 0) -> Any:
         """:func:`uniform` of this run."""
+        if self.still:
+            return _all_alike(0.5, who, when, exchange)
         return uniform(self.seed, self.replicate, who, purpose, when, exchange)

@@ -32,6 +32,8 @@ SPECS: dict[str, dict[str, Any]] = {
     "items, some missing": {"clients_per_arm": 20, "sessions": 4, "record": {"items": True}, "missing_item_prob": 0.1,
                             "missing_form_prob": 0.05},
     "clinic": {"design": "clinic", "clinic": CLINIC, "sessions": 8, "record": {"exchanges": {"clients": [0]}}},
+    "a busy clinic": {"design": "clinic", "sessions": 6,
+                      "clinic": {**CLINIC, "therapists": 24, "arrivals_per_week": 30, "weeks": 9}},
     "clinic with feedback": {"design": "clinic", "sessions": 8, "clinic": {
         **CLINIC, "feedback": True, "matching": "similar", "training": ["empathy_training"]}},
     "clinic that foresees": {"design": "clinic", "clinic": {**CLINIC, "matching": "oracle", "weeks": 8}, "sessions": 5},

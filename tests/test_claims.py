@@ -26,8 +26,8 @@ from sim.evidence.claims.origins import distance, own_rules, rules
 from sim.evidence.claims.quantities import measured, quantities
 from sim.evidence.imaging import correlation
 from sim.evidence.stored import kept
-from sim.people.life import LIFE
-from sim.people.state import DYAD, OF_PEOPLE, PERSON
+from sim.people.life import LIFE, NUMBERS, beginning
+from sim.people.state import ANYTHING, DYAD, OF_PEOPLE, PERSON
 from sim.runs.run import run
 from sim.scenario.scenario import from_spec, load
 from sim.simulation.build import build
@@ -39,7 +39,7 @@ from sim.theory.steps import Step
 from sim.therapy.exchange import EXCHANGE
 from sim.therapy.interventions import clamped_quantities
 from sim.therapy.session import SESSION, begin
-from sim.therapy.verbs import VERBS, Verb
+from sim.therapy.verbs import BEFORE, FIRST_MEETING, VERBS, Verb
 from tools.docs import claims as claims_doc
 
 EVERY = contrasts()
@@ -459,12 +459,12 @@ def _after_a_week(changed: Step | None = None) -> list[np.ndarray]:
 
     for verb in SESSION:
         (Verb(verb.__name__, "", with_change(verb.steps)) if isinstance(verb, Verb) else verb)(world, rows)
-    walk(with_change(LIFE["client"]), Living(world.clients, world.parameters, world.client_code, 1, world.luck))
+    walk(with_change(LIFE), Living("client", world.clients, world.parameters, world.client_code, 1, world.luck))
     return [world.dyads.data, world.clients.data, world.therapists.data, world.ending, *world.ratings.values()]
 
 
 STEPS = [
-    step for steps in (*(verb.steps for verb in VERBS), LIFE["client"])
+    step for steps in (*(verb.steps for verb in VERBS), LIFE)
     for step in steps if isinstance(step, Step) and step.equation.__module__ == eq.__name__
 ]  # fmt: skip
 
@@ -476,19 +476,18 @@ def test_every_step_beside_the_exchange_moves_something(step: Step) -> None:
 
 
 def test_every_parameter_of_a_course_is_named_by_a_step() -> None:
-    """Others belong to drawing people, a first meeting, a service, or a study's instruments."""
+    """Others belong to drawing people, a service, or a study's instruments."""
     named = set(wire(EXCHANGE)[1].parameters)
     for steps, columns in (
-        *((verb.steps, {**DYAD, **OF_PEOPLE}) for verb in VERBS),
-        *((steps, PERSON) for steps in LIFE.values()),
-    ):
+        *((verb.steps, {**DYAD, **OF_PEOPLE, **dict.fromkeys(BEFORE, ANYTHING)}) for verb in (*FIRST_MEETING, *VERBS)),
+        (beginning(), PERSON), (beginning((0.2, 0.2)), PERSON), (LIFE, PERSON),
+    ):  # fmt: skip
         only = tuple(step for step in steps if isinstance(step, Step))
-        named |= {*wire(only, columns=columns)[1].parameters, *(rate for step in only for rate in step.rates)}
+        numbers = wire(only, NUMBERS, columns)[1].parameters
+        named |= {*numbers, *(rate for step in only for rate in step.rates)}
+    named |= {f"{role}_{name.removeprefix('own_')}" for name in named if name.startswith("own_") for role in ROLES}
     left = {name for name, parameter in PARAMETERS.items() if name not in named and parameter.group not in ELSEWHERE}
-    assert left == {
-        "compatibility_sd", "compatibility_shared_share", "complementarity_gain", "trust_start", "trust_start_security_gain",
-        "agreement_start",
-    }  # fmt: skip
+    assert left == set()
 
 
 #: Groups of parameters that steps of a week need not name: a questionnaire's items are drawn by its declaration.

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import inspect
 import os
+import pickle
 import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,20 +19,24 @@ from llvmlite import binding as llvm
 from numba import njit
 
 from sim.compiling import generated_module
-from sim.engine import blocks, fused, native
-from sim.errors import StateError
+from sim.engine import fused, native
+from sim.engine.living import draw
+from sim.errors import StateError, WiringError
 from sim.luck import Luck, person
 from sim.people.life import LIFE
-from sim.people.population import draw
 from sim.scenario.people import Attachment
 from sim.scenario.scenario import from_spec
 from sim.simulation.build import build
+from sim.theory import arithmetic
 from sim.theory import equations as eq
 from sim.theory.parameters import Parameters
+from sim.theory.steps import Draw, Step, step
 from sim.therapy import session as sessions
-from sim.therapy.exchange import EXCHANGE
+from sim.therapy.course import Course, run_course
+from sim.therapy.exchange import EXCHANGE, client
+from sim.therapy.model import Model
 from sim.therapy.session import SESSION, World, begin, exchange, hold
-from sim.therapy.verbs import VERBS
+from sim.therapy.verbs import VERBS, Verb
 from tests import same_bytes
 
 ROOT = Path(__file__).parents[1]
@@ -77,7 +83,12 @@ def held(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
         sessions, "at_once", lambda session: (ways.append("at once"), whole(session))[1] if whole(session) else None
     )
     walked = sessions.Meeting
-    monkeypatch.setattr(sessions, "Meeting", lambda w, rows, verb: (ways.append(verb), walked(w, rows, verb))[1])
+
+    def noted(world: World, rows: np.ndarray, verb: str, *more: Any) -> Any:
+        ways.extend([verb] if verb in {one.__name__ for one in VERBS} else [])
+        return walked(world, rows, verb, *more)
+
+    monkeypatch.setattr(sessions, "Meeting", noted)
     yield ways
 
 
@@ -134,6 +145,108 @@ def test_the_first_who_failed_is_told_whatever_the_block() -> None:
     assert (world.dyads.mean_client_arousal[:200] > 0).all()
 
 
+# ------------------------------------------------------------------------------------------------------ the mean field
+
+
+PAIR = {"client": {"anxiety": 4, "avoidance": 3}, "therapist": {"anxiety": 2.5, "avoidance": 2.5}, "clients_per_arm": 3,
+        "sessions": 12, "exchanges": 12, "parameters": {"dropout_base": -12.0, "good_enough_prob": 0.0}}  # fmt: skip
+
+
+def alliances(seed: int, still: bool, engine: str = "native") -> Course:
+    """Courses of the same three pairs, who are drawn with another seed than what happens to them."""
+    scenario = from_spec({"question": "Without noise?", **PAIR}, "still")
+    world = build(scenario, scenario.arms[0], 0, 5, still=still)
+    world.luck, world.engine = replace(world.luck, seed=seed), engine
+    return run_course(world, 12)
+
+
+def test_the_mean_field_is_the_same_in_both_engines() -> None:
+    plain, other = (alliances(3, True, engine) for engine in ("plain", "native"))
+    for table in ("clients", "sessions", "assessments"):
+        one, two = getattr(plain, table), getattr(other, table)
+        assert {*one} == {*two} and all(np.array_equal(one[name], two[name], equal_nan=True) for name in one), table
+
+
+def test_the_mean_field_draws_nothing_and_lies_within_what_is_drawn() -> None:
+    """Another seed changes nothing; a pair's course still moves, and ends among its noisy courses."""
+    one, other = (alliances(seed, True).sessions for seed in (1, 2))
+    assert all(np.array_equal(one[name], other[name], equal_nan=True) for name in one)
+    level = one["alliance_latent"].reshape(3, 12)
+    assert (np.ptp(level, axis=1) > 0.01).all()
+    noisy = np.array([alliances(seed, False).sessions["alliance_latent"].reshape(3, 12)[:, -1] for seed in range(60)])
+    assert (noisy.std(axis=0) > 0.005).all()
+    assert (np.abs(level[:, -1] - np.median(noisy, axis=0)) < 1.5 * noisy.std(axis=0)).all()
+
+
+# ------------------------------------------------------------------------------------- what a step may be, and where
+
+
+@pytest.mark.parametrize(
+    "odd, said",
+    [
+        (step("client", arithmetic.same, "client_more", "add", value="client_felt"), "sets what it writes"),
+        (step("client", arithmetic.same, "client_trust", "toward", "trust_rate", value="client_felt"), "sets what it writes"),
+        (step("client", eq.faded, "client_more", regulation=Draw("own", "therapist")), "'own' is not"),
+        (step("client", eq.faded, "client_more", regulation=Draw("own", once=True)), "'own' is not"),
+    ],
+)
+def test_a_step_that_an_exchange_cannot_do_is_refused(odd: Step, said: str) -> None:
+    with pytest.raises(WiringError, match=said):
+        Model().insert(odd, after="client.felt")
+
+
+def test_what_a_therapist_is_given_twice_in_a_session_is_refused() -> None:
+    """All clients of a week are met at once, and what they add to a therapist is summed when all have met."""
+    before, after = sessions.STEPS
+    added = next(one for one in after if isinstance(one, Step) and one.writes[0].startswith("therapist."))
+    reads = step("therapist", arithmetic.same, "therapist_repair_skill", value=added.writes[0])
+    for more in (added, replace(added, how="set"), reads):
+        with pytest.raises(WiringError, match=r"all have met|written otherwise"):
+            fused.session_source(before, EXCHANGE, (*after, more))
+
+
+def test_a_verb_of_ones_own_may_be_declared_as_steps() -> None:
+    """It is done in both engines, travels to other processes, and another one has another identity."""
+
+    def verb(rate: str) -> Verb:
+        return Verb(
+            "soothed",
+            "The bond soothes.",
+            (step("client", arithmetic.same, "client.skill", "toward", rate, value="client_bond"),),
+        )
+
+    one, other = (Model().insert(verb(rate), after="heal") for rate in ("agreement_rate", "trust_rate"))
+    assert one.identity != other.identity != "" and pickle.loads(pickle.dumps(one)).identity == one.identity
+    found = []
+    for engine in ("native", "plain"):
+        world = world_of()
+        world.engine = engine
+        hold(world, np.arange(12), one.session)
+        found.append(world.clients.skill.copy())
+    assert np.array_equal(*found) and not np.array_equal(found[0], world_of().clients.skill)
+
+
+def test_an_error_in_an_equation_of_ones_own_is_told() -> None:
+    def strict(client_felt):  # type: ignore[no-untyped-def]
+        if client_felt > -1.0:
+            raise ValueError("too strict")
+        return client_felt
+
+    model = Model().insert(client(strict), after="client.felt")
+    for engine in ("native", "plain"):
+        world = world_of()
+        world.exchange_steps, world.engine = model.exchange, engine
+        sessions.meet(world, np.arange(12))
+        with pytest.raises(ValueError, match="too strict"):
+            exchange(world, np.arange(12))
+
+
+def test_the_shipped_model_is_the_usual_one_after_a_journey() -> None:
+    """A worker is handed a pickled model: it must still be held at once."""
+    model = pickle.loads(pickle.dumps(Model()))
+    assert sessions.at_once(model.session) is not None and model.exchange == EXCHANGE
+
+
 # --------------------------------------------------------------------------------------------- blocks and processors
 
 
@@ -142,10 +255,11 @@ def test_the_size_of_a_block_changes_no_byte() -> None:
     code, p, luck = person("client", np.arange(300)), Parameters(), Luck(4, 0)
     found = set()
     for block in (1, 37, fused.BLOCK):
-        module = generated_module("life_blocks", fused.life_source(LIFE["client"], block))
+        module = generated_module("life_blocks", fused.life_source(LIFE, block))
+        life = native.handed(module.life, module.PARTS)
         people = draw("client", Attachment(), code, p, luck)
         for week in range(1, 4):
-            module.life(people.data, code, np.uint64(week), np.uint64(4), np.uint64(0), p.array(), module.CALLS)
+            life(people.data, code, np.uint64(week), np.uint64(4), np.uint64(0), p.array(role="client"))
         found.add(people.data.tobytes())
     assert len(found) == 1
 
@@ -158,11 +272,11 @@ def test_the_size_of_a_block_changes_no_byte_of_a_session(block: int) -> None:
     for world, size in zip(worlds, (block, fused.BLOCK), strict=True):
         module = generated_module("session_blocks", fused.session_source(before, EXCHANGE, after, size))
         ratings = world.room_for(fused.ratings_of((*before, *after)))
-        module.session(
+        native.handed(module.session, module.PARTS)(
             world.dyads.data, world.clients.data, world.therapists.data, np.arange(300), world.client_of, world.therapist_of,
             world.client_code, world.therapist_code, world.pair_code, world.planned_sessions, np.uint64(1), np.uint64(5),
             np.uint64(0), world.values, world.n_exchanges, world.trace_row, world.trace, ratings, world.ending,
-            np.empty((len(ratings) + len(fused.TABLE), 0)), False, module.CALLS,
+            np.empty((len(ratings) + len(fused.TABLE), 0)), False,
         )  # fmt: skip
     one, other = worlds
     assert one.dyads.data.tobytes() == other.dyads.data.tobytes() and one.clients.data.tobytes() == other.clients.data.tobytes()
@@ -223,7 +337,7 @@ def exchange_module() -> dict[str, Any]:
 
 
 def parts(module: dict[str, Any]) -> list[Any]:
-    return [function for function in module["PARTS"] if function not in blocks.helpers()]
+    return list(module["PARTS"])
 
 
 def test_steps_are_vector_instructions_and_nothing_is_fused(exchange_module: dict[str, Any]) -> None:
@@ -240,7 +354,7 @@ def test_steps_are_vector_instructions_and_nothing_is_fused(exchange_module: dic
 @pytest.mark.deep
 def test_sessions_and_life_are_vector_instructions_too() -> None:
     before, after = sessions.STEPS
-    for text in (fused.session_source(before, EXCHANGE, after), *(fused.life_source(steps) for steps in LIFE.values())):
+    for text in (fused.session_source(before, EXCHANGE, after), fused.life_source(LIFE)):
         for function in parts(built(text)):
             assert re.search(r"\bv?mulpd\b|\bfmul\s+v", assembly(function)), function
             assert not FUSED.search(assembly(function))

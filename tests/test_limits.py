@@ -439,7 +439,7 @@ def test_distress_follows_a_change_of_attachment_and_the_reverse() -> None:
     clients = world.clients
     before, defences = clients.distress_set_point.copy(), clients.immature.copy()
     clients["anxiety"] = np.maximum(clients.anxiety - 0.1, 0.0)
-    walk(FOLLOWING, Living(clients, world.parameters, world.client_code, world.week, world.luck))
+    walk(FOLLOWING, Living("client", clients, world.parameters, world.client_code, world.week, world.luck))
     moved = clients.anxiety > 0
     assert (clients.distress_set_point[moved] < before[moved]).all() and (clients.immature[moved] < defences[moved]).all()
     # Anchors are drawn to fit the feeding by distress at intake; so what is seen is the fall when distress falls.

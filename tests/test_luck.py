@@ -8,8 +8,9 @@ p-value under 1e-9.
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Callable
-from unittest import mock
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,14 +18,13 @@ from scipy import stats
 
 import sim
 from sim import luck
-from sim.compiling import generated_module
-from sim.engine import native, wiring
-from sim.luck import normal, person, purpose_code, uniform
+from sim.engine import wiring
+from sim.luck import Luck, normal, person, purpose_code, uniform
 from sim.simulation import build as design
 from sim.theory import equations as eq
 from sim.theory.steps import Step
 from sim.therapy.exchange import EXCHANGE
-from sim.therapy.session import World, begin, meet
+from sim.therapy.session import World, begin, exchange, meet
 
 SIGMAS, RARE = 7.0, 1e-9
 
@@ -347,35 +347,28 @@ def _world() -> World:
     return design.build(scenario, scenario.arms[0], 0, 6)
 
 
-def _after_one_session(steps: tuple[Step, ...] = EXCHANGE, **changed: np.uint64) -> tuple[np.ndarray, np.ndarray]:
-    """State of three dyads after one session of these steps, block by block in plain Python, and the normals that were drawn.
+class Noting(Luck):
+    """Luck that keeps what was drawn, by purpose; ``other``: a purpose in whose place another one is drawn."""
 
-    ``changed`` gives draws another purpose.
-    """
+    def __init__(self, seed: int, replicate: int, other: str = "") -> None:
+        super().__init__(seed, replicate)
+        self.__dict__.update(drawn=defaultdict(list), other=other)
+
+    def normal(self, who: Any, purpose: str, when: Any = 0, exchange: Any = 0) -> Any:
+        numbers = super().normal(who, "something else" if purpose == self.other else purpose, when, exchange)
+        self.drawn[purpose].append(numbers)
+        return numbers
+
+
+def _after_one_session(steps: tuple[Step, ...] = EXCHANGE, other: str = "") -> tuple[np.ndarray, dict[str, list[np.ndarray]]]:
+    """State of three dyads after the exchanges of one session, step by step in plain Python, and the normals that were drawn."""
     world = _world()
     begin(world)
     meet(world, np.arange(3))
-    module, drawn = generated_module("exchange", native.source(steps)), []
-
-    def noted(out: np.ndarray, streams: np.ndarray, step: np.uint64, again: np.ndarray) -> None:
-        luck.normals_into(out, streams, step, again)
-        drawn.append(out[:3].copy())
-
-    with np.errstate(over="ignore"), mock.patch.multiple(module, normals_into=noted, **changed):
-        module.sessions.py_func(
-            world.dyads.data,
-            np.arange(3),
-            world.client_code,
-            world.pair_code,
-            np.uint64(1),
-            np.uint64(6),
-            np.uint64(0),
-            world.record.view(np.recarray),
-            4,
-            world.trace_row,
-            world.trace,
-        )
-    return world.dyads.data, np.array(drawn)
+    world.engine, world.exchange_steps, world.week = "plain", steps, 1
+    world.luck = Noting(6, 0, other)
+    exchange(world, np.arange(3))
+    return world.dyads.data, world.luck.drawn
 
 
 def test_a_new_draw_changes_no_other() -> None:
@@ -388,8 +381,9 @@ def test_a_new_draw_changes_no_other() -> None:
 def test_another_purpose_changes_only_its_own_draws() -> None:
     names = [name for name in wiring.draws(EXCHANGE) if name.endswith("_luck")]
     usual, drawn = _after_one_session()
-    for k, name in enumerate(names):
-        state, other = _after_one_session(**{f"PURPOSE_{name}": purpose_code("something else")})
-        same = np.equal(*(each.reshape(-1, len(names), 3).transpose(0, 2, 1) for each in (drawn, other))).reshape(-1, len(names))
-        assert same[:, [i for i in range(len(names)) if i != k]].all() and not same[:, k].any()
+    assert set(drawn) == set(names) and len(drawn[names[0]]) == _world().n_exchanges
+    for name in names:
+        state, others = _after_one_session(other=name)
+        same = {purpose for purpose in names if np.array_equal(drawn[purpose], others[purpose])}
+        assert same == set(names) - {name}
         assert not np.array_equal(usual, state)

@@ -163,9 +163,9 @@ WANTED = {
 def test_compiled_draw_of_people_equals_plain_python(wanted: str) -> None:
     for role in ROLES:
         where = (role, WANTED[wanted], person(role, np.arange(12)), Parameters(), Luck(3, 1))
-        fast = population.draw(*where)
+        fast = population.candidates(*where)
         with mock.patch.object(population, "compiled", plainly), np.errstate(over="ignore"):
-            plain = population.draw(*where)
+            plain = population.candidates(*where)
         assert np.array_equal(fast.data, plain.data)
 
 

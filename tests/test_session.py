@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from sim import luck as addressed
-from sim.engine.living import live_a_week
+from sim.engine.living import draw, live_a_week
 from sim.engine.native import kernel
 from sim.engine.plain import walk
 from sim.engine.wiring import wire
@@ -21,7 +21,6 @@ from sim.measurement import instruments as ask
 from sim.measurement.asked import Ask, filled_in
 from sim.measurement.responses import Respondents
 from sim.people.apply import applied
-from sim.people.population import draw
 from sim.people.state import DYAD, MEANS, PERSON, Columns
 from sim.runs.run import run
 from sim.scenario.scenario import Attachment, from_spec

@@ -96,6 +96,26 @@ def answer(f, response, score, streams, noise, again, items, low, high, item_sd,
         f[into + j] = times * (f[into + j] / items)
 
 
+def no_normals(f, slot, streams, at, step, again, size):  # type: ignore[no-untyped-def]
+    """The mean of normal numbers in place of ``draw_normals``."""
+    f[slot * size : (slot + 1) * size] = 0.0
+
+
+def no_uniforms(f, slot, streams, at, step, again, size):  # type: ignore[no-untyped-def]
+    """The mean of uniform numbers in place of ``draw_uniforms``."""
+    f[slot * size : (slot + 1) * size] = 0.5
+
+
+def answer_alike(f, response, score, streams, noise, again, items, low, high, item_sd, times, size):  # type: ignore[no-untyped-def]
+    """In place of ``answer``: every item is answered with the scale point next to the true response."""
+    for j in range(size):
+        x = minimum(maximum(np.floor(f[response * size + j] + 0.5), low), high)
+        total = 0.0
+        for _ in range(items):
+            total += x
+        f[score * size + j] = times * (total / items)
+
+
 MOST = 1.7976931348623157e308  # the largest number there is
 _F, _W, _N = types.float64[::1], types.uint64[::1], types.int64[::1]
 #: Types of what generated functions take, by the name of the argument.
@@ -148,13 +168,21 @@ def call(typing, address, given):  # type: ignore[no-untyped-def]
 def addresses(functions: Iterable[Any]) -> np.ndarray:
     """Where these functions, each made for one signature, lie in memory of this process."""
     made = [next(iter(function.overloads.values())) for function in functions]
-    return np.array([one.library.get_pointer_to_function(one.fndesc.llvm_func_name) for one in made], np.int64)
+    found = np.array([one.library.get_pointer_to_function(one.fndesc.llvm_func_name) for one in made], np.int64)
+    assert found.all(), "a compiled function that is nowhere"
+    return found
 
 
 @lru_cache(maxsize=1)
 def helpers() -> tuple[Callable[..., Any], ...]:
     """What generated functions call through its address: normal numbers, uniform numbers, answers to items."""
     return tuple(compiled(f, of) for f, of in ((draw_normals, _DRAWING), (draw_uniforms, _DRAWING), (answer, _ANSWERING)))
+
+
+@lru_cache(maxsize=1)
+def still_helpers() -> tuple[Callable[..., Any], ...]:
+    """The same where nothing is drawn."""
+    return tuple(compiled(f, of) for f, of in ((no_normals, _DRAWING), (no_uniforms, _DRAWING), (answer_alike, _ANSWERING)))
 
 
 @register_jitable

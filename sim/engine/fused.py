@@ -16,6 +16,7 @@ from sim.compiling import generated_module
 from sim.engine.blocks import MOST
 from sim.engine.native import ALWAYS, BLOCK, GIVE_UP, HERE, ROOM, WHO, Text, exchanges, handed, loop
 from sim.engine.wiring import Wired, wire
+from sim.errors import WiringError
 from sim.measurement.asked import Ask
 from sim.people.life import LIFE, NUMBERS
 from sim.people.state import ANYTHING, DYAD, LATENT, OF_PEOPLE, PERSON, REGION_COLUMNS, Column
@@ -38,8 +39,13 @@ def _added(name: str) -> str:
 
 
 def _written(text: Text, w: Wired, place: int, value: str, columns: Mapping[str, Column]) -> str:
-    """The line that writes one of a step's values."""
+    """The line that writes one of a step's values.
+
+    Raises ``WiringError`` where a therapist, who may meet others too, is given more than one sum that is added when all have met.
+    """
     name, rated, there = w.step.writes[place], bool(w.step.rates and w.step.rates[place]), text.slots.at(w.step.writes[place])
+    if name.startswith("therapist.") and (w.step.how not in (ADD, SUBTRACT) or _added(name) in text.slots):
+        raise WiringError(f"step {w.step.name}: in a session {name} can be added to once, and not be written otherwise")
     if name not in columns or w.step.how == SET:
         new = value
     elif w.step.how == TOWARD:
@@ -63,6 +69,8 @@ def _stream(text: Text, draw: Draw) -> list[str]:
 
 def _step(text: Text, w: Wired, columns: Mapping[str, Column], draws: Mapping[str, Draw]) -> list[str]:
     """The loop of one step, and what it draws."""
+    if late := [v for v in w.variables if _added(v) in text.slots]:
+        raise WiringError(f"step {w.step.name}: {late[0]} is known again when all have met")
     lines = [f"    # {w.step.name}", *text.taken(w)]
     lines += [f"    rate_{place} = {text.parameter(rate)}" for place, rate in enumerate(w.step.rates) if rate]
     for name in dict.fromkeys(v for v in w.variables if v in draws):
@@ -194,6 +202,7 @@ def life_source(steps: tuple[Step, ...], block: int = BLOCK) -> str:
     """The text of a module whose ``life`` does a week of life for people (columns of ``PERSON``), as many as there are codes."""
     text = Text((*_PARAMETERS, *(name for name in NUMBERS if name not in PARAMETERS)), block=block)
     wired, wiring = wire(steps, NUMBERS, PERSON)
+    assert not any(draw.once for draw in wiring.draws.values()), "a week of life draws anew"
     text.wired, slots, index = wired, text.slots, {name: i for i, name in enumerate(PERSON)}
     for name in (*wiring.read, *wiring.written, *wiring.draws):
         slots[name]
@@ -221,14 +230,14 @@ def session_kernel(
 ) -> Callable[..., Any]:
     """The compiled function ``session`` for these steps; the first use compiles (seconds) or loads from disk."""
     module = generated_module("session", session_source(before, exchange, after))
-    return handed(module.session, module.CALLS)
+    return handed(module.session, module.PARTS)
 
 
 @lru_cache(maxsize=1)
 def life_kernel() -> Callable[..., Any]:
     """The compiled function ``life``, for clients and therapists."""
     module = generated_module("life", life_source(LIFE))
-    return handed(module.life, module.CALLS)
+    return handed(module.life, module.PARTS)
 
 
 def ratings_of(steps: Iterable[Step | Ask]) -> tuple[str, ...]:

@@ -68,7 +68,7 @@ def live_a_week(role: str, people: Columns, code: np.ndarray, week: int, paramet
         walk(LIFE, Living(role, people.first(code.size), parameters, code, week, luck))
         return
     values = parameters.array(role=role) if values is None else values
-    life_kernel()(people.data, code, np.uint64(week), np.uint64(luck.seed), np.uint64(luck.replicate), values)
+    life_kernel()(people.data, code, np.uint64(week), np.uint64(luck.seed), np.uint64(luck.replicate), values, still=luck.still)
 
 
 def draw(role: str, wanted: Attachment, code: np.ndarray, parameters: Parameters, luck: Luck) -> Columns:

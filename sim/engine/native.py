@@ -14,13 +14,12 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
-import numpy as np
 from numba import float64, njit
 from numba.core.errors import NumbaError
 
 from sim import luck
 from sim.compiling import compiled, generated_module
-from sim.engine.blocks import MOST, REACHING
+from sim.engine.blocks import MOST, REACHING, addresses, helpers, still_helpers
 from sim.engine.wiring import Wired, bounds, shipped, trace_columns, wire
 from sim.errors import WiringError
 from sim.luck import purpose_code
@@ -30,6 +29,8 @@ from sim.theory.parameters import PARAMETERS
 from sim.theory.regions import intact
 from sim.theory.steps import Draw, Step
 
+#: What every generated module may call, by address.
+HELPERS = ("normals", "uniforms", "answer")
 #: Dyads computed together: so many that a loop over them pays, so few that their numbers stay in the processor's first cache.
 BLOCK = 128
 #: Steps in one compiled function: a longer one compiles more slowly, and shorter ones are more to compile.
@@ -82,7 +83,7 @@ class Text:
     draws: dict[str, Draw] = field(default_factory=dict)
     constants: list[str] = field(default_factory=list)
     functions: list[str] = field(default_factory=list)
-    parts: list[str] = field(default_factory=lambda: ["normals", "uniforms", "answer"])  # functions that are called by address
+    parts: list[str] = field(default_factory=list)  # functions that are called by address, behind the helpers
 
     def taken(self, w: Wired) -> list[str]:
         """Lines that take a step's parameters out of the array."""
@@ -108,26 +109,26 @@ class Text:
         return f"cache={self.cached}, nogil=True, error_model='numpy'"
 
     def whole(self, name: str, arguments: tuple[str, ...], lines: Sequence[str], gives: str = "FAULT") -> str:
-        """The text, with the function ``name`` that is called from outside; ``CALLS`` are the addresses of what it calls."""
+        """The text, with the function ``name`` that is called from outside; ``PARTS`` are the functions that it calls."""
         ours = dict.fromkeys(
             f"from {w.step.equation.__module__} import {w.step.equation.__name__} as {w.function}"
             for w in self.wired if shipped(w.step.equation)
         )  # fmt: skip
-        functions, taken = ", ".join(self.parts), (*arguments, "calls")
+        functions, taken = "".join(f"{part}, " for part in self.parts), (*arguments, "calls")
         return "\n".join([
             '"""Generated from tuples of steps; do not edit."""', "import numpy as np", "from numba import njit, types",
             "from sim.elementary import maximum, minimum", "from sim.luck import absorbed, occasion",
-            "from sim.engine.blocks import FAULT, NOTHING, addresses, averages, call, gather, helpers, note, outside, reach",
+            "from sim.engine.blocks import FAULT, NOTHING, averages, call, gather, note, outside, reach",
             "from sim.engine.blocks import scatter, seen, signature, tracking",
             "from sim.theory.equations import alliance", *ours,
             f"B = {self.block}", f"N_SLOTS = {len(self.slots)}", "NONE, ALL, FIRST = np.uint64(0), np.uint64(B), np.uint64(0)",
             *(f"_{k} = np.uint64({k} * B)" for k in range(max(len(self.slots), len(self.draws), 6))),
             *(f"PURPOSE_{name} = np.uint64({int(purpose_code(draw.purpose))})" for name, draw in self.draws.items()),
-            *(f"{part.upper()} = {place}" for place, part in enumerate(self.parts)),
+            *(f"{part.upper()} = {place}" for place, part in enumerate((*HELPERS, *self.parts))),
             *self.constants, *self.functions, "", "",
             f"@njit(signature({taken!r}, {gives}), {self._how})",
             f"def {name}({', '.join(taken)}):", *lines, "", "",
-            "normals, uniforms, answer = helpers()", f"PARTS = ({functions})", "CALLS = addresses(PARTS)", "",
+            f"PARTS = ({functions})", "",
         ])  # fmt: skip
 
     def moved(
@@ -338,16 +339,22 @@ def kernel(steps: tuple[Step, ...], parameters: tuple[str, ...] = tuple(PARAMETE
     if theirs:
         with _ONE_AT_A_TIME:
             known = _compiled_here(text, theirs)
-            return handed(known["sessions"], known["CALLS"])
+            return handed(known["sessions"], known["PARTS"])
     module = generated_module("intervened" if intervened else "exchange", text)
-    return handed(module.sessions, module.CALLS)
+    return handed(module.sessions, module.PARTS)
 
 
-def handed(function: Callable[..., Any], calls: np.ndarray) -> Callable[..., Any]:
-    """A generated function that is handed the addresses of what it calls; ``compiled`` is the function itself."""
+def handed(function: Callable[..., Any], parts: tuple[Any, ...]) -> Callable[..., Any]:
+    """A generated function that is handed the addresses of what it calls; ``compiled`` is the function itself.
 
-    def run(*given: Any) -> Any:
-        return function(*given, calls)
+    It takes one thing more: ``still``, whether every random number stands at its mean instead of being drawn.
+    """
+    calls = [addresses((*helpers(), *parts))]
+
+    def run(*given: Any, still: bool = False) -> Any:
+        if still and len(calls) == 1:
+            calls.append(addresses((*still_helpers(), *parts)))
+        return function(*given, calls[still])
 
     run.compiled = function  # type: ignore[attr-defined]
     return run

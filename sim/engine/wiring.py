@@ -14,7 +14,7 @@ from sim.people.apply import arguments
 from sim.people.state import DYAD, OF_PEOPLE, Column
 from sim.theory.parameters import PARAMETERS
 from sim.theory.regions import REGIONS, ROLES
-from sim.theory.steps import Draw, Step
+from sim.theory.steps import SET, Draw, Step
 
 _CONTEXT = ("exchange", "planned_sessions")  # known without being a column
 
@@ -164,9 +164,15 @@ def _alias(step: Step, earlier: list[Wired]) -> str:
     return alias
 
 
-def each_once(steps: tuple[Step, ...]) -> None:
-    """Raise ``WiringError`` where two steps of an exchange have one name."""
+def check_exchange(steps: tuple[Step, ...]) -> None:
+    """Raise ``WiringError`` where a step cannot be one of an exchange, or two have one name."""
     for n, step in enumerate(steps):
+        if step.how != SET or step.rates:
+            raise WiringError(f"step {step.name}: within an exchange a step sets what it writes; to add or move is for verbs")
+        odd = next((d for _, d in step.given if isinstance(d, Draw) and (d.once or d.whose not in ("client", "pair"))), None)
+        if odd is not None:
+            raise WiringError(f"step {step.name}: within an exchange random numbers are of the client or the pair and drawn each "
+                              f"time, which '{odd.purpose}' is not")  # fmt: skip
         if any(step.name == other.name for other in steps[:n]):
             raise WiringError(f"step {step.name} stands twice in the exchange; each step of a person needs a name of its own")
 
@@ -176,7 +182,7 @@ def anatomy(
     steps: tuple[Step, ...], parameters: tuple[str, ...] = tuple(PARAMETERS), columns: tuple[Column, ...] = tuple(DYAD.values())
 ) -> Anatomy:
     """Where an experiment can reach into these steps."""
-    each_once(steps)
+    check_exchange(steps)
     wired, wiring = wire(steps, parameters, {c.name: c for c in columns})
     return Anatomy(
         loaded=tuple(wiring.read),

@@ -155,7 +155,7 @@ def _arguments(instrument: Instrument, response: np.ndarray, whom: Respondents, 
         instrument.items,
         float(instrument.low),
         float(instrument.high),
-        whom.parameters[instrument.item_sd],
+        0.0 if whom.luck.still else whom.parameters[instrument.item_sd],
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from sim import luck
@@ -52,12 +54,16 @@ def therapist_numbers(scenario: Scenario, arm: Arm, clients: np.ndarray) -> np.n
 
 
 def build(
-    scenario: Scenario, arm: Arm, replicate: int, seed: int, clients: np.ndarray | None = None, model: Model = SHIPPED
-) -> World:
+    scenario: Scenario, arm: Arm, replicate: int, seed: int, clients: np.ndarray | None = None, model: Model = SHIPPED, *,
+    still: bool = False,
+) -> World:  # fmt: skip
     """The world of one arm and replicate, for all its clients or some of them (``clients``: their numbers).
 
     Every dyad has its own copy of the therapist, so dyads are independent and may be simulated in any chunks. Where
     something is held at its course in the baseline, that world comes with it.
+
+    ``still``: the mean field. People are drawn as ever; from then on every random number stands at its mean instead of being
+    drawn, so that what they do to each other is seen without noise.
     """
     who = client_numbers(scenario, arm) if clients is None else np.asarray(clients, np.int64)
     therapists = therapist_numbers(scenario, arm, who)
@@ -70,6 +76,9 @@ def build(
         world.baseline.occasions = None
         world.baseline.intervention = world.intervention.recorder()
         world.baseline.trace_row = np.full(len(world.dyads), -1)
+    for one in (world, world.baseline):
+        if one is not None:
+            one.luck = replace(one.luck, still=still)
     return world
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from sim.engine.blocks import MOST, tracking
 from sim.engine.plain import walk
 from sim.engine.wiring import Anatomy, anatomy, bounds, trace_columns
+from sim.errors import WiringError
 from sim.measurement.asked import Ask, filled_in
 from sim.measurement.responses import Occasion, Respondents
 from sim.people.state import ANYTHING, Column, Columns
@@ -57,7 +58,13 @@ class Meeting:
 
     def write(self, name: str, values: Any) -> None:
         """Set a quantity of the two, a rating of this week, or how the course goes on."""
-        if name == "ending":
+        if "." in name and not name.startswith("rating."):
+            table, column, who = self._people(name)
+            if table is self.world.therapists:
+                raise WiringError(f"{self.verb}: {name} can only be added to, since a therapist meets others too")
+            table[column][who] = values
+            self._keep(table, column)
+        elif name == "ending":
             self.world.ending[self.rows] = values
         elif name.startswith("rating."):
             self.world.rate(name.removeprefix("rating."), self.rows, values)
@@ -74,6 +81,10 @@ class Meeting:
             return
         table, column, who = self._people(name)
         np.add.at(table[column], who, values)
+        self._keep(table, column)
+
+    @staticmethod
+    def _keep(table: Columns, column: str) -> None:
         if table.declared[column].kept:
             table.keep_within(column, table[column])
 

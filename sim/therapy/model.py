@@ -16,12 +16,14 @@ from typing import Any
 
 from sim.engine.wiring import anatomy, trace_columns
 from sim.errors import ParameterError, WiringError
+from sim.measurement.asked import Ask
 from sim.naming import nearest
 from sim.people.state import DYAD, Column
 from sim.theory.parameters import PARAMETERS, Parameter, checked
 from sim.theory.steps import Step
 from sim.therapy.exchange import EXCHANGE
 from sim.therapy.session import SESSION, Verb
+from sim.therapy.verbs import Verb as DeclaredVerb
 
 
 def _name(part: Step | Verb) -> str:
@@ -165,15 +167,24 @@ class Model:
             return ""
         h = hashlib.blake2b(digest_size=8)
         for step in self.exchange:
-            h.update(f"{step.name} {step.writes} {what_it_does(step.equation)}\0".encode())
+            h.update(f"{_told(step)}\0".encode())
         for verb in self.session:
             h.update(f"{_name(verb)} {what_it_does(verb)}\0".encode())
         h.update(repr((self.parameters, self.columns, sorted(self.changes.items()))).encode())
         return h.hexdigest()
 
 
+def _told(step: Step | Ask) -> str:
+    """All that a step says, as text."""
+    if isinstance(step, Ask):
+        return f"{step.name} {step.instruments} {step.scales} {step.plus} {step.times} {step.purposes} {step.total}"
+    return f"{step.name} {step.writes} {step.how} {step.rates} {step.given} {what_it_does(step.equation)}"
+
+
 def what_it_does(function: Callable[..., Any]) -> str:
-    """A function's code as text, the same in every process; numbers that it was made with are part of it."""
+    """A function's code as text, the same in every process; numbers that it was made with, and steps, are part of it."""
+    if isinstance(function, DeclaredVerb):
+        return " ".join(map(_told, function.steps))
     plain = getattr(function, "py_func", function)
     code = getattr(plain, "__code__", None)
     if code is None:

@@ -203,6 +203,7 @@ def _in_machine_code(world: World, rows: np.ndarray) -> tuple[int, int]:
     found: tuple[int, int] = run(
         world.dyads.data, rows, world.client_code[world.client_of], world.pair_code, *when, world.values, world.n_exchanges,
         world.trace_row, world.trace, *(() if intervention is None else intervention.arguments()),
+        still=world.luck.still,
     )  # fmt: skip
     return found
 
@@ -281,6 +282,7 @@ def hold(
     row, column = function(
         world.dyads.data, world.clients.data, world.therapists.data, rows, *who, *when, world.values, world.n_exchanges,
         world.trace_row, world.trace, ratings, world.ending, table[2:], lean and everything,
+        still=world.luck.still,
     )  # fmt: skip
     if row >= 0 and column < 0:
         raise no_number(world, names[-1 - column])
