@@ -12,7 +12,9 @@ from sim.measures.outcomes import Block as Block
 from sim.measures.outcomes import add_outcome as add_outcome
 from sim.people.state import Column as Column
 from sim.theory.parameters import Parameter as Parameter
+from sim.theory.steps import Draw as Draw
 from sim.theory.steps import Step as Step
+from sim.theory.steps import step as step
 from sim.therapy.clinic.matching import MATCHING as MATCHING
 from sim.therapy.clinic.matching import Seen as Seen
 from sim.therapy.clinic.matching import by_score as by_score
@@ -22,6 +24,7 @@ from sim.therapy.policies import POLICIES as POLICIES
 from sim.therapy.policies import Policy as Policy
 from sim.therapy.training import PROGRAMMES as PROGRAMMES
 from sim.therapy.training import Programme as Programme
+from sim.therapy.verbs import Verb as Verb
 
 __all__ = [name for name in dir() if not name.startswith("_")]
 

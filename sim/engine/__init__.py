@@ -1,1 +1,1 @@
-"""How equations become a running week: wiring by name, and the two engines that walk tuples of steps."""
+"""How equations become a running week: wiring by name, and two engines that walk tuples of steps."""

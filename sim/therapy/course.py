@@ -20,7 +20,7 @@ from sim.theory.regions import ROLES
 from sim.theory.styles import ecr_score
 from sim.therapy.endings import CENSORED, DROPOUT, IN_THERAPY, UNTREATED
 from sim.therapy.interventions import without
-from sim.therapy.session import SESSION, Verb, World, begin, hold, traced_quantities
+from sim.therapy.session import SCORES, SESSION, Verb, World, begin, hold, traced_quantities
 from sim.therapy.weeks import Weeks, life_goes_on
 
 WEEKS_PER_MONTH = 4  # a "month" of the tables is four weeks
@@ -185,7 +185,7 @@ _MADE = (
 
 def session_rows(world: World, rows: np.ndarray, table: np.ndarray | None = None) -> Rows:
     """This week's rows of the session table; ``table``: what ``session.hold`` kept of it."""
-    d, rated = world.dyads, tuple(world.ratings)
+    d, rated = world.dyads, tuple(world.ratings) if table is None else SCORES
     own = tuple(name for name in d.declared if name not in DYAD) if len(d.declared) > len(DYAD) else ()  # of added mechanisms
     shown = (*LATENT, *REGION_COLUMNS, "distress_latent", *_MADE, *own)
     if taken := {"row", "week", *LATENT, *REGION_COLUMNS} & {*rated, *own} or {*rated} & {*own}:

@@ -248,6 +248,8 @@ def at_once(session: tuple[Verb, ...]) -> tuple[Callable[..., Any], tuple[str, .
     return session_kernel(before, EXCHANGE, after), ratings_of((*before, *after))
 
 
+#: Scores of its questionnaires, in the order in which ``hold`` leaves them.
+SCORES = tuple(name.removeprefix("rating.") for name in RATINGS)
 #: The steps of a session before its exchanges, and after them.
 STEPS: tuple[tuple[Step | Ask, ...], tuple[Step | Ask, ...]] = tuple(  # type: ignore[assignment]
     tuple(step for verb in some for step in getattr(verb, "steps", ()))

@@ -31,7 +31,6 @@ import numpy as np
 
 from sim.compiling import generated_module
 from sim.engine import native
-from sim.engine.living import live_a_week
 from sim.scenario.scenario import from_spec
 from sim.simulation import build as design
 from sim.therapy.endings import IN_THERAPY
@@ -92,11 +91,7 @@ def core_weeks(dyads: int, weeks: int) -> tuple[float, int, float]:
                 verb(world, rows)
                 if verb.__name__ == "exchange":
                     inside += time.thread_time() - start
-            for role, people, code in (
-                ("client", world.clients, world.client_code),
-                ("therapist", world.therapists, world.therapist_code),
-            ):
-                live_a_week(role, people, code, week, world.parameters, world.luck)
+            world.live()
 
     return seconds(live), held, inside
 
@@ -171,9 +166,15 @@ def bare_source(counts: Counts) -> str:
 def unchecked_source() -> str:
     """The generated module without the calls that check the range of the state."""
     text, n = re.subn(r"= outside\(.*\)", "= -1, -1", native.source(EXCHANGE))
-    if n != 2:
+    if n != 3:  # of what comes in, what goes out, and the session means
         raise SystemExit("found no range checks in the generated module: bring unchecked_source up to date")
     return text
+
+
+def sessions_of(name: str, text: str) -> Callable[..., Any]:
+    """The compiled function of a generated module."""
+    module = generated_module(name, text)
+    return native.handed(module.sessions, module.PARTS)
 
 
 class Kernels:
@@ -185,8 +186,8 @@ class Kernels:
         self.rows = np.arange(dyads)
         meet(world, self.rows)
         self.world, self.start = world, world.dyads.data.copy()
-        self.checked = generated_module("exchange", native.source(EXCHANGE)).sessions
-        self.unchecked = generated_module("exchange_unchecked", unchecked_source()).sessions
+        self.checked = sessions_of("exchange", native.source(EXCHANGE))
+        self.unchecked = sessions_of("exchange_unchecked", unchecked_source())
         self.bare = generated_module("bare_loop", bare_source(counts)).bare
         self.out = np.empty(dyads)
 
@@ -203,7 +204,7 @@ class Kernels:
                 np.uint64(1),
                 np.uint64(SEED),
                 np.uint64(0),
-                w.record,
+                w.values,
                 EXCHANGES,
                 w.trace_row,
                 w.trace,
