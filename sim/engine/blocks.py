@@ -29,13 +29,15 @@ def seen(natural, given):  # type: ignore[no-untyped-def]
 
 
 @register_jitable
-def reach(f, slot_of, write, base_row, exchange, forced_row, slot, shift, base, recording, forced, low, high, size):  # type: ignore[no-untyped-def]
+def reach(  # type: ignore[no-untyped-def]
+    f, slot_of, write, base_row, exchange, forced_row, slot, shift, base, recording, forced, low, high, n, size
+):
     """Let an experiment reach a quantity of the block that was just written: hold it at its course in the baseline, or force it.
 
     ``write`` says which of the exchange's writes it is; ``base_row``, ``forced_row``: where each dyad's numbers stand there.
     """
     place = slot[write]
-    for j in range(size):
+    for j in range(n):
         natural = f[slot_of * size + j]
         if place >= 0:
             if recording:
@@ -55,16 +57,17 @@ def note(trace, trace_row, exchange, f, slots, n, size):  # type: ignore[no-unty
 
 
 @register_jitable
-def outside(f, slots, lows, highs, n, size):  # type: ignore[no-untyped-def]
-    """First dyad of the block, and which of ``slots``, whose value is NaN or out of its range; -1 where all is well."""
+def outside(f, slots, lows, highs, nb, n, size):  # type: ignore[no-untyped-def]
+    """First of the ``nb`` dyads of the block, and which of ``slots``, whose value is NaN or out of its range; -1 where all is
+    well. ``n``: ``nb`` filled up to whole vectors."""
     wrong = 0
     for k in range(slots.size):
         first, low, high = np.uint64(slots[k] * size), lows[k], highs[k]
-        for j in range(size):
+        for j in range(n):
             x = f[first + np.uint64(j)]
             wrong += 0 if (x >= low) & (x <= high) else 1
     if wrong:
-        for j in range(n):
+        for j in range(nb):
             for k in range(slots.size):
                 x = f[slots[k] * size + j]
                 if not (x >= lows[k] and x <= highs[k]):
@@ -72,43 +75,43 @@ def outside(f, slots, lows, highs, n, size):  # type: ignore[no-untyped-def]
     return -1, -1
 
 
-def draw_normals(f, slot, streams, at, step, again, size):  # type: ignore[no-untyped-def]
+def draw_normals(f, slot, streams, at, step, again, n, size):  # type: ignore[no-untyped-def]
     """Standard normal numbers of the block into a slot: at a step of the streams that stand behind the first ``at``."""
-    normals_into(f[slot * size : (slot + 1) * size], streams[at : at + size], step, again)
+    normals_into(f[slot * size : slot * size + n], streams[at : at + n], step, again)
 
 
-def draw_uniforms(f, slot, streams, at, step, again, size):  # type: ignore[no-untyped-def]
+def draw_uniforms(f, slot, streams, at, step, again, n, size):  # type: ignore[no-untyped-def]
     """The same of uniform numbers."""
-    uniforms_into(f[slot * size : (slot + 1) * size], streams[at : at + size], step)
+    uniforms_into(f[slot * size : slot * size + n], streams[at : at + n], step)
 
 
-def answer(f, response, score, streams, noise, again, items, low, high, item_sd, times, size):  # type: ignore[no-untyped-def]
+def answer(f, response, score, streams, noise, again, items, low, high, item_sd, times, n, size):  # type: ignore[no-untyped-def]
     """Mean response of the block over a questionnaire's items, whose true response stands in the slot ``response``."""
     first, into = np.uint64(response * size), np.uint64(score * size)
-    for j in range(np.uint64(0), np.uint64(size)):
+    for j in range(np.uint64(0), np.uint64(n)):
         f[into + j] = 0.0
     for item in range(items):
-        normals_into(noise, streams, np.uint64(item), again)
-        for j in range(np.uint64(0), np.uint64(size)):
+        normals_into(noise[:n], streams[:n], np.uint64(item), again)
+        for j in range(np.uint64(0), np.uint64(n)):
             x = np.floor(f[first + j] + item_sd * noise[j] + 0.5)
             f[into + j] += minimum(maximum(x, low), high)
-    for j in range(np.uint64(0), np.uint64(size)):
+    for j in range(np.uint64(0), np.uint64(n)):
         f[into + j] = times * (f[into + j] / items)
 
 
-def no_normals(f, slot, streams, at, step, again, size):  # type: ignore[no-untyped-def]
+def no_normals(f, slot, streams, at, step, again, n, size):  # type: ignore[no-untyped-def]
     """The mean of normal numbers in place of ``draw_normals``."""
     f[slot * size : (slot + 1) * size] = 0.0
 
 
-def no_uniforms(f, slot, streams, at, step, again, size):  # type: ignore[no-untyped-def]
+def no_uniforms(f, slot, streams, at, step, again, n, size):  # type: ignore[no-untyped-def]
     """The mean of uniform numbers in place of ``draw_uniforms``."""
     f[slot * size : (slot + 1) * size] = 0.5
 
 
-def answer_alike(f, response, score, streams, noise, again, items, low, high, item_sd, times, size):  # type: ignore[no-untyped-def]
+def answer_alike(f, response, score, streams, noise, again, items, low, high, item_sd, times, n, size):  # type: ignore[no-untyped-def]
     """In place of ``answer``: every item is answered with the scale point next to the true response."""
-    for j in range(size):
+    for j in range(n):
         x = minimum(maximum(np.floor(f[response * size + j] + 0.5), low), high)
         total = 0.0
         for _ in range(items):
@@ -121,6 +124,7 @@ _F, _W, _N = types.float64[::1], types.uint64[::1], types.int64[::1]
 #: Types of what generated functions take, by the name of the argument.
 TYPES: dict[str, Any] = {
     "f": _F, "p": _F, "noise": _F, "planned_sessions": _N, "exchange": types.int64, "n_exchanges": types.int64, "nb": types.int64,
+    "sixteens": types.uint64,
     "streams": _W, "here": _W, "again": _N, "ids": _N, "forced_row": _N, "rows": _N, "trace_row": _N, "client_of": _N,
     "therapist_of": _N, "ending": _N, "code": _W, "client_code": _W, "therapist_code": _W, "pair_code": _W,
     "week": types.uint64, "seed": types.uint64, "replicate": types.uint64, "trace": types.float64[:, :, ::1],
@@ -130,8 +134,8 @@ TYPES: dict[str, Any] = {
     "off": types.boolean[::1], "cut": _F, "touched": types.boolean[::1], "slot": _N, "shift": _F, "recording": types.boolean,
     "base": types.float64[:, :, ::1], "forced": types.float64[:, :, ::1],
 }  # fmt: skip
-_DRAWING = types.void(_F, types.int64, _W, types.int64, types.uint64, _N, types.int64)
-_ANSWERING = types.void(_F, types.int64, types.int64, _W, _F, _N, types.int64, *(types.float64,) * 4, types.int64)
+_DRAWING = types.void(_F, types.int64, _W, types.int64, types.uint64, _N, types.int64, types.int64)
+_ANSWERING = types.void(_F, types.int64, types.int64, _W, _F, _N, types.int64, *(types.float64,) * 4, types.int64, types.int64)
 #: What a form with interventions takes beside the rest.
 REACHING = ("off", "cut", "touched", "slot", "shift", "base", "recording", "forced")
 
@@ -186,10 +190,10 @@ def still_helpers() -> tuple[Callable[..., Any], ...]:
 
 
 @register_jitable
-def gather(f, slots, table, columns, rows, size):  # type: ignore[no-untyped-def]
+def gather(f, slots, table, columns, rows, n, size):  # type: ignore[no-untyped-def]
     """Columns of a table into slots of the block; ``rows``: where each of the block stands in the table."""
     for k in range(slots.size):
-        for j in range(size):
+        for j in range(n):
             f[slots[k] * size + j] = table[columns[k], rows[j]]
 
 
@@ -202,11 +206,11 @@ def scatter(f, slots, table, columns, rows, n, size):  # type: ignore[no-untyped
 
 
 @register_jitable
-def averages(f, sums, means, n, size):  # type: ignore[no-untyped-def]
-    """Session means from sums over ``n`` exchanges."""
+def averages(f, sums, means, exchanges, n, size):  # type: ignore[no-untyped-def]
+    """Session means from sums over so many exchanges."""
     for k in range(sums.size):
-        for j in range(size):
-            f[means[k] * size + j] = f[sums[k] * size + j] / n
+        for j in range(n):
+            f[means[k] * size + j] = f[sums[k] * size + j] / exchanges
 
 
 @inlined

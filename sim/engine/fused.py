@@ -14,7 +14,7 @@ from typing import Any
 
 from sim.compiling import generated_module
 from sim.engine.blocks import MOST
-from sim.engine.native import ALWAYS, BLOCK, GIVE_UP, HERE, ROOM, WHO, Text, exchanges, handed, loop
+from sim.engine.native import ALWAYS, BLOCK, FILLED, GIVE_UP, HERE, ROOM, WHO, Text, exchanges, handed, loop
 from sim.engine.wiring import Wired, wire
 from sim.errors import WiringError
 from sim.measurement.asked import Ask
@@ -30,7 +30,7 @@ TABLE = (
     "therapist_avoidance", "withdrawals", "confrontations",
 )  # fmt: skip
 _PARAMETERS = (*PARAMETERS, *intact())
-_IN_PARTS = ("f", "p", "streams", "noise", "again", "here", "calls")
+_IN_PARTS = ("f", "p", "sixteens", "streams", "noise", "again", "here", "calls")
 
 
 def _added(name: str) -> str:
@@ -75,7 +75,7 @@ def _step(text: Text, w: Wired, columns: Mapping[str, Column], draws: Mapping[st
     lines += [f"    rate_{place} = {text.parameter(rate)}" for place, rate in enumerate(w.step.rates) if rate]
     for name in dict.fromkeys(v for v in w.variables if v in draws):
         lines += _stream(text, draws[name])
-        lines += [f"    call(calls[{draws[name].kind.upper()}S], (f, {text.slots[name]}, streams, 0, FIRST, again, B))"]
+        lines += [f"    call(calls[{draws[name].kind.upper()}S], (f, {text.slots[name]}, streams, 0, FIRST, again, n, B))"]
     variables = [text.slots.at(v) if v in text.slots else v for v in w.variables]
     new = [f"new_{place}" for place in range(len(w.step.writes))]
     one = len(new) > 1 and w.step.how in (ADD, SUBTRACT)  # one value that goes to several places
@@ -95,7 +95,7 @@ def _asked(text: Text, ask: Ask) -> list[str]:
         lines += _stream(text, Draw(ask.purpose(place), "client" if ask.rater == "client" else "pair"))
         given = f"f, {slots['true response']}, {slots[score]}, streams, noise, again, {one.items}, {low!r}, {high!r}"
         lines += [f"    item_sd = {text.parameter(one.item_sd)}",
-                  f"    call(calls[ANSWER], ({given}, item_sd, {float(ask.times)!r}, B))"]  # fmt: skip
+                  f"    call(calls[ANSWER], ({given}, item_sd, {float(ask.times)!r}, n, B))"]  # fmt: skip
     if ask.total:
         scores = ", ".join(slots.at(score) for _, _, score in ask.scales)
         lines += loop(f"{slots.at(ask.total)} = alliance({scores})")
@@ -164,21 +164,21 @@ def session_source(before: tuple[Step | Ask, ...], exchange: tuple[Step, ...], a
         *loop(f"{slots.at('planned_sessions')} = planned_sessions[ids[j]]", indent="        "),
         *(f"        {call}" for call in calls_before), *one.lines, *GIVE_UP,
         *(f"        {call}" for call in calls_after),
-        "        late, what = outside(f, LATE_SLOTS, LATE_LOW, LATE_HIGH, nb, B)",
+        "        late, what = outside(f, LATE_SLOTS, LATE_LOW, LATE_HIGH, nb, n, B)",
         "        if late >= 0:",
         "            data[LATE_COLUMN[what], ids[late]] = f[LATE_SLOTS[what] * B + late]",
         "            return ids[late], LATE_COLUMN[what]",
-        "        failed, which = outside(f, RATING_SLOTS, RATING_LOW, RATING_HIGH, nb, B)  # a rating that is no number",
+        "        failed, which = outside(f, RATING_SLOTS, RATING_LOW, RATING_HIGH, nb, n, B)  # a rating that is no number",
         "        if failed >= 0:", "            return ids[failed], -1 - which",
         "        if lean:",
-        "    " + text.moved("scatter", "LASTING", "data", [q for q in stored if q in needed], "ids, nb", index),
+        "    " + text.moved("scatter", "LASTING", "data", [q for q in stored if q in needed], "ids", index),
         "        else:",
-        "    " + text.moved("scatter", "STORED", "data", stored, "ids, nb", index),
+        "    " + text.moved("scatter", "STORED", "data", stored, "ids", index),
         "        if table.shape[1]:",
-        "    " + text.moved("scatter", "SHOWN", "table", shown, "place, nb"),
-        text.moved("scatter", "CHANGED", "clients", changed, "client, nb", of["client"]),
-        text.moved("scatter", "RATED", "ratings", ratings, "ids, nb"),
-        text.moved("scatter", "ADDED", "added", [*map(_added, added)], "place, nb"),
+        "    " + text.moved("scatter", "SHOWN", "table", shown, "place"),
+        text.moved("scatter", "CHANGED", "clients", changed, "client", of["client"]),
+        text.moved("scatter", "RATED", "ratings", ratings, "ids"),
+        text.moved("scatter", "ADDED", "added", [*map(_added, added)], "place"),
     ]  # fmt: skip
     if "ending" in wiring.written:
         out += ["        for jj in range(nb):", f"            ending[ids[jj]] = int(f[{slots['ending']} * B + jj])"]
@@ -210,8 +210,8 @@ def life_source(steps: tuple[Step, ...], block: int = BLOCK) -> str:
     out = [
         *ROOM, "    streams = np.empty(B, np.uint64)",
         "    for first in range(0, code.size, B):",
-        "        nb = min(B, code.size - first)",
-        "        for jj in range(B):  # a block that is not full is filled up with its last person",
+        *FILLED.format(all="code.size").splitlines(),
+        "        for jj in range(n):",
         "            ids[jj] = first + min(jj, nb - 1)",
         "            here[jj] = occasion(seed, replicate, code[ids[jj]], week)",
     ]  # fmt: skip
@@ -219,7 +219,7 @@ def life_source(steps: tuple[Step, ...], block: int = BLOCK) -> str:
     out += [
         text.moved("gather", "LOADED", "people", [q for q in slots if q in PERSON], "ids", index),
         *(f"        {call}" for call in calls),
-        text.moved("scatter", "STORED", "people", kept, "ids, nb", index),
+        text.moved("scatter", "STORED", "people", kept, "ids", index),
     ]
     return text.whole("life", ("people", "code", "week", "seed", "replicate", "p"), out, gives="types.void")
 

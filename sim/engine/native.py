@@ -64,7 +64,7 @@ class Slots(dict[str, int]):
 
 def loop(*lines: str, indent: str = "    ") -> list[str]:
     """Lines that are done for everybody of the block."""
-    return [f"{indent}for j in range(NONE, ALL):", *(f"{indent}    {line}" for line in lines)]
+    return [f"{indent}for j in range(NONE, sixteens * SIXTEEN):", *(f"{indent}    {line}" for line in lines)]
 
 
 @dataclass
@@ -101,6 +101,7 @@ class Text:
             out.append(f"call(calls[{part.upper()}], ({given}))")
             self.parts.append(part)
             self.functions += ["", "", f"@njit(signature({arguments!r}), {self._how})", f"def {part}({given}):"]
+            self.functions += ["    n = 16 * np.int64(sixteens)"]
             self.functions += [line for lines in steps[n : n + _TOGETHER] for line in lines]
         return out
 
@@ -121,7 +122,8 @@ class Text:
             "from sim.engine.blocks import FAULT, NOTHING, averages, call, gather, note, outside, reach",
             "from sim.engine.blocks import scatter, seen, signature, tracking",
             "from sim.theory.equations import alliance", *ours,
-            f"B = {self.block}", f"N_SLOTS = {len(self.slots)}", "NONE, ALL, FIRST = np.uint64(0), np.uint64(B), np.uint64(0)",
+            f"B = {16 * (-(-self.block // 16))}", f"N_SLOTS = {len(self.slots)}",
+            "NONE, FIRST, SIXTEEN = np.uint64(0), np.uint64(0), np.uint64(16)",
             *(f"_{k} = np.uint64({k} * B)" for k in range(max(len(self.slots), len(self.draws), 6))),
             *(f"PURPOSE_{name} = np.uint64({int(purpose_code(draw.purpose))})" for name, draw in self.draws.items()),
             *(f"{part.upper()} = {place}" for place, part in enumerate((*HELPERS, *self.parts))),
@@ -141,7 +143,7 @@ class Text:
         slots = [self.slots[q] for q in quantities]
         columns = list(range(len(slots))) if index is None else [index[q] for q in quantities]
         self.constants += [f"{name}_SLOTS = np.array({slots!r}, np.int64)", f"{name}_COLUMNS = np.array({columns!r}, np.int64)"]
-        return f"        {how}(f, {name}_SLOTS, {table}, {name}_COLUMNS, {rows}, B)"
+        return f"        {how}(f, {name}_SLOTS, {table}, {name}_COLUMNS, {rows}, {'nb' if how == 'scatter' else 'n'}, B)"
 
     def ranges(self, name: str, quantities: Sequence[str], columns: Mapping[str, Column]) -> None:
         """Arrays of places, columns and valid ranges of what is checked."""
@@ -184,7 +186,7 @@ def exchanges(text: Text, steps: tuple[Step, ...], columns: Mapping[str, Column]
     for name in (*loaded, *sums, *wiring.draws, *trace_columns(steps), *one.stored):
         slots[name]
     text.wired += wired
-    arguments = ("f", "p", "exchange", *((*REACHING, "ids", "forced_row") if intervened else ()))
+    arguments = ("f", "p", "sixteens", "exchange", *((*REACHING, "ids", "forced_row") if intervened else ()))
     calls = text.add_parts("steps", arguments, _steps(text, wired, columns, means, moment, intervened))
     text.constants += [f"TRACED = np.array({[slots[q] for q in trace_columns(steps)]!r}, np.int64)"]
     text.draws |= wiring.draws
@@ -195,18 +197,17 @@ def exchanges(text: Text, steps: tuple[Step, ...], columns: Mapping[str, Column]
         out += [f"        f[{slots[sums[0]]} * B:{slots[sums[-1]] + 1} * B] = 0.0"]
     out += ["        for exchange in range(n_exchanges):", "            step = np.uint64(exchange)"]
     for k, (name, draw) in enumerate(wiring.draws.items()):
-        out += [f"            call(calls[{draw.kind.upper()}S], (f, {slots[name]}, streams, {k} * B, step, again, B))"]
+        out += [f"            call(calls[{draw.kind.upper()}S], (f, {slots[name]}, streams, {k} * B, step, again, n, B))"]
     out += [f"            {call}" for call in calls]
     out += ["            if followed:", "                note(trace, trace_row_here, exchange, f, TRACED, nb, B)"]
-    out += ["        n = float(n_exchanges)"]
-    out += ["        averages(f, SUM_SLOTS, MEAN_SLOTS, n, B)"]
+    out += ["        averages(f, SUM_SLOTS, MEAN_SLOTS, n_exchanges, n, B)"]
     if one.accuracy:
         s = {name: slots.at(name) for name in _READING}
         for_tracking = ", ".join(s[name] for name in ("s_e", "s_l", "s_ee", "s_ll", "s_el", "s_x", "s_xx"))
         for name, value in (
-            ("tracking_accuracy", f"tracking(n, {for_tracking})"),
-            ("accuracy_level", f"1.0 - {s['s_miss']} / n"),
-            ("directional_bias", f"({s['s_e']} - {s['s_l']}) / n"),
+            ("tracking_accuracy", f"tracking(float(n_exchanges), {for_tracking})"),
+            ("accuracy_level", f"1.0 - {s['s_miss']} / n_exchanges"),
+            ("directional_bias", f"({s['s_e']} - {s['s_l']}) / n_exchanges"),
         ):
             out += loop(f"{slots.at(name)} = {value}", indent="        ")
     text.ranges("IN", loaded, columns)
@@ -241,7 +242,7 @@ def _steps(text: Text, wired: Sequence[Wired], columns: Mapping[str, Column], me
                 low, high = (f"np.{v}" if v == float("inf") else repr(float(v)) for v in bounds(quantity, columns))
                 after += [f"    if touched[{write}]:",
                           f"        reach(f, {slots[quantity]}, {write}, ids, exchange, forced_row, slot, shift, base, "
-                          f"recording, forced, {low}, {high}, B)"]  # fmt: skip
+                          f"recording, forced, {low}, {high}, n, B)"]  # fmt: skip
             write += 1
         if intervened:
             before.append(f"    off_{n} = off[{n}]")
@@ -263,11 +264,15 @@ ROOM = [
     "    here, again, ids = np.empty(6 * B, np.uint64), np.empty(B, np.int64), np.empty(B, np.int64)",
     "    trace_row_here, forced_row = np.empty(B, np.int64), np.zeros(B, np.int64)",
 ]
+#: A block that is not full is filled up with its last one, to whole vectors.
+FILLED = """        nb = min(B, {all} - first)
+        sixteens = np.uint64((nb + 15) // 16)
+        n = 16 * ((nb + 15) // 16)"""
 WHO = [
     "    for first in range(0, rows.size, B):",
-    "        nb = min(B, rows.size - first)",
+    *FILLED.format(all="rows.size").splitlines(),
     "        followed = False",
-    "        for jj in range(B):  # a block that is not full is filled up with its last dyad",
+    "        for jj in range(n):",
     "            i = rows[first + min(jj, nb - 1)]",
     "            ids[jj], trace_row_here[jj] = i, trace_row[i]",
     "            followed |= trace_row[i] >= 0",
@@ -275,7 +280,7 @@ WHO = [
 #: What comes in and goes out of an exchange is looked at; who failed first is told, and those before come first.
 _COMES_IN = [
     "        fault = 0.0",
-    "        failed, which = outside(f, IN_SLOTS, IN_LOW, IN_HIGH, nb, B)",
+    "        failed, which = outside(f, IN_SLOTS, IN_LOW, IN_HIGH, nb, n, B)",
     "        if failed >= 0:",
     "            fault = f[IN_SLOTS[which] * B + failed]",
     "            nb, which = failed, IN_COLUMN[which]",
@@ -284,7 +289,7 @@ _GOES_OUT = [
     line
     for name in ("OUT", "MEAN")
     for line in (
-        f"        late, what = outside(f, {name}_SLOTS, {name}_LOW, {name}_HIGH, nb, B)",
+        f"        late, what = outside(f, {name}_SLOTS, {name}_LOW, {name}_HIGH, nb, n, B)",
         "        if late >= 0:",
         f"            fault = f[{name}_SLOTS[what] * B + late]",
         f"            nb, failed, which = late, late, {name}_COLUMN[what]",
@@ -296,7 +301,7 @@ GIVE_UP = [
     "            data[which, rows[first + failed]] = fault",
     "            return rows[first + failed], which",
 ]
-_FORCED = """        for jj in range(B):  # row 0 of what is forced is empty
+_FORCED = """        for jj in range(n):  # row 0 of what is forced is empty
             session = int(f[{session} * B + jj])
             forced_row[jj] = session if session < forced.shape[0] else 0"""
 
@@ -318,7 +323,7 @@ def source(steps: tuple[Step, ...], parameters: Iterable[str] = tuple(PARAMETERS
         "            here[2 * B + jj] = occasion(seed, replicate, pair_code[i], week)",
     ]  # fmt: skip
     out += [text.moved("gather", "LOADED", "data", one.loaded, "ids", index), *one.lines]
-    out += [text.moved("scatter", "STORED", "data", one.stored, "ids, nb", index), *GIVE_UP, "    return NOTHING"]
+    out += [text.moved("scatter", "STORED", "data", one.stored, "ids", index), *GIVE_UP, "    return NOTHING"]
     return text.whole("sessions", (*_TAKEN, *(REACHING if intervened else ())), out)
 
 
