@@ -20,7 +20,7 @@ from numba import njit
 
 from sim.compiling import generated_module
 from sim.engine import fused, native
-from sim.engine.living import draw
+from sim.engine.living import draw, numbers
 from sim.errors import StateError, WiringError
 from sim.luck import Luck, person
 from sim.people.life import LIFE
@@ -259,7 +259,7 @@ def test_the_size_of_a_block_changes_no_byte() -> None:
         life = native.handed(module.life, module.PARTS)
         people = draw("client", Attachment(), code, p, luck)
         for week in range(1, 4):
-            life(people.data, code, np.uint64(week), np.uint64(4), np.uint64(0), p.array(role="client"))
+            life(people.data, code, np.uint64(week), np.uint64(4), np.uint64(0), numbers(p, "client"))
         found.add(people.data.tobytes())
     assert len(found) == 1
 

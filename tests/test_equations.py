@@ -44,6 +44,7 @@ RANGES = {
     "open_ruptures": (0, 3), "fresh": (0, 1), "before": (0, 1), "common": (-4, 4), "event": (0, 1),
     "population_mean": (0.4, 0.6), "shared_share": (0, 1), "treatment_gain": (-1, 6),
     "partner_anxiety_mean": (0, 1), "partner_avoidance_mean": (0, 1), "attachment_gap": (-1, 1), "moves": (0, 1),
+    "today": (0, 1), "early": (0, 1), "mean": (0, 1), "sd": (0, 0.3),
 }
 
 
@@ -82,6 +83,7 @@ PLAIN = {
     "weeks_waiting": 4.0, "first_score": 18.0, "load": 1.2, "carried": 0.05, "open_ruptures": 0.2, "fresh": 0.4, "before": 0.7,
     "partner_anxiety_mean": 0.3, "partner_avoidance_mean": 0.2, "event": 0.0, "population_mean": 0.4, "common": 0.5,
     "shared_share": 0.4, "attachment_gap": 0.1, "moves": 1.0,
+    "today": 0.45, "early": 0.6, "mean": 0.4, "sd": 0.2,
 }
 
 
@@ -214,6 +216,8 @@ SHAPES = {
     "fatigue_after": Shape(0, 1, "fatigue load carried open_ruptures"),
     "quitting_probability": Shape(0, 1, "fatigue"),
     "handed_over": Shape(0, 1, "fresh before"),
+    "first_anchor": Shape(-INF, INF, "mean anchor_luck"),
+    "earned_anchor": Shape(0, 1, "early today"),
     "defence": Shape(-INF, INF, "anxiety_z own"),
     "expected_distress": Shape(-INF, INF, "anxiety_z avoidance_z immature neurotic"),
     "partly_shared": Shape(-8, 8, "common own"),
@@ -948,6 +952,25 @@ def test_a_hand_over_carries_a_share() -> None:
     """A stranger at 0, everything at 1, in between the proportion of the difference."""
     for share, left in ((0.0, 0.2), (1.0, 0.8), (0.25, 0.35)):
         assert value(eq.handed_over, fresh=0.2, before=0.8, hand_over_share=share) == near(left)
+
+
+@promise(eq.first_anchor)
+def test_an_anchor_fits_where_a_person_stands() -> None:
+    """Today itself where life does not disturb, the mean where it is all there is; less what distress adds; spread between."""
+    where = {"today": 0.7, "mean": 0.4, "sd": 0.2, "distress": 0.0, "anchor_luck": 1.0}
+    assert value(eq.first_anchor, **where, prototype_state_share=0.0) == near(0.7)
+    assert value(eq.first_anchor, **where, prototype_state_share=1.0) == near(0.4)
+    assert value(eq.first_anchor, **where, prototype_state_share=0.2) == near(0.4 + 0.8 * 0.3 + 0.2 * 0.4)
+    pushed = {**where, "distress": 2.0, "distress_gain": 0.005, "prototype_state_share": 0.0}
+    assert value(eq.first_anchor, **pushed, anchor_rate=0.1) == near(0.7 - 0.005 * 2.0 * 4 * 0.7 * 0.3 / 0.1)
+    assert value(eq.first_anchor, **pushed, anchor_rate=0.0) == near(0.7)
+
+
+@promise(eq.earned_anchor)
+def test_security_that_was_earned_holds() -> None:
+    """Where they stood early at 0, where they stand today at 1, in between the proportion of the way."""
+    for share, left in ((0.0, 0.2), (1.0, 0.8), (0.25, 0.35)):
+        assert value(eq.earned_anchor, early=0.2, today=0.8, earned_share=share) == near(left)
 
 
 @promise(eq.defence)

@@ -200,7 +200,7 @@ _TAKEN = (
 
 def life_source(steps: tuple[Step, ...], block: int = BLOCK) -> str:
     """The text of a module whose ``life`` does a week of life for people (columns of ``PERSON``), as many as there are codes."""
-    text = Text((*_PARAMETERS, *(name for name in NUMBERS if name not in PARAMETERS)), block=block)
+    text = Text(NUMBERS, block=block)
     wired, wiring = wire(steps, NUMBERS, PERSON)
     assert not any(draw.once for draw in wiring.draws.values()), "a week of life draws anew"
     text.wired, slots, index = wired, text.slots, {name: i for i, name in enumerate(PERSON)}

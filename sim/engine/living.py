@@ -12,7 +12,7 @@ from sim.engine.plain import walk
 from sim.luck import Luck
 from sim.measurement.asked import Ask
 from sim.people.attachment import Attachment
-from sim.people.life import LIFE, beginning
+from sim.people.life import LIFE, NUMBERS, beginning
 from sim.people.population import candidates
 from sim.people.state import Column, Columns
 from sim.theory.parameters import Parameters
@@ -57,17 +57,23 @@ class Living:
         raise NotImplementedError(what)
 
 
+def numbers(parameters: Parameters, role: str) -> np.ndarray:
+    """The numbers that steps of people by themselves may name (``life.NUMBERS``), in their order."""
+    known = {**parameters, **parameters.own(role)}
+    return np.array([known[name] for name in NUMBERS], np.float64)
+
+
 def live_a_week(role: str, people: Columns, code: np.ndarray, week: int, parameters: Parameters, luck: Luck,
                 engine: str = "native", values: np.ndarray | None = None) -> None:  # fmt: skip
     """A week of life (``LIFE``) for these people, in therapy or not; ``code`` are their random-number codes (``luck.person``).
 
-    Fewer codes than people: only the first live. ``engine``: ``native`` (machine code; ``values`` are the parameters as it takes
-    them) or ``plain``, with the same numbers.
+    Fewer codes than people: only the first live. ``engine``: ``native`` (machine code; ``values`` are ``numbers`` that are known
+    already) or ``plain``, with the same numbers.
     """
     if engine == "plain":
         walk(LIFE, Living(role, people.first(code.size), parameters, code, week, luck))
         return
-    values = parameters.array(role=role) if values is None else values
+    values = numbers(parameters, role) if values is None else values
     life_kernel()(people.data, code, np.uint64(week), np.uint64(luck.seed), np.uint64(luck.replicate), values, still=luck.still)
 
 
@@ -77,6 +83,6 @@ def draw(role: str, wanted: Attachment, code: np.ndarray, parameters: Parameters
     Raises ``PopulationError`` when nobody fits the wanted place within ``population.MOST_ATTEMPTS`` candidates.
     """
     people = candidates(role, wanted, code, parameters, luck)
-    early = None if wanted.early is None else (share(wanted.early[0]), share(wanted.early[1]))
+    early = None if wanted.early is None else (float(share(wanted.early[0])), float(share(wanted.early[1])))
     walk(beginning(early), Living(role, people, parameters, code, 0, luck))
     return people

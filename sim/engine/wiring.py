@@ -51,7 +51,7 @@ def resolve(
             raise WiringError(f"step {step.name}: '{said.purpose}' of the {said.whose} is drawn in two ways")
         return said.name
     if isinstance(said, float):
-        return repr(said)
+        return repr(float(said))
     if said is not None:
         return _named(step, argument, said, wiring, parameters, columns)
     partner = argument.startswith("partner_") and step.role in ROLES

@@ -814,7 +814,7 @@ def first_anchor(today, distress, anchor_luck, mean, sd, distress_gain, anchor_r
 
     m + (1 - h)*(a - push - m) + sd*s*z, with push = g*D*4*a*(1 - a)/rate and s^2 = (1 - h)*h. Limit: where the person stands
     today for h = 0 and no distress; the mean of the population for h = 1. What stands today is the anchor, the push of
-    distress and the disturbance of recent life (fraley2011) [K15]. Derived from ``prototype_drift``.
+    distress and the disturbance of recent life. Derived: what ``prototype_drift`` leads to in the long run.
     """
     lasting = select(anchor_rate > 0.0, anchor_rate, 1.0)
     push = select(anchor_rate > 0.0, distress_gain * distress * 4.0 * today * (1.0 - today) / lasting, 0.0)
@@ -827,7 +827,7 @@ def earned_anchor(early, today, earned_share):
     """Early anchor (0..1) of somebody who stood elsewhere early in life.
 
     then + s*(now - then). Limit: where they stood for s = 0, where they stand for s = 1. Earned security holds: most of the
-    way has become the person's own [K15, K16]. Status: assumption.
+    way has become the person's own. Status: assumption.
     """
     return early + earned_share * (today - early)
 

@@ -441,7 +441,6 @@ class Parameters(Mapping[str, float]):
         extra = {k: v for k, v in self._parameters.items() if k not in PARAMETERS}
         return (Parameters, (self.changes(), extra))
 
-    def array(self, strengths: Mapping[str, float] | None = None, role: str = "") -> np.ndarray:
-        """All parameters, the strengths of regions, and of a role what is its ``own``: the form in which compiled code takes them."""
-        regions, own = strengths if strengths is not None else intact(), self.own(role) if role else {}
-        return np.array([*self._values.values(), *regions.values(), *own.values()], np.float64)
+    def array(self, strengths: Mapping[str, float] | None = None) -> np.ndarray:
+        """All parameters and then the strengths of regions, in their order: the form in which compiled code takes them."""
+        return np.array([*self._values.values(), *(strengths if strengths is not None else intact()).values()], np.float64)

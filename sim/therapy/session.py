@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from sim.engine.fused import TABLE, ratings_of, session_kernel
-from sim.engine.living import live_a_week
+from sim.engine.living import live_a_week, numbers
 from sim.engine.native import kernel
 from sim.engine.plain import walk
 from sim.engine.wiring import trace_columns
@@ -144,8 +144,8 @@ class World:
 
     @cached_property
     def own_values(self) -> dict[str, np.ndarray]:
-        """The parameters as machine code takes them for a week of life of clients and of therapists."""
-        return {role: self.parameters.array(self.strengths, role) for role in ROLES}
+        """The numbers of a week of life as machine code takes them, of clients and of therapists."""
+        return {role: numbers(self.parameters, role) for role in ROLES}
 
     @cached_property
     def known(self) -> dict[str, float]:
@@ -176,7 +176,7 @@ def begin(world: World) -> None:
 
 
 def meet_first(world: World, rows: np.ndarray, before: Mapping[str, np.ndarray] | None = None) -> None:
-    """First impressions (``FIRST_MEETING``), and what each knows of the other's distress.
+    """First impressions (``FIRST_MEETING``) [K13].
 
     ``before``: client columns of ``HANDED_OVER`` as they stood with another therapist, NaN for who had none; a part of them
     carries over [K22].

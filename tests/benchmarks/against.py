@@ -1,4 +1,4 @@
-"""This state of the engine against an earlier commit: ``python -m tests.benchmarks.against [--commit 2de448d] [--million] [--check]``
+"""This state of the engine against an earlier commit: ``python -m tests.benchmarks.against [--million] [--check]``
 
 Both are run in turn, each from its own sources and with its own compiled code, and the ratio of a round is formed before the
 median over rounds, since machines are noisy. Processor time, one core.
@@ -161,9 +161,8 @@ def main(arguments: list[str] | None = None) -> int:
         trees = Tree(there, caches[0]), Tree(ROOT, caches[1])
         print(f"This state against {chosen.commit}, {chosen.rounds} rounds, processor time on one core")
         compiling = [tree.compiling_seconds() for tree in trees]
-        print(
-            f"  {'(e) first compile':<44}{compiling[0]:8.1f} s  -> {compiling[1]:8.1f} s   {compiling[1] / compiling[0]:.1f} times as long"
-        )
+        longer = compiling[1] / compiling[0]
+        print(f"  {'(e) first compile':<44}{compiling[0]:8.1f} s  -> {compiling[1]:8.1f} s   {longer:.1f} times as long")
         ratios = {}
         for name, title, unit, scale in (
             ("job", "(a) batch job, per session held", "us", 1e6),

@@ -373,6 +373,7 @@ def test_rings_on_the_plane_move_people(visit: Visit) -> None:
     assert float(dict(parse_qsl(urlsplit(page.url).query))["b_therapist"].split(",")[0]) > 2.7
     page.locator("[data-key=b_therapist]").select_option("dismissing")
     computed(page, lambda: page.locator("[data-ring=b_therapist]").press("ArrowUp"))
+    expect(page.locator("[data-ring=b_therapist]")).to_be_visible()  # the drawing is made anew
     box = page.locator("[data-ring=b_therapist]").bounding_box()
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     page.mouse.down()
