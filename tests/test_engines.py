@@ -256,7 +256,7 @@ def test_the_size_of_a_block_changes_no_byte() -> None:
     found = set()
     for block in (1, 37, fused.BLOCK):
         module = generated_module("life_blocks", fused.life_source(LIFE, block))
-        life = native.handed(module.life, module.PARTS)
+        life = native.handed(module.life, module.PARTS, module.NUMBERS)
         people = draw("client", Attachment(), code, p, luck)
         for week in range(1, 4):
             life(people.data, code, np.uint64(week), np.uint64(4), np.uint64(0), numbers(p, "client"))
@@ -272,7 +272,7 @@ def test_the_size_of_a_block_changes_no_byte_of_a_session(block: int) -> None:
     for world, size in zip(worlds, (block, fused.BLOCK), strict=True):
         module = generated_module("session_blocks", fused.session_source(before, EXCHANGE, after, size))
         ratings = world.room_for(fused.ratings_of((*before, *after)))
-        native.handed(module.session, module.PARTS)(
+        native.handed(module.session, module.PARTS, module.NUMBERS)(
             world.dyads.data, world.clients.data, world.therapists.data, np.arange(300), world.client_of, world.therapist_of,
             world.client_code, world.therapist_code, world.pair_code, world.planned_sessions, np.uint64(1), np.uint64(5),
             np.uint64(0), world.values, world.n_exchanges, world.trace_row, world.trace, ratings, world.ending,

@@ -230,14 +230,14 @@ def session_kernel(
 ) -> Callable[..., Any]:
     """The compiled function ``session`` for these steps; the first use compiles (seconds) or loads from disk."""
     module = generated_module("session", session_source(before, exchange, after))
-    return handed(module.session, module.PARTS)
+    return handed(module.session, module.PARTS, module.NUMBERS)
 
 
 @lru_cache(maxsize=1)
 def life_kernel() -> Callable[..., Any]:
     """The compiled function ``life``, for clients and therapists."""
     module = generated_module("life", life_source(LIFE))
-    return handed(module.life, module.PARTS)
+    return handed(module.life, module.PARTS, module.NUMBERS)
 
 
 def ratings_of(steps: Iterable[Step | Ask]) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
+import numpy as np
 from numba import float64, njit
 from numba.core.errors import NumbaError
 
@@ -115,14 +116,14 @@ class Text:
             f"from {w.step.equation.__module__} import {w.step.equation.__name__} as {w.function}"
             for w in self.wired if shipped(w.step.equation)
         )  # fmt: skip
-        functions, taken = "".join(f"{part}, " for part in self.parts), (*arguments, "calls")
+        functions, taken = "".join(f"{part}, " for part in self.parts), (*arguments, "calls", "f")
         return "\n".join([
             '"""Generated from tuples of steps; do not edit."""', "import numpy as np", "from numba import njit, types",
             "from sim.elementary import maximum, minimum", "from sim.luck import absorbed, occasion",
             "from sim.engine.blocks import FAULT, NOTHING, averages, call, gather, note, outside, reach",
             "from sim.engine.blocks import scatter, seen, signature, tracking",
             "from sim.theory.equations import alliance", *ours,
-            f"B = {16 * (-(-self.block // 16))}", f"N_SLOTS = {len(self.slots)}",
+            f"B = {16 * (-(-self.block // 16))}", f"NUMBERS = {len(self.slots)} * B",
             "NONE, FIRST, SIXTEEN = np.uint64(0), np.uint64(0), np.uint64(16)",
             *(f"_{k} = np.uint64({k} * B)" for k in range(max(len(self.slots), len(self.draws), 6))),
             *(f"PURPOSE_{name} = np.uint64({int(purpose_code(draw.purpose))})" for name, draw in self.draws.items()),
@@ -260,7 +261,7 @@ HERE = {"client": "_0", "therapist": "_1", "pair": "_2", "person": "_0"}
 ALWAYS = {"client": "_3", "therapist": "_4", "pair": "_5", "person": "_3"}
 #: Room for a block, and who is in it.
 ROOM = [
-    "    f, noise = np.empty(N_SLOTS * B), np.empty(B)",
+    "    noise = np.empty(B)",
     "    here, again, ids = np.empty(6 * B, np.uint64), np.empty(B, np.int64), np.empty(B, np.int64)",
     "    trace_row_here, forced_row = np.empty(B, np.int64), np.zeros(B, np.int64)",
 ]
@@ -344,22 +345,25 @@ def kernel(steps: tuple[Step, ...], parameters: tuple[str, ...] = tuple(PARAMETE
     if theirs:
         with _ONE_AT_A_TIME:
             known = _compiled_here(text, theirs)
-            return handed(known["sessions"], known["PARTS"])
+            return handed(known["sessions"], known["PARTS"], known["NUMBERS"])
     module = generated_module("intervened" if intervened else "exchange", text)
-    return handed(module.sessions, module.PARTS)
+    return handed(module.sessions, module.PARTS, module.NUMBERS)
 
 
-def handed(function: Callable[..., Any], parts: tuple[Any, ...]) -> Callable[..., Any]:
-    """A generated function that is handed the addresses of what it calls; ``compiled`` is the function itself.
+def handed(function: Callable[..., Any], parts: tuple[Any, ...], numbers: int) -> Callable[..., Any]:
+    """A generated function that is handed the addresses of what it calls, and room for the ``numbers`` of a block, which each
+    thread keeps; ``compiled`` is the function itself.
 
     It takes one thing more: ``still``, whether every random number stands at its mean instead of being drawn.
     """
-    calls = [addresses((*helpers(), *parts))]
+    calls, room = [addresses((*helpers(), *parts))], threading.local()
 
     def run(*given: Any, still: bool = False) -> Any:
         if still and len(calls) == 1:
             calls.append(addresses((*still_helpers(), *parts)))
-        return function(*given, calls[still])
+        if not hasattr(room, "f"):
+            room.f = np.empty(numbers)
+        return function(*given, calls[still], room.f)
 
     run.compiled = function  # type: ignore[attr-defined]
     return run

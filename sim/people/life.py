@@ -7,6 +7,8 @@ week is the tuple ``LIFE``, in order; what its steps read follows from the names
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from sim.theory import arithmetic
 from sim.theory import equations as eq
 from sim.theory.parameters import OF_ROLE, PARAMETERS
@@ -68,6 +70,7 @@ def _anchor(name: str, early: float | None) -> tuple[Step, ...]:
     )  # fmt: skip
 
 
+@lru_cache(maxsize=64)
 def beginning(early: tuple[float, float] | None = None) -> tuple[Step, ...]:
     """What people bring whose attachment, defences and distress are known: early anchors, traits, styles of answering.
 

@@ -159,17 +159,29 @@ LATENT = {
 REGION_COLUMNS = {f"{role}_{region}": f"mean_{role}_{quantity}" for role in ROLES for region, quantity in REGION_ACTIVITY.items()}
 
 
+_LOW, _HIGH = attrgetter("low"), attrgetter("high")
+
+
 class Columns:
     """Named float columns of equal length, held as the rows of one array: ``c.anxiety`` is a view, not a copy."""
 
-    __slots__ = ("data", "declared", "index")
+    __slots__ = ("_ranges", "data", "declared", "index")
 
     def __init__(self, declared: dict[str, Column], n: int) -> None:
         self.declared = declared
+        self._ranges: dict[tuple[str, ...] | None, tuple[tuple[str, ...], np.ndarray, np.ndarray, np.ndarray]] = {}
         self.index = {name: i for i, name in enumerate(declared)}
         self.data = np.empty((len(declared), n))
         for i, column in enumerate(declared.values()):
             self.data[i] = column.start
+
+    def ranges(self, names: tuple[str, ...] | None) -> tuple[tuple[str, ...], np.ndarray, np.ndarray, np.ndarray]:
+        """These columns (all of them for none), where they stand, and the lowest and highest value of each."""
+        if names not in self._ranges:
+            chosen = tuple(self.declared) if names is None else names
+            low, high = (np.array([end(self.declared[name]) for name in chosen], np.float64) for end in (_LOW, _HIGH))
+            self._ranges[names] = chosen, np.array([self.index[name] for name in chosen], np.int64), low, high
+        return self._ranges[names]
 
     def __getattr__(self, name: str) -> np.ndarray:
         try:
@@ -191,13 +203,14 @@ class Columns:
     def first(self, n: int) -> Columns:
         """The first ``n`` rows as columns of their own: a view, so what is written there is written here."""
         part = object.__new__(Columns)
-        part.declared, part.index, part.data = self.declared, self.index, self.data[:, :n]
+        part.declared, part.index, part._ranges, part.data = self.declared, self.index, self._ranges, self.data[:, :n]
         return part
 
     def rows(self, rows: np.ndarray) -> Columns:
         """Some rows as columns of their own: a copy."""
         part = object.__new__(Columns)
-        part.declared, part.index, part.data = self.declared, self.index, np.ascontiguousarray(self.data[:, rows])
+        part.declared, part.index, part._ranges = self.declared, self.index, self._ranges
+        part.data = np.ascontiguousarray(self.data[:, rows])
         return part
 
     def grown(self, n: int) -> Columns:
@@ -208,9 +221,6 @@ class Columns:
 
     def __len__(self) -> int:
         return int(self.data.shape[1])
-
-
-_LOW, _HIGH = attrgetter("low"), attrgetter("high")
 
 
 def _first_outside(data, n, places, lows, highs):  # type: ignore[no-untyped-def]
@@ -228,9 +238,7 @@ def _first_outside(data, n, places, lows, highs):  # type: ignore[no-untyped-def
 
 def check_range(columns: Columns, names: tuple[str, ...] | None = None, where: str = "", n: int | None = None) -> None:
     """Raise ``StateError`` naming the first column (and row) that is NaN or outside its range; ``n``: of the first rows."""
-    chosen = tuple(columns.declared) if names is None else names
-    places = np.array([columns.index[name] for name in chosen], np.int64)
-    low, high = (np.array([end(columns.declared[name]) for name in chosen], np.float64) for end in (_LOW, _HIGH))
+    chosen, places, low, high = columns.ranges(names)
     k, row = compiled(_first_outside)(columns.data, len(columns) if n is None else n, places, low, high)
     if k >= 0:
         column = columns.declared[chosen[k]]

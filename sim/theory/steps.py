@@ -52,6 +52,9 @@ class Step:
     rates: tuple[str, ...] = ()
     given: tuple[tuple[str, str | float | Draw], ...] = ()
 
+    def __hash__(self) -> int:  # tuples of steps are looked up often
+        return hash((self.role, self.equation, self.writes))
+
     def __repr__(self) -> str:
         return f"Step({self.name!r} -> {', '.join(self.writes)})"
 

@@ -257,6 +257,12 @@ STEPS: tuple[tuple[Step | Ask, ...], tuple[Step | Ask, ...]] = tuple(  # type: i
 )
 
 
+@lru_cache(maxsize=64)
+def _asked_for(session: tuple[Verb, ...]) -> tuple[str, ...]:
+    """The scores of the questionnaires of such a session."""
+    return ratings_of(step for verb in session for step in getattr(verb, "steps", ()))
+
+
 def hold(
     world: World, rows: np.ndarray, session: tuple[Verb, ...], *, keep: bool = False, lean: bool = False
 ) -> np.ndarray | None:
@@ -291,6 +297,6 @@ def hold(
     if row >= 0:
         raise outside(world, row, column)
     if not everything:  # of the questionnaires only those that are asked for
-        for name in ratings_of(step for verb in session for step in getattr(verb, "steps", ())):
+        for name in _asked_for(session):
             world.rate(name, rows, ratings[names.index(name)][rows])
     return table if keep and everything else None

@@ -74,14 +74,14 @@ held = run_course(world, 30).sessions["row"].size
 print((time.process_time() - start) / held)
 """,
     "page": """
-scenario = from_spec({"question": "How fast?", "clients_per_arm": 1, "sessions": 40}, "page")
+scenario = from_spec({"question": "How fast?", "clients_per_arm": 1, "sessions": 40,
+                      "record": {"exchanges": {"clients": [0]}}}, "page")
 arm = scenario.arms[0]
-taken = []
-for seed in range(1, 42):
-    start = time.process_time()
+recorded(scenario, arm, 0, 1, traced=True)
+start = time.process_time()
+for seed in range(1, 41):
     recorded(scenario, arm, seed, 1, traced=True)
-    taken.append(time.process_time() - start)
-print(sorted(taken[1:])[20])
+print((time.process_time() - start) / 40)
 """,
     "first": """
 sim.run(from_spec({"question": "How fast?", "clients_per_arm": 2, "sessions": 1}, "first"), seed=1)

@@ -174,7 +174,7 @@ def unchecked_source() -> str:
 def sessions_of(name: str, text: str) -> Callable[..., Any]:
     """The compiled function of a generated module."""
     module = generated_module(name, text)
-    return native.handed(module.sessions, module.PARTS)
+    return native.handed(module.sessions, module.PARTS, module.NUMBERS)
 
 
 class Kernels:

@@ -102,7 +102,8 @@ def recorded(scenario: Scenario, arm: Arm, seed: int, clients: int, traced: bool
     begin(world)
     weeks = arm_weeks(scenario, arm)
     n, dyads = numbers.size, world.dyads
-    session = {name: np.full((arm.sessions, n), np.nan) for name in BY_SESSION}
+    kept, places = np.full((arm.sessions, len(BY_SESSION), n), np.nan), np.array([dyads.index[name] for name in BY_SESSION])
+    session = {name: kept[:, k] for k, name in enumerate(BY_SESSION)}
     week = {name: np.full((weeks + 1, n), np.nan) for name in BY_WEEK}
     first = {name: dyads[name].copy() for name in BY_SESSION}
     trace = np.full((arm.sessions if traced else 0, scenario.exchanges, len(TRACED)), np.nan)
@@ -112,8 +113,7 @@ def recorded(scenario: Scenario, arm: Arm, seed: int, clients: int, traced: bool
         rows = np.flatnonzero(world.ending == IN_THERAPY)
         if rows.size:
             hold(world, rows, _VERBS)
-            for name, values in session.items():
-                values[world.week - 1, rows] = dyads[name][rows]
+            kept[world.week - 1][:, rows] = dyads.data[places[:, None], rows]
             if traced and rows[0] == 0:
                 trace[world.week - 1] = world.trace[0]
 
