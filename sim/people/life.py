@@ -47,12 +47,12 @@ def _population(name: str) -> tuple[Step, ...]:
     )
 
 
-def _spread(
-    column: str, sd: str, purpose: str, low: float = -6.0, high: float = 6.0, mean: str | float = 0.0
-) -> tuple[Step, ...]:
-    """A trait that is normally distributed, within limits."""
+def _spread(column: str, sd: str, purpose: str, low: float = -6.0, high: float = 6.0, mean: str = "") -> tuple[Step, ...]:
+    """A trait that is normally distributed, around 0 where no mean is named, within limits."""
+    luck = _normal(purpose, once=True)
+    around_0 = step("", arithmetic.product, f"{column}_drawn", one=sd, other=luck)
     return (
-        step("", arithmetic.drawn, f"{column}_drawn", mean=mean, sd=sd, luck=_normal(purpose, once=True)),
+        step("", arithmetic.drawn, f"{column}_drawn", mean=mean, sd=sd, luck=luck) if mean else around_0,
         step("", arithmetic.within, column, value=f"{column}_drawn", low=low, high=high),
     )
 
