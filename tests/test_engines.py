@@ -21,19 +21,20 @@ from numba import njit
 from sim.compiling import generated_module
 from sim.engine import fused, native
 from sim.engine.living import draw, numbers
-from sim.errors import StateError, WiringError
+from sim.errors import StateError, UsageError, WiringError
 from sim.luck import Luck, person
 from sim.people.life import LIFE
+from sim.people.state import Column
 from sim.scenario.people import Attachment
 from sim.scenario.scenario import from_spec
 from sim.simulation.build import build
 from sim.theory import arithmetic
 from sim.theory import equations as eq
-from sim.theory.parameters import Parameters
+from sim.theory.parameters import Parameter, Parameters
 from sim.theory.steps import Draw, Step, step
 from sim.therapy import session as sessions
 from sim.therapy.course import Course, run_course
-from sim.therapy.exchange import EXCHANGE, client
+from sim.therapy.exchange import EXCHANGE, client, therapist
 from sim.therapy.model import Model
 from sim.therapy.session import SESSION, World, begin, exchange, hold
 from sim.therapy.verbs import VERBS, Verb
@@ -84,8 +85,8 @@ def held(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     )
     walked = sessions.Meeting
 
-    def noted(world: World, rows: np.ndarray, verb: str, *more: Any) -> Any:
-        ways.extend([verb] if verb in {one.__name__ for one in VERBS} else [])
+    def noted(world: World, rows: np.ndarray, verb: Verb, *more: Any) -> Any:
+        ways.extend([verb.__name__] if verb in VERBS else [])
         return walked(world, rows, verb, *more)
 
     monkeypatch.setattr(sessions, "Meeting", noted)
@@ -224,6 +225,105 @@ def test_a_verb_of_ones_own_may_be_declared_as_steps() -> None:
         hold(world, np.arange(12), one.session)
         found.append(world.clients.skill.copy())
     assert np.array_equal(*found) and not np.array_equal(found[0], world_of().clients.skill)
+
+
+def mild(attunement):  # type: ignore[no-untyped-def]
+    """In place of the shipped attunement: half of it, with an ``if`` that columns could not take."""
+    return 0.5 * attunement if attunement > 0.5 else 0.4 * attunement
+
+
+def timed(felt, own_luck, exchange):  # type: ignore[no-untyped-def]
+    """A draw of one's own, and divisions by zero."""
+    first = 1.0 / exchange
+    return min(max(felt + 0.1 * own_luck + (0.1 if first > 2.0 else 0.0), 0.0), 1.0)
+
+
+def turned(arousal, anxiety, rumination, rumination_rate):  # type: ignore[no-untyped-def]
+    """Two quantities, one of which lasts."""
+    rumination = rumination + rumination_rate * (anxiety * arousal - rumination)
+    return rumination, arousal + 0.5 * rumination * (1.0 - arousal)
+
+
+RATE = Parameter("rumination_rate", 0.5, "proportion", 0, 1, "assumption", "", "of rumination")
+RUMINATION = Column("client_rumination", 0.0, 0, 1, "proportion", "how much the client goes over things")
+OWN = (
+    Model()
+    .insert(therapist(mild, "therapist_attunement"), after="therapist.attunement")
+    .insert(step("client", timed, "client_felt", own_luck=Draw("timing_of_ones_own", "pair")), after="client.felt")
+    .insert(client(turned, "client_rumination", "client_arousal"), after="client.labelled_arousal", parameters=[RATE],
+            columns=[RUMINATION])
+)  # fmt: skip
+
+
+def test_mechanisms_of_ones_own_give_the_same_bytes() -> None:
+    """One in place of a step, one with a draw, one with a column that lasts; none could be computed on columns."""
+    tables = {}
+    scenario = from_spec({"question": "Mine?", "clients_per_arm": 9, "sessions": 3}, "mine")
+    for engine in ("native", "plain"):
+        world = build(scenario, scenario.arms[0], 0, 5, model=OWN)
+        world.engine = engine
+        tables[engine] = run_course(world, 3, OWN.session).sessions
+    one, other = tables.values()
+    assert {*one} == {*other} and all(np.array_equal(one[column], other[column], equal_nan=True) for column in one)
+    usual = run_course(build(scenario, scenario.arms[0], 0, 5), 3).sessions
+    assert not np.array_equal(one["alliance_latent"], usual["alliance_latent"])
+    assert (one["client_rumination"] > 0).all()
+
+
+@pytest.mark.parametrize(
+    "make, said",
+    [
+        (lambda: Draw("own", kind="gaussian"), "normal or uniform, not 'gaussian'"),
+        (lambda: Draw("my own"), "one word"),
+        (lambda: Draw("own", "observer"), "whose"),
+        (lambda: step("client", arithmetic.same, "client_trust", "move", value=0.5), "not 'move'"),
+        (lambda: step("client", arithmetic.same, "client_trust", "toward", value=0.5), "needs a rate"),
+        (lambda: step("client", arithmetic.same, "client_trust", "set", "trust_rate", value=0.5), "and with no other"),
+    ],
+)
+def test_what_no_step_can_be_is_refused(make: Any, said: str) -> None:
+    with pytest.raises(WiringError, match=said):
+        make()
+
+
+@pytest.mark.parametrize(
+    "one, said",
+    [
+        (step("client", arithmetic.same, "client.skill", "add", value="client_bod"), "nothing is called 'client_bod'"),
+        (step("client", arithmetic.same, "client.skill", "add", value=float("inf")), "finite"),
+        (step("client", arithmetic.same, "client.skill", "toward", "trust_rat", value=1), "no parameter 'trust_rat'"),
+    ],
+)
+def test_a_verb_is_looked_at_when_it_is_inserted(one: Step, said: str) -> None:
+    with pytest.raises(WiringError, match=said):
+        Model().insert(Verb("mine", "", (one,)), after="heal")
+
+
+@pytest.mark.parametrize("writes", ["client.skil", "therapist.skill"])
+def test_what_a_verb_cannot_write_is_said(writes: str) -> None:
+    world = world_of()
+    with pytest.raises(WiringError, match=writes):
+        Verb("mine", "", (step("client", arithmetic.same, writes, value=0.5),))(world, np.arange(12))
+
+
+def test_a_verb_may_write_a_rating_of_its_own() -> None:
+    world = world_of()
+    Verb("mine", "", (step("client", arithmetic.same, "rating.mine", value="client_trust"),))(world, np.arange(12))
+    assert np.array_equal(world.ratings["mine"], world.dyads.client_trust)
+
+
+def test_a_column_of_ones_own_is_tested_each_week() -> None:
+    grows = Verb("grows", "", (step("client", arithmetic.same, "client_rumination", "add", value=0.6),))
+    model = Model().insert(grows, after="heal", columns=[RUMINATION])
+    scenario = from_spec({"question": "Mine?", "clients_per_arm": 4, "sessions": 3}, "mine")
+    with pytest.raises(StateError, match=r"week 2, dyad row 0: client_rumination is 1\.2"):
+        run_course(build(scenario, scenario.arms[0], 0, 5, model=model), 3, model.session)
+
+
+def test_an_engine_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ATTUNE_ENGINE", "Plain")
+    with pytest.raises(UsageError, match="native, plain"):
+        world_of()
 
 
 def test_an_error_in_an_equation_of_ones_own_is_told() -> None:

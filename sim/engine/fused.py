@@ -139,6 +139,7 @@ def session_source(before: tuple[Step | Ask, ...], exchange: tuple[Step, ...], a
     moved = {q for w in wired for q in w.step.writes if w.step.how != SET}
     begun = {q for w in wired[:n_before] for q in w.step.writes if w.step.how == SET}
     needed = ({*wiring.read, *moved} - ({*one.stored} - {*one.loaded})) | ({*one.loaded} - begun)
+    assert {*TABLE} <= {*needed, *one.stored, *(q for w in wired for q in w.step.writes)}, "what is shown is not known here"
     added = [q for q in OF_PEOPLE if _added(q) in slots]
     index, person = {name: i for i, name in enumerate(DYAD)}, {name: i for i, name in enumerate(PERSON)}
     out = [

@@ -15,13 +15,13 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from numba import float64, njit
+from numba import float64, njit, types
 from numba.core.errors import NumbaError
 
 from sim import luck
 from sim.compiling import compiled, generated_module
 from sim.engine.blocks import MOST, REACHING, addresses, helpers, still_helpers
-from sim.engine.wiring import Wired, bounds, shipped, trace_columns, wire
+from sim.engine.wiring import ACCURACY, READ, Wired, bounds, moment_of_reading, shipped, trace_columns, wire
 from sim.errors import WiringError
 from sim.luck import purpose_code
 from sim.people.apply import arguments
@@ -42,8 +42,6 @@ _READING = {
     "s_ee": "therapist_estimate * therapist_estimate", "s_ll": "client_arousal * client_arousal",
     "s_el": "therapist_estimate * client_arousal", "s_x": "client_expression", "s_xx": "client_expression * client_expression",
 }  # fmt: skip
-_READ = ("therapist_estimate", "client_arousal", "client_expression")
-_ACCURACY = ("tracking_accuracy", "accuracy_level", "directional_bias")
 luck.machine = compiled  # so that the loops of the random draws are kept on disk like all else that is compiled
 _ONE_AT_A_TIME = threading.Lock()  # threads of one run ask for the same code at once
 
@@ -180,10 +178,9 @@ def exchanges(text: Text, steps: tuple[Step, ...], columns: Mapping[str, Column]
     kept = [q for q in wiring.written if q in columns]
     loaded = list(dict.fromkeys([*wiring.read, *kept]))
     means = [m for m in wiring.written if f"mean_{m}" in columns]
-    reads = {"therapist_attunement", *_READ} <= wiring.written.keys() and set(_ACCURACY) <= columns.keys()
-    moment = next((n for n, w in enumerate(wired) if w.step.writes == ("therapist_attunement",)), -1) if reads else -1
+    moment = moment_of_reading(steps, columns)
     sums = [*(f"sum_{m}" for m in means), *(_READING if moment >= 0 else ())]
-    one = Exchanges(loaded, kept, means, _ACCURACY if moment >= 0 else (), [])
+    one = Exchanges(loaded, kept, means, ACCURACY if moment >= 0 else (), [])
     for name in (*loaded, *sums, *wiring.draws, *trace_columns(steps), *one.stored):
         slots[name]
     text.wired += wired
@@ -249,7 +246,7 @@ def _steps(text: Text, wired: Sequence[Wired], columns: Mapping[str, Column], me
             before.append(f"    off_{n} = off[{n}]")
         sums = [f"{slots.at('sum_' + q)} += {slots.at(q)}" for q in w.step.writes if q in means and written_last[q] == n]
         if n == moment:
-            sums += [f"{name} = {slots.at(name)}" for name in _READ]
+            sums += [f"{name} = {slots.at(name)}" for name in READ]
             sums += [f"{slots.at(name)} += {more}" for name, more in _READING.items()]
         lines = [f"    # {w.step.name}", *before, *loop(*inside, *(() if after else sums))]
         out.append([*lines, *after, *(loop(*sums) if after and sums else ())])
@@ -374,12 +371,17 @@ def _compiled_here(text: str, theirs: tuple[tuple[str, Step], ...]) -> dict[str,
     """What a generated text defines that calls these equations of somebody else's."""
     known: dict[str, Any] = {}
     for name, step in theirs:
-        equation: Any = step.equation if hasattr(step.equation, "py_func") else njit(step.equation)
+        equation: Any = step.equation if hasattr(step.equation, "py_func") else njit(error_model="numpy")(step.equation)
         try:
             equation.compile((float64,) * len(arguments(step.equation)))
         except NumbaError as error:
             advice = "use arithmetic, if, and NumPy's functions of single numbers"
             raise WiringError(f"step {step.name} cannot be compiled; {advice} ({' '.join(str(error).split())[:300]})") from None
+        gives = next(iter(equation.overloads.values())).signature.return_type
+        if (len(gives) if isinstance(gives, types.BaseTuple) else 1) != len(step.writes):
+            raise WiringError(
+                f"step {step.name} writes {len(step.writes)} quantities, and its equation gives another number of them"
+            )
         known[name] = equation
     exec(compile(text, "<exchange of a changed model>", "exec"), known)
     return known

@@ -13,7 +13,9 @@ from typing import Any, Protocol
 import numpy as np
 
 from sim.engine.wiring import Wired, Wiring, shipped, wire
+from sim.errors import WiringError
 from sim.measurement.asked import Ask
+from sim.naming import nearest
 from sim.people.state import Column
 from sim.theory.equations import toward
 from sim.theory.steps import ADD, SET, SUBTRACT, TOWARD, Draw, Step
@@ -55,8 +57,10 @@ def _wired(steps: tuple[Step, ...], parameters: tuple[str, ...], columns: tuple[
     return wire(steps, parameters, dict.fromkeys(columns, nowhere))
 
 
+@np.errstate(divide="ignore", invalid="ignore", over="ignore")
 def one_by_one(equation: Callable[..., Any], given: Sequence[Any]) -> Any:
     """What an equation of somebody else's, which may be made for single numbers only, gives for columns."""
+    given = [np.asarray(one)[()] for one in given]  # numbers of NumPy, which divide by zero as compiled code does
     columns = np.broadcast_arrays(*given)
     if not columns or not columns[0].ndim:
         return equation(*given)
@@ -89,10 +93,16 @@ def walk(steps: tuple[Step | Ask, ...], ground: Ground) -> None:
         given = [cut[a] if a in cut else read(v) for a, v in zip(one.arguments, one.variables, strict=True)]
         values = step.equation(*given) if shipped(step.equation) else one_by_one(step.equation, given)
         several = isinstance(values, tuple)
+        if len(values) != len(step.writes) if several else len(step.writes) > 1 and step.how == SET:
+            raise WiringError(
+                f"step {step.name} writes {len(step.writes)} quantities, and its equation gives another number of them"
+            )
         for place, name in enumerate(step.writes):
             value = values[place] if several else values
             rate = ground.parameters[step.rates[place]] if step.rates and step.rates[place] else None
             if name not in ground.columns:
+                if "." in name or step.how != SET:
+                    raise WiringError(f"step {step.name}: there is no '{name}' to be changed{nearest(name, ground.columns)}")
                 passing[name] = value
             elif step.how == TOWARD:
                 ground.write(name, toward(ground.read(name), value, rate))

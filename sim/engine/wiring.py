@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -50,7 +52,9 @@ def resolve(
         if wiring.draws.setdefault(said.name, said) != said:
             raise WiringError(f"step {step.name}: '{said.purpose}' of the {said.whose} is drawn in two ways")
         return said.name
-    if isinstance(said, float):
+    if isinstance(said, (int, float)):
+        if not math.isfinite(said):
+            raise WiringError(f"step {step.name}: '{argument}' is {said}; it must be a finite number")
         return repr(float(said))
     if said is not None:
         return _named(step, argument, said, wiring, parameters, columns)
@@ -146,6 +150,8 @@ def wire(
     out: list[Wired] = []
     for step in steps:
         variables = tuple(resolve(step, a, wiring, names, columns) for a in arguments(step.equation))
+        if unknown := [rate for rate in step.rates if rate and rate not in names]:
+            raise WiringError(f"step {step.name}: there is no parameter '{unknown[0]}'{nearest(unknown[0], names)}")
         known = {*wiring.written, *columns}
         out.append(Wired(step, _alias(step, out), variables, tuple(v in known for v in variables)))
         wiring.written.update(dict.fromkeys(step.writes))
@@ -157,7 +163,7 @@ def _alias(step: Step, earlier: list[Wired]) -> str:
     name = getattr(step.equation, "__name__", "")
     if not name.isidentifier():
         raise WiringError(f"an equation needs a name of its own (def ...), which {step.equation!r} has not")
-    alias = f"{step.equation.__module__.rpartition('.')[2]}__{name}"
+    alias = re.sub(r"\W", "_", f"{step.equation.__module__.rpartition('.')[2]}__{name}")
     others = {w.function for w in earlier if w.step.equation is not step.equation}
     while alias in others:
         alias += "_"
@@ -195,6 +201,19 @@ def anatomy(
         writes=tuple((w.step.name, quantity) for w in wired for quantity in w.step.writes),
         updates=frozenset(w.step.name for w in wired if w.updates),
     )
+
+
+#: What the therapist reads of the client, and what of it is known after a session.
+READ = ("therapist_estimate", "client_arousal", "client_expression")
+ACCURACY = ("tracking_accuracy", "accuracy_level", "directional_bias")
+
+
+def moment_of_reading(steps: tuple[Step, ...], columns: Mapping[str, Column]) -> int:
+    """Behind which step the therapist's estimate is compared with what it is of: the first that attunes; -1 where none does."""
+    written = {quantity for step in steps for quantity in step.writes}
+    if not ({*READ} <= written and {*ACCURACY} <= columns.keys()):
+        return -1
+    return next((n for n, step in enumerate(steps) if "therapist_attunement" in step.writes), -1)
 
 
 def bounds(quantity: str, columns: Mapping[str, Column] = DYAD) -> tuple[float, float]:

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from sim.errors import WiringError
+
 #: How a step writes what its equation gives: put in place of what was there; added to it or taken from it; or what was there
 #: moves a part of the way toward it (the part is a parameter, named in ``rates``).
 SET, ADD, SUBTRACT, TOWARD = "set", "add", "subtract", "toward"
@@ -23,6 +25,14 @@ class Draw:
     whose: str = "client"
     kind: str = "normal"
     once: bool = False
+
+    def __post_init__(self) -> None:
+        known = {"kind": ("normal", "uniform"), "whose": ("client", "therapist", "pair", "person")}
+        for what, values in known.items():
+            if getattr(self, what) not in values:
+                raise WiringError(f"a draw's {what} is {' or '.join(values)}, not {getattr(self, what)!r}")
+        if not self.purpose.isidentifier():
+            raise WiringError(f"a draw's purpose is one word (letters, digits, underscores), not {self.purpose!r}")
 
     @property
     def name(self) -> str:
@@ -51,6 +61,14 @@ class Step:
     how: str = SET
     rates: tuple[str, ...] = ()
     given: tuple[tuple[str, str | float | Draw], ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.how not in (SET, ADD, SUBTRACT, TOWARD):
+            raise WiringError(f"step {self.name}: it can {SET}, {ADD}, {SUBTRACT} or move {TOWARD}, not {self.how!r}")
+        if self.rates and (self.how == SET or len(self.rates) != len(self.writes)):
+            raise WiringError(f"step {self.name}: a rate goes with each quantity that is added to or moved, and with no other")
+        if self.how == TOWARD and not (self.rates and all(self.rates)):
+            raise WiringError(f"step {self.name}: what moves toward a value needs a rate")
 
     def __hash__(self) -> int:  # tuples of steps are looked up often
         return hash((self.role, self.equation, self.writes))

@@ -188,7 +188,7 @@ def session_rows(world: World, rows: np.ndarray, table: np.ndarray | None = None
     d, rated = world.dyads, tuple(world.ratings) if table is None else SCORES
     own = tuple(name for name in d.declared if name not in DYAD) if len(d.declared) > len(DYAD) else ()  # of added mechanisms
     shown = (*LATENT, *REGION_COLUMNS, "distress_latent", *_MADE, *own)
-    if taken := {"row", "week", *LATENT, *REGION_COLUMNS} & {*rated, *own} or {*rated} & {*own}:
+    if taken := {"row", "week", *LATENT, *REGION_COLUMNS, "distress_latent", *_MADE} & {*rated, *own} or {*rated} & {*own}:
         raise WiringError(f"the session table has a column '{min(taken)}' of its own; give the rating or column another name")
     values = np.empty((2 + len(rated) + len(shown), rows.size)) if table is None else table
     if table is None:

@@ -12,20 +12,17 @@ import numpy as np
 
 from sim.engine.blocks import MOST, tracking
 from sim.engine.plain import walk
-from sim.engine.wiring import Anatomy, anatomy, bounds, trace_columns
+from sim.engine.wiring import READ, Anatomy, anatomy, bounds, moment_of_reading, trace_columns
 from sim.errors import WiringError
 from sim.measurement.asked import Ask, filled_in
 from sim.measurement.responses import Occasion, Respondents
 from sim.people.state import ANYTHING, Column, Columns
 from sim.theory.steps import Draw, Step
-from sim.therapy.verbs import FIRST_MEETING, VERBS
+from sim.therapy.verbs import VERBS, Verb
 
-_READ = ("therapist_estimate", "client_arousal", "client_expression")
 _FINITE = replace(ANYTHING, low=-MOST, high=MOST)
 #: Every score of a questionnaire that a verb writes.
 RATINGS = tuple(name for verb in VERBS for step in verb.steps for name in step.writes if name.startswith("rating."))
-#: How often a verb writes each quantity.
-_TIMES = {verb.__name__: Counter(name for step in verb.steps for name in step.writes) for verb in (*FIRST_MEETING, *VERBS)}
 
 
 class Meeting:
@@ -34,10 +31,12 @@ class Meeting:
     ``before``: what clients bring from another therapist, by column.
     """
 
-    def __init__(self, world: Any, rows: np.ndarray, verb: str, before: Mapping[str, np.ndarray] | None = None) -> None:
-        self.world, self.rows, self.verb, self.before = world, rows, verb, before or {}
-        self.left = Counter(_TIMES.get(verb, {}))  # writes that are still to come
+    def __init__(self, world: Any, rows: np.ndarray, verb: Verb, before: Mapping[str, np.ndarray] | None = None) -> None:
+        self.world, self.rows, self.verb, self.before = world, rows, verb.__name__, before or {}
+        self.left = Counter(name for step in verb.steps for name in step.writes)  # writes that are still to come
         self.columns, self.parameters = world.quantities, world.known
+        if own := [name for name in self.left if name.startswith("rating.") and name not in self.columns]:
+            self.columns = {**self.columns, **dict.fromkeys(own, ANYTHING)}
         self.who = {"client": world.client_of[rows], "therapist": world.therapist_of[rows]}
 
     def _people(self, name: str) -> tuple[Columns, str, np.ndarray]:
@@ -135,7 +134,8 @@ class Exchanging:
         self.parameters = world.known
         self.now: dict[str, np.ndarray] = {}
         self.sums: dict[str, Any] = {}
-        self.reads_other = {"therapist_attunement", *_READ} <= {*self.traced} and "tracking_accuracy" in declared
+        behind = moment_of_reading(self.steps, declared)
+        self.moment = sum(len(step.writes) for step in self.steps[: behind + 1]) - 1  # the last write of that step
         self.cut: dict[str, dict[str, float]] = {}
         if world.intervention is not None:
             for (name, argument, _), value in zip(self.places.links, world.intervention.cut.tolist(), strict=True):
@@ -187,9 +187,9 @@ class Exchanging:
             session = self.world.dyads.session[self.rows].astype(np.int64)
             new = reach.reached(self.written, new, self.rows, session, self.exchange, bounds(name, self.world.dyads.declared))
         self.now[name] = new
-        self.written += 1
-        if name == "therapist_attunement" and self.reads_other:
+        if self.written == self.moment:
             self._add_reading()
+        self.written += 1
 
     def add(self, name: str, values: Any) -> None:
         """Nothing is added: steps of an exchange set quantities."""
@@ -212,7 +212,7 @@ class Exchanging:
 
     def _add_reading(self) -> None:
         """What the therapist's estimate has to do with the client's arousal, at the moment of reading."""
-        e, arousal, x = (self.now[name] for name in _READ)
+        e, arousal, x = (self.now[name] for name in READ)
         more = {"e": e, "l": arousal, "miss": abs(e - arousal), "x": x}
         more |= {"ee": e * e, "ll": arousal * arousal, "el": e * arousal, "xx": x * x}
         for name, values in more.items():
@@ -220,7 +220,7 @@ class Exchanging:
 
     def _accuracy(self) -> dict[str, np.ndarray]:
         """How well the therapist read the client in this session."""
-        if not self.reads_other:
+        if self.moment < 0:
             return {}
         n, s = float(self.world.n_exchanges), {name.removeprefix("of "): values for name, values in self.sums.items()}
         return {

@@ -14,12 +14,13 @@ from dataclasses import dataclass, field, replace
 from types import CodeType
 from typing import Any
 
-from sim.engine.wiring import anatomy, trace_columns
+from sim.engine.wiring import anatomy, trace_columns, wire
 from sim.errors import ParameterError, WiringError
 from sim.measurement.asked import Ask
 from sim.naming import nearest
-from sim.people.state import DYAD, Column
+from sim.people.state import DYAD, OF_PEOPLE, Column
 from sim.theory.parameters import PARAMETERS, Parameter, checked
+from sim.theory.regions import intact
 from sim.theory.steps import Step
 from sim.therapy.exchange import EXCHANGE
 from sim.therapy.session import SESSION, Verb
@@ -138,6 +139,11 @@ class Model:
     def _wired(self) -> None:
         """Raise ``WiringError`` where an argument finds nothing; nothing is compiled yet."""
         anatomy(self.exchange, (*PARAMETERS, *self.parameters), (*DYAD.values(), *self.columns.values()))
+        columns = {**DYAD, **self.columns, **OF_PEOPLE}
+        for verb in self.session:
+            if isinstance(verb, DeclaredVerb):
+                steps = tuple(step for step in verb.steps if isinstance(step, Step))
+                wire(steps, (*PARAMETERS, *self.parameters, *intact()), columns)
         written = set(trace_columns(self.exchange))
         for name in self.columns:
             if name.startswith("mean_") and name.removeprefix("mean_") not in written:

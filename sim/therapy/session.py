@@ -19,7 +19,7 @@ from sim.engine.living import live_a_week, numbers
 from sim.engine.native import kernel
 from sim.engine.plain import walk
 from sim.engine.wiring import trace_columns
-from sim.errors import StateError
+from sim.errors import StateError, UsageError
 from sim.luck import Luck
 from sim.measurement.asked import Ask
 from sim.measurement.responses import Occasion, Respondents, may_be_missing
@@ -42,6 +42,7 @@ from sim.therapy.verbs import (
     rate_alliance,
     rate_distress,
 )  # fmt: skip
+from sim.therapy.verbs import Verb as DeclaredVerb
 
 
 @dataclass
@@ -73,6 +74,8 @@ class World:
     engine: str = field(default_factory=lambda: os.environ.get("ATTUNE_ENGINE", "native"))  # or "plain": the same numbers, slowly
 
     def __post_init__(self) -> None:
+        if self.engine not in ("native", "plain"):
+            raise UsageError(f"there is no engine '{self.engine}' (ATTUNE_ENGINE); known: native, plain")
         n = len(self.dyads)
         self.ending = np.zeros(n, np.int64)
         self._rated = np.empty((0, 0))
@@ -163,7 +166,7 @@ class World:
             if role in who:
                 live_a_week(role, people, code, self.week, self.parameters, self.luck, self.engine, self.own_values[role])
 
-    def meeting(self, rows: np.ndarray, verb: str) -> Meeting:
+    def meeting(self, rows: np.ndarray, verb: DeclaredVerb) -> Meeting:
         """The dyads ``rows`` as a verb finds them this week."""
         return Meeting(self, rows, verb)
 
@@ -182,7 +185,7 @@ def meet_first(world: World, rows: np.ndarray, before: Mapping[str, np.ndarray] 
     carries over [K22].
     """
     for verb in FIRST_MEETING:
-        walk(verb.steps, Meeting(world, rows, verb.__name__, before))
+        walk(verb.steps, Meeting(world, rows, verb, before))
 
 
 def exchange(world: World, rows: np.ndarray) -> None:
@@ -268,8 +271,9 @@ def hold(
 ) -> np.ndarray | None:
     """One session of the dyads ``rows``: all at once in machine code, or verb by verb with the same numbers.
 
-    Verb by verb where a verb or a step of the exchange is not of this package, where an experiment reaches into the session,
-    where single responses are kept or may be missing, and where the plain engine is asked for (``World.engine``).
+    A client stands once in ``rows``; a therapist may have several. Verb by verb where a verb or a step of the exchange is not of
+    this package, where an experiment reaches into the session, where single responses are kept or may be missing, and where the
+    plain engine is asked for (``World.engine``).
 
     Returns, where it was done at once and is asked to ``keep`` it, what the session table shows, one column a dyad: row, week,
     ratings, and the columns of ``engine.fused.TABLE``. ``lean``: of the dyads only what a later session reads is stored.

@@ -36,7 +36,7 @@ class Verb:
         return f"Verb({self.__name__}: {len(self.steps)} steps)"
 
     def __call__(self, world: Any, rows: Any) -> None:
-        walk(self.steps, world.meeting(rows, self.__name__))
+        walk(self.steps, world.meeting(rows, self))
 
     def __reduce__(self) -> Any:  # those of this package are one of their kind in every process
         ours = any(self is verb for verb in (*FIRST_MEETING, *VERBS))

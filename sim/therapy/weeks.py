@@ -20,6 +20,7 @@ class Weeks:
 
     def __init__(self, world: World, order: tuple[Callable[[Any], None], ...]) -> None:
         self.world, self.order = world, order
+        self._checked = (*CHECKED, *(name for name in world.dyads.declared if name not in DYAD))
 
     def live_a_week(self, order: tuple[Callable[[Any], None], ...] | None = None) -> None:
         """One week: every verb of the order in turn. Raises ``StateError`` when a quantity leaves its range."""
@@ -30,7 +31,7 @@ class Weeks:
         for verb in self.order if order is None else order:
             verb(self)
         where, (courses, arrived) = f"week {w.week}, ", self.in_use()
-        check_range(w.dyads, CHECKED, where=f"{where}dyad ", n=courses)
+        check_range(w.dyads, self._checked, where=f"{where}dyad ", n=courses)
         check_range(w.clients, where=f"{where}client ", n=arrived)
         check_range(w.therapists, where=f"{where}therapist ")
 
