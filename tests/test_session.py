@@ -36,6 +36,7 @@ from sim.therapy.course import run_course
 from sim.therapy.endings import DROPOUT, IMPROVED, IN_THERAPY, PLANNED
 from sim.therapy.exchange import EXCHANGE
 from sim.therapy.session import SESSION, World, begin
+from sim.therapy.verbs import rate_alliance
 
 
 def met(clients: int = 40, sessions: int = 20, seed: int = 5, shared_therapist: bool = False, **parameters: float) -> World:
@@ -586,7 +587,7 @@ def test_ruptures_are_reported_with_the_stated_chances() -> None:
     def reported(by: str, ruptures: float, left_open: float = 0.0, tension: float = 0.0) -> np.ndarray:
         d["withdrawals"], d["confrontations"] = (rows % 2) * ruptures, (1 - rows % 2) * ruptures
         d["open_rupture"], d["client_tension"] = left_open, tension
-        walk(steps, world.meeting(rows, "rate_alliance"))
+        walk(steps, world.meeting(rows, rate_alliance))
         return world.ratings[f"ruptures_{by}_reported"]
 
     def near(share: float) -> Any:

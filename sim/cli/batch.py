@@ -46,8 +46,8 @@ def _told() -> Iterator[Callable[[Progress], None]]:
 
         def moved(progress: Progress) -> None:
             failed = f", {progress.failures} failed" if progress.failures else ""
-            also = f"tasks, {progress.rate:.2f}/s, {told_seconds(progress.remaining)} left{failed}"
-            tell(progress.done, progress.total, also=also)
+            rate = f", {progress.rate:.2f}/s, {told_seconds(progress.remaining)} left" if progress.rate > 0 else ""
+            tell(progress.done, progress.total, also=f"tasks{rate}{failed}")
 
         tell(0, None, also="starting workers")
         yield moved
@@ -68,7 +68,7 @@ def run_in(
     folder = out or Path("results") / scenario.name / f"batch-seed-{seed}"
     there = (folder / MANIFEST).exists() and not how.get("restart")
     if (folder / LEDGER).exists() and not there and not how.get("restart"):
-        screen.note(f"{folder} holds an unfinished batch; it is checked, then gone on with.")
+        screen.note(f"{folder} holds an unfinished batch; whether it can go on is checked.")
     try:
         added = tuple((file.name, file.read_text(encoding="utf-8")) for file in with_files or ())
     except UnicodeDecodeError as e:

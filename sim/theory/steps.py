@@ -19,6 +19,9 @@ class Draw:
 
     ``whose``: ``client``, ``therapist`` or ``pair``; in a week of life ``person``. ``kind``: ``normal`` or ``uniform``. ``once``:
     one for all weeks.
+
+    >>> Draw("timing", "pair").name
+    'draw_timing_of_pair'
     """
 
     purpose: str
