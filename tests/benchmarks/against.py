@@ -152,9 +152,7 @@ def main(arguments: list[str] | None = None) -> int:
         there.mkdir()
         packed = subprocess.run(["git", "archive", chosen.commit, "sim"], cwd=ROOT, capture_output=True, check=False)
         if packed.returncode:
-            print(
-                f"Nothing to compare with: commit {chosen.commit} is not here ({packed.stderr.decode().strip()}); a full clone has it"
-            )
+            print(f"Nothing to compare with: a full clone has commit {chosen.commit} ({packed.stderr.decode().strip()})")
             return 0
         subprocess.run(["tar", "-x"], cwd=there, input=packed.stdout, check=True)
         caches = [Path(place) / name for name in ("c_earlier", "c_now")]
