@@ -299,6 +299,58 @@ def test_a_verb_is_looked_at_when_it_is_inserted(one: Step, said: str) -> None:
         Model().insert(Verb("mine", "", (one,)), after="heal")
 
 
+def in_words(client_felt):  # type: ignore[no-untyped-def]
+    return "much"
+
+
+def sometimes(client_felt):  # type: ignore[no-untyped-def]
+    if client_felt > 0.5:
+        return 1.0
+
+
+def at_random(client_felt):  # type: ignore[no-untyped-def]
+    return client_felt * np.random.rand()  # noqa: NPY002
+
+
+@pytest.mark.parametrize("equation", [in_words, sometimes])
+def test_an_equation_that_gives_no_number_is_told_in_both_engines(equation: Any) -> None:
+    model = Model().insert(client(equation, "client_more"), after="client.felt")
+    for engine in ("native", "plain"):
+        world = world_of()
+        world.exchange_steps, world.engine = model.exchange, engine
+        sessions.meet(world, np.arange(12))
+        with pytest.raises(WiringError, match=f"step client.{equation.__name__}: its equation must give numbers in every case"):
+            exchange(world, np.arange(12))
+
+
+@pytest.mark.parametrize(
+    "make, said",
+    [
+        (lambda: Model().insert(client(sometimes, "client_ruminations"), after="client.felt", columns=[RUMINATION]),
+         "no step writes the column 'client_rumination' - did you mean 'client_ruminations'"),
+        (lambda: step("client", mild, "client_more", atunement=0.3), "no argument 'atunement'"),
+        (lambda: Model().insert(client(at_random, "client_more"), after="client.felt"), "no seed repeats"),
+        (lambda: Verb("mine", "", step("client", mild, "client_more")), "a tuple of steps"),  # type: ignore[arg-type]
+        (lambda: Model().insert(Verb("mine", "", (step("nurse", arithmetic.same, "x", value=1),)), after="heal"),
+         "the observer's"),
+        (lambda: Model().insert(Verb("mine", "", (step("", arithmetic.same, "x", value=Draw("a", "person")),)), after="heal"),
+         "the pair"),
+        (lambda: Model().insert(Verb("mine", "", (step("client", arithmetic.same, "client.skil", value=1),)), after="heal"),
+         "there is no 'client.skil'"),
+    ],
+)  # fmt: skip
+def test_mistakes_in_what_is_inserted_are_said(make: Any, said: str) -> None:
+    with pytest.raises(WiringError, match=said):
+        make()
+
+
+def test_a_world_is_lived_with_the_verbs_of_its_model() -> None:
+    model = Model().insert(Verb("mine", "", (step("client", arithmetic.same, "rating.mine", value=0.25),)), after="heal")
+    scenario = from_spec({"question": "Mine?", "clients_per_arm": 3, "sessions": 2}, "mine")
+    course = run_course(build(scenario, scenario.arms[0], 0, 5, model=model, still=True), 2)
+    assert (course.sessions["mine"] == 0.25).all()
+
+
 @pytest.mark.parametrize("writes", ["client.skil", "therapist.skill"])
 def test_what_a_verb_cannot_write_is_said(writes: str) -> None:
     world = world_of()

@@ -58,7 +58,7 @@ TINY = sim.Model(exchange=(client(eq.bid),))
 
 
 def test_the_page_has_one_example_of_each_kind() -> None:
-    kinds = ["mechanism", "measure", "policy", "instrument", "matching"]
+    kinds = ["mechanism", "verb", "measure", "policy", "instrument", "matching"]
     assert [re.split(r"[ :]", heading)[1] for heading in EXAMPLES] == kinds
     assert PAGE.count("```python") == len(kinds)
     assert PAGE.count("assumption") >= len(kinds)

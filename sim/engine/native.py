@@ -378,7 +378,10 @@ def _compiled_here(text: str, theirs: tuple[tuple[str, Step], ...]) -> dict[str,
             advice = "use arithmetic, if, and NumPy's functions of single numbers"
             raise WiringError(f"step {step.name} cannot be compiled; {advice} ({' '.join(str(error).split())[:300]})") from None
         gives = next(iter(equation.overloads.values())).signature.return_type
-        if (len(gives) if isinstance(gives, types.BaseTuple) else 1) != len(step.writes):
+        each = [*gives] if isinstance(gives, types.BaseTuple) else [gives]
+        if odd := [one for one in each if not isinstance(one, (types.Number, types.Boolean))]:
+            raise WiringError(f"step {step.name}: its equation must give numbers in every case, and gives {odd[0]}")
+        if len(each) != len(step.writes):
             raise WiringError(
                 f"step {step.name} writes {len(step.writes)} quantities, and its equation gives another number of them"
             )

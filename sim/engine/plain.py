@@ -58,15 +58,19 @@ def _wired(steps: tuple[Step, ...], parameters: tuple[str, ...], columns: tuple[
 
 
 @np.errstate(divide="ignore", invalid="ignore", over="ignore")
-def one_by_one(equation: Callable[..., Any], given: Sequence[Any]) -> Any:
+def one_by_one(step: Step, given: Sequence[Any]) -> Any:
     """What an equation of somebody else's, which may be made for single numbers only, gives for columns."""
+    equation = step.equation
     given = [np.asarray(one)[()] for one in given]  # numbers of NumPy, which divide by zero as compiled code does
     columns = np.broadcast_arrays(*given)
     if not columns or not columns[0].ndim:
         return equation(*given)
     found = [equation(*numbers) for numbers in zip(*columns, strict=True)]
     several = bool(found) and isinstance(found[0], tuple)
-    return tuple(map(np.array, zip(*found, strict=True))) if several else np.array(found, np.float64)
+    for one in found:
+        if not all(isinstance(number, (int, float, np.number, np.bool_)) for number in (one if several else (one,))):
+            raise WiringError(f"step {step.name}: its equation must give numbers in every case, not {one!r}")
+    return tuple(np.array(each, np.float64) for each in zip(*found, strict=True)) if several else np.array(found, np.float64)
 
 
 def walk(steps: tuple[Step | Ask, ...], ground: Ground) -> None:
@@ -91,7 +95,7 @@ def walk(steps: tuple[Step | Ask, ...], ground: Ground) -> None:
             continue
         one, cut = next(left), ground.seen(step)
         given = [cut[a] if a in cut else read(v) for a, v in zip(one.arguments, one.variables, strict=True)]
-        values = step.equation(*given) if shipped(step.equation) else one_by_one(step.equation, given)
+        values = step.equation(*given) if shipped(step.equation) else one_by_one(step, given)
         several = isinstance(values, tuple)
         if len(values) != len(step.writes) if several else len(step.writes) > 1 and step.how == SET:
             raise WiringError(

@@ -175,5 +175,6 @@ def _world(
         strengths=lesioned(arm.lesions),
         trace_row=np.where(traced, np.cumsum(traced) - 1, -1),
         exchange_steps=model.exchange,
+        session=model.session,
         occasions=[] if scenario.keep_items else None,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from inspect import signature
 from typing import Any
 
 from sim.errors import WiringError
@@ -72,6 +73,8 @@ class Step:
             raise WiringError(f"step {self.name}: a rate goes with each quantity that is added to or moved, and with no other")
         if self.how == TOWARD and not (self.rates and all(self.rates)):
             raise WiringError(f"step {self.name}: what moves toward a value needs a rate")
+        if unknown := [name for name, _ in self.given if name not in signature(self.equation).parameters]:
+            raise WiringError(f"step {self.name}: its equation has no argument '{unknown[0]}', for which something is given")
 
     def __hash__(self) -> int:  # tuples of steps are looked up often
         return hash((self.role, self.equation, self.writes))
@@ -92,4 +95,11 @@ def step(role: str, equation: Callable[..., Any], writes: str, how: str = SET, r
     >>> step("client", eq.trust_target, "client_trust", TOWARD, "trust_rate").how
     'toward'
     """
-    return Step(role, equation, tuple(writes.split()), how, tuple(rates.split(",")) if rates else (), tuple(given.items()))
+    return Step(
+        role,
+        equation,
+        tuple(writes.split()),
+        how,
+        tuple(rate.strip() for rate in rates.split(",")) if rates else (),
+        tuple(given.items()),
+    )

@@ -20,7 +20,7 @@ from sim.theory.regions import ROLES
 from sim.theory.styles import ecr_score
 from sim.therapy.endings import CENSORED, DROPOUT, IN_THERAPY, UNTREATED
 from sim.therapy.interventions import without
-from sim.therapy.session import SCORES, SESSION, Verb, World, begin, hold, traced_quantities
+from sim.therapy.session import SCORES, Verb, World, begin, hold, traced_quantities
 from sim.therapy.weeks import Weeks, life_goes_on
 
 WEEKS_PER_MONTH = 4  # a "month" of the tables is four weeks
@@ -43,7 +43,8 @@ class Running(Weeks):
     ``lean``: nobody looks at the dyads in between, so that only what lasts is stored there.
     """
 
-    def __init__(self, world: World, session: tuple[Verb, ...] = SESSION, *, lean: bool = False) -> None:
+    def __init__(self, world: World, session: tuple[Verb, ...] | None = None, *, lean: bool = False) -> None:
+        session = world.session if session is None else session
         off = () if world.intervention is None else world.intervention.verbs_off
         super().__init__(world, COURSE)
         self.lean, self.session, self.left = lean, session, without(session, off)
@@ -123,7 +124,7 @@ def ask_monthly(c: Running) -> None:
 COURSE: tuple[Callable[[Running], None], ...] = (hold_sessions, end_without_therapy, life_goes_on, ask_monthly)
 
 
-def run_course(world: World, weeks: int, session: tuple[Verb, ...] = SESSION) -> Course:
+def run_course(world: World, weeks: int, session: tuple[Verb, ...] | None = None) -> Course:
     """Live ``weeks`` weeks: a session for everybody in therapy, then a week of life for everybody.
 
     A world without dyads is the untreated course. Raises ``StateError`` when the state leaves its range.

@@ -20,8 +20,8 @@ from sim.measurement.asked import Ask
 from sim.naming import nearest
 from sim.people.state import DYAD, OF_PEOPLE, Column
 from sim.theory.parameters import PARAMETERS, Parameter, checked
-from sim.theory.regions import intact
-from sim.theory.steps import Step
+from sim.theory.regions import ROLES, intact
+from sim.theory.steps import SET, Draw, Step
 from sim.therapy.exchange import EXCHANGE
 from sim.therapy.session import SESSION, Verb
 from sim.therapy.verbs import Verb as DeclaredVerb
@@ -107,6 +107,9 @@ class Model:
                 wrap = "" if isinstance(part, Step) else "; a step is written client(equation) or therapist(equation)"
                 raise WiringError(f"'{after}' is a {kind}, and what is inserted is none{wrap}")
             raise WiringError(f"there is no step or verb '{after}'{nearest(after, names)}; known: {', '.join(names)}")
+        for equation in (one.equation for one in (part, *getattr(part, "steps", ())) if isinstance(one, Step)):
+            if "random" in getattr(getattr(equation, "py_func", equation), "__code__", _no_code).co_names:
+                raise WiringError(f"{_name(part)} draws by 'random', which no seed repeats; use a draw (x_luck, x_chance, Draw)")
         if not _name(part).rpartition(".")[2].isidentifier():
             raise WiringError(f"{part!r} needs a name of its own (def ...)")
         if _name(part) in names:
@@ -139,15 +142,38 @@ class Model:
     def _wired(self) -> None:
         """Raise ``WiringError`` where an argument finds nothing; nothing is compiled yet."""
         anatomy(self.exchange, (*PARAMETERS, *self.parameters), (*DYAD.values(), *self.columns.values()))
-        columns = {**DYAD, **self.columns, **OF_PEOPLE}
+        for step in self.exchange:
+            if step.role not in ROLES:
+                raise WiringError(f"step {step.name}: within an exchange a step is the client's or the therapist's")
+        written = set(trace_columns(self.exchange))
         for verb in self.session:
             if isinstance(verb, DeclaredVerb):
-                steps = tuple(step for step in verb.steps if isinstance(step, Step))
-                wire(steps, (*PARAMETERS, *self.parameters, *intact()), columns)
+                if verb not in SESSION:
+                    self._wired_verb(verb)
+                written |= {name for step in verb.steps for name in step.writes}
+        if all(isinstance(verb, DeclaredVerb) or verb in SESSION for verb in self.session):  # what others write nobody knows
+            left = [name for name in self.columns if not name.startswith("mean_") and name not in written]
+            if left:
+                raise WiringError(f"no step writes the column '{left[0]}'{nearest(left[0], written)}")
         written = set(trace_columns(self.exchange))
         for name in self.columns:
             if name.startswith("mean_") and name.removeprefix("mean_") not in written:
                 raise WiringError(f"no step writes '{name.removeprefix('mean_')}', of which '{name}' is to be the mean")
+
+    def _wired_verb(self, verb: DeclaredVerb) -> None:
+        """Raise ``WiringError`` where a verb's step reads, draws or writes what is not there."""
+        columns = {**DYAD, **self.columns, **OF_PEOPLE}
+        steps = tuple(step for step in verb.steps if isinstance(step, Step))
+        for step in steps:
+            if step.role not in (*ROLES, "observer", ""):
+                raise WiringError(f"step {step.name}: a step is the client's, the therapist's or the observer's")
+            if any(isinstance(what, Draw) and what.whose == "person" for _, what in step.given):
+                raise WiringError(f"step {step.name}: in a session a draw is of the client, the therapist or the pair")
+            for name in step.writes:
+                known = name in columns or name == "ending" or name.startswith("rating.")
+                if not known and ("." in name or step.how != SET):
+                    raise WiringError(f"step {step.name}: there is no '{name}' to be changed{nearest(name, columns)}")
+        wire(steps, (*PARAMETERS, *self.parameters, *intact()), columns)
 
     @property
     def own(self) -> dict[str, Any]:
@@ -185,6 +211,9 @@ def _told(step: Step | Ask) -> str:
     if isinstance(step, Ask):
         return f"{step.name} {step.instruments} {step.scales} {step.plus} {step.times} {step.purposes} {step.total}"
     return f"{step.name} {step.writes} {step.how} {step.rates} {step.given} {what_it_does(step.equation)}"
+
+
+_no_code = compile("", "", "exec")
 
 
 def what_it_does(function: Callable[..., Any]) -> str:

@@ -19,10 +19,11 @@ from sim.engine.living import live_a_week, numbers
 from sim.engine.native import kernel
 from sim.engine.plain import walk
 from sim.engine.wiring import trace_columns
-from sim.errors import StateError, UsageError
+from sim.errors import StateError, UsageError, WiringError
 from sim.luck import Luck
 from sim.measurement.asked import Ask
 from sim.measurement.responses import Occasion, Respondents, may_be_missing
+from sim.naming import nearest
 from sim.people.apply import applied
 from sim.people.state import ANYTHING, DYAD, OF_PEOPLE, Column, Columns
 from sim.theory.parameters import PARAMETERS, Parameters
@@ -64,6 +65,7 @@ class World:
     planned_weeks: int  # when therapy is planned to end
     strengths: dict[str, float] = field(default_factory=intact)
     exchange_steps: tuple[Step, ...] = EXCHANGE
+    session: tuple[Verb, ...] = field(default_factory=lambda: SESSION)
     week: int = 0
     ratings: dict[str, np.ndarray] = field(default_factory=dict)  # this week's, one entry per dyad row
     occasions: list[Occasion] | None = None  # of questionnaires so far, where every response is kept
@@ -141,6 +143,8 @@ class World:
 
     def write(self, column: str, rows: np.ndarray, values: Any) -> None:
         """Set a dyad column for the dyads ``rows``; where an experiment holds it, to its course in the baseline."""
+        if column not in self.dyads.index:
+            raise WiringError(f"there is no column '{column}' to be written{nearest(column, self.dyads.index)}")
         self.dyads[column][rows] = values
         if self.intervention is not None and self.baseline is not None:
             self.intervention.clamp_columns(self.dyads, self.baseline.dyads, rows, column)

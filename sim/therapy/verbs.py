@@ -13,6 +13,7 @@ from typing import Any
 from sim.elementary import inlined, select
 from sim.engine.plain import walk
 from sim.engine.wiring import read_by
+from sim.errors import WiringError
 from sim.measurement import instruments as ask
 from sim.measurement.asked import Ask
 from sim.theory import arithmetic
@@ -30,6 +31,9 @@ class Verb:
     """
 
     def __init__(self, name: str, meaning: str, steps: tuple[Step | Ask, ...]) -> None:
+        """``name``: by which a model finds it; ``meaning``: what happens, in a sentence; ``steps``: a tuple, in order."""
+        if not isinstance(steps, tuple) or not all(isinstance(one, (Step, Ask)) for one in steps):
+            raise WiringError(f"the verb '{name}' needs a tuple of steps, such as (step(...),)")
         self.__name__, self.__doc__, self.steps = name, meaning, steps
 
     def __repr__(self) -> str:
