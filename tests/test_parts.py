@@ -77,6 +77,19 @@ def test_deep_parts_go_on_after_one_that_fails(capfd: pytest.CaptureFixture[str]
     assert capfd.readouterr().out.split("\n\n")[1] == "== one: failed (1), 0 s\n== two: passed, 0 s\n"
 
 
+def test_two_parts_may_run_beside_each_other(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Each of the first two waits for what the other makes; the third, which wants to be alone, comes after both."""
+    waits = (
+        "import sys, time; from pathlib import Path; mine, other = map(Path, sys.argv[1:]); mine.touch()\n"
+        "for _ in range(600):\n    time.sleep(0.1)\n    if other.exists(): print('met'); sys.exit(0)\nsys.exit(1)"
+    )
+    one, other = str(tmp_path / "one"), str(tmp_path / "other")
+    both = [Part(f"part {a[-3:]}", (sys.executable, "-c", waits, a, b), beside=True) for a, b in ((one, other), (other, one))]
+    assert run_all([*both, Part("alone", (sys.executable, "-c", "print('alone it is')"))], on=True) == 0
+    said = capfd.readouterr().out
+    assert said.count("met\n") == 2 and said.index("alone it is") > said.rindex("met\n")
+
+
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_stopped_it_takes_its_command_along(number: signal.Signals, status: int, tmp_path: Path) -> None:
     """Ctrl-C reaches both; a polite end reaches the command through its part. What was under way is named."""

@@ -12,10 +12,12 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from sim.evidence.stored import NAMES, kept, same_models
 from sim.files import moved_aside
@@ -25,12 +27,16 @@ FOLDER = Path("results") / "evidence"
 
 @dataclass(frozen=True)
 class Part:
-    """One part: its command, and of evidence what it ``makes`` in ``sim/evidence/kept`` and the folder of its ledger."""
+    """One part: its command, and of evidence what it ``makes`` in ``sim/evidence/kept`` and the folder of its ledger.
+
+    ``beside``: another part may run beside it, and what it says is shown when it has ended.
+    """
 
     name: str
     command: tuple[str, ...]
     makes: str = ""
     folder: Path | None = None
+    beside: bool = False
 
     @property
     def done(self) -> bool:
@@ -65,50 +71,83 @@ def deep() -> tuple[Part, ...]:
     listed = subprocess.run([*pytest, "--collect-only"], stdout=subprocess.PIPE, text=True, check=True).stdout
     tests = dict.fromkeys(line.split("[")[0] for line in listed.splitlines() if "::" in line)
     return (
-        *(Part(test.removeprefix("tests/"), (*pytest, test)) for test in tests),
+        *(Part(test.removeprefix("tests/"), (*pytest, test), beside=True) for test in tests),
         Part("coverage", (*pytest[:-2], "-n", "2", "--dist", "worksteal", "--cov", "--cov-fail-under=90")),
         *(Part(f"benchmark {name}", (sys.executable, "-m", f"tests.benchmarks.{name}", "--check"))
           for name in ("speed", "against", "clinic", "app", "batch")),
     )  # fmt: skip
 
 
-def run(part: Part) -> int:
-    """Run a part; its exit status."""
+@dataclass
+class Running:
+    """A part under way; ``said``: what it says, where that is shown when it has ended."""
+
+    part: Part
+    child: subprocess.Popen[bytes]
+    said: IO[bytes] | None
+    begun: float
+
+    def told(self) -> str:
+        """How it has ended, nothing where it has not; what it said is shown."""
+        status = self.child.poll()
+        if status is None:
+            return ""
+        if self.said is not None:
+            self.said.seek(0)
+            print(self.said.read().decode(errors="replace"), end="", flush=True)
+            self.said.close()
+        how = "passed" if status == 0 else f"failed ({status})"
+        return f"== {self.part.name}: {how}, {time.monotonic() - self.begun:.0f} s"
+
+
+def started(part: Part) -> Running:
+    """A part, begun."""
     for ledger in part.folder.glob("*.jsonl") if part.folder else ():
         with ledger.open(encoding="utf-8", errors="replace") as file:
             first = file.readline()
         if not any(model in first for model in same_models()):
             print(f"   made with another model, moved aside: {moved_aside(ledger.parent)}", flush=True)
             break
-    with subprocess.Popen(part.command) as child:
-        try:
-            return child.wait()
-        except SystemExit:  # this process is to end, and nobody has told the other one
-            child.terminate()
-            raise
+    print(f"== {part.name}", flush=True)
+    said = tempfile.TemporaryFile() if part.beside else None  # noqa: SIM115 - closed when it has ended
+    return Running(part, subprocess.Popen(part.command, stdout=said, stderr=said), said, time.monotonic())
 
 
 def run_all(parts: Sequence[Part], on: bool) -> int:
-    """Run the parts that are not done, ``on`` after one has failed or not; 0, or 1 where one failed."""
-    said: list[str] = []
-    failed = False
+    """Run the parts that are not done, ``on`` after one has failed or not; 0, or 1 where one failed.
+
+    Two that may run beside each other do so; every other part runs alone.
+    """
+    said: dict[str, str] = {}
+    waiting, running, failed = list(parts), list[Running](), False
     try:
-        for part in parts:
-            if part.done:
-                said.append(f"== {part.name}: done before")
-                continue
-            print(f"== {part.name}", flush=True)
-            said.append(f"== {part.name}: stopped; the same command goes on from there")
-            begun = time.monotonic()
-            status = run(part)
-            how = "passed" if status == 0 else f"failed ({status})"
-            said[-1] = f"== {part.name}: {how}, {time.monotonic() - begun:.0f} s"
-            print(said[-1], flush=True)
-            failed = failed or status != 0
+        while waiting or running:
+            while waiting and (not running or (len(running) < 2 and waiting[0].beside and running[0].part.beside)):
+                part = waiting.pop(0)
+                said[part.name] = (
+                    f"== {part.name}: done before"
+                    if part.done
+                    else f"== {part.name}: stopped; the same command goes on from there"
+                )
+                if not part.done:
+                    running.append(started(part))
+            time.sleep(0.05)
+            for one in list(running):
+                if told := one.told():
+                    running.remove(one)
+                    said[one.part.name] = told
+                    print(told, flush=True)
+                    failed = failed or "passed" not in told.rpartition(":")[2]
             if failed and not on:
                 break
+    except SystemExit:  # this process is to end, and nobody has told the others
+        for one in running:
+            one.child.terminate()
+        raise
     finally:
-        print("\n".join(["", *said]), flush=True)
+        for one in running:
+            one.child.wait()
+        print("\n".join(["", *said.values()]), flush=True)
     return int(failed)
 
 
