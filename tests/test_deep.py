@@ -45,15 +45,16 @@ def as_it_stands(scenario: sim.Scenario) -> list[str]:
 @pytest.mark.deep
 @pytest.mark.parametrize("path", SCENARIOS, ids=lambda p: p.stem)
 def test_every_shipped_scenario_runs_to_its_report_and_none_looks_absurd(path: Path, tmp_path: Path) -> None:
-    """At full size, on three seeds: scales kept; where the model is as it stands, dropout and change where clinics find them.
+    """At full size, on three seeds (the report of the first): scales kept; where the model is as it stands, dropout and change where clinics find them.
 
     Where the same people are untreated in another arm, therapy is above none.
     """
     for seed in (11, 12, 13):
         run = sim.run(scenario_at(sim.load(path), {}), seed=seed)  # of a batch the scenario as it stands
-        folder = save(run, tmp_path / str(seed), report=write_report)
-        assert f"seed {seed}" in (folder / "report.html").read_text(encoding="utf-8") and any((folder / "figures").iterdir())
-        shutil.rmtree(folder)
+        if seed == 11:
+            folder = save(run, tmp_path / str(seed), report=write_report)
+            assert "seed 11" in (folder / "report.html").read_text(encoding="utf-8") and any((folder / "figures").iterdir())
+            shutil.rmtree(folder)
         assert run.sessions["wai_client"].between(1, 7).all() and run.clients["distress_0"].dropna().between(0, 40).all()
         began = sim.measures.treated(run)
         untreated = sim.measures.untreated_differences(run)
