@@ -45,9 +45,9 @@ def as_it_stands(scenario: sim.Scenario) -> list[str]:
 @pytest.mark.deep
 @pytest.mark.parametrize("path", SCENARIOS, ids=lambda p: p.stem)
 def test_every_shipped_scenario_runs_to_its_report_and_none_looks_absurd(path: Path, tmp_path: Path) -> None:
-    """At full size, on three seeds (the report of the first): scales kept; where the model is as it stands, dropout and change where clinics find them.
+    """At full size, on three seeds: scales kept; where the model is as it stands, dropout and change where clinics find them.
 
-    Where the same people are untreated in another arm, therapy is above none.
+    The report is of the first seed. Where the same people are untreated in another arm, therapy is above none.
     """
     for seed in (11, 12, 13):
         run = sim.run(scenario_at(sim.load(path), {}), seed=seed)  # of a batch the scenario as it stands
