@@ -87,11 +87,8 @@ class Running:
     said: IO[bytes] | None
     begun: float
 
-    def told(self) -> str:
-        """How it has ended, nothing where it has not; what it said is shown."""
-        status = self.child.poll()
-        if status is None:
-            return ""
+    def ended(self, status: int) -> str:
+        """What it said is shown; a line that says how it has ended."""
         if self.said is not None:
             self.said.seek(0)
             print(self.said.read().decode(errors="replace"), end="", flush=True)
@@ -133,11 +130,12 @@ def run_all(parts: Sequence[Part], on: bool) -> int:
                     running.append(started(part))
             time.sleep(0.05)
             for one in list(running):
-                if told := one.told():
+                status = one.child.poll()
+                if status is not None:
                     running.remove(one)
-                    said[one.part.name] = told
-                    print(told, flush=True)
-                    failed = failed or "passed" not in told.rpartition(":")[2]
+                    said[one.part.name] = one.ended(status)
+                    print(said[one.part.name], flush=True)
+                    failed = failed or status != 0
             if failed and not on:
                 break
     except SystemExit:  # this process is to end, and nobody has told the others
