@@ -270,3 +270,8 @@ class Luck:
         if self.still:
             return _all_alike(0.5, who, when, exchange)
         return uniform(self.seed, self.replicate, who, purpose, when, exchange)
+
+    def of_kind(self, kind: str, who: Any, purpose: str, when: Any = 0, exchange: Any = 0) -> np.ndarray:
+        """Numbers of a kind, ``normal`` or ``uniform``, as a step's draw asks for them."""
+        numbers = self.normal if kind == "normal" else self.uniform
+        return np.asarray(numbers(who, purpose, when, exchange))

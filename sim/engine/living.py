@@ -25,7 +25,7 @@ class Living:
 
     def __init__(self, role: str, people: Columns, parameters: Parameters, code: np.ndarray, week: int, luck: Luck) -> None:
         self.people, self.code, self.week, self.luck = people, code, week, luck
-        self.parameters: Mapping[str, float] = {**parameters, **parameters.own(role)}
+        self.parameters: Mapping[str, float] = known(parameters, role)
         self.columns: Mapping[str, Column] = people.declared
 
     def read(self, name: str) -> np.ndarray:
@@ -45,8 +45,7 @@ class Living:
 
     def draw(self, draw: Draw) -> np.ndarray:
         """Random numbers of these people."""
-        drawn = self.luck.normal if draw.kind == "normal" else self.luck.uniform
-        return np.asarray(drawn(self.code, draw.purpose, 0 if draw.once else self.week))
+        return self.luck.of_kind(draw.kind, self.code, draw.purpose, 0 if draw.once else self.week)
 
     def seen(self, step: Step) -> Mapping[str, float]:
         """Nobody reaches into life."""
@@ -57,10 +56,15 @@ class Living:
         raise NotImplementedError(what)
 
 
+def known(parameters: Parameters, role: str) -> dict[str, float]:
+    """The numbers that steps of people by themselves may name, by name."""
+    return {**parameters, **parameters.own(role)}
+
+
 def numbers(parameters: Parameters, role: str) -> np.ndarray:
-    """The numbers that steps of people by themselves may name (``life.NUMBERS``), in their order."""
-    known = {**parameters, **parameters.own(role)}
-    return np.array([known[name] for name in NUMBERS], np.float64)
+    """The same as machine code takes them: those of ``life.NUMBERS``, in their order."""
+    by_name = known(parameters, role)
+    return np.array([by_name[name] for name in NUMBERS], np.float64)
 
 
 def live_a_week(role: str, people: Columns, code: np.ndarray, week: int, parameters: Parameters, luck: Luck,

@@ -21,7 +21,7 @@ from numba.core.errors import NumbaError
 from sim import luck
 from sim.compiling import compiled, generated_module
 from sim.engine.blocks import MOST, REACHING, addresses, helpers, still_helpers
-from sim.engine.wiring import ACCURACY, READ, Wired, bounds, moment_of_reading, shipped, trace_columns, wire
+from sim.engine.wiring import ACCURACY, READ, Wired, bounds, moment_of_reading, not_as_written, shipped, trace_columns, wire
 from sim.errors import WiringError
 from sim.luck import purpose_code
 from sim.people.apply import arguments
@@ -382,9 +382,7 @@ def _compiled_here(text: str, theirs: tuple[tuple[str, Step], ...]) -> dict[str,
         if odd := [one for one in each if not isinstance(one, (types.Number, types.Boolean))]:
             raise WiringError(f"step {step.name}: its equation must give numbers in every case, and gives {odd[0]}")
         if len(each) != len(step.writes):
-            raise WiringError(
-                f"step {step.name} writes {len(step.writes)} quantities, and its equation gives another number of them"
-            )
+            raise not_as_written(step)
         known[name] = equation
     exec(compile(text, "<exchange of a changed model>", "exec"), known)
     return known

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from sim.engine.wiring import Wired, Wiring, shipped, wire
+from sim.engine.wiring import Wired, Wiring, not_as_written, shipped, wire
 from sim.errors import WiringError
 from sim.measurement.asked import Ask
 from sim.naming import nearest
@@ -98,9 +98,7 @@ def walk(steps: tuple[Step | Ask, ...], ground: Ground) -> None:
         values = step.equation(*given) if shipped(step.equation) else one_by_one(step, given)
         several = isinstance(values, tuple)
         if len(values) != len(step.writes) if several else len(step.writes) > 1 and step.how == SET:
-            raise WiringError(
-                f"step {step.name} writes {len(step.writes)} quantities, and its equation gives another number of them"
-            )
+            raise not_as_written(step)
         for place, name in enumerate(step.writes):
             value = values[place] if several else values
             rate = ground.parameters[step.rates[place]] if step.rates and step.rates[place] else None

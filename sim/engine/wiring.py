@@ -170,6 +170,11 @@ def _alias(step: Step, earlier: list[Wired]) -> str:
     return alias
 
 
+def not_as_written(step: Step) -> WiringError:
+    """The error of a step whose equation gives more or fewer numbers than the step writes."""
+    return WiringError(f"step {step.name} writes {len(step.writes)} quantities, and its equation gives another number of them")
+
+
 def check_exchange(steps: tuple[Step, ...]) -> None:
     """Raise ``WiringError`` where a step cannot be one of an exchange, or two have one name."""
     for n, step in enumerate(steps):

@@ -92,8 +92,7 @@ class Meeting:
         w = self.world
         codes = {"client": w.client_code, "therapist": w.therapist_code}
         code = w.pair_code[self.rows] if draw.whose == "pair" else codes[draw.whose][self.who[draw.whose]]
-        drawn = w.luck.normal if draw.kind == "normal" else w.luck.uniform
-        return np.asarray(drawn(code, draw.purpose, 0 if draw.once else w.week))
+        return w.luck.of_kind(draw.kind, code, draw.purpose, 0 if draw.once else w.week)
 
     def seen(self, step: Step) -> Mapping[str, float]:
         """What the step's equation sees where links are cut."""
@@ -199,8 +198,7 @@ class Exchanging:
         """Random numbers of this exchange: the client's, or the pair's."""
         w = self.world
         code = w.client_code[w.client_of[self.rows]] if draw.whose == "client" else w.pair_code[self.rows]
-        drawn = w.luck.normal if draw.kind == "normal" else w.luck.uniform
-        return np.asarray(drawn(code, draw.purpose, w.week, self.exchange))
+        return w.luck.of_kind(draw.kind, code, draw.purpose, w.week, self.exchange)
 
     def seen(self, step: Step) -> Mapping[str, float]:
         """What the step's equation sees where links are cut."""

@@ -145,19 +145,18 @@ class Model:
         for step in self.exchange:
             if step.role not in ROLES:
                 raise WiringError(f"step {step.name}: within an exchange a step is the client's or the therapist's")
-        written = set(trace_columns(self.exchange))
+        written = in_exchange = set(trace_columns(self.exchange))
         for verb in self.session:
             if isinstance(verb, DeclaredVerb):
                 if verb not in SESSION:
                     self._wired_verb(verb)
-                written |= {name for step in verb.steps for name in step.writes}
+                written = written | {name for step in verb.steps for name in step.writes}
         if all(isinstance(verb, DeclaredVerb) or verb in SESSION for verb in self.session):  # what others write nobody knows
             left = [name for name in self.columns if not name.startswith("mean_") and name not in written]
             if left:
                 raise WiringError(f"no step writes the column '{left[0]}'{nearest(left[0], written)}")
-        written = set(trace_columns(self.exchange))
         for name in self.columns:
-            if name.startswith("mean_") and name.removeprefix("mean_") not in written:
+            if name.startswith("mean_") and name.removeprefix("mean_") not in in_exchange:
                 raise WiringError(f"no step writes '{name.removeprefix('mean_')}', of which '{name}' is to be the mean")
 
     def _wired_verb(self, verb: DeclaredVerb) -> None:
