@@ -27,6 +27,7 @@ from sim.evidence.claims.quantities import measured, quantities
 from sim.evidence.imaging import correlation
 from sim.evidence.stored import kept
 from sim.people.life import LIFE, NUMBERS, beginning
+from sim.people.population import DISTRESS, PLACE, WANTED
 from sim.people.state import ANYTHING, DYAD, OF_PEOPLE, PERSON
 from sim.runs.run import run
 from sim.scenario.scenario import from_spec, load
@@ -476,14 +477,15 @@ def test_every_step_beside_the_exchange_moves_something(step: Step) -> None:
 
 
 def test_every_parameter_of_a_course_is_named_by_a_step() -> None:
-    """Others belong to drawing people, a service, or a study's instruments."""
+    """Others belong to a service, or a study's instruments."""
     named = set(wire(EXCHANGE)[1].parameters)
     for steps, columns in (
         *((verb.steps, {**DYAD, **OF_PEOPLE, **dict.fromkeys(BEFORE, ANYTHING)}) for verb in (*FIRST_MEETING, *VERBS)),
         (beginning(), PERSON), (beginning((0.2, 0.2)), PERSON), (LIFE, PERSON),
+        ((*PLACE, *DISTRESS), {}),
     ):  # fmt: skip
         only = tuple(step for step in steps if isinstance(step, Step))
-        numbers = wire(only, NUMBERS, columns)[1].parameters
+        numbers = wire(only, (*NUMBERS, *WANTED), columns)[1].parameters
         named |= {*numbers, *(rate for step in only for rate in step.rates)}
     named |= {f"{role}_{name.removeprefix('own_')}" for name in named if name.startswith("own_") for role in ROLES}
     left = {name for name, parameter in PARAMETERS.items() if name not in named and parameter.group not in ELSEWHERE}
@@ -491,4 +493,4 @@ def test_every_parameter_of_a_course_is_named_by_a_step() -> None:
 
 
 #: Groups of parameters that steps of a week need not name: a questionnaire's items are drawn by its declaration.
-ELSEWHERE = ("service", "people", "questionnaires", "instruments that see activity")
+ELSEWHERE = ("service", "questionnaires", "instruments that see activity")

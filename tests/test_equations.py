@@ -44,6 +44,7 @@ RANGES = {
     "open_ruptures": (0, 3), "fresh": (0, 1), "before": (0, 1), "common": (-4, 4), "event": (0, 1),
     "population_mean": (0.4, 0.6), "shared_share": (0, 1), "treatment_gain": (-1, 6),
     "partner_anxiety_mean": (0, 1), "partner_avoidance_mean": (0, 1), "attachment_gap": (-1, 1), "moves": (0, 1),
+    "r": (-1, 1), "immature_sd": (0, 1), "neurotic_sd": (0, 1),
     "today": (0, 1), "early": (0, 1), "mean": (0, 1), "sd": (0, 0.3),
 }
 
@@ -83,6 +84,7 @@ PLAIN = {
     "weeks_waiting": 4.0, "first_score": 18.0, "load": 1.2, "carried": 0.05, "open_ruptures": 0.2, "fresh": 0.4, "before": 0.7,
     "partner_anxiety_mean": 0.3, "partner_avoidance_mean": 0.2, "event": 0.0, "population_mean": 0.4, "common": 0.5,
     "shared_share": 0.4, "attachment_gap": 0.1, "moves": 1.0,
+    "r": 0.3, "immature_sd": 0.8, "neurotic_sd": 0.9,
     "today": 0.45, "early": 0.6, "mean": 0.4, "sd": 0.2,
 }
 
@@ -220,6 +222,10 @@ SHAPES = {
     "earned_anchor": Shape(0, 1, "early today"),
     "defence": Shape(-INF, INF, "anxiety_z own"),
     "expected_distress": Shape(-INF, INF, "anxiety_z avoidance_z immature neurotic"),
+    "defence_noise_sd": Shape(0, 2, "", "anxiety_path avoidance_path"),
+    "set_point_noise_sd": Shape(0, 2, "", "immature_sd neurotic_sd distress_state_share"),
+    "help_seeking_probability": Shape(0, 1, "distress", "help_seeking_threshold"),
+    "correlated": Shape(-8, 8, "own"),
     "partly_shared": Shape(-8, 8, "common own"),
     "distress_drift": Shape(-INF, INF, "distress distress_set_point distress_luck"),
     "prototype_drift": Shape(0, 1, "prototype anchor prototype_luck distress"),
@@ -249,6 +255,9 @@ ONLY_WHERE: dict[tuple[str, str], Callable[[dict[str, np.ndarray]], np.ndarray]]
     ),
     # a path may have either sign
     ("defence", "anxiety_z"): lambda a: a["anxiety_path"] >= 0,
+    # what two paths explain together counts with the sign of both
+    **{("defence_noise_sd", f"{one}_path"): lambda a: (a["anxiety_path"] >= 0) & (a["avoidance_path"] >= 0) & (a["r"] >= 0)
+       for one in ("anxiety", "avoidance")},
     # much tension is counted more surely than a rupture that happened
     **{("observed_rupture", kind): lambda a: a["observer_tension_report_gain"] * a["tension"] <= a["observer_rupture_report_prob"]
        for kind in ("withdrawals", "confrontations")},
@@ -1012,6 +1021,48 @@ def test_distress_has_the_variance_it_should(rate: float) -> None:
                     "event": (rng.random(4000) < 0.05) * 1.0}  # fmt: skip
             x = value(eq.distress_drift, distress=x, **{**step, **luck})
         assert x.mean() == near(1.0, 0.05) and x.var() == near(0.3, 0.04)
+
+
+@promise(eq.correlated)
+def test_two_draws_go_together_as_stated() -> None:
+    """Unit variance, and the correlation that is asked for, of either sign; alone for 0, the same for 1."""
+    rng = np.random.default_rng(6)
+    common, own = rng.standard_normal((2, 100_000))
+    for r in (-0.5, 0.0, 0.3):
+        both = eq.correlated(common, own, r)
+        assert both.std() == near(1.0, 0.01) and np.corrcoef(common, both)[0, 1] == near(r, 0.01)
+    assert eq.correlated(0.7, -1.0, 0.0) == -1.0 and eq.correlated(0.7, -1.0, 1.0) == 0.7
+
+
+@promise(eq.defence_noise_sd)
+@promise(eq.set_point_noise_sd)
+def test_defences_and_distress_have_unit_variance_in_the_community() -> None:
+    """Whatever the paths: of correlated attachment, defences and distress come out with variance 1; of too strong ones nothing is
+    left for chance."""
+    rng, n = np.random.default_rng(7), 200_000
+    a, own_v, *z = rng.standard_normal((6, n))
+    some = {"distress_anxiety_path": 0.3, "distress_immature_path": 0.3}
+    for r, paths in ((0.2, some), (-0.4, {"distress_neurotic_path": 0.2})):
+        v, two, one = eq.correlated(a, own_v, r), (0.35, 0.15), 0.4
+        sd = {"immature": value(eq.defence_noise_sd, anxiety_path=two[0], avoidance_path=two[1], r=r),
+              "neurotic": value(eq.defence_noise_sd, anxiety_path=one, avoidance_path=0.0, r=r)}  # fmt: skip
+        immature, neurotic = two[0] * a + two[1] * v + sd["immature"] * z[0], one * a + sd["neurotic"] * z[1]
+        assert immature.var() == near(1.0, 0.02) and neurotic.var() == near(1.0, 0.02)
+        size = value(eq.set_point_noise_sd, immature_anxiety_path=two[0], immature_avoidance_path=two[1], r=r,
+                     neurotic_anxiety_path=one, immature_sd=sd["immature"], neurotic_sd=sd["neurotic"], **paths)  # fmt: skip
+        expected = value(eq.expected_distress, anxiety_z=a, avoidance_z=v, immature=immature, neurotic=neurotic, **paths)
+        distress = expected + size * z[2] + np.sqrt(P.distress_state_share) * z[3]
+        assert distress.var() == near(1.0, 0.02)
+    assert value(eq.defence_noise_sd, anxiety_path=1.0, avoidance_path=0.5, r=0.0) == 0.0
+    assert value(eq.set_point_noise_sd, distress_state_share=1.0) == 0.0
+
+
+@promise(eq.help_seeking_probability)
+def test_who_suffers_more_comes_sooner() -> None:
+    """One half at the threshold; nearly nobody far below it, nearly everybody far above."""
+    at, far = P.help_seeking_threshold, 8 * P.help_seeking_width
+    below, there, above = (value(eq.help_seeking_probability, distress=x) for x in (at - far, at, at + far))
+    assert below < 0.001 and there == 0.5 and above > 0.999
 
 
 @promise(eq.partly_shared)

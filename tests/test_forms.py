@@ -13,11 +13,11 @@ import pandas as pd
 import pytest
 
 import sim
+from sim.engine.asking import ecr
 from sim.errors import ScenarioError, StateError
 from sim.evidence.patterns import directions
 from sim.evidence.patterns.validation import validate
 from sim.luck import Luck
-from sim.measurement import instruments as ask
 from sim.measurement.responses import MOST_ITEMS, NO_ANSWER, Respondents, scored
 from sim.measures import clinics as clinic_measures
 from sim.measures.persons import people
@@ -235,7 +235,7 @@ def test_what_has_no_level_is_no_missing_answer() -> None:
     """A true mark that is no number is the model's fault, and said, also where answers may be missing."""
     whom = Respondents(np.arange(3, dtype=np.uint64), 4, Parameters(MISSING), Luck(1, 0))
     with pytest.raises(StateError, match="week 4: what 'ecr_anxiety_0' asks about"):
-        ask.ecr("anxiety", np.array([0.2, np.nan, 0.3]), np.zeros(3), whom, "0")
+        ecr("anxiety", np.array([0.2, np.nan, 0.3]), np.zeros(3), whom, "0")
 
 
 def test_items_come_back_from_the_folder(tmp_path: Path) -> None:

@@ -17,12 +17,12 @@ import pytest
 
 import sim
 from sim.engine import wiring
+from sim.engine.living import draw
 from sim.errors import StateError
 from sim.luck import Luck, pair, person
 from sim.measurement import instruments
 from sim.measurement.instruments import CORE_OM, ECR_SCALE
 from sim.measurement.responses import Respondents
-from sim.people import population
 from sim.people.apply import arguments
 from sim.people.state import DYAD, Columns
 from sim.scenario.scenario import Attachment, Scenario
@@ -160,13 +160,13 @@ WANTED = {
 
 
 @pytest.mark.parametrize("wanted", WANTED)
-def test_compiled_draw_of_people_equals_plain_python(wanted: str) -> None:
+def test_people_are_the_same_from_either_engine(wanted: str) -> None:
     for role in ROLES:
-        where = (role, WANTED[wanted], person(role, np.arange(12)), Parameters(), Luck(3, 1))
-        fast = population.candidates(*where)
-        with mock.patch.object(population, "compiled", plainly), np.errstate(over="ignore"):
-            plain = population.candidates(*where)
-        assert np.array_equal(fast.data, plain.data)
+        for n in (1, 12, 300):
+            where = (role, WANTED[wanted], person(role, np.arange(n)), Parameters(), Luck(3, 1))
+            fast, plain = draw(*where, "native"), draw(*where, "plain")
+            assert np.array_equal(fast.data, plain.data)
+            assert n == 1 or np.unique(fast.distress_own).size == n, "everybody is somebody"
 
 
 # --------------------------------------------------------------------------------------------- serial and parallel

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from sim import luck as addressed
+from sim.engine.asking import core_om, ecr
 from sim.engine.living import draw, live_a_week
 from sim.engine.native import kernel
 from sim.engine.plain import walk
@@ -473,7 +474,7 @@ def test_the_ecr_is_as_reliable_as_in_the_community(name: str) -> None:
     items = items_of(ask.ECR_SCALE, ecr_score(who[name]) + who[f"ecr_response_style_{name}"], code, f"ecr_{name}_0")
     assert set(np.unique(items)) == set(range(1, 8))
     assert cronbach_alpha(items) == pytest.approx(0.92, abs=0.02)
-    score = ask.ecr(name, who[name], who[f"ecr_response_style_{name}"], asked(code), "0")
+    score = ecr(name, who[name], who[f"ecr_response_style_{name}"], asked(code), "0")
     np.testing.assert_allclose(score, items.mean(axis=0), atol=1e-9)
 
 
@@ -498,15 +499,15 @@ def rated(
 def test_every_questionnaire_keeps_to_its_scale() -> None:
     """Means lie between the lowest and highest mark, in steps of one item, however extreme the person."""
     whom = asked(addressed.person("client", np.arange(300)), week=1)
-    core = ask.core_om(np.linspace(-6, 8, 300), whom)
+    core = core_om(np.linspace(-6, 8, 300), whom)
     assert core.min() >= 0 and core.max() <= 40 and np.corrcoef(core, np.linspace(-6, 8, 300))[0, 1] > 0.9
     np.testing.assert_allclose(core * 3.4, np.round(core * 3.4), atol=1e-9)
     level = np.linspace(0, 1, 300)
     wai = rated(ask.WAI_SCALE, level, 0.55, np.zeros(300), whom, "w")
     assert wai.min() >= 1 and wai.max() == 7 and wai.min() < 2
     np.testing.assert_allclose(wai * 4, np.round(wai * 4), atol=1e-9)
-    ecr = ask.ecr("anxiety", level, np.full(300, 5.0), whom, "e")
-    assert ecr.min() >= 1 and ecr.max() <= 7
+    of_ecr = ecr("anxiety", level, np.full(300, 5.0), whom, "e")
+    assert of_ecr.min() >= 1 and of_ecr.max() <= 7
 
 
 def test_ratings_have_a_ceiling() -> None:
@@ -664,9 +665,9 @@ def test_those_who_come_suffer_more() -> None:
 def test_attachment_and_distress_go_together_as_published() -> None:
     """As questionnaires measure them, anxiety correlates about .42 with distress in the community, avoidance about .28."""
     community, code = people()
-    distress = ask.core_om(community.distress, asked(code))
+    distress = core_om(community.distress, asked(code))
     for name, published in (("anxiety", 0.42), ("avoidance", 0.28)):
-        score = ask.ecr(name, community[name], community[f"ecr_response_style_{name}"], asked(code), "0")
+        score = ecr(name, community[name], community[f"ecr_response_style_{name}"], asked(code), "0")
         assert np.corrcoef(score, distress)[0, 1] == pytest.approx(published, abs=0.04)
 
 
@@ -675,7 +676,7 @@ def test_the_community_is_where_it_was_measured(name: str, mean: float, sd: floa
     """The ECR as the community fills it in has the published mean and spread, and nobody lies outside the scale."""
     community, code = people()
     assert ecr_score(community[name]).min() >= 1 and ecr_score(community[name]).max() <= 7
-    score = ask.ecr(name, community[name], community[f"ecr_response_style_{name}"], asked(code), "0")
+    score = ecr(name, community[name], community[f"ecr_response_style_{name}"], asked(code), "0")
     assert score.mean() == pytest.approx(mean, abs=0.06)
     assert score.std() == pytest.approx(sd, abs=0.06)
 

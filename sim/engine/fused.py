@@ -17,8 +17,10 @@ from sim.engine.blocks import MOST
 from sim.engine.native import ALWAYS, BLOCK, FILLED, GIVE_UP, HERE, ROOM, WHO, Text, exchanges, handed, loop
 from sim.engine.wiring import Wired, wire
 from sim.errors import WiringError
+from sim.luck import purpose_code
 from sim.measurement.asked import Ask
 from sim.people.life import LIFE, NUMBERS
+from sim.people.population import DIMENSIONS, DISTRESS, KEPT, PLACE, WANTED
 from sim.people.state import ANYTHING, DYAD, LATENT, OF_PEOPLE, PERSON, REGION_COLUMNS, Column
 from sim.theory.parameters import PARAMETERS
 from sim.theory.regions import ROLES, intact
@@ -223,6 +225,45 @@ def life_source(steps: tuple[Step, ...], block: int = BLOCK) -> str:
         text.moved("scatter", "STORED", "people", kept, "ids", index),
     ]
     return text.whole("life", ("people", "code", "week", "seed", "replicate", "p"), out, gives="types.void")
+
+
+def candidates_source(parts: Sequence[tuple[Step, ...]], numbers: tuple[str, ...], tables: Sequence[str],
+                      kept: Sequence[str]) -> str:  # fmt: skip
+    """The text of a module whose ``candidates`` finds for each person the first attempt that fits: of each of the ``parts``, in
+    order, the steps are done one after the other for one candidate, who is dropped where ``fits`` is 0 behind them.
+
+    ``numbers``: names of what ``p`` holds; ``tables``: of the tables that it takes; ``kept``: what of the candidate goes into the
+    rows of ``out``. It gives the place of the first person for whom nobody is found, or -1.
+    """
+    wired, wiring = wire(tuple(step for part in parts for step in part), numbers, {})
+    left, inside = iter(wired), []
+    for part in parts:
+        for _ in part:
+            w = next(left)
+            given = [f"p[{numbers.index(v[2:])}]" if v.startswith("p_") else v for v in w.variables]
+            for draw in (wiring.draws[v] for v in w.variables if v in wiring.draws):
+                code = f"np.uint64({int(purpose_code(draw.purpose))})"
+                inside.append(f"{draw.name} = {draw.kind}_at(absorbed(here, {code}), np.uint64(0))")
+            inside.append(f"{', '.join(w.step.writes)} = {w.function}({', '.join(given)})")
+        inside += ["if not fits > 0.0:", "    continue"]
+    taken = ", ".join(f"table_{name}" for name in tables)
+    return "\n".join([
+        '"""Generated from tuples of steps; do not edit."""', "import numpy as np", "from numba import njit",
+        "from sim.luck import absorbed, normal_at, occasion, uniform_at",
+        *dict.fromkeys(f"from {w.step.equation.__module__} import {w.step.equation.__name__} as {w.function}" for w in wired),
+        "", "", "@njit(cache=True, nogil=True, error_model='numpy')",
+        f"def candidates(code, seed, replicate, p, {taken}, most, out):",
+        "    for i in range(code.size):", "        found = False", "        for attempt in range(most):",
+        "            here = occasion(seed, replicate, code[i], np.uint64(attempt))", *(f"            {line}" for line in inside),
+        *(f"            out[{k}, i] = {name}" for k, name in enumerate(kept)),
+        "            found = True", "            break", "        if not found:", "            return i", "    return -1", "",
+    ])  # fmt: skip
+
+
+@lru_cache(maxsize=1)
+def candidates_kernel() -> Callable[..., Any]:
+    """The compiled function ``candidates`` of the shipped population."""
+    return generated_module("candidates", candidates_source((PLACE, DISTRESS), (*NUMBERS, *WANTED), DIMENSIONS, KEPT)).candidates
 
 
 @lru_cache(maxsize=16)

@@ -16,7 +16,7 @@ from sim.people.apply import arguments
 from sim.people.state import DYAD, OF_PEOPLE, Column
 from sim.theory.parameters import PARAMETERS
 from sim.theory.regions import REGIONS, ROLES
-from sim.theory.steps import SET, Draw, Step
+from sim.theory.steps import SET, Draw, Step, Table
 
 _CONTEXT = ("exchange", "planned_sessions")  # known without being a column
 
@@ -51,6 +51,8 @@ def resolve(
     if isinstance(said, Draw):
         if wiring.draws.setdefault(said.name, said) != said:
             raise WiringError(f"step {step.name}: '{said.purpose}' of the {said.whose} is drawn in two ways")
+        return said.name
+    if isinstance(said, Table):
         return said.name
     if isinstance(said, (int, float)):
         if not math.isfinite(said):

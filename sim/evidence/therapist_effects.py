@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from sim.engine.asking import core_om
 from sim.errors import UsageError
 from sim.luck import pair, person
-from sim.measurement import instruments as ask
 from sim.measures.intervals import mean_interval
 from sim.people.state import Columns
 from sim.scenario.arms import chosen_arm
@@ -165,7 +165,7 @@ def with_every_therapist(
     w.week = 1
     meet_first(w, np.arange(len(w.dyads)))
     first = np.arange(clients.size) * therapists.size  # one row a client: they all came alike
-    distress_0 = ask.core_om(w.clients.distress[first], w.asked("client", first), "core_begin")
+    distress_0 = core_om(w.clients.distress[first], w.asked("client", first), "begin")
 
     def meet(_: Weeks) -> None:
         if (w.week - 1) % plan.session_every:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
-from sim.measurement.instruments import Instrument, item_responses, mean_response
+from sim.measurement.instruments import CORE_OM, ECR_SCALE, Instrument, item_responses, mean_response
 from sim.measurement.responses import Respondents, scored
+from sim.theory import arithmetic
 from sim.theory import equations as eq
+from sim.theory.steps import Draw, Step, step
 
 
 @dataclass(frozen=True, repr=False)
@@ -23,7 +26,7 @@ class Ask:
     unless ``purposes`` gives one for each; ``total``: where the mean of all items goes.
     """
 
-    rater: str  # client, therapist or observer
+    rater: str  # client, therapist or observer; "" where either of the two may be asked
     instruments: tuple[Instrument, ...]
     scales: tuple[tuple[str, str, str], ...]
     form: str
@@ -53,6 +56,29 @@ class Ask:
     def purpose(self, place: int) -> str:
         """The address of the random draws of a scale's items."""
         return self.purposes[place] if self.purposes else f"{self.form}_{self.scales[place][0]}".rstrip("_")
+
+
+@lru_cache(maxsize=32)
+def distress_asked(occasion: str = "", whose: str = "", score: str = "distress") -> tuple[Step | Ask, ...]:
+    """The CORE-OM on an occasion; ``whose``: in a session ``client``, "" where people are asked by themselves."""
+    luck = Draw("core_week", whose or "person")
+    return (
+        step(whose, arithmetic.product, "core_noise", one="core_week_sd", other=luck),
+        step(whose, eq.core_share, "core_share", distress=f"{whose}.distress".lstrip("."), week_noise="core_noise"),
+        Ask("client", (CORE_OM,), (("", "core_share", score),), f"core_{occasion}".rstrip("_"), times=10.0),
+    )
+
+
+@lru_cache(maxsize=32)
+def attachment_asked(occasion: str, dimensions: tuple[str, ...] = ("anxiety", "avoidance")) -> tuple[Step | Ask, ...]:
+    """The ECR, or one dimension of it, on an occasion: attachment in general as people see it themselves."""
+    return (
+        Ask(
+            "", (ECR_SCALE,) * len(dimensions), tuple((name, name, name) for name in dimensions), f"ecr_{occasion}",
+            plus=tuple(f"ecr_response_style_{name}" for name in dimensions),
+            purposes=tuple(f"ecr_{name}_{occasion}" for name in dimensions),
+        ),
+    )  # fmt: skip
 
 
 def filled_in(what: Ask, read: Callable[[str], Any], whom: Respondents) -> dict[str, np.ndarray]:

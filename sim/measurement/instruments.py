@@ -17,8 +17,6 @@ from sim.elementary import maximum, minimum
 from sim.errors import StateError
 from sim.luck import absorbed, normal_at, normals_into, occasion, purpose_code
 from sim.measurement.responses import Respondents, scored
-from sim.people.apply import applied
-from sim.theory import equations as eq
 from sim.theory.styles import HIGHEST, LOWEST, STYLE_BOX
 
 
@@ -157,19 +155,6 @@ def _arguments(instrument: Instrument, response: np.ndarray, whom: Respondents, 
         float(instrument.high),
         0.0 if whom.luck.still else whom.parameters[instrument.item_sd],
     )
-
-
-def core_om(distress: np.ndarray, whom: Respondents, form: str = "core") -> np.ndarray:
-    """CORE-OM clinical score (0-40) of people with this distress (community SD); ``form``: which time it is asked."""
-    p = whom.parameters
-    share = applied(eq.core_share, p, distress=distress, week_noise=p.core_week_sd * whom.normal("core_week"))
-    return 10.0 * mean_response(CORE_OM, CORE_OM.level(share), whom, form)
-
-
-def ecr(dimension: str, share: np.ndarray, style: np.ndarray, whom: Respondents, occasion: str) -> np.ndarray:
-    """ECR score (1-7) of people whose anxiety or avoidance (``dimension``) is ``share`` (0..1); ``style`` in scale points."""
-    purpose = f"ecr_{dimension}_{occasion}"
-    return mean_response(ECR_SCALE, ECR_SCALE.level(share) + style, whom, f"ecr_{occasion}", dimension, purpose)
 
 
 def dsq(scale: str, defences: np.ndarray, whom: Respondents) -> np.ndarray:

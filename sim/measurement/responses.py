@@ -72,10 +72,6 @@ class Respondents:
         """Whether single responses matter: some may be missing, or all are kept."""
         return self.occasion is not None or may_be_missing(self.parameters)
 
-    def normal(self, purpose: str) -> Any:
-        """One standard normal number each."""
-        return self.luck.normal(self.code, purpose, self.week)
-
     def uniform(self, purpose: str) -> Any:
         """One uniform number in (0, 1] each."""
         return self.luck.uniform(self.code, purpose, self.week)

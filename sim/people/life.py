@@ -27,14 +27,18 @@ def _uniform(purpose: str) -> Draw:
     return Draw(purpose, "person", "uniform")
 
 
+#: Defences, and the distress that attachment and they lead one to expect [A8].
+EXPECTED: tuple[Step, ...] = (
+    step("immature", eq.defence, "immature", own="immature_own"),
+    step("neurotic", eq.defence, "neurotic", own="neurotic_own", avoidance_path=0.0),
+    step("", eq.expected_distress, "expected"),
+)
 #: Defences and the set point of distress follow attachment, standardised against the community that clients come from [A8].
 FOLLOWING: tuple[Step, ...] = (
     *(step("", arithmetic.proportion, f"{name}_mean", score=f"client_{name}_mean") for name in _DIMENSIONS),
     *(step("", arithmetic.proportion_sd, f"{name}_sd", sd=f"client_{name}_sd") for name in _DIMENSIONS),
     *(step("", arithmetic.standardised, f"{name}_z", value=name, mean=f"{name}_mean", sd=f"{name}_sd") for name in _DIMENSIONS),
-    step("immature", eq.defence, "immature", own="immature_own"),
-    step("neurotic", eq.defence, "neurotic", own="neurotic_own", avoidance_path=0.0),
-    step("", eq.expected_distress, "expected"),
+    *EXPECTED,
     step("", arithmetic.total, "distress_set_point", one="distress_own", other="expected"),
 )
 

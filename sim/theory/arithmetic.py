@@ -5,8 +5,13 @@ As the equations, each is branch-free and serves a float, a column and a compile
 
 from __future__ import annotations
 
+import numpy as np
+
 from sim.elementary import inlined, maximum, minimum, select
 from sim.theory.styles import LOWEST, WIDTH
+
+#: Tables are read off over this grid of standard normal numbers: from -Z_MOST to Z_MOST in so many steps.
+Z_MOST, Z_STEPS = 6.0, 1200
 
 
 @inlined
@@ -79,3 +84,29 @@ def proportion_sd(sd):  # type: ignore[no-untyped-def]
 def happens(chance, prob):  # type: ignore[no-untyped-def]
     """1 where a uniform draw lies within a probability, else 0."""
     return select(chance <= prob, 1.0, 0.0)
+
+
+@inlined
+def unless_fixed(value, low, high):  # type: ignore[no-untyped-def]
+    """The value, or the one that a range allows where its two ends are the same."""
+    return select(low == high, low, value)
+
+
+@inlined
+def lies_within(value, low, high):  # type: ignore[no-untyped-def]
+    """1 where a value lies in a range, its ends included, else 0."""
+    return select(value >= low, 1.0, 0.0) * select(value <= high, 1.0, 0.0)
+
+
+@inlined
+def root(value):  # type: ignore[no-untyped-def]
+    """The square root."""
+    return np.sqrt(value)
+
+
+@inlined
+def read_off(z, table):  # type: ignore[no-untyped-def]
+    """What a table over the grid of standard normal numbers has at ``z``, linear between its points, at its ends beyond them."""
+    at = (minimum(maximum(z, -Z_MOST), Z_MOST) + Z_MOST) * (Z_STEPS / (2.0 * Z_MOST))
+    left = np.int64(minimum(np.floor(at), Z_STEPS - 1.0))
+    return table[left] + (at - left) * (table[left + 1] - table[left])

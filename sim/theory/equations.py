@@ -739,6 +739,15 @@ def partly_shared(common, own, shared_share):
 
 
 @inlined
+def correlated(common, own, r):
+    """A standard normal draw that goes with another one: r*common + sqrt(1 - r^2)*own.
+
+    Limit: a draw of its own for r = 0, the same for r = 1. Derived.
+    """
+    return r * common + np.sqrt(1.0 - r * r) * own
+
+
+@inlined
 def dyadic_compatibility(compatibility_luck, anxiety, avoidance, partner_anxiety, partner_avoidance, compatibility_sd,
                          complementarity_gain, anxiety_mean, avoidance_mean, partner_anxiety_mean, partner_avoidance_mean):
     """Lasting compatibility of two people (logit): a random draw, and what it makes that they are alike or complement each other.
@@ -843,6 +852,41 @@ def defence(anxiety_z, avoidance_z, anxiety_path, avoidance_path, own):
     and neurotic ways (ciocca2020) [A8]. Status: assumption (sizes).
     """
     return anxiety_path * anxiety_z + avoidance_path * avoidance_z + own
+
+
+@inlined
+def defence_noise_sd(anxiety_path, avoidance_path, r):
+    """SD of what is a person's own in a defence, so that its variance among people is 1.
+
+    sqrt(1 - pA^2 - pV^2 - 2*r*pA*pV), 0 where the paths explain more than all. Limit: 1 without paths. Derived.
+    """
+    left = 1.0 - anxiety_path * anxiety_path - avoidance_path * avoidance_path - 2.0 * r * anxiety_path * avoidance_path
+    return np.sqrt(maximum(left, 0.0))
+
+
+@inlined
+def set_point_noise_sd(distress_anxiety_path, distress_avoidance_path, distress_immature_path, distress_neurotic_path,
+                       immature_anxiety_path, immature_avoidance_path, neurotic_anxiety_path, immature_sd, neurotic_sd, r,
+                       distress_state_share):
+    """SD of what is a person's own in the set point of distress, so that the variance of distress among people is 1.
+
+    sqrt(1 - explained - state share): explained by attachment, directly and through defences, and by the own parts of defences.
+    Limit: 0 where more than all is explained. Derived.
+    """
+    a = distress_anxiety_path + distress_immature_path * immature_anxiety_path + distress_neurotic_path * neurotic_anxiety_path
+    v = distress_avoidance_path + distress_immature_path * immature_avoidance_path
+    by_immature, by_neurotic = distress_immature_path * immature_sd, distress_neurotic_path * neurotic_sd
+    explained = a * a + v * v + 2.0 * r * a * v + by_immature * by_immature + by_neurotic * by_neurotic
+    return np.sqrt(maximum(1.0 - explained - distress_state_share, 0.0))
+
+
+@inlined
+def help_seeking_probability(distress, help_seeking_threshold, help_seeking_width):
+    """Probability that a person of the community with this distress (SD) comes for therapy.
+
+    S((x - threshold)/width). Limit: one half at the threshold; a sharp cut for a narrow width. Status: assumption.
+    """
+    return logistic((distress - help_seeking_threshold) / help_seeking_width)
 
 
 @inlined

@@ -44,6 +44,18 @@ class Draw:
         return f"draw_{self.purpose}_of_{self.whose}"
 
 
+@dataclass(frozen=True)
+class Table:
+    """A column of numbers that an equation reads a value off, found by name where the step is walked (people are drawn so)."""
+
+    of: str
+
+    @property
+    def name(self) -> str:
+        """What stands for it where steps are wired."""
+        return f"table_{self.of}"
+
+
 @dataclass(frozen=True, repr=False)
 class Step:
     """One step of a course: whose it is, what is computed, which quantities it writes, and how.
@@ -51,8 +63,8 @@ class Step:
     A quantity of the two is written ``client_trust`` or ``shared_meaning``; what a person brings and takes along (a column of
     ``sim.people.state.PERSON``) ``client.distress``; a questionnaire's score ``rating.wai_client``. ``how`` is one of ``SET``,
     ``ADD``, ``SUBTRACT`` and ``TOWARD``; ``rates``: a parameter for each of ``writes`` by which what is written is multiplied
-    first ("" for none). ``given``: what an argument means where its name does not say it: a quantity, a parameter, a number or a
-    ``Draw``.
+    first ("" for none). ``given``: what an argument means where its name does not say it: a quantity, a parameter, a number, a
+    ``Draw`` or a ``Table``.
 
     >>> from sim.theory import equations as eq
     >>> Step("client", eq.felt, ("client_felt",)).name
@@ -64,7 +76,7 @@ class Step:
     writes: tuple[str, ...]
     how: str = SET
     rates: tuple[str, ...] = ()
-    given: tuple[tuple[str, str | float | Draw], ...] = ()
+    given: tuple[tuple[str, str | float | Draw | Table], ...] = ()
 
     def __post_init__(self) -> None:
         if self.how not in (SET, ADD, SUBTRACT, TOWARD):

@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from sim.compiling import compiled
+from sim.engine.asking import answers, core_om
 from sim.engine.fused import TABLE
 from sim.errors import WiringError
-from sim.measurement import instruments as ask
+from sim.measurement.asked import attachment_asked, distress_asked
 from sim.measurement.responses import Occasion, item_table
 from sim.people.state import DYAD, LATENT, REGION_COLUMNS, Columns
 from sim.theory.regions import ROLES
@@ -236,10 +237,8 @@ def assess(world: World, month: int, who: np.ndarray | None = None) -> dict[str,
         "row": who,
         "month": np.full(n, month),
         "in_therapy": in_therapy,
-        "distress": ask.core_om(c.distress, whom, f"core_{purpose}"),
+        **answers((*distress_asked(purpose), *attachment_asked(purpose)), whom, c.__getitem__),
     }
-    for name in ("anxiety", "avoidance"):
-        out[name] = ask.ecr(name, c[name], c[f"ecr_response_style_{name}"], whom, purpose)
     out |= {f"{name}_latent": ecr_score(c[name]) for name in ("anxiety", "avoidance")}
     out |= {"distress_latent": c.distress.copy(), "life_events": c.life_events.copy()}  # not the whole of ``c``
     world.clients["life_events"][who] = 0.0
@@ -248,10 +247,10 @@ def assess(world: World, month: int, who: np.ndarray | None = None) -> dict[str,
 
 def attachment_now(world: World, role: str, purpose: str, who: np.ndarray, at: Occasion | None = None) -> dict[str, np.ndarray]:
     """ECR questionnaires of these people (rows of their table), and what the ECR tries to measure."""
-    people, whom, out = world.clients if role == "client" else world.therapists, world.asked(role, who, at), {}
-    for name in ("anxiety", "avoidance"):
-        style = people[f"ecr_response_style_{name}"][who]
-        out[f"{role}_{name}_{purpose}"] = ask.ecr(name, people[name][who], style, whom, purpose)
+    people, out = world.clients if role == "client" else world.therapists, {}
+    scores = answers(attachment_asked(purpose), world.asked(role, who, at), lambda name: people[name][who])
+    for name, score in scores.items():
+        out[f"{role}_{name}_{purpose}"] = score
         out[f"{role}_{name}_{purpose}_latent"] = ecr_score(people[name][who])
     return out
 
@@ -261,7 +260,7 @@ def intake(world: World) -> dict[str, np.ndarray]:
     n, everybody = len(world.clients), np.arange(len(world.clients))
     # The same questionnaires as of the first assessment, and kept there.
     out = attachment_now(world, "client", "0", everybody)
-    out["distress_0"] = ask.core_om(world.clients.distress, world.asked("client", everybody), "core_0")
+    out["distress_0"] = core_om(world.clients.distress, world.asked("client", everybody), "0")
     out["distress_0_latent"] = world.clients.distress.copy()
     if len(world.dyads):
         at = world.occasion("beginning", world.client_of, world.therapist_of)
@@ -295,7 +294,7 @@ def at_end(world: World, rows: np.ndarray, clients: dict[str, np.ndarray] | Colu
     now["distress_end"] = world.ratings.get("distress", np.full(len(world.dyads), np.nan))[rows]
     stayed = world.ending[rows] != DROPOUT
     whom = world.asked("client", who[stayed], world.occasion("end", who[stayed], of[stayed]))
-    now["distress_end"][stayed] = ask.core_om(distress[stayed], whom, "core_end")
+    now["distress_end"][stayed] = core_om(distress[stayed], whom, "end")
     now["distress_end_latent"] = distress
     now["planned_sessions"], now["sessions_attended"] = world.planned_sessions[rows], world.dyads.session[rows]
     now["ending"] = world.ending[rows]
@@ -308,5 +307,5 @@ def end_untreated(world: World, clients: dict[str, np.ndarray]) -> None:
     everybody = np.arange(len(world.clients))
     at = world.occasion("end", everybody)
     clients |= attachment_now(world, "client", "end", everybody, at)
-    clients["distress_end"] = ask.core_om(world.clients.distress, world.asked("client", everybody, at), "core_end")
+    clients["distress_end"] = core_om(world.clients.distress, world.asked("client", everybody, at), "end")
     clients["distress_end_latent"] = world.clients.distress.copy()

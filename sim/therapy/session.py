@@ -6,7 +6,6 @@ verb of their own. ``rows`` are the dyads that meet.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
@@ -15,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from sim.engine.fused import TABLE, ratings_of, session_kernel
-from sim.engine.living import live_a_week, numbers
+from sim.engine.living import asked_for, live_a_week, numbers
 from sim.engine.native import kernel
 from sim.engine.plain import walk
 from sim.engine.wiring import trace_columns
@@ -73,7 +72,7 @@ class World:
     trace: np.ndarray = field(default_factory=lambda: np.zeros((0, 1, 1)))
     intervention: Intervening | None = None  # what an experimenter does inside the exchange
     baseline: World | None = None  # the same people without it, where something is held at its course there
-    engine: str = field(default_factory=lambda: os.environ.get("ATTUNE_ENGINE", "native"))  # or "plain": the same numbers, slowly
+    engine: str = field(default_factory=asked_for)
 
     def __post_init__(self) -> None:
         if self.engine not in ("native", "plain"):

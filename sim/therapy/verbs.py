@@ -15,7 +15,7 @@ from sim.engine.plain import walk
 from sim.engine.wiring import read_by
 from sim.errors import WiringError
 from sim.measurement import instruments as ask
-from sim.measurement.asked import Ask
+from sim.measurement.asked import Ask, distress_asked
 from sim.theory import arithmetic
 from sim.theory import equations as eq
 from sim.theory.regions import ROLES
@@ -138,11 +138,7 @@ FIRST_MEETING = (come_together, first_impression)
 rate_distress = Verb(
     "rate_distress",
     "The client fills in the CORE-OM before the session. Writes the rating ``distress``.",
-    (
-        step("client", arithmetic.product, "core_noise", one="core_week_sd", other=_normal("core_week")),
-        step("client", eq.core_share, "core_share", distress="client.distress", week_noise="core_noise"),
-        Ask("client", (ask.CORE_OM,), (("", "core_share", "rating.distress"),), "core", times=10.0),
-    ),
+    distress_asked(whose="client", score="rating.distress"),
 )
 
 #: What people bring into a session as they are that day.

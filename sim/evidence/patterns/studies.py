@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from sim.engine.asking import ecr
 from sim.errors import ScenarioError, UsageError
 from sim.measurement import instruments as ask
 from sim.runs.run import run
@@ -175,7 +176,7 @@ class Studies:
         people, whom = world.clients, world.asked("client", np.arange(len(world.clients)))
         style = {name: people[f"ecr_response_style_{name}"] for name in ("anxiety", "avoidance")}
         for name in ("anxiety", "avoidance"):
-            out[f"{name}_again"] = ask.ecr(name, people[name], style[name], whom, "second_form")
+            out[f"{name}_again"] = ecr(name, people[name], style[name], whom, "second_form")
         for name in ask.DSQ:
             out[name] = ask.dsq(name, people[name], whom)
         out |= ask.relationship_questionnaire(people.anxiety, people.avoidance, style, whom)

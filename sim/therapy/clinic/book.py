@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from sim.measurement import instruments as ask
+from sim.engine.asking import core_om
 from sim.measurement.responses import item_table
 from sim.people.state import Column, Columns
 from sim.theory.styles import ecr_score
@@ -77,7 +77,7 @@ class Book:
         at = w.occasion("beginning", clients, therapists)
         now = {
             **attachment_now(w, "client", "begin", clients, at), **attachment_now(w, "therapist", "begin", therapists, at),
-            "distress_0": ask.core_om(distress, w.asked("client", clients, at), "core_begin"),
+            "distress_0": core_om(distress, w.asked("client", clients, at), "begin"),
             "distress_0_latent": distress, "begin_week": w.week, "weeks_waited": w.week - c.since[clients],
         }  # fmt: skip
         before = c.course[clients]
@@ -112,7 +112,7 @@ class Book:
         b = self.courses
         distress = w.clients.distress[who]
         at = w.occasion(when, who)
-        b[f"distress_{when}"][rows] = ask.core_om(distress, w.asked("client", who, at), "core_later")
+        b[f"distress_{when}"][rows] = core_om(distress, w.asked("client", who, at), "later")
         b[f"distress_{when}_latent"][rows] = distress
         for key, values in attachment_now(w, "client", "later", who, at).items():
             b[key.replace("later", when)][rows] = values

@@ -14,8 +14,9 @@ from collections.abc import Callable
 
 import numpy as np
 
+from sim.engine.asking import ecr
 from sim.luck import pair
-from sim.measurement import instruments as ask
+from sim.measurement.instruments import CORE_OM
 from sim.people.apply import applied
 from sim.people.state import Columns
 from sim.theory import equations as eq
@@ -247,7 +248,7 @@ def _seen(c: Clinic, waiting: np.ndarray, room: np.ndarray) -> Seen:
     arrival, p = c.book.arrival, w.parameters
     typical = applied(eq.core_share, p, distress=p.client_distress_typical, week_noise=0.0)
     usual = {"anxiety": p.client_anxiety_mean, "avoidance": p.client_avoidance_mean,
-             "distress": 10.0 * ask.CORE_OM.high * typical}  # fmt: skip
+             "distress": 10.0 * CORE_OM.high * typical}  # fmt: skip
 
     def or_typical(answers: np.ndarray, otherwise: float) -> np.ndarray:
         return np.where(np.isnan(answers), otherwise, answers)
@@ -275,7 +276,7 @@ def _ask_staff(c: Clinic) -> None:
         rows = np.flatnonzero(c.in_post & (np.isnan(given) | again))
         if rows.size:
             style = w.therapists[f"ecr_response_style_{name}"][rows]
-            now = ask.ecr(name, w.therapists[name][rows], style, w.asked("therapist", rows), "staff")
+            now = ecr(name, w.therapists[name][rows], style, w.asked("therapist", rows), "staff")
             given[rows] = np.where(np.isnan(now), given[rows], now)
 
 
