@@ -26,7 +26,7 @@ from sim.evidence.claims.origins import distance, own_rules, rules
 from sim.evidence.claims.quantities import measured, quantities
 from sim.evidence.imaging import correlation
 from sim.evidence.stored import kept
-from sim.people.life import LIFE, NUMBERS, beginning
+from sim.people.life import EARLY, LIFE, NUMBERS, beginning
 from sim.people.population import DISTRESS, PLACE, WANTED
 from sim.people.state import ANYTHING, DYAD, OF_PEOPLE, PERSON
 from sim.runs.run import run
@@ -481,11 +481,11 @@ def test_every_parameter_of_a_course_is_named_by_a_step() -> None:
     named = set(wire(EXCHANGE)[1].parameters)
     for steps, columns in (
         *((verb.steps, {**DYAD, **OF_PEOPLE, **dict.fromkeys(BEFORE, ANYTHING)}) for verb in (*FIRST_MEETING, *VERBS)),
-        (beginning(), PERSON), (beginning((0.2, 0.2)), PERSON), (LIFE, PERSON),
+        (beginning(), PERSON), (beginning(elsewhere=True), PERSON), (LIFE, PERSON),
         ((*PLACE, *DISTRESS), {}),
     ):  # fmt: skip
         only = tuple(step for step in steps if isinstance(step, Step))
-        numbers = wire(only, (*NUMBERS, *WANTED), columns)[1].parameters
+        numbers = wire(only, (*NUMBERS, *WANTED, *EARLY), columns)[1].parameters
         named |= {*numbers, *(rate for step in only for rate in step.rates)}
     named |= {f"{role}_{name.removeprefix('own_')}" for name in named if name.startswith("own_") for role in ROLES}
     left = {name for name, parameter in PARAMETERS.items() if name not in named and parameter.group not in ELSEWHERE}

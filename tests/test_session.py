@@ -490,7 +490,7 @@ def rated(
     """A rating of something about the therapy by one rater, as it comes back; ``level`` is latent, 0..1."""
     p = whom.parameters
     leniency = p.client_leniency if whom.rater == "client" else p.therapist_leniency
-    noise = p.rating_session_sd * whom.normal(f"{form}_day")
+    noise = p.rating_session_sd * whom.luck.normal(whom.code, f"{form}_day", whom.week)
     true = applied(eq.rated_share, p, level=level, level_typical=level_typical, leniency=leniency, style=style, noise=noise)
     what = Ask(whom.rater, (instrument,), ((scale, "true", "score"),), form)
     return filled_in(what, {"true": true}.__getitem__, whom)["score"]

@@ -13,7 +13,7 @@ from sim.engine.plain import walk
 from sim.luck import Luck
 from sim.measurement.asked import Ask
 from sim.people.attachment import Attachment
-from sim.people.life import LIFE, NUMBERS, beginning
+from sim.people.life import EARLY, LIFE, NUMBERS, beginning
 from sim.people.population import DISTRESS, KEPT, MOST_ATTEMPTS, PLACE, nobody_fits, wanted_numbers, wanted_tables
 from sim.people.state import ANYTHING, PERSON, Column, Columns
 from sim.theory.parameters import Parameters
@@ -24,9 +24,10 @@ from sim.theory.styles import share
 class Living:
     """People by themselves, as the plain engine walks on them (``engine.plain.Ground``)."""
 
-    def __init__(self, role: str, people: Columns, parameters: Parameters, code: np.ndarray, week: int, luck: Luck) -> None:
+    def __init__(self, role: str, people: Columns, parameters: Parameters, code: np.ndarray, week: int, luck: Luck,
+                 more: Mapping[str, float] | None = None) -> None:  # fmt: skip
         self.people, self.code, self.week, self.luck = people, code, week, luck
-        self.parameters: Mapping[str, float] = known(parameters, role)
+        self.parameters: Mapping[str, float] = {**known(parameters, role), **(more or {})}
         self.columns: Mapping[str, Column] = people.declared
 
     def read(self, name: str) -> np.ndarray:
@@ -196,6 +197,6 @@ def draw(role: str, wanted: Attachment, code: np.ndarray, parameters: Parameters
     Raises ``PopulationError`` when nobody fits the wanted place within ``population.MOST_ATTEMPTS`` candidates.
     """
     people = candidates(role, wanted, code, parameters, luck, engine or asked_for())
-    early = None if wanted.early is None else (float(share(wanted.early[0])), float(share(wanted.early[1])))
-    walk(beginning(early), Living(role, people, parameters, code, 0, luck))
+    early = {} if wanted.early is None else dict(zip(EARLY, map(float, map(share, wanted.early)), strict=True))
+    walk(beginning(bool(early)), Living(role, people, parameters, code, 0, luck, early))
     return people

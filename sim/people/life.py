@@ -61,11 +61,11 @@ def _spread(column: str, sd: str, purpose: str, low: float = -6.0, high: float =
     )
 
 
-def _anchor(name: str, early: float | None) -> tuple[Step, ...]:
-    """The early anchor of anxiety or avoidance; ``early``: where the person stood early in life (0..1), if elsewhere than now."""
+def _anchor(name: str, elsewhere: bool) -> tuple[Step, ...]:
+    """The early anchor of anxiety or avoidance; ``elsewhere``: the person stood elsewhere early in life."""
     column = f"{name}_anchor"
-    if early is not None:
-        return (step("", eq.earned_anchor, column, early=early, today=name),)
+    if elsewhere:
+        return (step("", eq.earned_anchor, column, early=f"early_{name}", today=name),)
     return (
         *_population(name),
         step(name, eq.first_anchor, f"{column}_drawn", today=name, distress="distress_set_point", mean="population_mean",
@@ -74,14 +74,18 @@ def _anchor(name: str, early: float | None) -> tuple[Step, ...]:
     )  # fmt: skip
 
 
-@lru_cache(maxsize=64)
-def beginning(early: tuple[float, float] | None = None) -> tuple[Step, ...]:
+#: Where people stood early in life (0..1), as numbers that their beginning may name.
+EARLY = tuple(f"early_{name}" for name in _DIMENSIONS)
+
+
+@lru_cache(maxsize=2)
+def beginning(elsewhere: bool = False) -> tuple[Step, ...]:
     """What people bring whose attachment, defences and distress are known: early anchors, traits, styles of answering.
 
-    ``early``: where they stood early in life (0..1), if elsewhere than now.
+    ``elsewhere``: they stood elsewhere early in life (``EARLY``) than now.
     """
     return (
-        *(each for k, name in enumerate(_DIMENSIONS) for each in _anchor(name, early and early[k])),
+        *(each for name in _DIMENSIONS for each in _anchor(name, elsewhere)),
         *_spread("skill", "own_skill_sd", "skill", 0.02, 0.98, "own_skill_mean"),
         *_spread("warmth_trait", "own_warmth_trait_sd", "warmth_trait"),  # addresses of draws keep their names for good
         *_spread("treatment_gain", "own_treatment_gain_sd", "treatment_gain"),

@@ -54,7 +54,7 @@ def _end(inside, outside, a, b, peak):  # type: ignore[no-untyped-def]
     return outside
 
 
-def _lower_half(z, a, b, out):  # type: ignore[no-untyped-def]
+def lower_half(z, a, b, out):  # type: ignore[no-untyped-def]
     mode = log(a / b)
     peak = _height(mode, a, b)
     first, last = _end(mode, min((peak + _LEAST) / a, mode), a, b, peak), _end(mode, max(-(peak + _LEAST) / b, mode), a, b, peak)
@@ -99,8 +99,8 @@ def beta_quantiles(z: np.ndarray, a: float, b: float) -> np.ndarray:
     """
     half = np.ascontiguousarray(z[: z.size // 2 + 1], np.float64)
     low, high = np.empty(half.size), np.empty(half.size)
-    compiled(_lower_half)(half, float(a), float(b), low)
-    compiled(_lower_half)(half, float(b), float(a), high)
+    compiled(lower_half)(half, float(a), float(b), low)
+    compiled(lower_half)(half, float(b), float(a), high)
     return np.concatenate([low, 1.0 - high[-2::-1]])
 
 
