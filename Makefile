@@ -3,6 +3,7 @@
 # make lint   style and types
 # make deep   what is too slow for every commit: long tests, branch coverage over 90 %, speed (PART=NAME: some of it)
 # make evidence  what takes hours: all that sim/evidence/kept holds, where the model is another now (PART=NAME: one of it)
+# make web    write the model for web pages again, sim/engine/web/model.wasm
 # make locks  pin what is installed in locks/ again (UPGRADE=1: newest versions), with a hash of every file
 # make test-mesa-page  install the extra of the Mesa page in an environment of its own and test the page in a browser
 # make clean  remove the environment and everything that can be remade (results too)
@@ -17,10 +18,10 @@ ITSELF := $(PIP) install --no-deps --no-build-isolation -e .
 MESA := $(VENV)/mesa-page
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint deep evidence locks test-mesa-page clean
+.PHONY: help run test lint deep evidence web locks test-mesa-page clean
 
 help:
-	@sed -n 's/^# //p' Makefile | head -8
+	@sed -n 's/^# //p' Makefile | head -9
 
 run: $(VENV)/.installed
 	$(BIN)/attune run scenarios/style_pairings.yaml
@@ -39,6 +40,9 @@ deep: $(VENV)/.installed-test
 # Parts that are done are skipped, and one that was killed goes on where it stood: ask again after whatever happened.
 evidence: $(VENV)/.installed-test
 	$(BIN)/python -m tools.parts evidence $(PART)
+
+web: $(VENV)/.installed-test
+	$(BIN)/python -m tools.web
 
 test-mesa-page: $(MESA)/.installed
 	$(MESA)/bin/python -m pytest -p no:cacheprovider tests/test_mesa_browser.py

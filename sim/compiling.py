@@ -35,6 +35,7 @@ _ONE_AT_A_TIME = threading.RLock()  # threads of one process may ask for the sam
 COMPILED = ("elementary.py", "luck.py", "compiling.py", "theory", "people", "measurement", "engine", "therapy")
 #: Rooms and files that decide what the tables of a run hold; reports, pages and commands do not.
 DECIDE_TABLES = (*COMPILED, "catalogue", "declared", "scenario", "simulation", "measures", "runs", "batch", "storage")
+_WRITES_TEXT = "engine/web/"  # for pages; nothing of it is compiled here or decides what a table holds
 _HASHED = {".py", ".yaml", ".csv"}
 
 
@@ -43,7 +44,8 @@ def files_of(places: Iterable[str]) -> Iterator[tuple[str, Path]]:
     package = Path(str(resources.files("sim")))
     for place in places:
         inside = [package / place] if Path(place).suffix else sorted((package / place).rglob("*"))
-        yield from ((path.relative_to(package).as_posix(), path) for path in inside if path.suffix in _HASHED)
+        names = ((path.relative_to(package).as_posix(), path) for path in inside if path.suffix in _HASHED)
+        yield from ((name, path) for name, path in names if not name.startswith(_WRITES_TEXT))
 
 
 def _hashes() -> tuple[str, str]:

@@ -74,7 +74,7 @@ def deep() -> tuple[Part, ...]:
         *(Part(test.removeprefix("tests/"), (*pytest, test), beside=True) for test in tests),
         Part("coverage", (*pytest[:-2], "-n", "2", "--dist", "worksteal", "--cov", "--cov-fail-under=90")),
         *(Part(f"benchmark {name}", (sys.executable, "-m", f"tests.benchmarks.{name}", "--check"))
-          for name in ("speed", "against", "clinic", "app", "batch")),
+          for name in ("speed", "against", "clinic", "app", "batch", "web")),
     )  # fmt: skip
 
 

@@ -16,11 +16,10 @@ SIM = ROOT / "sim"
 MOST_FILES, MOST_LINES = 12, 2700
 #: The page: rooms in order. An import goes to the same room or up the page.
 ORDER = (
-    "declared", "theory", "people", "measurement", "engine", "therapy", "therapy/clinic", "catalogue", "scenario", "simulation",
-    "measures",
-    "runs", "storage", "batch", "folders", "export", "evidence", "evidence/claims", "evidence/patterns", "evidence/sensitivity",
-    "evidence/calibration", "report", "report/figures/experiments", "report/figures/clinic", "report/figures",
-    "report/words", "report/pages", "classroom/course", "classroom", "mesa", "cli/printed", "cli/evidence",
+    "declared", "theory", "people", "measurement", "engine", "therapy", "therapy/clinic", "catalogue", "scenario", "engine/web",
+    "simulation", "measures", "runs", "storage", "batch", "folders", "export", "evidence", "evidence/claims", "evidence/patterns",
+    "evidence/sensitivity", "evidence/calibration", "report", "report/figures/experiments", "report/figures/clinic",
+    "report/figures", "report/words", "report/pages", "classroom/course", "classroom", "mesa", "cli/printed", "cli/evidence",
     "cli",
 )  # fmt: skip
 #: Files of the top folder that everything may import; the others there are faces, above everything.
