@@ -175,9 +175,15 @@ def _uniforms(seed, replicate, who, when, purpose, exchange, out):
         out[i] = uniform_at(absorbed(occasion(seed, replicate, who[i], then), purpose), step)
 
 
+@inlined
+def pair_of(client, therapist):
+    """The code of a client and a therapist, from theirs."""
+    return absorbed(mixed(client + _GOLDEN), therapist)
+
+
 def _pairs(client, therapist, out):
     for i in range(client.size):
-        out[i] = absorbed(mixed(client[i] + _GOLDEN), therapist[i])
+        out[i] = pair_of(client[i], therapist[i])
 
 
 def _whole(part: Any) -> np.ndarray:

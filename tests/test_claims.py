@@ -27,7 +27,7 @@ from sim.evidence.claims.quantities import measured, quantities
 from sim.evidence.imaging import correlation
 from sim.evidence.stored import kept
 from sim.people.life import EARLY, LIFE, NUMBERS, beginning
-from sim.people.population import DISTRESS, PLACE, WANTED
+from sim.people.population import DISTRESS, PLACE, TABLES, WANTED
 from sim.people.state import ANYTHING, DYAD, OF_PEOPLE, PERSON
 from sim.runs.run import run
 from sim.scenario.scenario import from_spec, load
@@ -482,7 +482,7 @@ def test_every_parameter_of_a_course_is_named_by_a_step() -> None:
     for steps, columns in (
         *((verb.steps, {**DYAD, **OF_PEOPLE, **dict.fromkeys(BEFORE, ANYTHING)}) for verb in (*FIRST_MEETING, *VERBS)),
         (beginning(), PERSON), (beginning(elsewhere=True), PERSON), (LIFE, PERSON),
-        ((*PLACE, *DISTRESS), {}),
+        ((*PLACE, *DISTRESS), dict.fromkeys(TABLES, ANYTHING)),
     ):  # fmt: skip
         only = tuple(step for step in steps if isinstance(step, Step))
         numbers = wire(only, (*NUMBERS, *WANTED, *EARLY), columns)[1].parameters

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import wasmtime
 
-from sim.engine.web.program import MOST_FORCED, PLACES, SETTINGS, Program
+from sim.engine.web.program import PLACES, SETTINGS, Program
 from sim.people.population import WANTED, wanted_numbers
 from sim.people.state import PERSON
 from sim.scenario.scenario import Arm, Scenario
@@ -71,8 +71,7 @@ class Host:
             elif name.startswith("place"):
                 self.column("X0")[x[name]] = -1.0
         for link, value in wanted_.cut.items():
-            name = f"cut {link}" if f"cut {link}" in x else f"cut {link} of the session"
-            self.column("X0")[x[name]] = value
+            self.column("X0")[x[f"cut {link}"]] = value
         for name in wanted_.switch_off:
             self.column("X0")[x[f"off {name}"]] = 0.0 if "." not in name else 1.0
         held = clamped_quantities(wanted_.clamp)
@@ -87,8 +86,7 @@ class Host:
         self.column("X0")[[x["holding"], x["n_held"]]] = bool(held), n
         rows = [(k, one.session or 0, one.exchange or 0, one.value) for one in wanted_.force
                 for k, (_, quantity) in enumerate(PLACES.writes) if quantity == one.quantity]  # fmt: skip
-        assert len(rows) <= MOST_FORCED
-        self.column("FORCED")[: 4 * len(rows)] = np.ravel(rows) if rows else []
+        self.forced = np.ravel(rows).astype(np.float64) if rows else np.empty(0)
         self.column("X0")[x["n_forced"]] = len(rows)
         added = [(list(PERSON).index(name), amount) for policy in arm.policies for name, amount in POLICIES[policy].adds.items()]
         self.column("ADDED")[: 2 * len(added)] = np.ravel(added) if added else []
@@ -108,15 +106,16 @@ class Host:
         months, sessions = settings["weeks"] // WEEKS_PER_MONTH + 1, settings["sessions"]
         rows = {"clients": (n,), "sessions": (n, sessions), "assessments": (n, months),
                 "exchanges": (sessions if followed else 0, settings["exchanges"])}  # fmt: skip
-        places, end = {}, self.base
+        places, end = {}, self.base + 8 * self.forced.size
         for name, shape in rows.items():
             places[name], end = end, end + 8 * len(self.program.tables[name]) * int(np.prod(shape))
         memory = self.exports["memory"]
         if end > memory.data_len(self.store):
             memory.grow(self.store, -(-(end - memory.data_len(self.store)) // 65536))
         self.numbers(self.base, (end - self.base) // 8)[:] = np.nan
+        self.numbers(self.base, self.forced.size)[:] = self.forced
         self.column("S")[SETTINGS.index("followed")] = followed
-        failed = self.exports["many"](self.store, first, n, *places.values())
+        failed = self.exports["many"](self.store, first, n, *places.values(), self.base)
         if failed >= 0:
             raise ValueError((failed, self.column("ERROR").tolist()))
         found = {}

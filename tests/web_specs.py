@@ -14,7 +14,9 @@ from sim.theory.parameters import PARAMETERS
 from sim.theory.regions import lesion_names
 from sim.theory.styles import STYLES
 from sim.therapy import interventions
-from sim.therapy.policies import POLICIES
+from tools.web import said
+
+POLICIES = tuple(said()["policies"])  # those that are shipped
 
 
 def _person(r: random.Random, role: str) -> Any:
@@ -72,7 +74,7 @@ def drawn(seed: int) -> dict[str, Any]:
         "clients_per_arm": 3,
     }  # fmt: skip
     if r.random() < 0.5:
-        spec["policies"] = r.sample(list(POLICIES), r.randint(1, 3))
+        spec["policies"] = r.sample(POLICIES, r.randint(1, 3))
     parameters = _parameters(r) if r.random() < 0.6 else {}
     parameters |= {"missing_item_prob": 0.1, "missing_form_prob": 0.15} if r.random() < 0.2 else {}
     if parameters:

@@ -160,7 +160,8 @@ EXCHANGES: Described = _table({
     "session": ("number", "session of this course, from 1", WHOLE),
     "exchange": ("number", "exchange of this session, from 1", WHOLE),
     **{
-        name: ("proportion", f"{name.replace('_', ' ')}, as the step of that name in sim/therapy/exchange.py computes it",
+        name: (DYAD[name].unit if name in DYAD else "0 or 1" if name in ("ruptured", "confronted") else "proportion",
+            f"{name.replace('_', ' ')}, as the step of that name in sim/therapy/exchange.py computes it",
             WHOLE if name in ("repairs", "open_rupture") else "")
         for name in trace_columns(EXCHANGE)
     },

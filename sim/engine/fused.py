@@ -20,7 +20,7 @@ from sim.errors import WiringError
 from sim.luck import purpose_code
 from sim.measurement.asked import Ask
 from sim.people.life import LIFE, NUMBERS
-from sim.people.population import DIMENSIONS, DISTRESS, KEPT, PLACE, WANTED
+from sim.people.population import DISTRESS, KEPT, PLACE, TABLES, WANTED
 from sim.people.state import ANYTHING, DYAD, LATENT, OF_PEOPLE, PERSON, REGION_COLUMNS, Column
 from sim.theory.parameters import PARAMETERS
 from sim.theory.regions import ROLES, intact
@@ -79,10 +79,9 @@ def _step(text: Text, w: Wired, columns: Mapping[str, Column], draws: Mapping[st
         lines += _stream(text, draws[name])
         lines += [f"    call(calls[{draws[name].kind.upper()}S], (f, {text.slots[name]}, streams, 0, FIRST, again, n, B))"]
     variables = [text.slots.at(v) if v in text.slots else v for v in w.variables]
-    new = [f"new_{place}" for place in range(len(w.step.writes))]
-    one = len(new) > 1 and w.step.how in (ADD, SUBTRACT)  # one value that goes to several places
-    inside = [f"{'new_0' if one else ', '.join(new)} = {w.function}({', '.join(variables)})"]
-    inside += [_written(text, w, place, "new_0" if one else value, columns) for place, value in enumerate(new)]
+    new = [f"new_{place}" for place in range(w.step.values)]
+    inside = [f"{', '.join(new)} = {w.function}({', '.join(variables)})"]
+    inside += [_written(text, w, place, new[min(place, len(new) - 1)], columns) for place in range(len(w.step.writes))]
     return [*lines, *loop(*inside)]
 
 
@@ -235,7 +234,7 @@ def candidates_source(parts: Sequence[tuple[Step, ...]], numbers: tuple[str, ...
     ``numbers``: names of what ``p`` holds; ``tables``: of the tables that it takes; ``kept``: what of the candidate goes into the
     rows of ``out``. It gives the place of the first person for whom nobody is found, or -1.
     """
-    wired, wiring = wire(tuple(step for part in parts for step in part), numbers, {})
+    wired, wiring = wire(tuple(step for part in parts for step in part), numbers, dict.fromkeys(tables, ANYTHING))
     left, inside = iter(wired), []
     for part in parts:
         for _ in part:
@@ -246,7 +245,7 @@ def candidates_source(parts: Sequence[tuple[Step, ...]], numbers: tuple[str, ...
                 inside.append(f"{draw.name} = {draw.kind}_at(absorbed(here, {code}), np.uint64(0))")
             inside.append(f"{', '.join(w.step.writes)} = {w.function}({', '.join(given)})")
         inside += ["if not fits > 0.0:", "    continue"]
-    taken = ", ".join(f"table_{name}" for name in tables)
+    taken = ", ".join(tables)
     return "\n".join([
         '"""Generated from tuples of steps; do not edit."""', "import numpy as np", "from numba import njit",
         "from sim.luck import absorbed, normal_at, occasion, uniform_at",
@@ -263,7 +262,7 @@ def candidates_source(parts: Sequence[tuple[Step, ...]], numbers: tuple[str, ...
 @lru_cache(maxsize=1)
 def candidates_kernel() -> Callable[..., Any]:
     """The compiled function ``candidates`` of the shipped population."""
-    return generated_module("candidates", candidates_source((PLACE, DISTRESS), (*NUMBERS, *WANTED), DIMENSIONS, KEPT)).candidates
+    return generated_module("candidates", candidates_source((PLACE, DISTRESS), (*NUMBERS, *WANTED), TABLES, KEPT)).candidates
 
 
 @lru_cache(maxsize=16)

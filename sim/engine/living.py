@@ -10,11 +10,12 @@ import numpy as np
 
 from sim.engine.fused import candidates_kernel, life_kernel
 from sim.engine.plain import walk
+from sim.errors import UsageError
 from sim.luck import Luck
 from sim.measurement.asked import Ask
 from sim.people.attachment import Attachment
 from sim.people.life import EARLY, LIFE, NUMBERS, beginning
-from sim.people.population import DISTRESS, KEPT, MOST_ATTEMPTS, PLACE, nobody_fits, wanted_numbers, wanted_tables
+from sim.people.population import DISTRESS, KEPT, MOST_ATTEMPTS, PLACE, TABLES, nobody_fits, wanted_numbers, wanted_tables
 from sim.people.state import ANYTHING, PERSON, Column, Columns
 from sim.theory.parameters import Parameters
 from sim.theory.steps import Draw, Step
@@ -59,8 +60,18 @@ class Living:
 
 
 def asked_for() -> str:
-    """The engine that ``ATTUNE_ENGINE`` asks for: ``native`` where it says nothing, or ``plain``, the same numbers, slowly."""
-    return os.environ.get("ATTUNE_ENGINE", "native")
+    """The engine that ``ATTUNE_ENGINE`` asks for: ``native`` where it says nothing, or ``plain``, the same numbers, slowly.
+
+    Raises ``UsageError`` for any other.
+    """
+    return an_engine(os.environ.get("ATTUNE_ENGINE", "native"))
+
+
+def an_engine(name: str) -> str:
+    """The name, if it is an engine's. Raises ``UsageError``."""
+    if name not in ("native", "plain"):
+        raise UsageError(f"there is no engine '{name}' (ATTUNE_ENGINE); known: native, plain")
+    return name
 
 
 def known(parameters: Parameters, role: str) -> dict[str, float]:
@@ -129,7 +140,7 @@ class Candidates:
         raise NotImplementedError(what)
 
 
-_OF_CANDIDATES = dict.fromkeys((name for step in (*PLACE, *DISTRESS) for name in step.writes), ANYTHING)
+_OF_CANDIDATES = dict.fromkeys((*TABLES, *(name for step in (*PLACE, *DISTRESS) for name in step.writes)), ANYTHING)
 #: Candidates that are drawn together at most, and for few people at least; more would be drawn in vain.
 _TOGETHER, _FEW = 4096, 256
 
@@ -164,8 +175,7 @@ def first_who_fit(code: np.ndarray, numbers: Mapping[str, float], tables: Mappin
     return -1
 
 
-def candidates(role: str, wanted: Attachment, code: np.ndarray, parameters: Parameters, luck: Luck,
-               engine: str = "native") -> Columns:  # fmt: skip
+def candidates(role: str, wanted: Attachment, code: np.ndarray, parameters: Parameters, luck: Luck, engine: str) -> Columns:
     """People of one role who fit what is wanted, as state columns: their attachment, defences and distress.
 
     What else they bring is given to them by ``life.beginning``. ``code`` are their random-number codes.

@@ -73,6 +73,7 @@ def one_by_one(step: Step, given: Sequence[Any]) -> Any:
     return tuple(np.array(each, np.float64) for each in zip(*found, strict=True)) if several else np.array(found, np.float64)
 
 
+@np.errstate(divide="ignore", invalid="ignore", over="ignore")  # what is no number is found by its range
 def walk(steps: tuple[Step | Ask, ...], ground: Ground) -> None:
     """Do these steps, in order. Quantities that are not kept last as long as the walk."""
     computed = tuple(step for step in steps if isinstance(step, Step))

@@ -53,6 +53,10 @@ def resolve(
             raise WiringError(f"step {step.name}: '{said.purpose}' of the {said.whose} is drawn in two ways")
         return said.name
     if isinstance(said, Table):
+        if said.name not in columns:
+            raise WiringError(
+                f"step {step.name}: there is no table '{said.of}' here; people are drawn from tables, nothing else is"
+            )
         return said.name
     if isinstance(said, (int, float)):
         if not math.isfinite(said):

@@ -36,18 +36,22 @@ SPREADS = tuple(f"{role}_{axis}_{of}" for role in ROLES for axis in DIMENSIONS f
 DRAWN_BY = (*SPREADS, "anxiety_avoidance_r", "help_seeking_threshold", "help_seeking_width")
 
 
-def _concentration(mean: float, sd: float) -> float:
+def concentration(mean, sd):  # type: ignore[no-untyped-def]
     """How narrow the beta distribution on 1-7 with this mean and SD is; 0 or less where there is none."""
-    m, s = share(mean), sd / WIDTH
-    return float(m * (1.0 - m) / (s * s) - 1.0)
+    m, s = (mean - LOWEST) / WIDTH, sd / WIDTH
+    return m * (1.0 - m) / (s * s) - 1.0
+
+
+def widest_sd(mean):  # type: ignore[no-untyped-def]
+    """The SD, in hundredths rounded down, below which there is a distribution on 1-7 with this mean; 0 or less for none."""
+    return np.floor(np.sqrt((mean - LOWEST) * (HIGHEST - mean)) * 100.0 - 1e-9) / 100.0
 
 
 def impossible(mean: float, sd: float, what: str) -> str:
     """What is wrong where no distribution on 1-7 has this mean and SD, and the SD that would do; else nothing."""
-    if _concentration(mean, sd) > 0.0:
+    if concentration(mean, sd) > 0.0:
         return ""
-    most = math.sqrt((mean - 1.0) * (7.0 - mean))
-    below = math.floor(most * 100.0 - 1e-9) / 100.0
+    below = float(widest_sd(mean))
     advice = f"the SD must be smaller, {below:g} at most" if below > 0.0 else "the mean must lie between 1 and 7"
     return f"no distribution on 1-7 has mean {mean:g} and SD {sd:g} ({what}); {advice}"
 
@@ -61,7 +65,7 @@ def _quantiles(kind: str, mean: float, sd: float, what: str) -> np.ndarray:
     z = (np.arange(Z_STEPS + 1) - Z_STEPS // 2) * (2.0 * Z_MOST / Z_STEPS)
     if kind == "normal":
         return mean + sd * z
-    m, size = share(mean), _concentration(mean, sd)
+    m, size = share(mean), concentration(mean, sd)
     if size <= 0.0:
         raise PopulationError(impossible(mean, sd, what))
     return np.asarray(ecr_score(beta_quantiles(z, m * size, (1.0 - m) * size)))
@@ -106,6 +110,8 @@ DISTRESS: tuple[Step, ...] = (
     step("", arithmetic.within, "distress_set_point", value="set_point", low=_SET_POINT.low, high=_SET_POINT.high),
     step("", arithmetic.difference, "distress_own", one="distress_set_point", other="expected"),
 )  # fmt: skip
+#: The tables that these steps read off, by what stands for them where steps are wired.
+TABLES = tuple(Table(name).name for name in DIMENSIONS)
 #: What is kept of the candidate who fits: columns of the person.
 KEPT = tuple(name for name in PERSON if any(name in step.writes for step in (*PLACE, *DISTRESS)))
 #: What is wanted of people of one kind, as numbers that these steps may name.

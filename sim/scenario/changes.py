@@ -86,6 +86,8 @@ ParametersOrEnsemble = TypeAliasType("ParametersOrEnsemble", Annotated[
 
 
 def _region(name: str) -> None:
+    if f"client.{name}" in lesion_names():
+        raise ValueError(f"unknown region; whose? write client.{name} or therapist.{name}")
     if name not in lesion_names():
         near = nearest(name, lesion_names()) or "; a region is written like client.vlpfc or therapist.mirror"
         raise ValueError(f"unknown region{near}")

@@ -95,6 +95,11 @@ class Step:
         return f"Step({self.name!r} -> {', '.join(self.writes)})"
 
     @property
+    def values(self) -> int:
+        """How many values its equation gives: one each, but one for all where it is added."""
+        return 1 if self.how in (ADD, SUBTRACT) else len(self.writes)
+
+    @property
     def name(self) -> str:
         """``client.expression`` and the like."""
         return f"{self.role}.{self.equation.__name__}"

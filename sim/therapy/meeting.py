@@ -157,7 +157,7 @@ class Exchanging:
             for row in np.flatnonzero(w.trace_row[self.rows] >= 0).tolist():
                 w.trace[w.trace_row[self.rows[row]], self.exchange] = [self.now[name][row] for name in self.traced]
         found = {f"mean_{name}": self.sums[name] / w.n_exchanges for name in means}
-        fault.among({name: values for name, values in self.now.items() if name in w.dyads.index}, self.columns)
+        fault.among({name: self.now[name] for name in self.traced if name in w.dyads.index}, self.columns)
         fault.among(found, dict.fromkeys(found, _FINITE))
         for name, values in {**self.now, **found, **self._accuracy()}.items():
             if name in w.dyads.index:

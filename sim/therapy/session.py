@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 
 from sim.engine.fused import TABLE, ratings_of, session_kernel
-from sim.engine.living import asked_for, live_a_week, numbers
+from sim.engine.living import an_engine, asked_for, live_a_week, numbers
 from sim.engine.native import kernel
 from sim.engine.plain import walk
 from sim.engine.wiring import trace_columns
-from sim.errors import StateError, UsageError, WiringError
+from sim.errors import StateError, WiringError
 from sim.luck import Luck
 from sim.measurement.asked import Ask
 from sim.measurement.responses import Occasion, Respondents, may_be_missing
@@ -75,8 +75,7 @@ class World:
     engine: str = field(default_factory=asked_for)
 
     def __post_init__(self) -> None:
-        if self.engine not in ("native", "plain"):
-            raise UsageError(f"there is no engine '{self.engine}' (ATTUNE_ENGINE); known: native, plain")
+        an_engine(self.engine)
         n = len(self.dyads)
         self.ending = np.zeros(n, np.int64)
         self._rated = np.empty((0, 0))

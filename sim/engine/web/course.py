@@ -43,14 +43,14 @@ def missing():
     return P0[MISSING_FORM] > 0.0 or P0[MISSING_ITEM] > 0.0
 
 
-def session(week, here_c, here_t, here_d, always_c, always_t, always_d, trace, length):
+def session(week, here_c, here_t, here_d, always_c, always_t, always_d, trace, length, forced):
     """One session: in the usual way, or with what an experimenter does; 1 where something left its range."""
     if X0[HOLDING] > 0.0:
-        at = session_beside(here_c, here_t, here_d, always_c, always_t, always_d, trace, length)
+        at = session_beside(here_c, here_t, here_d, always_c, always_t, always_d, trace, length, forced)
     elif S[EXPERIMENT] > 0.0:
-        at = session_reached(here_c, here_t, here_d, always_c, always_t, always_d, trace, length)
+        at = session_reached(here_c, here_t, here_d, always_c, always_t, always_d, trace, length, forced)
     else:
-        at = session_usual(here_c, here_t, here_d, always_c, always_t, always_d, trace, length)
+        at = session_usual(here_c, here_t, here_d, always_c, always_t, always_d, trace, length, forced)
     if at >= DYAD_LOW.size:  # of the baseline
         return wrong(OF_THE_TWO, week, at - DYAD_LOW.size, W1[at - DYAD_LOW.size])
     if at >= 0:
@@ -92,12 +92,12 @@ def month_kept(months, c, month, length):
     c[LIFE_EVENTS] = 0.0
 
 
-def course(number, n, clients, sessions, months, trace):
+def course(number, n, clients, sessions, months, trace, forced):
     """The course of one client, of ``n`` whose columns lie beside each other; 1 where it could not be lived to its end."""
     c, t = shifted(W0, CLIENT), shifted(W0, THERAPIST)
     client_code = np.uint64(number) * np.uint64(2)
     therapist_code = np.uint64(number) // np.uint64(int(S[CASELOAD])) * np.uint64(2) + np.uint64(1)
-    pair_code = absorbed(mixed(client_code + GOLDEN), therapist_code)
+    pair_code = pair_of(client_code, therapist_code)
     therapy, weeks, most_sessions = S[THERAPY], int(S[WEEKS]), n * int(S[SESSIONS])
     most_months = n * (weeks // WEEKS_PER_MONTH + 1)
     copied(DYAD_START, W0, DYAD_START.size)
@@ -142,7 +142,7 @@ def course(number, n, clients, sessions, months, trace):
             here_d = occasion(ADDRESS[0], ADDRESS[1], pair_code, np.uint64(week))
             row = int(W0[SESSION])
             followed, length = shifted(trace, row * int(S[EXCHANGES])), int(S[SESSIONS]) * int(S[EXCHANGES])
-            if session(week, here_c, here_t, here_d, always_c, always_t, always_d, followed, length) > 0:
+            if session(week, here_c, here_t, here_d, always_c, always_t, always_d, followed, length, forced) > 0:
                 return 1
             if X0[HOLDING] > 0.0:
                 life(shifted(W1, CLIENT), here_c, P1, OWN_client)
@@ -170,11 +170,13 @@ def course(number, n, clients, sessions, months, trace):
     return 0
 
 
-def many(first, n, clients, sessions, months, trace):
-    """The courses of ``n`` clients; gives the place of the first that could not be lived to its end, or -1."""
+def many(first, n, clients, sessions, months, trace, forced):
+    """The courses of ``n`` clients; ``forced``: rows of what is forced (``fixed.reached``).
+
+    Gives the place of the first that could not be lived to its end, or -1."""
     for k in range(n):
         of_months = shifted(months, k * (int(S[WEEKS]) // WEEKS_PER_MONTH + 1))
-        if course(first + k, n, shifted(clients, k), shifted(sessions, k * int(S[SESSIONS])), of_months, trace) > 0:
+        if course(first + k, n, shifted(clients, k), shifted(sessions, k * int(S[SESSIONS])), of_months, trace, forced) > 0:
             return k
     return -1
 

@@ -6,12 +6,14 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from pydantic import BaseModel
+
 from sim.catalogue.columns import TABLES
-from sim.engine.web.program import ERRORS, MOST_ADDED, MOST_FORCED, PLACES, RATINGS, SETTINGS, Program
+from sim.engine.web.program import ERRORS, PLACES, RATINGS, SETTINGS, Program
 from sim.people.population import MOST_ATTEMPTS
 from sim.people.state import DYAD, PERSON, Column
 from sim.scenario.fields import ArmFile, ScenarioFile, json_schema
-from sim.scenario.people import STYLE_POINT
+from sim.scenario.people import STYLE_POINT, ClientFile, Spread
 from sim.theory.parameters import PARAMETERS
 from sim.theory.regions import CONTAINS, intact, lesion_names
 from sim.theory.styles import HIGHEST, LOWEST, STYLE_BOX
@@ -24,7 +26,7 @@ from sim.therapy.policies import POLICIES
 from sim.version import __version__
 
 #: Whole numbers of a scenario.
-KEYS = ("clients_per_therapist", "sessions", "exchanges", "follow_up_months")
+KEYS = ("clients_per_therapist", "sessions", "exchanges", "follow_up_months", "replicates", "clients_per_arm")
 
 
 def _ends(column: Column) -> list[float | None]:
@@ -32,9 +34,7 @@ def _ends(column: Column) -> list[float | None]:
 
 
 def _column(table: str, name: str) -> dict[str, Any]:
-    one = TABLES[table].get(name)
-    if one is None:  # a quantity of an exchange
-        return {"name": name, "unit": DYAD[name].unit if name in DYAD else "proportion"}
+    one = TABLES[table][name]
     labels = ENDINGS if name == "ending" else one.labels  # what each number stands for, from 0 on
     return {"name": name, "unit": one.unit, **({"labels": list(labels)} if labels else {})}
 
@@ -48,9 +48,9 @@ def described(program: Program) -> dict[str, Any]:
         "memory": {name: [one.address, one.column.size] for name, one in program.memory.items()},
         "free": program.module.top,
         "settings": SETTINGS,
-        "experiment": list(program.x),
+        "experiment": _first_of_each(program.x),
         "writes": [quantity for _, quantity in PLACES.writes],
-        "most": {"forced": MOST_FORCED, "added": MOST_ADDED, "attempts": MOST_ATTEMPTS},
+        "attempts": MOST_ATTEMPTS,
         "errors": ERRORS,
         "tables": {table: [_column(table, name) for name in columns] for table, columns in program.tables.items()},
         "ratings": [name.removeprefix("rating.") for name in RATINGS],
@@ -71,7 +71,22 @@ def described(program: Program) -> dict[str, Any]:
         "of_arm": list(ArmFile.model_fields),
         "of_clinic": list(Plan.model_fields),
         "weeks_per_month": WEEKS_PER_MONTH,
+        "spread": _limits(Spread, "sd"),
+        "distress": _limits(ClientFile, "distress"),
     }
+
+
+def _limits(of: type[BaseModel], key: str) -> list[float]:
+    """The least and the most that a number may be."""
+    said = of.model_json_schema()["properties"][key]
+    number = next(one for one in said.get("anyOf", [said]) if one.get("type") == "number")
+    return [number["minimum"], number["maximum"]]
+
+
+def _first_of_each(x: Mapping[str, int]) -> dict[str, int]:
+    """Where the links (``cut``), the columns of the two (``held``), what can be switched off (``off``) and an exchange's writes
+    (``place``, ``shift``) begin in an experiment's column, in the order in which they are told below; and single numbers."""
+    return {kind: at for name, at in reversed(list(x.items())) for kind in [name.partition(" ")[0]]}
 
 
 def _regions(lesion: str) -> list[int]:

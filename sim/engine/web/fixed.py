@@ -10,6 +10,7 @@ import numpy as np
 from sim.elementary import maximum, minimum, select
 from sim.luck import normal_at, uniform_at
 from sim.measurement.responses import ENOUGH, OF
+from sim.people.population import concentration
 from sim.people.quantiles import lower_half
 from sim.theory.styles import LOWEST, WIDTH
 
@@ -110,8 +111,7 @@ def scores_of(spread_normally, mean, sd, z, half_z, low, high, out):
         for k in range(n):
             out[k] = mean + sd * z[k]
         return 0
-    m, s = (mean - LOWEST) / WIDTH, sd / WIDTH
-    size = m * (1.0 - m) / (s * s) - 1.0
+    m, size = (mean - LOWEST) / WIDTH, concentration(mean, sd)
     if not size > 0.0:
         return 1
     lower_half(half_z, m * size, (1.0 - m) * size, low)
@@ -121,8 +121,3 @@ def scores_of(spread_normally, mean, sd, z, half_z, low, high, out):
         out[n - 1 - k] = LOWEST + WIDTH * (1.0 - high[k])
     out[half - 1] = LOWEST + WIDTH * low[half - 1]
     return 0
-
-
-def same(a, b, c, one, other, third):
-    """Whether three numbers are three others."""
-    return a == one and b == other and c == third

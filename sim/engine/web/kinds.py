@@ -23,10 +23,11 @@ class EmitError(AttuneError):
 
 @dataclass(frozen=True)
 class Column:
-    """A column of numbers in memory; ``size``: how many, where that is known."""
+    """A column of numbers in memory; ``size``: how many, where that is known; ``constant``: nothing is written there."""
 
     of: str = DOUBLE
     size: int | None = None
+    constant: bool = False
 
 
 Kind = Any  # DOUBLE, SIGNED, UNSIGNED, TRUTH, a Column, a tuple of kinds, or None for nothing

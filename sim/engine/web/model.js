@@ -7,7 +7,6 @@
  * memory, and columns are read from there.
  */
 
-/** @typedef {string | number | boolean | null | unknown[] | {[key: string]: any}} Said  What a scenario file may hold. */
 /** @typedef {{[key: string]: any}} Mapping */
 /** @typedef {(string | number)[]} Place  Where something stands in a scenario. */
 /** @typedef {{name: string, unit: string, labels?: string[]}} Column  `labels`: what its numbers stand for, from 0 on. */
@@ -18,7 +17,8 @@
 /** @typedef {{name: string, client: Person, therapist: Person | null, sessions: number, parameters: {[name: string]: number},
  *  lesions: {[name: string]: number}, cut: {[name: string]: number}, clamp: {[name: string]: number}, off: string[],
  *  force: Mapping[], policies: string[], own: string[]}} Arm  `own`: parameters that the arm says itself. */
-/** @typedef {{arms: Arm[], exchanges: number, follow_up_months: number, clients_per_therapist: number}} Scenario */
+/** @typedef {{arms: Arm[], exchanges: number, follow_up_months: number, clients_per_therapist: number, said: string[]}} Scenario
+ *  `said`: parameters that are said for all arms. */
 /** @typedef {{clients: {[name: string]: Float64Array}, sessions: {[name: string]: Float64Array},
  *  assessments: {[name: string]: Float64Array}, exchanges: {[name: string]: Float64Array}, n: number,
  *  rows: {sessions: number, assessments: number, exchanges: number}}} Tables
@@ -68,45 +68,58 @@ function g(x) {
 }
 
 /**
+ * A number in full, as Python writes it.
+ * @param {number} x
+ */
+function number(x) {
+  if (!Number.isFinite(x)) return g(x);
+  const size = Math.abs(x);
+  if (x === 0 || (size >= 1e-4 && size < 1e16)) return String(x);
+  const [digits, exponent] = x.toExponential().split("e");
+  return `${digits}e${exponent[0]}${exponent.slice(1).padStart(2, "0")}`;
+}
+
+/**
+ * A value as Python writes it.
+ * @param {unknown} value
+ * @param {number} [deep]
+ * @returns {string}
+ */
+function written(value, deep = 0) {
+  if (value === null || value === undefined) return "None";
+  if (typeof value === "boolean") return value ? "True" : "False";
+  if (typeof value === "number") return number(value);
+  if (typeof value === "string") {
+    const plain = value.replaceAll("\\", "\\\\").replaceAll("\n", "\\n").replaceAll("\t", "\\t").replaceAll("\r", "\\r");
+    return plain.includes("'") && !plain.includes('"') ? `"${plain}"` : `'${plain.replaceAll("'", "\\'")}'`;
+  }
+  if (deep > 20) return "...";
+  if (Array.isArray(value)) return `[${Array.from(value, (one) => written(one, deep + 1)).join(", ")}]`;
+  if (isMapping(value)) return `{${Object.entries(value).map(([key, one]) => `${written(key)}: ${written(one, deep + 1)}`).join(", ")}}`;
+  return typeof value === "bigint" ? String(value) : `a ${typeof value}`;
+}
+
+/**
  * A value as somebody wrote it, on one line and cut if long.
- * @param {Said | undefined} value
+ * @param {unknown} value
  * @returns {string}
  */
 function shown(value) {
   if (value === null || value === undefined) return "nothing";
   if (typeof value === "boolean") return value ? "true" : "false";
-  const text = typeof value === "number" ? number(value) : typeof value === "string" ? quoted(value)
-    : Array.isArray(value) ? listed(value) : "a mapping";
-  return text.length <= 50 ? text : `${text.slice(0, 46)} ...`;
-}
-
-/** @param {number} value */
-function number(value) {
-  return Number.isNaN(value) ? "nan" : Number.isFinite(value) ? String(value) : value > 0 ? "inf" : "-inf";
-}
-
-/** @param {string} text */
-function quoted(text) {
-  const plain = text.replaceAll("\\", "\\\\").replaceAll("\n", "\\n");
-  return plain.includes("'") && !plain.includes('"') ? `"${plain}"` : `'${plain.replaceAll("'", "\\'")}'`;
+  const text = [...(isMapping(value) ? "a mapping" : written(value))];
+  return text.length <= 50 ? text.join("") : `${text.slice(0, 46).join("")} ...`;
 }
 
 /**
- * @param {unknown[]} values
- * @returns {string}
- */
-function listed(values) {
-  const each = values.map((one) => one === null ? "None" : one === true ? "True" : one === false ? "False"
-    : typeof one === "string" ? quoted(one) : Array.isArray(one) ? listed(one) : typeof one === "number" ? number(one) : "{...}");
-  return `[${each.join(", ")}]`;
-}
-
-/**
+ * Whether something is an object as a file could hold it.
  * @param {unknown} value
  * @returns {value is Mapping}
  */
 function isMapping(value) {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
+  if (typeof value !== "object" || value === null) return false;
+  const made = Object.getPrototypeOf(value);
+  return made === null || made === Object.prototype || Object.getPrototypeOf(made) === null; // the last of another window
 }
 
 // ------------------------------------------------------------------------------------------------------ what is said
@@ -132,7 +145,7 @@ class Reader {
     const fits = typeof value === "number" && value >= low && value <= high && (!whole || Number.isInteger(value));
     if (!fits) {
       const kind = whole ? "a whole number" : "a number";
-      throw new ScenarioError(at, `must be ${kind} between ${whole ? low : g(low)} and ${whole ? high : g(high)}, not ${shown(/** @type {Said} */ (value))}`);
+      throw new ScenarioError(at, `must be ${kind} between ${whole ? low : g(low)} and ${whole ? high : g(high)}, not ${shown(value)}`);
     }
     return /** @type {number} */ (value);
   }
@@ -146,7 +159,7 @@ class Reader {
    */
   oneOf(at, value, known, kind, more = "") {
     if (typeof value !== "string" || !known.includes(value)) {
-      throw new ScenarioError(at, `unknown ${kind} ${shown(/** @type {Said} */ (value))}; valid: ${known.join(", ")}${more}`);
+      throw new ScenarioError(at, `unknown ${kind} ${shown(value)}; valid: ${known.join(", ")}${more}`);
     }
     return value;
   }
@@ -160,7 +173,7 @@ class Reader {
    */
   entries(at, value, example) {
     if (value === null || value === undefined) return [];
-    if (!isMapping(value)) throw new ScenarioError(at, `must be a mapping of ${example}, not ${shown(/** @type {Said} */ (value))}`);
+    if (!isMapping(value)) throw new ScenarioError(at, `must be a mapping of ${example}, not ${shown(value)}`);
     return Object.entries(value);
   }
 
@@ -173,8 +186,8 @@ class Reader {
    */
   list(at, value, example) {
     if (value === null || value === undefined) return [];
-    if (!Array.isArray(value)) throw new ScenarioError(at, `must be a list, such as ${example}, not ${shown(/** @type {Said} */ (value))}`);
-    return value;
+    if (!Array.isArray(value)) throw new ScenarioError(at, `must be a list, such as ${example}, not ${shown(value)}`);
+    return Array.from(value);
   }
 
   /**
@@ -183,7 +196,7 @@ class Reader {
    */
   distinct(at, values) {
     values.forEach((one, k) => {
-      if (values.indexOf(one) < k) throw new ScenarioError([...at, k], `${shown(/** @type {Said} */ (one))} stands twice in the list`);
+      if (values.indexOf(one) < k) throw new ScenarioError([...at, k], `${shown(one)} stands twice in the list`);
     });
   }
 
@@ -215,9 +228,9 @@ class Reader {
     if (isMapping(said)) {
       this.keys(at, said, ["mean", "sd"]);
       this.needed(at, said, ["mean", "sd"]);
-      return {ends: [this.score([...at, "mean"], said.mean), this.number([...at, "sd"], said.sd, 0.01, 6)], spread: true};
+      return {ends: [this.score([...at, "mean"], said.mean), this.number([...at, "sd"], said.sd, this.about.spread[0], this.about.spread[1])], spread: true};
     }
-    throw new ScenarioError(at, `must be ${AXIS}, not ${shown(/** @type {Said} */ (said))}`);
+    throw new ScenarioError(at, `must be ${AXIS}, not ${shown(said)}`);
   }
 
   /**
@@ -258,7 +271,7 @@ class Reader {
       return said === "none" ? null : this.ofStyle(said, role);
     }
     if (said === null && role === "therapist") return null;
-    if (!isMapping(said)) throw new ScenarioError(at, `must be ${ONE_KIND}, not ${shown(/** @type {Said} */ (said))}`);
+    if (!isMapping(said)) throw new ScenarioError(at, `must be ${ONE_KIND}, not ${shown(said)}`);
     this.keys(at, said, ["style", "anxiety", "avoidance", "early", ...(role === "client" ? ["selected", "distress"] : [])]);
     const instead = role === "therapist" ? "; for no therapy write 'therapist: none' in place of the description" : "";
     const style = said.style === undefined ? "population" : this.oneOf([...at, "style"], said.style, styles, "style", instead);
@@ -270,7 +283,9 @@ class Reader {
       if (typeof said.selected !== "boolean") throw new ScenarioError([...at, "selected"], `must be true or false, not ${shown(said.selected)}`);
       person.selected = said.selected;
     }
-    if (said.distress !== undefined && said.distress !== null) person.distress = this.number([...at, "distress"], said.distress, -3, 5);
+    if (said.distress !== undefined && said.distress !== null) {
+      person.distress = this.number([...at, "distress"], said.distress, this.about.distress[0], this.about.distress[1]);
+    }
     if (!Object.keys(said).length) throw new ScenarioError(at, "describes nobody; say a style, or anxiety and avoidance");
     if (axes.length && said.style !== undefined) {
       throw new ScenarioError([...at, axes[0]], "cannot be given together with 'style'; say one or the other");
@@ -297,7 +312,7 @@ class Reader {
    */
   early(at, said) {
     if (typeof said === "string") return this.about.styles[this.oneOf(at, said, Object.keys(this.about.styles), "style")][2];
-    if (!isMapping(said)) throw new ScenarioError(at, `must be a style or {anxiety: 1-7, avoidance: 1-7}, not ${shown(/** @type {Said} */ (said))}`);
+    if (!isMapping(said)) throw new ScenarioError(at, `must be a style or {anxiety: 1-7, avoidance: 1-7}, not ${shown(said)}`);
     this.keys(at, said, ["anxiety", "avoidance"]);
     this.needed(at, said, ["anxiety", "avoidance"]);
     return ["anxiety", "avoidance"].map((name) => this.score([...at, name], said[name]));
@@ -322,8 +337,9 @@ class Reader {
    * @returns {{[name: string]: number}}
    */
   parameters(at, said, ofArm) {
-    const example = `parameter names to numbers, such as trust_rate: 0.2${ofArm ? "" : ", or 'ensemble'"}`;
+    const example = `parameter names to numbers, such as trust_rate: 0.2${ofArm && typeof said !== "string" ? "" : ", or 'ensemble'"}`;
     if (said === "ensemble" && !ofArm) throw new ScenarioError(at, "many parameter sets are run by attune, not here");
+    if (said === "ensemble") return this.parameters(at, {ensemble: 1}, ofArm);
     /** @type {{[name: string]: number}} */
     const found = {};
     for (const [name, value] of this.entries(at, said, example)) {
@@ -333,13 +349,10 @@ class Reader {
           + "ensemble' there, and here the parameters that differ in this arm" : "many parameter sets are run by attune, not here");
       }
       if (one === null) throw new ScenarioError(here, `unknown parameter '${name}'`);
-      if (typeof value !== "number" || Number.isNaN(value)) {
-        const odd = value === null ? "None" : value === true ? "True" : value === false ? "False" : shown(/** @type {Said} */ (value));
-        throw new ScenarioError(here, `parameter '${name}' must be a number, not ${odd}`);
-      }
+      if (typeof value !== "number") throw new ScenarioError(here, `parameter '${name}' must be a number, not ${written(value)}`);
       const [, low, high, unit] = one;
-      if (value < low || value > high) {
-        throw new ScenarioError(here, `parameter '${name}' is ${g(value)}; it must lie between ${g(low)} and ${g(high)} (${unit})`);
+      if (!(value >= low && value <= high)) {
+        throw new ScenarioError(here, `parameter '${name}' is ${number(value)}; it must lie between ${g(low)} and ${g(high)} (${unit})`);
       }
       found[name] = value;
     }
@@ -356,7 +369,7 @@ class Reader {
    */
   settable(at, value, low, high, whole) {
     if (typeof value !== "number" || !(value >= low && value <= high) || (whole && !Number.isInteger(value))) {
-      throw new ScenarioError(at, `must be a ${whole ? "whole " : ""}number from ${g(low)} to ${g(high)}, not ${shown(/** @type {Said} */ (value))}`);
+      throw new ScenarioError(at, `must be a ${whole ? "whole " : ""}number from ${g(low)} to ${g(high)}, not ${[...written(value)].slice(0, 50).join("")}`);
     }
     return value;
   }
@@ -378,7 +391,7 @@ class Reader {
     const off = this.list([...at, "switch_off"], said.switch_off, "[client.anxiety_learned]");
     off.forEach((name, k) => {
       const here = [...at, "switch_off", k];
-      if (typeof name !== "string") throw new ScenarioError(here, `must be the name of a step or verb, not ${shown(/** @type {Said} */ (name))}`);
+      if (typeof name !== "string") throw new ScenarioError(here, `must be the name of a step or verb, not ${shown(name)}`);
       if (name === "leave") throw new ScenarioError(here, `the verb 'leave' cannot be switched off; of the verbs ${about.verbs.join(", ")} can`);
       if (!about.switches.includes(name)) throw new ScenarioError(here, `there is no step or verb '${name}'`);
     });
@@ -402,7 +415,7 @@ class Reader {
       }
       const [most, whole] = about.held[name];
       if (typeof value !== "number" || !(value >= -most && value <= most) || (whole && !Number.isInteger(value))) {
-        throw new ScenarioError(here, `must be a ${whole ? "whole " : ""}number between ${g(-most)} and ${g(most)}, not ${shown(/** @type {Said} */ (value))}`);
+        throw new ScenarioError(here, `must be a ${whole ? "whole " : ""}number between ${g(-most)} and ${g(most)}, not ${shown(value)}`);
       }
       clamp[name] = value;
     }
@@ -447,7 +460,7 @@ class Reader {
    */
   forced(at, said) {
     if (!isMapping(said)) {
-      throw new ScenarioError(at, `must be a mapping with value, and session, exchange or quantity, not ${shown(/** @type {Said} */ (said))}`);
+      throw new ScenarioError(at, `must be a mapping with value, and session, exchange or quantity, not ${shown(said)}`);
     }
     this.keys(at, said, ["value", "quantity", "session", "exchange"]);
     this.needed(at, said, ["value"]);
@@ -455,8 +468,8 @@ class Reader {
     const quantity = said.quantity === undefined ? "therapist_response" : said.quantity;
     if (typeof quantity !== "string") throw new ScenarioError([...at, "quantity"], `must be the name of a quantity, not ${shown(quantity)}`);
     if (!Object.hasOwn(this.about.forced, quantity)) throw new ScenarioError([...at, "quantity"], `there is no quantity '${quantity}'`);
-    const when = [["session", 520], ["exchange", 60]].map(([key, most]) =>
-      said[key] === undefined || said[key] === null ? 0 : this.number([...at, key], said[key], 1, Number(most), true));
+    const when = ["session", "exchange"].map((key) => said[key] === undefined || said[key] === null ? 0
+      : this.number([...at, key], said[key], 1, this.about.keys[`${key}s`][1], true));
     const [low, high, whole] = this.about.forced[quantity];
     return {quantity, session: when[0], exchange: when[1], value: this.settable([...at, "value"], said.value, low, high, whole)};
   }
@@ -477,13 +490,24 @@ class Reader {
   }
 
   /**
+   * Nothing is said of a clinic.
+   * @param {Place} at
+   * @param {unknown} said
+   */
+  noClinic(at, said) {
+    if (said === undefined) return;
+    if (said !== null && !isMapping(said)) throw new ScenarioError(at, `must be a mapping ('name: value' lines), not ${shown(said)}`);
+    throw new ScenarioError(at, "belongs to 'design: clinic'; this one is 'arms'");
+  }
+
+  /**
    * A whole scenario.
    * @param {unknown} said
    * @returns {Scenario}
    */
   scenario(said) {
     const {about} = this;
-    if (!isMapping(said)) throw new ScenarioError([], `must be a mapping with the keys of a scenario file, not ${shown(/** @type {Said} */ (said))}`);
+    if (!isMapping(said)) throw new ScenarioError([], `must be a mapping with the keys of a scenario file, not ${shown(said)}`);
     const odd = Object.keys(said).find((key) => !about.of_scenario.includes(key) && key !== "extends");
     if (odd !== undefined) {
       const group = about.of_clinic.includes(odd) ? "clinic" : Object.hasOwn(about.parameters, odd) ? "parameters" : "";
@@ -494,12 +518,18 @@ class Reader {
       const known = said.design === "crossed" || said.design === "clinic";
       throw new ScenarioError(["design"], known ? "is run by attune, not here" : `must be 'arms', 'crossed' or 'clinic', not ${shown(said.design)}`);
     }
-    if (isMapping(said.clinic)) throw new ScenarioError(["clinic"], "belongs to 'design: clinic'; this one is 'arms'");
+    this.noClinic(["clinic"], said.clinic);
     for (const key of ["batch", "extends"]) {
-      if (said[key] !== undefined && said[key] !== null) throw new ScenarioError([key], "is run by attune, not here");
+      if (said[key] !== undefined) throw new ScenarioError([key], "is run by attune, not here");
     }
-    const [caseload, sessions, exchanges, months] = ["clients_per_therapist", "sessions", "exchanges", "follow_up_months"]
-      .map((key) => said[key] === undefined ? about.keys[key][2] : this.number([key], said[key], about.keys[key][0], about.keys[key][1], true));
+    for (const key of ["question", "title"]) {
+      if (said[key] !== undefined && (typeof said[key] !== "string" || (key === "question" && !said[key].trim()))) {
+        const quotes = ["number", "boolean"].includes(typeof said[key]) ? "; put it in quotes" : "";
+        throw new ScenarioError([key], typeof said[key] === "string" ? "must not be empty" : `must be text, not ${shown(said[key])}${quotes}`);
+      }
+    }
+    const [caseload, sessions, exchanges, months] = ["clients_per_therapist", "sessions", "exchanges", "follow_up_months", "replicates",
+      "clients_per_arm"].map((key) => said[key] === undefined ? about.keys[key][2] : this.number([key], said[key], about.keys[key][0], about.keys[key][1], true));
     const usual = this.doing([], said), parameters = this.parameters(["parameters"], said.parameters, false);
     const client = said.client === undefined ? this.ofStyle("population", "client") : this.person(["client"], said.client, "client");
     const therapist = said.therapist === undefined ? this.ofStyle("population", "therapist")
@@ -513,7 +543,7 @@ class Reader {
       .map(([, arm]) => isMapping(arm) && Number.isInteger(arm.sessions) ? arm.sessions : sessions);
     if (meant.length) this.within([], usual.force, Math.max(...meant), exchanges);
     const found = arms.map(([name, arm]) => this.arm(name, arm ?? {}, {usual, parameters, client, therapist, sessions, exchanges}));
-    return {arms: found, exchanges, follow_up_months: months, clients_per_therapist: caseload};
+    return {arms: found, exchanges, follow_up_months: months, clients_per_therapist: caseload, said: Object.keys(parameters)};
   }
 
   /**
@@ -525,16 +555,16 @@ class Reader {
    */
   arm(name, arm, all) {
     const {about} = this, at = ["arms", name], {usual} = all;
-    if (name.length < 1 || name.length > 60 || name.includes("/")) {
+    if (!name || [...name].length > 60 || name.includes("/") || /[\p{C}\p{Zl}\p{Zp}]/u.test(name)) {
       throw new ScenarioError(at, "an arm's name must have 1 to 60 characters, all of them printable, and no '/'");
     }
-    if (!isMapping(arm)) throw new ScenarioError(at, `must be a mapping ('name: value' lines), not ${shown(/** @type {Said} */ (arm))}`);
+    if (!isMapping(arm)) throw new ScenarioError(at, `must be a mapping ('name: value' lines), not ${shown(arm)}`);
     const odd = Object.keys(arm).find((key) => !about.of_arm.includes(key));
     if (odd !== undefined && about.of_scenario.includes(odd)) {
       throw new ScenarioError([...at, odd], `belongs to the whole scenario, not to one arm; an arm may say ${about.of_arm.join(", ")}`);
     }
     if (odd !== undefined) throw new ScenarioError([...at, odd], "is not a key that can stand here");
-    if (arm.clinic !== undefined && arm.clinic !== null) throw new ScenarioError([...at, "clinic"], "is run by attune, not here");
+    this.noClinic([...at, "clinic"], arm.clinic);
     const own = this.doing(at, arm), parameters = this.parameters([...at, "parameters"], arm.parameters, true);
     const says = (/** @type {string} */ key) => arm[key] !== undefined;
     const [low, high] = about.keys.sessions;
@@ -564,6 +594,19 @@ class Reader {
 const TABLES = /** @type {const} */ (["clients", "sessions", "assessments", "exchanges"]);
 const ROLES = /** @type {const} */ (["client", "therapist"]);
 
+/**
+ * A whole number from 0 up, as part of the address of random numbers.
+ * @param {string} what
+ * @param {unknown} value
+ * @returns {bigint}
+ */
+function whole(what, value) {
+  if (typeof value === "bigint" ? value >= 0n && value < 2n ** 63n : Number.isSafeInteger(value) && Number(value) >= 0) {
+    return BigInt(/** @type {number} */ (value));
+  }
+  throw new RangeError(`the ${what} must be a whole number from 0 to 2^63 - 1 (a BigInt from 2^53 on), not ${shown(value)}`);
+}
+
 /** The model, ready to run. */
 export class Model {
   /**
@@ -573,7 +616,10 @@ export class Model {
   constructor(instance, about) {
     this.about = about;
     /** @type {{[name: string]: number}} Where what an experimenter does stands. */
-    this.where = Object.fromEntries(about.experiment.map((/** @type {string} */ name, /** @type {number} */ k) => [name, k]));
+    this.where = {...about.experiment};
+    const kinds = {cut: Object.keys(about.links), held: about.dyad.map((/** @type {string[]} */ one) => one[0]), off: about.switches,
+      place: about.writes.keys(), shift: about.writes.keys()};
+    for (const [kind, names] of Object.entries(kinds)) [...names].forEach((name, k) => { this.where[`${kind} ${name}`] = about.experiment[kind] + k; });
     this.reader = new Reader(about);
     this.run = /** @type {Mapping} */ (instance.exports);
     this.memory = /** @type {WebAssembly.Memory} */ (instance.exports.memory);
@@ -585,15 +631,17 @@ export class Model {
    * @returns {Column[]}
    */
   columns(table) {
-    return this.about.tables[table];
+    if (!TABLES.includes(table)) throw new RangeError(`there is no table ${shown(table)}; known: ${TABLES.join(", ")}`);
+    return this.about.tables[table].map((/** @type {Column} */ one) => ({...one}));
   }
 
   /**
    * Check a scenario (the keys of a scenario file): the names of its arms. Throws `ScenarioError`.
    * @param {unknown} spec
+   * @returns {string[]}
    */
   check(spec) {
-    return this.reader.scenario(spec).arms.map((arm) => arm.name);
+    return this.#checked(spec).arms.map((arm) => arm.name);
   }
 
   /**
@@ -604,7 +652,7 @@ export class Model {
    * @returns {Tables}
    */
   course(spec, seed, options = {}) {
-    return this.#tables(spec, seed, 1, options);
+    return this.#tables(spec, seed, 1, options, ["arm", "client", "replicate", "still", "exchanges"]);
   }
 
   /**
@@ -616,18 +664,47 @@ export class Model {
    * @returns {Tables}
    */
   many(spec, seed, n, options = {}) {
-    if (!Number.isInteger(n) || n < 1 || n > 1000000) throw new RangeError(`n must be a whole number from 1 to 1000000, not ${n}`);
-    return this.#tables(spec, seed, n, {...options, exchanges: false});
+    if (typeof n !== "number" || !Number.isInteger(n) || n < 1 || n > 1000000) {
+      throw new RangeError(`n must be a whole number from 1 to 1000000, not ${shown(n)}`);
+    }
+    return this.#tables(spec, seed, n, options, ["arm", "client", "replicate", "still"]);
   }
 
   /**
-   * The noise-free course of a pair (the mean field): people are drawn, or stated by the scenario, and then nothing is drawn.
+   * The noise-free course of a pair (the mean field), every exchange kept: people are drawn on the seed as ever, in what the
+   * scenario does not state; from then on every random number stands at its mean.
    * @param {unknown} spec
+   * @param {number | bigint} [seed]
    * @param {Options} [options]
    * @returns {Tables}
    */
-  portrait(spec, options = {}) {
-    return this.#tables(spec, 1, 1, {exchanges: true, ...options, still: true});
+  portrait(spec, seed = 1, options = {}) {
+    return this.#tables(spec, seed, 1, {exchanges: true, ...options, still: true}, ["arm", "client", "replicate", "still", "exchanges"]);
+  }
+
+  /**
+   * A scenario that was read, and whose populations there can be.
+   * @param {unknown} spec
+   * @returns {Scenario}
+   */
+  #checked(spec) {
+    const scenario = this.reader.scenario(spec), {about} = this;
+    for (const arm of scenario.arms) {
+      for (const role of ROLES) {
+        if (arm[role] === null || arm[role]?.kind === "normal") continue;
+        for (const axis of ["anxiety", "avoidance"]) {
+          const names = [`${role}_${axis}_sd`, `${role}_${axis}_mean`];
+          const [sd, mean] = names.map((name) => arm.parameters[name] ?? about.parameters[name][0]);
+          if (this.run.concentration(mean, sd) > 0) continue;
+          const most = this.run.widest_sd(mean), own = names.find((name) => arm.own.includes(name));
+          const said = names.find((name) => scenario.said.includes(name));
+          const place = own ? ["arms", arm.name, "parameters", own] : said ? ["parameters", said] : ["policies"];
+          throw new ScenarioError(place, `no distribution on 1-7 has mean ${g(mean)} and SD ${g(sd)} (${role} ${axis}); `
+            + (most > 0 ? `the SD must be smaller, ${g(most)} at most` : "the mean must lie between 1 and 7"));
+        }
+      }
+    }
+    return scenario;
   }
 
   /**
@@ -644,43 +721,57 @@ export class Model {
    * @param {number | bigint} seed
    * @param {number} n
    * @param {Options} options
+   * @param {string[]} known  options that there are
    * @returns {Tables}
    */
-  #tables(spec, seed, n, options) {
-    const scenario = this.reader.scenario(spec), {about} = this;
+  #tables(spec, seed, n, options, known) {
+    if (!isMapping(options)) throw new TypeError(`options are an object, such as {arm: "a"}, not ${shown(options)}`);
+    const odd = Object.keys(options).find((name) => !known.includes(name));
+    if (odd !== undefined) throw new TypeError(`there is no option '${odd}'; known: ${known.join(", ")}`);
+    const scenario = this.#checked(spec), {about} = this;
     const arm = options.arm === undefined ? scenario.arms[0] : scenario.arms.find((one) => one.name === options.arm);
     if (!arm) throw new ScenarioError(["arms"], `no arm '${options.arm}'; arms are: ${scenario.arms.map((one) => one.name).join(", ")}`);
     const first = options.client ?? 0, replicate = options.replicate ?? 0;
-    for (const [what, value] of Object.entries({client: first, replicate, seed})) {
-      if (typeof value === "bigint" ? value < 0n || value >= 2n ** 63n : !Number.isSafeInteger(value) || value < 0) {
-        throw new RangeError(`the ${what} must be a whole number, 0 or more, not ${value}`);
-      }
-    }
-    this.#put(scenario, arm, BigInt(seed), BigInt(replicate), Boolean(options.still));
-    const prepared = this.run.prepare();
-    if (prepared > 0) this.#impossible(arm, Number(prepared) - 1);
+    const [begin, again, at] = Object.entries({client: first, replicate, seed}).map(([what, value]) => whole(what, value));
+    if (begin + BigInt(n) > 2n ** 63n) throw new RangeError(`clients are numbered up to 2^63 - 1, and ${n} from ${first} on are more`);
+    const forced = this.#put(scenario, arm, at, again, Boolean(options.still));
+    this.run.prepare();
     const settings = this.#column("S"), place = (/** @type {string} */ name) => about.settings.indexOf(name);
-    const followed = options.exchanges && n === 1 && arm.therapist !== null;
+    const followed = options.exchanges && arm.therapist !== null;
     settings[place("followed")] = followed ? 1 : 0;
     const rows = {
       sessions: arm.sessions, assessments: Math.floor(settings[place("weeks")] / about.weeks_per_month) + 1,
       exchanges: followed ? arm.sessions * scenario.exchanges : 0,
     };
     const lengths = {clients: n, sessions: n * rows.sessions, assessments: n * rows.assessments, exchanges: rows.exchanges};
-    let end = about.free;
-    const at = TABLES.map((table) => {
-      const begin = end;
-      end += 8 * lengths[table] * about.tables[table].length;
-      return begin;
-    });
-    const missing = end - this.memory.buffer.byteLength;
-    if (missing > 0) this.memory.grow(Math.ceil(missing / 65536));
-    new Float64Array(this.memory.buffer, about.free, (end - about.free) / 8).fill(NaN);
-    const failed = Number(this.run.many(BigInt(first), BigInt(n), ...at));
-    if (failed >= 0) this.#failed(arm, failed);
+    const starts = [about.free];
+    for (const size of [forced.length, ...TABLES.map((table) => lengths[table] * about.tables[table].length)]) {
+      starts.push(starts[starts.length - 1] + 8 * size);
+    }
+    this.#roomUpTo(starts[starts.length - 1], n);
+    new Float64Array(this.memory.buffer, about.free, forced.length).set(forced);
+    new Float64Array(this.memory.buffer, starts[1], (starts[starts.length - 1] - starts[1]) / 8).fill(NaN);
+    const failed = Number(this.run.many(begin, BigInt(n), ...starts.slice(1, -1), starts[0]));
+    if (failed >= 0) this.#failed(begin + BigInt(failed));
     const read = (/** @type {number} */ k) => Object.fromEntries(about.tables[TABLES[k]].map((/** @type {Column} */ one, /** @type {number} */ j) =>
-      [one.name, new Float64Array(this.memory.buffer, at[k] + 8 * lengths[TABLES[k]] * j, lengths[TABLES[k]]).slice()]));
+      [one.name, new Float64Array(this.memory.buffer, starts[k + 1] + 8 * lengths[TABLES[k]] * j, lengths[TABLES[k]]).slice()]));
     return {clients: read(0), sessions: read(1), assessments: read(2), exchanges: read(3), n, rows};
+  }
+
+  /**
+   * Memory up to an address.
+   * @param {number} end
+   * @param {number} n
+   */
+  #roomUpTo(end, n) {
+    const missing = Math.ceil((end - this.memory.buffer.byteLength) / 65536), most = 2 ** 32;
+    try {
+      if (missing > 0) this.memory.grow(missing);
+    } catch {
+      const fits = Math.floor(n * ((Math.min(most, end) - this.about.free) / (end - this.about.free)));
+      throw new RangeError(`${n} clients need ${(end / 2 ** 20).toFixed(0)} MB at once, more than there are; ask for fewer`
+        + `${end > most ? `, ${fits} at most` : ""}, one part after the other (option client)`);
+    }
   }
 
   /**
@@ -690,6 +781,7 @@ export class Model {
    * @param {bigint} seed
    * @param {bigint} replicate
    * @param {boolean} still
+   * @returns {Float64Array}  what is forced: rows of write, session, exchange and value
    */
   #put(scenario, arm, seed, replicate, still) {
     const {about} = this, x = this.#column("X0"), {where} = this, numbers = Object.keys(about.parameters);
@@ -714,14 +806,11 @@ export class Model {
     x.fill(NaN);
     about.writes.forEach((/** @type {string} */ _, /** @type {number} */ k) => { x[where[`place ${k}`]] = -1; x[where[`shift ${k}`]] = 0; });
     for (const name of ["recording", "holding", "n_held", "n_forced"]) x[where[name]] = 0;
-    for (const [link, value] of Object.entries(arm.cut)) x[where[`cut ${link}`] ?? where[`cut ${link} of the session`]] = value;
+    for (const [link, value] of Object.entries(arm.cut)) x[where[`cut ${link}`]] = value;
     for (const name of arm.off) x[where[`off ${name}`]] = about.verbs.includes(name) ? 0 : 1;
     const held = this.#held(arm, x);
-    const forced = this.#column("FORCED");
     const all = arm.force.flatMap((one) => about.writes.flatMap((/** @type {string} */ quantity, /** @type {number} */ k) =>
       quantity === one.quantity ? [[k, one.session, one.exchange, one.value]] : []));
-    if (all.length > about.most.forced) throw new ScenarioError(["force"], `has ${all.length} entries, more than the ${about.most.forced} that are possible here`);
-    forced.set(all.flat());
     x[where.n_forced] = all.length;
     const added = arm.policies.flatMap((name) => Object.entries(about.policies[name][1]).map(([column, amount]) =>
       [about.person.findIndex((/** @type {unknown[]} */ one) => one[0] === column), Number(amount)]));
@@ -733,6 +822,7 @@ export class Model {
       experiment: arm.off.length || Object.keys(arm.cut).length || held || all.length ? 1 : 0,
     };
     this.#column("S").set(about.settings.map((/** @type {string} */ name) => settings[name]));
+    return Float64Array.from(all.flat());
   }
 
   /**
@@ -763,30 +853,16 @@ export class Model {
   }
 
   /**
-   * @param {Arm} arm
-   * @param {number} which
-   * @returns {never}
-   */
-  #impossible(arm, which) {
-    const role = ROLES[which >> 1], name = which & 1 ? "avoidance" : "anxiety", spread = this.#column(`SPREAD_${role}`);
-    const [mean, sd] = which & 1 ? spread.slice(3, 5) : spread.slice(1, 3);
-    const said = [`${role}_${name}_sd`, `${role}_${name}_mean`], own = said.find((one) => arm.own.includes(one));
-    throw new ScenarioError([...(own ? ["arms", arm.name] : []), "parameters", own ?? said[0]],
-      `no distribution on 1-7 has mean ${g(mean)} and SD ${g(sd)} (${role} ${name})`);
-  }
-
-  /**
    * Say what went wrong.
-   * @param {Arm} arm
-   * @param {number} client
+   * @param {bigint} client
    * @returns {never}
    */
-  #failed(arm, client) {
+  #failed(client) {
     const {about} = this, [what, week, which] = this.#column("ERROR"), value = number(this.#column("ERROR")[3]);
     const error = about.errors[what - 1], infinite = (/** @type {number | null} */ end, /** @type {string} */ sign) => end === null ? `${sign}inf` : g(end);
     if (error === "nobody") {
       const role = ROLES[which], wanted = this.#column(`WANTED_${role}`);
-      throw new StateError(`no ${role} in ${about.most.attempts} candidates fits anxiety ${g(wanted[0])}-${g(wanted[1])}, `
+      throw new StateError(`no ${role} in ${about.attempts} candidates fits anxiety ${g(wanted[0])}-${g(wanted[1])}, `
         + `avoidance ${g(wanted[2])}-${g(wanted[3])}: widen the region or give a point`);
     }
     if (error === "no_rating") throw new StateError(`week ${week}: the rating ${about.ratings[which]} is not a number for some dyads`);
@@ -808,7 +884,12 @@ export async function load(source = new URL("model.wasm", import.meta.url)) {
   const found = typeof source === "string" || source instanceof URL ? await fetch(source) : source;
   if (found instanceof Response && !found.ok) throw new Error(`${found.url}: ${found.status} ${found.statusText}`);
   const bytes = found instanceof Response ? await found.arrayBuffer() : found;
-  const module = await WebAssembly.compile(/** @type {BufferSource} */ (bytes));
+  const view = ArrayBuffer.isView(bytes) ? new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    : /** @type {unknown} */ (bytes) instanceof ArrayBuffer ? new Uint8Array(bytes) : null;
+  if (!view) throw new TypeError("load() takes the address of model.wasm, its bytes, or the answer of a request for it");
+  if (String.fromCharCode(...view.slice(0, 4)) !== "\0asm") throw new TypeError("these are not the bytes of model.wasm");
+  const module = await WebAssembly.compile(view);
   const [said] = WebAssembly.Module.customSections(module, "attune");
+  if (!said) throw new TypeError("this WebAssembly module is not Attune's model.wasm");
   return new Model(await WebAssembly.instantiate(module), JSON.parse(new TextDecoder().decode(said)));
 }

@@ -22,20 +22,21 @@ from sim.engine.web.kinds import DOUBLE, SIGNED, UNSIGNED, Placed, shifted, sour
 from sim.engine.web.kinds import Column as Numbers
 from sim.engine.web.steps import Slots, Steps, kept_within, number, stream
 from sim.engine.wiring import ACCURACY, READ, Wired, anatomy, bounds, moment_of_reading, trace_columns, wire
-from sim.luck import absorbed, mixed, occasion
+from sim.luck import absorbed, occasion, pair_of
 from sim.measurement.asked import attachment_asked, distress_asked
 from sim.people.life import EARLY, LIFE, NUMBERS, beginning
-from sim.people.population import DIMENSIONS, DISTRESS, KEPT, MOST_ATTEMPTS, PLACE, WANTED
+from sim.people.population import DIMENSIONS, DISTRESS, KEPT, MOST_ATTEMPTS, PLACE, TABLES, WANTED, concentration, widest_sd
 from sim.people.state import ANYTHING, DYAD, LATENT, OF_PEOPLE, PERSON, REGION_COLUMNS, Column
+from sim.scenario.fields import json_schema
 from sim.theory.arithmetic import Z_MOST, Z_STEPS
 from sim.theory.parameters import OF_ROLE, PARAMETERS
 from sim.theory.regions import ROLES, intact
 from sim.theory.steps import Step
 from sim.theory.styles import LOWEST, WIDTH
-from sim.therapy import endings
+from sim.therapy import endings, interventions
 from sim.therapy.course import WEEKS_PER_MONTH
 from sim.therapy.exchange import EXCHANGE
-from sim.therapy.interventions import VERBS as SWITCHABLE
+from sim.therapy.policies import POLICIES
 from sim.therapy.session import SCORES, SESSION
 from sim.therapy.verbs import BEFORE, FIRST_MEETING, SESSION_LINKS, SESSION_RULES, Verb
 
@@ -46,8 +47,8 @@ PLACES = anatomy(EXCHANGE)
 TRACED = tuple(trace_columns(EXCHANGE))
 #: What is set for a run, beside numbers and people.
 SETTINGS = ("sessions", "follow_up_months", "weeks", "exchanges", "therapy", "experiment", "caseload", "n_added", "followed")
-#: There is room for so many exchanges in a session, forced values, and pairs of a column of therapists and what is added to it.
-MOST_EXCHANGES, MOST_FORCED, MOST_ADDED = 60, 4000, 64
+#: There is room for so many exchanges in a session, and for what all policies together add to therapists.
+MOST_EXCHANGES, MOST_ADDED = json_schema()["properties"]["exchanges"]["maximum"], sum(len(one.adds) for one in POLICIES.values())
 #: What can go wrong.
 ERRORS = ("nobody", "of_the_two", "no_rating", "of_client", "of_therapist")
 RATINGS = tuple(f"rating.{name}" for name in SCORES)
@@ -59,12 +60,10 @@ _USUAL, _REACHED, _BESIDE = "usual", "reached", "beside"
 
 def _experiment() -> Slots:
     """Where what an experimenter does stands in its column: first what the baseline is without."""
-    steps = dict.fromkeys(step for step, _ in PLACES.writes)
     writes = range(len(PLACES.writes))
     return Slots([
-        *(f"cut {step}.{argument}" for step, argument, _ in PLACES.links),
-        *(f"cut {link} of the session" for link in SESSION_LINKS),
-        *(f"held {name}" for name in DYAD), *(f"off {name}" for name in (*steps, *SWITCHABLE)),
+        *(f"cut {link}" for link in interventions.links(PLACES)), *(f"held {name}" for name in DYAD),
+        *(f"off {name}" for name in interventions.step_names(PLACES)),
         *(f"place {k}" for k in writes), *(f"shift {k}" for k in writes), "recording", "holding", "n_held", "n_forced",
     ])  # fmt: skip
 
@@ -97,7 +96,8 @@ class Program:
         self.memory: dict[str, Placed] = {}
         self.known: dict[str, Any] = {
             **{name: one for name, one in vars(fixed).items() if callable(one)},
-            **{one.__name__: one for one in (minimum, maximum, absorbed, mixed, occasion, shifted, tracking)}, "np": np,
+            **{one.__name__: one for one in (minimum, maximum, absorbed, occasion, pair_of, shifted, tracking)},
+            **{one.__name__: one for one in (concentration, widest_sd)}, "np": np,
         }  # fmt: skip
         self.text: list[str] = []
         self.kept = {**DYAD, **OF_PEOPLE, **dict.fromkeys((*RATINGS, *BEFORE, "ending"), ANYTHING)}
@@ -124,8 +124,9 @@ class Program:
         known = {**self.known, **clients, "N_OF_CLIENTS": len(self.tables["clients"])}
         functions, column = sources("\n".join(self.text), known, "the web engine's program"), Numbers()
         for name, kinds in (("prepare", ()), ("weaken", (SIGNED, DOUBLE)), ("push", (SIGNED, DOUBLE, DOUBLE)),
-                            ("many", (SIGNED, SIGNED, column, column, column, column))):  # fmt: skip
-            self.module.export(functions[name], kinds, name)
+                            ("many", (SIGNED, SIGNED, *(column,) * 5)), ("widest_sd", (DOUBLE,)),
+                            ("concentration", (DOUBLE, DOUBLE))):  # fmt: skip
+            self.module.export(functions.get(name, self.known.get(name)), kinds, name)
         return self.module.text()
 
     # ------------------------------------------------------------------------------------------------------ memory
@@ -137,7 +138,7 @@ class Program:
     def _given(self, name: str, values: Iterable[float], whole: bool = False) -> None:
         """A column that stays as it is."""
         column = np.array([*values], np.int64 if whole else np.float64)
-        self.known[name] = Placed(self.module.column(column), Numbers(SIGNED if whole else DOUBLE, column.size))
+        self.known[name] = Placed(self.module.column(column), Numbers(SIGNED if whole else DOUBLE, column.size, constant=True))
 
     def _ranges(self, name: str, places: Iterable[int], columns: Iterable[Column]) -> None:
         """Places and valid ranges of what is checked together."""
@@ -152,7 +153,7 @@ class Program:
         self._room("ADDRESS", 2, UNSIGNED)  # seed and replicate
         for name, numbers in (
             ("S", len(SETTINGS)), ("P0", len(P)), ("P1", len(P)), ("X0", len(self.x)), ("X1", len(self.x)),
-            ("W0", _ROOM_OF_A_WORLD), ("W1", _ROOM_OF_A_WORLD), ("FORCED", 4 * MOST_FORCED), ("ADDED", 2 * MOST_ADDED),
+            ("W0", _ROOM_OF_A_WORLD), ("W1", _ROOM_OF_A_WORLD), ("ADDED", 2 * MOST_ADDED),
             ("BASE", MOST_EXCHANGES * len(PLACES.writes)), ("ERROR", 4), ("SHARES", len(EARLY)), ("LOW_HALF", half.size),
             ("HIGH_HALF", half.size),
         ):  # fmt: skip
@@ -188,7 +189,6 @@ class Program:
             "FIRST_PLACE": self.x["place 0"], "FIRST_REGION": len(PARAMETERS), "STILL": P.index("still"),
             "MISSING_FORM": P.index("missing_form_prob"), "MISSING_ITEM": P.index("missing_item_prob"), "LOWEST": LOWEST,
             "WIDTH": WIDTH, "WEEKS_PER_MONTH": WEEKS_PER_MONTH, "MOST_ATTEMPTS": MOST_ATTEMPTS,
-            "GOLDEN": np.uint64(0x9E3779B97F4A7C15),
         }  # fmt: skip
 
     # ------------------------------------------------------------------------------------------------------ the text
@@ -215,13 +215,13 @@ class Program:
 
     def _people(self) -> None:
         """A candidate, what people bring, a week of life, the numbers of each role."""
-        known = dict.fromkeys((q for step in PLACE for q in step.writes), ANYTHING)
+        known = dict.fromkeys((*TABLES, *(q for step in PLACE for q in step.writes)), ANYTHING)
         candidate = self._steps(
             place=lambda name: f"q_{name}", columns=known, numbers=(*NUMBERS, *WANTED), still="0.0", here=lambda draw: "here",
         )  # fmt: skip
         found = [f"f[{self.person[name]}] = {kept_within(f'q_{name}', PERSON[name])}" for name in KEPT]
         self._function(
-            "candidate(f, code, p, own, wanted, table_anxiety, table_avoidance)",
+            f"candidate(f, code, p, own, wanted, {', '.join(TABLES)})",
             "for attempt in range(MOST_ATTEMPTS):",
             "    here = occasion(ADDRESS[0], ADDRESS[1], code, np.uint64(attempt))",
             *_indented(candidate.lines(PLACE)),
@@ -252,7 +252,7 @@ class Program:
 
         def seen(step: Step, argument: str) -> str:
             link = f"{step.role}.{step.equation.__name__}.{argument}"
-            return f"x[{self.x[f'cut {link} of the session']}]" if reached and link in SESSION_LINKS else ""
+            return f"x[{self.x[f'cut {link}']}]" if reached and link in SESSION_LINKS else ""
 
         steps = self._steps(
             place=lambda name: f"f[{self.world[name]}]", columns=self.kept, numbers=P, seen=seen,
@@ -283,7 +283,7 @@ class Program:
         def done(verb: Any, of: Mapping[str, str], more: str = "") -> list[str]:
             if isinstance(verb, Verb):
                 return [f"{verb.__name__}_{form}({of['f']}, {of['p']}, {of_two}, {of['x']}, {of['b']})"]
-            given = f"{of['f']}, {of['p']}, here_c, here_d, {of['x']}, int(S[EXCHANGES]), trace, length"
+            given = f"{of['f']}, {of['p']}, here_c, here_d, {of['x']}, int(S[EXCHANGES]), trace, length, forced"
             call = f"exchange_{form}({given}, {'0.0' if more else 'S[FOLLOWED]'})"
             return [f"outside = {call}", "if outside >= 0:", f"    return outside{more}"]
 
@@ -297,7 +297,7 @@ class Program:
                 own, off = done(verb, here), self.x.get(f"off {verb.__name__}")
                 lines += own if how == _USUAL or off is None else [f"if X0[{off}] != 0.0:", *_indented(own)]
                 lines += ["hold_all()"] if how == _BESIDE and name == "session" else []
-            head = f"{name}_{how}({of_two}{', trace, length' if name == 'session' else ''})"
+            head = f"{name}_{how}({of_two}{', trace, length, forced' if name == 'session' else ''})"
             self._function(head, *lines, *(["return -1"] if name == "session" else []))
 
     def _exchange(self, reached: bool) -> None:
@@ -317,7 +317,7 @@ class Program:
         inside += ["if followed > 0.0:", *(f"    trace[{k} * length + exchange] = q_{q}" for k, q in enumerate(TRACED))]
         at = [f"f[{self.world[name]}]" for name in ACCURACY]
         self._function(
-            f"exchange_{_REACHED if reached else _USUAL}(f, p, here_c, here_d, x, n, trace, length, followed)",
+            f"exchange_{_REACHED if reached else _USUAL}(f, p, here_c, here_d, x, n, trace, length, forced, followed)",
             "outside = first_outside(f, IN_PLACES, IN_LOW, IN_HIGH, IN_LOW.size)",
             "if outside >= 0:", "    return IN_PLACES[outside]",
             *(f"s_{name} = {stream(whose[draw.whose], draw.purpose)}" for name, draw in wiring.draws.items()),
@@ -373,7 +373,7 @@ class Program:
             f"q_{q} = given({value}, x[{self.x[f'off {w.step.name}']}] * {there})",
             f"if {place} >= 0.0 or x[N_FORCED] > 0.0:",
             f"    q_{q} = reached(q_{q}, {float(write)}, {ends}, {place}, {shift}, x[RECORDING], "
-            f"shifted(BASE, exchange * int(x[N_HELD])), FORCED, x[N_FORCED], f[SESSION], exchange)",
+            f"shifted(BASE, exchange * int(x[N_HELD])), forced, x[N_FORCED], f[SESSION], exchange)",
         ]
 
     # ------------------------------------------------------------------------------------------------- what comes out

@@ -11,12 +11,12 @@ from sim.luck import purpose_code
 from sim.measurement.asked import Ask
 from sim.people.state import Column
 from sim.theory import equations as eq
-from sim.theory.steps import ADD, SET, SUBTRACT, TOWARD, Draw, Step
+from sim.theory.steps import ADD, SUBTRACT, TOWARD, Draw, Step
 
 
 def number(value: float) -> str:
     """A number as the text says it."""
-    return f"np.{value}" if abs(value) == float("inf") else f"-np.{-value}" if value == -float("inf") else repr(float(value))
+    return repr(float(value)) if abs(value) < float("inf") else f"{'-' if value < 0 else ''}np.inf"
 
 
 def stream(here: str, purpose: str) -> str:
@@ -82,8 +82,7 @@ class Steps:
                 draw = draws[variable]
                 lines.append(f"{variable} = {draw.kind}({self.still}, {stream(self.here(draw), draw.purpose)}, np.uint64(0))")
             given.append(self._given(step, argument, variable, variable in draws))
-        several = len(step.writes) > 1 and step.how == SET  # else one value goes to all places
-        new = [f"new_{k}" if several else "new_0" for k in range(len(step.writes))]
+        new = [f"new_{k}" if step.values > 1 else "new_0" for k in range(len(step.writes))]
         lines.append(f"{', '.join(dict.fromkeys(new))} = {w.function}({', '.join(given)})")
         for k, name in enumerate(step.writes):
             rate = self.parameter(step.rates[k]) if step.rates and step.rates[k] else ""

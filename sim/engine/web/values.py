@@ -7,7 +7,7 @@ import builtins
 import inspect
 import math
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -42,6 +42,7 @@ _CONVERTED = {
     (SIGNED, DOUBLE): "f64.convert_i64_s", (UNSIGNED, DOUBLE): "f64.convert_i64_u", (TRUTH, DOUBLE): "f64.convert_i32_u",
     (TRUTH, SIGNED): "i64.extend_i32_u", (TRUTH, UNSIGNED): "i64.extend_i32_u", (SIGNED, UNSIGNED): "", (UNSIGNED, SIGNED): "",
 }  # fmt: skip
+_BYTES = ("i32.wrap_i64", "i32.const 3", "i32.shl")  # a place in a column as bytes
 _OF_ONE = {np.sqrt: "f64.sqrt", math.sqrt: "f64.sqrt", np.floor: "f64.floor", np.abs: "f64.abs", abs: "f64.abs"}
 _TYPES = {np.float64: DOUBLE, float: DOUBLE, np.int64: SIGNED, int: SIGNED, np.uint64: UNSIGNED}
 
@@ -60,10 +61,15 @@ class Functions(Protocol):
 
 
 class Values:
-    """The expressions of one function; ``locals``: kinds of its names so far."""
+    """The expressions of one function.
+
+    ``locals``: kinds of its names so far; ``sure``: those that have a value wherever one has come from; ``own``: all that it
+    gives a value to somewhere.
+    """
 
     def __init__(self, module: Functions, source: Source, names: dict[str, Kind]) -> None:
-        self.module, self.source, self.locals = module, source, names
+        self.module, self.source, self.locals, self.sure = module, source, names, set(names)
+        self.own = {one.id for one in ast.walk(source.tree) if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Store)}
         self.spare: dict[str, list[str]] = {}
         self.extra: list[tuple[str, str]] = []
 
@@ -72,7 +78,10 @@ class Values:
         return EmitError(f"{self.source.where}, line {getattr(node, 'lineno', '?')}: {self.source.name}: {what}")
 
     def local(self, name: str, kind: Kind, node: ast.AST) -> None:
-        """Note a name, which is of one kind for good."""
+        """Note a name that is given a value; it is of one kind for good."""
+        if not name.isascii():
+            raise self.error(node, f"the name '{name}' has letters that WebAssembly does not know")
+        self.sure.add(name)
         if self.locals.setdefault(name, kind) != kind:
             raise self.error(node, f"'{name}' is {self.locals[name]} and {kind}")
 
@@ -80,16 +89,17 @@ class Values:
         """A local that nothing else uses until it is given back (``spare``)."""
         left = self.spare.setdefault(kind, [])
         if not left:
-            name = f"$_{kind}{sum(k == kind for _, k in self.extra)}"
+            name = f"${kind}.{sum(k == kind for _, k in self.extra)}"  # no name in Python has a dot
             self.extra.append((name, kind))
             return name
         return left.pop()
 
     def as_kind(self, given: Value, kind: Kind, node: ast.AST) -> Value:
         """A value as one of another kind."""
-        if given.kind == kind or (isinstance(kind, Column) and isinstance(given.kind, Column) and kind.of == given.kind.of):
+        if given.kind == kind:
             return given
-        if given.number is not None and not isinstance(kind, Column) and (kind == DOUBLE or float(given.number).is_integer()):
+        whole = given.number is not None and (kind == DOUBLE or float(given.number).is_integer())
+        if whole and not isinstance(kind, Column) and not (kind == UNSIGNED and given.number < 0):
             return Value(kind, (constant(kind, given.number),), given.number)
         how = _CONVERTED.get((given.kind, kind))
         if how is None:
@@ -105,12 +115,12 @@ class Values:
             raise self.error(node, f"'{ast.unparse(node)}' is neither true nor false")
         return given
 
-    def _known(self, node: ast.expr) -> Any:
-        """What a name outside of the function stands for; ``_known`` itself where it stands for nothing."""
-        if isinstance(node, ast.Name) and node.id not in self.locals:
+    def known(self, node: ast.expr) -> Any:
+        """What a name outside of the function stands for; ``_nothing`` where it stands for nothing."""
+        if isinstance(node, ast.Name) and node.id not in self.locals and node.id not in self.own:
             return self.source.known.get(node.id, getattr(builtins, node.id, _nothing))
         if isinstance(node, ast.Attribute):
-            of_ = self._known(node.value)
+            of_ = self.known(node.value)
             return _nothing if of_ is _nothing else getattr(of_, node.attr, _nothing)
         return _nothing
 
@@ -121,8 +131,16 @@ class Values:
 
     def value(self, node: ast.expr) -> Value:
         """What an expression leaves on the stack."""
+        try:
+            return self._value(node)
+        except UNFORESEEN as error:
+            raise self.error(node, f"there is no translation of '{ast.unparse(node)}' ({error!r})") from error
+
+    def _value(self, node: ast.expr) -> Value:
         if isinstance(node, ast.Constant) and isinstance(node.value, (bool, int, float)):
             return self._constant(node.value)
+        if isinstance(node, ast.Name) and node.id in {*self.own, *self.locals} - self.sure:
+            raise self.error(node, f"'{node.id}' may have no value here")
         if isinstance(node, ast.Name) and node.id in self.locals:
             return Value(self.locals[node.id], (f"local.get ${node.id}",))
         if isinstance(node, (ast.Name, ast.Attribute)):
@@ -135,14 +153,12 @@ class Values:
         if isinstance(node, ast.BinOp):
             return self._binary(node)
         if isinstance(node, ast.BoolOp):
-            parts = [self.truth(v) for v in node.values]
-            how = "i32.and" if isinstance(node.op, ast.And) else "i32.or"
-            return Value(TRUTH, (*parts[0].code, *(line for p in parts[1:] for line in (*p.code, how))))
+            return self._in_turn([self.truth(v).code for v in node.values], isinstance(node.op, ast.And))
         if isinstance(node, ast.Compare):
             return self._compared(node)
         if isinstance(node, ast.IfExp):
             test, one, other = self.truth(node.test), self.value(node.body), self.value(node.orelse)
-            kind = self._common(one, other)
+            kind = self._common(node, one, other)
             one, other = self.as_kind(one, kind, node.body), self.as_kind(other, kind, node.orelse)
             return Value(kind, (*test.code, f"if (result {wasm(kind)})", *one.code, "else", *other.code, "end"))
         if isinstance(node, ast.Subscript):
@@ -157,22 +173,35 @@ class Values:
             of = self.value(node.value).kind
             if isinstance(of, Column) and of.size is not None:
                 return self._constant(of.size)
-        known = self._known(node)
+        known = self.known(node)
         if isinstance(known, (bool, int, float, np.number, np.bool_)):
             return self._constant(known)
         if isinstance(known, Placed):
-            return Value(known.column, (f"i32.const {known.address}",), None)
+            return Value(known.column, (f"i32.const {known.address}",))
         if isinstance(known, (np.ndarray, tuple)):
             values = np.asarray(known)
-            kind = Column({"f": DOUBLE, "i": SIGNED, "u": UNSIGNED}[values.dtype.kind], values.size)
+            kind = Column({"f": DOUBLE, "i": SIGNED, "u": UNSIGNED}[values.dtype.kind], values.size, constant=True)
             return Value(kind, (f"i32.const {self.module.column(values)}",))
         raise self.error(node, f"'{ast.unparse(node)}' is nothing that is known here")
 
-    def _common(self, *values: Value) -> str:
-        """The kind in which numbers meet: doubles before whole numbers, unsigned before signed; constants follow."""
+    @staticmethod
+    def _in_turn(tests: Sequence[Sequence[str]], every: bool) -> Value:
+        """Whether all of several tests hold, or any: the later ones are made only where the earlier ones leave it open."""
+        first, *more = tests
+        code, left = list(first), 0
+        for test in more:
+            code += ["if (result i32)", *test] if every else ["if (result i32)", constant(TRUTH, True), "else", *test]
+            left += 1
+        return Value(TRUTH, (*code, *(["else", constant(TRUTH, False), "end"] if every else ["end"]) * left))
+
+    def _common(self, node: ast.AST, *values: Value) -> str:
+        """The kind in which numbers meet: doubles before whole numbers; constants follow, others with and without sign do not
+        meet."""
         kinds = {v.kind for v in values if v.number is None} or {v.kind for v in values}
         if any(isinstance(v.number, float) for v in values):
             kinds.add(DOUBLE)
+        if {SIGNED, UNSIGNED} <= kinds:
+            raise self.error(node, f"'{ast.unparse(node)}': numbers with and without a sign do not meet; say which is meant")
         return next(kind for kind in (DOUBLE, UNSIGNED, SIGNED, TRUTH) if kind in kinds)
 
     def _unary(self, node: ast.UnaryOp) -> Value:
@@ -194,12 +223,11 @@ class Values:
         op = type(node.op)
         if one.number is not None and other.number is not None:
             return self._constant(_FOLDED[op](one.number, other.number))
-        if op is ast.Pow and other.number == 2:
+        if op is ast.Pow and other.number == 2 and one.kind == DOUBLE:
             kept = self.temporary("f64")
-            one = self.as_kind(one, DOUBLE, node.left)
             self.spare["f64"].append(kept)
             return Value(DOUBLE, (*one.code, f"local.tee {kept}", f"local.get {kept}", "f64.mul"))
-        kind = self._common(one, other)
+        kind = self._common(node, one, other)
         if op is ast.Div:
             kind = DOUBLE
         elif kind == TRUTH and op in _ARITHMETIC:
@@ -210,23 +238,42 @@ class Values:
         if op in _BITS and kind != DOUBLE:
             sign = "" if op is not ast.RShift else "_u" if kind == UNSIGNED else "_s"
             return Value(kind, (*a.code, *b.code, f"{wasm(kind)}.{_BITS[op]}{sign}"))
-        if op in (ast.FloorDiv, ast.Mod) and kind in (SIGNED, UNSIGNED):  # of numbers from 0 up
+        if op in (ast.FloorDiv, ast.Mod) and kind == UNSIGNED:
             return Value(kind, (*a.code, *b.code, f"i64.{'div' if op is ast.FloorDiv else 'rem'}_u"))
+        if op in (ast.FloorDiv, ast.Mod) and kind == SIGNED and other.number is not None and other.number > 0:
+            return self._floored(a, b, op is ast.FloorDiv)
         raise self.error(node, f"there is no translation of '{ast.unparse(node)}'")
 
+    def _floored(self, one: Value, by: Value, quotient: bool) -> Value:
+        """A whole number divided by a positive constant, rounded down, or what is left of it."""
+        kept = self.temporary("i64")
+        rest = [*by.code, "i64.rem_s", *by.code, "i64.add", *by.code, "i64.rem_s"]
+        self.spare["i64"].append(kept)
+        if not quotient:
+            return Value(SIGNED, (*one.code, *rest))
+        return Value(SIGNED, (*one.code, f"local.tee {kept}", f"local.get {kept}", *rest, "i64.sub", *by.code, "i64.div_s"))
+
     def _compared(self, node: ast.Compare) -> Value:
-        between = [node.left, *node.comparators]
-        code: list[str] = []
-        for n, op in enumerate(node.ops):
-            one, other = self.value(between[n]), self.value(between[n + 1])
-            kind = self._common(one, other)
-            a, b = self.as_kind(one, kind, node), self.as_kind(other, kind, node)
+        tests, taken = [], []
+        one = self.value(node.left)
+        for n, (op, right) in enumerate(zip(node.ops, node.comparators, strict=True)):
+            other, code = self.value(right), list[str]()
+            kind = self._common(node, one, other)
             if type(op) not in _COMPARE:
                 raise self.error(node, f"there is no translation of '{ast.unparse(node)}'")
-            how = _COMPARE[type(op)]
+            a, b, how = self.as_kind(one, kind, node), self.as_kind(other, kind, node), _COMPARE[type(op)]
+            code = [*a.code, *b.code]
+            if n + 1 < len(node.ops) and other.number is None:  # needed again, and computed once
+                kept = self.temporary(wasm(kind))
+                taken.append((wasm(kind), kept))
+                code.append(f"local.tee {kept}")
+                other = Value(kind, (f"local.get {kept}",))
             sign = "" if kind == DOUBLE or how in ("eq", "ne") else "_u" if kind in (UNSIGNED, TRUTH) else "_s"
-            code += [*a.code, *b.code, f"{wasm(kind)}.{how}{sign}", *(["i32.and"] if n else [])]
-        return Value(TRUTH, tuple(code))
+            tests.append([*code, f"{wasm(kind)}.{how}{sign}"])
+            one = other
+        for wasm_kind, kept in taken:
+            self.spare[wasm_kind].append(kept)
+        return self._in_turn(tests, every=True)
 
     def place(self, node: ast.Subscript) -> tuple[Column, list[str], int]:
         """A number of a column: its kind, the instructions for where it lies, and how many bytes behind that."""
@@ -234,11 +281,11 @@ class Values:
         if not isinstance(of.kind, Column):
             raise self.error(node, f"'{ast.unparse(node.value)}' is no column of numbers")
         at = self.value(node.slice)
-        if at.number is not None:
+        if at.number is not None and at.number >= 0:
             return of.kind, [*of.code], 8 * int(at.number)
-        if at.kind not in (SIGNED, UNSIGNED):
+        if at.kind not in (SIGNED, UNSIGNED) or at.number is not None:
             raise self.error(node, f"'{ast.unparse(node.slice)}' is no whole number")
-        return of.kind, [*of.code, *at.code, "i32.wrap_i64", "i32.const 3", "i32.shl", "i32.add"], 0
+        return of.kind, [*of.code, *at.code, *_BYTES, "i32.add"], 0
 
     # ------------------------------------------------------------------------------------------------------ calls
 
@@ -247,37 +294,45 @@ class Values:
             raise self.error(node, "arguments are given by their place")
         if isinstance(node.func, ast.Attribute) and node.func.attr == "view":
             return self._view(node)
-        called, given = self._known(node.func), node.args
+        called, given = self.known(node.func), node.args
         if called is _nothing:
             raise self.error(node, f"'{ast.unparse(node.func)}' is nothing that is known here")
+        several = {elementary.select: 3, shifted: 2, **dict.fromkeys((elementary.minimum, elementary.maximum, min, max), 2)}
+        taken = several.get(called, 1 if called in _TYPES or called in _OF_ONE else len(given))
+        if len(given) != taken or any(isinstance(one, ast.Starred) for one in given):
+            raise self.error(node, f"'{ast.unparse(node)}' takes {taken} arguments")
         if called in (elementary.minimum, elementary.maximum, min, max):
             return self._end(node, "lt" if called in (elementary.minimum, min) else "gt")
         if called is elementary.select:
             test, one, other = self.truth(given[0]), self.value(given[1]), self.value(given[2])
-            kind = self._common(one, other)
+            kind = self._common(node, one, other)
             one, other = self.as_kind(one, kind, given[1]), self.as_kind(other, kind, given[2])
             return Value(kind, (*one.code, *other.code, *test.code, "select"))
         if called in _TYPES:
             return self._typed(node, self.value(given[0]), _TYPES[called])
         if called in _OF_ONE:
-            return Value(DOUBLE, (*self.as_kind(self.value(given[0]), DOUBLE, node).code, _OF_ONE[called]))
+            one = self.value(given[0])
+            if one.kind != DOUBLE:
+                raise self.error(node, f"'{ast.unparse(node)}' is of a double")
+            return Value(DOUBLE, (*one.code, _OF_ONE[called]))
         if called is shifted:
             of, by = self.value(given[0]), self.as_kind(self.value(given[1]), SIGNED, node)
-            return Value(Column(of.kind.of), (*of.code, *by.code, "i32.wrap_i64", "i32.const 3", "i32.shl", "i32.add"))
+            return Value(
+                Column(of.kind.of, constant=of.kind.constant),
+                (*of.code, *by.code, "i32.wrap_i64", "i32.const 3", "i32.shl", "i32.add"),
+            )
         if called is np.empty:
             size = self.value(given[0]).number
             if size is None:
                 raise self.error(node, "how many numbers there is room for must be known")
-            room = Column(_TYPES[self._known(given[1])] if len(given) > 1 else DOUBLE, int(size))
+            room = Column(_TYPES[self.known(given[1])] if len(given) > 1 else DOUBLE, int(size))
             return Value(room, (f"i32.const {self.module.room(int(size))}",))
         if not (isinstance(called, Source) or inspect.isfunction(getattr(called, "py_func", called))):
             raise self.error(node, f"there is no translation of a call of '{ast.unparse(node.func)}'")
         values = [self.value(a) for a in given]
-        name, gives = self.module.function(
-            called, tuple(v.kind for v in values) if not _of_equations(called) else (DOUBLE,) * len(values)
-        )
         if _of_equations(called):
             values = [self.as_kind(v, DOUBLE, a) for v, a in zip(values, given, strict=True)]
+        name, gives = self.module.function(called, tuple(v.kind for v in values))
         return Value(gives, (*(line for v in values for line in v.code), f"call {name}"))
 
     def _typed(self, node: ast.Call, given: Value, kind: str) -> Value:
@@ -289,7 +344,7 @@ class Values:
 
     def _view(self, node: ast.Call) -> Value:
         assert isinstance(node.func, ast.Attribute)
-        given, kind = self.value(node.func.value), _TYPES[self._known(node.args[0])]
+        given, kind = self.value(node.func.value), _TYPES[self.known(node.args[0])]
         if (given.kind == DOUBLE) == (kind == DOUBLE):
             return self.as_kind(given, kind, node)
         return Value(kind, (*given.code, "f64.reinterpret_i64" if kind == DOUBLE else "i64.reinterpret_f64"))
@@ -299,7 +354,7 @@ class Values:
         one = self.value(node.args[0])
         first = self.temporary(wasm(one.kind))  # taken while the second is computed
         other = self.value(node.args[1])
-        kind = self._common(one, other)
+        kind = self._common(node, one, other)
         a = self.as_kind(Value(one.kind, (f"local.get {first}",), one.number), kind, node)
         b, code = self.as_kind(other, kind, node), [*one.code, f"local.set {first}"]
         if other.number is None:
@@ -313,6 +368,8 @@ class Values:
 
 
 _nothing = object()
+#: What a form may do to the translation that nobody thought of.
+UNFORESEEN = (ArithmeticError, AssertionError, AttributeError, LookupError, StopIteration, TypeError, ValueError)
 
 
 def _of_equations(function: Callable[..., Any]) -> bool:
