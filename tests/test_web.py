@@ -354,6 +354,17 @@ ARMS = [name for name in shipped() if load(name).design == "arms"]
 @pytest.mark.parametrize("name", ARMS)
 def test_shipped_scenarios_have_the_same_courses(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every arm of every scenario of the design ``arms``, with fewer clients and sessions."""
+    compared(smaller(name), 3, ("native",), monkeypatch)
+
+
+@pytest.mark.deep
+def test_shipped_scenarios_have_the_same_courses_in_the_plain_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ARMS:
+        compared(smaller(name), 4, ("plain",), monkeypatch)
+
+
+def smaller(name: str) -> dict[str, Any]:
+    """A shipped scenario with few clients and sessions."""
     usual = load(name)
     spec = {key: value for key, value in usual.spec.items() if key not in ("batch", "record")}
     spec |= {"clients_per_arm": 4, "sessions": min(usual.sessions, 6), "follow_up_months": min(usual.follow_up_months, 3)}
@@ -363,7 +374,7 @@ def test_shipped_scenarios_have_the_same_courses(name: str, monkeypatch: pytest.
     if spec.get("parameters") == "ensemble" or "ensemble" in (spec.get("parameters") or {}):
         spec["parameters"] = {name: value for name, value in dict(spec["parameters"]).items() if name != "ensemble"} \
             if isinstance(spec["parameters"], dict) else {}  # fmt: skip
-    compared(spec, 3, ("native",), monkeypatch)
+    return spec
 
 
 def test_every_exchange_can_be_kept() -> None:
@@ -457,9 +468,13 @@ def asked_and_expected(seeds: range) -> tuple[list[Any], list[str]]:
     return asked, expected
 
 
-def test_node_gives_the_same_bytes() -> None:
+SOME, ALL = range(60), pytest.param(range(300), marks=pytest.mark.deep)
+
+
+@pytest.mark.parametrize("seeds", [SOME, ALL], ids=len)
+def test_node_gives_the_same_bytes(seeds: range) -> None:
     """Read, checked and run by the loader from the scenario's own words."""
-    asked, expected = asked_and_expected(range(60))
+    asked, expected = asked_and_expected(seeds)
     assert in_node(asked)["found"] == expected
 
 
@@ -483,8 +498,9 @@ def page(browser: Any) -> Iterator[Any]:  # noqa: F811
     opened.close()
 
 
-def test_a_browser_gives_the_same_bytes(page: Any) -> None:
-    asked, expected = asked_and_expected(range(60))
+@pytest.mark.parametrize("seeds", [SOME, ALL], ids=len)
+def test_a_browser_gives_the_same_bytes(page: Any, seeds: range) -> None:
+    asked, expected = asked_and_expected(seeds)
     found = page.evaluate(
         """async (asked) => {
             const {load} = await import("/model.js"), {answers} = await import("/run.js");
@@ -593,8 +609,8 @@ BAD: list[dict[str, Any]] = [
 ]  # fmt: skip
 
 
-#: What `attune check` may say more: what was probably meant, or what would be valid.
-MORE = (" - did you mean ", "; valid: ", "; one is written like ", "; a region is written like ", "; whose? write ")
+#: What `attune check` may say more: what was probably meant, what would be valid, and that a whole number is a float.
+MORE = (" - did you mean ", "; valid: ", "; one is written like ", "; a region is written like ", "; whose? write ", ".0")
 
 
 def test_bad_scenarios_get_the_words_of_check() -> None:
