@@ -678,6 +678,8 @@ def test_seeds_and_numbers_that_are_none_are_refused() -> None:
         ([{}, 1, 1, {"client": -2}], f"RangeError: the client {must} -2"),
         ([{}, 1, 1, {"arm": "B"}], "ScenarioError: arms: no arm 'B'; arms are: all"),
         ([{}, 1, 1, {"amr": "B"}], "TypeError: there is no option 'amr'; known: arm, client, replicate, still, exchanges"),
+        ([{}, 1, 1, {"still": "no"}], "TypeError: the option still is a boolean, not 'no'"),
+        ([{}, 1, 1, {"arm": 12}], "TypeError: the option arm is a string, not 12"),
         ([{}, 1, 1, "B"], "TypeError: options are an object, such as {arm: \"a\"}, not 'B'"),
         ([{}, 1, 2, {"exchanges": True}], "TypeError: there is no option 'exchanges'; known: arm, client, replicate, still"),
         ([[], 1, 1, {}], "ScenarioError: must be a mapping with the keys of a scenario file, not []"),

@@ -68,7 +68,7 @@ class Host:
         for name in x:
             if name.startswith(("off", "shift", "recording", "holding", "n_")):
                 self.column("X0")[x[name]] = 0.0 if not name.startswith("off") else np.nan
-            elif name.startswith("place"):
+            elif name.startswith(("place", "forced")):
                 self.column("X0")[x[name]] = -1.0
         for link, value in wanted_.cut.items():
             self.column("X0")[x[f"cut {link}"]] = value
@@ -84,10 +84,14 @@ class Host:
             if f"held {quantity}" in x:
                 self.column("X0")[x[f"held {quantity}"]] = amount
         self.column("X0")[[x["holding"], x["n_held"]]] = bool(held), n
-        rows = [(k, one.session or 0, one.exchange or 0, one.value) for one in wanted_.force
-                for k, (_, quantity) in enumerate(PLACES.writes) if quantity == one.quantity]  # fmt: skip
+        writes = [k for k, (_, quantity) in enumerate(PLACES.writes) if quantity in {one.quantity for one in wanted_.force}]
+        rows = [(place, one.session or 0, one.exchange or 0, one.value) for one in wanted_.force
+                for place, k in enumerate(writes) if PLACES.writes[k][1] == one.quantity]  # fmt: skip
+        for place, k in enumerate(writes):
+            self.column("X0")[x[f"forced {k}"]] = place
         self.forced = np.ravel(rows).astype(np.float64) if rows else np.empty(0)
-        self.column("X0")[x["n_forced"]] = len(rows)
+        self.column("X0")[x["n_forced"]] = len(writes)
+        self.n_laid = len(writes) * arm.sessions * scenario.exchanges
         added = [(list(PERSON).index(name), amount) for policy in arm.policies for name, amount in POLICIES[policy].adds.items()]
         self.column("ADDED")[: 2 * len(added)] = np.ravel(added) if added else []
         settings = {
@@ -106,7 +110,8 @@ class Host:
         months, sessions = settings["weeks"] // WEEKS_PER_MONTH + 1, settings["sessions"]
         rows = {"clients": (n,), "sessions": (n, sessions), "assessments": (n, months),
                 "exchanges": (sessions if followed else 0, settings["exchanges"])}  # fmt: skip
-        places, end = {}, self.base + 8 * self.forced.size
+        laid = self.base + 8 * self.forced.size
+        places, end = {}, laid + 8 * self.n_laid
         for name, shape in rows.items():
             places[name], end = end, end + 8 * len(self.program.tables[name]) * int(np.prod(shape))
         memory = self.exports["memory"]
@@ -114,8 +119,9 @@ class Host:
             memory.grow(self.store, -(-(end - memory.data_len(self.store)) // 65536))
         self.numbers(self.base, (end - self.base) // 8)[:] = np.nan
         self.numbers(self.base, self.forced.size)[:] = self.forced
+        self.exports["lay_out"](self.store, self.base, self.forced.size // 4, laid)
         self.column("S")[SETTINGS.index("followed")] = followed
-        failed = self.exports["many"](self.store, first, n, *places.values(), self.base)
+        failed = self.exports["many"](self.store, first, n, *places.values(), laid)
         if failed >= 0:
             raise ValueError((failed, self.column("ERROR").tolist()))
         found = {}

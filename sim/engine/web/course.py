@@ -171,7 +171,7 @@ def course(number, n, clients, sessions, months, trace, forced):
 
 
 def many(first, n, clients, sessions, months, trace, forced):
-    """The courses of ``n`` clients; ``forced``: rows of what is forced (``fixed.reached``).
+    """The courses of ``n`` clients; ``forced``: what is forced, laid out (``lay_out``).
 
     Gives the place of the first that could not be lived to its end, or -1."""
     for k in range(n):
@@ -179,6 +179,24 @@ def many(first, n, clients, sessions, months, trace, forced):
         if course(first + k, n, shifted(clients, k), shifted(sessions, k * int(S[SESSIONS])), of_months, trace, forced) > 0:
             return k
     return -1
+
+
+def lay_out(entries, n, table):
+    """Lay out what is forced, as ``many`` takes it."""
+    laid_out(entries, n, int(S[SESSIONS]), int(S[EXCHANGES]), int(X0[N_FORCED]), table)
+
+
+def nobody(role, n):
+    """1 where one of the first ``n`` clients (``role`` 0) or therapists (1) cannot be drawn, else 0."""
+    for k in range(n):
+        if role == 0:
+            if drawn(shifted(W0, CLIENT), np.uint64(k) * np.uint64(2), 0, OWN_client, WANTED_client, EARLY_client,
+                     SCORES_client_anxiety, SCORES_client_avoidance) > 0:
+                return 1
+        elif drawn(shifted(W0, THERAPIST), np.uint64(k) * np.uint64(2) + np.uint64(1), 1, OWN_therapist, WANTED_therapist,
+                   EARLY_therapist, SCORES_therapist_anxiety, SCORES_therapist_avoidance) > 0:
+            return 1
+    return 0
 
 
 def scores_made(spread, made, k, scores):
@@ -202,7 +220,9 @@ def prepare():
     copied(X0, X1, X0.size)
     for k in range(FIRST_PLACE):  # nothing is cut, held or off in the baseline
         X1[k] = np.nan
-    X1[RECORDING], X1[N_FORCED] = 1.0, 0.0
+    for k in range(FIRST_FORCED, RECORDING):
+        X1[k] = -1.0
+    X1[RECORDING] = 1.0
     own_numbers_client(P0, OWN_client)
     own_numbers_therapist(P0, OWN_therapist)
     if scores_made(SPREAD_client, MADE_client, 0, SCORES_client_anxiety) > 0:

@@ -67,11 +67,11 @@ def held(natural, base, amount, low, high):
     return select(amount != amount, natural, minimum(maximum(base + amount, low), high))
 
 
-def reached(natural, write, low, high, place, shift, recording, base, forced, n_forced, session, exchange):
+def reached(natural, low, high, place, shift, recording, base, at, forced):
     """What becomes of a quantity of an exchange that was just written: held at its course in the baseline, or forced.
 
-    ``place``: where its course lies in ``base``, -1 where it is not held. ``forced``: rows of write, session and exchange (0
-    where every one is meant) and value; the one that names a session goes before the one that names an exchange.
+    ``place``: where its course lies in ``base``, -1 where it is not held; ``at``: where its value stands in ``forced`` (NaN where
+    it has none now), -1 where it is never forced.
     """
     found = natural
     if place >= 0.0:
@@ -79,14 +79,26 @@ def reached(natural, write, low, high, place, shift, recording, base, forced, n_
             base[int(place)] = natural
         else:
             found = minimum(maximum(base[int(place)] + shift, low), high)
-    best = -1.0
-    for k in range(int(n_forced)):
-        of_session, of_exchange = forced[4 * k + 1], forced[4 * k + 2]
-        now = (of_session == 0.0 or of_session == session) and (of_exchange == 0.0 or of_exchange == exchange + 1)
-        rank = 2.0 * select(of_session > 0.0, 1.0, 0.0) + select(of_exchange > 0.0, 1.0, 0.0)
-        if forced[4 * k] == write and now and rank >= best:
-            best, found = rank, forced[4 * k + 3]
-    return found
+    return given(found, forced[int(at)]) if at >= 0.0 else found
+
+
+def laid_out(entries, n, sessions, exchanges, width, table):
+    """Lay out what is forced: ``table`` has a row of ``width`` values for each exchange of each session, NaN where nothing is.
+
+    ``entries``: rows of place in a row, session and exchange (0 where every one is meant) and value; one that names a session
+    goes before one that names an exchange, and the later before the earlier.
+    """
+    for k in range(sessions * exchanges * width):
+        table[k] = np.nan
+    for rank in range(4):
+        for k in range(n):
+            session, exchange = int(entries[4 * k + 1]), int(entries[4 * k + 2])
+            first, last = session if session > 0 else 1, session if session > 0 else sessions
+            begin, end = exchange if exchange > 0 else 1, exchange if exchange > 0 else exchanges
+            if rank == 2 * select(session > 0, 1, 0) + select(exchange > 0, 1, 0):
+                for s in range(first, last + 1):
+                    for e in range(begin, end + 1):
+                        table[((s - 1) * exchanges + e - 1) * width + int(entries[4 * k])] = entries[4 * k + 3]
 
 
 def first_outside(f, places, lows, highs, n):

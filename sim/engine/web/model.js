@@ -16,7 +16,8 @@
 /** @typedef {{kind: string, ends: number[][], early: number[] | null, selected: boolean, distress: number | null}} Person */
 /** @typedef {{name: string, client: Person, therapist: Person | null, sessions: number, parameters: {[name: string]: number},
  *  lesions: {[name: string]: number}, cut: {[name: string]: number}, clamp: {[name: string]: number}, off: string[],
- *  force: Mapping[], policies: string[], own: string[]}} Arm  `own`: parameters that the arm says itself. */
+ *  force: Mapping[], policies: string[], own: string[], roles: string[]}} Arm
+ *  `own`, `roles`: parameters and people that the arm says itself. */
 /** @typedef {{arms: Arm[], exchanges: number, follow_up_months: number, clients_per_therapist: number, said: string[]}} Scenario
  *  `said`: parameters that are said for all arms. */
 /** @typedef {{clients: {[name: string]: Float64Array}, sessions: {[name: string]: Float64Array},
@@ -96,7 +97,7 @@ function written(value, deep = 0) {
   if (deep > 20) return "...";
   if (Array.isArray(value)) return `[${Array.from(value, (one) => written(one, deep + 1)).join(", ")}]`;
   if (isMapping(value)) return `{${Object.entries(value).map(([key, one]) => `${written(key)}: ${written(one, deep + 1)}`).join(", ")}}`;
-  return typeof value === "bigint" ? String(value) : `a ${typeof value}`;
+  return typeof value === "bigint" ? `${value}n` : `a thing that no file holds (${typeof value})`;
 }
 
 /**
@@ -580,7 +581,7 @@ class Reader {
     const set = (/** @type {string[]} */ names) => Object.assign({}, ...names.map((one) => about.policies[one][0]));
     const of = says("policies") ? all.parameters : {...set(usual.policies), ...all.parameters};
     return {
-      name, sessions, clamp, force, policies, own: Object.keys(parameters),
+      name, sessions, clamp, force, policies, own: Object.keys(parameters), roles: ROLES.filter(says),
       client: /** @type {Person} */ (says("client") ? this.person([...at, "client"], arm.client, "client") : all.client),
       therapist: says("therapist") ? this.person([...at, "therapist"], arm.therapist, "therapist") : all.therapist,
       parameters: {...of, ...set(own.policies), ...parameters},
@@ -593,6 +594,24 @@ class Reader {
 
 const TABLES = /** @type {const} */ (["clients", "sessions", "assessments", "exchanges"]);
 const ROLES = /** @type {const} */ (["client", "therapist"]);
+
+/**
+ * Options, if they are some that there are.
+ * @param {unknown} options
+ * @param {string[]} known
+ * @returns {Options}
+ */
+function checkedOptions(options, known) {
+  if (!isMapping(options)) throw new TypeError(`options are an object, such as {arm: "a"}, not ${shown(options)}`);
+  for (const [name, value] of Object.entries(options)) {
+    if (!known.includes(name)) throw new TypeError(`there is no option '${name}'; known: ${known.join(", ")}`);
+    const kind = name === "arm" ? "string" : name === "still" || name === "exchanges" ? "boolean" : "";
+    if (value === null || (kind && value !== undefined && typeof value !== kind)) {
+      throw new TypeError(`the option ${name} is a ${kind || "whole number"}, not ${shown(value)}`);
+    }
+  }
+  return options;
+}
 
 /**
  * A whole number from 0 up, as part of the address of random numbers.
@@ -618,7 +637,7 @@ export class Model {
     /** @type {{[name: string]: number}} Where what an experimenter does stands. */
     this.where = {...about.experiment};
     const kinds = {cut: Object.keys(about.links), held: about.dyad.map((/** @type {string[]} */ one) => one[0]), off: about.switches,
-      place: about.writes.keys(), shift: about.writes.keys()};
+      place: about.writes.keys(), shift: about.writes.keys(), forced: about.writes.keys()};
     for (const [kind, names] of Object.entries(kinds)) [...names].forEach((name, k) => { this.where[`${kind} ${name}`] = about.experiment[kind] + k; });
     this.reader = new Reader(about);
     this.run = /** @type {Mapping} */ (instance.exports);
@@ -641,7 +660,17 @@ export class Model {
    * @returns {string[]}
    */
   check(spec) {
-    return this.#checked(spec).arms.map((arm) => arm.name);
+    const scenario = this.#checked(spec);
+    for (const arm of scenario.arms) {
+      this.#put(scenario, arm, 1n, 0n, false);
+      this.run.prepare();
+      ROLES.forEach((role, k) => {
+        if (arm[role] === null || !this.run.nobody(BigInt(k), 20n)) return;
+        const wanted = this.#column(`WANTED_${role}`);
+        throw new ScenarioError(arm.roles.includes(role) ? ["arms", arm.name, role] : [role], this.#nobody(role, wanted));
+      });
+    }
+    return scenario.arms.map((arm) => arm.name);
   }
 
   /**
@@ -652,7 +681,7 @@ export class Model {
    * @returns {Tables}
    */
   course(spec, seed, options = {}) {
-    return this.#tables(spec, seed, 1, options, ["arm", "client", "replicate", "still", "exchanges"]);
+    return this.#tables(spec, seed, 1, checkedOptions(options, ["arm", "client", "replicate", "still", "exchanges"]));
   }
 
   /**
@@ -667,7 +696,7 @@ export class Model {
     if (typeof n !== "number" || !Number.isInteger(n) || n < 1 || n > 1000000) {
       throw new RangeError(`n must be a whole number from 1 to 1000000, not ${shown(n)}`);
     }
-    return this.#tables(spec, seed, n, options, ["arm", "client", "replicate", "still"]);
+    return this.#tables(spec, seed, n, checkedOptions(options, ["arm", "client", "replicate", "still"]));
   }
 
   /**
@@ -679,7 +708,8 @@ export class Model {
    * @returns {Tables}
    */
   portrait(spec, seed = 1, options = {}) {
-    return this.#tables(spec, seed, 1, {exchanges: true, ...options, still: true}, ["arm", "client", "replicate", "still", "exchanges"]);
+    const known = ["arm", "client", "replicate", "exchanges"];
+    return this.#tables(spec, seed, 1, checkedOptions({exchanges: true, ...checkedOptions(options, known)}, known), true);
   }
 
   /**
@@ -721,20 +751,17 @@ export class Model {
    * @param {number | bigint} seed
    * @param {number} n
    * @param {Options} options
-   * @param {string[]} known  options that there are
+   * @param {boolean} [still]
    * @returns {Tables}
    */
-  #tables(spec, seed, n, options, known) {
-    if (!isMapping(options)) throw new TypeError(`options are an object, such as {arm: "a"}, not ${shown(options)}`);
-    const odd = Object.keys(options).find((name) => !known.includes(name));
-    if (odd !== undefined) throw new TypeError(`there is no option '${odd}'; known: ${known.join(", ")}`);
+  #tables(spec, seed, n, options, still = Boolean(options.still)) {
     const scenario = this.#checked(spec), {about} = this;
     const arm = options.arm === undefined ? scenario.arms[0] : scenario.arms.find((one) => one.name === options.arm);
     if (!arm) throw new ScenarioError(["arms"], `no arm '${options.arm}'; arms are: ${scenario.arms.map((one) => one.name).join(", ")}`);
     const first = options.client ?? 0, replicate = options.replicate ?? 0;
     const [begin, again, at] = Object.entries({client: first, replicate, seed}).map(([what, value]) => whole(what, value));
     if (begin + BigInt(n) > 2n ** 63n) throw new RangeError(`clients are numbered up to 2^63 - 1, and ${n} from ${first} on are more`);
-    const forced = this.#put(scenario, arm, at, again, Boolean(options.still));
+    const forced = this.#put(scenario, arm, at, again, still);
     this.run.prepare();
     const settings = this.#column("S"), place = (/** @type {string} */ name) => about.settings.indexOf(name);
     const followed = options.exchanges && arm.therapist !== null;
@@ -744,17 +771,18 @@ export class Model {
       exchanges: followed ? arm.sessions * scenario.exchanges : 0,
     };
     const lengths = {clients: n, sessions: n * rows.sessions, assessments: n * rows.assessments, exchanges: rows.exchanges};
-    const starts = [about.free];
-    for (const size of [forced.length, ...TABLES.map((table) => lengths[table] * about.tables[table].length)]) {
+    const starts = [about.free], laid = this.#column("X0")[this.where.n_forced] * rows.sessions * scenario.exchanges;
+    for (const size of [forced.length, laid, ...TABLES.map((table) => lengths[table] * about.tables[table].length)]) {
       starts.push(starts[starts.length - 1] + 8 * size);
     }
     this.#roomUpTo(starts[starts.length - 1], n);
     new Float64Array(this.memory.buffer, about.free, forced.length).set(forced);
-    new Float64Array(this.memory.buffer, starts[1], (starts[starts.length - 1] - starts[1]) / 8).fill(NaN);
-    const failed = Number(this.run.many(begin, BigInt(n), ...starts.slice(1, -1), starts[0]));
+    this.run.lay_out(starts[0], BigInt(forced.length / 4), starts[1]);
+    new Float64Array(this.memory.buffer, starts[2], (starts[starts.length - 1] - starts[2]) / 8).fill(NaN);
+    const failed = Number(this.run.many(begin, BigInt(n), ...starts.slice(2, -1), starts[1]));
     if (failed >= 0) this.#failed(begin + BigInt(failed));
     const read = (/** @type {number} */ k) => Object.fromEntries(about.tables[TABLES[k]].map((/** @type {Column} */ one, /** @type {number} */ j) =>
-      [one.name, new Float64Array(this.memory.buffer, starts[k + 1] + 8 * lengths[TABLES[k]] * j, lengths[TABLES[k]]).slice()]));
+      [one.name, new Float64Array(this.memory.buffer, starts[k + 2] + 8 * lengths[TABLES[k]] * j, lengths[TABLES[k]]).slice()]));
     return {clients: read(0), sessions: read(1), assessments: read(2), exchanges: read(3), n, rows};
   }
 
@@ -781,7 +809,7 @@ export class Model {
    * @param {bigint} seed
    * @param {bigint} replicate
    * @param {boolean} still
-   * @returns {Float64Array}  what is forced: rows of write, session, exchange and value
+   * @returns {Float64Array}  what is forced: rows of place, session, exchange and value
    */
   #put(scenario, arm, seed, replicate, still) {
     const {about} = this, x = this.#column("X0"), {where} = this, numbers = Object.keys(about.parameters);
@@ -804,14 +832,19 @@ export class Model {
       this.#column(`SPREAD_${role}`).set([normal ? 1 : 0, ...(normal ? [...who.ends[0], ...who.ends[1]] : usual)]);
     }
     x.fill(NaN);
-    about.writes.forEach((/** @type {string} */ _, /** @type {number} */ k) => { x[where[`place ${k}`]] = -1; x[where[`shift ${k}`]] = 0; });
+    about.writes.forEach((/** @type {string} */ _, /** @type {number} */ k) => {
+      x[where[`place ${k}`]] = x[where[`forced ${k}`]] = -1;
+      x[where[`shift ${k}`]] = 0;
+    });
     for (const name of ["recording", "holding", "n_held", "n_forced"]) x[where[name]] = 0;
     for (const [link, value] of Object.entries(arm.cut)) x[where[`cut ${link}`]] = value;
     for (const name of arm.off) x[where[`off ${name}`]] = about.verbs.includes(name) ? 0 : 1;
     const held = this.#held(arm, x);
-    const all = arm.force.flatMap((one) => about.writes.flatMap((/** @type {string} */ quantity, /** @type {number} */ k) =>
-      quantity === one.quantity ? [[k, one.session, one.exchange, one.value]] : []));
-    x[where.n_forced] = all.length;
+    const writes = [...about.writes.keys()].filter((k) => arm.force.some((one) => one.quantity === about.writes[k]));
+    writes.forEach((k, place) => { x[where[`forced ${k}`]] = place; });
+    const all = arm.force.flatMap((one) => writes.flatMap((k, place) =>
+      about.writes[k] === one.quantity ? [[place, one.session, one.exchange, one.value]] : []));
+    x[where.n_forced] = writes.length;
     const added = arm.policies.flatMap((name) => Object.entries(about.policies[name][1]).map(([column, amount]) =>
       [about.person.findIndex((/** @type {unknown[]} */ one) => one[0] === column), Number(amount)]));
     this.#column("ADDED").set(added.flat());
@@ -853,6 +886,16 @@ export class Model {
   }
 
   /**
+   * @param {string} role
+   * @param {Float64Array} wanted
+   * @returns {string}
+   */
+  #nobody(role, wanted) {
+    return `no ${role} in ${this.about.attempts} candidates fits anxiety ${g(wanted[0])}-${g(wanted[1])}, `
+      + `avoidance ${g(wanted[2])}-${g(wanted[3])}: widen the region or give a point`;
+  }
+
+  /**
    * Say what went wrong.
    * @param {bigint} client
    * @returns {never}
@@ -861,9 +904,7 @@ export class Model {
     const {about} = this, [what, week, which] = this.#column("ERROR"), value = number(this.#column("ERROR")[3]);
     const error = about.errors[what - 1], infinite = (/** @type {number | null} */ end, /** @type {string} */ sign) => end === null ? `${sign}inf` : g(end);
     if (error === "nobody") {
-      const role = ROLES[which], wanted = this.#column(`WANTED_${role}`);
-      throw new StateError(`no ${role} in ${about.attempts} candidates fits anxiety ${g(wanted[0])}-${g(wanted[1])}, `
-        + `avoidance ${g(wanted[2])}-${g(wanted[3])}: widen the region or give a point`);
+      throw new StateError(this.#nobody(ROLES[which], this.#column(`WANTED_${ROLES[which]}`)));
     }
     if (error === "no_rating") throw new StateError(`week ${week}: the rating ${about.ratings[which]} is not a number for some dyads`);
     const [name, low, high, unit] = (error === "of_the_two" ? about.dyad : about.person)[which];
@@ -875,13 +916,26 @@ export class Model {
 }
 
 /**
+ * @param {string | URL} source
+ * @returns {Promise<Response>}
+ */
+async function fetched(source) {
+  try {
+    return await fetch(source);
+  } catch (error) {
+    throw new Error(`${source} cannot be fetched (${error instanceof Error ? error.message : error}); where nothing can be, as in `
+      + "node or in a page opened by a double click, give load() the bytes of model.wasm");
+  }
+}
+
+/**
  * Load the model.
  * @param {string | URL | Response | ArrayBuffer | Uint8Array} [source]  where `model.wasm` is, or its bytes; beside this file,
  *   if not said
  * @returns {Promise<Model>}
  */
 export async function load(source = new URL("model.wasm", import.meta.url)) {
-  const found = typeof source === "string" || source instanceof URL ? await fetch(source) : source;
+  const found = typeof source === "string" || source instanceof URL ? await fetched(source) : source;
   if (found instanceof Response && !found.ok) throw new Error(`${found.url}: ${found.status} ${found.statusText}`);
   const bytes = found instanceof Response ? await found.arrayBuffer() : found;
   const view = ArrayBuffer.isView(bytes) ? new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)

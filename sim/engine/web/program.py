@@ -64,7 +64,8 @@ def _experiment() -> Slots:
     return Slots([
         *(f"cut {link}" for link in interventions.links(PLACES)), *(f"held {name}" for name in DYAD),
         *(f"off {name}" for name in interventions.step_names(PLACES)),
-        *(f"place {k}" for k in writes), *(f"shift {k}" for k in writes), "recording", "holding", "n_held", "n_forced",
+        *(f"place {k}" for k in writes), *(f"shift {k}" for k in writes), *(f"forced {k}" for k in writes),
+        "recording", "holding", "n_held", "n_forced",
     ])  # fmt: skip
 
 
@@ -123,9 +124,12 @@ class Program:
             ("ENDING", "ending"))}  # fmt: skip
         known = {**self.known, **clients, "N_OF_CLIENTS": len(self.tables["clients"])}
         functions, column = sources("\n".join(self.text), known, "the web engine's program"), Numbers()
-        for name, kinds in (("prepare", ()), ("weaken", (SIGNED, DOUBLE)), ("push", (SIGNED, DOUBLE, DOUBLE)),
-                            ("many", (SIGNED, SIGNED, *(column,) * 5)), ("widest_sd", (DOUBLE,)),
-                            ("concentration", (DOUBLE, DOUBLE))):  # fmt: skip
+        exported: dict[str, tuple[Any, ...]] = {
+            "prepare": (), "weaken": (SIGNED, DOUBLE), "push": (SIGNED, DOUBLE, DOUBLE), "nobody": (SIGNED, SIGNED),
+            "lay_out": (column, SIGNED, column), "many": (SIGNED, SIGNED, *(column,) * 5), "widest_sd": (DOUBLE,),
+            "concentration": (DOUBLE, DOUBLE),
+        }  # fmt: skip
+        for name, kinds in exported.items():
             self.module.export(functions.get(name, self.known.get(name)), kinds, name)
         return self.module.text()
 
@@ -186,7 +190,8 @@ class Program:
             "DISTRESS_RATED": self.world["rating.distress"], "CLIENT": _first("client"), "THERAPIST": _first("therapist"),
             "LIFE_EVENTS": self.person["life_events"], "HOLDING": self.x["holding"], "RECORDING": self.x["recording"],
             "N_FORCED": self.x["n_forced"], "N_HELD": self.x["n_held"], "HELD": self.x[f"held {_DYADS[0]}"],
-            "FIRST_PLACE": self.x["place 0"], "FIRST_REGION": len(PARAMETERS), "STILL": P.index("still"),
+            "FIRST_PLACE": self.x["place 0"], "FIRST_FORCED": self.x["forced 0"], "STILL": P.index("still"),
+            "FIRST_REGION": len(PARAMETERS),
             "MISSING_FORM": P.index("missing_form_prob"), "MISSING_ITEM": P.index("missing_item_prob"), "LOWEST": LOWEST,
             "WIDTH": WIDTH, "WEEKS_PER_MONTH": WEEKS_PER_MONTH, "MOST_ATTEMPTS": MOST_ATTEMPTS,
         }  # fmt: skip
@@ -313,6 +318,9 @@ class Program:
             self._ranges("OUT", map(_DYADS.index, left), [*map(DYAD.__getitem__, kept), *[_FINITE] * len(means)])
         still, whose = "p[STILL]", {"client": "here_c", "pair": "here_d"}
         inside = [f"q_{name} = {draw.kind}({still}, s_{name}, np.uint64(exchange))" for name, draw in wiring.draws.items()]
+        if reached:  # where this exchange's course in the baseline lies, and what is forced now
+            inside.append("base = shifted(BASE, exchange * int(x[N_HELD]))")
+            inside.append("now = shifted(forced, ((int(f[SESSION]) - 1) * n + exchange) * int(x[N_FORCED]))")
         inside += [line for lines in self._each_step(wired, set(means), reached) for line in lines]
         inside += ["if followed > 0.0:", *(f"    trace[{k} * length + exchange] = q_{q}" for k, q in enumerate(TRACED))]
         at = [f"f[{self.world[name]}]" for name in ACCURACY]
@@ -366,14 +374,13 @@ class Program:
 
     def _reached(self, w: Wired, write: int, value: str, q: str) -> list[str]:
         """Lines that write a quantity of an exchange where an experimenter may reach in."""
-        place, shift = (f"x[{self.x[f'{what} {write}']}]" for what in ("place", "shift"))
+        place, shift, forced = (f"x[{self.x[f'{what} {write}']}]" for what in ("place", "shift", "forced"))
         there = f"q_{q}" if w.updates else "0.0"
         ends = ", ".join(map(number, bounds(q)))
         return [
             f"q_{q} = given({value}, x[{self.x[f'off {w.step.name}']}] * {there})",
-            f"if {place} >= 0.0 or x[N_FORCED] > 0.0:",
-            f"    q_{q} = reached(q_{q}, {float(write)}, {ends}, {place}, {shift}, x[RECORDING], "
-            f"shifted(BASE, exchange * int(x[N_HELD])), forced, x[N_FORCED], f[SESSION], exchange)",
+            f"if {place} >= 0.0 or {forced} >= 0.0:",
+            f"    q_{q} = reached(q_{q}, {ends}, {place}, {shift}, x[RECORDING], base, {forced}, now)",
         ]
 
     # ------------------------------------------------------------------------------------------------- what comes out
