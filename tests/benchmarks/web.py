@@ -19,7 +19,7 @@ from playwright.sync_api import sync_playwright
 from sim.scenario.scenario import from_spec
 from sim.simulation.build import arm_weeks, build
 from sim.therapy.course import Running
-from tests.browser.conftest import ARGUMENTS, CHROMIUM
+from tests.browser.conftest import ARGUMENTS, CHROMIUM, alone
 from tools.web import FILE
 
 LOADER = FILE.with_name("model.js")
@@ -48,20 +48,10 @@ SCRIPT = """async ([spec, rounds]) => {
 
 def in_the_browser() -> dict[str, float]:
     """Milliseconds in Chromium."""
-    files = {"model.js": (LOADER, "text/javascript"), "model.wasm": (FILE, "application/wasm")}
-
-    def answer(route: Any) -> None:
-        found = files.get(route.request.url.rpartition("/")[2])
-        if found is None:
-            route.fulfill(body="<!doctype html><title>Attune</title>", content_type="text/html")
-        else:
-            route.fulfill(body=found[0].read_bytes(), content_type=found[1])
-
     with sync_playwright() as play:
         browser = play.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         page = browser.new_page()
-        page.route("**/*", answer)
-        page.goto("https://attune.test/")
+        alone(page, LOADER, FILE)
         found = page.evaluate(SCRIPT, [SPEC, ROUNDS])
         browser.close()
     return dict(found)

@@ -67,11 +67,10 @@ class Module:
         called, _ = self.function(function, kinds)
         self.exports.append(f'(export "{name}" (func {called}))')
 
-    def text(self, pages: int | None = None) -> str:
-        """The whole module; ``pages``: of memory (64 KiB each), as many as it needs where that is not said."""
-        needed = -(-self.top // 65536)
+    def text(self) -> str:
+        """The whole module, with as many pages of memory (64 KiB each) as it needs."""
         said = (f'(data (i32.const {at}) "{"".join(f"{chr(92)}{byte:02x}" for byte in raw)}")' for at, raw in self.data)
-        memory = f'(memory (export "memory") {max(needed, pages or 0)})'
+        memory = f'(memory (export "memory") {-(-self.top // 65536)})'
         return "\n".join(["(module", memory, *said, *self.functions, *self.exports, ")"])
 
 

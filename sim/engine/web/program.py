@@ -13,19 +13,19 @@ from typing import Any
 
 import numpy as np
 
-from sim.elementary import maximum, minimum
 from sim.engine.blocks import MOST, tracking
+from sim.engine.native import Slots
 from sim.engine.web import fixed
 from sim.engine.web.course import TEXT
 from sim.engine.web.emit import Module
 from sim.engine.web.kinds import DOUBLE, SIGNED, UNSIGNED, Placed, shifted, sources
 from sim.engine.web.kinds import Column as Numbers
-from sim.engine.web.steps import Slots, Steps, kept_within, number, stream
+from sim.engine.web.steps import Steps, kept_within, number, stream
 from sim.engine.wiring import ACCURACY, READ, Wired, anatomy, bounds, moment_of_reading, trace_columns, wire
 from sim.luck import absorbed, occasion, pair_of
 from sim.measurement.asked import attachment_asked, distress_asked
 from sim.people.life import EARLY, LIFE, NUMBERS, beginning
-from sim.people.population import DIMENSIONS, DISTRESS, KEPT, MOST_ATTEMPTS, PLACE, TABLES, WANTED, concentration, widest_sd
+from sim.people.population import DIMENSIONS, DISTRESS, KEPT, MOST_ATTEMPTS, PLACE, TABLES, WANTED, widest_sd
 from sim.people.state import ANYTHING, DYAD, LATENT, OF_PEOPLE, PERSON, REGION_COLUMNS, Column
 from sim.scenario.fields import json_schema
 from sim.theory.arithmetic import Z_MOST, Z_STEPS
@@ -58,10 +58,15 @@ _DYADS = list(DYAD)
 _USUAL, _REACHED, _BESIDE = "usual", "reached", "beside"
 
 
+def _slots(names: Iterable[str]) -> Slots:
+    """Places of these names; one that is new gets the next."""
+    return Slots({name: k for k, name in enumerate(names)})
+
+
 def _experiment() -> Slots:
     """Where what an experimenter does stands in its column: first what the baseline is without."""
     writes = range(len(PLACES.writes))
-    return Slots([
+    return _slots([
         *(f"cut {link}" for link in interventions.links(PLACES)), *(f"held {name}" for name in DYAD),
         *(f"off {name}" for name in interventions.step_names(PLACES)),
         *(f"place {k}" for k in writes), *(f"shift {k}" for k in writes), *(f"forced {k}" for k in writes),
@@ -71,10 +76,9 @@ def _experiment() -> Slots:
 
 def _world() -> Slots:
     """Where what is known of two people stands in the column of their world."""
-    world = Slots(DYAD, _ROOM_OF_A_WORLD)
-    world.update({f"{role}.{name}": _first(role) + k for role in ROLES for k, name in enumerate(PERSON)})
-    world.next = len(DYAD) + len(ROLES) * _ROOM_OF_A_PERSON
-    return world
+    passing = range(len(PERSON), _ROOM_OF_A_PERSON)
+    people = (name for role in ROLES for name in (*(f"{role}.{name}" for name in PERSON), *(f"{role} {k}" for k in passing)))
+    return _slots([*DYAD, *people])
 
 
 def _first(role: str) -> int:
@@ -93,12 +97,11 @@ class Program:
     """
 
     def __init__(self) -> None:
-        self.module, self.x, self.person, self.world = Module(), _experiment(), Slots(PERSON, _ROOM_OF_A_PERSON), _world()
+        self.module, self.x, self.person, self.world = Module(), _experiment(), _slots(PERSON), _world()
         self.memory: dict[str, Placed] = {}
         self.known: dict[str, Any] = {
             **{name: one for name, one in vars(fixed).items() if callable(one)},
-            **{one.__name__: one for one in (minimum, maximum, absorbed, occasion, pair_of, shifted, tracking)},
-            **{one.__name__: one for one in (concentration, widest_sd)}, "np": np,
+            **{one.__name__: one for one in (absorbed, occasion, pair_of, shifted, tracking, widest_sd)}, "np": np,
         }  # fmt: skip
         self.text: list[str] = []
         self.kept = {**DYAD, **OF_PEOPLE, **dict.fromkeys((*RATINGS, *BEFORE, "ending"), ANYTHING)}
@@ -115,6 +118,7 @@ class Program:
             self._held(how)
         self.tables = {**self._clients(), **self._rows()}
         self.text += TEXT.splitlines()
+        assert len(self.person) <= _ROOM_OF_A_PERSON and len(self.world) <= _ROOM_OF_A_WORLD, "there is no more room"
 
     @cached_property
     def wat(self) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,19 +27,6 @@ def stream(here: str, purpose: str) -> str:
 def kept_within(value: str, column: Column) -> str:
     """A value within the range of its column, where every step that writes it keeps it there."""
     return f"minimum(maximum({value}, {number(column.low)}), {number(column.high)})" if column.kept else value
-
-
-class Slots(dict[str, int]):
-    """Places of numbers in a column, by name; a name that is new gets the next one, up to the ``end``."""
-
-    def __init__(self, names: Iterable[str] = (), end: int = 100_000) -> None:
-        super().__init__({name: k for k, name in enumerate(names)})
-        self.next, self.end = len(self), end
-
-    def __missing__(self, name: str) -> int:
-        assert self.next < self.end, "there is no more room"
-        self[name], self.next = self.next, self.next + 1
-        return self[name]
 
 
 @dataclass
