@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import ast
 import gzip
 import inspect
 import json
 import math
-import os
-import re
 import shutil
 import subprocess
 import sys
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -37,7 +34,7 @@ from sim.theory import arithmetic
 from sim.theory import equations as eq
 from sim.theory.parameters import PARAMETERS
 from sim.therapy.course import Running
-from tests.browser.conftest import browser  # noqa: F401  (the system's Chromium)
+from tests.browser.conftest import needed
 from tests.web_host import Host, host
 from tests.web_specs import digest, drawn
 from tools.web import FILE, said
@@ -52,14 +49,6 @@ EQUATIONS = [
     one for room in (eq, arithmetic) for name, one in vars(room).items()
     if inspect.isfunction(getattr(one, "py_func", one)) and one.__module__ == room.__name__ and name != "read_off"
 ]  # fmt: skip
-
-
-def needed(found: str | None, what: str) -> None:
-    """Skip where a program is missing; fail where CI is set."""
-    if found is None and os.environ.get("CI"):
-        pytest.fail(f"no {what} here (Debian: apt install {what}), and CI is set")
-    if found is None:
-        pytest.skip(f"no {what} here (Debian: apt install {what})")
 
 
 # ----------------------------------------------------------------------------------------------- functions as they are
@@ -476,66 +465,6 @@ def test_node_gives_the_same_bytes(seeds: range) -> None:
     """Read, checked and run by the loader from the scenario's own words."""
     asked, expected = asked_and_expected(seeds)
     assert in_node(asked)["found"] == expected
-
-
-@pytest.fixture
-def page(browser: Any) -> Iterator[Any]:  # noqa: F811
-    """A page that has the two files, and nothing else."""
-    files = {"/model.js": LOADER, "/model.wasm": FILE, "/run.js": WEB / "run.js"}
-    kinds = {".js": "text/javascript", ".wasm": "application/wasm"}
-
-    def answer(route: Any) -> None:
-        path = files.get("/" + route.request.url.rpartition("/")[2])
-        if path is None:
-            route.fulfill(body="<!doctype html><title>Attune</title>", content_type="text/html")
-        else:
-            route.fulfill(body=path.read_bytes(), content_type=kinds[path.suffix])
-
-    opened = browser.new_page()
-    opened.route("**/*", answer)
-    opened.goto("https://attune.test/")
-    yield opened
-    opened.close()
-
-
-@pytest.mark.parametrize("seeds", [SOME, ALL], ids=len)
-def test_a_browser_gives_the_same_bytes(page: Any, seeds: range) -> None:
-    asked, expected = asked_and_expected(seeds)
-    found = page.evaluate(
-        """async (asked) => {
-            const {load} = await import("/model.js"), {answers} = await import("/run.js");
-            return answers(await load(), asked);
-        }""",
-        asked,
-    )
-    assert found == expected
-
-
-def in_a_page(page: Any, text: str) -> str:
-    """What the examples say, once they have said it."""
-    page.set_content(text)
-    page.wait_for_function("() => /[0-9]/.test(document.querySelector('p[id^=said]')?.textContent ?? '')")
-    return str(page.locator("p[id^=said]").text_content())
-
-
-def test_the_examples_of_the_page_run(page: Any) -> None:
-    """Of docs/WEB.md: a page beside the two files, and the output of a notebook's cell."""
-    text = (ROOT / "docs" / "WEB.md").read_text(encoding="utf-8")
-    of_page, of_notebook = (re.findall(rf"```{kind}\n(.*?)```", text, re.S)[0] for kind in ("html", "python"))
-    ((scenario, arm),) = arms_of({"client": "fearful", "therapist": "dismissing", "sessions": 12})
-    host().set_up(scenario, arm, 1)
-    course = host().many(0, 1)
-    last = int(course["clients"]["sessions_attended"][0])
-    alliance = " ".join(f"{x:.2f}" for x in course["sessions"]["wai_client"][0, :last])
-    assert in_a_page(page, of_page) == f"Client 0 came {last} times; alliance (WAI, 1-7) {alliance}"
-    *lines, shown = ast.parse(of_notebook).body
-    assert isinstance(shown, ast.Expr)
-    exec(compile(ast.Module(lines, []), "WEB.md", "exec"), known := {})
-    html = eval(compile(ast.Expression(shown.value), "WEB.md", "eval"), known)._repr_html_()
-    ((scenario, arm),) = arms_of({"client": "fearful", "sessions": 12})
-    host().set_up(scenario, arm, 1)
-    ends = host().many(0, 200)["clients"]["distress_end"]
-    assert in_a_page(page, html) == f"mean distress at the end: {np.nanmean(ends):.1f}"
 
 
 def courses_and_memory(n: int) -> tuple[int, int]:

@@ -21,6 +21,28 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 ARGUMENTS = ["--no-sandbox", "--headless", "--disable-gpu", "--disable-background-networking"]
 
 
+def needed(found: str | None, package: str) -> None:
+    """Skip where a program is missing; fail where CI is set. ``package``: of Debian, which holds it."""
+    if found is None:
+        said = f"what is in {package} is not here (Debian: apt install {package})"
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(said)
+
+
+def alone(page: Any, *files: Path) -> None:
+    """Open an empty page at an address that has these files, and nothing else."""
+    kinds, by_name = {".js": "text/javascript", ".wasm": "application/wasm"}, {path.name: path for path in files}
+
+    def answer(route: Any) -> None:
+        path = by_name.get(route.request.url.rpartition("/")[2])
+        if path is None:
+            route.fulfill(body="<!doctype html><title>Attune</title>", content_type="text/html")
+        else:
+            route.fulfill(body=path.read_bytes(), content_type=kinds[path.suffix])
+
+    page.route("**/*", answer)
+    page.goto("https://attune.test/")
+
+
 def started() -> tuple[subprocess.Popen[str], str]:
     """A server of the page on a free port, and its address."""
     command = [sys.executable, "-m", "sim", "app", "--no-browser", "--port", "0"]
@@ -38,10 +60,7 @@ def started() -> tuple[subprocess.Popen[str], str]:
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Any]:
     """The browser, one for all tests of a process."""
-    if CHROMIUM is None:
-        if os.environ.get("CI"):
-            pytest.fail("no Chromium here (Debian: apt install chromium), and CI is set")
-        pytest.skip("no Chromium here (Debian: apt install chromium)")
+    needed(CHROMIUM, "chromium")
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as play:
