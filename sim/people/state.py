@@ -47,8 +47,8 @@ _INF = float("inf")
 
 #: One row per person, client or therapist.
 PERSON = _columns([
-    ("anxiety_anchor", 0.45, 0, 1, "proportion", "early anchor of attachment anxiety"),
-    ("avoidance_anchor", 0.36, 0, 1, "proportion", "early anchor of attachment avoidance"),
+    ("anxiety_anchor", 0.45, 0, 1, "proportion", "early anchor of attachment anxiety", True),
+    ("avoidance_anchor", 0.36, 0, 1, "proportion", "early anchor of attachment avoidance", True),
     ("anxiety", 0.45, 0, 1, "proportion", "general model (prototype): attachment anxiety", True),
     ("avoidance", 0.36, 0, 1, "proportion", "general model (prototype): attachment avoidance", True),
     ("distress", 0, -6, 8, "community SD", "psychological distress", True),
@@ -79,6 +79,8 @@ ANYTHING = Column("", float("nan"), -_INF, _INF, "", "")
 _PER_ROLE = [
     ("anxiety", 0.45, 0, 1, "proportion", "anxiety with this partner (implicit memory of K21)"),
     ("avoidance", 0.36, 0, 1, "proportion", "avoidance of this partner (implicit memory of K21)"),
+    ("general_anxiety", 0.45, 0, 1, "proportion", "attachment anxiety in general, as brought"),
+    ("general_avoidance", 0.36, 0, 1, "proportion", "attachment avoidance in general, as brought"),
     ("distress", 0, -6, 8, "community SD", "distress, as brought to the session"),
     ("skill", 0.5, 0, 1, "proportion", "capacity to mentalise, as brought"),
     ("warmth_trait", 0, -6, 6, "logit", "warmth beyond attachment, as brought"),
@@ -92,6 +94,7 @@ _PER_ROLE = [
     ("perceived_mean", 0.6, 0, 1, "proportion", "running mean of perceived responses"),
     ("inconsistency", 0.05, 0, 1, "proportion", "running inconsistency of the partner"),
     ("trust", 0.52, 0, 1, "proportion", "perceived trustworthiness of the partner"),
+    ("sustained", 0, 0, 1, "proportion", "trust that has lasted in this bond: a slow running mean, from 0"),
     ("compatibility", 0, -8, 8, "logit", "lasting compatibility with the partner as this person feels it, unrelated to style"),
 ]
 
@@ -107,7 +110,7 @@ _ALSO_KEPT = ("perceived", "response", "estimate", "attunement", "disclosure", "
 #: Quantities of an exchange whose session mean is kept.
 MEANS = (
     *(f"{role}_{quantity}" for role in ROLES for quantity in (*REGION_ACTIVITY.values(), *_ALSO_KEPT)),
-    "client_bid", "therapist_warmth",
+    "client_bid", "therapist_warmth", *(f"{role}_learning_gate" for role in ROLES),
 )
 
 #: One row per dyad (course of therapy).

@@ -13,7 +13,8 @@ intact: 1 normally, 0 after a lesion. ``x_luck`` is a standard normal draw.
 Sources are keys of ``sources.yaml``; [K..] and [A..] are claims of ``claims.yaml``.
 
 Symbols of the formulas: S logistic, S^-1 logit, (..)+ positive part, _typ typical value; a anxiety and v avoidance with
-the partner (a0, v0 the typical ones), L arousal, z its target, x expression, y disclosure, h warmth, m mirror activity,
+the partner (a0, v0 the typical ones; a_g, v_g in general, a_h, v_h in what is done out of habit), L arousal, z its target,
+x expression, y disclosure, h warmth, m mirror activity,
 i felt signal, P mentalising, e estimate, q attunement, u felt understanding, r response, X expectation, p perceived response,
 D surprise, U inconsistency, l labelling, G learning gate, W trained regulation, M shared meaning. Region letters (M * ..,
 T * .., V * ..) are the region named in the arguments.
@@ -55,22 +56,22 @@ def lifted(share, by):
 
 
 @inlined
-def arousal_target(limbic, distress, anxiety, perceived, mirrored, stress_luck,
+def arousal_target(limbic, distress, anxiety, general_anxiety, perceived, mirrored, stress_luck,
                    arousal_base, arousal_distress_gain, distress_typical, arousal_anxiety_gain, anxiety_typical,
                    rejection_gain, perceived_typical, arousal_stress_sd, contagion_share, contagion_base,
                    contagion_anxiety_gain):
     """How aroused this moment makes a person: own threat, and resonance with what the other shows.
 
-    limbic * [(1 - k) * S(b + gD*(distress - typ) + gA*(a - a0) + gR*a*(p_typ - p) + sd*z) + k*(c0 + cA*(a - a0))*m],
+    limbic * [(1 - k) * S(b + gD*(distress - typ) + gA*(a_g - a0) + gR*a*(p_typ - p) + sd*z) + k*(c0 + cA*(a_g - a0))*m],
     at most 1. Limit: without the limbic system 0; k = 0 removes resonance.
     Under threat, more so in anxious people (preoccupied or fearful), and when the last response fell short [K10, A2, A3];
     the limbic system carries it and answers what is mirrored [K7, K9, K16]; resonance overwhelms anxious therapists
     (cittern2017) [K14, A9]. Status: assumption.
     """
     threat = logistic(arousal_base + arousal_distress_gain * (distress - distress_typical)
-                      + arousal_anxiety_gain * (anxiety - anxiety_typical)
+                      + arousal_anxiety_gain * (general_anxiety - anxiety_typical)
                       + rejection_gain * anxiety * (perceived_typical - perceived) + arousal_stress_sd * stress_luck)
-    resonance = (contagion_base + contagion_anxiety_gain * (anxiety - anxiety_typical)) * mirrored
+    resonance = (contagion_base + contagion_anxiety_gain * (general_anxiety - anxiety_typical)) * mirrored
     mixed = (1.0 - contagion_share) * threat + contagion_share * maximum(resonance, 0.0)
     return limbic * minimum(mixed, 1.0)
 
@@ -86,90 +87,110 @@ def control(regulation, ofc):
 
 
 @inlined
-def arousal(arousal, arousal_target, control, anxiety,
+def arousal(arousal, arousal_target, control, general_anxiety,
             arousal_rise_rate, arousal_fall_rate, regulation_gain, recovery_anxiety_cost, anxiety_typical):
     """A person's arousal after moving toward its target: slower up and faster down when regulation is trained.
 
-    L + up*(1 - c*W)*(z - L)+ - down*(1 + c*W)*exp(-k*(a - a0))*(L - z)+, W = control.
+    L + up*(1 - c*W)*(z - L)+ - down*(1 + c*W)*exp(-k*(a_g - a0))*(L - z)+, W = control.
     Limit: stays when z = L. Secure people return to calm sooner [K5]; prefrontal cortex and limbic system regulate
     affect together [K16]. Status: assumption.
     """
     gap = arousal_target - arousal
     rise = arousal_rise_rate * (1.0 - regulation_gain * control) * maximum(gap, 0.0)
-    slowed = exp(-recovery_anxiety_cost * (anxiety - anxiety_typical))
+    slowed = exp(-recovery_anxiety_cost * (general_anxiety - anxiety_typical))
     fall_rate = arousal_fall_rate * (1.0 + regulation_gain * control) * slowed
     return arousal + rise + minimum(fall_rate, 1.0) * minimum(gap, 0.0)
 
 
 @inlined
-def bid(arousal, anxiety, avoidance, arousal_typical, anxiety_typical, avoidance_typical,
-        bid_arousal_gain, bid_anxiety_gain, bid_avoidance_cost):
-    """How strongly a person seeks support at this moment (proximity seeking).
+def habitual_anxiety(anxiety, general_anxiety, habit_share):
+    """Anxiety in what a person does out of habit: h*a_g + (1 - h)*a, general anxiety and anxiety with this partner.
 
-    S(gL*(L - L_typ) + gA*(a - a0) - gV*(v - v0)). Limit: .5 for the typical person at typical arousal.
-    Threat raises bids [K10]; anxiety magnifies them [A2], avoidance mutes them [A4]. Status: assumption.
+    Limit: the person's in general for h = 1, this bond's for h = 0. How people seek support, show and say what they feel is
+    learned with many others, and learned anew with each [A6, K13, K22]. Status: assumption.
     """
-    return logistic(bid_arousal_gain * (arousal - arousal_typical) + bid_anxiety_gain * (anxiety - anxiety_typical)
-                    - bid_avoidance_cost * (avoidance - avoidance_typical))
+    return habit_share * general_anxiety + (1.0 - habit_share) * anxiety
 
 
 @inlined
-def expression(arousal, anxiety, avoidance, trust, arousal_typical, expression_gain, expression_flattening, expression_offset,
-               expression_avoidance_cost, expression_anxiety_gain, expression_trust_gain, anxiety_typical, avoidance_typical):
+def habitual_avoidance(avoidance, general_avoidance, habit_share):
+    """Avoidance in what a person does out of habit: h*v_g + (1 - h)*v, general avoidance and avoidance of this partner.
+
+    Limit: the person's in general for h = 1, this bond's for h = 0 [A6, K13, K22]. Status: assumption.
+    """
+    return habit_share * general_avoidance + (1.0 - habit_share) * avoidance
+
+
+@inlined
+def bid(arousal, habitual_anxiety, habitual_avoidance, arousal_typical, anxiety_typical, avoidance_typical,
+        bid_arousal_gain, bid_anxiety_gain, bid_avoidance_cost):
+    """How strongly a person seeks support at this moment (proximity seeking).
+
+    S(gL*(L - L_typ) + gA*(a_h - a0) - gV*(v_h - v0)). Limit: .5 for the typical person at typical arousal.
+    Threat raises bids [K10]; anxiety magnifies them [A2], avoidance mutes them [A4]. Status: assumption.
+    """
+    return logistic(bid_arousal_gain * (arousal - arousal_typical) + bid_anxiety_gain * (habitual_anxiety - anxiety_typical)
+                    - bid_avoidance_cost * (habitual_avoidance - avoidance_typical))
+
+
+@inlined
+def expression(arousal, habitual_anxiety, habitual_avoidance, trust, arousal_typical, expression_gain, expression_flattening,
+               expression_offset, expression_avoidance_cost, expression_anxiety_gain, expression_trust_gain, anxiety_typical,
+               avoidance_typical):
     """How much of their arousal a person shows without words.
 
-    S(S^-1(L_typ) + g*(1 - f*(v - v0))+*(S^-1(L) - S^-1(L_typ)) + o - dV*(v - v0) + dA*(a - a0) + dB*(trust - .5)). Limit: equals
-    L for the typical person at trust .5 (g = 1, o = 0); constant for g = 0. Deactivation hides, and flattens: the face follows
-    what is felt less; hyperactivation magnifies [A2, A4].
+    S(S^-1(L_typ) + g*(1 - f*(v_h - v0))+*(S^-1(L) - S^-1(L_typ)) + o - dV*(v_h - v0) + dA*(a_h - a0) + dB*(trust - .5)).
+    Limit: equals L for the typical person at trust .5 (g = 1, o = 0); constant for g = 0. Deactivation hides, and flattens: the
+    face follows what is felt less; hyperactivation magnifies [A2, A4].
     Both people show something all the time [K2]; the empathic chain begins here [K9]. Status: assumption.
     """
-    follows = expression_gain * maximum(1.0 - expression_flattening * (avoidance - avoidance_typical), 0.0)
+    follows = expression_gain * maximum(1.0 - expression_flattening * (habitual_avoidance - avoidance_typical), 0.0)
     return logistic(logit(arousal_typical) + follows * (logit(arousal) - logit(arousal_typical)) + expression_offset
-                    - expression_avoidance_cost * (avoidance - avoidance_typical)
-                    + expression_anxiety_gain * (anxiety - anxiety_typical)
+                    - expression_avoidance_cost * (habitual_avoidance - avoidance_typical)
+                    + expression_anxiety_gain * (habitual_anxiety - anxiety_typical)
                     + expression_trust_gain * (trust - 0.5))
 
 
 @inlined
-def disclosure(expression, anxiety, avoidance, trust, disclosure_base, disclosure_trust_gain,
+def disclosure(expression, habitual_anxiety, habitual_avoidance, trust, disclosure_base, disclosure_trust_gain,
                disclosure_avoidance_cost, disclosure_fearful_cost, disclosure_expression_gain, expression_typical,
                anxiety_typical, avoidance_typical):
     """How much a person says of what they feel (verbal, not the same as what they show).
 
-    S(y0 + yB*(trust - .5) - yV*(v - v0) - yAV*(a - a0)+*(v - v0)+ + yX*(x - x_typ)).
+    S(y0 + yB*(trust - .5) - yV*(v_h - v0) - yAV*(a_h - a0)+*(v_h - v0)+ + yX*(x - x_typ)).
     Avoidance holds back [A4]; both high at once most [A3]; safety lets people speak [K20], so attachment and the
     alliance both act on what can be understood [K23]. Status: assumption.
     """
-    both_high = maximum(anxiety - anxiety_typical, 0.0) * maximum(avoidance - avoidance_typical, 0.0)
+    both_high = maximum(habitual_anxiety - anxiety_typical, 0.0) * maximum(habitual_avoidance - avoidance_typical, 0.0)
     return logistic(disclosure_base + disclosure_trust_gain * (trust - 0.5)
-                    - disclosure_avoidance_cost * (avoidance - avoidance_typical)
+                    - disclosure_avoidance_cost * (habitual_avoidance - avoidance_typical)
                     - disclosure_fearful_cost * both_high
                     + disclosure_expression_gain * (expression - expression_typical))
 
 
 @inlined
-def warmth(avoidance, fatigue, warmth_trait, warmth_base, avoidance_warmth_cost, fatigue_warmth_cost):
+def warmth(general_avoidance, fatigue, warmth_trait, warmth_base, avoidance_warmth_cost, fatigue_warmth_cost):
     """Genuine, non-judging warmth a person conveys.
 
-    S(h0 + trait - c*v - f*fatigue). Limit: S(h0) for a wholly unavoidant person.
+    S(h0 + trait - c*v_g - f*fatigue). Limit: S(h0) for a wholly unavoidant person.
     Warmth is no technique [K6]; one's own avoidance costs it [K14, A5, A9]. Status: assumption.
     """
-    return logistic(warmth_base + warmth_trait - avoidance_warmth_cost * avoidance - fatigue_warmth_cost * fatigue)
+    return logistic(warmth_base + warmth_trait - avoidance_warmth_cost * general_avoidance - fatigue_warmth_cost * fatigue)
 
 
 # ------------------------------------------------------------------------- one exchange: the empathic chain (K9)
 
 
 @inlined
-def mirrored(mirror, partner_expression, avoidance, mirror_luck, mirror_gain, mirror_avoidance_cost, mirror_noise_sd,
+def mirrored(mirror, partner_expression, general_avoidance, mirror_luck, mirror_gain, mirror_avoidance_cost, mirror_noise_sd,
            avoidance_typical):
     """Mirror activity: the other's expression mapped onto one's own.
 
-    M * S(S^-1(x) + g - w*(v - v0) + sd*z). Limit: equals the expression without gain, cost and noise.
+    M * S(S^-1(x) + g - w*(v_g - v0) + sd*z). Limit: equals the expression without gain, cost and noise.
     First link of the chain, in both people [K2]; changes nothing by itself [K8, K9] and has no line of its own to
     regulation [K17]; the observer's own avoidance damps it [K14]. Status: assumption (the role is disputed).
     """
-    return mirror * lifted(partner_expression, mirror_gain - mirror_avoidance_cost * (avoidance - avoidance_typical)
+    return mirror * lifted(partner_expression, mirror_gain - mirror_avoidance_cost * (general_avoidance - avoidance_typical)
                            + mirror_noise_sd * mirror_luck)
 
 
@@ -185,16 +206,16 @@ def felt(insula, mirrored, arousal, insula_half):
 
 
 @inlined
-def mentalising(dmpfc, skill, arousal, avoidance, fatigue, mentalising_threshold, mentalising_width,
+def mentalising(dmpfc, skill, arousal, general_avoidance, fatigue, mentalising_threshold, mentalising_width,
                 mentalising_avoidance_cost, avoidance_typical):
     """Capacity to work out what the other feels and why; it breaks down in high arousal.
 
-    M * skill * exp(-(((L - t)+)/w)^2) * exp(-k*(v - v0)) * (1 - fatigue), in 0..1. Limit: the skill itself when
+    M * skill * exp(-(((L - t)+)/w)^2) * exp(-k*(v_g - v0)) * (1 - fatigue), in 0..1. Limit: the skill itself when
     calm, rested and typical. Security keeps it under load [K5, A5]; avoidance costs it [K14, A9]. The dorsal medial
     part of the middle prefrontal cortex [K9, K24] makes sense of what was noticed [K3]. Status: assumption.
     """
     overload = maximum(arousal - mentalising_threshold, 0.0) / mentalising_width
-    capacity = skill * exp(-overload * overload - mentalising_avoidance_cost * (avoidance - avoidance_typical))
+    capacity = skill * exp(-overload * overload - mentalising_avoidance_cost * (general_avoidance - avoidance_typical))
     return dmpfc * minimum(capacity * (1.0 - fatigue), 1.0)
 
 
@@ -603,21 +624,47 @@ def secured(attachment, alliance, plasticity, alliance_security_rate, alliance_t
 
 
 @inlined
-def carried_back(attachment_gap, plasticity, session_carry_rate):
-    """What attachment to this partner gives way to the general model between two sessions: min(plasticity*r, 1)*gap.
+def carried_attachment(general, general_mean, carried_share):
+    """Anxiety or avoidance that the general model leads a person to expect of a bond: m + c*(x - m), m the mean of their role.
 
-    Limit: nothing without plasticity. Expectations of people in general colour this one again [K13, K22]. Status: assumption.
+    Limit: the general model itself for c = 1, everybody alike for c = 0. Attachment to one person says little about attachment to
+    the next [K13, K22]. Status: assumption (size).
     """
-    return minimum(plasticity * session_carry_rate, 1.0) * attachment_gap
+    return general_mean + carried_share * (general - general_mean)
 
 
 @inlined
-def generalised(attachment_gap, plasticity, prototype_learning_rate):
-    """What the general model learns of attachment to this partner after a session: plasticity*r*gap.
+def first_attachment(carried, bond_luck, general_mean, general_sd, carried_share, bond_spread):
+    """Anxiety or avoidance with a new partner: S(S^-1(carried) + b*sqrt(1 - c^2)*sd/(m*(1 - m))*z).
 
-    Limit: nothing without plasticity. Security with one person slowly becomes security [K15, K22]. Status: assumption.
+    Limit: what is carried over for c = 1 or b = 0. The rest belongs to these two people; the spread, that of the general model on
+    the logit scale, keeps it in 0..1 [K13, K22]. Status: assumption.
     """
-    return plasticity * prototype_learning_rate * attachment_gap
+    spread = bond_spread * np.sqrt(1.0 - carried_share * carried_share) * general_sd / (general_mean * (1.0 - general_mean))
+    return lifted(carried, spread * bond_luck)
+
+
+@inlined
+def generalised(attachment, carried, trust, mean_learning_gate, plasticity, prototype_learning_rate, general_trust_gain,
+                trust_typical):
+    """What the general model learns from a session with this person: plasticity*r*G*c*(x - carried).
+
+    c = 2*S(g*(S^-1(trust) - S^-1(t_typ))), G the learning gate's mean in the session. Limit: nothing without plasticity, without
+    learning, or where the bond is what the general model expected of it: it learns from its own prediction error, and most from
+    somebody who is trusted [K15, K22]. Status: assumption.
+    """
+    trusted = 2.0 * logistic(general_trust_gain * (logit(trust) - logit(trust_typical)))
+    return plasticity * prototype_learning_rate * mean_learning_gate * trusted * (attachment - carried)
+
+
+@inlined
+def anchored(learned, sustained, anchor_learning_share):
+    """What of that reaches the early anchor: s*T*learned, T how long trust has lasted in this bond.
+
+    Limit: nothing for s = 0, or in a bond that has just begun. What was learned in a relation that lasts stays when it is over
+    [K15, K22]. Status: assumption.
+    """
+    return anchor_learning_share * sustained * learned
 
 
 @inlined
@@ -923,8 +970,9 @@ def prototype_drift(prototype, anchor, prototype_luck, distress, population_mean
                     prototype_state_share, distress_gain):
     """A person's general anxiety or avoidance one week on, life alone: pulled to the early anchor, disturbed by small events.
 
-    x + plasticity*[k*(anchor - x) + (sd*z + c*distress)*4x(1 - x)], sd = sd_pop*sqrt(share*(1 - (1 - k)^2)) / 4m(1 - m), in
-    0..1; m: population mean, so that an average person is disturbed by just the share. Limit: exactly still without plasticity.
+    x + k*(anchor - x) + plasticity*(sd*z + c*distress)*4x(1 - x), sd = sd_pop*sqrt(share*(1 - (1 - k)^2)) / 4m(1 - m), in
+    0..1; m: population mean, so that an average person is disturbed by just the share. Limit: without plasticity only the pull to
+    the anchor is left: plasticity is of learning, not of forgetting.
     A prototype with an anchor fits adult data better than free drift (fraley2011); distress feeds insecurity [A8, K15].
     Status: assumption.
     """
@@ -932,7 +980,7 @@ def prototype_drift(prototype, anchor, prototype_luck, distress, population_mean
     week_sd = population_sd * np.sqrt(prototype_state_share * (1.0 - kept * kept))
     week_sd = week_sd / (4.0 * population_mean * (1.0 - population_mean))
     step = week_sd * prototype_luck + distress_gain * distress
-    moved = prototype + plasticity * (anchor_rate * (anchor - prototype) + step * 4.0 * prototype * (1.0 - prototype))
+    moved = prototype + anchor_rate * (anchor - prototype) + plasticity * step * 4.0 * prototype * (1.0 - prototype)
     return minimum(maximum(moved, 0.0), 1.0)
 
 

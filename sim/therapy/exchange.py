@@ -94,10 +94,12 @@ def _receiving(who: Callable[..., Step], role: str) -> tuple[Step, ...]:
 EXCHANGE: tuple[Step, ...] = (
     # the client senses the therapist, is moved, and shows and says something
     *_reading(client),
-    client(eq.bid), client(eq.expression), client(eq.disclosure), client(eq.warmth),
+    client(eq.habitual_anxiety), client(eq.habitual_avoidance), client(eq.bid), client(eq.expression), client(eq.disclosure),
+    client(eq.warmth),
     # the therapist senses the client and responds
     *_reading(therapist),
-    therapist(eq.expression), therapist(eq.disclosure), therapist(eq.warmth), therapist(eq.response),
+    therapist(eq.habitual_anxiety), therapist(eq.habitual_avoidance), therapist(eq.expression), therapist(eq.disclosure),
+    therapist(eq.warmth), therapist(eq.response),
     therapist(eq.response_given, "therapist_response"),
     # the client perceives the response, calms, puts it into words, learns
     *_receiving(client, "client"),

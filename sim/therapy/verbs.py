@@ -66,13 +66,14 @@ HANDED_OVER = ("client_anxiety", "client_avoidance", "client_trust", "client_tas
 #: The same as it stood with the therapist before.
 BEFORE = tuple(f"before.{column}" for column in HANDED_OVER)
 _DIMENSIONS = ("anxiety", "avoidance")
+_HABITS = {"anxiety": eq.habitual_anxiety, "avoidance": eq.habitual_avoidance}
 
 
 def _begins(role: str, name: str, value: str) -> tuple[Step, ...]:
     """With which value a relation begins, of which a part may carry over from the therapist before [K22]."""
     column = f"{role}_{name}"
     if column not in HANDED_OVER:
-        return (step(role, arithmetic.same, column, value=value),)
+        return () if value == column else (step(role, arithmetic.same, column, value=value),)
     return (
         step(role, eq.handed_over, f"{column}_handed_over", fresh=value, before=f"before.{column}"),
         step(role, arithmetic.known, column, value=f"{column}_handed_over", otherwise=value),
@@ -85,7 +86,7 @@ def _compatibility(role: str) -> tuple[Step, ...]:
     means = {f"{prefix}{name}_mean": f"{of}_{name}_mean_share"
              for prefix, of in (("", "client"), ("partner_", "therapist")) for name in _DIMENSIONS}  # fmt: skip
     who = {
-        f"{prefix}{name}": f"{of}{name}" for prefix, of in (("", "client."), ("partner_", "therapist_")) for name in _DIMENSIONS
+        f"{prefix}{name}": f"{of}{name}" for prefix, of in (("", "client."), ("partner_", "therapist.")) for name in _DIMENSIONS
     }
     return (
         step("", eq.partly_shared, f"{role}_fit_luck", common=match, own=own, shared_share="compatibility_shared_share"),
@@ -94,10 +95,29 @@ def _compatibility(role: str) -> tuple[Step, ...]:
     )
 
 
+def _expected(role: str, name: str, general: str) -> tuple[Step, ...]:
+    """What anxiety or avoidance a person's general model leads them to expect of a bond: ``client_anxiety_carried``."""
+    return (
+        step("", arithmetic.proportion, f"{role}_{name}_mean_share", score=f"{role}_{name}_mean"),
+        step(role, eq.carried_attachment, f"{role}_{name}_carried", general=general, general_mean=f"{role}_{name}_mean_share"),
+    )
+
+
+def _first_attachment(role: str, name: str) -> tuple[Step, ...]:
+    """With which anxiety or avoidance a person meets somebody new."""
+    return (
+        *_expected(role, name, f"{role}.{name}"),
+        step("", arithmetic.proportion_sd, f"{role}_{name}_sd_share", sd=f"{role}_{name}_sd"),
+        step(role, eq.first_attachment, f"{role}_{name}", carried=f"{role}_{name}_carried",
+             bond_luck=_normal(f"{role}_bond_{name}", "pair", once=True), general_mean=f"{role}_{name}_mean_share",
+             general_sd=f"{role}_{name}_sd_share"),
+    )  # fmt: skip
+
+
 come_together = Verb(
     "come_together",
-    "Attachment to this partner starts from each person's history [K13].",
-    tuple(step(role, arithmetic.same, f"{role}_{name}", value=f"{role}.{name}") for role in ROLES for name in _DIMENSIONS),
+    "Attachment to this partner starts in part from each person's history, and is these two people's for the rest [K13, K22].",
+    tuple(each for role in ROLES for name in _DIMENSIONS for each in _first_attachment(role, name)),
 )
 
 first_impression = Verb(
@@ -112,7 +132,7 @@ first_impression = Verb(
             for role in ROLES
             for each in (
                 step(role, eq.first_trust, f"{role}_fresh_trust"),
-                *(each for name in _DIMENSIONS for each in _begins(role, name, f"{role}.{name}")),
+                *(each for name in _DIMENSIONS for each in _begins(role, name, f"{role}_{name}")),
                 step(role, eq.expectation, f"{role}_perceived_mean"),
                 step(role, arithmetic.same, f"{role}_perceived", value=f"{role}_perceived_mean"),
                 step(role, arithmetic.same, f"{role}_inconsistency", value=f"{role}_inconsistency_typical"),
@@ -121,6 +141,8 @@ first_impression = Verb(
                 step(role, eq.felt_bond, f"{role}_bond"),
                 step(role, eq.alliance, f"{role}_alliance"),
                 step(role, eq.calm, f"{role}_arousal"),
+                *(step(role, habit, f"{role}_{habit.__name__}", **{f"general_{name}": f"{role}.{name}"})
+                  for name, habit in _HABITS.items()),
                 step(role, eq.expression, f"{role}_expression"),
             )
         ),
@@ -148,6 +170,11 @@ meet = Verb(
     "Both people come in as they are today. Writes what each brings, and clears what counts one session.",
     (
         *(step(role, arithmetic.same, f"{role}_{name}", value=f"{role}.{name}") for role in ROLES for name in BROUGHT),
+        *(
+            step(role, arithmetic.same, f"{role}_general_{name}", value=f"{role}.{name}")
+            for role in ROLES
+            for name in _DIMENSIONS
+        ),
         *(step(role, eq.calm, f"{role}_arousal") for role in ROLES),
         *(step(role, arithmetic.same, f"{role}_perceived", value=f"{role}_perceived_mean") for role in ROLES),
         step("", arithmetic.same, "session", ADD, value=1.0),
@@ -210,27 +237,35 @@ heal = Verb(
     ),
 )  # fmt: skip
 
+
+def _lessons(role: str, name: str) -> tuple[Step, ...]:
+    """What a session teaches about this person, and what that teaches about people in general."""
+    bond, lesson = f"{role}_{name}", f"{role}_{name}_lesson"
+    return (
+        step(role, eq.secured, bond, attachment=bond),
+        *_expected(role, name, f"{role}_general_{name}"),
+        step(role, eq.generalised, lesson, attachment=bond, carried=f"{bond}_carried",
+             mean_learning_gate=f"mean_{role}_learning_gate"),
+        step(role, eq.anchored, f"{lesson}_kept", learned=lesson),
+        step(role, arithmetic.same, bond, TOWARD, "session_carry_rate", value=f"{bond}_carried"),
+        step(role, arithmetic.same, f"{role}.{name}", ADD, value=lesson),
+        step(role, arithmetic.same, f"{role}.{name}_anchor", ADD, value=f"{lesson}_kept"),
+    )  # fmt: skip
+
+
 consolidate = Verb(
     "consolidate",
-    """Between sessions the alliance works on attachment to this person, this and the general model pull on each other,
-    and training stays, and fades [K15, K16, K22, K23].
+    """Between sessions the alliance works on attachment to this person, the general model learns from how that differs from what
+    it expected, a part of it for good, and training stays, and fades [K15, K16, K22, K23].
 
-    Writes both people's general model and regulation, and their attachment to each other.
+    Writes both people's general model, early anchors and regulation, and their attachment to each other.
     """,
     tuple(
         each
         for role in ROLES
         for each in (
-            *(
-                each
-                for name in ("anxiety", "avoidance")
-                for each in (
-                    step(role, eq.secured, f"{role}_{name}", attachment=f"{role}_{name}"),
-                    step(role, arithmetic.difference, f"{role}_{name}_gap", one=f"{role}_{name}", other=f"{role}.{name}"),
-                    step(role, eq.carried_back, f"{role}_{name}", SUBTRACT, attachment_gap=f"{role}_{name}_gap"),
-                    step(role, eq.generalised, f"{role}.{name}", ADD, attachment_gap=f"{role}_{name}_gap"),
-                )
-            ),
+            *(each for name in _DIMENSIONS for each in _lessons(role, name)),
+            step(role, arithmetic.same, f"{role}_sustained", TOWARD, "sustained_rate", value=f"{role}_trust"),
             step(role, arithmetic.difference, f"{role}_trained", one=f"{role}_regulation", other=f"{role}.regulation"),
             step(role, arithmetic.same, f"{role}.regulation", ADD, value=f"{role}_trained"),
         )
@@ -341,7 +376,7 @@ VERBS = (rate_distress, meet, form_alliance, heal, consolidate, rate_alliance, l
 #: The verbs in which something follows from something else: their links can be cut, and all but ``leave`` be switched off.
 MECHANISMS = (form_alliance, heal, consolidate, leave)
 #: Steps of them that only prepare what others read, or move what is already there.
-_BOOKKEEPING = {eq.taking_part, eq.carried_back, eq.generalised, eq.well_enough, ending}
+_BOOKKEEPING = {eq.taking_part, eq.carried_attachment, eq.well_enough, ending}
 
 #: Equations by verb, in the order of the session.
 RULES: Mapping[str, tuple[Step, ...]] = {
