@@ -90,12 +90,15 @@ _PER_ROLE = [
     ("adaptation", 0, 0, 1, "proportion", "fitting of responses to this partner's attachment, as brought"),
     ("arousal", 0.3, 0, 1, "proportion", "arousal now"),
     ("expression", 0.2, 0, 1, "proportion", "what was shown in the last exchange"),
+    ("disclosure", 0, 0, 1, "proportion", "how much was said in the last exchange"),
+    ("said", 0.3, 0, 1, "proportion", "the arousal that the last words told of"),
     ("perceived", 0.6, 0, 1, "proportion", "the partner's last response as perceived"),
     ("perceived_mean", 0.6, 0, 1, "proportion", "running mean of perceived responses"),
     ("inconsistency", 0.05, 0, 1, "proportion", "running inconsistency of the partner"),
     ("trust", 0.52, 0, 1, "proportion", "perceived trustworthiness of the partner"),
     ("sustained", 0, 0, 1, "proportion", "trust that has lasted in this bond: a slow running mean, from 0"),
     ("compatibility", 0, -8, 8, "logit", "lasting compatibility with the partner as this person feels it, unrelated to style"),
+    ("impression", 0, -8, 8, "SD", "what is left of the first impression of the partner"),
 ]
 
 #: The quantity of an exchange that is a region's activity.

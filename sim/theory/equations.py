@@ -15,7 +15,7 @@ Sources are keys of ``sources.yaml``; [K..] and [A..] are claims of ``claims.yam
 Symbols of the formulas: S logistic, S^-1 logit, (..)+ positive part, _typ typical value; a anxiety and v avoidance with
 the partner (a0, v0 the typical ones; a_g, v_g in general, a_h, v_h in what is done out of habit), L arousal, z its target,
 x expression, y disclosure, h warmth, m mirror activity,
-i felt signal, P mentalising, e estimate, q attunement, u felt understanding, r response, X expectation, p perceived response,
+i felt signal, P mentalising, T self kept apart from other, e estimate, q attunement, u felt understanding, r response, X expectation, p perceived response,
 D surprise, U inconsistency, l labelling, G learning gate, W trained regulation, M shared meaning. Region letters (M * ..,
 T * .., V * ..) are the region named in the arguments.
 """
@@ -183,15 +183,16 @@ def warmth(general_avoidance, fatigue, warmth_trait, warmth_base, avoidance_warm
 
 @inlined
 def mirrored(mirror, partner_expression, general_avoidance, mirror_luck, mirror_gain, mirror_avoidance_cost, mirror_noise_sd,
-           avoidance_typical):
+             mirror_noise_avoidance_gain, avoidance_typical):
     """Mirror activity: the other's expression mapped onto one's own.
 
-    M * S(S^-1(x) + g - w*(v_g - v0) + sd*z). Limit: equals the expression without gain, cost and noise.
+    M * S(S^-1(x) + g - w*(v_g - v0) + sd*exp(k*(v_g - v0))*z). Limit: equals the expression without gain, cost and noise.
     First link of the chain, in both people [K2]; changes nothing by itself [K8, K9] and has no line of its own to
-    regulation [K17]; the observer's own avoidance damps it [K14]. Status: assumption (the role is disputed).
+    regulation [K17]; the observer's own avoidance damps it, and makes it less clear [K14]. Status: assumption (the role is disputed).
     """
-    return mirror * lifted(partner_expression, mirror_gain - mirror_avoidance_cost * (general_avoidance - avoidance_typical)
-                           + mirror_noise_sd * mirror_luck)
+    avoidant = general_avoidance - avoidance_typical
+    noise = mirror_noise_sd * exp(mirror_noise_avoidance_gain * avoidant) * mirror_luck
+    return mirror * lifted(partner_expression, mirror_gain - mirror_avoidance_cost * avoidant + noise)
 
 
 @inlined
@@ -230,23 +231,57 @@ def self_other(tpj, arousal, self_other_flood_cost, mentalising_threshold):
 
 
 @inlined
-def estimate(felt, mentalising, self_other, ofc, arousal, partner_anxiety, partner_avoidance, estimate_luck,
-             estimate_correction, expression_avoidance_cost, expression_anxiety_gain, anxiety_typical,
-             avoidance_typical, self_other_leak, estimate_noise_sd):
-    """What a person takes the other's arousal to be.
+def said(arousal, disclosure, word_luck, disclosure_typical, concealment_gain, word_noise_sd):
+    """The arousal that a person's words tell of: S(S^-1(L) + c*(y - y_typ) + sd*z).
 
-    (i + sd*(1 - P)*z)*(1 + P*ofc*(exp(c*(dV*(v_p - v0) - dA*(a_p - a0))) - 1)) + (1 - T)*leak*L, in 0..1.
-    Limit: the felt signal itself with a typical partner, intact self-other distinction and no noise. Mentalising
-    corrects for what this partner hides or magnifies (with whatever error is in it), and guesses less; the picture of this
-    person that it needs for that is kept in the orbitofrontal cortex [K16]; without self-other distinction own arousal leaks in
-    [K1, K3, K7, K9]. Status: assumption.
+    Limit: the arousal itself at typical disclosure, without noise. Who says little says it smaller than it is [A4]. Status:
+    assumption.
+    """
+    return lifted(arousal, concealment_gain * (disclosure - disclosure_typical) + word_noise_sd * word_luck)
+
+
+@inlined
+def felt_weight(felt, felt_precision, felt_half):
+    """How far a person relies on what they feel with the other: k*i^2/(i^2 + h^2); what they assume has the weight 1.
+
+    Limit: 0 where nothing is felt; k for a strong signal. The affective route of empathy [K7, K8]. Status: assumption.
+    """
+    return felt_precision * felt * felt / (felt * felt + felt_half * felt_half)
+
+
+@inlined
+def words_weight(partner_disclosure, mentalising, self_other, words_precision):
+    """How far a person relies on what the other says: k*y*P*T; what they assume has the weight 1.
+
+    Limit: 0 where nothing is said, without mentalising, or where self and other are not kept apart. The cognitive route of
+    empathy: words have to be understood as another's [K1, K7, K24]. Status: assumption.
+    """
+    return words_precision * partner_disclosure * mentalising * self_other
+
+
+@inlined
+def estimate(felt, partner_said, felt_weight, words_weight, mentalising, self_other, ofc, arousal, partner_anxiety,
+             partner_avoidance, estimate_luck, estimate_typical, felt_typical, estimate_correction, expression_avoidance_cost,
+             expression_anxiety_gain, anxiety_typical, avoidance_typical, estimate_noise_sd, salience_base, salience_gain):
+    """What a person takes the other's arousal to be: what they assume, feel and hear, each weighed by how far it is relied on.
+
+    S(e' + b + g*(e' - S^-1(e_typ))+), e' = (z0 + wf*zf + wy*S^-1(said))/W + sd*z/sqrt(W), W = 1 + wf + wy;
+    z0 = S^-1(T*e_typ + (1 - T)*L): the typical person, or oneself where the two are not kept apart;
+    zf = S^-1(i) - S^-1(i_typ) + S^-1(e_typ) + P*ofc*c*(dV*(v_p - v0) - dA*(a_p - a0)): the felt signal, corrected for what this
+    partner hides or magnifies; the picture of this person that it needs for that is kept in the orbitofrontal cortex [K16].
+    Limit: the typical person, and noise, where nothing is felt or said. Two routes, feeling with the other (insula) and
+    understanding their words (dorsal medial cortex, temporoparietal junction): each alone leaves the other [K1, K3, K7, K9].
+    Negative affect stands out (atzilslonim2019). Status: assumption.
     """
     hidden = (expression_avoidance_cost * (partner_avoidance - avoidance_typical)
               - expression_anxiety_gain * (partner_anxiety - anxiety_typical))
-    guessed = felt + estimate_noise_sd * (1.0 - mentalising) * estimate_luck
-    corrected = guessed * (1.0 + mentalising * ofc * (exp(estimate_correction * hidden) - 1.0))
-    leaked = (1.0 - self_other) * self_other_leak * arousal
-    return minimum(maximum(corrected + leaked, 0.0), 1.0)
+    typical = logit(estimate_typical)
+    assumed = logit(self_other * estimate_typical + (1.0 - self_other) * arousal)
+    by_feeling = logit(felt) - logit(felt_typical) + typical + mentalising * ofc * estimate_correction * hidden
+    weights = 1.0 + felt_weight + words_weight
+    mixed = ((assumed + felt_weight * by_feeling + words_weight * logit(partner_said)) / weights
+             + estimate_noise_sd * estimate_luck / np.sqrt(weights))
+    return logistic(mixed + salience_base + salience_gain * maximum(mixed - typical, 0.0))
 
 
 @inlined
@@ -331,16 +366,16 @@ def collaboration(disclosure, trust, engagement, collaboration_base, collaborati
 
 
 @inlined
-def expectation(anxiety, avoidance, perceived_typical, expectation_avoidance_cost, expectation_anxiety_cost,
-                anxiety_typical, avoidance_typical):
+def expectation(anxiety, avoidance, impression, perceived_typical, expectation_avoidance_cost, expectation_anxiety_cost,
+                expectation_impression_gain, anxiety_typical, avoidance_typical):
     """The response a person expects from this partner, given their attachment to them.
 
-    S(S^-1(p_typ) - xV*(v - v0) - xA*(a - a0)). Limit: the typical person expects the typical response, so nothing
-    drifts [K12, K13]. Both dimensions, the view of the other and of oneself, enter [A1]: the lens of one's style [A6].
-    Status: assumption.
+    S(S^-1(p_typ) - xV*(v - v0) - xA*(a - a0) + xZ*Z), Z what is left of the first impression. Limit: the typical person expects
+    the typical response, so nothing drifts [K12, K13]. Both dimensions, the view of the other and of oneself, enter [A1]: the lens
+    of one's style [A6]. Status: assumption.
     """
     return logistic(logit(perceived_typical) - expectation_avoidance_cost * (avoidance - avoidance_typical)
-                    - expectation_anxiety_cost * (anxiety - anxiety_typical))
+                    - expectation_anxiety_cost * (anxiety - anxiety_typical) + expectation_impression_gain * impression)
 
 
 @inlined
@@ -573,13 +608,35 @@ def insecurity(anxiety, avoidance, anxiety_typical, avoidance_typical):
 
 
 @inlined
-def first_trust(anxiety, avoidance, trust_start, trust_start_security_gain, anxiety_typical, avoidance_typical):
-    """Trust at the first meeting, from each person's history.
+def first_impression(compatibility, impression_luck, compatibility_sd, impression_accuracy):
+    """How the other strikes a person at first sight (SD 1): r*compatibility/sd + sqrt(1 - r^2)*z.
 
-    S(S^-1(t0) - g*((a - a0) + (v - v0))). Limit: t0 for the typical person [K13]. Status: assumption.
+    Limit: the lasting compatibility itself for r = 1, chance for r = 0. Thin slices of behaviour tell something, not much [K13].
+    Status: assumption.
     """
-    return logistic(logit(trust_start)
+    right = compatibility / maximum(compatibility_sd, _EDGE)
+    return impression_accuracy * right + np.sqrt(1.0 - impression_accuracy * impression_accuracy) * impression_luck
+
+
+@inlined
+def first_trust(anxiety, avoidance, impression, trust_start, trust_start_security_gain, trust_impression_gain, anxiety_typical,
+                avoidance_typical):
+    """Trust at the first meeting, from the attachment with which a person meets this one, and from how they strike them.
+
+    S(S^-1(t0) - g*((a - a0) + (v - v0)) + gZ*Z), Z the first impression. Limit: t0 for the typical person and impression [K13].
+    Status: assumption.
+    """
+    return logistic(logit(trust_start) + trust_impression_gain * impression
                     - trust_start_security_gain * insecurity(anxiety, avoidance, anxiety_typical, avoidance_typical))
+
+
+@inlined
+def first_agreement(impression, agreement_start, agreement_impression_gain):
+    """Agreement on tasks and goals at the first meeting: S(S^-1(s) + gZ*Z), Z the first impression. Limit: s for Z = 0 [K13].
+
+    Status: assumption.
+    """
+    return lifted(agreement_start, agreement_impression_gain * impression)
 
 
 @inlined

@@ -75,7 +75,8 @@ def _reading(who: Callable[..., Step]) -> tuple[Step, ...]:
     """How a person senses the other: mirror -> limbic -> insula -> prefrontal -> felt and understood [K9]."""
     return (
         who(eq.mirrored), who(eq.arousal_target), who(eq.control), who(eq.arousal), who(eq.felt), who(eq.mentalising),
-        who(eq.self_other), who(eq.separation), who(eq.estimate), who(eq.attunement), who(eq.felt_understanding),
+        who(eq.self_other), who(eq.separation), who(eq.felt_weight), who(eq.words_weight), who(eq.estimate), who(eq.attunement),
+        who(eq.felt_understanding),
     )
 
 
@@ -95,11 +96,11 @@ EXCHANGE: tuple[Step, ...] = (
     # the client senses the therapist, is moved, and shows and says something
     *_reading(client),
     client(eq.habitual_anxiety), client(eq.habitual_avoidance), client(eq.bid), client(eq.expression), client(eq.disclosure),
-    client(eq.warmth),
+    client(eq.said), client(eq.warmth),
     # the therapist senses the client and responds
     *_reading(therapist),
     therapist(eq.habitual_anxiety), therapist(eq.habitual_avoidance), therapist(eq.expression), therapist(eq.disclosure),
-    therapist(eq.warmth), therapist(eq.response),
+    therapist(eq.said), therapist(eq.warmth), therapist(eq.response),
     therapist(eq.response_given, "therapist_response"),
     # the client perceives the response, calms, puts it into words, learns
     *_receiving(client, "client"),

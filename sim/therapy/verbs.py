@@ -81,8 +81,10 @@ def _begins(role: str, name: str, value: str) -> tuple[Step, ...]:
 
 
 def _compatibility(role: str) -> tuple[Step, ...]:
-    """How well the two fit, which each feels in their own way; the client's place and the therapist's in their populations."""
+    """How well the two fit, which each feels in their own way, and what of it strikes them at once; the client's place and the
+    therapist's in their populations."""
     match, own = (_normal(purpose, "pair", once=True) for purpose in ("match", f"{role}_match"))
+    impression, own_impression = (_normal(purpose, "pair", once=True) for purpose in ("impression", f"{role}_impression"))
     means = {f"{prefix}{name}_mean": f"{of}_{name}_mean_share"
              for prefix, of in (("", "client"), ("partner_", "therapist")) for name in _DIMENSIONS}  # fmt: skip
     who = {
@@ -92,6 +94,16 @@ def _compatibility(role: str) -> tuple[Step, ...]:
         step("", eq.partly_shared, f"{role}_fit_luck", common=match, own=own, shared_share="compatibility_shared_share"),
         step("client", eq.dyadic_compatibility, f"{role}_fit", compatibility_luck=f"{role}_fit_luck", **means, **who),
         step(role, arithmetic.within, f"{role}_compatibility", value=f"{role}_fit", low=-8.0, high=8.0),
+        step(
+            "",
+            eq.partly_shared,
+            f"{role}_impression_luck",
+            common=impression,
+            own=own_impression,
+            shared_share="impression_shared_share",
+        ),
+        step(role, eq.first_impression, f"{role}_struck", impression_luck=f"{role}_impression_luck"),
+        step(role, arithmetic.within, f"{role}_impression", value=f"{role}_struck", low=-8.0, high=8.0),
     )
 
 
@@ -127,6 +139,9 @@ first_impression = Verb(
     Writes every dyad column that does not start at its default.
     """,
     (
+        *(step("", arithmetic.proportion, f"{role}_{name}_mean_share", score=f"{role}_{name}_mean")
+          for role in ROLES for name in _DIMENSIONS),
+        *(each for role in ROLES for each in _compatibility(role)),
         *(
             each
             for role in ROLES
@@ -137,7 +152,8 @@ first_impression = Verb(
                 step(role, arithmetic.same, f"{role}_perceived", value=f"{role}_perceived_mean"),
                 step(role, arithmetic.same, f"{role}_inconsistency", value=f"{role}_inconsistency_typical"),
                 *_begins(role, "trust", f"{role}_fresh_trust"),
-                *(each for name in ("task", "goal") for each in _begins(role, name, "agreement_start")),
+                step(role, eq.first_agreement, f"{role}_agreement"),
+                *(each for name in ("task", "goal") for each in _begins(role, name, f"{role}_agreement")),
                 step(role, eq.felt_bond, f"{role}_bond"),
                 step(role, eq.alliance, f"{role}_alliance"),
                 step(role, eq.calm, f"{role}_arousal"),
@@ -146,9 +162,6 @@ first_impression = Verb(
                 step(role, eq.expression, f"{role}_expression"),
             )
         ),
-        *(step("", arithmetic.proportion, f"{role}_{name}_mean_share", score=f"{role}_{name}_mean")
-          for role in ROLES for name in _DIMENSIONS),
-        *(each for role in ROLES for each in _compatibility(role)),
         step("client", arithmetic.same, "distress_intake", value="client.distress"),
     ),
 )  # fmt: skip
@@ -167,7 +180,7 @@ rate_distress = Verb(
 BROUGHT = ("distress", "skill", "warmth_trait", "regulation", "fatigue", "repair_skill", "adaptation")
 meet = Verb(
     "meet",
-    "Both people come in as they are today. Writes what each brings, and clears what counts one session.",
+    "Both people come in as they are today; nothing is said yet. Writes what each brings, and clears what counts one session.",
     (
         *(step(role, arithmetic.same, f"{role}_{name}", value=f"{role}.{name}") for role in ROLES for name in BROUGHT),
         *(
@@ -176,6 +189,8 @@ meet = Verb(
             for name in _DIMENSIONS
         ),
         *(step(role, eq.calm, f"{role}_arousal") for role in ROLES),
+        *(step(role, arithmetic.same, f"{role}_disclosure", value=0.0) for role in ROLES),
+        *(step(role, arithmetic.same, f"{role}_said", value=f"{role}_arousal_typical") for role in ROLES),
         *(step(role, arithmetic.same, f"{role}_perceived", value=f"{role}_perceived_mean") for role in ROLES),
         step("", arithmetic.same, "session", ADD, value=1.0),
         *(step("", arithmetic.same, count, value=0.0) for count in ("withdrawals", "confrontations", "repairs")),
@@ -218,6 +233,7 @@ form_alliance = Verb(
         step("therapist", eq.taking_part, "taking_part", mean_perceived="mean_therapist_perceived"),
         *_agreement("therapist", capability="taking_part"),  # who judges the work by how the client takes part
         step("client", eq.engagement_target, "client_engagement", TOWARD, "engagement_rate"),
+        *(step(role, arithmetic.same, f"{role}_impression", TOWARD, "impression_fade", value=0.0) for role in ROLES),
     ),
 )  # fmt: skip
 
