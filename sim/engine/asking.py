@@ -10,7 +10,7 @@ import numpy as np
 from sim.engine.plain import walk
 from sim.measurement.asked import Ask, attachment_asked, distress_asked, filled_in
 from sim.measurement.responses import Respondents
-from sim.people.state import PERSON, Column
+from sim.people.state import PERSON, Column, Columns
 from sim.theory.steps import Draw, Step
 
 
@@ -50,9 +50,9 @@ def answers(steps: tuple[Step | Ask, ...], whom: Respondents, read: Callable[[st
     return asked.scores
 
 
-def core_om(distress: np.ndarray, whom: Respondents, occasion: str = "") -> np.ndarray:
-    """CORE-OM clinical score (0-40) of people with this distress (community SD); ``occasion``: which time it is asked."""
-    return answers(distress_asked(occasion), whom, {"distress": distress}.__getitem__)["distress"]
+def core_om(people: Mapping[str, np.ndarray] | Columns, whom: Respondents, occasion: str = "") -> np.ndarray:
+    """CORE-OM clinical score (0-40) of people, by columns ``distress`` and ``avoidance``; ``occasion``: which time it is asked."""
+    return answers(distress_asked(occasion), whom, people.__getitem__)["distress"]
 
 
 def ecr(dimension: str, share: np.ndarray, style: np.ndarray, whom: Respondents, occasion: str) -> np.ndarray:

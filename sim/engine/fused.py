@@ -99,7 +99,7 @@ def _asked(text: Text, ask: Ask) -> list[str]:
                   f"    call(calls[ANSWER], ({given}, item_sd, {float(ask.times)!r}, n, B))"]  # fmt: skip
     if ask.total:
         scores = ", ".join(slots.at(score) for _, _, score in ask.scales)
-        lines += loop(f"{slots.at(ask.total)} = alliance({scores})")
+        lines += loop(f"{slots.at(ask.total)} = mean_of_three({scores})")
     return lines
 
 

@@ -120,7 +120,7 @@ class Text:
             "from sim.elementary import maximum, minimum", "from sim.luck import absorbed, occasion",
             "from sim.engine.blocks import FAULT, NOTHING, averages, call, gather, note, outside, reach",
             "from sim.engine.blocks import scatter, seen, signature, tracking",
-            "from sim.theory.equations import alliance", *ours,
+            "from sim.theory.arithmetic import mean_of_three", *ours,
             f"B = {16 * (-(-self.block // 16))}", f"NUMBERS = {len(self.slots)} * B",
             "NONE, FIRST, SIXTEEN = np.uint64(0), np.uint64(0), np.uint64(16)",
             *(f"_{k} = np.uint64({k} * B)" for k in range(max(len(self.slots), len(self.draws), 6))),

@@ -165,7 +165,7 @@ def with_every_therapist(
     w.week = 1
     meet_first(w, np.arange(len(w.dyads)))
     first = np.arange(clients.size) * therapists.size  # one row a client: they all came alike
-    distress_0 = core_om(w.clients.distress[first], w.asked("client", first), "begin")
+    distress_0 = core_om(w.clients.rows(first), w.asked("client", first), "begin")
 
     def meet(_: Weeks) -> None:
         if (w.week - 1) % plan.session_every:

@@ -64,7 +64,8 @@ def distress_asked(occasion: str = "", whose: str = "", score: str = "distress")
     luck = Draw("core_week", whose or "person")
     return (
         step(whose, arithmetic.product, "core_noise", one="core_week_sd", other=luck),
-        step(whose, eq.core_share, "core_share", distress=f"{whose}.distress".lstrip("."), week_noise="core_noise"),
+        step(whose, eq.admitted, "admitted", **{name: f"{whose}.{name}".lstrip(".") for name in ("distress", "avoidance")}),
+        step(whose, eq.core_share, "core_share", distress="admitted", week_noise="core_noise"),
         Ask("client", (CORE_OM,), (("", "core_share", score),), f"core_{occasion}".rstrip("_"), times=10.0),
     )
 
@@ -97,5 +98,7 @@ def filled_in(what: Ask, read: Callable[[str], Any], whom: Respondents) -> dict[
         else:
             scores[score] = what.times * mean_response(instrument, response, whom, what.form, scale, what.purpose(place))
     if what.total:
-        scores[what.total] = scored(np.concatenate(every, axis=1)) if every else np.asarray(eq.alliance(*scores.values()))
+        scores[what.total] = (
+            scored(np.concatenate(every, axis=1)) if every else np.asarray(arithmetic.mean_of_three(*scores.values()))
+        )
     return scores

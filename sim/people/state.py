@@ -98,6 +98,10 @@ _PER_ROLE = [
     ("trust", 0.52, 0, 1, "proportion", "perceived trustworthiness of the partner"),
     ("sustained", 0, 0, 1, "proportion", "trust that has lasted in this bond: a slow running mean, from 0"),
     ("compatibility", 0, -8, 8, "logit", "lasting compatibility with the partner as this person feels it, unrelated to style"),
+    ("distress_usual", 0, -6, 8, "community SD", "distress that this person has been used to of late"),
+    ("usual", 0.6, 0, 1, "proportion", "session mean of perceived responses that this person is used to here"),
+    ("quality", 0, -100, 100, "SD", "how good this session was for this person, against what they are used to"),
+    ("moment", 0, -100, 100, "logit", "what this session adds to how the alliance is felt"),
     ("impression", 0, -8, 8, "SD", "what is left of the first impression of the partner"),
 ]
 
@@ -131,7 +135,8 @@ DYAD = _columns([
     ("client_alliance", 0.52, 0, 1, "proportion", "latent working alliance, client's view"),
     ("therapist_alliance", 0.52, 0, 1, "proportion", "latent working alliance, therapist's view"),
     ("client_tension", 0, 0, _INF, "proportion", "the client's disappointment, built up"),
-    ("open_rupture", 0, 0, 1, "0 or 1", "whether a rupture stays unrepaired"),
+    ("open_rupture", 0, 0, 1, "proportion", "what is open of ruptures: their depth, less what was repaired or has healed"),
+    ("deepest_rupture", 0, 0, 1, "proportion", "depth of the deepest rupture in this session"),
     ("withdrawals", 0, 0, _INF, "count", "withdrawal ruptures in this session"),
     ("confrontations", 0, 0, _INF, "count", "confrontation ruptures in this session"),
     ("repairs", 0, 0, _INF, "count", "repairs in this session"),
@@ -158,7 +163,8 @@ LATENT = {
     "perceived_response": "mean_client_perceived", "collaboration": "mean_client_response",
     "perceived_collaboration": "mean_therapist_perceived", "attunement": "mean_therapist_attunement",
     "bids": "mean_client_bid", "shared_meaning": "shared_meaning", "capability": "capability",
-    "engagement": "client_engagement", "repairs": "repairs", "open_rupture": "open_rupture", "dropout_risk": "dropout_risk",
+    "engagement": "client_engagement", "repairs": "repairs", "open_rupture": "open_rupture",
+    "rupture_depth": "deepest_rupture", "session_quality": "client_quality", "dropout_risk": "dropout_risk",
     "regulation_client": "client_regulation", "regulation_therapist": "therapist_regulation",
 }
 #: The same of the session mean of a region's activity.

@@ -39,6 +39,12 @@ def midway(one, other):  # type: ignore[no-untyped-def]
 
 
 @inlined
+def mean_of_three(one, other, third):  # type: ignore[no-untyped-def]
+    """The mean of three values."""
+    return (one + other + third) / 3.0
+
+
+@inlined
 def product(one, other):  # type: ignore[no-untyped-def]
     """One value times the other: of two flags, whether both are up; of a draw, one of this spread."""
     return one * other

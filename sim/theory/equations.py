@@ -14,10 +14,11 @@ Sources are keys of ``sources.yaml``; [K..] and [A..] are claims of ``claims.yam
 
 Symbols of the formulas: S logistic, S^-1 logit, (..)+ positive part, _typ typical value; a anxiety and v avoidance with
 the partner (a0, v0 the typical ones; a_g, v_g in general, a_h, v_h in what is done out of habit), L arousal, z its target,
-x expression, y disclosure, h warmth, m mirror activity,
-i felt signal, P mentalising, T self kept apart from other, e estimate, q attunement, u felt understanding, r response, X expectation, p perceived response,
-D surprise, U inconsistency, l labelling, G learning gate, W trained regulation, M shared meaning. Region letters (M * ..,
-T * .., V * ..) are the region named in the arguments.
+x expression, y disclosure, h warmth, m mirror activity, i felt signal, P mentalising, T self kept apart from other, e estimate,
+q attunement, u felt understanding, r response, X expectation, Z first impression, p perceived response, D surprise,
+U inconsistency, l labelling, G learning gate, W trained regulation, M shared meaning, O what is open of ruptures. Region letters
+(M * .., T * .., V * ..) are the region named in the arguments. In a formula z alone, with a spread before it, is a standard
+normal draw.
 """
 
 from __future__ import annotations
@@ -188,7 +189,8 @@ def mirrored(mirror, partner_expression, general_avoidance, mirror_luck, mirror_
 
     M * S(S^-1(x) + g - w*(v_g - v0) + sd*exp(k*(v_g - v0))*z). Limit: equals the expression without gain, cost and noise.
     First link of the chain, in both people [K2]; changes nothing by itself [K8, K9] and has no line of its own to
-    regulation [K17]; the observer's own avoidance damps it, and makes it less clear [K14]. Status: assumption (the role is disputed).
+    regulation [K17]; the observer's own avoidance damps it, and makes it less clear [K14]. Status: assumption (the role is
+    disputed).
     """
     avoidant = general_avoidance - avoidance_typical
     noise = mirror_noise_sd * exp(mirror_noise_avoidance_gain * avoidant) * mirror_luck
@@ -371,8 +373,8 @@ def expectation(anxiety, avoidance, impression, perceived_typical, expectation_a
     """The response a person expects from this partner, given their attachment to them.
 
     S(S^-1(p_typ) - xV*(v - v0) - xA*(a - a0) + xZ*Z), Z what is left of the first impression. Limit: the typical person expects
-    the typical response, so nothing drifts [K12, K13]. Both dimensions, the view of the other and of oneself, enter [A1]: the lens
-    of one's style [A6]. Status: assumption.
+    the typical response, so nothing drifts [K12, K13]. Both dimensions, the view of the other and of oneself, enter [A1]: the
+    lens of one's style [A6]. Status: assumption.
     """
     return logistic(logit(perceived_typical) - expectation_avoidance_cost * (avoidance - avoidance_typical)
                     - expectation_anxiety_cost * (anxiety - anxiety_typical) + expectation_impression_gain * impression)
@@ -537,6 +539,30 @@ def shared_meaning(shared_meaning, partner_attunement, disclosure, arousal, shar
 def tension(tension, surprise, tension_keep):
     """Disappointment that has built up: keep*T + (-D)+. Limit: fades by ``keep`` when nothing disappoints. Assumption."""
     return tension_keep * tension + maximum(-surprise, 0.0)
+
+
+@inlined
+def rupture_hazard(tension, perceived, perceived_mean, bid, task, hazard_base, hazard_tension_gain, hazard_missed_gain,
+                   hazard_task_gain, agreement_base):
+    """Probability that the bond ruptures in this exchange.
+
+    S(b + gT*T + gM*bid*(mean - p)+ + gK*(typ - task)+), T tension, mean: what this person is used to here, typ = S(agreement
+    base). Limit: S(b) where nothing disappoints, bids are met and the task is agreed on: no therapy is without ruptures [A3, A7].
+    A fall against what one is used to is an event; one against what one expects would be a trait. Status: assumption.
+    """
+    missed = bid * maximum(perceived_mean - perceived, 0.0)
+    return logistic(hazard_base + hazard_tension_gain * tension + hazard_missed_gain * missed
+                    + hazard_task_gain * maximum(logistic(agreement_base) - task, 0.0))
+
+
+@inlined
+def rupture_depth(depth_luck, tension, anxiety, depth_base, depth_sd, depth_tension_gain, depth_anxiety_gain, anxiety_typical):
+    """How deep a rupture goes that happens now, 0..1: S(b + sd*z + gT*T + gA*(a - a0)), T tension.
+
+    Limit: S(b) in the middle. Deeper after much disappointment, and in anxious people [A2, A3]. Status: assumption.
+    """
+    return logistic(depth_base + depth_sd * depth_luck + depth_tension_gain * tension
+                    + depth_anxiety_gain * (anxiety - anxiety_typical))
 
 
 @inlined
@@ -760,9 +786,50 @@ def agreement_target(capability, shared_meaning, trust, progress, agreement_base
 
 
 @inlined
-def alliance(bond, task, goal):
-    """The working alliance: mean of bond, task and goal (bordin1979) [K4, K18]. Status: empirical."""
-    return (bond + task + goal) / 3.0
+def session_quality(mean_perceived, usual, quality_luck, distress, distress_usual, quality_response_gain, quality_luck_sd,
+                    quality_distress_cost):
+    """How good this session was for a person, against what they are used to here (0: as usual).
+
+    g*(S^-1(p) - S^-1(usual)) + sd*z - c*(D - usual D), p the session mean of perceived responses. Limit: luck alone in a session
+    like the others. An hour holds more than this model does: luck made it good or bad, felt and true, partly for both alike; a
+    bad week makes a bad session [K4, K11]. Status: assumption.
+    """
+    return (quality_response_gain * (logit(mean_perceived) - logit(usual)) + quality_luck_sd * quality_luck
+            - quality_distress_cost * (distress - distress_usual))
+
+
+@inlined
+def momentary(quality, open_rupture, alliance_quality_gain, rupture_alliance_cost):
+    """What this session adds to how the alliance is felt (logit): g*quality - c*O, O what is open of ruptures.
+
+    Limit: 0 in a session like the others. The alliance has a lasting part and one of the day [K4, K18]. Status: assumption.
+    """
+    return alliance_quality_gain * quality - rupture_alliance_cost * open_rupture
+
+
+@inlined
+def as_felt(level, moment):
+    """Bond, task or goal as they are felt after this session: S(S^-1(x) + moment). Limit: x itself for 0. Derived."""
+    return lifted(level, moment)
+
+
+@inlined
+def alliance(bond, task, goal, moment):
+    """The working alliance as it is felt after a session: mean of bond, task and goal (bordin1979) [K4, K18], moved by the day.
+
+    S(S^-1((b + t + g)/3) + moment). Limit: the mean in a session like the others. Status: empirical.
+    """
+    return lifted((bond + task + goal) / 3.0, moment)
+
+
+@inlined
+def relief(quality, relief_gain):
+    """Distress (SD) that a good session takes away for a while, and a bad one adds: g*quality.
+
+    Limit: 0 in a session like the others. It fades, since the set point stays; hope and relief come before lasting change
+    (remoralisation) [K25]. Status: assumption.
+    """
+    return relief_gain * quality
 
 
 @inlined
@@ -780,11 +847,12 @@ def engagement_target(alliance, distress, engagement_base, engagement_alliance_g
 @inlined
 def healing(distress, alliance, engagement, labelling, treatment_gain, partner_treatment_gain, healing_rate,
             alliance_typical, healing_alliance_power, engagement_typical, labelling_typical, healing_labelling_share,
-            healthy_distress):
+            healthy_distress, healing_reach):
     """Distress (SD) that one session takes away.
 
-    rate * (distress - healthy)+ * (A/A_typ)^k * (E/E_typ) * (1 + s*(l/l_typ - 1)) * (1 + g_client) * exp(g_therapist). Limit: 0
-    without engagement; rate*(distress - healthy) in a typical session, so gains slow down as in dose-response data.
+    rate * e*h/(e + h) * (A/A_typ)^k * (E/E_typ) * (1 + s*(l/l_typ - 1)) * (1 + g_client) * exp(g_therapist), e = (distress -
+    healthy)+, h its reach. Limit: 0 without engagement; rate*e near health, so gains slow down as in dose-response data; rate*h
+    for the very ill: nearly one step for all, so treatment moves people without changing who is worse off than whom.
     Empathy and a secure base -> motivation -> effective treatment [K25]; naming feelings serves health [K20]. Clients differ in
     what the same treatment does to them, a few are harmed by it (g < -1; lambert2013); therapists differ in how well they carry
     it out, beyond the alliance (johns2019). Status: assumption.
@@ -792,12 +860,13 @@ def healing(distress, alliance, engagement, labelling, treatment_gain, partner_t
     work = (exp(healing_alliance_power * log(maximum(alliance, _EDGE) / alliance_typical) + partner_treatment_gain)
             * (1.0 + treatment_gain) * engagement / engagement_typical
             * (1.0 + healing_labelling_share * (labelling / labelling_typical - 1.0)))
-    return minimum(maximum(healing_rate * work, -1.0), 1.0) * maximum(distress - healthy_distress, 0.0)
+    excess = maximum(distress - healthy_distress, 0.0)
+    return minimum(maximum(healing_rate * work, -1.0), 1.0) * excess * healing_reach / (excess + healing_reach)
 
 
 @inlined
 def rupture_distress(open_rupture, rupture_distress_step):
-    """Distress (SD) that a rupture left unrepaired after the session adds: step*open.
+    """Distress (SD) that what is open of ruptures after the session adds: step*O.
 
     Limit: nothing where all is repaired. Treatment can harm: who is hurt and not met leaves worse than they came (lambert2013),
     as insecurity with an attachment figure is itself distressing [K10, A8]. Status: assumption.
@@ -808,16 +877,18 @@ def rupture_distress(open_rupture, rupture_distress_step):
 @inlined
 def dropout_probability(alliance, engagement, open_rupture, avoidance, session, dropout_base, dropout_alliance_gain,
                         alliance_typical, dropout_engagement_gain, engagement_typical, dropout_rupture_gain,
-                        dropout_avoidance_gain, avoidance_typical, dropout_early_gain, dropout_early_fade):
+                        dropout_avoidance_gain, avoidance_typical, dropout_early_gain, dropout_early_fade, dropout_outside):
     """Probability that the client does not come back after this session.
 
-    S(b - gA*(A - A_typ) - gE*(E - E_typ) + gO*open + gV*(v - v0) + gF*exp(-(session - 1)/fade)).
-    Security and alliance keep people, open ruptures cost them [K4, K18, A7]. Status: assumption.
+    p + (1 - p)*outside, p = S(b - gA*(A - A_typ) - gE*(E - E_typ) + gO*O + gV*(v - v0) + gF*exp(-(session - 1)/fade)).
+    Security and alliance keep people, open ruptures (O) cost them [K4, K18, A7]; some leave for reasons that have nothing to do
+    with the therapy. Limit: only those where nothing inside makes leave. Status: assumption.
     """
-    return logistic(dropout_base - dropout_alliance_gain * (alliance - alliance_typical)
-                    - dropout_engagement_gain * (engagement - engagement_typical)
-                    + dropout_rupture_gain * open_rupture + dropout_avoidance_gain * (avoidance - avoidance_typical)
-                    + dropout_early_gain * exp(-(session - 1.0) / dropout_early_fade))
+    inside = logistic(dropout_base - dropout_alliance_gain * (alliance - alliance_typical)
+                      - dropout_engagement_gain * (engagement - engagement_typical)
+                      + dropout_rupture_gain * open_rupture + dropout_avoidance_gain * (avoidance - avoidance_typical)
+                      + dropout_early_gain * exp(-(session - 1.0) / dropout_early_fade))
+    return inside + (1.0 - inside) * dropout_outside
 
 
 @inlined
@@ -1074,29 +1145,22 @@ def response_style(common, response_style_sd, own_luck, response_style_shared_sh
 
 
 @inlined
-def reported_rupture(withdrawals, confrontations, open_rupture, report_chance, client_rupture_report_prob,
-                     client_repaired_report_prob, client_false_report_prob):
-    """Whether the client reports a rupture of this session (1 or 0): a direct item, not a rule on alliance drops.
+def reported_rupture(depth, report_chance, false_report_prob, report_depth):
+    """Whether somebody reports a rupture of this session (1 or 0): a direct item, not a rule on alliance drops.
 
-    A draw against the probability of an unrepaired rupture, a repaired one, or none (safran_reviews). Limit: never for
-    probabilities of 0. Status: assumption (sizes).
+    A draw against 1 - (1 - f)*exp(-depth/d), depth of the deepest rupture as they notice it (safran_reviews). Limit: f in a
+    smooth session. Status: assumption (sizes).
     """
-    report_prob = select(withdrawals + confrontations > 0.0,
-                  select(open_rupture > 0.0, client_rupture_report_prob, client_repaired_report_prob), client_false_report_prob)
-    return select(report_chance <= report_prob, 1.0, 0.0)
+    return select(report_chance <= 1.0 - (1.0 - false_report_prob) * exp(-depth / report_depth), 1.0, 0.0)
 
 
 @inlined
-def observed_rupture(withdrawals, confrontations, tension, report_chance, observer_rupture_report_prob,
-                     observer_tension_report_gain):
-    """Whether an observer codes a rupture in this session (1 or 0); observers also count tension that did not break.
+def admitted(distress, avoidance, avoidance_typical, under_report_gain):
+    """Distress (SD) that a person lets a questionnaire see: D - g*(v - v0). Deactivating people report less than they have [A4].
 
-    A draw against p where one happened, else min(g*T, 1) (safran_reviews). Limit: never without rupture and tension.
-    Status: assumption (sizes).
+    Limit: all of it for the typical person. Status: assumption (size).
     """
-    strain = minimum(observer_tension_report_gain * tension, 1.0)
-    report_prob = select(withdrawals + confrontations > 0.0, observer_rupture_report_prob, strain)
-    return select(report_chance <= report_prob, 1.0, 0.0)
+    return distress - under_report_gain * (avoidance - avoidance_typical)
 
 
 @inlined
@@ -1110,41 +1174,44 @@ def core_share(distress, week_noise, core_base, core_distress_gain):
 
 @inlined
 def cats_secure_share(trust, anxiety, avoidance, style, cats_secure_base, cats_trust_gain, trust_typical,
-                      cats_insecurity_gain, anxiety_typical, avoidance_typical):
+                      cats_insecurity_gain, anxiety_typical, avoidance_typical, cats_style_share):
     """What a client answers on secure attachment to this therapist (somebody to rely on, who understands), as a proportion of the
     scale.
 
-    S(b + gT*(S^-1(trust) - S^-1(trust_typ)) - gI*((a - a0) + (v - v0)) + style). Limit: S(b) for the typical client.
+    S(b + gT*(S^-1(trust) - S^-1(trust_typ)) - gI*((a - a0) + (v - v0)) + sS*style). Limit: S(b) for the typical client.
     Items speak of a responsive, dependable, comforting presence (mallinckrodt1995): trust, and little of either insecurity.
     Status: assumption.
     """
     return logistic(cats_secure_base + cats_trust_gain * (logit(trust) - logit(trust_typical))
-                    - cats_insecurity_gain * (anxiety - anxiety_typical + avoidance - avoidance_typical) + style)
+                    - cats_insecurity_gain * insecurity(anxiety, avoidance, anxiety_typical, avoidance_typical)
+                    + cats_style_share * style)
 
 
 @inlined
 def cats_avoidant_share(trust, avoidance, style, cats_avoidant_base, cats_trust_gain, trust_typical, cats_insecurity_gain,
-                        avoidance_typical):
+                        avoidance_typical, cats_style_share):
     """What a client answers on avoidant-fearful attachment to this therapist (mistrust, distance), as a proportion of the scale.
 
-    S(b - gT*(S^-1(trust) - S^-1(trust_typ)) + gI*(v - v0) - style). Limit: S(b) for the typical client.
+    S(b - gT*(S^-1(trust) - S^-1(trust_typ)) + gI*(v - v0) - sS*style). Limit: S(b) for the typical client.
     Items speak of suspicion, fear of disapproval and holding back (mallinckrodt1995): little trust, and avoidance. Who marks
     the therapy favourably rates these low. Status: assumption.
     """
     return logistic(cats_avoidant_base - cats_trust_gain * (logit(trust) - logit(trust_typical))
-                    + cats_insecurity_gain * (avoidance - avoidance_typical) - style)
+                    + cats_insecurity_gain * (avoidance - avoidance_typical) - cats_style_share * style)
 
 
 @inlined
-def cats_preoccupied_share(bid, cats_preoccupied_base, cats_closeness_gain):
+def cats_preoccupied_share(bid, trust, cats_preoccupied_base, cats_closeness_gain, cats_longing_gain, trust_typical):
     """What a client answers on preoccupied-merger attachment to this therapist (longing for more contact), as a proportion of the
     scale.
 
-    S(b + g*S^-1(bid)), bid = mean of the session. Limit: S(b) for bids of .5, those of the typical client at typical arousal.
+    S(b + g*S^-1(bid) + gT*(S^-1(trust) - S^-1(trust_typ))), bid = mean of the session. Limit: S(b) for bids of .5, those of the
+    typical client at typical arousal, and typical trust.
     Items wish for closeness, time and being at one (mallinckrodt1995): closeness that an anxious client wants and an avoidant
     one does not, as bids express it [A2, A4]. None of them judges the therapist. Status: assumption.
     """
-    return logistic(cats_preoccupied_base + cats_closeness_gain * logit(bid))
+    return logistic(cats_preoccupied_base + cats_closeness_gain * logit(bid)
+                    + cats_longing_gain * (logit(trust) - logit(trust_typical)))
 
 
 @inlined

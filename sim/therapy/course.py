@@ -260,7 +260,7 @@ def intake(world: World) -> dict[str, np.ndarray]:
     n, everybody = len(world.clients), np.arange(len(world.clients))
     # The same questionnaires as of the first assessment, and kept there.
     out = attachment_now(world, "client", "0", everybody)
-    out["distress_0"] = core_om(world.clients.distress, world.asked("client", everybody), "0")
+    out["distress_0"] = core_om(world.clients, world.asked("client", everybody), "0")
     out["distress_0_latent"] = world.clients.distress.copy()
     if len(world.dyads):
         at = world.occasion("beginning", world.client_of, world.therapist_of)
@@ -294,7 +294,7 @@ def at_end(world: World, rows: np.ndarray, clients: dict[str, np.ndarray] | Colu
     now["distress_end"] = world.ratings.get("distress", np.full(len(world.dyads), np.nan))[rows]
     stayed = world.ending[rows] != DROPOUT
     whom = world.asked("client", who[stayed], world.occasion("end", who[stayed], of[stayed]))
-    now["distress_end"][stayed] = core_om(distress[stayed], whom, "end")
+    now["distress_end"][stayed] = core_om(world.clients.rows(who[stayed]), whom, "end")
     now["distress_end_latent"] = distress
     now["planned_sessions"], now["sessions_attended"] = world.planned_sessions[rows], world.dyads.session[rows]
     now["ending"] = world.ending[rows]
@@ -307,5 +307,5 @@ def end_untreated(world: World, clients: dict[str, np.ndarray]) -> None:
     everybody = np.arange(len(world.clients))
     at = world.occasion("end", everybody)
     clients |= attachment_now(world, "client", "end", everybody, at)
-    clients["distress_end"] = core_om(world.clients.distress, world.asked("client", everybody, at), "end")
+    clients["distress_end"] = core_om(world.clients, world.asked("client", everybody, at), "end")
     clients["distress_end_latent"] = world.clients.distress.copy()

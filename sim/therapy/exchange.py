@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from sim.elementary import inlined, select
+from sim.elementary import inlined, maximum, select
 from sim.theory import equations as eq
 from sim.theory.steps import Step
 
@@ -35,37 +35,40 @@ def therapist(equation: Callable[..., Any], *writes: str) -> Step:
 
 
 @inlined
-def rupture(client_tension, confrontation_probability, confrontation_chance, rupture_threshold):
-    """Whether built-up tension breaks the bond now, and whether openly (a confrontation) or not (a withdrawal).
+def rupture(rupture_hazard, rupture_chance, confrontation_probability, confrontation_chance):
+    """Whether the bond ruptures now, and whether openly (a confrontation) or not (a withdrawal).
 
-    Returns two flags, 1.0 or 0.0. ``confrontation_chance`` is a uniform draw. Kinds after safran_reviews [A3].
-    Status: assumption.
+    Returns two flags, 1.0 or 0.0. ``*_chance`` are uniform draws. Kinds after safran_reviews [A3]. Status: assumption.
     """
-    ruptured = select(client_tension > rupture_threshold, 1.0, 0.0)
+    ruptured = select(rupture_chance < rupture_hazard, 1.0, 0.0)
     return ruptured, select(confrontation_chance < confrontation_probability, ruptured, 0.0)
 
 
 @inlined
-def repair(ruptured, confronted, repair_probability, repair_chance, exchange, client_tension, open_rupture, withdrawals,
-           confrontations, repairs, client_trust, client_anxiety, client_avoidance, repair_trust_step,
-           repair_attachment_step, rupture_trust_step, plasticity):
-    """What becomes of a rupture: repaired, which wins trust and security, or left unrepaired, which costs trust.
+def repair(ruptured, confronted, rupture_depth, repair_probability, repair_chance, exchange, client_tension, open_rupture,
+           deepest_rupture, withdrawals, confrontations, repairs, client_trust, client_anxiety, client_avoidance, repaired_share,
+           repair_worth, repair_trust_step, repair_attachment_step, rupture_trust_step, rupture_attachment_step, plasticity):
+    """What becomes of a rupture: repaired in part, which wins trust and security, or left unrepaired, which costs them.
 
-    The therapist gets one chance when the rupture happens, and one at the beginning of each later session while it is
-    open. ``repair_chance`` is a uniform draw [K22]. Status: assumption.
+    The therapist gets one chance when the rupture happens, and one at the beginning of each later session while more than
+    ``repair_worth`` is open; what is won or lost goes with its depth. ``repair_chance`` is a uniform draw [K22]. Status:
+    assumption.
     """
     happened = ruptured > 0.0
-    tried = happened | ((exchange == 0) & (open_rupture > 0.0))
+    opened = open_rupture + select(happened, rupture_depth * (1.0 - open_rupture), 0.0)
+    tried = happened | ((exchange == 0) & (opened > repair_worth))
     repaired = tried & (repair_chance < repair_probability)
-    trust_step = select(repaired, repair_trust_step, select(happened, -rupture_trust_step, 0.0))
-    attachment_step = select(repaired, -plasticity * repair_attachment_step, 0.0)
+    mended = select(repaired, repaired_share * opened, 0.0)
+    lost = select(happened, select(repaired, 0.0, rupture_depth), 0.0)
+    attachment_step = plasticity * (rupture_attachment_step * lost - repair_attachment_step * mended)
     return (
         select(happened, 0.0, client_tension),
-        select(repaired, 0.0, select(happened, 1.0, open_rupture)),
+        opened - mended,
+        select(happened, maximum(deepest_rupture, rupture_depth), deepest_rupture),
         withdrawals + select(happened, 1.0 - confronted, 0.0),
         confrontations + select(happened, confronted, 0.0),
         repairs + select(repaired, 1.0, 0.0),
-        eq.moved_share(client_trust, trust_step),
+        eq.moved_share(client_trust, repair_trust_step * mended - rupture_trust_step * lost),
         eq.moved_share(client_anxiety, attachment_step),
         eq.moved_share(client_avoidance, attachment_step),
     )
@@ -109,9 +112,10 @@ EXCHANGE: tuple[Step, ...] = (
     client(eq.collaboration, "client_response"),
     *_receiving(therapist, "therapist"),
     # what has built up may break, and may be repaired
-    client(eq.tension), client(eq.confrontation_probability, "confrontation_probability"),
+    client(eq.tension), client(eq.rupture_hazard, "rupture_hazard"), client(eq.rupture_depth, "rupture_depth"),
+    client(eq.confrontation_probability, "confrontation_probability"),
     client(rupture, "ruptured", "confronted"),
     therapist(eq.repair_probability, "repair_probability"),
-    client(repair, "client_tension", "open_rupture", "withdrawals", "confrontations", "repairs", "client_trust",
-           "client_anxiety", "client_avoidance"),
+    client(repair, "client_tension", "open_rupture", "deepest_rupture", "withdrawals", "confrontations", "repairs",
+           "client_trust", "client_anxiety", "client_avoidance"),
 )

@@ -150,6 +150,8 @@ first_impression = Verb(
                 *(each for name in _DIMENSIONS for each in _begins(role, name, f"{role}_{name}")),
                 step(role, eq.expectation, f"{role}_perceived_mean"),
                 step(role, arithmetic.same, f"{role}_perceived", value=f"{role}_perceived_mean"),
+                step(role, arithmetic.same, f"{role}_usual", value=f"{role}_perceived_mean"),
+                step(role, arithmetic.same, f"{role}_distress_usual", value=f"{role}.distress"),
                 step(role, arithmetic.same, f"{role}_inconsistency", value=f"{role}_inconsistency_typical"),
                 *_begins(role, "trust", f"{role}_fresh_trust"),
                 step(role, eq.first_agreement, f"{role}_agreement"),
@@ -192,8 +194,13 @@ meet = Verb(
         *(step(role, arithmetic.same, f"{role}_disclosure", value=0.0) for role in ROLES),
         *(step(role, arithmetic.same, f"{role}_said", value=f"{role}_arousal_typical") for role in ROLES),
         *(step(role, arithmetic.same, f"{role}_perceived", value=f"{role}_perceived_mean") for role in ROLES),
+        *(
+            step(role, arithmetic.same, f"{role}_distress_usual", TOWARD, "usual_rate", value=f"{role}_distress")
+            for role in ROLES
+        ),
         step("", arithmetic.same, "session", ADD, value=1.0),
-        *(step("", arithmetic.same, count, value=0.0) for count in ("withdrawals", "confrontations", "repairs")),
+        step("", arithmetic.same, "open_rupture", TOWARD, "rupture_recovery", value=0.0),
+        *(step("", arithmetic.same, each, value=0.0) for each in ("withdrawals", "confrontations", "repairs", "deepest_rupture")),
     ),
 )
 
@@ -211,11 +218,24 @@ def _agreement(role: str, **capability: str) -> tuple[Step, ...]:
     )
 
 
+def _quality(role: str) -> tuple[Step, ...]:
+    """How good the session was, which is partly the same for both, what that adds to the alliance of the day, and what a person
+    gets used to."""
+    both, own = (_normal(purpose, "pair") for purpose in ("quality", f"{role}_quality"))
+    return (
+        step("", eq.partly_shared, f"{role}_quality_luck", common=both, own=own, shared_share="quality_shared_share"),
+        step(role, eq.session_quality, f"{role}_quality", mean_perceived=f"mean_{role}_perceived",
+             quality_luck=f"{role}_quality_luck"),
+        step(role, arithmetic.same, f"{role}_usual", TOWARD, "usual_rate", value=f"mean_{role}_perceived"),
+        step(role, eq.momentary, f"{role}_moment"),
+    )  # fmt: skip
+
+
 form_alliance = Verb(
     "form_alliance",
-    """Bond, task and goal follow what the session was like, for both people [K4, K11, K18].
+    """Bond, task and goal follow what the session was like, for both people [K4, K11, K18]; a good or bad one colours them.
 
-    Writes trust, bond, capability, task, goal and alliance of both, and the client's engagement.
+    Writes trust, bond, capability, task, goal, quality and alliance of both, and the client's engagement.
     """,
     (
         step("client", arithmetic.difference, "progress", one="distress_intake", other="client_distress"),
@@ -224,6 +244,7 @@ form_alliance = Verb(
             for role in ROLES
             for each in (
                 step(role, eq.trust_target, f"{role}_trust", TOWARD, "trust_rate", mean_perceived=f"mean_{role}_perceived"),
+                *_quality(role),
                 step(role, eq.felt_bond, f"{role}_bond"),
             )
         ),
@@ -242,7 +263,8 @@ _DISTRESS = "client.distress client.distress_own client.distress_set_point"
 _LASTING = ",healing_lasting_share,healing_lasting_share"
 heal = Verb(
     "heal",
-    """Distress falls through alliance, engagement and words [K25, K20]; a rupture left unrepaired adds to it.
+    """Distress falls through alliance, engagement and words [K25, K20]; a rupture left unrepaired adds to it. A good session
+    gives relief, which fades.
 
     Writes the client's distress, set point, own part.
     """,
@@ -250,6 +272,7 @@ heal = Verb(
         step("client", eq.healing, _DISTRESS, SUBTRACT, _LASTING, labelling="mean_client_labelling",
               treatment_gain="client.treatment_gain", partner_treatment_gain="therapist.treatment_gain"),
         step("client", eq.rupture_distress, _DISTRESS, ADD, _LASTING),
+        step("client", eq.relief, "client.distress", SUBTRACT),
     ),
 )  # fmt: skip
 
@@ -318,7 +341,8 @@ def _working_alliance(rater: str) -> tuple[Step | Ask, ...]:
     scales = tuple(ask.WAI_SCALE.scales)
     return (
         _style(rater, "wai"), _day(rater, "wai"),
-        *(_true(rater, "wai", scale, f"{rater}_{scale}", "alliance_typical") for scale in scales),
+        *(step(rater, eq.as_felt, f"{rater}_{scale}_felt", level=f"{rater}_{scale}") for scale in scales),
+        *(_true(rater, "wai", scale, f"{rater}_{scale}_felt", "alliance_typical") for scale in scales),
         Ask(rater, (ask.WAI_SCALE,) * len(scales),
             tuple((scale, f"{rater}_{scale}_share", f"rating.wai_{rater}_{scale}") for scale in scales),
             f"{rater}_wai", total=f"rating.wai_{rater}"),
@@ -342,7 +366,9 @@ rate_alliance = Verb(
     (
         *_working_alliance("client"),
         *_working_alliance("therapist"),
-        *_empathy("client", "mean_client_perceived", "client_perceived_typical"),
+        step("client", arithmetic.product, "empathy_moment", one="empathy_moment_share", other="client_moment"),
+        step("client", eq.as_felt, "empathy_felt", level="mean_client_perceived", moment="empathy_moment"),
+        *_empathy("client", "empathy_felt", "client_perceived_typical"),
         step("therapist", arithmetic.midway, "empathy_given", one="mean_therapist_perceived", other="mean_therapist_warmth"),
         step("therapist", arithmetic.midway, "empathy_typical", one="therapist_perceived_typical", other="warmth_typical"),
         *_empathy("therapist", "empathy_given", "empathy_typical"),
@@ -359,9 +385,10 @@ rate_alliance = Verb(
         step("client", eq.cats_preoccupied_share, "cats_preoccupied_share", bid="mean_client_bid"),
         Ask("client", tuple(ask.CATS.values()),
             tuple((scale, f"cats_{scale}_share", f"rating.cats_{scale}") for scale in ask.CATS), "cats"),
-        step("client", eq.reported_rupture, "rating.ruptures_client_reported", report_chance=_uniform("client_rupture_report")),
-        step("client", eq.observed_rupture, "rating.ruptures_observer_reported",
-              report_chance=_uniform("observer_rupture_report", "pair")),
+        step("therapist", arithmetic.product, "depth_noticed", one="deepest_rupture", other="mean_therapist_mentalising"),
+        *(step(rater, eq.reported_rupture, f"rating.ruptures_{rater}_reported", depth=depth,
+               report_chance=_uniform(f"{rater}_rupture_report", _OF_RATER[rater][0]))
+          for rater, depth in (("client", "deepest_rupture"), ("therapist", "depth_noticed"), ("observer", "deepest_rupture"))),
     ),
 )  # fmt: skip
 

@@ -10,7 +10,7 @@ from sim.engine.wiring import Wired, wire
 from sim.luck import purpose_code
 from sim.measurement.asked import Ask
 from sim.people.state import Column
-from sim.theory import equations as eq
+from sim.theory import arithmetic
 from sim.theory.steps import ADD, SUBTRACT, TOWARD, Draw, Step
 
 
@@ -109,12 +109,12 @@ class Steps:
         if ask.total:
             items = number(sum(one.items for one in ask.instruments))
             total, n = (" + ".join(f"{what}_{k}" for k in range(len(ask.scales))) for what in ("total", "n"))
-            self.functions["alliance"] = eq.alliance
+            self.functions["mean_of_three"] = arithmetic.mean_of_three
             there, scales = self.place(before + ask.total), ", ".join(self.place(before + score) for *_, score in ask.scales)
             lines += [
                 "if missing():",
                 f"    {there} = scored({total}, {n}, {items})",
                 "else:",
-                f"    {there} = alliance({scales})",
+                f"    {there} = mean_of_three({scales})",
             ]
         return lines

@@ -77,7 +77,7 @@ class Book:
         at = w.occasion("beginning", clients, therapists)
         now = {
             **attachment_now(w, "client", "begin", clients, at), **attachment_now(w, "therapist", "begin", therapists, at),
-            "distress_0": core_om(distress, w.asked("client", clients, at), "begin"),
+            "distress_0": core_om(w.clients.rows(clients), w.asked("client", clients, at), "begin"),
             "distress_0_latent": distress, "begin_week": w.week, "weeks_waited": w.week - c.since[clients],
         }  # fmt: skip
         before = c.course[clients]
@@ -112,7 +112,7 @@ class Book:
         b = self.courses
         distress = w.clients.distress[who]
         at = w.occasion(when, who)
-        b[f"distress_{when}"][rows] = core_om(distress, w.asked("client", who, at), "later")
+        b[f"distress_{when}"][rows] = core_om(w.clients.rows(who), w.asked("client", who, at), "later")
         b[f"distress_{when}_latent"][rows] = distress
         for key, values in attachment_now(w, "client", "later", who, at).items():
             b[key.replace("later", when)][rows] = values
