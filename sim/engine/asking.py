@@ -51,7 +51,7 @@ def answers(steps: tuple[Step | Ask, ...], whom: Respondents, read: Callable[[st
 
 
 def core_om(people: Mapping[str, np.ndarray] | Columns, whom: Respondents, occasion: str = "") -> np.ndarray:
-    """CORE-OM clinical score (0-40) of people, by columns ``distress`` and ``avoidance``; ``occasion``: which time it is asked."""
+    """CORE-OM clinical score (0-40) of people (their ``distress`` and ``avoidance``); ``occasion``: which time it is asked."""
     return answers(distress_asked(occasion), whom, people.__getitem__)["distress"]
 
 

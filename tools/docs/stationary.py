@@ -32,6 +32,8 @@ _DERIVED = {
     "therapist_inconsistency_typical": "therapist_inconsistency",
     "client_estimate_typical": "mean_client_estimate",
     "therapist_estimate_typical": "mean_therapist_estimate",
+    "client_felt_typical": "mean_client_felt",
+    "therapist_felt_typical": "mean_therapist_felt",
     "client_mentalising_typical": "mean_client_mentalising",
     "therapist_mentalising_typical": "mean_therapist_mentalising",
     "attunement_typical": "mean_therapist_attunement",
@@ -59,8 +61,7 @@ def dyads(clients: int = 1000, sessions: int = 10, seed: int = 1, client: Any = 
           lesions: Mapping[str, float] | None = None, **parameters: Any) -> dict[str, np.ndarray]:  # fmt: skip
     """Mean of every dyad column, session by session, over dyads of the same two kinds of people (default: typical).
 
-    Nobody leaves. ``parameters``: those of the model. Returns name -> array of length ``sessions``; the general models of both
-    people are in ``client_general_anxiety`` and so on.
+    Nobody leaves. ``parameters``: those of the model. Returns name -> array of length ``sessions``.
     """
     scenario = _scenario(clients, sessions, parameters, client, therapist=therapist, lesions=lesions)
     world = build(scenario, scenario.arms[0], 0, seed)
@@ -69,9 +70,6 @@ def dyads(clients: int = 1000, sessions: int = 10, seed: int = 1, client: Any = 
     def look(world: World, rows: np.ndarray) -> None:
         for name in world.dyads.declared:
             track.setdefault(name, []).append(float(world.dyads[name].mean()))
-        for role, people in (("client", world.clients), ("therapist", world.therapists)):
-            for name in ("anxiety", "avoidance"):
-                track.setdefault(f"{role}_general_{name}", []).append(float(people[name].mean()))
 
     run_course(world, sessions, (*SESSION, look))
     return {name: np.asarray(values) for name, values in track.items()}
