@@ -138,7 +138,7 @@ TABLE: list[tuple[str, float | None, float, str, str, Measure, int]] = [
     ("repair_confrontation_gain", None, 4.0, "preoccupied clients", "repaired", repaired, +1),
     ("repair_trust_step", None, 0.15, "usual", "alliance", mean("alliance_latent"), +1),
     ("rupture_trust_step", None, 0.2, "usual", "alliance", mean("alliance_latent"), -1),
-    ("rupture_threshold", None, 1.0, "usual", "ruptures", mean("ruptures"), -1),
+    ("hazard_base", None, -5.5, "usual", "ruptures", mean("ruptures"), -1),
     ("tension_keep", None, 0.95, "usual", "ruptures", mean("ruptures"), +1),
     ("confrontation_gain", None, 12.0, "dismissing clients", "withdrawn", withdrawn, +1),
     ("confrontation_gain", None, 12.0, "preoccupied clients", "withdrawn", withdrawn, -1),

@@ -29,6 +29,9 @@ P = Parameters()
 #: Ranges of arguments that are neither a column nor a declared number under their own name.
 RANGES = {
     "x": (-30, 30), "by": (-8, 8), "share": (0, 1), "step": (-0.25, 0.25), "value": (-6, 8), "target": (-6, 8), "rate": (0, 1),
+    "habitual_anxiety": (0, 1), "habitual_avoidance": (0, 1), "general": (0, 1), "general_mean": (0.05, 0.95),
+    "general_sd": (0, 0.3), "learned": (-1, 1), "mean_learning_gate": (0, 1), "felt_weight": (0, 50), "words_weight": (0, 100),
+    "quality": (-8, 8), "moment": (-8, 8), "depth": (0, 1),
     "limbic": (0, 1), "mirrored": (0, 1), "felt": (0, 1), "mentalising": (0, 1), "self_other": (0, 1), "estimate": (0, 1),
     "attunement": (0, 1), "partner_attunement": (0, 1), "felt_understanding": (0, 1), "warmth": (0, 1), "partner_warmth": (0, 1),
     "partner_bid": (0, 1), "response": (0, 1), "partner_response": (0, 1), "disclosure": (0, 1), "partner_disclosure": (0, 1),
@@ -43,7 +46,7 @@ RANGES = {
     "week_noise": (-2, 2), "weeks_waiting": (0, 200), "first_score": (0, 40), "load": (0, 3), "carried": (-1, 1),
     "open_ruptures": (0, 3), "fresh": (0, 1), "before": (0, 1), "common": (-4, 4), "event": (0, 1),
     "population_mean": (0.4, 0.6), "shared_share": (0, 1), "treatment_gain": (-1, 6),
-    "partner_anxiety_mean": (0, 1), "partner_avoidance_mean": (0, 1), "attachment_gap": (-1, 1), "moves": (0, 1),
+    "partner_anxiety_mean": (0, 1), "partner_avoidance_mean": (0, 1), "moves": (0, 1),
     "r": (-1, 1), "immature_sd": (0, 1), "neurotic_sd": (0, 1),
     "today": (0, 1), "early": (0, 1), "mean": (0, 1), "sd": (0, 0.3),
 }
@@ -69,6 +72,8 @@ def lies(argument: str) -> tuple[float, float]:
 
 #: Values of arguments in a plain moment, where they are not the default of a number or the start of a column.
 PLAIN = {
+    "habitual_anxiety": 0.45, "habitual_avoidance": 0.36, "general": 0.5, "general_mean": 0.4, "general_sd": 0.2, "learned": 0.01,
+    "mean_learning_gate": 0.8, "felt_weight": 2.0, "words_weight": 3.0, "depth": 0.2,
     "conflict": 0.1, "noticed": 0.7, "partner_noticed": 0.8, "week_noise": 0.0,
     "x": 0.3, "share": 0.4, "step": 0.1, "value": 1.0, "target": 2.0, "rate": 0.2, "mirrored": 0.4, "felt": 0.3,
     "mentalising": 0.6, "self_other": 0.9, "estimate": 0.3, "attunement": 0.8, "partner_attunement": 0.8,
@@ -83,7 +88,7 @@ PLAIN = {
     "style": 0.1, "noise": 0.1, "prototype": 0.4, "anchor": 0.5, "attachment": 0.45,
     "weeks_waiting": 4.0, "first_score": 18.0, "load": 1.2, "carried": 0.05, "open_ruptures": 0.2, "fresh": 0.4, "before": 0.7,
     "partner_anxiety_mean": 0.3, "partner_avoidance_mean": 0.2, "event": 0.0, "population_mean": 0.4, "common": 0.5,
-    "shared_share": 0.4, "attachment_gap": 0.1, "moves": 1.0,
+    "shared_share": 0.4, "moves": 1.0,
     "r": 0.3, "immature_sd": 0.8, "neurotic_sd": 0.9,
     "today": 0.45, "early": 0.6, "mean": 0.4, "sd": 0.2,
 }
@@ -158,25 +163,30 @@ SHAPES = {
     "logistic": Shape(0, 1, "x"),
     "logit": Shape(-14, 14, "share"),
     "lifted": Shape(0, 1, "share by"),
-    "arousal_target": Shape(0, 1, "limbic distress anxiety stress_luck mirrored", "perceived"),
+    "arousal_target": Shape(0, 1, "limbic distress anxiety general_anxiety stress_luck mirrored", "perceived"),
     "control": Shape(0, 1, "regulation ofc"),
-    "arousal": Shape(0, 1, "arousal arousal_target", "control"),
-    "bid": Shape(0, 1, "arousal anxiety", "avoidance"),
-    "expression": Shape(0, 1, "arousal anxiety trust", "avoidance"),
-    "disclosure": Shape(0, 1, "expression trust", "avoidance anxiety"),
-    "warmth": Shape(0, 1, "warmth_trait", "avoidance fatigue"),
-    "mirrored": Shape(0, 1, "mirror partner_expression mirror_luck", "avoidance"),
+    "arousal": Shape(0, 1, "arousal arousal_target general_anxiety", "control"),
+    "habitual_anxiety": Shape(0, 1, "anxiety general_anxiety"),
+    "habitual_avoidance": Shape(0, 1, "avoidance general_avoidance"),
+    "bid": Shape(0, 1, "arousal habitual_anxiety", "habitual_avoidance"),
+    "expression": Shape(0, 1, "arousal habitual_anxiety trust", "habitual_avoidance"),
+    "disclosure": Shape(0, 1, "expression trust", "habitual_avoidance habitual_anxiety"),
+    "warmth": Shape(0, 1, "warmth_trait", "general_avoidance fatigue"),
+    "mirrored": Shape(0, 1, "mirror partner_expression mirror_luck", "general_avoidance"),
     "felt": Shape(0, 1, "insula mirrored arousal"),
-    "mentalising": Shape(0, 1, "dmpfc skill", "arousal avoidance fatigue"),
+    "mentalising": Shape(0, 1, "dmpfc skill", "arousal general_avoidance fatigue"),
     "self_other": Shape(0, 1, "tpj", "arousal"),
-    "estimate": Shape(0, 1, "partner_avoidance arousal felt", "self_other"),
+    "said": Shape(0, 1, "arousal disclosure word_luck"),
+    "felt_weight": Shape(0, 50, "felt"),
+    "words_weight": Shape(0, 100, "partner_disclosure mentalising self_other"),
+    "estimate": Shape(0, 1, "felt partner_said arousal partner_avoidance estimate_luck", "partner_anxiety"),
     "attunement": Shape(0, 1),
     "separation": Shape(0, 1, "self_other felt"),
     "felt_understanding": Shape(0, 1, "vmpfc attunement felt"),
     "response": Shape(0, 1, "attunement felt_understanding warmth trust partner_bid", "timing_luck avoidance"),
     "response_given": Shape(0, 1, "response"),
     "collaboration": Shape(0, 1, "disclosure trust engagement"),
-    "expectation": Shape(0, 1, "", "anxiety avoidance"),
+    "expectation": Shape(0, 1, "impression", "anxiety avoidance"),
     "perceived": Shape(0, 1, "partner_response expectation compatibility", "estimate arousal"),
     "surprise": Shape(-1, 1, "perceived", "expectation"),
     "inconsistency": Shape(0, 1, "inconsistency"),
@@ -191,6 +201,8 @@ SHAPES = {
     "regulation_learned": Shape(0, 1, "regulation labelling perceived learning_gate"),
     "shared_meaning": Shape(0, 1, "shared_meaning partner_attunement disclosure", "arousal"),
     "tension": Shape(0, INF, "tension", "surprise"),
+    "rupture_hazard": Shape(0, 1, "tension bid perceived_mean", "perceived task"),
+    "rupture_depth": Shape(0, 1, "depth_luck tension anxiety"),
     "confrontation_probability": Shape(0, 1, "anxiety", "avoidance"),
     "noticed": Shape(0, 1, "acc conflict"),
     "repair_probability": Shape(0, 1, "noticed partner_noticed mentalising attunement partner_disclosure confronted repair_skill",
@@ -200,13 +212,19 @@ SHAPES = {
     "trust_target": Shape(0, 1, "mean_perceived"),
     "felt_bond": Shape(0, 1, "trust", "anxiety avoidance"),
     "secured": Shape(0, 1, "attachment", "alliance"),
-    "carried_back": Shape(-1, 1, "attachment_gap"),
-    "generalised": Shape(-3, 3, "attachment_gap"),
+    "carried_attachment": Shape(0, 1, "general general_mean"),
+    "first_attachment": Shape(0, 1, "carried bond_luck"),
+    "generalised": Shape(-12, 12, "attachment trust mean_learning_gate", "carried"),
+    "anchored": Shape(-1, 1, "learned sustained"),
     "taking_part": Shape(-1, 2, "mean_perceived", "perceived_typical"),
     "toward": Shape(-6, 8, "value target rate"),
     "capability_target": Shape(0, 1, "mean_attunement progress trust"),
     "agreement_target": Shape(0, 1, "capability shared_meaning trust progress"),
-    "alliance": Shape(0, 1, "bond task goal"),
+    "session_quality": Shape(-INF, INF, "mean_perceived quality_luck distress_usual", "usual distress"),
+    "momentary": Shape(-INF, INF, "quality", "open_rupture"),
+    "as_felt": Shape(0, 1, "level moment"),
+    "alliance": Shape(0, 1, "bond task goal moment"),
+    "relief": Shape(-INF, INF, "quality"),
     "engagement_target": Shape(0, 1, "alliance distress"),
     "healing": Shape(0, 14, "distress alliance engagement labelling treatment_gain partner_treatment_gain"),
     "rupture_distress": Shape(0, 1, "open_rupture"),
@@ -232,14 +250,16 @@ SHAPES = {
     "faded": Shape(0, 1, "regulation regulation_week_keep", "plasticity"),
     "shaken": Shape(0, 1, "attachment event_luck"),
     "response_style": Shape(-13, 13, "common own_luck"),
-    "reported_rupture": Shape(0, 1, "withdrawals confrontations open_rupture", "report_chance"),
-    "observed_rupture": Shape(0, 1, "withdrawals confrontations tension", "report_chance"),
+    "reported_rupture": Shape(0, 1, "depth", "report_chance"),
+    "admitted": Shape(-11, 13, "distress", "avoidance"),
     "insecurity": Shape(-2, 2, "anxiety avoidance"),
-    "first_trust": Shape(0, 1, "", "anxiety avoidance"),
+    "first_impression": Shape(-INF, INF, "compatibility impression_luck"),
+    "first_trust": Shape(0, 1, "impression", "anxiety avoidance"),
+    "first_agreement": Shape(0, 1, "impression agreement_start"),
     "core_share": Shape(0, 1, "distress week_noise"),
     "cats_secure_share": Shape(0, 1, "trust style", "anxiety avoidance"),
     "cats_avoidant_share": Shape(0, 1, "avoidance", "trust style"),
-    "cats_preoccupied_share": Shape(0, 1, "bid"),
+    "cats_preoccupied_share": Shape(0, 1, "bid trust"),
     "rated_share": Shape(0, 1, "level style noise"),
 }
 
@@ -247,20 +267,20 @@ SHAPES = {
 ONLY_WHERE: dict[tuple[str, str], Callable[[dict[str, np.ndarray]], np.ndarray]] = {
     # moving further is upward only while the target lies above
     ("toward", "rate"): lambda a: a["target"] >= a["value"],
+    # anxiety with this partner is alarmed by a response that fell short, and calmed by a better one
+    ("arousal_target", "anxiety"): lambda a: a["perceived"] <= a["perceived_typical"],
     # flattening draws what shows to the typical moment: down above it, up below it
-    ("expression", "avoidance"): lambda a: a["arousal"] >= a["arousal_typical"],
-    # a guess below nothing is carried further down
-    ("estimate", "partner_avoidance"): lambda a: (
-        a["felt"] + a["estimate_noise_sd"] * (1 - a["mentalising"]) * a["estimate_luck"] >= 0
-    ),
+    ("expression", "habitual_avoidance"): lambda a: a["arousal"] >= a["arousal_typical"],
+    # what blurs the mirror goes either way
+    ("mirrored", "general_avoidance"): lambda a: a["mirror_luck"] <= 0,
+    # trust and openness count for what is learned, whichever way that goes
+    **{("generalised", more): lambda a: a["attachment"] >= a["carried"] for more in ("trust", "mean_learning_gate")},
+    ("anchored", "sustained"): lambda a: a["learned"] >= 0,
     # a path may have either sign
     ("defence", "anxiety_z"): lambda a: a["anxiety_path"] >= 0,
     # what two paths explain together counts with the sign of both
     **{("defence_noise_sd", f"{one}_path"): lambda a: (a["anxiety_path"] >= 0) & (a["avoidance_path"] >= 0) & (a["r"] >= 0)
        for one in ("anxiety", "avoidance")},
-    # much tension is counted more surely than a rupture that happened
-    **{("observed_rupture", kind): lambda a: a["observer_tension_report_gain"] * a["tension"] <= a["observer_rupture_report_prob"]
-       for kind in ("withdrawals", "confrontations")},
 }
 
 #: Numbers whose declared range reaches beyond what the equation can bear; here they are drawn up to these values.
@@ -354,6 +374,7 @@ def grid(low: float = 0.02, high: float = 0.98) -> Iterator[float]:
 
 
 TYPICAL = {"anxiety": P.anxiety_typical, "avoidance": P.avoidance_typical}
+HABITS = {f"habitual_{name}": typical for name, typical in TYPICAL.items()}
 
 
 @promise(eq.logistic)
@@ -368,14 +389,27 @@ def test_logit_undoes_logistic() -> None:
 
 @promise(eq.arousal_target)
 def test_arousal_target_limits() -> None:
-    """Nothing without the limbic system; without contagion what is mirrored does not matter; by hand for the typical person."""
+    """Nothing without the limbic system; without contagion what is mirrored does not matter; by hand for the typical person.
+
+    Anxiety in general threatens and floods; anxiety with this partner answers only to what fell short.
+    """
     assert value(eq.arousal_target, limbic=0.0, distress=5.0) == 0.0
     calm = {"contagion_share": 0.0, "distress": P.client_distress_typical, "distress_typical": P.client_distress_typical,
-            "perceived": 0.6, "perceived_typical": 0.6, "arousal_base": -0.2, "anxiety": P.anxiety_typical}
+            "perceived": 0.6, "perceived_typical": 0.6, "arousal_base": -0.2, "general_anxiety": P.anxiety_typical}
     by_hand = near(1 / (1 + np.exp(0.2)))
     assert value(eq.arousal_target, mirrored=0.0, **calm) == value(eq.arousal_target, mirrored=1.0, **calm) == by_hand
-    only = value(eq.arousal_target, contagion_share=1.0, mirrored=0.5, contagion_base=0.8, anxiety=P.anxiety_typical)
-    assert only == near(0.4)
+    for bond in (0.1, 0.9):
+        assert value(eq.arousal_target, anxiety=bond, **calm) == by_hand
+        alarmed = value(eq.arousal_target, anxiety=bond, **{**calm, "perceived": 0.4})
+        assert eq.logit(alarmed) == near(-0.2 + P.rejection_gain * bond * 0.2, 1e-9)
+    stressed = {**calm, "distress": P.client_distress_typical + 1.5, "stress_luck": -0.5}
+    by_hand = near(-0.2 + 1.5 * P.arousal_distress_gain - 0.5 * P.client_arousal_stress_sd, 1e-9)
+    assert eq.logit(value(eq.arousal_target, **stressed)) == by_hand
+    anxious = {"general_anxiety": P.anxiety_typical + 0.2}
+    assert eq.logit(value(eq.arousal_target, **{**calm, **anxious})) == near(-0.2 + 0.2 * P.arousal_anxiety_gain, 1e-9)
+    resonance = {"contagion_share": 1.0, "mirrored": 0.5, "contagion_base": 0.8}
+    assert value(eq.arousal_target, **resonance, general_anxiety=P.anxiety_typical) == near(0.4)
+    assert value(eq.arousal_target, **resonance, **anxious) == near(0.4 + 0.5 * 0.2 * P.contagion_anxiety_gain)
 
 
 @promise(eq.control)
@@ -389,58 +423,92 @@ def test_arousal_limits() -> None:
     """Stays at its target; by hand up and down; regulation slows the way up and speeds the way down; anxiety slows it."""
     for level in grid():
         assert value(eq.arousal, arousal=level, arousal_target=level) == level
-    parameters = {"arousal_rise_rate": 0.5, "arousal_fall_rate": 0.4, "regulation_gain": 0.5, "anxiety": P.anxiety_typical}
+    parameters = {"arousal_rise_rate": 0.5, "arousal_fall_rate": 0.4, "regulation_gain": 0.5,
+                  "general_anxiety": P.anxiety_typical}
     assert value(eq.arousal, arousal=0.2, arousal_target=0.6, control=0.4, **parameters) == near(0.2 + 0.5 * 0.8 * 0.4)
     assert value(eq.arousal, arousal=0.6, arousal_target=0.2, control=0.4, **parameters) == near(0.6 - 0.4 * 1.2 * 0.4)
-    anxious, secure = (value(eq.arousal, arousal=0.6, arousal_target=0.2, anxiety=a) for a in (0.9, 0.1))
-    assert anxious > secure
+    anxious = {**parameters, "general_anxiety": P.anxiety_typical + 0.3}
+    slowed = 0.4 * np.exp(-0.3 * P.recovery_anxiety_cost)
+    assert value(eq.arousal, arousal=0.6, arousal_target=0.2, control=0.0, **anxious) == near(0.6 - slowed * 0.4)
+    assert value(eq.arousal, arousal=0.2, arousal_target=0.6, control=0.0, **anxious) == near(0.4)
+
+
+@promise(eq.habitual_anxiety)
+@promise(eq.habitual_avoidance)
+def test_habits_are_learned_with_many_and_anew_with_each() -> None:
+    """The person's in general for a share of 1, this bond's for 0, in between the mean so weighed."""
+    for share, left in ((1.0, 0.7), (0.0, 0.2), (0.6, 0.5)):
+        assert eq.habitual_anxiety(0.2, 0.7, share) == eq.habitual_avoidance(0.2, 0.7, share) == near(left)
 
 
 @promise(eq.bid)
 def test_bid_of_the_typical_person() -> None:
-    """One half for the typical person at typical arousal."""
-    assert value(eq.bid, arousal=P.client_arousal_typical, arousal_typical=P.client_arousal_typical, **TYPICAL) == near(0.5)
+    """One half for the typical person at typical arousal; threat and anxiety raise bids, avoidance mutes them."""
+    usual = {"arousal": P.client_arousal_typical, **HABITS}
+    for moved, more in (({}, 0.0), ({"arousal": P.client_arousal_typical + 0.2}, 0.2 * P.bid_arousal_gain), *(
+        ({habit: HABITS[habit] + 0.3}, 0.3 * by)
+        for habit, by in (("habitual_anxiety", P.bid_anxiety_gain), ("habitual_avoidance", -P.bid_avoidance_cost))
+    )):
+        assert value(eq.bid, **{**usual, **moved}) == near(eq.logistic(more))
 
 
 @promise(eq.expression)
 def test_expression_limits() -> None:
     """Shows just what is there for the typical person; constant without gain."""
     for level in grid():
-        assert value(eq.expression, arousal=level, trust=0.5, expression_offset=0.0, **TYPICAL) == near(level, 1e-9)
+        assert value(eq.expression, arousal=level, trust=0.5, expression_offset=0.0, **HABITS) == near(level, 1e-9)
         assert value(eq.expression, arousal=level, expression_gain=0.0) == value(eq.expression, arousal=0.5, expression_gain=0.0)
+    person = {"habitual_anxiety": P.anxiety_typical + 0.2, "habitual_avoidance": P.avoidance_typical + 0.1, "trust": 0.8}
+    magnified = 0.2 * P.expression_anxiety_gain - 0.1 * P.expression_avoidance_cost + 0.3 * P.expression_trust_gain
+    shown = value(eq.expression, arousal=P.client_arousal_typical, expression_offset=-0.8, **person)
+    assert eq.logit(shown) == near(eq.logit(P.client_arousal_typical) - 0.8 + magnified, 1e-9)
     # The face of avoidant people follows what they feel less, and not at all from a third of a unit above the typical on.
-    hiding = {"expression_avoidance_cost": 0.0, "expression_flattening": 3.0, "trust": 0.5, "anxiety": P.anxiety_typical}
+    hiding = {"expression_avoidance_cost": 0.0, "expression_flattening": 3.0, "trust": 0.5, "expression_offset": 0.0,
+              "habitual_anxiety": P.anxiety_typical}
     middle = eq.logit(plain("arousal_typical"))
     for more, kept in ((-0.1, 1.3), (0.0, 1.0), (0.2, 0.4), (0.4, 0.0)):
-        shown = value(eq.expression, arousal=0.6, avoidance=P.avoidance_typical + more, expression_offset=0.0, **hiding)
+        shown = value(eq.expression, arousal=0.6, habitual_avoidance=P.avoidance_typical + more, **hiding)
         assert eq.logit(shown) - middle == near(kept * (eq.logit(0.6) - middle), 1e-9)
 
 
 @promise(eq.disclosure)
 def test_disclosure_of_the_typical_person() -> None:
-    """The base for the typical person at trust .5; high on both dimensions costs more than the sum of each."""
-    typical = {"trust": 0.5, "expression": P.expression_typical}
-    assert value(eq.disclosure, **typical, **TYPICAL) == near(eq.logistic(P.disclosure_base))
-    anxious, avoidant, both = (eq.logit(value(eq.disclosure, anxiety=a, avoidance=v, **typical))
-                               for a, v in ((0.8, P.avoidance_typical), (P.anxiety_typical, 0.8), (0.8, 0.8)))
-    assert both < anxious + avoidant - P.disclosure_base - 0.1
+    """The base for the typical person at trust .5; by hand elsewhere: high on both dimensions costs more than the sum of each."""
+    usual = {"trust": 0.5, "expression": P.expression_typical, **HABITS}
+    for trust, shown in ((0.5, 0.0), (0.8, 0.0), (0.5, -0.2)):
+        given = {**usual, "trust": trust, "expression": P.expression_typical + shown}
+        prompted = (trust - 0.5) * P.disclosure_trust_gain + shown * P.disclosure_expression_gain
+        assert value(eq.disclosure, **given) == near(eq.logistic(P.disclosure_base + prompted))
+    for anxious, avoidant in ((0.3, 0.0), (0.0, 0.2), (-0.2, -0.1), (0.3, 0.2), (-0.3, 0.2)):
+        given = {**usual, "habitual_anxiety": P.anxiety_typical + anxious, "habitual_avoidance": P.avoidance_typical + avoidant}
+        fearful = max(anxious, 0.0) * max(avoidant, 0.0)
+        held_back = avoidant * P.disclosure_avoidance_cost + fearful * P.disclosure_fearful_cost
+        assert eq.logit(value(eq.disclosure, **given)) == near(P.disclosure_base - held_back, 1e-9)
 
 
 @promise(eq.warmth)
 def test_warmth_of_the_unavoidant_and_the_typical_person() -> None:
     """S(h0) for a rested person without avoidance or trait; the declared typical warmth is that of the typical therapist."""
     base = P.therapist_warmth_base
-    assert value(eq.warmth, avoidance=0.0, fatigue=0.0, warmth_trait=0.0, warmth_base=base) == near(eq.logistic(base))
-    typical = value(eq.warmth, avoidance=P.avoidance_typical, fatigue=0.0, warmth_trait=0.0, warmth_base=base)
+    assert value(eq.warmth, general_avoidance=0.0, fatigue=0.0, warmth_trait=0.0, warmth_base=base) == near(eq.logistic(base))
+    typical = value(eq.warmth, general_avoidance=P.avoidance_typical, fatigue=0.0, warmth_trait=0.0, warmth_base=base)
     assert P.warmth_typical == near(typical, 0.02)
+    cold = value(eq.warmth, general_avoidance=0.5, fatigue=0.4, warmth_trait=0.2, warmth_base=base)
+    assert eq.logit(cold) == near(base + 0.2 - 0.5 * P.avoidance_warmth_cost - 0.4 * P.fatigue_warmth_cost, 1e-9)
 
 
 @promise(eq.mirrored)
 def test_mirror_limits() -> None:
-    """The other's expression itself without gain, cost and noise; nothing without the mirror system."""
+    """The other's expression itself without gain, cost and noise; nothing without the mirror system; avoidance damps, blurs."""
     for shown in grid():
-        assert value(eq.mirrored, partner_expression=shown, mirror_gain=0.0, avoidance=P.avoidance_typical) == near(shown, 1e-9)
+        plainly = value(eq.mirrored, partner_expression=shown, mirror_gain=0.0, general_avoidance=P.avoidance_typical)
+        assert plainly == near(shown, 1e-9)
     assert value(eq.mirrored, mirror=0.0) == 0.0
+    for more in (0.0, -0.2, 0.3):
+        avoidant = {"partner_expression": 0.4, "mirror_gain": 0.0, "general_avoidance": P.avoidance_typical + more}
+        clear, blurred = (eq.logit(value(eq.mirrored, mirror_luck=luck, **avoidant)) for luck in (0.0, -1.5))
+        assert clear == near(eq.logit(0.4) - P.mirror_avoidance_cost * more, 1e-9)
+        assert clear - blurred == near(1.5 * P.mirror_noise_sd * np.exp(P.mirror_noise_avoidance_gain * more), 1e-9)
 
 
 @promise(eq.felt)
@@ -455,11 +523,13 @@ def test_felt_needs_insula_mirror_and_own_arousal() -> None:
 @promise(eq.mentalising)
 def test_mentalising_limits() -> None:
     """The skill itself when calm, rested and typical; 1/e of it one width too aroused; nothing without the region."""
-    calm = {"fatigue": 0.0, "avoidance": P.avoidance_typical}
+    calm = {"fatigue": 0.0, "general_avoidance": P.avoidance_typical}
     for skill in grid():
         assert value(eq.mentalising, skill=skill, arousal=0.0, **calm) == near(skill)
     loaded = value(eq.mentalising, skill=0.6, arousal=P.mentalising_threshold + P.mentalising_width, **calm)
     assert loaded == near(0.6 / np.e)
+    avoidant = value(eq.mentalising, skill=0.6, arousal=0.0, fatigue=0.0, general_avoidance=P.avoidance_typical + 0.3)
+    assert avoidant == near(0.6 * np.exp(-0.3 * P.mentalising_avoidance_cost))
     assert value(eq.mentalising, dmpfc=0.0) == 0.0
     assert value(eq.mentalising, skill=0.6, fatigue=1.0) == 0.0
 
@@ -471,22 +541,87 @@ def test_self_other_limits() -> None:
     assert value(eq.self_other, tpj=0.0, arousal=0.2) == 0.0
 
 
-@promise(eq.estimate)
-def test_estimate_limits() -> None:
-    """The felt signal itself with a typical partner and a whole self; without distinction own arousal leaks in."""
+@promise(eq.said)
+def test_words_tell_of_what_is_felt() -> None:
+    """The arousal itself at typical disclosure, without noise; who says less makes it smaller; noise on the logit scale."""
     for felt in grid():
-        assert value(eq.estimate, felt=felt, self_other=1.0, partner_avoidance=P.avoidance_typical) == near(felt)
-    lost = value(eq.estimate, felt=0.2, self_other=0.0, arousal=0.6, partner_avoidance=P.avoidance_typical)
-    assert lost == near(0.2 + 0.6 * P.self_other_leak)
-    # One who hides is corrected for; nobody who does not mentalise can do so.
-    assert value(eq.estimate, felt=0.2, self_other=1.0, partner_avoidance=0.8, mentalising=0.0) == near(0.2)
-    assert value(eq.estimate, felt=0.2, self_other=1.0, partner_avoidance=0.8, mentalising=0.7) > 0.2
-    assert value(eq.estimate, felt=0.2, self_other=1.0, partner_avoidance=0.8, mentalising=0.7, ofc=0.0) == near(0.2)
-    # The guess is corrected with whatever error is in it.
-    hidden = P.expression_avoidance_cost * (0.8 - P.avoidance_typical)
-    guessed = 0.2 + 0.5 * P.estimate_noise_sd * (1 - 0.7)
-    assert value(eq.estimate, felt=0.2, self_other=1.0, partner_avoidance=0.8, mentalising=0.7, estimate_luck=0.5) == near(
-        guessed * (1 + 0.7 * (np.exp(P.estimate_correction * hidden) - 1)), 1e-9)
+        assert value(eq.said, arousal=felt, disclosure=P.disclosure_typical) == near(felt)
+    told = value(eq.said, arousal=0.6, disclosure=P.disclosure_typical - 0.2, word_luck=0.5)
+    assert eq.logit(told) == near(eq.logit(0.6) - 0.2 * P.concealment_gain + 0.5 * P.word_noise_sd, 1e-9)
+
+
+@promise(eq.felt_weight)
+def test_a_strong_signal_is_relied_on() -> None:
+    """Nothing where nothing is felt, half at ``felt_half``, the whole precision for a strong signal."""
+    for felt, weight in ((0.0, 0.0), (0.3, 3.0), (0.9, 5.4)):
+        assert eq.felt_weight(felt, 6.0, 0.3) == near(weight)
+    assert eq.felt_weight(1.0, 6.0, 1e-3) == near(6.0, 1e-4)
+
+
+@promise(eq.words_weight)
+def test_words_have_to_be_said_and_understood_as_anothers() -> None:
+    """Nothing where any of the three is missing, the whole precision where none is, their product between."""
+    given = {"partner_disclosure": 1.0, "mentalising": 1.0, "self_other": 1.0}
+    assert value(eq.words_weight, **given) == near(P.words_precision)
+    for missing in given:
+        assert value(eq.words_weight, **{**given, missing: 0.0}) == 0.0
+    assert eq.words_weight(0.5, 0.6, 0.9, 12.0) == near(3.24)
+
+
+#: A therapist who neither feels nor hears anything of a typical partner, and reads nothing too high.
+UNAWARE = {"felt_weight": 0.0, "words_weight": 0.0, "self_other": 1.0, "partner_anxiety": P.anxiety_typical,
+           "partner_avoidance": P.avoidance_typical, "estimate_typical": 0.4, "felt_typical": 0.3, "salience_base": 0.0,
+           "salience_gain": 0.0}
+
+
+@promise(eq.estimate)
+def test_what_is_assumed_where_nothing_is_felt_or_said() -> None:
+    """The typical person and noise; oneself instead, where self and other are not kept apart."""
+    for own in grid():
+        assert value(eq.estimate, **UNAWARE, arousal=own) == near(0.4)
+        assert value(eq.estimate, **{**UNAWARE, "self_other": 0.0}, arousal=own) == near(own)
+    assert value(eq.estimate, **{**UNAWARE, "self_other": 0.5}, arousal=0.8) == near(0.6)
+    guessed = value(eq.estimate, **UNAWARE, estimate_luck=-1.5)
+    assert eq.logit(guessed) == near(eq.logit(0.4) - 1.5 * P.estimate_noise_sd, 1e-9)
+
+
+@promise(eq.estimate)
+def test_feeling_and_words_are_two_routes() -> None:
+    """Each tells alone where the other is cut off, whatever that one says; together they are weighed, and err less."""
+    for told in grid(0.1, 0.9):
+        by_words = value(eq.estimate, **{**UNAWARE, "words_weight": 1e6}, partner_said=told, felt=0.9)
+        by_feeling = value(eq.estimate, **{**UNAWARE, "felt_weight": 1e6}, felt=told, partner_said=0.9)
+        assert by_words == near(told, 1e-5)
+        assert eq.logit(by_feeling) - eq.logit(0.4) == near(eq.logit(told) - eq.logit(0.3), 1e-5)
+    both = {**UNAWARE, "felt_weight": 2.0, "words_weight": 1.0, "felt": 0.6, "partner_said": 0.2}
+    signs = 2 * (eq.logit(0.6) - eq.logit(0.3) + eq.logit(0.4)) + eq.logit(0.2)
+    for luck in (0.0, 0.5):
+        got = eq.logit(value(eq.estimate, **both, estimate_luck=luck))
+        assert got == near((eq.logit(0.4) + signs) / 4 + P.estimate_noise_sd * luck / 2, 1e-9)
+
+
+@promise(eq.estimate)
+def test_who_hides_is_corrected_for() -> None:
+    """What a partner hides or magnifies is made good as far as one mentalises and keeps a picture of them (OFC); of feelings
+    alone: words have no such cover."""
+    hiding = {"partner_avoidance": P.avoidance_typical + 0.3, "partner_anxiety": P.anxiety_typical - 0.1}
+    hidden = 0.3 * P.expression_avoidance_cost + 0.1 * P.expression_anxiety_gain
+    feeling, usual = {**UNAWARE, **hiding, "felt_weight": 3.0, "felt": 0.3}, eq.logit(0.4)
+    assert value(eq.estimate, **feeling, mentalising=0.0) == value(eq.estimate, **feeling, ofc=0.0) == near(0.4)
+    for half in (1.0, 0.5):
+        corrected = value(eq.estimate, **feeling, mentalising=0.6, ofc=half)
+        assert eq.logit(corrected) == near(usual + 0.75 * 0.6 * half * P.estimate_correction * hidden, 1e-9)
+    told = {**UNAWARE, **hiding, "words_weight": 3.0, "partner_said": 0.4}
+    assert value(eq.estimate, **told, mentalising=1.0) == near(0.4)
+
+
+@promise(eq.estimate)
+def test_strong_affect_stands_out() -> None:
+    """What is read as more than typical is read as still more, what is less as it is; a base lifts all."""
+    for felt, more in ((0.7, 0.3), (0.2, 0.0)):
+        told = {**UNAWARE, "words_weight": 1e6, "partner_said": felt, "salience_gain": 0.3, "salience_base": 0.1}
+        beyond = eq.logit(felt) - eq.logit(0.4)
+        assert eq.logit(value(eq.estimate, **told)) == near(eq.logit(felt) + 0.1 + more * beyond, 1e-4)
 
 
 @promise(eq.attunement)
@@ -553,9 +688,12 @@ def test_collaboration_of_the_typical_client() -> None:
 
 @promise(eq.expectation)
 def test_the_typical_person_expects_the_typical_response() -> None:
-    """So that nothing drifts in the typical dyad; insecurity of either kind lowers what is expected."""
+    """So that nothing drifts in the typical dyad; by hand for insecurity of either kind and a good first impression."""
     for typical in grid(0.1, 0.9):
         assert value(eq.expectation, perceived_typical=typical, **TYPICAL) == near(typical, 1e-9)
+    person = {"anxiety": P.anxiety_typical + 0.1, "avoidance": P.avoidance_typical - 0.3, "impression": 1.5}
+    moved = 0.3 * P.expectation_avoidance_cost - 0.1 * P.expectation_anxiety_cost + 1.5 * P.expectation_impression_gain
+    assert eq.logit(value(eq.expectation, perceived_typical=0.6, **person)) == near(eq.logit(0.6) + moved, 1e-9)
 
 
 @promise(eq.perceived)
@@ -569,6 +707,20 @@ def test_perceived_limits() -> None:
     good, bad = (value(eq.perceived, partner_response=0.7, expectation=x, anxiety=0.8) for x in (0.7, 0.3))
     better, worse = (value(eq.perceived, partner_response=0.7, expectation=x, anxiety=0.1) for x in (0.7, 0.3))
     assert eq.logit(good) - eq.logit(bad) > eq.logit(better) - eq.logit(worse)  # pulled more when insecure
+
+
+@promise(eq.perceived)
+def test_perceived_by_hand() -> None:
+    """Pull, alarm, uneasiness with warmth, sensed tension; a fully adapted partner takes alarm and uneasiness away."""
+    here = {"anxiety": 0.8, "avoidance": 0.7, "partner_response": 0.7, "expectation": 0.4, "compatibility": 0.3,
+            "arousal": P.client_arousal_typical + 0.3, "estimate": P.client_estimate_typical - 0.1,
+            "mentalising": P.client_mentalising_typical + 0.2, "partner_warmth": P.warmth_typical + 0.1}
+    pull = P.perception_pull_base + P.perception_pull_gain * 0.75 - P.perception_mentalising_gain * 0.2
+    arrives = (1 - pull) * eq.logit(0.7) + pull * eq.logit(0.4) + 0.3 + 0.1 * P.client_tension_reading_gain
+    uneasy = 0.3 * 0.8 * P.threat_gain + 0.1 * (0.7 - P.avoidance_typical) * P.closeness_cost
+    for adaptation in (0.0, 0.4, 1.0):
+        got = value(eq.perceived, **here, partner_adaptation=adaptation)
+        assert eq.logit(got) == near(arrives - (1 - adaptation) * uneasy, 1e-9)
 
 
 @promise(eq.surprise)
@@ -603,23 +755,53 @@ def test_secured_limits() -> None:
     assert value(eq.secured, attachment=0.5, alliance=0.2) > 0.5
 
 
-@promise(eq.carried_back)
-def test_what_is_carried_back_to_the_general_model() -> None:
-    """Nothing without plasticity or a gap; the rate's part of the gap, of either sign; all of it at most."""
-    for gap in (-0.6, 0.2, 0.9):
-        assert value(eq.carried_back, attachment_gap=gap, plasticity=0.0) == 0.0
-        assert value(eq.carried_back, attachment_gap=gap, plasticity=0.5, session_carry_rate=0.1) == near(0.05 * gap)
-        assert value(eq.carried_back, attachment_gap=gap, plasticity=3.0, session_carry_rate=0.8) == gap
-    assert value(eq.carried_back, attachment_gap=0.0) == 0.0
+@promise(eq.carried_attachment)
+def test_a_bond_is_expected_as_one_is_in_general() -> None:
+    """As in general for a share of 1, as everybody for 0, in between the proportion of the way."""
+    for share, left in ((1.0, 0.8), (0.0, 0.3), (0.4, 0.5)):
+        assert eq.carried_attachment(0.8, 0.3, share) == near(left)
+
+
+@promise(eq.first_attachment)
+def test_the_rest_of_a_new_bond_is_two_peoples_own() -> None:
+    """What is carried over without a rest or its spread, or in the middle; else so far from it as the general spread says."""
+    for carried in grid():
+        for still in ({"carried_share": 1.0}, {"bond_spread": 0.0}, {"bond_luck": 0.0}):
+            assert value(eq.first_attachment, carried=carried, **{"bond_luck": 2.0, **still}) == near(carried)
+    new = {"carried_share": 0.6, "bond_spread": 0.5, "general_mean": 0.4, "general_sd": 0.12, "bond_luck": -2.0}
+    assert eq.logit(value(eq.first_attachment, carried=0.7, **new)) == near(eq.logit(0.7) - 2 * 0.5 * 0.8 * 0.5, 1e-9)
+    # Near the mean that rest is as large as the part of the general spread that is not carried over.
+    z = np.random.default_rng(8).standard_normal(100_000)
+    bonds = value(eq.first_attachment, **{**new, "bond_spread": 1.0, "general_sd": 0.02, "bond_luck": z}, carried=0.4)
+    assert bonds.std() == near(0.8 * 0.02, 2e-4) and bonds.mean() == near(0.4, 3e-4)
 
 
 @promise(eq.generalised)
-def test_what_the_general_model_learns_of_one_person() -> None:
-    """Nothing without plasticity or a gap; the rate's part of the gap, of either sign."""
-    for gap in (-0.6, 0.2, 0.9):
-        assert value(eq.generalised, attachment_gap=gap, plasticity=0.0) == 0.0
-        assert value(eq.generalised, attachment_gap=gap, plasticity=2.0, prototype_learning_rate=0.03) == near(0.06 * gap)
-    assert value(eq.generalised, attachment_gap=0.0) == 0.0
+def test_the_general_model_learns_of_what_it_did_not_expect() -> None:
+    """Nothing without plasticity, without learning, or from a bond as expected; by hand at typical trust, of either sign."""
+    for bond in (0.1, 0.5, 0.8):
+        new = {"attachment": bond, "carried": 0.4}
+        assert value(eq.generalised, attachment=bond, carried=bond) == 0.0
+        assert value(eq.generalised, **new, plasticity=0.0) == value(eq.generalised, **new, mean_learning_gate=0.0) == 0.0
+        usual = {**new, "trust": P.trust_typical, "mean_learning_gate": 0.5, "prototype_learning_rate": 0.03}
+        assert value(eq.generalised, **usual, plasticity=2.0) == near(0.03 * (bond - 0.4))
+
+
+@promise(eq.generalised)
+def test_who_is_trusted_teaches_most() -> None:
+    """Twice the typical lesson at most, nothing of somebody who is not trusted at all; trust is one factor for gain 0."""
+    bond = {"attachment": 0.2, "carried": 0.4, "trust_typical": 0.5, "mean_learning_gate": 1.0, "prototype_learning_rate": 0.1}
+    for trust, factor in ((1.0, 2.0), (0.75, 1.5), (0.5, 1.0), (0.25, 0.5), (0.0, 0.0)):
+        assert value(eq.generalised, **bond, trust=trust, general_trust_gain=1.0) == near(-0.02 * factor, 1e-6)
+        assert value(eq.generalised, **bond, trust=trust, general_trust_gain=0.0) == near(-0.02)
+
+
+@promise(eq.anchored)
+def test_only_a_relation_that_lasts_reaches_the_anchor() -> None:
+    """Nothing for a share of 0 or in a bond that has just begun; else their product of what was learned, of either sign."""
+    for learned in (-0.04, 0.02):
+        assert eq.anchored(learned, 0.7, 0.0) == eq.anchored(learned, 0.0, 0.9) == 0.0
+        assert eq.anchored(learned, 0.5, 0.9) == near(0.45 * learned) and eq.anchored(learned, 1.0, 1.0) == learned
 
 
 @promise(eq.taking_part)
@@ -692,6 +874,9 @@ def test_avoidance_learned_limits() -> None:
     less = 0.5 + P.client_other_model_rate * 0.8 * 0.2
     assert value(eq.avoidance_learned, avoidance=0.5, learning_gate=0.8, surprise=-0.2, trust=0.8) == near(less)
     assert value(eq.avoidance_learned, avoidance=0.0) == 0.0 and value(eq.avoidance_learned, avoidance=1.0) == 1.0
+    erratic = {"avoidance": 0.5, "learning_gate": 0.8, "surprise": -0.2, "inconsistency": P.client_inconsistency_typical + 0.1}
+    doubted = (less - 0.5) / (1 + 0.1 * P.other_model_doubt_gain)
+    assert value(eq.avoidance_learned, **erratic) == near(0.5 + doubted)
     no_ofc = value(eq.avoidance_learned, avoidance=0.5, surprise=0.2, ofc=0.0, trust=0.9)
     assert no_ofc == value(eq.avoidance_learned, avoidance=0.5, surprise=0.2, ofc=0.0, trust=0.1)
 
@@ -741,6 +926,30 @@ def test_tension_fades_and_builds() -> None:
     for _ in range(300):
         t = eq.tension(t, -0.1, 0.8)
     assert t == near(0.5)
+
+
+@promise(eq.rupture_hazard)
+def test_no_therapy_is_without_ruptures() -> None:
+    """S(b) where nothing disappoints, bids are met and the task is agreed on; by hand where any of the three is not so."""
+    agreed = float(eq.logistic(P.agreement_base))
+    smooth = {"tension": 0.0, "bid": 0.8, "perceived": 0.6, "perceived_mean": 0.6, "task": agreed}
+    base = P.hazard_base
+    assert value(eq.rupture_hazard, **smooth) == near(eq.logistic(base))
+    for nothing in ({"perceived": 0.9}, {"task": 1.0}, {"bid": 0.0, "perceived": 0.1}):  # better than usual; not asked for
+        assert value(eq.rupture_hazard, **{**smooth, **nothing}) == near(eq.logistic(base))
+    for strain, more in (({"tension": 0.5}, 0.5 * P.hazard_tension_gain), ({"task": agreed - 0.3}, 0.3 * P.hazard_task_gain),
+                         ({"perceived": 0.5}, 0.8 * 0.1 * P.hazard_missed_gain)):
+        assert value(eq.rupture_hazard, **{**smooth, **strain}) == near(eq.logistic(base + more))
+
+
+@promise(eq.rupture_depth)
+def test_the_middle_rupture_is_as_deep_as_stated() -> None:
+    """S(b) in the middle without disappointment; deeper after much of it, in anxious people, and by chance."""
+    middle = {"depth_luck": 0.0, "tension": 0.0, "anxiety": P.anxiety_typical}
+    assert value(eq.rupture_depth, **middle) == near(eq.logistic(P.depth_base))
+    for deeper, more in (({"tension": 0.4}, 0.4 * P.depth_tension_gain), ({"depth_luck": -1.0}, -P.depth_sd),
+                         ({"anxiety": P.anxiety_typical + 0.3}, 0.3 * P.depth_anxiety_gain)):
+        assert value(eq.rupture_depth, **{**middle, **deeper}) == near(eq.logistic(P.depth_base + more))
 
 
 @promise(eq.confrontation_probability)
@@ -795,10 +1004,30 @@ def test_the_typical_person_is_not_insecure() -> None:
     assert value(eq.insecurity, anxiety=P.anxiety_typical + 0.2, avoidance=P.avoidance_typical - 0.05) == near(0.15)
 
 
+@promise(eq.first_impression)
+def test_first_impressions_see_a_part_of_what_will_be() -> None:
+    """The lasting compatibility itself (in SD) for an accuracy of 1, chance for 0; between, of spread 1 and so far right."""
+    assert eq.first_impression(0.3, 1.7, 0.6, 1.0) == near(0.5) and eq.first_impression(0.3, 1.7, 0.6, 0.0) == 1.7
+    fit, chance = np.random.default_rng(4).standard_normal((2, 100_000))
+    struck = eq.first_impression(0.6 * fit, chance, 0.6, 0.35)
+    assert struck.std() == near(1.0, 0.01) and np.corrcoef(fit, struck)[0, 1] == near(0.35, 0.01)
+
+
 @promise(eq.first_trust)
 def test_first_trust_of_the_typical_person() -> None:
-    """The declared start for the typical person."""
-    assert value(eq.first_trust, anxiety=P.anxiety_typical, avoidance=P.avoidance_typical) == near(P.trust_start)
+    """The declared start for the typical person who makes no impression; insecurity lowers it, a good impression lifts it."""
+    assert value(eq.first_trust, impression=0.0, **TYPICAL) == near(P.trust_start)
+    person = {"anxiety": P.anxiety_typical + 0.3, "avoidance": P.avoidance_typical - 0.1, "impression": -1.5}
+    moved = -0.2 * P.trust_start_security_gain - 1.5 * P.trust_impression_gain
+    assert eq.logit(value(eq.first_trust, **person)) == near(eq.logit(P.trust_start) + moved, 1e-9)
+
+
+@promise(eq.first_agreement)
+def test_first_agreement_follows_the_first_impression() -> None:
+    """The declared start without an impression; by hand with one."""
+    assert value(eq.first_agreement, impression=0.0) == near(P.agreement_start)
+    struck = eq.logit(value(eq.first_agreement, impression=-1.5))
+    assert struck == near(eq.logit(P.agreement_start) - 1.5 * P.agreement_impression_gain, 1e-9)
 
 
 @promise(eq.core_share)
@@ -841,10 +1070,42 @@ def test_agreement_of_the_typical_dyad() -> None:
                  trust=P.trust_typical, progress=0.0) == near(eq.logistic(P.agreement_base))
 
 
+@promise(eq.session_quality)
+def test_a_session_is_good_against_what_one_is_used_to() -> None:
+    """Luck alone in a session like the others; by hand for better responses than usual, and for a bad week."""
+    usual = {"mean_perceived": 0.7, "usual": 0.7, "distress": 2.0, "distress_usual": 2.0, "quality_luck": -0.5}
+    luck = -0.5 * P.quality_luck_sd
+    assert value(eq.session_quality, **usual) == near(luck)
+    better = value(eq.session_quality, **{**usual, "mean_perceived": 0.8})
+    assert better == near(luck + P.quality_response_gain * (eq.logit(0.8) - eq.logit(0.7)))
+    assert value(eq.session_quality, **{**usual, "distress": 2.5}) == near(luck - 0.5 * P.quality_distress_cost)
+
+
+@promise(eq.momentary)
+def test_a_session_like_the_others_adds_nothing() -> None:
+    """0 then, with nothing open; a good one adds, what is open of ruptures takes away."""
+    assert value(eq.momentary, quality=0.0, open_rupture=0.0) == 0.0
+    got = value(eq.momentary, quality=1.5, open_rupture=0.4, alliance_quality_gain=0.2, rupture_alliance_cost=2.0)
+    assert got == near(1.5 * 0.2 - 0.4 * 2.0)
+
+
+@promise(eq.as_felt)
 @promise(eq.alliance)
-def test_alliance_is_the_mean_of_three() -> None:
-    """Bond, task and goal weigh the same."""
-    assert eq.alliance(0.3, 0.6, 0.9) == near(0.6) == eq.alliance(0.9, 0.3, 0.6)
+def test_alliance_is_the_mean_of_three_as_the_day_colours_it() -> None:
+    """Bond, task and goal weigh the same; each of them, and their mean, as it is in a session like the others, else moved."""
+    assert eq.alliance(0.3, 0.6, 0.9, 0.0) == near(0.6) == eq.alliance(0.9, 0.3, 0.6, 0.0)
+    for level in grid():
+        assert eq.as_felt(level, 0.0) == near(level)
+        for moment in (-1.2, 0.4):
+            felt, whole = eq.as_felt(level, moment), eq.alliance(level, level, level, moment)
+            assert eq.logit(felt) == near(eq.logit(level) + moment, 1e-9) and whole == near(felt)
+
+
+@promise(eq.relief)
+def test_a_good_session_relieves_and_a_bad_one_adds() -> None:
+    """Nothing in a session like the others, else in proportion, either way."""
+    for quality in (-2.0, 0.0, 1.0):
+        assert value(eq.relief, quality=quality) == near(quality * P.relief_gain)
 
 
 @promise(eq.engagement_target)
@@ -856,35 +1117,53 @@ def test_engagement_of_the_typical_client() -> None:
 
 @promise(eq.healing)
 def test_healing_limits() -> None:
-    """Nothing without engagement or below healthy distress; rate*(distress - healthy) in a typical session."""
+    """Nothing without engagement or below healthy distress; in a typical session rate*excess near health, rate*reach for the
+    very ill, half of either where excess and reach are the same."""
     typical = {"alliance": P.alliance_typical, "engagement": P.engagement_typical, "labelling": P.labelling_typical}
-    for distress in (-0.8, 0.0, 1.5, 4.0):
-        assert value(eq.healing, distress=distress, **typical) == near(P.healing_rate * (distress - P.healthy_distress))
-    assert value(eq.healing, engagement=0.0) == value(eq.healing, distress=P.healthy_distress - 1) == 0.0
-    assert value(eq.healing, distress=1.0, **{**typical, "alliance": 2 * P.alliance_typical}) == near(
-        P.healing_rate * 1.8 * 2**P.healing_alliance_power)
+    healthy, rate = P.healthy_distress, P.healing_rate
+    assert value(eq.healing, engagement=0.0) == value(eq.healing, distress=healthy - 1) == 0.0
+    assert value(eq.healing, distress=healthy + 1e-6, **typical) == near(rate * 1e-6, 1e-10)
+    assert value(eq.healing, distress=healthy + 1e9, healing_reach=0.6, **typical) == near(rate * 0.6, 1e-9)
+    for reach in (0.6, 3.0):
+        assert value(eq.healing, distress=healthy + reach, healing_reach=reach, **typical) == near(rate * reach / 2)
     # What the two make of the same treatment multiplies it; a few clients are harmed by it.
-    assert value(eq.healing, distress=1.0, **typical, treatment_gain=0.3, partner_treatment_gain=-0.1) == near(
-        P.healing_rate * 1.8 * 1.3 * np.exp(-0.1))
-    assert value(eq.healing, distress=1.0, **typical, treatment_gain=-1.5) == near(-0.5 * P.healing_rate * 1.8)
+    usual = value(eq.healing, distress=1.0, **typical)
+    for factor, given in ((2**P.healing_alliance_power, {"alliance": 2 * P.alliance_typical}),
+                          (1.5, {"engagement": 1.5 * P.engagement_typical}),
+                          (1 + P.healing_labelling_share, {"labelling": 2 * P.labelling_typical}),
+                          (1.3 * np.exp(-0.1), {"treatment_gain": 0.3, "partner_treatment_gain": -0.1}),
+                          (-0.5, {"treatment_gain": -1.5})):
+        assert value(eq.healing, distress=1.0, **{**typical, **given}) == near(factor * usual)
+    # However strong the treatment, it takes away no more than all that can be reached, nor adds more.
+    for much, most in ((1e6, 1.0), (-1e6, -1.0)):
+        assert value(eq.healing, distress=1.0, **typical, treatment_gain=much) == near(most * usual / rate)
 
 
 @promise(eq.rupture_distress)
 def test_only_an_open_rupture_hurts() -> None:
-    """Nothing where all is repaired; the step where one is left unrepaired."""
+    """Nothing where all is repaired; the step as far as one is open."""
     assert value(eq.rupture_distress, open_rupture=0.0) == 0.0
-    assert value(eq.rupture_distress, open_rupture=1.0, rupture_distress_step=0.07) == near(0.07)
+    for open_, adds in ((1.0, 0.07), (0.3, 0.021)):
+        assert value(eq.rupture_distress, open_rupture=open_, rupture_distress_step=0.07) == near(adds)
 
 
 @promise(eq.dropout_probability)
 def test_dropout_limits() -> None:
-    """S(b) late in a typical course, S(b + early) at first; the early excess fades by e in ``fade`` sessions."""
+    """Without reasons outside S(b) late in a typical course, S(b + early) at first; the early excess fades by e in ``fade``
+    sessions. Where nothing inside makes leave, only those outside; of those who would stay, their share."""
     typical = {"alliance": P.alliance_typical, "engagement": P.engagement_typical, "open_rupture": 0.0,
-               "avoidance": P.avoidance_typical}
+               "avoidance": P.avoidance_typical, "dropout_outside": 0.0}
     assert value(eq.dropout_probability, session=500.0, **typical) == near(eq.logistic(P.dropout_base))
     assert value(eq.dropout_probability, session=1.0, **typical) == near(eq.logistic(P.dropout_base + P.dropout_early_gain))
     later = value(eq.dropout_probability, session=1.0 + P.dropout_early_fade, **typical)
     assert later == near(eq.logistic(P.dropout_base + P.dropout_early_gain / np.e))
+    for name, moved, gain in (("open_rupture", 0.4, P.dropout_rupture_gain), ("alliance", 0.1, -P.dropout_alliance_gain),
+                              ("engagement", -0.1, -P.dropout_engagement_gain), ("avoidance", 0.3, P.dropout_avoidance_gain)):
+        left = value(eq.dropout_probability, session=500.0, **{**typical, name: typical[name] + moved})
+        assert left == near(eq.logistic(P.dropout_base + moved * gain))
+    for base, leave in ((-800.0, 0.02), (0.0, 0.51)):
+        outside = {**typical, "dropout_base": base, "dropout_outside": 0.02}
+        assert value(eq.dropout_probability, session=500.0, **outside) == near(leave)
 
 
 @promise(eq.well_enough)
@@ -1077,12 +1356,18 @@ def test_two_views_share_as_much_as_stated() -> None:
 
 @promise(eq.prototype_drift)
 def test_prototype_limits() -> None:
-    """Exactly still without plasticity; toward the anchor when nothing happens; distress feeds insecurity."""
+    """Without plasticity, or when nothing happens, only the pull to the anchor; distress feeds insecurity, by plasticity."""
     for x in grid():
-        assert value(eq.prototype_drift, prototype=x, plasticity=0.0, prototype_luck=3.0, distress=4.0) == x
-        quiet = value(eq.prototype_drift, prototype=x, anchor=0.7, prototype_luck=0.0, distress=0.0)
-        assert quiet == near(eq.toward(x, 0.7, P.anchor_rate))
-    assert value(eq.prototype_drift, prototype=0.5, anchor=0.5, distress=2.0) == near(0.5 + 2 * plain("distress_gain"))
+        pulled = near(eq.toward(x, 0.7, P.anchor_rate))
+        for still in ({"plasticity": 0.0, "prototype_luck": 3.0, "distress": 4.0}, {"plasticity": 2.0, "distress": 0.0}):
+            assert value(eq.prototype_drift, prototype=x, anchor=0.7, **still) == pulled
+    for plasticity in (1.0, 2.5):
+        fed = value(eq.prototype_drift, prototype=0.5, anchor=0.5, distress=2.0, plasticity=plasticity)
+        assert fed == near(0.5 + plasticity * 2 * plain("distress_gain"))
+    # The average person is disturbed by just the share of the variance that comes and goes.
+    given = {"population_mean": 0.4, "population_sd": 0.2, "prototype_state_share": 0.3, "anchor_rate": 0.1, "distress": 0.0}
+    stirred = value(eq.prototype_drift, prototype=0.4, anchor=0.4, prototype_luck=1.0, **given) - 0.4
+    assert stirred**2 / (1 - 0.9**2) == near(0.3 * 0.2**2)
 
 
 @promise(eq.faded)
@@ -1140,33 +1425,25 @@ def test_a_style_is_in_part_a_raters_own() -> None:
     assert a.std() == near(0.5, 0.005) and np.corrcoef(a, b)[0, 1] == near(0.3, 0.01)
 
 
-#: What happened in a session: withdrawals, confrontations, and whether one of these ruptures stayed open.
-SMOOTH, REPAIRED, LEFT_OPEN = (0.0, 0.0, 0.0), (0.0, 2.0, 0.0), (1.0, 0.0, 1.0)
-
-
 @promise(eq.reported_rupture)
-def test_ruptures_are_reported_by_the_chance_of_their_kind() -> None:
-    """Left open, repaired, or none: each by its own chance, and never for a chance of 0."""
-    chances = 1.0 - np.arange(1000) / 1000  # uniform draws lie above 0, and reach 1
-    probs = {"client_rupture_report_prob": 0.7, "client_repaired_report_prob": 0.4, "client_false_report_prob": 0.1}
-    kinds = zip((LEFT_OPEN, REPAIRED, SMOOTH), probs.items(), strict=True)
-    for (withdrawals, confrontations, left_open), (name, prob) in kinds:
-        session = {"withdrawals": withdrawals, "confrontations": confrontations, "open_rupture": left_open}
-        got = value(eq.reported_rupture, **session, report_chance=chances, **probs)
-        assert set(np.unique(got)) == {0.0, 1.0} and got.sum() == 1000 * prob
-        assert value(eq.reported_rupture, **session, report_chance=chances, **{**probs, name: 0.0}).sum() == 0
+def test_deep_ruptures_are_reported() -> None:
+    """The false reports alone in a smooth session; 1 - 1/e of the others' at the stated depth; nobody misses a very deep one."""
+    chances = 1.0 - np.arange(100_000) / 100_000  # uniform draws lie above 0, and reach 1
+    given = {"report_chance": chances, "false_report_prob": 0.25, "report_depth": 0.2}
+    for depth, share in ((0.0, 0.25), (0.2, 1 - 0.75 / np.e), (0.5, 1 - 0.75 * np.exp(-2.5)), (10.0, 1.0)):
+        got = value(eq.reported_rupture, depth=depth, **given)
+        assert set(np.unique(got)) <= {0.0, 1.0} and got.mean() == near(share, 1e-5)
+    assert value(eq.reported_rupture, depth=0.0, **{**given, "false_report_prob": 0.0}).sum() == 0
 
 
-@promise(eq.observed_rupture)
-def test_observers_see_ruptures_and_tension() -> None:
-    """A rupture of either kind by its chance, whatever the tension; without one so many as tension says, at most all."""
-    chances = 1.0 - np.arange(1000) / 1000  # uniform draws lie above 0, and reach 1
-    given = {"report_chance": chances, "observer_rupture_report_prob": 0.75, "observer_tension_report_gain": 2.0}
-    for (withdrawals, confrontations, _), tension, prob in (
-        (REPAIRED, 0.0, 0.75), (LEFT_OPEN, 0.9, 0.75), (SMOOTH, 0.0, 0.0), (SMOOTH, 0.125, 0.25), (SMOOTH, 0.9, 1.0),
-    ):  # fmt: skip
-        session = {"withdrawals": withdrawals, "confrontations": confrontations, "tension": tension}
-        assert value(eq.observed_rupture, **session, **given).sum() == 1000 * prob
+@promise(eq.admitted)
+def test_deactivating_people_report_less_than_they_have() -> None:
+    """All of it for the typical person; less by the gain, more who avoid less."""
+    for distress in (-1.0, 2.0):
+        assert value(eq.admitted, distress=distress, avoidance=P.avoidance_typical) == distress
+        for more in (-0.2, 0.4):
+            got = value(eq.admitted, distress=distress, avoidance=P.avoidance_typical + more, under_report_gain=0.5)
+            assert got == near(distress - 0.5 * more)
 
 
 @promise(eq.rated_share)
@@ -1186,7 +1463,8 @@ def test_secure_attachment_of_the_typical_client() -> None:
     person = {"anxiety": P.anxiety_typical + 0.1, "avoidance": P.avoidance_typical - 0.3}
     moved = value(eq.cats_secure_share, trust=0.8, style=0.2, **person)
     trusting = P.cats_trust_gain * (eq.logit(0.8) - eq.logit(P.trust_typical))
-    assert eq.logit(moved) == near(P.cats_secure_base + trusting + 0.2 * P.cats_insecurity_gain + 0.2, 1e-9)
+    style = 0.2 * P.cats_style_share
+    assert eq.logit(moved) == near(P.cats_secure_base + trusting + 0.2 * P.cats_insecurity_gain + style, 1e-9)
 
 
 @promise(eq.cats_avoidant_share)
@@ -1196,15 +1474,20 @@ def test_avoidant_attachment_of_the_typical_client() -> None:
     assert base == near(eq.logistic(P.cats_avoidant_base))
     moved = value(eq.cats_avoidant_share, trust=0.8, style=0.2, avoidance=P.avoidance_typical + 0.3)
     trusting = P.cats_trust_gain * (eq.logit(0.8) - eq.logit(P.trust_typical))
-    assert eq.logit(moved) == near(P.cats_avoidant_base - trusting + 0.3 * P.cats_insecurity_gain - 0.2, 1e-9)
+    style = 0.2 * P.cats_style_share
+    assert eq.logit(moved) == near(P.cats_avoidant_base - trusting + 0.3 * P.cats_insecurity_gain - style, 1e-9)
     assert "anxiety" not in arguments("cats_avoidant_share")
 
 
 @promise(eq.cats_preoccupied_share)
 def test_preoccupied_attachment_is_closeness_wanted() -> None:
-    """The base where bids are those of a typical moment; as far from it as they are."""
-    assert value(eq.cats_preoccupied_share, bid=0.5) == near(eq.logistic(P.cats_preoccupied_base))
-    assert eq.logit(value(eq.cats_preoccupied_share, bid=0.8)) == near(P.cats_preoccupied_base + np.log(4.0), 1e-9)
+    """The base where bids are those of a typical moment and trust is typical; by hand elsewhere; style does not enter."""
+    usual = {"bid": 0.5, "trust": P.trust_typical}
+    assert value(eq.cats_preoccupied_share, **usual) == near(eq.logistic(P.cats_preoccupied_base))
+    closer, longing = P.cats_closeness_gain * np.log(4.0), P.cats_longing_gain * (eq.logit(0.8) - eq.logit(P.trust_typical))
+    for given, more in (({"bid": 0.8}, closer), ({"trust": 0.8}, longing)):
+        assert eq.logit(value(eq.cats_preoccupied_share, **{**usual, **given})) == near(P.cats_preoccupied_base + more, 1e-9)
+    assert "style" not in arguments("cats_preoccupied_share")
 
 
 # ---------------------------------------------------------------------------------- none is missing

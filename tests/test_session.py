@@ -30,12 +30,12 @@ from sim.theory import equations as eq
 from sim.theory.arithmetic import same
 from sim.theory.parameters import PARAMETERS, Parameters
 from sim.theory.regions import ROLES, lesion_names
-from sim.theory.steps import Draw, Step, step
+from sim.theory.steps import Draw, step
 from sim.theory.styles import STYLES, ecr_score, style_name
 from sim.therapy import session as verbs
 from sim.therapy.course import run_course
 from sim.therapy.endings import DROPOUT, IMPROVED, IN_THERAPY, PLANNED
-from sim.therapy.exchange import EXCHANGE
+from sim.therapy.exchange import EXCHANGE, repair, rupture
 from sim.therapy.session import SESSION, World, begin
 from sim.therapy.verbs import rate_alliance
 
@@ -94,6 +94,10 @@ def _sigmoid(x: float) -> float:
     return 1 / (1 + math.exp(-x))
 
 
+def _logit(x: float) -> float:
+    return math.log(x / (1 - x))
+
+
 def _of_both(*names: str) -> set[str]:
     return {f"dyads.{role}_{name}" for role in ROLES for name in names}
 
@@ -101,15 +105,21 @@ def _of_both(*names: str) -> set[str]:
 #: verb -> all that its docstring says it writes.
 WRITES: dict[str, set[str]] = {
     "rate_distress": {"ratings.distress"},
-    "meet": _of_both("distress", "skill", "warmth_trait", "regulation", "fatigue", "arousal", "perceived")
-    | {f"dyads.{name}" for name in ("session", "withdrawals", "confrontations", "repairs")},
+    "meet": _of_both("distress", "skill", "warmth_trait", "regulation", "fatigue", "arousal", "perceived", "disclosure", "said")
+    | _of_both("general_anxiety", "general_avoidance", "distress_usual")
+    | {f"dyads.{name}" for name in ("session", "withdrawals", "confrontations", "repairs", "deepest_rupture", "open_rupture")},
     "exchange": {f"dyads.{q}" for step in EXCHANGE for q in step.writes if q in DYAD}
     | {f"dyads.mean_{name}" for name in MEANS}
     | {"dyads.tracking_accuracy", "dyads.accuracy_level", "dyads.directional_bias"},
-    "form_alliance": _of_both("trust", "bond", "task", "goal", "alliance") | {"dyads.capability", "dyads.client_engagement"},
+    "form_alliance": _of_both("trust", "bond", "task", "goal", "alliance", "quality", "usual", "moment", "impression")
+    | {"dyads.capability", "dyads.client_engagement"},
     "heal": {"clients.distress", "clients.distress_set_point", "clients.distress_own"},
-    "consolidate": _of_both("anxiety", "avoidance")
-    | {f"{table}.{name}" for table in ("clients", "therapists") for name in ("anxiety", "avoidance", "regulation")},
+    "consolidate": _of_both("anxiety", "avoidance", "sustained")
+    | {
+        f"{table}.{name}"
+        for table in ("clients", "therapists")
+        for name in ("anxiety", "avoidance", "anxiety_anchor", "avoidance_anchor", "regulation")
+    },
     "rate_alliance": {
         f"ratings.{name}"
         for name in (
@@ -118,8 +128,7 @@ WRITES: dict[str, set[str]] = {
             "anxiety_to_therapist",
             "avoidance_to_therapist",
             *(f"cats_{scale}" for scale in ask.CATS),
-            "ruptures_client_reported",
-            "ruptures_observer_reported",
+            *(f"ruptures_{rater}_reported" for rater in (*ROLES, "observer")),
         )
     },
     "leave": {"dyads.dropout_risk", "ending"},
@@ -161,37 +170,68 @@ def test_a_verb_leaves_those_alone_who_do_not_meet(verb: verbs.Verb) -> None:
     assert {n for n in before if not np.array_equal(before[n][1::2], after[n][1::2], equal_nan=True)} == set()
 
 
-def test_first_impressions_come_from_history() -> None:
-    """Attachment to the partner starts as the general model; trust and expectation follow from it, by hand for two dyads."""
+def test_attachment_to_somebody_new_is_history_in_part() -> None:
+    """A share of the general model, seen from the mean of the role; the rest is these two people's, by hand for two dyads."""
     world = met(2)
-    d, p = world.dyads, world.parameters
+    d, p, pair = world.dyads, world.parameters, world.pair_code
     for role, people in (("client", world.clients), ("therapist", world.therapists)):
-        for i in range(2):
-            a, v = people.anxiety[i], people.avoidance[i]
-            assert (d[f"{role}_anxiety"][i], d[f"{role}_avoidance"][i]) == (a, v)
+        for name in ("anxiety", "avoidance"):
+            mean, sd = (p.of(role, f"{name}_mean") - 1) / 6, p.of(role, f"{name}_sd") / 6
+            spread = p.bond_spread * math.sqrt(1 - p.carried_share**2) * sd / (mean * (1 - mean))
+            for i, luck in enumerate(world.luck.normal(pair, f"{role}_bond_{name}")):
+                carried = mean + p.carried_share * (people[name][i] - mean)
+                assert d[f"{role}_{name}"][i] == pytest.approx(_sigmoid(_logit(carried) + spread * luck), abs=1e-12)
+    everything = met(2, carried_share=1.0)
+    np.testing.assert_allclose(everything.dyads.client_anxiety, everything.clients.anxiety, atol=1e-12)
+
+
+def test_first_impressions_come_from_history_and_from_who_is_met() -> None:
+    """Trust, expectation and agreement follow from attachment to this person and from how they strike one, by hand for two."""
+    world = met(2)
+    d, p, pair = world.dyads, world.parameters, world.pair_code
+    drawn = world.luck.normal
+    for role in ROLES:
+        fit = np.sqrt(p.compatibility_shared_share) * drawn(pair, "match")
+        fit += np.sqrt(1 - p.compatibility_shared_share) * drawn(pair, f"{role}_match")
+        chance = np.sqrt(p.impression_shared_share) * drawn(pair, "impression")
+        chance += np.sqrt(1 - p.impression_shared_share) * drawn(pair, f"{role}_impression")
+        struck = p.impression_accuracy * fit + math.sqrt(1 - p.impression_accuracy**2) * chance
+        np.testing.assert_allclose(d[f"{role}_compatibility"], p.compatibility_sd * fit, atol=1e-12)
+        np.testing.assert_allclose(d[f"{role}_impression"], struck, atol=1e-12)
+        for i, z in enumerate(struck):
+            a, v = d[f"{role}_anxiety"][i], d[f"{role}_avoidance"][i]
             insecurity = (a - 0.45) + (v - 0.36)
-            trust = _sigmoid(math.log(p.trust_start / (1 - p.trust_start)) - p.trust_start_security_gain * insecurity)
+            trust = _sigmoid(_logit(p.trust_start) - p.trust_start_security_gain * insecurity + p.trust_impression_gain * z)
             assert d[f"{role}_trust"][i] == pytest.approx(trust, abs=1e-12)
-            typical = p.of(role, "perceived_typical")
             lowered = p.expectation_avoidance_cost * (v - 0.36) + p.expectation_anxiety_cost * (a - 0.45)
-            expected = _sigmoid(math.log(typical / (1 - typical)) - lowered)
-            assert d[f"{role}_perceived"][i] == pytest.approx(expected, abs=1e-12)
-            assert d[f"{role}_perceived_mean"][i] == d[f"{role}_perceived"][i]
-            bond = _sigmoid(math.log(trust / (1 - trust)) - p.bond_security_gain * insecurity)
-            assert d[f"{role}_alliance"][i] == pytest.approx((bond + 2 * p.agreement_start) / 3, abs=1e-12)
+            expected = _sigmoid(_logit(p.of(role, "perceived_typical")) - lowered + p.expectation_impression_gain * z)
+            for name in ("perceived", "perceived_mean", "usual"):
+                assert d[f"{role}_{name}"][i] == pytest.approx(expected, abs=1e-12), name
+            bond = _sigmoid(_logit(trust) - p.bond_security_gain * insecurity)
+            agreed = _sigmoid(_logit(p.agreement_start) + p.agreement_impression_gain * z)
+            assert d[f"{role}_task"][i] == d[f"{role}_goal"][i] == pytest.approx(agreed, abs=1e-12)
+            assert d[f"{role}_alliance"][i] == pytest.approx((bond + 2 * agreed) / 3, abs=1e-12)
             assert d[f"{role}_inconsistency"][i] == p.of(role, "inconsistency_typical")
     np.testing.assert_array_equal(d.distress_intake, world.clients.distress)
+    np.testing.assert_array_equal(d.therapist_distress_usual, world.therapists.distress)
 
 
 def test_people_come_in_as_they_are_today() -> None:
-    """Meeting brings each person's present state, counts the session and clears what counts one session."""
+    """Meeting brings each person's present state, counts the session and clears what counts one session; what is open of a
+    rupture heals in part, and people get used to how they have been of late."""
     world = held(met(), weeks=1)
-    d, rows = world.dyads, np.arange(len(world.dyads))
+    d, p, rows = world.dyads, world.parameters, np.arange(len(world.dyads))
     world.clients["distress"] += 0.5
+    world.clients["avoidance"] = 0.7
     world.therapists["fatigue"] = 0.3
-    d["withdrawals"] = 2.0
+    d["withdrawals"], d["deepest_rupture"], d["open_rupture"] = 2.0, 0.6, 0.5
+    used_to = d.client_distress_usual.copy()
     verbs.meet(world, rows)
     np.testing.assert_array_equal(d.client_distress, world.clients.distress)
+    np.testing.assert_allclose(d.client_distress_usual, used_to + p.usual_rate * (d.client_distress - used_to), atol=1e-12)
+    assert (d.client_general_avoidance == 0.7).all() and not (d.client_avoidance == 0.7).any()
+    assert (d.deepest_rupture == 0).all() and d.open_rupture == pytest.approx(0.5 * (1 - p.rupture_recovery), abs=1e-12)
+    assert (d.client_disclosure == 0).all() and (d.client_said == p.client_arousal_typical).all()
     assert (d.therapist_fatigue == 0.3).all() and (d.session == 2).all()
     assert (d.withdrawals == 0).all() and (d.confrontations == 0).all() and (d.repairs == 0).all()
     assert (d.client_arousal == world.parameters.client_arousal_typical).all()
@@ -217,6 +257,31 @@ def test_one_exchange_means_are_the_moment_itself() -> None:
     assert (d.tracking_accuracy == 0).all()  # one moment has no correlation
     np.testing.assert_allclose(np.abs(d.directional_bias), 1 - d.accuracy_level, atol=1e-12)
     assert kernel(world.exchange_steps, tuple(world.parameters)) is kernel(EXCHANGE, tuple(world.parameters))
+
+
+def test_a_session_is_as_good_as_it_is_against_the_others() -> None:
+    """Its quality by hand: responses against the usual ones, distress against that of late, and luck, in part of both alike; what
+    it adds to the alliance, less what is open of ruptures; then people have got used to it, and impressions fade."""
+    world = held(met(40, hazard_base=-3.0), "form_alliance", weeks=3)
+    d, p, drawn, pair = world.dyads, world.parameters, world.luck.normal, world.pair_code
+    before = {name: d[name].copy() for name in d.declared}
+    verbs.form_alliance(world, np.arange(40))
+    assert 5 < (before["open_rupture"] > 0).sum() < 40
+    for role in ROLES:
+        b = {name: before[f"{role}_{name}"] for name in ("usual", "distress", "distress_usual", "impression")}
+        m = before[f"mean_{role}_perceived"]
+        luck = math.sqrt(p.quality_shared_share) * drawn(pair, "quality", 3)
+        luck += math.sqrt(1 - p.quality_shared_share) * drawn(pair, f"{role}_quality", 3)
+        better = np.log(m / (1 - m)) - np.log(b["usual"] / (1 - b["usual"]))
+        quality = p.quality_response_gain * better + p.quality_luck_sd * luck
+        quality -= p.quality_distress_cost * (b["distress"] - b["distress_usual"])
+        np.testing.assert_allclose(d[f"{role}_quality"], quality, atol=1e-9)
+        moment = p.alliance_quality_gain * quality - p.of(role, "rupture_alliance_cost") * before["open_rupture"]
+        np.testing.assert_allclose(d[f"{role}_moment"], moment, atol=1e-9)
+        np.testing.assert_allclose(d[f"{role}_usual"], b["usual"] + p.usual_rate * (m - b["usual"]), atol=1e-12)
+        np.testing.assert_allclose(d[f"{role}_impression"], (1 - p.impression_fade) * b["impression"], atol=1e-12)
+        lasting = (d[f"{role}_bond"] + d[f"{role}_task"] + d[f"{role}_goal"]) / 3
+        np.testing.assert_allclose(d[f"{role}_alliance"], eq.lifted(lasting, moment), atol=1e-9)
 
 
 def test_alliance_forms_by_hand() -> None:
@@ -256,7 +321,8 @@ def test_alliance_forms_by_hand() -> None:
             + p.goal_agreement_progress_gain * progress
         )
         assert d.client_goal[i] == pytest.approx(b["client_goal"] + p.agreement_rate * (goal - b["client_goal"]), abs=1e-12)
-        assert d.client_alliance[i] == pytest.approx((d.client_bond[i] + d.client_task[i] + d.client_goal[i]) / 3, abs=1e-12)
+        lasting = (d.client_bond[i] + d.client_task[i] + d.client_goal[i]) / 3
+        assert d.client_alliance[i] == pytest.approx(_sigmoid(_logit(lasting) + d.client_moment[i]), abs=1e-12)
         pushed = _sigmoid(
             p.engagement_base
             + p.engagement_alliance_gain * (d.client_alliance[i] - p.alliance_typical)
@@ -267,9 +333,9 @@ def test_alliance_forms_by_hand() -> None:
 
 
 def test_healing_by_hand() -> None:
-    """Distress falls by rate * excess * alliance^k * engagement * words * what both make of it, and rises where a rupture is
-    left open; the lasting share moves the set point too."""
-    world = held(met(30, rupture_threshold=0.1), "heal", weeks=3)
+    """Distress falls by rate * excess within reach * alliance^k * engagement * words * what both make of it, and rises by what is
+    open of ruptures; the lasting share of that moves the set point too. A good session gives relief, which does not last."""
+    world = held(met(30, hazard_base=-3.0), "heal", weeks=3)
     d, p = world.dyads, world.parameters
     distress, set_point = world.clients.distress.copy(), world.clients.distress_set_point.copy()
     verbs.heal(world, np.arange(30))
@@ -281,42 +347,114 @@ def test_healing_by_hand() -> None:
         * (1 + world.clients.treatment_gain)
         * np.exp(world.therapists.treatment_gain)
     )
-    healed = np.minimum(p.healing_rate * work, 1.0) * np.maximum(d.client_distress - p.healthy_distress, 0)
-    lost = healed - p.rupture_distress_step * d.open_rupture
-    assert 0 < d.open_rupture.sum() < 30 and np.ptp(world.clients.treatment_gain) > 0.5 < np.ptp(world.therapists.treatment_gain)
-    np.testing.assert_allclose(distress - world.clients.distress, lost, atol=1e-12)
+    excess = np.maximum(d.client_distress - p.healthy_distress, 0)
+    healed = np.minimum(p.healing_rate * work, 1.0) * excess * p.healing_reach / (excess + p.healing_reach)
+    lost, relief = healed - p.rupture_distress_step * d.open_rupture, p.relief_gain * d.client_quality
+    assert 0 < (d.open_rupture > 0).sum() < 30
+    assert np.ptp(world.clients.treatment_gain) > 0.5 < np.ptp(world.therapists.treatment_gain)
+    np.testing.assert_allclose(distress - world.clients.distress, lost + relief, atol=1e-12)
     np.testing.assert_allclose(set_point - world.clients.distress_set_point, p.healing_lasting_share * lost, atol=1e-12)
 
 
 def test_consolidation_by_hand_and_added_up_over_a_caseload() -> None:
-    """Bond and general model pull on each other; what several clients teach one therapist adds up."""
+    """The alliance works on the bond; the general model learns from how that differs from what it expected, the early anchor
+    keeps a part; the bond fades to what was expected. What several clients teach one therapist adds up."""
     world = held(met(2, shared_therapist=True), "consolidate", weeks=2)
-    d, p, therapist = world.dyads, world.parameters, world.therapists
-    gap = d.therapist_anxiety - therapist.anxiety[0]
-    own = d.client_avoidance - world.clients.avoidance
-    before, client_before = therapist.anxiety[0], world.clients.avoidance.copy()
-    pull = eq.secured(d.therapist_anxiety, d.therapist_alliance, p.plasticity, p.alliance_security_rate, p.alliance_typical)
-    own_pull = eq.secured(d.client_avoidance, d.client_alliance, p.plasticity, p.alliance_security_rate, p.alliance_typical)
-    assert np.abs(pull - d.therapist_anxiety).min() > 0  # first the alliance works on attachment to the partner
-    gap, own = gap + pull - d.therapist_anxiety, own + own_pull - d.client_avoidance
-    bond = pull
-    trained, regulation = d.therapist_regulation.copy(), therapist.regulation[0]
+    d, p = world.dyads, world.parameters
+    before = {table: getattr(world, table).data.copy() for table in ("dyads", "clients", "therapists")}
     verbs.consolidate(world, np.arange(2))
-    assert np.abs(gap).min() > 0
-    assert therapist.anxiety[0] == pytest.approx(before + p.prototype_learning_rate * gap.sum(), abs=1e-12)
-    np.testing.assert_allclose(d.therapist_anxiety, bond - p.session_carry_rate * gap, atol=1e-12)
-    np.testing.assert_allclose(world.clients.avoidance, client_before + p.prototype_learning_rate * own, atol=1e-12)
-    assert therapist.regulation[0] == pytest.approx(regulation + (trained - regulation).sum(), abs=1e-12)
+    was = {name: before["dyads"][d.index[name]] for name in d.declared}
+    for role, table, people in (("client", "clients", world.clients), ("therapist", "therapists", world.therapists)):
+        trust, alliance, lasted = was[f"{role}_trust"], was[f"{role}_alliance"], was[f"{role}_sustained"]
+        counts = 2 / (1 + np.exp(-p.general_trust_gain * (np.log(trust / (1 - trust)) - _logit(p.trust_typical))))
+        rate = p.of(role, "prototype_learning_rate") * was[f"mean_{role}_learning_gate"] * counts
+        total = (lambda lesson: lesson) if role == "client" else (lambda lesson: lesson.sum())
+        for name in ("anxiety", "avoidance"):
+            mean = (p.of(role, f"{name}_mean") - 1) / 6
+            carried = mean + p.carried_share * (was[f"{role}_general_{name}"] - mean)
+            bond = was[f"{role}_{name}"]
+            bond = bond - p.alliance_security_rate * (alliance - p.alliance_typical) * 4 * bond * (1 - bond)
+            lesson = rate * (bond - carried)
+            assert np.abs(bond - was[f"{role}_{name}"]).min() > 0 < np.abs(lesson).min() and lasted.min() > 0
+            np.testing.assert_allclose(d[f"{role}_{name}"], bond + p.session_carry_rate * (carried - bond), atol=1e-12)
+            for column, learned in ((name, lesson), (f"{name}_anchor", p.anchor_learning_share * lasted * lesson)):
+                who = slice(2) if role == "client" else 0
+                kept = np.clip(before[table][people.index[column], who] + total(learned), 0, 1)
+                np.testing.assert_allclose(people[column][who], kept, atol=1e-12, err_msg=f"{role} {column}")
+        np.testing.assert_allclose(d[f"{role}_sustained"], lasted + p.sustained_rate * (trust - lasted), atol=1e-12)
+    regulation = before["therapists"][world.therapists.index["regulation"], 0]
+    trained = (was["therapist_regulation"] - regulation).sum()
+    assert world.therapists.regulation[0] == pytest.approx(regulation + trained, abs=1e-12)
     np.testing.assert_array_equal(world.clients.regulation, d.client_regulation)
 
 
-def test_without_plasticity_nothing_consolidates() -> None:
-    """No plasticity: bond and general model stay exactly."""
+def test_without_plasticity_nothing_is_learned_and_a_bond_still_fades() -> None:
+    """No plasticity: general model, early anchors and regulation stay exactly; the bond is still pulled to what the general model
+    expects of it: plasticity is of learning, not of forgetting."""
     world = held(met(plasticity=0.0), "consolidate", weeks=2)
-    world.dyads["client_anxiety"] = 0.9
+    d, p = world.dyads, world.parameters
+    d["client_anxiety"] = 0.9
     before = state(world)
-    verbs.consolidate(world, np.arange(len(world.dyads)))
-    assert changed(before, state(world)) == set()
+    verbs.consolidate(world, np.arange(len(d)))
+    assert changed(before, state(world)) == _of_both("anxiety", "avoidance", "sustained")
+    mean = (p.client_anxiety_mean - 1) / 6
+    expected = mean + p.carried_share * (world.clients.anxiety - mean)
+    np.testing.assert_allclose(d.client_anxiety, 0.9 + p.session_carry_rate * (expected - 0.9), atol=1e-12)
+    still = held(met(plasticity=0.0, session_carry_rate=0.0), "consolidate", weeks=2)
+    before = state(still)
+    verbs.consolidate(still, np.arange(len(d)))
+    assert changed(before, state(still)) == _of_both("sustained")
+
+
+# ------------------------------------------------------------------------------------------- ruptures and their repair
+
+
+def _repair(**given: float) -> dict[str, float]:
+    """What becomes of a rupture, by name; somewhere amid a later session nothing happens, with something open from before."""
+    usual = {
+        "ruptured": 0.0, "confronted": 0.0, "rupture_depth": 0.4, "repair_probability": 0.5, "repair_chance": 0.6, "exchange": 3,
+        "client_tension": 0.2, "open_rupture": 0.5, "deepest_rupture": 0.3, "withdrawals": 1.0, "confrontations": 1.0,
+        "repairs": 0.0, "client_trust": 0.5, "client_anxiety": 0.5, "client_avoidance": 0.5, "repaired_share": 0.75,
+        "repair_worth": 0.1, "repair_trust_step": 0.2, "repair_attachment_step": 0.04, "rupture_trust_step": 0.1,
+        "rupture_attachment_step": 0.02, "plasticity": 1.5,
+    }  # fmt: skip
+    (writes,) = (one.writes for one in EXCHANGE if one.equation is repair)
+    before = {**usual, **given}
+    return {name: float(value) for name, value in zip(writes, repair(**before), strict=True) if value != before[name]}
+
+
+def test_a_rupture_happens_by_its_hazard_and_is_of_one_kind() -> None:
+    """A draw below the hazard, never for 0; of those that happen the share that is stated are confrontations."""
+    one, other = (chances.ravel() for chances in np.meshgrid(*(np.arange(1, 101) / 100,) * 2))  # uniform draws reach 1, not 0
+    happened, openly = rupture(0.255, one, 0.405, other)
+    assert happened.sum() == 25 * 100 and openly.sum() == 25 * 40 and (openly <= happened).all()
+    assert rupture(0.0, one, 0.405, other)[0].sum() == 0
+
+
+def test_a_rupture_that_is_not_repaired_costs_trust_and_security() -> None:
+    """By its depth; what is open deepens toward 1, tension is discharged, and the session's deepest is kept."""
+    lost = {"client_tension": 0.0, "client_trust": 0.46, "client_anxiety": 0.512, "client_avoidance": 0.512, "open_rupture": 0.7}
+    broken = _repair(ruptured=1.0)
+    assert broken == pytest.approx({**lost, "deepest_rupture": 0.4, "withdrawals": 2.0}, abs=1e-12)
+    openly = _repair(ruptured=1.0, confronted=1.0, deepest_rupture=0.6)
+    assert openly == pytest.approx({**lost, "confrontations": 2.0}, abs=1e-12)
+    assert {*_repair(ruptured=1.0, plasticity=0.0)} == {*broken} - {"client_anxiety", "client_avoidance"}
+
+
+def test_a_repair_wins_trust_and_security() -> None:
+    """At once, or at the beginning of a later session while enough is open: by what is closed of all that is open."""
+    at_once = _repair(ruptured=1.0, repair_chance=0.4)  # of .5 + .4 * .5 = .7 three quarters
+    won = {"client_trust": 0.5 + 0.2 * 0.525, "client_anxiety": 0.5 - 1.5 * 0.04 * 0.525,
+           "client_avoidance": 0.5 - 1.5 * 0.04 * 0.525}  # fmt: skip
+    happened = {"client_tension": 0.0, "deepest_rupture": 0.4, "withdrawals": 2.0}
+    assert at_once == pytest.approx({**won, **happened, "open_rupture": 0.175, "repairs": 1.0}, abs=1e-12)
+    later = _repair(exchange=0, repair_chance=0.4)
+    assert later["open_rupture"] == pytest.approx(0.125) and later["repairs"] == 1.0
+    assert later["client_trust"] == pytest.approx(0.5 + 0.2 * 0.375) and later["client_anxiety"] < 0.5
+    assert {*later} == {*won, "open_rupture", "repairs"}
+    assert _repair() == _repair(repair_chance=0.4) == {}  # amid a session nobody comes back to what was before
+    assert _repair(exchange=0) == _repair(exchange=0, repair_chance=0.4, open_rupture=0.1) == {}
+    assert "repairs" in _repair(exchange=0, repair_chance=0.4, open_rupture=0.11)
 
 
 # ---------------------------------------------------------------------------------------------------- endings
@@ -347,7 +485,8 @@ def test_dropping_out_wins_over_being_well_enough() -> None:
 @pytest.mark.parametrize(("session", "distress", "expected"), [(5, -1.0, IN_THERAPY), (6, -1.0, IMPROVED), (6, 0.31, IN_THERAPY)])
 def test_well_enough_only_after_some_sessions(session: int, distress: float, expected: int) -> None:
     """A course ends as improved only from the sixth session on, and only below the distress that is good enough."""
-    assert (ends(session, distress=distress, dropout_base=-12.0, good_enough_prob=1.0) == expected).all()
+    nobody_drops_out = {"dropout_base": -12.0, "dropout_outside": 0.0}
+    assert (ends(session, distress=distress, good_enough_prob=1.0, **nobody_drops_out) == expected).all()
 
 
 def test_leaving_happens_as_often_as_its_risk_says() -> None:
@@ -357,7 +496,8 @@ def test_leaving_happens_as_often_as_its_risk_says() -> None:
     d["client_alliance"], d["client_engagement"] = p.alliance_typical, p.engagement_typical
     d["client_avoidance"], d["session"], d["open_rupture"] = p.avoidance_typical, 1.0, 1.0
     verbs.leave(world, np.arange(len(d)))
-    risk = _sigmoid(p.dropout_base + p.dropout_early_gain + p.dropout_rupture_gain)
+    inside = _sigmoid(p.dropout_base + p.dropout_early_gain + p.dropout_rupture_gain)
+    risk = inside + (1 - inside) * p.dropout_outside
     np.testing.assert_allclose(d.dropout_risk, risk, atol=1e-12)
     assert (world.ending == DROPOUT).mean() == pytest.approx(risk, abs=4 * math.sqrt(risk / len(d)))
 
@@ -499,8 +639,9 @@ def rated(
 def test_every_questionnaire_keeps_to_its_scale() -> None:
     """Means lie between the lowest and highest mark, in steps of one item, however extreme the person."""
     whom = asked(addressed.person("client", np.arange(300)), week=1)
-    core = core_om(np.linspace(-6, 8, 300), whom)
-    assert core.min() >= 0 and core.max() <= 40 and np.corrcoef(core, np.linspace(-6, 8, 300))[0, 1] > 0.9
+    everybody = {"distress": np.linspace(-6, 8, 300), "avoidance": np.tile([0.0, 0.5, 1.0], 100)}
+    core = core_om(everybody, whom)
+    assert core.min() >= 0 and core.max() <= 40 and np.corrcoef(core, everybody["distress"])[0, 1] > 0.9
     np.testing.assert_allclose(core * 3.4, np.round(core * 3.4), atol=1e-9)
     level = np.linspace(0, 1, 300)
     wai = rated(ask.WAI_SCALE, level, 0.55, np.zeros(300), whom, "w")
@@ -508,6 +649,15 @@ def test_every_questionnaire_keeps_to_its_scale() -> None:
     np.testing.assert_allclose(wai * 4, np.round(wai * 4), atol=1e-9)
     of_ecr = ecr("anxiety", level, np.full(300, 5.0), whom, "e")
     assert of_ecr.min() >= 1 and of_ecr.max() <= 7
+
+
+def test_avoidant_people_admit_less_distress() -> None:
+    """Who is more avoidant in general fills in the CORE-OM as a typical person would who has so much less [A4]."""
+    p, whom, n = Parameters(), asked(addressed.person("client", np.arange(300)), week=1), np.ones(300)
+    avoidant = core_om({"distress": 1.5 * n, "avoidance": (p.avoidance_typical + 0.4) * n}, whom)
+    less = core_om({"distress": (1.5 - 0.4 * p.under_report_gain) * n, "avoidance": p.avoidance_typical * n}, whom)
+    np.testing.assert_allclose(avoidant, less, atol=1e-12)
+    assert avoidant.mean() < core_om({"distress": 1.5 * n, "avoidance": p.avoidance_typical * n}, whom).mean()
 
 
 def test_ratings_have_a_ceiling() -> None:
@@ -545,10 +695,10 @@ def test_a_rating_by_hand_is_drawn_of_the_rater(rater: str) -> None:
     world = held(met(400), weeks=1)
     d, p, luck, pair = world.dyads, world.parameters, world.luck, world.pair_code
     client, therapist = world.client_code[world.client_of], world.therapist_code[world.therapist_of]
+    coloured = eq.lifted(d.mean_client_perceived, p.empathy_moment_share * d.client_moment)
     observed = p.observer_response_style_sd * luck.normal(pair, "observer_rating_style")
     code, person, common, level, typical = {
-        "client": (client, client, world.clients.response_style[world.client_of], d.mean_client_perceived,
-                   p.client_perceived_typical),
+        "client": (client, client, world.clients.response_style[world.client_of], coloured, p.client_perceived_typical),
         "therapist": (pair, therapist, world.therapists.response_style[world.therapist_of],
                       0.5 * (d.mean_therapist_perceived + d.mean_therapist_warmth),
                       0.5 * (p.therapist_perceived_typical + p.warmth_typical)),
@@ -563,7 +713,8 @@ def test_a_rating_by_hand_is_drawn_of_the_rater(rater: str) -> None:
     by_hand = rated(ask.EMPATHY, level, typical, style("empathy"), whom, f"{rater}_empathy")
     np.testing.assert_array_equal(world.ratings[f"empathy_{rater}"], by_hand)
     for scale in ask.WAI_SCALE.scales if rater in ROLES else ():
-        by_hand = rated(ask.WAI_SCALE, d[f"{rater}_{scale}"], p.alliance_typical, style("wai"), whom, f"{rater}_wai", scale)
+        felt = eq.lifted(d[f"{rater}_{scale}"], d[f"{rater}_moment"])
+        by_hand = rated(ask.WAI_SCALE, felt, p.alliance_typical, style("wai"), whom, f"{rater}_wai", scale)
         np.testing.assert_array_equal(world.ratings[f"wai_{rater}_{scale}"], by_hand)
 
 
@@ -578,38 +729,23 @@ def test_a_draw_of_one_person_is_drawn_in_one_way() -> None:
 
 
 def test_ruptures_are_reported_with_the_stated_chances() -> None:
-    """Reports are 0 or 1; left open, repaired and smooth sessions are reported as often as declared."""
+    """Reports are 0 or 1, by each rater's own chances: false ones in a smooth session, more the deeper the deepest rupture was;
+    therapists notice of it as much as they mentalise."""
     n = 20_000
     world = met(n)
     d, p, rows = world.dyads, world.parameters, np.arange(n)
-    reports = {eq.reported_rupture, eq.observed_rupture}
-    steps = tuple(one for one in verbs.rate_alliance.steps if isinstance(one, Step) and one.equation in reports)
-
-    def reported(by: str, ruptures: float, left_open: float = 0.0, tension: float = 0.0) -> np.ndarray:
-        d["withdrawals"], d["confrontations"] = (rows % 2) * ruptures, (1 - rows % 2) * ruptures
-        d["open_rupture"], d["client_tension"] = left_open, tension
+    behind = [getattr(one, "equation", None) for one in rate_alliance.steps].index(eq.reported_rupture) - 1
+    steps = rate_alliance.steps[behind:]  # what a therapist notices, and who reports what
+    assert [name for one in steps[1:] for name in one.writes] == [f"rating.ruptures_{by}_reported" for by in (*ROLES, "observer")]
+    d["mean_therapist_mentalising"] = 0.5
+    for depth in (0.0, 0.1, 0.4):
+        d["deepest_rupture"] = depth
         walk(steps, world.meeting(rows, rate_alliance))
-        return world.ratings[f"ruptures_{by}_reported"]
-
-    def near(share: float) -> Any:
-        return pytest.approx(share, abs=4 * math.sqrt(share * (1 - share) / n) + 1e-12)
-
-    for ruptures, left_open, chance in (
-        (1.0, 1.0, p.client_rupture_report_prob),
-        (1.0, 0.0, p.client_repaired_report_prob),
-        (0.0, 0.0, p.client_false_report_prob),
-    ):
-        got = reported("client", ruptures, left_open)
-        assert set(np.unique(got)) == {0.0, 1.0} and got.mean() == near(chance)
-    gain = p.observer_tension_report_gain
-    for ruptures, tension, chance in (
-        (1.0, 0.0, p.observer_rupture_report_prob),
-        (0.0, 0.3, 0.3 * gain),
-        (0.0, 0.0, 0.0),
-        (0.0, 5.0, 1.0),
-    ):
-        got = reported("observer", ruptures, tension=tension)
-        assert set(np.unique(got)) <= {0.0, 1.0} and got.mean() == near(chance)
+        for by, noticed in (("client", depth), ("therapist", depth / 2), ("observer", depth)):
+            smooth = (1 - p[f"{by}_false_report_prob"]) * math.exp(-noticed / p[f"{by}_report_depth"])
+            got = world.ratings[f"ruptures_{by}_reported"]
+            assert set(np.unique(got)) == {0.0, 1.0}, by
+            assert got.mean() == pytest.approx(1 - smooth, abs=4 * math.sqrt(smooth * (1 - smooth) / n)), (by, depth)
 
 
 def test_attachment_to_the_therapist_is_marked_as_it_is() -> None:
@@ -619,34 +755,40 @@ def test_attachment_to_the_therapist_is_marked_as_it_is() -> None:
     trust, bids = d.client_trust, d.mean_client_bid
     avoidant = (
         p.cats_avoidant_base
-        - np.log(trust / (1 - trust))
-        + np.log(p.trust_typical / (1 - p.trust_typical))
+        - p.cats_trust_gain * (np.log(trust / (1 - trust)) - _logit(p.trust_typical))
         + p.cats_insecurity_gain * (d.client_avoidance - p.avoidance_typical)
     )
     own, common = luck.normal(world.client_code, "cats_rating_style"), world.clients.response_style
     style = applied(eq.response_style, p, "client", common=common, own_luck=own)
     whom = world.asked("client", np.arange(3000))
-    marked = ask.mean_response(ask.CATS["avoidant"], 1 + 5 / (1 + np.exp(style - avoidant)), whom, "cats", "avoidant")
+    answer = 1 + 5 / (1 + np.exp(p.cats_style_share * style - avoidant))
+    marked = ask.mean_response(ask.CATS["avoidant"], answer, whom, "cats", "avoidant")
     np.testing.assert_array_equal(r["cats_avoidant"], marked)
-    assert np.corrcoef(r["cats_preoccupied"], bids)[0, 1] > 0.75
-    for scale, low, high in (("secure", 0.2, 0.6), ("avoidant", -0.6, -0.2), ("preoccupied", -0.05, 0.05)):
+    closeness = p.cats_closeness_gain * np.log(bids / (1 - bids)) + p.cats_longing_gain * np.log(trust / (1 - trust))
+    assert np.corrcoef(r["cats_preoccupied"], closeness)[0, 1] > 0.75
+    for scale, low, high in (("secure", 0.1, 0.6), ("avoidant", -0.6, -0.1), ("preoccupied", -0.05, 0.05)):
         assert r[f"cats_{scale}"].min() >= 1 and r[f"cats_{scale}"].max() <= 6
-        assert low < np.corrcoef(r[f"cats_{scale}"], world.clients.response_style)[0, 1] < high, scale
+        assert low < np.corrcoef(r[f"cats_{scale}"], style)[0, 1] < high, scale
     assert [(one.items, one.low, one.high) for one in ask.CATS.values()] == [(14, 1, 6), (12, 1, 6), (10, 1, 6)]
 
 
 def test_the_subscales_of_one_day_share_that_day() -> None:
-    """The three WAI scales of a session correlate beyond style; WAI total is their mean."""
-    world = held(met(3000), weeks=1)
-    r = world.ratings
-    mean = (r["wai_client_bond"] + r["wai_client_task"] + r["wai_client_goal"]) / 3
-    np.testing.assert_allclose(r["wai_client"], mean, atol=1e-12)
-    level = held(met(3000, client_response_style_sd=0.0, compatibility_sd=0.0, rating_gain=0.0), weeks=1).ratings
-    alone = held(
-        met(3000, client_response_style_sd=0.0, compatibility_sd=0.0, rating_gain=0.0, rating_session_sd=0.0), weeks=1
-    ).ratings
-    assert np.corrcoef(level["wai_client_bond"], level["wai_client_task"])[0, 1] > 0.15
-    assert abs(np.corrcoef(alone["wai_client_bond"], alone["wai_client_task"])[0, 1]) < 0.06
+    """The three WAI scales of a session correlate beyond style, by the rater's day and by how good the session was; WAI total is
+    their mean."""
+
+    def scales(**parameters: float) -> np.ndarray:
+        r = held(met(3000, client_response_style_sd=0.0, **parameters), weeks=1).ratings
+        each = np.array([r[f"wai_client_{scale}"] for scale in ask.WAI_SCALE.scales])
+        np.testing.assert_allclose(r["wai_client"], each.mean(axis=0), atol=1e-12)
+        return each
+
+    def least(values: np.ndarray) -> float:
+        return float(np.corrcoef(values)[np.triu_indices(3, 1)].min())
+
+    assert least(scales(rating_gain=0.0, rating_session_sd=0.24)) > 0.15
+    assert np.abs(np.corrcoef(scales(rating_gain=0.0, rating_session_sd=0.0))[np.triu_indices(3, 1)]).max() < 0.06
+    coloured = scales(rating_session_sd=0.0) - scales(rating_session_sd=0.0, alliance_quality_gain=0.0)
+    assert least(coloured) > 0.5
 
 
 # -------------------------------------------------------------------------------------------------- who comes
@@ -665,7 +807,7 @@ def test_those_who_come_suffer_more() -> None:
 def test_attachment_and_distress_go_together_as_published() -> None:
     """As questionnaires measure them, anxiety correlates about .42 with distress in the community, avoidance about .28."""
     community, code = people()
-    distress = core_om(community.distress, asked(code))
+    distress = core_om(community, asked(code))
     for name, published in (("anxiety", 0.42), ("avoidance", 0.28)):
         score = ecr(name, community[name], community[f"ecr_response_style_{name}"], asked(code), "0")
         assert np.corrcoef(score, distress)[0, 1] == pytest.approx(published, abs=0.04)

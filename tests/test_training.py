@@ -144,7 +144,7 @@ def test_who_is_hired_later_takes_part_by_the_same_chance_and_begins_at_the_begi
 
 def test_training_to_mend_ruptures_mends_more_of_them() -> None:
     clinic = {"therapists": 20, "capacity": 6, "arrivals_per_week": 25, "weeks": 16, "leave_prob": 0}
-    spec = {"exchanges": 8, "parameters": {"rupture_threshold": 0.15}}
+    spec = {"exchanges": 8, "parameters": {"hazard_base": -3.0}}
     shares = []
     for training in ([], ["rupture_repair_training"]):
         held = run(made({**clinic, "training": training}, **spec), 1).sessions

@@ -112,7 +112,9 @@ SESSIONS: Described = _table({
     "rupture_type": ("label", "none, withdrawal, confrontation or both", "",
         ("none", "withdrawal", "confrontation", "both")),
     "ruptures_client_reported": ("0 or 1", "whether the client reports a rupture of this session", WHOLE),
+    "ruptures_therapist_reported": ("0 or 1", "whether the therapist reports one", WHOLE),
     "ruptures_observer_reported": ("0 or 1", "whether an observer codes one", WHOLE),
+    "rupture_depth": ("proportion", DYAD["deepest_rupture"].meaning),
     "repairs": ("count", DYAD["repairs"].meaning, WHOLE),
     "dropout_risk": ("probability", DYAD["dropout_risk"].meaning),
     "alliance_therapist_latent": ("proportion", DYAD["therapist_alliance"].meaning),
@@ -131,7 +133,8 @@ SESSIONS: Described = _table({
     "attunement": ("proportion", "how well the therapist's estimate agrees with the client's arousal, session mean"),
     "shared_meaning": ("proportion", DYAD["shared_meaning"].meaning),
     "capability": ("proportion", DYAD["capability"].meaning),
-    "open_rupture": ("0 or 1", DYAD["open_rupture"].meaning, WHOLE),
+    "open_rupture": ("proportion", DYAD["open_rupture"].meaning),
+    "session_quality": ("SD", "how good this session was for the client, against what they are used to here; 0 = as usual"),
     "regulation_client": ("proportion", "the client's trained regulation"),
     "regulation_therapist": ("proportion", "the therapist's trained regulation"),
     **{
@@ -160,9 +163,10 @@ EXCHANGES: Described = _table({
     "session": ("number", "session of this course, from 1", WHOLE),
     "exchange": ("number", "exchange of this session, from 1", WHOLE),
     **{
-        name: (DYAD[name].unit if name in DYAD else "0 or 1" if name in ("ruptured", "confronted") else "proportion",
+        name: (DYAD[name].unit if name in DYAD else "0 or 1" if name in ("ruptured", "confronted")
+               else "weight" if name.endswith("_weight") else "proportion",
             f"{name.replace('_', ' ')}, as the step of that name in sim/therapy/exchange.py computes it",
-            WHOLE if name in ("repairs", "open_rupture") else "")
+            WHOLE if name == "repairs" else "")
         for name in trace_columns(EXCHANGE)
     },
 })  # fmt: skip

@@ -231,7 +231,7 @@ def bounds(quantity: str, columns: Mapping[str, Column] = DYAD) -> tuple[float, 
     """The lowest and highest value that a quantity of an exchange may have."""
     if quantity in columns:
         return columns[quantity].low, columns[quantity].high
-    return (-1.0, 1.0) if quantity.endswith("_surprise") else (0.0, 1.0)
+    return (-1.0, 1.0) if quantity.endswith("_surprise") else (0.0, 100.0 if quantity.endswith("_weight") else 1.0)
 
 
 def trace_columns(steps: tuple[Step, ...]) -> list[str]:

@@ -95,6 +95,19 @@ def kept(name: str) -> dict[str, Any]:
     raise StoreError(fault, where=str(path), valid="'make evidence' in a clone of the project makes it again")
 
 
+def current(name: str) -> dict[str, Any] | None:
+    """A kept result of the present model, or None where there is none: never made, or refused."""
+    try:
+        return kept(name)
+    except OSError:  # StoreError is one
+        return None
+
+
+def waiting() -> tuple[str, ...]:
+    """Which of ``NAMES`` have no result of the present model; ``make evidence`` makes them."""
+    return tuple(name for name in NAMES if current(name) is None)
+
+
 def keep(path: Path, data: Mapping[str, Any]) -> None:
     """Write a result whole or not at all, with the model that made it."""
     folder_at(path.parent)

@@ -964,7 +964,7 @@ def fatigue_after(fatigue, load, carried, open_ruptures, fatigue_week_keep, fati
     """A therapist's fatigue one week on, in 0..1: rest takes away, overload, distress carried home and open ruptures add.
 
     keep*f + gL*(load - 1)+ + gC*(carried)+ + gR*open, all per session a week that the post has room for: load = sessions held,
-    carried = own arousal in them above the typical therapist's (summed), open = unrepaired ruptures in them. Limit: fades by
+    carried = own arousal in them above the typical therapist's (summed), open = what is open of ruptures in them (summed). Limit: fades by
     ``keep`` in a calm week. Load alone relates only weakly to burnout; what is carried home is more, and more for anxious
     therapists (evidence 15.3) [K14, A9]. Status: assumption.
     """

@@ -27,7 +27,7 @@ class Verb:
     """A verb of the session, declared as steps. Called with a world and the rows that meet, it does them.
 
     >>> sim.therapy.session.heal
-    Verb(heal: 2 steps)
+    Verb(heal: 3 steps)
     """
 
     def __init__(self, name: str, meaning: str, steps: tuple[Step | Ask, ...]) -> None:

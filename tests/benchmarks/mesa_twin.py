@@ -1,10 +1,11 @@
 """The same model written with Mesa: one agent per person, one step a week, every exchange spelled out by hand.
 
 It serves two ends. It is the *parity oracle*: a second road to every latent number, which uses neither the tuples
-EXCHANGE and SESSION nor the wiring by name; only the equations (called in plain Python with plain floats) and the
-counter-based random numbers are shared. And it is what the speed of the core is measured against, so it is written as well as an
-experienced Mesa user would: attributes and local variables, each role's numbers looked up once, and one compiled
-call for all the luck of a session or of a week.
+EXCHANGE and SESSION nor the wiring by name; only equations (called in plain Python with plain floats) and the
+counter-based random numbers are shared. Not all equations are: how people meet, what they do out of habit, words, ruptures,
+how good a session was, and what it teaches are written out here once more. And it is what the speed of the core is measured
+against, so it is written as well as an experienced Mesa user would: attributes and local variables, each role's numbers looked
+up once, and one compiled call for all the luck of a session or of a week.
 
 Questionnaires are left out: the twin is about latent states.
 """
@@ -12,6 +13,7 @@ Questionnaires are left out: the twin is about latent states.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from types import SimpleNamespace
 
 import mesa
@@ -27,19 +29,23 @@ from sim.therapy.session import World
 
 # ------------------------------------------------------------------------------------------------------------ luck
 
-_SESSION_LUCK = (
+#: Luck of one exchange, in the order in which ``Client.exchange`` takes it: the client's own, then what belongs to this pair.
+EXCHANGE_LUCK = (
     "client_mirror_luck",
     "client_stress_luck",
+    "client_estimate_luck",
+    "client_word_luck",
+    "client_depth_luck",
+    "client_rupture_chance",
     "client_confrontation_chance",
     "client_repair_chance",
     "therapist_mirror_luck",
     "therapist_stress_luck",
-    "therapist_timing_luck",
-    "client_estimate_luck",
     "therapist_estimate_luck",
-    "dropout",
-    "good_enough",
+    "therapist_word_luck",
+    "therapist_timing_luck",
 )
+_SESSION_LUCK = ("dropout", "good_enough", "quality", "client_quality", "therapist_quality")
 _LIFE_LUCK = (
     "distress",
     "prototype_anxiety",
@@ -57,17 +63,20 @@ def _session_luck(seed, replicate, client, pair, week, purposes, out):  # type: 
     own, shared = occasion(seed, replicate, client, week), occasion(seed, replicate, pair, week)
     for exchange in range(out.shape[1]):
         step = np.uint64(exchange)
-        out[0, exchange] = normal_at(absorbed(own, purposes[0]), step)
-        out[1, exchange] = normal_at(absorbed(own, purposes[1]), step)
-        out[2, exchange] = uniform_at(absorbed(own, purposes[2]), step)
-        out[3, exchange] = uniform_at(absorbed(own, purposes[3]), step)
-        out[4, exchange] = normal_at(absorbed(shared, purposes[4]), step)
-        out[5, exchange] = normal_at(absorbed(shared, purposes[5]), step)
-        out[6, exchange] = normal_at(absorbed(shared, purposes[6]), step)
-        out[7, exchange] = normal_at(absorbed(own, purposes[7]), step)
-        out[8, exchange] = normal_at(absorbed(shared, purposes[8]), step)
+        for k in range(5):
+            out[k, exchange] = normal_at(absorbed(own, purposes[k]), step)
+        for k in range(5, 8):
+            out[k, exchange] = uniform_at(absorbed(own, purposes[k]), step)
+        for k in range(8, 13):
+            out[k, exchange] = normal_at(absorbed(shared, purposes[k]), step)
     zero = np.uint64(0)
-    return uniform_at(absorbed(own, purposes[9]), zero), uniform_at(absorbed(own, purposes[10]), zero)
+    return (
+        uniform_at(absorbed(own, purposes[13]), zero),
+        uniform_at(absorbed(own, purposes[14]), zero),
+        normal_at(absorbed(shared, purposes[15]), zero),
+        normal_at(absorbed(shared, purposes[16]), zero),
+        normal_at(absorbed(shared, purposes[17]), zero),
+    )
 
 
 def _life_luck(seed, replicate, who, week, purposes):  # type: ignore[no-untyped-def]
@@ -94,6 +103,11 @@ def _first_luck(seed, replicate, who, purpose):  # type: ignore[no-untyped-def]
 # ---------------------------------------------------------------------------------------------------------- people
 
 
+def lifted(share: float, by: float) -> float:
+    """A proportion after a move on the logit scale."""
+    return eq.logistic(eq.logit(share) + by)  # type: ignore[no-any-return]
+
+
 def numbers_of(role: str, p: Parameters) -> SimpleNamespace:
     """The numbers as they hold for one role: its own where it has one, else the common one."""
     return SimpleNamespace(**{name.removeprefix(f"{role}_"): p.of(role, name.removeprefix(f"{role}_")) for name in PARAMETERS})
@@ -113,59 +127,97 @@ class Person(mesa.Agent):
         self.brain = model.brains[self.role]
         for name, value in columns.items():
             setattr(self, name, value)
-        self.bond_anxiety, self.bond_avoidance = self.anxiety, self.avoidance
         self.attunement = self.felt_understanding = self.bid = self.warmth = self.disclosure = self.response = 0.0
-        self.tension = 0.0
+        self.tension = self.sustained = self.quality = self.moment = 0.0
 
     # -- before the first session
 
-    def form_first_impression(self) -> None:
-        """Attachment to this partner starts from one's history."""
+    def form_first_impression(self, match: float, sight: float, luck: Callable[[str], float]) -> None:
+        """How well the two fit, how the other strikes one at sight, and with what attachment, trust and hope one begins."""
+        p, role = self.p, self.role
+        fit = eq.partly_shared(match, luck(f"{role}_match"), p.compatibility_shared_share)
+        self.compatibility = min(max(p.compatibility_sd * fit, -8.0), 8.0)
+        right = self.compatibility / max(p.compatibility_sd, 1e-6)
+        chance = eq.partly_shared(sight, luck(f"{role}_impression"), p.impression_shared_share)
+        struck = p.impression_accuracy * right + math.sqrt(1.0 - p.impression_accuracy**2) * chance
+        self.impression = min(max(struck, -8.0), 8.0)
+        for name in ("anxiety", "avoidance"):
+            mean, sd = self.population(name)
+            own = p.bond_spread * math.sqrt(1.0 - p.carried_share**2) * sd / (mean * (1.0 - mean))
+            setattr(self, f"bond_{name}", lifted(self.expected_of_a_bond(name), own * luck(f"{role}_bond_{name}")))
+        insecurity = self.bond_anxiety - p.anxiety_typical + (self.bond_avoidance - p.avoidance_typical)
+        self.trust = lifted(p.trust_start, p.trust_impression_gain * self.impression - p.trust_start_security_gain * insecurity)
+        self.perceived_mean = self.perceived = self.usual = self.expected_response()
+        self.inconsistency, self.distress_usual = p.inconsistency_typical, self.distress
+        self.bond = self.felt_bond()
+        self.task = self.goal = lifted(p.agreement_start, p.agreement_impression_gain * self.impression)
+        self.alliance = eq.alliance(self.bond, self.task, self.goal, self.moment)
+        self.arousal = p.arousal_typical * min(self.brain.limbic, 1.0)
+        self.expression = self.shown(*self.out_of_habit())
+
+    def population(self, name: str) -> tuple[float, float]:
+        """Mean and spread of anxiety or avoidance among people of this role, as proportions."""
+        return (getattr(self.p, f"{name}_mean") - 1.0) / 6.0, getattr(self.p, f"{name}_sd") / 6.0
+
+    def expected_of_a_bond(self, name: str) -> float:
+        """The anxiety or avoidance that the general model lets one expect with anybody: part of how it differs from most."""
+        mean, _ = self.population(name)
+        return mean + self.p.carried_share * (getattr(self, name) - mean)  # type: ignore[no-any-return]
+
+    def out_of_habit(self) -> tuple[float, float]:
+        """Anxiety and avoidance in what one seeks, shows and says: in part as with everybody, in part as with this partner."""
+        of_all = self.p.habit_share
+        return (
+            of_all * self.anxiety + (1.0 - of_all) * self.bond_anxiety,
+            of_all * self.avoidance + (1.0 - of_all) * self.bond_avoidance,
+        )
+
+    def expected_response(self) -> float:
+        """What one expects of this partner."""
         p = self.p
-        self.perceived_mean = self.perceived = eq.expectation(
+        return eq.expectation(  # type: ignore[no-any-return]
             self.bond_anxiety,
             self.bond_avoidance,
+            self.impression,
             p.perceived_typical,
             p.expectation_avoidance_cost,
             p.expectation_anxiety_cost,
+            p.expectation_impression_gain,
             p.anxiety_typical,
             p.avoidance_typical,
         )
-        self.inconsistency = p.inconsistency_typical
-        insecurity = self.bond_anxiety - p.anxiety_typical + (self.bond_avoidance - p.avoidance_typical)
-        self.trust = eq.logistic(eq.logit(p.trust_start) - p.trust_start_security_gain * insecurity)
-        self.bond = self.felt_bond()
-        self.task = self.goal = p.agreement_start
-        self.alliance = eq.alliance(self.bond, self.task, self.goal)
-        self.arousal = p.arousal_typical
-        self.expression = self.shown()
 
     # -- parts of an exchange
 
     def come_in(self) -> None:
-        """A session begins."""
-        self.arousal = self.p.arousal_typical
+        """A session begins; nothing is said yet."""
+        p = self.p
+        self.brought_anxiety, self.brought_avoidance = self.anxiety, self.avoidance
+        self.arousal = p.arousal_typical * min(self.brain.limbic, 1.0)
+        self.disclosure, self.said = 0.0, p.arousal_typical
         self.perceived = self.perceived_mean
+        self.distress_usual = eq.toward(self.distress_usual, self.distress, p.usual_rate)
         self.moments: list[tuple[float, ...]] = []
 
     def sense(self, mirror_luck: float, stress_luck: float, estimate_luck: float) -> None:
         """Mirror, resonate, feel, work out what it means."""
         p, brain, partner = self.p, self.brain, self.partner
-        anxiety, avoidance = self.bond_anxiety, self.bond_avoidance
         self.mirrored = mirrored = eq.mirrored(
             brain.mirror,
             partner.expression,
-            avoidance,
+            self.avoidance,
             mirror_luck,
             p.mirror_gain,
             p.mirror_avoidance_cost,
             p.mirror_noise_sd,
+            p.mirror_noise_avoidance_gain,
             p.avoidance_typical,
         )
         target = eq.arousal_target(
             brain.limbic,
             self.distress,
-            anxiety,
+            self.bond_anxiety,
+            self.anxiety,
             self.perceived,
             mirrored,
             stress_luck,
@@ -186,7 +238,7 @@ class Person(mesa.Agent):
             self.arousal,
             target,
             control,
-            anxiety,
+            self.anxiety,
             p.arousal_rise_rate,
             p.arousal_fall_rate,
             p.regulation_gain,
@@ -198,7 +250,7 @@ class Person(mesa.Agent):
             brain.dmpfc,
             self.skill,
             arousal,
-            avoidance,
+            self.avoidance,
             self.fatigue,
             p.mentalising_threshold,
             p.mentalising_width,
@@ -207,8 +259,13 @@ class Person(mesa.Agent):
         )
         self_other = eq.self_other(brain.tpj, arousal, p.self_other_flood_cost, p.mentalising_threshold)
         self.separation = eq.separation(self_other, felt)
+        by_feeling = p.felt_precision * felt**2 / (felt**2 + p.felt_half**2)
+        by_words = p.words_precision * partner.disclosure * mentalising * self_other
         self.estimate = estimate = eq.estimate(
             felt,
+            partner.said,
+            by_feeling,
+            by_words,
             mentalising,
             self_other,
             brain.ofc,
@@ -216,24 +273,27 @@ class Person(mesa.Agent):
             partner.bond_anxiety,
             partner.bond_avoidance,
             estimate_luck,
+            p.estimate_typical,
+            p.felt_typical,
             p.estimate_correction,
             p.expression_avoidance_cost,
             p.expression_anxiety_gain,
             p.anxiety_typical,
             p.avoidance_typical,
-            p.self_other_leak,
             p.estimate_noise_sd,
+            p.salience_base,
+            p.salience_gain,
         )
         self.attunement = attunement = eq.attunement(estimate, partner.arousal, p.attunement_width)
         self.felt_understanding = eq.felt_understanding(attunement, felt, brain.vmpfc, p.felt_enough)
 
-    def shown(self) -> float:
-        """How much of their arousal shows without words."""
+    def shown(self, anxiety: float, avoidance: float) -> float:
+        """How much of their arousal shows without words, with the anxiety and avoidance of habit."""
         p = self.p
         return eq.expression(  # type: ignore[no-any-return]
             self.arousal,
-            self.bond_anxiety,
-            self.bond_avoidance,
+            anxiety,
+            avoidance,
             self.trust,
             p.arousal_typical,
             p.expression_gain,
@@ -246,10 +306,11 @@ class Person(mesa.Agent):
             p.avoidance_typical,
         )
 
-    def show(self) -> None:
+    def show(self, word_luck: float) -> None:
         """Show without words, say, and convey warmth."""
-        p, anxiety, avoidance = self.p, self.bond_anxiety, self.bond_avoidance
-        self.expression = self.shown()
+        p = self.p
+        anxiety, avoidance = self.out_of_habit()
+        self.expression = self.shown(anxiety, avoidance)
         self.disclosure = eq.disclosure(
             self.expression,
             anxiety,
@@ -264,8 +325,10 @@ class Person(mesa.Agent):
             p.anxiety_typical,
             p.avoidance_typical,
         )
+        smaller = p.concealment_gain * (self.disclosure - p.disclosure_typical)  # who says little makes it small
+        self.said = lifted(self.arousal, smaller + p.word_noise_sd * word_luck)
         self.warmth = eq.warmth(
-            avoidance,
+            self.avoidance,
             self.fatigue,
             self.warmth_trait,
             p.warmth_base,
@@ -277,15 +340,7 @@ class Person(mesa.Agent):
         """Perceive the partner's response, calm down, find words, and learn what to expect of them."""
         p, brain, partner = self.p, self.brain, self.partner
         anxiety, avoidance, arousal = self.bond_anxiety, self.bond_avoidance, self.arousal
-        expectation = eq.expectation(
-            anxiety,
-            avoidance,
-            p.perceived_typical,
-            p.expectation_avoidance_cost,
-            p.expectation_anxiety_cost,
-            p.anxiety_typical,
-            p.avoidance_typical,
-        )
+        expectation = self.expected_response()
         self.perceived = perceived = eq.perceived(
             partner.response,
             expectation,
@@ -321,7 +376,7 @@ class Person(mesa.Agent):
         self.arousal = arousal = eq.labelled_arousal(
             arousal, labelling, self.control, p.labelling_calm_rate, p.labelling_untrained_share
         )
-        gate = eq.learning_gate(arousal, p.gate_centre, p.gate_width)
+        self.learning_gate = gate = eq.learning_gate(arousal, p.gate_centre, p.gate_width)
         self.bond_avoidance = eq.avoidance_learned(
             avoidance,
             gate,
@@ -382,6 +437,7 @@ class Person(mesa.Agent):
                 self.expression,
                 self.bid,
                 self.warmth,
+                self.learning_gate,
             )
         )
 
@@ -411,7 +467,7 @@ class Person(mesa.Agent):
                 own.agreement_progress_gain,
             )
             setattr(self, name, eq.toward(getattr(self, name), target, p.agreement_rate))
-        self.alliance = eq.alliance(self.bond, self.task, self.goal)
+        self.alliance = eq.alliance(self.bond, self.task, self.goal, self.moment)
 
     def grow_trust(self) -> None:
         """Trust follows what was perceived in the session."""
@@ -419,6 +475,16 @@ class Person(mesa.Agent):
         target = eq.trust_target(self.means["perceived"], p.trust_response_gain, p.perceived_typical, p.trust_typical)
         self.trust = eq.toward(self.trust, target, p.trust_rate)
         self.bond = self.felt_bond()
+
+    def judge_session(self, both: float, own: float, open_rupture: float) -> None:
+        """How good it was against what one is used to, and how that, and a rupture left open, colours the alliance today."""
+        p, perceived = self.p, self.means["perceived"]
+        luck = eq.partly_shared(both, own, p.quality_shared_share)
+        better = eq.logit(perceived) - eq.logit(self.usual)
+        bad_week = self.distress - self.distress_usual
+        self.quality = p.quality_response_gain * better + p.quality_luck_sd * luck - p.quality_distress_cost * bad_week
+        self.usual = eq.toward(self.usual, perceived, p.usual_rate)
+        self.moment = p.alliance_quality_gain * self.quality - p.rupture_alliance_cost * open_rupture
 
     def felt_bond(self) -> float:
         """Trust, as far as this person feels secure with the partner."""
@@ -428,14 +494,18 @@ class Person(mesa.Agent):
         )
 
     def consolidate(self) -> None:
-        """The bond and the general model pull on each other; training stays."""
+        """The general model learns from where this bond is not what it expected, in part for good; training stays."""
         p = self.p
+        trusted = 2.0 * eq.logistic(p.general_trust_gain * (eq.logit(self.trust) - eq.logit(p.trust_typical)))
+        rate = p.plasticity * p.prototype_learning_rate * self.means["learning_gate"] * trusted
         for name in ("anxiety", "avoidance"):
-            bond, general = getattr(self, f"bond_{name}"), getattr(self, name)
+            bond = getattr(self, f"bond_{name}")
             bond = eq.secured(bond, self.alliance, p.plasticity, p.alliance_security_rate, p.alliance_typical)
-            setattr(self, f"bond_{name}", bond - p.plasticity * p.session_carry_rate * (bond - general))
-            changed = general + p.plasticity * p.prototype_learning_rate * (bond - general)
-            setattr(self, name, min(max(changed, 0.0), 1.0))
+            gap = bond - self.expected_of_a_bond(name)
+            setattr(self, f"bond_{name}", bond - p.session_carry_rate * gap)
+            for what, lesson in ((name, rate * gap), (f"{name}_anchor", p.anchor_learning_share * self.sustained * rate * gap)):
+                setattr(self, what, min(max(getattr(self, what) + lesson, 0.0), 1.0))
+        self.sustained = eq.toward(self.sustained, self.trust, p.sustained_rate)
         self.regulation = min(max(self.regulation, 0.0), 1.0)
 
     # -- every week
@@ -466,8 +536,7 @@ class Person(mesa.Agent):
             self.anxiety_anchor,
             z_anxiety,
             before,
-            (p.anxiety_mean - 1.0) / 6.0,
-            p.anxiety_sd / 6.0,
+            *self.population("anxiety"),
             p.plasticity,
             p.anchor_rate,
             p.prototype_state_share,
@@ -478,8 +547,7 @@ class Person(mesa.Agent):
             self.avoidance_anchor,
             z_avoidance,
             before,
-            (p.avoidance_mean - 1.0) / 6.0,
-            p.avoidance_sd / 6.0,
+            *self.population("avoidance"),
             p.plasticity,
             p.anchor_rate,
             p.prototype_state_share,
@@ -532,6 +600,7 @@ _READ_OUTS = (
     "expression",
     "bid",
     "warmth",
+    "learning_gate",
 )
 
 
@@ -606,21 +675,19 @@ class Client(Person):
         self.partner, therapist.partner = therapist, self
         self.planned_sessions = planned_sessions
         self.pair_code = np.uint64(pair([self.code], [therapist.code])[0])
-        common, mine, theirs = (
-            model.first_luck(model.seed_code, model.replicate_code, self.pair_code, purpose_code(name))
-            for name in ("match", "client_match", "therapist_match")
-        )
-        for person, own in ((self, mine), (therapist, theirs)):
-            luck = eq.partly_shared(common, own, self.p.compatibility_shared_share)
-            person.compatibility = min(max(self.p.compatibility_sd * luck, -8.0), 8.0)
         self.distress_intake = self.distress
         self.ending = "in therapy"
         self.engagement = DYAD["client_engagement"].start
         self.shared_meaning, self.capability = DYAD["shared_meaning"].start, DYAD["capability"].start
         self.open_rupture, self.session, self.dropout_risk = 0.0, 0.0, 0.0
-        self.withdrawals = self.confrontations = self.repairs = 0.0
-        self.form_first_impression()
-        therapist.form_first_impression()
+        self.withdrawals = self.confrontations = self.repairs = self.deepest_rupture = 0.0
+
+        def luck(name: str) -> float:
+            return model.first_luck(model.seed_code, model.replicate_code, self.pair_code, purpose_code(name))
+
+        match, sight = luck("match"), luck("impression")
+        self.form_first_impression(match, sight, luck)
+        therapist.form_first_impression(match, sight, luck)
 
     def attend(self) -> None:
         """One session, if still in therapy."""
@@ -630,9 +697,10 @@ class Client(Person):
         self.come_in()
         therapist.come_in()
         self.session += 1.0
-        self.withdrawals = self.confrontations = self.repairs = 0.0
-        luck = np.empty((9, model.n_exchanges))
-        drop_chance, enough_chance = model.session_luck(
+        self.open_rupture *= 1.0 - self.p.rupture_recovery
+        self.withdrawals = self.confrontations = self.repairs = self.deepest_rupture = 0.0
+        luck = np.empty((len(EXCHANGE_LUCK), model.n_exchanges))
+        drop_chance, enough_chance, hour, mine, theirs = model.session_luck(
             model.seed_code, model.replicate_code, self.code, self.pair_code, model.week_code, model.session_purposes, luck
         )
         self.readings: list[tuple[float, float, float]] = []
@@ -641,6 +709,8 @@ class Client(Person):
         self.summarise()
         therapist.summarise()
         self.judge_accuracy()
+        self.judge_session(hour, mine, self.open_rupture)
+        therapist.judge_session(hour, theirs, self.open_rupture)
         self.form_alliance()
         self.heal()
         self.consolidate()
@@ -652,21 +722,24 @@ class Client(Person):
         number: int,
         mirror: float,
         stress: float,
+        guess: float,
+        words: float,
+        depth: float,
+        strike: float,
         confront: float,
         repair: float,
         partner_mirror: float,
         partner_stress: float,
-        timing: float,
-        guess: float,
         partner_guess: float,
+        partner_words: float,
+        timing: float,
     ) -> None:
         """One exchange between the two."""
         therapist, p = self.partner, self.p
         self.sense(mirror, stress, guess)
         self.bid = eq.bid(
             self.arousal,
-            self.bond_anxiety,
-            self.bond_avoidance,
+            *self.out_of_habit(),
             p.arousal_typical,
             p.anxiety_typical,
             p.avoidance_typical,
@@ -674,10 +747,10 @@ class Client(Person):
             p.bid_anxiety_gain,
             p.bid_avoidance_cost,
         )
-        self.show()
+        self.show(words)
         therapist.sense(partner_mirror, partner_stress, partner_guess)
         self.readings.append((therapist.estimate, self.arousal, self.expression))
-        therapist.show()
+        therapist.show(partner_words)
         therapist.respond(timing)
         self.receive(self.compatibility)
         self.shared_meaning = eq.shared_meaning(
@@ -695,33 +768,47 @@ class Client(Person):
             p.engagement_typical,
         )
         therapist.receive(therapist.compatibility)
-        self.strain(number, confront, repair)
+        self.strain(number, depth, strike, confront, repair)
         self.remember()
         therapist.remember()
 
-    def strain(self, number: int, confront: float, repair: float) -> None:
-        """Disappointment that has built up may break into a rupture, and a rupture may be repaired."""
-        p, breaks, confronts = self.p, self.tension > self.p.rupture_threshold, False
+    def strain(self, number: int, depth_luck: float, strike: float, confront: float, repair: float) -> None:
+        """Ruptures happen, likelier after disappointments and missed bids, and may be repaired in part: at once, or later."""
+        p, tension = self.p, self.tension
+        missed = self.bid * max(self.perceived_mean - self.perceived, 0.0)
+        at_odds = max(eq.logistic(p.agreement_base) - self.task, 0.0)
+        hazard = eq.logistic(
+            p.hazard_base + p.hazard_tension_gain * tension + p.hazard_missed_gain * missed + p.hazard_task_gain * at_odds
+        )
+        breaks, confronts, depth = strike < hazard, False, 0.0
         if breaks:
-            self.tension = 0.0
+            deeper = p.depth_tension_gain * tension + p.depth_anxiety_gain * (self.bond_anxiety - p.anxiety_typical)
+            depth = eq.logistic(p.depth_base + p.depth_sd * depth_luck + deeper)
             confronts = confront < eq.confrontation_probability(
                 self.bond_anxiety, self.bond_avoidance, p.confrontation_gain, p.anxiety_typical, p.avoidance_typical
             )
+            self.tension = 0.0
+            self.open_rupture += depth * (1.0 - self.open_rupture)
+            self.deepest_rupture = max(self.deepest_rupture, depth)
             if confronts:
                 self.confrontations += 1.0
             else:
                 self.withdrawals += 1.0
-        elif number > 0 or self.open_rupture == 0.0:
+        elif number > 0 or self.open_rupture <= p.repair_worth:
             return
         if repair < self.partner.repair_chance(1.0 if confronts else 0.0):
+            mended = p.repaired_share * self.open_rupture
             self.repairs += 1.0
-            self.open_rupture = 0.0
-            self.trust = eq.moved_share(self.trust, p.repair_trust_step)
-            self.bond_anxiety = eq.moved_share(self.bond_anxiety, -p.plasticity * p.repair_attachment_step)
-            self.bond_avoidance = eq.moved_share(self.bond_avoidance, -p.plasticity * p.repair_attachment_step)
+            self.open_rupture -= mended
+            self.shift(p.repair_trust_step * mended, -p.repair_attachment_step * mended)
         elif breaks:
-            self.open_rupture = 1.0
-            self.trust = eq.moved_share(self.trust, -p.rupture_trust_step)
+            self.shift(-p.rupture_trust_step * depth, p.rupture_attachment_step * depth)
+
+    def shift(self, trust: float, insecurity: float) -> None:
+        """A rupture or a repair moves trust, and how secure the client is with this therapist."""
+        self.trust = eq.moved_share(self.trust, trust)
+        self.bond_anxiety = eq.moved_share(self.bond_anxiety, self.p.plasticity * insecurity)
+        self.bond_avoidance = eq.moved_share(self.bond_avoidance, self.p.plasticity * insecurity)
 
     def judge_accuracy(self) -> None:
         """How well the therapist read this client: correlation, level and bias, each by its definition."""
@@ -771,11 +858,13 @@ class Client(Person):
             p.distress_typical,
         )
         self.engagement = eq.toward(self.engagement, engagement, p.engagement_rate)
+        for person in (self, therapist):
+            person.impression *= 1.0 - p.impression_fade
 
     def heal(self) -> None:
-        """Distress falls, or rises where a rupture is left open; part of it for good."""
+        """Distress falls, or rises where a rupture is left open; part of it for good. A good session gives relief that fades."""
         p, therapist = self.p, self.partner
-        lost = eq.healing(
+        healed = eq.healing(
             self.distress,
             self.alliance,
             self.engagement,
@@ -789,11 +878,14 @@ class Client(Person):
             p.labelling_typical,
             p.healing_labelling_share,
             p.healthy_distress,
+            p.healing_reach,
         )
-        lost -= eq.rupture_distress(self.open_rupture, p.rupture_distress_step)
-        self.distress = min(max(self.distress - lost, -6.0), 8.0)
-        self.distress_own -= p.healing_lasting_share * lost
-        self.distress_set_point = min(max(self.distress_set_point - p.healing_lasting_share * lost, -6.0), 8.0)
+        for change in (-healed, eq.rupture_distress(self.open_rupture, p.rupture_distress_step)):
+            lasting = p.healing_lasting_share * change
+            self.distress = min(max(self.distress + change, -6.0), 8.0)
+            self.distress_own += lasting
+            self.distress_set_point = min(max(self.distress_set_point + lasting, -6.0), 8.0)
+        self.distress = min(max(self.distress - p.relief_gain * self.quality, -6.0), 8.0)
 
     def perhaps_leave(self, drop_chance: float, enough_chance: float) -> None:
         """The planned end, dropping out, or being well enough."""
@@ -814,6 +906,7 @@ class Client(Person):
             p.avoidance_typical,
             p.dropout_early_gain,
             p.dropout_early_fade,
+            p.dropout_outside,
         )
         if self.session >= self.planned_sessions:
             self.ending = "planned"
@@ -849,7 +942,7 @@ class Therapy(mesa.Model):
         self.seed_code, self.replicate_code = np.uint64(world.luck.seed), np.uint64(world.luck.replicate)
         self.session_luck, self.life_luck = compiled(_session_luck), compiled(_life_luck)
         self.first_luck = compiled(_first_luck)
-        self.session_purposes = np.array([purpose_code(name) for name in _SESSION_LUCK])
+        self.session_purposes = np.array([purpose_code(name) for name in (*EXCHANGE_LUCK, *_SESSION_LUCK)])
         self.life_purposes = np.array([purpose_code(name) for name in _LIFE_LUCK])
         self.week_code = np.uint64(0)
         client_rows, therapist_rows = (
@@ -889,16 +982,26 @@ _OF_PERSON = (
 _OF_BOND = {
     "anxiety": "bond_anxiety",
     "avoidance": "bond_avoidance",
+    "general_anxiety": "brought_anxiety",
+    "general_avoidance": "brought_avoidance",
     **{
         name: name
         for name in (
             "arousal",
             "expression",
+            "disclosure",
+            "said",
             "perceived",
             "perceived_mean",
             "inconsistency",
             "trust",
+            "sustained",
             "compatibility",
+            "impression",
+            "distress_usual",
+            "usual",
+            "quality",
+            "moment",
             "bond",
             "task",
             "goal",
@@ -912,6 +1015,7 @@ _OF_COURSE = (
     "capability",
     "client_tension",
     "open_rupture",
+    "deepest_rupture",
     "withdrawals",
     "confrontations",
     "repairs",

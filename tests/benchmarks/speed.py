@@ -98,7 +98,7 @@ def core_weeks(dyads: int, weeks: int) -> tuple[float, int, float]:
 
 def twin_weeks(dyads: int, weeks: int) -> tuple[float, int, float]:
     """The same for the Mesa twin; the exchanges alone are timed in a second go over the same weeks."""
-    from tests.benchmarks.mesa_twin import Therapy
+    from tests.benchmarks.mesa_twin import EXCHANGE_LUCK, Therapy
 
     model = Therapy(make_world(dyads, weeks))
     held = 0
@@ -110,7 +110,7 @@ def twin_weeks(dyads: int, weeks: int) -> tuple[float, int, float]:
             model.step()
 
     whole = seconds(live)
-    luck = np.random.default_rng(SEED).uniform(0.1, 0.9, 9).tolist()
+    luck = np.random.default_rng(SEED).uniform(0.1, 0.9, len(EXCHANGE_LUCK)).tolist()
 
     def talk() -> None:
         for client in model.clients:

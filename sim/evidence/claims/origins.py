@@ -38,13 +38,14 @@ class Rule:
 _MADE_OF, _KEPT_AS = {"taking_part": "therapist_perceived"}, {"expected": "distress_set_point"}
 _EVENTS = ("life_event_prob", "life_event_moves_prob", "life_event_lasting_prob")
 _ATTACHMENT = ("anxiety", "avoidance")  # general; with the partner it is client_anxiety and so on
+_TWO_LEVELS = (eq.carried_attachment, eq.first_attachment, eq.generalised, eq.anchored)  # and what lies between the two
 
 
 def _between_sessions() -> Iterable[Rule]:
     """What happens to people between sessions: carried over, lived (``LIFE``), met again."""
     for role in ROLES:
         both = (*_ATTACHMENT, f"{role}_anxiety", f"{role}_avoidance")
-        yield _rule("carried", both, both, *_numbers(eq.carried_back), *_numbers(eq.generalised))
+        yield _rule("carried", both, both, *(number for equation in _TWO_LEVELS for number in _numbers(equation)))
     for step in LIFE:
         reads = [name.removesuffix("_z") for a in arguments(step.equation) for name in (a, f"{step.role}_{a}")]
         if step.equation is eq.prototype_drift:  # and life events move attachment too

@@ -9,7 +9,7 @@ from typing import Any
 
 from sim.errors import StoreError
 from sim.evidence.claims.contrasts import Finding, contrasts
-from sim.evidence.stored import kept
+from sim.evidence.stored import current, kept
 from sim.theory.claims import claims
 
 #: How far an effect may lie from the kept one before it counts as changed: processors differ in the last digits, which
@@ -75,9 +75,8 @@ def against_kept(found: Iterable[Finding], data: Mapping[str, Any]) -> list[str]
 
 def said() -> dict[str, str]:
     """By claim, its verdict in this model in a sentence, as kept; empty where nothing is kept, or what is is ``refused``."""
-    try:
-        data = kept("claims")
-    except OSError:  # StoreError is one
+    data = current("claims")
+    if data is None:
         return {}
     verdicts = {row["contrast"]: row["verdict"] for row in data["findings"]}
     tested: dict[str, dict[str, str]] = {}
