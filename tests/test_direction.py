@@ -32,6 +32,8 @@ SEED = 4
 KINDS: dict[str, dict[str, Any]] = {
     "usual": {"client": "population", "therapist": "population"},
     "dismissing therapists": {"client": "population", "therapist": "dismissing"},
+    # of each client as in general: usually attachment to one person says little about attachment to the next
+    "therapists dismissing of each": {"client": "population", "therapist": "dismissing", "parameters": {"carried_share": 1.0}},
     "dismissing clients": {"client": "dismissing", "therapist": "population"},
     "preoccupied clients": {"client": "preoccupied", "therapist": "population"},
     "untreated": {"client": "population", "therapist": "none"},
@@ -42,7 +44,8 @@ KINDS: dict[str, dict[str, Any]] = {
 @lru_cache(maxsize=None)
 def ran(kind: str, parameters: tuple[tuple[str, float], ...] = (), sessions: int = 8, clients: int = 600) -> Run:
     """A small run of one kind of dyads with some numbers changed; always the same people and random draws."""
-    spec = {"question": "?", "clients_per_arm": clients, "sessions": sessions, **KINDS[kind], "parameters": dict(parameters)}
+    changed = {**KINDS[kind].get("parameters", {}), **dict(parameters)}
+    spec = {"question": "?", "clients_per_arm": clients, "sessions": sessions, **KINDS[kind], "parameters": changed}
     return run(from_spec(spec, kind), seed=SEED, threads=1)
 
 
@@ -106,8 +109,9 @@ def shown_range(r: Run) -> float:
 
 
 def ruptured_distress(r: Run) -> float:
-    """How much more distress those have at the end who had a rupture open most of the time, than the others."""
-    often = r.sessions.groupby("client")["open_rupture"].mean() > 0.5
+    """How much more distress the quarter has at the end who had most open of ruptures, than the others."""
+    left_open = r.sessions.groupby("client")["open_rupture"].mean()
+    often = left_open > left_open.quantile(0.75)
     ends = r.clients.set_index("client")["distress_end_latent"]
     return float(ends[often].mean() - ends[~often].mean())
 
@@ -115,6 +119,42 @@ def ruptured_distress(r: Run) -> float:
 def gain_spread(r: Run) -> float:
     """SD over clients of how far their distress fell."""
     return float((r.clients["distress_0_latent"] - r.clients["distress_end_latent"]).std())
+
+
+def worth_of_alliance(r: Run) -> float:
+    """How much more the distress of those fell whose alliance was the better one in session 1, than that of the others."""
+    start = r.sessions[r.sessions["session"] == 1].set_index("client")["alliance_latent"]
+    clients = r.clients.set_index("client")
+    fell, good = clients["distress_0_latent"] - clients["distress_end_latent"], start > start.median()
+    return float(fell[good[good].index].mean() - fell[good[~good].index].mean())
+
+
+def swing(column: str) -> Measure:
+    """SD of how a column changes from one session of a client to the next."""
+    return lambda r: float(r.sessions.groupby("client")[column].diff().std())
+
+
+def first_correlation(one: str, other: str) -> Measure:
+    """Correlation over clients of two columns in session 1."""
+    return lambda r: float(r.sessions.loc[r.sessions["session"] == 1, [one, other]].corr().iloc[0, 1])
+
+
+def foreseen(r: Run) -> float:
+    """Correlation over clients of the alliance in session 1 with that in the last."""
+    by_session = r.sessions.pivot(index="client", columns="session", values="alliance_latent")
+    return float(by_session[1].corr(by_session[8]))
+
+
+def views_of_a_day(r: Run) -> float:
+    """Correlation of how the alliance changes from session to session, as clients and as therapists rate it."""
+    change = r.sessions.groupby("client")[["wai_client", "wai_therapist"]].diff()
+    return float(change.corr().iloc[0, 1])
+
+
+def taught(r: Run) -> float:
+    """How far attachment anxiety in general fell from intake to the end, in those who stayed."""
+    who = r.clients[r.clients["ending"] == "planned"]
+    return float((who["client_anxiety_0_latent"] - who["client_anxiety_end_latent"]).mean())
 
 
 def halo(r: Run) -> float:
@@ -134,15 +174,28 @@ TABLE: list[tuple[str, float | None, float, str, str, Measure, int]] = [
     ("timing_lapse_threshold", None, 3.0, "usual", "response", mean("response"), +1),
     ("repair_effort", None, 0.0, "usual", "repairs", mean("repairs"), -1),
     ("repair_base", None, 0.0, "usual", "repaired", repaired, +1),
-    ("repair_avoidance_cost", None, 6.0, "dismissing therapists", "repaired", repaired, -1),
+    ("repair_avoidance_cost", None, 6.0, "therapists dismissing of each", "repaired", repaired, -1),
     ("repair_confrontation_gain", None, 4.0, "preoccupied clients", "repaired", repaired, +1),
     ("repair_trust_step", None, 0.15, "usual", "alliance", mean("alliance_latent"), +1),
     ("rupture_trust_step", None, 0.2, "usual", "alliance", mean("alliance_latent"), -1),
     ("hazard_base", None, -5.5, "usual", "ruptures", mean("ruptures"), -1),
+    ("hazard_tension_gain", 0.0, 4.0, "usual", "ruptures", mean("ruptures"), +1),
+    ("hazard_missed_gain", 0.0, 30.0, "usual", "ruptures", mean("ruptures"), +1),
+    ("hazard_task_gain", 0.0, 6.0, "usual", "ruptures", mean("ruptures"), +1),
     ("tension_keep", None, 0.95, "usual", "ruptures", mean("ruptures"), +1),
+    ("depth_base", None, 0.0, "usual", "depth of ruptures", mean("rupture_depth"), +1),
+    ("depth_tension_gain", 0.0, 3.0, "usual", "depth of ruptures", mean("rupture_depth"), +1),
+    ("depth_anxiety_gain", 0.0, 4.0, "preoccupied clients", "depth of ruptures", mean("rupture_depth"), +1),
+    ("rupture_recovery", None, 0.9, "usual", "open ruptures", mean("open_rupture"), -1),
+    ("repaired_share", 0.1, 1.0, "usual", "open ruptures", mean("open_rupture"), -1),
+    ("repair_worth", None, 1.0, "usual", "repairs", mean("repairs"), -1),
+    ("client_rupture_alliance_cost", 0.0, 5.0, "usual", "alliance", mean("alliance_latent"), -1),
+    ("rupture_attachment_step", 0.0, 0.1, "usual", "anxiety with the therapist", mean("anxiety_to_therapist_latent"), +1),
+    ("repair_attachment_step", 0.0, 0.1, "usual", "anxiety with the therapist", mean("anxiety_to_therapist_latent"), -1),
     ("confrontation_gain", None, 12.0, "dismissing clients", "withdrawn", withdrawn, +1),
     ("confrontation_gain", None, 12.0, "preoccupied clients", "withdrawn", withdrawn, -1),
     ("dropout_base", None, -4.0, "usual", "dropouts", dropouts, +1),
+    ("dropout_outside", None, 0.05, "usual", "dropouts", dropouts, +1),
     ("dropout_alliance_gain", None, 15.0, "fearful clients", "dropouts", dropouts, +1),
     ("dropout_rupture_gain", None, 3.0, "usual", "dropouts", dropouts, +1),
     ("dropout_early_gain", None, 3.0, "usual", "dropouts", dropouts, +1),
@@ -157,10 +210,18 @@ TABLE: list[tuple[str, float | None, float, str, str, Measure, int]] = [
     ("expression_flattening", 0.0, 5.0, "dismissing clients", "range of what shows", shown_range, -1),
     ("expression_flattening", 0.0, 5.0, "dismissing clients", "accuracy", first("tracking_accuracy"), -1),
     ("mirror_noise_sd", None, 1.5, "usual", "accuracy", first("tracking_accuracy"), -1),
+    ("mirror_noise_avoidance_gain", 0.0, 8.0, "dismissing therapists", "accuracy", first("tracking_accuracy"), -1),
+    ("felt_precision", 0.0, 12.0, "usual", "accuracy", first("tracking_accuracy"), +1),
+    ("words_precision", 0.0, 24.0, "usual", "accuracy", first("tracking_accuracy"), +1),
+    ("word_noise_sd", 0.0, 2.0, "usual", "accuracy", first("tracking_accuracy"), -1),
+    ("concealment_gain", 0.0, 4.0, "dismissing clients", "arousal read too high", first("directional_bias"), -1),
+    ("salience_gain", 0.0, 1.0, "usual", "arousal read too high", first("directional_bias"), +1),
+    ("habit_share", 0.0, 1.0, "preoccupied clients", "bids", mean("bids"), +1),
+    ("habit_share", 0.0, 1.0, "dismissing clients", "disclosure", mean("disclosure"), -1),
     ("attunement_width", None, 0.4, "usual", "attunement", first("attunement"), +1),
     ("therapist_skill_mean", None, 0.85, "dismissing clients", "attunement", mean("attunement"), +1),
     ("self_other_flood_cost", None, 4.0, "usual", "attunement", first("attunement"), -1),
-    ("disclosure_avoidance_cost", None, 6.0, "dismissing clients", "disclosure", mean("disclosure"), -1),
+    ("disclosure_avoidance_cost", None, 10.0, "dismissing clients", "disclosure", mean("disclosure"), -1),
     ("disclosure_fearful_cost", None, 16.0, "fearful clients", "disclosure", mean("disclosure"), -1),
     ("labelling_safety_gain", None, 5.0, "usual", "labelling", mean("labelling"), +1),
     ("bid_anxiety_gain", None, 6.0, "preoccupied clients", "bids", mean("bids"), +1),
@@ -174,13 +235,29 @@ TABLE: list[tuple[str, float | None, float, str, str, Measure, int]] = [
     ("regulation_rate", None, 0.06, "usual", "regulation", mean("regulation_client"), +1),
     ("client_arousal_base", None, 1.0, "usual", "arousal", mean("client_limbic"), +1),
     ("contagion_anxiety_gain", None, 4.0, "usual", "therapist's arousal", spread("therapist_limbic"), +1),
+    ("carried_share", 0.0, 1.0, "preoccupied clients", "anxiety with the therapist", first("anxiety_to_therapist_latent"), +1),
+    ("bond_spread", 0.0, 1.5, "usual", "spread of anxiety with the therapist", spread("anxiety_to_therapist_latent"), +1),
+    ("client_prototype_learning_rate", 0.0, 0.2, "preoccupied clients", "anxiety unlearned", taught, +1),
+    ("general_trust_gain", 0.0, 8.0, "preoccupied clients", "anxiety unlearned", taught, +1),
+    ("anchor_learning_share", 0.0, 1.0, "preoccupied clients", "anxiety unlearned", taught, +1),
+    ("sustained_rate", 0.0, 1.0, "preoccupied clients", "anxiety unlearned", taught, +1),
+    ("impression_accuracy", 0.0, 1.0, "usual", "alliance foreseen", foreseen, +1),
+    ("trust_impression_gain", 0.0, 2.0, "usual", "spread of alliance", spread("alliance_latent"), +1),
+    ("agreement_impression_gain", 0.0, 2.0, "usual", "spread of alliance", spread("alliance_latent"), +1),
+    ("quality_luck_sd", 0.0, 2.0, "usual", "spread of session quality", spread("session_quality"), +1),
+    ("alliance_quality_gain", 0.0, 1.0, "usual", "swing of alliance", swing("alliance_latent"), +1),
+    ("quality_shared_share", 0.0, 1.0, "usual", "views of one day", views_of_a_day, +1),
     ("trust_start", None, 0.7, "usual", "alliance at first", first("alliance_latent"), +1),
-    ("trust_rate", None, 0.5, "usual", "spread of alliance", spread("alliance_latent"), +1),
+    ("trust_rate", None, 0.5, "usual", "trust in responses", first_correlation("alliance_latent", "perceived_response"), +1),
     ("capability_attunement_gain", None, 6.0, "usual", "spread of capability", spread("capability"), +1),
     ("engagement_base", None, 1.5, "usual", "engagement", mean("engagement"), +1),
     ("engagement_base", None, 1.5, "usual", "distress at the end", distress_at_end, -1),
-    ("healing_rate", None, 0.08, "usual", "distress at the end", distress_at_end, -1),
-    ("healing_alliance_power", None, 4.0, "fearful clients", "distress at the end", distress_at_end, +1),
+    ("healing_rate", None, 0.2, "usual", "distress at the end", distress_at_end, -1),
+    ("healing_reach", None, 3.0, "usual", "distress at the end", distress_at_end, -1),
+    # fearful clients have a poorer alliance, though some a good one: far above 1 what these gain outweighs what the others lose
+    ("healing_alliance_power", None, 1.0, "fearful clients", "distress at the end", distress_at_end, +1),
+    ("healing_alliance_power", None, 4.0, "fearful clients", "worth of the alliance", worth_of_alliance, +1),
+    ("relief_gain", 0.0, 0.4, "usual", "spread of gains", gain_spread, +1),
     ("rupture_distress_step", 0.0, 0.2, "fearful clients", "distress at the end", distress_at_end, +1),
     ("rupture_distress_step", 0.0, 0.2, "fearful clients", "distress of the ruptured", ruptured_distress, +1),
     ("client_treatment_gain_sd", 0.0, 1.0, "usual", "spread of gains", gain_spread, +1),
@@ -201,8 +278,16 @@ TABLE: list[tuple[str, float | None, float, str, str, Measure, int]] = [
     ("bid_avoidance_cost", None, 6.0, "dismissing clients", "preoccupied attachment (CATS)", first("cats_preoccupied"), -1),
     ("client_false_report_prob", None, 0.4, "usual", "reported ruptures", mean("ruptures_client_reported"), +1),
     ("core_base", None, -0.5, "usual", "CORE-OM", mean("distress"), +1),
+    ("under_report_gain", 0.0, 2.0, "dismissing clients", "CORE-OM", mean("distress"), -1),
+    *(
+        (f"{by}_report_depth", None, 2.0, "usual", f"ruptures reported ({by})", mean(f"ruptures_{by}_reported"), -1)
+        for by in ("client", "therapist", "observer")
+    ),
+    ("empathy_moment_share", 0.0, 1.0, "usual", "empathy by quality", first_correlation("empathy_client", "session_quality"), +1),
+    ("cats_style_share", 0.0, 2.0, "usual", "spread of secure attachment (CATS)", spread("cats_secure"), +1),
+    ("cats_longing_gain", 0.0, 3.0, "usual", "longing for the trusted", first_correlation("cats_preoccupied", "cats_secure"), +1),
     # what must not move
-    ("healing_rate", None, 0.08, "usual", "perceived in session 1", first("perceived_response"), 0),
+    ("healing_rate", None, 0.2, "usual", "perceived in session 1", first("perceived_response"), 0),
     ("dropout_base", None, -4.0, "usual", "alliance in session 1", first("alliance_latent"), 0),
     ("life_event_prob", None, 0.0, "usual", "alliance in session 1", first("alliance_latent"), 0),
     ("rupture_distress_step", None, 0.2, "usual", "alliance in session 1", first("alliance_latent"), 0),
@@ -217,6 +302,9 @@ TABLE: list[tuple[str, float | None, float, str, str, Measure, int]] = [
     ("response_style_shared_share", None, 1.0, "usual", "CORE-OM", mean("distress"), 0),
     ("client_leniency", None, 2.0, "usual", "alliance", mean("alliance_latent"), 0),
     ("core_base", None, -0.5, "usual", "dropouts", dropouts, 0),
+    ("under_report_gain", None, 2.0, "usual", "distress at the end", distress_at_end, 0),
+    ("alliance_quality_gain", None, 1.0, "usual", "perceived in session 1", first("perceived_response"), 0),
+    ("client_prototype_learning_rate", None, 0.2, "untreated", "change of attachment", anxiety_spread, 0),
     ("ecr_item_sd", None, 2.5, "usual", "distress at the end", distress_at_end, 0),
     ("response_base", None, 0.9, "untreated", "distress at the end", distress_at_end, 0),
     ("trust_rate", None, 0.5, "usual", "perceived in session 1", first("perceived_response"), 0),
@@ -325,7 +413,7 @@ def test_life_comes_after_the_first_session(name: str) -> None:
 
 def test_healing_leaves_the_first_session_alone() -> None:
     """Healing changes distress afterwards, not what happens in the first session."""
-    plain, changed = (ran("usual", n).sessions for n in ((), (("healing_rate", 0.08),)))
+    plain, changed = (ran("usual", n).sessions for n in ((), (("healing_rate", 0.2),)))
     one, same = (s[s["session"] == 1].reset_index(drop=True) for s in (plain, changed))
     pd.testing.assert_frame_equal(one, same, check_exact=True)
 
@@ -436,10 +524,11 @@ def test_another_kind_of_therapist_leaves_the_clients_as_they_came() -> None:
     first_look = ["client", "week", "distress", "distress_latent"]
     one, other = (r.sessions.query("session == 1")[first_look].reset_index(drop=True) for r in (secure, dismissing))
     pd.testing.assert_frame_equal(one, other, check_exact=True)
-    # What life does is common random numbers: without healing or harm, and with attachment that distress does not follow,
-    # distress goes the same way with either.
+    # What life does is common random numbers: without healing, relief or harm, and with attachment that neither distress nor what
+    # is admitted of it follows, distress goes the same way with either.
     paths = {name: 0.0 for name in PARAMETERS if name.startswith("distress_") and name.endswith("_path")}
-    frozen = {"healing_rate": 0.0, "rupture_distress_step": 0.0, "dropout_base": -12.0, "good_enough_prob": 0.0, **paths}
+    still = ("healing_rate", "relief_gain", "rupture_distress_step", "under_report_gain", "dropout_outside", "good_enough_prob")
+    frozen = {**dict.fromkeys(still, 0.0), "dropout_base": -12.0, **paths}
     one, other = (small(therapist=t, parameters=frozen).assessments for t in ("secure", "dismissing"))
     waiting = small(therapist="none", parameters=frozen).assessments
     for treated in (one, other):
@@ -482,7 +571,7 @@ def _crossed() -> dict[tuple[str, str], float]:
         "therapist": styles,
         "clients_per_arm": 800,
         "sessions": 12,
-        "parameters": {"dropout_base": -12.0, "good_enough_prob": 0.0},
+        "parameters": {"dropout_base": -12.0, "dropout_outside": 0.0, "good_enough_prob": 0.0},
     }
     table = run(from_spec(spec, "crossed"), seed=SEED).sessions.query("8 <= session <= 12")
     means = table.groupby("arm", observed=True)["alliance_latent"].mean()

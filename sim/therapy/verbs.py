@@ -419,7 +419,7 @@ VERBS = (rate_distress, meet, form_alliance, heal, consolidate, rate_alliance, l
 #: The verbs in which something follows from something else: their links can be cut, and all but ``leave`` be switched off.
 MECHANISMS = (form_alliance, heal, consolidate, leave)
 #: Steps of them that only prepare what others read, or move what is already there.
-_BOOKKEEPING = {eq.taking_part, eq.carried_attachment, eq.well_enough, ending}
+_BOOKKEEPING = {eq.taking_part, eq.carried_attachment, eq.partly_shared, eq.well_enough, ending}
 
 #: Equations by verb, in the order of the session.
 RULES: Mapping[str, tuple[Step, ...]] = {
