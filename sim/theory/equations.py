@@ -262,21 +262,23 @@ def words_weight(partner_disclosure, mentalising, self_other, words_precision):
 
 
 @inlined
-def estimate(felt, partner_said, felt_weight, words_weight, mentalising, self_other, ofc, arousal, partner_anxiety,
-             partner_avoidance, estimate_luck, estimate_typical, felt_typical, estimate_correction, expression_avoidance_cost,
-             expression_anxiety_gain, anxiety_typical, avoidance_typical, estimate_noise_sd, salience_base, salience_gain):
+def estimate(felt, partner_said, felt_weight, words_weight, mentalising, self_other, ofc, arousal, partner_habitual_anxiety,
+             partner_habitual_avoidance, estimate_luck, estimate_typical, felt_typical, estimate_correction,
+             expression_avoidance_cost, expression_anxiety_gain, anxiety_typical, avoidance_typical, estimate_noise_sd,
+             salience_base, salience_gain):
     """What a person takes the other's arousal to be: what they assume, feel and hear, each weighed by how far it is relied on.
 
     S(e' + b + g*(e' - S^-1(e_typ))+), e' = (z0 + wf*zf + wy*S^-1(said))/W + sd*z/sqrt(W), W = 1 + wf + wy;
     z0 = S^-1(T*e_typ + (1 - T)*L): the typical person, or oneself where the two are not kept apart;
-    zf = S^-1(i) - S^-1(i_typ) + S^-1(e_typ) + P*ofc*c*(dV*(v_p - v0) - dA*(a_p - a0)): the felt signal, corrected for what this
-    partner hides or magnifies; the picture of this person that it needs for that is kept in the orbitofrontal cortex [K16].
+    zf = S^-1(i) - S^-1(i_typ) + S^-1(e_typ) + P*ofc*c*(dV*(v_hp - v0) - dA*(a_hp - a0)): the felt signal, corrected for what this
+    partner out of habit hides or magnifies; the picture of this person that it needs for that is kept in the orbitofrontal cortex
+    [K16].
     Limit: the typical person, and noise, where nothing is felt or said. Two routes, feeling with the other (insula) and
     understanding their words (dorsal medial cortex, temporoparietal junction): each alone leaves the other [K1, K3, K7, K9].
     Negative affect stands out (atzilslonim2019). Status: assumption.
     """
-    hidden = (expression_avoidance_cost * (partner_avoidance - avoidance_typical)
-              - expression_anxiety_gain * (partner_anxiety - anxiety_typical))
+    hidden = (expression_avoidance_cost * (partner_habitual_avoidance - avoidance_typical)
+              - expression_anxiety_gain * (partner_habitual_anxiety - anxiety_typical))
     typical = logit(estimate_typical)
     assumed = logit(self_other * estimate_typical + (1.0 - self_other) * arousal)
     by_feeling = logit(felt) - logit(felt_typical) + typical + mentalising * ofc * estimate_correction * hidden
@@ -316,14 +318,14 @@ def felt_understanding(attunement, felt, vmpfc, felt_enough):
 
 
 @inlined
-def response(attunement, felt_understanding, warmth, avoidance, trust, partner_bid, timing_luck, response_base,
+def response(attunement, felt_understanding, warmth, habitual_avoidance, trust, partner_bid, timing_luck, response_base,
              response_attunement_gain, attunement_typical, response_felt_floor, felt_understanding_typical,
              response_warmth_gain, warmth_typical, response_trust_gain, response_reaching_cost, bid_enough,
              avoidance_typical, timing_lapse_cost,
              timing_lapse_threshold, timing_bid_gain):
     """How well a therapist responds: perceived, made sense of, warm, and in time.
 
-    S(r0 + gq*[f*(q - q_typ) + (1 - f)*(u - u_typ)] + gh*(h - h_typ) + gT*(trust - .5) - gW*(v - v0)+*(b0 - bid)+
+    S(r0 + gq*[f*(q - q_typ) + (1 - f)*(u - u_typ)] + gh*(h - h_typ) + gT*(trust - .5) - gW*(v_h - v0)+*(b0 - bid)+
     - cost*(z - threshold - gB*(bid - .5))+).
     Understanding counts in full only when felt; warmth weighs beside it [K1, K3, K6, K9]; a lapse in timing lowers it,
     less often when the client bids strongly [K10]; trust improves it, so the alliance acts on empathy [K23]. An avoidant
@@ -332,7 +334,7 @@ def response(attunement, felt_understanding, warmth, avoidance, trust, partner_b
     understanding = (response_felt_floor * (attunement - attunement_typical)
                      + (1.0 - response_felt_floor) * (felt_understanding - felt_understanding_typical))
     lapse = maximum(timing_luck - timing_lapse_threshold - timing_bid_gain * (partner_bid - 0.5), 0.0)
-    withdrawal = maximum(avoidance - avoidance_typical, 0.0) * maximum(bid_enough - partner_bid, 0.0)
+    withdrawal = maximum(habitual_avoidance - avoidance_typical, 0.0) * maximum(bid_enough - partner_bid, 0.0)
     return logistic(response_base + response_attunement_gain * understanding
                     + response_warmth_gain * (warmth - warmth_typical) + response_trust_gain * (trust - 0.5)
                     - response_reaching_cost * withdrawal
@@ -585,19 +587,19 @@ def noticed(acc, conflict, notice_floor, notice_conflict_gain):
 
 
 @inlined
-def repair_probability(noticed, partner_noticed, mentalising, attunement, avoidance, partner_disclosure, confronted,
+def repair_probability(noticed, partner_noticed, mentalising, attunement, habitual_avoidance, partner_disclosure, confronted,
                        repair_base, repair_understanding_gain, repair_avoidance_cost, repair_confrontation_gain,
                        repair_client_share, disclosure_typical, repair_disclosure_gain, repair_effort, avoidance_typical,
                        repair_skill):
     """Probability that the therapist notices and repairs a rupture in this exchange.
 
-    effort*N*(1 - s + s*N_client)*S(b + gP*P*q - gV*(v - v0) + gK*confronted + gY*(y - y_typ) + skill), N = noticed.
+    effort*N*(1 - s + s*N_client)*S(b + gP*P*q - gV*(v_h - v0) + gK*confronted + gY*(y - y_typ) + skill), N = noticed.
     Limit: 0 for a therapist who notices nothing. What the client contributes matters (millerbottome2018): saying
     it, and noticing it. The therapist's own avoidance hinders [K14, A7, A9]. Status: assumption.
     """
     both = noticed * (1.0 - repair_client_share + repair_client_share * partner_noticed)
     return repair_effort * both * logistic(repair_base + repair_understanding_gain * mentalising * attunement
-                                           - repair_avoidance_cost * (avoidance - avoidance_typical)
+                                           - repair_avoidance_cost * (habitual_avoidance - avoidance_typical)
                                            + repair_confrontation_gain * confronted
                                            + repair_disclosure_gain * (partner_disclosure - disclosure_typical)
                                            + repair_skill)
@@ -634,14 +636,13 @@ def insecurity(anxiety, avoidance, anxiety_typical, avoidance_typical):
 
 
 @inlined
-def first_impression(compatibility, impression_luck, compatibility_sd, impression_accuracy):
-    """How the other strikes a person at first sight (SD 1): r*compatibility/sd + sqrt(1 - r^2)*z.
+def first_impression(compatibility_luck, impression_luck, impression_accuracy):
+    """How the other strikes a person at first sight (SD 1): r*z_c + sqrt(1 - r^2)*z, z_c the draw of their compatibility.
 
-    Limit: the lasting compatibility itself for r = 1, chance for r = 0. Thin slices of behaviour tell something, not much [K13].
-    Status: assumption.
+    Limit: what the two will find out of each other for r = 1, chance for r = 0. Thin slices of behaviour tell something, not much
+    [K13]. Status: assumption.
     """
-    right = compatibility / maximum(compatibility_sd, _EDGE)
-    return impression_accuracy * right + np.sqrt(1.0 - impression_accuracy * impression_accuracy) * impression_luck
+    return correlated(compatibility_luck, impression_luck, impression_accuracy)
 
 
 @inlined
@@ -964,9 +965,9 @@ def fatigue_after(fatigue, load, carried, open_ruptures, fatigue_week_keep, fati
     """A therapist's fatigue one week on, in 0..1: rest takes away, overload, distress carried home and open ruptures add.
 
     keep*f + gL*(load - 1)+ + gC*(carried)+ + gR*open, all per session a week that the post has room for: load = sessions held,
-    carried = own arousal in them above the typical therapist's (summed), open = what is open of ruptures in them (summed). Limit: fades by
-    ``keep`` in a calm week. Load alone relates only weakly to burnout; what is carried home is more, and more for anxious
-    therapists (evidence 15.3) [K14, A9]. Status: assumption.
+    carried = own arousal in them above the typical therapist's (summed), open = what is open of ruptures in them (summed).
+    Limit: fades by ``keep`` in a calm week. Load alone relates only weakly to burnout; what is carried home is more, and more
+    for anxious therapists (evidence 15.3) [K14, A9]. Status: assumption.
     """
     more = (fatigue_load_gain * maximum(load - 1.0, 0.0) + fatigue_carried_gain * maximum(carried, 0.0)
             + fatigue_rupture_gain * open_ruptures)

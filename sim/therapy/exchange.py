@@ -96,14 +96,14 @@ def _receiving(who: Callable[..., Step], role: str) -> tuple[Step, ...]:
 
 #: One exchange, in order.
 EXCHANGE: tuple[Step, ...] = (
+    # habits of both: attachment in general and to this partner mixed
+    client(eq.habitual_anxiety), client(eq.habitual_avoidance), therapist(eq.habitual_anxiety), therapist(eq.habitual_avoidance),
     # the client senses the therapist, is moved, and shows and says something
     *_reading(client),
-    client(eq.habitual_anxiety), client(eq.habitual_avoidance), client(eq.bid), client(eq.expression), client(eq.disclosure),
-    client(eq.said), client(eq.warmth),
+    client(eq.bid), client(eq.expression), client(eq.disclosure), client(eq.said), client(eq.warmth),
     # the therapist senses the client and responds
     *_reading(therapist),
-    therapist(eq.habitual_anxiety), therapist(eq.habitual_avoidance), therapist(eq.expression), therapist(eq.disclosure),
-    therapist(eq.said), therapist(eq.warmth), therapist(eq.response),
+    therapist(eq.expression), therapist(eq.disclosure), therapist(eq.said), therapist(eq.warmth), therapist(eq.response),
     therapist(eq.response_given, "therapist_response"),
     # the client perceives the response, calms, puts it into words, learns
     *_receiving(client, "client"),

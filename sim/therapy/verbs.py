@@ -102,7 +102,13 @@ def _compatibility(role: str) -> tuple[Step, ...]:
             own=own_impression,
             shared_share="impression_shared_share",
         ),
-        step(role, eq.first_impression, f"{role}_struck", impression_luck=f"{role}_impression_luck"),
+        step(
+            role,
+            eq.first_impression,
+            f"{role}_struck",
+            compatibility_luck=f"{role}_fit_luck",
+            impression_luck=f"{role}_impression_luck",
+        ),
         step(role, arithmetic.within, f"{role}_impression", value=f"{role}_struck", low=-8.0, high=8.0),
     )
 
@@ -182,7 +188,10 @@ rate_distress = Verb(
 BROUGHT = ("distress", "skill", "warmth_trait", "regulation", "fatigue", "repair_skill", "adaptation")
 meet = Verb(
     "meet",
-    "Both people come in as they are today; nothing is said yet. Writes what each brings, and clears what counts one session.",
+    """Both people come in as they are today; nothing is said yet, and what was open of ruptures has healed a little.
+
+    Writes what each brings, what is open of ruptures, and clears what counts one session.
+    """,
     (
         *(step(role, arithmetic.same, f"{role}_{name}", value=f"{role}.{name}") for role in ROLES for name in BROUGHT),
         *(
@@ -194,10 +203,6 @@ meet = Verb(
         *(step(role, arithmetic.same, f"{role}_disclosure", value=0.0) for role in ROLES),
         *(step(role, arithmetic.same, f"{role}_said", value=f"{role}_arousal_typical") for role in ROLES),
         *(step(role, arithmetic.same, f"{role}_perceived", value=f"{role}_perceived_mean") for role in ROLES),
-        *(
-            step(role, arithmetic.same, f"{role}_distress_usual", TOWARD, "usual_rate", value=f"{role}_distress")
-            for role in ROLES
-        ),
         step("", arithmetic.same, "session", ADD, value=1.0),
         step("", arithmetic.same, "open_rupture", TOWARD, "rupture_recovery", value=0.0),
         *(step("", arithmetic.same, each, value=0.0) for each in ("withdrawals", "confrontations", "repairs", "deepest_rupture")),
@@ -227,6 +232,7 @@ def _quality(role: str) -> tuple[Step, ...]:
         step(role, eq.session_quality, f"{role}_quality", mean_perceived=f"mean_{role}_perceived",
              quality_luck=f"{role}_quality_luck"),
         step(role, arithmetic.same, f"{role}_usual", TOWARD, "usual_rate", value=f"mean_{role}_perceived"),
+        step(role, arithmetic.same, f"{role}_distress_usual", TOWARD, "usual_rate", value=f"{role}_distress"),
         step(role, eq.momentary, f"{role}_moment"),
     )  # fmt: skip
 
@@ -235,7 +241,8 @@ form_alliance = Verb(
     "form_alliance",
     """Bond, task and goal follow what the session was like, for both people [K4, K11, K18]; a good or bad one colours them.
 
-    Writes trust, bond, capability, task, goal, quality and alliance of both, and the client's engagement.
+    Writes trust, bond, capability, task, goal and alliance of both, how good the session was and what they are used to, what is
+    left of first impressions, and the client's engagement.
     """,
     (
         step("client", arithmetic.difference, "progress", one="distress_intake", other="client_distress"),
@@ -297,7 +304,8 @@ consolidate = Verb(
     """Between sessions the alliance works on attachment to this person, the general model learns from how that differs from what
     it expected, a part of it for good, and training stays, and fades [K15, K16, K22, K23].
 
-    Writes both people's general model, early anchors and regulation, and their attachment to each other.
+    Writes both people's general model, early anchors and regulation, their attachment to each other, and how long trust
+    has lasted.
     """,
     tuple(
         each
