@@ -26,6 +26,7 @@ from sim.scenario.points import scenario_at
 from sim.storage.store import save, values_hash
 from sim.theory.ensemble import members
 from sim.therapy.clinic.matching import ORACLE
+from tests.made import made
 from tests.test_batch import bytes_of, killed_and_resumed, small
 
 SCENARIOS = sorted((Path(__file__).parents[1] / "scenarios").glob("*.yaml"))
@@ -139,6 +140,7 @@ def test_calibration_goes_on_after_a_kill(tmp_path: Path) -> None:
     assert ends[0] == ends[1] and json.loads(ends[0])["model"] == model_hash()
 
 
+@made("leave_one_out")
 @pytest.mark.deep
 def test_a_row_is_predicted_as_it_was(tmp_path: Path) -> None:
     """Leave-one-out for one row, whole: what is kept comes out again."""
@@ -148,6 +150,7 @@ def test_a_row_is_predicted_as_it_was(tmp_path: Path) -> None:
     assert found["residual"] == pytest.approx(was["residual"], abs=0.05) and found["settled"] == was["settled"]
 
 
+@made("competing")
 @pytest.mark.deep
 def test_a_competing_model_lacks_what_it_lacked(tmp_path: Path) -> None:
     """One step of a refit without plasticity: attachment does not change, as in the kept refit."""
@@ -158,6 +161,7 @@ def test_a_competing_model_lacks_what_it_lacked(tmp_path: Path) -> None:
     assert "8.6" in models[1]["wrong"] and "8.6" in was["no plasticity"] and "8.6" not in was["shipped"]
 
 
+@made("ensemble")
 @pytest.mark.deep
 def test_members_verified_come_out_again() -> None:
     """Four members of the ensemble, all rows, on the draws of their kept verification: the very tables."""
@@ -172,6 +176,7 @@ def test_members_verified_come_out_again() -> None:
                 assert value == pytest.approx(was.values[row][0], abs=0.1 * error), (one["member"], row)
 
 
+@made("claims_over_ensemble")
 @pytest.mark.deep
 def test_claims_over_members_go_on_after_a_kill(tmp_path: Path) -> None:
     """Two members, killed after the first: the ledger is gone on from, and the defaults reproduce what the kept ones did."""

@@ -32,8 +32,6 @@ SEED = 4
 KINDS: dict[str, dict[str, Any]] = {
     "usual": {"client": "population", "therapist": "population"},
     "dismissing therapists": {"client": "population", "therapist": "dismissing"},
-    # of each client as in general: usually attachment to one person says little about attachment to the next
-    "therapists dismissing of each": {"client": "population", "therapist": "dismissing", "parameters": {"carried_share": 1.0}},
     "dismissing clients": {"client": "dismissing", "therapist": "population"},
     "preoccupied clients": {"client": "preoccupied", "therapist": "population"},
     "untreated": {"client": "population", "therapist": "none"},
@@ -44,8 +42,7 @@ KINDS: dict[str, dict[str, Any]] = {
 @lru_cache(maxsize=None)
 def ran(kind: str, parameters: tuple[tuple[str, float], ...] = (), sessions: int = 8, clients: int = 600) -> Run:
     """A small run of one kind of dyads with some numbers changed; always the same people and random draws."""
-    changed = {**KINDS[kind].get("parameters", {}), **dict(parameters)}
-    spec = {"question": "?", "clients_per_arm": clients, "sessions": sessions, **KINDS[kind], "parameters": changed}
+    spec = {"question": "?", "clients_per_arm": clients, "sessions": sessions, **KINDS[kind], "parameters": dict(parameters)}
     return run(from_spec(spec, kind), seed=SEED, threads=1)
 
 
@@ -174,7 +171,8 @@ TABLE: list[tuple[str, float | None, float, str, str, Measure, int]] = [
     ("timing_lapse_threshold", None, 3.0, "usual", "response", mean("response"), +1),
     ("repair_effort", None, 0.0, "usual", "repairs", mean("repairs"), -1),
     ("repair_base", None, 0.0, "usual", "repaired", repaired, +1),
-    ("repair_avoidance_cost", None, 6.0, "therapists dismissing of each", "repaired", repaired, -1),
+    ("repair_avoidance_cost", None, 6.0, "dismissing therapists", "repaired", repaired, -1),
+    ("habit_share", 0.0, 1.0, "dismissing therapists", "repaired", repaired, -1),
     ("repair_confrontation_gain", None, 4.0, "preoccupied clients", "repaired", repaired, +1),
     ("repair_trust_step", None, 0.15, "usual", "alliance", mean("alliance_latent"), +1),
     ("rupture_trust_step", None, 0.2, "usual", "alliance", mean("alliance_latent"), -1),
@@ -245,6 +243,8 @@ TABLE: list[tuple[str, float | None, float, str, str, Measure, int]] = [
     ("trust_impression_gain", 0.0, 2.0, "usual", "spread of alliance", spread("alliance_latent"), +1),
     ("agreement_impression_gain", 0.0, 2.0, "usual", "spread of alliance", spread("alliance_latent"), +1),
     ("quality_luck_sd", 0.0, 2.0, "usual", "spread of session quality", spread("session_quality"), +1),
+    # clients get better, so their weeks are better than those of late
+    ("quality_distress_cost", 0.0, 3.0, "usual", "session quality", mean("session_quality"), +1),
     ("alliance_quality_gain", 0.0, 1.0, "usual", "swing of alliance", swing("alliance_latent"), +1),
     ("quality_shared_share", 0.0, 1.0, "usual", "views of one day", views_of_a_day, +1),
     ("trust_start", None, 0.7, "usual", "alliance at first", first("alliance_latent"), +1),
@@ -289,6 +289,7 @@ TABLE: list[tuple[str, float | None, float, str, str, Measure, int]] = [
     # what must not move
     ("healing_rate", None, 0.2, "usual", "perceived in session 1", first("perceived_response"), 0),
     ("dropout_base", None, -4.0, "usual", "alliance in session 1", first("alliance_latent"), 0),
+    ("quality_distress_cost", None, 3.0, "usual", "alliance in session 1", first("alliance_latent"), 0),
     ("life_event_prob", None, 0.0, "usual", "alliance in session 1", first("alliance_latent"), 0),
     ("rupture_distress_step", None, 0.2, "usual", "alliance in session 1", first("alliance_latent"), 0),
     ("rupture_distress_step", None, 0.2, "untreated", "distress at the end", distress_at_end, 0),

@@ -29,7 +29,8 @@ P = Parameters()
 #: Ranges of arguments that are neither a column nor a declared number under their own name.
 RANGES = {
     "x": (-30, 30), "by": (-8, 8), "share": (0, 1), "step": (-0.25, 0.25), "value": (-6, 8), "target": (-6, 8), "rate": (0, 1),
-    "habitual_anxiety": (0, 1), "habitual_avoidance": (0, 1), "general": (0, 1), "general_mean": (0.05, 0.95),
+    "habitual_anxiety": (0, 1), "habitual_avoidance": (0, 1), "partner_habitual_anxiety": (0, 1),
+    "partner_habitual_avoidance": (0, 1), "general": (0, 1), "general_mean": (0.05, 0.95),
     "general_sd": (0, 0.3), "learned": (-1, 1), "mean_learning_gate": (0, 1), "felt_weight": (0, 50), "words_weight": (0, 100),
     "quality": (-8, 8), "moment": (-8, 8), "depth": (0, 1),
     "limbic": (0, 1), "mirrored": (0, 1), "felt": (0, 1), "mentalising": (0, 1), "self_other": (0, 1), "estimate": (0, 1),
@@ -72,7 +73,8 @@ def lies(argument: str) -> tuple[float, float]:
 
 #: Values of arguments in a plain moment, where they are not the default of a number or the start of a column.
 PLAIN = {
-    "habitual_anxiety": 0.45, "habitual_avoidance": 0.36, "general": 0.5, "general_mean": 0.4, "general_sd": 0.2, "learned": 0.01,
+    "habitual_anxiety": 0.45, "habitual_avoidance": 0.36, "partner_habitual_anxiety": 0.45, "partner_habitual_avoidance": 0.36,
+    "general": 0.5, "general_mean": 0.4, "general_sd": 0.2, "learned": 0.01,
     "mean_learning_gate": 0.8, "felt_weight": 2.0, "words_weight": 3.0, "depth": 0.2,
     "conflict": 0.1, "noticed": 0.7, "partner_noticed": 0.8, "week_noise": 0.0,
     "x": 0.3, "share": 0.4, "step": 0.1, "value": 1.0, "target": 2.0, "rate": 0.2, "mirrored": 0.4, "felt": 0.3,
@@ -179,11 +181,11 @@ SHAPES = {
     "said": Shape(0, 1, "arousal disclosure word_luck"),
     "felt_weight": Shape(0, 50, "felt"),
     "words_weight": Shape(0, 100, "partner_disclosure mentalising self_other"),
-    "estimate": Shape(0, 1, "felt partner_said arousal partner_avoidance estimate_luck", "partner_anxiety"),
+    "estimate": Shape(0, 1, "felt partner_said arousal partner_habitual_avoidance estimate_luck", "partner_habitual_anxiety"),
     "attunement": Shape(0, 1),
     "separation": Shape(0, 1, "self_other felt"),
     "felt_understanding": Shape(0, 1, "vmpfc attunement felt"),
-    "response": Shape(0, 1, "attunement felt_understanding warmth trust partner_bid", "timing_luck avoidance"),
+    "response": Shape(0, 1, "attunement felt_understanding warmth trust partner_bid", "timing_luck habitual_avoidance"),
     "response_given": Shape(0, 1, "response"),
     "collaboration": Shape(0, 1, "disclosure trust engagement"),
     "expectation": Shape(0, 1, "impression", "anxiety avoidance"),
@@ -206,7 +208,7 @@ SHAPES = {
     "confrontation_probability": Shape(0, 1, "anxiety", "avoidance"),
     "noticed": Shape(0, 1, "acc conflict"),
     "repair_probability": Shape(0, 1, "noticed partner_noticed mentalising attunement partner_disclosure confronted repair_skill",
-                                "avoidance"),
+                                "habitual_avoidance"),
     "moved_share": Shape(0, 1, "share step"),
     "calm": Shape(0, 1, "limbic arousal_typical"),
     "trust_target": Shape(0, 1, "mean_perceived"),
@@ -253,7 +255,7 @@ SHAPES = {
     "reported_rupture": Shape(0, 1, "depth", "report_chance"),
     "admitted": Shape(-11, 13, "distress", "avoidance"),
     "insecurity": Shape(-2, 2, "anxiety avoidance"),
-    "first_impression": Shape(-INF, INF, "compatibility impression_luck"),
+    "first_impression": Shape(-INF, INF, "compatibility_luck impression_luck"),
     "first_trust": Shape(0, 1, "impression", "anxiety avoidance"),
     "first_agreement": Shape(0, 1, "impression agreement_start"),
     "core_share": Shape(0, 1, "distress week_noise"),
@@ -569,9 +571,8 @@ def test_words_have_to_be_said_and_understood_as_anothers() -> None:
 
 
 #: A therapist who neither feels nor hears anything of a typical partner, and reads nothing too high.
-UNAWARE = {"felt_weight": 0.0, "words_weight": 0.0, "self_other": 1.0, "partner_anxiety": P.anxiety_typical,
-           "partner_avoidance": P.avoidance_typical, "estimate_typical": 0.4, "felt_typical": 0.3, "salience_base": 0.0,
-           "salience_gain": 0.0}
+UNAWARE = {"felt_weight": 0.0, "words_weight": 0.0, "self_other": 1.0, "estimate_typical": 0.4, "felt_typical": 0.3,
+           "salience_base": 0.0, "salience_gain": 0.0, **{f"partner_{habit}": typical for habit, typical in HABITS.items()}}
 
 
 @promise(eq.estimate)
@@ -602,9 +603,9 @@ def test_feeling_and_words_are_two_routes() -> None:
 
 @promise(eq.estimate)
 def test_who_hides_is_corrected_for() -> None:
-    """What a partner hides or magnifies is made good as far as one mentalises and keeps a picture of them (OFC); of feelings
-    alone: words have no such cover."""
-    hiding = {"partner_avoidance": P.avoidance_typical + 0.3, "partner_anxiety": P.anxiety_typical - 0.1}
+    """What a partner hides or magnifies out of habit is made good as far as one mentalises and keeps a picture of them (OFC); of
+    feelings alone: words have no such cover."""
+    hiding = {"partner_habitual_avoidance": P.avoidance_typical + 0.3, "partner_habitual_anxiety": P.anxiety_typical - 0.1}
     hidden = 0.3 * P.expression_avoidance_cost + 0.1 * P.expression_anxiety_gain
     feeling, usual = {**UNAWARE, **hiding, "felt_weight": 3.0, "felt": 0.3}, eq.logit(0.4)
     assert value(eq.estimate, **feeling, mentalising=0.0) == value(eq.estimate, **feeling, ofc=0.0) == near(0.4)
@@ -653,7 +654,7 @@ def test_felt_understanding_limits() -> None:
 def test_response_limits() -> None:
     """S(r0) in a typical moment; a lapse only beyond the threshold; only an avoidant therapist depends on bids."""
     typical = {"attunement": P.attunement_typical, "felt_understanding": P.felt_understanding_typical, "warmth": P.warmth_typical,
-               "trust": 0.5, "avoidance": P.avoidance_typical, "partner_bid": 0.5}
+               "trust": 0.5, "habitual_avoidance": P.avoidance_typical, "partner_bid": 0.5}
     base = eq.logistic(P.response_base)
     assert value(eq.response, **typical) == near(base)
     assert value(eq.response, timing_luck=P.timing_lapse_threshold, **typical) == near(base)
@@ -661,7 +662,7 @@ def test_response_limits() -> None:
     assert late == near(eq.logistic(P.response_base - P.timing_lapse_cost))
     assert value(eq.response, **{**typical, "partner_bid": 0.9}) == near(base)
     assert value(eq.response, **{**typical, "partner_bid": 0.1}) == near(base)
-    waiting = {**typical, "avoidance": 0.8, "bid_enough": 0.3}
+    waiting = {**typical, "habitual_avoidance": 0.8, "bid_enough": 0.3}
     assert value(eq.response, **{**waiting, "partner_bid": 0.4}) == near(base)
     by_hand = eq.logistic(P.response_base - P.response_reaching_cost * (0.8 - P.avoidance_typical) * 0.2)
     assert value(eq.response, **{**waiting, "partner_bid": 0.1}) == near(by_hand)
@@ -966,9 +967,11 @@ def test_repair_limits() -> None:
     sure = {"noticed": 1.0, "partner_noticed": 1.0}
     whole, without = value(eq.repair_probability, **sure), value(eq.repair_probability, noticed=1.0, partner_noticed=0.0)
     assert without / whole == near(1 - P.repair_client_share)
-    by_hand = eq.logistic(P.repair_base + P.repair_understanding_gain * 0.6 * 0.5 + P.repair_confrontation_gain)
-    assert value(eq.repair_probability, mentalising=0.6, attunement=0.5, confronted=1.0, avoidance=P.avoidance_typical,
-                 partner_disclosure=P.disclosure_typical, **sure) == near(by_hand)
+    logit = P.repair_base + P.repair_understanding_gain * 0.6 * 0.5 + P.repair_confrontation_gain
+    for more in (0.0, 0.3):
+        repaired = value(eq.repair_probability, mentalising=0.6, attunement=0.5, confronted=1.0,
+                         habitual_avoidance=P.avoidance_typical + more, partner_disclosure=P.disclosure_typical, **sure)
+        assert repaired == near(eq.logistic(logit - more * P.repair_avoidance_cost))
 
 
 @promise(eq.lifted)
@@ -1006,10 +1009,10 @@ def test_the_typical_person_is_not_insecure() -> None:
 
 @promise(eq.first_impression)
 def test_first_impressions_see_a_part_of_what_will_be() -> None:
-    """The lasting compatibility itself (in SD) for an accuracy of 1, chance for 0; between, of spread 1 and so far right."""
-    assert eq.first_impression(0.3, 1.7, 0.6, 1.0) == near(0.5) and eq.first_impression(0.3, 1.7, 0.6, 0.0) == 1.7
+    """The draw of compatibility itself for an accuracy of 1, chance for 0; between, of spread 1 and so far right."""
+    assert eq.first_impression(0.5, 1.7, 1.0) == near(0.5) and eq.first_impression(0.5, 1.7, 0.0) == 1.7
     fit, chance = np.random.default_rng(4).standard_normal((2, 100_000))
-    struck = eq.first_impression(0.6 * fit, chance, 0.6, 0.35)
+    struck = eq.first_impression(fit, chance, 0.35)
     assert struck.std() == near(1.0, 0.01) and np.corrcoef(fit, struck)[0, 1] == near(0.35, 0.01)
 
 

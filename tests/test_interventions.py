@@ -42,7 +42,7 @@ SPEC: dict[str, Any] = {
     "clients_per_arm": CLIENTS,
     "sessions": 5,
     "exchanges": 4,
-    "parameters": {"rupture_threshold": 0.2, "dropout_base": -3.5},
+    "parameters": {"hazard_base": -1.5, "dropout_base": -3.5},
     "record": {"exchanges": {"clients": list(range(CLIENTS))}},
 }
 LESIONED = {"client.vlpfc": 0.0, "client.limbic": 0.3, "therapist.middle_prefrontal": 0.5}
@@ -385,7 +385,7 @@ def test_force_goes_before_clamp_and_switch_off() -> None:
 
 
 def test_a_forced_rupture_is_one() -> None:
-    run = ran(force=[{"quantity": "ruptured", "value": 1, "session": 2, "exchange": 4}], parameters={"rupture_threshold": 3.0})
+    run = ran(force=[{"quantity": "ruptured", "value": 1, "session": 2, "exchange": 4}], parameters={"hazard_base": -12.0})
     ruptures = run.sessions.set_index("session")["ruptures"]
     assert (ruptures[2] == 1).all() and (ruptures.drop(2) == 0).all()
 

@@ -79,7 +79,7 @@ def path_of(name: str) -> Path:
 def kept(name: str) -> dict[str, Any]:
     """A kept result as plain values.
 
-    Raises ``FileNotFoundError`` where it was never made, and ``StoreError`` where another model made it.
+    Raises ``StoreError`` where it was never made, or by another model.
     """
     path = path_of(name)
     try:
@@ -90,6 +90,8 @@ def kept(name: str) -> dict[str, Any]:
         )
         if data["model"] in same_models():
             return data
+    except FileNotFoundError:
+        fault = "was not made yet"
     except (ValueError, KeyError, TypeError) as e:
         fault = f"is no kept result ({' '.join(str(e).split())})"
     raise StoreError(fault, where=str(path), valid="'make evidence' in a clone of the project makes it again")
@@ -99,7 +101,7 @@ def current(name: str) -> dict[str, Any] | None:
     """A kept result of the present model, or None where there is none: never made, or refused."""
     try:
         return kept(name)
-    except OSError:  # StoreError is one
+    except StoreError:
         return None
 
 

@@ -137,9 +137,8 @@ class Person(mesa.Agent):
         p, role = self.p, self.role
         fit = eq.partly_shared(match, luck(f"{role}_match"), p.compatibility_shared_share)
         self.compatibility = min(max(p.compatibility_sd * fit, -8.0), 8.0)
-        right = self.compatibility / max(p.compatibility_sd, 1e-6)
         chance = eq.partly_shared(sight, luck(f"{role}_impression"), p.impression_shared_share)
-        struck = p.impression_accuracy * right + math.sqrt(1.0 - p.impression_accuracy**2) * chance
+        struck = p.impression_accuracy * fit + math.sqrt(1.0 - p.impression_accuracy**2) * chance  # sees the draw, not its size
         self.impression = min(max(struck, -8.0), 8.0)
         for name in ("anxiety", "avoidance"):
             mean, sd = self.population(name)
@@ -153,7 +152,8 @@ class Person(mesa.Agent):
         self.task = self.goal = lifted(p.agreement_start, p.agreement_impression_gain * self.impression)
         self.alliance = eq.alliance(self.bond, self.task, self.goal, self.moment)
         self.arousal = p.arousal_typical * min(self.brain.limbic, 1.0)
-        self.expression = self.shown(*self.out_of_habit())
+        self.fall_into_habits()
+        self.expression = self.shown()
 
     def population(self, name: str) -> tuple[float, float]:
         """Mean and spread of anxiety or avoidance among people of this role, as proportions."""
@@ -164,13 +164,11 @@ class Person(mesa.Agent):
         mean, _ = self.population(name)
         return mean + self.p.carried_share * (getattr(self, name) - mean)  # type: ignore[no-any-return]
 
-    def out_of_habit(self) -> tuple[float, float]:
-        """Anxiety and avoidance in what one seeks, shows and says: in part as with everybody, in part as with this partner."""
+    def fall_into_habits(self) -> None:
+        """With which anxiety and avoidance one acts now: in part as with everybody, in part as with this partner so far."""
         of_all = self.p.habit_share
-        return (
-            of_all * self.anxiety + (1.0 - of_all) * self.bond_anxiety,
-            of_all * self.avoidance + (1.0 - of_all) * self.bond_avoidance,
-        )
+        self.habit_anxiety = of_all * self.anxiety + (1.0 - of_all) * self.bond_anxiety
+        self.habit_avoidance = of_all * self.avoidance + (1.0 - of_all) * self.bond_avoidance
 
     def expected_response(self) -> float:
         """What one expects of this partner."""
@@ -196,7 +194,6 @@ class Person(mesa.Agent):
         self.arousal = p.arousal_typical * min(self.brain.limbic, 1.0)
         self.disclosure, self.said = 0.0, p.arousal_typical
         self.perceived = self.perceived_mean
-        self.distress_usual = eq.toward(self.distress_usual, self.distress, p.usual_rate)
         self.moments: list[tuple[float, ...]] = []
 
     def sense(self, mirror_luck: float, stress_luck: float, estimate_luck: float) -> None:
@@ -270,8 +267,8 @@ class Person(mesa.Agent):
             self_other,
             brain.ofc,
             arousal,
-            partner.bond_anxiety,
-            partner.bond_avoidance,
+            partner.habit_anxiety,
+            partner.habit_avoidance,
             estimate_luck,
             p.estimate_typical,
             p.felt_typical,
@@ -287,13 +284,13 @@ class Person(mesa.Agent):
         self.attunement = attunement = eq.attunement(estimate, partner.arousal, p.attunement_width)
         self.felt_understanding = eq.felt_understanding(attunement, felt, brain.vmpfc, p.felt_enough)
 
-    def shown(self, anxiety: float, avoidance: float) -> float:
+    def shown(self) -> float:
         """How much of their arousal shows without words, with the anxiety and avoidance of habit."""
         p = self.p
         return eq.expression(  # type: ignore[no-any-return]
             self.arousal,
-            anxiety,
-            avoidance,
+            self.habit_anxiety,
+            self.habit_avoidance,
             self.trust,
             p.arousal_typical,
             p.expression_gain,
@@ -309,12 +306,11 @@ class Person(mesa.Agent):
     def show(self, word_luck: float) -> None:
         """Show without words, say, and convey warmth."""
         p = self.p
-        anxiety, avoidance = self.out_of_habit()
-        self.expression = self.shown(anxiety, avoidance)
+        self.expression = self.shown()
         self.disclosure = eq.disclosure(
             self.expression,
-            anxiety,
-            avoidance,
+            self.habit_anxiety,
+            self.habit_avoidance,
             self.trust,
             p.disclosure_base,
             p.disclosure_trust_gain,
@@ -477,13 +473,17 @@ class Person(mesa.Agent):
         self.bond = self.felt_bond()
 
     def judge_session(self, both: float, own: float, open_rupture: float) -> None:
-        """How good it was against what one is used to, and how that, and a rupture left open, colours the alliance today."""
+        """How good it was against what one is used to, and how that, and a rupture left open, colours the alliance today.
+
+        Only then does one get used to sessions like this, and to weeks like this.
+        """
         p, perceived = self.p, self.means["perceived"]
         luck = eq.partly_shared(both, own, p.quality_shared_share)
         better = eq.logit(perceived) - eq.logit(self.usual)
         bad_week = self.distress - self.distress_usual
         self.quality = p.quality_response_gain * better + p.quality_luck_sd * luck - p.quality_distress_cost * bad_week
-        self.usual = eq.toward(self.usual, perceived, p.usual_rate)
+        self.usual += p.usual_rate * (perceived - self.usual)
+        self.distress_usual += p.usual_rate * bad_week
         self.moment = p.alliance_quality_gain * self.quality - p.rupture_alliance_cost * open_rupture
 
     def felt_bond(self) -> float:
@@ -616,7 +616,7 @@ class Therapist(Person):
             self.attunement,
             self.felt_understanding,
             self.warmth,
-            self.bond_avoidance,
+            self.habit_avoidance,
             self.trust,
             client.bid,
             timing_luck,
@@ -647,7 +647,7 @@ class Therapist(Person):
             client.noticing,
             self.mentalising,
             self.attunement,
-            self.bond_avoidance,
+            self.habit_avoidance,
             client.disclosure,
             confronted,
             p.repair_base,
@@ -736,10 +736,13 @@ class Client(Person):
     ) -> None:
         """One exchange between the two."""
         therapist, p = self.partner, self.p
+        self.fall_into_habits()
+        therapist.fall_into_habits()  # before anybody reads the other
         self.sense(mirror, stress, guess)
         self.bid = eq.bid(
             self.arousal,
-            *self.out_of_habit(),
+            self.habit_anxiety,
+            self.habit_avoidance,
             p.arousal_typical,
             p.anxiety_typical,
             p.avoidance_typical,

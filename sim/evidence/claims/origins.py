@@ -34,10 +34,12 @@ class Rule:
     writes: frozenset[str]
 
 
-#: Quantities that only pass from one step to the next -> what they are made of, or become.
-_MADE_OF, _KEPT_AS = {"taking_part": "therapist_perceived"}, {"expected": "distress_set_point"}
-_EVENTS = ("life_event_prob", "life_event_moves_prob", "life_event_lasting_prob")
 _ATTACHMENT = ("anxiety", "avoidance")  # general; with the partner it is client_anxiety and so on
+#: Quantities that only pass from one step to the next, or mix what has a name of its own -> what they are made of, or become.
+_MADE_OF, _KEPT_AS = {"taking_part": "therapist_perceived"}, {"expected": "distress_set_point"}
+_MADE_OF |= {f"{role}_habitual_{name}": f"{role}_{name}" for role in ROLES for name in _ATTACHMENT}
+_MADE_OF |= {of: name for role in ROLES for name in _ATTACHMENT for of in (f"{role}_general_{name}", f"{role}_{name}_carried")}
+_EVENTS = ("life_event_prob", "life_event_moves_prob", "life_event_lasting_prob")
 _TWO_LEVELS = (eq.carried_attachment, eq.first_attachment, eq.generalised, eq.anchored)  # and what lies between the two
 
 
@@ -79,7 +81,7 @@ def _in_session(step: Step) -> Rule:
 def rules() -> tuple[Rule, ...]:
     """Every equation in use, with what it reads and writes."""
     exchange = [
-        Rule(w.step.name, frozenset(name.removeprefix("p_") for name in w.variables), frozenset(w.step.writes))
+        Rule(w.step.name, frozenset(_MADE_OF.get(v, v.removeprefix("p_")) for v in w.variables), frozenset(w.step.writes))
         for w in wire(EXCHANGE)[0]
     ]
     return (*exchange, *map(_in_session, SESSION_RULES), *_between_sessions())

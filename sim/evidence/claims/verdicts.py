@@ -7,9 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from sim.errors import StoreError
 from sim.evidence.claims.contrasts import Finding, contrasts
-from sim.evidence.stored import current, kept
+from sim.evidence.stored import current, path_of
 from sim.theory.claims import claims
 
 #: How far an effect may lie from the kept one before it counts as changed: processors differ in the last digits, which
@@ -89,13 +88,7 @@ def said() -> dict[str, str]:
 
 def refused() -> bool:
     """Whether verdicts are kept that another model came to."""
-    try:
-        kept("claims")
-    except StoreError:
-        return True
-    except OSError:
-        return False
-    return False
+    return path_of("claims").is_file() and current("claims") is None
 
 
 def sentence(found: Mapping[str, str]) -> str:
