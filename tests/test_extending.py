@@ -51,7 +51,7 @@ SMALL = sim.from_spec(
 )
 ONE = SMALL.but(clients_per_arm=1, sessions=1, arms={"long": {}}, record={})
 #: An exchange of one step: compiled in a second.
-TINY = sim.Model(exchange=(client(eq.bid),))
+TINY = sim.Model(exchange=(client(eq.habitual_anxiety),))
 
 
 # ------------------------------------------------------------------------------------------------------ the examples
@@ -141,7 +141,7 @@ def test_an_edited_mechanism_is_not_the_old_one() -> None:
         here: dict[str, Any] = {"__name__": "__main__"}
         exec(f"def fixed(anxiety):\n    return {value} + 0.0 * anxiety\n", here)
         column = Column("client_fixed", 0, 0, 1, "share", "fixed")
-        model = TINY.insert(client(here["fixed"]), after="client.bid", columns=[column])
+        model = TINY.insert(client(here["fixed"]), after="client.habitual_anxiety", columns=[column])
         run = sim.run(ONE, seed=1, model=model)
         found.append((run.sessions["client_fixed"].unique().tolist(), model.identity))
     assert [values for values, _ in found] == [[0.25], [0.75]]
@@ -173,7 +173,7 @@ def test_what_cannot_be_compiled_or_leaves_its_range_is_named() -> None:
     with pytest.raises(WiringError, match=r"step client\.broken cannot be compiled"):
         sim.run(ONE, 1, model=sim.Model().insert(client(broken), after="client.labelling"))
     with pytest.raises(StateError, match="client_astray is 2"):
-        sim.run(ONE, 1, model=TINY.insert(client(astray), after="client.bid", columns=[column]))
+        sim.run(ONE, 1, model=TINY.insert(client(astray), after="client.habitual_anxiety", columns=[column]))
 
 
 def needs(arousel):  # type: ignore[no-untyped-def]

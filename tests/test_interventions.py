@@ -169,15 +169,16 @@ def test_what_follows_from_the_held_follows_within_the_same_verb() -> None:
         trust, every = world.dyads.client_trust, np.arange(CLIENTS)
         assert (trust == np.clip(world.baseline.dyads.client_trust + 0.3, 0, 1)).all()
         assert (world.dyads.client_bond == applied(eq.felt_bond, world.parameters, "client", world.dyads, every)).all()
-        agreed = eq.alliance(world.dyads.client_bond, world.dyads.client_task, world.dyads.client_goal)
+        agreed = eq.alliance(world.dyads.client_bond, world.dyads.client_task, world.dyads.client_goal, world.dyads.client_moment)
         assert (world.dyads.client_alliance == agreed).all()
         running.live_a_week()
         world.ending[:] = 0  # everybody stays, so that everybody's columns are of this week
 
 
 def test_a_held_alliance_is_what_engagement_follows() -> None:
-    """With the alliance at its baseline, a lesion can reach engagement through nothing else."""
-    parameters = {**SPEC["parameters"], "healing_rate": 0.0, "plasticity": 0.0}
+    """With the alliance at its baseline, a lesion can reach engagement through nothing else where distress stays as it is."""
+    still = {"healing_rate": 0.0, "relief_gain": 0.0, "rupture_distress_step": 0.0, "plasticity": 0.0}
+    parameters = {**SPEC["parameters"], **still}
     free, held, intact = (
         ran(parameters=parameters, **more).sessions.set_index(["client", "session"])["engagement"]
         for more in ({"lesions": LESIONED}, {"lesions": LESIONED, "clamp": {"alliance": 0}}, {})
@@ -226,16 +227,17 @@ LEARNING = {name: next(q for step, q in PLACES.writes if step == name)
 def test_a_learning_rule_that_is_off_leaves_its_quantity_still(name: str) -> None:
     quantity, others = LEARNING[name], {}
     if quantity in ("client_anxiety", "client_avoidance"):
-        others = {"repair_attachment_step": 0.0}  # the other way in which they move
+        others = {"repair_attachment_step": 0.0, "rupture_attachment_step": 0.0}  # the other ways in which they move
     here, there = (
         ran(switch_off=off, parameters={**SPEC["parameters"], **others}).exchanges.groupby(["client", "session"])[quantity]
         for off in ([name], [])
     )
     assert (here.nunique() == 1).all() and (there.nunique() > 1).any()
-    role, _, trait = quantity.partition("_")
     world = _world()
-    brought = (world.clients if role == "client" else world.therapists)[trait]
-    assert (here.first().xs(1, level="session").to_numpy() == brought).all(), "the first session begins with what people bring"
+    begin(world)
+    meet(world, np.arange(CLIENTS))
+    came_with = world.dyads[quantity]  # the regulation that they bring, the attachment with which they meet this one
+    assert (here.first().xs(1, level="session").to_numpy() == came_with).all(), "the first session begins with what people bring"
 
 
 def test_all_six_learning_rules_can_be_off() -> None:
@@ -317,7 +319,7 @@ def test_with_every_link_into_healing_cut_it_is_the_same_for_all() -> None:
             verb(world, rows)
         for people in (world.clients, world.therapists):  # what people make of treatment is theirs, not a link
             people["treatment_gain"] = 0.0
-        world.dyads["open_rupture"] = 0.0
+        world.dyads["open_rupture"] = world.dyads["client_quality"] = 0.0  # nor is what a rupture adds, or a good session takes
         before = world.clients.distress.copy()
         heal(world, rows)
         lost.append(before - world.clients.distress)
@@ -493,7 +495,7 @@ def test_the_schema_for_editors_knows_the_keys(tmp_path: Path) -> None:
     schema, spec = json_schema(), load(tmp_path / "all.yaml").spec
     assert fits(spec, schema, schema["$defs"])
     for wrong in ({"switch_off": ["hael"]}, {"cut": {"client.bid.arousal": 2}}, {"clamp": {"alliance": 7}},
-                  {"clamp": {"open_rupture": 0.5}}, {"force": [{"session": 1}]}, {"force": [{"value": 1, "sesion": 1}]},
+                  {"clamp": {"repairs": 0.5}}, {"force": [{"session": 1}]}, {"force": [{"value": 1, "sesion": 1}]},
                   {"force": [{"value": 1, "quantity": "x"}]}, {"cut": {"client.arousal.control": "typical"}},
                   {"arms": {"a": {"clamp": {"allianc": 0}}}}):  # fmt: skip
         assert not fits({"question": "?", **wrong}, schema, schema["$defs"]), wrong

@@ -341,9 +341,10 @@ def test_adding_clients_changes_nobody_elses_course() -> None:
 
 def _world() -> World:
     scenario = sim.from_spec(
-        {"question": "Same luck?", "client": "population", "therapist": "population", "clients_per_arm": 3, "sessions": 4},
+        {"question": "Same luck?", "client": "population", "therapist": "population", "clients_per_arm": 3, "sessions": 4,
+         "parameters": {"hazard_base": 0.0}},  # bonds rupture, so that the luck of how deep they do counts too
         "same_luck",
-    )
+    )  # fmt: skip
     return design.build(scenario, scenario.arms[0], 0, 6)
 
 

@@ -33,7 +33,7 @@ def made(name: str, **spec: Any) -> Scenario:
     return sim.from_spec({"question": "Is it the same?", "sessions": 6, **people, **spec}, name)
 
 
-LEAVING = {"parameters": {"dropout_base": -4.0, "good_enough_prob": 0.3, "good_enough_sessions": 2, "rupture_threshold": 0.2}}
+LEAVING = {"parameters": {"dropout_base": -4.0, "good_enough_prob": 0.3, "good_enough_sessions": 2, "hazard_base": -1.5}}
 ARMS = made("arms", arms={"usual": {}, "waiting": {"therapist": "none"}}, follow_up_months=2, replicates=2,
             clients_per_therapist=3, record={"exchanges": {"clients": [0, 5]}}, **LEAVING)  # fmt: skip
 CROSSED = made("crossed", design="crossed", client=["secure", "fearful"], therapist=["dismissing", "none"])

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from sim.scenario.fields import json_schema
-from tools.docs import claims, clinic, house, packages, runs, tables, validation
+from tools.docs import claims, clinic, house, packages, runs, tables, targets, validation
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -41,6 +41,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "outcomes": tables.outcomes_tables,
     "parameters": tables.parameters_table,
     "stationary": runs.stationary_table,
+    "targets": targets.targets_table,
     "histories": runs.histories_table,
     "renamed": tables.renamed_table,
     "lesions": runs.lesions_table,
