@@ -71,15 +71,19 @@ def _typical_pair() -> dict[str, np.ndarray]:
 
 @pytest.mark.parametrize("role", ROLES)
 def test_the_typical_dyad_stays_where_it_is(role: str) -> None:
-    """Over 20 sessions the general model moves less than .05 ECR more than in life alone, the bond less than .2."""
+    """Over 20 sessions the bond moves less than .25 ECR from what it was expected to be. The client's general model becomes a
+    little more secure than in life alone, since those who are met well, and trust, learn most; the therapist's less than .05."""
     found = _typical_pair()
     if role == "client":
         spec = {"clients_per_arm": 3000, "sessions": 20, "client": {**TYPICAL, "distress": 1.4}, "therapist": "none"}
         alone = people(spec).clients
     for name, start in TYPICAL.items():
         without = ecr_score(alone[name].mean()) if role == "client" else start
-        assert ecr_score(found[f"{role}_general_{name}"][-1]) == pytest.approx(without, abs=0.05), name
-        assert ecr_score(found[f"{role}_{name}"][-1]) == pytest.approx(start, abs=0.2), name
+        gained = without - ecr_score(found[f"{role}_general_{name}"][-1])
+        assert 0.0 < gained < 0.25 if role == "client" else abs(gained) < 0.05, name
+        mean = Parameters().of(role, f"{name}_mean")
+        expected = mean + Parameters().carried_share * (start - mean)
+        assert ecr_score(found[f"{role}_{name}"][-1]) == pytest.approx(expected, abs=0.25), name
 
 
 @pytest.mark.parametrize("name", _DERIVED)
@@ -100,7 +104,8 @@ def test_every_derived_number_is_checked() -> None:
 
 
 def test_attachment_is_exactly_still_without_plasticity_and_events() -> None:
-    """No plasticity, no events, and bond = general model = anchor: nothing moves by a single bit in 12 weeks."""
+    """No plasticity, no events, general model = anchor, and a bond as it was expected: the person does not move by a single bit
+    in 12 weeks, the bond not by more than rounding."""
     place = {"anxiety": 4.5, "avoidance": 2.8, "early": {"anxiety": 4.5, "avoidance": 2.8}}
     world = people(
         {
@@ -108,14 +113,17 @@ def test_attachment_is_exactly_still_without_plasticity_and_events() -> None:
             "sessions": 12,
             "client": place,
             "therapist": place,
-            "parameters": {"plasticity": 0.0, "life_event_prob": 0.0},
+            "parameters": {"plasticity": 0.0, "life_event_prob": 0.0, "bond_spread": 0.0},
         }
     )
+    p = world.parameters
     for role, table in (("client", world.clients), ("therapist", world.therapists)):
         for name, score in (("anxiety", 4.5), ("avoidance", 2.8)):
             start = np.full(60, (score - 1.0) / 6.0)
             assert np.array_equal(table[name], start) and np.array_equal(table[f"{name}_anchor"], start)
-            assert np.array_equal(world.dyads[f"{role}_{name}"], start)
+            mean = p.of(role, f"{name}_mean")
+            expected = (mean + p.carried_share * (score - mean) - 1.0) / 6.0
+            np.testing.assert_allclose(world.dyads[f"{role}_{name}"], expected, rtol=0, atol=1e-12)
     assert world.dyads.client_trust.std() > 0.01  # the rest of the course went on
 
 
@@ -145,15 +153,15 @@ def test_secure_clients_come_to_trust_and_stay_secure(client: dict[str, float]) 
 
 @pytest.mark.parametrize("client", SECURE)
 def test_secure_clients_do_not_decay(client: dict[str, float]) -> None:
-    """Toward a typical therapist a secure client stays secure: within half an ECR point of where life alone would have them.
+    """With a typical therapist a secure client stays as secure in general as in life alone, within a third of an ECR point.
 
-    They expect a little more than a therapist of average insecurity gives, and learn so; not more than that. Life alone brings
-    them back toward their anchor, which lies nearer to the mean.
+    They expect a little more than a therapist of average insecurity gives, and learn so; not more than that. (Their bond begins
+    nearer to the mean, as every bond does.)
     """
     secure = course(1000, 20, client=client)
     alone = people({"clients_per_arm": 1000, "sessions": 20, "client": {**client, "distress": 1.4}, "therapist": "none"}).clients
     for name in ("anxiety", "avoidance"):
-        assert 6 * (secure[f"client_{name}"][-1] - alone[name].mean()) < 0.5, name
+        assert 6 * (secure[f"client_general_{name}"][-1] - alone[name].mean()) < 0.34, name
 
 
 def test_secure_clients_do_not_rupture_most() -> None:
@@ -204,14 +212,14 @@ def test_erratic_care_of_the_same_mean_does_not_better_the_self(spread: float) -
 
 
 def test_the_bond_carries_the_general_model_along() -> None:
-    """A history with one partner moves the general model the same way, and less [K22]."""
+    """A history with one partner moves the general model the same way [K22]; over sixty sessions that never vary not more than half
+    as far again as the bond (it learns as long as the bond differs from what it expects of a bond, a third of its own deviation)."""
     for low, high in ((0.8, 0.8), (0.25, 0.25), (0.1, 0.9)):
         found = history(low, high)
         for name in ("anxiety", "avoidance"):
-            here = found[f"client_{name}"][-1] - (TYPICAL[name] - 1) / 6
-            general = found[f"client_general_{name}"][-1] - (TYPICAL[name] - 1) / 6
+            here, general = (found[column][-1] - found[column][0] for column in (f"client_{name}", f"client_general_{name}"))
             if abs(here) > 0.05:
-                assert np.sign(general) == np.sign(here) and abs(general) < 0.6 * abs(here)
+                assert np.sign(general) == np.sign(here) and abs(general) < 1.5 * abs(here)
 
 
 # ---------------------------------------------------------------------------------- what a missing part takes away
@@ -232,11 +240,14 @@ def test_without_cingulate_no_repair_but_the_same_accuracy() -> None:
 
 @pytest.mark.parametrize("region", ["mirror", "insula"])
 def test_the_chain_breaks_at_every_link(region: str) -> None:
-    """Without mirror or insula nothing is felt, nothing understood, and accuracy is lost [K7, K8, K9]."""
+    """Without mirror or insula nothing is felt, nothing felt and understood; words are left, and with them some accuracy, which
+    is lost where nothing is heard either [K7, K8, K9]."""
     lesion = without(f"therapist.{region}")
     assert (lesion["mean_therapist_felt"] == 0.0).all()
     assert (lesion["mean_therapist_felt_understanding"] == 0.0).all()
-    assert abs(lesion["tracking_accuracy"].mean()) < 0.12 < course()["tracking_accuracy"].mean()
+    deaf = course(1000, 10, lesions={f"therapist.{region}": 0.0}, words_precision=0.0)
+    nothing, words, both = (one["tracking_accuracy"].mean() for one in (deaf, lesion, course()))
+    assert abs(nothing) < 0.12 < words < 0.9 * both
     if region == "insula":  # mirror activity goes on, and changes nothing
         assert lesion["mean_therapist_mirrored"].mean() > 0.2
 

@@ -139,8 +139,8 @@ def test_a_rupture_is_an_event() -> None:
 
 
 def test_a_good_session_is_felt() -> None:
-    """How the alliance differs from session to session is more than noise, most of it the day's; and a good session takes distress
-    off for a while."""
+    """How the alliance differs from session to session is more than noise, most of it the day's; and a good session takes
+    distress off for a while."""
     assert true_share(found()) > 0.4
     assert true_share(found(client_rupture_alliance_cost=0.0, alliance_quality_gain=0.0)) < true_share(found()) - 0.1
 
