@@ -212,8 +212,8 @@ def test_erratic_care_of_the_same_mean_does_not_better_the_self(spread: float) -
 
 
 def test_the_bond_carries_the_general_model_along() -> None:
-    """A history with one partner moves the general model the same way [K22]; over sixty sessions that never vary not more than half
-    as far again as the bond (it learns as long as the bond differs from what it expects of a bond, a third of its own deviation)."""
+    """A history with one partner moves the general model the same way [K22]; over sixty sessions that never vary not more than
+    half as far again as the bond (it learns as long as the bond differs from what it expects of one)."""
     for low, high in ((0.8, 0.8), (0.25, 0.25), (0.1, 0.9)):
         found = history(low, high)
         for name in ("anxiety", "avoidance"):
