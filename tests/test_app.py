@@ -9,6 +9,7 @@ import re
 import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -323,8 +324,12 @@ def test_where_too_few_are_left_there_is_no_band() -> None:
 
 
 def test_overlap_says_nothing_where_a_group_does_not_spread() -> None:
-    found = many.many_of(state("lesson=change&clients=20"), LESSONS["change"])
+    """Where nothing is learned, and nothing pulls people back to their early anchors, nobody changes."""
+    found = many.many_of(state("lesson=change&clients=20&both.anchor_rate=0"), LESSONS["change"])
     assert found["overlap"] is None and found["overlap_words"] == words()["many"]["no_overlap"]
+    assert set(found["b"]["ends"]) == {0.0} and len(set(found["a"]["ends"])) > 1
+    found = many.many_of(state("lesson=change&clients=20"), LESSONS["change"])
+    assert found["overlap"] is not None and len(set(found["b"]["ends"])) > 1, "the pull is not learning: it stays"
 
 
 def test_every_session_has_its_note_and_the_last_says_how_it_ended() -> None:
@@ -363,7 +368,8 @@ def test_events_are_the_ruptures_repairs_styles_and_the_end() -> None:
 
 
 def test_a_style_changes_in_the_log_where_the_client_has_clearly_moved() -> None:
-    played = side_of(state("lesson=naming").a, state("lesson=naming").shared)
+    here = state("lesson=naming&seed=2")
+    played = side_of(here.a, here.shared)
     moved = [one for one in played["events"] if one["kind"] == "style"]
     assert moved
     for one in moved:
@@ -394,17 +400,22 @@ def test_a_choice_keeps_those_made_before() -> None:
 
 def test_a_session_has_one_choice_and_it_can_be_made_anew() -> None:
     """At another rupture of a session in which a response was chosen, what would have been is not known: refused, in words."""
-    broken = _broken(state("b_do=35.2.press_on"))
-    assert (35, 2) in broken and (35, 9) in broken
-    with pytest.raises(AddressError, match="has a response in session 35 already, at exchange 2; one a session"):
-        chair.futures(state("b_do=35.2.press_on"), "b", 35, 9)
-    again = chair.futures(state("b_do=35.2.press_on"), "b", 35, 2)["futures"]
-    assert again["name_it"]["do"] == "35.2.name_it"
+    usual = _broken(state("seed=3"))
+    session, first = next(one for one, following in pairwise(usual) if one[0] == following[0])
+    chosen = state(f"seed=3&b_do={session}.{first}.press_on")
+    (_, later), *_ = [(s, e) for s, e in _broken(chosen) if s == session and e > first]
+    assert (session, first) in _broken(chosen)
+    with pytest.raises(AddressError, match=f"has a response in session {session} already, at exchange {first}; one a session"):
+        chair.futures(chosen, "b", session, later)
+    again = chair.futures(chosen, "b", session, first)["futures"]
+    assert again["name_it"]["do"] == f"{session}.{first}.name_it"
 
 
 def test_the_chair_offers_no_more_choices_than_an_address_can_hold() -> None:
-    quiet = [f"{session}.4.press_on" for session in (5, 11, 13, 15, 16, 17)]  # where nothing ruptures: they change nothing
-    session, exchange = _broken(state())[-1]
+    broken = _broken(state())
+    session, exchange = broken[-1]
+    calm = [one for one in range(1, session) if one not in {at for at, _ in broken}]
+    quiet = [f"{one}.4.press_on" for one in calm[:MOST_CHOICES]]  # where nothing ruptures: they change nothing
     found = chair.futures(state(f"b_do={','.join(quiet[:-1])}"), "b", session, exchange)["futures"]["name_it"]["do"]
     assert len(quiet) == MOST_CHOICES == len(state(f"b_do={found}").b.do)
     with pytest.raises(AddressError, match=f"at most {MOST_CHOICES} can be chosen"):

@@ -302,7 +302,7 @@ def test_effects_have_intervals_over_replicates_or_clients(whole: Path, tmp_path
 
 def test_until_stops_at_a_checkpoint_that_depends_on_nothing_else(tmp_path: Path) -> None:
     """Points get as many replicates as they need, the same whatever the chunks; at the checkpoint before it was not enough."""
-    until = {"measure": "alliance", "se": 0.16, "arm": "secure", "every": 4, "most": 40}
+    until = {"measure": "alliance", "se": 0.13, "arm": "secure", "every": 4, "most": 40}
     spec = {**SPEC, "batch": {"vary": {"clients_per_arm": [3, 12]}, "until": until}}
     del spec["replicates"]
     scenario = sim.from_spec(spec, "until")
@@ -316,7 +316,7 @@ def test_until_stops_at_a_checkpoint_that_depends_on_nothing_else(tmp_path: Path
             "value"
         ].to_numpy()
         error = [values[:k].std(ddof=1) / k**0.5 for k in range(4, n + 1, 4)]
-        assert error[-1] <= 0.16 and all(e > 0.16 for e in error[:-1]), error
+        assert error[-1] <= 0.13 and all(e > 0.13 for e in error[:-1]), error
 
 
 def test_until_gives_up_at_the_most(tmp_path: Path) -> None:

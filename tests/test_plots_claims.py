@@ -237,7 +237,18 @@ def test_crossed_numbers_and_learning_by_hand() -> None:
     assert [(a.name, b.name) for a, b in pairs] == [
         ("secure therapist", "secure, nothing learned"), ("fearful therapist", "fearful, nothing learned")
     ]  # fmt: skip
-    assert factors.insecurity_change(a_run("plasticity_off"), "secure, nothing learned").abs().max() == 0
+
+
+def test_where_nothing_is_learned_only_the_pull_to_the_early_anchor_is_left() -> None:
+    """Which no therapist changes; without it nothing moves at all."""
+    arms = ("secure, nothing learned", "fearful, nothing learned")
+    secure, fearful = (factors.insecurity_change(a_run("plasticity_off"), arm) for arm in arms)
+    assert secure.equals(fearful) and (secure != 0).all()
+    learned = [factors.insecurity_change(a_run("plasticity_off"), arm) for arm in ("secure therapist", "fearful therapist")]
+    assert not learned[0].equals(learned[1])
+    still = sim.load(SCENARIOS / "plasticity_off.yaml").but(clients_per_arm=12, sessions=6, parameters={"anchor_rate": 0.0})
+    run = sim.run(still, seed=2, threads=1)
+    assert all(factors.insecurity_change(run, arm).abs().max() == 0 for arm in arms)
 
 
 # ------------------------------------------------------------------------------------------------- answer, left out

@@ -253,6 +253,13 @@ def test_exchange_reports_a_state_that_left_its_range() -> None:
         verbs.exchange(world, np.arange(3))
 
 
+def test_habits_are_those_from_before_the_exchange() -> None:
+    """Both people's habits are what an exchange begins with, and nothing that is learned in it changes them until the next."""
+    habits = [f"{role}_habitual_{name}" for role in ROLES for name in ("anxiety", "avoidance")]
+    written = [quantity for step in EXCHANGE for quantity in step.writes]
+    assert written[:4] == habits and not set(habits) & set(written[4:])
+
+
 def test_one_exchange_means_are_the_moment_itself() -> None:
     """With a single exchange the session mean is the value at its end, where nothing changes it later."""
     world = held(met(20), "exchange")

@@ -247,7 +247,7 @@ def test_community_is_seen_through_questionnaires() -> None:
 
 def test_changes_reach_every_study() -> None:
     """Nobody leaves where a changed model says so; shifts of the settings are added to what the model says."""
-    reasons = ("alliance_gain", "engagement_gain", "rupture_gain", "avoidance_gain", "early_gain")
+    reasons = ("alliance_gain", "engagement_gain", "rupture_gain", "avoidance_gain", "early_gain", "outside")
     stay = dict.fromkeys((f"dropout_{one}" for one in reasons), 0.0)
     changed = Studies(3, {"parameters": {"dropout_base": -12.0, "help_seeking_threshold": 0.5, **stay}}, size=0.02, threads=1)
     assert (small().courses["ending"] == "dropout").mean() > 0.1
