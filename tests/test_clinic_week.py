@@ -296,7 +296,7 @@ def test_what_carries_over_to_the_next_therapist(share: float) -> None:
     w.ending[rows] = TRANSFERRED
     c.end_courses(rows, BETWEEN)
     new = c.begin_courses(who, other, np.full(4, 5))
-    strangers = _first_impressions(c, who, other)
+    strangers = _first_impressions(c, new)
     for name in names:
         now, fresh = w.dyads[name][new], strangers[name]
         np.testing.assert_allclose(now, fresh + share * (before[name] - fresh), atol=1e-14)
@@ -327,14 +327,15 @@ def test_there_is_room_for_as_many_courses_as_there_will_be() -> None:
     assert c.courses > rows_then and (w.dyads.session[c.met] == 1).all() and c.met.size == twin.met.size > 0
 
 
-def _first_impressions(c: Clinic, who: np.ndarray, therapists: np.ndarray) -> dict[str, np.ndarray]:
-    """What the same two people would bring as strangers."""
-    w, rows = c.world, np.arange(who.size)
+def _first_impressions(c: Clinic, courses: np.ndarray) -> dict[str, np.ndarray]:
+    """What the same two people of each of these courses would bring as strangers; what is theirs by chance is of the pair."""
+    w, rows = c.world, np.arange(courses.size)
     fresh = World(
         luck=w.luck, parameters=w.parameters, clients=w.clients, therapists=w.therapists,
-        dyads=Columns(w.dyads.declared, who.size),
-        client_code=w.client_code, therapist_code=w.therapist_code, client_of=who, therapist_of=therapists,
-        pair_code=np.zeros(who.size, np.uint64), planned_sessions=np.ones(who.size), n_exchanges=2, planned_weeks=1,
+        dyads=Columns(w.dyads.declared, rows.size),
+        client_code=w.client_code, therapist_code=w.therapist_code, client_of=w.client_of[courses],
+        therapist_of=w.therapist_of[courses], pair_code=w.pair_code[courses], planned_sessions=np.ones(rows.size),
+        n_exchanges=2, planned_weeks=1,
     )  # fmt: skip
     meet_first(fresh, rows)
     return {name: fresh.dyads[name] for name in fresh.dyads.declared}

@@ -172,7 +172,6 @@ TABLE: list[tuple[str, float | None, float, str, str, Measure, int]] = [
     ("repair_effort", None, 0.0, "usual", "repairs", mean("repairs"), -1),
     ("repair_base", None, 0.0, "usual", "repaired", repaired, +1),
     ("repair_avoidance_cost", None, 6.0, "dismissing therapists", "repaired", repaired, -1),
-    ("habit_share", 0.0, 1.0, "dismissing therapists", "repaired", repaired, -1),
     ("repair_confrontation_gain", None, 4.0, "preoccupied clients", "repaired", repaired, +1),
     ("repair_trust_step", None, 0.15, "usual", "alliance", mean("alliance_latent"), +1),
     ("rupture_trust_step", None, 0.2, "usual", "alliance", mean("alliance_latent"), -1),
@@ -327,6 +326,22 @@ def test_the_table_is_broad() -> None:
     assert len({row[0] for row in TABLE}) >= 30
     assert len({PARAMETERS[row[0]].group for row in TABLE}) >= 6
     assert sum(row[-1] == 0 for row in TABLE) >= 5
+
+
+@pytest.mark.parametrize(
+    ("cost", "high", "measure"),
+    [("repair_avoidance_cost", 6.0, repaired), ("response_reaching_cost", 60.0, mean("response"))],
+    ids=["repair", "response"],
+)
+def test_what_holds_therapists_back_is_habit(cost: str, high: float, measure: Measure) -> None:
+    """Dismissing therapists repair and answer worse by what they are used to do with everybody, and hardly where only
+    the bond counts, since few of their bonds are like that."""
+    of_bond, of_habit = (
+        measure(ran("dismissing therapists", ((cost, high), ("habit_share", share))))
+        - measure(ran("dismissing therapists", ((cost, 0.0), ("habit_share", share))))
+        for share in (0.0, 1.0)
+    )
+    assert of_habit < 0 and abs(of_bond) < 0.2 * abs(of_habit), f"{cost}: bond {of_bond:+.4f}, habit {of_habit:+.4f}"
 
 
 def test_without_effort_no_repair() -> None:

@@ -45,7 +45,7 @@ NOT_SO = {
     "change": {"gained": {"a_learning": "off"}, "untreated": {"both.anchor_rate": "0"}},
     "own_attachment": {one: {"b_therapist": "secure"} for one in ("broken", "lower", "flooded", "reads_less")},
     "luck": {"won": {"b_therapist": "secure"}, "upset": {"b_therapist": "secure", "b_warmth": "0.05"}},
-    "puzzle": {"best": {"sessions": "2"}, "usual": {"sessions": "2"}, "more": {"sessions": "2"}},
+    "puzzle": {"best": {"sessions": "2"}, "usual": {"b_learning": "off"}, "more": {"a_learning": "off"}},
 }  # fmt: skip
 
 
@@ -71,7 +71,7 @@ def test_the_numbers_of_a_sentence_are_filled_in() -> None:
     assert f"{100 * low:.0f}% to {100 * high:.0f}% of comparisons" in told("luck")["sentence"]
 
 
-@pytest.mark.parametrize(("helped", "option"), [(0, "few"), (4, "some"), (21, "some"), (24, "most"), (40, "most")])
+@pytest.mark.parametrize(("helped", "option"), [(0, "few"), (4, "few"), (9, "some"), (27, "some"), (30, "most"), (40, "most")])
 def test_an_option_means_the_share_that_it_names(helped: int, option: str) -> None:
     """Of forty clients so many have clearly more relief with A: the options are below, within and above what is said."""
     relief = np.where(np.arange(40) < helped, 1.0, 0.0)
@@ -123,9 +123,15 @@ def _wai(latent: pd.Series) -> pd.Series:
     return 1 + 6 * _share(typical + number["rating_gain"] * beyond + number["client_leniency"])
 
 
-def _core(latent: pd.Series) -> pd.Series:
-    """The CORE-OM, 0 to 40, in an ordinary week, in the same way."""
-    return 40 * _share(PARAMETERS["core_base"].default + PARAMETERS["core_distress_gain"].default * latent)
+def _core(months: pd.DataFrame, month: int) -> np.ndarray:
+    """The CORE-OM, 0 to 40, in an ordinary week, in the same way; avoidant people report less than they have."""
+    now = months[months.month == month]
+    number = {
+        name: PARAMETERS[name].default for name in ("core_base", "core_distress_gain", "under_report_gain", "avoidance_typical")
+    }
+    avoidant = (now.avoidance_latent - 1) / 6 - number["avoidance_typical"]
+    admitted = now.distress_latent - number["under_report_gain"] * avoidant
+    return 40 * _share(number["core_base"] + number["core_distress_gain"] * admitted).to_numpy()
 
 
 @pytest.mark.parametrize("measure", MEASURES)
@@ -146,8 +152,7 @@ def test_measures_of_the_page_are_those_of_the_run(measure: str) -> None:
         "security_gained": lambda: (insecure[months.month == 0].to_numpy()
                                     - insecure[months.month == months.month.max()].to_numpy()),
         "alliance_end": lambda: _wai(sessions.alliance_latent.last()),
-        "relief": lambda: (_core(months.distress_latent[months.month == 0]).to_numpy()
-                           - _core(months.distress_latent[months.month == 3]).to_numpy())[stayed],
+        "relief": lambda: (_core(months, 0) - _core(months, 3))[stayed],
     }  # fmt: skip
     if measure == "relief":
         assert stayed.sum() > 5

@@ -270,7 +270,7 @@ def test_numbers_that_the_arms_change_come_first_with_their_values() -> None:
     )
     assert (first.name, first.value) == ("repair_effort", "1; 0 in “second”")
     assert "warmth trait" in second.name and second.value == "+0.4 in “second”"
-    assert {"response_warmth_gain", "repair_trust_step"} <= {row.name for row in rest}
+    assert {"response_warmth_gain", "repaired_share"} <= {row.name for row in rest}
 
 
 def test_chance_says_what_n_would_halve_the_interval() -> None:

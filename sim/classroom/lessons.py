@@ -81,35 +81,35 @@ _SECURE_OR_NOT = {"b_therapist": "dismissing", "seed": "9"}
 _PREOCCUPIED = {"a_client": "preoccupied", "b_client": "preoccupied", "b_therapist": "preoccupied"}
 
 #: WAI points by which two means may differ and still count as alike, where studies disagree.
-ALIKE = 0.3
+ALIKE = 0.5
 
 LESSONS: dict[str, Lesson] = {
     lesson.name: lesson
     for lesson in (
         Lesson("secure_base", _SECURE_OR_NOT, "alliance_end", 0.1, sentences.secure_base,
-               {"won": (0.8, 1), "overlap": (0.7, 1), "gap": (0.2, 0.6)}, ("K4", "K14", "A4"), ("bordin1979",)),
+               {"won": (0.8, 1), "overlap": (0.5, 1), "gap": (0.4, 1.1)}, ("K4", "K14", "A4"), ("bordin1979",)),
         Lesson("empathy", {"a_accuracy": "0.85", "a_warmth": "0.5", "b_accuracy": "0.3", "b_warmth": "0.9", "seed": "28"},
-               "alliance_end", 0.1, sentences.empathy, {"won": (0.6, 1), "gap": (0.2, 1.0)}, ("K1", "K6")),
+               "alliance_end", 0.1, sentences.empathy, {"won": (0.6, 1), "gap": (0.5, 1.4)}, ("K1", "K6")),
         Lesson("opposites", {**_PREOCCUPIED, "a_therapist": "dismissing", "seed": "17"}, "alliance_end", ALIKE,
-               sentences.opposites, {"neither": (0, ALIKE), "differ": (0.4, 1.3), "alike": (0.3, 1.2)},
+               sentences.opposites, {"neither": (0, ALIKE), "differ": (0.7, 1.7), "alike": (0.4, 1.2)},
                ("A7",), ("tyrrell1999", "petrowski2011", "marmarosh2014"), asked_of="many", switch=True),
         Lesson("repair", {"a_repair": "early", "b_repair": "none", "seed": "52"}, "relief", CLEAR_RELIEF, sentences.repair,
-               {"helped": (0.1, 0.55), "harmed": (0, 0.1), "neither": (0.4, 0.9)}, ("K22",),
+               {"helped": (0.2, 0.7), "harmed": (0, 0.2), "neither": (0.2, 0.75)}, ("K22",),
                ("safran_reviews", "millerbottome2018"), asked_of="many",
                graded=Graded("helped", lambda both: both.won(CLEAR_RELIEF)[0], "few", "some", "most")),
         Lesson("naming", {"b_naming": "off", "seed": "17"}, "arousal", 0.01, sentences.naming,
                {"calmer": (0.9, 1), "gap": (0, 0.15)}, ("K20",), ("lieberman2007",), lower=True),
         Lesson("change", {"b_learning": "off", "follow_up": "12", "seed": "26"}, "security_gained", 0.1, sentences.change,
-               {"gained": (0.4, 1.0), "untreated": (0.85, 1.05)}, ("K15", "K22"), ("fraley2011", "fraley2021"), asked_of="many",
+               {"gained": (0.7, 1.5), "untreated": (0.35, 0.95)}, ("K15", "K22"), ("fraley2011", "fraley2021"), asked_of="many",
                graded=Graded("gained", lambda both: float(both.a.mean()), "no", "little", "much")),
         Lesson("own_attachment", {**_PREOCCUPIED, "seed": "24"}, "ruptures", 0.05, sentences.own_attachment,
-               {"broken": (0.2, 1.0), "lower": (0.65, 1), "flooded": (0.9, 1), "reads_less": (0.8, 1)}, ("K14", "A9"),
+               {"broken": (0.1, 1.0), "lower": (0.65, 1), "flooded": (0.9, 1), "reads_less": (0.8, 1)}, ("K14", "A9"),
                ("cittern2017",)),
-        Lesson("luck", _SECURE_OR_NOT, "alliance_end", 0.1, sentences.luck, {"won": (0.8, 1), "upset": (0.3, 0.45)}, ("K13",),
+        Lesson("luck", _SECURE_OR_NOT, "alliance_end", 0.1, sentences.luck, {"won": (0.8, 1), "upset": (0.2, 0.45)}, ("K13",),
                asked_of="many", graded=Graded("upset", lambda both: both.upset, "seldom", "often", "mostly")),
         Lesson("puzzle", {"seed": "9"}, "reached_security", 0.5, sentences.puzzle,
-               {"best": (0.3, 0.8), "usual": (0.1, 0.5), "more": (SOME, ANY)}, ("K12", "K22"), asked_of="many", asked_with=BEST,
-               graded=Graded("best", lambda both: float(both.a.mean()), "few", "half", "all")),
+               {"best": (0.5, 0.95), "usual": (0.42, 0.85), "more": (SOME, ANY)}, ("K12", "K22"), asked_of="many",
+               asked_with=BEST, graded=Graded("best", lambda both: float(both.a.mean()), "few", "half", "all")),
         Lesson("sandbox", _SECURE_OR_NOT, "alliance_end", 0.1, sentences.nothing, {}, ()),
     )
 }  # fmt: skip

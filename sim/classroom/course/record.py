@@ -65,8 +65,9 @@ class Record:
         return on_wai(self.parameters, "client", self.first["client_alliance"])
 
     def distress(self) -> np.ndarray:
-        """Distress (weeks + 1, n) on the CORE-OM's scale, 0 to 40, without the noise of marking."""
-        share = applied(eq.core_share, self.parameters, distress=self.week["distress"], week_noise=0.0)
+        """Distress (weeks + 1, n) on the CORE-OM's scale, 0 to 40, as people report it, without the noise of marking."""
+        admitted = applied(eq.admitted, self.parameters, distress=self.week["distress"], avoidance=self.week["avoidance"])
+        share = applied(eq.core_share, self.parameters, distress=admitted, week_noise=0.0)
         return 10.0 * (CORE_OM.low + (CORE_OM.high - CORE_OM.low) * np.asarray(share))
 
     def attachment(self, of: str, name: str) -> np.ndarray:
