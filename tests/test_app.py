@@ -464,7 +464,7 @@ def test_changing_course_is_warmer_and_stepping_back_colder_whatever_the_therapi
 def test_naming_makes_the_client_say_more_and_never_less() -> None:
     for openness, least in (("", 0.1), ("&both.disclosure_base=4", -0.01)):
         said = [
-            record_of(here.b, here.shared, 1, True).trace[1, 3, TRACED.index("client_disclosure")]
+            record_of(here.b, here.shared, 1, True).trace[1, 4, TRACED.index("client_disclosure")]  # from the next one on
             for here in (state(f"lesson=sandbox{openness}{do}") for do in ("", "&b_do=2.4.name_it"))
         ]
         assert said[1] - said[0] > least

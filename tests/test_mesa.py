@@ -243,14 +243,15 @@ def test_writing_writes_the_row_and_the_week_starts_from_it() -> None:
     usual.step(), changed.step()
     fourth = changed.clients[4]
     fourth.trust, fourth.distress = 0.95, np.float64(2.5)
-    fourth.therapist.regulation, fourth.open_rupture = 0.9, True
+    fourth.therapist.regulation, fourth.open_rupture = 0.9, 0.4
     fourth.ecr_avoidance = 5.2
     world = changed.world
     assert world.dyads.client_trust[4] == 0.95 and world.clients.distress[4] == 2.5 and world.therapists.regulation[4] == 0.9
-    assert world.dyads.open_rupture[4] == 1.0 and ecr_score(world.clients.avoidance[4]) == pytest.approx(5.2, abs=1e-12)
+    assert world.dyads.open_rupture[4] == 0.4 and ecr_score(world.clients.avoidance[4]) == pytest.approx(5.2, abs=1e-12)
     usual.step(), changed.step()
     assert fourth.client_distress == 2.5  # brought to the session
-    assert fourth.alliance > usual.clients[4].alliance + 0.03 and fourth.therapist.regulation > 0.8
+    there = usual.clients[4]
+    assert fourth.bond > there.bond + 0.1 and fourth.open_rupture > there.open_rupture and fourth.therapist.regulation > 0.8
     others = np.arange(20) != 4
     assert np.array_equal(world.dyads.data[:, others], usual.world.dyads.data[:, others])  # nobody else's luck moved
     assert np.array_equal(world.clients.data[:, others], usual.world.clients.data[:, others])

@@ -639,8 +639,8 @@ def insecurity(anxiety, avoidance, anxiety_typical, avoidance_typical):
 def first_impression(compatibility_luck, impression_luck, impression_accuracy):
     """How the other strikes a person at first sight (SD 1): r*z_c + sqrt(1 - r^2)*z, z_c the draw of their compatibility.
 
-    Limit: what the two will find out of each other for r = 1, chance for r = 0. Thin slices of behaviour tell something, not much
-    [K13]. Status: assumption.
+    Limit: what the two will find out of each other for r = 1 (as far as that is no matter of their attachment), chance for r = 0.
+    Thin slices of behaviour tell something, not much [K13]. Status: assumption.
     """
     return correlated(compatibility_luck, impression_luck, impression_accuracy)
 

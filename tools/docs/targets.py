@@ -37,10 +37,16 @@ def _run(parameters: tuple[tuple[str, float], ...], clients: int, seed: int, mon
     return run(from_spec(spec, "targets"), seed)
 
 
-def runs(clients: int = CLIENTS, seeds: Sequence[int] = SEEDS, months: int = 0, lesions: Sequence[str] = (),
-         **parameters: float) -> list[Run]:  # fmt: skip
+def runs(
+    clients: int = CLIENTS,
+    seeds: Sequence[int] = SEEDS,
+    months: int = 0,
+    parameters: Mapping[str, float] | None = None,
+    lesions: Sequence[str] = (),
+) -> list[Run]:
     """The same people with and without therapy, one run a seed; ``months`` of follow-up."""
-    return [_run(tuple(sorted(parameters.items())), clients, seed, months, tuple(lesions)) for seed in seeds]
+    changed = tuple(sorted((parameters or {}).items()))
+    return [_run(changed, clients, seed, months, tuple(lesions)) for seed in seeds]
 
 
 @dataclass(frozen=True)
@@ -137,13 +143,13 @@ def lesion_shares(clients: int, seeds: Sequence[int]) -> Mapping[str, tuple[floa
         return rows[["therapist_insula", "tracking_accuracy"]].mean().to_numpy()
 
     intact = both(())
-    return {lesion: tuple(both((lesion,)) / intact) for lesion in ("therapist.insula", "therapist.dmpfc", "therapist.tpj")}  # type: ignore[misc]
+    return {lesion: tuple(both((lesion,)) / intact) for lesion in ("therapist.insula", "therapist.dmpfc", "therapist.tpj")}
 
 
 def targets_table(clients: int = CLIENTS, seeds: Sequence[int] = SEEDS) -> str:
     """The whole table, run."""
     found = runs(clients, seeds, months=YEAR_ON - END + 7)
-    still = runs(clients, seeds, **NO_LEARNING)
+    still = runs(clients, seeds, parameters=NO_LEARNING)
     now, later, limit = (
         {d: controlled(some, d, month) for d in DIMENSIONS} for some, month in ((found, END), (found, YEAR_ON), (still, END))
     )

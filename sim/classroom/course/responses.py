@@ -30,10 +30,11 @@ def at(value: float) -> Amount:
 
 
 RESPONSES: dict[str, Response] = {
-    # Sees the strain for sure, says so, and asks, so that the client says what is wrong (unless they say more anyway). Whether
-    # that repairs it is still a matter of chance, which rests on how well this therapist understands, and on their avoidance.
+    # Sees the strain for sure, says so, and asks, so that from then on the client says what is wrong (unless they say more
+    # anyway). Whether that repairs it is still a matter of chance, which rests on how well this therapist understands, and on
+    # their avoidance. What is said before the bond ruptures is not touched: it may be why it did.
     "name_it": Response(
-        {"therapist_noticed": at(1.0), "client_noticed": at(1.0), "client_disclosure": lambda own: max(own, 0.8)}, {}
+        {"therapist_noticed": at(1.0), "client_noticed": at(1.0)}, {"client_disclosure": lambda own: max(own, 0.8)}
     ),
     # Turns to what the client needs now, without speaking of the strain: nothing is repaired for now, and of what the therapist
     # lacks of full warmth only a quarter is left.

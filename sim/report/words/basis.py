@@ -41,6 +41,8 @@ MOST_CLAIMS = MOST_PARAMETERS = 8
 DIFFERS, SET = 3.0, 1.0
 #: What the second step of a chain counts beside the first, and the least proportion of the leading claim that is still shown.
 AT_ONE_REMOVE, LEAST_SHARE = 0.3, 0.1
+#: Arguments by which an equation takes attachment: with this partner, in general, out of habit, standardised.
+ATTACHED = {f"{of}{name}" for of in ("", "general_", "habitual_") for name in ("anxiety", "avoidance")} | {"anxiety_z"}
 #: Whose attachment it is decides what is claimed about it; nearly every equation takes anxiety or avoidance.
 ABOUT_ATTACHMENT = {
     "client": ("A1", "A2", "A3", "A4", "A5", "A6", "A7", "A8"),
@@ -222,7 +224,7 @@ def equations_of(lever: Lever) -> tuple[Equation, ...]:
         own = {f"{lever.kind}_anxiety", f"{lever.kind}_avoidance"}
         later = [rule.equation for rule in SESSION_RULES if own & set(READS[rule].values())]
         later += [eq.expected_distress] if lever.kind == "client" else []
-        return tuple(f for f in dict.fromkeys([*mine, *later]) if {"anxiety", "avoidance", "anxiety_z"} & _takes(f))
+        return tuple(f for f in dict.fromkeys([*mine, *later]) if ATTACHED & _takes(f))
     if lever.kind in ("step", "link"):
         name = lever.name if lever.kind == "step" else lever.name.rpartition(".")[0]
         steps = [step.equation for step in EXCHANGE if step.name == name] + [r.equation for r in SESSION_RULES if r.name == name]
