@@ -559,6 +559,7 @@ def test_calibrate_by_command(attune: Attune, monkeypatch: pytest.MonkeyPatch, t
     assert attune("calibrate", "--rounds", 0).status == 2
 
 
+@made("calibration")
 def test_what_commands_keep(copied: Path, attune: Attune, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A calibration that finds other defaults is kept and ends with status 1; an ensemble with its file; in a clone only."""
     for command in (("calibrate", "--keep"), ("ensemble", "--build", "new", "--keep")):

@@ -100,7 +100,7 @@ def test_the_odd_tells_every_verb_and_every_equation_of_a_session() -> None:
         "7.4": _equations(LIFE),
         "7.6": [name for verb in asking for name in _equations(verb.steps)],
     }
-    assert {"consolidate", "secured", "carried_back"} <= set(wanted["7.3"]) and "faded" in wanted["7.4"]
+    assert {"consolidate", "secured", "generalised", "anchored"} <= set(wanted["7.3"]) and "faded" in wanted["7.4"]
     assert {"rated_share", "core_share"} <= set(wanted["7.6"])
     for section, names in wanted.items():
         told = re.split(r"^### ", text[text.index(f"### {section} ") + 4 :], maxsplit=1, flags=re.M)[0]
@@ -108,10 +108,10 @@ def test_the_odd_tells_every_verb_and_every_equation_of_a_session() -> None:
 
 
 def test_consolidation_is_told_in_its_order() -> None:
-    """The alliance works on attachment before it and the general model pull on each other."""
+    """The alliance works on attachment before the general model learns from it, and it gives way a little."""
     text = written_by_hand("ODD.md")
     told = text[text.index("*Consolidation*") : text.index("*Ratings*")]
-    parameters = ("`secured`", "`session_carry_rate`", "`prototype_learning_rate`")
+    parameters = ("`secured`", "`carried_attachment`", "`generalised`", "`anchored`", "`session_carry_rate`", "`sustained_rate`")
     assert sorted(parameters, key=told.index) == list(parameters)
 
 

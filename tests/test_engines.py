@@ -150,7 +150,8 @@ def test_the_first_who_failed_is_told_whatever_the_block() -> None:
 
 
 PAIR = {"client": {"anxiety": 4, "avoidance": 3}, "therapist": {"anxiety": 2.5, "avoidance": 2.5}, "clients_per_arm": 3,
-        "sessions": 12, "exchanges": 12, "parameters": {"dropout_base": -12.0, "good_enough_prob": 0.0}}  # fmt: skip
+        "sessions": 12, "exchanges": 12,
+        "parameters": {"dropout_base": -12.0, "dropout_outside": 0.0, "good_enough_prob": 0.0}}  # fmt: skip
 
 
 def alliances(seed: int, still: bool, engine: str = "native") -> Course:

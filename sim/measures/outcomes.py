@@ -237,7 +237,7 @@ def by_arm(run: Run, name: str) -> dict[str, pd.Series]:
     ``name``: of a measure of clients in the catalogue, in its plain unit. Of a clinic a person counts once.
 
     >>> {arm: round(float(wai.mean()), 1) for arm, wai in sim.measures.by_arm(run, "alliance").items()}
-    {'secure therapist': 5.3, 'dismissing therapist': 4.9, 'no therapy': nan}
+    {'secure therapist': 5.2, 'dismissing therapist': 4.8, 'no therapy': nan}
     """
     return {arm: person_by_person(block, VALUES[name](block)).dropna() for arm, block in blocks(run).items()}
 

@@ -27,7 +27,7 @@ def alliance_share_between_arms(run: Run) -> float:
     """Proportion of the differences between clients in late alliance that lies between the arms (eta squared, 0-1).
 
     >>> round(sim.measures.alliance_share_between_arms(run), 2)
-    0.05
+    0.02
     """
     groups = [v.to_numpy() for v in by_arm(run, "alliance").values() if len(v)]
     if not groups:

@@ -79,7 +79,7 @@ def compare(
     >>> warmer = usual.but(avoidance_warmth_cost=0.2)
     >>> found = sim.compare(usual, warmer, seeds=range(3), measure="alliance_all_sessions")
     >>> found[["measure", "difference", "seeds"]].round(2).values.tolist()
-    [['alliance_all_sessions', 0.05, 3]]
+    [['alliance_all_sessions', 0.06, 3]]
     """
     a, b = a_scenario(a), a_scenario(b)
     if not isinstance(seeds, Iterable):

@@ -38,7 +38,7 @@ def run(
     Returns a ``Run``.
 
     >>> sim.run(usual, seed=1)
-    Run('hello', seed 1: Tables(clients: 60 x 29, sessions: 240 x 74, assessments: 120 x 12, exchanges: 120 x 72))
+    Run('hello', seed 1: Tables(clients: 60 x 29, sessions: 236 x 77, assessments: 120 x 12, exchanges: 120 x 85))
     """
     seed = checked_seed(seed)
     if a_scenario(scenario).batch is not None:

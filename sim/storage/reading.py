@@ -262,7 +262,7 @@ def open_run(folder: str | Path) -> Run:
     ``folder``: what ``attune run`` wrote; the values are compared with their hashes.
 
     >>> sim.open_run(folder)
-    Run('hello', seed 1: Tables(clients: 60 x 29, sessions: 240 x 74, assessments: 120 x 12, exchanges: 120 x 72))
+    Run('hello', seed 1: Tables(clients: 60 x 29, sessions: 236 x 77, assessments: 120 x 12, exchanges: 120 x 85))
     """
     return run_of(opened(folder))
 

@@ -6,15 +6,16 @@ import html
 import json
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
 from sim.classroom.course.many import many_of
-from sim.classroom.course.play import play_of
+from sim.classroom.course.play import play_of, side_of
 from sim.classroom.course.state import read
 from sim.classroom.course.words import words
 from sim.classroom.lessons import FIRST, LESSONS, SETUPS, outcome, told
@@ -26,6 +27,7 @@ pytest.importorskip("playwright")
 from playwright.sync_api import expect
 
 Visit = Callable[..., Any]
+Found = TypeVar("Found")
 TAUGHT = [name for name in LESSONS if name != "sandbox"]
 SAID = words()
 #: Loose: what the page may take here, where other tests run beside it. tests/benchmarks/app.py measures.
@@ -60,6 +62,29 @@ def fan_is_there(page: Any) -> None:
     """Wait for the fan, which is asked for after the page has been drawn, and for what the lesson says of it."""
     expect(page.locator("#alliance [data-median=a]")).to_have_count(1)
     expect(page.locator("#many-outcome")).to_have_count(1)
+
+
+def broken(side: str, query: str) -> list[tuple[int, int]]:
+    """Sessions and exchanges in which a pair's bond ruptures, at an address."""
+    here = read(query, SETUPS, FIRST)
+    ruptures = side_of(getattr(here, side), here.shared)["ruptures"]
+    return [(one["session"], one["exchange"]) for one in ruptures if one["kind"] != "repair"]
+
+
+def with_own_mark(query: str) -> list[tuple[int, int]]:
+    """Ruptures of pair B that are the only thing marked in their session, so that the mark stands for them and lies free."""
+    played = play_of(read(query, SETUPS, FIRST))
+    marked = [one["session"] for side in "ab" for one in played[side]["ruptures"]]
+    return [(session, exchange) for session, exchange in broken("b", query) if marked.count(session) == 1]
+
+
+def first_seed(looked_for: Callable[[str], Iterator[Found]]) -> tuple[str, Found]:
+    """The address of the first lesson, with its own seed or one after it, that has what is looked for, and the first of it."""
+    own = int(SETUPS[FIRST]["seed"])
+    for query in (f"seed={seed}" for seed in range(own, own + 60)):
+        for found in looked_for(query):
+            return query, found
+    raise AssertionError("no course of the first lesson has what this test needs")
 
 
 def no_findings(page: Any) -> None:
@@ -151,9 +176,15 @@ def test_space_plays_after_a_prediction_was_clicked(visit: Visit) -> None:
 
 def test_the_end_is_not_given_away_before_it_is_played(visit: Visit) -> None:
     """A lesson's scrubber goes to the sessions planned until the end has been seen."""
-    page = visit()
-    held = max(play_of(read([], SETUPS, FIRST))[one]["held"] for one in "ab")
-    assert held < 40
+
+    def early(query: str) -> Iterator[int]:
+        played = play_of(read(query, SETUPS, FIRST))
+        held = max(played[one]["held"] for one in "ab")
+        if held < 40:
+            yield held
+
+    query, held = first_seed(early)
+    page = visit(f"/?{query}")
     expect(page.locator("#last-shown")).to_have_text("40")
     to_end(page)
     expect(page.locator("#last-shown")).to_have_text(str(held))
@@ -439,61 +470,92 @@ def test_reading_a_session(visit: Visit) -> None:
 
 
 def test_taking_the_chair(visit: Visit) -> None:
-    page = visit("/?at=9")
+    def before_the_last_exchange(query: str) -> Iterator[tuple[int, int]]:
+        last = dict(broken("b", query))  # of each session: the one the chair stands at
+        exchanges = read(query, SETUPS, FIRST).shared.exchanges
+        yield from (place for place in last.items() if place[0] > 3 and place[1] < exchanges)
+
+    query, (session, exchange) = first_seed(before_the_last_exchange)
+    page = visit(f"/?{query}&at={session}")
     page.locator("#chair").click()
-    expect(page.locator("#dialog")).to_contain_text("Pair B, session 9, exchange 7")
+    expect(page.locator("#dialog")).to_contain_text(f"Pair B, session {session}, exchange {exchange}:")
     expect(page.locator("#at-last")).to_have_count(0)
     for name in ("press_on", "step_back", "change_course", "name_it"):
         page.locator(f"#do-{name}").click()
         expect(page.locator(f"#future-{name}")).to_be_visible()
         expect(page.locator("#future-as_it_was")).to_be_visible()
     computed(page, page.locator("#watch").click)
-    query = dict(parse_qsl(urlsplit(page.url).query))
-    assert query["a_do"] == "9.7.name_it" and query["a_therapist"] == "dismissing"
+    asked = dict(parse_qsl(urlsplit(page.url).query))
+    assert asked["a_do"] == f"{session}.{exchange}.name_it" and asked["a_therapist"] == "dismissing"
     expect(page.locator("#chosen")).to_contain_text(SAID["chair_panel"]["name_it"])
     to_end(page)
     played = play_of(read(urlsplit(page.url).query, SETUPS, FIRST))
     assert end_values(page) == (played["a"]["alliance"][-1], played["b"]["alliance"][-1])
-    assert played["a"]["alliance"][:9] == played["b"]["alliance"][:9] and played["a"]["alliance"] != played["b"]["alliance"]
+    a, b = (played[one]["alliance"] for one in "ab")
+    assert a[:session] == b[:session] and a != b
 
 
 def test_the_chair_says_what_comes_to_nothing_at_the_last_exchange(visit: Visit) -> None:
-    page = visit("/?at=21")
-    page.locator("#alliance [data-mark='b-21']").click()
-    expect(page.locator("#dialog")).to_contain_text("session 21, exchange 10")
+    def at_the_last(query: str) -> Iterator[tuple[int, int]]:
+        exchanges = read(query, SETUPS, FIRST).shared.exchanges
+        yield from (place for place in with_own_mark(query) if place[1] == exchanges)
+
+    query, (session, exchange) = first_seed(at_the_last)
+    page = visit(f"/?{query}&at={session}")
+    page.locator(f"#alliance [data-mark='b-{session}']").click()
+    expect(page.locator("#dialog")).to_contain_text(f"session {session}, exchange {exchange}:")
     expect(page.locator("#at-last")).to_have_text(SAID["chair_panel"]["at_last"])
 
 
 def test_a_rupture_on_the_chart_opens_the_chair(visit: Visit) -> None:
-    page = visit("/?at=9")
-    page.locator("#alliance [data-mark='b-9']").click()
-    expect(page.locator("#dialog")).to_contain_text("session 9, exchange 7")
+    """By mouse at the latest one, by keyboard at one before it."""
+    query, ((earlier, at_earlier), (later, at_later)) = first_seed(lambda query: iter(pairwise(with_own_mark(query))))
+    page = visit(f"/?{query}&at={later}")
+    page.locator(f"#alliance [data-mark='b-{later}']").click()
+    expect(page.locator("#dialog")).to_contain_text(f"Pair B, session {later}, exchange {at_later}:")
     page.keyboard.press("Escape")
-    mark = page.locator("#alliance [data-mark='b-8']")
-    expect(mark).to_have_attribute("aria-label", re.compile("Pair B, rupture in session 8"))
+    mark = page.locator(f"#alliance [data-mark='b-{earlier}']")
+    expect(mark).to_have_attribute("aria-label", re.compile(rf"Pair B, rupture in session {earlier}\b"))
     mark.focus()
     page.keyboard.press("Enter")
-    expect(page.locator("#dialog")).to_contain_text("session 8, exchange 7")
+    expect(page.locator("#dialog")).to_contain_text(f"Pair B, session {earlier}, exchange {at_earlier}:")
 
 
 def test_the_chair_is_taken_at_the_latest_rupture_of_either_pair(visit: Visit) -> None:
-    page = visit("/?seed=15&at=15")
+    def of_a_alone(query: str) -> Iterator[tuple[int, int]]:
+        """In a session in which B's bond holds; both bonds have ruptured in earlier ones."""
+        a, b = (dict(broken(side, query)) for side in "ab")  # the last of each session
+        if a and b:
+            yield from (place for place in a.items() if place[0] > max(min(a), min(b)) and place[0] not in b)
+
+    query, (session, exchange) = first_seed(of_a_alone)
+    page = visit(f"/?{query}&at={session}")
     page.locator("#chair").click()
-    expect(page.locator("#dialog")).to_contain_text("Pair A, session 15, exchange 2")
+    expect(page.locator("#dialog")).to_contain_text(f"Pair A, session {session}, exchange {exchange}:")
 
 
 def test_a_second_choice_in_a_session_is_told_not_to_be_possible(visit: Visit) -> None:
-    page = visit("/?at=35&b_do=35.2.press_on", expected="400 (Bad Request)")
+    def twice(query: str) -> Iterator[tuple[int, int, int]]:
+        """A session whose bond ruptures at one exchange, and after pressing on there at another."""
+        for session, exchange in broken("b", query):
+            there = [at for week, at in broken("b", f"{query}&b_do={session}.{exchange}.press_on") if week == session]
+            if exchange in there and there[-1] > exchange:
+                yield session, exchange, there[-1]
+
+    query, (session, exchange, again) = first_seed(twice)
+    page = visit(f"/?{query}&at={session}&b_do={session}.{exchange}.press_on", expected="400 (Bad Request)")
     page.locator("#chair").click()
-    expect(page.locator("#dialog")).to_contain_text("session 35, exchange 9")
+    expect(page.locator("#dialog")).to_contain_text(f"Pair B, session {session}, exchange {again}:")
     page.locator("#do-name_it").click()
-    expect(page.locator("#message")).to_contain_text("has a response in session 35 already")
+    expect(page.locator("#message")).to_contain_text(f"has a response in session {session} already, at exchange {exchange};")
 
 
 def test_a_choice_is_said_only_as_long_as_it_is_all_that_differs(visit: Visit) -> None:
-    page = visit("/?lesson=sandbox&a_therapist=dismissing&a_do=9.7.name_it&at=9")
+    query = "lesson=sandbox&a_therapist=dismissing"
+    session, exchange = broken("a", query)[0]
+    page = visit(f"/?{query}&a_do={session}.{exchange}.name_it&at={session}")
     said = SAID["chair_panel"]
-    named = {"response": said["name_it"], "session": 9}
+    named = {"response": said["name_it"], "session": session}
     expect(page.locator("#chosen")).to_have_text(said["now"].format(**named))
     slider = page.locator("[data-key=b_warmth]")
     slider.focus()

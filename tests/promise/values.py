@@ -1,6 +1,6 @@
 """Hashes of table values of every shipped scenario, to see that a change of the program changes nothing that is simulated.
 
-    python -m tests.promise.values write     # keeps them in values.json, on purpose only
+    python -m tests.promise.values write     # keeps them in values.json, on purpose only; the present model is the first of them
     python -m tests.promise.values           # compares; exit status 1 and one line for every column that differs
     python -m tests.promise.values same      # compares, published patterns and claims too; where nothing differs, what is
                                              # kept of the evidence (sim/evidence/kept) counts as made with the present model
@@ -167,6 +167,7 @@ def main() -> int:
     now = found(lambda name: print(f"  {name}", file=sys.stderr))
     if wanted == ["write"]:
         KEPT.write_text(json.dumps(now, indent=0) + "\n", encoding="utf-8")
+        write_over(stored.path_of("same_model"), json.dumps([stored.model_hash()]) + "\n")
     kept = json.loads(KEPT.read_text(encoding="utf-8"))
     lines = differences(kept, now)
     if wanted == ["same"]:

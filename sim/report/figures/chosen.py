@@ -49,7 +49,7 @@ def shown(run: Run) -> list[str]:
 def left_out(run: Run) -> dict[str, str]:
     """The usual figures that would show nothing in this run, by name, and why each is left out.
 
-    >>> sim.plots.left_out(run)
+    >>> sim.plots.left_out(small("hello", parameters={"dropout_base": -12.0, "dropout_outside": 0.0, "good_enough_prob": 0.0}))
     {'still_attending': 'nobody leaves before the planned end'}
     """
     out: dict[str, str] = {}
