@@ -365,7 +365,8 @@ def test_check_fails_where_the_kept_results_differ(tmp_path, monkeypatch, capsys
     monkeypatch.setattr(stored, "path_of", lambda name: there if name == "claims" else usual(name))
     cli.app(["claims", "region_series_kept", "--check"], standalone_mode=False)
     assert "1 contrasts agree" in capsys.readouterr().out
-    there.write_text(text.replace('"value":18,', '"value":17,'), encoding="utf-8")
+    assert text.count('"value":18.0,') == 1
+    there.write_text(text.replace('"value":18.0,', '"value":17.0,'), encoding="utf-8")
     with pytest.raises(SystemExit) as stop:
         cli.main(["claims", "region_series_kept", "--check"])
     assert stop.value.code == 1 and "region_series_kept" in capsys.readouterr().out
