@@ -402,7 +402,7 @@ def test_rings_on_the_plane_move_people(visit: Visit) -> None:
     expect(page.locator("#at-shown")).to_have_text("0")
     expect(page.locator("[data-ring=b_therapist]")).to_be_focused()
     assert float(dict(parse_qsl(urlsplit(page.url).query))["b_therapist"].split(",")[0]) > 2.7
-    page.locator("[data-key=b_therapist]").select_option("dismissing")
+    computed(page, lambda: page.locator("[data-key=b_therapist]").select_option("dismissing"))
     computed(page, lambda: page.locator("[data-ring=b_therapist]").press("ArrowUp"))
     expect(page.locator("[data-ring=b_therapist]")).to_be_visible()  # the drawing is made anew
     box = page.locator("[data-ring=b_therapist]").bounding_box()
