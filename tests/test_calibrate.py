@@ -217,9 +217,12 @@ def test_commands_and_reports_say_that_a_result_is_of_another_model(
     with Simulator(tmp_path / "simulator", 1) as simulator:
         simulator.ask([job(1)])
     monkeypatch.setattr(stored, "model_hash", lambda: "0" * 16)
-    for command in (("ensemble",), ("claims", "region_series_kept", "--check"), ("ensemble", "--build", "new"),
-                    ("validate", "--leave-one-out", "--folder", "new")):  # fmt: skip
-        wrong(attune(*command), "was made with another model" if command[0] == "claims" else " was ", "make evidence")
+    for needed, command in (
+        ("ensemble", ("ensemble",)), ("claims", ("claims", "region_series_kept", "--check")),
+        ("calibration", ("ensemble", "--build", "new")), ("calibration", ("validate", "--leave-one-out", "--folder", "new")),
+    ):  # fmt: skip
+        said = "was made with another model" if stored.path_of(needed).is_file() else "was not made yet"
+        wrong(attune(*command), f"{needed}.json: {said}", "make evidence")
     with pytest.raises(SearchError, match="another version of the model"):
         Simulator(tmp_path / "simulator")
     result = sim.run(

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from sim.evidence.stored import NAMES, kept, same_models
+from sim.evidence.stored import NAMES, current, same_models
 from sim.files import moved_aside
 
 FOLDER = Path("results") / "evidence"
@@ -41,10 +41,7 @@ class Part:
     @property
     def done(self) -> bool:
         """Whether its result is there, made with the present model."""
-        try:
-            return bool(self.makes and kept(self.makes))
-        except OSError:  # never made, or with another model
-            return False
+        return bool(self.makes) and current(self.makes) is not None
 
 
 def _attune(name: str, *words: str) -> Part:

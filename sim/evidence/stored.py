@@ -101,7 +101,7 @@ def current(name: str) -> dict[str, Any] | None:
     """A kept result of the present model, or None where there is none: never made, or refused."""
     try:
         return kept(name)
-    except StoreError:
+    except OSError:  # StoreError is one
         return None
 
 

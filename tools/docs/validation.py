@@ -126,10 +126,7 @@ def page() -> str:
 def context(result: Mapping[str, Any], rows: Rows) -> dict[str, Any]:
     """All that the page says, as data."""
     ensemble, competing = current("ensemble"), current("competing")
-    predicted, claims = (
-        (current("leave_one_out") or {}).get("rows", []),
-        (current("claims_over_ensemble") or {}).get("contrasts", []),
-    )
+    predicted, claims = _rows("leave_one_out", "rows"), _rows("claims_over_ensemble", "contrasts")
     values = [r for r in rows.values() if r["tier"] == "calibrate"]
     signs = [r for r in rows.values() if r["tier"] == "direction"]
     return {
@@ -151,7 +148,7 @@ def context(result: Mapping[str, Any], rows: Rows) -> dict[str, Any]:
         "unsettled": [t["id"] for t in predicted if not t["settled"]],
         "rms": _root_mean_squares(predicted),
         "whole_rows": [_whole_row(r, patterns()[r["id"]]) for r in values],
-        "direction_rows": list(_direction_rows(signs)),
+        "direction_rows": list(_direction_rows(signs, ensemble["verified"] if ensemble else [])),
         "not_searched": NOT_SEARCHED,
         "misgivings": list(misgivings(rows)),
         "contested_rows": [_contested_row(r) for r in rows.values() if r["tier"] == "contested"],
@@ -166,6 +163,11 @@ def context(result: Mapping[str, Any], rows: Rows) -> dict[str, Any]:
         "competing": [],
         **(_of_others(competing) if competing else {}),
     }
+
+
+def _rows(name: str, key: str) -> list[Any]:
+    """The rows of a kept result; none where it is not made yet."""
+    return list((current(name) or {key: []})[key])
 
 
 def _of_sets(ensemble: Mapping[str, Any]) -> dict[str, Any]:
@@ -252,8 +254,8 @@ def direction_shares(tables: Sequence[Found]) -> dict[str, dict[str, float]]:
     return {name: {part: float(np.mean(of)) for part, of in parts.items()} for name, parts in holds.items()}
 
 
-def _direction_rows(signs: Sequence[Mapping[str, Any]]) -> Iterator[list[str]]:
-    again = [found_in(t["table"]) for t in (current("ensemble") or {"verified": []})["verified"]]
+def _direction_rows(signs: Sequence[Mapping[str, Any]], verified: Sequence[Mapping[str, Any]]) -> Iterator[list[str]]:
+    again = [found_in(t["table"]) for t in verified]
     holding = direction_shares(again)
     for r in signs:
         for part, one in r["parts"].items():
