@@ -81,7 +81,10 @@ UNITS = {
     "pairing_differences": "WAI points",
     "still_attending": "(%)",
     "distress_course": "CORE-OM, 0-40",
+    "attachment_to_therapist": "ECR, 1-7",
     "attachment_plane": "ECR, 1-7",
+    "attachment_without_therapy": "ECR points",
+    "one_course": "ECR, 1-7",
     "one_session": "0-1",
 }
 every_scenario = pytest.mark.parametrize("which", SPECS)
@@ -186,6 +189,41 @@ def test_one_session_marks_what_happened() -> None:
     assert events(rows) == [(2, "repair"), (2, "withdrawal"), (3, "confrontation"), (4, "withdrawal")]
     with pytest.raises(ValueError, match=r"no trace .* Traced: .*client 0"):
         traced_session(a_run("crossed"), client=5)
+
+
+def test_attachment_beside_the_same_people_without_therapy() -> None:
+    """Drawn and told: each month's mean of paired differences, over everybody who began."""
+    run = a_run("arms")
+    figure, facts = chosen.FIGURES["attachment_without_therapy"].with_facts(run)
+    table = run.assessments.pivot(index=["replicate", "client", "month"], columns="arm", values="avoidance_latent")
+    by_month = (table["secure $x^2$"] - table["waiting"]).groupby("month").mean()
+    assert by_month.size == 3 and by_month[2] != 0
+    drawn = [line.get_ydata() for line in figure.axes[1].lines if line.get_label() == "secure $x^2$"]
+    np.testing.assert_allclose(drawn, [by_month.to_numpy()], atol=1e-12)
+    (told,) = [row for row in facts["rows"] if (row["arm"], row["name"]) == ("secure $x^2$", "avoidance")]
+    assert told["end"]["mean"] == pytest.approx(by_month[2]) and told["end"]["n"] == 15
+    assert chosen.left_out(a_run("crossed"))["attachment_without_therapy"] == "no arm leaves the same people without therapy"
+
+
+def test_one_course_is_of_the_client_who_is_followed() -> None:
+    """The same person with each therapist, bond and events from the table of sessions, what is left beside no therapy."""
+    run = a_run("arms")
+    figure, facts = chosen.FIGURES["one_course"].with_facts(run)
+    assert [course["arm"] for course in facts["courses"]] == ["therapy", "secure $x^2$"] and facts["client"] == 0
+    for column, course in enumerate(facts["courses"]):
+        rows = run.sessions[(run.sessions["arm"] == course["arm"]) & (run.sessions["client"] == 0)]
+        assert course["sessions"] == len(rows) and course["ruptures"] == rows["ruptures"].sum()
+        assert course["bond"]["anxiety"] == (
+            rows["anxiety_to_therapist_latent"].iloc[0],
+            rows["anxiety_to_therapist_latent"].iloc[-1],
+        )
+        of = run.assessments[run.assessments["client"] == 0].pivot(index="month", columns="arm", values="anxiety_latent")
+        assert course["left"]["anxiety"] == pytest.approx((of[course["arm"]] - of["waiting"]).iloc[-1])
+        latent = next(line for line in figure.axes[column].lines if line.get_linestyle() == "-")
+        np.testing.assert_allclose(latent.get_ydata(), 1 + 6 * rows["alliance_latent"])
+    crossed = chosen.FIGURES["one_course"].with_facts(a_run("crossed"))[1]
+    assert crossed["life"] is None and [c["arm"] for c in crossed["courses"]] == [
+        "secure client, secure therapist", "secure client, dismissing therapist"]  # fmt: skip
 
 
 def test_of_many_arms_the_reference_and_the_extremes_are_drawn() -> None:
@@ -420,4 +458,4 @@ def test_everybody_dropping_out_is_no_error() -> None:
     clients = run.clients.assign(ending=pd.Categorical(["dropout"], categories=run.clients["ending"].cat.categories))
     gone = Run(run.scenario, run.seed, clients, run.sessions, run.assessments, run.exchanges)
     assert "100 % of the clients who began dropped out" in answer.paragraph(gone)
-    assert set(report.drawn(gone)) == set(chosen.USUAL) - {"pairing_differences"}
+    assert set(report.drawn(gone)) == set(chosen.USUAL) - {"pairing_differences", "attachment_without_therapy"}

@@ -38,20 +38,27 @@ def comparison_month(run: Run, arm: str) -> int:
     return int(max(months[months <= block.months], default=0))
 
 
-def untreated_differences(run: Run) -> dict[str, pd.Series]:
-    """For arms with an untreated twin: each person's change in distress with therapy minus without it (CORE-OM points).
+def untreated_differences(run: Run, of: str = "distress", month: int | None = None) -> dict[str, pd.Series]:
+    """For arms with an untreated twin: each person's change with therapy minus without it, since intake.
+
+    ``of``: a column of the table of assessments (CORE-OM points for distress, ECR points for attachment). ``month``: without one,
+    each arm's month of comparison. Everybody who began counts, in therapy or not any more. Arms of which either of the two was
+    not asked in that month are left out.
 
     >>> list(sim.measures.untreated_differences(run))
     ['secure therapist', 'dismissing therapist']
+    >>> round(sim.measures.untreated_differences(run, "anxiety_latent", month=1)["secure therapist"].mean(), 2)
+    0.0
     """
     found, parts = {}, blocks(run)
     for arm in run.scenario.arms:
         twin = untreated_arm(run.scenario, arm.name)
-        month = comparison_month(run, arm.name)
-        if arm.therapist is not None and twin is not None and month > 0 and comparison_month(run, twin) >= month:
-            pair = (parts[arm.name], parts[twin])
-            here, there = (person_by_person(block, block.assessed_change("distress", month)) for block in pair)
-            found[arm.name] = (here - there).dropna()
+        at = comparison_month(run, arm.name) if month is None else month
+        if arm.therapist is None or twin is None or at <= 0:
+            continue
+        here, there = (person_by_person(parts[name], parts[name].assessed_change(of, at)) for name in (arm.name, twin))
+        if len(both := (here - there).dropna()):
+            found[arm.name] = both
     return found
 
 

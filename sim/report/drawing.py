@@ -24,6 +24,7 @@ from sim.report import letters
 from sim.report.text import Row, ends, short
 from sim.simulation.tables import Run
 from sim.theory.styles import HIGHEST, LOWEST, STYLE_CUT
+from sim.therapy.course import WEEKS_PER_MONTH
 
 if TYPE_CHECKING:
     from sim.batch.results import BatchResults
@@ -287,6 +288,14 @@ def grid_of_panels(fig: Figure | SubFigure, n: int) -> list[Axes]:
     return every[:n]
 
 
+def attachment_grid(fig: Figure | SubFigure, shown: Panels) -> dict[str, list[Axes]]:
+    """Two rows of axes that share their scales, anxiety above and avoidance below: an axis in each for every panel (or one)."""
+    grid = fig.subplots(2, max(len(shown), 1), sharex=True, sharey=True, squeeze=False)
+    for ax, (title, _) in zip(grid[0], shown, strict=False):
+        ax.set_title(short(title, 24))
+    return dict(zip(("anxiety", "avoidance"), (list(row) for row in grid), strict=True))
+
+
 def _columns(n: int) -> int:
     return 1 if n == 1 else 2 if n <= 4 else 4
 
@@ -313,6 +322,14 @@ def lines_with_spread(ax: Axes, table: pd.DataFrame, lines: list[tuple[str, str]
             for edge in ("low", "high"):
                 ax.plot(mine.index, mine[edge], color=style["color"], linestyle=style["linestyle"], marker="", linewidth=0.6)
         ax.plot(mine.index, mine["mean"], label=short(label), markevery=(i % max(every, 1), every), **style)
+
+
+def planned_end(ax: Axes, run: Run, names: list[str], last: int) -> None:
+    """A dotted line where therapy ends by plan, on an axis of months up to ``last``; none where arms differ or it ends later."""
+    ends = {arm.sessions / WEEKS_PER_MONTH for arm in run.scenario.arms if arm.name in names}
+    if run.scenario.design != "clinic" and len(ends) == 1 and (end := ends.pop()) < last:
+        ax.axvline(end, color=QUIET, linewidth=0.9, linestyle=(0, (1, 2)))
+        ax.text(end, 0.985, " planned end of therapy", transform=ax.get_xaxis_transform(), fontsize=7.5, color=QUIET, va="top")
 
 
 #: Inches that a legend's sample of a line and one letter of its words take.

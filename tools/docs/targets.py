@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from sim.measures import untreated_differences
 from sim.people.population import DIMENSIONS
 from sim.runs.run import run
 from sim.scenario.scenario import from_spec
@@ -62,11 +63,12 @@ class Change:
 
 def controlled(found: Sequence[Run], dimension: str, month: int = END) -> Change:
     """With therapy minus without it, the same people, a month after intake; d in SD of the questionnaire at intake."""
-    parts = [(_difference(one, dimension, month), _at(one, dimension, 0)["therapy"].std()) for one in found]
-    latent = [
-        _difference(one, f"{dimension}_latent", month).std() / _at(one, f"{dimension}_latent", 0)["therapy"].std()
-        for one in found
-    ]
+
+    def difference(one: Run, column: str) -> tuple[pd.Series, float]:
+        return untreated_differences(one, column, month)["therapy"], float(_at(one, column, 0)["therapy"].std())
+
+    parts = [difference(one, dimension) for one in found]
+    latent = [part.std() / sd for part, sd in (difference(one, f"{dimension}_latent") for one in found)]
     each = pd.concat([part / sd for part, sd in parts])
     return Change(float(each.mean()), float(1.96 * each.std() / np.sqrt(each.size)), float(np.mean(latent)))
 
@@ -74,11 +76,6 @@ def controlled(found: Sequence[Run], dimension: str, month: int = END) -> Change
 def _at(one: Run, column: str, month: int) -> pd.DataFrame:
     rows = one.assessments[one.assessments["month"] == month]
     return rows.pivot(index=["replicate", "client"], columns="arm", values=column)
-
-
-def _difference(one: Run, column: str, month: int) -> pd.Series:
-    at = _at(one, column, month)
-    return at["therapy"] - at["nobody"]
 
 
 def _sessions(found: Sequence[Run]) -> pd.DataFrame:

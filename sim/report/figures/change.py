@@ -9,8 +9,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
 from sim import measures
+from sim.measures.intervals import mean_interval
 from sim.report import drawing
 from sim.report.drawing import BAND, INK, MOST_DOTS, QUIET, Facts
 from sim.report.text import percent, short, with_interval
@@ -118,6 +120,44 @@ def attachment_plane(run: Run, fig: Figure | SubFigure) -> Facts:
         for name in ("anxiety", "avoidance")
     ]
     return {"moves": moves, "remark": f" · first {MOST_GROUPS} of {len(groups)} groups" if len(groups) > MOST_GROUPS else ""}
+
+
+@drawing.figure(9.6, 5.6)
+def attachment_without_therapy(run: Run, fig: Figure | SubFigure) -> Facts:
+    """General attachment (latent, ECR units) month by month, as difference from the same people without therapy: anxiety above,
+    avoidance below, means of everybody who began with 95 % intervals.
+
+    >>> sim.plots.attachment_without_therapy(run)
+    <Picture size ...>
+    """
+    shown, remark = drawing.panels(run, therapy_only=True)
+    last = int(run.assessments["month"].max()) if len(run.assessments) else 0
+    grid, rows = drawing.attachment_grid(fig, shown), []
+    for name, axes in grid.items():
+        months = {at: measures.untreated_differences(run, f"{name}_latent", at) for at in range(1, last + 1)}
+        for ax, (_, lines) in zip(axes, shown, strict=False):
+            for i, (label, arm) in enumerate(lines):
+                found = {at: mean_interval(by_arm[arm]) for at, by_arm in months.items() if arm in by_arm}
+                style = drawing.look(i)
+                ax.plot([0, *found], [0.0, *(row["mean"] for row in found.values())], label=short(label), **style)
+                for at, row in found.items():
+                    ax.plot([at, at], [row["low"], row["high"]], color=style["color"], linestyle="-", marker="", linewidth=0.8)
+                if found:
+                    at, planned = max(found), measures.comparison_month(run, arm)
+                    rows.append({"arm": arm, "name": name, "end": found.get(planned, found[at]), "planned": planned, "last": at,
+                                 "left": found[at]})  # fmt: skip
+            drawing.zero(ax, across=True)
+            drawing.planned_end(ax, run, [arm for _, arm in lines], last)
+        for ax in axes:
+            ax.set_xlim(-0.15, max(last, 1) + 0.15)
+            ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes[0].set_ylabel(f"{name}, difference\n(ECR points)")
+    for ax in grid["avoidance"]:
+        ax.set_xlabel("month after intake")
+    if not rows:
+        drawing.nothing_to_show(grid["anxiety"][0], "no arm leaves the same people without therapy")
+    drawing.legend_above(fig)
+    return {"rows": rows, "remark": remark}
 
 
 def _dots(run: Run, ax: Axes, role: str, groups: list[str]) -> None:

@@ -10,13 +10,13 @@ from ruamel.yaml import YAML
 
 from sim import measures
 from sim.report.drawing import DECLARED, Shown
-from sim.report.figures import change, courses, session, uncertainty
+from sim.report.figures import change, courses, one_course, session, uncertainty
 from sim.report.figures.clinic import service, therapists
 from sim.report.figures.experiments import effects, paths
 from sim.simulation.tables import Run
 
 #: Where figures of a run are declared.
-MODULES = (effects, paths, service, therapists, uncertainty, courses, change, session)
+MODULES = (effects, paths, service, therapists, uncertainty, courses, change, one_course, session)
 
 
 @lru_cache(maxsize=1)
@@ -32,6 +32,10 @@ FIGURES: dict[str, Shown] = {name: DECLARED[name] for name in words()}
 #: The usual figures, and those that a run has to ask for.
 USUAL = tuple(name for name, figure in FIGURES.items() if figure.asked is None)
 ASKED = tuple(name for name in FIGURES if name not in USUAL)
+
+
+#: The figures of one client, who has to be followed exchange by exchange.
+FOLLOWED = ("one_course", "one_session")
 
 
 def asks_for(run: Run, name: str) -> bool:
@@ -57,15 +61,18 @@ def left_out(run: Run) -> dict[str, str]:
         if "instead" in said and asks_for(run, name):
             out |= dict.fromkeys(said["instead"]["of"], said["instead"]["why"])
     if run.exchanges.empty:
-        out["one_session"] = "nobody is followed exchange by exchange"
+        out |= dict.fromkeys(FOLLOWED, "nobody is followed exchange by exchange")
     if run.scenario.design == "clinic":
         return out | _left_out_of_clinics(run)
     if run.sessions.empty:
-        out |= dict.fromkeys(("alliance_by_pairing", "alliance_curves", "still_attending"), "nobody has therapy")
+        out |= dict.fromkeys(("alliance_by_pairing", "alliance_curves", "attachment_to_therapist", "still_attending"),
+                             "nobody has therapy")  # fmt: skip
     elif not run.clients["ending"].isin(["dropout", "improved"]).any():
         out.setdefault("still_attending", "nobody leaves before the planned end")
     if measures.paired_differences(run).empty:
         out.setdefault("pairing_differences", "no two arms with therapy hold the same clients")
+    if not measures.untreated_differences(run):
+        out.setdefault("attachment_without_therapy", "no arm leaves the same people without therapy")
     return out
 
 

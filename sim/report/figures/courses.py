@@ -20,7 +20,7 @@ from sim.report import drawing
 from sim.report.drawing import BAND, INK, QUIET, WAI, Facts
 from sim.report.text import interval, number, percent, short, with_interval
 from sim.simulation.tables import Run
-from sim.therapy.course import WEEKS_PER_MONTH
+from sim.theory.styles import STYLE_CUT
 
 
 @drawing.figure(9.0)
@@ -171,6 +171,37 @@ def still_attending(run: Run, fig: Figure | SubFigure) -> Facts:
     return {"remark": remark, **{name: (100 * table[name]).to_dict() for name in ("dropout", "improved")}}
 
 
+@drawing.figure(9.6, 5.6)
+def attachment_to_therapist(run: Run, fig: Figure | SubFigure) -> Facts:
+    """Mean attachment to the therapist (latent, ECR units) session by session, among those still attending, with the middle half
+    of clients: anxiety above, avoidance below.
+
+    >>> sim.plots.attachment_to_therapist(run)
+    <Picture size ...>
+    """
+    shown, remark = drawing.panels(run, therapy_only=True)
+    most = max((arm.sessions for arm in run.scenario.arms), default=1)
+    last = int(run.sessions["session"].max()) if len(run.sessions) else 1
+    grid, moves = drawing.attachment_grid(fig, shown), []
+    for name, axes in grid.items():
+        column = f"{name}_to_therapist_latent"
+        for ax, (_, lines) in zip(axes, shown, strict=False):
+            drawing.lines_with_spread(ax, run.sessions, lines, "session", column, max(most // 6, 1))
+        for ax in axes:
+            ax.axhline(STYLE_CUT, color=QUIET, linewidth=1.0, linestyle="-", zorder=1.5)
+            ax.set(ylim=(1, 7), xlim=(0.5, most + 0.5))
+            ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes[0].set_ylabel(f"{name} to the therapist\n(ECR, 1-7)")
+        moves.append((name, *(at_one_time(run.sessions, "session", at, column) for at in (1, last))))
+    for ax in grid["avoidance"]:
+        ax.set_xlabel("session")
+    if not len(run.sessions):
+        drawing.nothing_to_show(grid["anxiety"][0], "no session was held")
+    drawing.legend_above(fig)
+    most_lines = max((len(lines) for _, lines in shown), default=0)
+    return {"lines": most_lines, "moves": moves, "last": last, "cut": STYLE_CUT, "remark": remark}
+
+
 @drawing.figure()
 def distress_course(run: Run, fig: Figure | SubFigure) -> Facts:
     """Mean distress (CORE-OM) of everybody by month, in or out of therapy, with the middle half of people.
@@ -185,11 +216,7 @@ def distress_course(run: Run, fig: Figure | SubFigure) -> Facts:
     for ax, (title, lines) in zip(axes, shown, strict=True):
         drawing.lines_with_spread(ax, months, lines, "month", "distress", 1)
         ax.set_title(title)
-        names = [arm for _, arm in lines]
-        ends = {arm.sessions / WEEKS_PER_MONTH for arm in run.scenario.arms if arm.name in names}
-        if not clinic and len(ends) == 1 and (end := ends.pop()) < last:
-            ax.axvline(end, color=QUIET, linewidth=0.9, linestyle=(0, (1, 2)))
-            ax.text(end, 39.4, " planned end of therapy", fontsize=7.5, color=QUIET, va="top")
+        drawing.planned_end(ax, run, [arm for _, arm in lines], last)
         ax.set(ylim=(0, 40), xlim=(-0.15, max(last, 1) + 0.15))
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     drawing.label_panels(axes, f"month after {'arrival' if clinic else 'intake'} (four weeks each)", "distress (CORE-OM, 0-40)")

@@ -107,10 +107,10 @@ def cited(shown: list[Involved], parameters: list[Assumption]) -> list[Source]:
 
 
 def left_out(run: Run) -> list[str]:
-    """Which usual figures are not shown, and why; nothing of one session, which only runs that ask for it have."""
+    """Which usual figures are not shown, and why; nothing of those of one client, which only runs that ask for it have."""
     why: dict[str, list[str]] = {}
     for name, reason in chosen.left_out(run).items():
-        if name != "one_session":
+        if name not in chosen.FOLLOWED:
             why.setdefault(reason, []).append(chosen.words()[name]["called"])
     return [f"{'; '.join(titles)}: {reason}." for reason, titles in why.items()]
 
