@@ -264,21 +264,11 @@ def test_other_claims_stay_specific_under_a_mutation() -> None:
     assert _specific_under(mutation, EVERY, clients=60) == []
 
 
-#: Mechanisms without which one contrast of another claim does move what it should spare: which, and what. Known, and part of what
-#: the model says: where expectations do not colour what is perceived, a history of erratic care lowers avoidance as well.
-_ERRATIC = ["history_erratic: change.avoidance_to_therapist"]
-UNSPECIFIC_WITHOUT = {
-    "anxiety_is_view_of_self": _ERRATIC, "history_in_the_room_client": _ERRATIC, "style_colours_perception": _ERRATIC,
-    "triangle_attachment_empathy": ["ofc_regulates: first_session.labelling"],
-}  # fmt: skip
-
-
 @pytest.mark.deep
 @pytest.mark.parametrize("contrast", [c for c in EVERY if c.without is not None], ids=lambda c: c.id)
 def test_other_claims_stay_specific_under_every_mutation(contrast: Contrast) -> None:
-    """The same for every mechanism there is, but for those that are known: neither one more nor one less."""
-    moved = _specific_under(contrast, EVERY, clients=60)
-    assert [" ".join(said.split()[:2]) for said in moved] == UNSPECIFIC_WITHOUT.get(contrast.id, [])
+    """The same for every mechanism there is."""
+    assert _specific_under(contrast, EVERY, clients=60) == []
 
 
 # -------------------------------------------------------------------------------------------------- the measures
