@@ -21,7 +21,18 @@ from numba.core.errors import NumbaError
 from sim import luck
 from sim.compiling import compiled, generated_module
 from sim.engine.blocks import MOST, REACHING, addresses, helpers, still_helpers
-from sim.engine.wiring import ACCURACY, READ, Wired, bounds, moment_of_reading, not_as_written, shipped, trace_columns, wire
+from sim.engine.wiring import (
+    ACCURACY,
+    READ,
+    READING,
+    Wired,
+    bounds,
+    moment_of_reading,
+    not_as_written,
+    shipped,
+    trace_columns,
+    wire,
+)
 from sim.errors import WiringError
 from sim.luck import purpose_code
 from sim.people.apply import arguments
@@ -36,12 +47,6 @@ HELPERS = ("normals", "uniforms", "answer")
 BLOCK = 128
 #: Steps in one compiled function: a longer one compiles more slowly, and shorter ones are more to compile.
 _TOGETHER = 24
-#: What is summed over a session for the accuracy of the therapist's reading: name -> what is added at each exchange.
-_READING = {
-    "s_e": "therapist_estimate", "s_l": "client_arousal", "s_miss": "abs(therapist_estimate - client_arousal)",
-    "s_ee": "therapist_estimate * therapist_estimate", "s_ll": "client_arousal * client_arousal",
-    "s_el": "therapist_estimate * client_arousal", "s_x": "client_expression", "s_xx": "client_expression * client_expression",
-}  # fmt: skip
 luck.machine = compiled  # so that the loops of the random draws are kept on disk like all else that is compiled
 _ONE_AT_A_TIME = threading.Lock()  # threads of one run ask for the same code at once
 
@@ -179,8 +184,8 @@ def exchanges(text: Text, steps: tuple[Step, ...], columns: Mapping[str, Column]
     loaded = list(dict.fromkeys([*wiring.read, *kept]))
     means = [m for m in wiring.written if f"mean_{m}" in columns]
     moment = moment_of_reading(steps, columns)
-    sums = [*(f"sum_{m}" for m in means), *(_READING if moment >= 0 else ())]
-    one = Exchanges(loaded, kept, means, ACCURACY if moment >= 0 else (), [])
+    sums = [*(f"sum_{m}" for m in means), *(READING if moment >= 0 else {})]
+    one = Exchanges(loaded, kept, means, tuple(ACCURACY) if moment >= 0 else (), [])
     for name in (*loaded, *sums, *wiring.draws, *trace_columns(steps), *one.stored):
         slots[name]
     text.wired += wired
@@ -200,14 +205,9 @@ def exchanges(text: Text, steps: tuple[Step, ...], columns: Mapping[str, Column]
     out += ["            if followed:", "                note(trace, trace_row_here, exchange, f, TRACED, nb, B)"]
     out += ["        averages(f, SUM_SLOTS, MEAN_SLOTS, n_exchanges, n, B)"]
     if one.accuracy:
-        s = {name: slots.at(name) for name in _READING}
-        for_tracking = ", ".join(s[name] for name in ("s_e", "s_l", "s_ee", "s_ll", "s_el", "s_x", "s_xx"))
-        for name, value in (
-            ("tracking_accuracy", f"tracking(float(n_exchanges), {for_tracking})"),
-            ("accuracy_level", f"1.0 - {s['s_miss']} / n_exchanges"),
-            ("directional_bias", f"({s['s_e']} - {s['s_l']}) / n_exchanges"),
-        ):
-            out += loop(f"{slots.at(name)} = {value}", indent="        ")
+        s = {name: slots.at(name) for name in READING}
+        for name, formula in ACCURACY.items():
+            out += loop(f"{slots.at(name)} = {formula.format(n='float(n_exchanges)', **s)}", indent="        ")
     text.ranges("IN", loaded, columns)
     text.ranges("OUT", kept, columns)
     text.ranges("MEAN", [f"mean_{m}" for m in means], {name: replace(one, low=-MOST, high=MOST) for name, one in columns.items()})
@@ -247,7 +247,7 @@ def _steps(text: Text, wired: Sequence[Wired], columns: Mapping[str, Column], me
         sums = [f"{slots.at('sum_' + q)} += {slots.at(q)}" for q in w.step.writes if q in means and written_last[q] == n]
         if n == moment:
             sums += [f"{name} = {slots.at(name)}" for name in READ]
-            sums += [f"{slots.at(name)} += {more}" for name, more in _READING.items()]
+            sums += [f"{slots.at(name)} += {more.format(*READ)}" for name, more in READING.items()]
         lines = [f"    # {w.step.name}", *before, *loop(*inside, *(() if after else sums))]
         out.append([*lines, *after, *(loop(*sums) if after and sums else ())])
     return out

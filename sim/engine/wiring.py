@@ -216,7 +216,17 @@ def anatomy(
 
 #: What the therapist reads of the client, and what of it is known after a session.
 READ = ("therapist_estimate", "client_arousal", "client_expression")
-ACCURACY = ("tracking_accuracy", "accuracy_level", "directional_bias")
+#: What of it is summed over a session, from the three at the moment of reading (``{0}``, ``{1}``, ``{2}``).
+READING = {
+    "s_e": "{0}", "s_l": "{1}", "s_miss": "abs({0} - {1})", "s_ee": "{0} * {0}", "s_ll": "{1} * {1}", "s_el": "{0} * {1}",
+    "s_x": "{2}", "s_xx": "{2} * {2}",
+}  # fmt: skip
+#: What is known after it, of those sums and the number of exchanges ``{n}``.
+ACCURACY = {
+    "tracking_accuracy": "tracking({n}, {s_e}, {s_l}, {s_ee}, {s_ll}, {s_el}, {s_x}, {s_xx})",
+    "accuracy_level": "1.0 - {s_miss} / {n}",
+    "directional_bias": "({s_e} - {s_l}) / {n}",
+}
 
 
 def moment_of_reading(steps: tuple[Step, ...], columns: Mapping[str, Column]) -> int:

@@ -21,7 +21,7 @@ from sim.engine.web.emit import Module
 from sim.engine.web.kinds import DOUBLE, SIGNED, UNSIGNED, Placed, shifted, sources
 from sim.engine.web.kinds import Column as Numbers
 from sim.engine.web.steps import Steps, kept_within, number, stream
-from sim.engine.wiring import ACCURACY, READ, Wired, anatomy, bounds, moment_of_reading, trace_columns, wire
+from sim.engine.wiring import ACCURACY, READ, READING, Wired, anatomy, bounds, moment_of_reading, trace_columns, wire
 from sim.luck import absorbed, occasion, pair_of
 from sim.measurement.asked import attachment_asked, distress_asked
 from sim.people.life import EARLY, LIFE, NUMBERS, beginning
@@ -327,7 +327,6 @@ class Program:
             inside.append("now = shifted(forced, ((int(f[SESSION]) - 1) * n + exchange) * int(x[N_FORCED]))")
         inside += [line for lines in self._each_step(wired, set(means), reached) for line in lines]
         inside += ["if followed > 0.0:", *(f"    trace[{k} * length + exchange] = q_{q}" for k, q in enumerate(TRACED))]
-        at = [f"f[{self.world[name]}]" for name in ACCURACY]
         self._function(
             f"exchange_{_REACHED if reached else _USUAL}(f, p, here_c, here_d, x, n, trace, length, forced, followed)",
             "outside = first_outside(f, IN_PLACES, IN_LOW, IN_HIGH, IN_LOW.size)",
@@ -335,12 +334,12 @@ class Program:
             *(f"s_{name} = {stream(whose[draw.whose], draw.purpose)}" for name, draw in wiring.draws.items()),
             *(f"q_{q} = f[{self.world[q]}]" for q in loaded),
             *(f"q_{q} = 0.0" for q in TRACED if q not in loaded),
-            *(f"s_{q} = 0.0" for q in (*means, "e", "l", "miss", "ee", "ll", "el", "x", "xx")),
+            *(f"s_{q} = 0.0" for q in means), *(f"{name} = 0.0" for name in READING),
             "for exchange in range(n):", *_indented(inside),
             *(f"f[{self.world[q]}] = q_{q}" for q in kept),
             *(f"f[{self.world[f'mean_{q}']}] = s_{q} / n" for q in means),
-            f"{at[0]} = tracking(float(n), s_e, s_l, s_ee, s_ll, s_el, s_x, s_xx)",
-            f"{at[1]} = 1.0 - s_miss / n", f"{at[2]} = (s_e - s_l) / n",
+            *(f"f[{self.world[name]}] = {formula.format(n='float(n)', **{s: s for s in READING})}"
+              for name, formula in ACCURACY.items()),
             "outside = first_outside(f, OUT_PLACES, OUT_LOW, OUT_HIGH, OUT_LOW.size)",
             "if outside >= 0:", "    return OUT_PLACES[outside]", "return -1",
         )  # fmt: skip
@@ -358,11 +357,7 @@ class Program:
                 write += 1
             lines += [f"s_{q} += q_{q}" for q in w.step.writes if q in means and last[q] == n]
             if n == moment:
-                e, level, shown = (f"q_{name}" for name in READ)
-                lines += [
-                    f"s_e += {e}", f"s_l += {level}", f"s_miss += abs({e} - {level})", f"s_ee += {e} * {e}",
-                    f"s_ll += {level} * {level}", f"s_el += {e} * {level}", f"s_x += {shown}", f"s_xx += {shown} * {shown}",
-                ]  # fmt: skip
+                lines += [f"{name} += {more.format(*(f'q_{q}' for q in READ))}" for name, more in READING.items()]
             yield lines
 
     def _seen(self, w: Wired, reached: bool) -> Iterator[str]:
