@@ -7,36 +7,34 @@ from typing import Any
 
 import numpy as np
 
-from sim.engine.plain import walk
+from sim.engine.plain import Ground, walk
 from sim.measurement.asked import Ask, attachment_asked, distress_asked, filled_in
 from sim.measurement.responses import Respondents
 from sim.people.state import PERSON, Column, Columns
 from sim.theory.steps import Draw, Step
 
 
-class Asked:
-    """People who are asked, as the plain engine walks on them (``engine.plain.Ground``); ``scores``: what came back."""
+class Asked(Ground):
+    """People who are asked, as the plain engine walks on them; ``scores``: what came back."""
 
     columns: Mapping[str, Column] = PERSON
 
     def __init__(self, whom: Respondents, read: Callable[[str], np.ndarray]) -> None:
-        self.whom, self.read = whom, read
+        self.whom, self.known = whom, read
         self.parameters: Mapping[str, float] = whom.parameters
         self.scores: dict[str, np.ndarray] = {}
+
+    def read(self, name: str) -> np.ndarray:
+        """What is known of them."""
+        return self.known(name)
 
     def write(self, name: str, values: Any) -> None:
         """Nothing about people is changed by asking."""
         raise NotImplementedError(name)
 
-    add = write
-
     def draw(self, draw: Draw) -> np.ndarray:
         """Random numbers of these people."""
         return self.whom.luck.of_kind(draw.kind, self.whom.code, draw.purpose, self.whom.week)
-
-    def seen(self, step: Step) -> Mapping[str, float]:
-        """Nobody reaches into questionnaires."""
-        return {}
 
     def ask(self, what: Ask, read: Callable[[str], Any]) -> None:
         """Have a questionnaire filled in."""

@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from sim.engine.fused import candidates_kernel, life_kernel
-from sim.engine.plain import walk
+from sim.engine.plain import Ground, walk
 from sim.errors import UsageError
 from sim.luck import Luck
-from sim.measurement.asked import Ask
 from sim.people.attachment import Attachment
 from sim.people.life import EARLY, LIFE, NUMBERS, beginning
 from sim.people.population import DISTRESS, KEPT, MOST_ATTEMPTS, PLACE, TABLES, nobody_fits, wanted_numbers, wanted_tables
 from sim.people.state import ANYTHING, PERSON, Column, Columns
 from sim.theory.parameters import Parameters
-from sim.theory.steps import Draw, Step
+from sim.theory.steps import Draw
 from sim.theory.styles import share
 
 
-class Living:
-    """People by themselves, as the plain engine walks on them (``engine.plain.Ground``)."""
+class Living(Ground):
+    """People by themselves, as the plain engine walks on them."""
 
     def __init__(self, role: str, people: Columns, parameters: Parameters, code: np.ndarray, week: int, luck: Luck,
                  more: Mapping[str, float] | None = None) -> None:  # fmt: skip
@@ -42,21 +41,9 @@ class Living:
         else:
             self.people[name] = values
 
-    def add(self, name: str, values: Any) -> None:
-        """Add to a person's column."""
-        self.write(name, self.people[name] + values)
-
     def draw(self, draw: Draw) -> np.ndarray:
         """Random numbers of these people."""
         return self.luck.of_kind(draw.kind, self.code, draw.purpose, 0 if draw.once else self.week)
-
-    def seen(self, step: Step) -> Mapping[str, float]:
-        """Nobody reaches into life."""
-        return {}
-
-    def ask(self, what: Ask, read: Callable[[str], Any]) -> None:
-        """Nobody is asked."""
-        raise NotImplementedError(what)
 
 
 def asked_for() -> str:
@@ -99,7 +86,7 @@ def live_a_week(role: str, people: Columns, code: np.ndarray, week: int, paramet
     life_kernel()(people.data, code, np.uint64(week), np.uint64(luck.seed), np.uint64(luck.replicate), values, still=luck.still)
 
 
-class Candidates:
+class Candidates(Ground):
     """Candidates, each on an attempt of a person's, as the plain engine walks on them; ``found``: all that is known of them."""
 
     def __init__(self, code: np.ndarray, attempt: np.ndarray, parameters: Mapping[str, float], tables: Mapping[str, np.ndarray],
@@ -123,21 +110,9 @@ class Candidates:
         """Note a quantity."""
         self.found[name] = np.broadcast_to(values, self.code.shape)
 
-    def add(self, name: str, values: Any) -> None:
-        """Nothing is added."""
-        raise NotImplementedError(name)
-
     def draw(self, draw: Draw) -> np.ndarray:
         """Random numbers of these attempts."""
         return self.luck.of_kind(draw.kind, self.code, draw.purpose, self.attempt)
-
-    def seen(self, step: Step) -> Mapping[str, float]:
-        """Nobody reaches in."""
-        return {}
-
-    def ask(self, what: Ask, read: Callable[[str], Any]) -> None:
-        """Nobody is asked."""
-        raise NotImplementedError(what)
 
 
 _OF_CANDIDATES = dict.fromkeys((*TABLES, *(name for step in (*PLACE, *DISTRESS) for name in step.writes)), ANYTHING)

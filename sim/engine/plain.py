@@ -6,9 +6,10 @@ writes and draws by name.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -21,34 +22,39 @@ from sim.theory.equations import toward
 from sim.theory.steps import ADD, SET, SUBTRACT, TOWARD, Draw, Step
 
 
-class Ground(Protocol):
-    """What steps are walked on: some people at one time, with all that they know of each other."""
+class Ground(ABC):
+    """What steps are walked on: some people at one time, with all that they know of each other.
 
-    @property
-    def columns(self) -> Mapping[str, Column]:
-        """Every quantity that is kept, by the name by which steps ask for it."""
+    ``columns``: every quantity that is kept, by the name by which steps ask for it. ``parameters``: by name, and how much of each
+    region is intact.
+    """
 
-    @property
-    def parameters(self) -> Mapping[str, float]:
-        """Parameters by name, and how much of each region is intact."""
+    columns: Mapping[str, Column]
+    parameters: Mapping[str, Any]
 
+    @abstractmethod
     def read(self, name: str) -> Any:
         """A quantity that is kept."""
 
+    @abstractmethod
     def write(self, name: str, values: Any) -> None:
         """Set a quantity that is kept, within its range where that is how it is kept."""
 
-    def add(self, name: str, values: Any) -> None:
-        """Add to a quantity that is kept, in the order of rows where several add to the same person."""
-
+    @abstractmethod
     def draw(self, draw: Draw) -> Any:
         """Random numbers, one each."""
 
+    def add(self, name: str, values: Any) -> None:
+        """Add to a quantity that is kept, in the order of rows where several add to the same person."""
+        self.write(name, self.read(name) + values)
+
     def seen(self, step: Step) -> Mapping[str, float]:
-        """What an equation sees in place of quantities where an experiment cuts its links: argument -> value."""
+        """What an equation sees in place of quantities where an experiment cuts its links, argument -> value: here nothing."""
+        return {}
 
     def ask(self, what: Ask, read: Callable[[str], Any]) -> None:
-        """Have a questionnaire filled in, and keep its scores."""
+        """Have a questionnaire filled in, and keep its scores: here nobody is asked."""
+        raise NotImplementedError(what)
 
 
 @lru_cache(maxsize=64)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from sim.engine.blocks import MOST, tracking
-from sim.engine.plain import walk
+from sim.engine.plain import Ground, walk
 from sim.engine.wiring import READ, Anatomy, anatomy, bounds, moment_of_reading, trace_columns
 from sim.errors import WiringError
 from sim.measurement.asked import Ask, filled_in
@@ -25,8 +25,8 @@ _FINITE = replace(ANYTHING, low=-MOST, high=MOST)
 RATINGS = tuple(name for verb in VERBS for step in verb.steps for name in step.writes if name.startswith("rating."))
 
 
-class Meeting:
-    """Dyads who meet this week, as the plain engine walks on them (``engine.plain.Ground``).
+class Meeting(Ground):
+    """Dyads who meet this week, as the plain engine walks on them.
 
     ``before``: what clients bring from another therapist, by column.
     """
@@ -115,7 +115,7 @@ class Meeting:
             self.write(name, scores)
 
 
-class Exchanging:
+class Exchanging(Ground):
     """Dyads in the exchanges of a session, as the plain engine walks on them; what an experiment does is done at every step.
 
     Every quantity is kept from one exchange to the next. ``held`` holds the session.
@@ -190,10 +190,6 @@ class Exchanging:
             self._add_reading()
         self.written += 1
 
-    def add(self, name: str, values: Any) -> None:
-        """Nothing is added: steps of an exchange set quantities."""
-        raise NotImplementedError(name)
-
     def draw(self, draw: Draw) -> np.ndarray:
         """Random numbers of this exchange: the client's, or the pair's."""
         w = self.world
@@ -203,10 +199,6 @@ class Exchanging:
     def seen(self, step: Step) -> Mapping[str, float]:
         """What the step's equation sees where links are cut."""
         return self.cut.get(step.name, {})
-
-    def ask(self, what: Ask, read: Callable[[str], Any]) -> None:
-        """Nobody is asked within a session."""
-        raise NotImplementedError(what)
 
     def _add_reading(self) -> None:
         """What the therapist's estimate has to do with the client's arousal, at the moment of reading."""
