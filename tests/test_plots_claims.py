@@ -21,7 +21,7 @@ from sim.report.figures import chosen
 from sim.report.figures.experiments.effects import FULL_COLOUR
 from sim.report.figures.experiments.paths import paired_arousal, words_arms
 from sim.report.pages import run as report
-from sim.report.text import effect_in_sd, number, ranged, signed
+from sim.report.text import effect_in_sd, number, signed
 from sim.report.words import answer, captions
 from sim.scenario.points import scenario_at
 from sim.simulation.tables import Run
@@ -119,7 +119,7 @@ def test_triangle_shows_the_effects_and_what_was_done() -> None:
     table, words = effects.triangle(a_run("triangle_clamps")), said(a_figure("triangle_clamps"))
     assert len(table) == 6
     for row in table.to_dict("records"):
-        assert f"{signed(row['effect'])}\n{ranged(row)}" in words
+        assert effect_in_sd(row, "effect").replace(" [", "\n[") in words
         assert f"{row['pushed']} → {row['free']}" in words and f"{row['held']} held" in words
     arrows, dots = a_figure("triangle_clamps").axes
     widths = [patch.get_linewidth() for patch in arrows.patches]
@@ -342,5 +342,5 @@ def test_figures_with_nothing_in_them_are_left_out_and_named() -> None:
 
 def test_signs_and_narrow_intervals_are_written_out() -> None:
     assert [signed(x) for x in (0.126, -0.126, 0.001, -0.001, float("nan"))] == ["+0.13", "−0.13", "0.00", "0.00", "–"]
-    assert ranged({"low": 0.0561, "high": 0.0632}) == "[0.056,\N{NO-BREAK SPACE}0.063]"
-    assert ranged({"low": -0.1, "high": 0.2}) == "[−0.10,\N{NO-BREAK SPACE}0.20]"
+    assert effect_in_sd({"effect": 0.0599, "low": 0.0561, "high": 0.0632}, "effect") == "+0.060 [0.056,\N{NO-BREAK SPACE}0.063]"
+    assert effect_in_sd({"effect": 0.05, "low": -0.1, "high": 0.2}, "effect") == "+0.05 [−0.10,\N{NO-BREAK SPACE}0.20]"

@@ -72,12 +72,6 @@ def excludes_zero(row: Row, name: str = "mean") -> bool:
     return bool(row[low] > 0 or row[high] < 0)
 
 
-def ranged(row: Row, name: str = "effect") -> str:
-    """The interval of an effect, with a third digit where two would show next to no width."""
-    low, high = (row[end] for end in ends(row, name))
-    return interval(row, name, 3 if high - low < 0.01 else 2)
-
-
 def effect_in_sd(row: Row, name: str = "effect") -> str:
     """An effect in SD, or a correlation, with its interval; a third digit where the interval would show next to no width."""
     low, high = (row[end] for end in ends(row, name))
@@ -138,7 +132,7 @@ def environment() -> Environment:
         loader=FileSystemLoader(TEMPLATES), autoescape=lambda name: str(name).endswith(".html.j2"), undefined=StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
-    writers = (number, signed, plain, percent, interval, with_interval, signed_interval, scaled, ranged, effect_in_sd, arm_name,
+    writers = (number, signed, plain, percent, interval, with_interval, signed_interval, scaled, effect_in_sd, arm_name,
                spaced, capital, listed, extremes)  # fmt: skip
     made.filters |= {write.__name__: write for write in writers}
     made.globals |= {"say": made.get_template("phrases.j2").module, "excludes_zero": excludes_zero}

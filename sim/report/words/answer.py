@@ -99,7 +99,10 @@ def _dropout(run: Run) -> list[str]:
 
 def _anyway(run: Run) -> list[str]:
     """How much of the change in the arm that helps most comes without therapy too."""
-    arm = untreated_contrasts(run)[-1].high
+    best = untreated_contrasts(run)[-1]
+    if not best.found["low"] > 0:  # a share of what is not shown says nothing
+        return []
+    arm = best.high
     twin, month = measures.untreated_arm(run.scenario, arm), measures.comparison_month(run, arm)
     changes = measures.by_arm(run, "distress_change")
     with_it, without = changes[arm].mean(), changes[str(twin)].mean()

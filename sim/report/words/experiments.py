@@ -138,11 +138,12 @@ def _histories(run: Run) -> list[str]:
 
 def _sites(run: Run) -> list[str]:
     both = sites_of_both(run)
-    found, missed = ([r["site"] for r in both if excludes_zero(r, "r") is yes] for yes in (True, False))
+    shown = [r for r in both if excludes_zero(r, "r")]
+    along, against = ([r["site"] for r in shown if (r["r"] > 0) is up] for up in (True, False))
+    missed = [r["site"] for r in both if r not in shown]
     inside = [r for r in both if excludes_zero(r, "within")]
-    lower = any(r["r"] < 0 for r in both if excludes_zero(r, "r"))
     return _say(
-        "sites", both=both, found=found, missed=missed, inside=inside, lower=lower, n=max(int(r["n"]) for r in both),
+        "sites", both=both, along=along, against=against, missed=missed, inside=inside, n=max(int(r["n"]) for r in both),
         study=SMALL_STUDY, least=least_correlation(SMALL_STUDY),
     )  # fmt: skip
 

@@ -15,7 +15,7 @@ from sim.evidence import imaging
 from sim.evidence.claims import effects
 from sim.report import drawing
 from sim.report.drawing import BLUE, INK, ORANGE, QUIET, Facts
-from sim.report.text import capital, excludes_zero, plain, ranged, scaled, short, signed, spaced
+from sim.report.text import capital, effect_in_sd, excludes_zero, plain, scaled, short, signed, spaced
 from sim.simulation.tables import Run
 from sim.theory.regions import CONTAINS, REGIONS, SITES
 
@@ -86,7 +86,9 @@ def _arrows(ax: Axes, rows: list[dict[Any, Any]]) -> None:
         share = 0.5 if flat or not inside else 0.27 if row["pushed"] == "attachment" else 0.52
         x, y = start + share * along + (0.085 if flat else 0.055) * aside
         side = "center" if flat else "left" if aside[0] > 0 else "right"
-        ax.text(x, y, f"{signed(row['effect'])}\n{ranged(row)}", ha=side, va="center", fontsize=8.5, linespacing=1.2, color=INK)
+        ax.text(
+            x, y, effect_in_sd(row, "effect").replace(" [", "\n["), ha=side, va="center", fontsize=8.5, linespacing=1.2, color=INK
+        )
     for name, (x, y) in _PLACES.items():
         ax.text(x, y, name, ha="center", va="center", fontsize=11, fontweight="bold", color=INK,
                 bbox={"boxstyle": "round,pad=0.45", "facecolor": "white", "edgecolor": INK, "linewidth": 1.2})  # fmt: skip
